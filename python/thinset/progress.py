@@ -1,0 +1,82 @@
+"""Progress of long work: a bar on a terminal, plain lines off it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+class ProgressBar:
+    """Shows how far one piece of work is, on standard error.
+
+    A context manager. `total` is in `unit`s and may be None where it is not known. On a terminal
+    this is a tqdm bar; elsewhere a line every ten seconds and one at the end, so that logs stay
+    readable. With `enabled=False` it prints nothing.
+    """
+
+    def __init__(
+        self, label: str, total: float | None = None, *, unit: str = "it", enabled: bool = True
+    ) -> None:
+        self._label = label
+        self._total = total
+        self._unit = unit
+        self._enabled = enabled
+        self._done = 0.0
+        self._facts = ""
+        self._start = self._last_line = time.monotonic()
+        self._bar: Any = None
+        if enabled and sys.stderr.isatty():
+            from tqdm import tqdm
+
+            self._bar = tqdm(desc=label, total=total, unit=unit, leave=True, dynamic_ncols=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+        elif self._enabled:
+            self._print_line("done" if kind is None else "stopped")
+
+    def update_to(self, done: float, **facts: Any) -> None:
+        """Say that `done` units in all are finished, with figures worth showing beside them."""
+        step = done - self._done
+        self._done = done
+        if not self._enabled:
+            return
+        if facts:
+            self._facts = ", ".join(
+                f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}"
+                for key, value in facts.items()
+            )
+        if self._bar is not None:
+            if facts:
+                self._bar.set_postfix_str(self._facts, refresh=False)
+            self._bar.update(step)
+        elif time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
+            self._print_line("")
+
+    def update(self, step: float = 1, **facts: Any) -> None:
+        """Say that `step` more units are finished."""
+        self.update_to(self._done + step, **facts)
+
+    def _print_line(self, state: str) -> None:
+        self._last_line = time.monotonic()
+        elapsed = self._last_line - self._start
+        amount = f"{self._done:g}" if self._total is None else f"{self._done:g}/{self._total:g}"
+        parts = [f"{self._label}: {amount} {self._unit}", f"{elapsed:.1f} s", self._facts, state]
+        print(", ".join(part for part in parts if part), file=sys.stderr, flush=True)  # noqa: T201
