@@ -1,0 +1,246 @@
+"""Batches of a dataset on the training device, shuffled without end or in order once.
+
+The one file of thinset.data that imports torch. Images come as NCHW in the dataset's own dtype
+(uint8 0..255), so that augmentation runs in batches on the device.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import torch
+
+from thinset.data.store import NO_LABEL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from typing_extensions import Self
+
+
+class ImageArrays(Protocol):
+    """What batches are drawn from: an open Dataset, or any object with these two arrays."""
+
+    @property
+    def images(self) -> np.ndarray[Any, Any]:
+        """(N, height, width, channels), uint8 or float32, in C order."""
+
+    @property
+    def labels(self) -> np.ndarray[Any, np.dtype[np.int64]] | None:
+        """(N,) int64, or None."""
+
+
+class _ResidentRows:
+    """The whole dataset in the device's memory."""
+
+    def __init__(self, images: np.ndarray[Any, Any], device: torch.device) -> None:
+        # np.array copies: torch cannot wrap read-only memory.
+        self._images = torch.from_numpy(np.array(images)).to(device)
+        self._device = device
+
+    def take(self, indices: torch.Tensor) -> torch.Tensor:
+        return self._images.index_select(0, indices.to(self._device))
+
+
+class _MappedRows:
+    """The dataset where it lies, in host memory or on disk; rows are copied batch by batch.
+
+    For a CUDA device the copies go through two pinned buffers in turn, so that a copy runs beside
+    the step before it; a buffer is filled again only when its last copy has arrived.
+    """
+
+    def __init__(self, images: np.ndarray[Any, Any], device: torch.device) -> None:
+        self._images = images
+        self._device = device
+        self._pinned = device.type == "cuda"
+        self._buffers: list[tuple[torch.Tensor, torch.cuda.Event]] = []
+
+    def take(self, indices: torch.Tensor) -> torch.Tensor:
+        if not self._pinned:
+            rows = np.take(self._images, indices.numpy(), axis=0)
+            return torch.from_numpy(rows).to(self._device)
+        buffer, copied = self._next_buffer(len(indices))
+        # mode="clip" lets numpy write straight into the buffer; the indices are known to be valid.
+        np.take(self._images, indices.numpy(), axis=0, out=buffer.numpy(), mode="clip")
+        rows_on_device = buffer.to(self._device, non_blocking=True)
+        copied.record(torch.cuda.current_stream(self._device))
+        return rows_on_device
+
+    def _next_buffer(self, n_rows: int) -> tuple[torch.Tensor, torch.cuda.Event]:
+        # Batches never grow, so that buffers made for the first two hold all that follow.
+        if len(self._buffers) < 2:
+            dtype = torch.from_numpy(np.empty(0, self._images.dtype)).dtype
+            buffer = torch.empty((n_rows, *self._images.shape[1:]), dtype=dtype, pin_memory=True)
+            self._buffers.append((buffer, torch.cuda.Event()))  # type: ignore[no-untyped-call]
+        else:
+            self._buffers.reverse()
+            self._buffers[-1][1].synchronize()
+        buffer, copied = self._buffers[-1]
+        return buffer[:n_rows], copied
+
+
+class _Rows:
+    """Images as NCHW and labels of chosen rows, on the device."""
+
+    def __init__(
+        self, dataset: ImageArrays, *, device: torch.device, resident: bool, channels_last: bool
+    ) -> None:
+        images, labels = dataset.images, dataset.labels
+        if images.ndim != 4 or len(images) == 0:
+            raise ValueError(
+                f"images must have shape (N, height, width, channels) with N >= 1, "
+                f"got {images.shape}"
+            )
+        if labels is not None and labels.shape != (len(images),):
+            raise ValueError(f"labels must have shape ({len(images)},), got {labels.shape}")
+        self._images = (_ResidentRows if resident else _MappedRows)(images, device)
+        self._labels = torch.from_numpy(
+            np.full(len(images), NO_LABEL, np.int64) if labels is None else np.array(labels)
+        )
+        self._device = device
+        self._channels_last = channels_last
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def take(self, indices: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        # The rows lie as NHWC; seen as NCHW that is channels_last already, without a copy.
+        images = self._images.take(indices).permute(0, 3, 1, 2)
+        if not self._channels_last:
+            images = images.contiguous()
+        return images, self._labels.index_select(0, indices).to(self._device)
+
+
+class DeviceBatches:
+    """An endless stream of shuffled epochs in batches of exactly `batch_size` samples.
+
+    Every sample comes exactly once per epoch; a batch may run across the border of two epochs (or,
+    where it is larger than the dataset, of several). Each `next()` gives images (B, C, H, W) in the
+    dataset's dtype and labels (B,) int64 (-1 where there are none), both on `device`.
+
+    `generator` is a CPU generator that determines the order and belongs to this stream alone: one
+    permutation is drawn from it per epoch. `resident=True` keeps the whole set on the device,
+    `False` leaves it where it lies and copies batches (through pinned memory to CUDA); None picks
+    resident on an accelerator where the set takes at most half of the memory that is free there.
+    `channels_last` gives images in torch's channels_last memory format, which costs nothing here.
+
+    Raises ValueError for an empty dataset, shapes that do not fit, `batch_size` below 1 or a
+    generator that is not on the CPU.
+    """
+
+    def __init__(
+        self,
+        dataset: ImageArrays,
+        *,
+        device: torch.device | str,
+        batch_size: int,
+        generator: torch.Generator,
+        channels_last: bool = False,
+        resident: bool | None = None,
+    ) -> None:
+        _require_batch_size(batch_size)
+        if generator.device.type != "cpu":
+            raise ValueError(f"generator must be on the CPU, got one on {generator.device}")
+        device = torch.device(device)
+        self.batch_size = batch_size
+        self.resident = _fits(dataset.images.nbytes, device) if resident is None else resident
+        self._rows = _Rows(
+            dataset, device=device, resident=self.resident, channels_last=channels_last
+        )
+        self._generator = generator
+        self._epoch: int = 0
+        self._position: int = 0
+        self._start_epoch()
+
+    @property
+    def n_samples(self) -> int:
+        """The number of samples in an epoch."""
+        return len(self._rows)
+
+    @property
+    def samples_drawn(self) -> int:
+        """How many samples have been given since the start, over all epochs."""
+        return self._epoch * self.n_samples + self._position
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> tuple[torch.Tensor, torch.Tensor]:
+        return self._rows.take(self._next_indices())
+
+    def state_dict(self) -> dict[str, Any]:
+        """The place in the stream: integers, and one uint8 tensor with the generator's state."""
+        return {
+            "n_samples": self.n_samples,
+            "epoch": self._epoch,
+            "position": self._position,
+            "generator_state": self._generator_state,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on exactly where `state_dict` was taken, with the very same order.
+
+        Raises ValueError where the state is of a dataset of another size.
+        """
+        if state["n_samples"] != self.n_samples:
+            raise ValueError(
+                f"the state is of a dataset of {state['n_samples']} samples, "
+                f"this one has {self.n_samples}"
+            )
+        self._generator.set_state(state["generator_state"])
+        self._epoch = state["epoch"]
+        self._start_epoch()
+        self._position = state["position"]
+
+    def _start_epoch(self) -> None:
+        # The state before the draw: resuming in mid-epoch draws the same permutation again.
+        self._generator_state = self._generator.get_state()
+        self._order = torch.randperm(self.n_samples, generator=self._generator)
+        self._position = 0
+
+    def _next_indices(self) -> torch.Tensor:
+        parts = []
+        missing = self.batch_size
+        while missing > 0:
+            if self._position == self.n_samples:
+                self._epoch += 1
+                self._start_epoch()
+            part = self._order[self._position : self._position + missing]
+            self._position += len(part)
+            missing -= len(part)
+            parts.append(part)
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def ordered_batches(
+    dataset: ImageArrays,
+    *,
+    device: torch.device | str,
+    batch_size: int,
+    channels_last: bool = False,
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Every sample once, in order, for evaluation and encoding; the last batch may be smaller.
+
+    Gives images (B, C, H, W) and labels (B,) int64 like DeviceBatches. The dataset stays where it
+    lies; one batch at a time is copied to `device`. Raises ValueError for `batch_size` below 1 and
+    shapes that do not fit.
+    """
+    _require_batch_size(batch_size)
+    rows = _Rows(dataset, device=torch.device(device), resident=False, channels_last=channels_last)
+    starts = range(0, len(rows), batch_size)
+    return (rows.take(torch.arange(i, min(i + batch_size, len(rows)))) for i in starts)
+
+
+def _require_batch_size(batch_size: int) -> None:
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+
+
+def _fits(n_bytes: int, device: torch.device) -> bool:
+    if device.type == "cpu":
+        return False  # the system already keeps mapped files in memory where there is room
+    if device.type == "cuda":
+        n_free, _ = torch.cuda.mem_get_info(device)
+        return n_bytes <= n_free // 2
+    return True

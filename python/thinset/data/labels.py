@@ -1,0 +1,34 @@
+"""Class labels: what is accepted, and how it becomes int64."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def require_labels(
+    labels: np.ndarray[Any, Any], class_names: Sequence[str] | None = None, *, first_row: int = 0
+) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Check class labels (N,) of any integer dtype and return them as int64.
+
+    Labels start at 0 and, where `class_names` is given, end at its length - 1. `first_row` is
+    where in a longer array these labels start, for the message. Raises ValueError naming the
+    first row that does not hold up.
+    """
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise ValueError(
+            f"labels must be integers of shape (N,), got {labels.dtype} of shape {labels.shape}"
+        )
+    # Compared before the conversion: a large uint64 would wrap round to a negative int64.
+    limit = np.iinfo(np.int64).max if class_names is None else len(class_names) - 1
+    wrong = (labels < 0) | (labels > limit)
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise ValueError(
+            f"labels must be in 0..{limit}, got {labels[row]} in row {first_row + row}"
+        )
+    return np.ascontiguousarray(labels, dtype=np.int64)

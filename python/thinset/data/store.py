@@ -1,0 +1,244 @@
+"""Dataset folders: images.npy, labels.npy and manifest.json, memory-mapped.
+
+Images are (N, height, width, channels) in C order, uint8 0..255 (float32 for generated data);
+labels are (N,) int64 and optional.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import operator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, SupportsIndex
+
+import numpy as np
+
+from thinset.atomic_files import atomic_folder
+from thinset.data.labels import require_labels
+from thinset.data.manifest import IMAGE_DTYPES, Manifest, require_image_shape
+from thinset.data.npy_file import NpyFileWriter, file_digest, open_npy
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Mapping, Sequence
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+NO_LABEL = -1
+"""Stands for the label of a sample that has none, as in scikit-learn's semi-supervised API."""
+
+
+class Dataset:
+    """A dataset folder, memory-mapped read-only; also a map-style torch Dataset by duck typing.
+
+    Opening reads the manifest and the arrays' headers, never the data, and checks one against the
+    other. Processes started for a DataLoader reopen the folder rather than receive its content.
+    Open one with `open_dataset`.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.manifest = Manifest.load(self.path)
+        self.images: np.memmap[Any, Any] = self.array("images")
+        self.labels: np.memmap[Any, np.dtype[np.int64]] | None = (
+            self.array("labels") if "labels" in self.manifest.arrays else None
+        )
+
+    def array(self, role: str) -> np.memmap[Any, Any]:
+        """Map the array of this role ("images", "labels", "indices", ...) read-only.
+
+        Raises KeyError where the manifest does not name it, and ValueError where the file is not
+        what the manifest says.
+        """
+        entry = self.manifest.arrays[role]
+        array = open_npy(self.path / entry.file)
+        if array.dtype != np.dtype(entry.dtype) or array.shape != entry.shape:
+            raise ValueError(
+                f"{self.path / entry.file} holds {array.dtype} of shape {array.shape}, "
+                f"but the manifest says {entry.dtype} of shape {entry.shape}"
+            )
+        return array
+
+    def __len__(self) -> int:
+        return self.manifest.n_samples
+
+    def __getitem__(self, index: SupportsIndex) -> tuple[np.ndarray[Any, Any], int]:
+        """The image (height, width, channels), a copy of the caller's own, and its label.
+
+        The label is -1 where the dataset has none. Raises IndexError outside -N..N-1.
+        """
+        # A copy: torch cannot wrap read-only memory, and in-place augmentation stays harmless.
+        row = operator.index(index)
+        label = NO_LABEL if self.labels is None else int(self.labels[row])
+        return np.array(self.images[row]), label
+
+    def __reduce__(self) -> tuple[Callable[[Path], Dataset], tuple[Path]]:
+        return open_dataset, (self.path,)
+
+    def __repr__(self) -> str:
+        return f"Dataset({str(self.path)!r}: {len(self)} x {self.image_shape})"
+
+    @property
+    def name(self) -> str:
+        """The dataset's name."""
+        return self.manifest.name
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels)."""
+        return self.manifest.image_shape
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """The name of class 0, 1, ...; None where they are not known."""
+        return self.manifest.class_names
+
+    @property
+    def n_classes(self) -> int:
+        """How many class names there are, else the largest label + 1; 0 without labels."""
+        if self.class_names is not None:
+            return len(self.class_names)
+        return 0 if self.labels is None else int(self.labels.max()) + 1
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the roles and digests of all arrays: equal content, equal fingerprint."""
+        digest = hashlib.sha256()
+        for role, entry in sorted(self.manifest.arrays.items()):
+            digest.update(f"{role} {entry.sha256}\n".encode())
+        return digest.hexdigest()
+
+
+def open_dataset(path: str | os.PathLike[str]) -> Dataset:
+    """Open a dataset folder without reading its data.
+
+    Raises FileNotFoundError where `path` has no manifest and ValueError where the manifest or an
+    array is not what it claims to be. The digests are checked by `verify_dataset` alone.
+    """
+    return Dataset(path)
+
+
+def verify_dataset(path: str | os.PathLike[str]) -> None:
+    """Recompute the digest of every array; ValueError names the first file that differs."""
+    dataset = open_dataset(path)
+    for role, entry in dataset.manifest.arrays.items():
+        dataset.array(role)
+        actual = file_digest(dataset.path / entry.file)
+        if actual != entry.sha256:
+            raise ValueError(
+                f"{dataset.path / entry.file} has changed since it was written: SHA-256 {actual}, "
+                f"but the manifest says {entry.sha256}"
+            )
+
+
+class DatasetWriter:
+    """Streams a dataset folder to disk in batches; it may be larger than memory.
+
+    A context manager. A clean exit after exactly `n_samples` rows makes the folder `out` appear;
+    anything else leaves nothing behind. Images are `image_dtype` (uint8 or float32), labels int64
+    in 0..n_classes-1; either every batch has labels or none.
+
+    Raises ValueError where an argument or a batch does not fit, FileExistsError on entering where
+    `out` exists and `overwrite` is false.
+    """
+
+    def __init__(
+        self,
+        out: str | os.PathLike[str],
+        *,
+        name: str,
+        image_shape: Sequence[int],
+        image_dtype: str | np.dtype[Any],
+        n_samples: int,
+        class_names: Sequence[str] | None = None,
+        provenance: Mapping[str, Any] | None = None,
+        overwrite: bool = False,
+    ) -> None:
+        require_image_shape(tuple(image_shape))
+        height, width, channels = image_shape
+        self._image_shape = (height, width, channels)
+        self._image_dtype = np.dtype(image_dtype)
+        if self._image_dtype.name not in IMAGE_DTYPES:
+            raise ValueError(f"image_dtype must be one of {IMAGE_DTYPES}, got {image_dtype}")
+        if n_samples < 1:
+            raise ValueError(f"n_samples must be at least 1, got {n_samples}")
+        self._out = Path(out)
+        self._name = name
+        self._n_samples = n_samples
+        self._class_names = None if class_names is None else tuple(class_names)
+        self._provenance = dict(provenance or {})
+        self._overwrite = overwrite
+        self._n_written = 0
+        self._resources = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as stack:
+            self._folder = stack.enter_context(atomic_folder(self._out, overwrite=self._overwrite))
+            self._images = stack.enter_context(
+                NpyFileWriter(
+                    self._folder / "images.npy",
+                    self._image_dtype,
+                    (self._n_samples, *self._image_shape),
+                )
+            )
+            self._labels: NpyFileWriter | None = None
+            self._resources = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self._resources.__exit__(kind, error, traceback)
+            return
+        with self._resources:
+            self._finish()
+
+    def append(
+        self, images: np.ndarray[Any, Any], labels: np.ndarray[Any, Any] | None = None
+    ) -> None:
+        """Add a batch: images (B, height, width, channels) and their labels (B,), in order."""
+        if self._n_written + len(images) > self._n_samples:
+            raise ValueError(
+                f"{self._out}: n_samples is {self._n_samples}, but rows up to "
+                f"{self._n_written + len(images)} were appended"
+            )
+        if (labels is None) != (self._labels is None) and self._n_written > 0:
+            raise ValueError(f"{self._out}: either every batch has labels or none has")
+        self._images.append(images)
+        if labels is not None:
+            self._append_labels(labels, len(images))
+        self._n_written += len(images)
+
+    def _append_labels(self, labels: np.ndarray[Any, Any], n_images: int) -> None:
+        if labels.shape != (n_images,):
+            raise ValueError(f"labels must have shape ({n_images},), got {labels.shape}")
+        values = require_labels(labels, self._class_names, first_row=self._n_written)
+        if self._labels is None:
+            self._labels = self._resources.enter_context(
+                NpyFileWriter(self._folder / "labels.npy", "int64", (self._n_samples,))
+            )
+        self._labels.append(values)
+
+    def _finish(self) -> None:
+        if self._n_written != self._n_samples:
+            raise ValueError(
+                f"{self._out}: n_samples is {self._n_samples}, but only {self._n_written} rows "
+                "were appended"
+            )
+        arrays = {"images": self._images.entry()}
+        if self._labels is not None:
+            arrays["labels"] = self._labels.entry()
+        Manifest(
+            name=self._name,
+            n_samples=self._n_samples,
+            image_shape=self._image_shape,
+            arrays=arrays,
+            class_names=self._class_names,
+            provenance=self._provenance,
+        ).save(self._folder)
