@@ -1,0 +1,147 @@
+"""Which figures a report shows, and what is written under each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from thinset.report import plots
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from thinset.report.inputs import ReportInputs
+    from thinset.report.records import RunRecord
+
+SHEET_COLUMNS = 10
+SHEET_IMAGES = 60
+_TRIPLES = 8
+
+
+@dataclass(frozen=True)
+class PageFigure:
+    """A figure with the name of its file, its caption and what it shows in words.
+
+    A `is_picture` figure consists of pixels and goes into the page as PNG, a chart as SVG.
+    """
+
+    name: str
+    caption: str
+    description: str
+    figure: Figure
+    is_picture: bool = False
+
+
+def draw_figures(inputs: ReportInputs, *, seed: int = 0) -> dict[str, PageFigure]:
+    """Draw every figure that the inputs allow, by name; `seed` draws the samples to show."""
+    figures = [*_training_figures(inputs.records), *_sample_figures(inputs, seed)]
+    figures += _embedding_figures(inputs, seed)
+    return {figure.name: figure for figure in figures}
+
+
+def _training_figures(records: Sequence[RunRecord]) -> Iterator[PageFigure]:
+    measured = [run for run in records if any(p.test_accuracy is not None for p in run.curve)]
+    timed = _of_comparison(measured, "time", "steps")
+    if timed:
+        yield PageFigure(
+            "accuracy-against-seconds",
+            f"Test accuracy against wall-clock time (runs of equal {timed[0].comparison}). A curve "
+            "starts when its preparation is done: the bars along the axis are that cost. "
+            "Thin lines: single seeds.",
+            "Line chart of test accuracy against seconds, one colour per arm",
+            plots.accuracy_against_seconds(timed),
+        )
+        stepped = _of_comparison(measured, "steps", "time")
+        yield PageFigure(
+            "accuracy-against-steps",
+            f"Test accuracy against training steps (runs of equal {stepped[0].comparison}), "
+            "the cost of the selection left out. Thin lines: single seeds.",
+            "Line chart of test accuracy against steps, one colour per arm",
+            plots.accuracy_against_steps(stepped),
+        )
+    if records:
+        yield PageFigure(
+            "timeline",
+            "Where the time of each arm went: preparation in warm colours, training in blue, "
+            "evaluation in grey.",
+            "Stacked bars of seconds per stage, one bar per arm",
+            plots.two_phase_timeline(records),
+        )
+
+
+def _of_comparison(records: Sequence[RunRecord], first: str, second: str) -> tuple[RunRecord, ...]:
+    """Return the runs of the first comparison, or else of the second; never a mixture."""
+    chosen = tuple(run for run in records if run.comparison == first)
+    return chosen or tuple(run for run in records if run.comparison == second)
+
+
+def _sample_figures(inputs: ReportInputs, seed: int) -> Iterator[PageFigure]:
+    kept = inputs.selected_indices[:SHEET_IMAGES]
+    yield PageFigure(
+        "kept-samples",
+        f"Kept: the first {len(kept)} of {len(inputs.selected_indices):,}, in selection order.",
+        "Grid of selected samples",
+        plots.contact_sheet(inputs.images[kept], columns=SHEET_COLUMNS),
+        is_picture=True,
+    )
+    dropped = _dropped_sample(inputs, np.random.default_rng(seed))
+    if len(dropped):
+        n_dropped = len(inputs.images) - len(np.unique(inputs.selected_indices))
+        yield PageFigure(
+            "dropped-samples",
+            f"Dropped: {len(dropped)} of {n_dropped:,}, drawn at random.",
+            "Grid of samples that were not selected",
+            plots.contact_sheet(inputs.images[dropped], columns=SHEET_COLUMNS),
+            is_picture=True,
+        )
+    if inputs.labels is not None:
+        arms = {"full data": inputs.labels, "selected": inputs.labels[inputs.selected_indices]}
+        if inputs.random_indices is not None:
+            arms["random"] = inputs.labels[inputs.random_indices]
+        yield PageFigure(
+            "class-balance",
+            "Share of each class before and after selection.",
+            "Bar chart of class shares in the full, the selected and the random set",
+            plots.class_balance(arms, inputs.class_names),
+        )
+
+
+def _dropped_sample(inputs: ReportInputs, rng: np.random.Generator) -> NDArray[np.int64]:
+    is_dropped = np.ones(len(inputs.images), dtype=bool)
+    is_dropped[inputs.selected_indices] = False
+    dropped = np.flatnonzero(is_dropped)
+    return rng.permutation(dropped)[:SHEET_IMAGES]
+
+
+def _embedding_figures(inputs: ReportInputs, seed: int) -> Iterator[PageFigure]:
+    if inputs.embeddings is not None:
+        yield PageFigure(
+            "embedding-map",
+            "The embedding space on the plane of its two leading principal components, from a "
+            f"random sample of at most {plots.MAX_ROWS:,} rows; kept samples in colour.",
+            "Scatter plot of embeddings, dropped samples in grey, kept ones coloured by class",
+            plots.embedding_map(
+                inputs.embeddings,
+                inputs.selected_indices,
+                inputs.labels,
+                inputs.class_names,
+                rng=np.random.default_rng(seed),
+            ),
+        )
+    if inputs.reproductions is not None:
+        shown = inputs.reproductions
+        yield PageFigure(
+            "reproductions",
+            "Samples, their embeddings (brighter is more active) and what the decoder makes of "
+            "them.",
+            "Rows of inputs, embeddings as heat maps and reproductions",
+            plots.reproduction_triples(
+                shown.inputs[:_TRIPLES], shown.embeddings[:_TRIPLES], shown.outputs[:_TRIPLES]
+            ),
+            is_picture=True,
+        )

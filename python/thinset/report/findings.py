@@ -1,0 +1,138 @@
+"""What the runs show, in words: a gain is claimed only where the interval leaves zero out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from thinset.report.grouping import label_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from thinset.report.grouping import Configuration
+    from thinset.report.summary import ArmSummary, PairedDifference
+
+Verdict = Literal["better", "worse", "no evidence", "spread unknown", "no baseline"]
+
+# Differences that agree to this many points have no spread to judge by (accuracies of a small test
+# set move in coarse steps), so that an interval of no width is not taken for certainty.
+_NO_WIDTH = 1e-6
+
+_EQUAL = {"time": "equal wall-clock time", "steps": "equal steps"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One comparison of a selection method with random: a headline and the sentences below it."""
+
+    comparison: str
+    label: str
+    verdict: Verdict
+    headline: str
+    details: tuple[str, ...]
+
+
+def find(summaries: Sequence[ArmSummary]) -> tuple[Finding, ...]:
+    """State, for every selected configuration, what it gained over random and over full."""
+    configurations = [summary.configuration for summary in summaries]
+    by_configuration = {summary.configuration: summary for summary in summaries}
+    return tuple(
+        _finding(summary, label_of(summary.configuration, configurations), by_configuration)
+        for summary in summaries
+        if summary.configuration.arm == "selected"
+    )
+
+
+def overall_headline(findings: Sequence[Finding]) -> str:
+    """Return one sentence for the top of the page; several methods are counted, none is picked."""
+    if not findings:
+        return "No selection was trained on, so nothing is compared"
+    first = [finding for finding in findings if finding.comparison == findings[0].comparison]
+    if len(first) == 1:
+        return first[0].headline
+    counts = Counter(finding.verdict for finding in first)
+    shares = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
+    return f"{len(first)} selections against random at {_EQUAL[first[0].comparison]}: {shares}"
+
+
+def verdict_of(difference: PairedDifference | None) -> Verdict:
+    """Judge a paired difference by its 95 % interval."""
+    if difference is None:
+        return "no baseline"
+    if difference.interval is None:
+        return "spread unknown"
+    low, high = difference.interval
+    if high - low < _NO_WIDTH:
+        return "spread unknown"
+    if low > 0.0:
+        return "better"
+    return "worse" if high < 0.0 else "no evidence"
+
+
+def points(value: float) -> str:
+    """Format a difference with its sign, a true minus and one decimal."""
+    rounded = round(value, 1)
+    if rounded == 0.0:
+        return "0.0"
+    return f"{rounded:+.1f}".replace("-", "\N{MINUS SIGN}")
+
+
+def describe_difference(difference: PairedDifference) -> str:
+    """Return "+1.2 points, 95 % interval +0.3 to +2.1, 4 paired seeds"."""
+    parts = [f"{points(difference.mean)} points"]
+    if verdict_of(difference) == "spread unknown":
+        parts.append("spread unknown")
+    elif difference.interval is not None:
+        low, high = difference.interval
+        parts.append(f"95 % interval {points(low)} to {points(high)}")
+    n = len(difference.seeds)
+    parts.append(f"{n} paired seed{'s' if n > 1 else ''}")
+    return ", ".join(parts)
+
+
+def _finding(
+    summary: ArmSummary, label: str, by_configuration: dict[Configuration, ArmSummary]
+) -> Finding:
+    comparison = summary.configuration.comparison
+    verdict = verdict_of(summary.versus_random)
+    equal = _EQUAL[comparison]
+    headlines: dict[Verdict, str] = {
+        "better": f"{label} beats random at {equal}",
+        "worse": f"{label} does worse than random at {equal}",
+        "no evidence": f"No evidence that {label} beats random at {equal}",
+        "spread unknown": f"Too few seeds to tell {label} from random at {equal}",
+        "no baseline": f"{label} has no random baseline at {equal}",
+    }
+    details = [*_against_random(summary, verdict), *_against_full(summary, by_configuration)]
+    return Finding(comparison, label, verdict, headlines[verdict], tuple(details))
+
+
+def _against_random(summary: ArmSummary, verdict: Verdict) -> Iterable[str]:
+    difference = summary.versus_random
+    if difference is None:
+        yield "No random run shares a seed: the scores say nothing about the selection itself."
+        return
+    yield f"Against random: {describe_difference(difference)}."
+    if verdict == "spread unknown" and len(difference.seeds) > 1:
+        yield "All seeds differ by the same amount, so there is no spread to judge by."
+    elif verdict == "spread unknown":
+        yield "With one paired seed the spread is unknown: this difference may be chance."
+
+
+def _against_full(
+    summary: ArmSummary, by_configuration: dict[Configuration, ArmSummary]
+) -> Iterable[str]:
+    if summary.versus_full is None:
+        return
+    yield f"Against training on everything: {describe_difference(summary.versus_full)}."
+    configuration = summary.configuration
+    full = by_configuration[
+        configuration._replace(arm="full", method="full", n_subset=None, split=None)
+    ]
+    if configuration.comparison == "steps":
+        yield (
+            f"It took {summary.mean_seconds:,.0f} s in all, "
+            f"selection included, against {full.mean_seconds:,.0f} s."
+        )

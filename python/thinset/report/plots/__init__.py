@@ -1,0 +1,23 @@
+"""One function per figure; each returns a matplotlib Figure that is bound to no window.
+
+matplotlib is imported when a figure is drawn, not before.
+"""
+
+from thinset.report.plots.class_balance import class_balance
+from thinset.report.plots.curves import accuracy_against_seconds, accuracy_against_steps
+from thinset.report.plots.embedding_map import MAX_ROWS, embedding_map
+from thinset.report.plots.samples import contact_sheet, reproduction_triples
+from thinset.report.plots.style import rendered
+from thinset.report.plots.timeline import two_phase_timeline
+
+__all__ = [
+    "MAX_ROWS",
+    "accuracy_against_seconds",
+    "accuracy_against_steps",
+    "class_balance",
+    "contact_sheet",
+    "embedding_map",
+    "rendered",
+    "reproduction_triples",
+    "two_phase_timeline",
+]

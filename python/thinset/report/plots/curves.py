@@ -1,0 +1,137 @@
+"""Test accuracy while training, against wall-clock seconds and against steps."""
+
+from __future__ import annotations
+
+import statistics
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from thinset.report.grouping import colour_of, group_runs, label_of, line_style_of
+from thinset.report.plots.style import INK, QUIET_INK, legend_above, new_figure, styled
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from thinset.report.records import RunRecord
+
+    Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+# Preparation shorter than this share of the axis could not be seen and is not marked.
+_VISIBLE_SHARE = 0.01
+
+
+@styled
+def accuracy_against_seconds(records: Sequence[RunRecord]) -> Figure:
+    """Draw test accuracy (%) against wall-clock seconds since the work began.
+
+    Every seed is a thin line, their mean a strong one. The cost of preparing a subset (encoder,
+    encoding, selection, writing) is drawn as a bar along the time axis, before the curve starts.
+    """
+    figure = new_figure(6.2, 4.1)
+    axes = figure.subplots()
+    _draw_arms(axes, records, "seconds")
+    _draw_preparation(axes, records)
+    axes.set_xlabel("wall-clock seconds, selection cost included")
+    return figure
+
+
+@styled
+def accuracy_against_steps(records: Sequence[RunRecord]) -> Figure:
+    """Draw test accuracy (%) against training steps; a line marks the start of fine-tuning."""
+    figure = new_figure(6.2, 4.1)
+    axes = figure.subplots()
+    _draw_arms(axes, records, "step")
+    _draw_phase_change(axes, records)
+    axes.set_xlabel("training steps")
+    return figure
+
+
+def mean_curve(curves: Sequence[Curve]) -> Curve | None:
+    """Average curves over the range that all of them cover, interpolating between their points.
+
+    None for fewer than two curves, and where no range is common to all.
+    """
+    if len(curves) < 2:
+        return None
+    start = max(x[0] for x, _ in curves)
+    end = min(x[-1] for x, _ in curves)
+    if start > end:
+        return None
+    grid = np.unique(np.concatenate([x for x, _ in curves]))
+    grid = grid[(grid >= start) & (grid <= end)]
+    return grid, np.mean([np.interp(grid, x, y) for x, y in curves], axis=0)
+
+
+def _draw_arms(axes: Axes, records: Sequence[RunRecord], x: Literal["step", "seconds"]) -> None:
+    groups = group_runs(records)
+    for key, runs in groups.items():
+        colour = colour_of(key, groups)
+        style = line_style_of(key, list(groups))
+        curves = [curve for run in runs if len((curve := _curve_of(run, x))[0]) > 0]
+        mean = mean_curve(curves)
+        for steps, accuracy in curves:
+            strength: dict[str, Any] = (
+                {"linewidth": 2.4} if mean is None else {"linewidth": 0.9, "alpha": 0.4}
+            )
+            axes.plot(steps, accuracy, color=colour, linestyle=style, **strength)
+        if mean is not None:
+            axes.plot(*mean, color=colour, linestyle=style, linewidth=2.4)
+        label = f"{label_of(key, groups)} (n = {len(runs)})"
+        axes.plot([], [], color=colour, linestyle=style, linewidth=2.4, label=label)
+    axes.set_xlim(left=0)
+    axes.set_ylabel("test accuracy (%)")
+    legend_above(axes, min(len(groups), 3))
+
+
+def _curve_of(run: RunRecord, x: Literal["step", "seconds"]) -> Curve:
+    measured = [point for point in run.curve if point.test_accuracy is not None]
+    return (
+        np.array([float(getattr(point, x)) for point in measured]),
+        np.array([point.test_accuracy for point in measured], dtype=np.float64),
+    )
+
+
+def _draw_preparation(axes: Axes, records: Sequence[RunRecord]) -> None:
+    groups = group_runs(records)
+    right = axes.get_xlim()[1]
+    row = 0
+    for key, runs in groups.items():
+        seconds = statistics.fmean(sum(run.preparation_seconds.values()) for run in runs)
+        if seconds < _VISIBLE_SHARE * right:
+            continue
+        height = 0.035 + 0.075 * row
+        row += 1
+        across = axes.get_xaxis_transform()
+        colour = colour_of(key, groups)
+        axes.plot(
+            [0, seconds], [height, height], transform=across, color=colour, linewidth=5,
+            solid_capstyle="butt", alpha=0.75,
+        )  # fmt: skip
+        axes.annotate(
+            f"preparing {label_of(key, groups)}: {seconds:,.0f} s",
+            (seconds, height), xycoords=across, xytext=(6, 0), textcoords="offset points",
+            va="center", fontsize=9.5, color=INK,
+        )  # fmt: skip
+    if row:
+        low, high = axes.get_ylim()
+        axes.set_ylim(low - (0.06 + 0.075 * row) * (high - low), high)
+
+
+def _draw_phase_change(axes: Axes, records: Sequence[RunRecord]) -> None:
+    two_phase = [run for run in records if len(run.phases) == 2 and run.arm != "full"]
+    starts = {run.phases[0].steps for run in two_phase}
+    if len(starts) != 1:
+        return
+    start = starts.pop()
+    if start == 0 or all(run.phases[1].steps == 0 for run in two_phase):
+        return
+    axes.axvline(start, color=QUIET_INK, linewidth=0.9, linestyle=(0, (2, 3)))
+    axes.annotate(
+        two_phase[0].phases[1].name, (start, 0.02), xycoords=axes.get_xaxis_transform(),
+        xytext=(5, 0), textcoords="offset points", fontsize=9.5, color=QUIET_INK,
+    )  # fmt: skip

@@ -1,0 +1,226 @@
+"""The sections of the report page, each a piece of HTML."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from thinset.report.findings import overall_headline, points
+from thinset.report.grouping import colour_of, group_runs, label_of
+from thinset.report.html import Markup, details, element, facts, join, section, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from thinset.report.findings import Finding
+    from thinset.report.inputs import ReportInputs
+    from thinset.report.records import RunRecord
+    from thinset.report.summary import ArmSummary, PairedDifference
+
+_COMPARISON_TITLES = {
+    "time": "Equal wall-clock time, selection cost included",
+    "steps": "Equal training steps",
+}
+
+
+def masthead(
+    inputs: ReportInputs, summaries: Sequence[ArmSummary], findings: Sequence[Finding]
+) -> Markup:
+    """Return the top of the page: what was gained, in words, and each arm's score."""
+    n, k = len(inputs.images), len(inputs.selected_indices)
+    height, width, channels = inputs.images.shape[1:]
+    scope = (
+        f"{inputs.dataset_name}: {k:,} of {n:,} samples selected ({100 * k / n:.3g} %), "
+        f"{height} × {width} × {channels}"
+    )
+    return element(
+        "header",
+        element("p", inputs.title, css_class="kicker"),
+        element("h1", overall_headline(findings)),
+        element("p", scope, css_class="scope"),
+        *_findings_by_comparison(summaries, findings),
+    )
+
+
+def results(summaries: Sequence[ArmSummary], records: Sequence[RunRecord]) -> Markup:
+    """Return a table per comparison, and every single run."""
+    tables = [
+        join([element("h3", title), _summary_table(summaries, comparison)])
+        for comparison, title in _COMPARISON_TITLES.items()
+        if any(summary.configuration.comparison == comparison for summary in summaries)
+    ]
+    note = (
+        "Accuracies are those of the finished model on the test set, mean ± sample standard "
+        "deviation over seeds. Differences are paired by seed, in percentage points, with the "
+        "95 % Student t interval of their mean; it covers the variation between seeds, not the "
+        "finite size of the test set. Seconds cover preparation, training and evaluation."
+    )
+    if not tables:
+        return Markup("")
+    return section(
+        "Results", *tables, element("p", note, css_class="note"),
+        details("Every run", _runs_table(summaries, records)),
+    )  # fmt: skip
+
+
+def costs(stage_seconds: Mapping[str, float]) -> Markup:
+    """Return the seconds that each stage of making these results took."""
+    if not stage_seconds:
+        return Markup("")
+    total = sum(stage_seconds.values())
+    rows = [
+        (stage.replace("_", " "), f"{seconds:,.1f} s", _share(seconds, total))
+        for stage, seconds in stage_seconds.items()
+    ]
+    rows.append(("total", f"{total:,.1f} s", ""))
+    return element("div", table(("stage", "time", "share"), rows), css_class="narrow totalled")
+
+
+def rerun(inputs: ReportInputs) -> Markup:
+    """Return the command, the settings, the machines and the versions."""
+    machines = _distinct(run.hardware for run in inputs.records)
+    versions = _distinct(run.versions for run in inputs.records)
+    warning = (
+        element("p", f"The runs come from {len(machines)} machines: times cannot be compared.")
+        if len(machines) > 1
+        else Markup("")
+    )
+    return section(
+        "How to run it again",
+        element("pre", element("code", inputs.command)),
+        details("Settings", facts(inputs.settings)) if inputs.settings else Markup(""),
+        warning,
+        *(join([element("h3", "Hardware"), facts(machine)]) for machine in machines if machine),
+        *(join([element("h3", "Software"), facts(version)]) for version in versions if version),
+    )
+
+
+def _findings_by_comparison(
+    summaries: Sequence[ArmSummary], findings: Sequence[Finding]
+) -> list[Markup]:
+    cards = []
+    for comparison, title in _COMPARISON_TITLES.items():
+        arms = [s for s in summaries if s.configuration.comparison == comparison]
+        if not arms:
+            continue
+        told = [finding for finding in findings if finding.comparison == comparison]
+        cards.append(
+            element(
+                "article",
+                element("h2", f"{title} ({', '.join(_totals(arms))})"),
+                element("div", *(_score(arm, summaries) for arm in arms), css_class="scores"),
+                *(_told(finding) for finding in told),
+            )
+        )
+    return [element("div", *cards, css_class="cards")] if cards else []
+
+
+def _told(finding: Finding) -> Markup:
+    return element("p", element("strong", f"{finding.headline}. "), " ".join(finding.details))
+
+
+def _totals(arms: Sequence[ArmSummary]) -> list[str]:
+    return sorted({arm.configuration.total for arm in arms})
+
+
+def _score(arm: ArmSummary, summaries: Sequence[ArmSummary]) -> Markup:
+    among = [summary.configuration for summary in summaries]
+    return element(
+        "div",
+        element("span", label_of(arm.configuration, among), css_class="arm"),
+        element("span", f"{arm.mean:.1f}", element("small", " %"), css_class="value"),
+        element("span", f"{_spread(arm)}, {_seeds(arm.n)}", css_class="spread"),
+        css_class="score",
+        style=f"--arm: {colour_of(arm.configuration, among)}",
+    )
+
+
+def _spread(arm: ArmSummary) -> str:
+    if arm.standard_deviation is None:
+        return "spread unknown"
+    return f"± {arm.standard_deviation:.1f}"
+
+
+def _seeds(n: int) -> str:
+    return f"{n} seed{'s' if n != 1 else ''}"
+
+
+def _summary_table(summaries: Sequence[ArmSummary], comparison: str) -> Markup:
+    header = (
+        "arm", "samples", "test accuracy", "n", "seeds",
+        "against random", "against full", "steps", "preparation", "in all",
+    )  # fmt: skip
+    rows = [
+        (
+            _arm_name(arm, summaries),
+            "all" if arm.configuration.n_subset is None else f"{arm.configuration.n_subset:,}",
+            element("strong", f"{arm.mean:.2f} % ", element("small", _spread(arm))),
+            arm.n,
+            ", ".join(str(seed) for seed in arm.seeds),
+            _difference(arm.versus_random),
+            _difference(arm.versus_full),
+            f"{arm.mean_steps:,.0f}",
+            f"{arm.mean_preparation_seconds:,.1f} s",
+            f"{arm.mean_seconds:,.1f} s",
+        )
+        for arm in summaries
+        if arm.configuration.comparison == comparison
+    ]
+    return table(header, rows)
+
+
+def _runs_table(summaries: Sequence[ArmSummary], records: Sequence[RunRecord]) -> Markup:
+    header = (
+        "arm", "seed", "test accuracy", "test loss", "steps",
+        "preparation", "training", "evaluation", "waiting for data",
+    )  # fmt: skip
+    groups = group_runs(records)
+    rows = [
+        (
+            _arm_name(arm, summaries, with_comparison=True),
+            run.seed,
+            f"{run.final.test_accuracy:.2f} %",
+            "not finite" if run.final.test_loss is None else f"{run.final.test_loss:.4f}",
+            f"{run.steps:,}",
+            f"{sum(run.preparation_seconds.values()):,.1f} s",
+            f"{run.training_seconds:,.1f} s",
+            f"{run.evaluation_seconds:,.1f} s",
+            f"{run.data_wait_seconds:,.1f} s",
+        )
+        for arm in summaries
+        for run in groups[arm.configuration]
+    ]
+    return table(header, rows)
+
+
+def _arm_name(
+    arm: ArmSummary, summaries: Sequence[ArmSummary], *, with_comparison: bool = False
+) -> Markup:
+    among = [summary.configuration for summary in summaries]
+    name = label_of(arm.configuration, among)
+    if with_comparison:
+        name = f"{name}, equal {arm.configuration.comparison}"
+    return element(
+        "span", name, css_class="arm", style=f"--arm: {colour_of(arm.configuration, among)}"
+    )
+
+
+def _difference(difference: PairedDifference | None) -> Any:
+    if difference is None:
+        return "\N{EN DASH}"
+    if difference.interval is None:
+        return element("span", points(difference.mean), " ", element("small", "spread unknown"))
+    low, high = difference.interval
+    interval = f"{points(low)} to {points(high)}"
+    return element("span", points(difference.mean), " ", element("small", interval))
+
+
+def _share(seconds: float, total: float) -> str:
+    return f"{100 * seconds / total:.1f} %" if total > 0 else ""
+
+
+def _distinct(mappings: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    distinct: list[Mapping[str, Any]] = []
+    for mapping in mappings:
+        if mapping not in distinct:
+            distinct.append(mapping)
+    return distinct

@@ -1,0 +1,119 @@
+"""Means, spreads and paired differences over the seeds of each configuration."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from thinset.report.grouping import Configuration, group_runs
+from thinset.report.student import mean_interval
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from thinset.report.records import RunRecord
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """Accuracy minus the baseline's on the same seeds, in percentage points.
+
+    `interval` is the 95 % Student t interval of the mean over the pairs, None with one pair. It
+    speaks of the variation between seeds alone, not of the finite size of the test set.
+    """
+
+    seeds: tuple[int, ...]
+    mean: float
+    interval: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class ArmSummary:
+    """The runs of one configuration, summarised.
+
+    Accuracies are final test accuracies in percent, in the order of `seeds`. The sample standard
+    deviation (n - 1) is None with one run. Seconds are wall-clock, preparation included. A paired
+    difference is None where no run of that baseline shares a seed.
+    """
+
+    configuration: Configuration
+    seeds: tuple[int, ...]
+    accuracies: tuple[float, ...]
+    mean: float
+    standard_deviation: float | None
+    mean_steps: float
+    mean_seconds: float
+    mean_preparation_seconds: float
+    versus_random: PairedDifference | None
+    versus_full: PairedDifference | None
+
+    @property
+    def n(self) -> int:
+        """Number of runs."""
+        return len(self.seeds)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {**asdict(self), "n": self.n, "configuration": self.configuration._asdict()}
+
+
+def summarise(records: Iterable[RunRecord]) -> tuple[ArmSummary, ...]:
+    """Summarise runs per configuration (comparison, arm, method, subset size, split, total).
+
+    The order is fixed: equal time before equal steps; selected, random, full. Raises ValueError
+    where a seed occurs twice in one configuration or the runs disagree on the dataset's size.
+    """
+    groups = group_runs(records)
+    return tuple(_summarise_group(key, runs, groups) for key, runs in groups.items())
+
+
+def paired_difference(
+    runs: Sequence[RunRecord], baseline: Sequence[RunRecord]
+) -> PairedDifference | None:
+    """Compare final accuracies on the seeds that both have; None where they share none."""
+    reference = {run.seed: run.final.test_accuracy for run in baseline}
+    differences = {
+        run.seed: run.final.test_accuracy - reference[run.seed]
+        for run in runs
+        if run.seed in reference
+    }
+    if not differences:
+        return None
+    values = list(differences.values())
+    return PairedDifference(tuple(differences), statistics.fmean(values), mean_interval(values))
+
+
+def _summarise_group(
+    key: Configuration,
+    runs: tuple[RunRecord, ...],
+    groups: Mapping[Configuration, tuple[RunRecord, ...]],
+) -> ArmSummary:
+    accuracies = tuple(run.final.test_accuracy for run in runs)
+    random = key._replace(arm="random", method="random")
+    full = key._replace(arm="full", method="full", n_subset=None, split=None)
+    return ArmSummary(
+        configuration=key,
+        seeds=tuple(run.seed for run in runs),
+        accuracies=accuracies,
+        mean=statistics.fmean(accuracies),
+        standard_deviation=statistics.stdev(accuracies) if len(runs) > 1 else None,
+        mean_steps=statistics.fmean(run.steps for run in runs),
+        mean_seconds=statistics.fmean(run.total_seconds for run in runs),
+        mean_preparation_seconds=statistics.fmean(
+            sum(run.preparation_seconds.values()) for run in runs
+        ),
+        versus_random=_versus(runs, random, key, groups),
+        versus_full=_versus(runs, full, key, groups),
+    )
+
+
+def _versus(
+    runs: Sequence[RunRecord],
+    baseline: Configuration,
+    key: Configuration,
+    groups: Mapping[Configuration, tuple[RunRecord, ...]],
+) -> PairedDifference | None:
+    if baseline == key or baseline not in groups:
+        return None
+    return paired_difference(runs, groups[baseline])
