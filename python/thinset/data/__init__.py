@@ -1,1 +1,28 @@
+"""Dataset folders: written from any source, memory-mapped, subset and split.
 
+`thinset.data.batches` is imported by its own name, because it alone needs torch.
+"""
+
+from __future__ import annotations
+
+from thinset.data.download import download
+from thinset.data.manifest import ArrayEntry, Manifest
+from thinset.data.sources import SOURCES, import_dataset, import_map_style
+from thinset.data.splits import hold_out
+from thinset.data.store import Dataset, DatasetWriter, open_dataset, verify_dataset
+from thinset.data.subset import write_subset
+
+__all__ = [
+    "SOURCES",
+    "ArrayEntry",
+    "Dataset",
+    "DatasetWriter",
+    "Manifest",
+    "download",
+    "hold_out",
+    "import_dataset",
+    "import_map_style",
+    "open_dataset",
+    "verify_dataset",
+    "write_subset",
+]

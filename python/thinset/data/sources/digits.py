@@ -1,0 +1,69 @@
+"""The embedded default: 1,797 handwritten digits of 8x8 pixels.
+
+From E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning
+Repository (1998), https://doi.org/10.24432/C50P49, CC BY 4.0: the test part, as distributed with
+scikit-learn (`sklearn.datasets.load_digits`), in its order. digits.npz holds the original values
+0..16 and the labels.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from thinset.data.sources.encoded_image import resized
+from thinset.data.sources.image_stream import ImageStream, array_batches, require_split
+
+DIGITS = "digits"
+_FILE = Path(__file__).with_name("digits.npz")
+
+
+class Digits:
+    """The embedded digits, named "digits" instead of by a path.
+
+    Values are scaled from 0..16 to 0..255. Of each class, every fifth sample is test data: 80/20,
+    stratified, and the same everywhere.
+    """
+
+    name = "digits"
+    summary = "the embedded default: 1,797 handwritten digits of 8x8 pixels (UCI, scikit-learn)"
+
+    def recognises(self, path: str) -> bool:
+        """Whether `path` is the name itself; a folder of that name is "./digits"."""
+        return path == DIGITS
+
+    def splits(self, path: str) -> tuple[str, ...]:  # noqa: ARG002
+        """Both splits are always there."""
+        return ("train", "test")
+
+    def open(self, path: str, split: str, size: tuple[int, int] | None = None) -> ImageStream:
+        """Open one split; ValueError for another split."""
+        require_split(split, self.splits(path), path)
+        with np.load(_FILE, allow_pickle=False) as content:
+            levels, labels = content["images"], content["labels"]
+        rows = np.flatnonzero(_is_test(labels) == (split == "test"))
+        images = np.rint(levels[rows] * (255 / 16)).astype(np.uint8)[..., np.newaxis]
+        stream = ImageStream(
+            name=self.name,
+            n_samples=len(rows),
+            image_shape=(8, 8, 1),
+            batches=lambda: array_batches(images, labels[rows]),
+            class_names=tuple("0123456789"),
+            provenance={
+                "kind": self.name,
+                "split": split,
+                "credit": "Alpaydin and Kaynak (1998), https://doi.org/10.24432/C50P49, CC BY 4.0",
+            },
+        )
+        return resized(stream, size)
+
+
+def _is_test(
+    labels: np.ndarray[tuple[int], np.dtype[np.uint8]],
+) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Every fifth sample of each class, in order."""
+    is_test = np.zeros(len(labels), dtype=bool)
+    for label in range(10):
+        is_test[np.flatnonzero(labels == label)[2::5]] = True
+    return is_test

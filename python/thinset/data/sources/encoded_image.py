@@ -1,0 +1,130 @@
+"""Decode and resize images with Pillow.
+
+8-bit images of any mode become grey (1 channel) or RGB (3 channels). As in torchvision, the
+orientation noted in a photograph's EXIF data is not applied and transparency is dropped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from PIL import Image
+
+    from thinset.data.sources.image_stream import Batch, ImageStream
+
+    EncodedImage = tuple[str, bytes | Path]
+    """What to call the image in a message, and its content or its file."""
+
+_GREY_MODES = ("1", "L", "LA")
+_DEEP_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
+_READ_ERRORS = (OSError, SyntaxError, ValueError, EOFError)  # as Pillow's many readers raise them
+
+
+def survey(images: Iterable[EncodedImage]) -> tuple[int, int, int]:
+    """The (height, width) of the first image, and 3 channels unless every image is grey.
+
+    Reads headers only, and stops at the first image in colour. Raises ValueError naming an image
+    that cannot be read or has more than 8 bits per channel, and where there are no images.
+    """
+    first: tuple[int, int] | None = None
+    for name, content in images:
+        with _opened(name, content) as image:
+            if first is None:
+                first = (image.height, image.width)
+            if image.mode not in _GREY_MODES:
+                return (*first, 3)
+    if first is None:
+        raise ValueError("there are no images")
+    return (*first, 1)
+
+
+def decode(
+    encoded: EncodedImage, image_shape: tuple[int, int, int], *, resize: bool
+) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Decode one image to `image_shape` = (height, width, channels), uint8.
+
+    With `resize`, other heights and widths are resized (bilinear, antialiased); without, they
+    raise ValueError, as does an image that cannot be read. The message has the image's name.
+    """
+    name, content = encoded
+    height, width, channels = image_shape
+    with _opened(name, content) as image:
+        found = (image.height, image.width)
+        if resize or found == (height, width):
+            pixels = _convert(image, channels)
+            if found != (height, width):
+                pixels = pixels.resize((width, height), _pillow().Resampling.BILINEAR)
+            return np.asarray(pixels, dtype=np.uint8).reshape(image_shape)
+    raise ValueError(
+        f"{name} is {found[0]}x{found[1]}, but the first image is {height}x{width}; "
+        "give a size (height, width) to resize all images to"
+    )
+
+
+def resized(stream: ImageStream, size: tuple[int, int] | None) -> ImageStream:
+    """The same stream with images of `size` = (height, width), bilinear and antialiased."""
+    if size is None or size == stream.image_shape[:2]:
+        return stream
+    require_size(size)
+
+    def batches() -> Iterator[Batch]:
+        for images, labels in stream:
+            yield np.stack([_resize_array(image, size) for image in images]), labels
+
+    return replace(stream, image_shape=(*size, stream.image_shape[2]), batches=batches)
+
+
+def require_size(size: Sequence[int]) -> None:
+    """Raise ValueError unless `size` is (height, width), each at least 1."""
+    if len(size) != 2 or min(size) < 1:
+        raise ValueError(f"size must be (height, width), each >= 1, got {size}")
+
+
+def _resize_array(image: np.ndarray[Any, Any], size: tuple[int, int]) -> np.ndarray[Any, Any]:
+    # Channel by channel: Pillow knows single planes of uint8 and float32, of any number.
+    pillow = _pillow()
+    planes = [pillow.fromarray(np.ascontiguousarray(image[..., c])) for c in range(image.shape[2])]
+    height, width = size
+    return np.stack(
+        [np.asarray(plane.resize((width, height), pillow.Resampling.BILINEAR)) for plane in planes],
+        axis=-1,
+    )
+
+
+def _convert(image: Image.Image, channels: int) -> Image.Image:
+    if channels == 1:
+        return image.convert("L")
+    # By way of RGBA, because Pillow warns about palettes with transparency otherwise.
+    return (image.convert("RGBA") if image.mode == "P" else image).convert("RGB")
+
+
+@contextlib.contextmanager
+def _opened(name: str, content: bytes | Path) -> Iterator[Image.Image]:
+    """Open an image; what goes wrong until the end of the `with` is a ValueError with its name."""
+    pillow = _pillow()
+    try:
+        with pillow.open(io.BytesIO(content) if isinstance(content, bytes) else content) as image:
+            if image.mode in _DEEP_MODES:
+                raise ValueError(f"it has more than 8 bits per channel (mode {image.mode})")
+            yield image
+    except (*_READ_ERRORS, pillow.DecompressionBombError) as error:
+        raise ValueError(f"{name} cannot be read as an 8-bit image: {error}") from error
+
+
+def _pillow() -> Any:
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise ImportError(
+            "reading and resizing images needs Pillow: pip install 'thinset[parquet]'"
+        ) from error
+    return Image

@@ -1,0 +1,78 @@
+"""What a source gives: images and labels in batches, with what is known about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    Batch = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any] | None]
+
+BATCH_SIZE = 512
+"""Samples per batch of a stream: large enough for the disk, small enough for large images."""
+
+
+@dataclass(frozen=True)
+class ImageStream:
+    """One split of a source, not yet read.
+
+    Iterating gives batches, in order: images (B, height, width, channels) of `image_dtype` in C
+    order and labels (B,) integers, or None throughout. `image_shape` is (height, width, channels);
+    `provenance` is free JSON. Iterating raises ValueError or OSError, naming the file, where the
+    source turns out to be damaged.
+    """
+
+    name: str
+    n_samples: int
+    image_shape: tuple[int, int, int]
+    batches: Callable[[], Iterator[Batch]]
+    image_dtype: str = "uint8"
+    class_names: tuple[str, ...] | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self.batches()
+
+
+class Source(Protocol):
+    """A kind of place that images come from."""
+
+    @property
+    def name(self) -> str:
+        """The kind's name, as given to `import_dataset`."""
+
+    @property
+    def summary(self) -> str:
+        """What the kind is, in one line."""
+
+    def recognises(self, path: str) -> bool:
+        """Whether `path` looks like this kind; looks at names, not into files."""
+
+    def splits(self, path: str) -> tuple[str, ...]:
+        """The splits that are there: ("train",) or ("train", "test")."""
+
+    def open(self, path: str, split: str, size: tuple[int, int] | None = None) -> ImageStream:
+        """Open one split, its images resized to `size` = (height, width) where it is given.
+
+        Raises ValueError for an unknown split and for content that does not hold up,
+        FileNotFoundError where a file is missing.
+        """
+
+
+def require_split(split: str, available: Sequence[str], path: str) -> None:
+    """Raise ValueError unless `split` is one of those that `path` has."""
+    if split not in available:
+        raise ValueError(f"{path} has the splits {list(available)}, got {split!r}")
+
+
+def array_batches(
+    images: np.ndarray[Any, Any], labels: np.ndarray[Any, Any] | None
+) -> Iterator[Batch]:
+    """Batches of arrays that lie in memory or are mapped."""
+    for start in range(0, len(images), BATCH_SIZE):
+        rows = slice(start, start + BATCH_SIZE)
+        yield np.ascontiguousarray(images[rows]), None if labels is None else labels[rows]
