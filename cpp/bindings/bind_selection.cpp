@@ -1,0 +1,78 @@
+#include <pybind11/stl.h>
+
+#include <optional>
+#include <string>
+
+#include "bindings.hpp"
+#include "numpy_view.hpp"
+#include "python_monitor.hpp"
+#include "thinset/row_kernels.hpp"
+#include "thinset/selection.hpp"
+
+namespace py = pybind11;
+
+namespace thinset::bindings {
+
+namespace {
+
+py::tuple select_rows(const py::array& embeddings, std::size_t n_samples, const std::string& method,
+                      const std::string& metric, const std::optional<Int64Array>& labels,
+                      const std::optional<std::string>& per_class,
+                      const std::optional<Int64Array>& initial_subset, std::uint64_t seed,
+                      unsigned n_threads, std::uint64_t max_memory, const py::object& progress,
+                      bool bfloat16, const std::string& mode, bool refill, bool drop_constant,
+                      bool stratified, std::size_t n_iterations) {
+  const AnyMatrix matrix = matrix_view(embeddings, bfloat16);
+  SelectionRequest request;
+  request.method = method_from_name(method);
+  request.n_samples = n_samples;
+  request.metric = metric_from_name(metric);
+  if (labels) {
+    request.labels = int64_view(*labels, "labels");
+    if (request.labels.size() != matrix.n_rows) {
+      throw InvalidInput("labels must have one entry per row: expected " +
+                         std::to_string(matrix.n_rows) + ", got " +
+                         std::to_string(request.labels.size()));
+    }
+  }
+  if (per_class) {
+    request.per_class = per_class_from_name(*per_class);
+  }
+  if (initial_subset) {
+    request.initial_subset = int64_view(*initial_subset, "initial_subset");
+  }
+  request.seed = seed;
+  request.max_memory = max_memory;
+  request.top_k = {top_k_mode_from_name(mode), refill, drop_constant};
+  request.kmeans = {n_iterations};
+  request.stratified = stratified;
+  SelectionResult result = run_without_gil(
+      n_threads, progress, [&](Job& job) { return select(matrix, request, job); });
+  return py::make_tuple(numpy_array(std::move(result.indices)),
+                        numpy_array(std::move(result.gains)),
+                        numpy_array(std::move(result.constant_columns)));
+}
+
+}  // namespace
+
+void bind_selection(py::module_& module) {
+  module.def("select", &select_rows, py::arg("embeddings"), py::arg("n_samples"), py::kw_only(),
+             py::arg("method"), py::arg("metric") = "euclidean", py::arg("labels") = py::none(),
+             py::arg("per_class") = py::none(), py::arg("initial_subset") = py::none(),
+             py::arg("seed") = 0, py::arg("n_threads") = 0, py::arg("max_memory") = 0,
+             py::arg("progress") = py::none(), py::arg("bfloat16") = false,
+             py::arg("mode") = "max", py::arg("refill") = true, py::arg("drop_constant") = false,
+             py::arg("stratified") = false, py::arg("n_iterations") = 10,
+             "Choose rows: (indices int64, gains float64, constant columns int64). Options that a "
+             "method does not have are ignored; thinset.select refuses them.");
+  module.def("samples_of_fraction", &samples_of_fraction, py::arg("fraction"), py::arg("n_rows"),
+             "floor(fraction * n_rows + 1/2), at least 1.");
+  module.def(
+      "instruction_set", [] { return std::string(to_string(current_instruction_set())); },
+      "The vector instructions in use: plain, avx2 or avx512.");
+  module.def(
+      "available_processors", [] { return available_processors(); },
+      "How many processors this process may run on.");
+}
+
+}  // namespace thinset::bindings

@@ -1,0 +1,14 @@
+// The units that make up thinset._core.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace thinset::bindings {
+
+void translate_errors(pybind11::module_& module);
+void bind_npy(pybind11::module_& module);
+void bind_selection(pybind11::module_& module);
+void bind_objective(pybind11::module_& module);
+void bind_gather(pybind11::module_& module);
+
+}  // namespace thinset::bindings

@@ -1,0 +1,38 @@
+#include <cerrno>
+#include <filesystem>
+
+#include "bindings.hpp"
+#include "thinset/error.hpp"
+
+namespace py = pybind11;
+
+namespace thinset::bindings {
+
+void translate_errors(py::module_& module) {
+  // Kept for the life of the process: a translator may not own Python objects.
+  static PyObject* format_error =
+      py::exception<FormatError>(module, "FormatError", PyExc_ValueError).release().ptr();
+
+  py::register_exception_translator([](std::exception_ptr pointer) {
+    try {
+      if (pointer) {
+        std::rethrow_exception(pointer);
+      }
+    } catch (const FormatError& error) {
+      PyErr_SetString(format_error, error.what());
+    } catch (const InvalidInput& error) {
+      PyErr_SetString(PyExc_ValueError, error.what());
+    } catch (const FileError& error) {
+      // OSError(errno, message, file) becomes FileNotFoundError, PermissionError, ... by itself.
+      errno = error.code();
+      PyErr_SetFromErrnoWithFilename(PyExc_OSError, error.path().c_str());
+    } catch (const Interrupted&) {
+      // The signal's own exception (KeyboardInterrupt) is already set.
+      if (PyErr_Occurred() == nullptr) {
+        PyErr_SetNone(PyExc_KeyboardInterrupt);
+      }
+    }
+  });
+}
+
+}  // namespace thinset::bindings

@@ -1,0 +1,80 @@
+// The only crossing between numpy arrays and the library's views. Nothing here copies an array.
+#pragma once
+
+#include <pybind11/numpy.h>
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "thinset/error.hpp"
+#include "thinset/matrix_view.hpp"
+#include "thinset/npy_array.hpp"
+
+namespace thinset::bindings {
+
+// A 2-D array of float32, float64 or float16, or of uint16 that holds bfloat16. Columns must be
+// adjacent in memory; rows may be any positive distance apart.
+inline AnyMatrix matrix_view(const pybind11::array& array, bool bfloat16) {
+  const auto shape = [&] {
+    std::vector<std::uint64_t> lengths(array.shape(), array.shape() + array.ndim());
+    return format_shape(lengths);
+  };
+  if (array.ndim() != 2) {
+    throw InvalidInput("embeddings must be a 2-D array (rows, elements), got shape " + shape());
+  }
+  const std::string type = pybind11::str(array.dtype().attr("str"));
+  const std::string plain = type.substr(1);
+  AnyMatrix matrix;
+  if (bfloat16 && plain == "u2") {
+    matrix.element = Element::bfloat16;
+  } else if (!bfloat16 && type[0] != '>' && plain == "f4") {
+    matrix.element = Element::float32;
+  } else if (!bfloat16 && type[0] != '>' && plain == "f8") {
+    matrix.element = Element::float64;
+  } else if (!bfloat16 && type[0] != '>' && plain == "f2") {
+    matrix.element = Element::float16;
+  } else {
+    throw InvalidInput("embeddings must be float16, bfloat16, float32 or float64, got " +
+                       std::string(pybind11::str(array.dtype())));
+  }
+  matrix.n_rows = static_cast<std::size_t>(array.shape(0));
+  matrix.n_columns = static_cast<std::size_t>(array.shape(1));
+  const auto item = array.itemsize();
+  const bool adjacent = array.strides(1) == item || matrix.n_columns <= 1;
+  const bool row_stride_fits = array.strides(0) >= array.shape(1) * item &&
+                               array.strides(0) % item == 0;
+  if (matrix.n_rows > 1 && matrix.n_columns > 0 && !(adjacent && row_stride_fits)) {
+    throw InvalidInput("embeddings must lie row by row in memory (C order), got strides (" +
+                       std::to_string(array.strides(0)) + ", " +
+                       std::to_string(array.strides(1)) + ") bytes");
+  }
+  matrix.row_stride = matrix.n_rows > 1 ? static_cast<std::size_t>(array.strides(0) / item)
+                                        : matrix.n_columns;
+  matrix.data = array.data();
+  return matrix;
+}
+
+// A 1-D int64 array (converted and made contiguous by the caller's c_style | forcecast argument).
+using Int64Array = pybind11::array_t<std::int64_t, pybind11::array::c_style>;
+
+inline std::span<const std::int64_t> int64_view(const Int64Array& array, const char* name) {
+  if (array.ndim() != 1) {
+    throw InvalidInput(std::string(name) + " must be a 1-D array, got " +
+                       std::to_string(array.ndim()) + " axes");
+  }
+  return {array.data(), static_cast<std::size_t>(array.size())};
+}
+
+// Hands a vector over to numpy, which frees it.
+template <class Value>
+pybind11::array_t<Value> numpy_array(std::vector<Value>&& values) {
+  auto* owned = new std::vector<Value>(std::move(values));
+  const pybind11::capsule owner(owned,
+                                [](void* p) { delete static_cast<std::vector<Value>*>(p); });
+  return pybind11::array_t<Value>(static_cast<pybind11::ssize_t>(owned->size()), owned->data(),
+                                  owner);
+}
+
+}  // namespace thinset::bindings

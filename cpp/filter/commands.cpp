@@ -1,0 +1,235 @@
+#include "commands.hpp"
+
+#include <chrono>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "json_writer.hpp"
+#include "thinset/error.hpp"
+#include "thinset/gather.hpp"
+#include "thinset/npy_array.hpp"
+
+namespace thinset::filter {
+
+namespace {
+
+class Stopwatch {
+ public:
+  [[nodiscard]] double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+SelectionResult select_rows(const Options& options, const AnyMatrix& embeddings, Job& job) {
+  SelectionRequest request = options.request;
+  request.n_samples = settle_n_samples(options.n_samples, embeddings.n_rows);
+  std::vector<std::int64_t> labels;
+  if (!options.labels.empty()) {
+    labels = NpyArray(options.labels).as_int64();
+    if (labels.empty()) {
+      throw InvalidInput("labels must have one entry per row: expected " +
+                         std::to_string(embeddings.n_rows) + ", got 0");
+    }
+    request.labels = labels;
+  }
+  std::vector<std::int64_t> initial_subset;
+  if (!options.initial_subset.empty()) {
+    initial_subset = NpyArray(options.initial_subset).as_int64();
+    request.initial_subset = initial_subset;
+  }
+  return select(embeddings, request, job);
+}
+
+void describe_selection(const Options& options, const AnyMatrix& embeddings,
+                        const SelectionResult& result, const Job& job, JsonObject& object) {
+  object.add("method", options.method);
+  object.add("n_selected", std::uint64_t{result.indices.size()});
+  object.add("n_total", std::uint64_t{embeddings.n_rows});
+  object.add("n_columns", std::uint64_t{embeddings.n_columns});
+  object.add("element", to_string(embeddings.element));
+  object.add("threads", std::uint64_t{job.n_threads()});
+  object.add("constant_columns", std::span<const std::int64_t>(result.constant_columns));
+}
+
+void warn_of_constant_columns(const Options& options, const SelectionResult& result) {
+  if (!result.constant_columns.empty() && !options.request.top_k.drop_constant) {
+    std::fprintf(stderr,
+                 "thinset-filter: warning: %zu columns have one value in every row; topk takes "
+                 "their rows in index order (see --drop-constant)\n",
+                 result.constant_columns.size());
+  }
+}
+
+// The output files, checked before any work: two inputs of one name would overwrite each other.
+std::vector<std::filesystem::path> outputs_in(const std::filesystem::path& folder,
+                                              std::span<const std::filesystem::path> files,
+                                              bool with_indices) {
+  std::vector<std::filesystem::path> outputs;
+  if (with_indices) {
+    outputs.push_back(folder / "indices.npy");
+  }
+  for (const std::filesystem::path& file : files) {
+    const std::filesystem::path output = folder / file.filename();
+    for (const std::filesystem::path& other : outputs) {
+      if (other == output) {
+        throw InvalidInput("two outputs would have the name '" + output.string() + "'");
+      }
+    }
+    std::error_code ignored;
+    if (std::filesystem::equivalent(file, output, ignored)) {
+      throw InvalidInput("the output must not be the input: both are '" + file.string() + "'");
+    }
+    outputs.push_back(output);
+  }
+  std::error_code failure;
+  std::filesystem::create_directories(folder, failure);
+  if (failure) {
+    throw FileError("create", folder.string(), failure.value());
+  }
+  return outputs;
+}
+
+std::vector<std::string> names_of(std::span<const std::filesystem::path> paths) {
+  return {paths.begin(), paths.end()};
+}
+
+void run_select(const Options& options, Monitor& monitor) {
+  const Stopwatch watch;
+  const NpyArray array(options.files[0]);
+  const AnyMatrix embeddings = array.as_matrix();
+  Job job(options.n_threads, &monitor);
+  const SelectionResult result = select_rows(options, embeddings, job);
+  warn_of_constant_columns(options, result);
+  if (!options.output.empty()) {
+    write_npy(options.output, result.indices);
+  }
+  if (options.json) {
+    JsonObject object;
+    object.add("command", "select");
+    describe_selection(options, embeddings, result, job, object);
+    if (options.output.empty()) {
+      object.add("indices", std::span<const std::int64_t>(result.indices));
+    } else {
+      object.add("output", options.output.string());
+    }
+    object.add("seconds", watch.seconds());
+    print(object.text() + "\n");
+  } else if (options.output.empty()) {
+    std::string lines;
+    for (const std::int64_t index : result.indices) {
+      lines += std::to_string(index) + "\n";
+    }
+    print(lines);
+  } else {
+    print("selected " + std::to_string(result.indices.size()) + " of " +
+          std::to_string(embeddings.n_rows) + " rows: " + options.output.string() + "\n");
+  }
+}
+
+void gather_all(std::span<const std::filesystem::path> files,
+                std::span<const std::filesystem::path> outputs,
+                std::span<const std::int64_t> indices, Job& job) {
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    gather(files[i], indices, outputs[i], job);
+  }
+}
+
+void report_outputs(const Options& options, JsonObject& object, std::size_t n_rows,
+                    std::span<const std::filesystem::path> outputs, double seconds) {
+  const std::vector<std::string> names = names_of(outputs);
+  if (options.json) {
+    object.add("outputs", std::span<const std::string>(names));
+    object.add("seconds", seconds);
+    print(object.text() + "\n");
+    return;
+  }
+  for (const std::string& name : names) {
+    print("wrote " + std::to_string(n_rows) + " rows: " + name + "\n");
+  }
+}
+
+void run_gather(const Options& options, Monitor& monitor) {
+  const Stopwatch watch;
+  const std::vector<std::int64_t> indices = NpyArray(options.files[0]).as_int64();
+  const std::span files = std::span(options.files).subspan(1);
+  const auto outputs = outputs_in(options.output, files, false);
+  Job job(options.n_threads, &monitor);
+  gather_all(files, outputs, indices, job);
+  JsonObject object;
+  object.add("command", "gather");
+  object.add("n_selected", std::uint64_t{indices.size()});
+  report_outputs(options, object, indices.size(), outputs, watch.seconds());
+}
+
+void run_filter(const Options& options, Monitor& monitor) {
+  const Stopwatch watch;
+  const NpyArray array(options.files[0]);
+  const AnyMatrix embeddings = array.as_matrix();
+  const std::span files = std::span(options.files).subspan(1);
+  for (const std::filesystem::path& file : files) {
+    const NpyHeader header = NpyArray(file).header();
+    if (header.n_rows() != embeddings.n_rows) {
+      throw InvalidInput("every file must have one row per embedding: '" + file.string() +
+                         "' has shape " + format_shape(header.shape) + ", the embeddings have " +
+                         std::to_string(embeddings.n_rows) + " rows");
+    }
+  }
+  const auto outputs = outputs_in(options.output, files, true);
+  Job job(options.n_threads, &monitor);
+  const SelectionResult result = select_rows(options, embeddings, job);
+  warn_of_constant_columns(options, result);
+  // The indices last: where they stand, the subset is whole.
+  gather_all(files, std::span(outputs).subspan(1), result.indices, job);
+  write_npy(outputs[0], result.indices);
+  JsonObject object;
+  object.add("command", "filter");
+  describe_selection(options, embeddings, result, job, object);
+  report_outputs(options, object, result.indices.size(), outputs, watch.seconds());
+}
+
+void run_info(const Options& options) {
+  const NpyArray array(options.files[0]);
+  const NpyHeader& header = array.header();
+  if (options.json) {
+    const std::vector<std::int64_t> shape(header.shape.begin(), header.shape.end());
+    JsonObject object;
+    object.add("command", "info");
+    object.add("file", array.path().string());
+    object.add("type", header.descr);
+    object.add("shape", std::span<const std::int64_t>(shape));
+    object.add("data_bytes", header.n_bytes());
+    object.add("data_offset", std::uint64_t{header.data_offset});
+    print(object.text() + "\n");
+    return;
+  }
+  print(array.path().string() + ": type " + header.descr + ", shape " +
+        format_shape(header.shape) + ", " + std::to_string(header.n_bytes()) +
+        " bytes of data from byte " + std::to_string(header.data_offset) + "\n");
+}
+
+}  // namespace
+
+void run(const Options& options, Monitor& monitor) {
+  switch (options.command) {
+    case Command::select:
+      return run_select(options, monitor);
+    case Command::gather:
+      return run_gather(options, monitor);
+    case Command::filter:
+      return run_filter(options, monitor);
+    case Command::info:
+      return run_info(options);
+    case Command::help:
+      return print(help_text());
+    case Command::version:
+      return print("thinset-filter " THINSET_VERSION "\n");
+  }
+}
+
+}  // namespace thinset::filter

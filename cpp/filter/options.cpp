@@ -1,0 +1,258 @@
+#include "options.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <functional>
+#include <string_view>
+
+namespace thinset::filter {
+
+namespace {
+
+template <class Number>
+Number parse_number(const std::string& option, const std::string& text) {
+  Number value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    throw UsageError(option + " needs a non-negative whole number, got '" + text + "'");
+  }
+  return value;
+}
+
+// Names are checked where they are read, so that a misspelt one is a usage error.
+template <class Parse>
+auto parse_name(const std::string& option, const std::string& text, const Parse& parse) {
+  try {
+    return parse(text);
+  } catch (const InvalidInput& error) {
+    throw UsageError(option + ": " + error.what());
+  }
+}
+
+struct OptionRule {
+  std::string_view name;
+  std::string_view short_name;
+  bool selects;  // belongs to choosing rows
+  std::function<void(Options&, const std::string&)> store;
+};
+
+const std::vector<OptionRule>& valued_options() {
+  static const std::vector<OptionRule> rules = {
+      {"--output", "-o", false, [](Options& o, const std::string& v) { o.output = v; }},
+      {"--threads", "-t", false,
+       [](Options& o, const std::string& v) {
+         o.n_threads = parse_number<unsigned>("--threads", v);
+       }},
+      {"--n-samples", "-n", true,
+       [](Options& o, const std::string& v) {
+         settle_n_samples(v, 1);
+         o.n_samples = v;
+       }},
+      {"--method", "-m", true,
+       [](Options& o, const std::string& v) {
+         o.request.method = parse_name("--method", v, method_from_name);
+         o.method = v;
+       }},
+      {"--metric", "", true,
+       [](Options& o, const std::string& v) {
+         o.request.metric = parse_name("--metric", v, metric_from_name);
+       }},
+      {"--labels", "", true, [](Options& o, const std::string& v) { o.labels = v; }},
+      {"--per-class", "", true,
+       [](Options& o, const std::string& v) {
+         o.request.per_class = parse_name("--per-class", v, per_class_from_name);
+       }},
+      {"--initial-subset", "", true,
+       [](Options& o, const std::string& v) { o.initial_subset = v; }},
+      {"--seed", "-s", true,
+       [](Options& o, const std::string& v) {
+         o.request.seed = parse_number<std::uint64_t>("--seed", v);
+       }},
+      {"--mode", "", true,
+       [](Options& o, const std::string& v) {
+         o.request.top_k.mode = parse_name("--mode", v, top_k_mode_from_name);
+       }},
+      {"--iterations", "", true,
+       [](Options& o, const std::string& v) {
+         o.request.kmeans.n_iterations = parse_number<std::size_t>("--iterations", v);
+       }},
+      {"--max-memory", "", true,
+       [](Options& o, const std::string& v) {
+         o.request.max_memory = parse_number<std::uint64_t>("--max-memory", v);
+       }},
+  };
+  return rules;
+}
+
+struct FlagRule {
+  std::string_view name;
+  bool selects;
+  std::function<void(Options&)> store;
+};
+
+const std::vector<FlagRule>& flags() {
+  static const std::vector<FlagRule> rules = {
+      {"--json", false, [](Options& o) { o.json = true; }},
+      {"--no-refill", true, [](Options& o) { o.request.top_k.refill = false; }},
+      {"--drop-constant", true, [](Options& o) { o.request.top_k.drop_constant = true; }},
+      {"--stratified", true, [](Options& o) { o.request.stratified = true; }},
+  };
+  return rules;
+}
+
+Command parse_command(const std::string& name) {
+  if (name == "select") return Command::select;
+  if (name == "gather") return Command::gather;
+  if (name == "filter") return Command::filter;
+  if (name == "info") return Command::info;
+  if (name == "--help" || name == "-h" || name == "help") return Command::help;
+  if (name == "--version") return Command::version;
+  throw UsageError("the command must be one of select, gather, filter, info; got '" + name + "'");
+}
+
+// A subset of a file needs a place to go, and choosing rows needs to know how many.
+void check_complete(const Options& options) {
+  const auto need = [](bool met, const std::string& what) {
+    if (!met) {
+      throw UsageError(what);
+    }
+  };
+  const std::size_t n_files = options.files.size();
+  switch (options.command) {
+    case Command::select:
+      need(n_files == 1, "select takes one embeddings file, got " + std::to_string(n_files));
+      need(!options.n_samples.empty(), "select needs --n-samples");
+      break;
+    case Command::gather:
+      need(n_files >= 2, "gather takes an index file and one or more .npy files");
+      need(!options.output.empty(), "gather needs --output, a folder");
+      break;
+    case Command::filter:
+      need(n_files >= 2, "filter takes an embeddings file and one or more .npy files");
+      need(!options.n_samples.empty(), "filter needs --n-samples");
+      need(!options.output.empty(), "filter needs --output, a folder");
+      break;
+    case Command::info:
+      need(n_files == 1, "info takes one .npy file, got " + std::to_string(n_files));
+      break;
+    case Command::help:
+    case Command::version:
+      break;
+  }
+}
+
+bool selects_rows(Command command) {
+  return command == Command::select || command == Command::filter;
+}
+
+}  // namespace
+
+Options parse_options(std::span<const char* const> arguments) {
+  Options options;
+  if (arguments.empty()) {
+    throw UsageError("a command is needed: select, gather, filter or info");
+  }
+  options.command = parse_command(arguments[0]);
+  bool only_files = false;
+  for (std::size_t i = 1; i < arguments.size(); ++i) {
+    const std::string argument = arguments[i];
+    if (only_files || argument.empty() || argument[0] != '-') {
+      options.files.emplace_back(argument);
+      continue;
+    }
+    if (argument == "--") {
+      only_files = true;
+      continue;
+    }
+    if (argument == "--help" || argument == "-h") {
+      options.command = Command::help;
+      return options;
+    }
+    const std::size_t equals = argument.find('=');
+    const std::string name = argument.substr(0, equals);
+    const auto refuse_misplaced = [&](bool selects) {
+      if (selects && !selects_rows(options.command)) {
+        throw UsageError(name + " belongs to select and filter");
+      }
+    };
+    const auto flag =
+        std::ranges::find_if(flags(), [&](const FlagRule& rule) { return rule.name == argument; });
+    if (flag != flags().end()) {
+      refuse_misplaced(flag->selects);
+      flag->store(options);
+      continue;
+    }
+    const auto rule = std::ranges::find_if(valued_options(), [&](const OptionRule& candidate) {
+      return candidate.name == name || (!candidate.short_name.empty() && candidate.short_name == name);
+    });
+    if (rule == valued_options().end()) {
+      throw UsageError("unknown option '" + argument + "'");
+    }
+    refuse_misplaced(rule->selects);
+    if (equals != std::string::npos) {
+      rule->store(options, argument.substr(equals + 1));
+    } else if (i + 1 < arguments.size()) {
+      rule->store(options, arguments[++i]);
+    } else {
+      throw UsageError(name + " needs a value");
+    }
+  }
+  check_complete(options);
+  return options;
+}
+
+std::size_t settle_n_samples(const std::string& text, std::size_t n_rows) {
+  if (text.find('.') == std::string::npos) {
+    return parse_number<std::size_t>("--n-samples", text);
+  }
+  double fraction = 0.0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), fraction);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    throw UsageError("--n-samples needs a count such as 4320 or a fraction such as 0.1, got '" +
+                     text + "'");
+  }
+  return samples_of_fraction(fraction, n_rows);
+}
+
+std::string help_text() {
+  return R"(Choose a small, diverse subset of rows of .npy arrays and copy it, exactly.
+
+usage:
+  thinset-filter select EMB.npy -n K [-o INDICES.npy] [options]
+  thinset-filter gather INDICES.npy FILE.npy... -o DIR [options]
+  thinset-filter filter EMB.npy FILE.npy... -n K -o DIR [options]
+  thinset-filter info FILE.npy
+
+commands:
+  select   choose K rows of an N x D array of embeddings; without -o the row numbers are
+           printed, one a line, in selection order
+  gather   write DIR/FILE.npy with the rows that INDICES.npy names, in its order
+  filter   select and gather at once; also writes DIR/indices.npy
+  info     show the type, shape and size of a .npy file
+
+choosing rows:
+  -n, --n-samples K        how many: a count, or a fraction with a decimal point (0.1)
+  -m, --method NAME        topk (default), max_sum, max_min, kmeans, random
+      --metric NAME        euclidean (default), sqeuclidean, cosine: for max_sum and max_min
+      --labels FILE.npy    one integer class label per row
+      --per-class NAME     balanced or proportional: choose inside each class
+      --initial-subset FILE.npy   rows already chosen; they count towards K
+  -s, --seed SEED          for kmeans and random (default 0)
+      --mode NAME          topk: max (default), min or abs activations
+      --no-refill          topk: the bare union, which may be smaller than K
+      --drop-constant      topk: leave out columns with one value in every row
+      --stratified         random: draw from every class in proportion
+      --iterations N       kmeans: at most N Lloyd iterations (default 10)
+      --max-memory BYTES   refuse work that may take more memory than this
+
+running:
+  -o, --output PATH        select: the index file; gather, filter: a folder
+  -t, --threads N          default: every processor; the result is the same for any number
+      --json               print one JSON object on standard output
+  -h, --help, --version
+
+exit status: 0 done, 2 usage, 3 bad input, 4 input/output failure, 130 interrupted
+)";
+}
+
+}  // namespace thinset::filter

@@ -1,0 +1,44 @@
+// argv as a value.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "thinset/selection.hpp"
+
+namespace thinset::filter {
+
+// The command line is wrong; the message says how. Exit status 2.
+class UsageError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+enum class Command { select, gather, filter, info, help, version };
+
+struct Options {
+  Command command = Command::help;
+  std::vector<std::filesystem::path> files;
+  std::filesystem::path output;
+  std::string n_samples;  // a count or a fraction; settled once the number of rows is known
+  std::filesystem::path labels;
+  std::filesystem::path initial_subset;
+  std::string method = "topk";
+  SelectionRequest request;  // everything of it that needs no file
+  unsigned n_threads = 0;
+  bool json = false;
+};
+
+Options parse_options(std::span<const char* const> arguments);
+
+// A count ("4320") or, with a decimal point, a fraction of n_rows ("0.0864").
+std::size_t settle_n_samples(const std::string& text, std::size_t n_rows);
+
+std::string help_text();
+
+}  // namespace thinset::filter

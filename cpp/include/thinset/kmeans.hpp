@@ -1,0 +1,26 @@
+// k-means: one representative row per cluster.
+#pragma once
+
+#include <cstddef>
+
+#include "thinset/matrix_view.hpp"
+#include "thinset/parallel_for.hpp"
+#include "thinset/picks.hpp"
+#include "thinset/random.hpp"
+
+namespace thinset {
+
+struct KMeansOptions {
+  // Lloyd iterations at most; it ends earlier once no row changes its cluster.
+  std::size_t n_iterations = 10;
+};
+
+// k-means++ seeding, then Lloyd iterations with squared Euclidean distances; the row nearest to each
+// centre is picked. No cluster is ever empty: one that would be takes the row furthest from its own
+// centre. Picks are ordered by cluster size, the largest first (ties: lower row); gains are the
+// sizes. The result depends on `random` alone, not on the number of threads.
+template <class T>
+Picks kmeans(const Rows<T>& rows, std::size_t k, const KMeansOptions& options, Random& random,
+             Job& job);
+
+}  // namespace thinset

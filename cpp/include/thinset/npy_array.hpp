@@ -1,0 +1,71 @@
+// NumPy's .npy format: versions 1 to 3, C order, plain element types of any rank.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "thinset/mapped_file.hpp"
+#include "thinset/matrix_view.hpp"
+
+namespace thinset {
+
+struct NpyHeader {
+  std::string descr;  // as in the file: "<f4", "|u1", "<U12"
+  std::vector<std::uint64_t> shape;
+  std::size_t item_size = 0;
+  std::size_t data_offset = 0;
+
+  [[nodiscard]] std::uint64_t n_items() const;
+  [[nodiscard]] std::uint64_t n_bytes() const { return n_items() * item_size; }
+  // Rows of a gather: the first axis, and the bytes of everything under one index of it.
+  [[nodiscard]] std::uint64_t n_rows() const { return shape.empty() ? 0 : shape[0]; }
+  [[nodiscard]] std::uint64_t row_bytes() const;
+};
+
+// As Python writes it: "(3,)", "(50000, 216)".
+std::string format_shape(std::span<const std::uint64_t> shape);
+
+// Checks everything before anything is allocated or trusted: magic, version, header length, the
+// dictionary's keys and types, the shape's product against overflow, and that the file has exactly
+// the bytes that the header promises. Throws FormatError naming `name` and the byte or value at fault.
+NpyHeader parse_npy_header(std::span<const std::byte> file_start, std::uint64_t file_size,
+                           const std::string& name);
+
+// The header's bytes, padded so that the data start at a multiple of 64 (format version 1, or 2
+// where the shape needs it).
+std::vector<std::byte> format_npy_header(const std::string& descr,
+                                         std::span<const std::uint64_t> shape);
+
+// A mapped .npy file.
+class NpyArray {
+ public:
+  explicit NpyArray(const std::filesystem::path& path);
+
+  [[nodiscard]] const NpyHeader& header() const noexcept { return header_; }
+  [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+  [[nodiscard]] const std::byte* data() const noexcept {
+    return file_.bytes().data() + header_.data_offset;
+  }
+
+  // The array as embeddings. Throws InvalidInput unless it is 2-D of float16, float32 or float64 in
+  // this machine's byte order.
+  [[nodiscard]] AnyMatrix as_matrix() const;
+
+  // The array as integers widened to int64 (labels, indices). Throws InvalidInput unless it is 1-D of
+  // an integer type and every value fits.
+  [[nodiscard]] std::vector<std::int64_t> as_int64() const;
+
+ private:
+  std::filesystem::path path_;
+  MappedFile file_;
+  NpyHeader header_;
+};
+
+// Writes a 1-D int64 array, atomically.
+void write_npy(const std::filesystem::path& path, std::span<const std::int64_t> values);
+
+}  // namespace thinset

@@ -1,0 +1,26 @@
+// Figures that say how good a subset is.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "thinset/distance.hpp"
+#include "thinset/matrix_view.hpp"
+#include "thinset/parallel_for.hpp"
+
+namespace thinset {
+
+// All three require indices inside [0, n_rows); the first two need at least two of them.
+
+// The sum over unordered pairs of the subset of their distance (Eq. 3).
+double sum_of_pairwise_distances(const AnyMatrix& embeddings, std::span<const std::int64_t> indices,
+                                 Metric metric, Job& job);
+
+double smallest_pairwise_distance(const AnyMatrix& embeddings,
+                                  std::span<const std::int64_t> indices, Metric metric, Job& job);
+
+// The largest distance of any row to its nearest row of the subset.
+double covering_radius(const AnyMatrix& embeddings, std::span<const std::int64_t> indices,
+                       Metric metric, Job& job);
+
+}  // namespace thinset

@@ -1,0 +1,32 @@
+// A file that appears whole or not at all.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+
+namespace thinset {
+
+// Written under a temporary name beside the target; commit() syncs and renames it. Without commit()
+// the temporary file is removed and the target stays as it was. Every failure is a FileError.
+class OutputFile {
+ public:
+  explicit OutputFile(std::filesystem::path target);
+  ~OutputFile();
+  OutputFile(const OutputFile&) = delete;
+  OutputFile& operator=(const OutputFile&) = delete;
+
+  // Takes the space now, so that a full disk is known before the work.
+  void reserve(std::uint64_t size);
+  // Thread-safe for disjoint ranges.
+  void write_at(std::uint64_t offset, std::span<const std::byte> bytes);
+  void commit();
+
+ private:
+  std::filesystem::path target_;
+  std::filesystem::path partial_;
+  int descriptor_ = -1;
+};
+
+}  // namespace thinset

@@ -1,0 +1,80 @@
+// Threads, progress and interruption of one call into the library.
+//
+// A Job owns its threads for the length of one call: no global pool, no second OpenMP runtime
+// beside the host program's. Results never depend on the number of threads, because bodies either
+// write to disjoint places or hand back values whose combination does not depend on order.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "thinset/monitor.hpp"
+
+namespace thinset {
+
+// The number of processors this process may run on; at least 1.
+unsigned available_processors();
+
+class Job {
+ public:
+  // n_threads = 0 takes every available processor. Throws InvalidInput above max_threads.
+  explicit Job(unsigned n_threads = 0, Monitor* monitor = nullptr);
+  ~Job();
+  Job(const Job&) = delete;
+  Job& operator=(const Job&) = delete;
+
+  static constexpr unsigned max_threads = 1024;
+
+  [[nodiscard]] unsigned n_threads() const noexcept {
+    return static_cast<unsigned>(workers_.size()) + 1;
+  }
+
+  // body(begin, end, thread) for consecutive blocks that cover [0, n). One thread sees its blocks in
+  // rising order. The first exception of a body is rethrown here after all threads have stopped.
+  using Body = std::function<void(std::size_t begin, std::size_t end, unsigned thread)>;
+  void parallel_for(std::size_t n, std::size_t block, const Body& body);
+
+  // Progress: declare the units of work once, then count them off from the calling thread.
+  void set_total(std::uint64_t units) noexcept { total_ = units; }
+  void advance(std::uint64_t units);
+
+  // Throws Interrupted where the monitor asks for it; looks at it at most every 50 ms.
+  void check();
+
+ private:
+  void work(unsigned thread);
+  void run_blocks(unsigned thread) noexcept;
+  void wait_for_workers() noexcept;
+  bool poll() noexcept;
+  void throw_if_failed();
+
+  Monitor* monitor_;
+  std::vector<std::thread> workers_;
+
+  // The current parallel_for; written by the caller while every worker rests.
+  const Body* body_ = nullptr;
+  std::size_t n_ = 0;
+  std::size_t block_ = 1;
+  std::atomic<std::size_t> next_block_{0};
+  std::atomic<unsigned> busy_{0};
+  std::atomic<std::uint32_t> round_{0};
+  std::atomic<bool> quit_{false};
+
+  std::atomic<bool> stop_{false};
+  bool interrupted_ = false;
+  std::mutex error_mutex_;
+  std::exception_ptr error_;
+
+  std::uint64_t done_ = 0;
+  std::uint64_t total_ = 0;
+  std::chrono::steady_clock::time_point last_poll_;
+};
+
+}  // namespace thinset

@@ -1,0 +1,33 @@
+// Random numbers that are the same on every platform.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "thinset/picks.hpp"
+
+namespace thinset {
+
+// xoshiro256** (Blackman and Vigna 2018), its state filled by splitmix64.
+class Random {
+ public:
+  explicit Random(std::uint64_t seed);
+
+  std::uint64_t next();
+  // Uniform in [0, bound), without bias. 0 < bound <= 2^53.
+  std::uint64_t below(std::uint64_t bound);
+  // Uniform in [0, 1) with 53 random bits.
+  double uniform();
+
+ private:
+  std::array<std::uint64_t, 4> state_;
+};
+
+// k of n positions drawn without replacement, in the order drawn, after those of `initial`. Gains
+// are 0: chance favours nobody.
+Picks random_picks(std::size_t n, std::size_t k, std::span<const std::size_t> initial,
+                   Random& random);
+
+}  // namespace thinset

@@ -1,0 +1,55 @@
+// The innermost loops, one table of functions per element type and instruction set.
+//
+// All arithmetic on embeddings is float64 in one canonical order, so that every instruction set
+// gives the same bits: term j goes to lane j mod 16, each lane adds its terms in rising j, and the
+// lanes are added in pairs (l, l + 8), then (l, l + 4), (l, l + 2), (l, l + 1). Multiplications and
+// additions are never fused.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "thinset/element.hpp"
+
+namespace thinset {
+
+template <class T>
+struct RowKernels {
+  // The sum over j of (x[j] - y[j])^2.
+  double (*squared_distance)(const T* x, const double* y, std::size_t n);
+  // The sum over j of x[j] * y[j].
+  double (*dot)(const T* x, const double* y, std::size_t n);
+  // y[j] = x[j].
+  void (*widen)(const T* x, double* y, std::size_t n);
+  // sum[j] += x[j], min and max likewise; returns the first j that is not finite, or n.
+  std::size_t (*summarise)(const T* x, std::size_t n, double* sum, double* min, double* max);
+};
+
+enum class InstructionSet { plain, avx2, avx512 };
+
+std::string_view to_string(InstructionSet set);
+
+// The sets that this build has and this processor runs, plain first.
+std::vector<InstructionSet> available_instruction_sets();
+
+// The widest available set, unless use_instruction_set chose another.
+InstructionSet current_instruction_set();
+
+// Throws InvalidInput where `set` is not available. For tests and benchmarks.
+void use_instruction_set(InstructionSet set);
+
+template <class T>
+const RowKernels<T>& row_kernels();
+
+template <>
+const RowKernels<float>& row_kernels<float>();
+template <>
+const RowKernels<double>& row_kernels<double>();
+template <>
+const RowKernels<Float16>& row_kernels<Float16>();
+template <>
+const RowKernels<BFloat16>& row_kernels<BFloat16>();
+
+}  // namespace thinset

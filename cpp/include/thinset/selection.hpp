@@ -1,0 +1,58 @@
+// One entry for every selection method: what the binding and the binary call.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "thinset/class_budgets.hpp"
+#include "thinset/distance.hpp"
+#include "thinset/kmeans.hpp"
+#include "thinset/matrix_view.hpp"
+#include "thinset/parallel_for.hpp"
+#include "thinset/top_k.hpp"
+
+namespace thinset {
+
+enum class Method { top_k, max_sum, max_min, kmeans, random };
+
+Method method_from_name(std::string_view name);
+PerClass per_class_from_name(std::string_view name);
+
+// floor(fraction * n_rows + 1/2), at least 1. Throws InvalidInput unless 0 < fraction <= 1.
+std::size_t samples_of_fraction(double fraction, std::size_t n_rows);
+
+struct SelectionRequest {
+  Method method = Method::top_k;
+  std::size_t n_samples = 0;
+  Metric metric = Metric::euclidean;
+  // One label per row, or empty. Required by per_class and by stratified.
+  std::span<const std::int64_t> labels;
+  PerClass per_class = PerClass::none;
+  // Rows already chosen: they come first in the result and count towards n_samples.
+  std::span<const std::int64_t> initial_subset;
+  std::uint64_t seed = 0;
+  TopKOptions top_k;
+  KMeansOptions kmeans;
+  bool stratified = false;
+  // Bytes that the call may take beyond the embeddings; 0 sets no limit.
+  std::uint64_t max_memory = 0;
+};
+
+struct SelectionResult {
+  std::vector<std::int64_t> indices;
+  std::vector<double> gains;
+  // Columns with one value in every row; top_k reports them, other methods leave this empty.
+  std::vector<std::int64_t> constant_columns;
+};
+
+// Throws InvalidInput where a constraint is broken (the message names it) and Interrupted.
+SelectionResult select(const AnyMatrix& embeddings, const SelectionRequest& request, Job& job);
+
+// An upper bound on the bytes select() takes beyond the embeddings, from shapes alone.
+std::uint64_t predicted_memory(const AnyMatrix& embeddings, const SelectionRequest& request,
+                               unsigned n_threads);
+
+}  // namespace thinset

@@ -1,0 +1,247 @@
+#include "thinset/kmeans.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+#include <vector>
+
+#include "thinset/column_summary.hpp"
+#include "thinset/row_kernels.hpp"
+
+namespace thinset {
+
+namespace {
+
+constexpr std::size_t rows_per_block = 256;
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+template <class T>
+class KMeans {
+ public:
+  KMeans(const Rows<T>& rows, std::size_t k, Job& job)
+      : rows_(rows),
+        kernels_(row_kernels<T>()),
+        k_(k),
+        n_columns_(rows.n_columns()),
+        job_(job),
+        centres_(k * n_columns_),
+        cluster_(rows.size(), k),
+        squared_distance_(rows.size(), infinity) {}
+
+  // k-means++ (Arthur and Vassilvitskii 2007): each seed is drawn with probability proportional to
+  // its squared distance to the seeds before it.
+  void seed(Random& random) {
+    std::vector<bool> taken(rows_.size(), false);
+    std::size_t pick = random.below(rows_.size());
+    for (std::size_t c = 0;; ++c) {
+      taken[pick] = true;
+      kernels_.widen(rows_.row(pick), centre(c), n_columns_);
+      job_.advance(1);
+      if (c + 1 == k_) {
+        return;
+      }
+      const double total = lower_distances_to(c);
+      pick = total > 0.0 ? draw(random.uniform() * total) : first_not(taken);
+    }
+  }
+
+  // Assigns every row to its nearest centre (ties: lower centre), then fills empty clusters. Returns
+  // whether any row changed its cluster.
+  bool assign() {
+    std::vector<char> changed(job_.n_threads(), 0);
+    job_.parallel_for(rows_.size(), 16, [&](std::size_t begin, std::size_t end, unsigned thread) {
+      for (std::size_t i = begin; i < end; ++i) {
+        std::size_t nearest = 0;
+        double best = infinity;
+        for (std::size_t c = 0; c < k_; ++c) {
+          const double d = kernels_.squared_distance(rows_.row(i), centre(c), n_columns_);
+          if (d < best) {
+            best = d;
+            nearest = c;
+          }
+        }
+        changed[thread] |= static_cast<char>(cluster_[i] != nearest);
+        cluster_[i] = nearest;
+        squared_distance_[i] = best;
+      }
+    });
+    job_.advance(1);
+    const bool repaired = fill_empty_clusters();
+    return repaired || std::ranges::any_of(changed, [](char c) { return c != 0; });
+  }
+
+  // Moves every centre to the mean of its rows, added in rising order.
+  void update() {
+    group_members();
+    job_.parallel_for(k_, 1, [&](std::size_t begin, std::size_t end, unsigned) {
+      std::vector<double> row(n_columns_);
+      for (std::size_t c = begin; c < end; ++c) {
+        double* mean = centre(c);
+        std::fill_n(mean, n_columns_, 0.0);
+        for (std::size_t m = first_member_[c]; m < first_member_[c + 1]; ++m) {
+          kernels_.widen(rows_.row(members_[m]), row.data(), n_columns_);
+          for (std::size_t j = 0; j < n_columns_; ++j) {
+            mean[j] += row[j];
+          }
+        }
+        const auto size = static_cast<double>(first_member_[c + 1] - first_member_[c]);
+        for (std::size_t j = 0; j < n_columns_; ++j) {
+          mean[j] /= size;
+        }
+      }
+    });
+  }
+
+  // Of every cluster the row nearest to the centre; the largest cluster first.
+  Picks representatives() {
+    group_members();
+    std::vector<std::size_t> nearest(k_);
+    std::vector<std::size_t> size(k_);
+    for (std::size_t c = 0; c < k_; ++c) {
+      const auto begin = members_.begin() + static_cast<std::ptrdiff_t>(first_member_[c]);
+      const auto end = members_.begin() + static_cast<std::ptrdiff_t>(first_member_[c + 1]);
+      nearest[c] = *std::min_element(begin, end, [&](std::size_t a, std::size_t b) {
+        return squared_distance_[a] < squared_distance_[b];
+      });
+      size[c] = first_member_[c + 1] - first_member_[c];
+    }
+    std::vector<std::size_t> order(k_);
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      return size[a] != size[b] ? size[a] > size[b] : nearest[a] < nearest[b];
+    });
+    Picks picks;
+    for (const std::size_t c : order) {
+      picks.rows.push_back(nearest[c]);
+      picks.gains.push_back(static_cast<double>(size[c]));
+    }
+    return picks;
+  }
+
+ private:
+  double* centre(std::size_t c) { return centres_.data() + c * n_columns_; }
+
+  // Takes seed c into account; returns the sum of all squared distances, added in blocks in order.
+  double lower_distances_to(std::size_t c) {
+    block_sums_.assign((rows_.size() + rows_per_block - 1) / rows_per_block, 0.0);
+    job_.parallel_for(
+        rows_.size(), rows_per_block, [&](std::size_t begin, std::size_t end, unsigned) {
+          double sum = 0.0;
+          for (std::size_t i = begin; i < end; ++i) {
+            const double d = kernels_.squared_distance(rows_.row(i), centre(c), n_columns_);
+            squared_distance_[i] = std::min(squared_distance_[i], d);
+            sum += squared_distance_[i];
+          }
+          block_sums_[begin / rows_per_block] = sum;
+        });
+    return std::accumulate(block_sums_.begin(), block_sums_.end(), 0.0);
+  }
+
+  // The row at which the running sum of squared distances passes `target`.
+  std::size_t draw(double target) {
+    std::size_t block = 0;
+    while (block + 1 < block_sums_.size() && target >= block_sums_[block]) {
+      target -= block_sums_[block++];
+    }
+    std::size_t last_possible = rows_.size();
+    for (std::size_t i = block * rows_per_block; i < rows_.size(); ++i) {
+      if (squared_distance_[i] > 0.0) {
+        last_possible = i;
+        if (target < squared_distance_[i]) {
+          return i;
+        }
+        target -= squared_distance_[i];
+      }
+    }
+    // Rounding can carry the target past the end: the last row with any probability takes it.
+    for (std::size_t i = rows_.size(); last_possible == rows_.size() && i-- > 0;) {
+      if (squared_distance_[i] > 0.0) {
+        last_possible = i;
+      }
+    }
+    return last_possible;
+  }
+
+  static std::size_t first_not(const std::vector<bool>& taken) {
+    return static_cast<std::size_t>(std::ranges::find(taken, false) - taken.begin());
+  }
+
+  bool fill_empty_clusters() {
+    std::vector<std::size_t> size(k_, 0);
+    for (const std::size_t c : cluster_) {
+      ++size[c];
+    }
+    bool moved = false;
+    for (std::size_t c = 0; c < k_; ++c) {
+      if (size[c] != 0) {
+        continue;
+      }
+      std::size_t furthest = rows_.size();
+      for (std::size_t i = 0; i < rows_.size(); ++i) {
+        if (size[cluster_[i]] > 1 &&
+            (furthest == rows_.size() || squared_distance_[i] > squared_distance_[furthest])) {
+          furthest = i;
+        }
+      }
+      --size[cluster_[furthest]];
+      size[c] = 1;
+      cluster_[furthest] = c;
+      squared_distance_[furthest] = 0.0;
+      moved = true;
+    }
+    return moved;
+  }
+
+  // Lists the rows of every cluster in rising order.
+  void group_members() {
+    first_member_.assign(k_ + 1, 0);
+    for (const std::size_t c : cluster_) {
+      ++first_member_[c + 1];
+    }
+    std::partial_sum(first_member_.begin(), first_member_.end(), first_member_.begin());
+    members_.resize(rows_.size());
+    std::vector<std::size_t> next(first_member_.begin(), first_member_.end() - 1);
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
+      members_[next[cluster_[i]]++] = i;
+    }
+  }
+
+  Rows<T> rows_;
+  const RowKernels<T>& kernels_;
+  std::size_t k_;
+  std::size_t n_columns_;
+  Job& job_;
+  std::vector<double> centres_;
+  std::vector<std::size_t> cluster_;
+  std::vector<double> squared_distance_;
+  std::vector<double> block_sums_;
+  std::vector<std::size_t> members_;
+  std::vector<std::size_t> first_member_;
+};
+
+}  // namespace
+
+template <class T>
+Picks kmeans(const Rows<T>& rows, std::size_t k, const KMeansOptions& options, Random& random,
+             Job& job) {
+  summarise_columns(rows, job);
+  KMeans<T> state(rows, k, job);
+  job.set_total(k + options.n_iterations + 1);
+  state.seed(random);
+  bool moving = state.assign();
+  for (std::size_t i = 0; i < options.n_iterations && moving; ++i) {
+    state.update();
+    moving = state.assign();
+  }
+  return state.representatives();
+}
+
+#define THINSET_INSTANTIATE(T) \
+  template Picks kmeans(const Rows<T>&, std::size_t, const KMeansOptions&, Random&, Job&);
+THINSET_INSTANTIATE(float)
+THINSET_INSTANTIATE(double)
+THINSET_INSTANTIATE(Float16)
+THINSET_INSTANTIATE(BFloat16)
+#undef THINSET_INSTANTIATE
+
+}  // namespace thinset

@@ -1,0 +1,95 @@
+#include "thinset/npy_array.hpp"
+
+#include <bit>
+#include <cstring>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "thinset/error.hpp"
+#include "thinset/output_file.hpp"
+
+namespace thinset {
+
+namespace {
+
+// '<' or '>' where it is this machine's order, '|' and '=' always.
+bool is_native_order(char order) {
+  constexpr char foreign = std::endian::native == std::endian::little ? '>' : '<';
+  return order != foreign;
+}
+
+template <class Integer>
+std::vector<std::int64_t> widen_integers(const std::byte* data, std::size_t n,
+                                         const std::string& name) {
+  std::vector<std::int64_t> values(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    Integer value;
+    std::memcpy(&value, data + i * sizeof(Integer), sizeof(Integer));
+    if (!std::in_range<std::int64_t>(value)) {
+      throw InvalidInput("'" + name + "' must hold values below 2^63: entry " + std::to_string(i) +
+                         " is " + std::to_string(value));
+    }
+    values[i] = static_cast<std::int64_t>(value);
+  }
+  return values;
+}
+
+}  // namespace
+
+NpyArray::NpyArray(const std::filesystem::path& path)
+    : path_(path),
+      file_(path),
+      header_(parse_npy_header(file_.bytes(), file_.bytes().size(), path.string())) {}
+
+AnyMatrix NpyArray::as_matrix() const {
+  std::optional<Element> element;
+  if (is_native_order(header_.descr[0])) {
+    const std::string type = header_.descr.substr(1);
+    if (type == "f4") element = Element::float32;
+    if (type == "f8") element = Element::float64;
+    if (type == "f2") element = Element::float16;
+  }
+  if (!element || header_.shape.size() != 2) {
+    throw InvalidInput("embeddings must be a 2-D array of float16, float32 or float64 in native "
+                       "byte order; '" +
+                       path_.string() + "' has type " + header_.descr + " and shape " +
+                       format_shape(header_.shape));
+  }
+  if (header_.data_offset % header_.item_size != 0) {
+    throw FormatError("'" + path_.string() + "' is not a usable .npy file: its data start at byte " +
+                      std::to_string(header_.data_offset) + ", not aligned to its elements");
+  }
+  return {data(), *element, header_.shape[0], header_.shape[1], header_.shape[1]};
+}
+
+std::vector<std::int64_t> NpyArray::as_int64() const {
+  const std::string type = header_.descr.substr(1);
+  if (header_.shape.size() == 1 && is_native_order(header_.descr[0])) {
+    const std::size_t n = header_.shape[0];
+    const std::string name = path_.string();
+    if (type == "i8") return widen_integers<std::int64_t>(data(), n, name);
+    if (type == "i4") return widen_integers<std::int32_t>(data(), n, name);
+    if (type == "i2") return widen_integers<std::int16_t>(data(), n, name);
+    if (type == "i1") return widen_integers<std::int8_t>(data(), n, name);
+    if (type == "u8") return widen_integers<std::uint64_t>(data(), n, name);
+    if (type == "u4") return widen_integers<std::uint32_t>(data(), n, name);
+    if (type == "u2") return widen_integers<std::uint16_t>(data(), n, name);
+    if (type == "u1") return widen_integers<std::uint8_t>(data(), n, name);
+  }
+  throw InvalidInput("'" + path_.string() +
+                     "' must be a 1-D array of integers in native byte order; it has type " +
+                     header_.descr + " and shape " + format_shape(header_.shape));
+}
+
+void write_npy(const std::filesystem::path& path, std::span<const std::int64_t> values) {
+  const std::uint64_t length = values.size();
+  constexpr bool little = std::endian::native == std::endian::little;
+  const auto header = format_npy_header(little ? "<i8" : ">i8", std::span(&length, 1));
+  OutputFile file(path);
+  file.write_at(0, header);
+  file.write_at(header.size(), std::as_bytes(values));
+  file.commit();
+}
+
+}  // namespace thinset

@@ -1,0 +1,108 @@
+#include "thinset/objective.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "thinset/error.hpp"
+
+namespace thinset {
+
+namespace {
+
+constexpr std::size_t rows_per_block = 256;
+
+void check_indices(const AnyMatrix& embeddings, std::span<const std::int64_t> indices,
+                   std::size_t at_least) {
+  if (indices.size() < at_least) {
+    throw InvalidInput("this figure needs at least " + std::to_string(at_least) +
+                       " indices, got " + std::to_string(indices.size()));
+  }
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    if (indices[i] < 0 || static_cast<std::uint64_t>(indices[i]) >= embeddings.n_rows) {
+      throw InvalidInput("indices must be in [0, " + std::to_string(embeddings.n_rows) +
+                         "): position " + std::to_string(i) + " holds " +
+                         std::to_string(indices[i]));
+    }
+  }
+}
+
+// Calls body(meter, i) with the query set to the i-th of the subset, on the subset's own rows.
+template <class Body>
+void for_each_query(const AnyMatrix& embeddings, std::span<const std::int64_t> indices,
+                    Metric metric, Job& job, const Body& body) {
+  visit(embeddings, [&]<class T>(const Rows<T>& rows) {
+    const Rows<T> subset = rows.restricted_to(indices);
+    DistanceMeter<T> meter(subset, metric, job);
+    job.set_total(indices.size());
+    for (std::size_t i = 0; i < indices.size(); ++i) {
+      meter.set_query(i);
+      body(meter, i);
+      job.advance(1);
+    }
+  });
+}
+
+}  // namespace
+
+double sum_of_pairwise_distances(const AnyMatrix& embeddings, std::span<const std::int64_t> indices,
+                                 Metric metric, Job& job) {
+  check_indices(embeddings, indices, 2);
+  std::vector<double> block_sums;
+  double sum = 0.0;
+  for_each_query(embeddings, indices, metric, job, [&](const auto& meter, std::size_t i) {
+    block_sums.assign(i / rows_per_block + 1, 0.0);
+    job.parallel_for(i, rows_per_block, [&](std::size_t begin, std::size_t end, unsigned) {
+      double block = 0.0;
+      for (std::size_t other = begin; other < end; ++other) {
+        block += meter.distance(other);
+      }
+      block_sums[begin / rows_per_block] = block;
+    });
+    for (const double block : block_sums) {
+      sum += block;
+    }
+  });
+  return sum;
+}
+
+double smallest_pairwise_distance(const AnyMatrix& embeddings,
+                                  std::span<const std::int64_t> indices, Metric metric, Job& job) {
+  check_indices(embeddings, indices, 2);
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  std::vector<double> smallest(job.n_threads(), infinity);
+  double result = infinity;
+  for_each_query(embeddings, indices, metric, job, [&](const auto& meter, std::size_t i) {
+    job.parallel_for(i, rows_per_block, [&](std::size_t begin, std::size_t end, unsigned thread) {
+      for (std::size_t other = begin; other < end; ++other) {
+        smallest[thread] = std::min(smallest[thread], meter.rank(other));
+      }
+    });
+    result = meter.distance_from_rank(*std::ranges::min_element(smallest));
+  });
+  return result;
+}
+
+double covering_radius(const AnyMatrix& embeddings, std::span<const std::int64_t> indices,
+                       Metric metric, Job& job) {
+  check_indices(embeddings, indices, 1);
+  return visit(embeddings, [&]<class T>(const Rows<T>& rows) {
+    DistanceMeter<T> meter(rows, metric, job);
+    std::vector<double> nearest(rows.size(), std::numeric_limits<double>::infinity());
+    job.set_total(indices.size());
+    for (const std::int64_t index : indices) {
+      meter.set_query(static_cast<std::size_t>(index));
+      job.parallel_for(rows.size(), rows_per_block,
+                       [&](std::size_t begin, std::size_t end, unsigned) {
+                         for (std::size_t i = begin; i < end; ++i) {
+                           nearest[i] = std::min(nearest[i], meter.rank(i));
+                         }
+                       });
+      job.advance(1);
+    }
+    return meter.distance_from_rank(std::max(0.0, *std::ranges::max_element(nearest)));
+  });
+}
+
+}  // namespace thinset

@@ -1,0 +1,161 @@
+#include "thinset/parallel_for.hpp"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <string>
+
+#include "thinset/error.hpp"
+
+namespace thinset {
+
+namespace {
+
+constexpr auto poll_interval = std::chrono::milliseconds(50);
+// How often a thread gives its core away before it sleeps: long enough to catch the next round of a
+// greedy loop, short enough to leave the core to others.
+constexpr int yields_before_sleep = 200;
+
+}  // namespace
+
+unsigned available_processors() {
+#ifdef __linux__
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof(set), &set) == 0) {
+    return static_cast<unsigned>(std::max(1, CPU_COUNT(&set)));
+  }
+#endif
+  return std::max(1U, std::thread::hardware_concurrency());
+}
+
+Job::Job(unsigned n_threads, Monitor* monitor)
+    : monitor_(monitor), last_poll_(std::chrono::steady_clock::now()) {
+  if (n_threads > max_threads) {
+    throw InvalidInput("n_threads must be at most " + std::to_string(max_threads) + ", got " +
+                       std::to_string(n_threads));
+  }
+  if (n_threads == 0) {
+    n_threads = std::min(available_processors(), max_threads);
+  }
+  workers_.reserve(n_threads - 1);
+  for (unsigned thread = 1; thread < n_threads; ++thread) {
+    workers_.emplace_back([this, thread] { work(thread); });
+  }
+}
+
+Job::~Job() {
+  quit_.store(true);
+  round_.fetch_add(1);
+  round_.notify_all();
+  for (std::thread& worker : workers_) {
+    worker.join();
+  }
+}
+
+void Job::work(unsigned thread) {
+  std::uint32_t seen = 0;
+  for (;;) {
+    for (int i = 0; i < yields_before_sleep && round_.load() == seen; ++i) {
+      std::this_thread::yield();
+    }
+    round_.wait(seen);
+    seen = round_.load();
+    if (quit_.load()) {
+      return;
+    }
+    run_blocks(thread);
+    busy_.fetch_sub(1);
+  }
+}
+
+void Job::run_blocks(unsigned thread) noexcept {
+  const bool is_caller = thread == 0;
+  try {
+    while (!stop_.load(std::memory_order_relaxed)) {
+      const std::size_t begin = next_block_.fetch_add(1) * block_;
+      if (begin >= n_) {
+        return;
+      }
+      (*body_)(begin, std::min(begin + block_, n_), thread);
+      if (is_caller && poll()) {
+        return;
+      }
+    }
+  } catch (...) {
+    const std::scoped_lock lock(error_mutex_);
+    if (!error_) {
+      error_ = std::current_exception();
+    }
+    stop_.store(true);
+  }
+}
+
+void Job::parallel_for(std::size_t n, std::size_t block, const Body& body) {
+  body_ = &body;
+  n_ = n;
+  block_ = std::max<std::size_t>(block, 1);
+  next_block_.store(0);
+  // Work that fits in one block is not worth waking anybody for.
+  if (!workers_.empty() && n_ > block_) {
+    busy_.store(static_cast<unsigned>(workers_.size()));
+    round_.fetch_add(1);
+    round_.notify_all();
+    run_blocks(0);
+    wait_for_workers();
+  } else {
+    run_blocks(0);
+  }
+  throw_if_failed();
+}
+
+void Job::wait_for_workers() noexcept {
+  for (int i = 0; busy_.load() != 0; ++i) {
+    if (i < yields_before_sleep) {
+      std::this_thread::yield();
+    } else {
+      std::this_thread::sleep_for(std::chrono::microseconds(50));
+      poll();
+    }
+  }
+}
+
+bool Job::poll() noexcept {
+  const auto now = std::chrono::steady_clock::now();
+  if (monitor_ == nullptr || now - last_poll_ < poll_interval) {
+    return interrupted_;
+  }
+  last_poll_ = now;
+  try {
+    monitor_->report(done_, total_);
+    interrupted_ = interrupted_ || monitor_->should_stop();
+  } catch (...) {
+    const std::scoped_lock lock(error_mutex_);
+    error_ = std::current_exception();
+    stop_.store(true);
+  }
+  if (interrupted_) {
+    stop_.store(true);
+  }
+  return interrupted_;
+}
+
+void Job::throw_if_failed() {
+  if (error_) {
+    std::rethrow_exception(error_);
+  }
+  if (interrupted_) {
+    throw Interrupted();
+  }
+}
+
+void Job::advance(std::uint64_t units) {
+  done_ = std::min(done_ + units, total_);
+  check();
+}
+
+void Job::check() {
+  poll();
+  throw_if_failed();
+}
+
+}  // namespace thinset

@@ -1,0 +1,68 @@
+#include "thinset/random.hpp"
+
+#include <bit>
+#include <utility>
+#include <vector>
+
+namespace thinset {
+
+Random::Random(std::uint64_t seed) : state_{} {
+  for (std::uint64_t& word : state_) {
+    seed += 0x9e3779b97f4a7c15U;
+    std::uint64_t z = seed;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
+    word = z ^ (z >> 31);
+  }
+}
+
+std::uint64_t Random::next() {
+  const std::uint64_t result = std::rotl(state_[1] * 5, 7) * 9;
+  const std::uint64_t shifted = state_[1] << 17;
+  state_[2] ^= state_[0];
+  state_[3] ^= state_[1];
+  state_[1] ^= state_[2];
+  state_[0] ^= state_[3];
+  state_[2] ^= shifted;
+  state_[3] = std::rotl(state_[3], 45);
+  return result;
+}
+
+std::uint64_t Random::below(std::uint64_t bound) {
+  // Rejection on the low bits of a power-of-two range: no 128-bit arithmetic needed, and no bias.
+  const std::uint64_t limit = std::bit_ceil(bound) - 1;
+  for (;;) {
+    const std::uint64_t value = (next() >> 11) & limit;
+    if (value < bound) {
+      return value;
+    }
+  }
+}
+
+double Random::uniform() { return static_cast<double>(next() >> 11) * 0x1p-53; }
+
+Picks random_picks(std::size_t n, std::size_t k, std::span<const std::size_t> initial,
+                   Random& random) {
+  std::vector<bool> taken(n, false);
+  Picks picks;
+  for (const std::size_t row : initial) {
+    taken[row] = true;
+    picks.rows.push_back(row);
+  }
+  std::vector<std::size_t> pool;
+  pool.reserve(n - initial.size());
+  for (std::size_t i = 0; i < n; ++i) {
+    if (!taken[i]) {
+      pool.push_back(i);
+    }
+  }
+  // The first steps of a Fisher-Yates shuffle.
+  for (std::size_t t = 0; picks.rows.size() < k; ++t) {
+    std::swap(pool[t], pool[t + random.below(pool.size() - t)]);
+    picks.rows.push_back(pool[t]);
+  }
+  picks.gains.assign(picks.rows.size(), 0.0);
+  return picks;
+}
+
+}  // namespace thinset

@@ -1,0 +1,229 @@
+#include "thinset/selection.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "thinset/column_summary.hpp"
+#include "thinset/dispersion.hpp"
+#include "thinset/error.hpp"
+#include "thinset/random.hpp"
+
+namespace thinset {
+
+namespace {
+
+void check_shape(const AnyMatrix& embeddings) {
+  if (embeddings.n_rows == 0 || embeddings.n_columns == 0) {
+    throw InvalidInput("embeddings must have at least one row and one column, got shape (" +
+                       std::to_string(embeddings.n_rows) + ", " +
+                       std::to_string(embeddings.n_columns) + ")");
+  }
+}
+
+void check_request(const AnyMatrix& embeddings, const SelectionRequest& request) {
+  check_shape(embeddings);
+  const std::size_t n = embeddings.n_rows;
+  if (request.n_samples < 1 || request.n_samples > n) {
+    throw InvalidInput("n_samples must be in [1, " + std::to_string(n) +
+                       "], the number of rows; got " + std::to_string(request.n_samples));
+  }
+  const bool needs_labels = request.per_class != PerClass::none || request.stratified;
+  if (needs_labels && request.labels.empty()) {
+    throw InvalidInput(request.stratified ? "stratified needs labels, one per row"
+                                          : "per_class needs labels, one per row");
+  }
+  if (!request.labels.empty() && request.labels.size() != n) {
+    throw InvalidInput("labels must have one entry per row: expected " + std::to_string(n) +
+                       ", got " + std::to_string(request.labels.size()));
+  }
+  if (request.method == Method::kmeans && request.metric == Metric::cosine) {
+    throw InvalidInput("kmeans takes Euclidean distances; scale the rows to norm 1 for cosine");
+  }
+  if (request.stratified && request.method != Method::random) {
+    throw InvalidInput("stratified belongs to the method random; other methods take per_class");
+  }
+  if (request.stratified && request.per_class == PerClass::balanced) {
+    throw InvalidInput("stratified draws in proportion: it excludes per_class balanced");
+  }
+}
+
+void check_initial_subset(const AnyMatrix& embeddings, const SelectionRequest& request) {
+  const std::size_t n = embeddings.n_rows;
+  if (request.initial_subset.empty()) {
+    return;
+  }
+  if (request.method == Method::kmeans) {
+    throw InvalidInput("kmeans chooses all its rows together and takes no initial_subset");
+  }
+  if (request.initial_subset.size() > request.n_samples) {
+    throw InvalidInput("initial_subset counts towards n_samples = " +
+                       std::to_string(request.n_samples) + " but holds " +
+                       std::to_string(request.initial_subset.size()) + " rows");
+  }
+  std::vector<bool> seen(n, false);
+  for (std::size_t i = 0; i < request.initial_subset.size(); ++i) {
+    const std::int64_t row = request.initial_subset[i];
+    if (row < 0 || static_cast<std::uint64_t>(row) >= n) {
+      throw InvalidInput("initial_subset must hold rows in [0, " + std::to_string(n) +
+                         "): position " + std::to_string(i) + " holds " + std::to_string(row));
+    }
+    if (seen[static_cast<std::size_t>(row)]) {
+      throw InvalidInput("initial_subset must not repeat rows: row " + std::to_string(row) +
+                         " stands again at position " + std::to_string(i));
+    }
+    seen[static_cast<std::size_t>(row)] = true;
+  }
+}
+
+void check_memory(const AnyMatrix& embeddings, const SelectionRequest& request,
+                  unsigned n_threads) {
+  if (request.max_memory == 0) {
+    return;
+  }
+  const std::uint64_t needed = predicted_memory(embeddings, request, n_threads);
+  if (needed > request.max_memory) {
+    throw InvalidInput("max_memory is " + std::to_string(request.max_memory) +
+                       " bytes, but this selection may need " + std::to_string(needed) +
+                       " beyond the embeddings; fewer threads or samples need less");
+  }
+}
+
+template <class T>
+Picks pick(const Rows<T>& rows, std::size_t k, const SelectionRequest& request,
+           std::span<const std::size_t> initial, Random& random, Job& job) {
+  switch (request.method) {
+    case Method::top_k:
+      return top_k(rows, k, request.top_k, initial, job);
+    case Method::max_sum:
+      return max_sum(rows, k, request.metric, initial, job);
+    case Method::max_min:
+      return max_min(rows, k, request.metric, initial, job);
+    case Method::kmeans:
+      return kmeans(rows, k, request.kmeans, random, job);
+    case Method::random:
+      return random_picks(rows.size(), k, initial, random);
+  }
+  throw InvalidInput("unknown method");
+}
+
+// Positions inside a class (its rows are rising) of those initial rows that belong to it.
+std::vector<std::size_t> initial_in_class(const ClassBudget& budget,
+                                          std::span<const std::int64_t> initial_subset) {
+  std::vector<std::size_t> positions;
+  for (const std::int64_t row : initial_subset) {
+    const auto found = std::ranges::lower_bound(budget.rows, row);
+    if (found != budget.rows.end() && *found == row) {
+      positions.push_back(static_cast<std::size_t>(found - budget.rows.begin()));
+    }
+  }
+  if (positions.size() > budget.budget) {
+    throw InvalidInput("initial_subset holds " + std::to_string(positions.size()) +
+                       " rows of class " + std::to_string(budget.label) + ", whose budget is " +
+                       std::to_string(budget.budget));
+  }
+  return positions;
+}
+
+template <class T>
+RowPicks pick_per_class(const Rows<T>& rows, const SelectionRequest& request, PerClass per_class,
+                        Random& random, Job& job) {
+  const std::vector<ClassBudget> budgets =
+      class_budgets(request.labels, request.n_samples, per_class);
+  std::vector<Picks> picks(budgets.size());
+  for (std::size_t c = 0; c < budgets.size(); ++c) {
+    const auto initial = initial_in_class(budgets[c], request.initial_subset);
+    if (budgets[c].budget > 0) {
+      picks[c] = pick(rows.restricted_to(budgets[c].rows), budgets[c].budget, request, initial,
+                      random, job);
+    }
+  }
+  return merge_class_picks(budgets, picks);
+}
+
+template <class T>
+RowPicks pick_from_all(const Rows<T>& rows, const SelectionRequest& request, Random& random,
+                       Job& job) {
+  const std::vector<std::size_t> initial(request.initial_subset.begin(),
+                                         request.initial_subset.end());
+  Picks picks = pick(rows, request.n_samples, request, initial, random, job);
+  return {std::vector<std::int64_t>(picks.rows.begin(), picks.rows.end()),
+          std::move(picks.gains)};
+}
+
+}  // namespace
+
+Method method_from_name(std::string_view name) {
+  if (name == "topk") return Method::top_k;
+  if (name == "max_sum") return Method::max_sum;
+  if (name == "max_min") return Method::max_min;
+  if (name == "kmeans") return Method::kmeans;
+  if (name == "random") return Method::random;
+  throw InvalidInput("method must be one of topk, max_sum, max_min, kmeans, random; got '" +
+                     std::string(name) + "'");
+}
+
+PerClass per_class_from_name(std::string_view name) {
+  if (name == "balanced") return PerClass::balanced;
+  if (name == "proportional") return PerClass::proportional;
+  throw InvalidInput("per_class must be balanced or proportional; got '" + std::string(name) +
+                     "'");
+}
+
+std::size_t samples_of_fraction(double fraction, std::size_t n_rows) {
+  if (!(fraction > 0.0 && fraction <= 1.0)) {
+    throw InvalidInput("n_samples as a fraction must be in (0, 1], got " +
+                       std::to_string(fraction));
+  }
+  const double n = std::floor(fraction * static_cast<double>(n_rows) + 0.5);
+  return std::max<std::size_t>(1, static_cast<std::size_t>(n));
+}
+
+SelectionResult select(const AnyMatrix& embeddings, const SelectionRequest& request, Job& job) {
+  check_request(embeddings, request);
+  check_initial_subset(embeddings, request);
+  check_memory(embeddings, request, job.n_threads());
+  const PerClass per_class = request.stratified ? PerClass::proportional : request.per_class;
+  Random random(request.seed);
+  return visit(embeddings, [&]<class T>(const Rows<T>& rows) {
+    SelectionResult result;
+    RowPicks picks = per_class == PerClass::none
+                         ? pick_from_all(rows, request, random, job)
+                         : pick_per_class(rows, request, per_class, random, job);
+    result.indices = std::move(picks.rows);
+    result.gains = std::move(picks.gains);
+    if (request.method == Method::top_k) {
+      for (const std::size_t j : summarise_columns(rows, job).constant_columns()) {
+        result.constant_columns.push_back(static_cast<std::int64_t>(j));
+      }
+    }
+    return result;
+  });
+}
+
+std::uint64_t predicted_memory(const AnyMatrix& embeddings, const SelectionRequest& request,
+                               unsigned n_threads) {
+  const std::uint64_t n = embeddings.n_rows;
+  const std::uint64_t d = embeddings.n_columns;
+  const std::uint64_t k = request.n_samples;
+  const std::uint64_t word = sizeof(double);
+  // Labels, classes and picks; the column summary's batch of 64 blocks of three rows of doubles.
+  const std::uint64_t shared = (2 * n + 8 * k + (3 * 64 + 4) * d) * word;
+  switch (request.method) {
+    case Method::top_k: {
+      // Boards are 16 bytes an entry, in every thread and merged; they start at twice the rounds.
+      const std::uint64_t depth = std::min(k, 2 * (k / d + 1) + 16);
+      return shared + n / 8 + (n_threads + 2) * depth * d * 16;
+    }
+    case Method::max_sum:
+    case Method::max_min:
+      return shared + n / 8 + n * word * (request.metric == Metric::cosine ? 2 : 1);
+    case Method::kmeans:
+      return shared + n / 8 + (3 * n + k * d) * word;
+    case Method::random:
+      return shared + n / 8 + n * word;
+  }
+  return shared;
+}
+
+}  // namespace thinset

@@ -1,0 +1,81 @@
+"""Native core of thinset: selection, gathering and .npy files."""
+
+from collections.abc import Callable
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+_Progress = Callable[[int, int], None] | None
+
+class FormatError(ValueError): ...
+
+def open_npy(path: str) -> NDArray[Any]: ...
+def select(
+    embeddings: NDArray[Any],
+    n_samples: int,
+    *,
+    method: str,
+    metric: str = "euclidean",
+    labels: NDArray[np.int64] | None = None,
+    per_class: str | None = None,
+    initial_subset: NDArray[np.int64] | None = None,
+    seed: int = 0,
+    n_threads: int = 0,
+    max_memory: int = 0,
+    progress: _Progress = None,
+    bfloat16: bool = False,
+    mode: str = "max",
+    refill: bool = True,
+    drop_constant: bool = False,
+    stratified: bool = False,
+    n_iterations: int = 10,
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]: ...
+def samples_of_fraction(fraction: float, n_rows: int) -> int: ...
+def instruction_set() -> str: ...
+def available_processors() -> int: ...
+def sum_of_pairwise_distances(
+    embeddings: NDArray[Any],
+    indices: NDArray[np.int64],
+    *,
+    metric: str = "euclidean",
+    n_threads: int = 0,
+    progress: _Progress = None,
+    bfloat16: bool = False,
+) -> float: ...
+def smallest_pairwise_distance(
+    embeddings: NDArray[Any],
+    indices: NDArray[np.int64],
+    *,
+    metric: str = "euclidean",
+    n_threads: int = 0,
+    progress: _Progress = None,
+    bfloat16: bool = False,
+) -> float: ...
+def covering_radius(
+    embeddings: NDArray[Any],
+    indices: NDArray[np.int64],
+    *,
+    metric: str = "euclidean",
+    n_threads: int = 0,
+    progress: _Progress = None,
+    bfloat16: bool = False,
+) -> float: ...
+@overload
+def gather(
+    source: str,
+    indices: NDArray[np.int64],
+    destination: str,
+    *,
+    n_threads: int = 0,
+    progress: _Progress = None,
+) -> None: ...
+@overload
+def gather(
+    source: NDArray[Any],
+    indices: NDArray[np.int64],
+    destination: str,
+    *,
+    n_threads: int = 0,
+    progress: _Progress = None,
+) -> None: ...

@@ -1,0 +1,24 @@
+"""k-means: the row nearest to each centre."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from thinset.selection.method import Method
+
+
+@dataclass(frozen=True)
+class KMeansOptions:
+    """Options of `kmeans`.
+
+    n_iterations: Lloyd iterations at most (>= 0); it ends earlier once no row changes its cluster.
+    """
+
+    n_iterations: int = 10
+
+
+KMEANS = Method(
+    "kmeans",
+    "one row per k-means cluster, nearest to its centre; gains are cluster sizes",
+    KMeansOptions,
+)

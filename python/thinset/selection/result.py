@@ -1,0 +1,181 @@
+"""What a selection returns: indices in selection order, and how good they are."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from thinset.atomic_files import atomic_file
+
+if TYPE_CHECKING:
+    import os
+
+    from numpy.typing import NDArray
+
+_FORMAT = "thinset-selection"
+_VERSION = 1
+OBJECTIVE_FIGURES = (
+    "sum_of_pairwise_distances",
+    "smallest_pairwise_distance",
+    "covering_radius",
+)
+
+
+class Objective(Mapping[str, float]):
+    """Figures of a subset by name, each computed when it is first asked for, then kept.
+
+    sum_of_pairwise_distances: over unordered pairs of the subset (Eq. 3), from 2 rows on.
+    smallest_pairwise_distance: between any two rows of the subset, from 2 rows on.
+    covering_radius: the largest distance of any row to its nearest row of the subset.
+    """
+
+    def __init__(self, known: Mapping[str, float], compute: Callable[[str], float] | None) -> None:
+        self._known = dict(known)
+        self._compute = compute
+
+    def __getitem__(self, name: str) -> float:
+        if name not in OBJECTIVE_FIGURES:
+            raise KeyError(name)
+        if name not in self._known:
+            if self._compute is None:
+                raise ValueError(
+                    f"{name} was not computed before the selection was saved, and a loaded "
+                    "selection has no embeddings to compute it from"
+                )
+            self._known[name] = self._compute(name)
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(OBJECTIVE_FIGURES)
+
+    def __len__(self) -> int:
+        return len(OBJECTIVE_FIGURES)
+
+    @property
+    def known(self) -> dict[str, float]:
+        """The figures computed so far."""
+        return dict(self._known)
+
+
+class Selection:
+    """Rows chosen from an embedding matrix.
+
+    indices: int64 (k,), in selection order, distinct, each in [0, n_total).
+    gains: float64 (k,), what each row added when it was chosen; the method says in which measure.
+    n_total: the number of rows chosen from.
+    method, params: how they were chosen; params is JSON-able and complete.
+    constant_columns: embedding elements with one value in every row (reported by topk).
+    objective: figures of the subset, computed on demand (see Objective).
+    """
+
+    def __init__(
+        self,
+        indices: NDArray[np.int64],
+        gains: NDArray[np.float64],
+        n_total: int,
+        method: str,
+        params: Mapping[str, Any],
+        *,
+        constant_columns: tuple[int, ...] = (),
+        objective: Objective | None = None,
+    ) -> None:
+        self.indices = indices
+        self.gains = gains
+        self.n_total = n_total
+        self.method = method
+        self.params = dict(params)
+        self.constant_columns = constant_columns
+        self.objective = objective if objective is not None else Objective({}, None)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __repr__(self) -> str:
+        asked = self.params.get("n_samples", len(self))
+        short = "" if asked == len(self) else f", {asked:,} asked for"
+        return f"Selection({self.method}: {len(self):,} of {self.n_total:,} rows{short})"
+
+    def mask(self) -> NDArray[np.bool_]:
+        """Boolean (n_total,), true at the chosen rows. The selection order is not in it."""
+        mask = np.zeros(self.n_total, dtype=np.bool_)
+        mask[self.indices] = True
+        return mask
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a .npz file (arrays and JSON text, no pickle), atomically."""
+        description = {
+            "format": _FORMAT,
+            "version": _VERSION,
+            "n_total": self.n_total,
+            "method": self.method,
+            "params": self.params,
+            "constant_columns": list(self.constant_columns),
+            "objective": self.objective.known,
+        }
+        with atomic_file(path) as partial, open(partial, "wb") as file:
+            np.savez(
+                file,
+                indices=self.indices,
+                gains=self.gains,
+                description=np.array(json.dumps(description)),
+            )
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Selection:
+        """Read what `save` wrote. Raises ValueError where the file is not such, and OSError."""
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                indices = archive["indices"]
+                gains = archive["gains"]
+                description = json.loads(str(archive["description"]))
+        except (KeyError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{str(path)!r} is not a saved selection: {error}") from error
+        _check_saved(path, indices, gains, description)
+        return cls(
+            indices,
+            gains,
+            description["n_total"],
+            description["method"],
+            description["params"],
+            constant_columns=tuple(description["constant_columns"]),
+            objective=Objective(description["objective"], None),
+        )
+
+
+def _check_saved(
+    path: str | os.PathLike[str],
+    indices: NDArray[Any],
+    gains: NDArray[Any],
+    description: Any,
+) -> None:
+    def require(condition: bool, constraint: str) -> None:
+        if not condition:
+            raise ValueError(f"{str(path)!r} is not a usable selection: {constraint}")
+
+    require(
+        isinstance(description, dict) and description.get("format") == _FORMAT,
+        f"its description must have the format {_FORMAT!r}",
+    )
+    version = description.get("version")
+    require(version == _VERSION, f"version must be {_VERSION}, got {version!r}")
+    expected = {"n_total": int, "method": str, "params": dict, "constant_columns": list}
+    for key, kind in {**expected, "objective": dict}.items():
+        require(isinstance(description.get(key), kind), f"{key} must be a {kind.__name__}")
+    require(
+        indices.ndim == 1 and indices.dtype == np.int64,
+        f"indices must be 1-D int64, got {indices.dtype} of shape {indices.shape}",
+    )
+    require(
+        gains.shape == indices.shape and gains.dtype == np.float64,
+        f"gains must be float64 of shape {indices.shape}, got {gains.dtype} of {gains.shape}",
+    )
+    n_total = description["n_total"]
+    require(
+        bool(np.all((indices >= 0) & (indices < n_total))),
+        f"indices must be in [0, {n_total})",
+    )
+    require(len(np.unique(indices)) == len(indices), "indices must be distinct")

@@ -1,0 +1,240 @@
+"""The entry to every selection method."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import numbers
+import re
+import secrets
+import warnings
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+import numpy as np
+
+from thinset import _core
+from thinset.progress import ProgressBar
+from thinset.selection.matrix_input import Matrix, as_matrix
+from thinset.selection.methods import resolve_options
+from thinset.selection.result import Objective, Selection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import ArrayLike, NDArray
+
+    Progress = bool | Callable[[int, int], None] | None
+
+_MAX_THREADS = 1024
+_MEMORY_UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9}
+_MEMORY_UNITS |= {"kib": 2**10, "mib": 2**20, "gib": 2**30, "b": 1}
+
+
+class ConstantColumnsWarning(UserWarning):
+    """Embedding elements with one value in every row take part in a top-k selection."""
+
+
+def select(
+    embeddings: object,
+    n_samples: float,
+    method: str = "topk",
+    *,
+    labels: ArrayLike | None = None,
+    per_class: bool | str | None = None,
+    metric: str = "euclidean",
+    random_state: int | np.random.Generator | None = 0,
+    n_threads: int | None = None,
+    initial_subset: ArrayLike | None = None,
+    max_memory: int | str | None = None,
+    progress: Progress = None,
+    **method_options: Any,
+) -> Selection:
+    """Choose `n_samples` rows of an embedding matrix.
+
+    The result is exact and deterministic: the same input and `random_state` give the same indices
+    for every number of threads, in memory or memory-mapped. All arithmetic is float64; ties go to
+    the lower row.
+
+    Parameters
+    ----------
+    embeddings: (N, D), float32, float16, bfloat16 (torch) or float64, finite: an ndarray, memmap,
+        torch tensor, anything with DLPack or the buffer protocol, or a path to a .npy file. Rows
+        are read where they lie; the matrix is never copied.
+    n_samples: how many rows: an int in [1, N], or a float fraction in (0, 1], rounded to the
+        nearest count.
+    method: one of `thinset.methods()`.
+    labels: (N,) integers. Used by `per_class`, and by `random` with `stratified=True`.
+    per_class: choose inside each class: "balanced" (or True) gives classes equal budgets,
+        "proportional" budgets in proportion to their size.
+    metric: "euclidean", "sqeuclidean" or "cosine": distances of max_sum, max_min and `objective`.
+    random_state: seed in [0, 2**64), a Generator to draw one from, or None for a fresh one; the
+        seed used stands in `params`. Only kmeans and random are random.
+    n_threads: at most 1,024; by default every available processor.
+    initial_subset: rows already chosen; they come first and count towards `n_samples`.
+    max_memory: bytes, or text such as "512MB": the work is refused if it may take more than this
+        beyond the embeddings.
+    progress: True shows a bar; a callable is given (done, total) about every 50 ms.
+    method_options: options of the method; see its options class in `thinset.selection`.
+
+    Raises
+    ------
+    ValueError: a constraint is broken; the message states it and the value. OSError: a path cannot
+        be read. KeyboardInterrupt: within 0.2 s of Ctrl-C.
+    """
+    options = resolve_options(method, method_options)
+    matrix = as_matrix(embeddings)
+    if matrix.values.ndim != 2:
+        raise ValueError(
+            f"embeddings must be a 2-D array (rows, elements), got shape {matrix.values.shape}"
+        )
+    n_total = len(matrix.values)
+    settings: dict[str, Any] = {
+        "metric": metric,
+        "per_class": _per_class_name(per_class),
+        "random_state": _seed(random_state),
+        **options,
+    }
+    n_chosen = _count(n_samples, n_total)
+    initial = None if initial_subset is None else _integers(initial_subset, "initial_subset")
+    with _progress_callback(progress, method) as callback:
+        indices, gains, constant_columns = _core.select(
+            matrix.values,
+            n_chosen,
+            method=method,
+            metric=metric,
+            labels=None if labels is None else _integers(labels, "labels"),
+            per_class=settings["per_class"],
+            initial_subset=initial,
+            seed=settings["random_state"],
+            n_threads=_threads(n_threads),
+            max_memory=_memory(max_memory),
+            progress=callback,
+            bfloat16=matrix.is_bfloat16,
+            **options,
+        )
+    if constant_columns.size and not options.get("drop_constant", False):
+        warnings.warn(_constant_columns_message(constant_columns), ConstantColumnsWarning, 2)
+    return Selection(
+        indices,
+        gains,
+        n_total,
+        method,
+        {
+            "n_samples": n_chosen,
+            **settings,
+            "n_initial": 0 if initial is None else len(initial),
+            "dtype": matrix.dtype_name,
+            "n_columns": matrix.values.shape[1],
+        },
+        constant_columns=tuple(constant_columns.tolist()),
+        objective=Objective({}, _objective_of(matrix, indices, metric, _threads(n_threads))),
+    )
+
+
+def _objective_of(
+    matrix: Matrix, indices: NDArray[np.int64], metric: str, n_threads: int
+) -> Callable[[str], float]:
+    def compute(name: str) -> float:
+        figure = getattr(_core, name)
+        return float(
+            figure(
+                matrix.values,
+                indices,
+                metric=metric,
+                n_threads=n_threads,
+                bfloat16=matrix.is_bfloat16,
+            )
+        )
+
+    return compute
+
+
+def _is_int(value: object) -> TypeGuard[int]:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def _count(n_samples: object, n_total: int) -> int:
+    if _is_int(n_samples):
+        if not 1 <= n_samples <= n_total:
+            raise ValueError(
+                f"n_samples must be in [1, {n_total}], the number of rows; got {n_samples}"
+            )
+        return int(n_samples)
+    if isinstance(n_samples, numbers.Real) and not isinstance(n_samples, bool):
+        return _core.samples_of_fraction(float(n_samples), n_total)
+    raise ValueError(f"n_samples must be an int or a float fraction, got {n_samples!r}")
+
+
+def _integers(values: ArrayLike, name: str) -> NDArray[np.int64]:
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise ValueError(f"{name} must be 1-D, got shape {array.shape}")
+    if array.size == 0:
+        return array.astype(np.int64)
+    if not np.issubdtype(array.dtype, np.integer):
+        raise ValueError(f"{name} must be integers, got {array.dtype}")
+    if array.dtype == np.uint64 and int(array.max()) >= 2**63:
+        raise ValueError(f"{name} must be below 2**63, got {array.max()}")
+    return np.ascontiguousarray(array, dtype=np.int64)
+
+
+def _per_class_name(per_class: bool | str | None) -> str | None:
+    if per_class is None or per_class is False:
+        return None
+    if per_class is True:
+        return "balanced"
+    return str(per_class)
+
+
+def _seed(random_state: object) -> int:
+    if random_state is None:
+        return secrets.randbits(63)
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**63))
+    if _is_int(random_state) and 0 <= random_state < 2**64:
+        return int(random_state)
+    raise ValueError(
+        "random_state must be an int in [0, 2**64), a numpy Generator or None, "
+        f"got {random_state!r}"
+    )
+
+
+def _threads(n_threads: object) -> int:
+    if n_threads is None:
+        return 0
+    if not _is_int(n_threads) or not 1 <= n_threads <= _MAX_THREADS:
+        raise ValueError(f"n_threads must be an int in [1, {_MAX_THREADS}], got {n_threads!r}")
+    return int(n_threads)
+
+
+def _memory(max_memory: object) -> int:
+    if max_memory is None:
+        return 0
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", str(max_memory).lower())
+    if match is None or match[2] not in _MEMORY_UNITS:
+        raise ValueError(f'max_memory must be bytes or text such as "512MB", got {max_memory!r}')
+    size = math.floor(float(match[1]) * _MEMORY_UNITS[match[2]])
+    if not 1 <= size < 2**63:
+        raise ValueError(f"max_memory must be at least 1 byte, got {max_memory!r}")
+    return size
+
+
+@contextlib.contextmanager
+def _progress_callback(
+    progress: Progress, method: str
+) -> Iterator[Callable[[int, int], None] | None]:
+    if progress is True:
+        with ProgressBar(f"select {method}", total=100, unit="%") as bar:
+            yield lambda done, total: bar.update_to(100 * done // max(total, 1))
+    elif callable(progress):
+        yield progress
+    else:
+        yield None
+
+
+def _constant_columns_message(columns: NDArray[np.int64]) -> str:
+    shown = ", ".join(str(column) for column in columns[:5]) + (", ..." if len(columns) > 5 else "")
+    return (
+        f"{len(columns)} embedding elements have one value in every row (columns {shown}); topk "
+        "takes their rows in index order, whatever they hold. drop_constant=True leaves them out."
+    )

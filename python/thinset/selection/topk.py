@@ -1,0 +1,33 @@
+"""Top-k activations: Eq. 4 of "Faster Training by Selecting Samples Using Embeddings"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from thinset.selection.method import Method
+
+
+@dataclass(frozen=True)
+class TopKOptions:
+    """Options of `topk`.
+
+    mode: which activations count as strong: the largest ("max"), the smallest ("min") or the
+        largest in magnitude ("abs").
+    refill: deal the elements out in rounds, each taking its best row that nobody has yet, until
+        exactly n_samples rows are chosen. False gives the bare union of every element's best
+        n_samples / D rows, which is smaller where elements share rows.
+    drop_constant: leave out elements with one value in every row; they would hand over rows in
+        index order, whatever the rows hold.
+    """
+
+    mode: Literal["max", "min", "abs"] = "max"
+    refill: bool = True
+    drop_constant: bool = False
+
+
+TOPK = Method(
+    "topk",
+    "the rows that activate each embedding element most (Eq. 4); gains are activations",
+    TopKOptions,
+)
