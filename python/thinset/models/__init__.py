@@ -1,1 +1,8 @@
+"""Network architectures: plain arguments, images as NCHW floats, nothing of thinset imported."""
 
+from __future__ import annotations
+
+from thinset.models.autoencoder import Autoencoder
+from thinset.models.classifier import Classifier
+
+__all__ = ["Autoencoder", "Classifier"]

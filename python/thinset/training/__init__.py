@@ -1,1 +1,34 @@
+"""Two-phase training: lengths with units, phases, a sampler for any loop, and one built-in loop."""
 
+from __future__ import annotations
+
+from thinset.training.budget import Ledger
+from thinset.training.duration import Duration
+from thinset.training.evaluate import Score, evaluate
+from thinset.training.history import CurvePoint, History, PhaseTotals
+from thinset.training.loop import fit
+from thinset.training.phases import LinearRate, Phase, TwoPhase
+from thinset.training.randomness import generator_for
+from thinset.training.run import TrainingDivergedError
+from thinset.training.sampler import TwoPhaseSampler
+from thinset.training.weights import load_weights, save_weights, weights_fingerprint
+
+__all__ = [
+    "CurvePoint",
+    "Duration",
+    "History",
+    "Ledger",
+    "LinearRate",
+    "Phase",
+    "PhaseTotals",
+    "Score",
+    "TrainingDivergedError",
+    "TwoPhase",
+    "TwoPhaseSampler",
+    "evaluate",
+    "fit",
+    "generator_for",
+    "load_weights",
+    "save_weights",
+    "weights_fingerprint",
+]

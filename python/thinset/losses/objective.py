@@ -1,0 +1,28 @@
+"""What the training loop asks of a model on one batch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+
+class Outcome(NamedTuple):
+    """How a model did on one batch.
+
+    `loss`: 0-dimensional float tensor, the mean over the batch, to be differentiated.
+    `n_correct`: 0-dimensional integer tensor, or None where there is nothing to be right about.
+    """
+
+    loss: torch.Tensor
+    n_correct: torch.Tensor | None
+
+
+class Objective(Protocol):
+    """A function of a model, float images (B, C, H, W) and int64 labels (B,)."""
+
+    def __call__(
+        self, model: nn.Module, images: torch.Tensor, labels: torch.Tensor, /
+    ) -> Outcome: ...

@@ -1,0 +1,33 @@
+"""The reproduction error of an autoencoder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch.nn import functional as F
+
+from thinset.losses.objective import Outcome
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+
+def reproduction_error(reproductions: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
+    """Mean squared difference over all pixels and channels, as a float32 scalar.
+
+    Both (B, C, H, W), in the same scale. The "squared-difference similarity loss" of "Faster
+    Training by Selecting Samples Using Embeddings", section IV-B. Shapes that differ raise
+    ValueError: broadcasting them would hide the mistake.
+    """
+    if reproductions.shape != images.shape:
+        raise ValueError(
+            "reproductions and images must have the same shape, got "
+            f"{tuple(reproductions.shape)} and {tuple(images.shape)}"
+        )
+    return F.mse_loss(reproductions.float(), images.float())
+
+
+def reproduction(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> Outcome:  # noqa: ARG001
+    """Objective: how well `model(images)` reproduces its input; labels play no part."""
+    return Outcome(reproduction_error(model(images), images), n_correct=None)

@@ -1,0 +1,57 @@
+"""A model's weights in one safetensors file."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from thinset.training.checkpoint import read_tensors, write_tensors
+
+if TYPE_CHECKING:
+    import os
+
+    from torch import nn
+
+
+def save_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
+    """Write the model's state, parameters and buffers, atomically as safetensors."""
+    write_tensors(path, model.state_dict(), {})
+
+
+def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
+    """Copy weights written by `save_weights` into `model`, wherever it is.
+
+    Raises ValueError where the file is damaged or its tensors' names or shapes are not the
+    model's, OSError where it cannot be read.
+    """
+    tensors, _ = read_tensors(path)
+    require_same_shapes(model.state_dict(), tensors, Path(path))
+    model.load_state_dict(tensors)
+
+
+def weights_fingerprint(model: nn.Module) -> str:
+    """SHA-256 over names, dtypes, shapes and values of the model's state, wherever it is."""
+    digest = hashlib.sha256()
+    for name, value in model.state_dict().items():
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        flat = value.detach().cpu().contiguous().flatten()
+        digest.update(flat.view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def require_same_shapes(
+    expected: dict[str, torch.Tensor], found: dict[str, torch.Tensor], path: Path
+) -> None:
+    """Raise ValueError, naming the first difference, unless both have the same names and shapes."""
+    for name in (*expected, *found):
+        shapes = [
+            tuple(tensors[name].shape) if name in tensors else None for tensors in (expected, found)
+        ]
+        if shapes[0] != shapes[1]:
+            raise ValueError(
+                f"{path} is of another model: tensor {name!r} must have shape {shapes[0]}, "
+                f"there it has {shapes[1]}"
+            )
