@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from thinset.report.grouping import label_of
+from thinset.report.wording import PERCENT, spoken_points, spoken_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -71,22 +72,14 @@ def verdict_of(difference: PairedDifference | None) -> Verdict:
     return "worse" if high < 0.0 else "no evidence"
 
 
-def points(value: float) -> str:
-    """Format a difference with its sign, a true minus and one decimal."""
-    rounded = round(value, 1)
-    if rounded == 0.0:
-        return "0.0"
-    return f"{rounded:+.1f}".replace("-", "\N{MINUS SIGN}")
-
-
 def describe_difference(difference: PairedDifference) -> str:
     """Return "+1.2 points, 95 % interval +0.3 to +2.1, 4 paired seeds"."""
-    parts = [f"{points(difference.mean)} points"]
+    parts = [f"{spoken_points(difference.mean)} points"]
     if verdict_of(difference) == "spread unknown":
         parts.append("spread unknown")
     elif difference.interval is not None:
         low, high = difference.interval
-        parts.append(f"95 % interval {points(low)} to {points(high)}")
+        parts.append(f"95{PERCENT} interval {spoken_points(low)} to {spoken_points(high)}")
     n = len(difference.seeds)
     parts.append(f"{n} paired seed{'s' if n > 1 else ''}")
     return ", ".join(parts)
@@ -99,7 +92,7 @@ def _finding(
     verdict = verdict_of(summary.versus_random)
     equal = _EQUAL[comparison]
     headlines: dict[Verdict, str] = {
-        "better": f"{label} beats random at {equal}",
+        "better": f"{label} beats random{_and_full(summary)} at {equal}",
         "worse": f"{label} does worse than random at {equal}",
         "no evidence": f"No evidence that {label} beats random at {equal}",
         "spread unknown": f"Too few seeds to tell {label} from random at {equal}",
@@ -107,6 +100,12 @@ def _finding(
     }
     details = [*_against_random(summary, verdict), *_against_full(summary, by_configuration)]
     return Finding(comparison, label, verdict, headlines[verdict], tuple(details))
+
+
+def _and_full(summary: ArmSummary) -> str:
+    """Go on after "beats random": a gain over random alone may still be a loss."""
+    verdict = verdict_of(summary.versus_full)
+    return {"better": " and full training", "worse": " but not full training"}.get(verdict, "")
 
 
 def _against_random(summary: ArmSummary, verdict: Verdict) -> Iterable[str]:
@@ -133,6 +132,6 @@ def _against_full(
     ]
     if configuration.comparison == "steps":
         yield (
-            f"It took {summary.mean_seconds:,.0f} s in all, "
-            f"selection included, against {full.mean_seconds:,.0f} s."
+            f"It took {spoken_seconds(summary.mean_seconds)} in all, "
+            f"selection included, against {spoken_seconds(full.mean_seconds)}."
         )

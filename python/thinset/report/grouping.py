@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from thinset.report.wording import PERCENT, spoken_length
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -76,9 +78,9 @@ def label_of(configuration: Configuration, among: Iterable[Configuration]) -> st
     if configuration.n_subset is not None and len({rival.n_subset for rival in rivals}) > 1:
         parts.append(f"k={configuration.n_subset:,}")
     if configuration.split is not None and len({rival.split for rival in rivals}) > 1:
-        parts.append(f"{100 * configuration.split:g} % fast")
+        parts.append(f"{100 * configuration.split:g}{PERCENT} fast")
     if len({rival.total for rival in rivals}) > 1:
-        parts.append(configuration.total)
+        parts.append(spoken_length(configuration.total))
     return ", ".join(parts)
 
 

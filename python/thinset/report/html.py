@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 
+_SPOKEN = {"cpu": "CPU", "gpus": "GPUs", "memory_gib": "memory (GiB)"}
+
+
 class Markup(str):
     """Text that is HTML already. Plain strings are escaped wherever they meet markup."""
 
@@ -59,7 +62,11 @@ def table(header: Sequence[Any], rows: Iterable[Sequence[Any]], *, numeric_from:
 def facts(content: Mapping[str, Any]) -> Markup:
     """Return a list of names and values; nested mappings and lists are written out in a line."""
     rows = (
-        element("div", element("dt", name.replace("_", " ")), element("dd", _plain(value)))
+        element(
+            "div",
+            element("dt", _SPOKEN.get(name, name.replace("_", " "))),
+            element("dd", _plain(value)),
+        )
         for name, value in content.items()
     )
     return element("dl", *rows) if content else Markup("")
@@ -85,7 +92,7 @@ def _cells(tag: str, values: Sequence[Any], numeric_from: int) -> list[Markup]:
 
 def _plain(value: Any) -> str:
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return f"{value:.4g}"
     if isinstance(value, dict):
         return ", ".join(f"{key} = {_plain(item)}" for key, item in value.items()) or "none"
     if isinstance(value, list | tuple):

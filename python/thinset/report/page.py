@@ -97,13 +97,21 @@ def _document(title: str, body: Markup) -> str:
         element("title", title),
         element("style", Markup(style)),
     )
-    return f"<!doctype html>\n{element('html', head, element('body', element('main', body)), lang='en')}\n"
+    document = element("html", head, element("body", element("main", body)), lang="en")
+    return f"<!doctype html>\n{document}\n"
 
 
 def _placed(shown: PageFigure) -> Markup:
-    media = ("png", "image/png") if shown.is_picture else ("svg", "image/svg+xml")
-    image = picture(rendered(shown.figure, media[0]), media[1], shown.description)
-    return element("figure", image, element("figcaption", shown.caption), id=shown.name)
+    if shown.is_picture:
+        image = picture(rendered(shown.figure, "png"), "image/png", shown.description)
+    else:
+        image = picture(rendered(shown.figure, "svg"), "image/svg+xml", shown.description)
+    return element(
+        "figure",
+        element("div", image, css_class="image"),
+        element("figcaption", shown.caption),
+        id=shown.name,
+    )
 
 
 def _side_by_side(shown: Mapping[str, Markup], *names: str) -> Markup:
@@ -118,9 +126,8 @@ def _full_width(shown: Mapping[str, Markup], name: str) -> Markup:
 def _refuse_foreign_content(out: Path) -> None:
     if not out.exists():
         return
-    foreign = sorted(
-        path.name for path in out.iterdir() if path.name not in {_PAGE, _RECORDS, _PLOTS}
-    )
+    own = {_PAGE, _RECORDS, _PLOTS}
+    foreign = sorted(path.name for path in out.iterdir() if path.name not in own)
     if foreign:
         raise FileExistsError(
             f"{out} holds more than a report ({', '.join(foreign[:5])}) and is not replaced"

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from thinset.report.findings import overall_headline, points
+from thinset.report.findings import overall_headline, verdict_of
 from thinset.report.grouping import colour_of, group_runs, label_of
 from thinset.report.html import Markup, details, element, facts, join, section, table
+from thinset.report.wording import (
+    PERCENT,
+    spoken_length,
+    spoken_points,
+    spoken_seconds,
+    spoken_share,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -29,8 +36,8 @@ def masthead(
     n, k = len(inputs.images), len(inputs.selected_indices)
     height, width, channels = inputs.images.shape[1:]
     scope = (
-        f"{inputs.dataset_name}: {k:,} of {n:,} samples selected ({100 * k / n:.3g} %), "
-        f"{height} × {width} × {channels}"
+        f"{inputs.dataset_name}: {k:,} of {n:,} samples selected ({spoken_share(k, n)}), "
+        f"{height} \N{MULTIPLICATION SIGN} {width} \N{MULTIPLICATION SIGN} {channels}"
     )
     return element(
         "header",
@@ -51,8 +58,8 @@ def results(summaries: Sequence[ArmSummary], records: Sequence[RunRecord]) -> Ma
     note = (
         "Accuracies are those of the finished model on the test set, mean ± sample standard "
         "deviation over seeds. Differences are paired by seed, in percentage points, with the "
-        "95 % Student t interval of their mean; it covers the variation between seeds, not the "
-        "finite size of the test set. Seconds cover preparation, training and evaluation."
+        f"95{PERCENT} Student t interval of their mean; it covers the variation between seeds, not "
+        "the finite size of the test set. Seconds cover preparation, training and evaluation."
     )
     if not tables:
         return Markup("")
@@ -68,11 +75,16 @@ def costs(stage_seconds: Mapping[str, float]) -> Markup:
         return Markup("")
     total = sum(stage_seconds.values())
     rows = [
-        (stage.replace("_", " "), f"{seconds:,.1f} s", _share(seconds, total))
+        (stage.replace("_", " "), spoken_seconds(seconds), spoken_share(seconds, total))
         for stage, seconds in stage_seconds.items()
     ]
-    rows.append(("total", f"{total:,.1f} s", ""))
-    return element("div", table(("stage", "time", "share"), rows), css_class="narrow totalled")
+    rows.append(("total", spoken_seconds(total), ""))
+    return element(
+        "div",
+        element("h3", "Making all of these results"),
+        table(("stage", "time", "share"), rows),
+        css_class="narrow totalled",
+    )
 
 
 def rerun(inputs: ReportInputs) -> Markup:
@@ -115,11 +127,12 @@ def _findings_by_comparison(
 
 
 def _told(finding: Finding) -> Markup:
-    return element("p", element("strong", f"{finding.headline}. "), " ".join(finding.details))
+    sentences = (element("li", sentence) for sentence in finding.details)
+    return join([element("p", element("strong", finding.headline)), element("ul", *sentences)])
 
 
 def _totals(arms: Sequence[ArmSummary]) -> list[str]:
-    return sorted({arm.configuration.total for arm in arms})
+    return sorted({spoken_length(arm.configuration.total) for arm in arms})
 
 
 def _score(arm: ArmSummary, summaries: Sequence[ArmSummary]) -> Markup:
@@ -127,8 +140,8 @@ def _score(arm: ArmSummary, summaries: Sequence[ArmSummary]) -> Markup:
     return element(
         "div",
         element("span", label_of(arm.configuration, among), css_class="arm"),
-        element("span", f"{arm.mean:.1f}", element("small", " %"), css_class="value"),
-        element("span", f"{_spread(arm)}, {_seeds(arm.n)}", css_class="spread"),
+        element("span", f"{arm.mean:.1f}", element("small", PERCENT), css_class="value"),
+        element("span", _spread_and_n(arm), css_class="spread"),
         css_class="score",
         style=f"--arm: {colour_of(arm.configuration, among)}",
     )
@@ -140,8 +153,9 @@ def _spread(arm: ArmSummary) -> str:
     return f"± {arm.standard_deviation:.1f}"
 
 
-def _seeds(n: int) -> str:
-    return f"{n} seed{'s' if n != 1 else ''}"
+def _spread_and_n(arm: ArmSummary) -> str:
+    n = f"n = {arm.n}"
+    return n if arm.standard_deviation is None else f"{_spread(arm)}, {n}"
 
 
 def _summary_table(summaries: Sequence[ArmSummary], comparison: str) -> Markup:
@@ -153,14 +167,14 @@ def _summary_table(summaries: Sequence[ArmSummary], comparison: str) -> Markup:
         (
             _arm_name(arm, summaries),
             "all" if arm.configuration.n_subset is None else f"{arm.configuration.n_subset:,}",
-            element("strong", f"{arm.mean:.2f} % ", element("small", _spread(arm))),
+            element("strong", f"{arm.mean:.2f}{PERCENT} ", element("small", _spread(arm))),
             arm.n,
             ", ".join(str(seed) for seed in arm.seeds),
             _difference(arm.versus_random),
             _difference(arm.versus_full),
             f"{arm.mean_steps:,.0f}",
-            f"{arm.mean_preparation_seconds:,.1f} s",
-            f"{arm.mean_seconds:,.1f} s",
+            spoken_seconds(arm.mean_preparation_seconds),
+            spoken_seconds(arm.mean_seconds),
         )
         for arm in summaries
         if arm.configuration.comparison == comparison
@@ -178,13 +192,13 @@ def _runs_table(summaries: Sequence[ArmSummary], records: Sequence[RunRecord]) -
         (
             _arm_name(arm, summaries, with_comparison=True),
             run.seed,
-            f"{run.final.test_accuracy:.2f} %",
+            f"{run.final.test_accuracy:.2f}{PERCENT}",
             "not finite" if run.final.test_loss is None else f"{run.final.test_loss:.4f}",
             f"{run.steps:,}",
-            f"{sum(run.preparation_seconds.values()):,.1f} s",
-            f"{run.training_seconds:,.1f} s",
-            f"{run.evaluation_seconds:,.1f} s",
-            f"{run.data_wait_seconds:,.1f} s",
+            spoken_seconds(sum(run.preparation_seconds.values())),
+            spoken_seconds(run.training_seconds),
+            spoken_seconds(run.evaluation_seconds),
+            spoken_seconds(run.data_wait_seconds),
         )
         for arm in summaries
         for run in groups[arm.configuration]
@@ -207,15 +221,13 @@ def _arm_name(
 def _difference(difference: PairedDifference | None) -> Any:
     if difference is None:
         return "\N{EN DASH}"
-    if difference.interval is None:
-        return element("span", points(difference.mean), " ", element("small", "spread unknown"))
+    if difference.interval is None or verdict_of(difference) == "spread unknown":
+        return element(
+            "span", spoken_points(difference.mean), " ", element("small", "spread unknown")
+        )
     low, high = difference.interval
-    interval = f"{points(low)} to {points(high)}"
-    return element("span", points(difference.mean), " ", element("small", interval))
-
-
-def _share(seconds: float, total: float) -> str:
-    return f"{100 * seconds / total:.1f} %" if total > 0 else ""
+    interval = f"{spoken_points(low)} to {spoken_points(high)}"
+    return element("span", spoken_points(difference.mean), " ", element("small", interval))
 
 
 def _distinct(mappings: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from thinset.report.grouping import FULL_COLOUR, RANDOM_COLOUR, SELECTED_COLOUR
 from thinset.report.plots.style import legend_above, new_figure, styled
+from thinset.report.wording import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,7 +33,7 @@ def class_balance(
         raise ValueError(f"arms must be among {sorted(_COLOURS)}, got {unknown}")
     n_classes = 1 + max(int(labels.max(initial=0)) for labels in labels_by_arm.values())
     n_classes = max(n_classes, 0 if class_names is None else len(class_names))
-    figure = new_figure(9.6, 3.3)
+    figure = new_figure(10.4, 3.3)
     axes = figure.subplots()
     width = 0.8 / len(labels_by_arm)
     for number, (arm, labels) in enumerate(labels_by_arm.items()):
@@ -54,8 +55,9 @@ def _name_classes(axes: Axes, n_classes: int, class_names: Sequence[str] | None)
     if n_classes > _MAX_NAMED_CLASSES:
         axes.set_xlabel("class number")
         return
-    names = [str(number) for number in range(n_classes)] if class_names is None else class_names
-    slanted = max(len(name) for name in names) * n_classes > 90
+    named = [str(number) for number in range(n_classes)] if class_names is None else class_names
+    names = [shortened(name) for name in named]
+    slanted = max(len(name) for name in names) * n_classes > 120
     axes.set_xticks(
         range(n_classes), names, rotation=35 if slanted else 0, ha="right" if slanted else "center"
     )

@@ -9,6 +9,7 @@ import numpy as np
 
 from thinset.report.grouping import colour_of, group_runs, label_of, line_style_of
 from thinset.report.plots.style import INK, QUIET_INK, legend_above, new_figure, styled
+from thinset.report.wording import shortened, spoken_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +33,7 @@ def accuracy_against_seconds(records: Sequence[RunRecord]) -> Figure:
     Every seed is a thin line, their mean a strong one. The cost of preparing a subset (encoder,
     encoding, selection, writing) is drawn as a bar along the time axis, before the curve starts.
     """
-    figure = new_figure(6.2, 4.1)
+    figure = new_figure(5.6, 3.9)
     axes = figure.subplots()
     _draw_arms(axes, records, "seconds")
     _draw_preparation(axes, records)
@@ -43,7 +44,7 @@ def accuracy_against_seconds(records: Sequence[RunRecord]) -> Figure:
 @styled
 def accuracy_against_steps(records: Sequence[RunRecord]) -> Figure:
     """Draw test accuracy (%) against training steps; a line marks the start of fine-tuning."""
-    figure = new_figure(6.2, 4.1)
+    figure = new_figure(5.6, 3.9)
     axes = figure.subplots()
     _draw_arms(axes, records, "step")
     _draw_phase_change(axes, records)
@@ -81,7 +82,7 @@ def _draw_arms(axes: Axes, records: Sequence[RunRecord], x: Literal["step", "sec
             axes.plot(steps, accuracy, color=colour, linestyle=style, **strength)
         if mean is not None:
             axes.plot(*mean, color=colour, linestyle=style, linewidth=2.4)
-        label = f"{label_of(key, groups)} (n = {len(runs)})"
+        label = f"{shortened(label_of(key, groups))} (n = {len(runs)})"
         axes.plot([], [], color=colour, linestyle=style, linewidth=2.4, label=label)
     axes.set_xlim(left=0)
     axes.set_ylabel("test accuracy (%)")
@@ -113,7 +114,7 @@ def _draw_preparation(axes: Axes, records: Sequence[RunRecord]) -> None:
             solid_capstyle="butt", alpha=0.75,
         )  # fmt: skip
         axes.annotate(
-            f"preparing {label_of(key, groups)}: {seconds:,.0f} s",
+            f"preparing {shortened(label_of(key, groups))}: {spoken_seconds(seconds)}",
             (seconds, height), xycoords=across, xytext=(6, 0), textcoords="offset points",
             va="center", fontsize=9.5, color=INK,
         )  # fmt: skip
@@ -132,6 +133,6 @@ def _draw_phase_change(axes: Axes, records: Sequence[RunRecord]) -> None:
         return
     axes.axvline(start, color=QUIET_INK, linewidth=0.9, linestyle=(0, (2, 3)))
     axes.annotate(
-        two_phase[0].phases[1].name, (start, 0.02), xycoords=axes.get_xaxis_transform(),
+        shortened(two_phase[0].phases[1].name), (start, 0.02), xycoords=axes.get_xaxis_transform(),
         xytext=(5, 0), textcoords="offset points", fontsize=9.5, color=QUIET_INK,
     )  # fmt: skip

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thinset.report.plots.style import CLASS_COLOURS, DROPPED, new_figure, styled
+from thinset.report.wording import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,23 +36,23 @@ def embedding_map(
     """
     sample = _draw_rows(np.arange(len(embeddings)), rng)
     kept = _draw_rows(np.unique(selected_indices), rng)
-    background = read_rows(embeddings, sample)
-    centre = background.mean(axis=0)
-    axes_of_plane = principal_axes(background - centre, rng=rng)
-    dropped = (background - centre)[~np.isin(sample, selected_indices)] @ axes_of_plane
-    chosen = (read_rows(embeddings, kept) - centre) @ axes_of_plane
+    rows = read_rows(embeddings, sample)
+    centre = rows.mean(axis=0)
+    plane = principal_axes(rows - centre, rng=rng)
+    points = (rows - centre) @ plane
+    dropped = points[~np.isin(sample, selected_indices)]
+    chosen = (read_rows(embeddings, kept) - centre) @ plane
 
-    figure = new_figure(6.2, 5.0)
+    figure = new_figure(10.4, 5.6)
     axes = figure.subplots()
-    size = float(np.clip(24_000 / (len(sample) + len(kept)), 4, 26))
+    size = float(np.clip(60_000 / (len(sample) + len(kept)), 9, 32))
     axes.scatter(
-        dropped[:, 0], dropped[:, 1], s=0.7 * size, color=DROPPED, linewidths=0, rasterized=True
+        dropped[:, 0], dropped[:, 1], s=0.6 * size, color=DROPPED, linewidths=0, rasterized=True
     )
-    _draw_kept(
-        axes, chosen, None if labels is None else np.asarray(labels[kept]), class_names, size
-    )
-    axes.set_xlabel("first principal component")
-    axes.set_ylabel("second principal component")
+    _draw_kept(axes, chosen, None if labels is None else labels[kept], class_names, size)
+    shares = 100.0 * points.var(axis=0) / max(float(rows.var(axis=0).sum()), np.finfo(float).tiny)
+    axes.set_xlabel(f"first principal component ({shares[0]:.0f} % of the variance)")
+    axes.set_ylabel(f"second principal component ({shares[1]:.0f} %)")
     axes.set_xticks([])
     axes.set_yticks([])
     figure.legend(loc="outside right upper", handletextpad=0.3, markerscale=1.4)
@@ -115,4 +116,4 @@ def _draw_kept(
     axes.scatter(points[:, 0], points[:, 1], c=colours, **style)
     for number, label in enumerate(classes):
         name = f"class {label}" if class_names is None else class_names[label]
-        axes.scatter([], [], s=30, color=CLASS_COLOURS[number], linewidths=0, label=name)
+        axes.scatter([], [], s=30, color=CLASS_COLOURS[number], linewidths=0, label=shortened(name))

@@ -1,4 +1,8 @@
-"""Pictures of samples: contact sheets, and inputs beside their embeddings and reproductions."""
+"""Pictures of samples: contact sheets, and inputs beside their embeddings and reproductions.
+
+Figure numbers are those of Gonzalez, Landgraf and Miikkulainen, "Faster Training by Selecting
+Samples Using Embeddings".
+"""
 
 from __future__ import annotations
 
@@ -45,11 +49,12 @@ def contact_sheet(images: NDArray[Any], *, columns: int = 10) -> Figure:
 def reproduction_triples(
     inputs: NDArray[Any], embeddings: NDArray[Any], outputs: NDArray[Any]
 ) -> Figure:
-    """Draw inputs, embeddings as heat maps and reproductions: the paper's Figure 4.
+    """Draw inputs, embeddings as heat maps and reproductions, the triple of Figure 4.
 
     Each column is one sample. `inputs` and `outputs` are (n, H, W, C), uint8 or floats in [0, 1]
     (clipped to that range); `embeddings` is (n, h, w, c), drawn as c tiles of h x w, or (n, D).
-    All heat maps share one scale. Raises ValueError where the three do not have one length.
+    All heat maps share one scale, from the 0.5 % to the 99.5 % quantile. Raises ValueError where
+    the three do not have one length.
     """
     _check_images(inputs)
     _check_images(outputs)
@@ -63,7 +68,8 @@ def reproduction_triples(
     heights = (1.0, maps[0].shape[0] / maps[0].shape[1], 1.0)
     figure = new_figure(1.1 * n + 1.2, 1.13 * sum(heights))
     grid = figure.subplots(3, n, squeeze=False, height_ratios=heights)
-    low, high = float(np.min(embeddings)), float(np.max(embeddings))
+    # A few extreme activations would leave everything else dark.
+    low, high = np.quantile(embeddings, (0.005, 0.995)).tolist()
     for column in range(n):
         _show(grid[0, column], _colours(_clipped(inputs[column : column + 1]))[0])
         _show(grid[1, column], maps[column], cmap="viridis", vmin=low, vmax=high)
@@ -97,14 +103,22 @@ def embedding_map_of(embedding: NDArray[Any]) -> NDArray[np.float64]:
     tiles = tiles[np.newaxis, np.newaxis] if tiles.ndim == 1 else tiles
     height, width, channels = tiles.shape
     gap = 0 if height == width == 1 else 1
-    columns = math.ceil(math.sqrt(channels))
-    rows = math.ceil(channels / columns)
+    rows, columns = grid_shape(channels)
     picture = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap), np.nan)
     for channel in range(channels):
         top = channel // columns * (height + gap)
         left = channel % columns * (width + gap)
         picture[top : top + height, left : left + width] = tiles[:, :, channel]
     return picture
+
+
+def grid_shape(n: int) -> tuple[int, int]:
+    """Return rows and columns for n tiles: a full rectangle where one is not too flat."""
+    rows = next(rows for rows in range(math.isqrt(n), 0, -1) if n % rows == 0)
+    if n // rows <= 3 * rows:
+        return rows, n // rows
+    columns = math.ceil(math.sqrt(n))
+    return math.ceil(n / columns), columns
 
 
 def _show(axes: Axes, picture: NDArray[Any], **scale: Any) -> None:

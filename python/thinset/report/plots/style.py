@@ -44,6 +44,8 @@ _SETTINGS: dict[str, Any] = {
     # The same figure gives the same bytes: identifiers in the SVG come from this, not from chance.
     "svg.hashsalt": "thinset",
     "text.color": INK,
+    # Names come from data: a dollar sign in one is a dollar sign, not the start of a formula.
+    "text.parse_math": False,
     "xtick.color": QUIET_INK,
     "xtick.labelcolor": INK,
     "ytick.color": QUIET_INK,

@@ -1,0 +1,41 @@
+"""Numbers as the page and its figures write them."""
+
+from __future__ import annotations
+
+import re
+
+PERCENT = "\N{NO-BREAK SPACE}%"
+MINUS = "\N{MINUS SIGN}"
+
+_UNITS = {"st": "steps", "ep": "epochs", "sa": "samples", "s": "s", "min": "min", "h": "h"}
+
+
+def spoken_points(difference: float) -> str:
+    """Return percentage points with their sign and one decimal, "+1.2"."""
+    text = f"{difference:+.1f}"
+    return "0.0" if float(text) == 0.0 else text.replace("-", MINUS)
+
+
+def spoken_length(total: str) -> str:
+    """Return a duration string in words, "10000st" as "10,000 steps"; others stay as they are."""
+    match = re.fullmatch(r"(\d+)(st|ep|sa|s|min|h)", total)
+    return f"{int(match[1]):,} {_UNITS[match[2]]}" if match else total
+
+
+def spoken_seconds(seconds: float) -> str:
+    """Return seconds with the decimals that matter: "0.004 s", "2.48 s", "24.8 s", "2,480 s"."""
+    if 0.0 < seconds < 0.095:
+        return f"{seconds:.1g} s"
+    decimals = 0 if seconds == 0.0 or seconds >= 99.95 else 1 if seconds >= 9.995 else 2
+    return f"{seconds:,.{decimals}f} s"
+
+
+def spoken_share(part: float, whole: float) -> str:
+    """Return part of whole in percent with one decimal; a share too small for it is "< 0.1 %"."""
+    percent = 100.0 * part / whole if whole > 0.0 else 0.0
+    return f"< 0.1{PERCENT}" if 0.0 < percent < 0.05 else f"{percent:.1f}{PERCENT}"
+
+
+def shortened(name: str, limit: int = 28) -> str:
+    """Cut a name that would not fit into a figure."""
+    return name if len(name) <= limit else f"{name[: limit - 1]}\N{HORIZONTAL ELLIPSIS}"
