@@ -6,7 +6,6 @@ Nothing is downloaded unless `download` is called.
 from __future__ import annotations
 
 import hashlib
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -106,6 +105,9 @@ def fetch(file: RemoteFile, folder: str | os.PathLike[str], *, show_progress: bo
 
 def _copy(file: RemoteFile, target: Path, *, show_progress: bool) -> str:
     """Stream the content to `target`, never more than its published size; return its SHA-256."""
+    # Imported here, because `import thinset` is to load no networking code.
+    import urllib.request
+
     if not file.url.startswith("https://"):
         raise ValueError(f"downloads must be over https, got {file.url}")
     digest = hashlib.sha256()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from thinset import _core
 from thinset.atomic_files import atomic_folder
 from thinset.data.labels import require_labels
 from thinset.data.manifest import IMAGE_DTYPES, Manifest
@@ -120,9 +121,7 @@ def _indices(selection: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
 def _gather(
     indices: Array, source: Array | str, destination: Path, n_threads: int | None
 ) -> ArrayEntry:
-    from thinset import _core
-
-    _core.gather(indices, source, str(destination), n_threads=n_threads or 0)
+    _core.gather(source, indices, str(destination), n_threads=n_threads or 0)
     return describe_npy(destination)
 
 

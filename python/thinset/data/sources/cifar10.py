@@ -104,6 +104,7 @@ class _Files:
                 archive = tarfile.open(self._location, "r:gz")
                 self._resources.enter_context(archive)
                 self._members = {Path(m.name).name: m for m in archive.getmembers() if m.isfile()}
+                _read_to_end(archive)
             except (tarfile.TarError, EOFError, zlib.error) as error:
                 self._resources.close()
                 raise self._damaged(error) from error
@@ -144,6 +145,13 @@ class _Files:
 
     def _damaged(self, error: BaseException) -> ValueError:
         return ValueError(f"{self._location} is not a whole .tar.gz archive: {error}")
+
+
+def _read_to_end(archive: tarfile.TarFile) -> None:
+    # The gzip checksum stands behind the last byte, where tarfile itself never looks.
+    assert archive.fileobj is not None
+    while archive.fileobj.read(1 << 20):
+        pass
 
 
 def _batches(location: Path, split: str) -> Iterator[Batch]:

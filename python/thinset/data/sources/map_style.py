@@ -96,6 +96,8 @@ def _item(dataset: MapStyle, index: int) -> tuple[np.ndarray[Any, np.dtype[np.ui
         label = operator.index(label)
     except TypeError:
         raise TypeError(f"item {index}: the label must be an integer, got {label!r}") from None
+    if not -(2**63) <= label < 2**63:
+        raise ValueError(f"item {index}: the label must fit int64, got {label}")
     return _as_uint8(_as_array(image), index), label
 
 

@@ -6,13 +6,12 @@ the length of every dimension; then come the bytes.
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import math
 import struct
 import zlib
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -82,7 +81,7 @@ def _require(path: str, split: str, part: str) -> Path:
 def _read_header(path: Path, magic: int, *, n_dimensions: int) -> tuple[int, ...]:
     n_bytes = 4 * (1 + n_dimensions)
     with _open_idx(path) as file:
-        header = file.read(n_bytes)
+        header = _read(file, path, n_bytes)
     if len(header) < n_bytes:
         raise ValueError(f"{path} ends within its header of {n_bytes} bytes")
     actual, *shape = struct.unpack(f">{1 + n_dimensions}I", header)
@@ -106,35 +105,33 @@ def _require_room(path: Path, n_claimed: int, shape: tuple[int, ...]) -> None:
 def _batches(images: Path, labels: Path, shape: tuple[int, int, int]) -> Iterator[Batch]:
     n_samples, height, width = shape
     with _open_idx(images) as image_file, _open_idx(labels) as label_file:
-        image_file.read(16)
-        label_file.read(8)
+        _read(image_file, images, 16)
+        _read(label_file, labels, 8)
         for start in range(0, n_samples, BATCH_SIZE):
             n_rows = min(BATCH_SIZE, n_samples - start)
-            pixels = _read_exactly(image_file, n_rows * height * width, images, start)
+            pixels = _read_exactly(image_file, images, n_rows * height * width, start)
             yield (
                 np.frombuffer(pixels, np.uint8).reshape(n_rows, height, width, 1),
-                np.frombuffer(_read_exactly(label_file, n_rows, labels, start), np.uint8),
+                np.frombuffer(_read_exactly(label_file, labels, n_rows, start), np.uint8),
             )
         for file, path in ((image_file, images), (label_file, labels)):
-            if file.read(1):
+            if _read(file, path, 1):
                 raise ValueError(f"{path} goes on after the {n_samples} rows that it claims")
 
 
-def _read_exactly(file: IO[bytes], n_bytes: int, path: Path, first_row: int) -> bytes:
-    content = file.read(n_bytes)
+def _open_idx(path: Path) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.open(path)) if path.suffix == ".gz" else open(path, "rb")
+
+
+def _read(file: IO[bytes], path: Path, n_bytes: int) -> bytes:
+    try:
+        return file.read(n_bytes)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ValueError(f"{path} is not a whole gzip file: {error}") from error
+
+
+def _read_exactly(file: IO[bytes], path: Path, n_bytes: int, first_row: int) -> bytes:
+    content = _read(file, path, n_bytes)
     if len(content) < n_bytes:
         raise ValueError(f"{path} ends early, within the batch that starts at row {first_row}")
     return content
-
-
-@contextlib.contextmanager
-def _open_idx(path: Path) -> Iterator[IO[bytes]]:
-    try:
-        with open(path, "rb") as file:
-            if path.suffix == ".gz":
-                with gzip.open(file) as content:
-                    yield content  # type: ignore[misc] - typeshed's GzipFile is no IO[bytes]
-            else:
-                yield file
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise ValueError(f"{path} is not a whole gzip file: {error}") from error

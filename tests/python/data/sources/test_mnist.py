@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import struct
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from thinset.data import import_dataset
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+N = 700
+IMAGES = np.random.default_rng(0).integers(0, 256, (N, 5, 4), dtype=np.uint8)
+LABELS = (np.arange(N) % 10).astype(np.uint8)
+
+
+def idx(magic: int, array: np.ndarray, shape: tuple[int, ...] | None = None) -> bytes:
+    shape = array.shape if shape is None else shape
+    return struct.pack(f">{1 + len(shape)}I", magic, *shape) + array.tobytes()
+
+
+def save(folder: Path, split: str = "train", *, compressed: bool = False, **parts: bytes) -> Path:
+    folder.mkdir(exist_ok=True)
+    contents = {"images": idx(2051, IMAGES), "labels": idx(2049, LABELS)} | parts
+    for (part, content), rank in zip(contents.items(), (3, 1), strict=True):
+        path = folder / f"{split}-{part}-idx{rank}-ubyte{'.gz' if compressed else ''}"
+        path.write_bytes(gzip.compress(content) if compressed else content)
+    return folder
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_both_splits(tmp_path: Path, compressed: bool) -> None:
+    save(tmp_path / "in", "train", compressed=compressed)
+    save(tmp_path / "in", "t10k", compressed=compressed)
+    datasets = import_dataset(tmp_path / "in", tmp_path / "out")
+    assert list(datasets) == ["train", "test"]
+    for dataset in datasets.values():
+        np.testing.assert_array_equal(dataset.images[..., 0], IMAGES)
+        np.testing.assert_array_equal(dataset.labels, LABELS)
+        assert dataset.class_names == tuple("0123456789")
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"images": b""}, "images-idx3-ubyte.* ends within its header of 16 bytes"),
+        ({"images": idx(2049, IMAGES)}, "must start with the IDX magic 2051, got 2049"),
+        ({"labels": idx(2051, LABELS)}, "must start with the IDX magic 2049, got 2051"),
+        (
+            {"images": idx(2051, IMAGES, (2**32 - 1, 5, 4))},
+            r"claims the shape \(4294967295, 5, 4\)",
+        ),
+        ({"images": idx(2051, IMAGES, (2**32 - 1,) * 3)}, "but can hold at most"),
+        ({"images": idx(2051, IMAGES, (N, 0, 4))}, "each length must be >= 1"),
+        (
+            {"images": idx(2051, IMAGES)[:-1]},
+            "can hold at most|ends early, within the batch .* 512",
+        ),
+        ({"images": idx(2051, IMAGES) + b"x"}, "goes on after the 700 rows that it claims"),
+        ({"labels": idx(2049, LABELS) + b"x"}, "labels-idx1-ubyte.* goes on after"),
+        ({"labels": idx(2049, LABELS[1:])}, "has 699 labels, but .* has 700 images"),
+        ({"labels": idx(2049, LABELS + 1)}, r"labels must be in 0\.\.9, got 10 in row 9"),
+    ],
+)
+def test_files_that_do_not_hold_up(
+    tmp_path: Path, compressed: bool, parts: dict[str, bytes], message: str
+) -> None:
+    save(tmp_path / "in", compressed=compressed, **parts)
+    with pytest.raises(ValueError, match=message):
+        import_dataset(tmp_path / "in", tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+@pytest.mark.parametrize("n_bytes", [5, 30, 5000])
+def test_a_truncated_gzip_file_is_named(tmp_path: Path, n_bytes: int) -> None:
+    source = save(tmp_path / "in", compressed=True)
+    path = source / "train-images-idx3-ubyte.gz"
+    path.write_bytes(path.read_bytes()[:n_bytes])
+    with pytest.raises(
+        ValueError, match=r"train-images-idx3-ubyte\.gz (is not a whole gzip|claims)"
+    ):
+        import_dataset(source, tmp_path / "out")
+
+
+def test_labels_must_be_there(tmp_path: Path) -> None:
+    source = save(tmp_path / "in")
+    (source / "train-labels-idx1-ubyte").unlink()
+    with pytest.raises(FileNotFoundError, match="has no train-labels-idx1-ubyte"):
+        import_dataset(source, tmp_path / "out")
+
+
+@pytest.mark.skipif("THINSET_TEST_MNIST" not in os.environ, reason="THINSET_TEST_MNIST unset")
+def test_real_mnist(tmp_path: Path) -> None:
+    datasets = import_dataset(os.environ["THINSET_TEST_MNIST"], tmp_path / "out")
+    pixels = {
+        split: hashlib.md5(struct.pack(">4I", 2051, *d.images.shape[:3]) + d.images.tobytes())
+        for split, d in datasets.items()
+    }
+    # The published digests of the decompressed files.
+    assert pixels["train"].hexdigest() == "6bbc9ace898e44ae57da46a324031adb"
+    assert pixels["test"].hexdigest() == "2646ac647ad5339dbf082846283269ea"
+    assert np.bincount(datasets["train"].labels)[:2].tolist() == [5923, 6742]

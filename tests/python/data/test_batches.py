@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from insects import N_SAMPLES
+
+torch = pytest.importorskip("torch")
+from thinset.data.batches import DeviceBatches, ordered_batches  # noqa: E402
+
+if TYPE_CHECKING:
+    from thinset.data import Dataset
+
+DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+
+
+def stream(dataset: Any, batch_size: int = 4, seed: int = 0, **options: Any) -> DeviceBatches:
+    return DeviceBatches(
+        dataset,
+        batch_size=batch_size,
+        generator=torch.Generator().manual_seed(seed),
+        **({"device": "cpu"} | options),
+    )
+
+
+def rows(images: torch.Tensor) -> list[int]:
+    """The rows that a batch consists of: the fixture writes them into the first pixel."""
+    return images[:, 0, 0, 0].tolist()
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, N_SAMPLES, 2 * N_SAMPLES + 5])
+def test_every_sample_once_per_epoch_across_borders(dataset: Dataset, batch_size: int) -> None:
+    batches = stream(dataset, batch_size)
+    n_batches = 3 * N_SAMPLES
+    drawn: list[int] = []
+    for _ in range(n_batches):
+        images, labels = next(batches)
+        assert len(images) == batch_size
+        assert labels.tolist() == [row % 3 for row in rows(images)]
+        drawn += rows(images)
+    assert batches.samples_drawn == n_batches * batch_size
+    epochs = np.array(drawn).reshape(-1, N_SAMPLES)
+    np.testing.assert_array_equal(np.sort(epochs), np.tile(range(N_SAMPLES), (len(epochs), 1)))
+    assert (epochs[0] != epochs[1]).any()
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("resident", [True, False])
+@pytest.mark.parametrize("channels_last", [True, False])
+def test_images_are_nchw_with_the_pixels_of_the_dataset(
+    dataset: Dataset, device: str, resident: bool, channels_last: bool
+) -> None:
+    batches = stream(dataset, device=device, resident=resident, channels_last=channels_last)
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    for _ in range(12):
+        images, labels = next(batches)
+        assert (images.dtype, labels.dtype) == (torch.uint8, torch.int64)
+        assert images.device.type == labels.device.type == device
+        assert images.is_contiguous(memory_format=layout)
+        expected = dataset.images[rows(images)].transpose(0, 3, 1, 2)
+        np.testing.assert_array_equal(images.cpu().numpy(), expected)
+
+
+def test_the_order_depends_on_the_generator_alone(dataset: Dataset) -> None:
+    first, again, mapped, other = (
+        [rows(next(batches)[0]) for _ in range(12)]
+        for batches in (
+            stream(dataset),
+            stream(dataset, resident=True),
+            stream(dataset, resident=False),
+            stream(dataset, seed=1),
+        )
+    )
+    assert first == again == mapped
+    assert first != other
+
+
+@pytest.mark.parametrize("n_before", [0, 1, 5, 6, 23])
+def test_resuming_goes_on_with_the_same_order(dataset: Dataset, n_before: int) -> None:
+    batches = stream(dataset)
+    for _ in range(n_before):
+        next(batches)
+    state = batches.state_dict()
+    expected = [rows(next(batches)[0]) for _ in range(20)]
+
+    resumed = stream(dataset, seed=99)
+    resumed.load_state_dict(state)
+    assert resumed.samples_drawn == 4 * n_before
+    assert [rows(next(resumed)[0]) for _ in range(20)] == expected
+
+
+def test_a_state_is_not_changed_by_going_on(dataset: Dataset) -> None:
+    batches = stream(dataset)
+    state = batches.state_dict()
+    kept = state["generator_state"].clone()
+    for _ in range(20):
+        next(batches)
+    assert torch.equal(state["generator_state"], kept)
+    assert (state["epoch"], state["position"]) == (0, 0)
+
+
+def test_a_state_of_another_dataset_is_refused(dataset: Dataset) -> None:
+    state = stream(dataset).state_dict()
+    smaller = SimpleNamespace(images=dataset.images[:5], labels=dataset.labels[:5])
+    with pytest.raises(ValueError, match="of 23 samples, this one has 5"):
+        stream(smaller).load_state_dict(state)
+
+
+def test_float_images_and_no_labels(images: np.ndarray) -> None:
+    floats = SimpleNamespace(images=images.astype(np.float32) / 255, labels=None)
+    batch, labels = next(stream(floats))
+    assert batch.dtype == torch.float32
+    assert labels.tolist() == [-1] * 4
+
+
+def test_batches_do_not_alias_the_dataset(dataset: Dataset) -> None:
+    for resident in (True, False):
+        batches = stream(dataset, N_SAMPLES, resident=resident)
+        next(batches)[0].zero_()
+        assert sorted(rows(next(batches)[0])) == list(range(N_SAMPLES))
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, N_SAMPLES, 100])
+@pytest.mark.parametrize("device", DEVICES)
+def test_ordered_batches_give_everything_once_in_order(
+    dataset: Dataset, batch_size: int, device: str
+) -> None:
+    batches = list(ordered_batches(dataset, device=device, batch_size=batch_size))
+    sizes = [len(images) for images, _ in batches]
+    assert sizes[:-1] == [batch_size] * (len(sizes) - 1)
+    assert sum(sizes) == N_SAMPLES
+    images = torch.cat([images for images, _ in batches]).cpu().numpy()
+    np.testing.assert_array_equal(images, dataset.images.transpose(0, 3, 1, 2))
+    labels = torch.cat([labels for _, labels in batches]).cpu().numpy()
+    np.testing.assert_array_equal(labels, dataset.labels)
+
+
+def test_arguments_are_checked_at_once(dataset: Dataset) -> None:
+    with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
+        stream(dataset, 0)
+    with pytest.raises(ValueError, match="batch_size must be at least 1, got -1"):
+        ordered_batches(dataset, device="cpu", batch_size=-1)
+    with pytest.raises(ValueError, match="images must have shape"):
+        stream(SimpleNamespace(images=dataset.images[0], labels=None))
+    with pytest.raises(ValueError, match="with N >= 1"):
+        stream(SimpleNamespace(images=dataset.images[:0], labels=None))
+    with pytest.raises(ValueError, match=r"labels must have shape \(23,\), got \(22,\)"):
+        stream(SimpleNamespace(images=dataset.images, labels=dataset.labels[1:]))
