@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
+_BLOCK_BYTES = 1 << 26
+
+
 class ImageArrays(Protocol):
     """What batches are drawn from: an open Dataset, or any object with these two arrays."""
 
@@ -32,15 +35,18 @@ class ImageArrays(Protocol):
 
 
 class _ResidentRows:
-    """The whole dataset in the device's memory."""
+    """The whole dataset in the device's memory; brought there block by block."""
 
     def __init__(self, images: np.ndarray[Any, Any], device: torch.device) -> None:
-        # np.array copies: torch cannot wrap read-only memory.
-        self._images = torch.from_numpy(np.array(images)).to(device)
-        self._device = device
+        self._images = torch.empty(images.shape, dtype=_torch_dtype(images), device=device)
+        n_rows = max(1, _BLOCK_BYTES // images[0].nbytes)
+        for start in range(0, len(images), n_rows):
+            # np.array copies: torch cannot wrap read-only memory.
+            block = torch.from_numpy(np.array(images[start : start + n_rows]))
+            self._images[start : start + n_rows] = block
 
     def take(self, indices: torch.Tensor) -> torch.Tensor:
-        return self._images.index_select(0, indices.to(self._device))
+        return self._images.index_select(0, _to_device(indices, self._images.device))
 
 
 class _MappedRows:
@@ -70,8 +76,8 @@ class _MappedRows:
     def _next_buffer(self, n_rows: int) -> tuple[torch.Tensor, torch.cuda.Event]:
         # Batches never grow, so that buffers made for the first two hold all that follow.
         if len(self._buffers) < 2:
-            dtype = torch.from_numpy(np.empty(0, self._images.dtype)).dtype
-            buffer = torch.empty((n_rows, *self._images.shape[1:]), dtype=dtype, pin_memory=True)
+            shape = (n_rows, *self._images.shape[1:])
+            buffer = torch.empty(shape, dtype=_torch_dtype(self._images), pin_memory=True)
             self._buffers.append((buffer, torch.cuda.Event()))  # type: ignore[no-untyped-call]
         else:
             self._buffers.reverse()
@@ -109,7 +115,7 @@ class _Rows:
         images = self._images.take(indices).permute(0, 3, 1, 2)
         if not self._channels_last:
             images = images.contiguous()
-        return images, self._labels.index_select(0, indices).to(self._device)
+        return images, _to_device(self._labels.index_select(0, indices), self._device)
 
 
 class DeviceBatches:
@@ -235,6 +241,16 @@ def ordered_batches(
 def _require_batch_size(batch_size: int) -> None:
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+
+
+def _torch_dtype(array: np.ndarray[Any, Any]) -> torch.dtype:
+    return torch.from_numpy(np.empty(0, array.dtype)).dtype
+
+
+def _to_device(values: torch.Tensor, device: torch.device) -> torch.Tensor:
+    # CUDA stages pageable memory before the call returns, so that not waiting for the device is
+    # safe; waiting would hold the host up until every step queued there is done.
+    return values.to(device, non_blocking=device.type == "cuda")
 
 
 def _fits(n_bytes: int, device: torch.device) -> bool:

@@ -4,12 +4,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from insects import CHANNELS, CLASS_NAMES, HEIGHT, N_SAMPLES, WIDTH
 
 from thinset.data import Dataset, DatasetWriter, open_dataset
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+N_SAMPLES, HEIGHT, WIDTH, CHANNELS = 23, 4, 5, 3
+CLASS_NAMES = ("ant", "bee", "cat")
 
 
 @pytest.fixture

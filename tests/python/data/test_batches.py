@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from insects import N_SAMPLES
 
 torch = pytest.importorskip("torch")
 from thinset.data.batches import DeviceBatches, ordered_batches  # noqa: E402
@@ -13,6 +12,7 @@ from thinset.data.batches import DeviceBatches, ordered_batches  # noqa: E402
 if TYPE_CHECKING:
     from thinset.data import Dataset
 
+N_SAMPLES = 23  # of the fixtures
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 
 

@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from insects import CLASS_NAMES, N_SAMPLES
 
 from thinset.data import Dataset, open_dataset, verify_dataset, write_subset
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+N_SAMPLES = 23  # of the fixtures
+CLASS_NAMES = ("ant", "bee", "cat")
 INDICES = np.array([22, 0, 7, 7, 3])
 
 

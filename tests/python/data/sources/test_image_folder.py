@@ -1,17 +1,27 @@
 from __future__ import annotations
 
-import numpy as np
-import pytest
-
-pytest.importorskip("PIL", reason="needs Pillow")
+import io
 from typing import TYPE_CHECKING
 
-from encoded import colourful, encode
+import numpy as np
+import pytest
 
 from thinset.data import import_dataset
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+Image = pytest.importorskip("PIL.Image", reason="needs Pillow")
+
+
+def encode(pixels: np.ndarray, form: str = "PNG") -> bytes:
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, form)
+    return content.getvalue()
+
+
+def colourful(n: int, height: int = 6, width: int = 7) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (n, height, width, 3), dtype=np.uint8)
 
 
 def save(root: Path, files: dict[str, bytes]) -> Path:
@@ -105,8 +115,6 @@ def test_16_bit_images_are_not_clipped_silently(tmp_path: Path) -> None:
 
 
 def test_palettes_with_transparency(tmp_path: Path) -> None:
-    from PIL import Image
-
     image = Image.fromarray(np.full((6, 7, 3), [200, 100, 50], np.uint8)).quantize(4)
     image.save(tmp_path / "p.png", transparency=b"\x00\x10")
     source = save(tmp_path / "s", {"a/1.png": (tmp_path / "p.png").read_bytes()})

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import os
 from pathlib import Path
@@ -8,12 +9,22 @@ from typing import Any
 import numpy as np
 import pytest
 
+from thinset.data import import_dataset
+
 pa = pytest.importorskip("pyarrow", reason="needs pyarrow")
 pq = pytest.importorskip("pyarrow.parquet", reason="needs pyarrow")
-pytest.importorskip("PIL", reason="needs Pillow")
-from encoded import colourful, encode  # noqa: E402
+Image = pytest.importorskip("PIL.Image", reason="needs Pillow")
 
-from thinset.data import import_dataset  # noqa: E402
+
+def encode(pixels: np.ndarray, form: str = "PNG") -> bytes:
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, form)
+    return content.getvalue()
+
+
+def colourful(n: int, height: int = 6, width: int = 7) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (n, height, width, 3), dtype=np.uint8)
+
 
 N = 1100
 PIXELS = colourful(N)
