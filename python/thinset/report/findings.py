@@ -21,6 +21,13 @@ Verdict = Literal["better", "worse", "no evidence", "spread unknown", "no baseli
 # set move in coarse steps), so that an interval of no width is not taken for certainty.
 _NO_WIDTH = 1e-6
 
+_COUNTED: dict[Verdict, str] = {
+    "better": "better",
+    "worse": "worse",
+    "no evidence": "without a clear difference",
+    "spread unknown": "with too few seeds to tell",
+    "no baseline": "without a baseline",
+}
 _EQUAL = {"time": "equal wall-clock time", "steps": "equal steps"}
 
 
@@ -54,8 +61,11 @@ def overall_headline(findings: Sequence[Finding]) -> str:
     if len(first) == 1:
         return first[0].headline
     counts = Counter(finding.verdict for finding in first)
-    shares = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
-    return f"{len(first)} selections against random at {_EQUAL[first[0].comparison]}: {shares}"
+    shares = ", ".join(
+        f"{counts[verdict]} {word}" for verdict, word in _COUNTED.items() if counts[verdict]
+    )
+    equal = _EQUAL[first[0].comparison]
+    return f"{len(first)} selections against random at {equal}: {shares}"
 
 
 def verdict_of(difference: PairedDifference | None) -> Verdict:

@@ -74,14 +74,14 @@ def label_of(configuration: Configuration, among: Iterable[Configuration]) -> st
     """Return a short name; it states only what tells `configuration` from the others of its arm."""
     name = "full data" if configuration.arm == "full" else configuration.method
     rivals = [other for other in among if _is_rival(other, configuration)]
-    parts = [name]
+    parts = []
     if configuration.n_subset is not None and len({rival.n_subset for rival in rivals}) > 1:
-        parts.append(f"k={configuration.n_subset:,}")
+        parts.append(f"k = {configuration.n_subset:,}")
     if configuration.split is not None and len({rival.split for rival in rivals}) > 1:
         parts.append(f"{100 * configuration.split:g}{PERCENT} fast")
     if len({rival.total for rival in rivals}) > 1:
         parts.append(spoken_length(configuration.total))
-    return ", ".join(parts)
+    return f"{name} ({', '.join(parts)})" if parts else name
 
 
 def colour_of(configuration: Configuration, among: Iterable[Configuration]) -> str:

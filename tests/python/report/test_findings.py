@@ -97,7 +97,7 @@ def test_several_methods_are_counted_and_none_is_picked(make_record: MakeRecord)
     findings = find(summarise(runs))
     assert [finding.label for finding in findings] == ["kmeans", "max_min", "topk"]
     assert overall_headline(findings) == (
-        "3 selections against random at equal steps: 2 worse, 1 better"
+        "3 selections against random at equal steps: 1 better, 2 worse"
     )
 
 

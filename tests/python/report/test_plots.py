@@ -37,7 +37,7 @@ def _legend(figure: Figure) -> list[str]:
 def test_curves_show_every_seed_and_the_mean(comparison_records: list[RunRecord]) -> None:
     runs = [run for run in comparison_records if run.comparison == "steps"]
     figure = plots.accuracy_against_steps(runs)
-    assert _legend(figure) == ["topk (n = 3)", "random (n = 3)", "full data (n = 3)"]
+    assert _legend(figure) == ["topk, n = 3", "random, n = 3", "full data, n = 3"]
     strong = [line for line in figure.axes[0].lines if line.get_linewidth() > 2]
     selected = next(line for line in strong if line.get_color() == SELECTED_COLOUR)
     np.testing.assert_allclose(selected.get_xdata(), [10, 20, 30, 40])
@@ -63,7 +63,7 @@ def test_seconds_start_at_zero_and_show_the_preparation(make_record: MakeRecord)
 
 def test_a_run_without_measurements_draws_no_curve(make_record: MakeRecord) -> None:
     figure = plots.accuracy_against_seconds([make_record(), make_record(seed=1, curve=())])
-    assert _legend(figure) == ["topk (n = 2)"]
+    assert _legend(figure) == ["topk, n = 2"]
 
 
 def test_the_mean_covers_the_common_range_alone() -> None:

@@ -37,6 +37,7 @@ def accuracy_against_seconds(records: Sequence[RunRecord]) -> Figure:
     axes = figure.subplots()
     _draw_arms(axes, records, "seconds")
     _draw_preparation(axes, records)
+    legend_above(axes, figure)
     axes.set_xlabel("wall-clock seconds, selection cost included")
     return figure
 
@@ -48,6 +49,7 @@ def accuracy_against_steps(records: Sequence[RunRecord]) -> Figure:
     axes = figure.subplots()
     _draw_arms(axes, records, "step")
     _draw_phase_change(axes, records)
+    legend_above(axes, figure)
     axes.set_xlabel("training steps")
     return figure
 
@@ -82,11 +84,10 @@ def _draw_arms(axes: Axes, records: Sequence[RunRecord], x: Literal["step", "sec
             axes.plot(steps, accuracy, color=colour, linestyle=style, **strength)
         if mean is not None:
             axes.plot(*mean, color=colour, linestyle=style, linewidth=2.4)
-        label = f"{shortened(label_of(key, groups))} (n = {len(runs)})"
+        label = f"{shortened(label_of(key, groups))}, n = {len(runs)}"
         axes.plot([], [], color=colour, linestyle=style, linewidth=2.4, label=label)
     axes.set_xlim(left=0)
     axes.set_ylabel("test accuracy (%)")
-    legend_above(axes, min(len(groups), 3))
 
 
 def _curve_of(run: RunRecord, x: Literal["step", "seconds"]) -> Curve:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import math
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
@@ -53,6 +54,10 @@ _SETTINGS: dict[str, Any] = {
     "ytick.major.size": 0.0,
 }
 
+_CHARACTERS_PER_INCH = 12
+_LEGEND_HANDLE_CHARACTERS = 4
+_LEGEND_ROW_INCHES = 0.24
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -82,15 +87,16 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def legend_above(axes: Axes, n_columns: int) -> None:
-    """Put the legend above the axes, where it hides nothing."""
-    axes.legend(
-        loc="lower left",
-        bbox_to_anchor=(0.0, 1.03),
-        ncols=n_columns,
-        handlelength=1.6,
-        columnspacing=1.4,
-    )
+def legend_above(axes: Axes, figure: Figure) -> None:
+    """Put the legend above the axes, where it hides nothing; the figure grows with its rows."""
+    labels = axes.get_legend_handles_labels()[1]
+    width, height = figure.get_size_inches()
+    lengths = [len(label) + _LEGEND_HANDLE_CHARACTERS for label in labels]
+    room = int(_CHARACTERS_PER_INCH * width)
+    n_columns = len(labels) if sum(lengths) <= room else max(1, room // max(lengths))
+    n_rows = math.ceil(len(labels) / n_columns)
+    figure.set_size_inches(width, height + _LEGEND_ROW_INCHES * (n_rows - 1))
+    figure.legend(loc="outside upper left", ncols=n_columns, handlelength=1.6, columnspacing=1.4)
 
 
 @styled

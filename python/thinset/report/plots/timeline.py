@@ -6,7 +6,7 @@ import statistics
 from typing import TYPE_CHECKING
 
 from thinset.report.grouping import group_runs, label_of
-from thinset.report.plots.style import INK, new_figure, styled
+from thinset.report.plots.style import INK, legend_above, new_figure, styled
 from thinset.report.wording import shortened, spoken_seconds
 
 if TYPE_CHECKING:
@@ -21,23 +21,20 @@ _PREPARATION_COLOURS = ("#B65F32", "#D98E4A", "#EDBE77", "#F5DFB0", "#C9A66B", "
 _PHASE_COLOURS = ("#5FA3D3", "#1F5F99", "#0F3557", "#9CC8E8")
 _EVALUATION_COLOUR = "#BDBDB8"
 
-_LEGEND_CHARACTERS = 110
-
 
 @styled
 def two_phase_timeline(records: Sequence[RunRecord]) -> Figure:
     """Draw one stacked bar per arm: preparation stages, phases and evaluation in mean seconds."""
     groups = group_runs(records)
     bars = [mean_stage_seconds(runs) for runs in groups.values()]
-    figure = new_figure(10.4, 1.5 + 0.46 * len(bars))
+    figure = new_figure(10.4, 1.2 + 0.46 * len(bars))
     axes = figure.subplots()
-    colours = _stage_colours(records)
-    for stage, colour in colours.items():
+    for stage, colour in _stage_colours(records).items():
         seconds = [bar.get(stage, 0.0) for bar in bars]
         starts = [_seconds_before(bar, stage) for bar in bars]
         axes.barh(
-            range(len(bars)), seconds, left=starts, height=0.62, color=colour, label=shortened(stage),
-            edgecolor="white", linewidth=0.8,
+            range(len(bars)), seconds, left=starts, height=0.62, color=colour,
+            edgecolor="white", linewidth=0.8, label=shortened(stage),
         )  # fmt: skip
     for row, bar in enumerate(bars):
         axes.annotate(
@@ -52,9 +49,7 @@ def two_phase_timeline(records: Sequence[RunRecord]) -> Figure:
     axes.margins(x=0.08)
     axes.set_xlim(left=0)
     axes.set_xlabel("wall-clock seconds, mean over seeds")
-    fits_one_row = sum(len(stage) + 5 for stage in colours) <= _LEGEND_CHARACTERS
-    n_columns = len(colours) if fits_one_row else 4
-    figure.legend(loc="outside upper left", ncols=n_columns, handlelength=1.0, columnspacing=1.4)
+    legend_above(axes, figure)
     return figure
 
 
