@@ -14,8 +14,7 @@ namespace {
 void gather_file(const std::string& source, const Int64Array& indices,
                  const std::string& destination, unsigned n_threads, const py::object& progress) {
   const std::span<const std::int64_t> rows = int64_view(indices, "indices");
-  run_without_gil(n_threads, progress,
-                  [&](Job& job) { gather(source, rows, destination, job); });
+  run_without_gil(n_threads, progress, [&](Job& job) { gather(source, rows, destination, job); });
 }
 
 void gather_array(const py::array& source, const Int64Array& indices,
@@ -46,13 +45,13 @@ void gather_array(const py::array& source, const Int64Array& indices,
 
 void bind_gather(py::module_& module) {
   constexpr const char* doc =
-      "Write a new .npy file at `destination` whose row i is row indices[i] of `source`, a .npy file "
+      "Write a new .npy file at `destination` whose row i is row indices[i] of `source`, a .npy "
+      "file "
       "or a C-contiguous array. The file appears whole or not at all.";
   module.def("gather", &gather_file, py::arg("source"), py::arg("indices"), py::arg("destination"),
              py::kw_only(), py::arg("n_threads") = 0, py::arg("progress") = py::none(), doc);
-  module.def("gather", &gather_array, py::arg("source"), py::arg("indices"),
-             py::arg("destination"), py::kw_only(), py::arg("n_threads") = 0,
-             py::arg("progress") = py::none(), doc);
+  module.def("gather", &gather_array, py::arg("source"), py::arg("indices"), py::arg("destination"),
+             py::kw_only(), py::arg("n_threads") = 0, py::arg("progress") = py::none(), doc);
 }
 
 }  // namespace thinset::bindings

@@ -25,8 +25,7 @@ void bind_figure(py::module_& module, const char* name, Figure figure, const cha
                                [&](Job& job) { return figure(matrix, rows, distance, job); });
       },
       py::arg("embeddings"), py::arg("indices"), py::kw_only(), py::arg("metric") = "euclidean",
-      py::arg("n_threads") = 0, py::arg("progress") = py::none(), py::arg("bfloat16") = false,
-      doc);
+      py::arg("n_threads") = 0, py::arg("progress") = py::none(), py::arg("bfloat16") = false, doc);
 }
 
 }  // namespace

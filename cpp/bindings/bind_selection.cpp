@@ -46,8 +46,8 @@ py::tuple select_rows(const py::array& embeddings, std::size_t n_samples, const 
   request.top_k = {top_k_mode_from_name(mode), refill, drop_constant};
   request.kmeans = {n_iterations};
   request.stratified = stratified;
-  SelectionResult result = run_without_gil(
-      n_threads, progress, [&](Job& job) { return select(matrix, request, job); });
+  SelectionResult result =
+      run_without_gil(n_threads, progress, [&](Job& job) { return select(matrix, request, job); });
   return py::make_tuple(numpy_array(std::move(result.indices)),
                         numpy_array(std::move(result.gains)),
                         numpy_array(std::move(result.constant_columns)));
@@ -60,8 +60,8 @@ void bind_selection(py::module_& module) {
              py::arg("method"), py::arg("metric") = "euclidean", py::arg("labels") = py::none(),
              py::arg("per_class") = py::none(), py::arg("initial_subset") = py::none(),
              py::arg("seed") = 0, py::arg("n_threads") = 0, py::arg("max_memory") = 0,
-             py::arg("progress") = py::none(), py::arg("bfloat16") = false,
-             py::arg("mode") = "max", py::arg("refill") = true, py::arg("drop_constant") = false,
+             py::arg("progress") = py::none(), py::arg("bfloat16") = false, py::arg("mode") = "max",
+             py::arg("refill") = true, py::arg("drop_constant") = false,
              py::arg("stratified") = false, py::arg("n_iterations") = 10,
              "Choose rows: (indices int64, gains float64, constant columns int64). Options that a "
              "method does not have are ignored; thinset.select refuses them.");

@@ -43,15 +43,15 @@ inline AnyMatrix matrix_view(const pybind11::array& array, bool bfloat16) {
   matrix.n_columns = static_cast<std::size_t>(array.shape(1));
   const auto item = array.itemsize();
   const bool adjacent = array.strides(1) == item || matrix.n_columns <= 1;
-  const bool row_stride_fits = array.strides(0) >= array.shape(1) * item &&
-                               array.strides(0) % item == 0;
+  const bool row_stride_fits =
+      array.strides(0) >= array.shape(1) * item && array.strides(0) % item == 0;
   if (matrix.n_rows > 1 && matrix.n_columns > 0 && !(adjacent && row_stride_fits)) {
     throw InvalidInput("embeddings must lie row by row in memory (C order), got strides (" +
-                       std::to_string(array.strides(0)) + ", " +
-                       std::to_string(array.strides(1)) + ") bytes");
+                       std::to_string(array.strides(0)) + ", " + std::to_string(array.strides(1)) +
+                       ") bytes");
   }
-  matrix.row_stride = matrix.n_rows > 1 ? static_cast<std::size_t>(array.strides(0) / item)
-                                        : matrix.n_columns;
+  matrix.row_stride =
+      matrix.n_rows > 1 ? static_cast<std::size_t>(array.strides(0) / item) : matrix.n_columns;
   matrix.data = array.data();
   return matrix;
 }
@@ -71,8 +71,7 @@ inline std::span<const std::int64_t> int64_view(const Int64Array& array, const c
 template <class Value>
 pybind11::array_t<Value> numpy_array(std::vector<Value>&& values) {
   auto* owned = new std::vector<Value>(std::move(values));
-  const pybind11::capsule owner(owned,
-                                [](void* p) { delete static_cast<std::vector<Value>*>(p); });
+  const pybind11::capsule owner(owned, [](void* p) { delete static_cast<std::vector<Value>*>(p); });
   return pybind11::array_t<Value>(static_cast<pybind11::ssize_t>(owned->size()), owned->data(),
                                   owner);
 }

@@ -13,7 +13,8 @@ namespace thinset::bindings {
 
 class PythonMonitor final : public Monitor {
  public:
-  // `progress` is None or a callable (done: int, total: int) -> None; what it raises stops the work.
+  // `progress` is None or a callable (done: int, total: int) -> None; what it raises stops the
+  // work.
   explicit PythonMonitor(pybind11::object progress) : progress_(std::move(progress)) {}
 
   void report(std::uint64_t done, std::uint64_t total) override;

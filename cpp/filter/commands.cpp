@@ -208,9 +208,9 @@ void run_info(const Options& options) {
     print(object.text() + "\n");
     return;
   }
-  print(array.path().string() + ": type " + header.descr + ", shape " +
-        format_shape(header.shape) + ", " + std::to_string(header.n_bytes()) +
-        " bytes of data from byte " + std::to_string(header.data_offset) + "\n");
+  print(array.path().string() + ": type " + header.descr + ", shape " + format_shape(header.shape) +
+        ", " + std::to_string(header.n_bytes()) + " bytes of data from byte " +
+        std::to_string(header.data_offset) + "\n");
 }
 
 }  // namespace

@@ -62,7 +62,8 @@ int main(int argc, char** argv) {
   std::signal(SIGTERM, on_signal);
   thinset::filter::Options options;
   try {
-    options = thinset::filter::parse_options({argv + 1, static_cast<std::size_t>(argc) - (argc > 0)});
+    options =
+        thinset::filter::parse_options({argv + 1, static_cast<std::size_t>(argc) - (argc > 0)});
     TerminalMonitor monitor;
     thinset::filter::run(options, monitor);
     if (std::fflush(stdout) != 0) {

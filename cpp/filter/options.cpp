@@ -183,7 +183,8 @@ Options parse_options(std::span<const char* const> arguments) {
       continue;
     }
     const auto rule = std::ranges::find_if(valued_options(), [&](const OptionRule& candidate) {
-      return candidate.name == name || (!candidate.short_name.empty() && candidate.short_name == name);
+      return candidate.name == name ||
+             (!candidate.short_name.empty() && candidate.short_name == name);
     });
     if (rule == valued_options().end()) {
       throw UsageError("unknown option '" + argument + "'");

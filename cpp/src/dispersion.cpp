@@ -113,9 +113,8 @@ Picks max_min(const Rows<T>& rows, std::size_t k, Metric metric,
       [take_root](double score) { return take_root ? std::sqrt(score) : score; }, job);
 }
 
-#define THINSET_INSTANTIATE(T)                                                                  \
-  template Picks max_sum(const Rows<T>&, std::size_t, Metric, std::span<const std::size_t>,     \
-                         Job&);                                                                 \
+#define THINSET_INSTANTIATE(T)                                                                     \
+  template Picks max_sum(const Rows<T>&, std::size_t, Metric, std::span<const std::size_t>, Job&); \
   template Picks max_min(const Rows<T>&, std::size_t, Metric, std::span<const std::size_t>, Job&);
 THINSET_INSTANTIATE(float)
 THINSET_INSTANTIATE(double)

@@ -44,8 +44,7 @@ DistanceMeter<T>::DistanceMeter(const Rows<T>& rows, Metric metric, Job& job)
   const std::vector<double> origin(rows.n_columns(), 0.0);
   job.parallel_for(rows.size(), rows_per_block, [&](std::size_t begin, std::size_t end, unsigned) {
     for (std::size_t i = begin; i < end; ++i) {
-      norms_[i] =
-          std::sqrt(kernels_.squared_distance(rows_.row(i), origin.data(), origin.size()));
+      norms_[i] = std::sqrt(kernels_.squared_distance(rows_.row(i), origin.data(), origin.size()));
     }
   });
   for (std::size_t i = 0; i < norms_.size(); ++i) {
@@ -66,8 +65,8 @@ template <class T>
 void DistanceMeter<T>::set_query(const std::vector<double>& point) {
   query_ = point;
   const std::vector<double> origin(point.size(), 0.0);
-  query_norm_ = std::sqrt(
-      row_kernels<double>().squared_distance(point.data(), origin.data(), point.size()));
+  query_norm_ =
+      std::sqrt(row_kernels<double>().squared_distance(point.data(), origin.data(), point.size()));
 }
 
 template class DistanceMeter<float>;

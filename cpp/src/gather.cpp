@@ -68,8 +68,8 @@ class InputFile {
 
 void refuse_same_file(const std::filesystem::path& source,
                       const std::filesystem::path& destination) {
-  struct stat a {};
-  struct stat b {};
+  struct stat a{};
+  struct stat b{};
   if (::stat(source.c_str(), &a) == 0 && ::stat(destination.c_str(), &b) == 0 &&
       a.st_dev == b.st_dev && a.st_ino == b.st_ino) {
     throw InvalidInput("the output must not be the input: both are '" + source.string() + "'");
@@ -99,17 +99,16 @@ void write_rows(const RowLayout& layout, std::span<const std::int64_t> indices,
     job.set_total(indices.size());
     for (std::size_t start = 0; start < indices.size(); start += rows_per_batch) {
       const std::size_t n = std::min(rows_per_batch, indices.size() - start);
-      job.parallel_for(n, rows_per_block,
-                       [&](std::size_t begin, std::size_t end, unsigned thread) {
-                         std::vector<std::byte>& buffer = buffers[thread];
-                         buffer.resize(rows_per_block * row_bytes);
-                         for (std::size_t i = begin; i < end; ++i) {
-                           copy_row(static_cast<std::uint64_t>(indices[start + i]),
-                                    buffer.data() + (i - begin) * row_bytes);
-                         }
-                         output.write_at(header.size() + (start + begin) * row_bytes,
-                                         {buffer.data(), (end - begin) * row_bytes});
-                       });
+      job.parallel_for(n, rows_per_block, [&](std::size_t begin, std::size_t end, unsigned thread) {
+        std::vector<std::byte>& buffer = buffers[thread];
+        buffer.resize(rows_per_block * row_bytes);
+        for (std::size_t i = begin; i < end; ++i) {
+          copy_row(static_cast<std::uint64_t>(indices[start + i]),
+                   buffer.data() + (i - begin) * row_bytes);
+        }
+        output.write_at(header.size() + (start + begin) * row_bytes,
+                        {buffer.data(), (end - begin) * row_bytes});
+      });
       job.advance(n);
     }
   }

@@ -13,6 +13,7 @@ namespace thinset {
 namespace {
 
 constexpr std::size_t rows_per_block = 256;
+constexpr double tie_tolerance = 1e-12;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 template <class T>
@@ -45,8 +46,8 @@ class KMeans {
     }
   }
 
-  // Assigns every row to its nearest centre (ties: lower centre), then fills empty clusters. Returns
-  // whether any row changed its cluster.
+  // Assigns every row to its nearest centre (ties: lower centre), then fills empty clusters.
+  // Returns whether any row changed its cluster.
   bool assign() {
     std::vector<char> changed(job_.n_threads(), 0);
     job_.parallel_for(rows_.size(), 16, [&](std::size_t begin, std::size_t end, unsigned thread) {
@@ -98,11 +99,7 @@ class KMeans {
     std::vector<std::size_t> nearest(k_);
     std::vector<std::size_t> size(k_);
     for (std::size_t c = 0; c < k_; ++c) {
-      const auto begin = members_.begin() + static_cast<std::ptrdiff_t>(first_member_[c]);
-      const auto end = members_.begin() + static_cast<std::ptrdiff_t>(first_member_[c + 1]);
-      nearest[c] = *std::min_element(begin, end, [&](std::size_t a, std::size_t b) {
-        return squared_distance_[a] < squared_distance_[b];
-      });
+      nearest[c] = nearest_member(c);
       size[c] = first_member_[c + 1] - first_member_[c];
     }
     std::vector<std::size_t> order(k_);
@@ -160,6 +157,20 @@ class KMeans {
       }
     }
     return last_possible;
+  }
+
+  // Distances that differ by no more than rounding are ties, which go to the lower row: the two
+  // rows of a pair are always equally far from their mean.
+  std::size_t nearest_member(std::size_t c) const {
+    double smallest = infinity;
+    for (std::size_t m = first_member_[c]; m < first_member_[c + 1]; ++m) {
+      smallest = std::min(smallest, squared_distance_[members_[m]]);
+    }
+    std::size_t m = first_member_[c];
+    while (squared_distance_[members_[m]] > smallest * (1.0 + tie_tolerance)) {
+      ++m;
+    }
+    return members_[m];
   }
 
   static std::size_t first_not(const std::vector<bool>& taken) {

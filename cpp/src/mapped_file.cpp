@@ -17,7 +17,7 @@ MappedFile::MappedFile(const std::filesystem::path& path) {
   if (descriptor < 0) {
     throw FileError("open", path, errno);
   }
-  struct stat status {};
+  struct stat status{};
   int failure = 0;
   if (::fstat(descriptor, &status) != 0) {
     failure = errno;

@@ -51,13 +51,15 @@ AnyMatrix NpyArray::as_matrix() const {
     if (type == "f2") element = Element::float16;
   }
   if (!element || header_.shape.size() != 2) {
-    throw InvalidInput("embeddings must be a 2-D array of float16, float32 or float64 in native "
-                       "byte order; '" +
-                       path_.string() + "' has type " + header_.descr + " and shape " +
-                       format_shape(header_.shape));
+    throw InvalidInput(
+        "embeddings must be a 2-D array of float16, float32 or float64 in native "
+        "byte order; '" +
+        path_.string() + "' has type " + header_.descr + " and shape " +
+        format_shape(header_.shape));
   }
   if (header_.data_offset % header_.item_size != 0) {
-    throw FormatError("'" + path_.string() + "' is not a usable .npy file: its data start at byte " +
+    throw FormatError("'" + path_.string() +
+                      "' is not a usable .npy file: its data start at byte " +
                       std::to_string(header_.data_offset) + ", not aligned to its elements");
   }
   return {data(), *element, header_.shape[0], header_.shape[1], header_.shape[1]};

@@ -23,7 +23,8 @@ constexpr std::size_t alignment = 64;
   throw FormatError("'" + name + "' is not a usable .npy file: " + problem);
 }
 
-// Reads the header's dictionary: a Python literal with exactly the keys descr, fortran_order, shape.
+// Reads the header's dictionary: a Python literal with exactly the keys descr, fortran_order,
+// shape.
 class HeaderParser {
  public:
   HeaderParser(std::string_view text, std::size_t offset, const std::string& name)
@@ -73,8 +74,8 @@ class HeaderParser {
   }
 
   void skip_space() {
-    while (position_ < text_.size() && (text_[position_] == ' ' || text_[position_] == '\n' ||
-                                        text_[position_] == '\t')) {
+    while (position_ < text_.size() &&
+           (text_[position_] == ' ' || text_[position_] == '\n' || text_[position_] == '\t')) {
       ++position_;
     }
   }
@@ -271,8 +272,8 @@ NpyHeader parse_npy_header(std::span<const std::byte> file_start, std::uint64_t 
 
 std::vector<std::byte> format_npy_header(const std::string& descr,
                                          std::span<const std::uint64_t> shape) {
-  std::string text = "{'descr': '" + descr + "', 'fortran_order': False, 'shape': " +
-                     format_shape(shape) + ", }";
+  std::string text =
+      "{'descr': '" + descr + "', 'fortran_order': False, 'shape': " + format_shape(shape) + ", }";
   const auto padded = [&](std::size_t prefix) {
     const std::size_t used = prefix + text.size() + 1;
     return (used + alignment - 1) / alignment * alignment;

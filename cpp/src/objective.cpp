@@ -16,8 +16,8 @@ constexpr std::size_t rows_per_block = 256;
 void check_indices(const AnyMatrix& embeddings, std::span<const std::int64_t> indices,
                    std::size_t at_least) {
   if (indices.size() < at_least) {
-    throw InvalidInput("this figure needs at least " + std::to_string(at_least) +
-                       " indices, got " + std::to_string(indices.size()));
+    throw InvalidInput("this figure needs at least " + std::to_string(at_least) + " indices, got " +
+                       std::to_string(indices.size()));
   }
   for (std::size_t i = 0; i < indices.size(); ++i) {
     if (indices[i] < 0 || static_cast<std::uint64_t>(indices[i]) >= embeddings.n_rows) {

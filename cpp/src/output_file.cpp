@@ -39,8 +39,8 @@ OutputFile::OutputFile(std::filesystem::path target) : target_(std::move(target)
   file_name += target_.filename().string();
   file_name += ".XXXXXX.partial";
   std::string name = (parent_of(target_) / file_name).string();
-  descriptor_ = ::mkostemps(name.data(), static_cast<int>(std::string(".partial").size()),
-                            O_CLOEXEC);
+  descriptor_ =
+      ::mkostemps(name.data(), static_cast<int>(std::string(".partial").size()), O_CLOEXEC);
   if (descriptor_ < 0) {
     throw FileError("create", target_, errno);
   }

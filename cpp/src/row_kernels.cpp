@@ -8,11 +8,11 @@
 
 namespace thinset {
 
-#define THINSET_DECLARE_KERNELS(name)                \
-  namespace name {                                   \
-  extern const RowKernels<float> float32_kernels;    \
-  extern const RowKernels<double> float64_kernels;   \
-  extern const RowKernels<Float16> float16_kernels;  \
+#define THINSET_DECLARE_KERNELS(name)                 \
+  namespace name {                                    \
+  extern const RowKernels<float> float32_kernels;     \
+  extern const RowKernels<double> float64_kernels;    \
+  extern const RowKernels<Float16> float16_kernels;   \
   extern const RowKernels<BFloat16> bfloat16_kernels; \
   }
 THINSET_DECLARE_KERNELS(kernels_plain)
@@ -29,11 +29,11 @@ std::atomic<InstructionSet>& chosen_set() {
   return set;
 }
 
-#define THINSET_SELECT_KERNELS(table)          \
-  switch (current_instruction_set()) {         \
-    THINSET_X86_CASES(table)                   \
-    default:                                   \
-      return kernels_plain::table;             \
+#define THINSET_SELECT_KERNELS(table)  \
+  switch (current_instruction_set()) { \
+    THINSET_X86_CASES(table)           \
+    default:                           \
+      return kernels_plain::table;     \
   }
 #ifdef THINSET_X86_KERNELS
 #define THINSET_X86_CASES(table)  \

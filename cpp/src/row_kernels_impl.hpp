@@ -1,8 +1,8 @@
 // The loops of row_kernels.hpp, compiled once per instruction set into a namespace of its own.
 //
 // Included by row_kernels_<set>.cpp alone, with THINSET_KERNELS_NAMESPACE defined. Nothing here may
-// call an inline function of another header: the linker keeps one copy of those, and it could be the
-// one compiled for the widest instructions.
+// call an inline function of another header: the linker keeps one copy of those, and it could be
+// the one compiled for the widest instructions.
 
 #include <cstddef>
 #include <cstdint>
@@ -76,7 +76,8 @@ void widen(const T* x, double* y, std::size_t n) {
 
 template <class T>
 std::size_t summarise(const T* x, std::size_t n, double* sum, double* min, double* max) {
-  // x - x is 0 for every finite x and NaN for the others: one test per row instead of one per value.
+  // x - x is 0 for every finite x and NaN for the others: one test per row instead of one per
+  // value.
   double witness = 0.0;
   for (std::size_t j = 0; j < n; ++j) {
     const double value = as_double(x[j]);

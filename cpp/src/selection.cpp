@@ -57,9 +57,9 @@ void check_initial_subset(const AnyMatrix& embeddings, const SelectionRequest& r
     throw InvalidInput("kmeans chooses all its rows together and takes no initial_subset");
   }
   if (request.initial_subset.size() > request.n_samples) {
-    throw InvalidInput("initial_subset counts towards n_samples = " +
-                       std::to_string(request.n_samples) + " but holds " +
-                       std::to_string(request.initial_subset.size()) + " rows");
+    throw InvalidInput(
+        "initial_subset counts towards n_samples = " + std::to_string(request.n_samples) +
+        " but holds " + std::to_string(request.initial_subset.size()) + " rows");
   }
   std::vector<bool> seen(n, false);
   for (std::size_t i = 0; i < request.initial_subset.size(); ++i) {
@@ -147,8 +147,7 @@ RowPicks pick_from_all(const Rows<T>& rows, const SelectionRequest& request, Ran
   const std::vector<std::size_t> initial(request.initial_subset.begin(),
                                          request.initial_subset.end());
   Picks picks = pick(rows, request.n_samples, request, initial, random, job);
-  return {std::vector<std::int64_t>(picks.rows.begin(), picks.rows.end()),
-          std::move(picks.gains)};
+  return {std::vector<std::int64_t>(picks.rows.begin(), picks.rows.end()), std::move(picks.gains)};
 }
 
 }  // namespace
@@ -166,8 +165,7 @@ Method method_from_name(std::string_view name) {
 PerClass per_class_from_name(std::string_view name) {
   if (name == "balanced") return PerClass::balanced;
   if (name == "proportional") return PerClass::proportional;
-  throw InvalidInput("per_class must be balanced or proportional; got '" + std::string(name) +
-                     "'");
+  throw InvalidInput("per_class must be balanced or proportional; got '" + std::string(name) + "'");
 }
 
 std::size_t samples_of_fraction(double fraction, std::size_t n_rows) {

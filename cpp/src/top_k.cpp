@@ -55,8 +55,8 @@ class Leaderboards {
   }
 
   void fill(std::size_t depth, const std::vector<bool>& taken, Job& job) {
-    // Every thread keeps heaps of its own with the worst candidate in front; rows come to a thread in
-    // rising order, so a later row never displaces an equal one.
+    // Every thread keeps heaps of its own with the worst candidate in front; rows come to a thread
+    // in rising order, so a later row never displaces an equal one.
     std::vector<std::vector<std::vector<Candidate>>> heaps(job.n_threads());
     job.parallel_for(rows_.size(), rows_per_block,
                      [&](std::size_t begin, std::size_t end, unsigned thread) {
@@ -119,8 +119,8 @@ std::vector<std::size_t> live_columns(const ColumnSummary& summary, bool drop_co
   return columns;
 }
 
-// Deals the boards out in rounds. A row that is already taken is passed over: with refill the element
-// takes its next best instead, without it the turn is lost.
+// Deals the boards out in rounds. A row that is already taken is passed over: with refill the
+// element takes its next best instead, without it the turn is lost.
 template <class T>
 class Dealer {
  public:
@@ -135,8 +135,8 @@ class Dealer {
   Picks deal_until(std::size_t k, Job& job) {
     std::size_t depth = 0;
     while (picks_.rows.size() < k) {
-      // Enough for the rounds left if few rows are shared; doubled where that falls short. Taken rows
-      // are left out, so a board never needs more than the picks still missing.
+      // Enough for the rounds left if few rows are shared; doubled where that falls short. Taken
+      // rows are left out, so a board never needs more than the picks still missing.
       const std::size_t missing = k - picks_.rows.size();
       const std::size_t rounds = missing / boards_.n_boards() + 1;
       depth = std::min(missing, std::max(2 * depth, 2 * rounds + 16));
@@ -206,12 +206,11 @@ Picks top_k(const Rows<T>& rows, std::size_t k, const TopKOptions& options,
   for (const std::size_t row : initial) {
     dealer.take(row, 0.0);
   }
-  return options.refill ? dealer.deal_until(k, job)
-                        : dealer.deal_union(k - initial.size(), job);
+  return options.refill ? dealer.deal_until(k, job) : dealer.deal_union(k - initial.size(), job);
 }
 
-#define THINSET_INSTANTIATE(T)                                                  \
-  template Picks top_k(const Rows<T>&, std::size_t, const TopKOptions&,         \
+#define THINSET_INSTANTIATE(T)                                          \
+  template Picks top_k(const Rows<T>&, std::size_t, const TopKOptions&, \
                        std::span<const std::size_t>, Job&);
 THINSET_INSTANTIATE(float)
 THINSET_INSTANTIATE(double)

@@ -22,8 +22,8 @@ struct ClassBudget {
 
 // Classes in rising order of label; the budgets add up to k <= labels.size().
 // balanced: equal shares; what a small class cannot give is shared among the others; remainders go
-// to the lower labels. proportional: shares as in the labels by largest remainder, ties to the lower
-// label.
+// to the lower labels. proportional: shares as in the labels by largest remainder, ties to the
+// lower label.
 std::vector<ClassBudget> class_budgets(std::span<const std::int64_t> labels, std::size_t k,
                                        PerClass per_class);
 

@@ -10,7 +10,8 @@
 
 namespace thinset {
 
-// A matrix whose element type is known at run time. Rows are contiguous; row_stride counts elements.
+// A matrix whose element type is known at run time. Rows are contiguous; row_stride counts
+// elements.
 struct AnyMatrix {
   const void* data = nullptr;
   Element element = Element::float32;

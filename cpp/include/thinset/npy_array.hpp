@@ -31,7 +31,8 @@ std::string format_shape(std::span<const std::uint64_t> shape);
 
 // Checks everything before anything is allocated or trusted: magic, version, header length, the
 // dictionary's keys and types, the shape's product against overflow, and that the file has exactly
-// the bytes that the header promises. Throws FormatError naming `name` and the byte or value at fault.
+// the bytes that the header promises. Throws FormatError naming `name` and the byte or value at
+// fault.
 NpyHeader parse_npy_header(std::span<const std::byte> file_start, std::uint64_t file_size,
                            const std::string& name);
 
@@ -55,8 +56,8 @@ class NpyArray {
   // this machine's byte order.
   [[nodiscard]] AnyMatrix as_matrix() const;
 
-  // The array as integers widened to int64 (labels, indices). Throws InvalidInput unless it is 1-D of
-  // an integer type and every value fits.
+  // The array as integers widened to int64 (labels, indices). Throws InvalidInput unless it is 1-D
+  // of an integer type and every value fits.
   [[nodiscard]] std::vector<std::int64_t> as_int64() const;
 
  private:

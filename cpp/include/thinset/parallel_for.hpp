@@ -36,8 +36,8 @@ class Job {
     return static_cast<unsigned>(workers_.size()) + 1;
   }
 
-  // body(begin, end, thread) for consecutive blocks that cover [0, n). One thread sees its blocks in
-  // rising order. The first exception of a body is rethrown here after all threads have stopped.
+  // body(begin, end, thread) for consecutive blocks that cover [0, n). One thread sees its blocks
+  // in rising order. The first exception of a body is rethrown here after all threads have stopped.
   using Body = std::function<void(std::size_t begin, std::size_t end, unsigned thread)>;
   void parallel_for(std::size_t n, std::size_t block, const Body& body);
 

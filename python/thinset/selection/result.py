@@ -128,11 +128,11 @@ class Selection:
     def load(cls, path: str | os.PathLike[str]) -> Selection:
         """Read what `save` wrote. Raises ValueError where the file is not such, and OSError."""
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
                 indices = archive["indices"]
                 gains = archive["gains"]
                 description = json.loads(str(archive["description"]))
-        except (KeyError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        except (KeyError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
             raise ValueError(f"{str(path)!r} is not a saved selection: {error}") from error
         _check_saved(path, indices, gains, description)
         return cls(

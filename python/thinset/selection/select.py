@@ -160,9 +160,9 @@ def _count(n_samples: object, n_total: int) -> int:
                 f"n_samples must be in [1, {n_total}], the number of rows; got {n_samples}"
             )
         return int(n_samples)
-    if isinstance(n_samples, numbers.Real) and not isinstance(n_samples, bool):
-        return _core.samples_of_fraction(float(n_samples), n_total)
-    raise ValueError(f"n_samples must be an int or a float fraction, got {n_samples!r}")
+    if isinstance(n_samples, bool) or not isinstance(n_samples, numbers.Real):
+        raise ValueError(f"n_samples must be an int or a float fraction, got {n_samples!r}")
+    return _core.samples_of_fraction(float(n_samples), n_total)
 
 
 def _integers(values: ArrayLike, name: str) -> NDArray[np.int64]:

@@ -1,0 +1,116 @@
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "check.hpp"
+#include "sample_data.hpp"
+#include "thinset/error.hpp"
+#include "thinset/row_kernels.hpp"
+
+using namespace thinset;
+
+namespace {
+
+// The canonical order of row_kernels.hpp, written as it reads.
+template <class Term>
+double canonical_sum(std::size_t n, const Term& term) {
+  double lanes[16] = {};
+  for (std::size_t j = 0; j < n; ++j) lanes[j % 16] += term(j);
+  for (std::size_t width = 8; width > 0; width /= 2) {
+    for (std::size_t l = 0; l < width; ++l) lanes[l] += lanes[l + width];
+  }
+  return lanes[0];
+}
+
+template <class Body>
+void for_each_instruction_set(const Body& body) {
+  for (const InstructionSet set : available_instruction_sets()) {
+    use_instruction_set(set);
+    body();
+  }
+  use_instruction_set(available_instruction_sets().back());
+}
+
+}  // namespace
+
+TEST(every_instruction_set_gives_the_canonical_bits) {
+  for_each_instruction_set([] {
+    for (const std::size_t n : {0U, 1U, 15U, 16U, 17U, 31U, 32U, 33U, 216U, 1000U}) {
+      const sample::Matrix x = sample::uniform(1, n, n + 1);
+      const sample::Matrix other = sample::uniform(1, n, n + 2);
+      const std::vector<double> y(other.values.begin(), other.values.end());
+      const double squared = canonical_sum(n, [&](std::size_t j) {
+        const double difference = static_cast<double>(x.values[j]) - y[j];
+        return difference * difference;
+      });
+      const double dot =
+          canonical_sum(n, [&](std::size_t j) { return static_cast<double>(x.values[j]) * y[j]; });
+      CHECK(row_kernels<float>().squared_distance(x.values.data(), y.data(), n) == squared);
+      CHECK(row_kernels<float>().dot(x.values.data(), y.data(), n) == dot);
+      const std::vector<double> wide(x.values.begin(), x.values.end());
+      CHECK(row_kernels<double>().squared_distance(wide.data(), y.data(), n) == squared);
+    }
+  });
+}
+
+TEST(every_float16_widens_exactly) {
+  std::vector<Float16> all(65536);
+  for (std::size_t i = 0; i < all.size(); ++i) all[i].bits = static_cast<std::uint16_t>(i);
+  for_each_instruction_set([&] {
+    std::vector<double> wide(all.size());
+    row_kernels<Float16>().widen(all.data(), wide.data(), all.size());
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const int exponent = (i >> 10) & 31;
+      const double fraction = static_cast<double>(i & 1023) / 1024.0;
+      double expected =
+          exponent == 0 ? std::ldexp(fraction, -14) : std::ldexp(1.0 + fraction, exponent - 15);
+      if (exponent == 31) {
+        expected = fraction == 0.0 ? std::numeric_limits<double>::infinity() : NAN;
+      }
+      if (i >> 15) expected = -expected;
+      CHECK(std::isnan(expected)
+                ? std::isnan(wide[i])
+                : std::bit_cast<std::uint64_t>(wide[i]) == std::bit_cast<std::uint64_t>(expected));
+    }
+  });
+}
+
+TEST(bfloat16_widens_exactly) {
+  const std::vector<BFloat16> values = {{0x3f80}, {0xc040}, {0x0001}, {0x7f80}};
+  std::vector<double> wide(4);
+  row_kernels<BFloat16>().widen(values.data(), wide.data(), 4);
+  CHECK(wide[0] == 1.0 && wide[1] == -3.0);
+  CHECK(wide[2] == std::ldexp(1.0, -133));
+  CHECK(std::isinf(wide[3]));
+}
+
+TEST(summarise_finds_the_first_value_that_is_not_finite) {
+  for_each_instruction_set([] {
+    for (const float bad : {NAN, INFINITY, -INFINITY}) {
+      for (const std::size_t at : {0U, 7U, 40U}) {
+        std::vector<float> x(41, 1.5F);
+        std::vector<double> sum(41, 0.0), min(41, 9.0), max(41, -9.0);
+        CHECK(row_kernels<float>().summarise(x.data(), 41, sum.data(), min.data(), max.data()) ==
+              41);
+        CHECK(sum[at] == 1.5 && min[at] == 1.5 && max[at] == 1.5);
+        x[at] = bad;
+        CHECK(row_kernels<float>().summarise(x.data(), 41, sum.data(), min.data(), max.data()) ==
+              at);
+      }
+    }
+  });
+}
+
+TEST(an_instruction_set_that_is_not_there_is_refused) {
+  const auto sets = available_instruction_sets();
+  CHECK(sets.front() == InstructionSet::plain);
+  if (sets.back() != InstructionSet::avx512) {
+    CHECK(check::contains(
+        check::message_of<InvalidInput>([] { use_instruction_set(InstructionSet::avx512); }),
+        "avx512"));
+  }
+}
+
+TEST_MAIN

@@ -1,0 +1,179 @@
+"""Exit statuses, messages, and nothing half-written: 2 usage, 3 bad input, 4 input/output."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import subprocess
+
+import numpy as np
+import pytest
+
+
+def npy(header, data=b"", *, version=(1, 0), magic=b"\x93NUMPY"):
+    text = header.encode()
+    text += b" " * (-(len(magic) + 4 + len(text)) % 64)
+    length = struct.pack("<H" if version[0] == 1 else "<I", len(text))
+    return magic + bytes(version) + length + text + data
+
+
+def header(descr="'<f4'", order="False", shape="(4, 2)"):
+    return f"{{'descr': {descr}, 'fortran_order': {order}, 'shape': {shape}, }}\n"
+
+
+DATA = np.arange(8, dtype="<f4").tobytes()
+# Contents of a .npy file, and what the message must say.
+HOSTILE = {
+    "empty": (b"", "does not start with the .npy magic string"),
+    "text": (b"hello, this is not an array", "does not start with the .npy magic string"),
+    "version 9": (npy(header(), DATA, version=(9, 0)), "format version 9.0 is unknown"),
+    "cut inside the header": (npy(header())[:30], "ends inside the header"),
+    "header length beyond the file": (b"\x93NUMPY\x01\x00\xff\xff{}", "ends inside the header"),
+    "giant header": (b"\x93NUMPY\x02\x00\xff\xff\xff\x7f{}", "a header of 2147483647 bytes"),
+    "truncated data": (npy(header(), DATA[:-4]), "promises 32 bytes of data (shape (4, 2)"),
+    "trailing data": (npy(header(), DATA + b"x"), "promises 32 bytes of data"),
+    "2^60 rows": (npy(header(shape=f"({2**60}, 216)"), DATA), "more bytes than 63 bits"),
+    "2^64 rows": (npy(header(shape=f"({2**64},)"), DATA), "an axis longer than 2^64 - 1"),
+    "negative rows": (npy(header(shape="(-4, 2)"), DATA), "must be a non-negative integer"),
+    "rows of floats": (npy(header(shape="(4.0, 2)"), DATA), "expected ')'"),
+    "65 axes": (npy(header(shape="(" + "1, " * 65 + ")"), DATA[:4]), "more than 64 axes"),
+    "Fortran order": (npy(header(order="True"), DATA), "Fortran order"),
+    "order of 1": (npy(header(order="1"), DATA), "must be True or False"),
+    "objects": (npy(header(descr="'|O'"), DATA), "holds Python objects"),
+    "structured": (npy(header(descr="[('a', '<f4')]"), DATA), "structured element types"),
+    "unknown type": (npy(header(descr="'<q7'"), DATA), "unknown element type '<q7'"),
+    "a call in the header": (npy("__import__('os').abort()\n"), "expected '{'"),
+    "missing key": (npy("{'descr': '<f4', 'shape': (4, 2)}\n", DATA), "must all be there"),
+    "repeated key": (npy("{'descr': '<f4', 'descr': '<f4'}\n"), "unexpected or repeated key"),
+    "unterminated string": (npy("{'descr\n"), "unterminated string"),
+    "text after the header": (npy("{'descr': '<f4', 'fortran_order': False, 'shape': (4, 2)} x"),
+                              "text after the dictionary"),
+    "NaN": (npy(header(), np.array([0, 1, 2, np.nan, 4, 5, 6, 7], "<f4").tobytes()),
+            "row 1, column 1 is nan"),
+    "1-D": (npy(header(shape="(8,)"), DATA), "2-D array"),
+    "integers": (npy(header(descr="'<i4'"), DATA), "float16, float32 or float64"),
+    "big-endian": (npy(header(descr="'>f4'"), DATA), "native byte order"),
+    "no rows": (npy(header(shape="(0, 2)")), "at least one row"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_hostile_embeddings(run, tmp_path, case):
+    content, message = HOSTILE[case]
+    (tmp_path / "X.npy").write_bytes(content)
+    status, output, error = run("select", tmp_path / "X.npy", "-n", 2, "--json", check=False)
+    assert status == 3
+    assert message in error
+    assert message in output["error"]
+    assert output["status"] == 3
+
+
+@pytest.fixture
+def X(tmp_path):
+    np.save(tmp_path / "X.npy", np.random.default_rng(0).standard_normal((30, 4)))
+    np.save(tmp_path / "labels.npy", np.zeros(30, int))
+    np.save(tmp_path / "short.npy", np.zeros(29, int))
+    np.save(tmp_path / "rows.npy", np.array([1, 30]))
+    return tmp_path / "X.npy"
+
+
+USAGE = {
+    "nothing": ([], "a command is needed"),
+    "unknown command": (["choose"], "got 'choose'"),
+    "no file": (["select", "-n", "3"], "takes one embeddings file, got 0"),
+    "no count": (["select", "X.npy"], "select needs --n-samples"),
+    "count of letters": (["select", "X.npy", "-n", "x"], "whole number, got 'x'"),
+    "negative count": (["select", "X.npy", "-n", "-3"], "whole number, got '-3'"),
+    "unknown option": (["select", "X.npy", "-n", "3", "--fast"], "unknown option '--fast'"),
+    "missing value": (["select", "X.npy", "-n"], "-n needs a value"),
+    "unknown method": (["select", "X.npy", "-n", "3", "-m", "best"], "method must be one of"),
+    "misplaced option": (["info", "X.npy", "--seed", "1"], "belongs to select and filter"),
+    "no output": (["gather", "rows.npy", "X.npy"], "gather needs --output"),
+}
+BAD_INPUT = {
+    "k is zero": (["select", "X.npy", "-n", "0"], "n_samples must be in [1, 30]"),
+    "k > N": (["select", "X.npy", "-n", "31"], "got 31"),
+    "fraction": (["select", "X.npy", "-n", "1.5"], "in (0, 1], got 1.5"),
+    "labels too short": (
+        ["select", "X.npy", "-n", "3", "--labels", "short.npy", "--per-class", "balanced"],
+        "expected 30, got 29",
+    ),
+    "labels of floats": (["select", "X.npy", "-n", "3", "--labels", "X.npy"], "1-D array of int"),
+    "row outside": (["gather", "rows.npy", "X.npy", "-o", "out"], "position 1 holds 30"),
+    "output is input": (["gather", "labels.npy", "X.npy", "-o", "."], "output must not be the in"),
+    "rows differ": (["filter", "X.npy", "short.npy", "-n", "3", "-o", "out"], "one row per embed"),
+    "one name twice": (
+        ["filter", "X.npy", "labels.npy", "./labels.npy", "-n", "3", "-o", "out"],
+        "two outputs would have the name",
+    ),
+    "too many threads": (["select", "X.npy", "-n", "3", "-t", "9999"], "at most 1024"),
+}
+IO_FAILURE = {
+    "missing file": (["select", "gone.npy", "-n", "3"], "cannot open 'gone.npy'"),
+    "a folder": (["info", "."], "Is a directory"),
+    "folder is a file": (["gather", "labels.npy", "X.npy", "-o", "X.npy/x"], "cannot create"),
+    "no such folder": (["select", "X.npy", "-n", "3", "-o", "no/where.npy"], "cannot create"),
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "arguments", "message"),
+    [
+        pytest.param(status, *case, id=f"{status} {name}")
+        for status, table in ((2, USAGE), (3, BAD_INPUT), (4, IO_FAILURE))
+        for name, case in table.items()
+    ],
+)
+def test_exit_status_and_message(binary, X, status, arguments, message):
+    before = sorted(X.parent.rglob("*"))
+    result = subprocess.run(
+        [binary, *arguments], cwd=X.parent, capture_output=True, text=True, timeout=60
+    )
+    assert result.returncode == status
+    assert message in result.stderr
+    left = {path.name for path in X.parent.rglob("*")} - {path.name for path in before}
+    assert left <= {"out"}, "nothing half-written may stay"
+
+
+def test_full_disk_is_an_io_failure(binary, X):
+    # /dev/full cannot be renamed onto, so the limit on file sizes stands in for a full disk.
+    result = subprocess.run(
+        ["bash", "-c", f"ulimit -f 0; trap '' XFSZ; exec {binary} select X.npy -n 3 -o i.npy"],
+        cwd=X.parent,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 4
+    assert "cannot write 'i.npy'" in result.stderr
+    assert not (X.parent / "i.npy").exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_unwritable_folder_is_an_io_failure(binary, X):
+    X.parent.chmod(0o555)
+    try:
+        result = subprocess.run(
+            [binary, "select", "X.npy", "-n", "3", "-o", "i.npy"],
+            cwd=X.parent,
+            capture_output=True,
+            text=True,
+        )
+    finally:
+        X.parent.chmod(0o755)
+    assert result.returncode == 4
+    assert "Permission denied" in result.stderr
+
+
+def test_json_error_is_json(run, X):
+    status, output, _ = run("select", X, "-n", 99, "--json", check=False)
+    assert (status, output["status"]) == (3, 3)
+    assert json.dumps(output["error"])
+
+
+def test_help_and_version(run):
+    _, text, _ = run("--help")
+    assert "exit status: 0 done, 2 usage, 3 bad input, 4 input/output failure" in text
+    assert all(len(line) <= 100 for line in text.splitlines())
+    _, text, _ = run("--version")
+    assert text.startswith("thinset-filter ")

@@ -1,0 +1,89 @@
+"""Selections are saved and loaded whole, and nothing else is taken for one."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import thinset
+
+
+@pytest.fixture
+def selection():
+    X = np.random.default_rng(0).standard_normal((40, 4)).astype(np.float32)
+    return thinset.select(X, 7, "max_min", metric="sqeuclidean")
+
+
+def test_mask_len_and_repr(selection):
+    assert len(selection) == 7
+    assert selection.mask().dtype == bool
+    assert np.flatnonzero(selection.mask()).tolist() == sorted(selection.indices.tolist())
+    assert repr(selection) == "Selection(max_min: 7 of 40 rows)"
+    assert selection.indices.dtype == np.int64
+    assert selection.gains.dtype == np.float64
+
+
+def test_round_trip(selection, tmp_path):
+    radius = selection.objective["covering_radius"]
+    selection.save(tmp_path / "s.npz")
+    loaded = thinset.Selection.load(tmp_path / "s.npz")
+    assert loaded.indices.tolist() == selection.indices.tolist()
+    assert loaded.gains.tolist() == selection.gains.tolist()
+    assert loaded.n_total == 40
+    assert loaded.method == "max_min"
+    assert loaded.params == selection.params
+    assert loaded.objective["covering_radius"] == radius
+    with pytest.raises(ValueError, match="was not computed before"):
+        loaded.objective["sum_of_pairwise_distances"]
+    with pytest.raises(KeyError):
+        loaded.objective["beauty"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["s.npz"]
+
+
+def altered(selection, path, **changes):
+    description = {
+        "format": "thinset-selection",
+        "version": 1,
+        "n_total": selection.n_total,
+        "method": selection.method,
+        "params": selection.params,
+        "constant_columns": [],
+        "objective": {},
+    }
+    arrays = {"indices": selection.indices, "gains": selection.gains}
+    arrays |= {key: changes.pop(key) for key in ("indices", "gains") if key in changes}
+    description |= changes
+    np.savez(path, description=np.array(json.dumps(description)), **arrays)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format": "other"}, "format"),
+        ({"version": 2}, "version must be 1, got 2"),
+        ({"n_total": 3}, r"indices must be in \[0, 3\)"),
+        ({"n_total": "40"}, "n_total must be a int"),
+        ({"indices": np.zeros(7, np.int64)}, "distinct"),
+        ({"indices": np.zeros(7)}, "1-D int64, got float64"),
+        ({"gains": np.zeros(3)}, "gains must be float64 of shape"),
+    ],
+)
+def test_unusable_files_are_refused(selection, tmp_path, changes, message):
+    altered(selection, tmp_path / "s.npz", **changes)
+    with pytest.raises(ValueError, match=message):
+        thinset.Selection.load(tmp_path / "s.npz")
+
+
+def test_other_files_are_refused(selection, tmp_path):
+    (tmp_path / "text.npz").write_text("not an archive")
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    selection.save(tmp_path / "s.npz")
+    whole = (tmp_path / "s.npz").read_bytes()
+    (tmp_path / "cut.npz").write_bytes(whole[: len(whole) // 2])
+    for name in ("text.npz", "array.npy", "cut.npz"):
+        with pytest.raises(ValueError, match="is not a saved selection"):
+            thinset.Selection.load(tmp_path / name)
+    with pytest.raises(FileNotFoundError):
+        thinset.Selection.load(tmp_path / "missing.npz")
