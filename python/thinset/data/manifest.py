@@ -120,13 +120,13 @@ class Manifest:
         """
         path = Path(folder) / MANIFEST_FILE
         try:
-            text = path.read_text(encoding="utf-8")
+            content = path.read_bytes()
         except FileNotFoundError as error:
             raise FileNotFoundError(
                 f"{folder} is not a dataset folder: it has no {MANIFEST_FILE}"
             ) from error
         try:
-            return cls._from_dict(json.loads(text, parse_constant=_refuse_constant))
+            return cls._from_dict(json.loads(content, parse_constant=_refuse_constant))
         except (ValueError, TypeError, RecursionError) as error:
             raise ValueError(f"{path}: {error}") from error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import tokenize
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,13 +28,9 @@ def open_npy(path: str | os.PathLike[str]) -> np.memmap[Any, Any]:
     """
     path = Path(path)
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
-        raise
-    except (ValueError, EOFError, OverflowError, SyntaxError) as error:
+        array = np.lib.format.open_memmap(path, mode="r")
+    except (ValueError, TypeError, OverflowError, SyntaxError, tokenize.TokenError) as error:
         raise ValueError(f"{path} is not a whole .npy file: {error}") from error
-    if not isinstance(array, np.memmap):
-        raise ValueError(f"{path} is not a .npy file")  # noqa: TRY004 - the content is wrong
     if not array.flags.c_contiguous:
         raise ValueError(f"{path} is in Fortran order; arrays are stored in C order")
     return array

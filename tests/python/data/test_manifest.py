@@ -47,7 +47,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
 
 def write(folder: Path, content: Any) -> Path:
     text = content if isinstance(content, str) else json.dumps(content)
-    (folder / "manifest.json").write_text(text)
+    (folder / "manifest.json").write_bytes(text.encode("latin-1"))
     return folder
 
 
@@ -118,7 +118,8 @@ def test_no_array_lies_outside_the_folder(tmp_path: Path, file: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "null", '{"format": NaN}', "[" * 100_000, json.dumps(valid())[:-5]]
+    "text",
+    ["", "\xff", "{", "[]", "null", '{"format": NaN}', "[" * 100_000, json.dumps(valid())[:-5]],
 )
 def test_what_is_not_a_manifest_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(ValueError, match=r"manifest\.json"):

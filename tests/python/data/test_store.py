@@ -257,6 +257,17 @@ def test_a_truncated_array_is_refused(dataset: Dataset, n_bytes: int) -> None:
         open_dataset(dataset.path)
 
 
+@pytest.mark.parametrize(
+    "header",
+    [b"{'descr': (", b"{'descr': '|u1', 'shape': (99999999999999999999,)}", b"1 +", b"\xff"],
+)
+def test_a_damaged_header_is_refused(dataset: Dataset, header: bytes) -> None:
+    content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+    (dataset.path / "images.npy").write_bytes(content)
+    with pytest.raises(ValueError, match=r"images\.npy is not a whole \.npy file"):
+        open_dataset(dataset.path)
+
+
 def test_pickled_objects_are_refused(dataset: Dataset) -> None:
     np.save(dataset.path / "images.npy", np.array([{}], dtype=object), allow_pickle=True)
     with pytest.raises(ValueError, match=r"images\.npy"):

@@ -7,6 +7,7 @@ archive is pickled and therefore never read.
 from __future__ import annotations
 
 import contextlib
+import gzip
 import tarfile
 import zlib
 from pathlib import Path
@@ -30,6 +31,7 @@ _FILES = {
 }
 _FOLDER = "cifar-10-batches-bin"
 _ARCHIVE = "cifar-10-binary.tar.gz"
+_DAMAGE = (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error)
 _RECORD = 1 + 3 * 32 * 32
 _CLASS_NAMES = (
     "airplane",
@@ -105,7 +107,7 @@ class _Files:
                 self._resources.enter_context(archive)
                 self._members = {Path(m.name).name: m for m in archive.getmembers() if m.isfile()}
                 _read_to_end(archive)
-            except (tarfile.TarError, EOFError, zlib.error) as error:
+            except _DAMAGE as error:
                 self._resources.close()
                 raise self._damaged(error) from error
             self._archive = archive
@@ -113,7 +115,7 @@ class _Files:
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         self._resources.close()
-        if isinstance(error, (tarfile.TarError, EOFError, zlib.error)):
+        if isinstance(error, _DAMAGE):
             raise self._damaged(error) from error
 
     def n_records(self, name: str) -> int:
