@@ -42,14 +42,13 @@ def write_report(
     out = Path(out)
     if overwrite:
         _refuse_foreign_content(out)
-    figures = draw_figures(inputs)
-    page = render_page(inputs, figures)
     with atomic_folder(out, overwrite=overwrite) as folder:
+        figures = draw_figures(inputs)
         (folder / _PLOTS).mkdir()
         for name, shown in figures.items():
             (folder / _PLOTS / f"{name}.png").write_bytes(rendered(shown.figure, "png"))
         save_records(inputs.records, folder / _RECORDS)
-        (folder / _PAGE).write_text(page, encoding="utf-8")
+        (folder / _PAGE).write_text(render_page(inputs, figures), encoding="utf-8")
     return out / _PAGE
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from thinset.report.summary import ArmSummary, PairedDifference
 
 _COMPARISON_TITLES = {
-    "time": "Equal wall-clock time, selection cost included",
+    "time": "Equal wall-clock time",
     "steps": "Equal training steps",
 }
 
@@ -147,15 +147,15 @@ def _score(arm: ArmSummary, summaries: Sequence[ArmSummary]) -> Markup:
     )
 
 
-def _spread(arm: ArmSummary) -> str:
-    if arm.standard_deviation is None:
-        return "spread unknown"
-    return f"± {arm.standard_deviation:.1f}"
-
-
 def _spread_and_n(arm: ArmSummary) -> str:
     n = f"n = {arm.n}"
-    return n if arm.standard_deviation is None else f"{_spread(arm)}, {n}"
+    return n if arm.standard_deviation is None else f"± {arm.standard_deviation:.1f}, {n}"
+
+
+def _accuracy(arm: ArmSummary) -> Markup:
+    deviation = arm.standard_deviation
+    spread = "spread unknown" if deviation is None else f"± {deviation:.2f}"
+    return element("strong", f"{arm.mean:.2f}{PERCENT} ", element("small", spread))
 
 
 def _summary_table(summaries: Sequence[ArmSummary], comparison: str) -> Markup:
@@ -167,7 +167,7 @@ def _summary_table(summaries: Sequence[ArmSummary], comparison: str) -> Markup:
         (
             _arm_name(arm, summaries),
             "all" if arm.configuration.n_subset is None else f"{arm.configuration.n_subset:,}",
-            element("strong", f"{arm.mean:.2f}{PERCENT} ", element("small", _spread(arm))),
+            _accuracy(arm),
             arm.n,
             ", ".join(str(seed) for seed in arm.seeds),
             _difference(arm.versus_random),

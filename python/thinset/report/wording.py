@@ -11,8 +11,14 @@ _UNITS = {"st": "steps", "ep": "epochs", "sa": "samples", "s": "s", "min": "min"
 
 
 def spoken_points(difference: float) -> str:
-    """Return percentage points with their sign and one decimal, "+1.2"."""
-    text = f"{difference:+.1f}"
+    """Return percentage points with their sign and one decimal, "+1.2".
+
+    A difference that one decimal would turn into nothing gets up to three, "-0.02": whether an
+    interval leaves zero out must be seen.
+    """
+    size = abs(difference)
+    decimals = 1 if size >= 0.05 else 2 if size >= 0.005 else 3
+    text = f"{difference:+.{decimals}f}"
     return "0.0" if float(text) == 0.0 else text.replace("-", MINUS)
 
 

@@ -107,10 +107,10 @@ def test_tables_hold_means_spreads_seeds_and_costs(
     cells = structure.texts["td"]
     percent = "\N{NO-BREAK SPACE}%"
     assert f"51.00{percent} " in structure.texts["strong"]
-    assert "± 1.0" in structure.texts["small"]
+    assert "± 1.00" in structure.texts["small"]
     assert "0, 1, 2" in cells
     assert f"93.0{percent}" in cells
-    assert "Equal wall-clock time, selection cost included" in structure.texts["h3"]
+    assert "Equal wall-clock time" in structure.texts["h3"]
     assert "Equal training steps" in structure.texts["h3"]
     assert "thinset run noise" in structure.texts["code"]
 

@@ -13,7 +13,15 @@ from thinset.report.wording import (
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(1.25, "+1.2"), (-0.4, "\N{MINUS SIGN}0.4"), (0.04, "0.0"), (-0.04, "0.0"), (12, "+12.0")],
+    [
+        (1.25, "+1.2"),
+        (-0.4, "\N{MINUS SIGN}0.4"),
+        (12, "+12.0"),
+        (0.049, "+0.05"),
+        (-0.0049, "\N{MINUS SIGN}0.005"),
+        (-0.0004, "0.0"),
+        (0.0, "0.0"),
+    ],
 )
 def test_points_carry_their_sign(value: float, text: str) -> None:
     assert spoken_points(value) == text
