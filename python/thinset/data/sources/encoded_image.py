@@ -80,7 +80,12 @@ def resized(stream: ImageStream, size: tuple[int, int] | None) -> ImageStream:
         for images, labels in stream:
             yield np.stack([_resize_array(image, size) for image in images]), labels
 
-    return replace(stream, image_shape=(*size, stream.image_shape[2]), batches=batches)
+    return replace(
+        stream,
+        image_shape=(*size, stream.image_shape[2]),
+        batches=batches,
+        provenance={**stream.provenance, "size": size},
+    )
 
 
 def require_size(size: Sequence[int]) -> None:

@@ -60,7 +60,7 @@ def import_map_style(
         image_shape=(height, width, channels),
         batches=lambda: _batches(dataset, image.shape),
         class_names=None if class_names is None else tuple(class_names),
-        provenance={"kind": "map-style", "dataset": kind, "size": size},
+        provenance={"kind": "map-style", "dataset": kind},
     )
     write_stream(
         resized(stream, size),
