@@ -49,6 +49,8 @@ class Parquet:
         files = _files_by_split(path)[split]
         columns = _find_columns(files[0])
         n_samples = sum(_count_rows(file) for file in files)
+        if n_samples == 0:
+            raise ValueError(f"{path} has no rows in its {split} files")
         height, width, channels = survey(_images(files, columns))
         if size is not None:
             require_size(size)

@@ -99,7 +99,7 @@ def test_images_alone_and_resized(tmp_path: Path) -> None:
             table(HUB, img=structs(CONTENT[:2]), y=[1, 3]),
             r"labels must be in 0\.\.2, got 3 in row 1",
         ),
-        (table(a=pa.array([], pa.binary())), "there are no images"),
+        (table(a=pa.array([], pa.binary())), "has no rows in its train files"),
         (table(a=[CONTENT[0], b"junk"]), "row 1 cannot be read as an 8-bit image"),
         (table(a=[CONTENT[0], encode(PIXELS[0][:3])]), "row 1 is 3x7, but the first image is 6x7"),
         (table("{", a=CONTENT[:1]), "'huggingface' entry is damaged"),
