@@ -2,7 +2,7 @@
 
 Pure functions of image batches (B, C, H, W). Every sample draws its own random values from an
 explicit generator, which may lie on any device. Functions that compute with pixel values take
-floats in [0, 1]; `to_unit_range` makes them from uint8.
+floats in [0, 1]; `to_unit_range` makes them from uint8. Cropping is in thinset.training.images.
 
 Follows "Faster Training by Selecting Samples Using Embeddings", section IV-A2, and the tutorial
 network that it describes.
@@ -14,49 +14,13 @@ from dataclasses import dataclass
 
 import torch
 
-_GREY_LEVELS = 255.0
-
-
-def to_unit_range(images: torch.Tensor) -> torch.Tensor:
-    """Turn uint8 images 0..255 into float32 in [0, 1]; float images are taken to be so already."""
-    if images.dtype == torch.uint8:
-        return images.to(torch.float32).div_(_GREY_LEVELS)
-    if not images.is_floating_point():
-        raise TypeError(f"images must be uint8 or floating point, got {images.dtype}")
-    return images.to(torch.float32)
-
-
-def random_crop(images: torch.Tensor, size: int, generator: torch.Generator) -> torch.Tensor:
-    """Cut a square of `size` pixels out of every image, each position equally likely.
-
-    Any dtype, which is kept, and so is the memory format. Raises ValueError where `size` is not
-    between 1 and the images' height and width.
-    """
-    _require_crop_fits(images, size)
-    n, _, height, width = images.shape
-    top = _integers(n, height - size + 1, generator, images.device)
-    left = _integers(n, width - size + 1, generator, images.device)
-    sample = torch.arange(n, device=images.device)
-    # All windows as one view without a copy, (B, tops, lefts, size, size, C); one is taken of each.
-    windows = images.permute(0, 2, 3, 1).unfold(1, size, 1).unfold(2, size, 1)
-    return windows.permute(0, 1, 2, 4, 5, 3)[sample, top, left].permute(0, 3, 1, 2)
-
-
-def center_crop(images: torch.Tensor, size: int) -> torch.Tensor:
-    """Cut the central square of `size` pixels out of every image, as a view.
-
-    Where the margin is odd, the spare row or column is left at the bottom or right. Raises
-    ValueError where `size` is not between 1 and the images' height and width.
-    """
-    _require_crop_fits(images, size)
-    top = (images.shape[2] - size) // 2
-    left = (images.shape[3] - size) // 2
-    return images[:, :, top : top + size, left : left + size]
+from thinset.training.images import GREY_LEVELS, center_crop, random_crop, to_unit_range
 
 
 def random_flip(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Mirror every image left to right with probability 1/2; any dtype, which is kept."""
-    mirrored = _integers(len(images), 2, generator, images.device).bool()
+    mirrored = torch.randint(2, (len(images),), generator=generator, device=generator.device)
+    mirrored = mirrored.bool().to(images.device)
     return torch.where(mirrored[:, None, None, None], images.flip(3), images)
 
 
@@ -92,7 +56,7 @@ def standardise(images: torch.Tensor) -> torch.Tensor:
     n_values = images[0].numel()
     centred = images - images.mean(dim=(1, 2, 3), keepdim=True)
     deviation = centred.square().mean(dim=(1, 2, 3), keepdim=True).sqrt_()
-    return centred.div_(deviation.clamp_(min=n_values**-0.5 / _GREY_LEVELS))
+    return centred.div_(deviation.clamp_(min=n_values**-0.5 / GREY_LEVELS))
 
 
 @dataclass(frozen=True)
@@ -150,16 +114,6 @@ class TestTransform:
             images = center_crop(images, self.crop)
         images = to_unit_range(images)
         return standardise(images) if self.standardise else images
-
-
-def _require_crop_fits(images: torch.Tensor, size: int) -> None:
-    height, width = images.shape[2:]
-    if not 1 <= size <= min(height, width):
-        raise ValueError(f"crop must be between 1 and {min(height, width)} pixels, got {size}")
-
-
-def _integers(n: int, end: int, generator: torch.Generator, device: torch.device) -> torch.Tensor:
-    return torch.randint(end, (n,), generator=generator, device=generator.device).to(device)
 
 
 def _uniform(

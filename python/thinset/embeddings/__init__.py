@@ -1,1 +1,27 @@
+"""From samples to embeddings: an autoencoder, principal components, or any torch module."""
 
+from __future__ import annotations
+
+from thinset.embeddings.describe import EmbeddingFacts, describe_embeddings
+from thinset.embeddings.encode import encode
+from thinset.embeddings.pca import pca
+from thinset.embeddings.train_encoder import (
+    TrainedAutoencoder,
+    load_autoencoder,
+    save_autoencoder,
+    train_autoencoder,
+)
+from thinset.embeddings.transforms import CenterCrop, RandomCrop
+
+__all__ = [
+    "CenterCrop",
+    "EmbeddingFacts",
+    "RandomCrop",
+    "TrainedAutoencoder",
+    "describe_embeddings",
+    "encode",
+    "load_autoencoder",
+    "pca",
+    "save_autoencoder",
+    "train_autoencoder",
+]

@@ -72,7 +72,7 @@ def describe(value: Any) -> Any:
         return value
     if hasattr(value, "__qualname__"):
         return f"{value.__module__}.{value.__qualname__}"
-    if "__repr__" not in vars(type(value)):
+    if repr(value) == object.__repr__(value):
         return f"{type(value).__module__}.{type(value).__qualname__}"
     return repr(value)
 

@@ -1,0 +1,101 @@
+"""Embedding a dataset with a trained encoder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from thinset.data.batches import ImageArrays, ordered_batches
+from thinset.embeddings.store import stored_embeddings, write_embeddings
+from thinset.embeddings.transforms import CenterCrop
+from thinset.models import Autoencoder
+from thinset.progress import ProgressBar
+from thinset.training.precision import resolve_device
+from thinset.training.settings import dataset_fingerprint, describe
+from thinset.training.weights import weights_fingerprint
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator
+
+    import numpy as np
+    from torch import nn
+
+    from thinset.training.evaluate import ImageTransform
+
+
+def encode(
+    model: nn.Module,
+    dataset: ImageArrays,
+    out: str | os.PathLike[str],
+    *,
+    transform: ImageTransform | None = None,
+    batch_size: int = 1024,
+    device: torch.device | str = "auto",
+    show_progress: bool = False,
+) -> np.memmap[Any, np.dtype[np.float32]]:
+    """Embed every sample of `dataset`, in order, as one row of a matrix (N, D), float32.
+
+    `model`: its `encode` method where it has one, the module itself elsewhere, turns transformed
+    images (B, C, H, W) into a tensor (B, ...), which is flattened per sample. `transform`: what
+    stored images go through before; by default the central crop of the autoencoder's size for an
+    Autoencoder, and values in [0, 1] in any case. Computed in float32: coarser numbers would make
+    ties, which selection breaks by row number.
+
+    Writes embeddings.npy and embeddings.json to the folder `out` and maps the matrix read-only.
+    Embeddings that are there already, of the same data by the same weights and transform, are not
+    computed again; others are replaced. The model stays on `device`, in the mode it was in. Raises
+    ValueError for embeddings that are not finite.
+    """
+    device = resolve_device(device)
+    if transform is None:
+        transform = _default_transform(model, dataset)
+    identity = {
+        "dataset_fingerprint": dataset_fingerprint(dataset),
+        "encoder": describe(type(model)),
+        "encoder_fingerprint": weights_fingerprint(model),
+        "transform": describe(transform),
+    }
+    stored = stored_embeddings(out, identity)
+    if stored is not None:
+        return stored
+    was_training = model.training
+    model.to(device).eval()
+    try:
+        batches = ordered_batches(dataset, device=device, batch_size=batch_size)
+        n_samples = len(dataset.images)
+        with ProgressBar("encoding", n_samples, unit="samples", enabled=show_progress) as bar:
+            rows = _encoded(model, batches, transform, bar)
+            return write_embeddings(out, rows, n_samples=n_samples, identity=identity)
+    finally:
+        model.train(was_training)
+
+
+def _encoded(
+    model: nn.Module,
+    batches: Iterator[tuple[torch.Tensor, torch.Tensor]],
+    transform: ImageTransform,
+    bar: ProgressBar,
+) -> Iterator[np.ndarray[Any, Any]]:
+    encoder = getattr(model, "encode", model)
+    for images, _ in batches:
+        # Not around the loop: a generator would leave gradients switched off for its caller.
+        with torch.inference_mode():
+            embeddings = encoder(transform(images)).flatten(1).float()
+        yield embeddings.cpu().numpy()
+        bar.update(len(images))
+
+
+def _default_transform(model: nn.Module, dataset: ImageArrays) -> ImageTransform:
+    if not isinstance(model, Autoencoder):
+        return CenterCrop(None)
+    height, width, _ = model.image_shape
+    if dataset.images.shape[1:3] == (height, width):
+        return CenterCrop(None)
+    if height != width:
+        raise ValueError(
+            f"images of {dataset.images.shape[1:3]} pixels cannot be cropped to the autoencoder's "
+            f"{height} x {width}: only square crops are made; give a transform"
+        )
+    return CenterCrop(height)

@@ -1,0 +1,96 @@
+"""Embedding matrices on disk: embeddings.npy, and embeddings.json that says what they are of."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from thinset.atomic_files import atomic_file, write_json
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable
+
+FORMAT = "thinset-embeddings"
+VERSION = 1
+
+
+def stored_embeddings(
+    out: str | os.PathLike[str], identity: dict[str, Any]
+) -> np.memmap[Any, np.dtype[np.float32]] | None:
+    """Map the embeddings in the folder `out`; None unless there are some of this `identity`.
+
+    `identity` is JSON-able and says what was embedded by what. A description that cannot be read
+    counts as none: embeddings can always be computed again.
+    """
+    out = Path(out)
+    try:
+        description = json.loads((out / "embeddings.json").read_text(encoding="utf-8"))
+        header = {name: description[name] for name in ("format", "version", "identity")}
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+    if header != {"format": FORMAT, "version": VERSION, "identity": identity}:
+        return None
+    return _map(out / "embeddings.npy")
+
+
+def write_embeddings(
+    out: str | os.PathLike[str],
+    batches: Iterable[np.ndarray[Any, Any]],
+    *,
+    n_samples: int,
+    identity: dict[str, Any],
+    facts: dict[str, Any] | None = None,
+) -> np.memmap[Any, np.dtype[np.float32]]:
+    """Stream batches of rows (b, D), `n_samples` in all, to the folder `out` as float32.
+
+    Gives back the matrix (N, D), mapped read-only. `facts` are JSON-able figures kept beside it.
+    Raises ValueError for a row with NaN or infinity and for too many or too few rows; what was
+    there before then stays as it was, though no longer described.
+    """
+    out = Path(out)
+    # First of all: were this interrupted, the old description must not stand by a new matrix.
+    (out / "embeddings.json").unlink(missing_ok=True)
+    with atomic_file(out / "embeddings.npy") as partial:
+        n_dimensions = _write_rows(partial, batches, n_samples)
+    description = {
+        "format": FORMAT,
+        "version": VERSION,
+        "n_samples": n_samples,
+        "n_dimensions": n_dimensions,
+        "identity": identity,
+        **(facts or {}),
+    }
+    write_json(out / "embeddings.json", description)
+    return _map(out / "embeddings.npy")
+
+
+def _write_rows(path: Path, batches: Iterable[np.ndarray[Any, Any]], n_samples: int) -> int:
+    matrix: np.memmap[Any, Any] | None = None
+    n_written = 0
+    for batch in batches:
+        if matrix is None:
+            matrix = np.lib.format.open_memmap(
+                path, mode="w+", dtype=np.float32, shape=(n_samples, batch.shape[1])
+            )
+        end = n_written + len(batch)
+        if end > n_samples:
+            raise ValueError(f"more than the expected {n_samples} rows of embeddings came")
+        matrix[n_written:end] = batch
+        finite = np.isfinite(matrix[n_written:end]).all(axis=1)
+        if not finite.all():
+            row = n_written + int(np.argmin(finite))
+            raise ValueError(f"embeddings must be finite, row {row} holds NaN or infinity")
+        n_written = end
+    if matrix is None or n_written != n_samples:
+        raise ValueError(f"{n_samples} rows of embeddings were expected, {n_written} came")
+    matrix.flush()
+    return int(matrix.shape[1])
+
+
+def _map(path: Path) -> np.memmap[Any, np.dtype[np.float32]]:
+    matrix: np.memmap[Any, np.dtype[np.float32]] = np.load(path, mmap_mode="r")
+    return matrix

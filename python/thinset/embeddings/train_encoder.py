@@ -1,0 +1,149 @@
+"""Training the autoencoder whose embeddings samples are selected by."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from thinset.atomic_files import atomic_folder, write_json
+from thinset.embeddings.transforms import CenterCrop, RandomCrop
+from thinset.losses import reproduction
+from thinset.models import Autoencoder
+from thinset.training.duration import Duration
+from thinset.training.loop import fit
+from thinset.training.phases import Phase
+from thinset.training.randomness import generator_for
+from thinset.training.weights import load_weights, save_weights, weights_fingerprint
+
+if TYPE_CHECKING:
+    import os
+
+    import torch
+
+    from thinset.data.batches import ImageArrays
+    from thinset.training.history import History
+
+FORMAT = "thinset-encoder"
+VERSION = 1
+
+
+class TrainedAutoencoder(NamedTuple):
+    """An autoencoder in evaluation mode, and how its training went."""
+
+    model: Autoencoder
+    history: History
+
+
+def train_autoencoder(
+    dataset: ImageArrays,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    length: Duration | str = "40000st",
+    crop: int | None = None,
+    widths: tuple[int, int, int] = (64, 96, 24),
+    batch_size: int = 1024,
+    learning_rate: float = 0.1,
+    momentum: float = 0.9,
+    seed: int = 0,
+    device: torch.device | str = "auto",
+    precision: str = "auto",
+    test_data: ImageArrays | None = None,
+    evaluations: int = 10,
+    checkpoint_path: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    show_progress: bool = False,
+) -> TrainedAutoencoder:
+    """Train an Autoencoder to reproduce the images of `dataset`, scaled to [0, 1].
+
+    The defaults are those of "Faster Training by Selecting Samples Using Embeddings", sections
+    IV-B and V-A, which for CIFAR-10 also take `crop=24`: random crops in training, central ones in
+    testing and encoding. `widths`: see Autoencoder. The other settings are those of `fit`.
+
+    With `out`, a folder with encoder.safetensors and encoder.json appears there, which
+    `load_autoencoder` reads. Raises FileExistsError, before training, where `out` exists and
+    `overwrite` is false; otherwise as `fit`.
+    """
+    if out is not None and Path(out).exists() and not overwrite:
+        raise FileExistsError(f"{out} already exists; choose another output or pass overwrite")
+    height, width, channels = dataset.images.shape[1:]
+    image_shape = (height, width, channels) if crop is None else (crop, crop, channels)
+    model = Autoencoder(image_shape, widths, generator=generator_for(seed, "autoencoder weights"))
+    history = fit(
+        model,
+        [Phase("autoencoder", dataset, Duration.parse(length))],
+        loss=reproduction,
+        train_transform=RandomCrop(crop),
+        test_data=test_data,
+        test_transform=None if test_data is None else CenterCrop(crop),
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        momentum=momentum,
+        ema_decay=None,
+        seed=seed,
+        device=device,
+        precision=precision,
+        evaluations=evaluations,
+        checkpoint_path=checkpoint_path,
+        resume=resume,
+        show_progress=show_progress,
+    )
+    if out is not None:
+        save_autoencoder(model, out, history=history, overwrite=overwrite)
+    return TrainedAutoencoder(model, history)
+
+
+def save_autoencoder(
+    model: Autoencoder,
+    out: str | os.PathLike[str],
+    *,
+    history: History | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write the folder `out` with encoder.safetensors and encoder.json, which describes it.
+
+    It appears whole or not at all. Raises FileExistsError where it exists and `overwrite` is false.
+    """
+    description = {
+        "format": FORMAT,
+        "version": VERSION,
+        "image_shape": model.image_shape,
+        "widths": model.widths,
+        "weights_sha256": weights_fingerprint(model),
+        "history": None if history is None else history.to_dict(),
+    }
+    with atomic_folder(out, overwrite=overwrite) as folder:
+        save_weights(model, folder / "encoder.safetensors")
+        write_json(folder / "encoder.json", description)
+
+
+def load_autoencoder(path: str | os.PathLike[str]) -> Autoencoder:
+    """Read an autoencoder from the folder that `save_autoencoder` wrote, in evaluation mode.
+
+    Raises OSError where a file cannot be read, and ValueError where one is damaged, of another
+    version, or not what encoder.json says.
+    """
+    folder = Path(path)
+    description = _read_description(folder / "encoder.json")
+    model = Autoencoder(description["image_shape"], tuple(description["widths"]))
+    load_weights(model, folder / "encoder.safetensors")
+    if weights_fingerprint(model) != description["weights_sha256"]:
+        raise ValueError(
+            f"{folder / 'encoder.safetensors'} has changed since it was written: its weights are "
+            "not those of encoder.json"
+        )
+    return model.eval()
+
+
+def _read_description(path: Path) -> dict[str, Any]:
+    try:
+        description: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        found = (description["format"], description["version"])
+        for name in ("image_shape", "widths", "weights_sha256"):
+            description[name]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is no description of an encoder: {error!r}") from error
+    if found != (FORMAT, VERSION):
+        raise ValueError(f"{path} must be {FORMAT} version {VERSION}, got {found[0]} {found[1]}")
+    return description

@@ -1,0 +1,61 @@
+"""Image batches (B, C, H, W) as models take them: cropped, as floats in [0, 1]."""
+
+from __future__ import annotations
+
+import torch
+
+GREY_LEVELS = 255.0
+
+
+def to_unit_range(images: torch.Tensor) -> torch.Tensor:
+    """Turn uint8 images 0..255 into float32 in [0, 1]; float images are taken to be so already.
+
+    Raises TypeError for any other dtype.
+    """
+    if images.dtype == torch.uint8:
+        return images.to(torch.float32).div_(GREY_LEVELS)
+    if not images.is_floating_point():
+        raise TypeError(f"images must be uint8 or floating point, got {images.dtype}")
+    return images.to(torch.float32)
+
+
+def random_crop(images: torch.Tensor, size: int, generator: torch.Generator) -> torch.Tensor:
+    """Cut a square of `size` pixels out of every image, each position equally likely.
+
+    Any dtype, which is kept. `generator` may lie on any device. Raises ValueError where `size` is
+    not between 1 and the images' height and width.
+    """
+    _require_crop_fits(images, size)
+    n, _, height, width = images.shape
+    top = _positions(n, height - size, generator, images.device)
+    left = _positions(n, width - size, generator, images.device)
+    sample = torch.arange(n, device=images.device)
+    # All windows as one view without a copy, (B, tops, lefts, C, size, size). One is taken of each
+    # sample, with the channels last: so the stored rows lie, and so they are copied as blocks.
+    windows = images.permute(0, 2, 3, 1).unfold(1, size, 1).unfold(2, size, 1)
+    return windows.permute(0, 1, 2, 4, 5, 3)[sample, top, left].permute(0, 3, 1, 2)
+
+
+def center_crop(images: torch.Tensor, size: int) -> torch.Tensor:
+    """Cut the central square of `size` pixels out of every image, as a view.
+
+    Where the margin is odd, the spare row or column is left at the bottom or right. Raises
+    ValueError where `size` is not between 1 and the images' height and width.
+    """
+    _require_crop_fits(images, size)
+    top = (images.shape[2] - size) // 2
+    left = (images.shape[3] - size) // 2
+    return images[:, :, top : top + size, left : left + size]
+
+
+def _require_crop_fits(images: torch.Tensor, size: int) -> None:
+    height, width = images.shape[2:]
+    if not 1 <= size <= min(height, width):
+        raise ValueError(f"crop must be between 1 and {min(height, width)} pixels, got {size}")
+
+
+def _positions(
+    n: int, largest: int, generator: torch.Generator, device: torch.device
+) -> torch.Tensor:
+    drawn = torch.randint(largest + 1, (n,), generator=generator, device=generator.device)
+    return drawn.to(device)

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from thinset.losses import classification, cross_entropy, reproduction, reproduction_error
+
+
+def test_cross_entropy_is_the_mean_of_minus_log_probability() -> None:
+    rng = np.random.default_rng(0)
+    logits, labels = rng.normal(size=(7, 4)), rng.integers(0, 4, 7)
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    expected = -np.log(probabilities[np.arange(7), labels]).mean()
+    actual = cross_entropy(torch.from_numpy(logits).float(), torch.from_numpy(labels))
+    assert float(actual) == pytest.approx(expected, rel=1e-6)
+
+
+def test_cross_entropy_of_coarse_logits_is_computed_in_float32() -> None:
+    logits = torch.tensor([[0.0, 6.0]], dtype=torch.bfloat16)
+    loss = cross_entropy(logits, torch.tensor([1]))
+    assert loss.dtype == torch.float32
+    assert float(loss) == pytest.approx(np.log1p(np.exp(-6.0)), rel=1e-4)
+
+
+def test_reproduction_error_is_the_mean_squared_difference() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.random((2, 3, 4, 5), dtype=np.float32), rng.random((2, 3, 4, 5), dtype=np.float32)
+    actual = reproduction_error(torch.from_numpy(a), torch.from_numpy(b))
+    assert float(actual) == pytest.approx(((a - b) ** 2).mean(), rel=1e-6)
+
+
+def test_reproduction_error_refuses_to_broadcast() -> None:
+    with pytest.raises(ValueError, match=r"\(2, 1, 4, 4\) and \(2, 3, 4, 4\)"):
+        reproduction_error(torch.zeros(2, 1, 4, 4), torch.zeros(2, 3, 4, 4))
+
+
+def test_classification_counts_right_answers() -> None:
+    images = torch.tensor([[3.0, 1.0], [0.0, 2.0], [5.0, 4.0]])
+    outcome = classification(nn.Identity(), images, torch.tensor([0, 0, 0]))
+    assert outcome.n_correct is not None
+    assert int(outcome.n_correct) == 2
+
+
+def test_reproduction_has_nothing_to_be_right_about() -> None:
+    images = torch.rand(2, 1, 4, 4)
+    outcome = reproduction(nn.Identity(), images, torch.tensor([-1, -1]))
+    assert outcome.n_correct is None
+    assert float(outcome.loss) == 0

@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.utils.data import DataLoader
+
+from thinset.training import TwoPhaseSampler
+
+SUBSET = [3, 14, 15, 9, 2, 6]
+N_TOTAL = 20
+
+
+def sampler(**options) -> TwoPhaseSampler:
+    return TwoPhaseSampler(N_TOTAL, SUBSET, **{"fast": "2ep", **options})
+
+
+def passes(one: TwoPhaseSampler, n: int) -> list[list[int]]:
+    return [list(one) for _ in range(n)]
+
+
+def test_passes_over_the_subset_come_first_then_over_everything() -> None:
+    first, second, third, fourth = passes(sampler(), 4)
+    assert sorted(first) == sorted(second) == sorted(SUBSET)
+    assert sorted(third) == sorted(fourth) == list(range(N_TOTAL))
+
+
+def test_every_pass_has_an_order_of_its_own() -> None:
+    first, second, third, fourth = passes(sampler(), 4)
+    assert first != second
+    assert third != fourth
+
+
+def test_order_depends_on_the_seed_alone() -> None:
+    torch.manual_seed(1)
+    expected = passes(sampler(seed=7), 3)
+    torch.manual_seed(2)
+    assert passes(sampler(seed=7), 3) == expected
+    assert passes(sampler(seed=8), 3) != expected
+
+
+@pytest.mark.parametrize(
+    ("fast", "lengths"),
+    [
+        ("0ep", [20, 20]),
+        ("1ep", [6, 20]),
+        ("1.5ep", [6, 3, 20]),
+        ("8sa", [6, 2, 20]),
+        ("5sa", [5, 20]),
+        ("2st", [6, 2, 20]),
+    ],
+)
+def test_fast_phase_ends_where_it_is_used_up(fast: str, lengths: list[int]) -> None:
+    one = sampler(fast=fast, batch_size=4)
+    announced, given = [], []
+    for _ in lengths:
+        announced.append(len(one))
+        given.append(len(list(one)))
+    assert announced == given == lengths
+
+
+def test_phase_names_the_pass_that_comes_next() -> None:
+    one = sampler(fast="1ep")
+    assert one.phase == "fast"
+    list(one)
+    assert one.phase == "fine-tuning"
+
+
+def test_an_abandoned_pass_is_over() -> None:
+    expected = passes(sampler(), 3)
+    one = sampler()
+    next(iter(one))
+    assert passes(one, 2) == expected[1:]
+
+
+def test_asking_for_an_iterator_alone_abandons_nothing() -> None:
+    one = sampler()
+    iter(one)
+    assert list(one) == list(sampler())
+
+
+@given(n_taken=st.integers(0, 45))
+def test_goes_on_from_its_state_at_any_point(n_taken: int) -> None:
+    def stream(one: TwoPhaseSampler, n: int) -> list[int]:
+        taken: list[int] = []
+        while len(taken) < n:
+            for index in one:
+                taken.append(index)
+                if len(taken) == n:
+                    break
+        return taken
+
+    expected = stream(sampler(), 60)
+    one = sampler()
+    head = stream(one, n_taken)
+    state = json.loads(json.dumps(one.state_dict()))
+    resumed = sampler()
+    resumed.load_state_dict(state)
+    assert head + stream(resumed, 60 - n_taken) == expected
+
+
+def test_a_resumed_pass_is_as_long_as_what_is_left_of_it() -> None:
+    one = sampler()
+    iterator = iter(one)
+    for _ in range(4):
+        next(iterator)
+    resumed = sampler()
+    resumed.load_state_dict(one.state_dict())
+    assert len(resumed) == 2
+    assert len(DataLoader(range(N_TOTAL), batch_size=2, sampler=resumed)) == 1
+    assert len(list(resumed)) == 2
+    assert len(resumed) == 6
+
+
+@pytest.mark.parametrize("n_workers", [0, 2])
+def test_data_loader_resumes_in_mid_epoch(n_workers: int) -> None:
+    def loader(one: TwoPhaseSampler) -> DataLoader[int]:
+        return DataLoader(range(N_TOTAL), batch_size=4, sampler=one, num_workers=n_workers)
+
+    def batches(one: TwoPhaseSampler, n_passes: int) -> list[list[int]]:
+        source = loader(one)
+        return [batch.tolist() for _ in range(n_passes) for batch in source]
+
+    expected = batches(sampler(), 4)
+    one = sampler()
+    source = loader(one)
+    head = [batch.tolist() for _ in range(2) for batch in source]
+    for n_batches, batch in enumerate(source, start=1):
+        head.append(batch.tolist())
+        if n_batches == 3:
+            break
+    state = one.state_dict(n_consumed=12)
+    resumed = sampler()
+    resumed.load_state_dict(state)
+    assert head + batches(resumed, 2) == expected
+
+
+def test_n_consumed_counts_from_the_point_of_resumption() -> None:
+    one = sampler(fast="0ep")
+    iterator = iter(one)
+    order = [next(iterator) for _ in range(20)]
+    resumed = sampler(fast="0ep")
+    resumed.load_state_dict(one.state_dict(n_consumed=5))
+    list(resumed)  # a loader that fetches ahead runs to the end
+    again = sampler(fast="0ep")
+    again.load_state_dict(resumed.state_dict(n_consumed=7))
+    assert list(again) == order[12:]
+
+
+def test_n_consumed_of_a_whole_pass_leads_to_the_next() -> None:
+    one = sampler()
+    first = list(one)
+    resumed = sampler()
+    resumed.load_state_dict(one.state_dict(n_consumed=len(first)))
+    assert list(resumed) == passes(sampler(), 2)[1]
+
+
+def test_n_consumed_cannot_be_more_than_was_given() -> None:
+    one = sampler()
+    next(iter(one))
+    with pytest.raises(ValueError, match="from 0 to 1.*got 2"):
+        one.state_dict(n_consumed=2)
+
+
+@pytest.mark.parametrize("other", [{"seed": 1}, {"fast": "3ep"}])
+def test_state_of_another_sampler_is_refused(other: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="the state is of another sampler"):
+        sampler(**other).load_state_dict(sampler().state_dict())
+
+
+def test_state_of_another_subset_is_refused() -> None:
+    with pytest.raises(ValueError, match="its indices_sha256 is"):
+        TwoPhaseSampler(N_TOTAL, SUBSET[::-1], fast="2ep").load_state_dict(sampler().state_dict())
+
+
+@pytest.mark.parametrize(
+    "indices",
+    [np.array(SUBSET, dtype=np.int32), np.array(SUBSET, dtype=np.uint8), torch.tensor(SUBSET)],
+)
+def test_indices_of_any_integer_type(indices: object) -> None:
+    assert list(TwoPhaseSampler(N_TOTAL, indices, fast="2ep")) == list(sampler())
+
+
+@pytest.mark.parametrize(
+    ("indices", "message"),
+    [
+        ([], "at least one integer"),
+        ([0.5], "got float64"),
+        ([[1, 2]], r"shape \(1, 2\)"),
+        (np.ones(N_TOTAL, dtype=bool), "got bool"),
+        ([0, 20], "in 0..19, got 20 at position 1"),
+        ([0, 1, -1], "got -1 at position 2"),
+    ],
+)
+def test_indices_are_checked(indices: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        TwoPhaseSampler(N_TOTAL, indices)
+
+
+@pytest.mark.parametrize(
+    ("fast", "message"), [("7min", "could not be repeated"), ("5st", "needs batch_size")]
+)
+def test_fast_must_be_countable(fast: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        sampler(fast=fast)
