@@ -10,7 +10,9 @@ import torch
 
 from thinset.progress import ProgressBar
 from thinset.training.checkpoint import read_tensors
+from thinset.training.learner import Learner
 from thinset.training.precision import resolve_device, resolve_precision
+from thinset.training.randomness import private_layer_rng
 from thinset.training.run import Run
 from thinset.training.schedule import Schedule
 from thinset.training.settings import RunSettings
@@ -80,7 +82,8 @@ def fit(
     A resumed run of steps gives the same weights, bit for bit on the CPU, as an uninterrupted one.
 
     On return the model is in evaluation mode with its averaged weights, which are the ones that
-    were tested. Order of samples and augmentation depend on `seed` alone; the initial weights are
+    were tested. The order of samples, augmentation and layers that draw random numbers (dropout)
+    depend on `seed` alone, and torch's global generator is left as it was; the initial weights are
     the caller's.
 
     Raises ValueError for settings out of range, for a checkpoint that is damaged or of other
@@ -112,11 +115,19 @@ def fit(
         seconds_already_spent = float(stored[1]["seconds_already_spent"])
     schedule = Schedule(phases, batch_size=batch_size, seconds_already_spent=seconds_already_spent)
     try:
-        run = Run(model, schedule, settings, test_data=test_data, checkpoint_path=path, clock=clock)
-        if stored is not None:
-            run.restore(*stored)
-        with _progress_bar(schedule, enabled=show_progress) as bar:
-            return run.train(bar)
+        with private_layer_rng(seed, device):
+            run = Run(
+                Learner(model, settings),
+                schedule,
+                settings,
+                test_data=test_data,
+                checkpoint_path=path,
+                clock=clock,
+            )
+            if stored is not None:
+                run.restore(*stored)
+            with _progress_bar(schedule, enabled=show_progress) as bar:
+                return run.train(bar)
     finally:
         # What safetensors and most other writers of weights insist on.
         model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]

@@ -26,7 +26,6 @@ class LinearRate:
         return self.start + (self.end - self.start) * progress
 
 
-@dataclass(frozen=True)
 class Phase:
     """Training on one dataset for one length.
 
@@ -35,13 +34,17 @@ class Phase:
     that of the whole training.
     """
 
-    name: str
-    dataset: ImageArrays
-    length: Duration
-    learning_rate: LearningRate | None = None
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "length", Duration.parse(self.length))
+    def __init__(
+        self,
+        name: str,
+        dataset: ImageArrays,
+        length: Duration | str,
+        learning_rate: LearningRate | None = None,
+    ) -> None:
+        self.name = name
+        self.dataset = dataset
+        self.length = Duration.parse(length)
+        self.learning_rate = learning_rate
 
 
 class TwoPhase:

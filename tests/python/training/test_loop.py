@@ -189,6 +189,17 @@ def test_however_little_time_there_is_one_step_is_made(digits) -> None:
     assert len(history.curve) == 1
 
 
+@pytest.mark.parametrize("evaluations", [1, 2])
+def test_a_first_phase_that_uses_up_all_time_is_still_evaluated(digits, evaluations: int) -> None:
+    clock = Clock()
+    phases = TwoPhase(digits.train, digits.subset, 0.5, "20s")
+    _, history = fit_digits(
+        digits, phases, loss=ticking(clock, 30.0), clock=clock, evaluations=evaluations
+    )
+    assert [phase.steps for phase in history.phases] == [1, 0]
+    assert [point.step for point in history.curve] == [1]
+
+
 def test_learning_rates_of_phases_come_before_that_of_the_run(
     digits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,6 +224,21 @@ def test_weights_depend_on_the_seed_alone(digits) -> None:
         torch.manual_seed(global_seed)
         model, _ = fit_digits(digits, seed=seed, train_transform=TrainTransform(brightness=0.3))
         return model.head[1].weight
+
+    assert torch.equal(weights(0, 1), weights(0, 2))
+    assert not torch.equal(weights(0, 1), weights(1, 1))
+
+
+def test_dropout_depends_on_the_seed_alone_and_leaves_the_global_generator(digits) -> None:
+    def weights(seed: int, global_seed: int) -> torch.Tensor:
+        model = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(64, 10))
+        nn.init.zeros_(model[2].weight)
+        nn.init.zeros_(model[2].bias)
+        torch.manual_seed(global_seed)
+        before = torch.get_rng_state()
+        fit_digits(digits, model=model, seed=seed)
+        assert torch.equal(torch.get_rng_state(), before)
+        return model[2].weight
 
     assert torch.equal(weights(0, 1), weights(0, 2))
     assert not torch.equal(weights(0, 1), weights(1, 1))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from thinset.training import LinearRate, Phase, TwoPhase
+from thinset.training import Duration, LinearRate, Phase, TwoPhase
 
 
 def lengths(phases: TwoPhase) -> list[tuple[str, str]]:
@@ -52,4 +52,4 @@ def test_a_total_of_nothing_is_refused(digits) -> None:
 
 
 def test_a_phase_parses_its_length(digits) -> None:
-    assert Phase("all", digits.train, "3ep").length.amount == 3  # type: ignore[arg-type]
+    assert Phase("all", digits.train, "3ep").length == Duration(3, "ep")

@@ -61,7 +61,8 @@ def fit_small(digits, path: Path, *, stop_at: int | None = None, **options):
         return TrainTransform(brightness=0.2)(images, generator)
 
     torch.manual_seed(0)
-    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))
+    layers = [torch.nn.Flatten(), torch.nn.Linear(64, 10), torch.nn.Dropout(0.2)]
+    model = torch.nn.Sequential(*layers)
     settings = {
         "loss": classification,
         "train_transform": transform,
@@ -92,7 +93,8 @@ def test_resuming_a_finished_run_returns_its_result(digits, tmp_path: Path) -> N
     expected, history = fit_small(digits, tmp_path / "run")
     again, same_history = fit_small(digits, tmp_path / "run", resume=True, stop_at=1)
     assert torch.equal(again[1].weight, expected[1].weight)
-    assert same_history == history
+    assert (same_history.curve, same_history.phases) == (history.curve, history.phases)
+    assert same_history.seconds <= history.seconds
 
 
 def test_a_checkpoint_is_never_overwritten_by_a_new_run(digits, tmp_path: Path) -> None:
