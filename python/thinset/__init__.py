@@ -1,8 +1,8 @@
 """Train on the samples that matter first.
 
-`select` chooses a small, diverse subset of rows of an embedding matrix, `write_subset` writes those
-samples as a dataset of their own, `open_dataset` maps one into memory, and `thinset.training` trains
-on the subset first and on everything after.
+`select` chooses a small, diverse subset of rows of an embedding matrix, `write_subset` writes
+those samples as a dataset of their own, `open_dataset` maps one into memory, and
+`thinset.training` trains on the subset first and on everything after.
 """
 
 from __future__ import annotations

@@ -1,0 +1,67 @@
+"""thinset embed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from thinset.command_line.arguments import Device, Output, Seed, Source
+
+
+@dataclass(frozen=True)
+class Command:
+    """Turn a dataset into embeddings: DIR/embeddings/embeddings.npy, one row per sample."""
+
+    data: Source
+    """dataset folder, folder or file to import (see `thinset data list`), or "digits" """
+    out: Output
+    """folder of the encoder and the embeddings"""
+    encoder: Literal["autoencoder", "pca"] = "autoencoder"
+    """the paper's autoencoder, or principal components of the pixels"""
+    length: str = "2000st"
+    """training of the autoencoder: steps (st), epochs (ep), samples (sa) or time (s, min, h)"""
+    crop: int | None = None
+    """side of the square crop that is encoded, in pixels; by default three quarters of colour
+    images of at least 32 pixels, else the whole image"""
+    widths: tuple[int, int, int] = (64, 96, 24)
+    """channels of the three convolutions"""
+    batch_size: int = 1024
+    """samples per step"""
+    learning_rate: float = 0.1
+    """of stochastic gradient descent"""
+    n_components: int = 64
+    """principal components"""
+    seed: Seed = 0
+    """of the first weights and the order of the samples"""
+    device: Device = "auto"
+    """where to compute"""
+
+    def run(self) -> None:
+        from thinset.recipes.preparation import (
+            embedding_facts,
+            open_training_data,
+            prepare_embeddings,
+        )
+        from thinset.recipes.run_folder import RunFolder
+        from thinset.recipes.schema import EncoderSettings, RunSettings
+
+        settings = EncoderSettings(
+            kind=self.encoder,
+            length=self.length,
+            crop="auto" if self.crop is None else self.crop,
+            widths=self.widths,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            n_components=self.n_components,
+        )
+        identity = {"source": self.data, "device": self.device, "seed": self.seed}
+        folder = RunFolder(self.out, {**identity, "encoder": asdict(settings)})
+        data = open_training_data(self.data, folder, show_progress=True)
+        settings = RunSettings(encoder=settings).resolved_for(data.image_shape).encoder
+        embeddings = prepare_embeddings(
+            data, folder, settings, seed=self.seed, device=self.device, show_progress=True
+        )
+        facts = embedding_facts(embeddings)
+        print(f"embeddings: {folder.embeddings / 'embeddings.npy'}")
+        for name, value in facts.items():
+            print(f"  {name}: {value}")

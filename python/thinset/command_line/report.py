@@ -1,0 +1,22 @@
+"""thinset report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+
+@dataclass(frozen=True)
+class Command:
+    """Write the report page of a run again, from what lies in its folder."""
+
+    run_folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR")]
+    """folder that `thinset run` or `thinset demo` wrote"""
+
+    def run(self) -> None:
+        from thinset.recipes.pipeline import rewrite_report
+
+        print(f"report: {rewrite_report(self.run_folder)}")

@@ -1,0 +1,126 @@
+"""thinset run."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from thinset.command_line.arguments import (
+    Device,
+    Method,
+    Metric,
+    Output,
+    PerClass,
+    Seed,
+    Source,
+    command_text,
+    parse_count,
+)
+from thinset.recipes.schema import RunSettings, load_recipe
+
+
+@dataclass(frozen=True)
+class Command:
+    """Embed a dataset, select a subset, train the selected subset, a random one and everything.
+
+    Ends with the path of a report page. Called again with the same settings on the same folder,
+    it goes on where it was stopped. What is not given is taken from the size's recipe.
+    """
+
+    data: Source
+    """dataset folder, folder or file to import (see `thinset data list`), or "digits" """
+    out: Output
+    """folder of the run and its report"""
+    size: Literal["smoke", "quick", "paper"] = "quick"
+    """smoke: about a minute; quick: half an hour on two cores; paper: the paper's lengths"""
+    method: Method = "topk"
+    """how rows are selected"""
+    n_samples: Annotated[str | None, tyro.conf.arg(aliases=["-n"], metavar="K")] = None
+    """size of the subset: a count, or a fraction with a decimal point"""
+    per_class: PerClass | None = None
+    """select inside each class"""
+    metric: Metric = "euclidean"
+    """distances of max_sum and max_min"""
+    encoder: Literal["autoencoder", "pca"] = "autoencoder"
+    """what makes the embeddings"""
+    embeddings: Annotated[Path | None, tyro.conf.arg(metavar="FILE.npy")] = None
+    """your own embeddings instead, one row per training sample"""
+    encoder_length: str | None = None
+    """training of the autoencoder, such as 400st or 90s"""
+    split: float | None = None
+    """share of the training spent on the subset, 0 to 1"""
+    steps: str | None = None
+    """length of the runs compared at equal steps, such as 1000st or 20ep"""
+    time: str | None = None
+    """budget of the runs compared at equal time, all counted, such as 7min; by default what
+    the selected arm needed for its steps"""
+    learning_rate: float | None = None
+    """of the classifier, constant"""
+    batch_size: int | None = None
+    """of the classifier"""
+    seed: Seed = 0
+    """first seed"""
+    n_seeds: int | None = None
+    """how many seeds, one training of every arm each"""
+    device: Device = "auto"
+    """where to compute"""
+
+    def run(self) -> None:
+        from thinset.recipes.pipeline import run_pipeline
+
+        page = run_pipeline(
+            self.data,
+            self.out,
+            self.settings(),
+            device=self.device,
+            command=self.text(),
+            show_progress=True,
+        )
+        print(f"report: {page}")
+
+    def settings(self) -> RunSettings:
+        """The size's recipe, with what was given in its place."""
+        recipe = load_recipe("run", self.size)
+        n_seeds = len(recipe.seeds) if self.n_seeds is None else self.n_seeds
+        if n_seeds < 1:
+            raise ValueError(f"--n-seeds must be at least 1, got {n_seeds}")
+        given_path = None if self.embeddings is None else str(self.embeddings)
+        return dataclasses.replace(
+            recipe,
+            seeds=tuple(range(self.seed, self.seed + n_seeds)),
+            **_given(split=self.split, steps=self.steps, time=self.time),
+            encoder=dataclasses.replace(
+                recipe.encoder,
+                kind="given" if given_path else self.encoder,
+                path=given_path,
+                **_given(length=self.encoder_length),
+            ),
+            selection=dataclasses.replace(
+                recipe.selection,
+                method=self.method,
+                per_class=self.per_class,
+                metric=self.metric,
+                **_given(n_samples=self.n_samples and parse_count(self.n_samples)),
+            ),
+            training=dataclasses.replace(
+                recipe.training,
+                **_given(learning_rate=self.learning_rate, batch_size=self.batch_size),
+            ),
+        )
+
+    def text(self) -> str:
+        """This command line, with what differs from the defaults."""
+        words: list[object] = ["run", self.data]
+        for field in dataclasses.fields(self)[1:]:
+            value = getattr(self, field.name)
+            if value != field.default:
+                words += [f"--{field.name.replace('_', '-')}", value]
+        return command_text(*words)
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}

@@ -1,0 +1,100 @@
+"""thinset select."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import tyro
+
+from thinset._core import open_npy
+from thinset.command_line.arguments import (
+    Count,
+    Method,
+    Metric,
+    OutputFile,
+    PerClass,
+    Seed,
+    parse_count,
+)
+from thinset.data import open_dataset
+from thinset.selection import select
+
+
+@dataclass(frozen=True)
+class Command:
+    """Choose rows of an array of embeddings and save them as a selection (.npz)."""
+
+    embeddings: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="EMBEDDINGS.npy")]
+    """(N, D) array of float16, float32 or float64"""
+    n_samples: Count
+    """how many: a count, or a fraction with a decimal point (0.1)"""
+    out: OutputFile
+    """the selection, a .npz file"""
+    method: Method = "topk"
+    """how rows are selected"""
+    metric: Metric = "euclidean"
+    """distances of max_sum and max_min"""
+    labels: Path | None = None
+    """class labels: a .npy file of N integers, or the dataset folder they belong to"""
+    per_class: PerClass | None = None
+    """select inside each class"""
+    initial_subset: Path | None = None
+    """rows already chosen: a .npy file of integers; they count towards K"""
+    mode: Literal["max", "min", "abs"] | None = None
+    """topk: which activations count as strong (default max)"""
+    refill: bool | None = None
+    """topk: fill up to exactly K rows (default); otherwise the bare union"""
+    drop_constant: bool | None = None
+    """topk: leave out columns with one value in every row"""
+    stratified: bool | None = None
+    """random: draw from every class in proportion"""
+    n_iterations: int | None = None
+    """kmeans: Lloyd iterations at most (default 10)"""
+    seed: Seed = 0
+    """of kmeans and random"""
+    threads: int | None = None
+    """default: every processor; the result is the same for any number"""
+    max_memory: str | None = None
+    """refuse work that may take more memory than this, such as 512MB"""
+    objective: bool = False
+    """also compute sum and minimum of the pairwise distances and the covering radius"""
+
+    def run(self) -> None:
+        options: dict[str, Any] = {
+            name: getattr(self, name)
+            for name in ("mode", "refill", "drop_constant", "stratified", "n_iterations")
+            if getattr(self, name) is not None
+        }
+        selection = select(
+            self.embeddings,
+            parse_count(self.n_samples),
+            self.method,
+            labels=None if self.labels is None else _labels(self.labels),
+            per_class=self.per_class,
+            metric=self.metric,
+            random_state=self.seed,
+            n_threads=self.threads,
+            initial_subset=None
+            if self.initial_subset is None
+            else open_npy(str(self.initial_subset)),
+            max_memory=self.max_memory,
+            progress=True,
+            **options,
+        )
+        if self.objective:
+            for name, value in selection.objective.items():
+                print(f"{name}: {value:.6g}")
+        selection.save(self.out)
+        print(f"{selection!r}: {self.out}")
+
+
+def _labels(path: Path) -> np.ndarray[Any, Any]:
+    if not path.is_dir():
+        return open_npy(str(path))
+    labels = open_dataset(path).labels
+    if labels is None:
+        raise ValueError(f"the dataset {path} has no labels")
+    return labels

@@ -1,0 +1,102 @@
+"""thinset train."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from thinset.command_line.arguments import Device, Output, Seed, command_text
+
+
+@dataclass(frozen=True)
+class Command:
+    """Train the classifier in two phases: on the subset, then on everything.
+
+    Writes DIR/classifier.safetensors and DIR/record.json; stopped, it goes on when called again.
+    """
+
+    data: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DATASET")]
+    """dataset folder with everything"""
+    out: Output
+    """folder of the weights and the record"""
+    test: Path
+    """dataset folder to test on; nothing is chosen by it"""
+    subset: Path | None = None
+    """dataset folder with the subset; without it, everything from the start"""
+    total: str = "1000st"
+    """length of both phases: steps (st), epochs (ep), samples (sa) or time (s, min, h)"""
+    split: float = 0.5
+    """share of the total spent on the subset, 0 to 1"""
+    batch_size: int = 256
+    """samples per step"""
+    learning_rate: float = 0.05
+    """of stochastic gradient descent, constant"""
+    evaluations: int = 10
+    """tests on the way, evenly spaced"""
+    seed: Seed = 0
+    """of the first weights, the order of the samples and the augmentation"""
+    device: Device = "auto"
+    """where to compute"""
+
+    def run(self) -> None:
+        from thinset.data import open_dataset
+        from thinset.recipes.arms import ArmRun, train_arm
+        from thinset.recipes.preparation import TrainAndTest
+        from thinset.recipes.run_folder import RunFolder
+        from thinset.recipes.schema import RunSettings, TrainingSettings
+        from thinset.report.records import RunRecord
+        from thinset.training.weights import save_weights
+
+        data = TrainAndTest(open_dataset(self.data), open_dataset(self.test))
+        subset = None if self.subset is None else open_dataset(self.subset)
+        settings = RunSettings(
+            seeds=(self.seed,),
+            split=self.split,
+            steps=self.total,
+            training=TrainingSettings(
+                batch_size=self.batch_size,
+                learning_rate=self.learning_rate,
+                evaluations=self.evaluations,
+            ),
+        ).resolved_for(data.train.image_shape)
+        sources = {"data": self.data, "test": self.test, "subset": self.subset}
+        folder = RunFolder(
+            self.out,
+            {
+                **{name: None if path is None else str(path) for name, path in sources.items()},
+                "device": self.device,
+                **asdict(settings),
+            },
+        )
+        path = self.out / "record.json"
+        if not path.exists():
+            run = ArmRun(
+                "full" if subset is None else "selected",
+                "steps",
+                "full" if subset is None else subset.name,
+                self.seed,
+                self.total,
+                subset,
+                {},
+            )
+            command = command_text("train", self.data, "--test", self.test, "-o", self.out)
+            model, record = train_arm(
+                run,
+                data,
+                settings,
+                device=self.device,
+                command=command,
+                checkpoint_path=folder.checkpoint("training"),
+                show_progress=True,
+            )
+            save_weights(model, self.out / "classifier.safetensors")
+            record.save(path)
+            folder.checkpoint("training").unlink(missing_ok=True)
+        record = RunRecord.load(path)
+        print(
+            f"test accuracy {record.final.test_accuracy:.2f} % after {record.steps} steps, "
+            f"{record.total_seconds:.1f} s: {path}"
+        )

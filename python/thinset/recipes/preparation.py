@@ -1,0 +1,214 @@
+"""What comes before training: the data, its embeddings, the selection, the subset."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from thinset._core import open_npy
+from thinset.data import Dataset, hold_out, import_dataset, open_dataset, write_subset
+from thinset.embeddings import (
+    describe_embeddings,
+    encode,
+    load_autoencoder,
+    pca,
+    train_autoencoder,
+)
+from thinset.selection import Selection, select
+
+if TYPE_CHECKING:
+    import os
+
+    import numpy as np
+
+    from thinset.recipes.run_folder import RunFolder
+    from thinset.recipes.schema import EncoderSettings, RunSettings, SelectionSettings
+
+
+class TrainAndTest(NamedTuple):
+    train: Dataset
+    test: Dataset
+
+
+def is_dataset_folder(path: str | os.PathLike[str]) -> bool:
+    return (Path(path) / "manifest.json").exists()
+
+
+def prepare_data(
+    source: str, folder: RunFolder, settings: RunSettings, *, show_progress: bool
+) -> TrainAndTest:
+    """Open `source`, importing and splitting it where needed.
+
+    `source`: a dataset folder, a folder with dataset folders train and test, or anything that
+    `import_dataset` reads. Without test data, a stratified share is held out, seeded by 0.
+    """
+    splits = _open_splits(source, folder, show_progress=show_progress)
+    if "test" in splits:
+        return TrainAndTest(splits["train"], splits["test"])
+    parts = {name: folder.test_split / name for name in ("train", "test")}
+    if not is_dataset_folder(parts["test"]):
+        whole = splits["train"]
+        if whole.labels is None:
+            raise ValueError(f"{source} has no labels, which training a classifier needs")
+        with folder.stage("splitting"):
+            rows = hold_out(whole.labels, settings.hold_out, random_state=0)
+            for (name, path), indices in zip(parts.items(), rows, strict=True):
+                write_subset(indices, whole, path, overwrite=True, name=f"{whole.name}/{name}")
+    return TrainAndTest(open_dataset(parts["train"]), open_dataset(parts["test"]))
+
+
+def open_training_data(source: str, folder: RunFolder, *, show_progress: bool) -> Dataset:
+    """The training data of `source` (see prepare_data), imported where needed."""
+    return _open_splits(source, folder, show_progress=show_progress)["train"]
+
+
+def _open_splits(source: str, folder: RunFolder, *, show_progress: bool) -> dict[str, Dataset]:
+    if is_dataset_folder(source):
+        return {"train": open_dataset(source)}
+    for parent in (Path(source), folder.data):
+        if is_dataset_folder(parent / "train"):
+            names = [name for name in ("train", "test") if is_dataset_folder(parent / name)]
+            return {name: open_dataset(parent / name) for name in names}
+    with folder.stage("import"):
+        return import_dataset(source, folder.data, show_progress=show_progress)
+
+
+def prepare_embeddings(
+    data: Dataset,
+    folder: RunFolder,
+    settings: EncoderSettings,
+    *,
+    seed: int,
+    device: str,
+    show_progress: bool,
+) -> np.ndarray[Any, Any]:
+    """The embedding matrix (N, D) of `data`, computed once, memory-mapped."""
+    if settings.kind == "given":
+        if settings.path is None:
+            raise ValueError('encoder.path must name a .npy file where encoder.kind is "given"')
+        embeddings = open_npy(settings.path)
+        if embeddings.ndim != 2 or len(embeddings) != len(data):
+            raise ValueError(
+                f"given embeddings must have one row for each of {len(data)} samples, got shape "
+                f"{embeddings.shape}"
+            )
+        return embeddings
+    if settings.kind == "autoencoder" and not folder.encoder.exists():
+        _train_encoder(
+            data, folder, settings, seed=seed, device=device, show_progress=show_progress
+        )
+    name = "encoding" if settings.kind == "autoencoder" else "principal components"
+    start = time.monotonic()
+    if settings.kind == "autoencoder":
+        embeddings = encode(
+            load_autoencoder(folder.encoder),
+            data,
+            folder.embeddings,
+            device=device,
+            show_progress=show_progress,
+        )
+    else:
+        embeddings = pca(data, settings.n_components, folder.embeddings)
+    if name not in folder.stage_seconds:
+        folder.add_stage_seconds(name, time.monotonic() - start)
+    return embeddings
+
+
+def _train_encoder(
+    data: Dataset,
+    folder: RunFolder,
+    settings: EncoderSettings,
+    *,
+    seed: int,
+    device: str,
+    show_progress: bool,
+) -> None:
+    checkpoint = folder.checkpoint("encoder")
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    assert not isinstance(settings.crop, str)
+    trained = train_autoencoder(
+        data,
+        folder.encoder,
+        length=settings.length,
+        crop=settings.crop,
+        widths=settings.widths,
+        batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
+        momentum=settings.momentum,
+        seed=seed,
+        device=device,
+        checkpoint_path=checkpoint,
+        resume=True,
+        show_progress=show_progress,
+    )
+    # The history's seconds, not the clock's: they count what was done before an interruption.
+    folder.add_stage_seconds("encoder training", trained.history.seconds)
+    checkpoint.unlink(missing_ok=True)
+
+
+def embedding_facts(embeddings: np.ndarray[Any, Any]) -> dict[str, Any]:
+    """What the report says of the embeddings, as plain JSON."""
+    facts = describe_embeddings(embeddings)
+    return {
+        "samples": facts.n_samples,
+        "dimensions": facts.n_dimensions,
+        "constant columns": list(facts.constant_columns),
+        "smallest value": facts.minimum,
+        "largest value": facts.maximum,
+        "share of zeros": facts.share_of_zeros,
+    }
+
+
+class Subset(NamedTuple):
+    """A selection, its samples as a dataset, and the seconds that each took."""
+
+    selection: Selection
+    data: Dataset
+    seconds: dict[str, float]
+
+
+def prepare_subset(
+    name: str,
+    data: Dataset,
+    embeddings: np.ndarray[Any, Any],
+    folder: RunFolder,
+    settings: SelectionSettings,
+    *,
+    seed: int,
+) -> Subset:
+    """Select rows and write them as the dataset folder subsets/`name`, once."""
+    selection_path, subset_path = folder.selection(name), folder.subset(name)
+    stages = {stage: f"{stage} ({name})" for stage in ("selection", "writing the subset")}
+    if not selection_path.exists():
+        with folder.stage(stages["selection"]):
+            selection = select_rows(embeddings, data, settings, seed=seed)
+            selection.save(selection_path)
+    selection = Selection.load(selection_path)
+    if not is_dataset_folder(subset_path):
+        with folder.stage(stages["writing the subset"]):
+            write_subset(selection, data, subset_path, overwrite=True)
+    seconds = folder.stage_seconds
+    return Subset(
+        selection,
+        open_dataset(subset_path),
+        {stage: seconds[key] for stage, key in stages.items() if key in seconds},
+    )
+
+
+def select_rows(
+    embeddings: np.ndarray[Any, Any], data: Dataset, settings: SelectionSettings, *, seed: int
+) -> Selection:
+    options: dict[str, Any] = {}
+    if settings.method == "topk":
+        options["drop_constant"] = settings.drop_constant
+    return select(
+        embeddings,
+        settings.n_samples,
+        settings.method,
+        labels=data.labels,
+        per_class=settings.per_class,
+        metric=settings.metric,
+        random_state=seed,
+        **options,
+    )

@@ -1,0 +1,116 @@
+"""The folder of a run: what lies where, and whether it belongs to these settings."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+from thinset.atomic_files import write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class RunFolder:
+    """Paths inside the folder of a run, and the seconds that its finished stages took.
+
+    settings.json holds everything that decides the results, and the command for the record. A
+    folder that exists is gone on with if its settings are the same. Raises ValueError where they
+    are not, naming the first that differs, and FileExistsError where the folder holds something
+    else.
+    """
+
+    def __init__(self, path: Path, settings: dict[str, Any]) -> None:
+        self.path = path
+        stored = path / "settings.json"
+        if stored.exists():
+            _require_equal(path, json.loads(stored.read_text(encoding="utf-8")), settings)
+        elif path.exists() and any(path.iterdir()):
+            raise FileExistsError(f"{path} is not empty and holds no run; choose another output")
+        else:
+            write_json(stored, settings)
+
+    @property
+    def data(self) -> Path:
+        return self.path / "data"
+
+    @property
+    def test_split(self) -> Path:
+        """Training and test data, where the source had no test data of its own."""
+        return self.path / "split"
+
+    @property
+    def encoder(self) -> Path:
+        return self.path / "encoder"
+
+    @property
+    def embeddings(self) -> Path:
+        return self.path / "embeddings"
+
+    @property
+    def records(self) -> Path:
+        return self.path / "records"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report"
+
+    def checkpoint(self, name: str) -> Path:
+        return self.path / "checkpoints" / f"{name}.safetensors"
+
+    def selection(self, name: str) -> Path:
+        return self.path / "selections" / f"{name}.npz"
+
+    def subset(self, name: str) -> Path:
+        return self.path / "subsets" / name
+
+    def record(self, name: str) -> Path:
+        return self.records / f"{name}.json"
+
+    @property
+    def stage_seconds(self) -> dict[str, float]:
+        """Seconds of the stages finished so far, by name, in order."""
+        path = self.path / "stages.json"
+        if not path.exists():
+            return {}
+        seconds: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))
+        return seconds
+
+    def add_stage_seconds(self, name: str, seconds: float) -> None:
+        write_json(self.path / "stages.json", {**self.stage_seconds, name: seconds})
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Count the time inside the block; a stage that fails is not counted."""
+        start = time.monotonic()
+        yield
+        self.add_stage_seconds(name, time.monotonic() - start)
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """What the run in the folder `path` was called with; ValueError where it holds no run."""
+    stored = path / "settings.json"
+    try:
+        settings: dict[str, Any] = json.loads(stored.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"{path} holds no run: there is no settings.json") from None
+    if not {"source", "device", "command", "settings"} <= set(settings):
+        raise ValueError(f"{stored} is not the settings of a run")
+    return settings
+
+
+def _require_equal(path: Path, stored: Any, settings: Any, where: str = "") -> None:
+    if isinstance(stored, dict) and isinstance(settings, dict):
+        for key in ({**stored, **settings}).keys() - {"command"}:
+            name = f"{where}.{key}" if where else key
+            _require_equal(path, stored.get(key), settings.get(key), name)
+        return
+    # Through JSON and back: tuples have become lists.
+    if stored != json.loads(json.dumps(settings)):
+        raise ValueError(
+            f"{path} holds a run with other settings: {where} is {stored!r} there and {settings!r} "
+            "here; choose another output"
+        )

@@ -1,0 +1,187 @@
+"""Settings of a run, as frozen dataclasses, and the recipes that fill them.
+
+A recipe is a TOML file beside this one with a table per size. Reading is strict: an unknown key, a
+missing one and a value of another type are refused.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.resources
+import sys
+import types
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+Auto = Literal["auto"]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """Where the embeddings come from.
+
+    kind: "autoencoder" (the paper's), "pca" (of the pixels), or "given" (`path` to a .npy file with
+        one row per sample).
+    length, widths, batch_size, learning_rate, momentum: of the autoencoder's training.
+    crop: side of the square crop that is encoded, in pixels; None for the whole image; "auto" takes
+        three quarters of colour images of at least 32 pixels, else the whole image.
+    n_components: of the PCA.
+    """
+
+    kind: Literal["autoencoder", "pca", "given"] = "autoencoder"
+    length: str = "40000st"
+    crop: int | Auto | None = "auto"
+    widths: tuple[int, int, int] = (64, 96, 24)
+    batch_size: int = 1024
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+    n_components: int = 64
+    path: str | None = None
+
+
+@dataclass(frozen=True)
+class SelectionSettings:
+    """Which rows are selected; see `thinset.select`.
+
+    n_samples: a count or a fraction. drop_constant: for topk, whether dead embedding elements are
+        left out, which would hand over arbitrary rows.
+    """
+
+    method: str = "topk"
+    n_samples: float = 0.0864
+    per_class: str | None = None
+    metric: str = "euclidean"
+    drop_constant: bool = True
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How the classifier is trained, the same in every arm.
+
+    learning_rate is constant, as in the paper. ema_decay: of the average of weights that is tested.
+        evaluations: how many times in a run, evenly spaced. crop as in EncoderSettings.
+    flip: mirror half of the images; "auto" for colour images (mirrored digits are wrong).
+    brightness, contrast: largest shift, lowest and highest factor; "auto" takes the paper's for
+        colour images and none for grey ones. precision: "auto", "float32" or "bfloat16".
+    """
+
+    batch_size: int = 1024
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 0.004
+    ema_decay: float = 0.9999
+    evaluations: int = 10
+    crop: int | Auto | None = "auto"
+    flip: bool | Auto = "auto"
+    brightness: float | Auto = "auto"
+    contrast: tuple[float, float] | Auto | None = "auto"
+    precision: str = "auto"
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """Everything that decides the results of a run.
+
+    seeds: one training of every arm each. split: the share spent on the subset. steps: the length
+        of the runs that are compared at equal steps. time: the wall-clock budget, everything
+        counted, of those compared at equal time; None takes, seed by seed, what the selected arm
+        needed for its steps, preparation included. hold_out: the share of the training data kept
+        for testing where the source has no test data of its own.
+    """
+
+    seeds: tuple[int, ...] = (0, 1)
+    split: float = 0.5
+    steps: str = "10000st"
+    time: str | None = None
+    hold_out: float = 0.2
+    encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    selection: SelectionSettings = field(default_factory=SelectionSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+
+    def __post_init__(self) -> None:
+        if not self.seeds or len(set(self.seeds)) != len(self.seeds):
+            raise ValueError(f"seeds must be at least one and distinct, got {self.seeds}")
+
+    def resolved_for(self, image_shape: tuple[int, int, int]) -> RunSettings:
+        """Settle every "auto" by the dataset's (height, width, channels)."""
+        height, width, channels = image_shape
+        is_colour = channels == 3
+        crop = min(height, width) * 3 // 4 if is_colour and min(height, width) >= 32 else None
+        training = self.training
+        return dataclasses.replace(
+            self,
+            encoder=dataclasses.replace(self.encoder, crop=_settle(self.encoder.crop, crop)),
+            training=dataclasses.replace(
+                training,
+                crop=_settle(training.crop, crop),
+                flip=_settle(training.flip, is_colour),
+                brightness=_settle(training.brightness, 63 / 255 if is_colour else 0.0),
+                contrast=_settle(training.contrast, (0.2, 1.8) if is_colour else None),
+            ),
+        )
+
+
+def _settle(value: Any, automatic: Any) -> Any:
+    return automatic if value == "auto" else value
+
+
+def load_recipe(name: str, size: str) -> RunSettings:
+    """The settings of one size of a recipe; ValueError where there is no such size."""
+    resource = importlib.resources.files("thinset.recipes") / f"{name}.toml"
+    sizes = tomllib.loads(resource.read_text(encoding="utf-8"))
+    if size not in sizes:
+        raise ValueError(f"size must be one of {', '.join(sizes)}; got {size!r}")
+    return from_table(RunSettings, sizes[size], f"{name}.{size}")
+
+
+def from_table(cls: type[T], table: Any, where: str) -> T:
+    """Build a dataclass from nested dicts, strictly. Raises ValueError naming the key."""
+    if not isinstance(table, dict):
+        raise ValueError(f"{where} must be a table, got {table!r}")
+    hints = get_type_hints(cls)
+    unknown = sorted(set(table) - set(hints))
+    if unknown:
+        raise ValueError(f"{where} has no setting {unknown[0]!r}; it has {', '.join(hints)}")
+    values = {key: _typed(hints[key], value, f"{where}.{key}") for key, value in table.items()}
+    return cls(**values)
+
+
+def _typed(hint: Any, value: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return from_table(hint, value, where)
+    for option in get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,):
+        fits, converted = _as_plain(option, value)
+        if fits:
+            return converted
+    raise ValueError(f"{where} must be {_readable(hint)}, got {value!r}")
+
+
+def _as_plain(hint: Any, value: Any) -> tuple[bool, Any]:
+    origin = get_origin(hint)
+    if origin is Literal:
+        return value in get_args(hint), value
+    if origin is tuple:
+        kinds = get_args(hint)
+        if not isinstance(value, (list, tuple)):
+            return False, None
+        if kinds[-1] is Ellipsis:
+            kinds = (kinds[0],) * len(value)
+        parts = [_as_plain(kind, part) for kind, part in zip(kinds, value, strict=False)]
+        fits = len(kinds) == len(value) and all(fit for fit, _ in parts)
+        return fits, tuple(part for _, part in parts)
+    if hint is float:
+        # A whole number stays one: n_samples = 100 is a count, 1.0 a fraction.
+        return isinstance(value, (int, float)) and not isinstance(value, bool), value
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool), value
+    return isinstance(value, hint), value
+
+
+def _readable(hint: Any) -> str:
+    return str(hint).replace("typing.", "").replace("<class '", "").replace("'>", "")
