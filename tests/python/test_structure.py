@@ -1,0 +1,270 @@
+"""The map of the project holds: who may import whom, and what the sources may not contain.
+
+Imports point downwards only: command_line -> recipes -> {embeddings, augmentation, distillation}
+-> training -> data. models and losses stand alone on torch; selection and data stand on the native
+core and numpy and never on each other; report needs no torch. In C++, bindings, filter and fuzz
+stand on the library, which knows none of them.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "python" / "thinset"
+CPP = ROOT / "cpp"
+
+# Everybody may use these two; they use nobody.
+_BASE = {"atomic_files", "progress"}
+_MODELS = {"models", "losses"}
+_BELOW_WINGS = {*_BASE, *_MODELS, "training", "data"}
+_BELOW_RECIPES = {*_BELOW_WINGS, "embeddings", "augmentation", "distillation", "report"}
+_BELOW_COMMANDS = {*_BELOW_RECIPES, "recipes", "selection", "_core", "thinset"}
+
+# Which units of the package each unit may import, besides itself. "thinset" is the face of the
+# package, `_core` the native module.
+ALLOWED = {
+    "atomic_files": set(),
+    "progress": set(),
+    "models": set(),
+    "losses": set(),
+    "data": {*_BASE, "_core"},
+    "selection": {*_BASE, "_core"},
+    "report": _BASE,
+    "training": {*_BASE, *_MODELS, "data"},
+    "embeddings": _BELOW_WINGS,
+    "augmentation": _BELOW_WINGS,
+    "distillation": _BELOW_WINGS,
+    "recipes": {*_BELOW_RECIPES, "selection", "_core", "thinset"},
+    "command_line": _BELOW_COMMANDS,
+    # training, loaded with its first use.
+    "thinset": {"_core", "data", "selection", "training"},
+}
+
+# Libraries that a unit may import with itself, and inside functions only. Units that are not here
+# may import any library that the project depends on.
+EAGER_LIBRARIES = {
+    "atomic_files": set(),
+    "progress": set(),
+    "thinset": set(),
+    "models": {"torch"},
+    "losses": {"torch"},
+    "selection": {"numpy"},
+    "data": {"numpy"},
+    "data.batches": {"numpy", "torch"},
+    "report": {"numpy"},
+}
+LAZY_LIBRARIES = {
+    "progress": {"tqdm"},
+    "data": {"pyarrow", "PIL"},
+    "report": {"matplotlib"},
+}
+
+
+class Import(NamedTuple):
+    module: str
+    line: int
+    lazy: bool
+
+
+def _is_type_checking(node):
+    return isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+
+
+def _imported_modules(node, package):
+    """The absolute names that one import statement, or call of import_module, stands for."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        base = package[: len(package) - node.level + 1] if node.level else []
+        parts = [*base, *(node.module or "").split(".")]
+        module = ".".join(part for part in parts if part)
+        # `from thinset import x` may name a module.
+        return [f"{module}.{alias.name}" for alias in node.names]
+    if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+        return [a.value for a in node.args[:1] if isinstance(a, ast.Constant)]
+    return []
+
+
+def imports_of(source, package):
+    """Every import of a source text that is carried out when it runs."""
+    found = []
+
+    def visit(node, lazy):
+        children = node.orelse if _is_type_checking(node) else ast.iter_child_nodes(node)
+        for child in children:
+            found.extend(
+                Import(module, child.lineno, lazy) for module in _imported_modules(child, package)
+            )
+            is_function = isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+            visit(child, lazy or is_function)
+
+    visit(ast.parse(source), lazy=False)
+    return found
+
+
+def unit_of(module):
+    """The part of the package that a module belongs to: "data" of thinset.data.store."""
+    name = [*module.split("."), ""][1]
+    exists = (PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").exists() or name == "_core"
+    return name if name and exists else "thinset"
+
+
+def package_files():
+    files = sorted(PACKAGE.rglob("*.py"))
+    assert len(files) > 50
+    return {file.relative_to(PACKAGE.parent).as_posix(): file for file in files}
+
+
+def location(file):
+    """The dotted name of a file's module and of the package that its relative imports start at."""
+    parts = file.relative_to(PACKAGE.parent).with_suffix("").parts
+    if parts[-1] == "__init__":
+        return ".".join(parts[:-1]), list(parts[:-1])
+    return ".".join(parts), list(parts[:-1])
+
+
+@pytest.mark.parametrize("name", package_files())
+def test_imports_point_downwards(name):
+    file = package_files()[name]
+    module, package = location(file)
+    unit = unit_of(module)
+    assert unit in ALLOWED, f"{unit} has no row in ALLOWED: say what it may import"
+    own = module.removeprefix("thinset.")
+    eager = EAGER_LIBRARIES.get(own, EAGER_LIBRARIES.get(unit))
+    lazy = LAZY_LIBRARIES.get(unit, set())
+    for imported in imports_of(file.read_text(encoding="utf-8"), package):
+        where = f"{name}:{imported.line} imports {imported.module}"
+        library = imported.module.split(".")[0]
+        if library == "thinset":
+            target = unit_of(imported.module)
+            assert target == unit or target in ALLOWED[unit], f"{where}, which is not below {unit}"
+        elif eager is not None and library not in sys.stdlib_module_names:
+            allowed = eager | lazy if imported.lazy else eager
+            assert library in allowed, f"{where}; {unit} may import {sorted(allowed) or 'none'}"
+
+
+def test_the_import_rule_sees_every_form_of_import():
+    source = """
+from __future__ import annotations
+import torch.nn as nn
+from thinset import selection, select
+from ..training import loop
+if TYPE_CHECKING:
+    import matplotlib
+else:
+    import tqdm
+def late():
+    from thinset.report import page
+    importlib.import_module("thinset.recipes")
+"""
+    found = imports_of(source, ["thinset", "data"])
+    assert [(i.module, i.lazy) for i in found] == [
+        ("__future__.annotations", False),
+        ("torch.nn", False),
+        ("thinset.selection", False),
+        ("thinset.select", False),
+        ("thinset.training.loop", False),
+        ("tqdm", False),
+        ("thinset.report.page", True),
+        ("thinset.recipes", True),
+    ]
+    units = ["selection", "thinset", "training", "report", "recipes"]
+    assert [unit_of(i.module) for i in found if i.module.startswith("thinset")] == units
+
+
+def test_no_module_is_a_drawer():
+    drawers = {"util", "utils", "helper", "helpers", "common", "misc"}
+    for folder in ("python", "cpp", "tests", "benchmarks"):
+        for path in (ROOT / folder).rglob("*"):
+            assert path.stem not in drawers, f"{path.relative_to(ROOT)}: say what is in it"
+
+
+# ---- C++
+
+
+def cpp_files(*folders):
+    files = [
+        file
+        for folder in folders
+        for file in sorted((CPP / folder).rglob("*"))
+        if file.suffix in (".hpp", ".cpp")
+    ]
+    assert files
+    return files
+
+
+def includes_of(file):
+    return re.findall(r'^\s*#\s*include\s*([<"][^>"]+)[>"]', file.read_text(), re.MULTILINE)
+
+
+def without_comments(text):
+    return re.sub(r"//[^\n]*|/\*.*?\*/", "", text, flags=re.DOTALL)
+
+
+def test_the_library_knows_no_python_and_never_prints_or_aborts():
+    output = {"cstdio", "stdio.h", "iostream", "ostream", "print", "syncstream", "cassert"}
+    call = r"\b(f?printf|f?puts|perror|fwrite|abort|terminate|_?exit|quick_exit|assert)\s*\("
+    for file in cpp_files("include", "src"):
+        names = {include[1:] for include in includes_of(file)}
+        assert not names & output, f"{file.name} includes {names & output}"
+        assert not [n for n in names if re.search(r"(?i)python|pybind|numpy", n)], file.name
+        text = without_comments(file.read_text())
+        assert not re.search(rf"{call}|\bstd::c(out|err|log)\b", text), file.name
+
+
+def test_public_headers_stand_on_the_standard_library_alone():
+    for file in cpp_files("include"):
+        for include in includes_of(file):
+            # Standard headers have no dot and no folder; POSIX ones belong into the sources.
+            assert re.fullmatch(r'"thinset/\w+\.hpp|<\w+', include), f"{file.name}: {include}"
+
+
+def test_kernels_include_nothing_with_inline_functions_of_its_own():
+    source = CPP / "src"
+    implementation = source / "row_kernels_impl.hpp"
+    assert set(includes_of(implementation)) == {"<cstddef", "<cstdint", '"thinset/row_kernels.hpp'}
+    kernels = sorted(source.glob("row_kernels_*.cpp"))
+    assert len(kernels) == 3
+    for file in kernels:
+        assert includes_of(file) == ['"row_kernels_impl.hpp'], file.name
+
+
+@pytest.mark.parametrize(
+    ("folder", "others"),
+    [
+        ("src", r'"row_kernels_impl\.hpp'),
+        ("filter", r'"(commands|json_writer|options)\.hpp'),
+        ("bindings", r'"(bindings|numpy_view|python_monitor)\.hpp|<pybind11/\w+\.h'),
+        ("fuzz", r'"options\.hpp'),
+    ],
+)
+def test_cpp_folders_stand_on_the_library_alone(folder, others):
+    allowed = rf'"thinset/\w+\.hpp|<\w+|<(sys/)?\w+\.h|{others}'
+    for file in cpp_files(folder):
+        for include in includes_of(file):
+            assert re.fullmatch(allowed, include), f"{folder}/{file.name} includes {include}"
+
+
+# ---- the project as a whole
+
+
+def test_the_project_speaks_of_itself_alone():
+    """No tracked file names a path of the machine that it was written on."""
+    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True)
+    if listing.returncode != 0:
+        pytest.skip("this is not a git checkout")
+    foreign = re.compile(rb"(?<![\w.:/-])/(?:home|root|work|Users)/|\.\./shared")
+    tracked = [ROOT / name for name in listing.stdout.decode().split("\0") if name]
+    assert tracked
+    for file in tracked:
+        if file.is_file():
+            found = foreign.search(file.read_bytes())
+            assert found is None, f"{file.relative_to(ROOT)} holds {found[0]!r}"
