@@ -77,7 +77,7 @@ def test_stubtest_finds_nothing(tmp_path):
     result = subprocess.run(
         [sys.executable, "-m", "mypy.stubtest", "thinset._core"],
         cwd=tmp_path,
-        env={**os.environ, "MYPYPATH": str(tmp_path)},
+        env={**os.environ, "MYPYPATH": str(tmp_path), "PYTHONPATH": str(PACKAGE.parent)},
         capture_output=True,
         text=True,
         timeout=240,
