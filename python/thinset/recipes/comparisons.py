@@ -1,0 +1,122 @@
+"""Every arm with every seed, at equal steps and at equal wall-clock time."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from thinset.recipes.arms import ArmRun, train_arm
+from thinset.recipes.preparation import Subset, TrainAndTest, prepare_subset
+from thinset.report.records import RunRecord
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from thinset.recipes.run_folder import RunFolder
+    from thinset.recipes.schema import RunSettings
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What every training starts from; preparation_seconds is what the selected arm paid for it."""
+
+    data: TrainAndTest
+    embeddings: np.ndarray[Any, Any]
+    selected: Subset
+    preparation_seconds: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """Trainings whose records lie in the folder of the run; those that are there are not repeated."""
+
+    prepared: Prepared
+    folder: RunFolder
+    settings: RunSettings
+    device: str
+    command: str
+    show_progress: bool
+
+    def train_at_equal_steps(self) -> None:
+        for seed in self.settings.seeds:
+            for run in self._arms(seed):
+                self._train(run)
+
+    def train_at_equal_time(self) -> None:
+        """All arms within one budget, what came before training included.
+
+        Without a budget in the settings, the selected arm's runs of equal steps stand in both
+        comparisons, and the others get what the slowest of those took, in whole seconds.
+        """
+        budget = self.settings.time
+        steps_runs = {seed: self._arms(seed)[0] for seed in self.settings.seeds}
+        if budget is None:
+            records = {seed: self._train(run) for seed, run in steps_runs.items()}
+            budget = f"{math.ceil(max(record.total_seconds for record in records.values()))}s"
+            for seed, record in records.items():
+                run = dataclasses.replace(steps_runs[seed], comparison="time", total=budget)
+                same_run = dataclasses.replace(record, comparison="time", total=budget)
+                same_run.save(self.folder.record(run.name))
+        for seed in self.settings.seeds:
+            for run in self._arms(seed):
+                self._train(dataclasses.replace(run, comparison="time", total=budget))
+
+    def _arms(self, seed: int) -> tuple[ArmRun, ArmRun, ArmRun]:
+        """Selected, random and full, at equal steps."""
+        by_chance = self._random_subset(seed)
+        selected = ArmRun(
+            "selected",
+            "steps",
+            self.settings.selection.method,
+            seed,
+            self.settings.steps,
+            self.prepared.selected.data,
+            self.prepared.preparation_seconds,
+        )
+        chance = dataclasses.replace(
+            selected,
+            arm="random",
+            method="random",
+            subset=by_chance.data,
+            preparation_seconds=by_chance.seconds,
+        )
+        full = dataclasses.replace(
+            selected, arm="full", method="full", subset=None, preparation_seconds={}
+        )
+        return selected, chance, full
+
+    def _random_subset(self, seed: int) -> Subset:
+        # Drawn anew for every seed, so that the spread between seeds includes that of the draw.
+        chance = dataclasses.replace(
+            self.settings.selection,
+            method="random",
+            n_samples=len(self.prepared.selected.selection),
+        )
+        return prepare_subset(
+            f"random-seed{seed}",
+            self.prepared.data.train,
+            self.prepared.embeddings,
+            self.folder,
+            chance,
+            seed=seed,
+        )
+
+    def _train(self, run: ArmRun) -> RunRecord:
+        path = self.folder.record(run.name)
+        if path.exists():
+            return RunRecord.load(path)
+        checkpoint = self.folder.checkpoint(run.name)
+        _, record = train_arm(
+            run,
+            self.prepared.data,
+            self.settings,
+            device=self.device,
+            command=self.command,
+            checkpoint_path=checkpoint,
+            show_progress=self.show_progress,
+        )
+        record.save(path)
+        checkpoint.unlink(missing_ok=True)
+        return record
