@@ -1,6 +1,6 @@
 """Write the seed corpora of the fuzzers: OUT/npy_header and OUT/options.
 
-Each seed is a small valid input, so that the fuzzers start beyond the first checks.
+Each seed is a small input that is valid or nearly so: the fuzzers start beyond the first checks.
 """
 
 from __future__ import annotations
