@@ -6,11 +6,14 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from thinset.atomic_files import atomic_folder, write_json
 from thinset.embeddings.transforms import CenterCrop, RandomCrop
 from thinset.losses import reproduction
 from thinset.models import Autoencoder
 from thinset.training.duration import Duration
+from thinset.training.images import GREY_LEVELS
 from thinset.training.loop import fit
 from thinset.training.phases import Phase
 from thinset.training.randomness import generator_for
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
 FORMAT = "thinset-encoder"
 VERSION = 1
+_IMAGES_FOR_MEAN = 4096
 
 
 class TrainedAutoencoder(NamedTuple):
@@ -69,7 +73,12 @@ def train_autoencoder(
         raise FileExistsError(f"{out} already exists; choose another output or pass overwrite")
     height, width, channels = dataset.images.shape[1:]
     image_shape = (height, width, channels) if crop is None else (crop, crop, channels)
-    model = Autoencoder(image_shape, widths, generator=generator_for(seed, "autoencoder weights"))
+    model = Autoencoder(
+        image_shape,
+        widths,
+        mean_pixel=_mean_pixel(dataset.images),
+        generator=generator_for(seed, "autoencoder weights"),
+    )
     history = fit(
         model,
         [Phase("autoencoder", dataset, Duration.parse(length))],
@@ -134,6 +143,13 @@ def load_autoencoder(path: str | os.PathLike[str]) -> Autoencoder:
             "not those of encoder.json"
         )
     return model.eval()
+
+
+def _mean_pixel(images: np.ndarray[Any, Any]) -> float:
+    # Some thousands of images, from all over the dataset, tell the mean well enough.
+    rows = images[:: max(1, len(images) // _IMAGES_FOR_MEAN)]
+    mean = float(rows.mean(dtype=np.float64))
+    return mean / GREY_LEVELS if images.dtype == np.uint8 else mean
 
 
 def _read_description(path: Path) -> dict[str, Any]:

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from thinset.models.image_shape import halved, validated_image_shape
-from thinset.models.initialisation import initialise_for_relu
+from thinset.models.initialisation import initialise_glorot, initialise_he
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import torch
-
-_GREY = 0.5
 
 
 class Autoencoder(nn.Module):
@@ -25,8 +23,10 @@ class Autoencoder(nn.Module):
     values, 28x28x1 in 24x4x4 = 384. `widths` are the channels after each convolution; the last is
     the depth of the embedding and of the decoder's inner layers.
 
-    The last layer is rectified as in the paper. It starts out giving mid-grey with little on it: a
-    channel that fell below zero everywhere would have no gradient and could never be learned.
+    The last layer is rectified as in the paper, so a channel that falls below zero everywhere has
+    no gradient and is never learned again. At the paper's learning rate that happens in the first
+    steps unless reproductions start near the images: `mean_pixel` is the images' mean value, at
+    which they start, and the decoder's weights start small.
     """
 
     def __init__(
@@ -34,6 +34,7 @@ class Autoencoder(nn.Module):
         image_shape: Sequence[int],
         widths: tuple[int, int, int] = (64, 96, 24),
         *,
+        mean_pixel: float = 0.5,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
@@ -49,8 +50,12 @@ class Autoencoder(nn.Module):
         self.embedding_shape = (depth, *sizes[-1])
         self.encoder = _encoder(channels, self.widths)
         self.decoder = _decoder(channels, depth, sizes)
-        initialise_for_relu(self, generator)
-        _start_at_grey(self.decoder, generator)
+        initialise_he(self.encoder, generator)
+        initialise_glorot(self.decoder, generator)
+        last = self.decoder[-2]
+        assert isinstance(last, nn.ConvTranspose2d)
+        assert last.bias is not None
+        nn.init.constant_(last.bias, mean_pixel)
 
     @property
     def embedding_size(self) -> int:
@@ -104,11 +109,3 @@ def _decoder(channels: int, depth: int, sizes: list[tuple[int, int]]) -> nn.Sequ
             nn.ReLU(inplace=True),
         ]
     return nn.Sequential(*layers)
-
-
-def _start_at_grey(decoder: nn.Sequential, generator: torch.Generator | None) -> None:
-    last = decoder[-2]
-    assert isinstance(last, nn.ConvTranspose2d)
-    assert last.bias is not None
-    nn.init.normal_(last.weight, std=1 / (last.in_channels * 25), generator=generator)
-    nn.init.constant_(last.bias, _GREY)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from thinset.models.image_shape import halved, validated_image_shape
-from thinset.models.initialisation import initialise_for_relu
+from thinset.models.initialisation import initialise_he
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +59,7 @@ class Classifier(nn.Module):
             nn.ReLU(inplace=True),
             output,
         )
-        initialise_for_relu(self, generator)
+        initialise_he(self, generator)
         # As in the tutorial network: all classes begin about equally likely. Logits that begin as
         # large as the hidden values make training at the paper's learning rate diverge.
         nn.init.normal_(output.weight, std=1 / output.in_features, generator=generator)

@@ -1,4 +1,7 @@
-"""Initial weights drawn from an explicit generator."""
+"""Initial weights drawn from an explicit generator.
+
+With `generator` None, torch's default generator is drawn from.
+"""
 
 from __future__ import annotations
 
@@ -10,27 +13,27 @@ if TYPE_CHECKING:
     import torch
 
 
-def initialise_for_relu(module: nn.Module, generator: torch.Generator | None) -> None:
-    """Redraw every convolution and linear layer inside `module`, in place.
+def initialise_he(module: nn.Module, generator: torch.Generator | None) -> None:
+    """Redraw every convolution and linear layer in `module`: values keep their size through ReLUs.
 
     Weights are normal with variance 2 / fan-in, biases zero (He et al., "Delving Deep into
-    Rectifiers", 2015, Eq. 10). For a transposed convolution the fan-in is that of the equivalent
-    convolution: input channels x kernel area / stride area, the number of products summed into
-    one output value. With `generator` None the default generator of torch is drawn from.
+    Rectifiers", 2015, Eq. 10).
     """
     for layer in module.modules():
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            deviation = (2.0 / _fan_in(layer)) ** 0.5
-            nn.init.normal_(layer.weight, std=deviation, generator=generator)
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
 
 
-def _fan_in(layer: nn.Conv2d | nn.ConvTranspose2d | nn.Linear) -> float:
-    if isinstance(layer, nn.Linear):
-        return layer.in_features
-    height, width = layer.kernel_size
-    products = layer.in_channels * height * width
-    if isinstance(layer, nn.ConvTranspose2d):
-        return products / (layer.stride[0] * layer.stride[1])
-    return products
+def initialise_glorot(module: nn.Module, generator: torch.Generator | None) -> None:
+    """Redraw every transposed convolution in `module`: values shrink from layer to layer.
+
+    Weights are normal with variance 2 / (fan-in + fan-out), biases zero (Glorot and Bengio,
+    "Understanding the difficulty of training deep feedforward neural networks", 2010, Eq. 16).
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.ConvTranspose2d):
+            nn.init.xavier_normal_(layer.weight, generator=generator)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
