@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+import thinset
+
+
+def solve(problem):
+    selection = thinset.select(
+        problem.X,
+        problem.k,
+        "kmeans",
+        n_iterations=problem.n_iterations,
+        n_threads=problem.n_threads,
+    )
+    return selection.indices

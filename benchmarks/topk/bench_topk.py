@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+import pytest
+
+from topk.problem import Problem
+
+
+@pytest.fixture(scope="module")
+def problem(full, n_threads):
+    return Problem(full=full, n_threads=n_threads)
+
+
+def bench_topk(race, problem, contender):
+    race(problem, contender)
