@@ -1,12 +1,12 @@
 """Native core of thinset: selection, gathering and .npy files."""
 
 from collections.abc import Callable
-from typing import Any, overload
+from typing import Any, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-_Progress = Callable[[int, int], None] | None
+_Progress: TypeAlias = Callable[[int, int], None] | None
 
 class FormatError(ValueError): ...
 

@@ -59,9 +59,7 @@ def atomic_file(target: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def atomic_folder(
-    target: str | os.PathLike[str], *, overwrite: bool = False
-) -> Iterator[Path]:
+def atomic_folder(target: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[Path]:
     """Yield a temporary folder beside `target`; on a clean exit it becomes `target`.
 
     With `overwrite`, an existing folder is moved aside first and removed once the new one stands.

@@ -77,6 +77,8 @@ class ProgressBar:
     def _print_line(self, state: str) -> None:
         self._last_line = time.monotonic()
         elapsed = self._last_line - self._start
-        amount = f"{self._done:g}" if self._total is None else f"{self._done:g}/{self._total:g}"
+        amount = (
+            f"{self._done:.0f}" if self._total is None else f"{self._done:.0f}/{self._total:.0f}"
+        )
         parts = [f"{self._label}: {amount} {self._unit}", f"{elapsed:.1f} s", self._facts, state]
         print(", ".join(part for part in parts if part), file=sys.stderr, flush=True)  # noqa: T201

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,6 +22,8 @@ from thinset.command_line.arguments import (
 )
 from thinset.data import open_dataset
 from thinset.selection import select
+
+_METHOD_OPTIONS = ("mode", "refill", "drop_constant", "stratified", "n_iterations")
 
 
 @dataclass(frozen=True)
@@ -43,16 +46,16 @@ class Command:
     """select inside each class"""
     initial_subset: Path | None = None
     """rows already chosen: a .npy file of integers; they count towards K"""
-    mode: Literal["max", "min", "abs"] | None = None
-    """topk: which activations count as strong (default max)"""
-    refill: bool | None = None
-    """topk: fill up to exactly K rows (default); otherwise the bare union"""
-    drop_constant: bool | None = None
+    mode: Literal["max", "min", "abs"] = "max"
+    """topk: which activations count as strong"""
+    refill: bool = True
+    """topk: fill up to exactly K rows; otherwise the bare union"""
+    drop_constant: bool = False
     """topk: leave out columns with one value in every row"""
-    stratified: bool | None = None
+    stratified: bool = False
     """random: draw from every class in proportion"""
-    n_iterations: int | None = None
-    """kmeans: Lloyd iterations at most (default 10)"""
+    n_iterations: int = 10
+    """kmeans: Lloyd iterations at most"""
     seed: Seed = 0
     """of kmeans and random"""
     threads: int | None = None
@@ -63,10 +66,11 @@ class Command:
     """also compute sum and minimum of the pairwise distances and the covering radius"""
 
     def run(self) -> None:
+        # What is left at its default is not passed on: it may belong to another method.
         options: dict[str, Any] = {
-            name: getattr(self, name)
-            for name in ("mode", "refill", "drop_constant", "stratified", "n_iterations")
-            if getattr(self, name) is not None
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.name in _METHOD_OPTIONS and getattr(self, field.name) != field.default
         }
         selection = select(
             self.embeddings,

@@ -97,6 +97,7 @@ def train_autoencoder(
         checkpoint_path=checkpoint_path,
         resume=resume,
         show_progress=show_progress,
+        label="encoder training",
     )
     if out is not None:
         save_autoencoder(model, out, history=history, overwrite=overwrite)

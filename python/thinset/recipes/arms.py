@@ -84,6 +84,7 @@ def train_arm(
         resume=True,
         seconds_already_spent=sum(run.preparation_seconds.values()),
         show_progress=show_progress,
+        label=run.name,
     )
     return model, make_record(run, history, data.train, settings, command=command)
 

@@ -30,7 +30,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Comparisons:
-    """Trainings whose records lie in the folder of the run; those that are there are not repeated."""
+    """Trainings whose records lie in the folder of the run; what is there is not repeated."""
 
     prepared: Prepared
     folder: RunFolder
@@ -56,9 +56,11 @@ class Comparisons:
             records = {seed: self._train(run) for seed, run in steps_runs.items()}
             budget = f"{math.ceil(max(record.total_seconds for record in records.values()))}s"
             for seed, record in records.items():
-                run = dataclasses.replace(steps_runs[seed], comparison="time", total=budget)
-                same_run = dataclasses.replace(record, comparison="time", total=budget)
-                same_run.save(self.folder.record(run.name))
+                path = self.folder.record(
+                    dataclasses.replace(steps_runs[seed], comparison="time").name
+                )
+                if not path.exists():
+                    dataclasses.replace(record, comparison="time", total=budget).save(path)
         for seed in self.settings.seeds:
             for run in self._arms(seed):
                 self._train(dataclasses.replace(run, comparison="time", total=budget))

@@ -48,7 +48,7 @@ def write_run_report(
         settings=asdict(settings),
         command=command,
     )
-    return write_report(inputs, folder.report)
+    return write_report(inputs, folder.report, overwrite=True)
 
 
 def _reproductions(folder: RunFolder, data: Dataset, settings: RunSettings) -> Reproductions | None:

@@ -1,7 +1,6 @@
 """Checks of the fields of a record: each raises ValueError with the field and the value."""
 
 # A wrong type in a file is bad data, not a programming error: ValueError, like any bad value.
-# ruff: noqa: TRY004
 
 from __future__ import annotations
 

@@ -56,6 +56,7 @@ def fit(
     seconds_already_spent: float = 0.0,
     clock: Callable[[], float] = time.monotonic,
     show_progress: bool = False,
+    label: str = "training",
 ) -> History:
     """Train `model` in place through `phases` by stochastic gradient descent.
 
@@ -84,7 +85,7 @@ def fit(
     On return the model is in evaluation mode with its averaged weights, which are the ones that
     were tested. The order of samples, augmentation and layers that draw random numbers (dropout)
     depend on `seed` alone, and torch's global generator is left as it was; the initial weights are
-    the caller's.
+    the caller's. `show_progress` shows a bar, which bears the `label`.
 
     Raises ValueError for settings out of range, for a checkpoint that is damaged or of other
     settings, and (TrainingDivergedError) for a loss that is no longer finite; FileExistsError where
@@ -126,7 +127,7 @@ def fit(
             )
             if stored is not None:
                 run.restore(*stored)
-            with _progress_bar(schedule, enabled=show_progress) as bar:
+            with _progress_bar(label, schedule, enabled=show_progress) as bar:
                 return run.train(bar)
     finally:
         # What safetensors and most other writers of weights insist on.
@@ -143,7 +144,7 @@ def _stored_state(path: Path, *, resume: bool) -> StoredState | None:
     return read_tensors(path)
 
 
-def _progress_bar(schedule: Schedule, *, enabled: bool) -> ProgressBar:
+def _progress_bar(label: str, schedule: Schedule, *, enabled: bool) -> ProgressBar:
     if schedule.n_steps is not None:
-        return ProgressBar("training", schedule.n_steps, unit="st", enabled=enabled)
-    return ProgressBar("training", 100, unit="%", enabled=enabled)
+        return ProgressBar(label, schedule.n_steps, unit="st", enabled=enabled)
+    return ProgressBar(label, 100, unit="%", enabled=enabled)

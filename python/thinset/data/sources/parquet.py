@@ -120,7 +120,7 @@ def _hub_features(schema: Any, path: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path}: the schema's 'huggingface' entry is damaged: {error}") from error
     if not isinstance(features, dict):
-        raise ValueError(f"{path}: the schema's 'huggingface' features must be an object")  # noqa: TRY004
+        raise ValueError(f"{path}: the schema's 'huggingface' features must be an object")
     return features
 
 

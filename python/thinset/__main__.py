@@ -1,0 +1,7 @@
+"""`python -m thinset` is the command `thinset`."""
+
+import sys
+
+from thinset.command_line import main
+
+sys.exit(main())

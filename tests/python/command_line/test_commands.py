@@ -1,0 +1,165 @@
+"""The commands as a person calls them: output, exit status, speed of --help."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import thinset
+from thinset.command_line import COMMANDS, main
+from thinset.command_line.run import Command as Run
+from thinset.data import open_dataset
+
+
+def call(capsys, *arguments):
+    status = main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["help"]])
+def test_help_lists_every_command(capsys, arguments):
+    status, output, _ = call(capsys, *arguments)
+    assert status == 0
+    for name, *_ in COMMANDS:
+        assert f"\n  {name} " in output
+    assert max(len(line) for line in output.splitlines()) <= 100
+
+
+@pytest.mark.parametrize("name", [name for name, *_ in COMMANDS])
+def test_every_command_explains_itself(capsys, name):
+    status, output, _ = call(capsys, *name.split(), "--help")
+    assert status == 0
+    assert f"usage: thinset {name}" in output
+
+
+def test_help_answers_within_a_third_of_a_second():
+    command = [sys.executable, "-c", "import thinset.command_line as c; c.main(['--help'])"]
+    times = []
+    for _ in range(5):
+        start = time.monotonic()
+        subprocess.run(command, check=True, capture_output=True)
+        times.append(time.monotonic() - start)
+    assert min(times) < 0.3
+
+
+def test_help_loads_neither_torch_nor_the_parser():
+    program = (
+        "import sys, thinset.command_line as c; c.main(['--help']); "
+        "print(sorted({'torch', 'tyro', 'matplotlib', 'pyarrow', 'PIL'} & set(sys.modules)))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    assert result.stdout.splitlines()[-1] == "[]"
+
+
+def test_version(capsys):
+    assert call(capsys, "--version") == (0, f"thinset {thinset.__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        ([], 2, ""),
+        (["dance"], 2, "unknown command 'dance'"),
+        (["data"], 2, "data takes import, list or download; got none"),
+        (["data", "burn"], 2, "got burn"),
+        (["run"], 2, "Missing from thinset run"),
+        (["select", "gone.npy", "-n", "3", "-o", "s.npz"], 4, "No such file or directory"),
+        (["select", "gone.npy", "-n", "x", "-o", "s.npz"], 3, "a count such as 4320"),
+        (["run", "nowhere", "-o", "out"], 4, "nowhere does not exist"),
+        (["run", "digits", "-o", "out", "--steps", "5"], 3, "a duration is a number and one of"),
+        (["run", "digits", "-o", "out", "--n-seeds", "0"], 3, "--n-seeds must be at least 1"),
+        (["verify", "nowhere"], 4, "nowhere does not exist"),
+        (["verify", "."], 3, "holds no dataset folder, selection or run record"),
+        (["report", "."], 3, "holds no run: there is no settings.json"),
+    ],
+)
+def test_mistakes(capsys, tmp_path, monkeypatch, arguments, status, message):
+    monkeypatch.chdir(tmp_path)
+    found, _, error = call(capsys, *arguments)
+    assert (found, message in error) == (status, True), error
+    assert "Traceback" not in error
+
+
+def test_from_source_to_subset(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, output, _ = call(capsys, "data", "import", "digits", "-o", "digits")
+    assert status == 0
+    assert "train: 1,438 images of 8 x 8 x 1, 10 classes: digits/train" in output
+    status, output, _ = call(
+        capsys, "embed", "digits/train", "-o", "emb", "--length", "4st", "--batch-size", "64"
+    )
+    assert status == 0
+    assert "dimensions: 24" in output
+    status, output, error = call(
+        capsys, "select", "emb/embeddings/embeddings.npy", "-n", "0.05", "-o", "s.npz",
+        "--labels", "digits/train", "--per-class", "balanced", "--drop-constant", "--objective",
+    )  # fmt: skip
+    assert status == 0, error
+    assert "Selection(topk: 72 of 1,438 rows): s.npz" in output
+    assert "covering_radius: " in output
+    status, output, _ = call(capsys, "subset", "s.npz", "digits/train", "-o", "subset")
+    assert (status, output) == (0, "72 samples: subset\n")
+    subset, full = open_dataset("subset"), open_dataset("digits/train")
+    indices = thinset.Selection.load("s.npz").indices
+    np.testing.assert_array_equal(subset.images, full.images[indices])
+    assert np.bincount(subset.labels).tolist() == [8, 8, 7, 7, 7, 7, 7, 7, 7, 7]
+
+    status, output, error = call(
+        capsys, "train", "digits/train", "--subset", "subset", "--test", "digits/test",
+        "--total", "6st", "--batch-size", "32", "--evaluations", "2", "-o", "trained",
+    )  # fmt: skip
+    assert status == 0, error
+    assert output.startswith("test accuracy ")
+    record = json.loads((tmp_path / "trained/record.json").read_text())
+    assert [phase["steps"] for phase in record["phases"]] == [3, 3]
+    assert (tmp_path / "trained/classifier.safetensors").exists()
+    assert call(capsys, "verify", ".")[:2] == (0, "ok: 5 checked under .\n")
+
+    with open("subset/images.npy", "r+b") as file:
+        file.seek(200)
+        file.write(b"\xff\xfe")
+    status, _, error = call(capsys, "verify", ".")
+    assert status == 3
+    assert "subset/images.npy" in error
+
+
+def test_data_list_names_every_kind(capsys):
+    status, output, _ = call(capsys, "data", "list")
+    assert status == 0
+    for kind in ("digits", "npy", "image-folder", "parquet", "cifar10", "mnist"):
+        assert f"{kind} " in output
+
+
+def test_a_command_line_can_be_typed_again():
+    run = Run("my data", "out", size="smoke", n_samples="10", method="kmeans")
+    assert (
+        run.text() == "thinset run 'my data' --out out --size smoke --method kmeans --n-samples 10"
+    )
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_a_run_goes_on_and_ends_the_same(tmp_path):
+    """kill -9 at several moments; the steps runs end with the accuracies of an unbroken run."""
+    base = [sys.executable, "-m", "thinset", "run", "digits", "--size", "smoke", "--n-seeds", "1"]
+    subprocess.run([*base, "-o", tmp_path / "whole"], check=True, capture_output=True)
+    for delay in (3.0, 4.0, 5.0, 6.0, 8.0):
+        with subprocess.Popen([*base, "-o", tmp_path / "broken"], stderr=subprocess.DEVNULL) as run:
+            time.sleep(delay)
+            os.kill(run.pid, signal.SIGKILL)
+    subprocess.run([*base, "-o", tmp_path / "broken"], check=True, capture_output=True)
+    for arm in ("selected", "random", "full"):
+        finals = [
+            json.loads((tmp_path / run / f"records/steps-{arm}-seed0.json").read_text())["final"]
+            for run in ("whole", "broken")
+        ]
+        assert finals[0] == finals[1]
