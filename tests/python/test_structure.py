@@ -44,6 +44,7 @@ ALLOWED = {
     "distillation": _BELOW_WINGS,
     "recipes": {*_BELOW_RECIPES, "selection", "_core", "thinset"},
     "command_line": _BELOW_COMMANDS,
+    "__main__": {"command_line"},
     # training, loaded with its first use.
     "thinset": {"_core", "data", "selection", "training"},
 }
