@@ -44,6 +44,6 @@ def _verify(path: Path) -> int:
     if not path.is_dir():
         raise FileNotFoundError(f"{path} does not exist")
     checked = [_verify(manifest.parent) for manifest in sorted(path.rglob("manifest.json"))]
-    checked += [_verify(file) for file in sorted(path.rglob("*.npz"))]
-    checked += [_verify(file) for file in sorted(path.rglob("records/*.json"))]
+    for pattern in ("*.npz", "records/*.json", "record.json"):
+        checked += [_verify(file) for file in sorted(path.rglob(pattern))]
     return sum(checked)

@@ -1,0 +1,55 @@
+"""The Python code in the README and the docs runs as it stands there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import thinset
+from thinset.data import import_dataset
+
+ROOT = Path(__file__).parents[2]
+PAGES = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/*.md"))]
+
+
+def python_blocks(page):
+    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if python_blocks(page)])
+def test_code_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data = import_dataset("digits", "data")
+    full = thinset.write_subset(np.tile(np.arange(1438), 4), "data/train", "my-dataset")
+    np.save("embeddings.npy", np.asarray(full.images, np.float32).reshape(len(full), -1) + 0.5)
+    monkeypatch.setattr(thinset, "select", quiet(thinset.select))
+    names = {"dataset": full, "full": full, "test": data["test"]}
+    names["selection"] = thinset.select(np.load("embeddings.npy"), 40)
+    names["subset"] = thinset.write_subset(names["selection"], full, "subset")
+    for block in python_blocks(page):
+        # What a page leaves to the reader, it leaves out.
+        exec(compile("from torch.utils.data import DataLoader\n" + block, page, "exec"), names)
+    if page == "README.md":
+        assert len(thinset.open_dataset("my-subset")) == 4320
+        assert len(next(iter(names["loader"]))[0]) == 256
+    else:
+        assert names["history"].steps == 20
+
+
+def quiet(select):
+    return lambda *arguments, **options: select(*arguments, **{"drop_constant": True, **options})
+
+
+def test_links_lead_somewhere():
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text(encoding="utf-8")):
+            assert (ROOT / page).parent.joinpath(target).exists(), f"{page}: {target}"
+
+
+def test_every_method_is_documented():
+    for page in ("README.md", "docs/selection.md"):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        assert all(f"`{name}`" in text for name in thinset.methods())
