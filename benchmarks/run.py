@@ -78,7 +78,7 @@ def against_best_other(contender, contenders):
 
 def print_table(summary):
     print(f"\n{summary['processor']}, {summary['threads']} threads")
-    columns = f"{'contender':<12}{'median':>12}{'quartiles':>12}{'rounds':>8}"
+    columns = f"{'contender':<14}{'median':>12}{'quartiles':>12}{'rounds':>8}"
     for name, problem in summary["problems"].items():
         print(f"\n{name}: {problem['size']}\n{columns}   against the best other")
         contenders = problem["contenders"]
@@ -87,7 +87,7 @@ def print_table(summary):
             median = f"{1e3 * figures['median_seconds']:,.1f} ms"
             spread = f"{1e3 * figures['quartile_range_seconds']:,.1f} ms"
             standing = against_best_other(contender, contenders)
-            print(f"{contender:<12}{median:>12}{spread:>12}{figures['rounds']:>8}   {standing}")
+            print(f"{contender:<14}{median:>12}{spread:>12}{figures['rounds']:>8}   {standing}")
     if summary["load_of_others"] > TOLERABLE_LOAD:
         share = f"{summary['load_of_others']:.0%}"
         print(f"\nOther programs used {share} of the processors meanwhile (rule 5 in README.md).")

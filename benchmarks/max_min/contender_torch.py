@@ -1,4 +1,4 @@
-"""|x - y|^2 = |x|^2 - 2 x.y + |y|^2 in float32, a matrix-vector product per step."""
+"""|x - y|^2 = |x|^2 - 2 x.y + |y|^2 in float64, a matrix-vector product per step."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import torch
 
 
 def solve(problem):
-    X = torch.from_numpy(problem.X)
+    X = torch.from_numpy(problem.X).double()
     squares = X.square().sum(dim=1)
     row = int(torch.argmax(squares - 2 * (X @ X.mean(dim=0))))
-    nearest = torch.full((len(X),), torch.inf)
+    nearest = torch.full((len(X),), torch.inf, dtype=torch.float64)
     chosen = [row]
     while len(chosen) < problem.k:
         squared = torch.addmv(squares, X, X[row], alpha=-2).add_(squares[row])

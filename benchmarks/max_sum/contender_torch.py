@@ -1,4 +1,4 @@
-"""|x - y|^2 = |x|^2 - 2 x.y + |y|^2 in float32, a matrix-vector product per step."""
+"""|x - y|^2 = |x|^2 - 2 x.y + |y|^2 in float64, a matrix-vector product per step."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 
 
 def solve(problem):
-    X = torch.from_numpy(problem.X)
+    X = torch.from_numpy(problem.X).double()
     squares = X.square().sum(dim=1)
     row = int(torch.argmax(squares - 2 * (X @ X.mean(dim=0))))
     sums = torch.zeros(len(X), dtype=torch.float64)
