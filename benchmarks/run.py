@@ -110,14 +110,16 @@ def main():
         status, report = run_pytest(
             arguments.problems or PROBLEMS, full=arguments.full, n_threads=n_threads
         )
-    if report is not None:
+    if report is None:
+        print(f"pytest ended with status {status} and without a report", file=sys.stderr)
+    else:
         summary = summarise(report, n_threads=n_threads, load_of_others=others.share)
         print_table(summary)
         if arguments.snapshot and status == 0:
             path = RESULTS / f"snapshot-{arguments.snapshot}.json"
             path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
             print(f"\nwrote {path}")
-    return status
+    return 1 if status < 0 else status
 
 
 if __name__ == "__main__":
