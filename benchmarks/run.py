@@ -98,7 +98,7 @@ def main():
     parser.add_argument(
         "problems", nargs="*", metavar="PROBLEM", help=f"of {', '.join(PROBLEMS)}; all by default"
     )
-    parser.add_argument("--full", action="store_true", help="the size of the paper: half an hour")
+    parser.add_argument("--full", action="store_true", help="the size of the paper")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), metavar="N")
     parser.add_argument("--snapshot", metavar="NAME", help="keep results/snapshot-NAME.json")
     arguments = parser.parse_args()
