@@ -17,9 +17,10 @@ from thinset.report.plots.samples import embedding_map_of, grid_shape, tile_mosa
 from thinset.report.plots.timeline import mean_stage_seconds
 
 if TYPE_CHECKING:
-    from conftest import MakeRecord
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
+
+    from conftest import MakeRecord
 
 
 def _pixels(figure: Figure) -> NDArray[np.uint8]:

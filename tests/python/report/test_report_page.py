@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conftest import MakeRecord
-
     from thinset.report import ReportInputs
 
 _VOID = {"meta", "img", "br"}
