@@ -173,36 +173,85 @@ class HeaderParser {
   std::size_t position_ = 0;
 };
 
-// The bytes of one item of a plain type such as <f4, |b1, <U12, <M8[ns].
-std::size_t item_size_of(const std::string& descr, const std::string& name) {
-  constexpr std::string_view kinds = "biufcSUVmM";
-  if (descr.size() < 2 || (descr.size() == 2 && descr[1] == 'O') || descr[1] == 'O') {
-    refuse(name, "its element type '" + descr +
-                     "' holds Python objects or is unknown; plain numbers and text are supported");
+constexpr std::size_t max_item = std::size_t{1} << 30;  // of text; a number has at most 32 bytes
+
+// Whether NumPy has a number of this kind and size in bytes.
+bool is_number(char kind, std::size_t size) {
+  switch (kind) {
+    case 'b':
+      return size == 1;
+    case 'i':
+    case 'u':
+      return size == 1 || size == 2 || size == 4 || size == 8;
+    case 'f':
+      return size == 2 || size == 4 || size == 8 || size == 16;
+    case 'c':
+      return size == 8 || size == 16 || size == 32;
+    default:
+      return false;
   }
-  std::size_t size = 0;
-  const char* begin = descr.data() + 2;
-  const char* end = descr.data() + descr.size();
-  const auto [stop, error] = std::from_chars(begin, end, size);
-  const bool has_unit = (descr[1] == 'm' || descr[1] == 'M') && stop != end && *stop == '[';
-  if (std::string_view("<>|=").find(descr[0]) == std::string_view::npos ||
-      kinds.find(descr[1]) == std::string_view::npos || error != std::errc() ||
-      (stop != end && !has_unit) || size > (std::size_t{1} << 30)) {
-    refuse(name, "unknown element type '" + descr + "'");
-  }
-  return descr[1] == 'U' ? 4 * size : size;
 }
 
+// What may follow the size of a time: nothing, or a unit such as [ns] or [25s].
+bool is_time_unit(std::string_view text) {
+  if (text.empty()) {
+    return true;
+  }
+  if (text.size() < 3 || text.front() != '[' || text.back() != ']') {
+    return false;
+  }
+  text = text.substr(1, text.size() - 2);
+  std::size_t n_digits = 0;
+  while (n_digits < text.size() && n_digits < 9 && text[n_digits] >= '0' && text[n_digits] <= '9') {
+    ++n_digits;
+  }
+  constexpr std::array<std::string_view, 13> units = {"Y",  "M",  "W",  "D",  "h",  "m", "s",
+                                                      "ms", "us", "ns", "ps", "fs", "as"};
+  const bool counts_from_one = n_digits == 0 || text[0] != '0';
+  return counts_from_one && std::ranges::find(units, text.substr(n_digits)) != units.end();
+}
+
+// The bytes of one item of a plain type such as <f4, |b1, <U12, <M8[ns].
+std::size_t item_size_of(const std::string& descr, const std::string& name) {
+  const auto refuse_type = [&](const std::string& problem) {
+    refuse(name, "its element type '" + descr + "' " + problem);
+  };
+  if (descr.size() < 2 || std::string_view("<>|=").find(descr[0]) == std::string_view::npos) {
+    refuse_type("is unknown");
+  }
+  const char kind = descr[1];
+  if (kind == 'O') {
+    refuse_type("holds Python objects; plain numbers and text are supported");
+  }
+  std::size_t size = 0;
+  const char* end = descr.data() + descr.size();
+  const auto [stop, error] = std::from_chars(descr.data() + 2, end, size);
+  const std::string_view rest(stop, static_cast<std::size_t>(end - stop));
+  if (error == std::errc()) {
+    const bool is_text = kind == 'S' || kind == 'U' || kind == 'V';
+    if (is_text && rest.empty() && size <= max_item) {
+      return kind == 'U' ? 4 * size : size;
+    }
+    const bool is_time = (kind == 'm' || kind == 'M') && size == 8 && is_time_unit(rest);
+    if (is_time || (rest.empty() && is_number(kind, size))) {
+      return size;
+    }
+  }
+  refuse_type("is unknown");
+  return 0;
+}
+
+// An array without rows may still not claim columns that nobody can count.
 std::uint64_t checked_bytes(const NpyHeader& header, const std::string& name) {
-  std::uint64_t bytes = header.item_size;
+  std::uint64_t bytes = std::max<std::uint64_t>(header.item_size, 1);
   for (const std::uint64_t length : header.shape) {
     if (length != 0 && bytes > std::numeric_limits<std::int64_t>::max() / length) {
       refuse(name, "its shape " + format_shape(header.shape) +
                        " needs more bytes than 63 bits can count");
     }
-    bytes *= length;
+    bytes *= std::max<std::uint64_t>(length, 1);
   }
-  return bytes;
+  return header.n_bytes();
 }
 
 }  // namespace

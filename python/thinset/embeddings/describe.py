@@ -33,7 +33,6 @@ class EmbeddingFacts:
 def describe_embeddings(embeddings: np.ndarray[Any, Any]) -> EmbeddingFacts:
     """Describe a matrix (N, D) of floats in one pass; a memory-mapped one is read in pieces.
 
-    A column counts as constant where its values differ by no more than the rounding of float32.
     Raises ValueError unless the matrix is two-dimensional, not empty and finite.
     """
     if embeddings.ndim != 2 or embeddings.size == 0:
@@ -48,8 +47,7 @@ def describe_embeddings(embeddings: np.ndarray[Any, Any]) -> EmbeddingFacts:
         n_zeros += rows.size - int(np.count_nonzero(rows))
     if not (np.isfinite(lowest).all() and np.isfinite(highest).all()):
         raise ValueError("embeddings must be finite, but hold NaN or infinity")
-    rounding = np.finfo(np.float32).eps * np.maximum(np.abs(lowest), np.abs(highest))
-    constant = np.flatnonzero(highest - lowest <= rounding)
+    constant = np.flatnonzero(lowest == highest)
     return EmbeddingFacts(
         n_samples=n_samples,
         n_dimensions=n_dimensions,

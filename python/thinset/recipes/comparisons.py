@@ -54,7 +54,7 @@ class Comparisons:
         steps_runs = {seed: self._arms(seed)[0] for seed in self.settings.seeds}
         if budget is None:
             records = {seed: self._train(run) for seed, run in steps_runs.items()}
-            budget = f"{math.ceil(max(record.total_seconds for record in records.values()))}s"
+            budget = f"{math.ceil(max(record.curve[-1].seconds for record in records.values()))}s"
             for seed, record in records.items():
                 path = self.folder.record(
                     dataclasses.replace(steps_runs[seed], comparison="time").name

@@ -14,13 +14,10 @@ def test_figures_of_a_small_matrix() -> None:
     assert facts.share_of_zeros == pytest.approx(4 / 9)
 
 
-def test_columns_that_differ_by_rounding_alone_are_constant() -> None:
+def test_a_column_of_two_values_is_not_constant_however_close() -> None:
     column = np.full(100, 0.7, np.float32)
     column[50:] = np.nextafter(np.float32(0.7), np.float32(1))
-    distinct = np.full(100, 0.7, np.float32)
-    distinct[0] += 1e-5
-    facts = describe_embeddings(np.stack([column, distinct], axis=1))
-    assert facts.constant_columns == (0,)
+    assert describe_embeddings(column[:, None]).constant_columns == ()
 
 
 def test_pieces_give_the_figures_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
