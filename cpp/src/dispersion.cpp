@@ -3,8 +3,6 @@
 #include <limits>
 #include <vector>
 
-#include "thinset/column_summary.hpp"
-
 namespace thinset {
 
 namespace {
@@ -54,10 +52,9 @@ Best best_row(std::size_t n_rows, const std::vector<bool>& taken, const Value& v
 // `update(score, rank)` gives a row's new score from its rank (see DistanceMeter) to the last pick;
 // `gain(score)` turns the score into the figure that is reported.
 template <class T, class Update, class Gain>
-Picks pick_greedily(const Rows<T>& rows, std::size_t k, Metric metric,
+Picks pick_greedily(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k, Metric metric,
                     std::span<const std::size_t> initial, double first_score, const Update& update,
                     const Gain& gain, Job& job) {
-  const ColumnSummary summary = summarise_columns(rows, job);
   DistanceMeter<T> meter(rows, metric, job);
   std::vector<double> scores(rows.size(), first_score);
   std::vector<bool> taken(rows.size(), false);
@@ -92,11 +89,11 @@ Picks pick_greedily(const Rows<T>& rows, std::size_t k, Metric metric,
 }  // namespace
 
 template <class T>
-Picks max_sum(const Rows<T>& rows, std::size_t k, Metric metric,
+Picks max_sum(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k, Metric metric,
               std::span<const std::size_t> initial, Job& job) {
   const bool take_root = metric == Metric::euclidean;
   return pick_greedily(
-      rows, k, metric, initial, 0.0,
+      rows, summary, k, metric, initial, 0.0,
       [take_root](double score, double rank) {
         return score + (take_root ? std::sqrt(rank) : rank);
       },
@@ -104,18 +101,20 @@ Picks max_sum(const Rows<T>& rows, std::size_t k, Metric metric,
 }
 
 template <class T>
-Picks max_min(const Rows<T>& rows, std::size_t k, Metric metric,
+Picks max_min(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k, Metric metric,
               std::span<const std::size_t> initial, Job& job) {
   const bool take_root = metric == Metric::euclidean;
   return pick_greedily(
-      rows, k, metric, initial, std::numeric_limits<double>::infinity(),
+      rows, summary, k, metric, initial, std::numeric_limits<double>::infinity(),
       [](double score, double rank) { return rank < score ? rank : score; },
       [take_root](double score) { return take_root ? std::sqrt(score) : score; }, job);
 }
 
-#define THINSET_INSTANTIATE(T)                                                                     \
-  template Picks max_sum(const Rows<T>&, std::size_t, Metric, std::span<const std::size_t>, Job&); \
-  template Picks max_min(const Rows<T>&, std::size_t, Metric, std::span<const std::size_t>, Job&);
+#define THINSET_INSTANTIATE(T)                                                      \
+  template Picks max_sum(const Rows<T>&, const ColumnSummary&, std::size_t, Metric, \
+                         std::span<const std::size_t>, Job&);                       \
+  template Picks max_min(const Rows<T>&, const ColumnSummary&, std::size_t, Metric, \
+                         std::span<const std::size_t>, Job&);
 THINSET_INSTANTIATE(float)
 THINSET_INSTANTIATE(double)
 THINSET_INSTANTIATE(Float16)

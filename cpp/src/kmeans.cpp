@@ -5,7 +5,6 @@
 #include <numeric>
 #include <vector>
 
-#include "thinset/column_summary.hpp"
 #include "thinset/row_kernels.hpp"
 
 namespace thinset {
@@ -187,6 +186,7 @@ class KMeans {
       if (size[c] != 0) {
         continue;
       }
+      job_.check();
       std::size_t furthest = rows_.size();
       for (std::size_t i = 0; i < rows_.size(); ++i) {
         if (size[cluster_[i]] > 1 &&
@@ -235,7 +235,6 @@ class KMeans {
 template <class T>
 Picks kmeans(const Rows<T>& rows, std::size_t k, const KMeansOptions& options, Random& random,
              Job& job) {
-  summarise_columns(rows, job);
   KMeans<T> state(rows, k, job);
   job.set_total(k + options.n_iterations + 1);
   state.seed(random);

@@ -90,15 +90,16 @@ void check_memory(const AnyMatrix& embeddings, const SelectionRequest& request,
 }
 
 template <class T>
-Picks pick(const Rows<T>& rows, std::size_t k, const SelectionRequest& request,
-           std::span<const std::size_t> initial, Random& random, Job& job) {
+Picks pick(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k,
+           const SelectionRequest& request, std::span<const std::size_t> initial, Random& random,
+           Job& job) {
   switch (request.method) {
     case Method::top_k:
-      return top_k(rows, k, request.top_k, initial, job);
+      return top_k(rows, summary, k, request.top_k, initial, job);
     case Method::max_sum:
-      return max_sum(rows, k, request.metric, initial, job);
+      return max_sum(rows, summary, k, request.metric, initial, job);
     case Method::max_min:
-      return max_min(rows, k, request.metric, initial, job);
+      return max_min(rows, summary, k, request.metric, initial, job);
     case Method::kmeans:
       return kmeans(rows, k, request.kmeans, random, job);
     case Method::random:
@@ -134,7 +135,8 @@ RowPicks pick_per_class(const Rows<T>& rows, const SelectionRequest& request, Pe
   for (std::size_t c = 0; c < budgets.size(); ++c) {
     const auto initial = initial_in_class(budgets[c], request.initial_subset);
     if (budgets[c].budget > 0) {
-      picks[c] = pick(rows.restricted_to(budgets[c].rows), budgets[c].budget, request, initial,
+      const Rows<T> members = rows.restricted_to(budgets[c].rows);
+      picks[c] = pick(members, summarise_columns(members, job), budgets[c].budget, request, initial,
                       random, job);
     }
   }
@@ -142,11 +144,11 @@ RowPicks pick_per_class(const Rows<T>& rows, const SelectionRequest& request, Pe
 }
 
 template <class T>
-RowPicks pick_from_all(const Rows<T>& rows, const SelectionRequest& request, Random& random,
-                       Job& job) {
+RowPicks pick_from_all(const Rows<T>& rows, const ColumnSummary& summary,
+                       const SelectionRequest& request, Random& random, Job& job) {
   const std::vector<std::size_t> initial(request.initial_subset.begin(),
                                          request.initial_subset.end());
-  Picks picks = pick(rows, request.n_samples, request, initial, random, job);
+  Picks picks = pick(rows, summary, request.n_samples, request, initial, random, job);
   return {std::vector<std::int64_t>(picks.rows.begin(), picks.rows.end()), std::move(picks.gains)};
 }
 
@@ -184,16 +186,15 @@ SelectionResult select(const AnyMatrix& embeddings, const SelectionRequest& requ
   const PerClass per_class = request.stratified ? PerClass::proportional : request.per_class;
   Random random(request.seed);
   return visit(embeddings, [&]<class T>(const Rows<T>& rows) {
-    SelectionResult result;
+    // Every value is looked at, whatever the method reads: a NaN is never passed over.
+    const ColumnSummary summary = summarise_columns(rows, job);
     RowPicks picks = per_class == PerClass::none
-                         ? pick_from_all(rows, request, random, job)
+                         ? pick_from_all(rows, summary, request, random, job)
                          : pick_per_class(rows, request, per_class, random, job);
-    result.indices = std::move(picks.rows);
-    result.gains = std::move(picks.gains);
+    SelectionResult result{std::move(picks.rows), std::move(picks.gains), {}};
     if (request.method == Method::top_k) {
-      for (const std::size_t j : summarise_columns(rows, job).constant_columns()) {
-        result.constant_columns.push_back(static_cast<std::int64_t>(j));
-      }
+      const std::vector<std::size_t> constant = summary.constant_columns();
+      result.constant_columns.assign(constant.begin(), constant.end());
     }
     return result;
   });

@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "thinset/column_summary.hpp"
 #include "thinset/error.hpp"
 #include "thinset/row_kernels.hpp"
 
@@ -198,9 +197,8 @@ TopKMode top_k_mode_from_name(std::string_view name) {
 }
 
 template <class T>
-Picks top_k(const Rows<T>& rows, std::size_t k, const TopKOptions& options,
-            std::span<const std::size_t> initial, Job& job) {
-  const ColumnSummary summary = summarise_columns(rows, job);
+Picks top_k(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k,
+            const TopKOptions& options, std::span<const std::size_t> initial, Job& job) {
   Leaderboards<T> boards(rows, live_columns(summary, options.drop_constant), options.mode);
   Dealer<T> dealer(boards, rows.size());
   for (const std::size_t row : initial) {
@@ -209,8 +207,8 @@ Picks top_k(const Rows<T>& rows, std::size_t k, const TopKOptions& options,
   return options.refill ? dealer.deal_until(k, job) : dealer.deal_union(k - initial.size(), job);
 }
 
-#define THINSET_INSTANTIATE(T)                                          \
-  template Picks top_k(const Rows<T>&, std::size_t, const TopKOptions&, \
+#define THINSET_INSTANTIATE(T)                                                                \
+  template Picks top_k(const Rows<T>&, const ColumnSummary&, std::size_t, const TopKOptions&, \
                        std::span<const std::size_t>, Job&);
 THINSET_INSTANTIATE(float)
 THINSET_INSTANTIATE(double)

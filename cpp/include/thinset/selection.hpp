@@ -48,7 +48,8 @@ struct SelectionResult {
   std::vector<std::int64_t> constant_columns;
 };
 
-// Throws InvalidInput where a constraint is broken (the message names it) and Interrupted.
+// Reads every value once, so that NaN and infinity are refused by every method. Throws InvalidInput
+// where a constraint is broken (the message names it) and Interrupted.
 SelectionResult select(const AnyMatrix& embeddings, const SelectionRequest& request, Job& job);
 
 // An upper bound on the bytes select() takes beyond the embeddings, from shapes alone.

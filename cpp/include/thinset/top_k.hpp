@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+#include "thinset/column_summary.hpp"
 #include "thinset/matrix_view.hpp"
 #include "thinset/parallel_for.hpp"
 #include "thinset/picks.hpp"
@@ -28,9 +29,10 @@ struct TopKOptions {
 };
 
 // Picks in the order they are dealt; gains are the activations that earned them. Rows of `initial`
-// come first and count as taken. Requires 1 <= k <= rows.size(). Ties go to the lower row.
+// come first and count as taken. `summary` is that of `rows`.
+// Requires 1 <= k <= rows.size(). Ties go to the lower row.
 template <class T>
-Picks top_k(const Rows<T>& rows, std::size_t k, const TopKOptions& options,
-            std::span<const std::size_t> initial, Job& job);
+Picks top_k(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k,
+            const TopKOptions& options, std::span<const std::size_t> initial, Job& job);
 
 }  // namespace thinset

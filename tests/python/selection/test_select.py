@@ -156,6 +156,17 @@ def refusals():
     }
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("per_class", [None, "balanced"])
+def test_no_method_passes_over_a_nan(X, method, per_class):
+    # In a class too small for a share of the budget, where no method would need to look.
+    X = X.copy()
+    X[2999, 5] = np.nan
+    labels = np.where(np.arange(3000) == 2999, 9, 0)
+    with pytest.raises(ValueError, match="row 2999, column 5 is nan"):
+        thinset.select(X, 1, method, labels=labels, per_class=per_class)
+
+
 @pytest.mark.parametrize("case", refusals())
 def test_bad_input_is_refused_with_its_value(case):
     embeddings, n_samples, options, message = refusals()[case]
