@@ -35,7 +35,7 @@ def problems(draw, *, min_rows=1, max_rows=60, zero_rows=True):
     return X, k
 
 
-def agree(selection, expected):
+def assert_agree(selection, expected):
     indices, gains = expected
     assert selection.indices.tolist() == list(indices)
     np.testing.assert_allclose(selection.gains, gains, rtol=1e-12, atol=1e-12)
@@ -47,7 +47,7 @@ def agree(selection, expected):
 def test_topk(problem, mode, refill, n_threads):
     X, k = problem
     selection = thinset.select(X, k, "topk", mode=mode, refill=refill, n_threads=n_threads)
-    agree(selection, oracle.topk(X, k, mode=mode, refill=refill))
+    assert_agree(selection, oracle.topk(X, k, mode=mode, refill=refill))
 
 
 @given(problems(min_rows=2))
@@ -59,7 +59,9 @@ def test_topk_without_constant_columns(problem):
         with pytest.raises(ValueError, match="all .* columns are constant"):
             thinset.select(X, k, drop_constant=True)
     else:
-        agree(thinset.select(X, k, drop_constant=True), oracle.topk(X, k, drop_constant=True))
+        assert_agree(
+            thinset.select(X, k, drop_constant=True), oracle.topk(X, k, drop_constant=True)
+        )
 
 
 def starts_at_a_tie(X, metric):
@@ -84,13 +86,15 @@ def test_dispersion(problem, method, metric, n_threads):
     selection = thinset.select(
         X, k, method, metric=metric, n_threads=n_threads, initial_subset=initial or None
     )
-    agree(selection, getattr(oracle, method)(X, k, metric=metric, initial=initial))
+    assert_agree(selection, getattr(oracle, method)(X, k, metric=metric, initial=initial))
 
 
 @given(problems(), st.integers(0, 2**64 - 1))
 def test_random(problem, seed):
     X, k = problem
-    agree(thinset.select(X, k, "random", random_state=seed), oracle.random(len(X), k, seed=seed))
+    assert_agree(
+        thinset.select(X, k, "random", random_state=seed), oracle.random(len(X), k, seed=seed)
+    )
 
 
 @given(problems(max_rows=40), st.integers(0, 3), st.integers(0, 100), st.sampled_from([1, 3]))
@@ -101,7 +105,7 @@ def test_kmeans(problem, n_iterations, seed, n_threads):
     selection = thinset.select(
         X, k, "kmeans", random_state=seed, n_iterations=n_iterations, n_threads=n_threads
     )
-    agree(selection, oracle.kmeans(X, k, n_iterations=n_iterations, seed=seed))
+    assert_agree(selection, oracle.kmeans(X, k, n_iterations=n_iterations, seed=seed))
 
 
 @given(problems(), st.integers(1, 5), st.sampled_from(["balanced", "proportional"]), st.data())
@@ -111,7 +115,7 @@ def test_per_class(problem, n_classes, kind, data):
     labels = np.random.default_rng(seed).integers(-1, n_classes - 1, len(X))
     selection = thinset.select(X, k, labels=labels, per_class=kind)
     choose = functools.partial(lambda rows, budget: oracle.topk(X[rows], budget))
-    agree(selection, oracle.per_class(labels, k, kind, choose))
+    assert_agree(selection, oracle.per_class(labels, k, kind, choose))
     chosen = dict(zip(*np.unique(labels[selection.indices], return_counts=True), strict=True))
     budgets = oracle.class_budgets(labels, k, kind)
     assert {label: chosen.get(label, 0) for label in budgets} == budgets
@@ -127,7 +131,7 @@ def test_stratified_random(problem, n_classes, seed):
     def choose(rows, budget):
         return oracle.random(len(rows), budget, generator=generator)
 
-    agree(selection, oracle.per_class(labels, k, "proportional", choose))
+    assert_agree(selection, oracle.per_class(labels, k, "proportional", choose))
 
 
 @given(
@@ -143,7 +147,7 @@ def test_initial_subset_comes_first(problem, method, data):
         expected = oracle.random(len(X), k, seed=0, initial=initial)
     else:
         expected = getattr(oracle, method)(X, k, initial=initial)
-    agree(selection, expected)
+    assert_agree(selection, expected)
 
 
 @settings(max_examples=20)
