@@ -36,7 +36,11 @@ class ProgressBar:
         if enabled and sys.stderr.isatty():
             from tqdm import tqdm
 
-            self._bar = tqdm(desc=label, total=total, unit=unit, leave=True, dynamic_ncols=True)
+            # A share of the work has no rate that means anything.
+            form = "{l_bar}{bar}| {elapsed}<{remaining}{postfix}" if unit == "%" else None
+            self._bar = tqdm(
+                desc=label, total=total, unit=unit, dynamic_ncols=True, bar_format=form
+            )
 
     def __enter__(self) -> Self:
         return self
@@ -47,6 +51,9 @@ class ProgressBar:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        # What ended without an error is done, also where the last of it went by unreported.
+        if kind is None and self._total is not None and self._done < self._total:
+            self.update_to(self._total)
         if self._bar is not None:
             self._bar.close()
         elif self._enabled:
