@@ -15,7 +15,7 @@ class Items(list[Any]):
     """A map-style dataset: a length and items."""
 
 
-def check(dataset: Dataset, images: np.ndarray, labels: np.ndarray) -> None:
+def assert_imported(dataset: Dataset, images: np.ndarray, labels: np.ndarray) -> None:
     np.testing.assert_array_equal(dataset.images, images)
     np.testing.assert_array_equal(dataset.labels, labels)
     assert dataset.images.dtype == np.uint8
@@ -26,15 +26,15 @@ def check(dataset: Dataset, images: np.ndarray, labels: np.ndarray) -> None:
 def test_arrays(tmp_path: Path, images: np.ndarray, labels: np.ndarray, form: str) -> None:
     scaled = images if form == "uint8" else (images / 255).astype(form)
     items = Items(zip(scaled, labels, strict=True))
-    check(import_map_style(items, tmp_path / "out"), images, labels)
+    assert_imported(import_map_style(items, tmp_path / "out"), images, labels)
 
 
 def test_pil_images(tmp_path: Path, images: np.ndarray, labels: np.ndarray) -> None:
     pil = pytest.importorskip("PIL.Image", reason="needs Pillow")
     items = Items((pil.fromarray(x), int(y)) for x, y in zip(images, labels, strict=True))
-    check(import_map_style(items, tmp_path / "colour"), images, labels)
+    assert_imported(import_map_style(items, tmp_path / "colour"), images, labels)
     items = Items((pil.fromarray(x[..., 0]), int(y)) for x, y in zip(images, labels, strict=True))
-    check(import_map_style(items, tmp_path / "grey"), images[..., :1], labels)
+    assert_imported(import_map_style(items, tmp_path / "grey"), images[..., :1], labels)
     palette = Items([(pil.new("RGB", (5, 4), (9, 8, 7)).convert("P", palette=1), 0)])
     assert import_map_style(palette, tmp_path / "palette").images[0, 0, 0].tolist() == [9, 8, 7]
 
@@ -45,18 +45,18 @@ def test_torch_tensors_are_channels_first(
     torch = pytest.importorskip("torch", reason="needs torch")
     tensors = torch.from_numpy(images).permute(0, 3, 1, 2)
     as_items = torch.utils.data.TensorDataset
-    check(
+    assert_imported(
         import_map_style(as_items(tensors, torch.from_numpy(labels)), tmp_path / "uint8"),
         images,
         labels,
     )
-    check(  # as torchvision's ToTensor gives them
+    assert_imported(  # as torchvision's ToTensor gives them
         import_map_style(as_items(tensors / 255, torch.from_numpy(labels)), tmp_path / "float"),
         images,
         labels,
     )
     grey = as_items(tensors[:, 0], torch.from_numpy(labels))
-    check(import_map_style(grey, tmp_path / "grey"), images[..., :1], labels)
+    assert_imported(import_map_style(grey, tmp_path / "grey"), images[..., :1], labels)
 
 
 def test_a_thinset_dataset_is_one_too(tmp_path: Path, dataset: Dataset) -> None:
