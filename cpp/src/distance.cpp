@@ -1,7 +1,9 @@
 #include "thinset/distance.hpp"
 
 #include <string>
+#include <type_traits>
 
+#include "thinset/best_row.hpp"
 #include "thinset/error.hpp"
 
 namespace thinset {
@@ -36,7 +38,10 @@ std::string_view to_string(Metric metric) {
 
 template <class T>
 DistanceMeter<T>::DistanceMeter(const Rows<T>& rows, Metric metric, Job& job)
-    : rows_(rows), metric_(metric), kernels_(row_kernels<T>()), query_(rows.n_columns()) {
+    : rows_(rows),
+      metric_(metric),
+      kernels_(row_kernels<T>()),
+      roughness_(1.0 + (static_cast<double>(rows.n_columns()) / 16.0 + 32.0) * 0x1p-24) {
   if (metric != Metric::cosine) {
     return;
   }
@@ -56,22 +61,53 @@ DistanceMeter<T>::DistanceMeter(const Rows<T>& rows, Metric metric, Job& job)
 }
 
 template <class T>
-void DistanceMeter<T>::set_query(std::size_t i) {
-  kernels_.widen(rows_.row(i), query_.data(), query_.size());
-  query_norm_ = metric_ == Metric::cosine ? norms_[i] : 0.0;
+void DistanceMeter<T>::read(std::size_t i, Point& point) const {
+  point.values.resize(n_columns());
+  kernels_.widen(rows_.row(i), point.values.data(), n_columns());
+  point.norm = norm(i);
+  if constexpr (!std::is_same_v<T, double>) {
+    point.floats.assign(point.values.begin(), point.values.end());
+  }
 }
 
 template <class T>
-void DistanceMeter<T>::set_query(const std::vector<double>& point) {
-  query_ = point;
-  const std::vector<double> origin(point.size(), 0.0);
-  query_norm_ =
-      std::sqrt(row_kernels<double>().squared_distance(point.data(), origin.data(), point.size()));
+void DistanceMeter<T>::read(const std::vector<double>& values, Point& point) const {
+  point.values = values;
+  const std::vector<double> origin(values.size(), 0.0);
+  point.norm = std::sqrt(
+      row_kernels<double>().squared_distance(values.data(), origin.data(), values.size()));
+}
+
+template <class T>
+std::size_t furthest_row(const DistanceMeter<T>& meter, const std::vector<double>& from, Job& job) {
+  struct alignas(64) ThreadBest {
+    BestRow best;
+  };
+  Point point;
+  meter.read(from, point);
+  std::vector<ThreadBest> bests(job.n_threads());
+  job.parallel_for(meter.rows().size(), rows_per_block,
+                   [&](std::size_t begin, std::size_t end, unsigned thread) {
+                     BestRow best = bests[thread].best;
+                     for (std::size_t i = begin; i < end; ++i) {
+                       best.offer(meter.rank(i, point), i);
+                     }
+                     bests[thread].best = best;
+                   });
+  BestRow best;
+  for (const ThreadBest& mine : bests) {
+    best.offer(mine.best.value, mine.best.row);
+  }
+  return best.row;
 }
 
 template class DistanceMeter<float>;
 template class DistanceMeter<double>;
 template class DistanceMeter<Float16>;
 template class DistanceMeter<BFloat16>;
+template std::size_t furthest_row(const DistanceMeter<float>&, const std::vector<double>&, Job&);
+template std::size_t furthest_row(const DistanceMeter<double>&, const std::vector<double>&, Job&);
+template std::size_t furthest_row(const DistanceMeter<Float16>&, const std::vector<double>&, Job&);
+template std::size_t furthest_row(const DistanceMeter<BFloat16>&, const std::vector<double>&, Job&);
 
 }  // namespace thinset

@@ -28,17 +28,18 @@ void check_indices(const AnyMatrix& embeddings, std::span<const std::int64_t> in
   }
 }
 
-// Calls body(meter, i) with the query set to the i-th of the subset, on the subset's own rows.
+// Calls body(meter, point, i) for the i-th of the subset, on the subset's own rows.
 template <class Body>
 void for_each_query(const AnyMatrix& embeddings, std::span<const std::int64_t> indices,
                     Metric metric, Job& job, const Body& body) {
   visit(embeddings, [&]<class T>(const Rows<T>& rows) {
     const Rows<T> subset = rows.restricted_to(indices);
-    DistanceMeter<T> meter(subset, metric, job);
+    const DistanceMeter<T> meter(subset, metric, job);
+    Point point;
     job.set_total(indices.size());
     for (std::size_t i = 0; i < indices.size(); ++i) {
-      meter.set_query(i);
-      body(meter, i);
+      meter.read(i, point);
+      body(meter, point, i);
       job.advance(1);
     }
   });
@@ -51,19 +52,20 @@ double sum_of_pairwise_distances(const AnyMatrix& embeddings, std::span<const st
   check_indices(embeddings, indices, 2);
   std::vector<double> block_sums;
   double sum = 0.0;
-  for_each_query(embeddings, indices, metric, job, [&](const auto& meter, std::size_t i) {
-    block_sums.assign(i / rows_per_block + 1, 0.0);
-    job.parallel_for(i, rows_per_block, [&](std::size_t begin, std::size_t end, unsigned) {
-      double block = 0.0;
-      for (std::size_t other = begin; other < end; ++other) {
-        block += meter.distance(other);
-      }
-      block_sums[begin / rows_per_block] = block;
-    });
-    for (const double block : block_sums) {
-      sum += block;
-    }
-  });
+  for_each_query(
+      embeddings, indices, metric, job, [&](const auto& meter, const Point& point, std::size_t i) {
+        block_sums.assign(i / rows_per_block + 1, 0.0);
+        job.parallel_for(i, rows_per_block, [&](std::size_t begin, std::size_t end, unsigned) {
+          double block = 0.0;
+          for (std::size_t other = begin; other < end; ++other) {
+            block += meter.distance_from_rank(meter.rank(other, point));
+          }
+          block_sums[begin / rows_per_block] = block;
+        });
+        for (const double block : block_sums) {
+          sum += block;
+        }
+      });
   return sum;
 }
 
@@ -73,14 +75,16 @@ double smallest_pairwise_distance(const AnyMatrix& embeddings,
   constexpr double infinity = std::numeric_limits<double>::infinity();
   std::vector<double> smallest(job.n_threads(), infinity);
   double result = infinity;
-  for_each_query(embeddings, indices, metric, job, [&](const auto& meter, std::size_t i) {
-    job.parallel_for(i, rows_per_block, [&](std::size_t begin, std::size_t end, unsigned thread) {
-      for (std::size_t other = begin; other < end; ++other) {
-        smallest[thread] = std::min(smallest[thread], meter.rank(other));
-      }
-    });
-    result = meter.distance_from_rank(*std::ranges::min_element(smallest));
-  });
+  for_each_query(embeddings, indices, metric, job,
+                 [&](const auto& meter, const Point& point, std::size_t i) {
+                   job.parallel_for(
+                       i, rows_per_block, [&](std::size_t begin, std::size_t end, unsigned thread) {
+                         for (std::size_t other = begin; other < end; ++other) {
+                           smallest[thread] = std::min(smallest[thread], meter.rank(other, point));
+                         }
+                       });
+                   result = meter.distance_from_rank(*std::ranges::min_element(smallest));
+                 });
   return result;
 }
 
@@ -88,15 +92,16 @@ double covering_radius(const AnyMatrix& embeddings, std::span<const std::int64_t
                        Metric metric, Job& job) {
   check_indices(embeddings, indices, 1);
   return visit(embeddings, [&]<class T>(const Rows<T>& rows) {
-    DistanceMeter<T> meter(rows, metric, job);
+    const DistanceMeter<T> meter(rows, metric, job);
+    Point point;
     std::vector<double> nearest(rows.size(), std::numeric_limits<double>::infinity());
     job.set_total(indices.size());
     for (const std::int64_t index : indices) {
-      meter.set_query(static_cast<std::size_t>(index));
+      meter.read(static_cast<std::size_t>(index), point);
       job.parallel_for(rows.size(), rows_per_block,
                        [&](std::size_t begin, std::size_t end, unsigned) {
                          for (std::size_t i = begin; i < end; ++i) {
-                           nearest[i] = std::min(nearest[i], meter.rank(i));
+                           nearest[i] = std::min(nearest[i], meter.rank(i, point));
                          }
                        });
       job.advance(1);

@@ -5,8 +5,9 @@
 #include <string>
 
 #include "thinset/column_summary.hpp"
-#include "thinset/dispersion.hpp"
 #include "thinset/error.hpp"
+#include "thinset/max_min.hpp"
+#include "thinset/max_sum.hpp"
 #include "thinset/random.hpp"
 
 namespace thinset {

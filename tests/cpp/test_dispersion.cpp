@@ -4,8 +4,9 @@
 
 #include "check.hpp"
 #include "sample_data.hpp"
-#include "thinset/dispersion.hpp"
 #include "thinset/error.hpp"
+#include "thinset/max_min.hpp"
+#include "thinset/max_sum.hpp"
 #include "thinset/objective.hpp"
 
 using namespace thinset;

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <string_view>
 #include <vector>
 
@@ -22,37 +23,93 @@ enum class Metric {
 Metric metric_from_name(std::string_view name);
 std::string_view to_string(Metric metric);
 
-// Measures rows against one query row at a time. `rank` is a monotone stand-in that is cheaper than
-// the distance (squares for euclidean): comparisons may use it, figures use distance().
+// A row, or any other point, to measure rows against.
+struct Point {
+  std::vector<double> values;
+  double norm = 0.0;          // cosine only
+  std::vector<float> floats;  // the values, for screens
+};
+
+// Measures rows against points. `rank` is a monotone stand-in that is cheaper than the distance
+// (squares for euclidean): comparisons may use it, figures use distance_from_rank(). Ranks are
+// symmetric, bit for bit: rank(i, point of j) == rank(j, point of i).
 template <class T>
 class DistanceMeter {
  public:
   // Throws InvalidInput for cosine where a row has zero norm, naming the first such row.
   DistanceMeter(const Rows<T>& rows, Metric metric, Job& job);
 
-  // Sets the query to row i, or to any point of n_columns values.
-  void set_query(std::size_t i);
-  void set_query(const std::vector<double>& point);
+  [[nodiscard]] Metric metric() const { return metric_; }
+  [[nodiscard]] const Rows<T>& rows() const { return rows_; }
+  [[nodiscard]] std::size_t n_columns() const { return rows_.n_columns(); }
+  [[nodiscard]] double norm(std::size_t i) const { return norms_.empty() ? 0.0 : norms_[i]; }
 
-  [[nodiscard]] double rank(std::size_t i) const {
+  // Fills `point` with row i, or with n_columns values.
+  void read(std::size_t i, Point& point) const;
+  void read(const std::vector<double>& values, Point& point) const;
+
+  [[nodiscard]] double rank(std::size_t i, const Point& point) const {
+    return rank(rows_.row(i), norm(i), point);
+  }
+  // The same for a row that lies elsewhere.
+  [[nodiscard]] double rank(const T* row, double row_norm, const Point& point) const {
     if (metric_ == Metric::cosine) {
-      const double dot = kernels_.dot(rows_.row(i), query_.data(), query_.size());
-      return 1.0 - dot / (norms_[i] * query_norm_);
+      const double dot = kernels_.dot(row, point.values.data(), point.values.size());
+      return 1.0 - dot / (row_norm * point.norm);
     }
-    return kernels_.squared_distance(rows_.row(i), query_.data(), query_.size());
+    return kernels_.squared_distance(row, point.values.data(), point.values.size());
+  }
+  // Whether a cheap look tells that the row's rank is above `rank`. Never where it is not.
+  [[nodiscard]] bool is_beyond(const T* row, const Point& point, double rank) const {
+    if (metric_ == Metric::cosine) {
+      return false;
+    }
+    const float rough = kernels_.rough_squared_distance(row, point.floats.data(), n_columns());
+    return rough > rank * roughness_ && rough <= std::numeric_limits<float>::max();
   }
   [[nodiscard]] double distance_from_rank(double rank) const {
     return metric_ == Metric::euclidean ? std::sqrt(rank) : rank;
   }
-  [[nodiscard]] double distance(std::size_t i) const { return distance_from_rank(rank(i)); }
 
  private:
   Rows<T> rows_;
   Metric metric_;
   const RowKernels<T>& kernels_;
   std::vector<double> norms_;
-  std::vector<double> query_;
-  double query_norm_ = 0.0;
+  double roughness_ = 1.0;
+};
+
+// The row furthest from a point (ties: lower row): where greedy methods start.
+template <class T>
+std::size_t furthest_row(const DistanceMeter<T>& meter, const std::vector<double>& from, Job& job);
+
+// Copies of the rows that a greedy method has picked, close together in memory.
+template <class T>
+class PickedRows {
+ public:
+  PickedRows(const DistanceMeter<T>& meter, std::size_t capacity) : meter_(meter) {
+    values_.reserve(capacity * meter.n_columns());
+    norms_.reserve(capacity);
+  }
+
+  void push_back(std::size_t row) {
+    const T* values = meter_.rows().row(row);
+    values_.insert(values_.end(), values, values + meter_.n_columns());
+    norms_.push_back(meter_.norm(row));
+  }
+  [[nodiscard]] std::size_t size() const { return norms_.size(); }
+
+  [[nodiscard]] double rank(std::size_t pick, const Point& point) const {
+    return meter_.rank(values_.data() + pick * meter_.n_columns(), norms_[pick], point);
+  }
+  [[nodiscard]] bool is_beyond(std::size_t pick, const Point& point, double rank) const {
+    return meter_.is_beyond(values_.data() + pick * meter_.n_columns(), point, rank);
+  }
+
+ private:
+  const DistanceMeter<T>& meter_;
+  std::vector<T> values_;
+  std::vector<double> norms_;
 };
 
 }  // namespace thinset

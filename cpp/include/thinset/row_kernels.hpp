@@ -21,6 +21,9 @@ struct RowKernels {
   double (*squared_distance)(const T* x, const double* y, std::size_t n);
   // The sum over j of x[j] * y[j].
   double (*dot)(const T* x, const double* y, std::size_t n);
+  // The same in float32, within (n / 16 + 16) 2^-24 of it relatively, unless it is infinite: a
+  // screen that decides nothing. For float64 rows, which float32 cannot hold, always 0.
+  float (*rough_squared_distance)(const T* x, const float* y, std::size_t n);
   // y[j] = x[j].
   void (*widen)(const T* x, double* y, std::size_t n);
   // sum[j] += x[j], min and max likewise; returns the first j that is not finite, or n.

@@ -1,0 +1,239 @@
+// Sixteen values at a time, in as many registers as the instruction set needs for them.
+//
+// Included by the per-instruction-set sources alone. Everything here has internal linkage, and
+// nothing calls an inline function of another header: the linker keeps one copy of those, and it
+// could be the one compiled for the widest instructions. GCC's and Clang's vector extension does
+// the arithmetic; intrinsics are left for what it cannot say.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "thinset/element.hpp"
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
+#endif
+
+namespace {
+
+using thinset::BFloat16;
+using thinset::Float16;
+
+constexpr std::size_t n_lanes = 16;
+
+#if defined(__AVX512F__)
+constexpr std::size_t register_bytes = 64;
+#elif defined(__AVX2__)
+constexpr std::size_t register_bytes = 32;
+#else
+constexpr std::size_t register_bytes = 16;
+#endif
+
+template <class T, std::size_t bytes>
+struct VectorOf {
+  typedef T type __attribute__((vector_size(bytes)));
+};
+template <class T, std::size_t bytes = register_bytes>
+using Vector = typename VectorOf<T, bytes>::type;
+
+template <class T>
+struct Lanes {
+  static constexpr std::size_t n_parts = n_lanes * sizeof(T) / register_bytes;
+  static constexpr std::size_t part_lanes = register_bytes / sizeof(T);
+  Vector<T> part[n_parts];
+
+  Lanes& operator+=(const Lanes& other) {
+    for (std::size_t p = 0; p < n_parts; ++p) part[p] += other.part[p];
+    return *this;
+  }
+  friend Lanes operator+(Lanes a, const Lanes& b) { return a += b; }
+  friend Lanes operator-(Lanes a, const Lanes& b) {
+    for (std::size_t p = 0; p < n_parts; ++p) a.part[p] -= b.part[p];
+    return a;
+  }
+  friend Lanes operator*(Lanes a, const Lanes& b) {
+    for (std::size_t p = 0; p < n_parts; ++p) a.part[p] *= b.part[p];
+    return a;
+  }
+};
+using Floats = Lanes<float>;
+using Doubles = Lanes<double>;
+
+template <class T>
+inline Lanes<T> all_lanes(T value) {
+  Lanes<T> lanes;
+  for (auto& part : lanes.part) part = Vector<T>{} + value;
+  return lanes;
+}
+
+template <class T>
+inline void store(T* to, const Lanes<T>& lanes) {
+  __builtin_memcpy(to, &lanes, sizeof(lanes));
+}
+
+// Float16 to float: shift exponent and fraction into place, then scale by 2^(127 - 15); the product
+// is exact for subnormals too. An all-ones exponent (infinity, NaN) needs its bits set by hand.
+inline float as_float(Float16 value) {
+  const std::uint32_t magnitude = (value.bits & 0x7fffU) << 13;
+  const std::uint32_t sign = (value.bits & 0x8000U) << 16;
+  const std::uint32_t special = magnitude >= 0x0f800000U ? 0x7f800000U : 0U;
+  const float scaled = __builtin_bit_cast(float, magnitude) * 0x1p112F;
+  return __builtin_bit_cast(float, __builtin_bit_cast(std::uint32_t, scaled) | special | sign);
+}
+inline float as_float(BFloat16 value) {
+  return __builtin_bit_cast(float, static_cast<std::uint32_t>(value.bits) << 16);
+}
+inline float as_float(float value) { return value; }
+
+inline Floats load_floats(const float* from) {
+  Floats lanes;
+  __builtin_memcpy(&lanes, from, sizeof(lanes));
+  return lanes;
+}
+inline Floats load_floats(const BFloat16* from) {
+  Floats lanes;
+  for (std::size_t p = 0; p < Floats::n_parts; ++p) {
+    Vector<std::uint16_t, register_bytes / 2> halves;
+    __builtin_memcpy(&halves, from + p * Floats::part_lanes, sizeof(halves));
+    lanes.part[p] = __builtin_bit_cast(
+        Vector<float>, __builtin_convertvector(halves, Vector<std::uint32_t>) << 16);
+  }
+  return lanes;
+}
+inline Floats load_floats(const Float16* from) {
+  Floats lanes;
+#if defined(__AVX512F__)
+  __m256i halves;
+  __builtin_memcpy(&halves, from, sizeof(halves));
+  lanes.part[0] = _mm512_maskz_cvtph_ps(0xffff, halves);
+#elif defined(__F16C__)
+  for (std::size_t p = 0; p < Floats::n_parts; ++p) {
+    __m128i halves;
+    __builtin_memcpy(&halves, from + p * Floats::part_lanes, sizeof(halves));
+    lanes.part[p] = _mm256_cvtph_ps(halves);
+  }
+#else
+  float values[n_lanes];
+  for (std::size_t l = 0; l < n_lanes; ++l) values[l] = as_float(from[l]);
+  lanes = load_floats(values);
+#endif
+  return lanes;
+}
+
+inline Doubles load_doubles(const double* from) {
+  Doubles lanes;
+  __builtin_memcpy(&lanes, from, sizeof(lanes));
+  return lanes;
+}
+inline Doubles load_doubles(const float* from) {
+  Doubles lanes;
+  for (std::size_t p = 0; p < Doubles::n_parts; ++p) {
+    Vector<float, register_bytes / 2> floats;
+    __builtin_memcpy(&floats, from + p * Doubles::part_lanes, sizeof(floats));
+    lanes.part[p] = __builtin_convertvector(floats, Vector<double>);
+  }
+  return lanes;
+}
+template <class T>
+inline Doubles load_doubles(const T* from) {
+  float floats[n_lanes];
+  store(floats, load_floats(from));
+  return load_doubles(floats);
+}
+
+// The first n < 16 values; zeros stand for the others.
+template <class T>
+inline Floats load_floats(const T* from, std::size_t n) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == sizeof(float)) {
+    return {{_mm512_maskz_loadu_ps(static_cast<__mmask16>((1U << n) - 1U), from)}};
+  }
+#endif
+  T values[n_lanes] = {};
+  for (std::size_t l = 0; l < n; ++l) values[l] = from[l];
+  return load_floats(values);
+}
+template <class T>
+inline Doubles load_doubles(const T* from, std::size_t n) {
+#if defined(__AVX512F__)
+  const unsigned mask = (1U << n) - 1U;
+  const auto low = static_cast<__mmask8>(mask);
+  const auto high = static_cast<__mmask8>(mask >> 8);
+  if constexpr (sizeof(T) == sizeof(double)) {
+    return {{_mm512_maskz_loadu_pd(low, from), _mm512_maskz_loadu_pd(high, from + 8)}};
+  } else if constexpr (sizeof(T) == sizeof(float)) {
+    return {{_mm512_maskz_cvtps_pd(low, _mm256_maskz_loadu_ps(low, from)),
+             _mm512_maskz_cvtps_pd(high, _mm256_maskz_loadu_ps(high, from + 8))}};
+  }
+#endif
+  T values[n_lanes] = {};
+  for (std::size_t l = 0; l < n; ++l) values[l] = from[l];
+  return load_doubles(values);
+}
+
+template <class T, std::size_t bytes>
+inline T sum_pairwise(const Vector<T, bytes>& lanes) {
+  if constexpr (bytes == 2 * sizeof(T)) {
+    return lanes[0] + lanes[1];
+  } else {
+    struct Halves {
+      Vector<T, bytes / 2> low, high;
+    };
+    const auto halves = __builtin_bit_cast(Halves, lanes);
+    return sum_pairwise<T, bytes / 2>(halves.low + halves.high);
+  }
+}
+
+// The lanes added in pairs (l, l + 8), then (l, l + 4), (l, l + 2), (l, l + 1).
+template <class T>
+inline T sum_lanes(Lanes<T> lanes) {
+  for (std::size_t n = Lanes<T>::n_parts / 2; n > 0; n /= 2) {
+    for (std::size_t p = 0; p < n; ++p) lanes.part[p] += lanes.part[p + n];
+  }
+  return sum_pairwise<T, register_bytes>(lanes.part[0]);
+}
+
+// Bit l is set where lane l is at most, or at least, the limit.
+inline std::uint32_t bits_at_most(const Floats& lanes, float limit) {
+#if defined(__AVX512F__)
+  return _mm512_cmp_ps_mask(lanes.part[0], _mm512_set1_ps(limit), _CMP_LE_OQ);
+#elif defined(__AVX2__)
+  const __m256 limits = _mm256_set1_ps(limit);
+  const int low = _mm256_movemask_ps(_mm256_cmp_ps(lanes.part[0], limits, _CMP_LE_OQ));
+  const int high = _mm256_movemask_ps(_mm256_cmp_ps(lanes.part[1], limits, _CMP_LE_OQ));
+  return static_cast<std::uint32_t>(low | high << 8);
+#elif defined(__ARM_NEON) && defined(__aarch64__)
+  const uint32x4_t weights = {1, 2, 4, 8};
+  std::uint32_t bits = 0;
+  for (std::size_t p = 0; p < Floats::n_parts; ++p) {
+    const uint32x4_t truth = vcleq_f32(lanes.part[p], vdupq_n_f32(limit));
+    bits |= vaddvq_u32(vandq_u32(truth, weights)) << (4 * p);
+  }
+  return bits;
+#else
+  float values[n_lanes];
+  store(values, lanes);
+  std::uint32_t bits = 0;
+  for (std::size_t l = 0; l < n_lanes; ++l) bits |= (values[l] <= limit ? 1U : 0U) << l;
+  return bits;
+#endif
+}
+inline std::uint32_t bits_at_least(const Doubles& lanes, double limit) {
+#if defined(__AVX512F__)
+  const __m512d limits = _mm512_set1_pd(limit);
+  const std::uint32_t low = _mm512_cmp_pd_mask(lanes.part[0], limits, _CMP_GE_OQ);
+  const std::uint32_t high = _mm512_cmp_pd_mask(lanes.part[1], limits, _CMP_GE_OQ);
+  return low | high << 8;
+#else
+  double values[n_lanes];
+  store(values, lanes);
+  std::uint32_t bits = 0;
+  for (std::size_t l = 0; l < n_lanes; ++l) bits |= (values[l] >= limit ? 1U : 0U) << l;
+  return bits;
+#endif
+}
+
+}  // namespace

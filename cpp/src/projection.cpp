@@ -1,0 +1,219 @@
+#include "thinset/projection.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "thinset/random.hpp"
+
+namespace thinset {
+
+namespace {
+
+constexpr std::size_t max_sample = 1024;
+constexpr int n_iterations = 3;
+constexpr double float_epsilon = 0x1p-24;
+// Scaled radii up to which a row may ask, and beyond which a point has no image in float32.
+constexpr double max_radius_of_query = 1e14;
+constexpr double max_radius_of_image = 1e15;
+
+// What the screen sees: the row itself, or for cosine its direction.
+double unit_of(const Point& point, Metric metric) {
+  return metric == Metric::cosine ? 1.0 / point.norm : 1.0;
+}
+
+double dot(const std::vector<double>& a, const std::vector<double>& b) {
+  return row_kernels<double>().dot(a.data(), b.data(), a.size());
+}
+
+// Modified Gram-Schmidt, twice for orthogonality to rounding. Vectors that vanish become zero: they
+// then tell nothing, which is safe.
+void orthonormalise(std::vector<std::vector<double>>& vectors) {
+  for (std::size_t i = 0; i < vectors.size(); ++i) {
+    const double before = std::sqrt(dot(vectors[i], vectors[i]));
+    for (int pass = 0; pass < 2; ++pass) {
+      for (std::size_t other = 0; other < i; ++other) {
+        const double along = dot(vectors[i], vectors[other]);
+        for (std::size_t j = 0; j < vectors[i].size(); ++j) {
+          vectors[i][j] -= along * vectors[other][j];
+        }
+      }
+    }
+    const double norm = std::sqrt(dot(vectors[i], vectors[i]));
+    const bool vanished = !(norm > 1e-9 * before);
+    for (double& value : vectors[i]) {
+      value = vanished ? 0.0 : value / norm;
+    }
+  }
+}
+
+}  // namespace
+
+template <class T>
+Projection::Projection(const DistanceMeter<T>& meter, Job& job)
+    : metric_(meter.metric()),
+      n_columns_(meter.n_columns()),
+      n_coordinates_(std::min(max_coordinates, (meter.n_columns() + 3) / 4 * 4)),
+      rounding_((static_cast<double>(n_columns_) / 16.0 + 40.0) * float_epsilon *
+                std::sqrt(static_cast<double>(n_coordinates_))),
+      centre_(n_columns_, 0.0),
+      directions_(n_coordinates_ * n_columns_, 0.0F) {
+  const std::size_t n_rows = meter.rows().size();
+  const std::size_t n_sample =
+      std::clamp(n_rows / 8, std::min<std::size_t>(n_rows, 64), max_sample);
+  std::vector<Point> sample(n_sample);
+  for (std::size_t s = 0; s < n_sample; ++s) {
+    meter.read(n_rows / n_sample * s, sample[s]);
+    const double unit = unit_of(sample[s], metric_);
+    for (double& value : sample[s].values) {
+      value *= unit;
+    }
+  }
+  fit(sample, job);
+}
+
+void Projection::fit(const std::vector<Point>& sample, Job& job) {
+  const auto n_sample = static_cast<double>(sample.size());
+  for (const Point& point : sample) {
+    for (std::size_t j = 0; j < n_columns_; ++j) {
+      centre_[j] += point.values[j] / n_sample;
+    }
+  }
+  double mean_square = 0.0;
+  for (const Point& point : sample) {
+    for (std::size_t j = 0; j < n_columns_; ++j) {
+      const double difference = point.values[j] - centre_[j];
+      mean_square += difference * difference / n_sample;
+    }
+  }
+  if (mean_square > 0.0 && std::isfinite(mean_square)) {
+    scale_ = std::ldexp(1.0, -std::ilogb(std::sqrt(mean_square)));
+  }
+  if (!std::isfinite(scale_) || scale_ == 0.0) {
+    scale_ = 1.0;
+  }
+
+  const std::size_t n_directions = std::min(n_coordinates_, n_columns_);
+  std::vector<std::vector<double>> directions(n_directions, std::vector<double>(n_columns_));
+  Random random(0);
+  for (std::vector<double>& direction : directions) {
+    for (double& value : direction) {
+      value = random.uniform() - 0.5;
+    }
+  }
+  orthonormalise(directions);
+  std::vector<double> centred(sample.size() * n_columns_);
+  for (std::size_t s = 0; s < sample.size(); ++s) {
+    for (std::size_t j = 0; j < n_columns_; ++j) {
+      centred[s * n_columns_ + j] = scale_ * (sample[s].values[j] - centre_[j]);
+    }
+  }
+  for (int iteration = 0; iteration < n_iterations; ++iteration) {
+    // Each direction is multiplied by the sample's covariance.
+    job.parallel_for(n_directions, 1, [&](std::size_t begin, std::size_t end, unsigned) {
+      std::vector<double> product(n_columns_);
+      for (std::size_t i = begin; i < end; ++i) {
+        std::ranges::fill(product, 0.0);
+        for (std::size_t s = 0; s < sample.size(); ++s) {
+          const double* row = centred.data() + s * n_columns_;
+          const double along = row_kernels<double>().dot(row, directions[i].data(), n_columns_);
+          for (std::size_t j = 0; j < n_columns_; ++j) {
+            product[j] += along * row[j];
+          }
+        }
+        directions[i] = product;
+      }
+    });
+    orthonormalise(directions);
+  }
+  for (std::size_t i = 0; i < n_directions; ++i) {
+    for (std::size_t j = 0; j < n_columns_; ++j) {
+      directions_[i * n_columns_ + j] = static_cast<float>(directions[i][j]);
+    }
+  }
+}
+
+void Projection::project(const Point& point, Image& image) const {
+  image.coordinates.resize(n_coordinates_);
+  image.centred.resize(n_columns_);
+  const double unit = unit_of(point, metric_);
+  double square = 0.0;
+  for (std::size_t j = 0; j < n_columns_; ++j) {
+    const double value = scale_ * (point.values[j] * unit - centre_[j]);
+    square += value * value;
+    image.centred[j] = static_cast<float>(value);
+  }
+  image.radius = std::sqrt(square);
+  if (!(image.radius <= max_radius_of_image)) {
+    std::ranges::fill(image.coordinates, std::numeric_limits<float>::infinity());
+    return;
+  }
+  screen_kernels().project(image.centred.data(), directions_.data(), n_columns_, n_coordinates_,
+                           image.coordinates.data());
+}
+
+float Projection::limit(const Image& image, double rank) const {
+  // For cosine |x - y|^2 = 2 rank between directions; 1e-12 covers the rounding of the rank.
+  const double square = metric_ == Metric::cosine ? 2.0 * (rank + 1e-12) : rank;
+  const double distance = scale_ * std::sqrt(std::max(square, 0.0));
+  if (!(image.radius <= max_radius_of_query && distance <= max_radius_of_query)) {
+    return std::numeric_limits<float>::infinity();
+  }
+  // Coordinates are off by at most rounding_ times the radius; a point within the distance has a
+  // radius of at most this one's plus the distance. The factor covers the rounding of directions
+  // and of the squares' sum.
+  const double widened = distance + rounding_ * (2.0 * image.radius + distance);
+  // 1e-37 covers squares too small for float32.
+  return static_cast<float>(widened * widened * (1.0 + 1e-5) + 1e-37);
+}
+
+template Projection::Projection(const DistanceMeter<float>&, Job&);
+template Projection::Projection(const DistanceMeter<double>&, Job&);
+template Projection::Projection(const DistanceMeter<Float16>&, Job&);
+template Projection::Projection(const DistanceMeter<BFloat16>&, Job&);
+
+ImageList::ImageList(std::size_t n_coordinates, std::size_t capacity)
+    : n_coordinates_(n_coordinates) {
+  blocks_.reserve((capacity + points_per_block - 1) / points_per_block * points_per_block *
+                  n_coordinates);
+}
+
+void ImageList::resize(std::size_t size) {
+  size_ = size;
+  blocks_.resize((size + points_per_block - 1) / points_per_block * points_per_block *
+                 n_coordinates_);
+}
+
+void ImageList::set(std::size_t number, const Projection::Image& image) {
+  const std::size_t block = number / points_per_block;
+  const std::size_t block_floats = points_per_block * n_coordinates_;
+  if (blocks_.size() < (block + 1) * block_floats) {
+    blocks_.resize((block + 1) * block_floats, std::numeric_limits<float>::infinity());
+  }
+  float* lane = blocks_.data() + block * block_floats + number % points_per_block;
+  for (std::size_t j = 0; j < n_coordinates_; ++j) {
+    lane[j * points_per_block] = image.coordinates[j];
+  }
+}
+
+void ImageList::find_near(const Projection::Image& image, float limit, std::size_t begin,
+                          std::size_t end, std::vector<std::uint32_t>& near) const {
+  const std::size_t first_block = begin / points_per_block;
+  const std::size_t n_blocks = (end + points_per_block - 1) / points_per_block - first_block;
+  near.resize(n_blocks * points_per_block);
+  if (limit == std::numeric_limits<float>::infinity()) {
+    // Beyond float32's range nothing is told apart.
+    for (std::size_t i = 0; i < near.size(); ++i) {
+      near[i] = static_cast<std::uint32_t>(first_block * points_per_block + i);
+    }
+    return;
+  }
+  const float* blocks = blocks_.data() + first_block * points_per_block * n_coordinates_;
+  near.resize(screen_kernels().find_near(image.coordinates.data(), blocks, n_blocks, n_coordinates_,
+                                         limit, near.data()));
+  for (std::uint32_t& number : near) {
+    number += static_cast<std::uint32_t>(first_block * points_per_block);
+  }
+}
+
+}  // namespace thinset
