@@ -1,51 +1,64 @@
-"""Selection methods as their definitions read: float64, one row at a time, nothing clever."""
+"""Selection methods as their definitions read: float64, one pick at a time, nothing clever.
+
+Sums are added in the order of `oracles.arithmetic`, so that the answers are right to the last bit.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
+from oracles import arithmetic
 from oracles.random import Random
+
+ROWS_PER_DRAW_BLOCK = 256
+
+
+def ranks(X, y, metric):
+    """What orders the rows of X by distance to y: squares for euclidean, whose roots can tie."""
+    if metric == "cosine":
+        return 1.0 - arithmetic.dots(X, y) / (arithmetic.norms(X) * arithmetic.norms(y[None])[0])
+    return arithmetic.squared_distances(X, y)
 
 
 def distances(X, y, metric):
     X, y = np.asarray(X, np.float64), np.asarray(y, np.float64)
-    if metric == "cosine":
-        return 1.0 - (X * y).sum(1) / (np.sqrt((X * X).sum(1)) * np.sqrt((y * y).sum()))
-    squared = ((X - y) ** 2).sum(1)
-    return squared if metric == "sqeuclidean" else np.sqrt(squared)
+    return np.sqrt(ranks(X, y, metric)) if metric == "euclidean" else ranks(X, y, metric)
 
 
 def _first(X, metric):
-    X = np.asarray(X, np.float64)
-    return int(np.argmax(distances(X, X.mean(0), metric)))
+    return int(np.argmax(ranks(X, arithmetic.mean(X), metric)))
+
+
+def _best_free(scores, chosen):
+    """The row with the highest score that is not chosen yet; the lowest of several."""
+    free = scores.copy()
+    free[chosen] = -np.inf
+    return int(np.argmax(free))
 
 
 def topk(X, k, *, mode="max", refill=True, drop_constant=False, initial=()):
     X = np.asarray(X, np.float64)
     scores = {"max": X, "min": -X, "abs": np.abs(X)}[mode]
     columns = [j for j in range(X.shape[1]) if not drop_constant or X[:, j].min() != X[:, j].max()]
-    # Best first; a stable sort leaves ties with the lower row.
-    order = [np.argsort(-scores[:, j], kind="stable") for j in columns]
+    if not columns:
+        raise ValueError(f"all {X.shape[1]} columns are constant")
     chosen, gains = list(initial), [0.0] * len(initial)
-    if not refill:
-        for turn in range(k - len(initial)):
-            b, rank = turn % len(columns), turn // len(columns)
-            row = int(order[b][rank])
-            if row not in chosen:
-                chosen.append(row)
-                gains.append(X[row, columns[b]])
-        return chosen, gains
-    turn = 0
-    while len(chosen) < k:
-        b = turn % len(columns)
-        row = next(int(r) for r in order[b] if int(r) not in chosen)
-        chosen.append(row)
-        gains.append(X[row, columns[b]])
-        turn += 1
+    taken = np.isin(np.arange(len(X)), chosen)
+    # Best first, without the initial rows; a stable sort leaves ties with the lower row.
+    order = [np.argsort(-scores[:, j], kind="stable") for j in columns]
+    order = [rows[~taken[rows]] for rows in order]
+    for turn in range(k - len(initial)):
+        b, rank = turn % len(columns), turn // len(columns)
+        row = order[b][~taken[order[b]]][0] if refill else order[b][rank]
+        if not taken[row]:
+            taken[row] = True
+            chosen.append(int(row))
+            gains.append(X[row, columns[b]])
     return chosen, gains
 
 
 def max_sum(X, k, *, metric="euclidean", initial=()):
+    X = np.asarray(X, np.float64)
     sums = np.zeros(len(X))
     chosen, gains = [], []
     while len(chosen) < k:
@@ -54,8 +67,7 @@ def max_sum(X, k, *, metric="euclidean", initial=()):
         elif not chosen:
             row = _first(X, metric)
         else:
-            free = np.where(np.isin(np.arange(len(X)), chosen), -np.inf, sums)
-            row = int(np.argmax(free))
+            row = _best_free(sums, chosen)
         chosen.append(row)
         gains.append(sums[row])
         sums = sums + distances(X, X[row], metric)
@@ -63,6 +75,7 @@ def max_sum(X, k, *, metric="euclidean", initial=()):
 
 
 def max_min(X, k, *, metric="euclidean", initial=()):
+    X = np.asarray(X, np.float64)
     nearest = np.full(len(X), np.inf)
     chosen, gains = [], []
     while len(chosen) < k:
@@ -71,11 +84,10 @@ def max_min(X, k, *, metric="euclidean", initial=()):
         elif not chosen:
             row = _first(X, metric)
         else:
-            free = np.where(np.isin(np.arange(len(X)), chosen), -np.inf, nearest)
-            row = int(np.argmax(free))
+            row = _best_free(nearest, chosen)
         chosen.append(row)
-        gains.append(nearest[row])
-        nearest = np.minimum(nearest, distances(X, X[row], metric))
+        gains.append(np.sqrt(nearest[row]) if metric == "euclidean" else nearest[row])
+        nearest = np.minimum(nearest, ranks(X, X[row], metric))
     return chosen, gains
 
 
@@ -90,17 +102,25 @@ def random(n, k, *, seed=0, initial=(), generator=None):
     return chosen, [0.0] * k
 
 
-def kmeans(X, k, *, n_iterations=10, seed=0):
+def kmeans(X, k, *, n_iterations=10, seed=0, generator=None):
     X = np.asarray(X, np.float64)
-    generator = Random(seed)
-    centres = _seed_centres(X, k, generator)
+    centres = X[_seed_rows(X, k, generator or Random(seed))]
     clusters, squared = _assign(X, centres)
     for _ in range(n_iterations):
-        centres = np.array([X[clusters == c].mean(0) for c in range(k)])
+        centres = _centres(X, clusters, k)
         before = clusters
         clusters, squared = _assign(X, centres)
         if (clusters == before).all():
             break
+    return _representatives(clusters, squared, k)
+
+
+def _centres(X, clusters, k):
+    sums = np.array([arithmetic.in_order(X[clusters == c]) for c in range(k)])
+    return sums / np.bincount(clusters, minlength=k)[:, None]
+
+
+def _representatives(clusters, squared, k):
     members = [np.flatnonzero(clusters == c) for c in range(k)]
     # The two rows of a pair are equally far from their mean, whatever rounding says.
     picks = [
@@ -111,24 +131,44 @@ def kmeans(X, k, *, n_iterations=10, seed=0):
     return [row for _, row in picks], [float(-size) for size, _ in picks]
 
 
-def _seed_centres(X, k, generator):
+def _seed_rows(X, k, generator):
     squared = np.full(len(X), np.inf)
     rows = [generator.below(len(X))]
     while len(rows) < k:
-        squared = np.minimum(squared, ((X - X[rows[-1]]) ** 2).sum(1))
-        total = squared.sum()
+        squared = np.minimum(squared, arithmetic.squared_distances(X, X[rows[-1]]))
+        blocks = [
+            arithmetic.in_order(squared[start : start + ROWS_PER_DRAW_BLOCK])
+            for start in range(0, len(X), ROWS_PER_DRAW_BLOCK)
+        ]
+        total = arithmetic.in_order(np.array(blocks))
         if total > 0:
-            passed = np.cumsum(squared) > generator.uniform() * total
-            rows.append(int(np.argmax(passed)))
+            rows.append(_draw(squared, blocks, generator.uniform() * total))
         else:
             rows.append(min(set(range(len(X))) - set(rows)))
-    return X[rows]
+    return rows
+
+
+def _draw(squared, blocks, target):
+    """The row at which the running sum passes the target, which whole blocks and rows use up."""
+    block = 0
+    while block + 1 < len(blocks) and target >= blocks[block]:
+        target -= blocks[block]
+        block += 1
+    for row in range(block * ROWS_PER_DRAW_BLOCK, len(squared)):
+        if target < squared[row]:
+            return row
+        target -= squared[row]
+    # Rounding carried the target past the end: the last row with any probability takes it.
+    return int(np.flatnonzero(squared)[-1])
 
 
 def _assign(X, centres):
-    squared = ((X[:, None, :] - centres[None, :, :]) ** 2).sum(2)
-    clusters = squared.argmin(1)
-    squared = squared.min(1)
+    squared = np.full(len(X), np.inf)
+    clusters = np.zeros(len(X), np.int64)
+    for c, centre in enumerate(centres):
+        to_centre = arithmetic.squared_distances(X, centre)
+        nearer = to_centre < squared
+        clusters[nearer], squared[nearer] = c, to_centre[nearer]
     for c in range(len(centres)):
         if not (clusters == c).any():
             sizes = np.bincount(clusters, minlength=len(centres))
