@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "bindings.hpp"
 #include "numpy_view.hpp"
@@ -14,6 +15,24 @@ namespace py = pybind11;
 namespace thinset::bindings {
 
 namespace {
+
+std::vector<std::string> available_set_names() {
+  std::vector<std::string> names;
+  for (const InstructionSet set : available_instruction_sets()) {
+    names.emplace_back(to_string(set));
+  }
+  return names;
+}
+
+void use_set_of_name(const std::string& name) {
+  for (const InstructionSet set : available_instruction_sets()) {
+    if (name == to_string(set)) {
+      use_instruction_set(set);
+      return;
+    }
+  }
+  throw InvalidInput("this processor or build has no instruction set '" + name + "'");
+}
 
 py::tuple select_rows(const py::array& embeddings, std::size_t n_samples, const std::string& method,
                       const std::string& metric, const std::optional<Int64Array>& labels,
@@ -70,6 +89,12 @@ void bind_selection(py::module_& module) {
   module.def(
       "instruction_set", [] { return std::string(to_string(current_instruction_set())); },
       "The vector instructions in use: plain, avx2 or avx512.");
+  module.def("available_instruction_sets", &available_set_names,
+             "The instruction sets that this build has and this processor runs, plain first, the "
+             "widest last.");
+  module.def("use_instruction_set", &use_set_of_name, py::arg("name"),
+             "Compute with another available instruction set from here on. Answers are the same "
+             "with each: for tests and benchmarks.");
   module.def(
       "available_processors", [] { return available_processors(); },
       "How many processors this process may run on.");
