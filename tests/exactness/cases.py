@@ -55,6 +55,7 @@ class Case:
     def embeddings(self):
         """The matrix as a selector is given it (bfloat16 as its bits), and its float64 values."""
         X = FAMILIES[self.family](self.generator("X"), self.n, self.d)
+        X = _within_range(X, self.dtype)
         if self.metric == "cosine":
             X = self._with_directions(X)
         stored = np.zeros((self.n, self.d + self.gap), _cast(X[:1], self.dtype).dtype)
@@ -98,13 +99,16 @@ def _groups(labels):
     return [np.flatnonzero(labels == label) for label in np.unique(labels)]
 
 
+def _within_range(X, dtype):
+    largest = np.abs(X).max()
+    limit = 0.5 * float(np.finfo("float32" if dtype == "bfloat16" else dtype).max)
+    return X * (limit / largest) if largest > limit else X
+
+
 def _cast(X, dtype):
-    """To the element type, scaled where its range would be left."""
     if dtype == "bfloat16":
         return (X.astype(np.float32).view(np.uint32) >> 16).astype(np.uint16)
-    largest = np.abs(X).max()
-    limit = 0.5 * float(np.finfo(dtype).max)
-    return (X * (limit / largest) if largest > limit else X).astype(dtype)
+    return X.astype(dtype)
 
 
 def widened(stored, dtype):

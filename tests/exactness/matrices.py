@@ -156,7 +156,7 @@ FAMILIES = {
     for family in (
         normal, lattice, bits, one_hot, nearly_one_hot, duplicates, sphere, shells,
         constant_columns, offset, offset_columns, any_scale, mixed_scales, mixed_norms, subnormal,
-        outlier, tight_clusters, near_ties, near_duplicates, rising, falling, line, rank_one, rank_two,
-        decaying_spectrum, heavy_tails, halving, zeros, signed_zeros, relu,
+        outlier, tight_clusters, near_ties, near_duplicates, rising, falling, line, rank_one,
+        rank_two, decaying_spectrum, heavy_tails, halving, zeros, signed_zeros, relu,
     )
 }  # fmt: skip

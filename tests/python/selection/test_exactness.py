@@ -21,13 +21,22 @@ def test_fast(method, size):
     suite.check(library, method, size, suite.FAST[size])
 
 
+@pytest.fixture(scope="module")
+def tally():
+    """Cases seen by method and size."""
+    seen = {}
+    yield seen
+    if len(seen) == len(ORACLES) * len(suite.FULL):
+        assert sum(seen.values()) >= 10_000
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_ten_thousand_cases(capsys):
-    n_cases = 0
-    for method in ORACLES:
-        for size, n in suite.FULL.items():
-            n_cases += len(suite.check(library, method, size, n, repeatable=False))
-            with capsys.disabled():
-                print(f"\n{method} {size}: {n_cases} cases so far", end="", flush=True)  # noqa: T201
-    assert n_cases >= 10_000
+@pytest.mark.parametrize("size", suite.FULL)
+@pytest.mark.parametrize("method", ORACLES)
+def test_full(method, size, tally, capsys):
+    tally[method, size] = len(
+        suite.check(library, method, size, suite.FULL[size], repeatable=False)
+    )
+    with capsys.disabled():
+        print(f" {method} {size}: {sum(tally.values())} cases so far")  # noqa: T201
