@@ -5,12 +5,18 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 SOURCES := CMakeLists.txt pyproject.toml constraints.txt $(shell git ls-files cpp python)
 
-.PHONY: help demo test test-cpp test-python test-slow bench check format clean
+# Beside the environment, so that the tests find everything but thinset itself in the usual one.
+SANITIZED := build/sanitize-python
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
+
+.PHONY: help demo test test-cpp test-python test-slow test-sanitize bench check format clean
 
 help:
 	@echo "make demo       the whole pipeline on the embedded digits dataset, and its report page"
 	@echo "make test       C++ and Python tests"
 	@echo "make test-slow  the tests that take minutes; real data from THINSET_TEST_CIFAR10 and _MNIST"
+	@echo "make test-sanitize  C++ tests under the address, undefined-behaviour, leak and thread"
+	@echo "                sanitizers, then selection from Python and thinset-filter (needs GCC)"
 	@echo "make bench      benchmarks against other libraries, answers checked first"
 	@echo "make check      formatting, lint and types of both languages"
 	@echo "make format     format both languages"
@@ -31,6 +37,18 @@ test-python: $(VENV)/.installed-dev
 
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow --timeout 3600
+
+test-sanitize: $(VENV)/.installed-dev $(SANITIZED)/.installed
+	for preset in sanitize sanitize-thread; do \
+	  $(BIN)/cmake --preset $$preset -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) > /dev/null && \
+	  $(BIN)/cmake --build --preset $$preset && \
+	  $(BIN)/ctest --test-dir build/$$preset --output-on-failure || exit 1; \
+	done
+	LD_PRELOAD="$$(g++ -print-file-name=libasan.so) $$(g++ -print-file-name=libstdc++.so)" \
+	ASAN_OPTIONS=detect_leaks=1:malloc_context_size=2 \
+	LSAN_OPTIONS=suppressions=$(abspath tests/leaks_of_others.txt):print_suppressions=0 \
+	$(SANITIZED)/bin/python -m pytest --timeout 1200 tests/python/selection tests/python/filter \
+	  --ignore tests/python/selection/test_wrong_selectors.py
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/run.py
@@ -59,3 +77,13 @@ $(VENV)/.installed: $(SOURCES) | $(VENV)/bin/python
 $(VENV)/.installed-dev: $(SOURCES) | $(VENV)/bin/python
 	$(PIP) '.[dev]'
 	touch $@ $(VENV)/.installed
+
+$(SANITIZED)/.installed: $(VENV)/.installed-dev
+	$(BIN)/python -m venv --without-pip $(SANITIZED)
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > \
+	  "$$($(SANITIZED)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/usual.pth"
+	$(BIN)/python -m pip --disable-pip-version-check --python $(SANITIZED)/bin/python \
+	  install --quiet --no-deps --ignore-installed . \
+	  -C build-dir=build/sanitize-python-objects -C cmake.build-type=RelWithDebInfo \
+	  -C install.strip=false -C cmake.define.CMAKE_CXX_FLAGS='$(SANITIZE)'
+	touch $@
