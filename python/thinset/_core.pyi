@@ -1,7 +1,7 @@
 """Native core of thinset: selection, gathering and .npy files."""
 
 from collections.abc import Callable
-from typing import Any, TypeAlias, overload
+from typing import Any, TypeAlias, final, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,12 @@ from numpy.typing import NDArray
 _Progress: TypeAlias = Callable[[int, int], None] | None
 
 class FormatError(ValueError): ...
+
+@final
+class Random:
+    def __init__(self, seed: int) -> None: ...
+    def below(self, bound: int) -> int: ...
+    def uniform(self) -> float: ...
 
 def open_npy(path: str) -> NDArray[Any]: ...
 def select(
