@@ -4,50 +4,108 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from thinset import _core
 
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
 
-class Matrix(NamedTuple):
-    """A 2-D array that shares the user's memory; bfloat16 values stand in uint16 as their bits."""
+    # indices int64, gains float64, constant columns int64
+    Choice: TypeAlias = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]
+
+
+class HostMatrix(NamedTuple):
+    """An array that shares the user's memory; bfloat16 values stand in uint16 as their bits."""
 
     values: np.ndarray[Any, Any]
     is_bfloat16: bool
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.values.shape)
+
+    @property
     def dtype_name(self) -> str:
         return "bfloat16" if self.is_bfloat16 else str(self.values.dtype)
 
+    def choose(self, n_samples: int, **request: Any) -> Choice:
+        """Select rows in the core, which names the keywords of `request`."""
+        return _core.select(self.values, n_samples, bfloat16=self.is_bfloat16, **request)
+
+    def figure(self, name: str, indices: NDArray[np.int64], **request: Any) -> float:
+        """One figure of `Objective`."""
+        figure = getattr(_core, name)
+        return float(figure(self.values, indices, bfloat16=self.is_bfloat16, **request))
+
+
+class DeviceMatrix(NamedTuple):
+    """A torch tensor that does not lie in host memory."""
+
+    values: torch.Tensor
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.values.shape)
+
+    @property
+    def dtype_name(self) -> str:
+        return str(self.values.dtype).removeprefix("torch.")
+
+    def choose(self, n_samples: int, *, n_threads: int, **request: Any) -> Choice:
+        """Select rows on the device. The threads are the core's; a device has its own."""
+        # Loads torch, which only a user of tensors needs to have.
+        from thinset.selection import on_device
+
+        del n_threads
+        return on_device.select(self.values, n_samples, **request)
+
+    def figure(self, name: str, indices: NDArray[np.int64], **request: Any) -> float:
+        """One figure of `Objective`, from a copy of the tensor on the host."""
+        return _of_host_tensor(self.values.cpu()).figure(name, indices, **request)
+
+
+Matrix: TypeAlias = "HostMatrix | DeviceMatrix"
+
 
 def as_matrix(embeddings: object) -> Matrix:
-    """View embeddings as a matrix, without a copy of arrays in host memory.
+    """View embeddings as a matrix where they lie, without a copy.
 
-    Takes an ndarray or memmap, a path to a .npy file (it is mapped), a torch tensor (one on another
-    device is copied to the host), and anything with DLPack, `__array__` or the buffer protocol.
-    Raises ValueError for anything else.
+    Takes an ndarray or memmap, a path to a .npy file (it is mapped), a torch tensor on the host or
+    on another device, and anything with DLPack, `__array__` or the buffer protocol. Raises
+    ValueError for anything else.
     """
     if isinstance(embeddings, (str, os.PathLike)):
-        return Matrix(_core.open_npy(os.fspath(embeddings)), is_bfloat16=False)
+        return HostMatrix(_core.open_npy(os.fspath(embeddings)), is_bfloat16=False)
     if isinstance(embeddings, np.ndarray):
-        return Matrix(embeddings, is_bfloat16=False)
+        return HostMatrix(embeddings, is_bfloat16=False)
     # A tensor can only come from a torch that is loaded already.
-    torch = sys.modules.get("torch")
-    if torch is not None and isinstance(embeddings, torch.Tensor):
-        tensor = embeddings.detach().cpu()
-        if tensor.dtype == torch.bfloat16:
-            return Matrix(tensor.view(torch.int16).numpy().view(np.uint16), is_bfloat16=True)
-        return Matrix(tensor.numpy(), is_bfloat16=False)
+    loaded_torch = sys.modules.get("torch")
+    if loaded_torch is not None and isinstance(embeddings, loaded_torch.Tensor):
+        tensor = embeddings.detach()
+        return _of_host_tensor(tensor) if _lies_on_host(tensor) else DeviceMatrix(tensor)
     if hasattr(embeddings, "__dlpack__"):
-        return Matrix(np.from_dlpack(embeddings), is_bfloat16=False)
+        return HostMatrix(np.from_dlpack(embeddings), is_bfloat16=False)
     if hasattr(embeddings, "__array__"):
-        return Matrix(np.asarray(embeddings), is_bfloat16=False)
+        return HostMatrix(np.asarray(embeddings), is_bfloat16=False)
     try:
-        return Matrix(np.asarray(memoryview(embeddings)), is_bfloat16=False)  # type: ignore[arg-type]
+        return HostMatrix(np.asarray(memoryview(embeddings)), is_bfloat16=False)  # type: ignore[arg-type]
     except TypeError:
         raise ValueError(
             "embeddings must be an array, a tensor, a path to a .npy file, or offer DLPack or the "
             f"buffer protocol; got {type(embeddings).__name__}"
         ) from None
+
+
+def _lies_on_host(tensor: torch.Tensor) -> bool:
+    return tensor.device.type == "cpu"
+
+
+def _of_host_tensor(tensor: torch.Tensor) -> HostMatrix:
+    torch = sys.modules["torch"]
+    if tensor.dtype == torch.bfloat16:
+        return HostMatrix(tensor.view(torch.int16).numpy().view(np.uint16), is_bfloat16=True)
+    return HostMatrix(tensor.numpy(), is_bfloat16=False)

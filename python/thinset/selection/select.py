@@ -59,7 +59,8 @@ def select(
     ----------
     embeddings: (N, D), float32, float16, bfloat16 (torch) or float64, finite: an ndarray, memmap,
         torch tensor, anything with DLPack or the buffer protocol, or a path to a .npy file. Rows
-        are read where they lie; the matrix is never copied.
+        are read where they lie; the matrix is never copied. A tensor on another device is selected
+        from there, with the same result.
     n_samples: how many rows: an int in [1, N], or a float fraction in (0, 1], rounded to the
         nearest count.
     method: one of `thinset.methods()`.
@@ -83,11 +84,11 @@ def select(
     """
     options = resolve_options(method, method_options)
     matrix = as_matrix(embeddings)
-    if matrix.values.ndim != 2:
+    if len(matrix.shape) != 2:
         raise ValueError(
-            f"embeddings must be a 2-D array (rows, elements), got shape {matrix.values.shape}"
+            f"embeddings must be a 2-D array (rows, elements), got shape {matrix.shape}"
         )
-    n_total = len(matrix.values)
+    n_total, n_columns = matrix.shape
     settings: dict[str, Any] = {
         "metric": metric,
         "per_class": _per_class_name(per_class),
@@ -97,8 +98,7 @@ def select(
     n_chosen = _count(n_samples, n_total)
     initial = None if initial_subset is None else _integers(initial_subset, "initial_subset")
     with _progress_callback(progress, method) as callback:
-        indices, gains, constant_columns = _core.select(
-            matrix.values,
+        indices, gains, constant_columns = matrix.choose(
             n_chosen,
             method=method,
             metric=metric,
@@ -109,7 +109,6 @@ def select(
             n_threads=_threads(n_threads),
             max_memory=_memory(max_memory),
             progress=callback,
-            bfloat16=matrix.is_bfloat16,
             **options,
         )
     if constant_columns.size and not options.get("drop_constant", False):
@@ -124,7 +123,7 @@ def select(
             **settings,
             "n_initial": 0 if initial is None else len(initial),
             "dtype": matrix.dtype_name,
-            "n_columns": matrix.values.shape[1],
+            "n_columns": n_columns,
         },
         constant_columns=tuple(constant_columns.tolist()),
         objective=Objective({}, _objective_of(matrix, indices, metric, _threads(n_threads))),
@@ -135,16 +134,7 @@ def _objective_of(
     matrix: Matrix, indices: NDArray[np.int64], metric: str, n_threads: int
 ) -> Callable[[str], float]:
     def compute(name: str) -> float:
-        figure = getattr(_core, name)
-        return float(
-            figure(
-                matrix.values,
-                indices,
-                metric=metric,
-                n_threads=n_threads,
-                bfloat16=matrix.is_bfloat16,
-            )
-        )
+        return matrix.figure(name, indices, metric=metric, n_threads=n_threads)
 
     return compute
 

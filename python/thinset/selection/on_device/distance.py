@@ -1,0 +1,60 @@
+"""Distances of all rows to one of them, or to a point."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from thinset.selection.on_device.arithmetic import dot_products, square_roots, squared_distances
+
+if TYPE_CHECKING:
+    from thinset.selection.on_device.rows import Rows
+
+
+class DistanceMeter:
+    """Measures rows against one query at a time, in ranks: float64 (n,).
+
+    A rank is a monotone stand-in for the distance: its square for euclidean, else the distance
+    itself. Raises ValueError for cosine where a row has zero norm, naming the first such row.
+    """
+
+    def __init__(self, rows: Rows, metric: str) -> None:
+        self._rows = rows
+        self._norms: torch.Tensor | None = None
+        if metric == "cosine":
+            origin = torch.zeros(rows.n_columns, dtype=torch.float64, device=rows.device)
+            self._norms = square_roots(self._squared_distances_to(origin))
+            zero = (self._norms == 0).nonzero()
+            if len(zero):
+                raise ValueError(
+                    "the cosine distance needs rows of non-zero norm: row "
+                    f"{rows.original(int(zero[0]))} is all zeros"
+                )
+
+    def ranks_to_row(self, position: torch.Tensor) -> torch.Tensor:
+        """`position` is int64 (1,) on the device: the host need not know the row."""
+        point = self._rows.take(position)[0]
+        if self._norms is None:
+            return self._squared_distances_to(point)
+        return self._cosines_to(point, self._norms.index_select(0, position))
+
+    def ranks_to_point(self, point: torch.Tensor) -> torch.Tensor:
+        """`point` is float64 (D,)."""
+        if self._norms is None:
+            return self._squared_distances_to(point)
+        squared_norm = squared_distances(point, torch.zeros_like(point))
+        return self._cosines_to(point, square_roots(squared_norm))
+
+    def _squared_distances_to(self, point: torch.Tensor) -> torch.Tensor:
+        ranks = self._rows.new_full(0.0)
+        for begin, end in self._rows.blocks():
+            ranks[begin:end] = squared_distances(self._rows.read(begin, end), point)
+        return ranks
+
+    def _cosines_to(self, point: torch.Tensor, norm: torch.Tensor) -> torch.Tensor:
+        assert self._norms is not None
+        ranks = self._rows.new_full(0.0)
+        for begin, end in self._rows.blocks():
+            ranks[begin:end] = dot_products(self._rows.read(begin, end), point)
+        return 1.0 - ranks.div_(self._norms * norm)
