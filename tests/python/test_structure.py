@@ -2,7 +2,8 @@
 
 Imports point downwards only: command_line -> recipes -> {embeddings, augmentation, distillation}
 -> training -> data. models and losses stand alone on torch; selection and data stand on the native
-core and numpy and never on each other; report needs no torch. In C++, bindings, filter and fuzz
+core and numpy and never on each other, except that selection.on_device, which only a tensor on
+another device leads to, stands on torch; report needs no torch. In C++, bindings, filter and fuzz
 stand on the library, which knows none of them.
 """
 
@@ -49,8 +50,9 @@ ALLOWED = {
     "thinset": {"_core", "data", "selection", "training"},
 }
 
-# Libraries that a unit may import with itself, and inside functions only. Units that are not here
-# may import any library that the project depends on.
+# Libraries that a unit may import with itself, and inside functions only. A part of a unit has the
+# row of the nearest name around it. Units that are not here may import any library that the project
+# depends on.
 EAGER_LIBRARIES = {
     "atomic_files": set(),
     "progress": set(),
@@ -58,6 +60,7 @@ EAGER_LIBRARIES = {
     "models": {"torch"},
     "losses": {"torch"},
     "selection": {"numpy"},
+    "selection.on_device": {"numpy", "torch"},
     "data": {"numpy"},
     "data.batches": {"numpy", "torch"},
     "report": {"numpy"},
@@ -132,14 +135,20 @@ def location(file):
     return ".".join(parts), list(parts[:-1])
 
 
+def eager_libraries(own):
+    """The row of EAGER_LIBRARIES for "data.sources.mnist", "data.sources" or "data"; or None."""
+    parts = own.split(".")
+    names = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+    return next((EAGER_LIBRARIES[name] for name in names if name in EAGER_LIBRARIES), None)
+
+
 @pytest.mark.parametrize("name", package_files())
 def test_imports_point_downwards(name):
     file = package_files()[name]
     module, package = location(file)
     unit = unit_of(module)
     assert unit in ALLOWED, f"{unit} has no row in ALLOWED: say what it may import"
-    own = module.removeprefix("thinset.")
-    eager = EAGER_LIBRARIES.get(own, EAGER_LIBRARIES.get(unit))
+    eager = eager_libraries(module.removeprefix("thinset."))
     lazy = LAZY_LIBRARIES.get(unit, set())
     for imported in imports_of(file.read_text(encoding="utf-8"), package):
         where = f"{name}:{imported.line} imports {imported.module}"
@@ -150,6 +159,20 @@ def test_imports_point_downwards(name):
         elif eager is not None and library not in sys.stdlib_module_names:
             allowed = eager | lazy if imported.lazy else eager
             assert library in allowed, f"{where}; {unit} may import {sorted(allowed) or 'none'}"
+
+
+def test_selection_loads_torch_for_a_tensor_on_a_device_alone():
+    """Only where embeddings come in, and only inside a function, is the device path imported."""
+    roads = []
+    for name, file in package_files().items():
+        module, package = location(file)
+        if not module.startswith("thinset.selection.on_device"):
+            roads += [
+                (name, imported.lazy)
+                for imported in imports_of(file.read_text(encoding="utf-8"), package)
+                if imported.module.startswith("thinset.selection.on_device")
+            ]
+    assert roads == [("thinset/selection/matrix_input.py", True)]
 
 
 def test_the_import_rule_sees_every_form_of_import():

@@ -100,6 +100,14 @@ def as_matrix(embeddings: object) -> Matrix:
         ) from None
 
 
+def host_array(values: object) -> NDArray[Any]:
+    """Labels or row numbers as an array; a tensor may lie on any device."""
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(values, torch.Tensor):
+        values = values.detach().cpu()
+    return np.asarray(values)
+
+
 def _lies_on_host(tensor: torch.Tensor) -> bool:
     return tensor.device.type == "cpu"
 

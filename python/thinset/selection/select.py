@@ -14,7 +14,7 @@ import numpy as np
 
 from thinset import _core
 from thinset.progress import ProgressBar
-from thinset.selection.matrix_input import Matrix, as_matrix
+from thinset.selection.matrix_input import Matrix, as_matrix, host_array
 from thinset.selection.methods import resolve_options
 from thinset.selection.result import Objective, Selection
 
@@ -156,7 +156,7 @@ def _count(n_samples: object, n_total: int) -> int:
 
 
 def _integers(values: ArrayLike, name: str) -> NDArray[np.int64]:
-    array = np.asarray(values)
+    array = host_array(values)
     if array.ndim != 1:
         raise ValueError(f"{name} must be 1-D, got shape {array.shape}")
     if array.size == 0:

@@ -1,0 +1,354 @@
+"""Selection on a device gives what the core gives, bit for bit.
+
+The device path runs on host tensors too, so that it is tested everywhere; where there is a CUDA
+device, the same tests run on that.
+"""
+
+from __future__ import annotations
+
+from unittest import mock
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from thinset import _core
+
+torch = pytest.importorskip("torch")
+
+from thinset.selection import on_device  # noqa: E402
+from thinset.selection.on_device import arithmetic, memory  # noqa: E402
+
+DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
+DEVICES = [
+    "cpu",
+    pytest.param(
+        "cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+    ),
+]
+on_every_device = pytest.mark.parametrize("device", DEVICES)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@st.composite
+def problems(draw, *, max_rows=300):
+    """Matrices with ties, duplicates, zeros and constant columns, or of plain normal draws."""
+    n = draw(st.one_of(st.integers(1, 40), st.integers(1, max_rows)))
+    d = draw(st.sampled_from([1, 2, 3, 7, 15, 16, 17, 31, 33, 48]))
+    generator = np.random.default_rng(draw(st.integers(0, 2**32)))
+    X = generator.standard_normal((n, d))
+    kind = draw(st.sampled_from(["integers", "activations", "duplicates", "normal", "huge"]))
+    if kind == "integers":
+        X = generator.integers(-2, 3, (n, d)).astype(float)
+    elif kind == "activations":
+        X = np.maximum(X, 0.0)
+    elif kind == "duplicates":
+        X = X[generator.integers(0, 1 + n // 3, n) % n]
+    if draw(st.booleans()):
+        X[:, -1] = 1.0
+    dtype = draw(st.sampled_from(DTYPES))
+    # Squares of these overflow.
+    scale = 1e160 if kind == "huge" and dtype == torch.float64 else 1.0
+    return torch.from_numpy(X * scale).to(dtype), draw(st.integers(1, min(n, 50)))
+
+
+def array_of(tensor):
+    """The argument that the core takes for a tensor, and whether it holds bfloat16."""
+    if tensor.dtype == torch.bfloat16:
+        return tensor.view(torch.int16).numpy().view(np.uint16), True
+    return tensor.numpy(), False
+
+
+def answer(select, *arguments, **request):
+    """Values and types of a selection, or the text of its refusal."""
+    try:
+        return [(array.dtype, array.tobytes()) for array in select(*arguments, **request)]
+    except ValueError as error:
+        return str(error)
+
+
+def assert_as_the_core(tensor, k, device, *, block_bytes=2**20, **request):
+    array, is_bfloat16 = array_of(tensor)
+    expected = answer(_core.select, array, k, bfloat16=is_bfloat16, n_threads=1, **request)
+    there = tensor.to(device)
+    before = there.clone()
+    with mock.patch.object(memory, "_BLOCK_BYTES", block_bytes):
+        assert answer(on_device.select, there, k, **request) == expected
+    assert torch.equal(there.nan_to_num(), before.nan_to_num())
+
+
+def labels_for(tensor, n_classes, seed=0):
+    return np.random.default_rng(seed).integers(-1, n_classes - 1, len(tensor))
+
+
+# Bytes that a step may take: some rows, or everything.
+block_sizes = st.sampled_from([20_000, 2**28])
+per_class = st.sampled_from([None, "balanced", "proportional"])
+
+
+@on_every_device
+@given(
+    problems(),
+    st.sampled_from(["max", "min", "abs"]),
+    st.booleans(),
+    st.booleans(),
+    per_class,
+    block_sizes,
+)
+def test_topk(device, problem, mode, refill, drop_constant, kind, block_bytes):
+    X, k = problem
+    assert_as_the_core(
+        X,
+        k,
+        device,
+        method="topk",
+        mode=mode,
+        refill=refill,
+        drop_constant=drop_constant,
+        per_class=kind,
+        labels=None if kind is None else labels_for(X, 3),
+        block_bytes=block_bytes,
+    )
+
+
+@on_every_device
+@given(
+    problems(),
+    st.sampled_from(["max_sum", "max_min"]),
+    st.sampled_from(["euclidean", "sqeuclidean", "cosine"]),
+    per_class,
+    block_sizes,
+)
+def test_dispersion(device, problem, method, metric, kind, block_bytes):
+    X, k = problem
+    if metric == "cosine":
+        # The angle to a mean of zero is none, and huge rows have no norm.
+        X = torch.where(X.abs() > 1e100, X / 1e150, X).abs()
+    assert_as_the_core(
+        X,
+        k,
+        device,
+        method=method,
+        metric=metric,
+        per_class=kind,
+        labels=None if kind is None else labels_for(X, 3),
+        block_bytes=block_bytes,
+    )
+
+
+@on_every_device
+@settings(max_examples=60)
+@given(problems(), st.integers(0, 4), st.integers(0, 2**64 - 1), per_class, block_sizes)
+def test_kmeans(device, problem, n_iterations, seed, kind, block_bytes):
+    X, k = problem
+    assert_as_the_core(
+        X,
+        k,
+        device,
+        method="kmeans",
+        n_iterations=n_iterations,
+        seed=seed,
+        per_class=kind,
+        labels=None if kind is None else labels_for(X, 3),
+        block_bytes=block_bytes,
+    )
+
+
+@on_every_device
+@settings(max_examples=40)
+@given(problems(), st.integers(0, 2**64 - 1), st.booleans())
+def test_random(device, problem, seed, stratified):
+    X, k = problem
+    labels = labels_for(X, 3)
+    assert_as_the_core(
+        X, k, device, method="random", seed=seed, stratified=stratified, labels=labels
+    )
+
+
+@on_every_device
+@settings(max_examples=60)
+@given(problems(), st.sampled_from(["topk", "max_sum", "max_min", "random"]), per_class, st.data())
+def test_initial_subset(device, problem, method, kind, data):
+    X, k = problem
+    initial = data.draw(st.permutations(range(len(X))))[: data.draw(st.integers(0, k))]
+    assert_as_the_core(
+        X,
+        k,
+        device,
+        method=method,
+        initial_subset=np.array(initial, np.int64),
+        per_class=kind,
+        labels=None if kind is None else labels_for(X, 3),
+    )
+
+
+@on_every_device
+@pytest.mark.parametrize("method", ["topk", "max_sum", "max_min", "kmeans", "random"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_more_rows_than_one_sum_adds(device, method, dtype):
+    generator = np.random.default_rng(3)
+    # A mean adds sums of 1,024 rows, a draw of k-means sums of 256.
+    n = 700 if method == "kmeans" else 2500
+    X = torch.from_numpy(generator.standard_normal((n, 20))).to(dtype)
+    # Blocks of 40 rows, and of some 1,000.
+    for block_bytes in (28_000, 720_000):
+        assert_as_the_core(X, 40, device, method=method, block_bytes=block_bytes)
+
+
+@on_every_device
+def test_rows_may_lie_further_apart_than_they_are_long(device):
+    wide = torch.randn(200, 50, generator=torch.Generator().manual_seed(0))
+    X = wide.to(device)[:, 10:43]
+    expected = answer(_core.select, wide[:, 10:43].numpy(), 30, method="max_sum")
+    assert answer(on_device.select, X, 30, method="max_sum") == expected
+
+
+def good_rows():
+    return torch.arange(60, dtype=torch.float32).reshape(20, 3)
+
+
+def altered(row, column, value):
+    X = good_rows()
+    X[row, column] = value
+    return X
+
+
+LABELS = np.arange(20) % 2
+REFUSALS = {
+    "NaN": (altered(17, 1, np.nan), {}),
+    "the first of two": (torch.maximum(altered(9, 1, np.inf), altered(9, 2, np.nan)), {}),
+    "infinity": (altered(4, 0, -np.inf), {"method": "max_min"}),
+    "NaN for random": (altered(4, 0, np.nan), {"method": "random"}),
+    "NaN in a class": (
+        altered(17, 1, np.nan),
+        {"method": "max_sum", "labels": LABELS, "per_class": "balanced"},
+    ),
+    "zero row": (altered(0, slice(None), 0.0), {"method": "max_sum", "metric": "cosine"}),
+    "zero row in a class": (
+        altered(13, slice(None), 0.0),
+        {"method": "max_min", "metric": "cosine", "labels": LABELS, "per_class": "balanced"},
+    ),
+    "no rows": (good_rows()[:0], {}),
+    "no columns": (good_rows()[:, :0], {}),
+    "integers": (good_rows().long(), {}),
+    "columns first": (good_rows().t().contiguous().t(), {}),
+    "unknown metric": (good_rows(), {"metric": "l1"}),
+    "unknown mode": (good_rows(), {"mode": "mean"}),
+    "labels too short": (good_rows(), {"labels": LABELS[:-1]}),
+    "no labels": (good_rows(), {"per_class": "balanced"}),
+    "unknown budget": (good_rows(), {"labels": LABELS, "per_class": "all"}),
+    "stratified without labels": (good_rows(), {"method": "random", "stratified": True}),
+    "initial row outside": (good_rows(), {"initial_subset": np.array([20])}),
+    "initial row twice": (good_rows(), {"initial_subset": np.array([1, 1])}),
+    "initial rows > k": (good_rows(), {"initial_subset": np.arange(5)}),
+    "initial rows > budget": (
+        good_rows(),
+        {"initial_subset": np.array([2, 4, 6]), "labels": LABELS, "per_class": "balanced"},
+    ),
+    "initial rows for kmeans": (good_rows(), {"method": "kmeans", "initial_subset": np.arange(2)}),
+    "cosine for kmeans": (good_rows(), {"method": "kmeans", "metric": "cosine"}),
+    "all constant": (torch.ones(20, 3), {"drop_constant": True}),
+}
+
+
+@on_every_device
+@pytest.mark.parametrize("case", REFUSALS)
+def test_refusals_are_those_of_the_core(device, case):
+    X, request = REFUSALS[case]
+    request = {"method": "topk"} | request
+    expected = answer(_core.select, X.numpy(), 4, n_threads=1, **request)
+    assert isinstance(expected, str)
+    assert answer(on_device.select, X.to(device), 4, **request) == expected
+
+
+@pytest.mark.parametrize("k", [0, 21])
+def test_a_count_out_of_range_is_refused(k):
+    with pytest.raises(ValueError, match=rf"n_samples must be in \[1, 20\].*got {k}"):
+        on_device.select(good_rows(), k, method="topk")
+
+
+def test_devices_that_cannot_compute_this_are_refused():
+    with pytest.raises(ValueError, match="'meta' have a shape and no values"):
+        on_device.select(good_rows().to("meta"), 4, method="topk")
+    with pytest.raises(ValueError, match="dense tensor, got layout torch.sparse_coo"):
+        on_device.select(good_rows().to_sparse(), 4, method="topk")
+    checks = "thinset.selection.on_device.tensor_checks._computes_exactly"
+    with (
+        mock.patch(checks, side_effect=TypeError("no float64")),
+        pytest.raises(ValueError, match=r"does not compute in float64.*\(no float64\)"),
+    ):
+        on_device.select(good_rows(), 4, method="topk")
+    with (
+        mock.patch(checks, return_value=False),
+        pytest.raises(ValueError, match="does not round as the selection needs"),
+    ):
+        on_device.select(good_rows(), 4, method="topk")
+
+
+@on_every_device
+def test_the_trial_of_a_device_sees_a_wrong_last_bit(device):
+    device = torch.device(device)
+    assert arithmetic.computes_exactly(device)
+
+    def off(values):
+        return arithmetic.torch.nextafter(exact(values), torch.zeros_like(values))
+
+    exact = arithmetic.square_roots
+    with mock.patch.object(arithmetic, "square_roots", off):
+        assert not arithmetic.computes_exactly(device)
+
+
+@on_every_device
+def test_the_first_of_the_largest(device):
+    def first(values, allowed):
+        values = torch.tensor(values, dtype=torch.float64, device=device)
+        allowed = torch.tensor(allowed, device=device)
+        return arithmetic.first_of_the_largest(values, allowed).tolist()
+
+    assert first([1.0, 3.0, 3.0, 2.0], [True] * 4) == [1]
+    assert first([1.0, 3.0, 3.0, 2.0], [True, False, True, True]) == [2]
+    assert first([torch.nan, 1.0, torch.inf, torch.inf], [True] * 4) == [2]
+    assert first([torch.nan, torch.nan, torch.nan], [False, True, True]) == [1]
+
+
+@pytest.mark.parametrize("method", ["topk", "max_sum", "max_min", "kmeans", "random"])
+def test_max_memory_is_kept_or_refused(method):
+    X = torch.randn(500, 30, generator=torch.Generator().manual_seed(0))
+    expected = answer(on_device.select, X, 50, method=method)
+    assert answer(on_device.select, X, 50, method=method, max_memory=2**24) == expected
+    with pytest.raises(ValueError, match=r"max_memory is 1000 bytes, but .* may need \d{7,8} "):
+        on_device.select(X, 50, method=method, max_memory=1000)
+    needed = [memory.block_bytes(method, (500, 30), 50, limit) for limit in (2**24, 2**25)]
+    assert needed[1] - needed[0] == 2**24
+
+
+@pytest.mark.parametrize("method", ["topk", "max_sum", "max_min", "kmeans"])
+def test_progress_reaches_its_total_once(method):
+    X = torch.randn(300, 10, generator=torch.Generator().manual_seed(0))
+    labels = labels_for(X, 3)
+    calls = []
+
+    def note(done, total):
+        calls.append((done, total))
+
+    def refuse(done, total):
+        raise RuntimeError("enough")
+
+    with mock.patch("thinset.selection.on_device.pick._SECONDS_BETWEEN_REPORTS", 0.0):
+        for request in ({}, {"labels": labels, "per_class": "balanced"}):
+            calls.clear()
+            on_device.select(X, 30, method=method, progress=note, **request)
+            assert calls == sorted(calls)
+            assert len({total for _, total in calls}) == 1
+            if method != "kmeans":  # which may end early
+                assert calls[-1] == (30, 30)
+        with pytest.raises(RuntimeError, match="enough"):
+            on_device.select(X, 30, method=method, progress=refuse)
