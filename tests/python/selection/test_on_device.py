@@ -18,7 +18,8 @@ from thinset import _core
 torch = pytest.importorskip("torch")
 
 from thinset.selection import on_device  # noqa: E402
-from thinset.selection.on_device import arithmetic, memory  # noqa: E402
+from thinset.selection.on_device import arithmetic, columns, memory, seeding  # noqa: E402
+from thinset.selection.on_device.rows import Rows  # noqa: E402
 
 DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 DEVICES = [
@@ -45,7 +46,7 @@ def problems(draw, *, max_rows=300):
     d = draw(st.sampled_from([1, 2, 3, 7, 15, 16, 17, 31, 33, 48]))
     generator = np.random.default_rng(draw(st.integers(0, 2**32)))
     X = generator.standard_normal((n, d))
-    kind = draw(st.sampled_from(["integers", "activations", "duplicates", "normal", "huge"]))
+    kind = draw(st.sampled_from(["integers", "activations", "duplicates", "normal", "huge", "top"]))
     if kind == "integers":
         X = generator.integers(-2, 3, (n, d)).astype(float)
     elif kind == "activations":
@@ -55,9 +56,10 @@ def problems(draw, *, max_rows=300):
     if draw(st.booleans()):
         X[:, -1] = 1.0
     dtype = draw(st.sampled_from(DTYPES))
-    # Squares of these overflow.
-    scale = 1e160 if kind == "huge" and dtype == torch.float64 else 1.0
-    return torch.from_numpy(X * scale).to(dtype), draw(st.integers(1, min(n, 50)))
+    if dtype == torch.float64:
+        # Squares of these overflow; sums of those, too.
+        X *= {"huge": 1e160, "top": 1.7e308 / np.abs(X).max()}.get(kind, 1.0)
+    return torch.from_numpy(X).to(dtype), draw(st.integers(1, min(n, 50)))
 
 
 def array_of(tensor):
@@ -188,6 +190,41 @@ def test_initial_subset(device, problem, method, kind, data):
         per_class=kind,
         labels=None if kind is None else labels_for(X, 3),
     )
+
+
+@on_every_device
+@pytest.mark.parametrize("method", ["max_sum", "max_min"])
+def test_a_distance_that_is_no_number_is_passed_over(device, method):
+    X = torch.randn(20, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    X[3:15:3] *= 1e200
+    assert_as_the_core(X, 12, device, method=method, metric="cosine", initial_subset=np.array([1]))
+
+
+@on_every_device
+@pytest.mark.parametrize("n", [1, 1023, 1024, 1025, 5000])
+@pytest.mark.parametrize("block_bytes", [1000, 2**20])
+def test_means_add_1024_rows_at_a_time(device, n, block_bytes):
+    X = np.random.default_rng(n).standard_normal((n, 3)).astype(np.float32)
+    expected = np.zeros(3)
+    for begin in range(0, n, 1024):
+        block_sum = np.zeros(3)
+        for row in X[begin : begin + 1024]:
+            block_sum += row
+        expected += block_sum
+    expected /= n
+    means = columns.column_means(Rows(torch.from_numpy(X).to(device), block_bytes))
+    assert means.cpu().numpy().tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("n", [1, 255, 256, 257, 1000])
+def test_draws_add_256_rows_at_a_time(n):
+    squared = np.random.default_rng(n).exponential(size=n)
+    expected = []
+    for begin in range(0, n, 256):
+        expected.append(0.0)
+        for value in squared[begin : begin + 256]:
+            expected[-1] += value
+    assert seeding._sums_in_order(squared).tolist() == expected
 
 
 @on_every_device
