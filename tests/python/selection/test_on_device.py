@@ -13,22 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thinset import _core
-
 torch = pytest.importorskip("torch")
 
+from oracles.core import DTYPES, answer, core_answer, on_every_device  # noqa: E402
 from thinset.selection import on_device  # noqa: E402
 from thinset.selection.on_device import arithmetic, columns, memory, seeding  # noqa: E402
 from thinset.selection.on_device.rows import Rows  # noqa: E402
-
-DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
-DEVICES = [
-    "cpu",
-    pytest.param(
-        "cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-    ),
-]
-on_every_device = pytest.mark.parametrize("device", DEVICES)
 
 
 @pytest.fixture(autouse=True)
@@ -62,24 +52,8 @@ def problems(draw, *, max_rows=300):
     return torch.from_numpy(X).to(dtype), draw(st.integers(1, min(n, 50)))
 
 
-def array_of(tensor):
-    """The argument that the core takes for a tensor, and whether it holds bfloat16."""
-    if tensor.dtype == torch.bfloat16:
-        return tensor.view(torch.int16).numpy().view(np.uint16), True
-    return tensor.numpy(), False
-
-
-def answer(select, *arguments, **request):
-    """Values and types of a selection, or the text of its refusal."""
-    try:
-        return [(array.dtype, array.tobytes()) for array in select(*arguments, **request)]
-    except ValueError as error:
-        return str(error)
-
-
 def assert_as_the_core(tensor, k, device, *, block_bytes=2**20, **request):
-    array, is_bfloat16 = array_of(tensor)
-    expected = answer(_core.select, array, k, bfloat16=is_bfloat16, n_threads=1, **request)
+    expected = core_answer(tensor, k, **request)
     there = tensor.to(device)
     before = there.clone()
     with mock.patch.object(memory, "_BLOCK_BYTES", block_bytes):
@@ -245,90 +219,8 @@ def test_more_rows_than_one_sum_adds(device, method, dtype):
 def test_rows_may_lie_further_apart_than_they_are_long(device):
     wide = torch.randn(200, 50, generator=torch.Generator().manual_seed(0))
     X = wide.to(device)[:, 10:43]
-    expected = answer(_core.select, wide[:, 10:43].numpy(), 30, method="max_sum")
+    expected = core_answer(wide[:, 10:43], 30, method="max_sum")
     assert answer(on_device.select, X, 30, method="max_sum") == expected
-
-
-def good_rows():
-    return torch.arange(60, dtype=torch.float32).reshape(20, 3)
-
-
-def altered(row, column, value):
-    X = good_rows()
-    X[row, column] = value
-    return X
-
-
-LABELS = np.arange(20) % 2
-REFUSALS = {
-    "NaN": (altered(17, 1, np.nan), {}),
-    "the first of two": (torch.maximum(altered(9, 1, np.inf), altered(9, 2, np.nan)), {}),
-    "infinity": (altered(4, 0, -np.inf), {"method": "max_min"}),
-    "NaN for random": (altered(4, 0, np.nan), {"method": "random"}),
-    "NaN in a class": (
-        altered(17, 1, np.nan),
-        {"method": "max_sum", "labels": LABELS, "per_class": "balanced"},
-    ),
-    "zero row": (altered(0, slice(None), 0.0), {"method": "max_sum", "metric": "cosine"}),
-    "zero row in a class": (
-        altered(13, slice(None), 0.0),
-        {"method": "max_min", "metric": "cosine", "labels": LABELS, "per_class": "balanced"},
-    ),
-    "no rows": (good_rows()[:0], {}),
-    "no columns": (good_rows()[:, :0], {}),
-    "integers": (good_rows().long(), {}),
-    "columns first": (good_rows().t().contiguous().t(), {}),
-    "unknown metric": (good_rows(), {"metric": "l1"}),
-    "unknown mode": (good_rows(), {"mode": "mean"}),
-    "labels too short": (good_rows(), {"labels": LABELS[:-1]}),
-    "no labels": (good_rows(), {"per_class": "balanced"}),
-    "unknown budget": (good_rows(), {"labels": LABELS, "per_class": "all"}),
-    "stratified without labels": (good_rows(), {"method": "random", "stratified": True}),
-    "initial row outside": (good_rows(), {"initial_subset": np.array([20])}),
-    "initial row twice": (good_rows(), {"initial_subset": np.array([1, 1])}),
-    "initial rows > k": (good_rows(), {"initial_subset": np.arange(5)}),
-    "initial rows > budget": (
-        good_rows(),
-        {"initial_subset": np.array([2, 4, 6]), "labels": LABELS, "per_class": "balanced"},
-    ),
-    "initial rows for kmeans": (good_rows(), {"method": "kmeans", "initial_subset": np.arange(2)}),
-    "cosine for kmeans": (good_rows(), {"method": "kmeans", "metric": "cosine"}),
-    "all constant": (torch.ones(20, 3), {"drop_constant": True}),
-}
-
-
-@on_every_device
-@pytest.mark.parametrize("case", REFUSALS)
-def test_refusals_are_those_of_the_core(device, case):
-    X, request = REFUSALS[case]
-    request = {"method": "topk"} | request
-    expected = answer(_core.select, X.numpy(), 4, n_threads=1, **request)
-    assert isinstance(expected, str)
-    assert answer(on_device.select, X.to(device), 4, **request) == expected
-
-
-@pytest.mark.parametrize("k", [0, 21])
-def test_a_count_out_of_range_is_refused(k):
-    with pytest.raises(ValueError, match=rf"n_samples must be in \[1, 20\].*got {k}"):
-        on_device.select(good_rows(), k, method="topk")
-
-
-def test_devices_that_cannot_compute_this_are_refused():
-    with pytest.raises(ValueError, match="'meta' have a shape and no values"):
-        on_device.select(good_rows().to("meta"), 4, method="topk")
-    with pytest.raises(ValueError, match="dense tensor, got layout torch.sparse_coo"):
-        on_device.select(good_rows().to_sparse(), 4, method="topk")
-    checks = "thinset.selection.on_device.tensor_checks._computes_exactly"
-    with (
-        mock.patch(checks, side_effect=TypeError("no float64")),
-        pytest.raises(ValueError, match=r"does not compute in float64.*\(no float64\)"),
-    ):
-        on_device.select(good_rows(), 4, method="topk")
-    with (
-        mock.patch(checks, return_value=False),
-        pytest.raises(ValueError, match="does not round as the selection needs"),
-    ):
-        on_device.select(good_rows(), 4, method="topk")
 
 
 @on_every_device
