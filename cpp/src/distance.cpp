@@ -1,5 +1,6 @@
 #include "thinset/distance.hpp"
 
+#include <limits>
 #include <string>
 #include <type_traits>
 
@@ -94,7 +95,8 @@ std::size_t furthest_row(const DistanceMeter<T>& meter, const std::vector<double
                      }
                      bests[thread].best = best;
                    });
-  BestRow best;
+  // Row 0 where no rank compares: from a point of norm 0, no direction is far.
+  BestRow best{-std::numeric_limits<double>::infinity(), 0};
   for (const ThreadBest& mine : bests) {
     best.offer(mine.best.value, mine.best.row);
   }

@@ -236,7 +236,6 @@ template <class T>
 Picks kmeans(const Rows<T>& rows, std::size_t k, const KMeansOptions& options, Random& random,
              Job& job) {
   KMeans<T> state(rows, k, job);
-  job.set_total(k + options.n_iterations + 1);
   state.seed(random);
   bool moving = state.assign();
   for (std::size_t i = 0; i < options.n_iterations && moving; ++i) {

@@ -255,7 +255,6 @@ Picks max_min(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k, 
   Picks picks;
   picks.rows.reserve(k);
   picks.gains.reserve(k);
-  job.set_total(k);
   const auto take = [&](std::size_t row, double rank) {
     picks.rows.push_back(row);
     picks.gains.push_back(meter.distance_from_rank(rank));

@@ -532,7 +532,6 @@ Picks max_sum(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k, 
   Picks picks;
   picks.rows.reserve(k);
   picks.gains.reserve(k);
-  job.set_total(k);
   while (picks.rows.size() < k) {
     const std::size_t t = picks.rows.size();
     BestRow best;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <sstream>
 #include <string>
 
 #include "thinset/column_summary.hpp"
@@ -46,6 +47,25 @@ void check_request(const AnyMatrix& embeddings, const SelectionRequest& request)
   }
   if (request.stratified && request.per_class == PerClass::balanced) {
     throw InvalidInput("stratified draws in proportion: it excludes per_class balanced");
+  }
+}
+
+// Sums of squares of larger values could overflow, and then tell nothing apart.
+constexpr double largest_measurable = 1e120;
+
+void check_magnitudes(const ColumnSummary& summary, Method method) {
+  if (method == Method::top_k || method == Method::random) {
+    return;
+  }
+  for (std::size_t j = 0; j < summary.min.size(); ++j) {
+    for (const double value : {summary.min[j], summary.max[j]}) {
+      if (std::fabs(value) > largest_measurable) {
+        std::ostringstream message;
+        message << "distances need values within +-" << largest_measurable << ": column " << j
+                << " holds " << value;
+        throw InvalidInput(message.str());
+      }
+    }
   }
 }
 
@@ -127,12 +147,22 @@ std::vector<std::size_t> initial_in_class(const ClassBudget& budget,
   return positions;
 }
 
+// What select() counts off as progress.
+std::uint64_t units_of_work(const SelectionRequest& request, std::size_t n_samples) {
+  return request.method == Method::kmeans ? n_samples + request.kmeans.n_iterations + 1 : n_samples;
+}
+
 template <class T>
 RowPicks pick_per_class(const Rows<T>& rows, const SelectionRequest& request, PerClass per_class,
                         Random& random, Job& job) {
   const std::vector<ClassBudget> budgets =
       class_budgets(request.labels, request.n_samples, per_class);
   std::vector<Picks> picks(budgets.size());
+  std::uint64_t units = 0;
+  for (const ClassBudget& budget : budgets) {
+    units += units_of_work(request, budget.budget);
+  }
+  job.set_total(units);
   for (std::size_t c = 0; c < budgets.size(); ++c) {
     const auto initial = initial_in_class(budgets[c], request.initial_subset);
     if (budgets[c].budget > 0) {
@@ -149,6 +179,7 @@ RowPicks pick_from_all(const Rows<T>& rows, const ColumnSummary& summary,
                        const SelectionRequest& request, Random& random, Job& job) {
   const std::vector<std::size_t> initial(request.initial_subset.begin(),
                                          request.initial_subset.end());
+  job.set_total(units_of_work(request, request.n_samples));
   Picks picks = pick(rows, summary, request.n_samples, request, initial, random, job);
   return {std::vector<std::int64_t>(picks.rows.begin(), picks.rows.end()), std::move(picks.gains)};
 }
@@ -189,6 +220,7 @@ SelectionResult select(const AnyMatrix& embeddings, const SelectionRequest& requ
   return visit(embeddings, [&]<class T>(const Rows<T>& rows) {
     // Every value is looked at, whatever the method reads: a NaN is never passed over.
     const ColumnSummary summary = summarise_columns(rows, job);
+    check_magnitudes(summary, request.method);
     RowPicks picks = per_class == PerClass::none
                          ? pick_from_all(rows, summary, request, random, job)
                          : pick_per_class(rows, request, per_class, random, job);

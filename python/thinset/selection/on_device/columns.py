@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from thinset.selection.on_device.rows import Rows
 
 _ROWS_PER_SUM = 1024
+_LARGEST_MEASURABLE = 1e120
 
 
 def check_finite(rows: Rows) -> None:
@@ -30,11 +31,28 @@ def _refuse_first(rows: Rows, begin: int, end: int) -> None:
     )
 
 
-def constant_columns(rows: Rows) -> torch.Tensor:
-    """Bool (D,) on the device: columns with one value in every row."""
+def _ranges(rows: Rows) -> tuple[torch.Tensor, torch.Tensor]:
     ranges = [torch.aminmax(rows.read(begin, end), dim=0) for begin, end in rows.blocks()]
     smallest = torch.stack([block.min for block in ranges]).amin(0)
-    return smallest == torch.stack([block.max for block in ranges]).amax(0)
+    return smallest, torch.stack([block.max for block in ranges]).amax(0)
+
+
+def check_magnitudes(rows: Rows) -> None:
+    """Raise ValueError that names the first column whose squares could overflow when added."""
+    ranges = torch.stack(_ranges(rows), dim=1).double()
+    beyond = (ranges.abs() > _LARGEST_MEASURABLE).nonzero()
+    if len(beyond):
+        column, end = beyond[0].tolist()
+        raise ValueError(
+            f"distances need values within +-{_LARGEST_MEASURABLE:g}: "
+            f"column {column} holds {float(ranges[column, end]):g}"
+        )
+
+
+def constant_columns(rows: Rows) -> torch.Tensor:
+    """Bool (D,) on the device: columns with one value in every row."""
+    smallest, largest = _ranges(rows)
+    return smallest == largest
 
 
 def column_means(rows: Rows) -> torch.Tensor:

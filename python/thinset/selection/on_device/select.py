@@ -10,7 +10,7 @@ import torch
 
 from thinset import _core
 from thinset.selection.kmeans import KMeansOptions
-from thinset.selection.on_device.columns import check_finite, constant_columns
+from thinset.selection.on_device.columns import check_finite, check_magnitudes, constant_columns
 from thinset.selection.on_device.dispersion import max_min, max_sum
 from thinset.selection.on_device.kmeans import kmeans
 from thinset.selection.on_device.memory import block_bytes
@@ -70,6 +70,8 @@ def select(
     no_columns = np.empty(0, np.int64)
     if method == "random":
         return *drawn, no_columns
+    if method != "topk":
+        check_magnitudes(rows)
     n_classes = 1 if per_class is None or labels is None else len(np.unique(labels))
     n_iterations = options.get("n_iterations", -1) if method == "kmeans" else -1
     watch = Progress(progress, n_samples + n_classes * (n_iterations + 1))
