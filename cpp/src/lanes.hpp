@@ -174,6 +174,33 @@ inline Doubles load_doubles(const T* from, std::size_t n) {
   return load_doubles(values);
 }
 
+// As wide as scores have to be: double for double, float for all others.
+inline Doubles load_scores(const double* from) { return load_doubles(from); }
+inline Doubles load_scores(const double* from, std::size_t n) {
+  return n == n_lanes ? load_doubles(from) : load_doubles(from, n);
+}
+template <class T>
+inline Floats load_scores(const T* from) {
+  return load_floats(from);
+}
+template <class T>
+inline Floats load_scores(const T* from, std::size_t n) {
+  return n == n_lanes ? load_floats(from) : load_floats(from, n);
+}
+
+template <class T>
+inline Lanes<T> larger(Lanes<T> a, const Lanes<T>& b) {
+  for (std::size_t p = 0; p < Lanes<T>::n_parts; ++p) {
+    a.part[p] = a.part[p] > b.part[p] ? a.part[p] : b.part[p];
+  }
+  return a;
+}
+
+template <class T>
+inline Lanes<T> absolute(const Lanes<T>& lanes) {
+  return larger(lanes, all_lanes(T{0}) - lanes);
+}
+
 template <class T, std::size_t bytes>
 inline T sum_pairwise(const Vector<T, bytes>& lanes) {
   if constexpr (bytes == 2 * sizeof(T)) {
@@ -232,6 +259,40 @@ inline std::uint32_t bits_at_least(const Doubles& lanes, double limit) {
   store(values, lanes);
   std::uint32_t bits = 0;
   for (std::size_t l = 0; l < n_lanes; ++l) bits |= (values[l] >= limit ? 1U : 0U) << l;
+  return bits;
+#endif
+}
+
+// Bit l is set where lane l is above its limit.
+inline std::uint32_t bits_above(const Floats& lanes, const Floats& limits) {
+#if defined(__AVX512F__)
+  return _mm512_cmp_ps_mask(lanes.part[0], limits.part[0], _CMP_GT_OQ);
+#elif defined(__AVX2__)
+  const int low = _mm256_movemask_ps(_mm256_cmp_ps(lanes.part[0], limits.part[0], _CMP_GT_OQ));
+  const int high = _mm256_movemask_ps(_mm256_cmp_ps(lanes.part[1], limits.part[1], _CMP_GT_OQ));
+  return static_cast<std::uint32_t>(low | high << 8);
+#else
+  float values[n_lanes];
+  float compared[n_lanes];
+  store(values, lanes);
+  store(compared, limits);
+  std::uint32_t bits = 0;
+  for (std::size_t l = 0; l < n_lanes; ++l) bits |= (values[l] > compared[l] ? 1U : 0U) << l;
+  return bits;
+#endif
+}
+inline std::uint32_t bits_above(const Doubles& lanes, const Doubles& limits) {
+#if defined(__AVX512F__)
+  const std::uint32_t low = _mm512_cmp_pd_mask(lanes.part[0], limits.part[0], _CMP_GT_OQ);
+  const std::uint32_t high = _mm512_cmp_pd_mask(lanes.part[1], limits.part[1], _CMP_GT_OQ);
+  return low | high << 8;
+#else
+  double values[n_lanes];
+  double compared[n_lanes];
+  store(values, lanes);
+  store(compared, limits);
+  std::uint32_t bits = 0;
+  for (std::size_t l = 0; l < n_lanes; ++l) bits |= (values[l] > compared[l] ? 1U : 0U) << l;
   return bits;
 #endif
 }

@@ -163,8 +163,8 @@ class MaxMin {
   };
 
   // Lets rows from the top of the heap see the picks they missed, until the top has seen them all
-  // or is out of the competition. Several at a time: they share each stretch of picks while it is in
-  // cache.
+  // or is out of the competition. Several at a time: they share each stretch of picks while it is
+  // in cache.
   void bring_up_to_date(Heap& heap, Bar& bar, Scratch& scratch) {
     for (;;) {
       std::vector<Member>& members = scratch.members;

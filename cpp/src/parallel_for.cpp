@@ -108,6 +108,13 @@ void Job::parallel_for(std::size_t n, std::size_t block, const Body& body) {
   throw_if_failed();
 }
 
+void Job::counted_parallel_for(std::size_t n, std::size_t block, const Body& body) {
+  is_counted_ = true;
+  parallel_for(n, block, body);
+  is_counted_ = false;
+  advance(n);
+}
+
 void Job::wait_for_workers() noexcept {
   for (int i = 0; busy_.load() != 0; ++i) {
     if (i < yields_before_sleep) {
@@ -126,7 +133,8 @@ bool Job::poll() noexcept {
   }
   last_poll_ = now;
   try {
-    monitor_->report(done_, total_);
+    const std::uint64_t started = is_counted_ ? std::min(next_block_.load() * block_, n_) : 0;
+    monitor_->report(std::min(done_ + started, total_), total_);
     interrupted_ = interrupted_ || monitor_->should_stop();
   } catch (...) {
     const std::scoped_lock lock(error_mutex_);

@@ -103,9 +103,61 @@ std::size_t summarise(const T* x, std::size_t n, double* sum, double* min, doubl
   return n;
 }
 
+template <ScoreOf score, class V>
+inline Lanes<V> scores_of(const Lanes<V>& values) {
+  if constexpr (score == ScoreOf::value) {
+    return values;
+  } else if constexpr (score == ScoreOf::negative) {
+    return all_lanes(V{0}) - values;
+  } else {
+    return absolute(values);
+  }
+}
+
+template <ScoreOf score, class T>
+void raise_scores(const T* x, std::size_t n, Score<T>* best) {
+  for (std::size_t j = 0; j < n; j += n_lanes) {
+    const std::size_t size = n - j < n_lanes ? n - j : n_lanes;
+    const auto scores = scores_of<score>(load_scores(x + j, size));
+    const auto raised = larger(scores, load_scores(best + j, size));
+    __builtin_memcpy(best + j, &raised, size * sizeof(Score<T>));
+  }
+}
+
+template <ScoreOf score, class T>
+std::size_t find_above(const T* x, std::size_t n, const Score<T>* thresholds,
+                       std::uint32_t* columns) {
+  std::size_t found = 0;
+  Lanes<Score<T>> witness{};  // x - x is 0 for every finite x and NaN for the others
+  const auto look = [&](const Lanes<Score<T>>& values, const Lanes<Score<T>>& limits,
+                        std::size_t j) {
+    witness += values - values;
+    for (std::uint32_t bits = bits_above(scores_of<score>(values), limits); bits != 0;
+         bits &= bits - 1) {
+      columns[found++] =
+          static_cast<std::uint32_t>(j) + static_cast<std::uint32_t>(__builtin_ctz(bits));
+    }
+  };
+  std::size_t j = 0;
+  for (; j + n_lanes <= n; j += n_lanes) look(load_scores(x + j), load_scores(thresholds + j), j);
+  if (j < n) {
+    look(load_scores(x + j, n - j), load_scores(thresholds + j, n - j), j);
+    // Lanes past the end hold 0 against a threshold of 0: none of them is above it.
+  }
+  return sum_lanes(witness) == Score<T>{0} ? found : n + 1;
+}
+
 template <class T>
-constexpr RowKernels<T> table = {&squared_distance<T>, &dot<T>, &rough_squared_distance<T>,
-                                 &widen_row<T>, &summarise<T>};
+constexpr RowKernels<T> table = {
+    &squared_distance<T>,
+    &dot<T>,
+    &rough_squared_distance<T>,
+    &widen_row<T>,
+    &summarise<T>,
+    {&raise_scores<ScoreOf::value, T>, &raise_scores<ScoreOf::negative, T>,
+     &raise_scores<ScoreOf::magnitude, T>},
+    {&find_above<ScoreOf::value, T>, &find_above<ScoreOf::negative, T>,
+     &find_above<ScoreOf::magnitude, T>}};
 
 }  // namespace
 

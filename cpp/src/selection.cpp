@@ -116,7 +116,7 @@ Picks pick(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k,
            Job& job) {
   switch (request.method) {
     case Method::top_k:
-      return top_k(rows, summary, k, request.top_k, initial, job);
+      return top_k(rows, k, request.top_k, initial, job).picks;
     case Method::max_sum:
       return max_sum(rows, summary, k, request.metric, initial, job);
     case Method::max_min:
@@ -175,13 +175,35 @@ RowPicks pick_per_class(const Rows<T>& rows, const SelectionRequest& request, Pe
 }
 
 template <class T>
-RowPicks pick_from_all(const Rows<T>& rows, const ColumnSummary& summary,
-                       const SelectionRequest& request, Random& random, Job& job) {
+SelectionResult result_of(const Rows<T>& rows, const SelectionRequest& request, Job& job) {
+  const PerClass per_class = request.stratified ? PerClass::proportional : request.per_class;
+  Random random(request.seed);
   const std::vector<std::size_t> initial(request.initial_subset.begin(),
                                          request.initial_subset.end());
+  const auto as_result = [](RowPicks picks, const std::vector<std::size_t>& constant_columns) {
+    return SelectionResult{std::move(picks.rows),
+                           std::move(picks.gains),
+                           {constant_columns.begin(), constant_columns.end()}};
+  };
+  const auto all_rows = [](Picks picks) {
+    return RowPicks{{picks.rows.begin(), picks.rows.end()}, std::move(picks.gains)};
+  };
+  if (request.method == Method::top_k && per_class == PerClass::none) {
+    job.set_total(rows.size());
+    TopKPicks result = top_k(rows, request.n_samples, request.top_k, initial, job);
+    return as_result(all_rows(std::move(result.picks)), result.constant_columns);
+  }
+  // Every value is looked at, whatever the method reads: a NaN is never passed over.
+  const ColumnSummary summary = summarise_columns(rows, job);
+  check_magnitudes(summary, request.method);
+  const std::vector<std::size_t> constant =
+      request.method == Method::top_k ? summary.constant_columns() : std::vector<std::size_t>{};
+  if (per_class != PerClass::none) {
+    return as_result(pick_per_class(rows, request, per_class, random, job), constant);
+  }
   job.set_total(units_of_work(request, request.n_samples));
-  Picks picks = pick(rows, summary, request.n_samples, request, initial, random, job);
-  return {std::vector<std::int64_t>(picks.rows.begin(), picks.rows.end()), std::move(picks.gains)};
+  return as_result(all_rows(pick(rows, summary, request.n_samples, request, initial, random, job)),
+                   constant);
 }
 
 }  // namespace
@@ -215,22 +237,7 @@ SelectionResult select(const AnyMatrix& embeddings, const SelectionRequest& requ
   check_request(embeddings, request);
   check_initial_subset(embeddings, request);
   check_memory(embeddings, request, job.n_threads());
-  const PerClass per_class = request.stratified ? PerClass::proportional : request.per_class;
-  Random random(request.seed);
-  return visit(embeddings, [&]<class T>(const Rows<T>& rows) {
-    // Every value is looked at, whatever the method reads: a NaN is never passed over.
-    const ColumnSummary summary = summarise_columns(rows, job);
-    check_magnitudes(summary, request.method);
-    RowPicks picks = per_class == PerClass::none
-                         ? pick_from_all(rows, summary, request, random, job)
-                         : pick_per_class(rows, request, per_class, random, job);
-    SelectionResult result{std::move(picks.rows), std::move(picks.gains), {}};
-    if (request.method == Method::top_k) {
-      const std::vector<std::size_t> constant = summary.constant_columns();
-      result.constant_columns.assign(constant.begin(), constant.end());
-    }
-    return result;
-  });
+  return visit(embeddings, [&](const auto& rows) { return result_of(rows, request, job); });
 }
 
 std::uint64_t predicted_memory(const AnyMatrix& embeddings, const SelectionRequest& request,

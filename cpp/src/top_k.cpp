@@ -1,11 +1,16 @@
 #include "thinset/top_k.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <functional>
+#include <iterator>
+#include <limits>
 #include <numeric>
 #include <string>
 #include <vector>
 
+#include "thinset/column_summary.hpp"
 #include "thinset/error.hpp"
 #include "thinset/row_kernels.hpp"
 
@@ -14,6 +19,14 @@ namespace thinset {
 namespace {
 
 constexpr std::size_t rows_per_block = 256;
+// The sample that suggests thresholds: in so many groups of rows, the largest score of each group
+// is noted; the threshold is that which a quarter of the groups reach.
+constexpr std::size_t n_groups = 64;
+constexpr std::size_t groups_above = n_groups / 4;
+// If p of all rows are above the threshold, a group of g rows reaches it with 1 - (1 - p)^g. That
+// is a quarter for p g = ln(4/3); so many times the depth are to pass, to be sure of enough.
+constexpr double log_four_thirds = 0.2877;
+constexpr double depths_to_pass = 3.0;
 
 // A row's standing in one element. Ordered from best to worst; ties go to the lower row.
 struct Candidate {
@@ -25,164 +38,367 @@ struct Candidate {
   }
 };
 
-double score_of(double activation, TopKMode mode) {
+ScoreOf score_for(TopKMode mode) {
   switch (mode) {
     case TopKMode::max:
-      return activation;
+      return ScoreOf::value;
     case TopKMode::min:
-      return -activation;
+      return ScoreOf::negative;
     case TopKMode::abs:
+      return ScoreOf::magnitude;
+  }
+  return ScoreOf::value;
+}
+
+double score_from(double activation, ScoreOf score) {
+  switch (score) {
+    case ScoreOf::value:
+      return activation;
+    case ScoreOf::negative:
+      return 0.0 - activation;
+    case ScoreOf::magnitude:
       return std::fabs(activation);
   }
   return activation;
 }
 
-// The best `depth` rows of every element that nobody has taken yet, best first.
+// The columns that have had one value so far.
 template <class T>
-class Leaderboards {
+class ConstantColumns {
  public:
-  Leaderboards(const Rows<T>& rows, std::vector<std::size_t> columns, TopKMode mode)
-      : rows_(rows), columns_(std::move(columns)), mode_(mode), boards_(columns_.size()) {}
-
-  [[nodiscard]] std::size_t n_boards() const { return columns_.size(); }
-  [[nodiscard]] const std::vector<Candidate>& board(std::size_t b) const { return boards_[b]; }
-
-  [[nodiscard]] double activation(std::size_t row, std::size_t b) const {
-    double value = 0.0;
-    row_kernels<T>().widen(rows_.row(row) + columns_[b], &value, 1);
-    return value;
+  explicit ConstantColumns(const Rows<T>& rows)
+      : rows_(rows), first_(rows.n_columns()), columns_(rows.n_columns()) {
+    row_kernels<T>().widen(rows.row(0), first_.data(), first_.size());
+    std::iota(columns_.begin(), columns_.end(), std::size_t{0});
   }
 
-  void fill(std::size_t depth, const std::vector<bool>& taken, Job& job) {
-    // Every thread keeps heaps of its own with the worst candidate in front; rows come to a thread
-    // in rising order, so a later row never displaces an equal one.
-    std::vector<std::vector<std::vector<Candidate>>> heaps(job.n_threads());
-    job.parallel_for(rows_.size(), rows_per_block,
-                     [&](std::size_t begin, std::size_t end, unsigned thread) {
-                       auto& mine = heaps[thread];
-                       mine.resize(columns_.size());
-                       std::vector<double> values(rows_.n_columns());
-                       for (std::size_t i = begin; i < end; ++i) {
-                         if (!taken[i]) {
-                           offer(i, depth, values, mine);
-                         }
-                       }
-                     });
-    for (std::size_t b = 0; b < boards_.size(); ++b) {
-      std::vector<Candidate>& board = boards_[b];
-      board.clear();
-      for (auto& mine : heaps) {
-        if (!mine.empty()) {
-          board.insert(board.end(), mine[b].begin(), mine[b].end());
-        }
-      }
-      std::sort(board.begin(), board.end());
-      board.resize(std::min(board.size(), depth));
+  void look_at(std::size_t row) {
+    std::erase_if(columns_, [&](std::size_t j) {
+      double value = 0.0;
+      row_kernels<T>().widen(rows_.row(row) + j, &value, 1);
+      return value != first_[j];
+    });
+  }
+  void look_at(std::size_t begin, std::size_t end) {
+    for (std::size_t row = begin; row < end && !columns_.empty(); ++row) {
+      look_at(row);
     }
+  }
+  [[nodiscard]] const std::vector<std::size_t>& columns() const { return columns_; }
+
+ private:
+  Rows<T> rows_;
+  std::vector<double> first_;
+  std::vector<std::size_t> columns_;
+};
+
+// The best rows of one element, sorted as far as anybody has asked.
+class Board {
+ public:
+  Board() = default;
+  explicit Board(std::vector<Candidate> candidates) : candidates_(std::move(candidates)) {}
+
+  [[nodiscard]] std::size_t size() const { return candidates_.size(); }
+
+  // The candidate at `rank`, 0 being the best. Requires rank < size().
+  const Candidate& at(std::size_t rank) {
+    if (rank >= n_sorted_) {
+      const std::size_t end = std::min(size(), std::max(rank + 1, 2 * n_sorted_ + 16));
+      const auto first = candidates_.begin() + static_cast<std::ptrdiff_t>(n_sorted_);
+      const auto last = candidates_.begin() + static_cast<std::ptrdiff_t>(end);
+      std::nth_element(first, last - 1, candidates_.end());
+      std::sort(first, last - 1);
+      n_sorted_ = end;
+    }
+    return candidates_[rank];
   }
 
  private:
-  void offer(std::size_t row, std::size_t depth, std::vector<double>& values,
-             std::vector<std::vector<Candidate>>& heaps) const {
-    row_kernels<T>().widen(rows_.row(row), values.data(), values.size());
-    for (std::size_t b = 0; b < columns_.size(); ++b) {
-      const Candidate candidate{score_of(values[columns_[b]], mode_), row};
-      std::vector<Candidate>& heap = heaps[b];
-      if (heap.size() < depth) {
-        heap.push_back(candidate);
-        std::push_heap(heap.begin(), heap.end());
-      } else if (candidate < heap.front()) {
-        std::pop_heap(heap.begin(), heap.end());
-        heap.back() = candidate;
-        std::push_heap(heap.begin(), heap.end());
+  std::vector<Candidate> candidates_;
+  std::size_t n_sorted_ = 0;
+};
+
+// What one thread keeps of the rows that it has seen: per element at least the best `depth`.
+template <class T>
+class Keeper {
+ public:
+  Keeper(const Rows<T>& rows, ScoreOf score, std::size_t depth,
+         const std::vector<Score<T>>& thresholds)
+      : rows_(rows),
+        score_(score),
+        depth_(depth),
+        thresholds_(thresholds),
+        columns_(rows.n_columns()),
+        kept_(rows.n_columns()) {}
+
+  // Returns false where a value is not finite.
+  bool look_at(std::size_t row, const std::vector<char>& taken) {
+    const T* values = rows_.row(row);
+    const std::size_t n = row_kernels<T>().find_above[static_cast<std::size_t>(score_)](
+        values, thresholds_.size(), thresholds_.data(), columns_.data());
+    if (n > thresholds_.size()) {
+      return false;
+    }
+    if (n > 0 && taken[row] == 0) {
+      for (std::size_t i = 0; i < n; ++i) {
+        keep(values, columns_[i], row);
       }
+    }
+    return true;
+  }
+
+  [[nodiscard]] const std::vector<Candidate>& kept(std::size_t column) const {
+    return kept_[column];
+  }
+  // Of all rows seen that were free, those with a score above this are kept.
+  [[nodiscard]] double threshold(std::size_t column) const { return thresholds_[column]; }
+
+ private:
+  void keep(const T* values, std::size_t column, std::size_t row) {
+    double activation = 0.0;
+    row_kernels<T>().widen(values + column, &activation, 1);
+    std::vector<Candidate>& kept = kept_[column];
+    kept.push_back({score_from(activation, score_), row});
+    if (kept.size() >= 2 * depth_ + 64) {
+      // Rows come in rising order: a later one with the same score as the worst would lose.
+      const auto worst = kept.begin() + static_cast<std::ptrdiff_t>(depth_) - 1;
+      std::nth_element(kept.begin(), worst, kept.end());
+      thresholds_[column] = static_cast<Score<T>>(worst->score);
+      kept.resize(depth_);
     }
   }
 
   Rows<T> rows_;
-  std::vector<std::size_t> columns_;
-  TopKMode mode_;
-  std::vector<std::vector<Candidate>> boards_;
+  ScoreOf score_;
+  std::size_t depth_;
+  std::vector<Score<T>> thresholds_;
+  std::vector<std::uint32_t> columns_;
+  std::vector<std::vector<Candidate>> kept_;
 };
 
-std::vector<std::size_t> live_columns(const ColumnSummary& summary, bool drop_constant) {
-  std::vector<std::size_t> columns(summary.min.size());
-  std::iota(columns.begin(), columns.end(), std::size_t{0});
-  if (drop_constant) {
-    std::erase_if(columns, [&](std::size_t j) { return summary.min[j] == summary.max[j]; });
-    if (columns.empty()) {
-      throw InvalidInput("drop_constant leaves no embedding element: all " +
-                         std::to_string(summary.min.size()) + " columns are constant");
+// At least the best `depth` rows of every element that nobody has taken yet.
+template <class T>
+class Leaderboards {
+ public:
+  Leaderboards(const Rows<T>& rows, TopKMode mode, Job& job)
+      : rows_(rows), score_(score_for(mode)), job_(job), boards_(rows.n_columns()) {}
+
+  [[nodiscard]] Board& board(std::size_t column) { return boards_[column]; }
+  [[nodiscard]] const std::vector<std::size_t>& constant_columns() const {
+    return constant_columns_;
+  }
+
+  [[nodiscard]] double activation(const Candidate& candidate, std::size_t column) const {
+    if (score_ == ScoreOf::value) {
+      return candidate.score;
+    }
+    double value = 0.0;
+    row_kernels<T>().widen(rows_.row(candidate.row) + column, &value, 1);
+    return value;
+  }
+
+  void fill(std::size_t depth, const std::vector<char>& taken) {
+    if (depth == 0) {
+      // Nothing is wanted, but every value is looked at all the same.
+      fill_above(std::vector<Score<T>>(rows_.n_columns(), -lowest), 0, taken, 0);
+      return;
+    }
+    const auto n_free = static_cast<std::size_t>(std::ranges::count(taken, 0));
+    if (!fill_above(suggested_thresholds(depth), depth, taken, std::min(depth, n_free))) {
+      fill_above(no_thresholds(), depth, taken, 0);
     }
   }
-  return columns;
-}
+
+ private:
+  static constexpr auto lowest = -std::numeric_limits<Score<T>>::infinity();
+
+  [[nodiscard]] std::vector<Score<T>> no_thresholds() const {
+    return std::vector<Score<T>>(rows_.n_columns(), lowest);
+  }
+
+  std::vector<Score<T>> suggested_thresholds(std::size_t depth) {
+    const double wanted = depths_to_pass * static_cast<double>(depth);
+    const auto rows_per_group =
+        static_cast<std::size_t>(log_four_thirds * static_cast<double>(rows_.size()) / wanted);
+    const std::size_t stride = rows_.size() / n_groups;
+    std::vector<Score<T>> thresholds = no_thresholds();
+    if (rows_per_group == 0 || rows_per_group > stride / 4) {
+      return thresholds;
+    }
+    const std::size_t n_columns = rows_.n_columns();
+    std::vector<Score<T>> best(n_groups * n_columns, lowest);
+    job_.parallel_for(n_groups, 4, [&](std::size_t begin, std::size_t end, unsigned) {
+      for (std::size_t group = begin; group < end; ++group) {
+        for (std::size_t i = 0; i < rows_per_group; ++i) {
+          row_kernels<T>().raise_scores[static_cast<std::size_t>(score_)](
+              rows_.row(group * stride + i), n_columns, best.data() + group * n_columns);
+        }
+      }
+    });
+    std::vector<Score<T>> of_column(n_groups);
+    for (std::size_t j = 0; j < n_columns; ++j) {
+      for (std::size_t group = 0; group < n_groups; ++group) {
+        of_column[group] = best[group * n_columns + j];
+      }
+      const auto at = of_column.begin() + static_cast<std::ptrdiff_t>(groups_above) - 1;
+      std::nth_element(of_column.begin(), at, of_column.end(), std::greater<>());
+      // Rows with just this score must pass: the threshold is the next value below.
+      thresholds[j] = std::nextafter(*at, lowest);
+    }
+    return thresholds;
+  }
+
+  // Returns false where a board has fewer than `at_least` rows: the thresholds were too high.
+  bool fill_above(const std::vector<Score<T>>& thresholds, std::size_t depth,
+                  const std::vector<char>& taken, std::size_t at_least) {
+    std::vector<Keeper<T>> keepers(job_.n_threads(), {rows_, score_, depth, thresholds});
+    std::vector<ConstantColumns<T>> constant(job_.n_threads(), ConstantColumns<T>(rows_));
+    std::atomic<bool> is_finite = true;
+    job_.counted_parallel_for(rows_.size(), rows_per_block,
+                              [&](std::size_t begin, std::size_t end, unsigned thread) {
+                                for (std::size_t row = begin; row < end; ++row) {
+                                  if (!keepers[thread].look_at(row, taken)) {
+                                    is_finite = false;
+                                    return;
+                                  }
+                                }
+                                constant[thread].look_at(begin, end);
+                              });
+    if (!is_finite) {
+      summarise_columns(rows_, job_);  // finds the first such value and throws
+    }
+    constant_columns_ = in_all(constant);
+    job_.parallel_for(boards_.size(), 8, [&](std::size_t begin, std::size_t end, unsigned) {
+      for (std::size_t column = begin; column < end; ++column) {
+        merge(keepers, column, depth);
+      }
+    });
+    return std::ranges::all_of(boards_, [&](const auto& b) { return b.size() >= at_least; });
+  }
+
+  void merge(const std::vector<Keeper<T>>& keepers, std::size_t column, std::size_t depth) {
+    std::vector<Candidate> all;
+    double complete_above = lowest;
+    for (const Keeper<T>& keeper : keepers) {
+      all.insert(all.end(), keeper.kept(column).begin(), keeper.kept(column).end());
+      complete_above = std::max(complete_above, keeper.threshold(column));
+    }
+    if (all.size() > depth) {
+      // The best `depth` are here in any case, and beyond them all that no thread has dropped.
+      const auto rest = all.begin() + static_cast<std::ptrdiff_t>(depth);
+      std::nth_element(all.begin(), rest, all.end());
+      all.erase(std::remove_if(rest, all.end(),
+                               [&](const Candidate& c) { return !(c.score > complete_above); }),
+                all.end());
+    }
+    boards_[column] = Board(std::move(all));
+  }
+
+  static std::vector<std::size_t> in_all(const std::vector<ConstantColumns<T>>& constant) {
+    std::vector<std::size_t> columns = constant[0].columns();
+    for (const ConstantColumns<T>& other : constant) {
+      std::vector<std::size_t> both;
+      std::ranges::set_intersection(columns, other.columns(), std::back_inserter(both));
+      columns = both;
+    }
+    return columns;
+  }
+
+  Rows<T> rows_;
+  ScoreOf score_;
+  Job& job_;
+  std::vector<Board> boards_;
+  std::vector<std::size_t> constant_columns_;
+};
 
 // Deals the boards out in rounds. A row that is already taken is passed over: with refill the
 // element takes its next best instead, without it the turn is lost.
 template <class T>
 class Dealer {
  public:
-  Dealer(Leaderboards<T>& boards, std::size_t n_rows) : boards_(boards), taken_(n_rows, false) {}
+  Dealer(const Rows<T>& rows, const TopKOptions& options, Job& job)
+      : boards_(rows, options.mode, job),
+        drop_constant_(options.drop_constant),
+        n_columns_(rows.n_columns()),
+        taken_(rows.size(), 0) {}
 
   void take(std::size_t row, double gain) {
-    taken_[row] = true;
+    taken_[row] = 1;
     picks_.rows.push_back(row);
     picks_.gains.push_back(gain);
   }
 
-  Picks deal_until(std::size_t k, Job& job) {
+  void deal_until(std::size_t k, Job& job) {
     std::size_t depth = 0;
-    while (picks_.rows.size() < k) {
-      // Enough for the rounds left if few rows are shared; doubled where that falls short. Taken
+    do {
+      // Enough for the rounds left if few rows are shared; more where that falls short. Taken
       // rows are left out, so a board never needs more than the picks still missing.
       const std::size_t missing = k - picks_.rows.size();
-      const std::size_t rounds = missing / boards_.n_boards() + 1;
-      depth = std::min(missing, std::max(2 * depth, 2 * rounds + 16));
-      boards_.fill(depth, taken_, job);
+      const std::size_t rounds = missing / n_columns_ + 1;
+      depth = std::min(missing, std::max(4 * depth, 2 * rounds + 16));
+      fill(depth);
       deal_round_robin(k);
       job.check();
-    }
-    return std::move(picks_);
+    } while (picks_.rows.size() < k);
   }
 
-  Picks deal_union(std::size_t k, Job& job) {
-    boards_.fill((k + boards_.n_boards() - 1) / boards_.n_boards(), taken_, job);
+  void deal_union(std::size_t k) {
+    // Constant columns are dropped only once they are known: deep enough for that case too.
+    fill((k + n_columns_ - 1) / n_columns_);
+    if (columns_.size() < n_columns_) {
+      fill((k + columns_.size() - 1) / columns_.size());
+    }
     for (std::size_t turn = 0; turn < k; ++turn) {
-      const std::size_t b = turn % boards_.n_boards();
-      const std::size_t rank = turn / boards_.n_boards();
-      if (rank >= boards_.board(b).size()) {
-        continue;
-      }
-      const std::size_t row = boards_.board(b)[rank].row;
-      if (!taken_[row]) {
-        take(row, boards_.activation(row, b));
+      const std::size_t column = columns_[turn % columns_.size()];
+      const std::size_t rank = turn / columns_.size();
+      Board& board = boards_.board(column);
+      if (rank < board.size() && taken_[board.at(rank).row] == 0) {
+        take(board.at(rank).row, boards_.activation(board.at(rank), column));
       }
     }
-    return std::move(picks_);
   }
+
+  TopKPicks result() && { return {std::move(picks_), boards_.constant_columns()}; }
 
  private:
+  void fill(std::size_t depth) {
+    boards_.fill(depth, taken_);
+    columns_.resize(n_columns_);
+    std::iota(columns_.begin(), columns_.end(), std::size_t{0});
+    if (drop_constant_) {
+      std::erase_if(columns_, [&](std::size_t j) {
+        return std::ranges::binary_search(boards_.constant_columns(), j);
+      });
+      if (columns_.empty()) {
+        throw InvalidInput("drop_constant leaves no embedding element: all " +
+                           std::to_string(n_columns_) + " columns are constant");
+      }
+    }
+  }
+
   // Continues with the element whose turn it is; stops at k picks or where a board runs out.
   void deal_round_robin(std::size_t k) {
-    std::vector<std::size_t> next(boards_.n_boards(), 0);
+    std::vector<std::size_t> next(columns_.size(), 0);
     while (picks_.rows.size() < k) {
-      const std::vector<Candidate>& board = boards_.board(turn_);
+      const std::size_t column = columns_[turn_];
+      Board& board = boards_.board(column);
       std::size_t& position = next[turn_];
-      while (position < board.size() && taken_[board[position].row]) {
+      while (position < board.size() && taken_[board.at(position).row] != 0) {
         ++position;
       }
       if (position == board.size()) {
         return;
       }
-      const std::size_t row = board[position].row;
-      take(row, boards_.activation(row, turn_));
-      turn_ = (turn_ + 1) % boards_.n_boards();
+      take(board.at(position).row, boards_.activation(board.at(position), column));
+      turn_ = (turn_ + 1) % columns_.size();
     }
   }
 
-  Leaderboards<T>& boards_;
-  std::vector<bool> taken_;
+  Leaderboards<T> boards_;
+  bool drop_constant_;
+  std::size_t n_columns_;
+  std::vector<std::size_t> columns_;  // those that deal
+  std::vector<char> taken_;
   Picks picks_;
   std::size_t turn_ = 0;
 };
@@ -197,19 +413,23 @@ TopKMode top_k_mode_from_name(std::string_view name) {
 }
 
 template <class T>
-Picks top_k(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k,
-            const TopKOptions& options, std::span<const std::size_t> initial, Job& job) {
-  Leaderboards<T> boards(rows, live_columns(summary, options.drop_constant), options.mode);
-  Dealer<T> dealer(boards, rows.size());
+TopKPicks top_k(const Rows<T>& rows, std::size_t k, const TopKOptions& options,
+                std::span<const std::size_t> initial, Job& job) {
+  Dealer<T> dealer(rows, options, job);
   for (const std::size_t row : initial) {
     dealer.take(row, 0.0);
   }
-  return options.refill ? dealer.deal_until(k, job) : dealer.deal_union(k - initial.size(), job);
+  if (options.refill) {
+    dealer.deal_until(k, job);
+  } else {
+    dealer.deal_union(k - initial.size());
+  }
+  return std::move(dealer).result();
 }
 
-#define THINSET_INSTANTIATE(T)                                                                \
-  template Picks top_k(const Rows<T>&, const ColumnSummary&, std::size_t, const TopKOptions&, \
-                       std::span<const std::size_t>, Job&);
+#define THINSET_INSTANTIATE(T)                                              \
+  template TopKPicks top_k(const Rows<T>&, std::size_t, const TopKOptions&, \
+                           std::span<const std::size_t>, Job&);
 THINSET_INSTANTIATE(float)
 THINSET_INSTANTIATE(double)
 THINSET_INSTANTIATE(Float16)

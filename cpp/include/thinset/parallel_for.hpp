@@ -41,6 +41,9 @@ class Job {
   using Body = std::function<void(std::size_t begin, std::size_t end, unsigned thread)>;
   void parallel_for(std::size_t n, std::size_t block, const Body& body);
 
+  // The same for a loop whose n are units of progress.
+  void counted_parallel_for(std::size_t n, std::size_t block, const Body& body);
+
   // Progress: declare the units of work once, then count them off from the calling thread.
   void set_total(std::uint64_t units) noexcept { total_ = units; }
   void advance(std::uint64_t units);
@@ -73,6 +76,7 @@ class Job {
   std::exception_ptr error_;
 
   std::uint64_t done_ = 0;
+  bool is_counted_ = false;  // whether the current loop's blocks are progress
   std::uint64_t total_ = 0;
   std::chrono::steady_clock::time_point last_poll_;
 };

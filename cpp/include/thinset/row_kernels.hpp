@@ -15,6 +15,22 @@
 
 namespace thinset {
 
+// What columns are ranked by in top-k selection: x, -x or |x|.
+enum class ScoreOf { value, negative, magnitude };
+inline constexpr std::size_t n_scores = 3;
+
+// Scores are as wide as they have to be to be exact.
+template <class T>
+struct ScoreType {
+  using type = float;
+};
+template <>
+struct ScoreType<double> {
+  using type = double;
+};
+template <class T>
+using Score = typename ScoreType<T>::type;
+
 template <class T>
 struct RowKernels {
   // The sum over j of (x[j] - y[j])^2.
@@ -28,6 +44,12 @@ struct RowKernels {
   void (*widen)(const T* x, double* y, std::size_t n);
   // sum[j] += x[j], min and max likewise; returns the first j that is not finite, or n.
   std::size_t (*summarise)(const T* x, std::size_t n, double* sum, double* min, double* max);
+  // By ScoreOf: best[j] = max(best[j], score of x[j]).
+  void (*raise_scores[n_scores])(const T* x, std::size_t n, Score<T>* best);
+  // By ScoreOf: writes the columns whose score is above their threshold to `columns`, rising, and
+  // returns how many; n + 1 where a value is not finite.
+  std::size_t (*find_above[n_scores])(const T* x, std::size_t n, const Score<T>* thresholds,
+                                      std::uint32_t* columns);
 };
 
 enum class InstructionSet { plain, avx2, avx512 };

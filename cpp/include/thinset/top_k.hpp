@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
-#include "thinset/column_summary.hpp"
 #include "thinset/matrix_view.hpp"
 #include "thinset/parallel_for.hpp"
 #include "thinset/picks.hpp"
@@ -28,11 +28,20 @@ struct TopKOptions {
   bool drop_constant = false;
 };
 
+struct TopKPicks {
+  Picks picks;
+  // Elements that have the same value in every row.
+  std::vector<std::size_t> constant_columns;
+};
+
 // Picks in the order they are dealt; gains are the activations that earned them. Rows of `initial`
-// come first and count as taken. `summary` is that of `rows`.
-// Requires 1 <= k <= rows.size(). Ties go to the lower row.
+// come first and count as taken. Requires 1 <= k <= rows.size(). Ties go to the lower row. Throws
+// InvalidInput that names the first row and column holding NaN or infinity.
+//
+// One pass over the rows: each is compared with the worst score that every element still admits, as
+// a sample of the rows suggests it at first, so that few values are kept and fewer sorted.
 template <class T>
-Picks top_k(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k,
-            const TopKOptions& options, std::span<const std::size_t> initial, Job& job);
+TopKPicks top_k(const Rows<T>& rows, std::size_t k, const TopKOptions& options,
+                std::span<const std::size_t> initial, Job& job);
 
 }  // namespace thinset
