@@ -159,7 +159,7 @@ class Keeper {
     row_kernels<T>().widen(values + column, &activation, 1);
     std::vector<Candidate>& kept = kept_[column];
     kept.push_back({score_from(activation, score_), row});
-    if (kept.size() >= 2 * depth_ + 64) {
+    if (kept.size() >= 4 * depth_ + 64) {
       // Rows come in rising order: a later one with the same score as the worst would lose.
       const auto worst = kept.begin() + static_cast<std::ptrdiff_t>(depth_) - 1;
       std::nth_element(kept.begin(), worst, kept.end());
@@ -204,7 +204,7 @@ class Leaderboards {
       return;
     }
     const auto n_free = static_cast<std::size_t>(std::ranges::count(taken, 0));
-    if (!fill_above(suggested_thresholds(depth), depth, taken, std::min(depth, n_free))) {
+    if (!fill_above(suggested_thresholds(depth, taken), depth, taken, std::min(depth, n_free))) {
       fill_above(no_thresholds(), depth, taken, 0);
     }
   }
@@ -216,7 +216,7 @@ class Leaderboards {
     return std::vector<Score<T>>(rows_.n_columns(), lowest);
   }
 
-  std::vector<Score<T>> suggested_thresholds(std::size_t depth) {
+  std::vector<Score<T>> suggested_thresholds(std::size_t depth, const std::vector<char>& taken) {
     const double wanted = depths_to_pass * static_cast<double>(depth);
     const auto rows_per_group =
         static_cast<std::size_t>(log_four_thirds * static_cast<double>(rows_.size()) / wanted);
@@ -230,8 +230,11 @@ class Leaderboards {
     job_.parallel_for(n_groups, 4, [&](std::size_t begin, std::size_t end, unsigned) {
       for (std::size_t group = begin; group < end; ++group) {
         for (std::size_t i = 0; i < rows_per_group; ++i) {
-          row_kernels<T>().raise_scores[static_cast<std::size_t>(score_)](
-              rows_.row(group * stride + i), n_columns, best.data() + group * n_columns);
+          const std::size_t row = group * stride + i;
+          if (taken[row] == 0) {
+            row_kernels<T>().raise_scores[static_cast<std::size_t>(score_)](
+                rows_.row(row), n_columns, best.data() + group * n_columns);
+          }
         }
       }
     });
