@@ -40,7 +40,7 @@ py::tuple select_rows(const py::array& embeddings, std::size_t n_samples, const 
                       const std::optional<Int64Array>& initial_subset, std::uint64_t seed,
                       unsigned n_threads, std::uint64_t max_memory, const py::object& progress,
                       bool bfloat16, const std::string& mode, bool refill, bool drop_constant,
-                      bool stratified, std::size_t n_iterations) {
+                      bool stratified, std::size_t n_iterations, const std::string& seeding) {
   const AnyMatrix matrix = matrix_view(embeddings, bfloat16);
   SelectionRequest request;
   request.method = method_from_name(method);
@@ -63,7 +63,7 @@ py::tuple select_rows(const py::array& embeddings, std::size_t n_samples, const 
   request.seed = seed;
   request.max_memory = max_memory;
   request.top_k = {top_k_mode_from_name(mode), refill, drop_constant};
-  request.kmeans = {n_iterations};
+  request.kmeans = {n_iterations, seeding_from_name(seeding)};
   request.stratified = stratified;
   SelectionResult result =
       run_without_gil(n_threads, progress, [&](Job& job) { return select(matrix, request, job); });
@@ -82,6 +82,7 @@ void bind_selection(py::module_& module) {
              py::arg("progress") = py::none(), py::arg("bfloat16") = false, py::arg("mode") = "max",
              py::arg("refill") = true, py::arg("drop_constant") = false,
              py::arg("stratified") = false, py::arg("n_iterations") = 10,
+             py::arg("seeding") = "kmeans++",
              "Choose rows: (indices int64, gains float64, constant columns int64). Options that a "
              "method does not have are ignored; thinset.select refuses them.");
   module.def("samples_of_fraction", &samples_of_fraction, py::arg("fraction"), py::arg("n_rows"),

@@ -3,8 +3,12 @@
 #include <algorithm>
 #include <limits>
 #include <numeric>
+#include <optional>
+#include <string>
 #include <vector>
 
+#include "thinset/error.hpp"
+#include "thinset/nearest_centre.hpp"
 #include "thinset/row_kernels.hpp"
 
 namespace thinset {
@@ -12,24 +16,28 @@ namespace thinset {
 namespace {
 
 constexpr std::size_t rows_per_block = 256;
+constexpr std::size_t rows_per_search = 16;
 constexpr double tie_tolerance = 1e-12;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 template <class T>
 class KMeans {
+  using Found = typename NearestCentre<T>::Found;
+
  public:
-  KMeans(const Rows<T>& rows, std::size_t k, Job& job)
-      : rows_(rows),
+  KMeans(const DistanceMeter<T>& meter, std::size_t k, Job& job)
+      : meter_(meter),
+        rows_(meter.rows()),
         kernels_(row_kernels<T>()),
         k_(k),
-        n_columns_(rows.n_columns()),
+        n_columns_(meter.n_columns()),
         job_(job),
         centres_(k * n_columns_),
-        cluster_(rows.size(), k),
-        squared_distance_(rows.size(), infinity) {}
+        cluster_(meter.rows().size(), 0),
+        squared_distance_(meter.rows().size(), infinity) {}
 
   // k-means++ (Arthur and Vassilvitskii 2007): each seed is drawn with probability proportional to
-  // its squared distance to the seeds before it.
+  // its squared distance to the seeds before it. Leaves every row with its nearest seed.
   void seed(Random& random) {
     std::vector<bool> taken(rows_.size(), false);
     std::size_t pick = random.below(rows_.size());
@@ -37,34 +45,50 @@ class KMeans {
       taken[pick] = true;
       kernels_.widen(rows_.row(pick), centre(c), n_columns_);
       job_.advance(1);
+      const double total = lower_distances_to(c);
       if (c + 1 == k_) {
+        fill_empty_clusters();
+        job_.advance(1);
         return;
       }
-      const double total = lower_distances_to(c);
       pick = total > 0.0 ? draw(random.uniform() * total) : first_not(taken);
     }
+  }
+
+  // k different rows.
+  void seed_at_random(Random& random) {
+    const Picks picks = random_picks(rows_.size(), k_, {}, random);
+    for (std::size_t c = 0; c < k_; ++c) {
+      kernels_.widen(rows_.row(picks.rows[c]), centre(c), n_columns_);
+    }
+    job_.advance(k_);
+    assign();
   }
 
   // Assigns every row to its nearest centre (ties: lower centre), then fills empty clusters.
   // Returns whether any row changed its cluster.
   bool assign() {
+    if (!nearest_) {
+      nearest_.emplace(meter_, centres_, job_);
+    }
+    nearest_->take_in_centres();
     std::vector<char> changed(job_.n_threads(), 0);
-    job_.parallel_for(rows_.size(), 16, [&](std::size_t begin, std::size_t end, unsigned thread) {
-      for (std::size_t i = begin; i < end; ++i) {
-        std::size_t nearest = 0;
-        double best = infinity;
-        for (std::size_t c = 0; c < k_; ++c) {
-          const double d = kernels_.squared_distance(rows_.row(i), centre(c), n_columns_);
-          if (d < best) {
-            best = d;
-            nearest = c;
+    job_.parallel_for(
+        rows_.size(), rows_per_search, [&](std::size_t begin, std::size_t end, unsigned thread) {
+          std::vector<Found> found;
+          for (std::size_t i = begin; i < end; ++i) {
+            // Few rows change their cluster: the last one's centre is the best first guess.
+            const double d =
+                kernels_.squared_distance(rows_.row(i), centre(cluster_[i]), n_columns_);
+            found.push_back({cluster_[i], d});
           }
-        }
-        changed[thread] |= static_cast<char>(cluster_[i] != nearest);
-        cluster_[i] = nearest;
-        squared_distance_[i] = best;
-      }
-    });
+          nearest_->find(begin, found, thread);
+          for (std::size_t i = begin; i < end; ++i) {
+            changed[thread] |= static_cast<char>(cluster_[i] != found[i - begin].centre);
+            cluster_[i] = found[i - begin].centre;
+            squared_distance_[i] = found[i - begin].squared_distance;
+          }
+        });
     job_.advance(1);
     const bool repaired = fill_empty_clusters();
     return repaired || std::ranges::any_of(changed, [](char c) { return c != 0; });
@@ -125,7 +149,10 @@ class KMeans {
           double sum = 0.0;
           for (std::size_t i = begin; i < end; ++i) {
             const double d = kernels_.squared_distance(rows_.row(i), centre(c), n_columns_);
-            squared_distance_[i] = std::min(squared_distance_[i], d);
+            if (d < squared_distance_[i]) {
+              squared_distance_[i] = d;
+              cluster_[i] = c;
+            }
             sum += squared_distance_[i];
           }
           block_sums_[begin / rows_per_block] = sum;
@@ -217,7 +244,8 @@ class KMeans {
     }
   }
 
-  Rows<T> rows_;
+  const DistanceMeter<T>& meter_;
+  const Rows<T>& rows_;
   const RowKernels<T>& kernels_;
   std::size_t k_;
   std::size_t n_columns_;
@@ -225,6 +253,7 @@ class KMeans {
   std::vector<double> centres_;
   std::vector<std::size_t> cluster_;
   std::vector<double> squared_distance_;
+  std::optional<NearestCentre<T>> nearest_;
   std::vector<double> block_sums_;
   std::vector<std::size_t> members_;
   std::vector<std::size_t> first_member_;
@@ -232,12 +261,23 @@ class KMeans {
 
 }  // namespace
 
+Seeding seeding_from_name(std::string_view name) {
+  if (name == "kmeans++") return Seeding::plus_plus;
+  if (name == "random") return Seeding::random;
+  throw InvalidInput("seeding must be one of kmeans++, random; got '" + std::string(name) + "'");
+}
+
 template <class T>
 Picks kmeans(const Rows<T>& rows, std::size_t k, const KMeansOptions& options, Random& random,
              Job& job) {
-  KMeans<T> state(rows, k, job);
-  state.seed(random);
-  bool moving = state.assign();
+  const DistanceMeter<T> meter(rows, Metric::sqeuclidean, job);
+  KMeans<T> state(meter, k, job);
+  if (options.seeding == Seeding::plus_plus) {
+    state.seed(random);
+  } else {
+    state.seed_at_random(random);
+  }
+  bool moving = true;
   for (std::size_t i = 0; i < options.n_iterations && moving; ++i) {
     state.update();
     moving = state.assign();

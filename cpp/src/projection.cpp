@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "thinset/random.hpp"
 
@@ -12,6 +13,9 @@ namespace {
 
 constexpr std::size_t max_sample = 1024;
 constexpr int n_iterations = 3;
+constexpr std::size_t n_directions = 32;
+// Directions that hold a smaller share of the variance rule out too little.
+constexpr double telling_share = 0.8;
 constexpr double float_epsilon = 0x1p-24;
 // Scaled radii up to which a row may ask, and beyond which a point has no image in float32.
 constexpr double max_radius_of_query = 1e14;
@@ -53,11 +57,8 @@ template <class T>
 Projection::Projection(const DistanceMeter<T>& meter, Job& job)
     : metric_(meter.metric()),
       n_columns_(meter.n_columns()),
-      n_coordinates_(std::min(max_coordinates, (meter.n_columns() + 3) / 4 * 4)),
-      rounding_((static_cast<double>(n_columns_) / 16.0 + 40.0) * float_epsilon *
-                std::sqrt(static_cast<double>(n_coordinates_))),
-      centre_(n_columns_, 0.0),
-      directions_(n_coordinates_ * n_columns_, 0.0F) {
+      n_coordinates_(n_columns_),
+      centre_(n_columns_, 0.0) {
   const std::size_t n_rows = meter.rows().size();
   const std::size_t n_sample =
       std::clamp(n_rows / 8, std::min<std::size_t>(n_rows, 64), max_sample);
@@ -69,10 +70,17 @@ Projection::Projection(const DistanceMeter<T>& meter, Job& job)
       value *= unit;
     }
   }
-  fit(sample, job);
+  centre_on(sample);
+  if (n_columns_ > 2 * n_directions && fit(sample, n_directions, job) >= telling_share) {
+    n_coordinates_ = n_directions;
+  } else {
+    directions_.clear();
+  }
+  const auto n_terms = static_cast<double>(std::max(n_columns_ / 16, n_coordinates_) + 40);
+  rounding_ = n_terms * float_epsilon * std::sqrt(static_cast<double>(n_coordinates_));
 }
 
-void Projection::fit(const std::vector<Point>& sample, Job& job) {
+void Projection::centre_on(const std::vector<Point>& sample) {
   const auto n_sample = static_cast<double>(sample.size());
   for (const Point& point : sample) {
     for (std::size_t j = 0; j < n_columns_; ++j) {
@@ -92,9 +100,10 @@ void Projection::fit(const std::vector<Point>& sample, Job& job) {
   if (!std::isfinite(scale_) || scale_ == 0.0) {
     scale_ = 1.0;
   }
+}
 
-  const std::size_t n_directions = std::min(n_coordinates_, n_columns_);
-  std::vector<std::vector<double>> directions(n_directions, std::vector<double>(n_columns_));
+double Projection::fit(const std::vector<Point>& sample, std::size_t n_wanted, Job& job) {
+  std::vector<std::vector<double>> directions(n_wanted, std::vector<double>(n_columns_));
   Random random(0);
   for (std::vector<double>& direction : directions) {
     for (double& value : direction) {
@@ -108,15 +117,18 @@ void Projection::fit(const std::vector<Point>& sample, Job& job) {
       centred[s * n_columns_ + j] = scale_ * (sample[s].values[j] - centre_[j]);
     }
   }
+  std::vector<double> variance(n_wanted);
   for (int iteration = 0; iteration < n_iterations; ++iteration) {
     // Each direction is multiplied by the sample's covariance.
-    job.parallel_for(n_directions, 1, [&](std::size_t begin, std::size_t end, unsigned) {
+    job.parallel_for(n_wanted, 1, [&](std::size_t begin, std::size_t end, unsigned) {
       std::vector<double> product(n_columns_);
       for (std::size_t i = begin; i < end; ++i) {
         std::ranges::fill(product, 0.0);
+        variance[i] = 0.0;
         for (std::size_t s = 0; s < sample.size(); ++s) {
           const double* row = centred.data() + s * n_columns_;
           const double along = row_kernels<double>().dot(row, directions[i].data(), n_columns_);
+          variance[i] += along * along;
           for (std::size_t j = 0; j < n_columns_; ++j) {
             product[j] += along * row[j];
           }
@@ -126,11 +138,14 @@ void Projection::fit(const std::vector<Point>& sample, Job& job) {
     });
     orthonormalise(directions);
   }
-  for (std::size_t i = 0; i < n_directions; ++i) {
+  directions_.resize(n_wanted * n_columns_);
+  for (std::size_t i = 0; i < n_wanted; ++i) {
     for (std::size_t j = 0; j < n_columns_; ++j) {
       directions_[i * n_columns_ + j] = static_cast<float>(directions[i][j]);
     }
   }
+  const double total = dot(centred, centred);
+  return total > 0.0 ? std::accumulate(variance.begin(), variance.end(), 0.0) / total : 1.0;
 }
 
 void Projection::project(const Point& point, Image& image) const {
@@ -148,6 +163,10 @@ void Projection::project(const Point& point, Image& image) const {
     std::ranges::fill(image.coordinates, std::numeric_limits<float>::infinity());
     return;
   }
+  if (directions_.empty()) {
+    std::ranges::copy(image.centred, image.coordinates.begin());
+    return;
+  }
   screen_kernels().project(image.centred.data(), directions_.data(), n_columns_, n_coordinates_,
                            image.coordinates.data());
 }
@@ -161,10 +180,11 @@ float Projection::limit(const Image& image, double rank) const {
   }
   // Coordinates are off by at most rounding_ times the radius; a point within the distance has a
   // radius of at most this one's plus the distance. The factor covers the rounding of directions
-  // and of the squares' sum.
+  // and of the squares' sum, whose terms are added one by one.
   const double widened = distance + rounding_ * (2.0 * image.radius + distance);
+  const double sum_rounding = static_cast<double>(n_coordinates_ + 64) * 2.0 * float_epsilon;
   // 1e-37 covers squares too small for float32.
-  return static_cast<float>(widened * widened * (1.0 + 1e-5) + 1e-37);
+  return static_cast<float>(widened * widened * (1.0 + sum_rounding) + 1e-37);
 }
 
 template Projection::Projection(const DistanceMeter<float>&, Job&);

@@ -42,6 +42,8 @@ class DistanceMeter {
   [[nodiscard]] Metric metric() const { return metric_; }
   [[nodiscard]] const Rows<T>& rows() const { return rows_; }
   [[nodiscard]] std::size_t n_columns() const { return rows_.n_columns(); }
+  // No rough_squared_distance() is further than by this factor from the exact one.
+  [[nodiscard]] double roughness() const { return roughness_; }
   [[nodiscard]] double norm(std::size_t i) const { return norms_.empty() ? 0.0 : norms_[i]; }
 
   // Fills `point` with row i, or with n_columns values.

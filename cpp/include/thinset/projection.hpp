@@ -11,13 +11,12 @@
 
 namespace thinset {
 
-// An orthonormal projection onto the directions in which a sample of the rows varies most. Two
-// points are at least as far apart as their projections are, whatever the directions: a pair that
-// is far apart there need not be measured.
+// An orthonormal projection onto the directions in which a sample of the rows varies most, or onto
+// all coordinates in float32 where few directions do not tell enough. Two points are at least as far
+// apart as their projections are, whatever the directions: a pair that is far apart there need not
+// be measured.
 class Projection {
  public:
-  static constexpr std::size_t max_coordinates = 32;
-
   // Fits the directions by subspace iteration on at most 1,024 rows.
   template <class T>
   Projection(const DistanceMeter<T>& meter, Job& job);
@@ -37,7 +36,9 @@ class Projection {
   [[nodiscard]] float limit(const Image& image, double rank) const;
 
  private:
-  void fit(const std::vector<Point>& sample, Job& job);
+  void centre_on(const std::vector<Point>& sample);
+  // Returns the share of the variance that lies in the directions.
+  double fit(const std::vector<Point>& sample, std::size_t n_directions, Job& job);
 
   Metric metric_;
   std::size_t n_columns_;
@@ -45,7 +46,7 @@ class Projection {
   double scale_ = 1.0;  // brings points to about unit radius, so that squares stay in range
   double rounding_ = 0.0;
   std::vector<double> centre_;
-  std::vector<float> directions_;
+  std::vector<float> directions_;  // none: all coordinates as they are
 };
 
 // Images of numbered points, laid out for ScreenKernels::find_near.

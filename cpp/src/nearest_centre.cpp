@@ -1,0 +1,111 @@
+#include "thinset/nearest_centre.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace thinset {
+
+namespace {
+
+constexpr std::size_t centres_per_stretch = 256;
+constexpr std::size_t centres_worth_projecting = 64;
+
+}  // namespace
+
+template <class T>
+NearestCentre<T>::NearestCentre(const DistanceMeter<T>& meter, const std::vector<double>& centres,
+                                Job& job)
+    : meter_(meter),
+      kernels_(row_kernels<T>()),
+      centres_(centres),
+      job_(job),
+      n_columns_(meter.n_columns()),
+      k_(centres.size() / meter.n_columns()),
+      float_centres_(centres.size()),
+      roughness_(meter.roughness()),
+      scratch_(job.n_threads()) {
+  if (k_ >= centres_worth_projecting && k_ <= ImageList::max_size) {
+    projection_.emplace(meter, job);
+    images_.emplace(projection_->n_coordinates(), k_);
+    images_->resize(k_);
+  }
+}
+
+template <class T>
+void NearestCentre<T>::take_in_centres() {
+  std::ranges::transform(centres_, float_centres_.begin(),
+                         [](double value) { return static_cast<float>(value); });
+  float_error_ = 0.0;
+  Seeker seeker;
+  for (std::size_t c = 0; c < k_; ++c) {
+    const double* centre = centres_.data() + c * n_columns_;
+    seeker.point.values.assign(centre, centre + n_columns_);
+    if (projection_) {
+      projection_->project(seeker.point, seeker.image);
+      images_->set(c, seeker.image);
+    }
+    double square = 0.0;
+    for (std::size_t j = 0; j < n_columns_; ++j) {
+      const double error = centre[j] - static_cast<double>(float_centres_[c * n_columns_ + j]);
+      square += error * error;
+    }
+    float_error_ = std::max(float_error_, std::sqrt(square) * (1.0 + 1e-9));
+  }
+}
+
+template <class T>
+void NearestCentre<T>::find(std::size_t begin, std::vector<Found>& found, unsigned thread) {
+  Scratch& scratch = scratch_[thread];
+  scratch.seekers.resize(found.size());
+  for (std::size_t i = 0; projection_ && i < found.size(); ++i) {
+    meter_.read(begin + i, scratch.seekers[i].point);
+    projection_->project(scratch.seekers[i].point, scratch.seekers[i].image);
+  }
+  for (std::size_t first = 0; first < k_; first += centres_per_stretch) {
+    const std::size_t end = std::min(k_, first + centres_per_stretch);
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      if (!projection_) {
+        for (std::size_t c = first; c < end; ++c) {
+          look(begin + i, c, found[i]);
+        }
+        continue;
+      }
+      const Projection::Image& image = scratch.seekers[i].image;
+      const float limit = projection_->limit(image, found[i].squared_distance);
+      images_->find_near(image, limit, first, end, scratch.near);
+      for (const std::uint32_t c : scratch.near) {
+        if (c < end) {
+          look(begin + i, c, found[i]);
+        }
+      }
+    }
+  }
+}
+
+template <class T>
+void NearestCentre<T>::look(std::size_t row, std::size_t centre, Found& found) const {
+  if (centre == found.centre) {
+    return;
+  }
+  const T* values = meter_.rows().row(row);
+  const std::size_t at = centre * n_columns_;
+  const float rough =
+      kernels_.rough_squared_distance(values, float_centres_.data() + at, n_columns_);
+  const double reach = std::sqrt(found.squared_distance) + float_error_;
+  if (rough > reach * reach * roughness_ && rough <= std::numeric_limits<float>::max()) {
+    return;
+  }
+  const double squared = kernels_.squared_distance(values, centres_.data() + at, n_columns_);
+  if (squared < found.squared_distance ||
+      (squared == found.squared_distance && centre < found.centre)) {
+    found = {centre, squared};
+  }
+}
+
+template class NearestCentre<float>;
+template class NearestCentre<double>;
+template class NearestCentre<Float16>;
+template class NearestCentre<BFloat16>;
+
+}  // namespace thinset
