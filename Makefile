@@ -50,7 +50,7 @@ test-sanitize: $(VENV)/.installed-dev $(SANITIZED)/.installed
 	$(SANITIZED)/bin/python -m pytest --timeout 1200 tests/python/selection tests/python/filter \
 	  --ignore tests/python/selection/test_wrong_selectors.py
 
-bench: $(VENV)/.installed-dev
+bench: $(VENV)/.installed-bench
 	$(BIN)/python benchmarks/run.py
 
 check: $(VENV)/.installed-dev
@@ -76,6 +76,10 @@ $(VENV)/.installed: $(SOURCES) | $(VENV)/bin/python
 
 $(VENV)/.installed-dev: $(SOURCES) | $(VENV)/bin/python
 	$(PIP) '.[dev]'
+	touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-bench: $(SOURCES) | $(VENV)/bin/python
+	$(PIP) '.[bench]'
 	touch $@ $(VENV)/.installed
 
 $(SANITIZED)/.installed: $(VENV)/.installed-dev
