@@ -2,20 +2,73 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+from typing import NamedTuple
+
 import numpy as np
 
-# (rows, elements, rows to choose): the paper's, and a fifth of it.
-PAPER_SIZE = (50_000, 216, 4_320)
-DEFAULT_SIZE = (10_000, 216, 864)
+KINDS = ("correlated", "isotropic", "embeddings")
+FILE_VARIABLE = "THINSET_BENCH_EMBEDDINGS"
+
+_SEED = 2024
+_ROWS_PER_BLOCK = 65_536
+_N_FACTORS = 32
 
 
-def correlated_activations(n_rows, n_columns):
-    """(n_rows, n_columns) float32: what an autoencoder's last ReLU gives, a third of it zero."""
-    generator = np.random.default_rng(2024)
-    factors = generator.standard_normal((n_rows, 32)) @ generator.standard_normal((32, n_columns))
-    noise = generator.standard_normal((n_rows, n_columns))
-    return np.maximum(factors / 6 + noise + 0.5, 0).astype(np.float32)
+class Size(NamedTuple):
+    n_rows: int
+    n_columns: int
+    k: int
+
+    def with_rows(self, n_rows):
+        """As many rows as given, and the same share of them chosen."""
+        return self._replace(n_rows=n_rows, k=max(1, self.k * n_rows // self.n_rows))
 
 
-def describe(n_rows, n_columns, k):
-    return f"{k:,} of {n_rows:,} x {n_columns} float32"
+PAPER_SIZE = Size(50_000, 216, 4_320)
+DEFAULT_SIZE = Size(10_000, 216, 864)
+
+
+class NotAvailable(Exception):  # noqa: N818 - a reason to skip, not an error
+    """Something that a race needs is not on this machine; the message says what."""
+
+
+def embeddings(kind, n_rows, n_columns, dtype=np.float32):
+    """(n_rows, n_columns) of a kind of data; the first rows are the same at every n_rows.
+
+    correlated: like an autoencoder's last ReLU, a third of it zero. isotropic: independent normal
+    columns. embeddings: the first rows of a real .npy file, with as many columns as that has.
+    """
+    if kind == "embeddings":
+        return _of_file(n_rows, dtype)
+    block_of_kind = {"correlated": _correlated, "isotropic": _isotropic}[kind]
+    X = np.empty((n_rows, n_columns), dtype)
+    for start in range(0, n_rows, _ROWS_PER_BLOCK):
+        generator = np.random.default_rng([_SEED, start])
+        block = X[start : start + _ROWS_PER_BLOCK]
+        block[:] = block_of_kind(generator, *block.shape)
+    return X
+
+
+def _correlated(generator, n_rows, n_columns):
+    loadings = np.random.default_rng(_SEED).standard_normal((_N_FACTORS, n_columns), np.float32)
+    factors = generator.standard_normal((n_rows, _N_FACTORS), np.float32) @ loadings
+    noise = generator.standard_normal((n_rows, n_columns), np.float32)
+    return np.maximum(factors / 6 + noise + 0.5, 0)
+
+
+def _isotropic(generator, n_rows, n_columns):
+    return generator.standard_normal((n_rows, n_columns), np.float32)
+
+
+def _of_file(n_rows, dtype):
+    path = os.environ.get(FILE_VARIABLE)
+    if not path:
+        raise NotAvailable(f"{FILE_VARIABLE} names no file")
+    if not Path(path).exists():
+        raise NotAvailable(f"{FILE_VARIABLE} names a file that is not there")
+    X = np.load(path, mmap_mode="r")
+    if len(X) < n_rows:
+        raise NotAvailable(f"the file of {FILE_VARIABLE} has {len(X):,} rows, not {n_rows:,}")
+    return np.array(X[:n_rows], dtype=dtype, order="C")

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import thinset
 
+REMARK = "draws the starting centres on its own clock; the others are given them"
+
 
 def solve(problem):
     selection = thinset.select(

@@ -1,29 +1,37 @@
-"""Lloyd's algorithm as torch programs write it: a matrix of distances and index_add, in float32."""
+"""Lloyd's algorithm in float32, a block of rows at a time, so that distances stay in the cache."""
 
 from __future__ import annotations
 
 import torch
 
+from kmeans.problem import nearest_members
+
+_ROWS_PER_BLOCK = 512
+
 
 def solve(problem):
     X = torch.from_numpy(problem.X)
-    centres = X[_seed_rows(X, problem.k, torch.Generator().manual_seed(0))]
+    centres = X[torch.from_numpy(problem.start)]
     for _ in range(problem.n_iterations):
-        clusters = torch.cdist(X, centres).argmin(dim=1)
+        clusters, _ = _nearest(X, centres)
         sizes = torch.bincount(clusters, minlength=problem.k).unsqueeze(1)
         sums = torch.zeros_like(centres).index_add_(0, clusters, X)
         centres = torch.where(sizes > 0, sums / sizes.clamp(min=1), centres)
-    distances = torch.cdist(X, centres)
-    clusters = distances.argmin(dim=1)
-    own = torch.full_like(distances, torch.inf)
-    own.scatter_(1, clusters.unsqueeze(1), distances.gather(1, clusters.unsqueeze(1)))
-    return own.argmin(dim=0).numpy()
+    clusters, relative = _nearest(X, centres)
+    squared = relative + X.square().sum(dim=1)
+    return nearest_members(clusters.numpy(), squared.numpy())
 
 
-def _seed_rows(X, k, generator):
-    squared = torch.full((len(X),), torch.inf)
-    rows = [int(torch.randint(len(X), (1,), generator=generator))]
-    while len(rows) < k:
-        squared = torch.minimum(squared, (X - X[rows[-1]]).square().sum(dim=1))
-        rows.append(int(torch.multinomial(squared, 1, generator=generator)))
-    return rows
+def _nearest(X, centres):
+    """The nearest centre of every row, and |c|^2 - 2 x.c: the squared distance but for |x|^2."""
+    lengths = centres.square().sum(dim=1)
+    columns = centres.T.contiguous()
+    clusters = torch.empty(len(X), dtype=torch.int64)
+    relative = torch.empty(len(X))
+    product = torch.empty(_ROWS_PER_BLOCK, len(centres))
+    for start in range(0, len(X), _ROWS_PER_BLOCK):
+        rows = slice(start, min(start + _ROWS_PER_BLOCK, len(X)))
+        block = product[: rows.stop - start]
+        torch.addmm(lengths, X[rows], columns, alpha=-2, out=block)
+        torch.min(block, dim=1, out=(relative[rows], clusters[rows]))
+    return clusters, relative

@@ -1,28 +1,32 @@
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 
-from embedding_data import DEFAULT_SIZE, PAPER_SIZE, correlated_activations, describe
+import floors
+from dispersion_reference import furthest_from_mean, largest_shortfall, squared_distances
+from kept_answers import kept
+from selection_problem import SelectionProblem
 
 
-class Problem:
-    def __init__(self, *, full, n_threads):
-        self.n_threads = n_threads
-        n_rows, n_columns, self.k = PAPER_SIZE if full else DEFAULT_SIZE
-        self.X = correlated_activations(n_rows, n_columns)
-        self.size = describe(n_rows, n_columns, self.k)
-
-    @functools.cached_property
-    def expected(self):
-        X = self.X.astype(np.float64)
-        chosen = [int(np.argmax(((X - X.mean(0)) ** 2).sum(1)))]
-        nearest = np.full(len(X), np.inf)
-        while len(chosen) < self.k:
-            nearest = np.minimum(nearest, ((X - X[chosen[-1]]) ** 2).sum(1))
-            chosen.append(int(np.argmax(nearest)))
-        return chosen
+class Problem(SelectionProblem):
+    def floors(self):
+        return {
+            "read": floors.one_read(self.X),
+            "product": floors.distance_product(self.X, self.k),
+        }
 
     def check(self, indices):
-        np.testing.assert_array_equal(indices, self.expected)
+        np.testing.assert_array_equal(indices, kept(self.X, self.k, by_definition))
+
+    def shortfall(self, indices):
+        return largest_shortfall(self.X, indices, furthest_from_mean(self.X), np.minimum)
+
+
+def by_definition(X, k):
+    X = X.astype(np.float64)
+    chosen = [furthest_from_mean(X)]
+    nearest = np.full(len(X), np.inf)
+    while len(chosen) < k:
+        nearest = np.minimum(nearest, squared_distances(X, chosen[-1]))
+        chosen.append(int(np.argmax(nearest)))
+    return np.array(chosen)

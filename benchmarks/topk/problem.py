@@ -1,30 +1,34 @@
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 
-from embedding_data import DEFAULT_SIZE, PAPER_SIZE, correlated_activations, describe
+import floors
+from embedding_data import Size
+from kept_answers import kept
+from selection_problem import SelectionProblem
 
 
-class Problem:
-    def __init__(self, *, full, n_threads):
-        self.n_threads = n_threads
-        n_rows, n_columns, self.k = PAPER_SIZE if full else DEFAULT_SIZE
-        self.X = correlated_activations(n_rows, n_columns)
-        self.size = describe(n_rows, n_columns, self.k)
+class Problem(SelectionProblem):
+    @staticmethod
+    def sizes(*, full):
+        more = [Size(1_000_000, 216, 4_320)] if full else []
+        return SelectionProblem.sizes(full=full) + more
 
-    @functools.cached_property
-    def expected(self):
-        order = np.argsort(-self.X.astype(np.float64), axis=0, kind="stable")
-        taken = np.zeros(len(self.X), dtype=bool)
-        chosen = []
-        while len(chosen) < self.k:
-            column = order[:, len(chosen) % self.X.shape[1]]
-            row = column[np.argmin(taken[column])]
-            taken[row] = True
-            chosen.append(row)
-        return np.array(chosen)
+    def floors(self):
+        return {"read": floors.one_read(self.X)}
 
     def check(self, indices):
-        np.testing.assert_array_equal(indices, self.expected)
+        np.testing.assert_array_equal(indices, kept(self.X, self.k, by_definition))
+
+
+def by_definition(X, k):
+    # A column never needs more than its k best rows: only k - 1 can be taken before its last turn.
+    best = [np.argsort(-column, kind="stable")[:k] for column in X.T]
+    taken = np.zeros(len(X), dtype=bool)
+    chosen = []
+    while len(chosen) < k:
+        column = best[len(chosen) % X.shape[1]]
+        row = column[np.argmin(taken[column])]
+        taken[row] = True
+        chosen.append(row)
+    return np.array(chosen)
