@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import thinset
 
-REMARK = "draws the starting centres on its own clock; the others are given them"
+REMARK = "draws the starting centres, at random, on its own clock; the others are given them"
 
 
 def solve(problem):
@@ -11,6 +11,7 @@ def solve(problem):
         problem.k,
         "kmeans",
         n_iterations=problem.n_iterations,
+        seeding="random",
         n_threads=problem.n_threads,
     )
     return selection.indices

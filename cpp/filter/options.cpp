@@ -76,6 +76,10 @@ const std::vector<OptionRule>& valued_options() {
        [](Options& o, const std::string& v) {
          o.request.kmeans.n_iterations = parse_number<std::size_t>("--iterations", v);
        }},
+      {"--seeding", "", true,
+       [](Options& o, const std::string& v) {
+         o.request.kmeans.seeding = parse_name("--seeding", v, seeding_from_name);
+       }},
       {"--max-memory", "", true,
        [](Options& o, const std::string& v) {
          o.request.max_memory = parse_number<std::uint64_t>("--max-memory", v);
@@ -244,6 +248,7 @@ choosing rows:
       --drop-constant      topk: leave out columns with one value in every row
       --stratified         random: draw from every class in proportion
       --iterations N       kmeans: at most N Lloyd iterations (default 10)
+      --seeding NAME       kmeans: centres start as kmeans++ (default) or random
       --max-memory BYTES   refuse work that may take more memory than this
 
 running:

@@ -22,7 +22,7 @@ OPTIONS = {
     },
     "max_sum": {},
     "max_min": {},
-    "kmeans": {"n_iterations": (0, 1, 2, 3, 10)},
+    "kmeans": {"n_iterations": (0, 1, 2, 3, 10), "seeding": ("kmeans++", "random")},
     "random": {"stratified": (False, True)},
 }
 _WITH_METRIC = ("max_sum", "max_min")

@@ -102,9 +102,15 @@ def random(n, k, *, seed=0, initial=(), generator=None):
     return chosen, [0.0] * k
 
 
-def kmeans(X, k, *, n_iterations=10, seed=0, generator=None):
+def kmeans(X, k, *, n_iterations=10, seeding="kmeans++", seed=0, generator=None):
     X = np.asarray(X, np.float64)
-    centres = X[_seed_rows(X, k, generator or Random(seed))]
+    generator = generator or Random(seed)
+    seeds = (
+        _seed_rows(X, k, generator)
+        if seeding == "kmeans++"
+        else random(len(X), k, generator=generator)[0]
+    )
+    centres = X[seeds]
     clusters, squared = _assign(X, centres)
     for _ in range(n_iterations):
         centres = _centres(X, clusters, k)

@@ -23,7 +23,7 @@ from thinset.command_line.arguments import (
 from thinset.data import open_dataset
 from thinset.selection import select
 
-_METHOD_OPTIONS = ("mode", "refill", "drop_constant", "stratified", "n_iterations")
+_METHOD_OPTIONS = ("mode", "refill", "drop_constant", "stratified", "n_iterations", "seeding")
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,8 @@ class Command:
     """random: draw from every class in proportion"""
     n_iterations: int = 10
     """kmeans: Lloyd iterations at most"""
+    seeding: Literal["kmeans++", "random"] = "kmeans++"
+    """kmeans: where the centres start"""
     seed: Seed = 0
     """of kmeans and random"""
     threads: int | None = None

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import torch
 
 from thinset.selection.on_device.arithmetic import first_of_the_largest, squared_distances
-from thinset.selection.on_device.seeding import seed_centres
+from thinset.selection.on_device.seeding import draw_centres, seed_centres
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from thinset._core import Random
+    from thinset.selection.kmeans import KMeansOptions
     from thinset.selection.on_device.pick import Picks, Progress
     from thinset.selection.on_device.rows import Rows
 
@@ -20,12 +21,13 @@ _CENTRES_PER_BLOCK = 256
 _TIE_TOLERANCE = 1e-12
 
 
-def kmeans(rows: Rows, k: int, n_iterations: int, random: Random, progress: Progress) -> Picks:
+def kmeans(rows: Rows, k: int, options: KMeansOptions, random: Random, progress: Progress) -> Picks:
     """Of every cluster the row nearest to its centre; gains are cluster sizes."""
-    clusters = _Clusters(rows, seed_centres(rows, k, random, progress))
+    seed = seed_centres if options.seeding == "kmeans++" else draw_centres
+    clusters = _Clusters(rows, seed(rows, k, random, progress))
     moving = clusters.assign()
     progress.advance(1)
-    for _ in range(n_iterations):
+    for _ in range(options.n_iterations):
         if not moving:
             break
         clusters.update()

@@ -19,6 +19,17 @@ if TYPE_CHECKING:
 _ROWS_PER_SUM = 256
 
 
+def draw_centres(rows: Rows, k: int, random: Random, progress: Progress) -> torch.Tensor:
+    """k different rows as centres: float64 (k, D), on the device."""
+    # The core's draw without replacement: swap each place with one at or after it.
+    pool = np.arange(len(rows))
+    for place in range(k):
+        swap = place + random.below(len(rows) - place)
+        pool[[place, swap]] = pool[[swap, place]]
+    progress.advance(k)
+    return rows.take(torch.from_numpy(pool[:k]).to(rows.device))
+
+
 def seed_centres(rows: Rows, k: int, random: Random, progress: Progress) -> torch.Tensor:
     """k rows as centres: float64 (k, D), on the device.
 

@@ -109,10 +109,10 @@ def _choice(
     method: str, metric: str, options: dict[str, Any], seed: int, progress: Progress
 ) -> Choose:
     if method == "kmeans":
-        n_iterations = KMeansOptions(**options).n_iterations
+        kmeans_options = KMeansOptions(**options)
         # One stream of draws for all classes.
         random = _core.Random(seed)
-        return lambda rows, k, _: kmeans(rows, k, n_iterations, random, progress)
+        return lambda rows, k, _: kmeans(rows, k, kmeans_options, random, progress)
     if method == "topk":
         top_k_options = TopKOptions(**options)
         return lambda rows, k, initial: top_k(rows, k, top_k_options, initial, progress)
