@@ -251,20 +251,26 @@ def test_public_headers_stand_on_the_standard_library_alone():
             assert re.fullmatch(r'"thinset/\w+\.hpp|<\w+', include), f"{file.name}: {include}"
 
 
-def test_kernels_include_nothing_with_inline_functions_of_its_own():
+@pytest.mark.parametrize("kernels", ["row_kernels", "screen_kernels"])
+def test_kernels_include_nothing_with_inline_functions_of_its_own(kernels):
     source = CPP / "src"
-    implementation = source / "row_kernels_impl.hpp"
-    assert set(includes_of(implementation)) == {"<cstddef", "<cstdint", '"thinset/row_kernels.hpp'}
-    kernels = sorted(source.glob("row_kernels_*.cpp"))
-    assert len(kernels) == 3
-    for file in kernels:
-        assert includes_of(file) == ['"row_kernels_impl.hpp'], file.name
+    allowed = {"<cstddef", "<cstdint", '"lanes.hpp', f'"thinset/{kernels}.hpp'}
+    assert set(includes_of(source / f"{kernels}_impl.hpp")) <= allowed
+    files = sorted(source.glob(f"{kernels}_*.cpp"))
+    assert len(files) == 3
+    for file in files:
+        assert includes_of(file) == [f'"{kernels}_impl.hpp'], file.name
+
+
+def test_lanes_include_intrinsics_alone():
+    allowed = {"<cstddef", "<cstdint", '"thinset/element.hpp', "<immintrin.h", "<arm_neon.h"}
+    assert set(includes_of(CPP / "src" / "lanes.hpp")) <= allowed
 
 
 @pytest.mark.parametrize(
     ("folder", "others"),
     [
-        ("src", r'"row_kernels_impl\.hpp'),
+        ("src", r'"(row_kernels_impl|screen_kernels_impl|lanes)\.hpp'),
         ("filter", r'"(commands|json_writer|options)\.hpp'),
         ("bindings", r'"(bindings|numpy_view|python_monitor)\.hpp|<pybind11/\w+\.h'),
         ("fuzz", r'"options\.hpp'),
