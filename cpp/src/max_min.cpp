@@ -97,16 +97,24 @@ class MaxMin {
   void start(std::span<const std::size_t> rows) {
     const std::size_t n = meter_.rows().size();
     std::vector<double> ranks(n);
-    const Bar no_bar;
+    std::vector<bool> is_taken(n, false);
+    for (const std::size_t row : rows) {
+      is_taken[row] = true;
+    }
+    // A row that is out of the competition for the next pick need not see all of the first ones.
+    Bar bar;
     job_.parallel_for(n, rows_per_batch, [&](std::size_t begin, std::size_t end, unsigned thread) {
       Scratch& scratch = scratch_[thread];
       scratch.members.resize(end - begin);
       for (std::size_t i = begin; i < end; ++i) {
         scratch.members[i - begin].standing = {infinity, i};
       }
-      catch_up(scratch, no_bar);
+      catch_up(scratch, bar);
       for (const Member& member : scratch.members) {
         ranks[member.standing.row] = member.standing.rank;
+        if (n_seen_[member.standing.row] == picked_.size() && !is_taken[member.standing.row]) {
+          bar.raise_to(member.standing.rank);
+        }
       }
     });
     for (const std::size_t row : rows) {

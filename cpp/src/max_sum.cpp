@@ -15,7 +15,7 @@ namespace thinset {
 namespace {
 
 constexpr std::size_t rows_per_block = 64;
-constexpr std::size_t blocks_per_turn = 8;
+constexpr std::size_t max_blocks_per_turn = 8;
 constexpr std::size_t picks_per_window = 16;
 // So few missed picks are measured at once, rather than bounded first.
 constexpr std::size_t picks_worth_bounding = 4;
@@ -23,8 +23,8 @@ constexpr std::size_t picks_worth_bounding = 4;
 constexpr double picks_of_rest = 8.0;
 // How many missed picks are measured before the bound is looked at again.
 constexpr std::size_t picks_per_check = 32;
-// What a bound computed in float64 may be too low by, relatively, besides the errors of products.
-constexpr double slack = 1e-12;
+// The rows of one turn of a thread are measured against about so many picks in all, at most.
+constexpr std::size_t pairs_per_turn = std::size_t{1} << 21;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 // Sums over the picks so far; radii are distances from the centre.
@@ -90,6 +90,7 @@ class MaxSum {
         kernels_(row_kernels<T>()),
         job_(job),
         bounds_(meter.metric()),
+        slack_(static_cast<double>(meter.n_columns() + k + 64) * 0x1p-50),
         centre_(std::move(centre)),
         centre_norm_(std::sqrt(dot(centre_, centre_))),
         now_(centre_.size()),
@@ -148,6 +149,10 @@ class MaxSum {
     }
     Bar bar;
     look_at(hint_, bar, scratch_[0]);
+    // However many picks there are, a thread can be interrupted soon.
+    const std::size_t rows_per_turn = pairs_per_turn / (picked_.size() + 1);
+    const std::size_t blocks_per_turn =
+        std::clamp<std::size_t>(rows_per_turn / rows_per_block, 1, max_blocks_per_turn);
     job_.parallel_for(blocks_.size(), blocks_per_turn,
                       [&](std::size_t begin, std::size_t end, unsigned thread) {
                         Scratch& scratch = scratch_[thread];
@@ -229,10 +234,10 @@ class MaxSum {
     if (meter_.metric() != Metric::cosine) {
       const double square =
           kernels_.squared_distance(meter_.rows().row(row), centre_.data(), centre_.size());
-      return std::sqrt(square) * (1.0 + slack);
+      return std::sqrt(square) * (1.0 + slack_);
     }
     const double square = 1.0 - 2.0 * centred_dot(row, centre_, 0.0) + centre_norm_ * centre_norm_;
-    return std::sqrt(std::max(square, 0.0) + slack) * (1.0 + slack);
+    return std::sqrt(std::max(square, 0.0) + slack_) * (1.0 + slack_);
   }
 
   void measure_radii() {
@@ -244,13 +249,35 @@ class MaxSum {
                       });
   }
 
-  // Gives every row its place and every block its radius.
-  void sort_by_radius() {
+  // Places in order of their radii, as float32 tells them apart: a radix sort, since it takes no
+  // longer than a look at every row.
+  [[nodiscard]] std::vector<std::size_t> by_falling_radius() const {
+    constexpr std::size_t n_digits = std::size_t{1} << 16;
     std::vector<std::size_t> order(radius_.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
-    std::ranges::sort(order, [&](std::size_t a, std::size_t b) {
-      return radius_[a] != radius_[b] ? radius_[a] > radius_[b] : a < b;
-    });
+    std::vector<std::size_t> next(order.size());
+    for (const int shift : {0, 16}) {
+      const auto digit_of = [&](std::size_t place) {
+        // Radii are not negative: their bits rise with them.
+        const auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(radius_[place]));
+        return n_digits - 1 - (bits >> shift) % n_digits;
+      };
+      std::vector<std::size_t> start(n_digits + 1, 0);
+      for (const std::size_t place : order) {
+        ++start[digit_of(place) + 1];
+      }
+      std::partial_sum(start.begin(), start.end(), start.begin());
+      for (const std::size_t place : order) {
+        next[start[digit_of(place)]++] = place;
+      }
+      order.swap(next);
+    }
+    return order;
+  }
+
+  // Gives every row its place and every block its radius.
+  void sort_by_radius() {
+    const std::vector<std::size_t> order = by_falling_radius();
     const auto reorder = [&](auto& values) {
       auto old = values;
       for (std::size_t place = 0; place < order.size(); ++place) {
@@ -264,7 +291,9 @@ class MaxSum {
       place_of_[standings_[place].row] = place;
     }
     for (std::size_t b = 0; b < blocks_.size(); ++b) {
-      blocks_[b] = {infinity, radius_[b * rows_per_block], 0.0};
+      const auto begin = radius_.begin() + static_cast<std::ptrdiff_t>(b * rows_per_block);
+      const auto size = std::min<std::ptrdiff_t>(radius_.end() - begin, rows_per_block);
+      blocks_[b] = {infinity, *std::max_element(begin, begin + size), 0.0};
     }
     head_ = base_;
   }
@@ -332,13 +361,13 @@ class MaxSum {
       of_window[j] = now_.sum[j] - window_.sum[j];
     }
     const Totals picks = totals_[now_.n] - totals_[window_.n];
-    const double length = std::sqrt(dot(of_window, of_window)) + slack * totals_.back().radius;
+    const double length = std::sqrt(dot(of_window, of_window)) + slack_ * totals_.back().radius;
     job_.parallel_for(blocks_.size(), 64, [&](std::size_t begin, std::size_t end, unsigned) {
       for (std::size_t b = begin; b < end; ++b) {
         Block& block = blocks_[b];
         const double r = block.radius;
         const double squares = picks.n * r * r + 2.0 * r * length + picks.squared_radius;
-        block.growth += bounds_.from_squares(picks.n, squares) * (1.0 + slack);
+        block.growth += bounds_.from_squares(picks.n, squares) * (1.0 + slack_);
         block.head = -infinity;
         const std::size_t last = std::min(radius_.size(), (b + 1) * rows_per_block);
         for (std::size_t place = b * rows_per_block; place < last; ++place) {
@@ -353,7 +382,7 @@ class MaxSum {
   // Lists the places in a block whose ceilings reach the bar, and has their rows fetched.
   void list_reaching(std::size_t b, const Bar& bar, std::vector<std::size_t>& places) {
     Block& block = blocks_[b];
-    const double growth = bounds_.from_radii(block.radius, open_window()) * (1.0 + slack);
+    const double growth = bounds_.from_radii(block.radius, open_window()) * (1.0 + slack_);
     if (block.head + growth < bar.value()) {
       return;
     }
@@ -394,8 +423,8 @@ class MaxSum {
     // Lowers the ceiling to one that holds now; says whether that takes the row out.
     const auto falls_below_bar = [&](double ceiling) {
       const double risen = bounds_.from_radii(block_of(place).radius, open_window());
-      head_[place] = std::min(head_[place], ceiling - risen + slack * (ceiling + risen));
-      return ceiling * (1.0 + slack) + margin < bar.value();
+      head_[place] = std::min(head_[place], ceiling - risen + slack_ * (ceiling + risen));
+      return ceiling * (1.0 + slack_) + margin < bar.value();
     };
     if (standing.n_seen <= window_.n) {
       const double ceiling =
@@ -428,7 +457,7 @@ class MaxSum {
     const Totals missed = totals_[until.n] - totals_[standing.n_seen];
     const double dot = centred_dot(standing.row, until.sum, until.centre_dot_sum);
     const double squares = missed.n * r * r - 2.0 * (dot - standing.dot) + missed.squared_radius;
-    return {dot, squares + 4.0 * error_of_dot(r) + slack * std::fabs(squares)};
+    return {dot, squares + 16.0 * error_of_dot(r) + slack_ * std::fabs(squares)};
   }
 
   [[nodiscard]] double bound_of(const Missed& missed, std::size_t n) const {
@@ -442,7 +471,7 @@ class MaxSum {
   // `ceiling` holds for the picks before the open window.
   void lower_base(std::size_t place, double ceiling) {
     const double growth = block_of(place).growth;
-    base_[place] = std::min(base_[place], ceiling - growth + slack * (ceiling + growth));
+    base_[place] = std::min(base_[place], ceiling - growth + slack_ * (ceiling + growth));
   }
 
   // Adds the distances to the picks that the row has not seen, in order. Gives up, and returns
@@ -465,7 +494,7 @@ class MaxSum {
         missed.squares -= bounds_.square_of(rank);
       }
       const std::size_t n_left = picked_.size() - end;
-      if (n_left > 0 && (standing.sum + bound_of(missed, n_left)) * (1.0 + slack) < bar) {
+      if (n_left > 0 && (standing.sum + bound_of(missed, n_left)) * (1.0 + slack_) < bar) {
         // What is left of the squares tells x.S of the picks seen.
         const double r = radius_[place];
         const Totals left = totals_.back() - totals_[end];
@@ -481,6 +510,8 @@ class MaxSum {
   const RowKernels<T>& kernels_;
   Job& job_;
   SumBounds bounds_;
+  // How far, relatively, sums of so many terms may be off, on either side of a comparison.
+  double slack_;
   std::vector<double> centre_;
   double centre_norm_;
 
