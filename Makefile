@@ -9,7 +9,7 @@ SOURCES := CMakeLists.txt pyproject.toml constraints.txt $(shell git ls-files cp
 SANITIZED := build/sanitize-python
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 
-.PHONY: help demo test test-cpp test-python test-slow test-sanitize bench check format clean
+.PHONY: help demo test test-cpp test-python test-slow test-sanitize bench bench-self check format clean
 
 help:
 	@echo "make demo       the whole pipeline on the embedded digits dataset, and its report page"
@@ -18,6 +18,7 @@ help:
 	@echo "make test-sanitize  C++ tests under the address, undefined-behaviour, leak and thread"
 	@echo "                sanitizers, then selection from Python and thinset-filter (needs GCC)"
 	@echo "make bench      benchmarks against other libraries, answers checked first"
+	@echo "make bench-self thinset alone under pytest-benchmark, to compare one commit with another"
 	@echo "make check      formatting, lint and types of both languages"
 	@echo "make format     format both languages"
 	@echo "make clean      remove the environment and everything built"
@@ -52,6 +53,9 @@ test-sanitize: $(VENV)/.installed-dev $(SANITIZED)/.installed
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python benchmarks/run.py
+
+bench-self: $(VENV)/.installed-bench
+	$(BIN)/python -m pytest -c benchmarks/pytest.ini --rootdir benchmarks benchmarks
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
