@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -42,6 +43,60 @@ TEST(gains_of_max_sum_add_up_to_the_objective) {
     const std::vector<std::int64_t> indices(picks.rows.begin(), picks.rows.end());
     const double sum = sum_of_pairwise_distances(x.any(), indices, metric, job);
     CHECK(std::fabs(total - sum) <= 1e-12 * sum);
+  }
+}
+
+// Measures every row against every pick, as the definitions say.
+template <class Update>
+Picks by_definition(const sample::Matrix& x, std::size_t k, Metric metric, double first,
+                    bool takes_root, const Update& update) {
+  Job job(1);
+  const DistanceMeter<float> meter(x.rows(), metric, job);
+  std::vector<double> scores(x.rows().size(), first);
+  std::vector<bool> taken(x.rows().size(), false);
+  std::size_t next = furthest_row(meter, summarise_columns(x.rows(), job).mean, job);
+  Picks picks;
+  Point point;
+  while (picks.rows.size() < k) {
+    const double score = scores[next];
+    picks.rows.push_back(next);
+    picks.gains.push_back(takes_root ? meter.distance_from_rank(score) : score);
+    taken[next] = true;
+    meter.read(next, point);
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+      scores[i] = update(scores[i], meter.rank(i, point));
+    }
+    next = scores.size();
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+      if (!taken[i] && (next == scores.size() || scores[i] > scores[next])) {
+        next = i;
+      }
+    }
+  }
+  return picks;
+}
+
+TEST(bounds_and_screens_change_nothing) {
+  constexpr std::size_t k = 300;
+  for (const std::size_t n_columns : {7, 40, 100}) {
+    const sample::Matrix x = sample::uniform(1500, n_columns, n_columns);
+    for (const Metric metric : {Metric::euclidean, Metric::sqeuclidean, Metric::cosine}) {
+      Job job(3);
+      const ColumnSummary summary = summarise_columns(x.rows(), job);
+      const Picks min = max_min(x.rows(), summary, k, metric, {}, job);
+      const Picks naive_min =
+          by_definition(x, k, metric, std::numeric_limits<double>::infinity(), true,
+                        [](double score, double rank) { return std::min(score, rank); });
+      CHECK(min.rows == naive_min.rows);
+      CHECK(min.gains == naive_min.gains);
+      const Picks sum = max_sum(x.rows(), summary, k, metric, {}, job);
+      const Picks naive_sum =
+          by_definition(x, k, metric, 0.0, false, [metric](double score, double rank) {
+            return score + (metric == Metric::euclidean ? std::sqrt(rank) : rank);
+          });
+      CHECK(sum.rows == naive_sum.rows);
+      CHECK(sum.gains == naive_sum.gains);
+    }
   }
 }
 

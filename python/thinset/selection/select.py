@@ -44,7 +44,7 @@ def select(
     metric: str = "euclidean",
     random_state: int | np.random.Generator | None = 0,
     n_threads: int | None = None,
-    initial_subset: ArrayLike | None = None,
+    initial_subset: ArrayLike | Selection | None = None,
     max_memory: int | str | None = None,
     progress: Progress = None,
     **method_options: Any,
@@ -71,7 +71,8 @@ def select(
     random_state: seed in [0, 2**64), a Generator to draw one from, or None for a fresh one; the
         seed used stands in `params`. Only kmeans and random are random.
     n_threads: at most 1,024; by default every available processor.
-    initial_subset: rows already chosen; they come first and count towards `n_samples`.
+    initial_subset: rows already chosen, or a `Selection` to grow; they come first (inside their
+        class with `per_class`) and count towards `n_samples`.
     max_memory: bytes, or text such as "512MB": the work is refused if it may take more than this
         beyond the embeddings.
     progress: True shows a bar; a callable is given (done, total) about every 50 ms.
@@ -96,6 +97,8 @@ def select(
         **options,
     }
     n_chosen = _count(n_samples, n_total)
+    if isinstance(initial_subset, Selection):
+        initial_subset = initial_subset.indices
     initial = None if initial_subset is None else _integers(initial_subset, "initial_subset")
     with _progress_callback(progress, method) as callback:
         indices, gains, constant_columns = matrix.choose(
