@@ -79,7 +79,8 @@ def test_extra_memory_stays_under_20_mb(method, embeddings):
                 peak, looks = max(peak, anonymous()), looks + 1
         watcher = threading.Thread(target=watch)
         watcher.start()
-        thinset.select(X, {SIZES[method]}, {method!r})
+        while looks <= 5:  # the fastest method is done within a look or two
+            thinset.select(X, {SIZES[method]}, {method!r})
         done.set()
         watcher.join()
         print(json.dumps([peak - before, looks]))
