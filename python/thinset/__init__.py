@@ -11,11 +11,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from thinset._core import FormatError
-from thinset.data import open_dataset, write_subset
 from thinset.selection import ConstantColumnsWarning, Selection, methods, select
 
 if TYPE_CHECKING:
     from thinset import training
+    from thinset.data import open_dataset, write_subset
 
 __version__ = "0.1.0"
 
@@ -33,7 +33,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # torch is loaded with the first use of thinset.training, not with thinset.
+    # Loaded with their first use: training brings torch, data the readers of every source.
     if name == "training":
         return importlib.import_module("thinset.training")
+    if name in ("open_dataset", "write_subset"):
+        return getattr(importlib.import_module("thinset.data"), name)
     raise AttributeError(f"module 'thinset' has no attribute {name!r}")

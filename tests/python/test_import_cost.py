@@ -46,14 +46,18 @@ def test_nothing_is_opened_written_or_started(fresh_import):
     assert fresh_import["events"] == []
 
 
-def test_import_takes_less_than_a_fifth_of_a_second():
-    def seconds():
-        report = run_python("-X", "importtime", "-c", "import thinset").stderr
-        row = re.search(r"\|\s*(\d+) \| thinset$", report, re.MULTILINE)
-        return int(row[1]) / 1e6
+def test_import_costs_little_beside_numpy():
+    def share():
+        report = run_python("-X", "importtime", "-c", "import numpy\nimport thinset").stderr
+        cost = {
+            name: int(re.search(rf"\|\s*(\d+) \| {name}$", report, re.MULTILINE)[1])
+            for name in ("numpy", "thinset")
+        }
+        return cost["thinset"] / cost["numpy"]
 
-    # The best of three: the first may compile byte code, and the machine may be busy.
-    assert min(seconds() for _ in range(3)) < 0.2
+    # The best of many: the first may compile byte code, and the machine may be busy. A sixth of
+    # NumPy's own import is 10 ms where that takes 60.
+    assert min(share() for _ in range(8)) < 1 / 6
 
 
 def test_training_is_loaded_with_its_first_use():

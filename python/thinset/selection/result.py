@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
-from thinset.atomic_files import atomic_file
 
 if TYPE_CHECKING:
     import os
@@ -107,6 +104,8 @@ class Selection:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a .npz file (arrays and JSON text, no pickle), atomically."""
+        from thinset.atomic_files import atomic_file
+
         description = {
             "format": _FORMAT,
             "version": _VERSION,
@@ -127,6 +126,8 @@ class Selection:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Selection:
         """Read what `save` wrote. Raises ValueError where the file is not such, and OSError."""
+        import zipfile
+
         try:
             with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
                 indices = archive["indices"]

@@ -6,7 +6,6 @@ import contextlib
 import math
 import numbers
 import re
-import secrets
 import warnings
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -181,6 +180,8 @@ def _per_class_name(per_class: bool | str | None) -> str | None:
 
 def _seed(random_state: object) -> int:
     if random_state is None:
+        import secrets
+
         return secrets.randbits(63)
     if isinstance(random_state, np.random.Generator):
         return int(random_state.integers(2**63))
