@@ -3,6 +3,7 @@
 #include "bindings.hpp"
 #include "numpy_view.hpp"
 #include "python_monitor.hpp"
+#include "thinset/certificates.hpp"
 #include "thinset/objective.hpp"
 
 namespace py = pybind11;
@@ -37,6 +38,14 @@ void bind_objective(py::module_& module) {
               "The smallest distance between two rows of the subset.");
   bind_figure(module, "covering_radius", &covering_radius,
               "The largest distance of any row to its nearest row of the subset.");
+  bind_figure(module, "upper_bound_of_sum_of_pairwise_distances",
+              &upper_bound_of_sum_of_pairwise_distances,
+              "No subset of as many rows has a larger sum of pairwise distances.");
+  bind_figure(module, "upper_bound_of_smallest_pairwise_distance",
+              &upper_bound_of_smallest_pairwise_distance,
+              "No subset of as many rows has a larger smallest pairwise distance.");
+  bind_figure(module, "lower_bound_of_covering_radius", &lower_bound_of_covering_radius,
+              "No subset of as many rows has a smaller covering radius.");
 }
 
 }  // namespace thinset::bindings

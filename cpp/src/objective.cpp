@@ -13,21 +13,6 @@ namespace {
 
 constexpr std::size_t rows_per_block = 256;
 
-void check_indices(const AnyMatrix& embeddings, std::span<const std::int64_t> indices,
-                   std::size_t at_least) {
-  if (indices.size() < at_least) {
-    throw InvalidInput("this figure needs at least " + std::to_string(at_least) + " indices, got " +
-                       std::to_string(indices.size()));
-  }
-  for (std::size_t i = 0; i < indices.size(); ++i) {
-    if (indices[i] < 0 || static_cast<std::uint64_t>(indices[i]) >= embeddings.n_rows) {
-      throw InvalidInput("indices must be in [0, " + std::to_string(embeddings.n_rows) +
-                         "): position " + std::to_string(i) + " holds " +
-                         std::to_string(indices[i]));
-    }
-  }
-}
-
 // Calls body(meter, point, i) for the i-th of the subset, on the subset's own rows.
 template <class Body>
 void for_each_query(const AnyMatrix& embeddings, std::span<const std::int64_t> indices,
@@ -46,6 +31,25 @@ void for_each_query(const AnyMatrix& embeddings, std::span<const std::int64_t> i
 }
 
 }  // namespace
+
+void check_indices(const AnyMatrix& embeddings, std::span<const std::int64_t> indices,
+                   std::size_t at_least, std::size_t at_most) {
+  if (indices.size() < at_least) {
+    throw InvalidInput("this figure needs at least " + std::to_string(at_least) + " indices, got " +
+                       std::to_string(indices.size()));
+  }
+  if (indices.size() > at_most) {
+    throw InvalidInput("this figure takes at most as many indices as there are rows, " +
+                       std::to_string(at_most) + "; got " + std::to_string(indices.size()));
+  }
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    if (indices[i] < 0 || static_cast<std::uint64_t>(indices[i]) >= embeddings.n_rows) {
+      throw InvalidInput("indices must be in [0, " + std::to_string(embeddings.n_rows) +
+                         "): position " + std::to_string(i) + " holds " +
+                         std::to_string(indices[i]));
+    }
+  }
+}
 
 double sum_of_pairwise_distances(const AnyMatrix& embeddings, std::span<const std::int64_t> indices,
                                  Metric metric, Job& job) {

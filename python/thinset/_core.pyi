@@ -70,6 +70,33 @@ def covering_radius(
     progress: _Progress = None,
     bfloat16: bool = False,
 ) -> float: ...
+def upper_bound_of_sum_of_pairwise_distances(
+    embeddings: NDArray[Any],
+    indices: NDArray[np.int64],
+    *,
+    metric: str = "euclidean",
+    n_threads: int = 0,
+    progress: _Progress = None,
+    bfloat16: bool = False,
+) -> float: ...
+def upper_bound_of_smallest_pairwise_distance(
+    embeddings: NDArray[Any],
+    indices: NDArray[np.int64],
+    *,
+    metric: str = "euclidean",
+    n_threads: int = 0,
+    progress: _Progress = None,
+    bfloat16: bool = False,
+) -> float: ...
+def lower_bound_of_covering_radius(
+    embeddings: NDArray[Any],
+    indices: NDArray[np.int64],
+    *,
+    metric: str = "euclidean",
+    n_threads: int = 0,
+    progress: _Progress = None,
+    bfloat16: bool = False,
+) -> float: ...
 @overload
 def gather(
     source: str,

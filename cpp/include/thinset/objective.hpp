@@ -1,7 +1,9 @@
 // Figures that say how good a subset is.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 
 #include "thinset/distance.hpp"
@@ -9,6 +11,11 @@
 #include "thinset/parallel_for.hpp"
 
 namespace thinset {
+
+// Throws InvalidInput unless all indices are in [0, n_rows), and as many as is said.
+void check_indices(const AnyMatrix& embeddings, std::span<const std::int64_t> indices,
+                   std::size_t at_least,
+                   std::size_t at_most = std::numeric_limits<std::size_t>::max());
 
 // All three require indices inside [0, n_rows); the first two need at least two of them.
 

@@ -1,0 +1,37 @@
+// What float64 arithmetic may have done to a distance, for bounds that must hold in spite of it.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+
+#include "thinset/distance.hpp"
+
+namespace thinset {
+
+// At most this is the error of a sum of n terms in the canonical order: relative where none is
+// negative, as in squared distances; for cosine, absolute, and that of a rank.
+inline double rounding_error(std::size_t n) {
+  return (static_cast<double>(n) / 8.0 + 64.0) * 0x1p-53;
+}
+
+// At most this is lost, or added, to a Euclidean distance where squares underflow.
+inline double lost_to_underflow(std::size_t n_columns) {
+  return std::sqrt(static_cast<double>(n_columns)) * 0x1p-536;
+}
+
+// Whether norms are as exact as rounding_error says: no square that matters has left float64's
+// range.
+template <class T>
+bool has_exact_norms(const DistanceMeter<T>& meter) {
+  if (meter.metric() != Metric::cosine) {
+    return true;
+  }
+  for (std::size_t i = 0; i < meter.rows().size(); ++i) {
+    if (!(meter.norm(i) >= 0x1p-480 && meter.norm(i) <= 0x1p480)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace thinset
