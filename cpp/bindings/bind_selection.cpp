@@ -40,7 +40,8 @@ py::tuple select_rows(const py::array& embeddings, std::size_t n_samples, const 
                       const std::optional<Int64Array>& initial_subset, std::uint64_t seed,
                       unsigned n_threads, std::uint64_t max_memory, const py::object& progress,
                       bool bfloat16, const std::string& mode, bool refill, bool drop_constant,
-                      bool stratified, std::size_t n_iterations, const std::string& seeding) {
+                      bool stratified, std::size_t n_iterations, const std::string& seeding,
+                      std::size_t max_swaps) {
   const AnyMatrix matrix = matrix_view(embeddings, bfloat16);
   SelectionRequest request;
   request.method = method_from_name(method);
@@ -65,26 +66,28 @@ py::tuple select_rows(const py::array& embeddings, std::size_t n_samples, const 
   request.top_k = {top_k_mode_from_name(mode), refill, drop_constant};
   request.kmeans = {n_iterations, seeding_from_name(seeding)};
   request.stratified = stratified;
+  request.max_swaps = max_swaps;
   SelectionResult result =
       run_without_gil(n_threads, progress, [&](Job& job) { return select(matrix, request, job); });
-  return py::make_tuple(numpy_array(std::move(result.indices)),
-                        numpy_array(std::move(result.gains)),
-                        numpy_array(std::move(result.constant_columns)));
+  return py::make_tuple(
+      numpy_array(std::move(result.indices)), numpy_array(std::move(result.gains)),
+      numpy_array(std::move(result.constant_columns)), numpy_array(std::move(result.swaps)));
 }
 
 }  // namespace
 
 void bind_selection(py::module_& module) {
-  module.def("select", &select_rows, py::arg("embeddings"), py::arg("n_samples"), py::kw_only(),
-             py::arg("method"), py::arg("metric") = "euclidean", py::arg("labels") = py::none(),
-             py::arg("per_class") = py::none(), py::arg("initial_subset") = py::none(),
-             py::arg("seed") = 0, py::arg("n_threads") = 0, py::arg("max_memory") = 0,
-             py::arg("progress") = py::none(), py::arg("bfloat16") = false, py::arg("mode") = "max",
-             py::arg("refill") = true, py::arg("drop_constant") = false,
-             py::arg("stratified") = false, py::arg("n_iterations") = 10,
-             py::arg("seeding") = "kmeans++",
-             "Choose rows: (indices int64, gains float64, constant columns int64). Options that a "
-             "method does not have are ignored; thinset.select refuses them.");
+  module.def(
+      "select", &select_rows, py::arg("embeddings"), py::arg("n_samples"), py::kw_only(),
+      py::arg("method"), py::arg("metric") = "euclidean", py::arg("labels") = py::none(),
+      py::arg("per_class") = py::none(), py::arg("initial_subset") = py::none(),
+      py::arg("seed") = 0, py::arg("n_threads") = 0, py::arg("max_memory") = 0,
+      py::arg("progress") = py::none(), py::arg("bfloat16") = false, py::arg("mode") = "max",
+      py::arg("refill") = true, py::arg("drop_constant") = false, py::arg("stratified") = false,
+      py::arg("n_iterations") = 10, py::arg("seeding") = "kmeans++", py::arg("max_swaps") = 0,
+      "Choose rows: (indices int64, gains float64, constant columns int64, what each swap gained "
+      "float64). Options that a "
+      "method does not have are ignored; thinset.select refuses them.");
   module.def("samples_of_fraction", &samples_of_fraction, py::arg("fraction"), py::arg("n_rows"),
              "floor(fraction * n_rows + 1/2), at least 1.");
   module.def(

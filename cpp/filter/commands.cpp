@@ -54,6 +54,7 @@ void describe_selection(const Options& options, const AnyMatrix& embeddings,
   object.add("n_columns", std::uint64_t{embeddings.n_columns});
   object.add("element", to_string(embeddings.element));
   object.add("threads", std::uint64_t{job.n_threads()});
+  object.add("n_swaps", std::uint64_t{result.swaps.size()});
   object.add("constant_columns", std::span<const std::int64_t>(result.constant_columns));
 }
 

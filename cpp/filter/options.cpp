@@ -80,6 +80,10 @@ const std::vector<OptionRule>& valued_options() {
        [](Options& o, const std::string& v) {
          o.request.kmeans.seeding = parse_name("--seeding", v, seeding_from_name);
        }},
+      {"--max-swaps", "", true,
+       [](Options& o, const std::string& v) {
+         o.request.max_swaps = parse_number<std::size_t>("--max-swaps", v);
+       }},
       {"--max-memory", "", true,
        [](Options& o, const std::string& v) {
          o.request.max_memory = parse_number<std::uint64_t>("--max-memory", v);
@@ -249,6 +253,7 @@ choosing rows:
       --stratified         random: draw from every class in proportion
       --iterations N       kmeans: at most N Lloyd iterations (default 10)
       --seeding NAME       kmeans: centres start as kmeans++ (default) or random
+      --max-swaps N        max_sum: at most N exchanges that improve the choice (default 0)
       --max-memory BYTES   refuse work that may take more memory than this
 
 running:

@@ -99,6 +99,9 @@ RowPicks merge_class_picks(std::span<const ClassBudget> budgets, std::span<const
     merged.rows.push_back(budgets[place.class_index].rows[source.rows[place.rank]]);
     merged.gains.push_back(source.gains[place.rank]);
   }
+  for (const Picks& source : picks) {
+    merged.swaps.insert(merged.swaps.end(), source.swaps.begin(), source.swaps.end());
+  }
   return merged;
 }
 

@@ -92,7 +92,9 @@ class NearPairs {
     found.clear();
     meter_.read(row, scratch.point);
     projection_.project(scratch.point, scratch.image);
-    images_.find_near(scratch.image, projection_.limit(scratch.image, limit_), 0, points_.size(),
+    // What is below the next value is at most the limit.
+    const double beyond = std::nextafter(limit_, std::numeric_limits<double>::infinity());
+    images_.find_near(scratch.image, projection_.limit(scratch.image, beyond), 0, points_.size(),
                       scratch.near);
     for (const std::uint32_t point : scratch.near) {
       if (point < points_.size()) {

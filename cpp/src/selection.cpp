@@ -7,6 +7,7 @@
 
 #include "thinset/column_summary.hpp"
 #include "thinset/error.hpp"
+#include "thinset/local_search.hpp"
 #include "thinset/max_min.hpp"
 #include "thinset/max_sum.hpp"
 #include "thinset/random.hpp"
@@ -117,8 +118,11 @@ Picks pick(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k,
   switch (request.method) {
     case Method::top_k:
       return top_k(rows, k, request.top_k, initial, job).picks;
-    case Method::max_sum:
-      return max_sum(rows, summary, k, request.metric, initial, job);
+    case Method::max_sum: {
+      Picks picks = max_sum(rows, summary, k, request.metric, initial, job);
+      swap_for_sum(rows, request.metric, initial.size(), request.max_swaps, picks, job);
+      return picks;
+    }
     case Method::max_min:
       return max_min(rows, summary, k, request.metric, initial, job);
     case Method::kmeans:
@@ -183,10 +187,12 @@ SelectionResult result_of(const Rows<T>& rows, const SelectionRequest& request, 
   const auto as_result = [](RowPicks picks, const std::vector<std::size_t>& constant_columns) {
     return SelectionResult{std::move(picks.rows),
                            std::move(picks.gains),
-                           {constant_columns.begin(), constant_columns.end()}};
+                           {constant_columns.begin(), constant_columns.end()},
+                           std::move(picks.swaps)};
   };
   const auto all_rows = [](Picks picks) {
-    return RowPicks{{picks.rows.begin(), picks.rows.end()}, std::move(picks.gains)};
+    return RowPicks{
+        {picks.rows.begin(), picks.rows.end()}, std::move(picks.gains), std::move(picks.swaps)};
   };
   if (request.method == Method::top_k && per_class == PerClass::none) {
     job.set_total(rows.size());
@@ -255,6 +261,9 @@ std::uint64_t predicted_memory(const AnyMatrix& embeddings, const SelectionReque
       return shared + n / 8 + (n_threads + 2) * depth * d * 16;
     }
     case Method::max_sum:
+      // The search holds sums and two orders of rows, and copies of the picks.
+      return shared + n / 8 + n * word * (request.metric == Metric::cosine ? 2 : 1) +
+             (request.max_swaps == 0 ? 0 : n / 8 + 3 * n * word + k * d * word);
     case Method::max_min:
       return shared + n / 8 + n * word * (request.metric == Metric::cosine ? 2 : 1);
     case Method::kmeans:

@@ -36,7 +36,7 @@ def library(case):
 ORACLES = {
     "topk": lambda case, X, k, initial, _: oracle.topk(X, k, initial=initial, **case.options),
     "max_sum": lambda case, X, k, initial, _: oracle.max_sum(
-        X, k, metric=case.metric, initial=initial
+        X, k, metric=case.metric, initial=initial, **case.options
     ),
     "max_min": lambda case, X, k, initial, _: oracle.max_min(
         X, k, metric=case.metric, initial=initial

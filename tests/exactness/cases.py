@@ -20,7 +20,7 @@ OPTIONS = {
         "refill": (True, False),
         "drop_constant": (False, True),
     },
-    "max_sum": {},
+    "max_sum": {"max_swaps": (0, 0, 1, 4)},
     "max_min": {},
     "kmeans": {"n_iterations": (0, 1, 2, 3, 10), "seeding": ("kmeans++", "random")},
     "random": {"stratified": (False, True)},

@@ -57,7 +57,7 @@ def topk(X, k, *, mode="max", refill=True, drop_constant=False, initial=()):
     return chosen, gains
 
 
-def max_sum(X, k, *, metric="euclidean", initial=()):
+def max_sum(X, k, *, metric="euclidean", initial=(), max_swaps=0):
     X = np.asarray(X, np.float64)
     sums = np.zeros(len(X))
     chosen, gains = [], []
@@ -71,6 +71,29 @@ def max_sum(X, k, *, metric="euclidean", initial=()):
         chosen.append(row)
         gains.append(sums[row])
         sums = sums + distances(X, X[row], metric)
+    return swap_for_sum(X, chosen, gains, sums, len(initial), metric, max_swaps)
+
+
+def swap_for_sum(X, chosen, gains, sums, n_fixed, metric, max_swaps):
+    """Best exchanges of one chosen row for another; all pairs are tried."""
+    chosen, k = list(chosen), len(chosen)
+    objective = sum(gains, 0.0)
+    for n_swaps in range(max_swaps + 1):
+        free = np.setdiff1d(np.arange(len(X)), chosen)
+        out = np.sort(chosen[n_fixed:])
+        if n_swaps == max_swaps or not len(free) or not len(out):
+            break
+        apart = np.array([distances(X[out], X[row], metric) for row in free])
+        improvements = (sums[free][:, None] - sums[out][None, :]) - apart
+        b, a = np.unravel_index(np.argmax(improvements), improvements.shape)
+        if not improvements[b, a] > 1e-12 * max(objective, k * k if metric == "cosine" else 0.0):
+            break
+        sums = sums - distances(X, X[out[a]], metric) + distances(X, X[free[b]], metric)
+        chosen[chosen.index(out[a])] = int(free[b])
+        objective += improvements[b, a]
+    if n_swaps:
+        pairs = [distances(X[chosen[:t]], X[row], metric) for t, row in enumerate(chosen)]
+        gains = [float(arithmetic.in_order(terms)) for terms in pairs]
     return chosen, gains
 
 

@@ -29,10 +29,11 @@ std::vector<ClassBudget> class_budgets(std::span<const std::int64_t> labels, std
 
 // Merges picks made inside each class into one order whose every prefix is as balanced as the
 // budgets: pick t of a class with budget b stands at (t + 1/2) / b, ties to the lower label.
-// Positions become rows of the matrix.
+// Positions become rows of the matrix; swaps follow each other class by class.
 struct RowPicks {
   std::vector<std::int64_t> rows;
   std::vector<double> gains;
+  std::vector<double> swaps = {};
 };
 RowPicks merge_class_picks(std::span<const ClassBudget> budgets, std::span<const Picks> picks);
 

@@ -37,6 +37,8 @@ struct SelectionRequest {
   TopKOptions top_k;
   KMeansOptions kmeans;
   bool stratified = false;
+  // Of max_sum: how many exchanges may improve the greedy choice (local_search.hpp), in each class.
+  std::size_t max_swaps = 0;
   // Bytes that the call may take beyond the embeddings; 0 sets no limit.
   std::uint64_t max_memory = 0;
 };
@@ -46,6 +48,8 @@ struct SelectionResult {
   std::vector<double> gains;
   // Columns with one value in every row; top_k reports them, other methods leave this empty.
   std::vector<std::int64_t> constant_columns;
+  // By how much each exchange raised the sum of pairwise distances, class by class.
+  std::vector<double> swaps;
 };
 
 // Reads every value once, so that NaN and infinity are refused by every method. Throws InvalidInput

@@ -23,7 +23,9 @@ from thinset.command_line.arguments import (
 from thinset.data import open_dataset
 from thinset.selection import select
 
-_METHOD_OPTIONS = ("mode", "refill", "drop_constant", "stratified", "n_iterations", "seeding")
+_METHOD_OPTIONS = (
+    "mode", "refill", "drop_constant", "stratified", "n_iterations", "seeding", "max_swaps",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ class Command:
     """kmeans: Lloyd iterations at most"""
     seeding: Literal["kmeans++", "random"] = "kmeans++"
     """kmeans: where the centres start"""
+    max_swaps: int = 0
+    """max_sum: exchanges at most that may improve the greedy choice"""
     seed: Seed = 0
     """of kmeans and random"""
     threads: int | None = None
@@ -66,6 +70,8 @@ class Command:
     """refuse work that may take more memory than this, such as 512MB"""
     objective: bool = False
     """also compute sum and minimum of the pairwise distances and the covering radius"""
+    certificates: bool = False
+    """also compute how far these may be from the best possible"""
 
     def run(self) -> None:
         # What is left at its default is not passed on: it may belong to another method.
@@ -92,6 +98,9 @@ class Command:
         )
         if self.objective:
             for name, value in selection.objective.items():
+                print(f"{name}: {value:.6g}")
+        if self.certificates:
+            for name, value in selection.certificates.items():
                 print(f"{name}: {value:.6g}")
         selection.save(self.out)
         print(f"{selection!r}: {self.out}")

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    # indices int64, gains float64, constant columns int64
-    Choice: TypeAlias = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]
+    # indices int64, gains float64, constant columns int64, what each swap gained float64
+    Choice: TypeAlias = tuple[
+        NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]
+    ]
 
 
 class HostMatrix(NamedTuple):
@@ -37,7 +39,7 @@ class HostMatrix(NamedTuple):
         return _core.select(self.values, n_samples, bfloat16=self.is_bfloat16, **request)
 
     def figure(self, name: str, indices: NDArray[np.int64], **request: Any) -> float:
-        """One figure of `Objective`."""
+        """One figure of `Objective`, or one bound of `Certificates`."""
         figure = getattr(_core, name)
         return float(figure(self.values, indices, bfloat16=self.is_bfloat16, **request))
 
@@ -64,7 +66,7 @@ class DeviceMatrix(NamedTuple):
         return on_device.select(self.values, n_samples, **request)
 
     def figure(self, name: str, indices: NDArray[np.int64], **request: Any) -> float:
-        """One figure of `Objective`, from a copy of the tensor on the host."""
+        """One figure or bound, from a copy of the tensor on the host."""
         return _of_host_tensor(self.values.cpu()).figure(name, indices, **request)
 
 

@@ -3,59 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from thinset.selection.figures import Certificates, Objective
+
 if TYPE_CHECKING:
     import os
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
 _FORMAT = "thinset-selection"
 _VERSION = 1
-OBJECTIVE_FIGURES = (
-    "sum_of_pairwise_distances",
-    "smallest_pairwise_distance",
-    "covering_radius",
-)
-
-
-class Objective(Mapping[str, float]):
-    """Figures of a subset by name, each computed when it is first asked for, then kept.
-
-    sum_of_pairwise_distances: over unordered pairs of the subset (Eq. 3), from 2 rows on.
-    smallest_pairwise_distance: between any two rows of the subset, from 2 rows on.
-    covering_radius: the largest distance of any row to its nearest row of the subset.
-    """
-
-    def __init__(self, known: Mapping[str, float], compute: Callable[[str], float] | None) -> None:
-        self._known = dict(known)
-        self._compute = compute
-
-    def __getitem__(self, name: str) -> float:
-        if name not in OBJECTIVE_FIGURES:
-            raise KeyError(name)
-        if name not in self._known:
-            if self._compute is None:
-                raise ValueError(
-                    f"{name} was not computed before the selection was saved, and a loaded "
-                    "selection has no embeddings to compute it from"
-                )
-            self._known[name] = self._compute(name)
-        return self._known[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(OBJECTIVE_FIGURES)
-
-    def __len__(self) -> int:
-        return len(OBJECTIVE_FIGURES)
-
-    @property
-    def known(self) -> dict[str, float]:
-        """The figures computed so far."""
-        return dict(self._known)
 
 
 class Selection:
@@ -67,6 +28,8 @@ class Selection:
     method, params: how they were chosen; params is JSON-able and complete.
     constant_columns: embedding elements with one value in every row (reported by topk).
     objective: figures of the subset, computed on demand (see Objective).
+    certificates: how far they are from the best that any rows could give, computed on demand (see
+        Certificates).
     """
 
     def __init__(
@@ -79,6 +42,7 @@ class Selection:
         *,
         constant_columns: tuple[int, ...] = (),
         objective: Objective | None = None,
+        certificates: Certificates | None = None,
     ) -> None:
         self.indices = indices
         self.gains = gains
@@ -87,6 +51,7 @@ class Selection:
         self.params = dict(params)
         self.constant_columns = constant_columns
         self.objective = objective if objective is not None else Objective({}, None)
+        self.certificates = certificates if certificates is not None else Certificates({}, None)
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -114,6 +79,7 @@ class Selection:
             "params": self.params,
             "constant_columns": list(self.constant_columns),
             "objective": self.objective.known,
+            "certificates": self.certificates.known,
         }
         with atomic_file(path) as partial, open(partial, "wb") as file:
             np.savez(
@@ -144,6 +110,8 @@ class Selection:
             description["params"],
             constant_columns=tuple(description["constant_columns"]),
             objective=Objective(description["objective"], None),
+            # The first files of this version have none.
+            certificates=Certificates(description.get("certificates", {}), None),
         )
 
 
@@ -166,6 +134,8 @@ def _check_saved(
     expected = {"n_total": int, "method": str, "params": dict, "constant_columns": list}
     for key, kind in {**expected, "objective": dict}.items():
         require(isinstance(description.get(key), kind), f"{key} must be a {kind.__name__}")
+    certificates = description.get("certificates", {})
+    require(isinstance(certificates, dict), "certificates must be a dict")
     require(
         indices.ndim == 1 and indices.dtype == np.int64,
         f"indices must be 1-D int64, got {indices.dtype} of shape {indices.shape}",

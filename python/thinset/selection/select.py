@@ -13,9 +13,10 @@ import numpy as np
 
 from thinset import _core
 from thinset.progress import ProgressBar
+from thinset.selection.figures import Certificates, Objective
 from thinset.selection.matrix_input import Matrix, as_matrix, host_array
 from thinset.selection.methods import resolve_options
-from thinset.selection.result import Objective, Selection
+from thinset.selection.result import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -100,7 +101,7 @@ def select(
         initial_subset = initial_subset.indices
     initial = None if initial_subset is None else _integers(initial_subset, "initial_subset")
     with _progress_callback(progress, method) as callback:
-        indices, gains, constant_columns = matrix.choose(
+        indices, gains, constant_columns, swaps = matrix.choose(
             n_chosen,
             method=method,
             metric=metric,
@@ -115,6 +116,8 @@ def select(
         )
     if constant_columns.size and not options.get("drop_constant", False):
         warnings.warn(_constant_columns_message(constant_columns), ConstantColumnsWarning, 2)
+    figure = _figures_of(matrix, indices, metric, _threads(n_threads))
+    objective = Objective({}, figure)
     return Selection(
         indices,
         gains,
@@ -126,13 +129,21 @@ def select(
             "n_initial": 0 if initial is None else len(initial),
             "dtype": matrix.dtype_name,
             "n_columns": n_columns,
+            **_swaps_made(options, swaps),
         },
         constant_columns=tuple(constant_columns.tolist()),
-        objective=Objective({}, _objective_of(matrix, indices, metric, _threads(n_threads))),
+        objective=objective,
+        certificates=Certificates({}, figure, objective),
     )
 
 
-def _objective_of(
+def _swaps_made(options: dict[str, Any], swaps: NDArray[np.float64]) -> dict[str, Any]:
+    if not options.get("max_swaps", 0):
+        return {}
+    return {"n_swaps": len(swaps), "gained_by_swaps": float(swaps.sum())}
+
+
+def _figures_of(
     matrix: Matrix, indices: NDArray[np.int64], metric: str, n_threads: int
 ) -> Callable[[str], float]:
     def compute(name: str) -> float:

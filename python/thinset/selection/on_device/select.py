@@ -43,11 +43,12 @@ def select(
     max_memory: int = 0,
     progress: Callable[[int, int], None] | None = None,
     **options: Any,
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
     """What `_core.select` gives for the same values, computed where the tensor lies.
 
     tensor: (N, D), float16, bfloat16, float32 or float64. The result is on the host: indices
-    int64, gains float64, constant columns int64 (of topk). Raises ValueError as the core does.
+    int64, gains float64, constant columns int64 (of topk), no swaps. Raises ValueError as the core
+    does, and where max_sum may swap: that is done on the host alone.
     """
     values = tensor.detach()
     check_tensor(values)
@@ -67,9 +68,11 @@ def select(
     shape = (values.shape[0], values.shape[1])
     rows = Rows(values, block_bytes(method, shape, n_samples, max_memory))
     check_finite(rows)
-    no_columns = np.empty(0, np.int64)
+    if options.get("max_swaps", 0):
+        raise ValueError("max_swaps needs embeddings on the host: pass tensor.cpu()")
+    no_columns, no_swaps = np.empty(0, np.int64), np.empty(0)
     if method == "random":
-        return *drawn, no_columns
+        return *drawn, no_columns, no_swaps
     if method != "topk":
         check_magnitudes(rows)
     n_classes = 1 if per_class is None or labels is None else len(np.unique(labels))
@@ -81,8 +84,8 @@ def select(
     else:
         indices, gains = _choose_inside_classes(rows, choose, labels, drawn[0], initial)
     if method == "topk":
-        return indices, gains, constant_columns(rows).nonzero()[:, 0].cpu().numpy()
-    return indices, gains, no_columns
+        return indices, gains, constant_columns(rows).nonzero()[:, 0].cpu().numpy(), no_swaps
+    return indices, gains, no_columns, no_swaps
 
 
 def _draw_in_core(shape: torch.Size, n_samples: int, **request: Any) -> Chosen:
@@ -94,7 +97,7 @@ def _draw_in_core(shape: torch.Size, n_samples: int, **request: Any) -> Chosen:
     # One column of zeros stands for the embeddings, unless they are refused for having none.
     n_rows, n_columns = shape
     stand_in = np.zeros((n_rows, 1 if n_rows * n_columns else n_columns), np.float16)
-    indices, gains, _ = _core.select(stand_in, n_samples, method="random", n_threads=1, **request)
+    indices, gains, *_ = _core.select(stand_in, n_samples, method="random", n_threads=1, **request)
     return indices, gains
 
 

@@ -1,0 +1,125 @@
+"""Figures that say how good a subset is, computed when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import ClassVar
+
+
+class Figures(Mapping[str, float]):
+    """Figures of a subset by name, each computed when it is first asked for, then kept."""
+
+    names: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, known: Mapping[str, float], compute: Callable[[str], float] | None) -> None:
+        self._known = dict(known)
+        self._compute = compute
+
+    def __getitem__(self, name: str) -> float:
+        if name not in self.names:
+            raise KeyError(name)
+        if name not in self._known:
+            if self._compute is None:
+                raise ValueError(
+                    f"{name} was not computed before the selection was saved, and a loaded "
+                    "selection has no embeddings to compute it from"
+                )
+            self._known[name] = self._compute(name)
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def known(self) -> dict[str, float]:
+        """The figures computed so far."""
+        return dict(self._known)
+
+
+class Objective(Figures):
+    """Figures of a subset by name, each computed when it is first asked for, then kept.
+
+    sum_of_pairwise_distances: over unordered pairs of the subset (Eq. 3), from 2 rows on.
+    smallest_pairwise_distance: between any two rows of the subset, from 2 rows on.
+    covering_radius: the largest distance of any row to its nearest row of the subset.
+    """
+
+    names = (
+        "sum_of_pairwise_distances",
+        "smallest_pairwise_distance",
+        "covering_radius",
+    )
+
+
+class Certificates(Figures):
+    """How far a subset may be from the best k rows, by name, computed on demand and then kept.
+
+    The bounds hold for every choice of k rows among all, whatever method made this one: inside
+    classes or after rows already chosen, too, where the best rows may not even be allowed. They are
+    proved, not estimated; rounding is accounted for. Nobody need know the best rows for that.
+
+    upper_bound_of_sum_of_pairwise_distances: no k rows have a larger sum; from 2 rows on.
+    share_of_best_possible_sum: the subset's sum is at least this share of the largest possible.
+    upper_bound_of_smallest_pairwise_distance: no k rows are all further apart; from 2 rows on.
+    share_of_best_possible_smallest_distance: likewise, at least.
+    lower_bound_of_covering_radius: no k rows cover all rows with a smaller radius.
+    covering_radius_over_best_possible: the subset's radius is at most this many times the smallest
+        possible; infinite where nothing could be proved.
+
+    The sum's bound costs about as many distances as k rows have pairs, a few times over, and a
+    max_sum selection of k rows where the subset is not nearly as good as one. The other two
+    cost a max_min selection of k and of 1.5 k rows.
+    """
+
+    names = (
+        "upper_bound_of_sum_of_pairwise_distances",
+        "share_of_best_possible_sum",
+        "upper_bound_of_smallest_pairwise_distance",
+        "share_of_best_possible_smallest_distance",
+        "lower_bound_of_covering_radius",
+        "covering_radius_over_best_possible",
+    )
+
+    def __init__(
+        self,
+        known: Mapping[str, float],
+        compute: Callable[[str], float] | None,
+        objective: Objective | None = None,
+    ) -> None:
+        """compute: gives the bounds; `objective` has the figures of the subset."""
+        super().__init__(known, None if compute is None else self._figure)
+        self._bound = compute
+        self._objective = objective if objective is not None else Objective({}, None)
+
+    def _figure(self, name: str) -> float:
+        if name in _RATIOS:
+            figure, bound = _RATIOS[name]
+            return _ratio(self._objective[figure], self[bound])
+        assert self._bound is not None
+        return self._bound(name)
+
+
+# Ratio -> the figure of the subset and the bound that it is set against.
+_RATIOS = {
+    "share_of_best_possible_sum": (
+        "sum_of_pairwise_distances",
+        "upper_bound_of_sum_of_pairwise_distances",
+    ),
+    "share_of_best_possible_smallest_distance": (
+        "smallest_pairwise_distance",
+        "upper_bound_of_smallest_pairwise_distance",
+    ),
+    "covering_radius_over_best_possible": ("covering_radius", "lower_bound_of_covering_radius"),
+}
+
+
+def _ratio(figure: float, bound: float) -> float:
+    """Infinity over infinity says nothing of a share: 0. Zero of zero is the best there is: 1."""
+    if bound == float("inf"):
+        return 0.0
+    if bound == 0.0:
+        return 1.0 if figure <= 0.0 else float("inf")
+    return figure / bound

@@ -1,0 +1,22 @@
+"""The best figures that any k rows give, by trying them all."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+from oracles import selection as oracle
+
+
+def best_figures(X, k, metric):
+    """(largest sum, largest smallest distance: both None for k = 1; smallest covering radius)."""
+    apart = np.array([oracle.distances(X, row, metric) for row in X])
+    sums, smallest, radii = [], [], []
+    for rows in itertools.combinations(range(len(X)), k):
+        inside = apart[np.ix_(rows, rows)][np.triu_indices(k, 1)]
+        radii.append(apart[:, rows].min(axis=1).max())
+        if k > 1:
+            sums.append(inside.sum())
+            smallest.append(inside.min())
+    return (max(sums), max(smallest), min(radii)) if k > 1 else (None, None, min(radii))

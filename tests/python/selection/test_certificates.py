@@ -1,0 +1,191 @@
+"""Certificates are never broken: they are held to the best of all subsets, tried one by one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+import thinset
+from exactness.matrices import FAMILIES
+from oracles.best_subset import best_figures
+from thinset import _core
+
+SUM = "upper_bound_of_sum_of_pairwise_distances"
+SMALLEST = "upper_bound_of_smallest_pairwise_distance"
+RADIUS = "lower_bound_of_covering_radius"
+METRICS = ["euclidean", "sqeuclidean", "cosine"]
+
+
+def many(n_examples):
+    return settings(max_examples=n_examples, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def matrix(family, seed, n, d, metric="euclidean"):
+    X = np.ascontiguousarray(FAMILIES[family](np.random.default_rng(seed), n, d))
+    if metric == "cosine":
+        X[np.linalg.norm(X, axis=1) == 0, 0] = 1.0
+        if not np.all(np.sqrt((X * X).sum(axis=1)) > 0):
+            X = np.ones_like(X)
+    return X
+
+
+def allowance(k, metric):
+    """Rounding of the figures that bounds are compared with, which are not exact themselves."""
+    return 1e-14 * k * k if metric == "cosine" else 0.0
+
+
+def holds(X, k, indices, metric):
+    """Check the three bounds against all subsets of k rows."""
+    best_sum, best_smallest, best_radius = best_figures(X, k, metric)
+    bound = {
+        name: getattr(_core, name)(X, indices, metric=metric)
+        for name in ((SUM, SMALLEST, RADIUS) if k > 1 else (RADIUS,))
+    }
+    off = allowance(k, metric)
+    assert bound[RADIUS] <= best_radius * (1 + 1e-14) + off
+    if k > 1:
+        assert bound[SUM] >= best_sum * (1 - 1e-14) - off
+        assert bound[SMALLEST] >= best_smallest * (1 - 1e-14) - off
+    return bound
+
+
+@many(1500)
+@given(
+    st.sampled_from(sorted(FAMILIES)),
+    st.integers(0, 2**32),
+    st.integers(1, 9),
+    st.sampled_from([1, 2, 3, 5, 17]),
+    st.sampled_from(METRICS),
+    st.data(),
+)
+def test_no_subset_breaks_a_bound(family, seed, n, d, metric, data):
+    k = data.draw(st.integers(1, n))
+    X = matrix(family, seed, n, d, metric)
+    indices = np.random.default_rng(seed).permutation(n)[:k].astype(np.int64)
+    holds(X, k, indices, metric)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_no_subset_of_many_matrices_breaks_a_bound(family, metric):
+    for seed in range(300):
+        g = np.random.default_rng([seed, 1])
+        n, d = int(g.integers(2, 11)), int(g.choice([1, 2, 3, 5, 17]))
+        k = int(g.integers(1, n + 1))
+        holds(matrix(family, seed, n, d, metric), k, g.permutation(n)[:k], metric)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_balls_that_hold_more_than_two_points(metric):
+    for seed in range(6):
+        for family in ("normal", "decaying_spectrum", "tight_clusters", "one_hot"):
+            X = matrix(family, seed, 13, 4, metric)
+            for k in (2, 4, 7):
+                holds(X, k, np.arange(k), metric)
+
+
+@many(400)
+@given(
+    st.sampled_from(sorted(FAMILIES)), st.integers(0, 2**32), st.sampled_from(METRICS), st.data()
+)
+@example("normal", 0, "euclidean", None)
+def test_bounds_hold_for_larger_matrices(family, seed, metric, data):
+    """Past what can be tried one by one, for what the methods themselves find."""
+    n, d, k = 150, 6, 20
+    if data is not None:
+        n, k = data.draw(st.integers(30, 400)), data.draw(st.integers(2, 30))
+    X = matrix(family, seed, n, d, metric)
+    if metric == "cosine" and np.linalg.norm(X.mean(axis=0)) == 0:
+        return
+    bound = {
+        name: getattr(_core, name)(X, np.arange(k), metric=metric)
+        for name in (SUM, SMALLEST, RADIUS)
+    }
+    off = allowance(k, metric)
+    for method in ("max_sum", "max_min", "kmeans", "random"):
+        if method == "kmeans" and metric == "cosine":
+            continue
+        try:
+            figures = thinset.select(X, k, method, metric=metric).objective
+        except ValueError:
+            continue
+        assert figures["sum_of_pairwise_distances"] <= bound[SUM] * (1 + 1e-12) + off
+        assert figures["smallest_pairwise_distance"] <= bound[SMALLEST] * (1 + 1e-12) + off
+        assert figures["covering_radius"] >= bound[RADIUS] * (1 - 1e-12) - off
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_bounds_are_tight_where_they_can_be(metric):
+    X = np.random.default_rng(0).standard_normal((2000, 16)).astype(np.float32)
+    best = thinset.select(X, 100, "max_sum", metric=metric).certificates
+    assert 0.99 < best["share_of_best_possible_sum"] <= 1.0
+    spread = thinset.select(X, 100, "max_min", metric=metric).certificates
+    # The factors that farthest-point selection has by itself, in squares where the metric is.
+    at_most = 2.0 if metric == "euclidean" else 4.0
+    assert 1.0 <= spread["covering_radius_over_best_possible"] < 0.8 * at_most
+    assert 1.0 >= spread["share_of_best_possible_smallest_distance"] >= 1.0 / at_most
+    # The best share is the same question whatever the selection: chance is far below.
+    chance = thinset.select(X, 100, "random", metric=metric).certificates
+    assert chance["share_of_best_possible_sum"] < best["share_of_best_possible_sum"] - 0.01
+    assert chance[RADIUS] == spread[RADIUS]
+
+
+def test_all_rows_are_the_best_choice_of_all_rows():
+    X = np.random.default_rng(1).standard_normal((30, 4))
+    certificates = thinset.select(X, 30, "random").certificates
+    assert certificates["share_of_best_possible_sum"] > 1 - 1e-12
+    assert certificates["covering_radius_over_best_possible"] == 1.0
+
+
+def test_rows_that_are_all_alike_leave_nothing_to_gain():
+    X = np.ones((8, 3))
+    figures = dict(thinset.select(X, 3, "random").certificates)
+    assert figures[SUM] == 0.0
+    assert figures["share_of_best_possible_sum"] == 1.0
+    assert figures["covering_radius_over_best_possible"] == 1.0
+
+
+def test_values_out_of_range_prove_nothing():
+    X = np.array([[1e200, 0.0], [-1e200, 3.0], [0.0, 1.0], [5.0, 5.0]])
+    certificates = thinset.select(X, 2, "random").certificates
+    assert certificates[SUM] == np.inf
+    assert certificates["share_of_best_possible_sum"] == 0.0
+    assert certificates[RADIUS] == 0.0
+    # Squares that vanish: the distances themselves are right, as real numbers.
+    tiny = np.array([[0.0], [1e-200], [3e-200]])
+    assert thinset.select(tiny, 2, "random").certificates[SUM] >= 3e-200
+
+
+def test_the_same_for_every_number_of_threads_and_kind_of_element():
+    X = np.random.default_rng(2).standard_normal((600, 9)).astype(np.float16)
+    first = dict(thinset.select(X, 50, "max_min", n_threads=1).certificates)
+    for other in (X, X.astype(np.float32), X.astype(np.float64)):
+        assert dict(thinset.select(other, 50, "max_min", n_threads=3).certificates) == first
+
+
+def test_constraints():
+    X = np.random.default_rng(3).standard_normal((10, 2))
+    for name in (SUM, SMALLEST):
+        with pytest.raises(ValueError, match="at least 2 indices, got 1"):
+            getattr(_core, name)(X, np.array([1]))
+    with pytest.raises(ValueError, match="at most as many indices as there are rows, 10; got 11"):
+        _core.lower_bound_of_covering_radius(X, np.zeros(11, np.int64))
+    with pytest.raises(ValueError, match="position 1 holds 10"):
+        _core.lower_bound_of_covering_radius(X, np.array([1, 10]))
+
+
+def test_they_are_saved_once_known(tmp_path):
+    X = np.random.default_rng(4).standard_normal((40, 3))
+    selection = thinset.select(X, 5, "max_sum")
+    share = selection.certificates["share_of_best_possible_sum"]
+    selection.save(tmp_path / "s.npz")
+    loaded = thinset.Selection.load(tmp_path / "s.npz")
+    assert loaded.certificates["share_of_best_possible_sum"] == share
+    with pytest.raises(ValueError, match="was not computed before"):
+        loaded.certificates["covering_radius_over_best_possible"]
+    with pytest.raises(KeyError):
+        loaded.certificates["beauty"]
