@@ -13,9 +13,10 @@ namespace thinset {
 // Raises the sum of pairwise distances of `picks` by at most max_swaps exchanges, and adds to
 // picks.swaps by how much each of them did. The first n_fixed picks stay. With s(x) the summed
 // distance of x to all picks, exchanging a for b adds s(b) - s(a) - d(a, b). Each exchange is the
-// best there is (ties: lower b, then lower a) and has to add more than 1e-12 of the sum (for cosine,
-// of k^2), which is more than rounding could feign. What comes takes the place of what goes; where anything was
-// exchanged, gains are the summed distances to the rows that now stand before.
+// best there is (ties: lower b, then lower a) and has to add more than 1e-12 of the sum (for
+// cosine, of k^2), which is more than rounding could feign. What comes takes the place of what
+// goes; where anything was exchanged, gains are the summed distances to the rows that now stand
+// before.
 //
 // With max_swaps large enough, no single exchange improves the result any more, which is then at
 // least 1 - O(1/k) of the best possible: the distances are of negative type (Cevallos, Eisenbrand
