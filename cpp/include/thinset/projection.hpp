@@ -12,9 +12,9 @@
 namespace thinset {
 
 // An orthonormal projection onto the directions in which a sample of the rows varies most, or onto
-// all coordinates in float32 where few directions do not tell enough. Two points are at least as far
-// apart as their projections are, whatever the directions: a pair that is far apart there need not
-// be measured.
+// all coordinates in float32 where few directions do not tell enough. Two points are at least as
+// far apart as their projections are, whatever the directions: a pair that is far apart there need
+// not be measured.
 class Projection {
  public:
   // Fits the directions by subspace iteration on at most 1,024 rows.
