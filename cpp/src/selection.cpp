@@ -156,31 +156,48 @@ std::uint64_t units_of_work(const SelectionRequest& request, std::size_t n_sampl
   return request.method == Method::kmeans ? n_samples + request.kmeans.n_iterations + 1 : n_samples;
 }
 
+// The classes that rows are picked from, each with the initial rows that belong to it.
+struct Classes {
+  std::vector<ClassBudget> budgets;
+  std::vector<std::vector<std::size_t>> initial;
+};
+
+Classes classes_of(const SelectionRequest& request, PerClass per_class) {
+  Classes classes;
+  if (per_class != PerClass::none) {
+    classes.budgets = class_budgets(request.labels, request.n_samples, per_class);
+    for (const ClassBudget& budget : classes.budgets) {
+      classes.initial.push_back(initial_in_class(budget, request.initial_subset));
+    }
+  }
+  return classes;
+}
+
 template <class T>
-RowPicks pick_per_class(const Rows<T>& rows, const SelectionRequest& request, PerClass per_class,
-                        Random& random, Job& job) {
-  const std::vector<ClassBudget> budgets =
-      class_budgets(request.labels, request.n_samples, per_class);
-  std::vector<Picks> picks(budgets.size());
+RowPicks pick_per_class(const Rows<T>& rows, const SelectionRequest& request,
+                        const Classes& classes, Random& random, Job& job) {
+  std::vector<Picks> picks(classes.budgets.size());
   std::uint64_t units = 0;
-  for (const ClassBudget& budget : budgets) {
+  for (const ClassBudget& budget : classes.budgets) {
     units += units_of_work(request, budget.budget);
   }
   job.set_total(units);
-  for (std::size_t c = 0; c < budgets.size(); ++c) {
-    const auto initial = initial_in_class(budgets[c], request.initial_subset);
-    if (budgets[c].budget > 0) {
-      const Rows<T> members = rows.restricted_to(budgets[c].rows);
-      picks[c] = pick(members, summarise_columns(members, job), budgets[c].budget, request, initial,
-                      random, job);
+  for (std::size_t c = 0; c < picks.size(); ++c) {
+    const ClassBudget& budget = classes.budgets[c];
+    if (budget.budget > 0) {
+      const Rows<T> members = rows.restricted_to(budget.rows);
+      picks[c] = pick(members, summarise_columns(members, job), budget.budget, request,
+                      classes.initial[c], random, job);
     }
   }
-  return merge_class_picks(budgets, picks);
+  return merge_class_picks(classes.budgets, picks);
 }
 
 template <class T>
 SelectionResult result_of(const Rows<T>& rows, const SelectionRequest& request, Job& job) {
   const PerClass per_class = request.stratified ? PerClass::proportional : request.per_class;
+  // Before a value is read, so that what is wrong with the request is said first.
+  const Classes classes = classes_of(request, per_class);
   Random random(request.seed);
   const std::vector<std::size_t> initial(request.initial_subset.begin(),
                                          request.initial_subset.end());
@@ -205,7 +222,7 @@ SelectionResult result_of(const Rows<T>& rows, const SelectionRequest& request, 
   const std::vector<std::size_t> constant =
       request.method == Method::top_k ? summary.constant_columns() : std::vector<std::size_t>{};
   if (per_class != PerClass::none) {
-    return as_result(pick_per_class(rows, request, per_class, random, job), constant);
+    return as_result(pick_per_class(rows, request, classes, random, job), constant);
   }
   job.set_total(units_of_work(request, request.n_samples));
   return as_result(all_rows(pick(rows, summary, request.n_samples, request, initial, random, job)),
