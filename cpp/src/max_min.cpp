@@ -180,7 +180,8 @@ class MaxMin {
       members.resize(rows_per_batch);
       while (n_members < rows_per_batch && !heap.empty() && !(heap.top().rank < bar.value()) &&
              n_seen_[heap.top().row] < picked_.size()) {
-        members[n_members++].standing = heap.pop();
+        members[n_members].standing = heap.pop();
+        meter_.prefetch(members[n_members++].standing.row);
       }
       members.resize(n_members);
       if (n_members == 0) {

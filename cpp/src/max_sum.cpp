@@ -15,7 +15,7 @@ namespace thinset {
 namespace {
 
 constexpr std::size_t rows_per_block = 64;
-constexpr std::size_t max_blocks_per_turn = 8;
+constexpr std::size_t max_blocks_per_turn = 4;
 constexpr std::size_t picks_per_window = 16;
 // So few missed picks are measured at once, rather than bounded first.
 constexpr std::size_t picks_worth_bounding = 4;
@@ -393,7 +393,7 @@ class MaxSum {
         screen_kernels().find_at_least(heads, size, bar.value() - growth);
     for (std::uint64_t bits = reaching; bits != 0; bits &= bits - 1) {
       const std::size_t place = begin + static_cast<std::size_t>(std::countr_zero(bits));
-      prefetch(standings_[place].row);
+      meter_.prefetch(standings_[place].row);
       places.push_back(place);
     }
     if (reaching == 0) {
@@ -402,13 +402,6 @@ class MaxSum {
   }
 
   [[nodiscard]] Totals open_window() const { return totals_.back() - totals_[window_.n]; }
-
-  void prefetch(std::size_t row) const {
-    const T* values = meter_.rows().row(row);
-    for (std::size_t j = 0; j < centre_.size(); j += 64 / sizeof(T)) {
-      __builtin_prefetch(values + j, 0, 2);
-    }
-  }
 
   // Lowers the row's ceiling below the bar where bounds can, and measures the row where they
   // cannot.

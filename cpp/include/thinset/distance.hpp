@@ -46,6 +46,14 @@ class DistanceMeter {
   [[nodiscard]] double roughness() const { return roughness_; }
   [[nodiscard]] double norm(std::size_t i) const { return norms_.empty() ? 0.0 : norms_[i]; }
 
+  // Has row i fetched into the cache meanwhile.
+  void prefetch(std::size_t i) const {
+    const T* values = rows_.row(i);
+    for (std::size_t j = 0; j < n_columns(); j += 64 / sizeof(T)) {
+      __builtin_prefetch(values + j, 0, 2);
+    }
+  }
+
   // Fills `point` with row i, or with n_columns values.
   void read(std::size_t i, Point& point) const;
   void read(const std::vector<double>& values, Point& point) const;
