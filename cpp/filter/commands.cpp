@@ -174,7 +174,7 @@ void run_filter(const Options& options, Monitor& monitor) {
   const AnyMatrix embeddings = array.as_matrix();
   const std::span files = std::span(options.files).subspan(1);
   for (const std::filesystem::path& file : files) {
-    const NpyHeader header = NpyArray(file).header();
+    const NpyHeader header = read_npy_header(InputFile(file));
     if (header.n_rows() != embeddings.n_rows) {
       throw InvalidInput("every file must have one row per embedding: '" + file.string() +
                          "' has shape " + format_shape(header.shape) + ", the embeddings have " +

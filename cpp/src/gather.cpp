@@ -1,15 +1,15 @@
 #include "thinset/gather.hpp"
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <vector>
 
+#include "gather_file_order.hpp"
+#include "row_pieces.hpp"
 #include "thinset/error.hpp"
+#include "thinset/input_file.hpp"
 #include "thinset/npy_array.hpp"
 #include "thinset/output_file.hpp"
 
@@ -17,8 +17,8 @@ namespace thinset {
 
 namespace {
 
-// Rows are copied in blocks of about this many bytes: large writes, little memory per thread.
-constexpr std::size_t bytes_per_block = std::size_t{1} << 20;
+// Rows are copied in blocks of about this many bytes: large writes from what a core's cache holds.
+constexpr std::size_t bytes_per_block = std::size_t{1} << 18;
 
 void check_indices(std::span<const std::int64_t> indices, std::uint64_t n_rows) {
   for (std::size_t i = 0; i < indices.size(); ++i) {
@@ -28,43 +28,6 @@ void check_indices(std::span<const std::int64_t> indices, std::uint64_t n_rows) 
     }
   }
 }
-
-// A file read at any offset. Reading, unlike a mapping, turns a file that shrinks or a disk that
-// fails under it into an error instead of a signal.
-class InputFile {
- public:
-  explicit InputFile(const std::filesystem::path& path)
-      : path_(path), descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-    if (descriptor_ < 0) {
-      throw FileError("open", path, errno);
-    }
-  }
-  ~InputFile() { ::close(descriptor_); }
-  InputFile(const InputFile&) = delete;
-  InputFile& operator=(const InputFile&) = delete;
-
-  void read_at(std::uint64_t offset, std::byte* destination, std::size_t size) const {
-    while (size > 0) {
-      const ssize_t n = ::pread(descriptor_, destination, size, static_cast<off_t>(offset));
-      if (n < 0) {
-        if (errno == EINTR) {
-          continue;
-        }
-        throw FileError("read", path_, errno);
-      }
-      if (n == 0) {
-        throw FormatError("'" + path_.string() + "' became shorter while it was read");
-      }
-      destination += n;
-      offset += static_cast<std::uint64_t>(n);
-      size -= static_cast<std::size_t>(n);
-    }
-  }
-
- private:
-  std::filesystem::path path_;
-  int descriptor_;
-};
 
 void refuse_same_file(const std::filesystem::path& source,
                       const std::filesystem::path& destination) {
@@ -76,41 +39,49 @@ void refuse_same_file(const std::filesystem::path& source,
   }
 }
 
+// The order of the new file: for rows in memory or in the page cache, where any place is as near
+// as any other. read(source, destination) fetches bytes of the source.
+template <class Read>
+void gather_in_row_order(const RowPieces& pieces, OutputFile& output, Job& job, const Read& read) {
+  const std::size_t per_block = std::max<std::size_t>(1, bytes_per_block / pieces.piece_bytes());
+  // One call to parallel_for per batch, so that progress moves.
+  const std::size_t per_batch = per_block * job.n_threads() * 32;
+  std::vector<std::vector<std::byte>> buffers(job.n_threads());
+  for (std::size_t start = 0; start < pieces.count(); start += per_batch) {
+    const std::size_t n = std::min(per_batch, pieces.count() - start);
+    job.parallel_for(n, per_block, [&](std::size_t begin, std::size_t end, unsigned thread) {
+      std::vector<std::byte>& buffer = buffers[thread];
+      buffer.resize(per_block * pieces.piece_bytes());
+      const std::uint64_t target = pieces.target(start + begin);
+      for (std::size_t piece = start + begin; piece < start + end; ++piece) {
+        read(pieces.source(piece),
+             std::span(buffer.data() + (pieces.target(piece) - target), pieces.size(piece)));
+      }
+      output.write_at(target, {buffer.data(), pieces.target(start + end) - target});
+    });
+    job.advance(n);
+  }
+}
+
 struct RowLayout {
   std::string descr;
   std::vector<std::uint64_t> shape;  // of the new array
   std::size_t row_bytes;
 };
 
-// copy_row(row, destination) fetches one row.
-template <class CopyRow>
+// copy(pieces, output) brings every row to its place.
+template <class Copy>
 void write_rows(const RowLayout& layout, std::span<const std::int64_t> indices,
-                const std::filesystem::path& destination, Job& job, const CopyRow& copy_row) {
+                std::uint64_t source_offset, const std::filesystem::path& destination, Job& job,
+                const Copy& copy) {
   const std::vector<std::byte> header = format_npy_header(layout.descr, layout.shape);
-  const std::size_t row_bytes = layout.row_bytes;
+  const RowPieces pieces(indices, layout.row_bytes, source_offset, header.size());
   OutputFile output(destination);
-  output.reserve(header.size() + indices.size() * row_bytes);
+  output.reserve(header.size() + indices.size() * layout.row_bytes);
   output.write_at(0, header);
-  if (row_bytes > 0) {
-    const std::size_t rows_per_block = std::max<std::size_t>(1, bytes_per_block / row_bytes);
-    // One call to parallel_for per batch, so that progress moves.
-    const std::size_t rows_per_batch = rows_per_block * job.n_threads() * 8;
-    std::vector<std::vector<std::byte>> buffers(job.n_threads());
-    job.set_total(indices.size());
-    for (std::size_t start = 0; start < indices.size(); start += rows_per_batch) {
-      const std::size_t n = std::min(rows_per_batch, indices.size() - start);
-      job.parallel_for(n, rows_per_block, [&](std::size_t begin, std::size_t end, unsigned thread) {
-        std::vector<std::byte>& buffer = buffers[thread];
-        buffer.resize(rows_per_block * row_bytes);
-        for (std::size_t i = begin; i < end; ++i) {
-          copy_row(static_cast<std::uint64_t>(indices[start + i]),
-                   buffer.data() + (i - begin) * row_bytes);
-        }
-        output.write_at(header.size() + (start + begin) * row_bytes,
-                        {buffer.data(), (end - begin) * row_bytes});
-      });
-      job.advance(n);
-    }
+  if (pieces.count() > 0) {
+    job.set_total(pieces.count());
+    copy(pieces, output);
   }
   output.commit();
 }
@@ -119,8 +90,8 @@ void write_rows(const RowLayout& layout, std::span<const std::int64_t> indices,
 
 void gather(const std::filesystem::path& source, std::span<const std::int64_t> indices,
             const std::filesystem::path& destination, Job& job) {
-  const NpyArray array(source);
-  const NpyHeader& header = array.header();
+  const InputFile input(source);
+  const NpyHeader header = read_npy_header(input);
   if (header.shape.empty()) {
     throw InvalidInput("'" + source.string() + "' is a single value; gather needs rows");
   }
@@ -128,10 +99,17 @@ void gather(const std::filesystem::path& source, std::span<const std::int64_t> i
   refuse_same_file(source, destination);
   RowLayout layout{header.descr, header.shape, header.row_bytes()};
   layout.shape[0] = indices.size();
-  const InputFile input(source);
-  write_rows(layout, indices, destination, job, [&](std::uint64_t row, std::byte* to) {
-    input.read_at(header.data_offset + row * layout.row_bytes, to, layout.row_bytes);
-  });
+  write_rows(layout, indices, header.data_offset, destination, job,
+             [&](const RowPieces& pieces, OutputFile& output) {
+               if (layout.row_bytes < small_row || is_on_disk(input, pieces)) {
+                 gather_in_file_order(input, pieces, output, job);
+               } else {
+                 gather_in_row_order(pieces, output, job,
+                                     [&](std::uint64_t from, std::span<std::byte> to) {
+                                       input.read_at(from, to);
+                                     });
+               }
+             });
 }
 
 void gather(std::span<const std::byte> rows, const std::string& descr, std::uint64_t n_rows,
@@ -141,9 +119,13 @@ void gather(std::span<const std::byte> rows, const std::string& descr, std::uint
   check_indices(indices, n_rows);
   RowLayout layout{descr, {indices.size()}, row_bytes};
   layout.shape.insert(layout.shape.end(), row_shape.begin(), row_shape.end());
-  write_rows(layout, indices, destination, job, [&](std::uint64_t row, std::byte* to) {
-    std::memcpy(to, rows.data() + row * row_bytes, row_bytes);
-  });
+  write_rows(layout, indices, 0, destination, job,
+             [&](const RowPieces& pieces, OutputFile& output) {
+               gather_in_row_order(pieces, output, job,
+                                   [&](std::uint64_t from, std::span<std::byte> to) {
+                                     std::memcpy(to.data(), rows.data() + from, to.size());
+                                   });
+             });
 }
 
 }  // namespace thinset

@@ -1,5 +1,6 @@
 #include "thinset/npy_array.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <limits>
@@ -36,6 +37,17 @@ std::vector<std::int64_t> widen_integers(const std::byte* data, std::size_t n,
 }
 
 }  // namespace
+
+NpyHeader read_npy_header(const InputFile& file) {
+  constexpr std::size_t longest_in_version_1 = 10 + (std::size_t{1} << 16);
+  std::vector<std::byte> start(std::min<std::uint64_t>(file.size(), longest_in_version_1));
+  file.read_at(0, start);
+  if (start.size() == longest_in_version_1 && start[6] != std::byte{1}) {
+    start.resize(std::min<std::uint64_t>(file.size(), max_npy_header));
+    file.read_at(0, start);
+  }
+  return parse_npy_header(start, file.size(), file.path().string());
+}
 
 NpyArray::NpyArray(const std::filesystem::path& path)
     : path_(path),

@@ -15,8 +15,9 @@ namespace thinset {
 namespace {
 
 constexpr std::string_view magic = "\x93NUMPY";
-constexpr std::size_t max_rank = 64;         // NumPy's own limit
-constexpr std::size_t max_header = 1 << 20;  // 64 axes and a text type need a few hundred bytes
+constexpr std::size_t max_rank = 64;  // NumPy's own limit
+// 64 axes and a text type need a few hundred bytes.
+constexpr std::size_t max_header = max_npy_header - 12;
 constexpr std::size_t alignment = 64;
 
 [[noreturn]] void refuse(const std::string& name, const std::string& problem) {

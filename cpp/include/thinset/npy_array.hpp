@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "thinset/input_file.hpp"
 #include "thinset/mapped_file.hpp"
 #include "thinset/matrix_view.hpp"
 
@@ -29,12 +30,18 @@ struct NpyHeader {
 // As Python writes it: "(3,)", "(50000, 216)".
 std::string format_shape(std::span<const std::uint64_t> shape);
 
+// No .npy file's header is longer, magic and version included.
+constexpr std::size_t max_npy_header = 12 + (std::size_t{1} << 20);
+
 // Checks everything before anything is allocated or trusted: magic, version, header length, the
 // dictionary's keys and types, the shape's product against overflow, and that the file has exactly
 // the bytes that the header promises. Throws FormatError naming `name` and the byte or value at
 // fault.
 NpyHeader parse_npy_header(std::span<const std::byte> file_start, std::uint64_t file_size,
                            const std::string& name);
+
+// The same from the first bytes of a file, without mapping it.
+NpyHeader read_npy_header(const InputFile& file);
 
 // The header's bytes, padded so that the data start at a multiple of 64 (format version 1, or 2
 // where the shape needs it).

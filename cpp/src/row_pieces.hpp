@@ -1,0 +1,59 @@
+// The rows of a gather, cut into pieces that fit a buffer.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace thinset {
+
+// A row is one piece, or several where it is longer than max_piece. Pieces are numbered in the
+// order of the new file, whose data they fill without gaps.
+class RowPieces {
+ public:
+  static constexpr std::size_t max_piece = std::size_t{1} << 18;
+
+  // The source's rows start at byte `source_offset` of it, those of the new file at `target_offset`.
+  RowPieces(std::span<const std::int64_t> indices, std::size_t row_bytes,
+            std::uint64_t source_offset, std::uint64_t target_offset)
+      : indices_(indices),
+        row_bytes_(row_bytes),
+        piece_bytes_(std::min(row_bytes, max_piece)),
+        per_row_(row_bytes == 0 ? 0 : (row_bytes + piece_bytes_ - 1) / piece_bytes_),
+        source_offset_(source_offset),
+        target_offset_(target_offset) {}
+
+  [[nodiscard]] std::size_t count() const noexcept { return indices_.size() * per_row_; }
+  // Of every piece but the last of a long row, which may be shorter.
+  [[nodiscard]] std::size_t piece_bytes() const noexcept { return piece_bytes_; }
+
+  [[nodiscard]] std::uint64_t source(std::size_t piece) const noexcept {
+    return source_offset_ + start(static_cast<std::uint64_t>(indices_[row(piece)]), piece);
+  }
+  // Also defined one past the last piece, as the end of the new file.
+  [[nodiscard]] std::uint64_t target(std::size_t piece) const noexcept {
+    return target_offset_ + start(row(piece), piece);
+  }
+  [[nodiscard]] std::size_t size(std::size_t piece) const noexcept {
+    return std::min(piece_bytes_, row_bytes_ - (piece - row(piece) * per_row_) * piece_bytes_);
+  }
+
+ private:
+  // Nearly every row is one piece; do not divide for it.
+  [[nodiscard]] std::size_t row(std::size_t piece) const noexcept {
+    return per_row_ == 1 ? piece : piece / per_row_;
+  }
+  [[nodiscard]] std::uint64_t start(std::uint64_t of_row, std::size_t piece) const noexcept {
+    return of_row * row_bytes_ + (piece - row(piece) * per_row_) * piece_bytes_;
+  }
+
+  std::span<const std::int64_t> indices_;
+  std::size_t row_bytes_;
+  std::size_t piece_bytes_;
+  std::size_t per_row_;
+  std::uint64_t source_offset_;
+  std::uint64_t target_offset_;
+};
+
+}  // namespace thinset
