@@ -17,8 +17,13 @@ namespace thinset {
 
 namespace {
 
-// Rows are copied in blocks of about this many bytes: large writes from what a core's cache holds.
-constexpr std::size_t bytes_per_block = std::size_t{1} << 18;
+// The new file is written in blocks that start at multiples of this size: small enough for a core's
+// cache, and aligned, because the page cache takes aligned blocks in large pages.
+constexpr std::uint64_t block_bytes = std::uint64_t{1} << 18;
+// So many finished blocks are worth a request to the disk.
+constexpr std::uint64_t blocks_per_sync = 16;
+// And so many, for each thread, a step of the progress.
+constexpr std::uint64_t blocks_per_step = 64;
 
 void check_indices(std::span<const std::int64_t> indices, std::uint64_t n_rows) {
   for (std::size_t i = 0; i < indices.size(); ++i) {
@@ -39,27 +44,53 @@ void refuse_same_file(const std::filesystem::path& source,
   }
 }
 
-// The order of the new file: for rows in memory or in the page cache, where any place is as near
-// as any other. read(source, destination) fetches bytes of the source.
+// Fills bytes [begin, end) of the new file; read(source, destination) fetches bytes of the source.
 template <class Read>
-void gather_in_row_order(const RowPieces& pieces, OutputFile& output, Job& job, const Read& read) {
-  const std::size_t per_block = std::max<std::size_t>(1, bytes_per_block / pieces.piece_bytes());
-  // One call to parallel_for per batch, so that progress moves.
-  const std::size_t per_batch = per_block * job.n_threads() * 32;
-  std::vector<std::vector<std::byte>> buffers(job.n_threads());
-  for (std::size_t start = 0; start < pieces.count(); start += per_batch) {
-    const std::size_t n = std::min(per_batch, pieces.count() - start);
-    job.parallel_for(n, per_block, [&](std::size_t begin, std::size_t end, unsigned thread) {
-      std::vector<std::byte>& buffer = buffers[thread];
-      buffer.resize(per_block * pieces.piece_bytes());
-      const std::uint64_t target = pieces.target(start + begin);
-      for (std::size_t piece = start + begin; piece < start + end; ++piece) {
-        read(pieces.source(piece),
-             std::span(buffer.data() + (pieces.target(piece) - target), pieces.size(piece)));
+void read_block(const RowPieces& rows, std::uint64_t begin, std::uint64_t end, std::byte* block,
+                const Read& read) {
+  const std::uint64_t row_bytes = rows.row_bytes();
+  auto row = static_cast<std::size_t>((begin - rows.target_begin()) / row_bytes);
+  std::uint64_t start = (begin - rows.target_begin()) % row_bytes;
+  while (begin < end) {
+    const std::uint64_t size = std::min(row_bytes - start, end - begin);
+    read(rows.source_of_row(row) + start, std::span(block, size));
+    block += size;
+    begin += size;
+    start = 0;
+    ++row;
+  }
+}
+
+// The order of the new file: for rows in memory or in the page cache, where any place is as near
+// as any other.
+template <class Read>
+void gather_in_row_order(const RowPieces& rows, OutputFile& output, Job& job, const Read& read) {
+  const std::size_t n_blocks = (rows.target_end() + block_bytes - 1) / block_bytes;
+  const std::size_t per_step = blocks_per_step * job.n_threads();
+  std::vector<std::vector<std::byte>> buffers(job.n_threads(), std::vector<std::byte>(block_bytes));
+  const auto copy_block = [&](std::size_t block, std::vector<std::byte>& buffer) {
+    const std::uint64_t begin = std::max(block * block_bytes, rows.target_begin());
+    const std::uint64_t end = std::min((block + 1) * block_bytes, rows.target_end());
+    if (begin >= end) {
+      return;  // inside a long header
+    }
+    read_block(rows, begin, end, buffer.data(), read);
+    output.write_at(begin, {buffer.data(), static_cast<std::size_t>(end - begin)});
+    // The disk writes while the next blocks are read: not the latest ones, which other threads may
+    // still be filling.
+    if (block % blocks_per_sync == 0 && block >= 2 * blocks_per_sync) {
+      output.start_syncing((block - 2 * blocks_per_sync) * block_bytes,
+                           blocks_per_sync * block_bytes);
+    }
+  };
+  for (std::size_t first = 0; first < n_blocks; first += per_step) {
+    const std::size_t n = std::min(per_step, n_blocks - first);
+    job.parallel_for(n, 1, [&](std::size_t begin, std::size_t end, unsigned thread) {
+      for (std::size_t block = first + begin; block < first + end; ++block) {
+        copy_block(block, buffers[thread]);
       }
-      output.write_at(target, {buffer.data(), pieces.target(start + end) - target});
     });
-    job.advance(n);
+    job.advance(n * block_bytes);
   }
 }
 
@@ -80,9 +111,10 @@ void write_rows(const RowLayout& layout, std::span<const std::int64_t> indices,
   output.reserve(header.size() + indices.size() * layout.row_bytes);
   output.write_at(0, header);
   if (pieces.count() > 0) {
-    job.set_total(pieces.count());
+    job.set_total(indices.size() * layout.row_bytes);
     copy(pieces, output);
   }
+  output.sync(job);
   output.commit();
 }
 
@@ -104,10 +136,9 @@ void gather(const std::filesystem::path& source, std::span<const std::int64_t> i
                if (layout.row_bytes < small_row || is_on_disk(input, pieces)) {
                  gather_in_file_order(input, pieces, output, job);
                } else {
-                 gather_in_row_order(pieces, output, job,
-                                     [&](std::uint64_t from, std::span<std::byte> to) {
-                                       input.read_at(from, to);
-                                     });
+                 gather_in_row_order(
+                     pieces, output, job,
+                     [&](std::uint64_t from, std::span<std::byte> to) { input.read_at(from, to); });
                }
              });
 }
@@ -119,13 +150,12 @@ void gather(std::span<const std::byte> rows, const std::string& descr, std::uint
   check_indices(indices, n_rows);
   RowLayout layout{descr, {indices.size()}, row_bytes};
   layout.shape.insert(layout.shape.end(), row_shape.begin(), row_shape.end());
-  write_rows(layout, indices, 0, destination, job,
-             [&](const RowPieces& pieces, OutputFile& output) {
-               gather_in_row_order(pieces, output, job,
-                                   [&](std::uint64_t from, std::span<std::byte> to) {
-                                     std::memcpy(to.data(), rows.data() + from, to.size());
-                                   });
-             });
+  write_rows(
+      layout, indices, 0, destination, job, [&](const RowPieces& pieces, OutputFile& output) {
+        gather_in_row_order(pieces, output, job, [&](std::uint64_t from, std::span<std::byte> to) {
+          std::memcpy(to.data(), rows.data() + from, to.size());
+        });
+      });
 }
 
 }  // namespace thinset

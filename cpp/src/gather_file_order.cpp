@@ -9,7 +9,7 @@ namespace thinset {
 namespace {
 
 // Rows whose reads are sorted and merged at a time: little memory, and a sort of under 0.1 s.
-constexpr std::size_t max_window = std::size_t{1} << 20;
+constexpr std::size_t max_window = std::size_t{1} << 19;
 // Small rows of a window are put together in a buffer of at most this size.
 constexpr std::size_t window_bytes = std::size_t{1} << 26;
 // Reading through a gap of this size takes a disk about as long as one more read.
@@ -94,7 +94,7 @@ class Window {
                            fetch(reads_[i], buffers[thread]);
                          }
                        });
-      job.advance(reads_[stop - 1].last - reads_[start].first);
+      job.advance((reads_[stop - 1].last - reads_[start].first) * pieces_.piece_bytes());
     }
     output_.write_at(pieces_.target(begin_), small_rows_);
   }
@@ -161,7 +161,8 @@ void gather_in_file_order(const InputFile& input, const RowPieces& pieces, Outpu
                           Job& job) {
   std::size_t per_window = max_window;
   if (pieces.piece_bytes() < small_row) {
-    per_window = std::min(per_window, window_bytes / std::max<std::size_t>(pieces.piece_bytes(), 1));
+    per_window =
+        std::min(per_window, window_bytes / std::max<std::size_t>(pieces.piece_bytes(), 1));
   }
   for (std::size_t begin = 0; begin < pieces.count(); begin += per_window) {
     Window(input, pieces, output, begin, std::min(begin + per_window, pieces.count())).copy(job);

@@ -1,4 +1,4 @@
-// The rows of a gather, cut into pieces that fit a buffer.
+// The rows of a gather: where they are and where they go.
 #pragma once
 
 #include <algorithm>
@@ -8,13 +8,14 @@
 
 namespace thinset {
 
-// A row is one piece, or several where it is longer than max_piece. Pieces are numbered in the
-// order of the new file, whose data they fill without gaps.
+// A row is one piece, or several where it is longer than max_piece, so that any row fits a buffer.
+// Pieces are numbered in the order of the new file, whose data they fill without gaps.
 class RowPieces {
  public:
   static constexpr std::size_t max_piece = std::size_t{1} << 18;
 
-  // The source's rows start at byte `source_offset` of it, those of the new file at `target_offset`.
+  // The source's rows start at byte `source_offset` of it, those of the new file at
+  // `target_offset`.
   RowPieces(std::span<const std::int64_t> indices, std::size_t row_bytes,
             std::uint64_t source_offset, std::uint64_t target_offset)
       : indices_(indices),
@@ -24,19 +25,28 @@ class RowPieces {
         source_offset_(source_offset),
         target_offset_(target_offset) {}
 
+  [[nodiscard]] std::size_t row_bytes() const noexcept { return row_bytes_; }
+  [[nodiscard]] std::uint64_t source_of_row(std::size_t row) const noexcept {
+    return source_offset_ + static_cast<std::uint64_t>(indices_[row]) * row_bytes_;
+  }
+  // The new file's data.
+  [[nodiscard]] std::uint64_t target_begin() const noexcept { return target_offset_; }
+  [[nodiscard]] std::uint64_t target_end() const noexcept {
+    return target_offset_ + indices_.size() * row_bytes_;
+  }
+
   [[nodiscard]] std::size_t count() const noexcept { return indices_.size() * per_row_; }
   // Of every piece but the last of a long row, which may be shorter.
   [[nodiscard]] std::size_t piece_bytes() const noexcept { return piece_bytes_; }
 
   [[nodiscard]] std::uint64_t source(std::size_t piece) const noexcept {
-    return source_offset_ + start(static_cast<std::uint64_t>(indices_[row(piece)]), piece);
+    return source_of_row(row(piece)) + start_in_row(piece);
   }
-  // Also defined one past the last piece, as the end of the new file.
   [[nodiscard]] std::uint64_t target(std::size_t piece) const noexcept {
-    return target_offset_ + start(row(piece), piece);
+    return target_offset_ + row(piece) * row_bytes_ + start_in_row(piece);
   }
   [[nodiscard]] std::size_t size(std::size_t piece) const noexcept {
-    return std::min(piece_bytes_, row_bytes_ - (piece - row(piece) * per_row_) * piece_bytes_);
+    return std::min(piece_bytes_, row_bytes_ - start_in_row(piece));
   }
 
  private:
@@ -44,8 +54,8 @@ class RowPieces {
   [[nodiscard]] std::size_t row(std::size_t piece) const noexcept {
     return per_row_ == 1 ? piece : piece / per_row_;
   }
-  [[nodiscard]] std::uint64_t start(std::uint64_t of_row, std::size_t piece) const noexcept {
-    return of_row * row_bytes_ + (piece - row(piece) * per_row_) * piece_bytes_;
+  [[nodiscard]] std::size_t start_in_row(std::size_t piece) const noexcept {
+    return (piece - row(piece) * per_row_) * piece_bytes_;
   }
 
   std::span<const std::int64_t> indices_;

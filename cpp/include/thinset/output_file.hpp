@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <span>
 
+#include "thinset/parallel_for.hpp"
+
 namespace thinset {
 
 // Written under a temporary name beside the target; commit() syncs and renames it. Without commit()
@@ -21,6 +23,11 @@ class OutputFile {
   void reserve(std::uint64_t size);
   // Thread-safe for disjoint ranges.
   void write_at(std::uint64_t offset, std::span<const std::byte> bytes);
+  // Starts bringing a range to the disk while the work goes on. Best for what is not written again.
+  void start_syncing(std::uint64_t offset, std::uint64_t size) noexcept;
+  // Brings everything to the disk in steps between which `job` can be interrupted; that leaves
+  // commit() little to wait for.
+  void sync(Job& job);
   void commit();
 
  private:
