@@ -16,8 +16,10 @@ constexpr std::size_t window_bytes = std::size_t{1} << 26;
 constexpr std::size_t max_gap = std::size_t{1} << 14;
 // Enough for a solid-state disk to be busy all the time.
 constexpr std::size_t reads_ahead = 128;
-constexpr std::size_t reads_per_block = 16;
-constexpr std::size_t reads_per_batch = 512;
+constexpr std::size_t reads_per_block = 8;
+constexpr std::size_t reads_per_batch = 256;
+// A read that serves many repetitions is repeated too, so that no block takes long.
+constexpr std::size_t max_bytes_served = std::size_t{1} << 20;
 
 struct Copy {
   std::uint64_t source;
@@ -54,7 +56,9 @@ std::vector<Read> merge_neighbours(std::span<const Copy> copies, const RowPieces
     if (!reads.empty()) {
       Read& last = reads.back();
       const std::size_t merged = std::max<std::size_t>(last.size, start + size - last.source);
-      if (start <= last.source + last.size + max_gap && merged <= RowPieces::max_piece) {
+      const std::size_t served = (i - last.first + 1) * pieces.piece_bytes();
+      if (start <= last.source + last.size + max_gap && merged <= RowPieces::max_piece &&
+          served <= max_bytes_served) {
         last.size = merged;
         last.last = i + 1;
         continue;

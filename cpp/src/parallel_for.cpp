@@ -128,7 +128,8 @@ void Job::wait_for_workers() noexcept {
 
 bool Job::poll() noexcept {
   const auto now = std::chrono::steady_clock::now();
-  if (monitor_ == nullptr || now - last_poll_ < poll_interval) {
+  // Whoever has stopped the work is not asked again while its threads come to rest.
+  if (monitor_ == nullptr || stop_.load() || now - last_poll_ < poll_interval) {
     return interrupted_;
   }
   last_poll_ = now;
