@@ -22,8 +22,6 @@ namespace {
 constexpr std::uint64_t block_bytes = std::uint64_t{1} << 18;
 // So many finished blocks are worth a request to the disk.
 constexpr std::uint64_t blocks_per_sync = 16;
-// And so many, for each thread, a step of the progress.
-constexpr std::uint64_t blocks_per_step = 64;
 
 void check_indices(std::span<const std::int64_t> indices, std::uint64_t n_rows) {
   for (std::size_t i = 0; i < indices.size(); ++i) {
@@ -66,7 +64,6 @@ void read_block(const RowPieces& rows, std::uint64_t begin, std::uint64_t end, s
 template <class Read>
 void gather_in_row_order(const RowPieces& rows, OutputFile& output, Job& job, const Read& read) {
   const std::size_t n_blocks = (rows.target_end() + block_bytes - 1) / block_bytes;
-  const std::size_t per_step = blocks_per_step * job.n_threads();
   std::vector<std::vector<std::byte>> buffers(job.n_threads(), std::vector<std::byte>(block_bytes));
   const auto copy_block = [&](std::size_t block, std::vector<std::byte>& buffer) {
     const std::uint64_t begin = std::max(block * block_bytes, rows.target_begin());
@@ -76,6 +73,7 @@ void gather_in_row_order(const RowPieces& rows, OutputFile& output, Job& job, co
     }
     read_block(rows, begin, end, buffer.data(), read);
     output.write_at(begin, {buffer.data(), static_cast<std::size_t>(end - begin)});
+    job.count(end - begin);
     // The disk writes while the next blocks are read: not the latest ones, which other threads may
     // still be filling.
     if (block % blocks_per_sync == 0 && block >= 2 * blocks_per_sync) {
@@ -83,15 +81,9 @@ void gather_in_row_order(const RowPieces& rows, OutputFile& output, Job& job, co
                            blocks_per_sync * block_bytes);
     }
   };
-  for (std::size_t first = 0; first < n_blocks; first += per_step) {
-    const std::size_t n = std::min(per_step, n_blocks - first);
-    job.parallel_for(n, 1, [&](std::size_t begin, std::size_t end, unsigned thread) {
-      for (std::size_t block = first + begin; block < first + end; ++block) {
-        copy_block(block, buffers[thread]);
-      }
-    });
-    job.advance(n * block_bytes);
-  }
+  job.parallel_for(n_blocks, 1, [&](std::size_t block, std::size_t, unsigned thread) {
+    copy_block(block, buffers[thread]);
+  });
 }
 
 struct RowLayout {

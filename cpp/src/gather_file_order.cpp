@@ -16,8 +16,7 @@ constexpr std::size_t window_bytes = std::size_t{1} << 26;
 constexpr std::size_t max_gap = std::size_t{1} << 14;
 // Enough for a solid-state disk to be busy all the time.
 constexpr std::size_t reads_ahead = 128;
-constexpr std::size_t reads_per_block = 8;
-constexpr std::size_t reads_per_batch = 256;
+constexpr std::size_t reads_per_block = 16;
 // A read that serves many repetitions is repeated too, so that no block takes long.
 constexpr std::size_t max_bytes_served = std::size_t{1} << 20;
 
@@ -89,17 +88,14 @@ class Window {
   void copy(Job& job) {
     std::vector<std::vector<std::byte>> buffers(job.n_threads());
     expect(0, reads_ahead);
-    for (std::size_t start = 0; start < reads_.size(); start += reads_per_batch) {
-      const std::size_t stop = std::min(start + reads_per_batch, reads_.size());
-      job.parallel_for(stop - start, reads_per_block,
-                       [&](std::size_t begin, std::size_t end, unsigned thread) {
-                         expect(start + begin + reads_ahead, start + end + reads_ahead);
-                         for (std::size_t i = start + begin; i < start + end; ++i) {
-                           fetch(reads_[i], buffers[thread]);
-                         }
-                       });
-      job.advance((reads_[stop - 1].last - reads_[start].first) * pieces_.piece_bytes());
-    }
+    job.parallel_for(reads_.size(), reads_per_block,
+                     [&](std::size_t begin, std::size_t end, unsigned thread) {
+                       expect(begin + reads_ahead, end + reads_ahead);
+                       for (std::size_t i = begin; i < end; ++i) {
+                         fetch(reads_[i], buffers[thread]);
+                         job.count((reads_[i].last - reads_[i].first) * pieces_.piece_bytes());
+                       }
+                     });
     output_.write_at(pieces_.target(begin_), small_rows_);
   }
 

@@ -158,7 +158,7 @@ void Job::throw_if_failed() {
 }
 
 void Job::advance(std::uint64_t units) {
-  done_ = std::min(done_ + units, total_);
+  count(units);
   check();
 }
 

@@ -44,9 +44,14 @@ class Job {
   // The same for a loop whose n are units of progress.
   void counted_parallel_for(std::size_t n, std::size_t block, const Body& body);
 
-  // Progress: declare the units of work once, then count them off from the calling thread.
-  void set_total(std::uint64_t units) noexcept { total_ = units; }
+  // Progress: declare the units of each stage of work, then count them off: with advance() from the
+  // calling thread between loops, or with count() from any thread inside one.
+  void set_total(std::uint64_t units) noexcept {
+    done_ = 0;
+    total_ = units;
+  }
   void advance(std::uint64_t units);
+  void count(std::uint64_t units) noexcept { done_.fetch_add(units, std::memory_order_relaxed); }
 
   // Throws Interrupted where the monitor asks for it; looks at it at most every 50 ms.
   void check();
@@ -75,7 +80,7 @@ class Job {
   std::mutex error_mutex_;
   std::exception_ptr error_;
 
-  std::uint64_t done_ = 0;
+  std::atomic<std::uint64_t> done_{0};
   bool is_counted_ = false;  // whether the current loop's blocks are progress
   std::uint64_t total_ = 0;
   std::chrono::steady_clock::time_point last_poll_;
