@@ -108,6 +108,9 @@ void OutputFile::sync([[maybe_unused]] Job& job) {
   if (::fstat(descriptor_, &status) != 0) {
     throw FileError("sync", target_, errno);
   }
+  if (status.st_size <= ahead) {
+    return;  // steps would only add to what commit() waits for
+  }
   for (off_t start = 0; start < status.st_size; start += step) {
     start_syncing(static_cast<std::uint64_t>(start), static_cast<std::uint64_t>(ahead));
     const int done = ::sync_file_range(
