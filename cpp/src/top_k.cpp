@@ -19,6 +19,7 @@ namespace thinset {
 namespace {
 
 constexpr std::size_t rows_per_block = 256;
+constexpr std::size_t rows_ahead = 4;
 // The sample that suggests thresholds: in so many groups of rows, the largest score of each group
 // is noted; the threshold is that which a quarter of the groups reach.
 constexpr std::size_t n_groups = 64;
@@ -260,6 +261,8 @@ class Leaderboards {
     job_.counted_parallel_for(rows_.size(), rows_per_block,
                               [&](std::size_t begin, std::size_t end, unsigned thread) {
                                 for (std::size_t row = begin; row < end; ++row) {
+                                  // The processor's own prefetching ends with every page.
+                                  fetch(std::min(row + rows_ahead, end - 1));
                                   if (!keepers[thread].look_at(row, taken)) {
                                     is_finite = false;
                                     return;
@@ -279,6 +282,13 @@ class Leaderboards {
     return std::ranges::all_of(boards_, [&](const auto& b) { return b.size() >= at_least; });
   }
 
+  void fetch(std::size_t row) const {
+    const T* values = rows_.row(row);
+    for (std::size_t j = 0; j < rows_.n_columns(); j += 64 / sizeof(T)) {
+      __builtin_prefetch(values + j);
+    }
+  }
+
   void merge(const std::vector<Keeper<T>>& keepers, std::size_t column, std::size_t depth) {
     std::vector<Candidate> all;
     double complete_above = lowest;
@@ -286,14 +296,14 @@ class Leaderboards {
       all.insert(all.end(), keeper.kept(column).begin(), keeper.kept(column).end());
       complete_above = std::max(complete_above, keeper.threshold(column));
     }
-    if (all.size() > depth) {
-      // The best `depth` are here in any case, and beyond them all that no thread has dropped.
-      const auto rest = all.begin() + static_cast<std::ptrdiff_t>(depth);
-      std::nth_element(all.begin(), rest, all.end());
-      all.erase(std::remove_if(rest, all.end(),
-                               [&](const Candidate& c) { return !(c.score > complete_above); }),
-                all.end());
+    // The best `depth` are here in any case, and beyond them all that no thread has dropped.
+    const auto dropped = std::partition(
+        all.begin(), all.end(), [&](const Candidate& c) { return c.score > complete_above; });
+    const auto n_complete = static_cast<std::size_t>(dropped - all.begin());
+    if (n_complete < depth && all.size() > depth) {
+      std::nth_element(dropped, all.begin() + static_cast<std::ptrdiff_t>(depth), all.end());
     }
+    all.resize(std::max(n_complete, std::min(depth, all.size())));
     boards_[column] = Board(std::move(all));
   }
 
