@@ -17,7 +17,7 @@ using Figure = double (*)(const AnyMatrix&, std::span<const std::int64_t>, Metri
 void bind_figure(py::module_& module, const char* name, Figure figure, const char* doc) {
   module.def(
       name,
-      [figure](const py::array& embeddings, const Int64Array& indices, const std::string& metric,
+      [figure](const Embeddings& embeddings, const Int64Array& indices, const std::string& metric,
                unsigned n_threads, const py::object& progress, bool bfloat16) {
         const AnyMatrix matrix = matrix_view(embeddings, bfloat16);
         const std::span<const std::int64_t> rows = int64_view(indices, "indices");

@@ -34,8 +34,9 @@ void use_set_of_name(const std::string& name) {
   throw InvalidInput("this processor or build has no instruction set '" + name + "'");
 }
 
-py::tuple select_rows(const py::array& embeddings, std::size_t n_samples, const std::string& method,
-                      const std::string& metric, const std::optional<Int64Array>& labels,
+py::tuple select_rows(const Embeddings& embeddings, std::size_t n_samples,
+                      const std::string& method, const std::string& metric,
+                      const std::optional<Int64Array>& labels,
                       const std::optional<std::string>& per_class,
                       const std::optional<Int64Array>& initial_subset, std::uint64_t seed,
                       unsigned n_threads, std::uint64_t max_memory, const py::object& progress,
@@ -74,6 +75,11 @@ py::tuple select_rows(const py::array& embeddings, std::size_t n_samples, const 
       numpy_array(std::move(result.constant_columns)), numpy_array(std::move(result.swaps)));
 }
 
+py::tuple shape_of(const Embeddings& embeddings, bool bfloat16) {
+  const AnyMatrix matrix = matrix_view(embeddings, bfloat16);
+  return py::make_tuple(matrix.n_rows, matrix.n_columns);
+}
+
 }  // namespace
 
 void bind_selection(py::module_& module) {
@@ -87,7 +93,12 @@ void bind_selection(py::module_& module) {
       py::arg("n_iterations") = 10, py::arg("seeding") = "kmeans++", py::arg("max_swaps") = 0,
       "Choose rows: (indices int64, gains float64, constant columns int64, what each swap gained "
       "float64). Options that a "
-      "method does not have are ignored; thinset.select refuses them.");
+      "method does not have are ignored; thinset.select refuses them. Several arrays stand "
+      "for one whose rows run through in their order.");
+  module.def("shape_of", &shape_of, py::arg("embeddings"), py::kw_only(),
+             py::arg("bfloat16") = false,
+             "(rows, columns) of an array, or of several one after another; refuses what select "
+             "would refuse to view.");
   module.def("samples_of_fraction", &samples_of_fraction, py::arg("fraction"), py::arg("n_rows"),
              "floor(fraction * n_rows + 1/2), at least 1.");
   module.def(

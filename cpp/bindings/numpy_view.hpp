@@ -2,10 +2,12 @@
 #pragma once
 
 #include <pybind11/numpy.h>
+#include <pybind11/stl.h>
 
 #include <cstdint>
 #include <span>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "thinset/error.hpp"
@@ -54,6 +56,24 @@ inline AnyMatrix matrix_view(const pybind11::array& array, bool bfloat16) {
       matrix.n_rows > 1 ? static_cast<std::size_t>(array.strides(0) / item) : matrix.n_columns;
   matrix.data = array.data();
   return matrix;
+}
+
+// One array, or several whose rows run through in their order.
+using Embeddings = std::variant<pybind11::array, std::vector<pybind11::array>>;
+
+inline AnyMatrix matrix_view(const Embeddings& embeddings, bool bfloat16) {
+  if (const auto* array = std::get_if<pybind11::array>(&embeddings)) {
+    return matrix_view(*array, bfloat16);
+  }
+  std::vector<AnyMatrix> shards;
+  for (const pybind11::array& array : std::get<std::vector<pybind11::array>>(embeddings)) {
+    try {
+      shards.push_back(matrix_view(array, bfloat16));
+    } catch (const InvalidInput& error) {
+      throw InvalidInput("shard " + std::to_string(shards.size()) + ": " + error.what());
+    }
+  }
+  return stack(shards);
 }
 
 // A 1-D int64 array (converted and made contiguous by the caller's c_style | forcecast argument).

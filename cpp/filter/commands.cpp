@@ -100,10 +100,28 @@ std::vector<std::string> names_of(std::span<const std::filesystem::path> paths) 
   return {paths.begin(), paths.end()};
 }
 
+// The embeddings, which lie in one file or one after another in several.
+class EmbeddingFiles {
+ public:
+  explicit EmbeddingFiles(std::span<const std::filesystem::path> paths) {
+    std::vector<AnyMatrix> shards;
+    for (const std::filesystem::path& path : paths) {
+      files_.emplace_back(path);
+      shards.push_back(files_.back().as_matrix());
+    }
+    matrix_ = stack(shards);
+  }
+  [[nodiscard]] const AnyMatrix& matrix() const { return matrix_; }
+
+ private:
+  std::vector<NpyArray> files_;
+  AnyMatrix matrix_;
+};
+
 void run_select(const Options& options, Monitor& monitor) {
   const Stopwatch watch;
-  const NpyArray array(options.files[0]);
-  const AnyMatrix embeddings = array.as_matrix();
+  const EmbeddingFiles files(options.files);
+  const AnyMatrix& embeddings = files.matrix();
   Job job(options.n_threads, &monitor);
   const SelectionResult result = select_rows(options, embeddings, job);
   warn_of_constant_columns(options, result);

@@ -128,7 +128,7 @@ void check_complete(const Options& options) {
   const std::size_t n_files = options.files.size();
   switch (options.command) {
     case Command::select:
-      need(n_files == 1, "select takes one embeddings file, got " + std::to_string(n_files));
+      need(n_files >= 1, "select takes one or more embeddings files, got 0");
       need(!options.n_samples.empty(), "select needs --n-samples");
       break;
     case Command::gather:
@@ -227,14 +227,15 @@ std::string help_text() {
   return R"(Choose a small, diverse subset of rows of .npy arrays and copy it, exactly.
 
 usage:
-  thinset-filter select EMB.npy -n K [-o INDICES.npy] [options]
+  thinset-filter select EMB.npy... -n K [-o INDICES.npy] [options]
   thinset-filter gather INDICES.npy FILE.npy... -o DIR [options]
   thinset-filter filter EMB.npy FILE.npy... -n K -o DIR [options]
   thinset-filter info FILE.npy
 
 commands:
   select   choose K rows of an N x D array of embeddings; without -o the row numbers are
-           printed, one a line, in selection order
+           printed, one a line, in selection order. Several files stand for one array: row numbers
+           run through them in the order given
   gather   write DIR/FILE.npy with the rows that INDICES.npy names, in its order
   filter   select and gather at once; also writes DIR/indices.npy
   info     show the type, shape and size of a .npy file

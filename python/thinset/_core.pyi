@@ -1,12 +1,14 @@
 """Native core of thinset: selection, gathering and .npy files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, final, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 _Progress: TypeAlias = Callable[[int, int], None] | None
+# One array, or several whose rows run through in their order.
+_Embeddings: TypeAlias = NDArray[Any] | Sequence[NDArray[Any]]
 
 class FormatError(ValueError): ...
 
@@ -18,7 +20,7 @@ class Random:
 
 def open_npy(path: str) -> NDArray[Any]: ...
 def select(
-    embeddings: NDArray[Any],
+    embeddings: _Embeddings,
     n_samples: int,
     *,
     method: str,
@@ -39,13 +41,14 @@ def select(
     seeding: str = "kmeans++",
     max_swaps: int = 0,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]: ...
+def shape_of(embeddings: _Embeddings, *, bfloat16: bool = False) -> tuple[int, int]: ...
 def samples_of_fraction(fraction: float, n_rows: int) -> int: ...
 def instruction_set() -> str: ...
 def available_instruction_sets() -> list[str]: ...
 def use_instruction_set(name: str) -> None: ...
 def available_processors() -> int: ...
 def sum_of_pairwise_distances(
-    embeddings: NDArray[Any],
+    embeddings: _Embeddings,
     indices: NDArray[np.int64],
     *,
     metric: str = "euclidean",
@@ -54,7 +57,7 @@ def sum_of_pairwise_distances(
     bfloat16: bool = False,
 ) -> float: ...
 def smallest_pairwise_distance(
-    embeddings: NDArray[Any],
+    embeddings: _Embeddings,
     indices: NDArray[np.int64],
     *,
     metric: str = "euclidean",
@@ -63,7 +66,7 @@ def smallest_pairwise_distance(
     bfloat16: bool = False,
 ) -> float: ...
 def covering_radius(
-    embeddings: NDArray[Any],
+    embeddings: _Embeddings,
     indices: NDArray[np.int64],
     *,
     metric: str = "euclidean",

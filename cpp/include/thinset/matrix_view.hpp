@@ -1,12 +1,14 @@
-// Views of embeddings: N rows of D elements, somewhere in memory or in a mapped file.
+// Views of embeddings: N rows of D elements, somewhere in memory or in mapped files.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "thinset/element.hpp"
 #include "thinset/error.hpp"
+#include "thinset/shard_table.hpp"
 
 namespace thinset {
 
@@ -18,15 +20,28 @@ struct AnyMatrix {
   std::size_t n_rows = 0;
   std::size_t n_columns = 0;
   std::size_t row_stride = 0;
+  // Where the rows lie in more than one place; data and row_stride then say nothing.
+  std::shared_ptr<const ShardTable> shards = nullptr;
 };
+
+// Several matrices, each in one place, as one: their rows run through in the order given, and stay
+// where they are. Throws InvalidInput where there is none, or where one differs from the first in its columns or
+// its element type.
+AnyMatrix stack(std::span<const AnyMatrix> matrices);
 
 // Rows of one element type, all of them or those that `rows` names (in its order). Index i below is
 // a position in this view; original(i) is the row of the matrix it stands for.
 template <class T>
 class Rows {
  public:
-  Rows(const T* data, std::size_t n_rows, std::size_t n_columns, std::size_t row_stride)
-      : data_(data), n_rows_(n_rows), n_columns_(n_columns), row_stride_(row_stride) {}
+  // `shards`, where there is one, outlives the view.
+  Rows(const T* data, std::size_t n_rows, std::size_t n_columns, std::size_t row_stride,
+       const ShardTable* shards = nullptr)
+      : data_(data),
+        shards_(shards),
+        n_rows_(n_rows),
+        n_columns_(n_columns),
+        row_stride_(row_stride) {}
 
   [[nodiscard]] Rows restricted_to(std::span<const std::int64_t> rows) const {
     Rows view = *this;
@@ -42,11 +57,17 @@ class Rows {
     return rows_ == nullptr ? static_cast<std::int64_t>(i) : rows_[i];
   }
   [[nodiscard]] const T* row(std::size_t i) const noexcept {
-    return data_ + static_cast<std::size_t>(original(i)) * row_stride_;
+    const auto row = static_cast<std::size_t>(original(i));
+    if (shards_ != nullptr) {
+      const ShardTable::Place place = shards_->find(row);
+      return static_cast<const T*>(place.data) + place.offset;
+    }
+    return data_ + row * row_stride_;
   }
 
  private:
   const T* data_;
+  const ShardTable* shards_;
   const std::int64_t* rows_ = nullptr;
   std::size_t n_rows_;
   std::size_t n_columns_;
@@ -57,7 +78,8 @@ class Rows {
 template <class Visitor>
 decltype(auto) visit(const AnyMatrix& matrix, Visitor&& visitor) {
   const auto as = [&]<class T>(const T* data) {
-    return Rows<T>(data, matrix.n_rows, matrix.n_columns, matrix.row_stride);
+    return Rows<T>(data, matrix.n_rows, matrix.n_columns, matrix.row_stride,
+                   matrix.shards.get());
   };
   switch (matrix.element) {
     case Element::float32:

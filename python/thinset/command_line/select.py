@@ -32,8 +32,11 @@ _METHOD_OPTIONS = (
 class Command:
     """Choose rows of an array of embeddings and save them as a selection (.npz)."""
 
-    embeddings: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="EMBEDDINGS.npy")]
-    """(N, D) array of float16, float32 or float64"""
+    embeddings: Annotated[
+        tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="EMBEDDINGS.npy...")
+    ]
+    """(N, D) array of float16, float32 or float64; row numbers run through several files in the
+    order given"""
     n_samples: Count
     """how many: a count, or a fraction with a decimal point (0.1)"""
     out: OutputFile

@@ -21,18 +21,24 @@ if TYPE_CHECKING:
 
 
 class HostMatrix(NamedTuple):
-    """An array that shares the user's memory; bfloat16 values stand in uint16 as their bits."""
+    """Arrays that share the user's memory; bfloat16 values stand in uint16 as their bits.
 
-    values: np.ndarray[Any, Any]
+    One array, or shards whose rows run through in their order.
+    """
+
+    values: np.ndarray[Any, Any] | list[np.ndarray[Any, Any]]
     is_bfloat16: bool
 
     @property
     def shape(self) -> tuple[int, ...]:
+        if isinstance(self.values, list):
+            return _core.shape_of(self.values, bfloat16=self.is_bfloat16)
         return tuple(self.values.shape)
 
     @property
     def dtype_name(self) -> str:
-        return "bfloat16" if self.is_bfloat16 else str(self.values.dtype)
+        first = self.values[0] if isinstance(self.values, list) else self.values
+        return "bfloat16" if self.is_bfloat16 else str(first.dtype)
 
     def choose(self, n_samples: int, **request: Any) -> Choice:
         """Select rows in the core, which names the keywords of `request`."""
@@ -77,9 +83,15 @@ def as_matrix(embeddings: object) -> Matrix:
     """View embeddings as a matrix where they lie, without a copy.
 
     Takes an ndarray or memmap, a path to a .npy file (it is mapped), a torch tensor on the host or
-    on another device, and anything with DLPack, `__array__` or the buffer protocol. Raises
-    ValueError for anything else.
+    on another device, and anything with DLPack, `__array__` or the buffer protocol; or a list or
+    tuple of these, in host memory, as shards of one matrix. Raises ValueError for anything else.
     """
+    if isinstance(embeddings, (list, tuple)):
+        return _stack([_as_shard(number, shard) for number, shard in enumerate(embeddings)])
+    return _as_one_matrix(embeddings)
+
+
+def _as_one_matrix(embeddings: object) -> Matrix:
     if isinstance(embeddings, (str, os.PathLike)):
         return HostMatrix(_core.open_npy(os.fspath(embeddings)), is_bfloat16=False)
     if isinstance(embeddings, np.ndarray):
@@ -100,6 +112,34 @@ def as_matrix(embeddings: object) -> Matrix:
             "embeddings must be an array, a tensor, a path to a .npy file, or offer DLPack or the "
             f"buffer protocol; got {type(embeddings).__name__}"
         ) from None
+
+
+def _as_shard(number: int, embeddings: object) -> HostMatrix:
+    try:
+        shard = _as_one_matrix(embeddings)
+    except _core.FormatError:
+        raise  # names the file
+    except ValueError as error:
+        raise ValueError(f"shard {number}: {error}") from None
+    if isinstance(shard, DeviceMatrix):
+        raise ValueError(
+            f"shards must lie in host memory or in files: shard {number} lies on "
+            f"{shard.values.device}"
+        )
+    return shard
+
+
+def _stack(shards: list[HostMatrix]) -> HostMatrix:
+    if not shards:
+        raise ValueError("embeddings must have at least one shard, got an empty list")
+    for number, shard in enumerate(shards):
+        if shard.is_bfloat16 != shards[0].is_bfloat16:
+            raise ValueError(
+                f"shards must have one element type: shard {number} is {shard.dtype_name}, "
+                f"shard 0 is {shards[0].dtype_name}"
+            )
+    arrays = [array for shard in shards if isinstance(array := shard.values, np.ndarray)]
+    return HostMatrix(arrays, shards[0].is_bfloat16)
 
 
 def host_array(values: object) -> NDArray[Any]:

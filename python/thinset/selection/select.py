@@ -60,7 +60,8 @@ def select(
     embeddings: (N, D), float32, float16, bfloat16 (torch) or float64, finite: an ndarray, memmap,
         torch tensor, anything with DLPack or the buffer protocol, or a path to a .npy file. Rows
         are read where they lie; the matrix is never copied. A tensor on another device is selected
-        from there, with the same result.
+        from there, with the same result. A list of several stands for one matrix, whose row
+        numbers run through its shards in the order given.
     n_samples: how many rows: an int in [1, N], or a float fraction in (0, 1], rounded to the
         nearest count.
     method: one of `thinset.methods()`.

@@ -86,7 +86,7 @@ def X(tmp_path):
 USAGE = {
     "nothing": ([], "a command is needed"),
     "unknown command": (["choose"], "got 'choose'"),
-    "no file": (["select", "-n", "3"], "takes one embeddings file, got 0"),
+    "no file": (["select", "-n", "3"], "takes one or more embeddings files, got 0"),
     "no count": (["select", "X.npy"], "select needs --n-samples"),
     "count of letters": (["select", "X.npy", "-n", "x"], "whole number, got 'x'"),
     "negative count": (["select", "X.npy", "-n", "-3"], "whole number, got '-3'"),
