@@ -25,8 +25,8 @@ struct AnyMatrix {
 };
 
 // Several matrices, each in one place, as one: their rows run through in the order given, and stay
-// where they are. Throws InvalidInput where there is none, or where one differs from the first in its columns or
-// its element type.
+// where they are. Throws InvalidInput where there is none, or where one differs from the first in
+// its columns or its element type.
 AnyMatrix stack(std::span<const AnyMatrix> matrices);
 
 // Rows of one element type, all of them or those that `rows` names (in its order). Index i below is
@@ -78,8 +78,7 @@ class Rows {
 template <class Visitor>
 decltype(auto) visit(const AnyMatrix& matrix, Visitor&& visitor) {
   const auto as = [&]<class T>(const T* data) {
-    return Rows<T>(data, matrix.n_rows, matrix.n_columns, matrix.row_stride,
-                   matrix.shards.get());
+    return Rows<T>(data, matrix.n_rows, matrix.n_columns, matrix.row_stride, matrix.shards.get());
   };
   switch (matrix.element) {
     case Element::float32:

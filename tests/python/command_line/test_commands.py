@@ -133,6 +133,16 @@ def test_from_source_to_subset(capsys, tmp_path, monkeypatch):
     assert "subset/images.npy" in error
 
 
+def test_select_takes_several_files_as_one_matrix(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    X = np.random.default_rng(0).standard_normal((50, 4))
+    np.save("a.npy", X[:20])
+    np.save("b.npy", X[20:])
+    status, output, error = call(capsys, "select", "a.npy", "b.npy", "-n", "9", "-o", "s.npz")
+    assert (status, output) == (0, "Selection(topk: 9 of 50 rows): s.npz\n"), error
+    assert thinset.Selection.load("s.npz").indices.tolist() == thinset.select(X, 9).indices.tolist()
+
+
 def test_data_list_names_every_kind(capsys):
     status, output, _ = call(capsys, "data", "list")
     assert status == 0

@@ -49,6 +49,18 @@ def test_select(run, folder, case, dtype):
     assert (found["n_total"], found["n_columns"], found["element"]) == (N, D, dtype)
 
 
+def test_shards(run, folder, tmp_path):
+    X = np.load(folder / "float32.npy")
+    np.save(tmp_path / "a.npy", X[:700])
+    np.save(tmp_path / "b.npy", X[700:])
+    shards = [tmp_path / "a.npy", tmp_path / "b.npy"]
+    for method in thinset.methods():
+        expected = thinset.select(X, 60, method)
+        _, found, _ = run("select", *shards, "-n", 60, "-m", method, "--json")
+        assert found["indices"] == expected.indices.tolist()
+        assert found["n_total"] == N
+
+
 def test_labels_budgets_and_first_rows(run, folder):
     labels, first = np.load(folder / "labels.npy"), np.load(folder / "first.npy")
     for kind in ("balanced", "proportional"):

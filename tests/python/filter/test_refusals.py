@@ -77,6 +77,8 @@ def test_hostile_embeddings(run, tmp_path, case):
 @pytest.fixture
 def X(tmp_path):
     np.save(tmp_path / "X.npy", np.random.default_rng(0).standard_normal((30, 4)))
+    np.save(tmp_path / "narrow.npy", np.zeros((30, 3)))
+    np.save(tmp_path / "half.npy", np.zeros((30, 4), np.float16))
     np.save(tmp_path / "labels.npy", np.zeros(30, int))
     np.save(tmp_path / "short.npy", np.zeros(29, int))
     np.save(tmp_path / "rows.npy", np.array([1, 30]))
@@ -98,6 +100,11 @@ USAGE = {
 }
 BAD_INPUT = {
     "k is zero": (["select", "X.npy", "-n", "0"], "n_samples must be in [1, 30]"),
+    "columns differ": (
+        ["select", "X.npy", "narrow.npy", "-n", "3"],
+        "columns: shard 1 has 3, shard 0 has 4",
+    ),
+    "types differ": (["select", "X.npy", "half.npy", "-n", "3"], "shard 1 is float16, shard 0"),
     "k > N": (["select", "X.npy", "-n", "31"], "got 31"),
     "fraction": (["select", "X.npy", "-n", "1.5"], "in (0, 1], got 1.5"),
     "labels too short": (
@@ -116,6 +123,7 @@ BAD_INPUT = {
 }
 IO_FAILURE = {
     "missing file": (["select", "gone.npy", "-n", "3"], "cannot open 'gone.npy'"),
+    "missing shard": (["select", "X.npy", "gone.npy", "-n", "3"], "cannot open 'gone.npy'"),
     "a folder": (["info", "."], "Is a directory"),
     "folder is a file": (["gather", "labels.npy", "X.npy", "-o", "X.npy/x"], "cannot create"),
     "no such folder": (["select", "X.npy", "-n", "3", "-o", "no/where.npy"], "cannot create"),
