@@ -1,5 +1,6 @@
 #include "commands.hpp"
 
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <string>
@@ -7,6 +8,7 @@
 
 #include "json_writer.hpp"
 #include "thinset/error.hpp"
+#include "thinset/estimate.hpp"
 #include "thinset/gather.hpp"
 #include "thinset/npy_array.hpp"
 
@@ -26,24 +28,62 @@ class Stopwatch {
 
 void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
-SelectionResult select_rows(const Options& options, const AnyMatrix& embeddings, Job& job) {
-  SelectionRequest request = options.request;
-  request.n_samples = settle_n_samples(options.n_samples, embeddings.n_rows);
-  std::vector<std::int64_t> labels;
-  if (!options.labels.empty()) {
-    labels = NpyArray(options.labels).as_int64();
-    if (labels.empty()) {
-      throw InvalidInput("labels must have one entry per row: expected " +
-                         std::to_string(embeddings.n_rows) + ", got 0");
+// What the options ask for, with what they name read from its files.
+class SettledRequest {
+ public:
+  SettledRequest(const Options& options, const AnyMatrix& embeddings) : request_(options.request) {
+    request_.n_samples = settle_n_samples(options.n_samples, embeddings.n_rows);
+    if (!options.labels.empty()) {
+      labels_ = NpyArray(options.labels).as_int64();
+      if (labels_.empty()) {
+        throw InvalidInput("labels must have one entry per row: expected " +
+                           std::to_string(embeddings.n_rows) + ", got 0");
+      }
+      request_.labels = labels_;
     }
-    request.labels = labels;
+    if (!options.initial_subset.empty()) {
+      initial_subset_ = NpyArray(options.initial_subset).as_int64();
+      request_.initial_subset = initial_subset_;
+    }
   }
-  std::vector<std::int64_t> initial_subset;
-  if (!options.initial_subset.empty()) {
-    initial_subset = NpyArray(options.initial_subset).as_int64();
-    request.initial_subset = initial_subset;
+  SettledRequest(const SettledRequest&) = delete;
+  SettledRequest& operator=(const SettledRequest&) = delete;
+
+  [[nodiscard]] const SelectionRequest& request() const { return request_; }
+
+ private:
+  SelectionRequest request_;
+  std::vector<std::int64_t> labels_;
+  std::vector<std::int64_t> initial_subset_;
+};
+
+SelectionResult select_rows(const Options& options, const AnyMatrix& embeddings, Job& job) {
+  return select(embeddings, SettledRequest(options, embeddings).request(), job);
+}
+
+void print_estimate(const Options& options, const AnyMatrix& embeddings) {
+  const SettledRequest settled(options, embeddings);
+  check_request(embeddings, settled.request());
+  const MemoryNeed memory = predicted_memory(embeddings, settled.request(), options.n_threads);
+  const Seconds seconds = predicted_seconds(embeddings, settled.request(), options.n_threads);
+  if (options.json) {
+    JsonObject object;
+    object.add("command", "select");
+    object.add("memory_bytes", memory.likely);
+    object.add("memory_bound", memory.at_most);
+    object.add("seconds", seconds.middle);
+    object.add("seconds_low", seconds.low);
+    object.add("seconds_high", seconds.high);
+    print(object.text() + "\n");
+    return;
   }
-  return select(embeddings, request, job);
+  std::array<char, 256> text{};
+  std::snprintf(text.data(), text.size(),
+                "memory beyond the embeddings: about %.1f MB, at most %.1f MB\n"
+                "time: roughly %.2g s, from %.2g s to %.2g s\n",
+                static_cast<double>(memory.likely) / 1e6, static_cast<double>(memory.at_most) / 1e6,
+                seconds.middle, seconds.low, seconds.high);
+  print(text.data());
 }
 
 void describe_selection(const Options& options, const AnyMatrix& embeddings,
@@ -122,6 +162,9 @@ void run_select(const Options& options, Monitor& monitor) {
   const Stopwatch watch;
   const EmbeddingFiles files(options.files);
   const AnyMatrix& embeddings = files.matrix();
+  if (options.dry_run) {
+    return print_estimate(options, embeddings);
+  }
   Job job(options.n_threads, &monitor);
   const SelectionResult result = select_rows(options, embeddings, job);
   warn_of_constant_columns(options, result);

@@ -101,6 +101,7 @@ struct FlagRule {
 const std::vector<FlagRule>& flags() {
   static const std::vector<FlagRule> rules = {
       {"--json", false, [](Options& o) { o.json = true; }},
+      {"--dry-run", true, [](Options& o) { o.dry_run = true; }},
       {"--no-refill", true, [](Options& o) { o.request.top_k.refill = false; }},
       {"--drop-constant", true, [](Options& o) { o.request.top_k.drop_constant = true; }},
       {"--stratified", true, [](Options& o) { o.request.stratified = true; }},
@@ -138,6 +139,7 @@ void check_complete(const Options& options) {
     case Command::filter:
       need(n_files >= 2, "filter takes an embeddings file and one or more .npy files");
       need(!options.n_samples.empty(), "filter needs --n-samples");
+      need(!options.dry_run, "--dry-run belongs to select");
       need(!options.output.empty(), "filter needs --output, a folder");
       break;
     case Command::info:
@@ -256,6 +258,7 @@ choosing rows:
       --seeding NAME       kmeans: centres start as kmeans++ (default) or random
       --max-swaps N        max_sum: at most N exchanges that improve the choice (default 0)
       --max-memory BYTES   refuse work that may take more memory than this
+      --dry-run            select: say what memory and time it would take, roughly, and stop
 
 running:
   -o, --output PATH        select: the index file; gather, filter: a folder

@@ -32,6 +32,7 @@ struct Options {
   SelectionRequest request;  // everything of it that needs no file
   unsigned n_threads = 0;
   bool json = false;
+  bool dry_run = false;
 };
 
 Options parse_options(std::span<const char* const> arguments);

@@ -59,7 +59,15 @@ void assign_proportional(std::vector<ClassBudget>& classes, std::size_t k, std::
 
 std::vector<ClassBudget> class_budgets(std::span<const std::int64_t> labels, std::size_t k,
                                        PerClass per_class) {
+  std::map<std::int64_t, std::size_t> sizes;
+  for (const std::int64_t label : labels) {
+    ++sizes[label];
+  }
+  // Lists that grew would have held twice their memory.
   std::map<std::int64_t, std::vector<std::int64_t>> rows_of;
+  for (const auto& [label, size] : sizes) {
+    rows_of[label].reserve(size);
+  }
   for (std::size_t i = 0; i < labels.size(); ++i) {
     rows_of[labels[i]].push_back(static_cast<std::int64_t>(i));
   }

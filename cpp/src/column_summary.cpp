@@ -94,6 +94,10 @@ ColumnSummary summarise_columns(const Rows<T>& rows, Job& job) {
   return summary;
 }
 
+std::uint64_t column_summary_memory(std::uint64_t n_columns) {
+  return 3 * (blocks_per_batch + 1) * n_columns * sizeof(double);
+}
+
 template ColumnSummary summarise_columns(const Rows<float>&, Job&);
 template ColumnSummary summarise_columns(const Rows<double>&, Job&);
 template ColumnSummary summarise_columns(const Rows<Float16>&, Job&);

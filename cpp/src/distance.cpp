@@ -103,6 +103,14 @@ std::size_t furthest_row(const DistanceMeter<T>& meter, const std::vector<double
   return best.row;
 }
 
+std::uint64_t distance_meter_memory(const SelectionSize& size) {
+  return size.is_cosine ? size.n_rows * sizeof(double) : 0;
+}
+
+std::uint64_t picked_rows_memory(const SelectionSize& size) {
+  return size.n_samples * (size.n_columns * size.element_bytes + sizeof(double));
+}
+
 template class DistanceMeter<float>;
 template class DistanceMeter<double>;
 template class DistanceMeter<Float16>;

@@ -285,6 +285,22 @@ Picks kmeans(const Rows<T>& rows, std::size_t k, const KMeansOptions& options, R
   return state.representatives();
 }
 
+MemoryNeed kmeans_memory(const SelectionSize& size, const KMeansOptions& options) {
+  const std::uint64_t n = size.n_rows;
+  const std::uint64_t k = size.n_samples;
+  // Clusters and distances; the centres.
+  const std::uint64_t always = n * (sizeof(std::size_t) + sizeof(double)) +
+                               n / rows_per_block * sizeof(double) +
+                               k * size.n_columns * sizeof(double);
+  const std::uint64_t drawing =
+      options.seeding == Seeding::plus_plus ? n / 8 : random_picks_memory(n, k);
+  const std::uint64_t members = n * sizeof(std::size_t) + 5 * k * sizeof(std::size_t);
+  const bool assigns = options.n_iterations > 0 || options.seeding == Seeding::random;
+  const std::uint64_t searching = assigns ? nearest_centre_memory(size) : 0;
+  const std::uint64_t most = always + std::max(drawing, members + searching);
+  return {most, most + (assigns ? projection_memory(size) : 0)};
+}
+
 #define THINSET_INSTANTIATE(T) \
   template Picks kmeans(const Rows<T>&, std::size_t, const KMeansOptions&, Random&, Job&);
 THINSET_INSTANTIATE(float)

@@ -22,6 +22,11 @@ constexpr std::size_t pairs_worth_projecting = std::size_t{1} << 17;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double taken = -infinity;
 
+bool is_worth_projecting(std::size_t n_rows, std::size_t k) {
+  return k >= 4 * picks_worth_screening && k <= ImageList::max_size &&
+         n_rows >= pairs_worth_projecting / k;
+}
+
 struct Standing {
   double rank;  // to the nearest of the picks that the row has seen
   std::size_t row;
@@ -68,8 +73,7 @@ class MaxMin {
         n_seen_(meter.rows().size(), 0),
         heaps_(std::min<std::size_t>(meter.rows().size(), 4 * job.n_threads())),
         scratch_(job.n_threads()) {
-    if (k >= 4 * picks_worth_screening && k <= ImageList::max_size &&
-        meter.rows().size() * k >= pairs_worth_projecting) {
+    if (is_worth_projecting(meter.rows().size(), k)) {
       projection_.emplace(meter, job);
       images_.emplace(projection_->n_coordinates(), k);
     }
@@ -122,8 +126,11 @@ class MaxMin {
     }
     job_.parallel_for(heaps_.size(), 1, [&](std::size_t begin, std::size_t end, unsigned) {
       for (std::size_t h = begin; h < end; ++h) {
+        const std::size_t first = n * h / heaps_.size();
+        const std::size_t last = n * (h + 1) / heaps_.size();
         std::vector<Standing> standings;
-        for (std::size_t i = n * h / heaps_.size(); i < n * (h + 1) / heaps_.size(); ++i) {
+        standings.reserve(last - first);
+        for (std::size_t i = first; i < last; ++i) {
           if (ranks[i] != taken) {
             standings.push_back({ranks[i], i});
           }
@@ -284,6 +291,20 @@ Picks max_min(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k, 
     take(best.row, best.value);
   }
   return picks;
+}
+
+MemoryNeed max_min_memory(const SelectionSize& size) {
+  const std::uint64_t n = size.n_rows;
+  const bool projects = is_worth_projecting(n, size.n_samples);
+  const std::uint64_t always = distance_meter_memory(size) + n * sizeof(std::size_t);
+  const std::uint64_t fitting = projects ? projection_memory(size) : 0;
+  const std::uint64_t heaps = n * sizeof(Standing);
+  const std::uint64_t ranks = n * sizeof(double);
+  const std::uint64_t picks = size.n_samples * (sizeof(std::size_t) + sizeof(double)) +
+                              picked_rows_memory(size) + (projects ? image_list_memory(size) : 0);
+  // Ranks go when the heaps stand, before there are many picks.
+  return {always + std::max({fitting, heaps + ranks, heaps + picks}),
+          always + std::max(fitting, heaps + ranks + picks)};
 }
 
 #define THINSET_INSTANTIATE(T)                                                      \

@@ -85,6 +85,20 @@ class SumBounds {
 template <class T>
 class MaxSum {
  public:
+  static MemoryNeed memory(const SelectionSize& size) {
+    const std::uint64_t n = size.n_rows;
+    const std::uint64_t k = size.n_samples;
+    const std::uint64_t per_row = sizeof(Standing) + 3 * sizeof(double) + sizeof(std::size_t) +
+                                  sizeof(Block) / rows_per_block;
+    const std::uint64_t always = distance_meter_memory(size) + n * per_row;
+    // An order, and the old standings beside the new.
+    const std::uint64_t sorting = n * (sizeof(std::size_t) + sizeof(Standing));
+    const std::uint64_t picks =
+        picked_rows_memory(size) + k * (sizeof(Totals) + 3 * sizeof(double));
+    // Rows are mostly sorted anew while there are few picks.
+    return {always + std::max(sorting, picks), always + sorting + picks + 4 * k * sizeof(double)};
+  }
+
   MaxSum(const DistanceMeter<T>& meter, std::vector<double> centre, std::size_t k, Job& job)
       : meter_(meter),
         kernels_(row_kernels<T>()),
@@ -271,6 +285,7 @@ class MaxSum {
         next[start[digit_of(place)]++] = place;
       }
       order.swap(next);
+      job_.check();
     }
     return order;
   }
@@ -278,18 +293,21 @@ class MaxSum {
   // Gives every row its place and every block its radius.
   void sort_by_radius() {
     const std::vector<std::size_t> order = by_falling_radius();
+    const auto for_each_place = [&](const auto& body) {
+      job_.parallel_for(order.size(), 4096, [&](std::size_t begin, std::size_t end, unsigned) {
+        for (std::size_t place = begin; place < end; ++place) {
+          body(place);
+        }
+      });
+    };
     const auto reorder = [&](auto& values) {
-      auto old = values;
-      for (std::size_t place = 0; place < order.size(); ++place) {
-        values[place] = old[order[place]];
-      }
+      const auto old = values;
+      for_each_place([&](std::size_t place) { values[place] = old[order[place]]; });
     };
     reorder(standings_);
     reorder(base_);
     reorder(radius_);
-    for (std::size_t place = 0; place < order.size(); ++place) {
-      place_of_[standings_[place].row] = place;
-    }
+    for_each_place([&](std::size_t place) { place_of_[standings_[place].row] = place; });
     for (std::size_t b = 0; b < blocks_.size(); ++b) {
       const auto begin = radius_.begin() + static_cast<std::ptrdiff_t>(b * rows_per_block);
       const auto size = std::min<std::ptrdiff_t>(radius_.end() - begin, rows_per_block);
@@ -573,6 +591,8 @@ Picks max_sum(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k, 
   }
   return picks;
 }
+
+MemoryNeed max_sum_memory(const SelectionSize& size) { return MaxSum<float>::memory(size); }
 
 #define THINSET_INSTANTIATE(T)                                                      \
   template Picks max_sum(const Rows<T>&, const ColumnSummary&, std::size_t, Metric, \

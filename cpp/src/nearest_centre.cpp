@@ -103,6 +103,11 @@ void NearestCentre<T>::look(std::size_t row, std::size_t centre, Found& found) c
   }
 }
 
+std::uint64_t nearest_centre_memory(const SelectionSize& size) {
+  const bool projects = size.n_samples >= centres_worth_projecting;
+  return size.n_samples * size.n_columns * sizeof(float) + (projects ? image_list_memory(size) : 0);
+}
+
 template class NearestCentre<float>;
 template class NearestCentre<double>;
 template class NearestCentre<Float16>;

@@ -236,4 +236,19 @@ void ImageList::find_near(const Projection::Image& image, float limit, std::size
   }
 }
 
+std::uint64_t projection_memory(const SelectionSize& size) {
+  const std::uint64_t n_sample = std::clamp<std::uint64_t>(
+      size.n_rows / 8, std::min<std::uint64_t>(size.n_rows, 64), max_sample);
+  const std::uint64_t d = size.n_columns;
+  const std::uint64_t points = n_sample * (sizeof(Point) + d * (sizeof(double) + sizeof(float)));
+  if (d <= 2 * n_directions) {
+    return points;
+  }
+  return points + (n_sample + n_directions) * d * sizeof(double) + n_directions * d * sizeof(float);
+}
+
+std::uint64_t image_list_memory(const SelectionSize& size) {
+  return (size.n_samples + points_per_block) * size.n_columns * sizeof(float);
+}
+
 }  // namespace thinset

@@ -45,6 +45,7 @@ Picks random_picks(std::size_t n, std::size_t k, std::span<const std::size_t> in
                    Random& random) {
   std::vector<bool> taken(n, false);
   Picks picks;
+  picks.rows.reserve(k);
   for (const std::size_t row : initial) {
     taken[row] = true;
     picks.rows.push_back(row);
@@ -63,6 +64,10 @@ Picks random_picks(std::size_t n, std::size_t k, std::span<const std::size_t> in
   }
   picks.gains.assign(picks.rows.size(), 0.0);
   return picks;
+}
+
+std::uint64_t random_picks_memory(std::uint64_t n, std::uint64_t k) {
+  return n / 8 + n * sizeof(std::size_t) + k * (sizeof(std::size_t) + sizeof(double));
 }
 
 }  // namespace thinset

@@ -7,6 +7,7 @@
 
 #include "thinset/column_summary.hpp"
 #include "thinset/error.hpp"
+#include "thinset/estimate.hpp"
 #include "thinset/local_search.hpp"
 #include "thinset/max_min.hpp"
 #include "thinset/max_sum.hpp"
@@ -21,33 +22,6 @@ void check_shape(const AnyMatrix& embeddings) {
     throw InvalidInput("embeddings must have at least one row and one column, got shape (" +
                        std::to_string(embeddings.n_rows) + ", " +
                        std::to_string(embeddings.n_columns) + ")");
-  }
-}
-
-void check_request(const AnyMatrix& embeddings, const SelectionRequest& request) {
-  check_shape(embeddings);
-  const std::size_t n = embeddings.n_rows;
-  if (request.n_samples < 1 || request.n_samples > n) {
-    throw InvalidInput("n_samples must be in [1, " + std::to_string(n) +
-                       "], the number of rows; got " + std::to_string(request.n_samples));
-  }
-  const bool needs_labels = request.per_class != PerClass::none || request.stratified;
-  if (needs_labels && request.labels.empty()) {
-    throw InvalidInput(request.stratified ? "stratified needs labels, one per row"
-                                          : "per_class needs labels, one per row");
-  }
-  if (!request.labels.empty() && request.labels.size() != n) {
-    throw InvalidInput("labels must have one entry per row: expected " + std::to_string(n) +
-                       ", got " + std::to_string(request.labels.size()));
-  }
-  if (request.method == Method::kmeans && request.metric == Metric::cosine) {
-    throw InvalidInput("kmeans takes Euclidean distances; scale the rows to norm 1 for cosine");
-  }
-  if (request.stratified && request.method != Method::random) {
-    throw InvalidInput("stratified belongs to the method random; other methods take per_class");
-  }
-  if (request.stratified && request.per_class == PerClass::balanced) {
-    throw InvalidInput("stratified draws in proportion: it excludes per_class balanced");
   }
 }
 
@@ -98,17 +72,28 @@ void check_initial_subset(const AnyMatrix& embeddings, const SelectionRequest& r
   }
 }
 
-void check_memory(const AnyMatrix& embeddings, const SelectionRequest& request,
-                  unsigned n_threads) {
+// The request as it may be carried out within max_memory.
+SelectionRequest within_memory(const AnyMatrix& embeddings, const SelectionRequest& request,
+                               unsigned n_threads) {
+  SelectionRequest bounded = request;
   if (request.max_memory == 0) {
-    return;
+    return bounded;
   }
-  const std::uint64_t needed = predicted_memory(embeddings, request, n_threads);
+  const std::uint64_t needed = predicted_memory(embeddings, request, n_threads).at_most;
   if (needed > request.max_memory) {
     throw InvalidInput("max_memory is " + std::to_string(request.max_memory) +
                        " bytes, but this selection may need " + std::to_string(needed) +
                        " beyond the embeddings; fewer threads or samples need less");
   }
+  if (request.method == Method::top_k) {
+    const std::uint64_t spare = request.max_memory - needed;
+    for (const SelectionSize& size : selection_sizes(embeddings, request, n_threads)) {
+      const std::uint64_t own = top_k_memory(size, request.top_k).at_most;
+      bounded.top_k.max_depth = std::min<std::size_t>(
+          bounded.top_k.max_depth, deepest_within(size, request.top_k, own + spare));
+    }
+  }
+  return bounded;
 }
 
 template <class T>
@@ -231,6 +216,33 @@ SelectionResult result_of(const Rows<T>& rows, const SelectionRequest& request, 
 
 }  // namespace
 
+void check_request(const AnyMatrix& embeddings, const SelectionRequest& request) {
+  check_shape(embeddings);
+  const std::size_t n = embeddings.n_rows;
+  if (request.n_samples < 1 || request.n_samples > n) {
+    throw InvalidInput("n_samples must be in [1, " + std::to_string(n) +
+                       "], the number of rows; got " + std::to_string(request.n_samples));
+  }
+  const bool needs_labels = request.per_class != PerClass::none || request.stratified;
+  if (needs_labels && request.labels.empty()) {
+    throw InvalidInput(request.stratified ? "stratified needs labels, one per row"
+                                          : "per_class needs labels, one per row");
+  }
+  if (!request.labels.empty() && request.labels.size() != n) {
+    throw InvalidInput("labels must have one entry per row: expected " + std::to_string(n) +
+                       ", got " + std::to_string(request.labels.size()));
+  }
+  if (request.method == Method::kmeans && request.metric == Metric::cosine) {
+    throw InvalidInput("kmeans takes Euclidean distances; scale the rows to norm 1 for cosine");
+  }
+  if (request.stratified && request.method != Method::random) {
+    throw InvalidInput("stratified belongs to the method random; other methods take per_class");
+  }
+  if (request.stratified && request.per_class == PerClass::balanced) {
+    throw InvalidInput("stratified draws in proportion: it excludes per_class balanced");
+  }
+}
+
 Method method_from_name(std::string_view name) {
   if (name == "topk") return Method::top_k;
   if (name == "max_sum") return Method::max_sum;
@@ -259,36 +271,8 @@ std::size_t samples_of_fraction(double fraction, std::size_t n_rows) {
 SelectionResult select(const AnyMatrix& embeddings, const SelectionRequest& request, Job& job) {
   check_request(embeddings, request);
   check_initial_subset(embeddings, request);
-  check_memory(embeddings, request, job.n_threads());
-  return visit(embeddings, [&](const auto& rows) { return result_of(rows, request, job); });
-}
-
-std::uint64_t predicted_memory(const AnyMatrix& embeddings, const SelectionRequest& request,
-                               unsigned n_threads) {
-  const std::uint64_t n = embeddings.n_rows;
-  const std::uint64_t d = embeddings.n_columns;
-  const std::uint64_t k = request.n_samples;
-  const std::uint64_t word = sizeof(double);
-  // Labels, classes and picks; the column summary's batch of 64 blocks of three rows of doubles.
-  const std::uint64_t shared = (2 * n + 8 * k + (3 * 64 + 4) * d) * word;
-  switch (request.method) {
-    case Method::top_k: {
-      // Boards are 16 bytes an entry, in every thread and merged; they start at twice the rounds.
-      const std::uint64_t depth = std::min(k, 2 * (k / d + 1) + 16);
-      return shared + n / 8 + (n_threads + 2) * depth * d * 16;
-    }
-    case Method::max_sum:
-      // The search holds sums and two orders of rows, and copies of the picks.
-      return shared + n / 8 + n * word * (request.metric == Metric::cosine ? 2 : 1) +
-             (request.max_swaps == 0 ? 0 : n / 8 + 3 * n * word + k * d * word);
-    case Method::max_min:
-      return shared + n / 8 + n * word * (request.metric == Metric::cosine ? 2 : 1);
-    case Method::kmeans:
-      return shared + n / 8 + (3 * n + k * d) * word;
-    case Method::random:
-      return shared + n / 8 + n * word;
-  }
-  return shared;
+  const SelectionRequest bounded = within_memory(embeddings, request, job.n_threads());
+  return visit(embeddings, [&](const auto& rows) { return result_of(rows, bounded, job); });
 }
 
 }  // namespace thinset

@@ -29,6 +29,21 @@ constexpr std::size_t groups_above = n_groups / 4;
 constexpr double log_four_thirds = 0.2877;
 constexpr double depths_to_pass = 3.0;
 
+// How many rows per element the first pass keeps, to deal k rows from d elements.
+std::size_t depth_to_deal(std::size_t k, std::size_t d) {
+  return std::min(k, 2 * (k / d + 1) + 16);
+}
+
+// So many rows that were kept for an element cut it back to the best `depth`.
+std::size_t most_kept(std::size_t depth) { return 4 * depth + 64; }
+
+// How many rows of each group suggest a threshold; 0 where the rows are too few for that.
+std::size_t rows_per_group(std::size_t n_rows, std::size_t depth) {
+  const double wanted = depths_to_pass * static_cast<double>(depth);
+  const auto n = static_cast<std::size_t>(log_four_thirds * static_cast<double>(n_rows) / wanted);
+  return n > n_rows / n_groups / 4 ? 0 : n;
+}
+
 // A row's standing in one element. Ordered from best to worst; ties go to the lower row.
 struct Candidate {
   double score;
@@ -160,7 +175,7 @@ class Keeper {
     row_kernels<T>().widen(values + column, &activation, 1);
     std::vector<Candidate>& kept = kept_[column];
     kept.push_back({score_from(activation, score_), row});
-    if (kept.size() >= 4 * depth_ + 64) {
+    if (kept.size() >= most_kept(depth_)) {
       // Rows come in rising order: a later one with the same score as the worst would lose.
       const auto worst = kept.begin() + static_cast<std::ptrdiff_t>(depth_) - 1;
       std::nth_element(kept.begin(), worst, kept.end());
@@ -218,19 +233,17 @@ class Leaderboards {
   }
 
   std::vector<Score<T>> suggested_thresholds(std::size_t depth, const std::vector<char>& taken) {
-    const double wanted = depths_to_pass * static_cast<double>(depth);
-    const auto rows_per_group =
-        static_cast<std::size_t>(log_four_thirds * static_cast<double>(rows_.size()) / wanted);
+    const std::size_t n_looked_at = rows_per_group(rows_.size(), depth);
     const std::size_t stride = rows_.size() / n_groups;
     std::vector<Score<T>> thresholds = no_thresholds();
-    if (rows_per_group == 0 || rows_per_group > stride / 4) {
+    if (n_looked_at == 0) {
       return thresholds;
     }
     const std::size_t n_columns = rows_.n_columns();
     std::vector<Score<T>> best(n_groups * n_columns, lowest);
     job_.parallel_for(n_groups, 4, [&](std::size_t begin, std::size_t end, unsigned) {
       for (std::size_t group = begin; group < end; ++group) {
-        for (std::size_t i = 0; i < rows_per_group; ++i) {
+        for (std::size_t i = 0; i < n_looked_at; ++i) {
           const std::size_t row = group * stride + i;
           if (taken[row] == 0) {
             row_kernels<T>().raise_scores[static_cast<std::size_t>(score_)](
@@ -291,6 +304,8 @@ class Leaderboards {
 
   void merge(const std::vector<Keeper<T>>& keepers, std::size_t column, std::size_t depth) {
     std::vector<Candidate> all;
+    all.reserve(std::transform_reduce(keepers.begin(), keepers.end(), std::size_t{0}, std::plus<>(),
+                                      [&](const auto& k) { return k.kept(column).size(); }));
     double complete_above = lowest;
     for (const Keeper<T>& keeper : keepers) {
       all.insert(all.end(), keeper.kept(column).begin(), keeper.kept(column).end());
@@ -332,8 +347,14 @@ class Dealer {
   Dealer(const Rows<T>& rows, const TopKOptions& options, Job& job)
       : boards_(rows, options.mode, job),
         drop_constant_(options.drop_constant),
+        max_depth_(options.max_depth),
         n_columns_(rows.n_columns()),
         taken_(rows.size(), 0) {}
+
+  void reserve(std::size_t k) {
+    picks_.rows.reserve(k);
+    picks_.gains.reserve(k);
+  }
 
   void take(std::size_t row, double gain) {
     taken_[row] = 1;
@@ -347,21 +368,21 @@ class Dealer {
       // Enough for the rounds left if few rows are shared; more where that falls short. Taken
       // rows are left out, so a board never needs more than the picks still missing.
       const std::size_t missing = k - picks_.rows.size();
-      const std::size_t rounds = missing / n_columns_ + 1;
-      depth = std::min(missing, std::max(4 * depth, 2 * rounds + 16));
+      depth = std::min(
+          missing, std::max(std::min(4 * depth, max_depth_), depth_to_deal(missing, n_columns_)));
       fill(depth);
-      deal_round_robin(k);
-      job.check();
+      deal_round_robin(k, job);
     } while (picks_.rows.size() < k);
   }
 
-  void deal_union(std::size_t k) {
+  void deal_union(std::size_t k, Job& job) {
     // Constant columns are dropped only once they are known: deep enough for that case too.
     fill((k + n_columns_ - 1) / n_columns_);
     if (columns_.size() < n_columns_) {
       fill((k + columns_.size() - 1) / columns_.size());
     }
     for (std::size_t turn = 0; turn < k; ++turn) {
+      check_at_times(job);
       const std::size_t column = columns_[turn % columns_.size()];
       const std::size_t rank = turn / columns_.size();
       Board& board = boards_.board(column);
@@ -389,8 +410,15 @@ class Dealer {
     }
   }
 
+  // A turn takes nanoseconds, a look at the clock more.
+  void check_at_times(Job& job) {
+    if (++n_turns_ % 1024 == 0) {
+      job.check();
+    }
+  }
+
   // Continues with the element whose turn it is; stops at k picks or where a board runs out.
-  void deal_round_robin(std::size_t k) {
+  void deal_round_robin(std::size_t k, Job& job) {
     std::vector<std::size_t> next(columns_.size(), 0);
     while (picks_.rows.size() < k) {
       const std::size_t column = columns_[turn_];
@@ -403,17 +431,20 @@ class Dealer {
         return;
       }
       take(board.at(position).row, boards_.activation(board.at(position), column));
+      check_at_times(job);
       turn_ = (turn_ + 1) % columns_.size();
     }
   }
 
   Leaderboards<T> boards_;
   bool drop_constant_;
+  std::size_t max_depth_;
   std::size_t n_columns_;
   std::vector<std::size_t> columns_;  // those that deal
   std::vector<char> taken_;
   Picks picks_;
   std::size_t turn_ = 0;
+  std::uint64_t n_turns_ = 0;
 };
 
 }  // namespace
@@ -429,15 +460,58 @@ template <class T>
 TopKPicks top_k(const Rows<T>& rows, std::size_t k, const TopKOptions& options,
                 std::span<const std::size_t> initial, Job& job) {
   Dealer<T> dealer(rows, options, job);
+  dealer.reserve(k);
   for (const std::size_t row : initial) {
     dealer.take(row, 0.0);
   }
   if (options.refill) {
     dealer.deal_until(k, job);
   } else {
-    dealer.deal_union(k - initial.size());
+    dealer.deal_union(k - initial.size(), job);
   }
   return std::move(dealer).result();
+}
+
+namespace {
+
+MemoryNeed need_at_depth(const SelectionSize& size, std::uint64_t depth) {
+  const std::uint64_t n = size.n_rows;
+  const std::uint64_t d = size.n_columns;
+  const std::uint64_t fixed =
+      n + size.n_samples * (sizeof(std::size_t) + sizeof(double)) +
+      d * ((size.n_threads + 2) * (sizeof(std::vector<Candidate>) + 4 * sizeof(double)) +
+           n_groups * sizeof(double));
+  // Per element, what all threads keep of the rows.
+  const std::uint64_t most = std::min(size.n_threads * most_kept(depth), n + 64 * size.n_threads);
+  const auto passing = static_cast<std::uint64_t>(depths_to_pass) * depth;
+  const std::uint64_t kept = rows_per_group(n, depth) > 0 ? std::min(passing, most) : most;
+  // Lists that grow ask for up to twice what they hold, and hold it twice while they are moved; all
+  // are merged into new ones before they go.
+  return {fixed + d * kept * sizeof(Candidate) * 11 / 5, fixed + d * most * sizeof(Candidate) * 5};
+}
+
+}  // namespace
+
+MemoryNeed top_k_memory(const SelectionSize& size, const TopKOptions& options) {
+  const std::uint64_t k = size.n_samples;
+  const std::uint64_t d = size.n_columns;
+  if (options.refill) {
+    return need_at_depth(size, depth_to_deal(k, d));
+  }
+  // Where constant elements are dropped, the others may have to give more.
+  const std::uint64_t depth = (k + d - 1) / d;
+  return {need_at_depth(size, depth).likely,
+          need_at_depth(size, options.drop_constant ? k : depth).at_most};
+}
+
+std::uint64_t deepest_within(const SelectionSize& size, const TopKOptions& options,
+                             std::uint64_t bytes) {
+  std::uint64_t depth = depth_to_deal(size.n_samples, size.n_columns);
+  while (options.refill && depth < size.n_samples &&
+         need_at_depth(size, 2 * depth).at_most <= bytes) {
+    depth *= 2;
+  }
+  return depth;
 }
 
 #define THINSET_INSTANTIATE(T)                                              \

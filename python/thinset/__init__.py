@@ -11,7 +11,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from thinset._core import FormatError
-from thinset.selection import ConstantColumnsWarning, Selection, methods, select
+from thinset.selection import (
+    ConstantColumnsWarning,
+    Estimate,
+    Selection,
+    estimate,
+    methods,
+    select,
+)
 
 if TYPE_CHECKING:
     from thinset import training
@@ -21,9 +28,11 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ConstantColumnsWarning",
+    "Estimate",
     "FormatError",
     "Selection",
     "__version__",
+    "estimate",
     "methods",
     "open_dataset",
     "select",

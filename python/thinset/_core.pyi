@@ -43,6 +43,24 @@ def select(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]: ...
 def shape_of(embeddings: _Embeddings, *, bfloat16: bool = False) -> tuple[int, int]: ...
 def samples_of_fraction(fraction: float, n_rows: int) -> int: ...
+def estimate(
+    n_rows: int,
+    n_columns: int,
+    dtype: str,
+    n_samples: int,
+    *,
+    method: str,
+    metric: str = "euclidean",
+    labels: NDArray[np.int64] | None = None,
+    per_class: str | None = None,
+    n_threads: int = 0,
+    mode: str = "max",
+    refill: bool = True,
+    drop_constant: bool = False,
+    stratified: bool = False,
+    n_iterations: int = 10,
+    seeding: str = "kmeans++",
+) -> tuple[int, int, float, float, float]: ...
 def instruction_set() -> str: ...
 def available_instruction_sets() -> list[str]: ...
 def use_instruction_set(name: str) -> None: ...
@@ -75,7 +93,7 @@ def covering_radius(
     bfloat16: bool = False,
 ) -> float: ...
 def upper_bound_of_sum_of_pairwise_distances(
-    embeddings: NDArray[Any],
+    embeddings: _Embeddings,
     indices: NDArray[np.int64],
     *,
     metric: str = "euclidean",
@@ -84,7 +102,7 @@ def upper_bound_of_sum_of_pairwise_distances(
     bfloat16: bool = False,
 ) -> float: ...
 def upper_bound_of_smallest_pairwise_distance(
-    embeddings: NDArray[Any],
+    embeddings: _Embeddings,
     indices: NDArray[np.int64],
     *,
     metric: str = "euclidean",
@@ -93,7 +111,7 @@ def upper_bound_of_smallest_pairwise_distance(
     bfloat16: bool = False,
 ) -> float: ...
 def lower_bound_of_covering_radius(
-    embeddings: NDArray[Any],
+    embeddings: _Embeddings,
     indices: NDArray[np.int64],
     *,
     metric: str = "euclidean",

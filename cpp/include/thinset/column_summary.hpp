@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "thinset/matrix_view.hpp"
@@ -22,5 +23,7 @@ struct ColumnSummary {
 // blocks of 1,024 rows in order, so it is the same for every number of threads.
 template <class T>
 ColumnSummary summarise_columns(const Rows<T>& rows, Job& job);
+
+std::uint64_t column_summary_memory(std::uint64_t n_columns);
 
 }  // namespace thinset

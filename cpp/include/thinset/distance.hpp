@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "thinset/matrix_view.hpp"
+#include "thinset/memory_need.hpp"
 #include "thinset/parallel_for.hpp"
 #include "thinset/row_kernels.hpp"
 
@@ -89,6 +90,8 @@ class DistanceMeter {
   double roughness_ = 1.0;
 };
 
+std::uint64_t distance_meter_memory(const SelectionSize& size);
+
 // The row furthest from a point (ties: lower row): where greedy methods start.
 template <class T>
 std::size_t furthest_row(const DistanceMeter<T>& meter, const std::vector<double>& from, Job& job);
@@ -121,5 +124,8 @@ class PickedRows {
   std::vector<T> values_;
   std::vector<double> norms_;
 };
+
+// With all of n_samples picked.
+std::uint64_t picked_rows_memory(const SelectionSize& size);
 
 }  // namespace thinset

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "thinset/matrix_view.hpp"
+#include "thinset/memory_need.hpp"
 #include "thinset/parallel_for.hpp"
 #include "thinset/picks.hpp"
 #include "thinset/random.hpp"
@@ -30,5 +31,7 @@ struct KMeansOptions {
 template <class T>
 Picks kmeans(const Rows<T>& rows, std::size_t k, const KMeansOptions& options, Random& random,
              Job& job);
+
+MemoryNeed kmeans_memory(const SelectionSize& size, const KMeansOptions& options);
 
 }  // namespace thinset

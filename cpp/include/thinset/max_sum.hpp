@@ -7,6 +7,7 @@
 #include "thinset/column_summary.hpp"
 #include "thinset/distance.hpp"
 #include "thinset/matrix_view.hpp"
+#include "thinset/memory_need.hpp"
 #include "thinset/parallel_for.hpp"
 #include "thinset/picks.hpp"
 
@@ -25,5 +26,7 @@ namespace thinset {
 template <class T>
 Picks max_sum(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k, Metric metric,
               std::span<const std::size_t> initial, Job& job);
+
+MemoryNeed max_sum_memory(const SelectionSize& size);
 
 }  // namespace thinset

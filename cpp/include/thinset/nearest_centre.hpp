@@ -58,4 +58,7 @@ class NearestCentre {
   std::vector<Scratch> scratch_;
 };
 
+// With n_samples centres, once it stands.
+std::uint64_t nearest_centre_memory(const SelectionSize& size);
+
 }  // namespace thinset

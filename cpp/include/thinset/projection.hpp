@@ -49,6 +49,9 @@ class Projection {
   std::vector<float> directions_;  // none: all coordinates as they are
 };
 
+// While it is fitted, which is when it needs most.
+std::uint64_t projection_memory(const SelectionSize& size);
+
 // Images of numbered points, laid out for ScreenKernels::find_near.
 class ImageList {
  public:
@@ -72,5 +75,8 @@ class ImageList {
   std::size_t size_ = 0;
   std::vector<float> blocks_;
 };
+
+// With n_samples images of every coordinate; where few coordinates tell enough, it is less.
+std::uint64_t image_list_memory(const SelectionSize& size);
 
 }  // namespace thinset

@@ -30,4 +30,6 @@ class Random {
 Picks random_picks(std::size_t n, std::size_t k, std::span<const std::size_t> initial,
                    Random& random);
 
+std::uint64_t random_picks_memory(std::uint64_t n, std::uint64_t k);
+
 }  // namespace thinset

@@ -39,7 +39,7 @@ struct SelectionRequest {
   bool stratified = false;
   // Of max_sum: how many exchanges may improve the greedy choice (local_search.hpp), in each class.
   std::size_t max_swaps = 0;
-  // Bytes that the call may take beyond the embeddings; 0 sets no limit.
+  // Bytes that the call may ask for beyond the embeddings; 0 sets no limit.
   std::uint64_t max_memory = 0;
 };
 
@@ -56,8 +56,7 @@ struct SelectionResult {
 // where a constraint is broken (the message names it) and Interrupted.
 SelectionResult select(const AnyMatrix& embeddings, const SelectionRequest& request, Job& job);
 
-// An upper bound on the bytes select() takes beyond the embeddings, from shapes alone.
-std::uint64_t predicted_memory(const AnyMatrix& embeddings, const SelectionRequest& request,
-                               unsigned n_threads);
+// What select() refuses before it looks at any value, max_memory and initial_subset aside.
+void check_request(const AnyMatrix& embeddings, const SelectionRequest& request);
 
 }  // namespace thinset

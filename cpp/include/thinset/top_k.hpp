@@ -3,11 +3,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string_view>
 #include <vector>
 
 #include "thinset/matrix_view.hpp"
+#include "thinset/memory_need.hpp"
 #include "thinset/parallel_for.hpp"
 #include "thinset/picks.hpp"
 
@@ -26,6 +28,8 @@ struct TopKOptions {
   bool refill = true;
   // Leave out elements that have the same value in every row: they would hand over arbitrary rows.
   bool drop_constant = false;
+  // At most so many rows per element are kept beyond what the first pass needs. Changes no result.
+  std::size_t max_depth = std::numeric_limits<std::size_t>::max();
 };
 
 struct TopKPicks {
@@ -43,5 +47,13 @@ struct TopKPicks {
 template <class T>
 TopKPicks top_k(const Rows<T>& rows, std::size_t k, const TopKOptions& options,
                 std::span<const std::size_t> initial, Job& job);
+
+// Values may be so that more rows per element are kept than the first pass keeps; max_depth then
+// holds the need down.
+MemoryNeed top_k_memory(const SelectionSize& size, const TopKOptions& options);
+
+// The largest max_depth whose need stays within `bytes`. Passes are spent to save memory.
+std::uint64_t deepest_within(const SelectionSize& size, const TopKOptions& options,
+                             std::uint64_t bytes);
 
 }  // namespace thinset

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,6 +12,7 @@ import numpy as np
 import tyro
 
 from thinset._core import open_npy
+from thinset.command_line import EXIT_USAGE
 from thinset.command_line.arguments import (
     Count,
     Method,
@@ -21,7 +23,7 @@ from thinset.command_line.arguments import (
     parse_count,
 )
 from thinset.data import open_dataset
-from thinset.selection import select
+from thinset.selection import estimate, select
 
 _METHOD_OPTIONS = (
     "mode", "refill", "drop_constant", "stratified", "n_iterations", "seeding", "max_swaps",
@@ -39,8 +41,8 @@ class Command:
     order given"""
     n_samples: Count
     """how many: a count, or a fraction with a decimal point (0.1)"""
-    out: OutputFile
-    """the selection, a .npz file"""
+    out: OutputFile | None = None
+    """the selection, a .npz file; not needed for --dry-run"""
     method: Method = "topk"
     """how rows are selected"""
     metric: Metric = "euclidean"
@@ -75,23 +77,34 @@ class Command:
     """also compute sum and minimum of the pairwise distances and the covering radius"""
     certificates: bool = False
     """also compute how far these may be from the best possible"""
+    dry_run: bool = False
+    """say what memory and time it would take, roughly, and select nothing"""
 
-    def run(self) -> None:
+    def run(self) -> int | None:
+        if self.out is None and not self.dry_run:
+            print("thinset: error: select needs -o FILE, or --dry-run", file=sys.stderr)
+            return EXIT_USAGE
         # What is left at its default is not passed on: it may belong to another method.
         options: dict[str, Any] = {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
             if field.name in _METHOD_OPTIONS and getattr(self, field.name) != field.default
         }
+        options |= {
+            "labels": None if self.labels is None else _labels(self.labels),
+            "per_class": self.per_class,
+            "metric": self.metric,
+            "n_threads": self.threads,
+        }
+        n_samples = parse_count(self.n_samples)
+        if self.out is None or self.dry_run:
+            print(estimate(self.embeddings, n_samples, self.method, **options).describe())
+            return None
         selection = select(
             self.embeddings,
-            parse_count(self.n_samples),
+            n_samples,
             self.method,
-            labels=None if self.labels is None else _labels(self.labels),
-            per_class=self.per_class,
-            metric=self.metric,
             random_state=self.seed,
-            n_threads=self.threads,
             initial_subset=None
             if self.initial_subset is None
             else open_npy(str(self.initial_subset)),
@@ -107,6 +120,7 @@ class Command:
                 print(f"{name}: {value:.6g}")
         selection.save(self.out)
         print(f"{selection!r}: {self.out}")
+        return None
 
 
 def _labels(path: Path) -> np.ndarray[Any, Any]:

@@ -1,7 +1,8 @@
 """Choosing rows of an embedding matrix. Indices in, indices out: nothing here knows a model."""
 
+from thinset.selection.estimate import Estimate, estimate
 from thinset.selection.methods import methods
 from thinset.selection.result import Selection
 from thinset.selection.select import ConstantColumnsWarning, select
 
-__all__ = ["ConstantColumnsWarning", "Selection", "methods", "select"]
+__all__ = ["ConstantColumnsWarning", "Estimate", "Selection", "estimate", "methods", "select"]

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import math
-import numbers
-import re
 import warnings
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thinset import _core
 from thinset.progress import ProgressBar
+from thinset.selection.arguments import (
+    as_bytes,
+    as_count,
+    as_int64,
+    as_per_class,
+    as_threads,
+    is_int,
+)
 from thinset.selection.figures import Certificates, Objective
-from thinset.selection.matrix_input import Matrix, as_matrix, host_array
+from thinset.selection.matrix_input import Matrix, as_matrix
 from thinset.selection.methods import resolve_options
 from thinset.selection.result import Selection
 
@@ -24,10 +28,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     Progress = bool | Callable[[int, int], None] | None
-
-_MAX_THREADS = 1024
-_MEMORY_UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9}
-_MEMORY_UNITS |= {"kib": 2**10, "mib": 2**20, "gib": 2**30, "b": 1}
 
 
 class ConstantColumnsWarning(UserWarning):
@@ -93,31 +93,31 @@ def select(
     n_total, n_columns = matrix.shape
     settings: dict[str, Any] = {
         "metric": metric,
-        "per_class": _per_class_name(per_class),
+        "per_class": as_per_class(per_class),
         "random_state": _seed(random_state),
         **options,
     }
-    n_chosen = _count(n_samples, n_total)
+    n_chosen = as_count(n_samples, n_total)
     if isinstance(initial_subset, Selection):
         initial_subset = initial_subset.indices
-    initial = None if initial_subset is None else _integers(initial_subset, "initial_subset")
+    initial = None if initial_subset is None else as_int64(initial_subset, "initial_subset")
     with _progress_callback(progress, method) as callback:
         indices, gains, constant_columns, swaps = matrix.choose(
             n_chosen,
             method=method,
             metric=metric,
-            labels=None if labels is None else _integers(labels, "labels"),
+            labels=None if labels is None else as_int64(labels, "labels"),
             per_class=settings["per_class"],
             initial_subset=initial,
             seed=settings["random_state"],
-            n_threads=_threads(n_threads),
-            max_memory=_memory(max_memory),
+            n_threads=as_threads(n_threads),
+            max_memory=as_bytes(max_memory),
             progress=callback,
             **options,
         )
     if constant_columns.size and not options.get("drop_constant", False):
         warnings.warn(_constant_columns_message(constant_columns), ConstantColumnsWarning, 2)
-    figure = _figures_of(matrix, indices, metric, _threads(n_threads))
+    figure = _figures_of(matrix, indices, metric, as_threads(n_threads))
     objective = Objective({}, figure)
     return Selection(
         indices,
@@ -153,43 +153,6 @@ def _figures_of(
     return compute
 
 
-def _is_int(value: object) -> TypeGuard[int]:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
-
-
-def _count(n_samples: object, n_total: int) -> int:
-    if _is_int(n_samples):
-        if not 1 <= n_samples <= n_total:
-            raise ValueError(
-                f"n_samples must be in [1, {n_total}], the number of rows; got {n_samples}"
-            )
-        return int(n_samples)
-    if isinstance(n_samples, bool) or not isinstance(n_samples, numbers.Real):
-        raise ValueError(f"n_samples must be an int or a float fraction, got {n_samples!r}")
-    return _core.samples_of_fraction(float(n_samples), n_total)
-
-
-def _integers(values: ArrayLike, name: str) -> NDArray[np.int64]:
-    array = host_array(values)
-    if array.ndim != 1:
-        raise ValueError(f"{name} must be 1-D, got shape {array.shape}")
-    if array.size == 0:
-        return array.astype(np.int64)
-    if not np.issubdtype(array.dtype, np.integer):
-        raise ValueError(f"{name} must be integers, got {array.dtype}")
-    if array.dtype == np.uint64 and int(array.max()) >= 2**63:
-        raise ValueError(f"{name} must be below 2**63, got {array.max()}")
-    return np.ascontiguousarray(array, dtype=np.int64)
-
-
-def _per_class_name(per_class: bool | str | None) -> str | None:
-    if per_class is None or per_class is False:
-        return None
-    if per_class is True:
-        return "balanced"
-    return str(per_class)
-
-
 def _seed(random_state: object) -> int:
     if random_state is None:
         import secrets
@@ -197,32 +160,12 @@ def _seed(random_state: object) -> int:
         return secrets.randbits(63)
     if isinstance(random_state, np.random.Generator):
         return int(random_state.integers(2**63))
-    if _is_int(random_state) and 0 <= random_state < 2**64:
+    if is_int(random_state) and 0 <= random_state < 2**64:
         return int(random_state)
     raise ValueError(
         "random_state must be an int in [0, 2**64), a numpy Generator or None, "
         f"got {random_state!r}"
     )
-
-
-def _threads(n_threads: object) -> int:
-    if n_threads is None:
-        return 0
-    if not _is_int(n_threads) or not 1 <= n_threads <= _MAX_THREADS:
-        raise ValueError(f"n_threads must be an int in [1, {_MAX_THREADS}], got {n_threads!r}")
-    return int(n_threads)
-
-
-def _memory(max_memory: object) -> int:
-    if max_memory is None:
-        return 0
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", str(max_memory).lower())
-    if match is None or match[2] not in _MEMORY_UNITS:
-        raise ValueError(f'max_memory must be bytes or text such as "512MB", got {max_memory!r}')
-    size = math.floor(float(match[1]) * _MEMORY_UNITS[match[2]])
-    if not 1 <= size < 2**63:
-        raise ValueError(f"max_memory must be at least 1 byte, got {max_memory!r}")
-    return size
 
 
 @contextlib.contextmanager

@@ -1,0 +1,67 @@
+#include <pybind11/stl.h>
+
+#include <optional>
+#include <string>
+
+#include "bindings.hpp"
+#include "numpy_view.hpp"
+#include "thinset/estimate.hpp"
+
+namespace py = pybind11;
+
+namespace thinset::bindings {
+
+namespace {
+
+Element element_from_name(const std::string& name) {
+  for (const Element element :
+       {Element::float32, Element::float64, Element::float16, Element::bfloat16}) {
+    if (name == to_string(element)) {
+      return element;
+    }
+  }
+  throw InvalidInput("dtype must be one of float16, bfloat16, float32, float64; got '" + name +
+                     "'");
+}
+
+py::tuple estimate_selection(std::size_t n_rows, std::size_t n_columns, const std::string& dtype,
+                             std::size_t n_samples, const std::string& method,
+                             const std::string& metric, const std::optional<Int64Array>& labels,
+                             const std::optional<std::string>& per_class, unsigned n_threads,
+                             const std::string& mode, bool refill, bool drop_constant,
+                             bool stratified, std::size_t n_iterations,
+                             const std::string& seeding) {
+  const AnyMatrix shape{nullptr, element_from_name(dtype), n_rows, n_columns, n_columns};
+  SelectionRequest request;
+  request.method = method_from_name(method);
+  request.n_samples = n_samples;
+  request.metric = metric_from_name(metric);
+  if (labels) {
+    request.labels = int64_view(*labels, "labels");
+  }
+  if (per_class) {
+    request.per_class = per_class_from_name(*per_class);
+  }
+  request.top_k = {top_k_mode_from_name(mode), refill, drop_constant};
+  request.kmeans = {n_iterations, seeding_from_name(seeding)};
+  request.stratified = stratified;
+  check_request(shape, request);
+  const MemoryNeed memory = predicted_memory(shape, request, n_threads);
+  const Seconds seconds = predicted_seconds(shape, request, n_threads);
+  return py::make_tuple(memory.likely, memory.at_most, seconds.low, seconds.middle, seconds.high);
+}
+
+}  // namespace
+
+void bind_estimate(py::module_& module) {
+  module.def(
+      "estimate", &estimate_selection, py::arg("n_rows"), py::arg("n_columns"), py::arg("dtype"),
+      py::arg("n_samples"), py::kw_only(), py::arg("method"), py::arg("metric") = "euclidean",
+      py::arg("labels") = py::none(), py::arg("per_class") = py::none(), py::arg("n_threads") = 0,
+      py::arg("mode") = "max", py::arg("refill") = true, py::arg("drop_constant") = false,
+      py::arg("stratified") = false, py::arg("n_iterations") = 10, py::arg("seeding") = "kmeans++",
+      "What select would take: (likely bytes, bytes at most, seconds if it goes well, "
+      "seconds, seconds if it goes badly).");
+}
+
+}  // namespace thinset::bindings

@@ -1,0 +1,34 @@
+// What a selection will take, told from shapes before the work.
+#pragma once
+
+#include <vector>
+
+#include "thinset/matrix_view.hpp"
+#include "thinset/memory_need.hpp"
+#include "thinset/selection.hpp"
+
+namespace thinset {
+
+// The parts that a selection is done in: all rows, or one class after the other.
+std::vector<SelectionSize> selection_sizes(const AnyMatrix& embeddings,
+                                           const SelectionRequest& request, unsigned n_threads);
+
+// Of select() with these embeddings, of which only the shape and the element type are looked at.
+// The request must be one that check_request() accepts.
+MemoryNeed predicted_memory(const AnyMatrix& embeddings, const SelectionRequest& request,
+                            unsigned n_threads);
+
+// Rough: how many distances a greedy method can spare depends on the values. Low is for those that
+// spare most, high for those that spare nothing; the middle is where embeddings of images were.
+struct Seconds {
+  double low = 0.0;
+  double middle = 0.0;
+  double high = 0.0;
+};
+
+// Counted operations times what each takes on this machine, which is measured first, for some
+// milliseconds. The embeddings are taken to be in memory. n_threads = 0 takes every processor.
+Seconds predicted_seconds(const AnyMatrix& embeddings, const SelectionRequest& request,
+                          unsigned n_threads);
+
+}  // namespace thinset

@@ -1,0 +1,128 @@
+"""What a selection will take, told before the work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from thinset import _core
+from thinset.selection.arguments import as_count, as_int64, as_per_class, as_threads
+from thinset.selection.matrix_input import DeviceMatrix, as_matrix
+from thinset.selection.methods import resolve_options
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, DTypeLike
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What `select` will take beyond the embeddings.
+
+    memory_bytes: at the moment when it is most; within a tenth of that, from some 20 MB on.
+    memory_bound: what it never exceeds with `max_memory` set to it, and what `max_memory` must
+        allow; more than `memory_bytes` where memory depends on the values.
+    seconds: rough. Counted operations times what each takes on this machine, which is measured
+        for some milliseconds; embeddings that must first be read from a disk take longer.
+    seconds_low, seconds_high: for values that spare most of the work, and for those that spare
+        none of it.
+    """
+
+    memory_bytes: int
+    memory_bound: int
+    seconds: float
+    seconds_low: float
+    seconds_high: float
+
+    def describe(self) -> str:
+        """Two lines for a person."""
+        return (
+            f"memory beyond the embeddings: about {_as_bytes(self.memory_bytes)}, "
+            f"at most {_as_bytes(self.memory_bound)}\n"
+            f"time: roughly {_as_seconds(self.seconds)}, "
+            f"from {_as_seconds(self.seconds_low)} to {_as_seconds(self.seconds_high)}"
+        )
+
+
+def estimate(
+    embeddings_or_shape: object,
+    n_samples: float,
+    method: str = "topk",
+    *,
+    dtype: DTypeLike | None = None,
+    labels: ArrayLike | None = None,
+    per_class: bool | str | None = None,
+    metric: str = "euclidean",
+    n_threads: int | None = None,
+    **method_options: Any,
+) -> Estimate:
+    """Tell what `select` with the same arguments will take, without selecting.
+
+    embeddings_or_shape: what `select` takes, in host memory or files, or a tuple (N, D) of ints. No
+        value is read. dtype: the element type that goes with a shape (default float32), "bfloat16"
+        included; embeddings have their own. Takes some milliseconds.
+
+    Raises ValueError where `select` would refuse the request, and for a tensor on another device.
+    """
+    options = resolve_options(method, method_options)
+    (n_rows, n_columns), dtype_name = _shape_and_dtype(embeddings_or_shape, dtype)
+    figures = _core.estimate(
+        n_rows,
+        n_columns,
+        dtype_name,
+        as_count(n_samples, n_rows),
+        method=method,
+        metric=metric,
+        labels=None if labels is None else as_int64(labels, "labels"),
+        per_class=as_per_class(per_class),
+        n_threads=as_threads(n_threads),
+        **options,
+    )
+    likely, at_most, low, seconds, high = figures
+    return Estimate(likely, at_most, seconds, low, high)
+
+
+def _shape_and_dtype(
+    embeddings_or_shape: object, dtype: DTypeLike | None
+) -> tuple[tuple[int, int], str]:
+    if _is_shape(embeddings_or_shape):
+        n_rows, n_columns = embeddings_or_shape  # type: ignore[misc]
+        if n_rows < 0 or n_columns < 0:
+            raise ValueError(f"a shape must not be negative, got {embeddings_or_shape}")
+        name = "bfloat16" if dtype == "bfloat16" else np.dtype(dtype or np.float32).name
+        return (int(n_rows), int(n_columns)), name
+    if dtype is not None:
+        raise ValueError("dtype goes with a shape; embeddings have their own")
+    matrix = as_matrix(embeddings_or_shape)
+    if isinstance(matrix, DeviceMatrix):
+        raise ValueError("estimates are for embeddings in host memory or in files")
+    if len(matrix.shape) != 2:
+        raise ValueError(
+            f"embeddings must be a 2-D array (rows, elements), got shape {matrix.shape}"
+        )
+    n_rows, n_columns = matrix.shape
+    return (n_rows, n_columns), matrix.dtype_name
+
+
+def _is_shape(value: object) -> bool:
+    return (
+        isinstance(value, tuple)
+        and len(value) == 2
+        and all(isinstance(length, (int, np.integer)) for length in value)
+    )
+
+
+def _as_bytes(size: int) -> str:
+    for unit, bytes_of_unit in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= bytes_of_unit:
+            return f"{size / bytes_of_unit:.3g} {unit}"
+    return f"{size} bytes"
+
+
+def _as_seconds(seconds: float) -> str:
+    if seconds < 1:
+        return f"{max(1, round(1000 * seconds))} ms"
+    if seconds < 180:
+        return f"{seconds:.2g} s"
+    return f"{seconds / 60:.0f} min" if seconds < 3 * 3600 else f"{seconds / 3600:.1f} h"
