@@ -8,6 +8,9 @@ namespace thinset {
 
 namespace {
 
+// Products of two counts of rows: those of 10^10 rows are more than 64 bits hold.
+__extension__ using Wide = unsigned __int128;
+
 // Equal shares, capped by class size; what one class lacks goes to the others.
 void assign_balanced(std::vector<ClassBudget>& classes, std::size_t k) {
   std::vector<ClassBudget*> open;
@@ -36,16 +39,16 @@ void assign_balanced(std::vector<ClassBudget>& classes, std::size_t k) {
   }
 }
 
-// Largest remainder. floor(k * n / N) <= n, and k * n fits 64 bits for any data that fits a disk.
+// Largest remainder.
 void assign_proportional(std::vector<ClassBudget>& classes, std::size_t k, std::size_t n_total) {
   std::vector<std::size_t> order(classes.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::vector<std::uint64_t> remainder(classes.size());
   std::size_t left = k;
   for (std::size_t c = 0; c < classes.size(); ++c) {
-    const std::uint64_t product = static_cast<std::uint64_t>(k) * classes[c].rows.size();
-    classes[c].budget = product / n_total;
-    remainder[c] = product % n_total;
+    const Wide product = Wide{k} * classes[c].rows.size();
+    classes[c].budget = static_cast<std::size_t>(product / n_total);
+    remainder[c] = static_cast<std::uint64_t>(product % n_total);
     left -= classes[c].budget;
   }
   std::stable_sort(order.begin(), order.end(),
@@ -97,8 +100,8 @@ RowPicks merge_class_picks(std::span<const ClassBudget> budgets, std::span<const
     }
   }
   std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
-    const std::uint64_t left = static_cast<std::uint64_t>(2 * a.rank + 1) * b.budget;
-    const std::uint64_t right = static_cast<std::uint64_t>(2 * b.rank + 1) * a.budget;
+    const Wide left = Wide{2 * a.rank + 1} * b.budget;
+    const Wide right = Wide{2 * b.rank + 1} * a.budget;
     return left != right ? left < right : a.class_index < b.class_index;
   });
   RowPicks merged;
