@@ -88,6 +88,10 @@ MemoryNeed predicted_memory(const AnyMatrix& embeddings, const SelectionRequest&
   const std::uint64_t always = initial + (embeddings.n_columns + 1024) * 3 * sizeof(double);
   need = need + MemoryNeed{always, always + n / 8};
   if (request.per_class != PerClass::none || request.stratified) {
+    if (request.method == Method::top_k) {
+      // Lists of ever other lengths, class after class, leave gaps that others do not fit.
+      need.likely += need.likely * 3 / 10;
+    }
     // The rows of every class; picks of all classes, and their order.
     const std::uint64_t rows = n * sizeof(std::int64_t);
     need = larger_of(need + MemoryNeed{rows + picks, rows + 2 * picks},

@@ -103,9 +103,10 @@ void NearestCentre<T>::look(std::size_t row, std::size_t centre, Found& found) c
   }
 }
 
-std::uint64_t nearest_centre_memory(const SelectionSize& size) {
+MemoryNeed nearest_centre_memory(const SelectionSize& size) {
+  const std::uint64_t floats = size.n_samples * size.n_columns * sizeof(float);
   const bool projects = size.n_samples >= centres_worth_projecting;
-  return size.n_samples * size.n_columns * sizeof(float) + (projects ? image_list_memory(size) : 0);
+  return MemoryNeed{floats, floats} + (projects ? image_list_memory(size) : MemoryNeed{});
 }
 
 template class NearestCentre<float>;

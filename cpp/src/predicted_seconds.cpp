@@ -18,7 +18,7 @@ constexpr std::size_t n_stretches = 64;
 constexpr double calibration_seconds = 4e-3;
 // Waking the threads for one step of a greedy method.
 constexpr double seconds_per_round = 1e-5;
-constexpr double seconds_per_deal = 1e-7;
+constexpr double seconds_per_deal = 6e-7;
 // A row that is not where the processor expects it.
 constexpr double seconds_per_visit = 2e-7;
 

@@ -247,8 +247,10 @@ std::uint64_t projection_memory(const SelectionSize& size) {
   return points + (n_sample + n_directions) * d * sizeof(double) + n_directions * d * sizeof(float);
 }
 
-std::uint64_t image_list_memory(const SelectionSize& size) {
-  return (size.n_samples + points_per_block) * size.n_columns * sizeof(float);
+MemoryNeed image_list_memory(const SelectionSize& size) {
+  const std::uint64_t d = size.n_columns;
+  const std::uint64_t per_coordinate = (size.n_samples + points_per_block) * sizeof(float);
+  return {per_coordinate * (d <= 2 * n_directions ? d : n_directions), per_coordinate * d};
 }
 
 }  // namespace thinset

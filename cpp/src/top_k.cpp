@@ -474,6 +474,18 @@ TopKPicks top_k(const Rows<T>& rows, std::size_t k, const TopKOptions& options,
 
 namespace {
 
+// How many of the rows exceed a suggested threshold: a share p for which the largest of a group is
+// below it in three quarters of the groups.
+std::uint64_t likely_to_pass(std::uint64_t n_rows, std::uint64_t depth) {
+  const std::size_t group = rows_per_group(n_rows, depth);
+  if (group == 0) {
+    return n_rows;
+  }
+  const double share_below = (n_groups - groups_above + 0.5) / n_groups;
+  const double p = 1.0 - std::pow(share_below, 1.0 / static_cast<double>(group));
+  return static_cast<std::uint64_t>(p * static_cast<double>(n_rows));
+}
+
 MemoryNeed need_at_depth(const SelectionSize& size, std::uint64_t depth) {
   const std::uint64_t n = size.n_rows;
   const std::uint64_t d = size.n_columns;
@@ -483,11 +495,12 @@ MemoryNeed need_at_depth(const SelectionSize& size, std::uint64_t depth) {
            n_groups * sizeof(double));
   // Per element, what all threads keep of the rows.
   const std::uint64_t most = std::min(size.n_threads * most_kept(depth), n + 64 * size.n_threads);
-  const auto passing = static_cast<std::uint64_t>(depths_to_pass) * depth;
-  const std::uint64_t kept = rows_per_group(n, depth) > 0 ? std::min(passing, most) : most;
+  const std::uint64_t kept = std::min(most, likely_to_pass(n, depth));
   // Lists that grow ask for up to twice what they hold, and hold it twice while they are moved; all
-  // are merged into new ones before they go.
-  return {fixed + d * kept * sizeof(Candidate) * 11 / 5, fixed + d * most * sizeof(Candidate) * 5};
+  // are merged into new ones before they go. Short ones leave gaps that others do not fit.
+  const bool are_short = kept * sizeof(Candidate) < size.n_threads * (std::uint64_t{1} << 18);
+  return {fixed + d * kept * sizeof(Candidate) * (are_short ? 23 : 20) / 10,
+          fixed + d * most * sizeof(Candidate) * 5};
 }
 
 }  // namespace

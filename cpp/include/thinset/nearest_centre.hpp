@@ -59,6 +59,6 @@ class NearestCentre {
 };
 
 // With n_samples centres, once it stands.
-std::uint64_t nearest_centre_memory(const SelectionSize& size);
+MemoryNeed nearest_centre_memory(const SelectionSize& size);
 
 }  // namespace thinset

@@ -76,7 +76,7 @@ class ImageList {
   std::vector<float> blocks_;
 };
 
-// With n_samples images of every coordinate; where few coordinates tell enough, it is less.
-std::uint64_t image_list_memory(const SelectionSize& size);
+// With n_samples images. Likely few coordinates tell enough; all may be needed.
+MemoryNeed image_list_memory(const SelectionSize& size);
 
 }  // namespace thinset

@@ -17,7 +17,6 @@ from thinset.command_line.arguments import (
     Count,
     Method,
     Metric,
-    OutputFile,
     PerClass,
     Seed,
     parse_count,
@@ -41,7 +40,7 @@ class Command:
     order given"""
     n_samples: Count
     """how many: a count, or a fraction with a decimal point (0.1)"""
-    out: OutputFile | None = None
+    out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
     """the selection, a .npz file; not needed for --dry-run"""
     method: Method = "topk"
     """how rows are selected"""

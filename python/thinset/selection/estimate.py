@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -87,11 +87,10 @@ def _shape_and_dtype(
     embeddings_or_shape: object, dtype: DTypeLike | None
 ) -> tuple[tuple[int, int], str]:
     if _is_shape(embeddings_or_shape):
-        n_rows, n_columns = embeddings_or_shape  # type: ignore[misc]
-        if n_rows < 0 or n_columns < 0:
+        if min(embeddings_or_shape) < 0:
             raise ValueError(f"a shape must not be negative, got {embeddings_or_shape}")
         name = "bfloat16" if dtype == "bfloat16" else np.dtype(dtype or np.float32).name
-        return (int(n_rows), int(n_columns)), name
+        return embeddings_or_shape, name
     if dtype is not None:
         raise ValueError("dtype goes with a shape; embeddings have their own")
     matrix = as_matrix(embeddings_or_shape)
@@ -105,7 +104,7 @@ def _shape_and_dtype(
     return (n_rows, n_columns), matrix.dtype_name
 
 
-def _is_shape(value: object) -> bool:
+def _is_shape(value: object) -> TypeGuard[tuple[int, int]]:
     return (
         isinstance(value, tuple)
         and len(value) == 2

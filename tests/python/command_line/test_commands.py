@@ -143,6 +143,20 @@ def test_select_takes_several_files_as_one_matrix(capsys, tmp_path, monkeypatch)
     assert thinset.Selection.load("s.npz").indices.tolist() == thinset.select(X, 9).indices.tolist()
 
 
+def test_a_dry_run_selects_nothing(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("a.npy", np.zeros((500, 4)))
+    status, output, error = call(
+        capsys, "select", "a.npy", "-n", "0.1", "-o", "s.npz", "--dry-run", "-m", "max_sum"
+    )
+    assert (status, error) == (0, "")
+    assert "memory beyond the embeddings: about " in output
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]
+    assert call(capsys, "select", "a.npy", "-n", "5", "--dry-run")[0] == 0
+    status, _, error = call(capsys, "select", "a.npy", "-n", "5")
+    assert (status, "select needs -o FILE, or --dry-run" in error) == (2, True)
+
+
 def test_data_list_names_every_kind(capsys):
     status, output, _ = call(capsys, "data", "list")
     assert status == 0

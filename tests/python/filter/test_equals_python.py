@@ -61,6 +61,20 @@ def test_shards(run, folder, tmp_path):
         assert found["n_total"] == N
 
 
+def test_dry_run_says_what_python_says(run, folder, tmp_path):
+    source, out = folder / "float32.npy", tmp_path / "indices.npy"
+    _, found, _ = run("select", source, "-n", 60, "-t", 2, "-o", out, "--dry-run", "--json")
+    expected = thinset.estimate(source, 60, n_threads=2)
+    assert found["memory_bytes"] == expected.memory_bytes
+    assert found["memory_bound"] == expected.memory_bound
+    assert 0 < found["seconds_low"] <= found["seconds"] <= found["seconds_high"]
+    assert not out.exists()
+    _, text, _ = run("select", source, "-n", 60, "-m", "max_min", "--dry-run")
+    assert text.startswith("memory beyond the embeddings: about ")
+    status, _, error = run("select", source, "-n", N + 1, "--dry-run", check=False)
+    assert (status, f"got {N + 1}" in error) == (3, True)
+
+
 def test_labels_budgets_and_first_rows(run, folder):
     labels, first = np.load(folder / "labels.npy"), np.load(folder / "first.npy")
     for kind in ("balanced", "proportional"):

@@ -96,6 +96,10 @@ USAGE = {
     "missing value": (["select", "X.npy", "-n"], "-n needs a value"),
     "unknown method": (["select", "X.npy", "-n", "3", "-m", "best"], "method must be one of"),
     "misplaced option": (["info", "X.npy", "--seed", "1"], "belongs to select and filter"),
+    "dry run of filter": (
+        ["filter", "X.npy", "X.npy", "-n", "3", "-o", "out", "--dry-run"],
+        "--dry-run belongs to select",
+    ),
     "no output": (["gather", "rows.npy", "X.npy"], "gather needs --output"),
 }
 BAD_INPUT = {
