@@ -287,7 +287,7 @@ class Leaderboards {
       summarise_columns(rows_, job_);  // finds the first such value and throws
     }
     constant_columns_ = in_all(constant);
-    job_.parallel_for(boards_.size(), 8, [&](std::size_t begin, std::size_t end, unsigned) {
+    job_.parallel_for(boards_.size(), 1, [&](std::size_t begin, std::size_t end, unsigned) {
       for (std::size_t column = begin; column < end; ++column) {
         merge(keepers, column, depth);
       }
@@ -426,6 +426,7 @@ class Dealer {
       std::size_t& position = next[turn_];
       while (position < board.size() && taken_[board.at(position).row] != 0) {
         ++position;
+        check_at_times(job);
       }
       if (position == board.size()) {
         return;
