@@ -100,6 +100,9 @@ MemoryNeed predicted_memory(const AnyMatrix& embeddings, const SelectionRequest&
     // Handing the picks over when the method has let go of the rest.
     need = larger_of(need, {always + 2 * picks, always + 2 * picks});
   }
+  // What the allocator keeps beside, and the threads' stacks.
+  const unsigned threads = n_threads == 0 ? available_processors() : n_threads;
+  need.at_most += need.at_most / 256 + std::uint64_t{threads} * 32768;
   return need;
 }
 
