@@ -29,8 +29,8 @@ py::tuple estimate_selection(std::size_t n_rows, std::size_t n_columns, const st
                              const std::string& metric, const std::optional<Int64Array>& labels,
                              const std::optional<std::string>& per_class, unsigned n_threads,
                              const std::string& mode, bool refill, bool drop_constant,
-                             bool stratified, std::size_t n_iterations,
-                             const std::string& seeding) {
+                             bool stratified, std::size_t n_iterations, const std::string& seeding,
+                             std::size_t max_swaps) {
   const AnyMatrix shape{nullptr, element_from_name(dtype), n_rows, n_columns, n_columns};
   SelectionRequest request;
   request.method = method_from_name(method);
@@ -45,6 +45,7 @@ py::tuple estimate_selection(std::size_t n_rows, std::size_t n_columns, const st
   request.top_k = {top_k_mode_from_name(mode), refill, drop_constant};
   request.kmeans = {n_iterations, seeding_from_name(seeding)};
   request.stratified = stratified;
+  request.max_swaps = max_swaps;
   check_request(shape, request);
   const MemoryNeed memory = predicted_memory(shape, request, n_threads);
   const Seconds seconds = predicted_seconds(shape, request, n_threads);
@@ -54,14 +55,15 @@ py::tuple estimate_selection(std::size_t n_rows, std::size_t n_columns, const st
 }  // namespace
 
 void bind_estimate(py::module_& module) {
-  module.def(
-      "estimate", &estimate_selection, py::arg("n_rows"), py::arg("n_columns"), py::arg("dtype"),
-      py::arg("n_samples"), py::kw_only(), py::arg("method"), py::arg("metric") = "euclidean",
-      py::arg("labels") = py::none(), py::arg("per_class") = py::none(), py::arg("n_threads") = 0,
-      py::arg("mode") = "max", py::arg("refill") = true, py::arg("drop_constant") = false,
-      py::arg("stratified") = false, py::arg("n_iterations") = 10, py::arg("seeding") = "kmeans++",
-      "What select would take: (likely bytes, bytes at most, seconds if it goes well, "
-      "seconds, seconds if it goes badly).");
+  module.def("estimate", &estimate_selection, py::arg("n_rows"), py::arg("n_columns"),
+             py::arg("dtype"), py::arg("n_samples"), py::kw_only(), py::arg("method"),
+             py::arg("metric") = "euclidean", py::arg("labels") = py::none(),
+             py::arg("per_class") = py::none(), py::arg("n_threads") = 0, py::arg("mode") = "max",
+             py::arg("refill") = true, py::arg("drop_constant") = false,
+             py::arg("stratified") = false, py::arg("n_iterations") = 10,
+             py::arg("seeding") = "kmeans++", py::arg("max_swaps") = 0,
+             "What select would take: (likely bytes, bytes at most, seconds if it goes well, "
+             "seconds, seconds if it goes badly).");
 }
 
 }  // namespace thinset::bindings

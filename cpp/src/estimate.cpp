@@ -32,6 +32,7 @@ MemoryNeed method_memory(const SelectionSize& size, const SelectionRequest& requ
     case Method::top_k:
       return top_k_memory(size, request.top_k);
     case Method::max_sum:
+      // Exchanges come after it and hold less.
       return max_sum_memory(size);
     case Method::max_min:
       return max_min_memory(size);

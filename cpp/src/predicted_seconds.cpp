@@ -124,7 +124,13 @@ Counts count_operations(const SelectionSize& size, const SelectionRequest& reque
     }
     case Method::max_sum: {
       const double fit = 40.0 * n * std::pow(k, 0.27);
-      return {{n, 0.25 * fit, 0.0}, {n, fit, 0.0}, {n, std::max(2.0 * fit, n * k), n * k}};
+      // Sums for every row, then two distances per row and exchange, of which few are worthwhile.
+      const auto most_swaps = static_cast<double>(request.max_swaps);
+      const double sums = request.max_swaps > 0 ? n * k : 0.0;
+      const double swaps = 2.0 * n * std::min(most_swaps, k);
+      return {{n, 0.25 * fit + sums, 0.0},
+              {n, fit + sums + 0.1 * swaps, 0.0},
+              {n, std::max(2.0 * fit, n * k) + sums + swaps, n * k}};
     }
     case Method::kmeans: {
       const auto iterations = static_cast<double>(request.kmeans.n_iterations);

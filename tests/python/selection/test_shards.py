@@ -71,6 +71,7 @@ def test_figures_are_those_of_the_whole(X):
     expected = thinset.select(X, 50, "max_min")
     found = thinset.select(np.split(X, [11, 1300]), 50, "max_min")
     assert dict(found.objective) == dict(expected.objective)
+    assert dict(found.certificates) == dict(expected.certificates)
 
 
 def test_shards_are_not_copied(X):
