@@ -103,7 +103,8 @@ TEST(a_single_long_block_elsewhere_does_not_keep_the_caller_from_looking) {
   Job job(2, &monitor);
   check::message_of<Interrupted>([&] {
     job.parallel_for(2, 1, [](std::size_t, std::size_t, unsigned thread) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(thread == 0 ? 1 : 150));
+      // A caller that gets both blocks, on a busy machine, looks after them.
+      std::this_thread::sleep_for(std::chrono::milliseconds(thread == 0 ? 30 : 150));
     });
     job.check();
   });
