@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "thinset/block_sum.hpp"
 #include "thinset/error.hpp"
 
 namespace thinset {
@@ -27,6 +28,33 @@ void for_each_query(const AnyMatrix& embeddings, std::span<const std::int64_t> i
       body(meter, point, i);
       job.advance(1);
     }
+  });
+}
+
+// Every row's distance to its nearest row of the subset.
+std::vector<double> nearest_distances(const AnyMatrix& embeddings,
+                                      std::span<const std::int64_t> indices, Metric metric,
+                                      Job& job) {
+  check_indices(embeddings, indices, 1);
+  return visit(embeddings, [&]<class T>(const Rows<T>& rows) {
+    const DistanceMeter<T> meter(rows, metric, job);
+    Point point;
+    std::vector<double> nearest(rows.size(), std::numeric_limits<double>::infinity());
+    job.set_total(indices.size());
+    for (const std::int64_t index : indices) {
+      meter.read(static_cast<std::size_t>(index), point);
+      job.parallel_for(rows.size(), rows_per_block,
+                       [&](std::size_t begin, std::size_t end, unsigned) {
+                         for (std::size_t i = begin; i < end; ++i) {
+                           nearest[i] = std::min(nearest[i], meter.rank(i, point));
+                         }
+                       });
+      job.advance(1);
+    }
+    for (double& rank : nearest) {
+      rank = meter.distance_from_rank(rank);
+    }
+    return nearest;
   });
 }
 
@@ -94,24 +122,18 @@ double smallest_pairwise_distance(const AnyMatrix& embeddings,
 
 double covering_radius(const AnyMatrix& embeddings, std::span<const std::int64_t> indices,
                        Metric metric, Job& job) {
-  check_indices(embeddings, indices, 1);
-  return visit(embeddings, [&]<class T>(const Rows<T>& rows) {
-    const DistanceMeter<T> meter(rows, metric, job);
-    Point point;
-    std::vector<double> nearest(rows.size(), std::numeric_limits<double>::infinity());
-    job.set_total(indices.size());
-    for (const std::int64_t index : indices) {
-      meter.read(static_cast<std::size_t>(index), point);
-      job.parallel_for(rows.size(), rows_per_block,
-                       [&](std::size_t begin, std::size_t end, unsigned) {
-                         for (std::size_t i = begin; i < end; ++i) {
-                           nearest[i] = std::min(nearest[i], meter.rank(i, point));
-                         }
-                       });
-      job.advance(1);
-    }
-    return meter.distance_from_rank(std::max(0.0, *std::ranges::max_element(nearest)));
-  });
+  const std::vector<double> nearest = nearest_distances(embeddings, indices, metric, job);
+  return std::max(0.0, *std::ranges::max_element(nearest));
+}
+
+double sum_of_nearest_distances(const AnyMatrix& embeddings, std::span<const std::int64_t> indices,
+                                Metric metric, Job& job) {
+  const std::vector<double> nearest = nearest_distances(embeddings, indices, metric, job);
+  BlockSum sum;
+  for (std::size_t i = 0; i < nearest.size(); ++i) {
+    sum.add(i, nearest[i]);
+  }
+  return sum.total();
 }
 
 }  // namespace thinset

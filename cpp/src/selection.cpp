@@ -8,6 +8,7 @@
 #include "thinset/column_summary.hpp"
 #include "thinset/error.hpp"
 #include "thinset/estimate.hpp"
+#include "thinset/facility_location.hpp"
 #include "thinset/local_search.hpp"
 #include "thinset/max_min.hpp"
 #include "thinset/max_sum.hpp"
@@ -110,6 +111,8 @@ Picks pick(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k,
     }
     case Method::max_min:
       return max_min(rows, summary, k, request.metric, initial, job);
+    case Method::facility_location:
+      return facility_location(rows, k, request.metric, initial, job);
     case Method::kmeans:
       return kmeans(rows, k, request.kmeans, random, job);
     case Method::random:
@@ -247,10 +250,12 @@ Method method_from_name(std::string_view name) {
   if (name == "topk") return Method::top_k;
   if (name == "max_sum") return Method::max_sum;
   if (name == "max_min") return Method::max_min;
+  if (name == "facility_location") return Method::facility_location;
   if (name == "kmeans") return Method::kmeans;
   if (name == "random") return Method::random;
-  throw InvalidInput("method must be one of topk, max_sum, max_min, kmeans, random; got '" +
-                     std::string(name) + "'");
+  throw InvalidInput(
+      "method must be one of topk, max_sum, max_min, facility_location, kmeans, random; got '" +
+      std::string(name) + "'");
 }
 
 PerClass per_class_from_name(std::string_view name) {

@@ -51,8 +51,8 @@ TEST(every_method_picks_distinct_rows_the_same_for_every_instruction_set) {
   const sample::Matrix x = sample::uniform(400, 33, 9);
   std::vector<std::int64_t> labels(400);
   for (std::size_t i = 0; i < 400; ++i) labels[i] = static_cast<std::int64_t>(i % 7);
-  for (const Method method :
-       {Method::top_k, Method::max_sum, Method::max_min, Method::kmeans, Method::random}) {
+  for (const Method method : {Method::top_k, Method::max_sum, Method::max_min,
+                              Method::facility_location, Method::kmeans, Method::random}) {
     for (const PerClass per_class : {PerClass::none, PerClass::balanced}) {
       std::vector<std::int64_t> expected;
       for (const InstructionSet set : available_instruction_sets()) {

@@ -11,6 +11,7 @@ from oracles import arithmetic
 from oracles.random import Random
 
 ROWS_PER_DRAW_BLOCK = 256
+ROWS_PER_SUM_BLOCK = 1024
 
 
 def ranks(X, y, metric):
@@ -23,6 +24,13 @@ def ranks(X, y, metric):
 def distances(X, y, metric):
     X, y = np.asarray(X, np.float64), np.asarray(y, np.float64)
     return np.sqrt(ranks(X, y, metric)) if metric == "euclidean" else ranks(X, y, metric)
+
+
+def in_blocks(terms):
+    """One term per row: blocks of rows added in order, and their sums in order."""
+    starts = range(0, len(terms), ROWS_PER_SUM_BLOCK)
+    sums = [arithmetic.in_order(terms[start : start + ROWS_PER_SUM_BLOCK]) for start in starts]
+    return float(arithmetic.in_order(np.array(sums)))
 
 
 def _first(X, metric):
@@ -111,6 +119,23 @@ def max_min(X, k, *, metric="euclidean", initial=()):
         chosen.append(row)
         gains.append(np.sqrt(nearest[row]) if metric == "euclidean" else nearest[row])
         nearest = np.minimum(nearest, ranks(X, X[row], metric))
+    return chosen, gains
+
+
+def facility_location(X, k, *, metric="euclidean", initial=()):
+    X = np.asarray(X, np.float64)
+    between = [distances(X, y, metric) for y in X]
+    nearest = np.full(len(X), np.inf)
+    chosen, gains = [], []
+    while len(chosen) < k:
+        if chosen:
+            scores = np.array([in_blocks(np.maximum(nearest - d, 0.0)) for d in between])
+        else:
+            scores = np.array([0.0 - in_blocks(d) for d in between])
+        row = initial[len(chosen)] if len(chosen) < len(initial) else _best_free(scores, chosen)
+        chosen.append(row)
+        gains.append(scores[row])
+        nearest = np.minimum(nearest, between[row])
     return chosen, gains
 
 

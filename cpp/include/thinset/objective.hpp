@@ -17,7 +17,7 @@ void check_indices(const AnyMatrix& embeddings, std::span<const std::int64_t> in
                    std::size_t at_least,
                    std::size_t at_most = std::numeric_limits<std::size_t>::max());
 
-// All three require indices inside [0, n_rows); the first two need at least two of them.
+// All of them require indices inside [0, n_rows); the first two need at least two of them.
 
 // The sum over unordered pairs of the subset of their distance (Eq. 3).
 double sum_of_pairwise_distances(const AnyMatrix& embeddings, std::span<const std::int64_t> indices,
@@ -29,5 +29,10 @@ double smallest_pairwise_distance(const AnyMatrix& embeddings,
 // The largest distance of any row to its nearest row of the subset.
 double covering_radius(const AnyMatrix& embeddings, std::span<const std::int64_t> indices,
                        Metric metric, Job& job);
+
+// The sum over all rows of their distance to the nearest row of the subset, in the order of
+// BlockSum: what facility location lowers.
+double sum_of_nearest_distances(const AnyMatrix& embeddings, std::span<const std::int64_t> indices,
+                                Metric metric, Job& job);
 
 }  // namespace thinset

@@ -16,7 +16,7 @@
 
 namespace thinset {
 
-enum class Method { top_k, max_sum, max_min, kmeans, random };
+enum class Method { top_k, max_sum, max_min, facility_location, kmeans, random };
 
 Method method_from_name(std::string_view name);
 PerClass per_class_from_name(std::string_view name);
