@@ -38,6 +38,8 @@ void bind_objective(py::module_& module) {
               "The smallest distance between two rows of the subset.");
   bind_figure(module, "covering_radius", &covering_radius,
               "The largest distance of any row to its nearest row of the subset.");
+  bind_figure(module, "sum_of_nearest_distances", &sum_of_nearest_distances,
+              "The sum over all rows of their distance to the nearest row of the subset.");
   bind_figure(module, "upper_bound_of_sum_of_pairwise_distances",
               &upper_bound_of_sum_of_pairwise_distances,
               "No subset of as many rows has a larger sum of pairwise distances.");

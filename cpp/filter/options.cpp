@@ -244,8 +244,9 @@ commands:
 
 choosing rows:
   -n, --n-samples K        how many: a count, or a fraction with a decimal point (0.1)
-  -m, --method NAME        topk (default), max_sum, max_min, kmeans, random
-      --metric NAME        euclidean (default), sqeuclidean, cosine: for max_sum and max_min
+  -m, --method NAME        topk (default), max_sum, max_min, facility_location, kmeans, random
+      --metric NAME        euclidean (default), sqeuclidean, cosine: for max_sum, max_min and
+                           facility_location
       --labels FILE.npy    one integer class label per row
       --per-class NAME     balanced or proportional: choose inside each class
       --initial-subset FILE.npy   rows already chosen; they count towards K

@@ -93,6 +93,15 @@ def covering_radius(
     progress: _Progress = None,
     bfloat16: bool = False,
 ) -> float: ...
+def sum_of_nearest_distances(
+    embeddings: NDArray[Any],
+    indices: NDArray[np.int64],
+    *,
+    metric: str = "euclidean",
+    n_threads: int = 0,
+    progress: _Progress = None,
+    bfloat16: bool = False,
+) -> float: ...
 def upper_bound_of_sum_of_pairwise_distances(
     embeddings: _Embeddings,
     indices: NDArray[np.int64],

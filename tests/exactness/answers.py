@@ -41,6 +41,9 @@ ORACLES = {
     "max_min": lambda case, X, k, initial, _: oracle.max_min(
         X, k, metric=case.metric, initial=initial
     ),
+    "facility_location": lambda case, X, k, initial, _: oracle.facility_location(
+        X, k, metric=case.metric, initial=initial
+    ),
     "kmeans": lambda case, X, k, _, generator: oracle.kmeans(
         X, k, generator=generator, **case.options
     ),

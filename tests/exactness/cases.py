@@ -22,10 +22,11 @@ OPTIONS = {
     },
     "max_sum": {"max_swaps": (0, 0, 1, 4)},
     "max_min": {},
+    "facility_location": {},
     "kmeans": {"n_iterations": (0, 1, 2, 3, 10), "seeding": ("kmeans++", "random")},
     "random": {"stratified": (False, True)},
 }
-_WITH_METRIC = ("max_sum", "max_min")
+_WITH_METRIC = ("max_sum", "max_min", "facility_location")
 # k-means chooses all its rows together.
 _WITHOUT_INITIAL = ("kmeans",)
 

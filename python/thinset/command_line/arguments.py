@@ -18,7 +18,8 @@ Count = Annotated[str, tyro.conf.arg(aliases=["-n"], metavar="K")]
 Metric = Literal["euclidean", "sqeuclidean", "cosine"]
 PerClass = Literal["balanced", "proportional"]
 Method = Annotated[
-    Literal["topk", "max_sum", "max_min", "kmeans", "random"], tyro.conf.arg(aliases=["-m"])
+    Literal["topk", "max_sum", "max_min", "facility_location", "kmeans", "random"],
+    tyro.conf.arg(aliases=["-m"]),
 ]
 
 

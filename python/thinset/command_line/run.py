@@ -44,7 +44,7 @@ class Command:
     per_class: PerClass | None = None
     """select inside each class"""
     metric: Metric = "euclidean"
-    """distances of max_sum and max_min"""
+    """distances of max_sum, max_min and facility_location"""
     encoder: Literal["autoencoder", "pca"] = "autoencoder"
     """what makes the embeddings"""
     embeddings: Annotated[Path | None, tyro.conf.arg(metavar="FILE.npy")] = None

@@ -45,7 +45,7 @@ class Command:
     method: Method = "topk"
     """how rows are selected"""
     metric: Metric = "euclidean"
-    """distances of max_sum and max_min"""
+    """distances of max_sum, max_min and facility_location"""
     labels: Path | None = None
     """class labels: a .npy file of N integers, or the dataset folder they belong to"""
     per_class: PerClass | None = None

@@ -45,12 +45,14 @@ class Objective(Figures):
     sum_of_pairwise_distances: over unordered pairs of the subset (Eq. 3), from 2 rows on.
     smallest_pairwise_distance: between any two rows of the subset, from 2 rows on.
     covering_radius: the largest distance of any row to its nearest row of the subset.
+    sum_of_nearest_distances: over all rows, each to its nearest row of the subset.
     """
 
     names = (
         "sum_of_pairwise_distances",
         "smallest_pairwise_distance",
         "covering_radius",
+        "sum_of_nearest_distances",
     )
 
 

@@ -5,14 +5,21 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from thinset.selection import dispersion, kmeans, random, topk
+from thinset.selection import dispersion, facility_location, kmeans, random, topk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _METHODS = {
     method.name: method
-    for method in (topk.TOPK, dispersion.MAX_SUM, dispersion.MAX_MIN, kmeans.KMEANS, random.RANDOM)
+    for method in (
+        topk.TOPK,
+        dispersion.MAX_SUM,
+        dispersion.MAX_MIN,
+        facility_location.FACILITY_LOCATION,
+        kmeans.KMEANS,
+        random.RANDOM,
+    )
 }
 
 

@@ -68,7 +68,8 @@ def select(
     labels: (N,) integers. Used by `per_class`, and by `random` with `stratified=True`.
     per_class: choose inside each class: "balanced" (or True) gives classes equal budgets,
         "proportional" budgets in proportion to their size.
-    metric: "euclidean", "sqeuclidean" or "cosine": distances of max_sum, max_min and `objective`.
+    metric: "euclidean", "sqeuclidean" or "cosine": distances of max_sum, max_min,
+        facility_location and `objective`.
     random_state: seed in [0, 2**64), a Generator to draw one from, or None for a fresh one; the
         seed used stands in `params`. Only kmeans and random are random.
     n_threads: at most 1,024; by default every available processor.

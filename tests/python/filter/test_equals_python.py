@@ -31,6 +31,7 @@ CASES = {
     "topk live": ({"drop_constant": True}, ["--drop-constant"]),
     "max_sum": ({"metric": "sqeuclidean"}, ["--metric", "sqeuclidean"]),
     "max_min": ({}, ["-t", "3"]),
+    "facility_location": ({"metric": "cosine"}, ["--metric", "cosine", "-t", "2"]),
     "kmeans": ({"n_iterations": 3, "random_state": 9}, ["--iterations", "3", "--seed=9"]),
     "random": ({"random_state": 2**63 + 1}, ["-s", str(2**63 + 1)]),
 }

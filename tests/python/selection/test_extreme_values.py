@@ -42,6 +42,8 @@ def answer(**question):
         ("max_sum", {"metric": "cosine"}),
         ("max_min", {"metric": "euclidean"}),
         ("max_min", {"metric": "cosine"}),
+        ("facility_location", {"metric": "euclidean"}),
+        ("facility_location", {"metric": "cosine"}),
         ("kmeans", {}),
     ],
 )

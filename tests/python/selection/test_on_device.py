@@ -98,7 +98,7 @@ def test_topk(device, problem, mode, refill, drop_constant, kind, block_bytes):
 @on_every_device
 @given(
     problems(),
-    st.sampled_from(["max_sum", "max_min"]),
+    st.sampled_from(["max_sum", "max_min", "facility_location"]),
     st.sampled_from(["euclidean", "sqeuclidean", "cosine"]),
     per_class,
     block_sizes,
@@ -152,7 +152,12 @@ def test_random(device, problem, seed, stratified):
 
 @on_every_device
 @settings(max_examples=60)
-@given(problems(), st.sampled_from(["topk", "max_sum", "max_min", "random"]), per_class, st.data())
+@given(
+    problems(),
+    st.sampled_from(["topk", "max_sum", "max_min", "facility_location", "random"]),
+    per_class,
+    st.data(),
+)
 def test_initial_subset(device, problem, method, kind, data):
     X, k = problem
     initial = data.draw(st.permutations(range(len(X))))[: data.draw(st.integers(0, k))]
@@ -203,7 +208,9 @@ def test_draws_add_256_rows_at_a_time(n):
 
 
 @on_every_device
-@pytest.mark.parametrize("method", ["topk", "max_sum", "max_min", "kmeans", "random"])
+@pytest.mark.parametrize(
+    "method", ["topk", "max_sum", "max_min", "facility_location", "kmeans", "random"]
+)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_more_rows_than_one_sum_adds(device, method, dtype):
     generator = np.random.default_rng(3)
@@ -249,7 +256,9 @@ def test_the_first_of_the_largest(device):
     assert first([torch.nan, torch.nan, torch.nan], [False, True, True]) == [1]
 
 
-@pytest.mark.parametrize("method", ["topk", "max_sum", "max_min", "kmeans", "random"])
+@pytest.mark.parametrize(
+    "method", ["topk", "max_sum", "max_min", "facility_location", "kmeans", "random"]
+)
 def test_max_memory_is_kept_or_refused(method):
     X = torch.randn(500, 30, generator=torch.Generator().manual_seed(0))
     expected = answer(on_device.select, X, 50, method=method)
@@ -260,7 +269,7 @@ def test_max_memory_is_kept_or_refused(method):
     assert needed[1] - needed[0] == 2**24
 
 
-@pytest.mark.parametrize("method", ["topk", "max_sum", "max_min", "kmeans"])
+@pytest.mark.parametrize("method", ["topk", "max_sum", "max_min", "facility_location", "kmeans"])
 def test_progress_reaches_its_total_once(method):
     X = torch.randn(300, 10, generator=torch.Generator().manual_seed(0))
     labels = labels_for(X, 3)

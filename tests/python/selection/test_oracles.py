@@ -81,6 +81,7 @@ def test_objective(problem, metric):
     np.testing.assert_allclose(figures["sum_of_pairwise_distances"], selection.gains.sum())
     assert figures["smallest_pairwise_distance"] == pairs[~np.eye(k, dtype=bool)].min()
     assert figures["covering_radius"] == cover.max()
+    assert figures["sum_of_nearest_distances"] == oracle.in_blocks(cover)
 
 
 def test_farthest_point_gains_are_covering_radii():
@@ -90,3 +91,14 @@ def test_farthest_point_gains_are_covering_radii():
         prefix = thinset.select(X, t, "max_min")
         assert prefix.indices.tolist() == selection.indices[:t].tolist()
         assert prefix.objective["covering_radius"] == selection.gains[t]
+
+
+def test_facility_location_gains_add_up_to_minus_the_cost():
+    X = np.random.default_rng(0).standard_normal((1500, 5))
+    selection = thinset.select(X, 20, "facility_location")
+    assert np.all(np.diff(selection.gains[1:]) <= 0)
+    for t in (1, 7, 20):
+        prefix = thinset.select(X, t, "facility_location")
+        assert prefix.indices.tolist() == selection.indices[:t].tolist()
+        cost = prefix.objective["sum_of_nearest_distances"]
+        np.testing.assert_allclose(-selection.gains[:t].sum(), cost, rtol=1e-12)

@@ -43,7 +43,7 @@ def squared_distances(rows: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
 
 
 def dot_products(rows: torch.Tensor, point: torch.Tensor) -> torch.Tensor:
-    """The sum over j of rows_j * point_j: float64 (n,), of rows (n, D) and float64 (D,)."""
+    """The sum over j of rows_j * point_j, for any shapes that broadcast; `point` is float64."""
     return sum_of_terms(torch.mul(rows, point))
 
 

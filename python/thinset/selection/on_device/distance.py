@@ -39,6 +39,21 @@ class DistanceMeter:
             return self._squared_distances_to(point)
         return self._cosines_to(point, self._norms.index_select(0, position))
 
+    def ranks_to_rows(self, positions: torch.Tensor) -> torch.Tensor:
+        """Of every row to several of them: float64 (len(positions), n)."""
+        points = self._rows.take(positions)[:, None]
+        ranks = torch.stack([self._rows.new_full(0.0)] * len(positions))
+        measure = squared_distances if self._norms is None else dot_products
+        # The caller holds the ranks, which may take as much as these steps.
+        step = max(1, self._rows.pairs_per_block // (2 * len(positions)))
+        for begin in range(0, len(self._rows), step):
+            block = self._rows.read(begin, min(begin + step, len(self._rows)))
+            ranks[:, begin : begin + step] = measure(block[None], points)
+        if self._norms is None:
+            return ranks
+        norms = self._norms.index_select(0, positions)[:, None]
+        return 1.0 - ranks.div_(self._norms * norms)
+
     def ranks_to_point(self, point: torch.Tensor) -> torch.Tensor:
         """`point` is float64 (D,)."""
         if self._norms is None:

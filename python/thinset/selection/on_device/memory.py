@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from thinset.selection.on_device.facility_location import (
+    BYTES_PER_TERM as FACILITY_BYTES_PER_TERM,
+)
 from thinset.selection.on_device.rows import bytes_per_row
 from thinset.selection.on_device.top_k import BYTES_PER_SCORE
 
@@ -38,6 +41,9 @@ def _held(method: str, shape: tuple[int, int], k: int) -> int:
         return shared + BYTES_PER_SCORE * n + 8 * depth * d * _WORD
     if method in ("max_sum", "max_min"):
         return shared + 9 * n * _WORD
+    if method == "facility_location":
+        # On the host a heap of pairs; on the device distances to one candidate, at least.
+        return shared + 30 * n * _WORD + FACILITY_BYTES_PER_TERM * n
     if method == "kmeans":
         return shared + (14 * n + 3 * k * d) * _WORD
     return shared

@@ -12,6 +12,7 @@ from thinset import _core
 from thinset.selection.kmeans import KMeansOptions
 from thinset.selection.on_device.columns import check_finite, check_magnitudes, constant_columns
 from thinset.selection.on_device.dispersion import max_min, max_sum
+from thinset.selection.on_device.facility_location import facility_location
 from thinset.selection.on_device.kmeans import kmeans
 from thinset.selection.on_device.memory import block_bytes
 from thinset.selection.on_device.pick import Picks, Progress
@@ -119,7 +120,11 @@ def _choice(
     if method == "topk":
         top_k_options = TopKOptions(**options)
         return lambda rows, k, initial: top_k(rows, k, top_k_options, initial, progress)
-    greedy = {"max_sum": max_sum, "max_min": max_min}[method]
+    greedy = {
+        "max_sum": max_sum,
+        "max_min": max_min,
+        "facility_location": facility_location,
+    }[method]
     return functools.partial(greedy, metric=metric, progress=progress)
 
 
