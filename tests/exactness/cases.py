@@ -156,10 +156,14 @@ def _small_shape(choose, between):
 # Elements that the oracle may read for a case of middle size: it counts in tenths of a second then.
 _MID_WORK = {"topk": 10**9, "kmeans": 4 * 10**7}
 _READS_PER_CALL = 30
+# Its oracle measures every row against every other.
+_MEASURES_ALL_PAIRS = ("facility_location",)
 
 
 def _mid_shape(method):
     """Many picks from many rows, where bounds begin to leave rows out."""
+    if method in _MEASURES_ALL_PAIRS:
+        return _mid_shape_of_pairs
     work = _MID_WORK.get(method, 15 * 10**7)
 
     def shape(choose, between):
@@ -171,6 +175,16 @@ def _mid_shape(method):
     return shape
 
 
+def _mid_shape_of_pairs(choose, between):
+    n = between(300, 1300)
+    return n, round(100 ** (between(0, 1000) / 1000)), between(20, 60)
+
+
+def _tall_shape_of_pairs(choose, between):
+    """Past one block of 1,024 rows, and one tile of pairs."""
+    return between(2050, 3100), between(1, 3), between(1, 8)
+
+
 def _tall_shape(choose, between):
     """Past the 64 blocks of 1,024 rows that the column summary holds at once."""
     return between(60_000, 140_000), between(1, 3), between(1, 24)
@@ -180,7 +194,8 @@ def cases(method, size):
     """The strategy for cases of a method: "small", "mid" or "tall"."""
     if size == "small":
         return _drawn(method)
-    shape = {"mid": _mid_shape(method), "tall": _tall_shape}[size]
+    tall = _tall_shape_of_pairs if method in _MEASURES_ALL_PAIRS else _tall_shape
+    shape = {"mid": _mid_shape(method), "tall": tall}[size]
     return st.integers(0, 2**32 - 1).map(lambda seed: _spread(method, shape, seed))
 
 

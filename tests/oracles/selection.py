@@ -27,10 +27,10 @@ def distances(X, y, metric):
 
 
 def in_blocks(terms):
-    """One term per row: blocks of rows added in order, and their sums in order."""
+    """Sums over the first axis, which is that of rows: in blocks of rows, and these in order."""
     starts = range(0, len(terms), ROWS_PER_SUM_BLOCK)
     sums = [arithmetic.in_order(terms[start : start + ROWS_PER_SUM_BLOCK]) for start in starts]
-    return float(arithmetic.in_order(np.array(sums)))
+    return arithmetic.in_order(np.array(sums))
 
 
 def _first(X, metric):
@@ -124,18 +124,18 @@ def max_min(X, k, *, metric="euclidean", initial=()):
 
 def facility_location(X, k, *, metric="euclidean", initial=()):
     X = np.asarray(X, np.float64)
-    between = [distances(X, y, metric) for y in X]
-    nearest = np.full(len(X), np.inf)
+    between = np.array([distances(X, y, metric) for y in X]).T
+    nearest = None
     chosen, gains = [], []
     while len(chosen) < k:
-        if chosen:
-            scores = np.array([in_blocks(np.maximum(nearest - d, 0.0)) for d in between])
+        if nearest is None:
+            scores = 0.0 - in_blocks(between)
         else:
-            scores = np.array([0.0 - in_blocks(d) for d in between])
+            scores = in_blocks(np.maximum(nearest[:, None] - between, 0.0))
         row = initial[len(chosen)] if len(chosen) < len(initial) else _best_free(scores, chosen)
         chosen.append(row)
         gains.append(scores[row])
-        nearest = np.minimum(nearest, between[row])
+        nearest = between[:, row] if nearest is None else np.minimum(nearest, between[:, row])
     return chosen, gains
 
 
