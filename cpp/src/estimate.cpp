@@ -5,6 +5,7 @@
 
 #include "thinset/class_budgets.hpp"
 #include "thinset/column_summary.hpp"
+#include "thinset/facility_location.hpp"
 #include "thinset/max_min.hpp"
 #include "thinset/max_sum.hpp"
 #include "thinset/random.hpp"
@@ -36,6 +37,14 @@ MemoryNeed method_memory(const SelectionSize& size, const SelectionRequest& requ
       return max_sum_memory(size);
     case Method::max_min:
       return max_min_memory(size);
+    case Method::facility_location: {
+      const std::uint64_t bytes =
+          facility_location_memory(size.n_rows, size.n_columns, size.n_threads);
+      const std::uint64_t norms = size.is_cosine ? size.n_rows * sizeof(double) : 0;
+      const std::uint64_t all =
+          bytes + norms + size.n_rows * sizeof(double) + size.n_samples * words;
+      return {all, all};
+    }
     case Method::kmeans:
       return kmeans_memory(size, request.kmeans);
     case Method::random: {

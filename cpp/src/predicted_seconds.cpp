@@ -132,6 +132,9 @@ Counts count_operations(const SelectionSize& size, const SelectionRequest& reque
               {n, fit + sums + 0.1 * swaps, 0.0},
               {n, std::max(2.0 * fit, n * k) + sums + swaps, n * k}};
     }
+    case Method::facility_location:
+      // The first pick takes all pairs into account, in float32; later ones what is left in doubt.
+      return {{n, 0.05 * n * n, 0.0}, {n, 0.2 * n * n, 0.0}, {n, n * n + n * k, 0.0}};
     case Method::kmeans: {
       const auto iterations = static_cast<double>(request.kmeans.n_iterations);
       const double seeding = request.kmeans.seeding == Seeding::plus_plus ? n * k : 0.0;
