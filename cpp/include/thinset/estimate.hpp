@@ -19,7 +19,8 @@ MemoryNeed predicted_memory(const AnyMatrix& embeddings, const SelectionRequest&
                             unsigned n_threads);
 
 // Rough: how many distances a greedy method can spare depends on the values. Low is for those that
-// spare most, high for those that spare nothing; the middle is where embeddings of images were.
+// spare most, high for those that spare nothing; the middle is a fit to one made-up set of
+// correlated rows.
 struct Seconds {
   double low = 0.0;
   double middle = 0.0;
