@@ -96,6 +96,7 @@ def test_topk(device, problem, mode, refill, drop_constant, kind, block_bytes):
 
 
 @on_every_device
+@settings(deadline=None)
 @given(
     problems(),
     st.sampled_from(["max_sum", "max_min", "facility_location"]),
@@ -122,7 +123,7 @@ def test_dispersion(device, problem, method, metric, kind, block_bytes):
 
 
 @on_every_device
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(problems(), st.integers(0, 4), st.integers(0, 2**64 - 1), per_class, block_sizes)
 def test_kmeans(device, problem, n_iterations, seed, kind, block_bytes):
     X, k = problem
@@ -140,7 +141,7 @@ def test_kmeans(device, problem, n_iterations, seed, kind, block_bytes):
 
 
 @on_every_device
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(problems(), st.integers(0, 2**64 - 1), st.booleans())
 def test_random(device, problem, seed, stratified):
     X, k = problem
@@ -151,7 +152,7 @@ def test_random(device, problem, seed, stratified):
 
 
 @on_every_device
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     problems(),
     st.sampled_from(["topk", "max_sum", "max_min", "facility_location", "random"]),
