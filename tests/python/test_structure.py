@@ -272,7 +272,7 @@ def test_lanes_include_intrinsics_alone():
     [
         (
             "src",
-            r'"(row_kernels_impl|screen_kernels_impl|lanes|rounding|gather_file_order|row_pieces)\.hpp',
+            r'"((row|screen|pair)_kernels_impl|lanes|rounding|gather_file_order|row_pieces)\.hpp',
         ),
         ("filter", r'"(commands|json_writer|options)\.hpp'),
         ("bindings", r'"(bindings|numpy_view|python_monitor)\.hpp|<pybind11/\w+\.h'),

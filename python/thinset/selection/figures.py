@@ -7,7 +7,10 @@ from typing import ClassVar
 
 
 class Figures(Mapping[str, float]):
-    """Figures of a subset by name, each computed when it is first asked for, then kept."""
+    """Figures of a subset by name, each computed when it is first asked for, then kept.
+
+    Those of a loaded selection are the ones that were known when it was saved.
+    """
 
     names: ClassVar[tuple[str, ...]] = ()
 
@@ -28,10 +31,14 @@ class Figures(Mapping[str, float]):
         return self._known[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.names)
+        at_hand = self.names if self._compute is not None else self._known
+        return (name for name in self.names if name in at_hand)
 
     def __len__(self) -> int:
-        return len(self.names)
+        return sum(1 for _ in self)
+
+    def __contains__(self, name: object) -> bool:
+        return any(name == at_hand for at_hand in self)
 
     @property
     def known(self) -> dict[str, float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,6 +68,8 @@ class Selection:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a .npz file (arrays and JSON text, no pickle), atomically."""
+        import json
+
         from thinset.atomic_files import atomic_file
 
         description = {
@@ -92,6 +93,7 @@ class Selection:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Selection:
         """Read what `save` wrote. Raises ValueError where the file is not such, and OSError."""
+        import json
         import zipfile
 
         try:
