@@ -2,11 +2,13 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "rounding.hpp"
 #include "thinset/certificates.hpp"
 #include "thinset/column_summary.hpp"
+#include "thinset/image_list.hpp"
 #include "thinset/max_min.hpp"
 #include "thinset/objective.hpp"
 #include "thinset/projection.hpp"
@@ -21,6 +23,9 @@ constexpr std::size_t blocks_per_round = 64;
 constexpr std::size_t pairs_per_row = 32;
 constexpr int n_rounds_of_weights = 10;
 constexpr int n_steps_of_search = 10;
+// Points are numbered in 32 bits.
+constexpr std::size_t max_points = std::numeric_limits<std::uint32_t>::max();
+constexpr std::size_t rows_per_search = 16;
 // What the sums of weights may be wrong by, relatively.
 constexpr double slack = 1e-9;
 
@@ -61,9 +66,9 @@ class NearPairs {
 
  private:
   struct alignas(64) Scratch {
-    Point point;
+    std::vector<Point> points;
     Projection::Image image;
-    std::vector<std::uint32_t> near;
+    NearSearch search;
   };
 
   void collect(Job& job) {
@@ -72,12 +77,10 @@ class NearPairs {
     std::vector<std::vector<Near>> found(rows_per_block * blocks_per_round);
     for (std::size_t start = 0; start < n; start += found.size()) {
       const std::size_t n_now = std::min(found.size(), n - start);
-      job.parallel_for(n_now, rows_per_block,
-                       [&](std::size_t begin, std::size_t end, unsigned thread) {
-                         for (std::size_t i = begin; i < end; ++i) {
-                           find(start + i, scratch[thread], found[i]);
-                         }
-                       });
+      job.parallel_for(
+          n_now, rows_per_search, [&](std::size_t begin, std::size_t end, unsigned thread) {
+            find(start + begin, std::span(found).subspan(begin, end - begin), scratch[thread]);
+          });
       for (std::size_t i = 0; i < n_now; ++i) {
         pairs_.insert(pairs_.end(), found[i].begin(), found[i].end());
         first_.push_back(pairs_.size());
@@ -88,21 +91,26 @@ class NearPairs {
     }
   }
 
-  void find(std::size_t row, Scratch& scratch, std::vector<Near>& found) const {
-    found.clear();
-    meter_.read(row, scratch.point);
-    projection_.project(scratch.point, scratch.image);
+  // Of rows begin, begin + 1, ...
+  void find(std::size_t begin, std::span<std::vector<Near>> found, Scratch& scratch) const {
+    scratch.points.resize(found.size());
+    scratch.search.clear();
     // What is below the next value is at most the limit.
     const double beyond = std::nextafter(limit_, std::numeric_limits<double>::infinity());
-    images_.find_near(scratch.image, projection_.limit(scratch.image, beyond), 0, points_.size(),
-                      scratch.near);
-    for (const std::uint32_t point : scratch.near) {
-      if (point < points_.size()) {
-        const double rank = points_.rank(point, scratch.point);
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      meter_.read(begin + i, scratch.points[i]);
+      projection_.project(scratch.points[i], scratch.image);
+      scratch.search.push_back(scratch.image, projection_.limit(scratch.image, beyond));
+    }
+    images_.find_near(scratch.search, 0, points_.size());
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      found[i].clear();
+      scratch.search.for_each(i, 0, [&](std::size_t point) {
+        const double rank = points_.rank(point, scratch.points[i]);
         if (rank <= limit_) {
-          found.push_back({rank, point});
+          found[i].push_back({rank, static_cast<std::uint32_t>(point)});
         }
-      }
+      });
     }
   }
 
@@ -180,7 +188,7 @@ template <class T>
 double bound_of(const Rows<T>& rows, std::size_t k, Metric metric, Job& job) {
   const ColumnSummary summary = summarise_columns(rows, job);
   const DistanceMeter<T> meter(rows, metric, job);
-  const std::size_t n_points = std::min({rows.size(), k + (k + 1) / 2, ImageList::max_size});
+  const std::size_t n_points = std::min({rows.size(), k + (k + 1) / 2, max_points});
   if (n_points <= k || !has_exact_norms(meter)) {
     return 0.0;
   }

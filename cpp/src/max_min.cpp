@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "thinset/best_row.hpp"
+#include "thinset/image_list.hpp"
 #include "thinset/projection.hpp"
 
 namespace thinset {
@@ -23,8 +24,7 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double taken = -infinity;
 
 bool is_worth_projecting(std::size_t n_rows, std::size_t k) {
-  return k >= 4 * picks_worth_screening && k <= ImageList::max_size &&
-         n_rows >= pairs_worth_projecting / k;
+  return k >= 4 * picks_worth_screening && n_rows >= pairs_worth_projecting / k;
 }
 
 struct Standing {
@@ -173,7 +173,8 @@ class MaxMin {
   };
   struct alignas(64) Scratch {
     std::vector<Member> members;
-    std::vector<std::uint32_t> near;
+    std::vector<Member*> asking;
+    NearSearch search;
     BestRow best;
   };
 
@@ -218,35 +219,46 @@ class MaxMin {
       }
     }
     for (; begin < picked_.size(); begin += picks_per_stretch) {
-      const std::size_t end = std::min(picked_.size(), begin + picks_per_stretch);
-      for (Member& member : scratch.members) {
-        std::size_t& seen = n_seen_[member.standing.row];
-        if (seen < end && !(member.standing.rank < bar.value())) {
-          see(member, seen, end, scratch.near);
-          seen = end;
-        }
-      }
+      show(scratch, begin, std::min(picked_.size(), begin + picks_per_stretch), bar);
     }
   }
 
-  void see(Member& member, std::size_t begin, std::size_t end, std::vector<std::uint32_t>& near) {
-    double& rank = member.standing.rank;
-    const auto look = [&](std::size_t pick) {
-      if (!picked_.is_beyond(pick, member.point, rank)) {
-        rank = std::min(rank, picked_.rank(pick, member.point));
+  // The picks [begin, end), as far as they are new to a member.
+  void show(Scratch& scratch, std::size_t begin, std::size_t end, const Bar& bar) {
+    scratch.search.clear();
+    scratch.asking.clear();
+    for (Member& member : scratch.members) {
+      std::size_t& seen = n_seen_[member.standing.row];
+      if (seen >= end || member.standing.rank < bar.value()) {
+        continue;
       }
-    };
-    if (!member.is_screened) {
-      for (std::size_t pick = begin; pick < end; ++pick) {
-        look(pick);
+      if (member.is_screened) {
+        scratch.asking.push_back(&member);
+        scratch.search.push_back(member.image,
+                                 projection_->limit(member.image, member.standing.rank));
+        continue;
       }
+      for (std::size_t pick = seen; pick < end; ++pick) {
+        look(member, pick);
+      }
+      seen = end;
+    }
+    if (scratch.asking.empty()) {
       return;
     }
-    images_->find_near(member.image, projection_->limit(member.image, rank), begin, end, near);
-    for (const std::uint32_t pick : near) {
-      if (pick >= begin && pick < end) {
-        look(pick);
-      }
+    images_->find_near(scratch.search, begin, end);
+    for (std::size_t i = 0; i < scratch.asking.size(); ++i) {
+      Member& member = *scratch.asking[i];
+      std::size_t& seen = n_seen_[member.standing.row];
+      scratch.search.for_each(i, seen, [&](std::size_t pick) { look(member, pick); });
+      seen = end;
+    }
+  }
+
+  void look(Member& member, std::size_t pick) const {
+    double& rank = member.standing.rank;
+    if (!picked_.is_beyond(pick, member.point, rank)) {
+      rank = std::min(rank, picked_.rank(pick, member.point));
     }
   }
 

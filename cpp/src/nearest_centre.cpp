@@ -8,7 +8,7 @@ namespace thinset {
 
 namespace {
 
-constexpr std::size_t centres_per_stretch = 256;
+constexpr std::size_t centres_per_stretch = points_per_group;
 constexpr std::size_t centres_worth_projecting = 64;
 
 }  // namespace
@@ -25,7 +25,7 @@ NearestCentre<T>::NearestCentre(const DistanceMeter<T>& meter, const std::vector
       float_centres_(centres.size()),
       roughness_(meter.roughness()),
       scratch_(job.n_threads()) {
-  if (k_ >= centres_worth_projecting && k_ <= ImageList::max_size) {
+  if (k_ >= centres_worth_projecting) {
     projection_.emplace(meter, job);
     images_.emplace(projection_->n_coordinates(), k_);
     images_->resize(k_);
@@ -37,13 +37,14 @@ void NearestCentre<T>::take_in_centres() {
   std::ranges::transform(centres_, float_centres_.begin(),
                          [](double value) { return static_cast<float>(value); });
   float_error_ = 0.0;
-  Seeker seeker;
+  Point point;
+  Projection::Image image;
   for (std::size_t c = 0; c < k_; ++c) {
     const double* centre = centres_.data() + c * n_columns_;
-    seeker.point.values.assign(centre, centre + n_columns_);
+    point.values.assign(centre, centre + n_columns_);
     if (projection_) {
-      projection_->project(seeker.point, seeker.image);
-      images_->set(c, seeker.image);
+      projection_->project(point, image);
+      images_->set(c, image);
     }
     double square = 0.0;
     for (std::size_t j = 0; j < n_columns_; ++j) {
@@ -56,28 +57,31 @@ void NearestCentre<T>::take_in_centres() {
 
 template <class T>
 void NearestCentre<T>::find(std::size_t begin, std::vector<Found>& found, unsigned thread) {
+  if (!projection_) {
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      for (std::size_t c = 0; c < k_; ++c) {
+        look(begin + i, c, found[i]);
+      }
+    }
+    return;
+  }
   Scratch& scratch = scratch_[thread];
-  scratch.seekers.resize(found.size());
-  for (std::size_t i = 0; projection_ && i < found.size(); ++i) {
-    meter_.read(begin + i, scratch.seekers[i].point);
-    projection_->project(scratch.seekers[i].point, scratch.seekers[i].image);
+  scratch.images.resize(found.size());
+  scratch.search.clear();
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    meter_.read(begin + i, scratch.point);
+    projection_->project(scratch.point, scratch.images[i]);
+    scratch.search.push_back(scratch.images[i],
+                             projection_->limit(scratch.images[i], found[i].squared_distance));
   }
   for (std::size_t first = 0; first < k_; first += centres_per_stretch) {
-    const std::size_t end = std::min(k_, first + centres_per_stretch);
+    images_->find_near(scratch.search, first, std::min(k_, first + centres_per_stretch));
     for (std::size_t i = 0; i < found.size(); ++i) {
-      if (!projection_) {
-        for (std::size_t c = first; c < end; ++c) {
-          look(begin + i, c, found[i]);
-        }
-        continue;
-      }
-      const Projection::Image& image = scratch.seekers[i].image;
-      const float limit = projection_->limit(image, found[i].squared_distance);
-      images_->find_near(image, limit, first, end, scratch.near);
-      for (const std::uint32_t c : scratch.near) {
-        if (c < end) {
-          look(begin + i, c, found[i]);
-        }
+      const double before = found[i].squared_distance;
+      scratch.search.for_each(i, first, [&](std::size_t c) { look(begin + i, c, found[i]); });
+      if (found[i].squared_distance < before) {
+        scratch.search.set_limit(i,
+                                 projection_->limit(scratch.images[i], found[i].squared_distance));
       }
     }
   }

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "thinset/random.hpp"
+#include "thinset/screen_kernels.hpp"
 
 namespace thinset {
 
@@ -160,15 +161,20 @@ void Projection::project(const Point& point, Image& image) const {
   }
   image.radius = std::sqrt(square);
   if (!(image.radius <= max_radius_of_image)) {
-    std::ranges::fill(image.coordinates, std::numeric_limits<float>::infinity());
+    std::ranges::fill(image.coordinates, 0.0F);
+    image.square_norm = std::numeric_limits<double>::infinity();
     return;
   }
   if (directions_.empty()) {
     std::ranges::copy(image.centred, image.coordinates.begin());
-    return;
+  } else {
+    screen_kernels().project(image.centred.data(), directions_.data(), n_columns_, n_coordinates_,
+                             image.coordinates.data());
   }
-  screen_kernels().project(image.centred.data(), directions_.data(), n_columns_, n_coordinates_,
-                           image.coordinates.data());
+  image.square_norm = 0.0;
+  for (const float coordinate : image.coordinates) {
+    image.square_norm += static_cast<double>(coordinate) * static_cast<double>(coordinate);
+  }
 }
 
 float Projection::limit(const Image& image, double rank) const {
@@ -179,62 +185,22 @@ float Projection::limit(const Image& image, double rank) const {
     return std::numeric_limits<float>::infinity();
   }
   // Coordinates are off by at most rounding_ times the radius; a point within the distance has a
-  // radius of at most this one's plus the distance. The factor covers the rounding of directions
-  // and of the squares' sum, whose terms are added one by one.
+  // radius of at most this one's plus the distance.
   const double widened = distance + rounding_ * (2.0 * image.radius + distance);
-  const double sum_rounding = static_cast<double>(n_coordinates_ + 64) * 2.0 * float_epsilon;
-  // 1e-37 covers squares too small for float32.
-  return static_cast<float>(widened * widened * (1.0 + sum_rounding) + 1e-37);
+  const double norm = std::sqrt(image.square_norm);
+  const double largest_norm = norm + widened;
+  const double error = static_cast<double>(n_coordinates_ + 16) * float_epsilon *
+                       (image.square_norm + largest_norm * largest_norm);
+  // |p - q|^2 <= widened^2. 1e-37 covers squares too small for float32, the last factor and term
+  // the rounding of these lines and of the limit itself.
+  const double limit = widened * widened - image.square_norm + error + 1e-37;
+  return std::nextafter(static_cast<float>(limit), std::numeric_limits<float>::infinity());
 }
 
 template Projection::Projection(const DistanceMeter<float>&, Job&);
 template Projection::Projection(const DistanceMeter<double>&, Job&);
 template Projection::Projection(const DistanceMeter<Float16>&, Job&);
 template Projection::Projection(const DistanceMeter<BFloat16>&, Job&);
-
-ImageList::ImageList(std::size_t n_coordinates, std::size_t capacity)
-    : n_coordinates_(n_coordinates) {
-  blocks_.reserve((capacity + points_per_block - 1) / points_per_block * points_per_block *
-                  n_coordinates);
-}
-
-void ImageList::resize(std::size_t size) {
-  size_ = size;
-  blocks_.resize((size + points_per_block - 1) / points_per_block * points_per_block *
-                 n_coordinates_);
-}
-
-void ImageList::set(std::size_t number, const Projection::Image& image) {
-  const std::size_t block = number / points_per_block;
-  const std::size_t block_floats = points_per_block * n_coordinates_;
-  if (blocks_.size() < (block + 1) * block_floats) {
-    blocks_.resize((block + 1) * block_floats, std::numeric_limits<float>::infinity());
-  }
-  float* lane = blocks_.data() + block * block_floats + number % points_per_block;
-  for (std::size_t j = 0; j < n_coordinates_; ++j) {
-    lane[j * points_per_block] = image.coordinates[j];
-  }
-}
-
-void ImageList::find_near(const Projection::Image& image, float limit, std::size_t begin,
-                          std::size_t end, std::vector<std::uint32_t>& near) const {
-  const std::size_t first_block = begin / points_per_block;
-  const std::size_t n_blocks = (end + points_per_block - 1) / points_per_block - first_block;
-  near.resize(n_blocks * points_per_block);
-  if (limit == std::numeric_limits<float>::infinity()) {
-    // Beyond float32's range nothing is told apart.
-    for (std::size_t i = 0; i < near.size(); ++i) {
-      near[i] = static_cast<std::uint32_t>(first_block * points_per_block + i);
-    }
-    return;
-  }
-  const float* blocks = blocks_.data() + first_block * points_per_block * n_coordinates_;
-  near.resize(screen_kernels().find_near(image.coordinates.data(), blocks, n_blocks, n_coordinates_,
-                                         limit, near.data()));
-  for (std::uint32_t& number : near) {
-    number += static_cast<std::uint32_t>(first_block * points_per_block);
-  }
-}
 
 std::uint64_t projection_memory(const SelectionSize& size) {
   const std::uint64_t n_sample = std::clamp<std::uint64_t>(
@@ -247,10 +213,9 @@ std::uint64_t projection_memory(const SelectionSize& size) {
   return points + (n_sample + n_directions) * d * sizeof(double) + n_directions * d * sizeof(float);
 }
 
-MemoryNeed image_list_memory(const SelectionSize& size) {
+MemoryNeed image_memory(const SelectionSize& size) {
   const std::uint64_t d = size.n_columns;
-  const std::uint64_t per_coordinate = (size.n_samples + points_per_block) * sizeof(float);
-  return {per_coordinate * (d <= 2 * n_directions ? d : n_directions), per_coordinate * d};
+  return {(d <= 2 * n_directions ? d : n_directions) * sizeof(float), d * sizeof(float)};
 }
 
 }  // namespace thinset

@@ -24,51 +24,85 @@ void project(const float* x, const float* directions, std::size_t n, std::size_t
   }
 }
 
-// Writes the numbers of the lanes at or under the limit.
-inline std::size_t list_near(const Floats& squared, float limit, std::size_t block,
-                             std::uint32_t* out) {
-  std::size_t n = 0;
-  for (std::uint32_t bits = bits_at_most(squared, limit); bits != 0; bits &= bits - 1) {
-    out[n++] = static_cast<std::uint32_t>(block * n_lanes) +
-               static_cast<std::uint32_t>(__builtin_ctz(bits));
-  }
-  return n;
+// As many dot products at once as registers hold; never too few to fill the pipeline.
+constexpr std::size_t queries_at_once = register_bytes == 64 ? 8 : 4;
+constexpr std::size_t blocks_per_group = points_per_group / points_per_block;
+constexpr std::size_t blocks_beside(std::size_t n_queries) {
+  if (n_queries == 1) return 4;
+  if (register_bytes == 64) return n_queries <= 4 ? 4 : 2;
+  return n_queries == 2 ? 2 : 1;
 }
 
-// `width` blocks side by side: every coordinate of the query is broadcast once for all of them.
-template <std::size_t width>
-inline std::size_t find_near_side_by_side(const float* query, const float* blocks,
-                                          std::size_t block, std::size_t n_coordinates, float limit,
-                                          std::uint32_t* out) {
-  const std::size_t stride = n_coordinates * n_lanes;
-  const float* points = blocks + block * stride;
-  Floats squared[width] = {};
-  for (std::size_t j = 0; j < n_coordinates; ++j) {
-    const Floats coordinate = all_lanes(query[j]);
-    for (std::size_t w = 0; w < width; ++w) {
-      const Floats difference = coordinate - load_floats(points + w * stride + j * n_lanes);
-      squared[w] += difference * difference;
+struct Search {
+  const float* queries;
+  const float* limits;
+  const float* blocks;
+  const float* square_norms;
+  std::size_t n_groups;
+  std::size_t n_coordinates;
+  std::uint64_t* near;
+};
+
+// Some queries and some neighbouring blocks.
+template <std::size_t n_queries, std::size_t n_blocks>
+inline void find_near_at(const Search& search, std::size_t query, std::size_t block) {
+  const std::size_t n = search.n_coordinates;
+  const float* queries = search.queries + query * n;
+  const float* points = search.blocks + block * n * n_lanes;
+  Floats dots[n_queries][n_blocks] = {};
+  for (std::size_t j = 0; j < n; ++j) {
+    Floats coordinates[n_blocks];
+    for (std::size_t b = 0; b < n_blocks; ++b) {
+      coordinates[b] = load_floats(points + (b * n + j) * n_lanes);
+    }
+    for (std::size_t q = 0; q < n_queries; ++q) {
+      const Floats coordinate = all_lanes(queries[q * n + j]);
+      for (std::size_t b = 0; b < n_blocks; ++b) dots[q][b] += coordinate * coordinates[b];
     }
   }
-  std::size_t n = 0;
-  for (std::size_t w = 0; w < width; ++w) {
-    n += list_near(squared[w], limit, block + w, out + n);
+  for (std::size_t b = 0; b < n_blocks; ++b) {
+    const Floats norms = load_floats(search.square_norms + (block + b) * n_lanes);
+    const std::size_t shift = (block + b) % blocks_per_group * n_lanes;
+    for (std::size_t q = 0; q < n_queries; ++q) {
+      const Floats twice = dots[q][b] + dots[q][b];
+      const std::uint64_t bits = bits_at_most(norms - twice, search.limits[query + q]);
+      search.near[(query + q) * search.n_groups + block / blocks_per_group] |= bits << shift;
+    }
   }
-  return n;
 }
 
-std::size_t find_near(const float* query, const float* blocks, std::size_t n_blocks,
-                      std::size_t n_coordinates, float limit, std::uint32_t* out) {
-  constexpr std::size_t width = 4;
-  std::size_t n = 0;
-  std::size_t block = 0;
-  for (; block + width <= n_blocks; block += width) {
-    n += find_near_side_by_side<width>(query, blocks, block, n_coordinates, limit, out + n);
+// The last `n_left` of the queries, at most n_at_most.
+template <std::size_t n_at_most>
+inline void find_near_for_last(const Search& search, std::size_t n_queries, std::size_t n_left,
+                               std::size_t first_block) {
+  if constexpr (n_at_most > 0) {
+    if (n_left < n_at_most) {
+      find_near_for_last<n_at_most - 1>(search, n_queries, n_left, first_block);
+      return;
+    }
+    constexpr std::size_t width = blocks_beside(n_at_most);
+    for (std::size_t b = 0; b < blocks_per_group; b += width) {
+      find_near_at<n_at_most, width>(search, n_queries - n_at_most, first_block + b);
+    }
   }
-  for (; block < n_blocks; ++block) {
-    n += find_near_side_by_side<1>(query, blocks, block, n_coordinates, limit, out + n);
+}
+
+void find_near(const float* queries, const float* limits, std::size_t n_queries,
+               const float* blocks, const float* square_norms, std::size_t n_groups,
+               std::size_t n_coordinates, std::uint64_t* near) {
+  const Search search{queries, limits, blocks, square_norms, n_groups, n_coordinates, near};
+  for (std::size_t i = 0; i < n_queries * n_groups; ++i) near[i] = 0;
+  const std::size_t n_left = n_queries % queries_at_once;
+  for (std::size_t group = 0; group < n_groups; ++group) {
+    const std::size_t first = group * blocks_per_group;
+    constexpr std::size_t width = blocks_beside(queries_at_once);
+    for (std::size_t block = first; block < first + blocks_per_group; block += width) {
+      for (std::size_t query = 0; query < n_queries - n_left; query += queries_at_once) {
+        find_near_at<queries_at_once, width>(search, query, block);
+      }
+    }
+    find_near_for_last<queries_at_once - 1>(search, n_queries, n_left, first);
   }
-  return n;
 }
 
 std::uint64_t find_at_least(const double* values, std::size_t n, double limit) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "thinset/distance.hpp"
+#include "thinset/image_list.hpp"
 #include "thinset/parallel_for.hpp"
 #include "thinset/projection.hpp"
 
@@ -33,13 +34,10 @@ class NearestCentre {
   void find(std::size_t begin, std::vector<Found>& found, unsigned thread);
 
  private:
-  struct Seeker {
-    Point point;
-    Projection::Image image;
-  };
   struct alignas(64) Scratch {
-    std::vector<Seeker> seekers;
-    std::vector<std::uint32_t> near;
+    Point point;
+    std::vector<Projection::Image> images;
+    NearSearch search;
   };
 
   void look(std::size_t row, std::size_t centre, Found& found) const;

@@ -7,7 +7,6 @@
 
 #include "thinset/distance.hpp"
 #include "thinset/parallel_for.hpp"
-#include "thinset/screen_kernels.hpp"
 
 namespace thinset {
 
@@ -23,16 +22,18 @@ class Projection {
 
   [[nodiscard]] std::size_t n_coordinates() const { return n_coordinates_; }
 
-  // A point seen through the projection.
+  // A point seen through the projection. Without coordinates where float32 has no room for them:
+  // nothing is told of such a point.
   struct Image {
     std::vector<float> coordinates;
-    double radius = 0.0;  // of the point itself, from the projection's centre
+    double square_norm = 0.0;  // of the coordinates
+    double radius = 0.0;       // of the point itself, from the projection's centre
     std::vector<float> centred;
   };
   void project(const Point& point, Image& image) const;
 
-  // Every point whose rank to the image's point is below `rank` has an image at a squared distance
-  // of at most this.
+  // Every point whose rank to the image's point is below `rank` has an image p for which
+  // |p|^2 - 2 p.q, as ScreenKernels::find_near computes it, is at most this; q is `image`.
   [[nodiscard]] float limit(const Image& image, double rank) const;
 
  private:
@@ -52,31 +53,7 @@ class Projection {
 // While it is fitted, which is when it needs most.
 std::uint64_t projection_memory(const SelectionSize& size);
 
-// Images of numbered points, laid out for ScreenKernels::find_near.
-class ImageList {
- public:
-  ImageList(std::size_t n_coordinates, std::size_t capacity);
-
-  void push_back(const Projection::Image& image) { set(size_++, image); }
-  void resize(std::size_t size);
-  void set(std::size_t number, const Projection::Image& image);
-  [[nodiscard]] std::size_t size() const { return size_; }
-
-  // The numbers in [begin, end) of images within `limit` of `image`, rising; with some beside them
-  // that share a block with begin or end. `near` is scratch for the caller to keep.
-  void find_near(const Projection::Image& image, float limit, std::size_t begin, std::size_t end,
-                 std::vector<std::uint32_t>& near) const;
-
-  // No list holds more: numbers inside are of 32 bits.
-  static constexpr std::size_t max_size = std::size_t{1} << 31;
-
- private:
-  std::size_t n_coordinates_;
-  std::size_t size_ = 0;
-  std::vector<float> blocks_;
-};
-
-// With n_samples images. Likely few coordinates tell enough; all may be needed.
-MemoryNeed image_list_memory(const SelectionSize& size);
+// The coordinates of one image.
+MemoryNeed image_memory(const SelectionSize& size);
 
 }  // namespace thinset

@@ -12,16 +12,19 @@ namespace thinset {
 // Points lie in blocks of this many, coordinate by coordinate: one register holds one coordinate of
 // a whole block.
 inline constexpr std::size_t points_per_block = 16;
+// They are looked through in groups of four blocks: one word has a bit for each.
+inline constexpr std::size_t points_per_group = 64;
 
 struct ScreenKernels {
   // out[i] = the sum over j of x[j] * directions[i * n + j], for i < n_directions.
   void (*project)(const float* x, const float* directions, std::size_t n, std::size_t n_directions,
                   float* out);
-  // Looks through n_blocks blocks of points with n_coordinates each (a multiple of 4); writes to
-  // `out` the numbers of those whose squared distance to `query` is at most `limit`, rising, and
-  // returns how many. `out` needs room for all of them.
-  std::size_t (*find_near)(const float* query, const float* blocks, std::size_t n_blocks,
-                           std::size_t n_coordinates, float limit, std::uint32_t* out);
+  // Bit p of near[q * n_groups + g] is set where point p of group g has |p|^2 - 2 p.q of at most
+  // limits[q], in float32: its error is at most (n_coordinates + 4) 2^-24 (|p|^2 + |q|^2). Queries
+  // lie one after the other; `square_norms` holds every |p|^2.
+  void (*find_near)(const float* queries, const float* limits, std::size_t n_queries,
+                    const float* blocks, const float* square_norms, std::size_t n_groups,
+                    std::size_t n_coordinates, std::uint64_t* near);
   // Bit i is set where values[i] >= limit; n <= 64.
   std::uint64_t (*find_at_least)(const double* values, std::size_t n, double limit);
 };
