@@ -71,7 +71,9 @@ inline Lanes<T> all_lanes(T value) {
 
 template <class T>
 inline void store(T* to, const Lanes<T>& lanes) {
-  __builtin_memcpy(to, &lanes, sizeof(lanes));
+  for (std::size_t p = 0; p < Lanes<T>::n_parts; ++p) {
+    __builtin_memcpy(to + p * Lanes<T>::part_lanes, &lanes.part[p], register_bytes);
+  }
 }
 
 // Float16 to float: shift exponent and fraction into place, then scale by 2^(127 - 15); the product
@@ -88,9 +90,12 @@ inline float as_float(BFloat16 value) {
 }
 inline float as_float(float value) { return value; }
 
+// Part by part, here and below: compilers copy a structure as a whole by way of the stack.
 inline Floats load_floats(const float* from) {
   Floats lanes;
-  __builtin_memcpy(&lanes, from, sizeof(lanes));
+  for (std::size_t p = 0; p < Floats::n_parts; ++p) {
+    __builtin_memcpy(&lanes.part[p], from + p * Floats::part_lanes, register_bytes);
+  }
   return lanes;
 }
 inline Floats load_floats(const BFloat16* from) {
@@ -125,15 +130,27 @@ inline Floats load_floats(const Float16* from) {
 
 inline Doubles load_doubles(const double* from) {
   Doubles lanes;
-  __builtin_memcpy(&lanes, from, sizeof(lanes));
+  for (std::size_t p = 0; p < Doubles::n_parts; ++p) {
+    __builtin_memcpy(&lanes.part[p], from + p * Doubles::part_lanes, register_bytes);
+  }
   return lanes;
 }
 inline Doubles load_doubles(const float* from) {
   Doubles lanes;
   for (std::size_t p = 0; p < Doubles::n_parts; ++p) {
+#if defined(__AVX512F__)
+    __m256 floats;
+    __builtin_memcpy(&floats, from + p * Doubles::part_lanes, sizeof(floats));
+    lanes.part[p] = _mm512_maskz_cvtps_pd(0xff, floats);
+#elif defined(__AVX2__)
+    __m128 floats;
+    __builtin_memcpy(&floats, from + p * Doubles::part_lanes, sizeof(floats));
+    lanes.part[p] = _mm256_cvtps_pd(floats);
+#else
     Vector<float, register_bytes / 2> floats;
     __builtin_memcpy(&floats, from + p * Doubles::part_lanes, sizeof(floats));
     lanes.part[p] = __builtin_convertvector(floats, Vector<double>);
+#endif
   }
   return lanes;
 }
@@ -203,13 +220,28 @@ inline Lanes<T> absolute(const Lanes<T>& lanes) {
 
 template <class T, std::size_t bytes>
 inline T sum_pairwise(const Vector<T, bytes>& lanes) {
-  if constexpr (bytes == 2 * sizeof(T)) {
+  constexpr std::size_t n = bytes / sizeof(T);
+  if constexpr (n == 2) {
     return lanes[0] + lanes[1];
   } else {
     struct Halves {
       Vector<T, bytes / 2> low, high;
     };
+#if __has_builtin(__builtin_shufflevector)
+    Halves halves;
+    if constexpr (n == 16) {
+      halves.low = __builtin_shufflevector(lanes, lanes, 0, 1, 2, 3, 4, 5, 6, 7);
+      halves.high = __builtin_shufflevector(lanes, lanes, 8, 9, 10, 11, 12, 13, 14, 15);
+    } else if constexpr (n == 8) {
+      halves.low = __builtin_shufflevector(lanes, lanes, 0, 1, 2, 3);
+      halves.high = __builtin_shufflevector(lanes, lanes, 4, 5, 6, 7);
+    } else {
+      halves.low = __builtin_shufflevector(lanes, lanes, 0, 1);
+      halves.high = __builtin_shufflevector(lanes, lanes, 2, 3);
+    }
+#else
     const auto halves = __builtin_bit_cast(Halves, lanes);
+#endif
     return sum_pairwise<T, bytes / 2>(halves.low + halves.high);
   }
 }
