@@ -57,11 +57,9 @@ class PeakMemory:
 
 
 def predicted_bytes(X, k, method, n_threads):
-    """What thinset says it will need beyond X; None where it does not say."""
-    estimate = getattr(thinset, "estimate", None)
-    if estimate is None:
-        return None
-    return float(estimate(X.shape, k, method, dtype=X.dtype, n_threads=n_threads))
+    """What thinset says it will need beyond X."""
+    told = thinset.estimate(X.shape, k, method, dtype=X.dtype, n_threads=n_threads)
+    return told.memory_bytes
 
 
 def main():

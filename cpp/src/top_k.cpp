@@ -6,7 +6,9 @@
 #include <functional>
 #include <iterator>
 #include <limits>
+#include <memory>
 #include <numeric>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -33,6 +35,9 @@ constexpr double depths_to_pass = 3.0;
 std::size_t depth_to_deal(std::size_t k, std::size_t d) {
   return std::min(k, 2 * (k / d + 1) + 16);
 }
+
+// So many rounds are surely dealt, likely, from boards of that depth.
+std::size_t rounds_within(std::size_t depth) { return depth / 2; }
 
 // So many rows that were kept for an element cut it back to the best `depth`.
 std::size_t most_kept(std::size_t depth) { return 4 * depth + 64; }
@@ -119,14 +124,21 @@ class Board {
   // The candidate at `rank`, 0 being the best. Requires rank < size().
   const Candidate& at(std::size_t rank) {
     if (rank >= n_sorted_) {
-      const std::size_t end = std::min(size(), std::max(rank + 1, 2 * n_sorted_ + 16));
-      const auto first = candidates_.begin() + static_cast<std::ptrdiff_t>(n_sorted_);
-      const auto last = candidates_.begin() + static_cast<std::ptrdiff_t>(end);
-      std::nth_element(first, last - 1, candidates_.end());
-      std::sort(first, last - 1);
-      n_sorted_ = end;
+      sort_until(std::max(rank + 1, 2 * n_sorted_ + 16));
     }
     return candidates_[rank];
+  }
+
+  void sort_until(std::size_t rank) {
+    const std::size_t end = std::min(size(), rank);
+    if (end <= n_sorted_) {
+      return;
+    }
+    const auto first = candidates_.begin() + static_cast<std::ptrdiff_t>(n_sorted_);
+    const auto last = candidates_.begin() + static_cast<std::ptrdiff_t>(end);
+    std::nth_element(first, last - 1, candidates_.end());
+    std::sort(first, last - 1);
+    n_sorted_ = end;
   }
 
  private:
@@ -143,9 +155,11 @@ class Keeper {
       : rows_(rows),
         score_(score),
         depth_(depth),
+        capacity_(std::min(most_kept(depth), rows.size())),
         thresholds_(thresholds),
         columns_(rows.n_columns()),
-        kept_(rows.n_columns()) {}
+        kept_(std::make_unique_for_overwrite<Candidate[]>(rows.n_columns() * capacity_)),
+        n_kept_(rows.n_columns(), 0) {}
 
   // Returns false where a value is not finite.
   bool look_at(std::size_t row, const std::vector<char>& taken) {
@@ -163,8 +177,8 @@ class Keeper {
     return true;
   }
 
-  [[nodiscard]] const std::vector<Candidate>& kept(std::size_t column) const {
-    return kept_[column];
+  [[nodiscard]] std::span<const Candidate> kept(std::size_t column) const {
+    return {kept_.get() + column * capacity_, n_kept_[column]};
   }
   // Of all rows seen that were free, those with a score above this are kept.
   [[nodiscard]] double threshold(std::size_t column) const { return thresholds_[column]; }
@@ -173,23 +187,25 @@ class Keeper {
   void keep(const T* values, std::size_t column, std::size_t row) {
     double activation = 0.0;
     row_kernels<T>().widen(values + column, &activation, 1);
-    std::vector<Candidate>& kept = kept_[column];
-    kept.push_back({score_from(activation, score_), row});
-    if (kept.size() >= most_kept(depth_)) {
+    const std::span<Candidate> kept{kept_.get() + column * capacity_, ++n_kept_[column]};
+    kept.back() = {score_from(activation, score_), row};
+    if (kept.size() == most_kept(depth_)) {
       // Rows come in rising order: a later one with the same score as the worst would lose.
       const auto worst = kept.begin() + static_cast<std::ptrdiff_t>(depth_) - 1;
       std::nth_element(kept.begin(), worst, kept.end());
       thresholds_[column] = static_cast<Score<T>>(worst->score);
-      kept.resize(depth_);
+      n_kept_[column] = depth_;
     }
   }
 
   Rows<T> rows_;
   ScoreOf score_;
   std::size_t depth_;
+  std::size_t capacity_;
   std::vector<Score<T>> thresholds_;
   std::vector<std::uint32_t> columns_;
-  std::vector<std::vector<Candidate>> kept_;
+  std::unique_ptr<Candidate[]> kept_;  // `capacity_` places per column, the first n_kept_ in use
+  std::vector<std::size_t> n_kept_;
 };
 
 // At least the best `depth` rows of every element that nobody has taken yet.
@@ -268,7 +284,10 @@ class Leaderboards {
   // Returns false where a board has fewer than `at_least` rows: the thresholds were too high.
   bool fill_above(const std::vector<Score<T>>& thresholds, std::size_t depth,
                   const std::vector<char>& taken, std::size_t at_least) {
-    std::vector<Keeper<T>> keepers(job_.n_threads(), {rows_, score_, depth, thresholds});
+    std::vector<Keeper<T>> keepers;
+    for (unsigned thread = 0; thread < job_.n_threads(); ++thread) {
+      keepers.emplace_back(rows_, score_, depth, thresholds);
+    }
     std::vector<ConstantColumns<T>> constant(job_.n_threads(), ConstantColumns<T>(rows_));
     std::atomic<bool> is_finite = true;
     job_.counted_parallel_for(rows_.size(), rows_per_block,
@@ -320,6 +339,7 @@ class Leaderboards {
     }
     all.resize(std::max(n_complete, std::min(depth, all.size())));
     boards_[column] = Board(std::move(all));
+    boards_[column].sort_until(rounds_within(depth));
   }
 
   static std::vector<std::size_t> in_all(const std::vector<ConstantColumns<T>>& constant) {
@@ -475,6 +495,8 @@ TopKPicks top_k(const Rows<T>& rows, std::size_t k, const TopKOptions& options,
 
 namespace {
 
+constexpr std::uint64_t page_bytes = 4096;
+
 // How many of the rows exceed a suggested threshold: a share p for which the largest of a group is
 // below it in three quarters of the groups.
 std::uint64_t likely_to_pass(std::uint64_t n_rows, std::uint64_t depth) {
@@ -494,14 +516,14 @@ MemoryNeed need_at_depth(const SelectionSize& size, std::uint64_t depth) {
       n + size.n_samples * (sizeof(std::size_t) + sizeof(double)) +
       d * ((size.n_threads + 2) * (sizeof(std::vector<Candidate>) + 4 * sizeof(double)) +
            n_groups * sizeof(double));
-  // Per element, what all threads keep of the rows.
-  const std::uint64_t most = std::min(size.n_threads * most_kept(depth), n + 64 * size.n_threads);
-  const std::uint64_t kept = std::min(most, likely_to_pass(n, depth));
-  // Lists that grow ask for up to twice what they hold, and hold it twice while they are moved; all
-  // are merged into new ones before they go. Short ones leave gaps that others do not fit.
-  const bool are_short = kept * sizeof(Candidate) < size.n_threads * (std::uint64_t{1} << 18);
-  return {fixed + d * kept * sizeof(Candidate) * (are_short ? 23 : 20) / 10,
-          fixed + d * most * sizeof(Candidate) * 5};
+  // Per element and thread, room for what the thread keeps of the rows, of which it writes to some
+  // pages; then all of that in one list.
+  const std::uint64_t room = std::min<std::uint64_t>(most_kept(depth), n);
+  const std::uint64_t kept = std::min(size.n_threads * room, likely_to_pass(n, depth));
+  const std::uint64_t written = std::min(
+      room * sizeof(Candidate), kept / size.n_threads * sizeof(Candidate) + page_bytes / 2);
+  return {fixed + d * (size.n_threads * written + kept * sizeof(Candidate)),
+          fixed + d * size.n_threads * room * 2 * sizeof(Candidate)};
 }
 
 }  // namespace
