@@ -123,7 +123,7 @@ Counts count_operations(const SelectionSize& size, const SelectionRequest& reque
       return {{n, 0.25 * fit, 0.0}, {n, fit, 0.0}, {n, std::max(2.0 * fit, n * k), n * k / 50.0}};
     }
     case Method::max_sum: {
-      const double fit = 40.0 * n * std::pow(k, 0.27);
+      const double fit = 60.0 * n * std::pow(k, 0.27);
       // Sums for every row, then two distances per row and exchange, of which few are worthwhile.
       const auto most_swaps = static_cast<double>(request.max_swaps);
       const double sums = request.max_swaps > 0 ? n * k : 0.0;
@@ -138,7 +138,7 @@ Counts count_operations(const SelectionSize& size, const SelectionRequest& reque
     case Method::kmeans: {
       const auto iterations = static_cast<double>(request.kmeans.n_iterations);
       const double seeding = request.kmeans.seeding == Seeding::plus_plus ? n * k : 0.0;
-      const double fit = 1.2 * seeding + n * iterations * (20.0 + 0.45 * k);
+      const double fit = 1.2 * seeding + n * iterations * (20.0 + 0.13 * k);
       return {{n, 0.7 * seeding + 0.1 * (fit - seeding), 0.0},
               {n, fit, 0.0},
               {n, std::max(1.5 * fit, 2.0 * seeding + n * k * iterations), 0.0}};
