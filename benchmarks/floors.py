@@ -10,11 +10,9 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import torch
 
-_WORDS_PER_CHUNK = 32_768
 _ROWS_PER_PRODUCT = 256
 
 
@@ -24,24 +22,11 @@ class Floor(NamedTuple):
     unit: str  # "B" or "FLOP"
 
 
-# Whole numbers, whose sum the compiler may take in any order, so that it uses vectors.
-@numba.njit("u8(u8[::1])", parallel=True)
-def _sum_of_words(words):
-    n_chunks = (len(words) + _WORDS_PER_CHUNK - 1) // _WORDS_PER_CHUNK
-    total = np.uint64(0)
-    for chunk in numba.prange(n_chunks):
-        part = np.uint64(0)
-        for i in range(chunk * _WORDS_PER_CHUNK, min((chunk + 1) * _WORDS_PER_CHUNK, len(words))):
-            part += words[i]
-        total += part
-    return total
-
-
 def one_read(X):
     """Sum all bytes of the matrix, eight at a time, in all threads."""
     n_words = X.nbytes // 8
-    words = X.reshape(-1).view(np.uint8)[: n_words * 8].view(np.uint64)
-    return Floor(lambda: _sum_of_words(words), words.nbytes, "B")
+    words = torch.from_numpy(X.reshape(-1).view(np.uint8)[: n_words * 8].view(np.int64))
+    return Floor(words.sum, words.nbytes, "B")
 
 
 def distance_product(X, n_others, times=1):
