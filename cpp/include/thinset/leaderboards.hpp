@@ -1,0 +1,99 @@
+// The best rows of every embedding element.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "thinset/matrix_view.hpp"
+#include "thinset/memory_need.hpp"
+#include "thinset/parallel_for.hpp"
+#include "thinset/row_kernels.hpp"
+
+namespace thinset {
+
+// A row's standing in one element. Ordered from best to worst; ties go to the lower row.
+struct Candidate {
+  double score;
+  std::size_t row;
+
+  friend bool operator<(const Candidate& a, const Candidate& b) {
+    return a.score != b.score ? a.score > b.score : a.row < b.row;
+  }
+};
+
+// The best rows of one element, sorted as far as anybody has asked.
+class Board {
+ public:
+  Board() = default;
+  explicit Board(std::vector<Candidate> candidates) : candidates_(std::move(candidates)) {}
+
+  [[nodiscard]] std::size_t size() const { return candidates_.size(); }
+
+  // The candidate at `rank`, 0 being the best. Requires rank < size().
+  const Candidate& at(std::size_t rank) {
+    if (rank >= n_sorted_) {
+      sort_until(std::max(rank + 1, 2 * n_sorted_ + 16));
+    }
+    return candidates_[rank];
+  }
+
+  void sort_until(std::size_t rank) {
+    const std::size_t end = std::min(size(), rank);
+    if (end <= n_sorted_) {
+      return;
+    }
+    const auto first = candidates_.begin() + static_cast<std::ptrdiff_t>(n_sorted_);
+    const auto last = candidates_.begin() + static_cast<std::ptrdiff_t>(end);
+    std::nth_element(first, last - 1, candidates_.end());
+    std::sort(first, last - 1);
+    n_sorted_ = end;
+  }
+
+ private:
+  std::vector<Candidate> candidates_;
+  std::size_t n_sorted_ = 0;
+};
+
+// At least the best `depth` rows of every element that nobody has taken yet.
+template <class T>
+class Leaderboards {
+ public:
+  Leaderboards(const Rows<T>& rows, ScoreOf score, Job& job)
+      : rows_(rows), score_(score), job_(job), boards_(rows.n_columns()) {}
+
+  // Looks at every value. Throws InvalidInput that names the first that is not finite. taken[i]
+  // tells whether row i is out.
+  void fill(std::size_t depth, const std::vector<char>& taken);
+
+  [[nodiscard]] Board& board(std::size_t column) { return boards_[column]; }
+  // Elements that have the same value in every row; known once the boards are filled.
+  [[nodiscard]] const std::vector<std::size_t>& constant_columns() const {
+    return constant_columns_;
+  }
+  [[nodiscard]] double activation(const Candidate& candidate, std::size_t column) const;
+
+ private:
+  using Thresholds = std::vector<Score<T>>;
+  static constexpr auto lowest = -std::numeric_limits<Score<T>>::infinity();
+
+  [[nodiscard]] Thresholds no_thresholds() const { return Thresholds(rows_.n_columns(), lowest); }
+  [[nodiscard]] Thresholds suggested_thresholds(std::size_t depth, const std::vector<char>& taken);
+  // Returns false where a board has fewer than `at_least` rows: the thresholds were too high.
+  bool fill_above(const Thresholds& thresholds, std::size_t depth, const std::vector<char>& taken,
+                  std::size_t at_least);
+  void fetch(std::size_t row) const;
+
+  Rows<T> rows_;
+  ScoreOf score_;
+  Job& job_;
+  std::vector<Board> boards_;
+  std::vector<std::size_t> constant_columns_;
+};
+
+// n_samples plays no part in it.
+MemoryNeed leaderboards_memory(const SelectionSize& size, std::uint64_t depth);
+
+}  // namespace thinset
