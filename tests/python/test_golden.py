@@ -81,8 +81,23 @@ def test_npy_files(version):
     assert answer("topk", path).indices.tolist() == SELECTIONS["topk"]["indices"]
 
 
-def test_saved_selection(tmp_path):
-    selection = thinset.Selection.load(FOLDER / "selection_v1.npz")
+@pytest.mark.parametrize(
+    ("name", "figures", "certificates"),
+    [
+        (
+            "selection_v1",
+            {"sum_of_pairwise_distances", "smallest_pairwise_distance", "covering_radius"},
+            set(),
+        ),
+        (
+            "selection_v1_with_certificates",
+            {"covering_radius"},
+            {"lower_bound_of_covering_radius"},
+        ),
+    ],
+)
+def test_saved_selection(name, figures, certificates):
+    selection = thinset.Selection.load(FOLDER / f"{name}.npz")
     assert selection.indices.tolist() == SELECTIONS["topk"]["indices"]
     assert selection.gains.tolist() == SELECTIONS["topk"]["gains"]
     assert (selection.n_total, selection.method) == (inputs.N_ROWS, "topk")
@@ -100,13 +115,8 @@ def test_saved_selection(tmp_path):
         "n_columns": inputs.N_COLUMNS,
     }
     fresh = answer("topk", inputs.embeddings("float32"))
-    saved = {
-        "sum_of_pairwise_distances",
-        "smallest_pairwise_distance",
-        "covering_radius",
-    }
-    assert set(selection.objective) == saved
-    assert dict(selection.objective) == {name: fresh.objective[name] for name in saved}
+    assert dict(selection.objective) == {key: fresh.objective[key] for key in figures}
+    assert dict(selection.certificates) == {key: fresh.certificates[key] for key in certificates}
 
 
 def test_dataset_folder(tmp_path):

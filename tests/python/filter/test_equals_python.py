@@ -30,6 +30,7 @@ CASES = {
     "topk union": ({"refill": False}, ["--no-refill"]),
     "topk live": ({"drop_constant": True}, ["--drop-constant"]),
     "max_sum": ({"metric": "sqeuclidean"}, ["--metric", "sqeuclidean"]),
+    "max_sum with exchanges": ({"max_swaps": 3}, ["--max-swaps", "3"]),
     "max_min": ({}, ["-t", "3"]),
     "facility_location": ({"metric": "cosine"}, ["--metric", "cosine", "-t", "2"]),
     "kmeans": ({"n_iterations": 3, "random_state": 9}, ["--iterations", "3", "--seed=9"]),
