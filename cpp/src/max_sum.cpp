@@ -1,6 +1,7 @@
 #include "thinset/max_sum.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -17,10 +18,14 @@ namespace {
 constexpr std::size_t rows_per_block = 64;
 constexpr std::size_t max_blocks_per_turn = 4;
 constexpr std::size_t picks_per_window = 16;
-// So few missed picks are measured at once, rather than bounded first.
+// So few missed picks are measured at once, rather than bounded first, where distances are not
+// squares.
 constexpr std::size_t picks_worth_bounding = 4;
 // A row that is looked at is taken so far below the bar that it rests for about as many picks.
 constexpr double picks_of_rest = 8.0;
+// Where more of the rows are looked at than this, a plain scan takes less time.
+constexpr double share_worth_scanning = 0.25;
+constexpr std::size_t most_rows_at_once = 1024;
 // How many missed picks are measured before the bound is looked at again.
 constexpr std::size_t picks_per_check = 32;
 // The rows of one turn of a thread are measured against about so many picks in all, at most.
@@ -138,20 +143,22 @@ class MaxSum {
     base_[place] = -infinity;
     head_[place] = -infinity;
     picked_.push_back(row);
-    Point& point = scratch_[0].point;
-    meter_.read(row, point);
+    meter_.read(row, last_pick_);
     const double unit = unit_of(row);
     for (std::size_t j = 0; j < centre_.size(); ++j) {
-      now_.sum[j] += point.values[j] * unit - centre_[j];
+      now_.sum[j] += last_pick_.values[j] * unit - centre_[j];
     }
     now_.centre_dot_sum = dot(centre_, now_.sum);
     now_.n = picked_.size();
     count_pick(radius_[place]);
     if (now_.n - window_.n == picks_per_window) {
       close_window();
+      if (!is_scanning_ && now_.n >= 2 * n_when_centred_ && is_off_centre()) {
+        recentre();
+      }
     }
-    if (now_.n == window_.n && now_.n >= 2 * n_when_centred_ && is_off_centre()) {
-      recentre();
+    if (!is_scanning_ && bounds_spare_little()) {
+      start_scanning();
     }
   }
 
@@ -161,23 +168,11 @@ class MaxSum {
       scratch.best = {};
       scratch.second = {};
     }
-    Bar bar;
-    look_at(hint_, bar, scratch_[0]);
-    // However many picks there are, a thread can be interrupted soon.
-    const std::size_t rows_per_turn = pairs_per_turn / (picked_.size() + 1);
-    const std::size_t blocks_per_turn =
-        std::clamp<std::size_t>(rows_per_turn / rows_per_block, 1, max_blocks_per_turn);
-    job_.parallel_for(blocks_.size(), blocks_per_turn,
-                      [&](std::size_t begin, std::size_t end, unsigned thread) {
-                        Scratch& scratch = scratch_[thread];
-                        scratch.places.clear();
-                        for (std::size_t block = begin; block < end; ++block) {
-                          list_reaching(block, bar, scratch.places);
-                        }
-                        for (const std::size_t place : scratch.places) {
-                          look_at(place, bar, scratch);
-                        }
-                      });
+    if (is_scanning_) {
+      scan();
+    } else {
+      search();
+    }
     BestRow best;
     for (const Scratch& scratch : scratch_) {
       best.offer(scratch.best.value, scratch.best.row);
@@ -186,6 +181,9 @@ class MaxSum {
     for (const Scratch& scratch : scratch_) {
       const BestRow& other = scratch.best.row == best.row ? scratch.second : scratch.best;
       second.offer(other.value, other.row);
+    }
+    if (is_scanning_ && now_.n == window_.n && now_.n >= n_when_scanned_) {
+      stop_scanning();
     }
     if (second.value > -infinity) {
       hint_ = place_of_[second.row];
@@ -290,9 +288,10 @@ class MaxSum {
     return order;
   }
 
-  // Gives every row its place and every block its radius.
-  void sort_by_radius() {
-    const std::vector<std::size_t> order = by_falling_radius();
+  void sort_by_radius() { rearrange(by_falling_radius()); }
+
+  // Gives every row a new place and every block its radius; order[i] is the old place of the new i.
+  void rearrange(const std::vector<std::size_t>& order) {
     const auto for_each_place = [&](const auto& body) {
       job_.parallel_for(order.size(), 4096, [&](std::size_t begin, std::size_t end, unsigned) {
         for (std::size_t place = begin; place < end; ++place) {
@@ -314,6 +313,91 @@ class MaxSum {
       blocks_[b] = {infinity, *std::max_element(begin, begin + size), 0.0};
     }
     head_ = base_;
+  }
+
+  // Looks at the rows that may have the largest sum.
+  void search() {
+    Bar bar;
+    look_at(hint_, bar, scratch_[0]);
+    const std::size_t blocks_per_turn =
+        std::clamp<std::size_t>(rows_per_turn() / rows_per_block, 1, max_blocks_per_turn);
+    job_.parallel_for(blocks_.size(), blocks_per_turn,
+                      [&](std::size_t begin, std::size_t end, unsigned thread) {
+                        Scratch& scratch = scratch_[thread];
+                        scratch.places.clear();
+                        for (std::size_t block = begin; block < end; ++block) {
+                          list_reaching(block, bar, scratch.places);
+                        }
+                        n_looked_at_ += scratch.places.size();
+                        for (const std::size_t place : scratch.places) {
+                          look_at(place, bar, scratch);
+                        }
+                      });
+  }
+
+  // However many picks there are, a thread can be interrupted soon.
+  [[nodiscard]] std::size_t rows_per_turn() const { return pairs_per_turn / (picked_.size() + 1); }
+
+  // The plain greedy method, for rows that bounds do not tell apart: every row sees every pick, in
+  // the order of the matrix. Bounds get another chance after twice as many picks as the last time.
+  void scan() {
+    const std::size_t rows_at_once =
+        std::clamp<std::size_t>(rows_per_turn(), rows_per_block, most_rows_at_once);
+    job_.parallel_for(standings_.size(), rows_at_once,
+                      [&](std::size_t begin, std::size_t end, unsigned thread) {
+                        for (std::size_t place = begin; place < end; ++place) {
+                          if (base_[place] > -infinity) {
+                            see_last_pick(place, scratch_[thread]);
+                          }
+                        }
+                      });
+  }
+
+  void see_last_pick(std::size_t place, Scratch& scratch) {
+    Standing& standing = standings_[place];
+    if (standing.n_seen + 1 == picked_.size()) {
+      standing.sum += meter_.distance_from_rank(meter_.rank(standing.row, last_pick_));
+      ++standing.n_seen;
+    } else {
+      measure(place, {0.0, infinity}, -infinity, scratch);
+    }
+    offer(standing, scratch);
+  }
+
+  static void offer(const Standing& standing, Scratch& scratch) {
+    if (standing.sum > scratch.best.value) {
+      scratch.second = scratch.best;
+    }
+    scratch.best.offer(standing.sum, standing.row);
+  }
+
+  [[nodiscard]] bool bounds_spare_little() const {
+    const auto n_rows = static_cast<double>(standings_.size());
+    return now_.n > picks_per_window &&
+           static_cast<double>(n_looked_at_) > share_worth_scanning * picks_per_window * n_rows;
+  }
+
+  void start_scanning() {
+    is_scanning_ = true;
+    scan_length_ *= 2;
+    n_when_scanned_ = now_.n + scan_length_;
+    rearrange(place_of_);
+  }
+
+  // Where a window begins and all rows have seen all picks.
+  void stop_scanning() {
+    is_scanning_ = false;
+    job_.parallel_for(standings_.size(), rows_per_block,
+                      [&](std::size_t begin, std::size_t end, unsigned) {
+                        for (std::size_t place = begin; place < end; ++place) {
+                          Standing& standing = standings_[place];
+                          if (base_[place] > -infinity) {
+                            standing.dot = centred_dot(standing.row, now_.sum, now_.centre_dot_sum);
+                            base_[place] = standing.sum;
+                          }
+                        }
+                      });
+    sort_by_radius();
   }
 
   void count_pick(double radius) {
@@ -395,6 +479,7 @@ class MaxSum {
       }
     });
     window_ = now_;
+    n_looked_at_ = 0;
   }
 
   // Lists the places in a block whose ceilings reach the bar, and has their rows fetched.
@@ -428,9 +513,12 @@ class MaxSum {
       return;  // picked: passes only while there is no bar
     }
     Standing& standing = standings_[place];
-    // The bar rises by its mean, the row's ceiling by the triangle inequality.
+    // Squares add up exactly: measuring tells no more than their bound does. Of other distances it
+    // does, by so much that the row rests for some picks: the bar rises by its mean, the row's
+    // ceiling by the triangle inequality.
+    const bool is_open = meter_.metric() == Metric::euclidean;
     const double rises = bounds_.from_radii(radius_[place], totals_.back()) - bar.value();
-    const double margin = std::max(0.0, picks_of_rest * rises / totals_.back().n);
+    const double margin = is_open ? std::max(0.0, picks_of_rest * rises / totals_.back().n) : 0.0;
     // Lowers the ceiling to one that holds now; says whether that takes the row out.
     const auto falls_below_bar = [&](double ceiling) {
       const double risen = bounds_.from_radii(block_of(place).radius, open_window());
@@ -446,7 +534,7 @@ class MaxSum {
       }
     }
     Missed missed{0.0, infinity};
-    if (picked_.size() - standing.n_seen > picks_worth_bounding) {
+    if (picked_.size() - standing.n_seen > (is_open ? picks_worth_bounding : 0)) {
       missed = missed_by(place, now_);
       if (falls_below_bar(standing.sum + bound_of(missed, picked_.size() - standing.n_seen))) {
         return;
@@ -455,10 +543,7 @@ class MaxSum {
     if (measure(place, missed, bar.value() - margin, scratch)) {
       falls_below_bar(standing.sum);
       bar.raise_to(standing.sum);
-      if (standing.sum > scratch.best.value) {
-        scratch.second = scratch.best;
-      }
-      scratch.best.offer(standing.sum, standing.row);
+      offer(standing, scratch);
     }
   }
 
@@ -531,7 +616,13 @@ class MaxSum {
   std::vector<Totals> totals_;  // entry t: of the first t picks
   PickedRows<T> picked_;
   std::vector<std::size_t> rows_picked_;
+  Point last_pick_;
   std::size_t n_when_centred_ = 16;
+
+  std::atomic<std::size_t> n_looked_at_{0};  // in the open window
+  bool is_scanning_ = false;
+  std::size_t scan_length_ = picks_per_window / 2;
+  std::size_t n_when_scanned_ = 0;  // so many picks end the scanning
 
   // A place is a position in the order of falling radius.
   std::vector<std::size_t> place_of_;

@@ -67,10 +67,7 @@ float rough_squared_distance(const double* /*x*/, const float* /*y*/, std::size_
 template <class T>
 void widen_row(const T* x, double* y, std::size_t n) {
   std::size_t j = 0;
-  for (; j + n_lanes <= n; j += n_lanes) {
-    const Doubles values = load_doubles(x + j);
-    __builtin_memcpy(y + j, &values, sizeof(values));
-  }
+  for (; j + n_lanes <= n; j += n_lanes) store(y + j, load_doubles(x + j));
   if (j < n) {
     const Doubles values = load_doubles(x + j, n - j);
     __builtin_memcpy(y + j, &values, (n - j) * sizeof(double));
