@@ -6,6 +6,8 @@ from skmatter.sample_selection import FPS
 
 from dispersion_reference import furthest_from_mean
 
+MAY_BE_WRONG = "distances as differences of squared norms and products swap near ties"
+
 
 def solve(problem):
     start = furthest_from_mean(problem.X)
