@@ -25,6 +25,8 @@ from machine_load import LoadOfOthers
 
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER / "results"
+# glibc would raise this with what is freed, and then keep large blocks that nobody uses any more.
+_ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(128 * 1024)}
 
 
 class Series(NamedTuple):
@@ -68,7 +70,7 @@ def measure(series, n_rows, k, arguments, folder):
             *(str(n_rows), str(series.n_columns), str(k), series.dtype),
             *(arguments.data, str(arguments.threads), str(unfinished)),
         ]
-        subprocess.run(command, check=True)
+        subprocess.run(command, check=True, env={**os.environ, **_ALLOCATOR})
         unfinished.replace(path)
         print(f" {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
     return json.loads(path.read_text(encoding="utf-8"))

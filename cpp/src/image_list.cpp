@@ -47,10 +47,8 @@ void ImageList::find_near(NearSearch& search, std::size_t begin, std::size_t end
                              search.n_groups_, n_coordinates_, search.near_.data());
 }
 
-MemoryNeed image_list_memory(const SelectionSize& size) {
-  const MemoryNeed image = image_memory(size);
-  const std::uint64_t n = whole_groups(size.n_samples);
-  return {n * (image.likely + sizeof(float)), n * (image.at_most + sizeof(float))};
+std::uint64_t image_list_memory(const SelectionSize& size) {
+  return whole_groups(size.n_samples) * (image_memory(size) + sizeof(float));
 }
 
 }  // namespace thinset

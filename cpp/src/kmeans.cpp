@@ -296,10 +296,10 @@ MemoryNeed kmeans_memory(const SelectionSize& size, const KMeansOptions& options
       options.seeding == Seeding::plus_plus ? n / 8 : random_picks_memory(n, k);
   const std::uint64_t members = n * sizeof(std::size_t) + 5 * k * sizeof(std::size_t);
   const bool assigns = options.n_iterations > 0 || options.seeding == Seeding::random;
-  const MemoryNeed searching = assigns ? nearest_centre_memory(size) : MemoryNeed{};
+  const std::uint64_t searching = assigns ? nearest_centre_memory(size) : 0;
   const std::uint64_t fitting = assigns ? projection_memory(size) : 0;
-  return {always + std::max({drawing, fitting, members + searching.likely}),
-          always + std::max(drawing, fitting + members + searching.at_most)};
+  return {always + std::max({drawing, fitting, members + searching}),
+          always + std::max(drawing, fitting + members + searching)};
 }
 
 #define THINSET_INSTANTIATE(T) \

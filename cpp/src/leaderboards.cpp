@@ -209,6 +209,11 @@ auto Leaderboards<T>::suggested_thresholds(std::size_t depth, const std::vector<
     -> Thresholds {
   const std::size_t n_looked_at = rows_per_group(rows_.size(), depth);
   const std::size_t stride = rows_.size() / n_groups;
+  // Somewhere in each stretch of rows, so that rows that recur do not recur in the groups.
+  const auto first_of = [&](std::size_t group) {
+    const std::uint64_t scattered = (group + 1) * 0x9e3779b97f4a7c15U >> 32;
+    return group * stride + scattered % (stride - n_looked_at + 1);
+  };
   Thresholds thresholds = no_thresholds();
   if (n_looked_at == 0) {
     return thresholds;
@@ -218,7 +223,7 @@ auto Leaderboards<T>::suggested_thresholds(std::size_t depth, const std::vector<
   job_.parallel_for(n_groups, 4, [&](std::size_t begin, std::size_t end, unsigned) {
     for (std::size_t group = begin; group < end; ++group) {
       for (std::size_t i = 0; i < n_looked_at; ++i) {
-        const std::size_t row = group * stride + i;
+        const std::size_t row = first_of(group) + i;
         if (taken[row] == 0) {
           row_kernels<T>().raise_scores[static_cast<std::size_t>(score_)](
               rows_.row(row), n_columns, best.data() + group * n_columns);

@@ -312,12 +312,12 @@ MemoryNeed max_min_memory(const SelectionSize& size) {
   const std::uint64_t fitting = projects ? projection_memory(size) : 0;
   const std::uint64_t heaps = n * sizeof(Standing);
   const std::uint64_t ranks = n * sizeof(double);
-  const MemoryNeed images = projects ? image_list_memory(size) : MemoryNeed{};
+  const std::uint64_t images = projects ? image_list_memory(size) : 0;
   const std::uint64_t picks =
-      size.n_samples * (sizeof(std::size_t) + sizeof(double)) + picked_rows_memory(size);
+      size.n_samples * (sizeof(std::size_t) + sizeof(double)) + picked_rows_memory(size) + images;
   // Ranks go when the heaps stand, before there are many picks.
-  return {always + std::max({fitting, heaps + ranks, heaps + picks + images.likely}),
-          always + std::max(fitting, heaps + ranks + picks + images.at_most)};
+  return {always + std::max({fitting, heaps + ranks, heaps + picks}),
+          always + std::max(fitting, heaps + ranks + picks)};
 }
 
 #define THINSET_INSTANTIATE(T)                                                      \

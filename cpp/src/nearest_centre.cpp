@@ -107,10 +107,10 @@ void NearestCentre<T>::look(std::size_t row, std::size_t centre, Found& found) c
   }
 }
 
-MemoryNeed nearest_centre_memory(const SelectionSize& size) {
+std::uint64_t nearest_centre_memory(const SelectionSize& size) {
   const std::uint64_t floats = size.n_samples * size.n_columns * sizeof(float);
   const bool projects = size.n_samples >= centres_worth_projecting;
-  return MemoryNeed{floats, floats} + (projects ? image_list_memory(size) : MemoryNeed{});
+  return floats + (projects ? image_list_memory(size) : 0);
 }
 
 template class NearestCentre<float>;

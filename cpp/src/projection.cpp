@@ -63,12 +63,14 @@ Projection::Projection(const DistanceMeter<T>& meter, Job& job)
   const std::size_t n_rows = meter.rows().size();
   const std::size_t n_sample =
       std::clamp(n_rows / 8, std::min<std::size_t>(n_rows, 64), max_sample);
-  std::vector<Point> sample(n_sample);
+  // In one piece, so that it is given back to the system.
+  std::vector<double> sample(n_sample * n_columns_);
+  Point point;
   for (std::size_t s = 0; s < n_sample; ++s) {
-    meter.read(n_rows / n_sample * s, sample[s]);
-    const double unit = unit_of(sample[s], metric_);
-    for (double& value : sample[s].values) {
-      value *= unit;
+    meter.read(n_rows / n_sample * s, point);
+    const double unit = unit_of(point, metric_);
+    for (std::size_t j = 0; j < n_columns_; ++j) {
+      sample[s * n_columns_ + j] = point.values[j] * unit;
     }
   }
   centre_on(sample);
@@ -81,19 +83,15 @@ Projection::Projection(const DistanceMeter<T>& meter, Job& job)
   rounding_ = n_terms * float_epsilon * std::sqrt(static_cast<double>(n_coordinates_));
 }
 
-void Projection::centre_on(const std::vector<Point>& sample) {
-  const auto n_sample = static_cast<double>(sample.size());
-  for (const Point& point : sample) {
-    for (std::size_t j = 0; j < n_columns_; ++j) {
-      centre_[j] += point.values[j] / n_sample;
-    }
+void Projection::centre_on(std::vector<double>& sample) {
+  const auto n_sample = static_cast<double>(sample.size() / n_columns_);
+  for (std::size_t at = 0; at < sample.size(); ++at) {
+    centre_[at % n_columns_] += sample[at] / n_sample;
   }
   double mean_square = 0.0;
-  for (const Point& point : sample) {
-    for (std::size_t j = 0; j < n_columns_; ++j) {
-      const double difference = point.values[j] - centre_[j];
-      mean_square += difference * difference / n_sample;
-    }
+  for (std::size_t at = 0; at < sample.size(); ++at) {
+    sample[at] -= centre_[at % n_columns_];
+    mean_square += sample[at] * sample[at] / n_sample;
   }
   if (mean_square > 0.0 && std::isfinite(mean_square)) {
     scale_ = std::ldexp(1.0, -std::ilogb(std::sqrt(mean_square)));
@@ -101,9 +99,13 @@ void Projection::centre_on(const std::vector<Point>& sample) {
   if (!std::isfinite(scale_) || scale_ == 0.0) {
     scale_ = 1.0;
   }
+  for (double& value : sample) {
+    value *= scale_;
+  }
 }
 
-double Projection::fit(const std::vector<Point>& sample, std::size_t n_wanted, Job& job) {
+double Projection::fit(const std::vector<double>& sample, std::size_t n_wanted, Job& job) {
+  const std::size_t n_sample = sample.size() / n_columns_;
   std::vector<std::vector<double>> directions(n_wanted, std::vector<double>(n_columns_));
   Random random(0);
   for (std::vector<double>& direction : directions) {
@@ -112,12 +114,6 @@ double Projection::fit(const std::vector<Point>& sample, std::size_t n_wanted, J
     }
   }
   orthonormalise(directions);
-  std::vector<double> centred(sample.size() * n_columns_);
-  for (std::size_t s = 0; s < sample.size(); ++s) {
-    for (std::size_t j = 0; j < n_columns_; ++j) {
-      centred[s * n_columns_ + j] = scale_ * (sample[s].values[j] - centre_[j]);
-    }
-  }
   std::vector<double> variance(n_wanted);
   for (int iteration = 0; iteration < n_iterations; ++iteration) {
     // Each direction is multiplied by the sample's covariance.
@@ -126,8 +122,8 @@ double Projection::fit(const std::vector<Point>& sample, std::size_t n_wanted, J
       for (std::size_t i = begin; i < end; ++i) {
         std::ranges::fill(product, 0.0);
         variance[i] = 0.0;
-        for (std::size_t s = 0; s < sample.size(); ++s) {
-          const double* row = centred.data() + s * n_columns_;
+        for (std::size_t s = 0; s < n_sample; ++s) {
+          const double* row = sample.data() + s * n_columns_;
           const double along = row_kernels<double>().dot(row, directions[i].data(), n_columns_);
           variance[i] += along * along;
           for (std::size_t j = 0; j < n_columns_; ++j) {
@@ -145,7 +141,7 @@ double Projection::fit(const std::vector<Point>& sample, std::size_t n_wanted, J
       directions_[i * n_columns_ + j] = static_cast<float>(directions[i][j]);
     }
   }
-  const double total = dot(centred, centred);
+  const double total = dot(sample, sample);
   return total > 0.0 ? std::accumulate(variance.begin(), variance.end(), 0.0) / total : 1.0;
 }
 
@@ -206,16 +202,11 @@ std::uint64_t projection_memory(const SelectionSize& size) {
   const std::uint64_t n_sample = std::clamp<std::uint64_t>(
       size.n_rows / 8, std::min<std::uint64_t>(size.n_rows, 64), max_sample);
   const std::uint64_t d = size.n_columns;
-  const std::uint64_t points = n_sample * (sizeof(Point) + d * (sizeof(double) + sizeof(float)));
-  if (d <= 2 * n_directions) {
-    return points;
-  }
-  return points + (n_sample + n_directions) * d * sizeof(double) + n_directions * d * sizeof(float);
+  const std::uint64_t sample = n_sample * d * sizeof(double);
+  return d <= 2 * n_directions ? sample
+                               : sample + n_directions * d * (sizeof(double) + sizeof(float));
 }
 
-MemoryNeed image_memory(const SelectionSize& size) {
-  const std::uint64_t d = size.n_columns;
-  return {(d <= 2 * n_directions ? d : n_directions) * sizeof(float), d * sizeof(float)};
-}
+std::uint64_t image_memory(const SelectionSize& size) { return size.n_columns * sizeof(float); }
 
 }  // namespace thinset

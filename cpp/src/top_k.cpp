@@ -53,15 +53,19 @@ class Dealer {
   }
 
   void deal_until(std::size_t k, Job& job) {
-    std::size_t depth = 0;
+    double depth_per_round = 0.0;
     do {
-      // Enough for the rounds left if few rows are shared; more where that falls short. Taken
-      // rows are left out, so a board never needs more than the picks still missing.
+      // Enough for the rounds left if few rows are shared; as many as the board that ran out took
+      // for its rounds, and half as many again, where they are. Taken rows are left out, so a board
+      // never needs more than the picks still missing.
       const std::size_t missing = k - picks_.rows.size();
-      depth = std::min(
-          missing, std::max(std::min(4 * depth, max_depth_), depth_to_deal(missing, n_columns_)));
+      const auto rounds = static_cast<double>(missing / n_columns_ + 1);
+      const auto wanted = std::min(1.5 * rounds * depth_per_round, static_cast<double>(missing));
+      const std::size_t depth =
+          std::min(missing, std::max(std::min(static_cast<std::size_t>(wanted), max_depth_),
+                                     depth_to_deal(missing, n_columns_)));
       fill(depth);
-      deal_round_robin(k, job);
+      depth_per_round = deal_round_robin(k, job);
     } while (picks_.rows.size() < k);
   }
 
@@ -108,7 +112,9 @@ class Dealer {
   }
 
   // Continues with the element whose turn it is; stops at k picks or where a board runs out.
-  void deal_round_robin(std::size_t k, Job& job) {
+  // Returns how many rows of that board went for each of its rounds.
+  double deal_round_robin(std::size_t k, Job& job) {
+    const std::size_t n_before = picks_.rows.size();
     std::vector<std::size_t> next(columns_.size(), 0);
     while (picks_.rows.size() < k) {
       const std::size_t column = columns_[turn_];
@@ -119,12 +125,14 @@ class Dealer {
         check_at_times(job);
       }
       if (position == board.size()) {
-        return;
+        const std::size_t n_rounds = (picks_.rows.size() - n_before) / columns_.size() + 1;
+        return static_cast<double>(position) / static_cast<double>(n_rounds);
       }
       take(board.at(position).row, boards_.activation(board.at(position), column));
       check_at_times(job);
       turn_ = (turn_ + 1) % columns_.size();
     }
+    return 0.0;
   }
 
   Leaderboards<T> boards_;

@@ -74,7 +74,7 @@ class ImageList {
   std::vector<float> square_norms_;  // infinite where there is no image
 };
 
-// With n_samples images. Likely few coordinates tell enough; all may be needed.
-MemoryNeed image_list_memory(const SelectionSize& size);
+// With n_samples images.
+std::uint64_t image_list_memory(const SelectionSize& size);
 
 }  // namespace thinset

@@ -57,6 +57,6 @@ class NearestCentre {
 };
 
 // With n_samples centres, once it stands.
-MemoryNeed nearest_centre_memory(const SelectionSize& size);
+std::uint64_t nearest_centre_memory(const SelectionSize& size);
 
 }  // namespace thinset

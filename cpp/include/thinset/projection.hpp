@@ -37,9 +37,10 @@ class Projection {
   [[nodiscard]] float limit(const Image& image, double rank) const;
 
  private:
-  void centre_on(const std::vector<Point>& sample);
+  // Centres and scales the sample, too: rows of n_columns values.
+  void centre_on(std::vector<double>& sample);
   // Returns the share of the variance that lies in the directions.
-  double fit(const std::vector<Point>& sample, std::size_t n_directions, Job& job);
+  double fit(const std::vector<double>& sample, std::size_t n_directions, Job& job);
 
   Metric metric_;
   std::size_t n_columns_;
@@ -53,7 +54,7 @@ class Projection {
 // While it is fitted, which is when it needs most.
 std::uint64_t projection_memory(const SelectionSize& size);
 
-// The coordinates of one image.
-MemoryNeed image_memory(const SelectionSize& size);
+// The coordinates of one image, where all are needed; a few may tell enough.
+std::uint64_t image_memory(const SelectionSize& size);
 
 }  // namespace thinset
