@@ -329,4 +329,30 @@ inline std::uint32_t bits_above(const Doubles& lanes, const Doubles& limits) {
 #endif
 }
 
+// The dot products of some queries, which lie one after the other, with all points of some blocks,
+// which lie coordinate by coordinate, one register to a coordinate of a block.
+template <std::size_t n_queries, std::size_t n_blocks>
+struct Dots {
+  Floats of[n_queries][n_blocks];
+};
+template <std::size_t n_queries, std::size_t n_blocks>
+inline void multiply(const float* queries, const float* blocks, std::size_t n_coordinates,
+                     Dots<n_queries, n_blocks>& dots) {
+  // Apart from `dots`, so that they stay in registers.
+  Floats sums[n_queries][n_blocks] = {};
+  for (std::size_t j = 0; j < n_coordinates; ++j) {
+    Floats points[n_blocks];
+    for (std::size_t b = 0; b < n_blocks; ++b) {
+      points[b] = load_floats(blocks + (b * n_coordinates + j) * n_lanes);
+    }
+    for (std::size_t q = 0; q < n_queries; ++q) {
+      const Floats query = all_lanes(queries[q * n_coordinates + j]);
+      for (std::size_t b = 0; b < n_blocks; ++b) sums[q][b] += query * points[b];
+    }
+  }
+  for (std::size_t q = 0; q < n_queries; ++q) {
+    for (std::size_t b = 0; b < n_blocks; ++b) dots.of[q][b] = sums[q][b];
+  }
+}
+
 }  // namespace

@@ -43,27 +43,7 @@ constexpr std::size_t queries_at_once = register_bytes == 64 ? queries_per_group
 constexpr std::size_t blocks_at_once = register_bytes == 64 ? blocks_per_group : 1;
 static_assert(queries_per_group % queries_at_once == 0 && blocks_per_group % blocks_at_once == 0);
 
-struct Dots {
-  Floats of[queries_at_once][blocks_at_once];
-};
-
-inline void multiply(const float* queries, const float* blocks, std::size_t n_coordinates,
-                     Dots& dots) {
-  Floats sums[queries_at_once][blocks_at_once] = {};
-  for (std::size_t j = 0; j < n_coordinates; ++j) {
-    Floats points[blocks_at_once];
-    for (std::size_t b = 0; b < blocks_at_once; ++b) {
-      points[b] = load_floats(blocks + (b * n_coordinates + j) * n_lanes);
-    }
-    for (std::size_t q = 0; q < queries_at_once; ++q) {
-      const Floats query = all_lanes(queries[q * n_coordinates + j]);
-      for (std::size_t b = 0; b < blocks_at_once; ++b) sums[q][b] += query * points[b];
-    }
-  }
-  for (std::size_t q = 0; q < queries_at_once; ++q) {
-    for (std::size_t b = 0; b < blocks_at_once; ++b) dots.of[q][b] = sums[q][b];
-  }
-}
+using GroupDots = Dots<queries_at_once, blocks_at_once>;
 
 // Squared distances or distances, of the smallest sort that the norms allow.
 inline Floats values_of(float query_norm, const Floats& point_norms, const Floats& dot,
@@ -72,7 +52,7 @@ inline Floats values_of(float query_norm, const Floats& point_norms, const Float
   return roots ? square_roots(squares) : squares;
 }
 
-inline void add_group(const PairSide& queries, const PairSide& points, const Dots& dots,
+inline void add_group(const PairSide& queries, const PairSide& points, const GroupDots& dots,
                       std::size_t first_query, std::size_t first_block, bool roots) {
   for (std::size_t b = 0; b < blocks_at_once; ++b) {
     const std::size_t point = (first_block + b) * n_lanes;
@@ -95,7 +75,7 @@ inline void add_group(const PairSide& queries, const PairSide& points, const Dot
 
 void add_pairs(const PairSide& queries, const PairSide& points, std::size_t n_coordinates,
                bool roots) {
-  Dots dots;
+  GroupDots dots;
   for (std::size_t b = 0; b < points.n / n_lanes; b += blocks_at_once) {
     const float* blocks = points.values + b * n_lanes * n_coordinates;
     for (std::size_t q = 0; q < queries.n; q += queries_at_once) {
@@ -105,7 +85,7 @@ void add_pairs(const PairSide& queries, const PairSide& points, std::size_t n_co
   }
 }
 
-inline void list_group(const PairSide& queries, const PairSide& points, const Dots& dots,
+inline void list_group(const PairSide& queries, const PairSide& points, const GroupDots& dots,
                        std::size_t first_query, std::size_t first_block, bool roots,
                        PairInReach* found, std::uint32_t* n_found) {
   for (std::size_t b = 0; b < blocks_at_once; ++b) {
@@ -133,7 +113,7 @@ inline void list_group(const PairSide& queries, const PairSide& points, const Do
 
 void find_in_reach(const PairSide& queries, const PairSide& points, std::size_t n_coordinates,
                    bool roots, PairInReach* found, std::uint32_t* n_found) {
-  Dots dots;
+  GroupDots dots;
   for (std::size_t b = 0; b < points.n / n_lanes; b += blocks_at_once) {
     const float* blocks = points.values + b * n_lanes * n_coordinates;
     for (std::size_t q = 0; q < queries.n; q += queries_at_once) {

@@ -47,24 +47,13 @@ struct Search {
 template <std::size_t n_queries, std::size_t n_blocks>
 inline void find_near_at(const Search& search, std::size_t query, std::size_t block) {
   const std::size_t n = search.n_coordinates;
-  const float* queries = search.queries + query * n;
-  const float* points = search.blocks + block * n * n_lanes;
-  Floats dots[n_queries][n_blocks] = {};
-  for (std::size_t j = 0; j < n; ++j) {
-    Floats coordinates[n_blocks];
-    for (std::size_t b = 0; b < n_blocks; ++b) {
-      coordinates[b] = load_floats(points + (b * n + j) * n_lanes);
-    }
-    for (std::size_t q = 0; q < n_queries; ++q) {
-      const Floats coordinate = all_lanes(queries[q * n + j]);
-      for (std::size_t b = 0; b < n_blocks; ++b) dots[q][b] += coordinate * coordinates[b];
-    }
-  }
+  Dots<n_queries, n_blocks> dots;
+  multiply(search.queries + query * n, search.blocks + block * n * n_lanes, n, dots);
   for (std::size_t b = 0; b < n_blocks; ++b) {
     const Floats norms = load_floats(search.square_norms + (block + b) * n_lanes);
     const std::size_t shift = (block + b) % blocks_per_group * n_lanes;
     for (std::size_t q = 0; q < n_queries; ++q) {
-      const Floats twice = dots[q][b] + dots[q][b];
+      const Floats twice = dots.of[q][b] + dots.of[q][b];
       const std::uint64_t bits = bits_at_most(norms - twice, search.limits[query + q]);
       search.near[(query + q) * search.n_groups + block / blocks_per_group] |= bits << shift;
     }
