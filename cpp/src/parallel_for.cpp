@@ -105,7 +105,8 @@ void Job::parallel_for(std::size_t n, std::size_t block, const Body& body) {
   } else {
     run_blocks(0);
   }
-  throw_if_failed();
+  // The workers may have taken every block before the caller got one to ask after.
+  check();
 }
 
 void Job::counted_parallel_for(std::size_t n, std::size_t block, const Body& body) {
