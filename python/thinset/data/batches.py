@@ -6,7 +6,7 @@ The one file of thinset.data that imports torch. Images come as NCHW in the data
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -32,6 +32,66 @@ class ImageArrays(Protocol):
     @property
     def labels(self) -> np.ndarray[Any, np.dtype[np.int64]] | None:
         """(N,) int64, or None."""
+
+
+class Batch(NamedTuple):
+    """Samples on the training device.
+
+    images: (B, C, H, W), in the dataset's dtype. labels: (B,) int64, -1 where there are none.
+    indices: (B,) int64 on the CPU, the rows of the dataset. weights: (B,) float32, how much each
+    sample counts in the loss; None where all count 1.
+    """
+
+    images: torch.Tensor
+    labels: torch.Tensor
+    indices: torch.Tensor
+    weights: torch.Tensor | None
+
+
+class Passes(Protocol):
+    """Which samples each pass over a dataset shows, in which order, and how much each counts."""
+
+    def begin(self, progress: float) -> None:
+        """Begin the next pass; `progress` is the share of the phase, 0..1, that is done."""
+
+    def draw(self, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Rows (int64, at least one) and weights (float32) of this pass, on the CPU.
+
+        The same state of `generator` (a CPU generator) gives the same pass again.
+        """
+
+    def observe(self, indices: torch.Tensor, losses: torch.Tensor) -> None:
+        """Take note of the losses (B,) of samples that were just trained on."""
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """What later passes depend on, beside the generator."""
+
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
+        """Go back to what `state_dict` gave."""
+
+
+class ShuffledPasses:
+    """Every sample once in each pass, in random order."""
+
+    def __init__(self, n_samples: int) -> None:
+        self._n_samples = n_samples
+
+    def begin(self, progress: float) -> None:
+        """Nothing changes from pass to pass."""
+
+    def draw(self, generator: torch.Generator) -> tuple[torch.Tensor, None]:
+        """One permutation."""
+        return torch.randperm(self._n_samples, generator=generator), None
+
+    def observe(self, indices: torch.Tensor, losses: torch.Tensor) -> None:
+        """Nothing depends on losses."""
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Nothing."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
+        """Nothing."""
 
 
 class _ResidentRows:
@@ -119,17 +179,18 @@ class _Rows:
 
 
 class DeviceBatches:
-    """An endless stream of shuffled epochs in batches of exactly `batch_size` samples.
+    """An endless stream of passes over a dataset in batches of exactly `batch_size` samples.
 
-    Every sample comes exactly once per epoch; a batch may run across the border of two epochs (or,
-    where it is larger than the dataset, of several). Each `next()` gives images (B, C, H, W) in the
-    dataset's dtype and labels (B,) int64 (-1 where there are none), both on `device`.
+    `passes` says what a pass shows; by default every sample exactly once, shuffled. A batch may run
+    across the border of two passes (or, where it is larger than a pass, of several). `next()` gives
+    a Batch on `device`.
 
-    `generator` is a CPU generator that determines the order and belongs to this stream alone: one
-    permutation is drawn from it per epoch. `resident=True` keeps the whole set on the device,
-    `False` leaves it where it lies and copies batches (through pinned memory to CUDA); None picks
-    resident on an accelerator where the set takes at most half of the memory that is free there.
-    `channels_last` gives images in torch's channels_last memory format, which costs nothing here.
+    `generator` is a CPU generator that determines the order and belongs to this stream alone; each
+    pass is drawn from it when its first sample is wanted. `resident=True` keeps the whole set on
+    the device, `False` leaves it where it lies and copies batches (through pinned memory to CUDA);
+    None picks resident on an accelerator where the set takes at most half of the memory that is
+    free there. `channels_last` gives images in torch's channels_last memory format, which costs
+    nothing here.
 
     Raises ValueError for an empty dataset, shapes that do not fit, `batch_size` below 1 or a
     generator that is not on the CPU.
@@ -142,6 +203,7 @@ class DeviceBatches:
         device: torch.device | str,
         batch_size: int,
         generator: torch.Generator,
+        passes: Passes | None = None,
         channels_last: bool = False,
         resident: bool | None = None,
     ) -> None:
@@ -150,38 +212,50 @@ class DeviceBatches:
             raise ValueError(f"generator must be on the CPU, got one on {generator.device}")
         device = torch.device(device)
         self.batch_size = batch_size
+        self.progress = 0.0
+        """The share of the phase that is done, for passes that depend on it; the caller's to set"""
         self.resident = _fits(dataset.images.nbytes, device) if resident is None else resident
         self._rows = _Rows(
             dataset, device=device, resident=self.resident, channels_last=channels_last
         )
+        self._passes = ShuffledPasses(len(self._rows)) if passes is None else passes
         self._generator = generator
-        self._epoch: int = 0
-        self._position: int = 0
-        self._start_epoch()
+        self._n_before = 0  # samples given in the passes before this one
+        self._position = 0
+        self._begin_pass()
 
     @property
     def n_samples(self) -> int:
-        """The number of samples in an epoch."""
+        """The number of samples in the dataset."""
         return len(self._rows)
 
     @property
     def samples_drawn(self) -> int:
-        """How many samples have been given since the start, over all epochs."""
-        return self._epoch * self.n_samples + self._position
+        """How many samples have been given since the start, over all passes."""
+        return self._n_before + self._position
 
     def __iter__(self) -> Self:
         return self
 
-    def __next__(self) -> tuple[torch.Tensor, torch.Tensor]:
-        return self._rows.take(self._next_indices())
+    def __next__(self) -> Batch:
+        indices, weights = self._next_samples()
+        images, labels = self._rows.take(indices)
+        if weights is not None:
+            weights = _to_device(weights, images.device)
+        return Batch(images, labels, indices, weights)
+
+    def observe(self, batch: Batch, losses: torch.Tensor) -> None:
+        """Tell the passes the losses (B,) of a batch that was trained on."""
+        self._passes.observe(batch.indices, losses)
 
     def state_dict(self) -> dict[str, Any]:
-        """The place in the stream: integers, and one uint8 tensor with the generator's state."""
+        """The place in the stream: integers, a tensor with the generator's state, and tensors."""
         return {
             "n_samples": self.n_samples,
-            "epoch": self._epoch,
+            "n_before": self._n_before,
             "position": self._position,
             "generator_state": self._generator_state,
+            "passes": self._passes.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -194,29 +268,49 @@ class DeviceBatches:
                 f"the state is of a dataset of {state['n_samples']} samples, "
                 f"this one has {self.n_samples}"
             )
+        self._passes.load_state_dict(state["passes"])
         self._generator.set_state(state["generator_state"])
-        self._epoch = state["epoch"]
-        self._start_epoch()
+        self._draw_pass()
+        self._n_before = state["n_before"]
         self._position = state["position"]
 
-    def _start_epoch(self) -> None:
-        # The state before the draw: resuming in mid-epoch draws the same permutation again.
+    def _begin_pass(self) -> None:
+        self._n_before += self._position
+        self._passes.begin(self.progress)
+        self._draw_pass()
+
+    def _draw_pass(self) -> None:
+        # The state before the draw: resuming in mid-pass draws the same pass again.
         self._generator_state = self._generator.get_state()
-        self._order = torch.randperm(self.n_samples, generator=self._generator)
+        self._order, self._weights = self._passes.draw(self._generator)
         self._position = 0
 
-    def _next_indices(self) -> torch.Tensor:
-        parts = []
+    def _next_samples(self) -> tuple[torch.Tensor, torch.Tensor | None]:
+        rows: list[torch.Tensor] = []
+        weights: list[torch.Tensor | None] = []
         missing = self.batch_size
         while missing > 0:
-            if self._position == self.n_samples:
-                self._epoch += 1
-                self._start_epoch()
-            part = self._order[self._position : self._position + missing]
-            self._position += len(part)
-            missing -= len(part)
-            parts.append(part)
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+            if self._position == len(self._order):
+                self._begin_pass()
+            part = slice(self._position, self._position + missing)
+            rows.append(self._order[part])
+            weights.append(None if self._weights is None else self._weights[part])
+            self._position += len(rows[-1])
+            missing -= len(rows[-1])
+        return torch.cat(rows), _joined_weights(rows, weights)
+
+
+def _joined_weights(
+    rows: list[torch.Tensor], weights: list[torch.Tensor | None]
+) -> torch.Tensor | None:
+    if all(part is None for part in weights):
+        return None
+    return torch.cat(
+        [
+            torch.ones(len(part)) if given is None else given
+            for part, given in zip(rows, weights, strict=True)
+        ]
+    )
 
 
 def ordered_batches(

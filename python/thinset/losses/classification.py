@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Mean of -log softmax(logits)[label] over the batch, in nats, as a float32 scalar.
+    """-log softmax(logits)[label] of every sample, in nats: (B,) float32.
 
     `logits` (B, K) float, `labels` (B,) int64 in [0, K). This is the cross-entropy that Eq. 1 of
     "Faster Training by Selecting Samples Using Embeddings" means; as printed there,
     log(1 - y) is a misprint of log(y).
     """
-    return F.cross_entropy(logits.float(), labels)
+    return F.cross_entropy(logits.float(), labels, reduction="none")
 
 
 def classification(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> Outcome:

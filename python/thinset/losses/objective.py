@@ -12,12 +12,21 @@ if TYPE_CHECKING:
 class Outcome(NamedTuple):
     """How a model did on one batch.
 
-    `loss`: 0-dimensional float tensor, the mean over the batch, to be differentiated.
-    `n_correct`: 0-dimensional integer tensor, or None where there is nothing to be right about.
+    `losses`: (B,) float tensor, one loss per sample, to be differentiated. `n_correct`:
+    0-dimensional integer tensor, or None where there is nothing to be right about.
     """
 
-    loss: torch.Tensor
+    losses: torch.Tensor
     n_correct: torch.Tensor | None
+
+    @property
+    def loss(self) -> torch.Tensor:
+        """0-dimensional float tensor: the mean over the batch."""
+        return self.losses.mean()
+
+    def weighted_loss(self, weights: torch.Tensor | None) -> torch.Tensor:
+        """Mean over the batch of each sample's loss times its weight (B,); None weighs all 1."""
+        return self.loss if weights is None else (self.losses * weights).mean()
 
 
 class Objective(Protocol):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def reproduction_error(reproductions: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
-    """Mean squared difference over all pixels and channels, as a float32 scalar.
+    """Mean squared difference over the pixels and channels of every image: (B,) float32.
 
     Both (B, C, H, W), in the same scale. The "squared-difference similarity loss" of "Faster
     Training by Selecting Samples Using Embeddings", section IV-B. Shapes that differ raise
@@ -25,7 +25,8 @@ def reproduction_error(reproductions: torch.Tensor, images: torch.Tensor) -> tor
             "reproductions and images must have the same shape, got "
             f"{tuple(reproductions.shape)} and {tuple(images.shape)}"
         )
-    return F.mse_loss(reproductions.float(), images.float())
+    squared = F.mse_loss(reproductions.float(), images.float(), reduction="none")
+    return squared.flatten(1).mean(dim=1)
 
 
 def reproduction(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> Outcome:  # noqa: ARG001

@@ -7,7 +7,9 @@ from thinset.training.duration import Duration
 from thinset.training.evaluate import Score, evaluate
 from thinset.training.history import CurvePoint, History, PhaseTotals
 from thinset.training.loop import fit
-from thinset.training.phases import LinearRate, Phase, TwoPhase
+from thinset.training.orders import LossPruning, Order, RepeatedRandom, SampleWeights
+from thinset.training.phases import LinearRate, OneCycleRate, Phase, TwoPhase
+from thinset.training.pruning_sampler import LossPruningSampler
 from thinset.training.randomness import generator_for
 from thinset.training.run import TrainingDivergedError
 from thinset.training.sampler import TwoPhaseSampler
@@ -19,8 +21,14 @@ __all__ = [
     "History",
     "Ledger",
     "LinearRate",
+    "LossPruning",
+    "LossPruningSampler",
+    "OneCycleRate",
+    "Order",
     "Phase",
     "PhaseTotals",
+    "RepeatedRandom",
+    "SampleWeights",
     "Score",
     "TrainingDivergedError",
     "TwoPhase",

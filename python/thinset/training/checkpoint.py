@@ -57,6 +57,20 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, torch.Tensor],
         raise ValueError(f"{path} is damaged or no safetensors file: {error}") from error
 
 
+def prefixed(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Put the tensors of one part under names of their own."""
+    return {f"{prefix}/{name}": value for name, value in tensors.items()}
+
+
+def unprefixed(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return the tensors that `prefixed` put there."""
+    return {
+        name.removeprefix(f"{prefix}/"): value
+        for name, value in tensors.items()
+        if name.startswith(f"{prefix}/")
+    }
+
+
 def _content(text: str | None, path: Path) -> dict[str, Any]:
     if text is None:
         raise ValueError(f"{path} was not written by thinset: its header has no {_KEY!r} entry")

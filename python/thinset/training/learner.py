@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from thinset.training.averaging import WeightAverage
+from thinset.training.checkpoint import prefixed, unprefixed
 from thinset.training.evaluate import Score, evaluate
 from thinset.training.optimiser import load_momentum, momentum_tensors, sgd
 from thinset.training.precision import autocast
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from thinset.data.batches import ImageArrays
+    from thinset.data.batches import Batch, ImageArrays
     from thinset.training.settings import RunSettings
 
 _STEPS_IN_FLIGHT = 2
@@ -44,23 +45,23 @@ class Learner:
         self._loss_sum = torch.zeros((), device=device)
         self._events: deque[torch.cuda.Event] = deque()
 
-    def step(
-        self, images: torch.Tensor, labels: torch.Tensor, *, learning_rate: float, n_before: int
-    ) -> None:
-        """Take one step on stored images (B, C, H, W); `n_before` steps were taken before it."""
+    def step(self, batch: Batch, *, learning_rate: float, n_before: int) -> torch.Tensor:
+        """Take one step and return the loss of each sample; `n_before` steps were taken before."""
         settings = self._settings
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate
-        images = settings.train_transform(images, self._augmentation_generator)
+        images = settings.train_transform(batch.images, self._augmentation_generator)
         with autocast(settings.dtype, settings.device):
-            outcome = settings.loss(self.model, images, labels)
+            outcome = settings.loss(self.model, images, batch.labels)
+        loss = outcome.weighted_loss(batch.weights)
         self._optimizer.zero_grad()
-        outcome.loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
         if self._average is not None:
             self._average.update(n_before)
-        self._loss_sum += outcome.loss.detach()
+        self._loss_sum += loss.detach()
         self._wait_for_earlier_steps()
+        return outcome.losses.detach()
 
     def take_loss_sum(self) -> float:
         """Return the sum of the losses of all steps since the last call."""
@@ -96,20 +97,20 @@ class Learner:
             "loss_sum": self._loss_sum,
             "augmentation_generator": self._augmentation_generator.get_state(),
             "layer_generator": layer_rng_state(self._settings.device),
-            **_prefixed("model", self.model.state_dict()),
-            **_prefixed("average", {} if self._average is None else self._average.state),
-            **_prefixed("momentum", momentum_tensors(self._optimizer)),
+            **prefixed("model", self.model.state_dict()),
+            **prefixed("average", {} if self._average is None else self._average.state),
+            **prefixed("momentum", momentum_tensors(self._optimizer)),
         }
 
     def load(self, tensors: dict[str, torch.Tensor], path: Path) -> None:
         """Go back to what `tensors` gave; ValueError, naming `path`, where the model is another."""
-        weights = _unprefixed("model", tensors)
+        weights = unprefixed("model", tensors)
         require_same_shapes(self.model.state_dict(), weights, path)
         self.model.load_state_dict(weights)
         if self._average is not None:
-            for name, value in _unprefixed("average", tensors).items():
+            for name, value in unprefixed("average", tensors).items():
                 self._average.state[name].copy_(value)
-        load_momentum(self._optimizer, _unprefixed("momentum", tensors))
+        load_momentum(self._optimizer, unprefixed("momentum", tensors))
         self._augmentation_generator.set_state(tensors["augmentation_generator"])
         set_layer_rng_state(self._settings.device, tensors["layer_generator"])
         self._loss_sum.copy_(tensors["loss_sum"])
@@ -122,15 +123,3 @@ class Learner:
             self._events.append(event)
             if len(self._events) > _STEPS_IN_FLIGHT:
                 self._events.popleft().synchronize()
-
-
-def _prefixed(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {f"{prefix}/{name}": value for name, value in tensors.items()}
-
-
-def _unprefixed(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {
-        name.removeprefix(f"{prefix}/"): value
-        for name, value in tensors.items()
-        if name.startswith(f"{prefix}/")
-    }

@@ -52,6 +52,7 @@ def fit(
     evaluations: int = 10,
     checkpoint_path: str | os.PathLike[str] | None = None,
     checkpoint_seconds: float = 60.0,
+    first_phase_path: str | os.PathLike[str] | None = None,
     resume: bool = False,
     seconds_already_spent: float = 0.0,
     clock: Callable[[], float] = time.monotonic,
@@ -81,6 +82,12 @@ def fit(
     Safety: with `checkpoint_path` the whole state is written there at each evaluation, every
     `checkpoint_seconds`, and at the end; with `resume` a run goes on from there if the file exists.
     A resumed run of steps gives the same weights, bit for bit on the CPU, as an uninterrupted one.
+
+    Several splits of one training: the state at the end of the first phase is written to
+    `first_phase_path`, and where that file exists, training goes on from there. Trainings that
+    differ only in where the same total is split, called from the shortest first phase to the
+    longest, take each step of it once; what they give is what each would give alone. Only for
+    totals in steps, and rates that do not depend on the split.
 
     On return the model is in evaluation mode with its averaged weights, which are the ones that
     were tested. The order of samples, augmentation and layers that draw random numbers (dropout)
@@ -114,7 +121,13 @@ def fit(
     stored = None if path is None else _stored_state(path, resume=resume)
     if stored is not None:
         seconds_already_spent = float(stored[1]["seconds_already_spent"])
+    first_phase = None if first_phase_path is None else Path(first_phase_path)
+    stored_first_phase = None
+    if stored is None and first_phase is not None and first_phase.exists():
+        stored_first_phase = read_tensors(first_phase)
     schedule = Schedule(phases, batch_size=batch_size, seconds_already_spent=seconds_already_spent)
+    if first_phase is not None and schedule.n_steps is None:
+        raise ValueError("first_phase_path needs phases in steps, epochs or samples, not in time")
     try:
         with private_layer_rng(seed, device):
             run = Run(
@@ -123,10 +136,13 @@ def fit(
                 settings,
                 test_data=test_data,
                 checkpoint_path=path,
+                first_phase_path=first_phase,
                 clock=clock,
             )
             if stored is not None:
                 run.restore(*stored)
+            elif stored_first_phase is not None:
+                run.continue_first_phase(*stored_first_phase)
             with _progress_bar(label, schedule, enabled=show_progress) as bar:
                 return run.train(bar)
     finally:

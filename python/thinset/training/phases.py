@@ -10,6 +10,7 @@ from thinset.training.duration import Duration
 
 if TYPE_CHECKING:
     from thinset.data.batches import ImageArrays
+    from thinset.training.orders import Order
 
 LearningRate = float | Callable[[float], float]
 """A constant, or a function of how much of the phase is done, from 0 to 1."""
@@ -26,12 +27,45 @@ class LinearRate:
         return self.start + (self.end - self.start) * progress
 
 
+@dataclass(frozen=True)
+class OneCycleRate:
+    """A learning rate that rises in a straight line to `peak` and falls in another to 0.
+
+    `warm_up`: the share of the training that the rise takes, above 0 and below 1. It starts and
+    ends above 0 wherever a step begins. After Smith and Topin, "Super-Convergence", 2018.
+    """
+
+    peak: float
+    warm_up: float = 0.2
+
+    def __post_init__(self) -> None:
+        if not 0 < self.warm_up < 1:
+            raise ValueError(f"warm_up must be above 0 and below 1, got {self.warm_up}")
+
+    def __call__(self, progress: float) -> float:
+        if progress < self.warm_up:
+            return self.peak * (0.04 + 0.96 * progress / self.warm_up)
+        return self.peak * (1 - progress) / (1 - self.warm_up)
+
+
+@dataclass(frozen=True)
+class PartOfRate:
+    """What a learning rate does between two shares of its course, as a rate of its own."""
+
+    rate: Callable[[float], float]
+    start: float
+    end: float
+
+    def __call__(self, progress: float) -> float:
+        return self.rate(self.start + (self.end - self.start) * progress)
+
+
 class Phase:
     """Training on one dataset for one length.
 
     `dataset`: a thinset Dataset, or any object with `.images` (N, H, W, C) and `.labels` (N,).
     `length`: a Duration or its text; epochs are this dataset's own. `learning_rate`: None for
-    that of the whole training.
+    that of the whole training. `order`: what each pass shows; None for everything, shuffled.
     """
 
     def __init__(
@@ -40,11 +74,14 @@ class Phase:
         dataset: ImageArrays,
         length: Duration | str,
         learning_rate: LearningRate | None = None,
+        *,
+        order: Order | None = None,
     ) -> None:
         self.name = name
         self.dataset = dataset
         self.length = Duration.parse(length)
         self.learning_rate = learning_rate
+        self.order = order
 
 
 class TwoPhase:
@@ -52,11 +89,15 @@ class TwoPhase:
 
     `total`: the length of both together; `split`: the share of it spent on the subset, 0..1 or a
     text such as "50%". In steps and samples the two lengths add up to the total exactly. In epochs
-    each phase counts epochs of its own dataset, so that a fast epoch is a short one. The learning
-    rates are per phase; None keeps that of the whole training, the same in both, as in the paper.
+    each phase counts epochs of its own dataset, so that a fast epoch is a short one.
 
-    `.phases` leaves a phase of no length out. Raises ValueError for a split outside 0..1 and for a
-    total of nothing.
+    `learning_rate`: a function of how much of both phases together is done, 0..1. Or one for each
+    phase, `fast_learning_rate` and `fine_tuning_learning_rate`: a constant or a function of how
+    much of the phase is done. None of them keeps the rate that training is called with, the same
+    in both phases, as in the paper. `fast_order` and `fine_tuning_order`: see Phase.
+
+    `.phases` leaves a phase of no length out. Raises ValueError for a split outside 0..1, for a
+    total of nothing, and for a learning rate that is given both as a whole and by phase.
     """
 
     def __init__(
@@ -66,15 +107,28 @@ class TwoPhase:
         split: float | str,
         total: Duration | str,
         *,
+        learning_rate: Callable[[float], float] | None = None,
         fast_learning_rate: LearningRate | None = None,
         fine_tuning_learning_rate: LearningRate | None = None,
+        fast_order: Order | None = None,
+        fine_tuning_order: Order | None = None,
     ) -> None:
         self.split = parse_share(split)
         self.total = Duration.parse(total)
         fast_length = self.split * self.total
+        rates = [fast_learning_rate, fine_tuning_learning_rate]
+        if learning_rate is not None:
+            if rates != [None, None]:
+                raise ValueError("learning_rate is given both for the whole and for a phase")
+            rates = [
+                PartOfRate(learning_rate, 0.0, self.split),
+                PartOfRate(learning_rate, self.split, 1.0),
+            ]
         both = (
-            Phase("fast", subset, fast_length, fast_learning_rate),
-            Phase("fine-tuning", full, self.total - fast_length, fine_tuning_learning_rate),
+            Phase("fast", subset, fast_length, rates[0], order=fast_order),
+            Phase(
+                "fine-tuning", full, self.total - fast_length, rates[1], order=fine_tuning_order
+            ),
         )
         self.phases = tuple(phase for phase in both if phase.length.amount > 0)
         if not self.phases:

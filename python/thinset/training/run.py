@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from thinset.data.batches import DeviceBatches, ImageArrays
-from thinset.training.checkpoint import write_tensors
+from thinset.training.checkpoint import prefixed, unprefixed, write_tensors
 from thinset.training.history import CurvePoint, History, PhaseTotals
 from thinset.training.randomness import generator_for
 from thinset.training.settings import dataset_fingerprint, describe, require_same_settings
@@ -56,6 +56,7 @@ class Run:
         *,
         test_data: ImageArrays | None,
         checkpoint_path: Path | None,
+        first_phase_path: Path | None,
         clock: Callable[[], float],
     ) -> None:
         self._learner = learner
@@ -63,6 +64,7 @@ class Run:
         self._settings = settings
         self._test_data = test_data
         self._checkpoint_path = checkpoint_path
+        self._first_phase_path = first_phase_path
         self._clock = clock
         self._batches: DeviceBatches | None = None
         self._place = _Place()
@@ -74,6 +76,8 @@ class Run:
         self._learner.model.train()
         while self._place.stage < len(self._schedule.stages):
             self._train_stage(bar)
+            if self._place.stage == 0 and self._first_phase_path is not None:
+                self._write(self._first_phase_path, self._first_phase_identity)
             self._leave_stage()
         self._learner.finish()
         return self._history
@@ -82,12 +86,38 @@ class Run:
         """Go back to where a checkpoint was written; ValueError where it is of another run."""
         assert self._checkpoint_path is not None
         require_same_settings(self._identity, content["settings"], self._checkpoint_path)
-        self._learner.load(tensors, self._checkpoint_path)
+        self._load(tensors, content, self._checkpoint_path)
+
+    def continue_first_phase(
+        self, tensors: dict[str, torch.Tensor], content: dict[str, Any]
+    ) -> None:
+        """Go on with the first phase of a training that differs only in what came after it.
+
+        Raises ValueError where it differs in more, or its first phase was longer than this one.
+        """
+        path = self._first_phase_path
+        assert path is not None
+        require_same_settings(self._first_phase_identity, content["settings"], path)
+        n_steps = self._schedule.stages[0].n_steps
+        assert n_steps is not None
+        if content["place"]["steps"] > n_steps:
+            raise ValueError(
+                f"{path} is of a first phase of {content['place']['steps']} steps; this one must "
+                f"be at least as long, got {n_steps}"
+            )
+        self._load(tensors, content, path)
+
+    def _load(self, tensors: dict[str, torch.Tensor], content: dict[str, Any], path: Path) -> None:
+        self._learner.load(tensors, path)
         self._place = _Place(**content["place"])
         self._history = History.from_dict(content["history"])
         self._batches = self._open_batches(self._schedule.stages[self._place.stage])
         self._batches.load_state_dict(
-            {**content["batches"], "generator_state": tensors["order_generator"]}
+            {
+                **content["batches"],
+                "generator_state": tensors["order_generator"],
+                "passes": unprefixed("passes", tensors),
+            }
         )
 
     def _train_stage(self, bar: ProgressBar) -> None:
@@ -98,6 +128,7 @@ class Run:
         batches = self._batches = self._batches or self._open_batches(stage)
         # However little time there is, a run of no steps at all would have nothing to report.
         while (done := self._done(stage)) < 1 or self._history.steps == 0:
+            batches.progress = done
             self._step(batches, _learning_rate(stage, done, self._settings))
             progress = self._schedule.progress(self._place.stage, self._done(stage))
             bar.update_to(self._history.steps if self._schedule.n_steps else 100 * progress)
@@ -106,13 +137,13 @@ class Run:
             if n_due > self._place.n_evaluations:
                 self._place.n_evaluations = n_due
                 self._report(bar)
-                self._save(batches)
+                self._save()
             elif self._clock() - self._last_save >= self._settings.checkpoint_seconds:
-                self._save(batches)
+                self._save()
         # Where an earlier stage used up all of the time, its last steps are still to be looked at.
         if stage is self._schedule.stages[-1] and self._place.n_unreported > 0:
             self._report(bar)
-            self._save(batches)
+            self._save()
 
     def _leave_stage(self) -> None:
         stage = self._schedule.stages[self._place.stage]
@@ -126,11 +157,13 @@ class Run:
 
     def _open_batches(self, stage: Stage) -> DeviceBatches:
         settings = self._settings
+        dataset, order = stage.phase.dataset, stage.phase.order
         return DeviceBatches(
-            stage.phase.dataset,
+            dataset,
             device=settings.device,
             batch_size=settings.batch_size,
             generator=generator_for(settings.seed, f"order of phase {self._place.stage}"),
+            passes=None if order is None else order.over(dataset),
             channels_last=True,
             resident=settings.resident,
         )
@@ -151,12 +184,13 @@ class Run:
 
     def _step(self, batches: DeviceBatches, learning_rate: float) -> None:
         totals = self._history.phases[-1]
-        images, labels = next(batches)
+        batch = next(batches)
         waited = self._lap()
         self._history.data_wait_seconds += waited
-        self._learner.step(
-            images, labels, learning_rate=learning_rate, n_before=self._history.steps
+        losses = self._learner.step(
+            batch, learning_rate=learning_rate, n_before=self._history.steps
         )
+        batches.observe(batch, losses)
         totals.seconds += waited + self._lap()
         totals.steps += 1
         self._history.steps += 1
@@ -195,24 +229,29 @@ class Run:
             test_accuracy=None if score is None else score.accuracy,
         )
 
-    def _save(self, batches: DeviceBatches) -> None:
+    def _save(self) -> None:
         if self._checkpoint_path is not None:
-            order = batches.state_dict()
-            tensors = {
-                "order_generator": order.pop("generator_state"),
-                **self._learner.tensors(),
-            }
-            content = {
-                "settings": self._identity,
-                "seconds_already_spent": self._schedule.seconds_already_spent,
-                "place": dataclasses.asdict(self._place),
-                "history": self._history.to_dict(),
-                "batches": order,
-            }
-            write_tensors(self._checkpoint_path, tensors, content)
-            # On the run's clock, since the user waits for it, but on no step's account.
-            self._lap()
+            self._write(self._checkpoint_path, self._identity)
         self._last_save = self._clock()
+
+    def _write(self, path: Path, identity: dict[str, Any]) -> None:
+        assert self._batches is not None
+        order = self._batches.state_dict()
+        tensors = {
+            "order_generator": order.pop("generator_state"),
+            **prefixed("passes", order.pop("passes")),
+            **self._learner.tensors(),
+        }
+        content = {
+            "settings": identity,
+            "seconds_already_spent": self._schedule.seconds_already_spent,
+            "place": dataclasses.asdict(self._place),
+            "history": self._history.to_dict(),
+            "batches": order,
+        }
+        write_tensors(path, tensors, content)
+        # On the run's clock, since the user waits for it, but on no step's account.
+        self._lap()
 
     @functools.cached_property
     def _identity(self) -> dict[str, Any]:
@@ -225,10 +264,20 @@ class Run:
                 "dataset": dataset_fingerprint(phase.dataset),
                 "length": str(phase.length),
                 "learning_rate": describe(phase.learning_rate),
+                "order": describe(phase.order),
             }
         test_data = self._test_data
         identity["test_data"] = None if test_data is None else dataset_fingerprint(test_data)
         return identity
+
+    @functools.cached_property
+    def _first_phase_identity(self) -> dict[str, Any]:
+        """What decides the first phase but not how long it is; the evaluations fall by the total."""
+        phase = {name: value for name, value in self._identity["phase 0"].items() if name != "length"}
+        settings = {
+            name: value for name, value in self._identity.items() if not name.startswith("phase ")
+        }
+        return {**settings, "total steps": self._schedule.n_steps, "first phase": phase}
 
 
 def _learning_rate(stage: Stage, done: float, settings: RunSettings) -> float:

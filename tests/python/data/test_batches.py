@@ -36,7 +36,8 @@ def test_every_sample_once_per_epoch_across_borders(dataset: Dataset, batch_size
     n_batches = 3 * N_SAMPLES
     drawn: list[int] = []
     for _ in range(n_batches):
-        images, labels = next(batches)
+        images, labels, indices, _ = next(batches)
+        assert indices.tolist() == rows(images)
         assert len(images) == batch_size
         assert labels.tolist() == [row % 3 for row in rows(images)]
         drawn += rows(images)
@@ -55,7 +56,7 @@ def test_images_are_nchw_with_the_pixels_of_the_dataset(
     batches = stream(dataset, device=device, resident=resident, channels_last=channels_last)
     layout = torch.channels_last if channels_last else torch.contiguous_format
     for _ in range(12):
-        images, labels = next(batches)
+        images, labels, *_ = next(batches)
         assert (images.dtype, labels.dtype) == (torch.uint8, torch.int64)
         assert images.device.type == labels.device.type == device
         assert images.is_contiguous(memory_format=layout)
@@ -98,7 +99,7 @@ def test_a_state_is_not_changed_by_going_on(dataset: Dataset) -> None:
     for _ in range(20):
         next(batches)
     assert torch.equal(state["generator_state"], kept)
-    assert (state["epoch"], state["position"]) == (0, 0)
+    assert (state["n_before"], state["position"]) == (0, 0)
 
 
 def test_a_state_of_another_dataset_is_refused(dataset: Dataset) -> None:
@@ -110,7 +111,7 @@ def test_a_state_of_another_dataset_is_refused(dataset: Dataset) -> None:
 
 def test_float_images_and_no_labels(images: np.ndarray) -> None:
     floats = SimpleNamespace(images=images.astype(np.float32) / 255, labels=None)
-    batch, labels = next(stream(floats))
+    batch, labels, *_ = next(stream(floats))
     assert batch.dtype == torch.float32
     assert labels.tolist() == [-1] * 4
 

@@ -5,16 +5,16 @@ import pytest
 import torch
 from torch import nn
 
-from thinset.losses import classification, cross_entropy, reproduction, reproduction_error
+from thinset.losses import Outcome, classification, cross_entropy, reproduction, reproduction_error
 
 
-def test_cross_entropy_is_the_mean_of_minus_log_probability() -> None:
+def test_cross_entropy_is_minus_log_probability() -> None:
     rng = np.random.default_rng(0)
     logits, labels = rng.normal(size=(7, 4)), rng.integers(0, 4, 7)
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    expected = -np.log(probabilities[np.arange(7), labels]).mean()
+    expected = -np.log(probabilities[np.arange(7), labels])
     actual = cross_entropy(torch.from_numpy(logits).float(), torch.from_numpy(labels))
-    assert float(actual) == pytest.approx(expected, rel=1e-6)
+    assert actual.numpy() == pytest.approx(expected, rel=1e-6)
 
 
 def test_cross_entropy_of_coarse_logits_is_computed_in_float32() -> None:
@@ -28,7 +28,7 @@ def test_reproduction_error_is_the_mean_squared_difference() -> None:
     rng = np.random.default_rng(0)
     a, b = rng.random((2, 3, 4, 5), dtype=np.float32), rng.random((2, 3, 4, 5), dtype=np.float32)
     actual = reproduction_error(torch.from_numpy(a), torch.from_numpy(b))
-    assert float(actual) == pytest.approx(((a - b) ** 2).mean(), rel=1e-6)
+    assert actual.numpy() == pytest.approx(((a - b) ** 2).mean(axis=(1, 2, 3)), rel=1e-6)
 
 
 def test_reproduction_error_refuses_to_broadcast() -> None:
@@ -48,3 +48,10 @@ def test_reproduction_has_nothing_to_be_right_about() -> None:
     outcome = reproduction(nn.Identity(), images, torch.tensor([-1, -1]))
     assert outcome.n_correct is None
     assert float(outcome.loss) == 0
+
+
+def test_weights_multiply_the_losses_of_their_samples() -> None:
+    outcome = Outcome(torch.tensor([1.0, 2.0, 6.0]), None)
+    assert float(outcome.loss) == 3
+    assert float(outcome.weighted_loss(None)) == 3
+    assert float(outcome.weighted_loss(torch.tensor([2.0, 0.0, 0.5]))) == pytest.approx(5 / 3)

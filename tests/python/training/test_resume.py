@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from thinset.augmentation import TrainTransform
+from thinset.augmentation import TestTransform, TrainTransform
 from thinset.losses import classification
 from thinset.training import Phase, TwoPhase, fit, load_weights
 
@@ -147,3 +147,65 @@ def test_a_checkpoint_is_no_file_of_weights(digits, tmp_path: Path) -> None:
     model, _ = fit_small(digits, tmp_path / "run")
     with pytest.raises(ValueError, match="is of another model: tensor '1.weight' must have shape"):
         load_weights(model, tmp_path / "run")
+
+
+def splits_of(digits, folder: Path, *, shared: bool):
+    """Weights and curves of one total at rising splits, with or without a shared first phase."""
+    outcomes = []
+    for split in (0.25, 0.5, 1.0):
+        model, history = fit_small(
+            digits,
+            folder / f"{split}.safetensors",
+            phases=TwoPhase(digits.train, digits.subset, split, "12st"),
+            test_data=digits.test,
+            test_transform=TestTransform(),
+            evaluations=6,
+            first_phase_path=folder / "first-phase.safetensors" if shared else None,
+            clock=iter(range(10**6)).__next__,
+        )
+        curve = [(point.step, point.test_loss, point.train_loss) for point in history.curve]
+        steps = [(phase.name, phase.steps) for phase in history.phases]
+        outcomes.append((model.state_dict(), curve, steps, history.samples))
+    return outcomes
+
+
+def test_splits_that_share_their_first_phase_equal_those_that_do_not(
+    digits, tmp_path: Path
+) -> None:
+    alone = splits_of(digits, tmp_path / "alone", shared=False)
+    together = splits_of(digits, tmp_path / "together", shared=True)
+    for (weights, *rest), (shared_weights, *shared_rest) in zip(alone, together, strict=True):
+        assert rest == shared_rest
+        for name, value in weights.items():
+            assert torch.equal(value, shared_weights[name]), name
+
+
+def test_a_shared_first_phase_takes_each_step_once(digits, tmp_path: Path) -> None:
+    common = {"phases": TwoPhase(digits.train, digits.subset, 0.5, "12st")}
+    path = tmp_path / "first-phase.safetensors"
+    fit_small(digits, tmp_path / "a", first_phase_path=path, **common)
+    with pytest.raises(KeyboardInterrupt):
+        longer = TwoPhase(digits.train, digits.subset, 0.75, "12st")
+        fit_small(digits, tmp_path / "b", first_phase_path=path, phases=longer, stop_at=6)
+    _, history = fit_small(
+        digits, tmp_path / "b", first_phase_path=path, phases=longer, resume=True
+    )
+    assert [phase.steps for phase in history.phases] == [9, 3]
+
+
+def test_a_first_phase_of_another_training_is_refused(digits, tmp_path: Path) -> None:
+    path = tmp_path / "first-phase.safetensors"
+
+    def fit_split(split: float, total: str = "12st", **options):
+        phases = TwoPhase(digits.train, digits.subset, split, total)
+        fit_small(digits, tmp_path / f"{split}{total}{options}", first_phase_path=path, phases=phases, **options)  # fmt: skip
+
+    fit_split(0.5)
+    with pytest.raises(ValueError, match="seed is 0 there and 1 here"):
+        fit_split(0.75, seed=1)
+    with pytest.raises(ValueError, match="total steps is 12 there and 16 here"):
+        fit_split(0.75, "16st")
+    with pytest.raises(ValueError, match="a first phase of 6 steps; .* at least as long, got 3"):
+        fit_split(0.25)
+    with pytest.raises(ValueError, match="needs phases in steps, epochs or samples, not in time"):
+        fit_split(0.5, "5s")

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from thinset.data.batches import DeviceBatches
+from thinset.training import LossPruning, RepeatedRandom, SampleWeights
+
+N = 40
+
+
+def dataset(n: int = N) -> Any:
+    images = np.zeros((n, 2, 2, 1), np.uint8)
+    images[:, 0, 0, 0] = np.arange(n)
+    return SimpleNamespace(images=images, labels=np.arange(n) % 4)
+
+
+def stream(order: Any, batch_size: int = 8, seed: int = 0) -> DeviceBatches:
+    data = dataset()
+    return DeviceBatches(
+        data,
+        device="cpu",
+        batch_size=batch_size,
+        generator=torch.Generator().manual_seed(seed),
+        passes=order.over(data),
+    )
+
+
+def test_repeated_random_shows_another_subset_in_each_pass() -> None:
+    batches = stream(RepeatedRandom(10), batch_size=10)
+    passes = [next(batches).indices.tolist() for _ in range(12)]
+    assert all(len(set(rows)) == 10 for rows in passes)
+    assert len({tuple(sorted(rows)) for rows in passes}) == 12
+    # With replacement between passes: all samples have their turn, none by plan.
+    assert len({row for rows in passes for row in rows}) > 30
+
+
+def test_repeated_random_refuses_more_than_there_is() -> None:
+    with pytest.raises(ValueError, match=r"n_samples must be in \[1, 40\], got 41"):
+        RepeatedRandom(41).over(dataset())
+
+
+def test_weights_come_with_their_samples() -> None:
+    weights = np.arange(N, dtype=np.float64)
+    batch = next(stream(SampleWeights(weights)))
+    assert batch.weights is not None
+    np.testing.assert_allclose(batch.weights, batch.indices / weights.mean(), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [([1.0, -1.0], "none below 0"), ([np.nan], "finite"), ([0.0, 0.0], "above 0")],
+)
+def test_weights_are_checked(weights: list[float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        SampleWeights(np.array(weights))
+    with pytest.raises(ValueError, match="one for each of 40 samples, got 3"):
+        SampleWeights(np.ones(3)).over(dataset())
+
+
+def losses_of(indices: torch.Tensor) -> torch.Tensor:
+    """Samples 0..29 are well learned, the others are not."""
+    return torch.where(indices < 30, 0.1, 2.0)
+
+
+def one_pass(passes: Any, generator: torch.Generator, progress: float = 0.0) -> tuple[Any, Any]:
+    passes.begin(progress)
+    indices, weights = passes.draw(generator)
+    passes.observe(indices, losses_of(indices))
+    return indices, weights
+
+
+def test_the_first_pass_shows_everything() -> None:
+    indices, weights = one_pass(LossPruning().over(dataset()), torch.Generator())
+    assert sorted(indices.tolist()) == list(range(N))
+    assert weights is None
+
+
+def test_only_well_learned_samples_are_left_out_and_the_gradient_is_unbiased() -> None:
+    passes, generator = LossPruning(share=0.25).over(dataset()), torch.Generator().manual_seed(0)
+    one_pass(passes, generator)
+    sums = torch.zeros(N)
+    n_shown = 0
+    for _ in range(2000):
+        indices, weights = one_pass(passes, generator)
+        assert set(range(30, N)) <= set(indices.tolist())
+        sums[indices] += weights
+        n_shown += len(indices)
+        np.testing.assert_allclose(weights, torch.where(indices < 30, 1 / 0.75, 1.0))
+    # Each weight is 4/3 with probability 3/4: standard error of the mean 0.013, of the count 0.002.
+    np.testing.assert_allclose(sums / 2000, torch.ones(N), atol=0.055)
+    assert n_shown / 2000 == pytest.approx(10 + 0.75 * 30, rel=0.01)
+
+
+def test_the_last_part_shows_everything() -> None:
+    passes, generator = LossPruning(full_from=0.5).over(dataset()), torch.Generator().manual_seed(0)
+    one_pass(passes, generator)
+    assert len(one_pass(passes, generator, 0.49)[0]) < N
+    indices, weights = one_pass(passes, generator, 0.5)
+    assert (len(indices), weights) == (N, None)
+
+
+def test_pruned_passes_resume_in_the_middle_of_one() -> None:
+    def train(batches: DeviceBatches, n_batches: int) -> list[tuple[list[int], Any]]:
+        seen = []
+        for _ in range(n_batches):
+            batch = next(batches)
+            batches.observe(batch, losses_of(batch.indices))
+            weights = None if batch.weights is None else batch.weights.tolist()
+            seen.append((batch.indices.tolist(), weights))
+        return seen
+
+    for n_before in (0, 3, 7, 12):
+        batches = stream(LossPruning(), batch_size=7)
+        train(batches, n_before)
+        state = batches.state_dict()
+        expected = train(batches, 30)
+        resumed = stream(LossPruning(), batch_size=7, seed=5)
+        resumed.load_state_dict(state)
+        assert train(resumed, 30) == expected
+
+
+def test_a_state_of_another_size_is_refused() -> None:
+    state = LossPruning().over(dataset(5)).state_dict()
+    with pytest.raises(ValueError, match="of 5 samples, not 40"):
+        LossPruning().over(dataset()).load_state_dict(state)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0])
+def test_a_share_outside_its_range_is_refused(share: float) -> None:
+    with pytest.raises(ValueError, match="share must be at least 0 and below 1"):
+        LossPruning(share)
