@@ -84,7 +84,7 @@ class Command:
 
     def settings(self) -> RunSettings:
         """The size's recipe, with what was given in its place."""
-        recipe = load_recipe("run", self.size)
+        recipe = load_recipe("run", self.size, RunSettings)
         n_seeds = len(recipe.seeds) if self.n_seeds is None else self.n_seeds
         if n_seeds < 1:
             raise ValueError(f"--n-seeds must be at least 1, got {n_seeds}")

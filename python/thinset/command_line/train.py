@@ -43,10 +43,10 @@ class Command:
 
     def run(self) -> None:
         from thinset.data import open_dataset
-        from thinset.recipes.arms import ArmRun, train_arm
         from thinset.recipes.preparation import TrainAndTest
         from thinset.recipes.run_folder import RunFolder
         from thinset.recipes.schema import RunSettings, TrainingSettings
+        from thinset.recipes.trial import Trial, train
         from thinset.report.records import RunRecord
         from thinset.training.weights import save_weights
 
@@ -73,20 +73,23 @@ class Command:
         )
         path = self.out / "record.json"
         if not path.exists():
-            run = ArmRun(
-                "full" if subset is None else "selected",
-                "steps",
-                "full" if subset is None else subset.name,
-                self.seed,
-                self.total,
-                subset,
-                {},
+            trial = Trial(
+                name="training",
+                arm="full" if subset is None else "selected",
+                comparison="steps",
+                method="full" if subset is None else subset.name,
+                seed=self.seed,
+                total=self.total,
+                split=0.0 if subset is None else self.split,
+                subset=subset,
+                n_subset=len(data.train if subset is None else subset),
+                preparation_seconds={},
             )
             command = command_text("train", self.data, "--test", self.test, "-o", self.out)
-            model, record = train_arm(
-                run,
+            model, record = train(
+                trial,
                 data,
-                settings,
+                settings.training,
                 device=self.device,
                 command=command,
                 checkpoint_path=folder.checkpoint("training"),

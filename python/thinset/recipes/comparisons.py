@@ -7,8 +7,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from thinset.recipes.arms import ArmRun, train_arm
 from thinset.recipes.preparation import Subset, TrainAndTest, prepare_subset
+from thinset.recipes.trial import Trial, train
 from thinset.report.records import RunRecord
 
 if TYPE_CHECKING:
@@ -56,36 +56,45 @@ class Comparisons:
             records = {seed: self._train(run) for seed, run in steps_runs.items()}
             budget = f"{math.ceil(max(record.curve[-1].seconds for record in records.values()))}s"
             for seed, record in records.items():
-                path = self.folder.record(
-                    dataclasses.replace(steps_runs[seed], comparison="time").name
-                )
+                path = self.folder.record(_at_equal_time(steps_runs[seed], budget).name)
                 if not path.exists():
                     dataclasses.replace(record, comparison="time", total=budget).save(path)
         for seed in self.settings.seeds:
             for run in self._arms(seed):
-                self._train(dataclasses.replace(run, comparison="time", total=budget))
+                self._train(_at_equal_time(run, budget))
 
-    def _arms(self, seed: int) -> tuple[ArmRun, ArmRun, ArmRun]:
+    def _arms(self, seed: int) -> tuple[Trial, Trial, Trial]:
         """Selected, random and full, at equal steps."""
         by_chance = self._random_subset(seed)
-        selected = ArmRun(
-            "selected",
-            "steps",
-            self.settings.selection.method,
-            seed,
-            self.settings.steps,
-            self.prepared.selected.data,
-            self.prepared.preparation_seconds,
+        selected = Trial(
+            name=f"steps-selected-seed{seed}",
+            arm="selected",
+            comparison="steps",
+            method=self.settings.selection.method,
+            seed=seed,
+            total=self.settings.steps,
+            split=self.settings.split,
+            subset=self.prepared.selected.data,
+            n_subset=len(self.prepared.selected.data),
+            preparation_seconds=self.prepared.preparation_seconds,
         )
         chance = dataclasses.replace(
             selected,
+            name=f"steps-random-seed{seed}",
             arm="random",
             method="random",
             subset=by_chance.data,
             preparation_seconds=by_chance.seconds,
         )
         full = dataclasses.replace(
-            selected, arm="full", method="full", subset=None, preparation_seconds={}
+            selected,
+            name=f"steps-full-seed{seed}",
+            arm="full",
+            method="full",
+            split=0.0,
+            subset=None,
+            n_subset=len(self.prepared.data.train),
+            preparation_seconds={},
         )
         return selected, chance, full
 
@@ -105,15 +114,15 @@ class Comparisons:
             seed=seed,
         )
 
-    def _train(self, run: ArmRun) -> RunRecord:
-        path = self.folder.record(run.name)
+    def _train(self, trial: Trial) -> RunRecord:
+        path = self.folder.record(trial.name)
         if path.exists():
             return RunRecord.load(path)
-        checkpoint = self.folder.checkpoint(run.name)
-        _, record = train_arm(
-            run,
+        checkpoint = self.folder.checkpoint(trial.name)
+        _, record = train(
+            trial,
             self.prepared.data,
-            self.settings,
+            self.settings.training,
             device=self.device,
             command=self.command,
             checkpoint_path=checkpoint,
@@ -122,3 +131,8 @@ class Comparisons:
         record.save(path)
         checkpoint.unlink(missing_ok=True)
         return record
+
+
+def _at_equal_time(trial: Trial, budget: str) -> Trial:
+    name = trial.name.replace("steps-", "time-", 1)
+    return dataclasses.replace(trial, name=name, comparison="time", total=budget)

@@ -42,9 +42,12 @@ def run_pipeline(
             Duration.parse(length)
     folder = RunFolder(
         Path(out),
-        {"source": source, "device": device, "command": command, "settings": asdict(settings)},
+        {"source": source, "device": device, "settings": asdict(settings)},
+        notes={"command": command},
     )
-    data = prepare_data(source, folder, settings, show_progress=show_progress)
+    data = prepare_data(
+        source, folder, hold_out_share=settings.hold_out, show_progress=show_progress
+    )
     settings = settings.resolved_for(data.train.image_shape)
     prepared = _prepare(data, folder, settings, device=device, show_progress=show_progress)
     comparisons = Comparisons(
@@ -60,10 +63,12 @@ def rewrite_report(out: str | os.PathLike[str]) -> Path:
 
     Raises FileNotFoundError where a part of the run is missing, ValueError where one is damaged.
     """
-    stored = read_settings(Path(out))
+    stored, notes = read_settings(Path(out))
     settings = from_table(RunSettings, stored["settings"], "settings.json")
-    folder = RunFolder(Path(out), stored)
-    data = prepare_data(stored["source"], folder, settings, show_progress=False)
+    folder = RunFolder(Path(out), stored, notes=notes)
+    data = prepare_data(
+        stored["source"], folder, hold_out_share=settings.hold_out, show_progress=False
+    )
     settings = settings.resolved_for(data.train.image_shape)
     if not folder.records.exists():
         raise FileNotFoundError(f"{out} holds no finished training; run it first")
@@ -71,7 +76,7 @@ def rewrite_report(out: str | os.PathLike[str]) -> Path:
         data.train, folder, settings.encoder, seed=settings.seeds[0], device="auto",
         show_progress=False,
     )  # fmt: skip
-    return write_run_report(folder, data.train, embeddings, settings, stored["command"])
+    return write_run_report(folder, data.train, embeddings, settings, notes["command"])
 
 
 def _prepare(

@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from thinset._core import open_npy
 from thinset.data import Dataset, hold_out, import_dataset, open_dataset, write_subset
 from thinset.embeddings import (
@@ -20,10 +22,8 @@ from thinset.selection import Selection, select
 if TYPE_CHECKING:
     import os
 
-    import numpy as np
-
     from thinset.recipes.run_folder import RunFolder
-    from thinset.recipes.schema import EncoderSettings, RunSettings, SelectionSettings
+    from thinset.recipes.schema import EncoderSettings, SelectionSettings
 
 
 class TrainAndTest(NamedTuple):
@@ -36,12 +36,12 @@ def is_dataset_folder(path: str | os.PathLike[str]) -> bool:
 
 
 def prepare_data(
-    source: str, folder: RunFolder, settings: RunSettings, *, show_progress: bool
+    source: str, folder: RunFolder, *, hold_out_share: float, show_progress: bool
 ) -> TrainAndTest:
     """Open `source`, importing and splitting it where needed.
 
     `source`: a dataset folder, a folder with dataset folders train and test, or anything that
-    `import_dataset` reads. Without test data, a stratified share is held out, seeded by 0.
+    `import_dataset` reads. Without test data, a stratified `hold_out_share` is held out, seeded by 0.
     """
     splits = _open_splits(source, folder, show_progress=show_progress)
     if "test" in splits:
@@ -52,7 +52,7 @@ def prepare_data(
         if whole.labels is None:
             raise ValueError(f"{source} has no labels, which training a classifier needs")
         with folder.stage("splitting"):
-            rows = hold_out(whole.labels, settings.hold_out, random_state=0)
+            rows = hold_out(whole.labels, hold_out_share, random_state=0)
             for (name, path), indices in zip(parts.items(), rows, strict=True):
                 write_subset(indices, whole, path, overwrite=True, name=f"{whole.name}/{name}")
     return TrainAndTest(open_dataset(parts["train"]), open_dataset(parts["test"]))
@@ -171,13 +171,16 @@ class Subset(NamedTuple):
 def prepare_subset(
     name: str,
     data: Dataset,
-    embeddings: np.ndarray[Any, Any],
+    embeddings: np.ndarray[Any, Any] | None,
     folder: RunFolder,
     settings: SelectionSettings,
     *,
     seed: int,
 ) -> Subset:
-    """Select rows and write them as the dataset folder subsets/`name`, once."""
+    """Select rows and write them as the dataset folder subsets/`name`, once.
+
+    Without `embeddings` the method must be one that does not look at them.
+    """
     selection_path, subset_path = folder.selection(name), folder.subset(name)
     stages = {stage: f"{stage} ({name})" for stage in ("selection", "writing the subset")}
     if not selection_path.exists():
@@ -197,11 +200,19 @@ def prepare_subset(
 
 
 def select_rows(
-    embeddings: np.ndarray[Any, Any], data: Dataset, settings: SelectionSettings, *, seed: int
+    embeddings: np.ndarray[Any, Any] | None,
+    data: Dataset,
+    settings: SelectionSettings,
+    *,
+    seed: int,
 ) -> Selection:
-    options: dict[str, Any] = {}
+    if embeddings is None:
+        if settings.method != "random":
+            raise ValueError(f"{settings.method} selects by embeddings, and there are none")
+        embeddings = np.zeros((len(data), 1), np.float32)
+    options = settings.options
     if settings.method == "topk":
-        options["drop_constant"] = settings.drop_constant
+        options = {"drop_constant": True, **options}
     return select(
         embeddings,
         settings.n_samples,

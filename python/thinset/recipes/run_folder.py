@@ -17,21 +17,22 @@ if TYPE_CHECKING:
 class RunFolder:
     """Paths inside the folder of a run, and the seconds that its finished stages took.
 
-    settings.json holds everything that decides the results, and the command for the record. A
-    folder that exists is gone on with if its settings are the same. Raises ValueError where they
-    are not, naming the first that differs, and FileExistsError where the folder holds something
-    else.
+    settings.json holds everything that decides the results, and `notes` for the record, which are
+    those of the last call. A folder that exists is gone on with if its settings are the same.
+    Raises ValueError where they are not, naming the first that differs, and FileExistsError where
+    the folder holds something else.
     """
 
-    def __init__(self, path: Path, settings: dict[str, Any]) -> None:
+    def __init__(
+        self, path: Path, settings: dict[str, Any], *, notes: dict[str, Any] | None = None
+    ) -> None:
         self.path = path
         stored = path / "settings.json"
         if stored.exists():
-            _require_equal(path, json.loads(stored.read_text(encoding="utf-8")), settings)
+            _require_equal(path, _without_notes(stored), settings)
         elif path.exists() and any(path.iterdir()):
             raise FileExistsError(f"{path} is not empty and holds no run; choose another output")
-        else:
-            write_json(stored, settings)
+        write_json(stored, {**settings, "notes": notes or {}})
 
     @property
     def data(self) -> Path:
@@ -90,21 +91,28 @@ class RunFolder:
         self.add_stage_seconds(name, time.monotonic() - start)
 
 
-def read_settings(path: Path) -> dict[str, Any]:
-    """What the run in the folder `path` was called with; ValueError where it holds no run."""
+def read_settings(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Settings and notes of the run in the folder `path`; ValueError where it holds none."""
     stored = path / "settings.json"
     try:
         settings: dict[str, Any] = json.loads(stored.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ValueError(f"{path} holds no run: there is no settings.json") from None
-    if not {"source", "device", "command", "settings"} <= set(settings):
+    if not {"source", "device", "settings", "notes"} <= set(settings):
         raise ValueError(f"{stored} is not the settings of a run")
+    notes: dict[str, Any] = settings.pop("notes")
+    return settings, notes
+
+
+def _without_notes(stored: Path) -> dict[str, Any]:
+    settings: dict[str, Any] = json.loads(stored.read_text(encoding="utf-8"))
+    settings.pop("notes", None)
     return settings
 
 
 def _require_equal(path: Path, stored: Any, settings: Any, where: str = "") -> None:
     if isinstance(stored, dict) and isinstance(settings, dict):
-        for key in ({**stored, **settings}).keys() - {"command"}:
+        for key in {**stored, **settings}:
             name = f"{where}.{key}" if where else key
             _require_equal(path, stored.get(key), settings.get(key), name)
         return

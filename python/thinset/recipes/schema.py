@@ -49,30 +49,36 @@ class EncoderSettings:
 class SelectionSettings:
     """Which rows are selected; see `thinset.select`.
 
-    n_samples: a count or a fraction. drop_constant: for topk, whether dead embedding elements are
-        left out, which would hand over arbitrary rows.
+    n_samples: a count or a fraction. options: the method's own. Unless they say otherwise, topk
+        leaves out dead embedding elements, which would hand over arbitrary rows.
     """
 
     method: str = "topk"
     n_samples: float = 0.0864
     per_class: str | None = None
     metric: str = "euclidean"
-    drop_constant: bool = True
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
     """How the classifier is trained, the same in every arm.
 
-    learning_rate is constant, as in the paper. ema_decay: of the average of weights that is tested.
-        evaluations: how many times in a run, evenly spaced. crop as in EncoderSettings.
+    model: "MODULE:FUNCTION" of a function that takes the shape of an image (H, W, C) and the number
+        of classes and gives a torch.nn.Module; None for the paper's classifier.
+    schedule: of the learning rate: "constant", as in the paper, or "one_cycle": up to learning_rate
+        in the first fifth of both phases together, then down to 0, in straight lines.
+    ema_decay: of the average of weights that is tested. evaluations: how many times in a run,
+        evenly spaced. crop as in EncoderSettings.
     flip: mirror half of the images; "auto" for colour images (mirrored digits are wrong).
     brightness, contrast: largest shift, lowest and highest factor; "auto" takes the paper's for
         colour images and none for grey ones. precision: "auto", "float32" or "bfloat16".
     """
 
+    model: str | None = None
     batch_size: int = 1024
     learning_rate: float = 0.1
+    schedule: Literal["constant", "one_cycle"] = "constant"
     momentum: float = 0.9
     weight_decay: float = 0.004
     ema_decay: float = 0.9999
@@ -110,34 +116,75 @@ class RunSettings:
 
     def resolved_for(self, image_shape: tuple[int, int, int]) -> RunSettings:
         """Settle every "auto" by the dataset's (height, width, channels)."""
-        height, width, channels = image_shape
-        is_colour = channels == 3
-        crop = min(height, width) * 3 // 4 if is_colour and min(height, width) >= 32 else None
-        training = self.training
-        return dataclasses.replace(
-            self,
-            encoder=dataclasses.replace(self.encoder, crop=_settle(self.encoder.crop, crop)),
-            training=dataclasses.replace(
-                training,
-                crop=_settle(training.crop, crop),
-                flip=_settle(training.flip, is_colour),
-                brightness=_settle(training.brightness, 63 / 255 if is_colour else 0.0),
-                contrast=_settle(training.contrast, (0.2, 1.8) if is_colour else None),
-            ),
-        )
+        return _resolved(self, image_shape)
+
+
+@dataclass(frozen=True)
+class StudySettings:
+    """A grid of trainings: every arm at every size, split and length, with every seed.
+
+    arms: see thinset.recipes.arms. sizes: of the subsets, counts or fractions. splits: shares of
+        the training spent on the subset. totals: lengths of training; those in time are budgets.
+    accounting: what a budget in time counts: "everything", or, as in the paper, "training" alone,
+        which leaves out what came before training.
+    """
+
+    arms: tuple[str, ...] = ("random", "topk")
+    seeds: tuple[int, ...] = (0, 1, 2)
+    sizes: tuple[float, ...] = (0.0864,)
+    splits: tuple[float, ...] = (1.0,)
+    totals: tuple[str, ...] = ("400st",)
+    accounting: tuple[Literal["everything", "training"], ...] = ("everything",)
+    hold_out: float = 0.2
+    encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+
+    def __post_init__(self) -> None:
+        for name in ("arms", "seeds", "sizes", "splits", "totals", "accounting"):
+            values = getattr(self, name)
+            if not values or len(set(values)) != len(values):
+                raise ValueError(f"{name} must be at least one and distinct, got {values}")
+        for split in self.splits:
+            if not 0 <= split <= 1:
+                raise ValueError(f"splits must be from 0 to 1, got {split}")
+
+    def resolved_for(self, image_shape: tuple[int, int, int]) -> StudySettings:
+        """Settle every "auto" by the dataset's (height, width, channels)."""
+        return _resolved(self, image_shape)
+
+
+Settings = TypeVar("Settings", RunSettings, StudySettings)
+
+
+def _resolved(settings: Settings, image_shape: tuple[int, int, int]) -> Settings:
+    height, width, channels = image_shape
+    is_colour = channels == 3
+    crop = min(height, width) * 3 // 4 if is_colour and min(height, width) >= 32 else None
+    training = settings.training
+    return dataclasses.replace(
+        settings,
+        encoder=dataclasses.replace(settings.encoder, crop=_settle(settings.encoder.crop, crop)),
+        training=dataclasses.replace(
+            training,
+            crop=_settle(training.crop, crop),
+            flip=_settle(training.flip, is_colour),
+            brightness=_settle(training.brightness, 63 / 255 if is_colour else 0.0),
+            contrast=_settle(training.contrast, (0.2, 1.8) if is_colour else None),
+        ),
+    )
 
 
 def _settle(value: Any, automatic: Any) -> Any:
     return automatic if value == "auto" else value
 
 
-def load_recipe(name: str, size: str) -> RunSettings:
+def load_recipe(name: str, size: str, kind: type[T]) -> T:
     """The settings of one size of a recipe; ValueError where there is no such size."""
     resource = importlib.resources.files("thinset.recipes") / f"{name}.toml"
     sizes = tomllib.loads(resource.read_text(encoding="utf-8"))
     if size not in sizes:
         raise ValueError(f"size must be one of {', '.join(sizes)}; got {size!r}")
-    return from_table(RunSettings, sizes[size], f"{name}.{size}")
+    return from_table(kind, sizes[size], f"{name}.{size}")
 
 
 def from_table(cls: type[T], table: Any, where: str) -> T:
@@ -175,6 +222,8 @@ def _as_plain(hint: Any, value: Any) -> tuple[bool, Any]:
         parts = [_as_plain(kind, part) for kind, part in zip(kinds, value, strict=False)]
         fits = len(kinds) == len(value) and all(fit for fit, _ in parts)
         return fits, tuple(part for _, part in parts)
+    if origin is dict:
+        return isinstance(value, dict), value
     if hint is float:
         # A whole number stays one: n_samples = 100 is a count, 1.0 a fraction.
         return isinstance(value, (int, float)) and not isinstance(value, bool), value

@@ -28,7 +28,11 @@ _COUNTED: dict[Verdict, str] = {
     "spread unknown": "with too few seeds to tell",
     "no baseline": "without a baseline",
 }
-_EQUAL = {"time": "equal wall-clock time", "steps": "equal steps"}
+_EQUAL = {
+    "time": "equal wall-clock time",
+    "training time": "equal training time",
+    "steps": "equal steps",
+}
 
 
 @dataclass(frozen=True)

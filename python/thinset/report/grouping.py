@@ -17,7 +17,7 @@ SELECTED_COLOUR = METHOD_COLOURS[0]
 RANDOM_COLOUR = "#D55E00"
 FULL_COLOUR = "#5A5A5A"
 
-_COMPARISON_ORDER = ("time", "steps")
+_COMPARISON_ORDER = ("time", "training time", "steps")
 _ARM_ORDER = ("selected", "random", "full")
 
 
@@ -38,7 +38,7 @@ def configuration_of(record: RunRecord) -> Configuration:
     return Configuration(
         comparison=record.comparison,
         arm=record.arm,
-        method=record.method if record.arm == "selected" else record.arm,
+        method=record.method,
         n_subset=None if is_full else record.n_subset,
         split=None if is_full else record.split,
         total=record.total,
@@ -72,7 +72,7 @@ def group_runs(records: Iterable[RunRecord]) -> dict[Configuration, tuple[RunRec
 
 def label_of(configuration: Configuration, among: Iterable[Configuration]) -> str:
     """Return a short name; it states only what tells `configuration` from the others of its arm."""
-    name = "full data" if configuration.arm == "full" else configuration.method
+    name = "full data" if configuration.method == "full" else configuration.method
     rivals = [other for other in among if _is_rival(other, configuration)]
     parts = []
     if configuration.n_subset is not None and len({rival.n_subset for rival in rivals}) > 1:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _COMPARISON_TITLES = {
     "time": "Equal wall-clock time",
+    "training time": "Equal training time, preparation not counted",
     "steps": "Equal training steps",
 }
 

@@ -11,13 +11,13 @@ from thinset.recipes.schema import RunSettings, from_table, load_recipe
 
 @pytest.mark.parametrize("size", ["smoke", "quick", "paper"])
 def test_every_size_is_read(size):
-    settings = load_recipe("run", size)
+    settings = load_recipe("run", size, RunSettings)
     assert settings.selection.n_samples == 0.0864  # the paper's 4,320 of 50,000
     assert len(settings.seeds) >= 2
 
 
 def test_paper_size_has_the_papers_lengths():
-    settings = load_recipe("run", "paper").resolved_for((32, 32, 3))
+    settings = load_recipe("run", "paper", RunSettings).resolved_for((32, 32, 3))
     assert settings.steps == "10000st"
     assert settings.encoder.length == "40000st"
     assert settings.encoder.crop == settings.training.crop == 24
@@ -30,13 +30,13 @@ def test_paper_size_has_the_papers_lengths():
 
 def test_grey_and_small_images_are_neither_cropped_nor_mirrored():
     for shape in ((28, 28, 1), (8, 8, 1), (16, 16, 3)):
-        settings = load_recipe("run", "quick").resolved_for(shape)
+        settings = load_recipe("run", "quick", RunSettings).resolved_for(shape)
         assert settings.encoder.crop is None
         assert settings.training.flip is (shape[2] == 3)
 
 
 def test_settings_survive_json():
-    settings = load_recipe("run", "smoke").resolved_for((32, 32, 3))
+    settings = load_recipe("run", "smoke", RunSettings).resolved_for((32, 32, 3))
     assert from_table(RunSettings, dataclasses.asdict(settings), "settings") == settings
 
 
@@ -63,4 +63,4 @@ def test_mistakes_are_named(table, message):
 
 def test_unknown_size_is_refused():
     with pytest.raises(ValueError, match="size must be one of smoke, quick, paper; got 'huge'"):
-        load_recipe("run", "huge")
+        load_recipe("run", "huge", RunSettings)
