@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import torch
 
 from thinset._core import open_npy
 from thinset.data import Dataset, hold_out, import_dataset, open_dataset, write_subset
 from thinset.embeddings import (
+    CenterCrop,
     describe_embeddings,
     encode,
     load_autoencoder,
     pca,
     train_autoencoder,
 )
+from thinset.report import Reproductions
 from thinset.selection import Selection, select
 
 if TYPE_CHECKING:
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
 
     from thinset.recipes.run_folder import RunFolder
     from thinset.recipes.schema import EncoderSettings, SelectionSettings
+
+
+_N_REPRODUCTIONS = 6  # as in the paper's Figure 4
 
 
 class TrainAndTest(NamedTuple):
@@ -158,6 +164,29 @@ def embedding_facts(embeddings: np.ndarray[Any, Any]) -> dict[str, Any]:
         "largest value": facts.maximum,
         "share of zeros": facts.share_of_zeros,
     }
+
+
+def reproductions(
+    folder: RunFolder, data: Dataset, settings: EncoderSettings
+) -> Reproductions | None:
+    """What the folder's autoencoder makes of a few samples; None where there is no autoencoder."""
+    if settings.kind != "autoencoder":
+        return None
+    model = load_autoencoder(folder.encoder)
+    n_shown = min(_N_REPRODUCTIONS, len(data))
+    rows = np.random.default_rng(0).choice(len(data), n_shown, replace=False)
+    images = torch.from_numpy(np.array(data.images[rows])).permute(0, 3, 1, 2)
+    assert not isinstance(settings.crop, str)
+    inputs = CenterCrop(settings.crop)(images)
+    with torch.inference_mode():
+        embeddings = model.encode(inputs)
+        outputs = model(inputs)
+
+    def as_images(batch: torch.Tensor) -> np.ndarray[Any, Any]:
+        return batch.clamp(0, 1).permute(0, 2, 3, 1).numpy()
+
+    channels = embeddings.permute(0, 2, 3, 1).numpy() if embeddings.ndim == 4 else embeddings
+    return Reproductions(as_images(inputs), np.asarray(channels), as_images(outputs))
 
 
 class Subset(NamedTuple):

@@ -153,13 +153,31 @@ class StudySettings:
         return _resolved(self, image_shape)
 
 
+@dataclass(frozen=True)
+class EncoderStudySettings:
+    """An encoder by itself."""
+
+    hold_out: float = 0.2
+    encoder: EncoderSettings = field(default_factory=EncoderSettings)
+
+    def resolved_for(self, image_shape: tuple[int, int, int]) -> EncoderStudySettings:
+        """Settle every "auto" by the dataset's (height, width, channels)."""
+        crop = _automatic_crop(image_shape)
+        encoder = dataclasses.replace(self.encoder, crop=_settle(self.encoder.crop, crop))
+        return dataclasses.replace(self, encoder=encoder)
+
+
 Settings = TypeVar("Settings", RunSettings, StudySettings)
 
 
-def _resolved(settings: Settings, image_shape: tuple[int, int, int]) -> Settings:
+def _automatic_crop(image_shape: tuple[int, int, int]) -> int | None:
     height, width, channels = image_shape
-    is_colour = channels == 3
-    crop = min(height, width) * 3 // 4 if is_colour and min(height, width) >= 32 else None
+    return min(height, width) * 3 // 4 if channels == 3 and min(height, width) >= 32 else None
+
+
+def _resolved(settings: Settings, image_shape: tuple[int, int, int]) -> Settings:
+    is_colour = image_shape[2] == 3
+    crop = _automatic_crop(image_shape)
     training = settings.training
     return dataclasses.replace(
         settings,
@@ -178,10 +196,15 @@ def _settle(value: Any, automatic: Any) -> Any:
     return automatic if value == "auto" else value
 
 
+def read_recipe(name: str) -> dict[str, Any]:
+    """The tables of a recipe: one per size, and `figure` for what it reproduces."""
+    resource = importlib.resources.files("thinset.recipes") / f"{name}.toml"
+    return tomllib.loads(resource.read_text(encoding="utf-8"))
+
+
 def load_recipe(name: str, size: str, kind: type[T]) -> T:
     """The settings of one size of a recipe; ValueError where there is no such size."""
-    resource = importlib.resources.files("thinset.recipes") / f"{name}.toml"
-    sizes = tomllib.loads(resource.read_text(encoding="utf-8"))
+    sizes = {key: table for key, table in read_recipe(name).items() if key != "figure"}
     if size not in sizes:
         raise ValueError(f"size must be one of {', '.join(sizes)}; got {size!r}")
     return from_table(kind, sizes[size], f"{name}.{size}")
@@ -211,6 +234,9 @@ def _typed(hint: Any, value: Any, where: str) -> Any:
 
 def _as_plain(hint: Any, value: Any) -> tuple[bool, Any]:
     origin = get_origin(hint)
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        is_table = isinstance(value, dict)
+        return is_table, from_table(hint, value, hint.__name__) if is_table else None
     if origin is Literal:
         return value in get_args(hint), value
     if origin is tuple:

@@ -1,8 +1,6 @@
 """Records of runs, their honest comparison, plots and a page that shows them."""
 
 from thinset.report.hardware import describe_hardware, describe_versions
-from thinset.report.inputs import ReportInputs, Reproductions
-from thinset.report.page import write_report
 from thinset.report.records import (
     CurvePoint,
     FinalScore,
@@ -11,6 +9,9 @@ from thinset.report.records import (
     load_records,
     save_records,
 )
+from thinset.report.run_inputs import ReportInputs, Reproductions
+from thinset.report.run_page import write_report
+from thinset.report.study_page import PublishedFigure, StudyInputs, write_study_report
 from thinset.report.summary import ArmSummary, PairedDifference, summarise
 
 __all__ = [
@@ -19,13 +20,16 @@ __all__ = [
     "FinalScore",
     "PairedDifference",
     "PhaseRecord",
+    "PublishedFigure",
     "ReportInputs",
     "Reproductions",
     "RunRecord",
+    "StudyInputs",
     "describe_hardware",
     "describe_versions",
     "load_records",
     "save_records",
     "summarise",
     "write_report",
+    "write_study_report",
 ]

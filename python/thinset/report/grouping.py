@@ -12,10 +12,15 @@ if TYPE_CHECKING:
     from thinset.report.records import RunRecord
 
 # Okabe and Ito's palette, safe for colour-blind readers. An arm has one colour on the whole page.
-METHOD_COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#8C6D00")
+METHOD_COLOURS = (
+    "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#8C6D00", "#5B3FA0", "#A3263B", "#2F6F6F",
+)  # fmt: skip
 SELECTED_COLOUR = METHOD_COLOURS[0]
 RANDOM_COLOUR = "#D55E00"
 FULL_COLOUR = "#5A5A5A"
+# The plain one first, then its variants.
+_RANDOM_COLOURS = (RANDOM_COLOUR, "#F0A04B", "#8F3F00")
+_FULL_COLOURS = (FULL_COLOUR, "#1F2328", "#9A9A94")
 
 _COMPARISON_ORDER = ("time", "training time", "steps")
 _ARM_ORDER = ("selected", "random", "full")
@@ -85,13 +90,12 @@ def label_of(configuration: Configuration, among: Iterable[Configuration]) -> st
 
 
 def colour_of(configuration: Configuration, among: Iterable[Configuration]) -> str:
-    """Return the colour of the configuration's arm; each selection method has its own."""
-    if configuration.arm == "full":
-        return FULL_COLOUR
-    if configuration.arm == "random":
-        return RANDOM_COLOUR
-    methods = sorted({other.method for other in among if other.arm == "selected"})
-    return METHOD_COLOURS[methods.index(configuration.method) % len(METHOD_COLOURS)]
+    """Return the colour of the configuration's arm; each method has its own."""
+    arm = configuration.arm
+    palette = {"full": _FULL_COLOURS, "random": _RANDOM_COLOURS}.get(arm, METHOD_COLOURS)
+    methods = {other.method for other in among if other.arm == arm}
+    in_order = sorted(methods, key=lambda method: (method != arm, method))
+    return palette[in_order.index(configuration.method) % len(palette)]
 
 
 def line_style_of(configuration: Configuration, among: Sequence[Configuration]) -> str:
@@ -99,6 +103,11 @@ def line_style_of(configuration: Configuration, among: Sequence[Configuration]) 
     rivals = [other for other in among if _is_rival(other, configuration)]
     styles = ("-", "--", "-.", ":")
     return styles[rivals.index(configuration) % len(styles)]
+
+
+def line_style_of_method(configuration: Configuration) -> str:
+    """Return the line style for figures with one line per method: broken for its variants."""
+    return "--" if ":" in configuration.method else "-"
 
 
 def _is_rival(other: Configuration, configuration: Configuration) -> bool:

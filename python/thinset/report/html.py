@@ -39,10 +39,10 @@ def element(tag: str, *content: Any, **attributes: Any) -> Markup:
 
 
 def section(title: str, *content: Any) -> Markup:
-    """Return a section with a heading, or nothing where all its content is empty."""
+    """Return a section with a heading, if it has a title, or nothing where all content is empty."""
     if not any(content):
         return Markup("")
-    return element("section", element("h2", title), *content)
+    return element("section", *([element("h2", title)] if title else []), *content)
 
 
 def table(header: Sequence[Any], rows: Iterable[Sequence[Any]], *, numeric_from: int = 1) -> Markup:

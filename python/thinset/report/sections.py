@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from thinset.report.findings import Finding
-    from thinset.report.inputs import ReportInputs
+    from thinset.report.run_inputs import ReportInputs
     from thinset.report.records import RunRecord
     from thinset.report.summary import ArmSummary, PairedDifference
 
@@ -30,7 +30,7 @@ _COMPARISON_TITLES = {
 }
 
 
-def masthead(
+def run_masthead(
     inputs: ReportInputs, summaries: Sequence[ArmSummary], findings: Sequence[Finding]
 ) -> Markup:
     """Return the top of the page: what was gained, in words, and each arm's score."""
@@ -88,10 +88,12 @@ def costs(stage_seconds: Mapping[str, float]) -> Markup:
     )
 
 
-def rerun(inputs: ReportInputs) -> Markup:
+def rerun(
+    records: Sequence[RunRecord], command: str, settings: Mapping[str, Any]
+) -> Markup:
     """Return the command, the settings, the machines and the versions."""
-    machines = _distinct(run.hardware for run in inputs.records)
-    versions = _distinct(run.versions for run in inputs.records)
+    machines = _distinct(run.hardware for run in records)
+    versions = _distinct(run.versions for run in records)
     warning = (
         element("p", f"The runs come from {len(machines)} machines: times cannot be compared.")
         if len(machines) > 1
@@ -99,8 +101,8 @@ def rerun(inputs: ReportInputs) -> Markup:
     )
     return section(
         "How to run it again",
-        element("pre", element("code", inputs.command)),
-        details("Settings", facts(inputs.settings)) if inputs.settings else Markup(""),
+        element("pre", element("code", command)),
+        details("Settings", facts(settings)) if settings else Markup(""),
         warning,
         *(join([element("h3", "Hardware"), facts(machine)]) for machine in machines if machine),
         *(join([element("h3", "Software"), facts(version)]) for version in versions if version),

@@ -34,7 +34,8 @@ class ArmSummary:
 
     Accuracies are final test accuracies in percent, in the order of `seeds`. The sample standard
     deviation (n - 1) is None with one run. Seconds are wall-clock, preparation included. A paired
-    difference is None where no run of that baseline shares a seed.
+    difference is None where no run of that baseline shares a seed; that of an arm without a subset
+    to random also where random has several sizes or splits.
     """
 
     configuration: Configuration
@@ -90,7 +91,7 @@ def _summarise_group(
     groups: Mapping[Configuration, tuple[RunRecord, ...]],
 ) -> ArmSummary:
     accuracies = tuple(run.final.test_accuracy for run in runs)
-    random = key._replace(arm="random", method="random")
+    random = _random_beside(key, groups)
     full = key._replace(arm="full", method="full", n_subset=None, split=None)
     return ArmSummary(
         configuration=key,
@@ -106,6 +107,20 @@ def _summarise_group(
         versus_random=_versus(runs, random, key, groups),
         versus_full=_versus(runs, full, key, groups),
     )
+
+
+def _random_beside(
+    key: Configuration, groups: Mapping[Configuration, tuple[RunRecord, ...]]
+) -> Configuration:
+    """Return the configuration of plain random selection that belongs to `key`.
+
+    An arm without a subset has one only where there is but one in its comparison.
+    """
+    random = key._replace(arm="random", method="random")
+    if key.arm != "full":
+        return random
+    beside = [other for other in groups if other[:3] == random[:3] and other.total == key.total]
+    return beside[0] if len(beside) == 1 else random
 
 
 def _versus(

@@ -36,9 +36,9 @@ def accuracy_against_seconds(records: Sequence[RunRecord]) -> Figure:
     figure = new_figure(5.6, 3.9)
     axes = figure.subplots()
     _draw_arms(axes, records, "seconds")
-    _draw_preparation(axes, records)
+    _draw_preparation(axes, [run for run in records if run.comparison != "training time"])
     legend_above(axes, figure)
-    axes.set_xlabel("wall-clock seconds, selection cost included")
+    axes.set_xlabel(_seconds_label(records))
     return figure
 
 
@@ -51,6 +51,25 @@ def accuracy_against_steps(records: Sequence[RunRecord]) -> Figure:
     _draw_phase_change(axes, records)
     legend_above(axes, figure)
     axes.set_xlabel("training steps")
+    return figure
+
+
+@styled
+def loss_against_seconds(records: Sequence[RunRecord]) -> Figure:
+    """Draw training loss and test loss against wall-clock seconds, on logarithmic axes of loss.
+
+    The training loss is that on what the phase shows, the mean since the point before.
+    """
+    figure = new_figure(10.4, 4.1)
+    train, test = figure.subplots(1, 2)
+    _draw_arms(train, records, "seconds", "train_loss")
+    legend_above(train, figure)
+    _draw_arms(test, records, "seconds", "test_loss")
+    for axes, name in ((train, "training loss"), (test, "test loss")):
+        axes.set_yscale("log")
+        _label_decades(axes)
+        axes.set_ylabel(name)
+        axes.set_xlabel(_seconds_label(records))
     return figure
 
 
@@ -70,12 +89,17 @@ def mean_curve(curves: Sequence[Curve]) -> Curve | None:
     return grid, np.mean([np.interp(grid, x, y) for x, y in curves], axis=0)
 
 
-def _draw_arms(axes: Axes, records: Sequence[RunRecord], x: Literal["step", "seconds"]) -> None:
+def _draw_arms(
+    axes: Axes,
+    records: Sequence[RunRecord],
+    x: Literal["step", "seconds"],
+    y: Literal["test_accuracy", "test_loss", "train_loss"] = "test_accuracy",
+) -> None:
     groups = group_runs(records)
     for key, runs in groups.items():
         colour = colour_of(key, groups)
         style = line_style_of(key, list(groups))
-        curves = [curve for run in runs if len((curve := _curve_of(run, x))[0]) > 0]
+        curves = [curve for run in runs if len((curve := _curve_of(run, x, y))[0]) > 0]
         mean = mean_curve(curves)
         for steps, accuracy in curves:
             strength: dict[str, Any] = (
@@ -90,11 +114,28 @@ def _draw_arms(axes: Axes, records: Sequence[RunRecord], x: Literal["step", "sec
     axes.set_ylabel("test accuracy (%)")
 
 
-def _curve_of(run: RunRecord, x: Literal["step", "seconds"]) -> Curve:
-    measured = [point for point in run.curve if point.test_accuracy is not None]
+def _seconds_label(records: Sequence[RunRecord]) -> str:
+    if all(run.comparison == "training time" for run in records):
+        return "wall-clock seconds of training, preparation not counted"
+    return "wall-clock seconds, selection cost included"
+
+
+def _label_decades(axes: Axes) -> None:
+    """Label the powers of ten, and steps between them where there are few of them."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    low, high = axes.get_ylim()
+    is_short = high < 30 * low
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if is_short else (1.0,)))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:.3g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _curve_of(run: RunRecord, x: str, y: str) -> Curve:
+    measured = [point for point in run.curve if getattr(point, y) is not None]
     return (
         np.array([float(getattr(point, x)) for point in measured]),
-        np.array([point.test_accuracy for point in measured], dtype=np.float64),
+        np.array([getattr(point, y) for point in measured], dtype=np.float64),
     )
 
 

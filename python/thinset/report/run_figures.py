@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from thinset.report import plots
+from thinset.report.document import PageFigure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from thinset.report.inputs import ReportInputs
+    from thinset.report.run_inputs import ReportInputs
     from thinset.report.records import RunRecord
 
 SHEET_COLUMNS = 10
 SHEET_IMAGES = 60
 _TRIPLES = 8
-
-
-@dataclass(frozen=True)
-class PageFigure:
-    """A figure with the name of its file, its caption and what it shows in words.
-
-    A `is_picture` figure consists of pixels and goes into the page as PNG, a chart as SVG.
-    """
-
-    name: str
-    caption: str
-    description: str
-    figure: Figure
-    is_picture: bool = False
 
 
 def draw_figures(inputs: ReportInputs, *, seed: int = 0) -> dict[str, PageFigure]:

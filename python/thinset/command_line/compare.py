@@ -1,0 +1,63 @@
+"""thinset compare."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from thinset.command_line.arguments import Device, Output, Source, command_text
+from thinset.command_line.study_options import StudyOptions, say, with_embeddings
+
+
+@dataclass(frozen=True)
+class _Required:
+    data: Source
+    """dataset folder, folder or file to import (see `thinset data list`), or "digits" """
+    out: Output
+    """folder of the trainings and their report"""
+
+
+@dataclass(frozen=True)
+class Command(StudyOptions, _Required):
+    """Compare selection methods on your data: train on each subset alone, beside random ones.
+
+    Every difference to random is paired by seed and comes with its 95 % interval; where that
+    interval holds zero, the answer is "no evidence". Called again on the same folder, with more
+    arms or seeds too, it trains only what is missing.
+    """
+
+    size: Literal["smoke", "quick", "paper"] = "quick"
+    """smoke: under a minute; quick: half an hour on two cores; paper: for a GPU"""
+    embeddings: Annotated[Path | None, tyro.conf.arg(metavar="FILE.npy")] = None
+    """your own embeddings, one row per training sample"""
+    model: Annotated[str | None, tyro.conf.arg(metavar="MODULE:FUNCTION")] = None
+    """your own model: a function of the image shape (H, W, C) and the number of classes"""
+    device: Device = "auto"
+    """where to compute"""
+
+    def run(self) -> None:
+        from thinset.recipes.reproduction import Where, compare
+        from thinset.recipes.schema import StudySettings, load_recipe
+        from thinset.report.terminal import spoken_comparison
+
+        settings = self.applied_to(load_recipe("compare", self.size, StudySettings))
+        settings = with_embeddings(settings, self.embeddings)
+        training = dataclasses.replace(settings.training, model=self.model)
+        settings = dataclasses.replace(settings, training=training)
+        where = Where(self.data, self.out, self.device, self.text(), show_progress=True)
+        page, records = compare(settings, where, say)
+        print(spoken_comparison(records))
+        print(f"report: {page}")
+
+    def text(self) -> str:
+        """This command line, with what differs from the defaults."""
+        words: list[object] = ["compare", self.data, "-o", self.out]
+        for name in ("size", "embeddings", "model", "device"):
+            value = getattr(self, name)
+            if value != Command.__dataclass_fields__[name].default:
+                words += [f"--{name}", value]
+        return command_text(*words, *self.words())

@@ -1,0 +1,86 @@
+"""thinset reproduce."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from thinset.command_line import EXIT_USAGE
+from thinset.command_line.arguments import Device, command_text
+from thinset.command_line.study_options import StudyOptions, say
+
+
+@dataclass(frozen=True)
+class Command(StudyOptions):
+    """Make a published figure again: train what it needs, and write its page, plots and records.
+
+    `thinset reproduce --list` names the figures. Called again on the same folder, with more arms
+    or seeds too, it trains only what is missing.
+    """
+
+    figure: Annotated[
+        tyro.conf.Positional[str | None], tyro.conf.arg(metavar="FIGURE")
+    ] = None
+    """name of the figure"""
+    list: bool = False
+    """name the figures and stop"""
+    size: Literal["smoke", "quick", "paper"] = "smoke"
+    """smoke: the embedded digits, under a minute; quick: real data, up to an hour on two cores;
+    paper: the paper's lengths, for a GPU"""
+    data: str | None = None
+    """dataset folder, folder or file to import (see `thinset data list`); smoke needs none"""
+    out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="DIR")] = None
+    """folder of the trainings and their report"""
+    device: Device = "auto"
+    """where to compute"""
+
+    def run(self) -> int:
+        from thinset.recipes.reproduction import figures
+
+        known = figures()
+        if self.list:
+            width = max(len(name) for name in known)
+            for name, figure in known.items():
+                print(f"{name:<{width}}  {figure.title}\n{'':<{width}}  {figure.paper}")
+            return 0
+        if self.figure is None or self.out is None:
+            say("thinset: error: name a figure (see --list) and a folder, -o DIR")
+            return EXIT_USAGE
+        if self.figure not in known:
+            raise ValueError(f"figure must be one of {', '.join(known)}; got {self.figure!r}")
+        if self.data is None and self.size != "smoke":
+            raise ValueError(f"--size {self.size} needs --data, such as a folder with CIFAR-10")
+        print(f"report: {self._reproduce(known[self.figure])}")
+        return 0
+
+    def _reproduce(self, figure: object) -> Path:
+        from thinset.recipes.reproduction import (
+            FigureRecipe,
+            Where,
+            reproduce_reproductions,
+            reproduce_trainings,
+        )
+        from thinset.recipes.schema import EncoderStudySettings, StudySettings, load_recipe
+
+        assert isinstance(figure, FigureRecipe)
+        assert self.figure is not None
+        assert self.out is not None
+        source = "digits" if self.data is None else self.data
+        where = Where(source, self.out, self.device, self.text(), show_progress=True)
+        if figure.kind == "reproductions":
+            encoder = load_recipe(self.figure, self.size, EncoderStudySettings)
+            return reproduce_reproductions(figure, encoder, where)
+        settings = self.applied_to(load_recipe(self.figure, self.size, StudySettings))
+        return reproduce_trainings(figure, settings, where, say)
+
+    def text(self) -> str:
+        """This command line, with what differs from the defaults."""
+        words: list[object] = ["reproduce", self.figure, "--size", self.size, "-o", self.out]
+        if self.data is not None:
+            words += ["--data", self.data]
+        if self.device != "auto":
+            words += ["--device", self.device]
+        return command_text(*words, *self.words())

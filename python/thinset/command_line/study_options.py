@@ -1,0 +1,100 @@
+"""Options of the commands that train a grid of arms."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from thinset.command_line.arguments import parse_count
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from thinset.recipes.schema import StudySettings
+
+
+@dataclass(frozen=True)
+class StudyOptions:
+    """What is not given is taken from the size's recipe."""
+
+    methods: Annotated[tuple[str, ...] | None, tyro.conf.arg(aliases=["-m"], metavar="ARM...")] = (
+        None
+    )
+    """arms, such as: full random random:stratified topk kmeans:per_class repeated_random
+    loss_pruning topk:then=loss_pruning"""
+    seeds: Annotated[tuple[int, ...] | None, tyro.conf.arg(metavar="INT...")] = None
+    """one training of every arm each"""
+    sizes: Annotated[tuple[str, ...] | None, tyro.conf.arg(metavar="K...")] = None
+    """of the subsets: counts, or fractions with a decimal point"""
+    splits: Annotated[tuple[float, ...] | None, tyro.conf.arg(metavar="SHARE...")] = None
+    """shares of the training spent on the subset, 0 to 1; 1 is the subset alone"""
+    steps: Annotated[tuple[str, ...] | None, tyro.conf.arg(metavar="LENGTH...")] = None
+    """trainings of equal length, such as 400st or 20ep"""
+    budget: Annotated[tuple[str, ...] | None, tyro.conf.arg(metavar="TIME...")] = None
+    """trainings of equal time instead, such as 90s or 7min"""
+    accounting: tuple[Literal["everything", "training"], ...] | None = None
+    """what a budget counts: everything, or training alone as in the paper"""
+    encoder_length: str | None = None
+    """training of the autoencoder, such as 400st or 90s"""
+    learning_rate: float | None = None
+    """of the classifier; the highest one of a one-cycle schedule"""
+    schedule: Literal["constant", "one_cycle"] | None = None
+    """of the learning rate"""
+    batch_size: int | None = None
+    """of the classifier"""
+
+    def applied_to(self, settings: StudySettings) -> StudySettings:
+        """The settings with what was given in its place; ValueError for steps beside a budget."""
+        if self.steps is not None and self.budget is not None:
+            raise ValueError("give --steps or --budget, not both")
+        given = {
+            "arms": self.methods,
+            "seeds": self.seeds,
+            "sizes": self.sizes and tuple(parse_count(text) for text in self.sizes),
+            "splits": self.splits,
+            "totals": self.steps or self.budget,
+            "accounting": self.accounting,
+        }
+        training = {
+            "learning_rate": self.learning_rate,
+            "schedule": self.schedule,
+            "batch_size": self.batch_size,
+        }
+        encoder = {"length": self.encoder_length}
+        return dataclasses.replace(
+            settings,
+            **_present(given),
+            encoder=dataclasses.replace(settings.encoder, **_present(encoder)),
+            training=dataclasses.replace(settings.training, **_present(training)),
+        )
+
+    def words(self) -> list[object]:
+        """The options that differ from the defaults, as they are typed."""
+        words: list[object] = []
+        for field in dataclasses.fields(StudyOptions):
+            value = getattr(self, field.name)
+            if value is not None:
+                values = value if isinstance(value, tuple) else (value,)
+                words += [f"--{field.name.replace('_', '-')}", *values]
+        return words
+
+
+def with_embeddings(settings: StudySettings, path: Path | None) -> StudySettings:
+    """The settings with the person's own embeddings in the encoder's place, if there are any."""
+    if path is None:
+        return settings
+    encoder = dataclasses.replace(settings.encoder, kind="given", path=str(path))
+    return dataclasses.replace(settings, encoder=encoder)
+
+
+def say(text: str) -> None:
+    """Tell the person at the terminal which training is under way."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def _present(values: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in values.items() if value is not None}

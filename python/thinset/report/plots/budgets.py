@@ -1,0 +1,60 @@
+"""Accuracies within a fixed budget: one bar per run, as in the paper's Figure 6."""
+
+from __future__ import annotations
+
+import statistics
+from typing import TYPE_CHECKING
+
+from thinset.report.grouping import colour_of, group_runs, label_of
+from thinset.report.plots.style import INK, new_figure, styled
+from thinset.report.wording import shortened, spoken_length
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.figure import Figure
+
+    from thinset.report.records import RunRecord
+
+_TITLES = {"time": "everything counted", "training time": "training alone counted"}
+
+
+@styled
+def budget_bars(records: Sequence[RunRecord]) -> Figure:
+    """Draw the final test accuracy (%) of every run, arm beside arm, and each arm's mean.
+
+    One panel for each budget and way of counting it.
+    """
+    groups = group_runs(records)
+    panels = list(dict.fromkeys((key.comparison, key.total) for key in groups))
+    figure = new_figure(10.4, 0.5 + 2.5 * len(panels))
+    for axes, (comparison, total) in zip(
+        figure.subplots(len(panels), 1, squeeze=False)[:, 0], panels, strict=True
+    ):
+        arms = {
+            key: runs
+            for key, runs in groups.items()
+            if (key.comparison, key.total) == (comparison, total)
+        }
+        for place, (key, runs) in enumerate(arms.items()):
+            accuracies = [run.final.test_accuracy for run in runs]
+            mean, n = statistics.fmean(accuracies), len(runs)
+            width = 0.8 / n
+            colour = colour_of(key, groups)
+            x = [place + (number - (n - 1) / 2) * width for number in range(n)]
+            axes.bar(x, accuracies, 0.86 * width, color=colour, alpha=0.65)
+            axes.plot([place - 0.42, place + 0.42], [mean, mean], color=INK, linewidth=1.2)
+            spread = f" ± {statistics.stdev(accuracies):.1f}" if n > 1 else ""
+            axes.annotate(
+                f"{mean:.1f}{spread}", (place, max(accuracies)), xytext=(0, 4),
+                textcoords="offset points", ha="center", fontsize=9.5, color=INK,
+            )  # fmt: skip
+        names = [shortened(label_of(key, arms), 26) for key in arms]
+        axes.set_xticks(range(len(arms)), names)
+        axes.tick_params(axis="x", length=0)
+        axes.grid(visible=False, axis="x")
+        axes.set_ylim(0, 112)
+        axes.set_yticks(range(0, 101, 25))
+        axes.set_ylabel("test accuracy (%)")
+        axes.set_title(f"{spoken_length(total)}, {_TITLES[comparison]}", fontsize=10.5, loc="left")
+    return figure

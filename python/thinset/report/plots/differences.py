@@ -1,0 +1,49 @@
+"""Each arm's gain over random selection, with its interval."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from thinset.report.grouping import colour_of, label_of
+from thinset.report.plots.style import INK, QUIET_INK, new_figure, styled
+from thinset.report.wording import shortened, spoken_points
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.figure import Figure
+
+    from thinset.report.grouping import Configuration
+    from thinset.report.summary import ArmSummary
+
+
+@styled
+def differences_to_random(
+    summaries: Sequence[ArmSummary], among: Sequence[Configuration]
+) -> Figure:
+    """Draw test accuracy minus that of random on the same seeds, in points, one row per arm.
+
+    The dot is the mean over the seeds, the bar its 95 % interval. Arms stand in the order of
+    the table, never sorted by what they scored. `among`: everything on the page, which decides
+    the colours.
+    """
+    figure = new_figure(10.4, 0.9 + 0.36 * len(summaries))
+    axes = figure.subplots()
+    for row, summary in enumerate(summaries):
+        difference = summary.versus_random
+        assert difference is not None
+        colour = colour_of(summary.configuration, among)
+        if difference.interval is not None:
+            axes.plot(difference.interval, [row, row], color=colour, linewidth=7, alpha=0.3)
+        axes.plot([difference.mean], [row], "o", color=colour, markersize=7)
+        axes.annotate(
+            spoken_points(difference.mean), (difference.mean, row), xytext=(0, 7),
+            textcoords="offset points", ha="center", fontsize=9, color=INK,
+        )  # fmt: skip
+    axes.axvline(0.0, color=QUIET_INK, linewidth=1.1)
+    shown = [summary.configuration for summary in summaries]
+    axes.set_yticks(range(len(shown)), [shortened(label_of(key, shown), 40) for key in shown])
+    axes.set_ylim(len(shown) - 0.4, -0.75)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel("points of test accuracy against random on the same seeds")
+    return figure
