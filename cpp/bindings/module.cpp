@@ -7,6 +7,7 @@ PYBIND11_MODULE(_core, module) {
   thinset::bindings::bind_selection(module);
   thinset::bindings::bind_estimate(module);
   thinset::bindings::bind_objective(module);
+  thinset::bindings::bind_near_duplicates(module);
   thinset::bindings::bind_random(module);
   thinset::bindings::bind_gather(module);
 }

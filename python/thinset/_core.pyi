@@ -129,6 +129,15 @@ def lower_bound_of_covering_radius(
     progress: _Progress = None,
     bfloat16: bool = False,
 ) -> float: ...
+def group_near_duplicates(
+    embeddings: _Embeddings,
+    distance: float,
+    *,
+    metric: str = "euclidean",
+    n_threads: int = 0,
+    progress: _Progress = None,
+    bfloat16: bool = False,
+) -> NDArray[np.int64]: ...
 @overload
 def gather(
     source: str,

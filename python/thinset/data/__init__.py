@@ -11,6 +11,7 @@ from thinset.data.sources import SOURCES, import_dataset, import_map_style
 from thinset.data.splits import hold_out
 from thinset.data.store import Dataset, DatasetWriter, open_dataset, verify_dataset
 from thinset.data.subset import write_subset
+from thinset.data.variants import write_long_tailed, write_redundant
 
 __all__ = [
     "SOURCES",
@@ -24,5 +25,7 @@ __all__ = [
     "import_map_style",
     "open_dataset",
     "verify_dataset",
+    "write_long_tailed",
+    "write_redundant",
     "write_subset",
 ]

@@ -7,10 +7,11 @@
     random  random:stratified    a random subset
     topk  topk:per_class         a subset by any method of thinset.methods(), with its options
     kmeans:per_class=balanced:then=loss_pruning
+    random:dedup=0.2             near-duplicates left out first
 
 Options stand behind colons; one without a value is switched on. Beside a method's own there are
-`per_class` (balanced, where no value is given), `metric`, and `then`: what fine-tuning goes through,
-`full` or `loss_pruning`.
+`per_class` (balanced, where no value is given), `metric`, `dedup` (see SelectionSettings), and
+`then`: what fine-tuning goes through, `full` or `loss_pruning`.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ class ArmSpec:
 
     @property
     def needs_embeddings(self) -> bool:
-        return self.selection is not None and self.selection.method != RANDOM
+        return self.selection is not None and (
+            self.selection.method != RANDOM or self.selection.dedup is not None
+        )
 
     @property
     def depends_on_seed(self) -> bool:
@@ -98,6 +101,9 @@ def parse_arm(text: str) -> ArmSpec:
         return ArmSpec(text, "random", is_repeated=True, then=then)
     per_class = options.take("per_class", None, (True, "balanced", "proportional"))
     metric = options.take("metric", "euclidean", ("sqeuclidean", "cosine"))
+    dedup = options.values.pop("dedup", None)
+    if dedup is not None and (isinstance(dedup, (bool, str)) or not 0 <= dedup < 1):
+        raise ValueError(f"arm {text!r}: dedup must be at least 0 and below 1, got {dedup}")
     try:
         resolve_options(name, options.values)
     except ValueError as error:
@@ -106,6 +112,7 @@ def parse_arm(text: str) -> ArmSpec:
         name,
         per_class="balanced" if per_class is True else per_class,
         metric=metric,
+        dedup=dedup,
         options=options.values,
     )
     return ArmSpec(text, "random" if name == RANDOM else "selected", selection, then=then)

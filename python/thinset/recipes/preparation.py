@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,7 +11,15 @@ import numpy as np
 import torch
 
 from thinset._core import open_npy
-from thinset.data import Dataset, hold_out, import_dataset, open_dataset, write_subset
+from thinset.data import (
+    Dataset,
+    hold_out,
+    import_dataset,
+    open_dataset,
+    write_long_tailed,
+    write_redundant,
+    write_subset,
+)
 from thinset.embeddings import (
     CenterCrop,
     describe_embeddings,
@@ -20,7 +29,7 @@ from thinset.embeddings import (
     train_autoencoder,
 )
 from thinset.report import Reproductions
-from thinset.selection import Selection, select
+from thinset.selection import Selection, deduplicate, select
 
 if TYPE_CHECKING:
     import os
@@ -62,6 +71,24 @@ def prepare_data(
             for (name, path), indices in zip(parts.items(), rows, strict=True):
                 write_subset(indices, whole, path, overwrite=True, name=f"{whole.name}/{name}")
     return TrainAndTest(open_dataset(parts["train"]), open_dataset(parts["test"]))
+
+
+def prepare_variant(data: TrainAndTest, variant: str | None, folder: RunFolder) -> TrainAndTest:
+    """Make the training data harder (see StudySettings), once; the test data stays as it is."""
+    if variant is None:
+        return data
+    name, _, amount = variant.partition(":")
+    path = folder.path / "variant"
+    if not is_dataset_folder(path):
+        if name == "redundant":
+            write_redundant(data.train, path, overwrite=True)
+        elif name == "long_tailed" and amount.replace(".", "", 1).isdigit():
+            write_long_tailed(data.train, path, imbalance=float(amount), overwrite=True)
+        else:
+            raise ValueError(
+                f"variant must be redundant, or long_tailed: and a number; got {variant!r}"
+            )
+    return TrainAndTest(open_dataset(path), data.test)
 
 
 def open_training_data(source: str, folder: RunFolder, *, show_progress: bool) -> Dataset:
@@ -235,20 +262,52 @@ def select_rows(
     *,
     seed: int,
 ) -> Selection:
+    """Select rows of `data` as the settings say, among those that deduplication leaves."""
     if embeddings is None:
-        if settings.method != "random":
+        if settings.method != "random" or settings.dedup is not None:
             raise ValueError(f"{settings.method} selects by embeddings, and there are none")
         embeddings = np.zeros((len(data), 1), np.float32)
     options = settings.options
     if settings.method == "topk":
         options = {"drop_constant": True, **options}
-    return select(
+    n_samples, labels, rows = settings.n_samples, data.labels, None
+    if settings.dedup is not None:
+        distance = settings.dedup * _typical_distance(embeddings)
+        rows = deduplicate(embeddings, distance).representatives
+        n_samples = _count(n_samples, len(data), len(rows))
+        embeddings = embeddings[rows]
+        labels = None if labels is None else labels[rows]
+    selection = select(
         embeddings,
-        settings.n_samples,
+        n_samples,
         settings.method,
-        labels=data.labels,
+        labels=labels,
         per_class=settings.per_class,
         metric=settings.metric,
         random_state=seed,
         **options,
     )
+    if rows is None:
+        return selection
+    return Selection(
+        rows[selection.indices],
+        selection.gains,
+        len(data),
+        selection.method,
+        {**selection.params, "dedup": settings.dedup, "n_distinct": len(rows)},
+        constant_columns=selection.constant_columns,
+    )
+
+
+def _typical_distance(embeddings: np.ndarray[Any, Any]) -> float:
+    """The root of the mean squared distance over all pairs of rows."""
+    return math.sqrt(2 * float(np.var(embeddings, axis=0, dtype=np.float64).sum()))
+
+
+def _count(n_samples: float, n_total: int, n_left: int) -> int:
+    count = n_samples if isinstance(n_samples, int) else max(1, round(n_samples * n_total))
+    if count > n_left:
+        raise ValueError(
+            f"deduplication leaves {n_left} of {n_total} samples, fewer than the {count} to select"
+        )
+    return count

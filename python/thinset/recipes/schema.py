@@ -49,7 +49,9 @@ class EncoderSettings:
 class SelectionSettings:
     """Which rows are selected; see `thinset.select`.
 
-    n_samples: a count or a fraction. options: the method's own. Unless they say otherwise, topk
+    n_samples: a count or a fraction. dedup: where it is given, near-duplicates are left out first
+        (thinset.deduplicate): rows closer than this share of the typical distance of two rows, the
+        root of the mean square over all pairs. options: the method's own. Unless they say otherwise, topk
         leaves out dead embedding elements, which would hand over arbitrary rows.
     """
 
@@ -57,6 +59,7 @@ class SelectionSettings:
     n_samples: float = 0.0864
     per_class: str | None = None
     metric: str = "euclidean"
+    dedup: float | None = None
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -127,6 +130,8 @@ class StudySettings:
         the training spent on the subset. totals: lengths of training; those in time are budgets.
     accounting: what a budget in time counts: "everything", or, as in the paper, "training" alone,
         which leaves out what came before training.
+    variant: None for the training data as it is; "redundant" or, with an imbalance,
+        "long_tailed:100" for a harder version of it (see thinset.data.variants).
     """
 
     arms: tuple[str, ...] = ("random", "topk")
@@ -135,6 +140,7 @@ class StudySettings:
     splits: tuple[float, ...] = (1.0,)
     totals: tuple[str, ...] = ("400st",)
     accounting: tuple[Literal["everything", "training"], ...] = ("everything",)
+    variant: str | None = None
     hold_out: float = 0.2
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)

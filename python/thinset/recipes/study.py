@@ -14,6 +14,7 @@ from thinset.recipes.preparation import (
     prepare_data,
     prepare_embeddings,
     prepare_subset,
+    prepare_variant,
 )
 from thinset.recipes.run_folder import RunFolder
 from thinset.recipes.trial import Trial, train
@@ -116,7 +117,7 @@ class Study:
     ) -> None:
         self._cells = cells_of(settings)  # first: a mistake in an arm must not leave a folder
         grid = asdict(settings)
-        fixed = {key: grid.pop(key) for key in ("hold_out", "encoder", "training")}
+        fixed = {key: grid.pop(key) for key in ("variant", "hold_out", "encoder", "training")}
         self.folder = RunFolder(
             Path(out),
             {"source": source, "device": device, "settings": fixed},
@@ -125,9 +126,10 @@ class Study:
         self._device = device
         self._command = command
         self._show_progress = show_progress
-        self.data: TrainAndTest = prepare_data(
+        data = prepare_data(
             source, self.folder, hold_out_share=settings.hold_out, show_progress=show_progress
         )
+        self.data: TrainAndTest = prepare_variant(data, settings.variant, self.folder)
         self.settings = settings.resolved_for(self.data.train.image_shape)
 
     def train(self, note: Callable[[str], None] = lambda text: None) -> tuple[RunRecord, ...]:

@@ -2,7 +2,17 @@
 
 from thinset.selection.estimate import Estimate, estimate
 from thinset.selection.methods import methods
+from thinset.selection.near_duplicates import NearDuplicates, deduplicate
 from thinset.selection.result import Selection
 from thinset.selection.select import ConstantColumnsWarning, select
 
-__all__ = ["ConstantColumnsWarning", "Estimate", "Selection", "estimate", "methods", "select"]
+__all__ = [
+    "ConstantColumnsWarning",
+    "Estimate",
+    "NearDuplicates",
+    "Selection",
+    "deduplicate",
+    "estimate",
+    "methods",
+    "select",
+]

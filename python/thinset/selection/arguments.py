@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import numbers
 import re
@@ -10,10 +11,15 @@ from typing import TYPE_CHECKING, TypeGuard
 import numpy as np
 
 from thinset import _core
+from thinset.progress import ProgressBar
 from thinset.selection.matrix_input import host_array
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from numpy.typing import ArrayLike, NDArray
+
+    Progress = bool | Callable[[int, int], None] | None
 
 _MAX_THREADS = 1024
 _MEMORY_UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9}
@@ -75,3 +81,17 @@ def as_bytes(max_memory: object) -> int:
     if not 1 <= size < 2**63:
         raise ValueError(f"max_memory must be at least 1 byte, got {max_memory!r}")
     return size
+
+
+@contextlib.contextmanager
+def progress_callback(
+    progress: Progress, label: str
+) -> Iterator[Callable[[int, int], None] | None]:
+    """Give what the core is to call with (done, total); a bar is shown meanwhile if asked for."""
+    if progress is True:
+        with ProgressBar(label, total=100, unit="%") as bar:
+            yield lambda done, total: bar.update_to(100 * done // max(total, 1))
+    elif callable(progress):
+        yield progress
+    else:
+        yield None

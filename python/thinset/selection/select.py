@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thinset.progress import ProgressBar
 from thinset.selection.arguments import (
     as_bytes,
     as_count,
@@ -16,6 +14,7 @@ from thinset.selection.arguments import (
     as_per_class,
     as_threads,
     is_int,
+    progress_callback,
 )
 from thinset.selection.figures import Certificates, Objective
 from thinset.selection.matrix_input import Matrix, as_matrix
@@ -23,11 +22,9 @@ from thinset.selection.methods import resolve_options
 from thinset.selection.result import Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from numpy.typing import ArrayLike, NDArray
 
-    Progress = bool | Callable[[int, int], None] | None
+    from thinset.selection.arguments import Progress
 
 
 class ConstantColumnsWarning(UserWarning):
@@ -102,7 +99,7 @@ def select(
     if isinstance(initial_subset, Selection):
         initial_subset = initial_subset.indices
     initial = None if initial_subset is None else as_int64(initial_subset, "initial_subset")
-    with _progress_callback(progress, method) as callback:
+    with progress_callback(progress, f"select {method}") as callback:
         indices, gains, constant_columns, swaps = matrix.choose(
             n_chosen,
             method=method,
@@ -167,19 +164,6 @@ def _seed(random_state: object) -> int:
         "random_state must be an int in [0, 2**64), a numpy Generator or None, "
         f"got {random_state!r}"
     )
-
-
-@contextlib.contextmanager
-def _progress_callback(
-    progress: Progress, method: str
-) -> Iterator[Callable[[int, int], None] | None]:
-    if progress is True:
-        with ProgressBar(f"select {method}", total=100, unit="%") as bar:
-            yield lambda done, total: bar.update_to(100 * done // max(total, 1))
-    elif callable(progress):
-        yield progress
-    else:
-        yield None
 
 
 def _constant_columns_message(columns: NDArray[np.int64]) -> str:

@@ -1,0 +1,29 @@
+#include <string>
+
+#include "bindings.hpp"
+#include "numpy_view.hpp"
+#include "python_monitor.hpp"
+#include "thinset/near_duplicates.hpp"
+
+namespace py = pybind11;
+
+namespace thinset::bindings {
+
+void bind_near_duplicates(py::module_& module) {
+  module.def(
+      "group_near_duplicates",
+      [](const Embeddings& embeddings, double distance, const std::string& metric,
+         unsigned n_threads, const py::object& progress, bool bfloat16) {
+        const AnyMatrix matrix = matrix_view(embeddings, bfloat16);
+        const Metric measured = metric_from_name(metric);
+        return numpy_array(run_without_gil(n_threads, progress, [&](Job& job) {
+          return group_near_duplicates(matrix, distance, measured, job);
+        }));
+      },
+      py::arg("embeddings"), py::arg("distance"), py::kw_only(), py::arg("metric") = "euclidean",
+      py::arg("n_threads") = 0, py::arg("progress") = py::none(), py::arg("bfloat16") = false,
+      "For each row the lowest row of its group: rows within the distance of each other are linked "
+      "and chains of links are groups.");
+}
+
+}  // namespace thinset::bindings

@@ -1,0 +1,92 @@
+"""Groups of near-duplicates against the naive oracle, and what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import thinset
+from oracles.near_duplicates import group_near_duplicates
+
+
+def rows(seed: int, n: int, d: int, dtype: str) -> np.ndarray:
+    """Clusters of rows, some equal to each other, some apart by a grid's step."""
+    generator = np.random.default_rng(seed)
+    centres = generator.integers(0, 4, (max(1, n // 3), d))
+    noise = generator.integers(0, 3, (n, d)) * 0.25 * (generator.random((n, 1)) < 0.5)
+    return (centres[generator.integers(0, len(centres), n)] + noise).astype(dtype)
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n=st.sampled_from([1, 2, 3, 15, 16, 17, 63, 64, 65, 150]),
+    d=st.integers(1, 20),
+    dtype=st.sampled_from(["float16", "float32", "float64"]),
+    metric=st.sampled_from(["euclidean", "sqeuclidean", "cosine"]),
+    distance=st.sampled_from([0.0, 0.0625, 0.25, 0.5, 0.75, 1.0, 2.5]),
+    n_threads=st.sampled_from([1, 2, 5]),
+)
+def test_groups_are_those_of_the_oracle(seed, n, d, dtype, metric, distance, n_threads):
+    X = rows(seed, n, d, dtype)
+    if metric == "cosine":
+        X[:, 0] += 1
+    found = thinset.deduplicate(X, distance, metric=metric, n_threads=n_threads)
+    np.testing.assert_array_equal(found.groups, group_near_duplicates(X, distance, metric))
+
+
+def test_groups_across_tiles_and_rounds():
+    generator = np.random.default_rng(0)
+    kinds = generator.standard_normal((6000, 16)).astype(np.float32)
+    which = generator.integers(0, len(kinds), 40_000)
+    X = kinds[which] + 1e-3 * generator.standard_normal((40_000, 16)).astype(np.float32)
+    found = thinset.deduplicate(X, 0.05)
+    first = np.unique(which, return_index=True)[1]
+    np.testing.assert_array_equal(found.representatives, np.sort(first))
+    np.testing.assert_array_equal(found.groups, first[np.unique(which, return_inverse=True)[1]])
+    assert found.sizes.sum() == len(X)
+    for n_threads in (1, 3):
+        again = thinset.deduplicate(X, 0.05, n_threads=n_threads)
+        np.testing.assert_array_equal(again.groups, found.groups)
+
+
+def test_chains_of_links_are_one_group():
+    X = np.array([[0.0], [5.0], [1.0], [2.0], [6.5], [3.0]])
+    found = thinset.deduplicate(X, 1.0)
+    assert found.groups.tolist() == [0, 1, 0, 0, 4, 0]
+    assert found.representatives.tolist() == [0, 1, 4]
+    assert found.sizes.tolist() == [4, 1, 1]
+    assert [group.tolist() for group in found.repeated()] == [[0, 2, 3, 5]]
+    assert len(found) == 3
+
+
+def test_equal_rows_are_one_group_and_need_little_memory():
+    X = np.ones((30_000, 4), np.float32)
+    assert len(thinset.deduplicate(X, 0.0)) == 1
+
+
+def test_values_whose_squares_leave_float32_are_measured():
+    X = np.array([[1e150, 0.0], [1e150, 1.0], [-1e150, 0.0], [0.0, 0.0], [1e-150, 0.0]])
+    np.testing.assert_array_equal(
+        thinset.deduplicate(X, 1.0).groups, group_near_duplicates(X, 1.0, "euclidean")
+    )
+
+
+@pytest.mark.parametrize(
+    ("X", "distance", "options", "message"),
+    [
+        (np.ones((3, 2)), -1.0, {}, "distance must be at least 0, got -1"),
+        (np.ones((3, 2)), float("nan"), {}, "distance must be at least 0, got nan"),
+        (np.ones((3, 2)), "far", {}, "distance must be a number, got 'far'"),
+        (np.ones((3, 2)), 1.0, {"metric": "l1"}, "metric must be one of"),
+        (np.ones((3, 2)), 1.0, {"n_threads": 0}, "n_threads must be an int"),
+        (np.ones((0, 2)), 1.0, {}, "at least one row"),
+        (np.ones(3), 1.0, {}, "2-D"),
+        (np.array([[1.0], [np.nan]]), 1.0, {}, "must be finite: row 1, column 0 is nan"),
+        (np.array([[1.0], [0.0]]), 1.0, {"metric": "cosine"}, "row 1 is all zeros"),
+    ],
+)
+def test_bad_input_is_refused(X, distance, options, message):
+    with pytest.raises(ValueError, match=message):
+        thinset.deduplicate(X, distance, **options)
