@@ -40,8 +40,9 @@ class Command(StudyOptions, _Required):
     """where to compute"""
 
     def run(self) -> None:
-        from thinset.recipes.reproduction import Where, compare
+        from thinset.recipes.reproduction import COMPARISON, Where, train_figure
         from thinset.recipes.schema import StudySettings, load_recipe
+        from thinset.report import load_records
         from thinset.report.terminal import spoken_comparison
 
         settings = self.applied_to(load_recipe("compare", self.size, StudySettings))
@@ -49,8 +50,8 @@ class Command(StudyOptions, _Required):
         training = dataclasses.replace(settings.training, model=self.model)
         settings = dataclasses.replace(settings, training=training)
         where = Where(self.data, self.out, self.device, self.text(), show_progress=True)
-        page, records = compare(settings, where, say)
-        print(spoken_comparison(records))
+        page = train_figure(COMPARISON, settings, where, say)
+        print(spoken_comparison(load_records(page.parent / "records.json")))
         print(f"report: {page}")
 
     def text(self) -> str:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from thinset.command_line import EXIT_USAGE
 from thinset.command_line.arguments import Device, command_text
 from thinset.command_line.study_options import StudyOptions, say
+
+if TYPE_CHECKING:
+    from thinset.recipes.reproduction import Where
 
 
 @dataclass(frozen=True)
@@ -21,9 +25,7 @@ class Command(StudyOptions):
     or seeds too, it trains only what is missing.
     """
 
-    figure: Annotated[
-        tyro.conf.Positional[str | None], tyro.conf.arg(metavar="FIGURE")
-    ] = None
+    figure: Annotated[tyro.conf.Positional[str | None], tyro.conf.arg(metavar="FIGURE")] = None
     """name of the figure"""
     list: bool = False
     """name the figures and stop"""
@@ -44,7 +46,9 @@ class Command(StudyOptions):
         if self.list:
             width = max(len(name) for name in known)
             for name, figure in known.items():
-                print(f"{name:<{width}}  {figure.title}\n{'':<{width}}  {figure.paper}")
+                print(f"{name:<{width}}  {figure.title}")
+                if figure.paper:
+                    print(f"{'':<{width}}  ({figure.paper})")
             return 0
         if self.figure is None or self.out is None:
             say("thinset: error: name a figure (see --list) and a folder, -o DIR")
@@ -53,28 +57,35 @@ class Command(StudyOptions):
             raise ValueError(f"figure must be one of {', '.join(known)}; got {self.figure!r}")
         if self.data is None and self.size != "smoke":
             raise ValueError(f"--size {self.size} needs --data, such as a folder with CIFAR-10")
-        print(f"report: {self._reproduce(known[self.figure])}")
+        if known[self.figure].kind == "reproductions":
+            page = self._draw(self.figure, self.out)
+        else:
+            page = self._train(self.figure, self.out)
+        print(f"report: {page}")
         return 0
 
-    def _reproduce(self, figure: object) -> Path:
-        from thinset.recipes.reproduction import (
-            FigureRecipe,
-            Where,
-            reproduce_reproductions,
-            reproduce_trainings,
-        )
-        from thinset.recipes.schema import EncoderStudySettings, StudySettings, load_recipe
+    def _draw(self, figure: str, out: Path) -> Path:
+        from thinset.recipes.reproduction import draw_reproductions
+        from thinset.recipes.schema import EncoderStudySettings, load_recipe
 
-        assert isinstance(figure, FigureRecipe)
-        assert self.figure is not None
-        assert self.out is not None
+        settings = load_recipe(figure, self.size, EncoderStudySettings)
+        if self.encoder_length is not None:
+            encoder = dataclasses.replace(settings.encoder, length=self.encoder_length)
+            settings = dataclasses.replace(settings, encoder=encoder)
+        return draw_reproductions(figure, settings, self._where(out))
+
+    def _train(self, figure: str, out: Path) -> Path:
+        from thinset.recipes.reproduction import train_figure
+        from thinset.recipes.schema import StudySettings, load_recipe
+
+        settings = self.applied_to(load_recipe(figure, self.size, StudySettings))
+        return train_figure(figure, settings, self._where(out), say)
+
+    def _where(self, out: Path) -> Where:
+        from thinset.recipes.reproduction import Where
+
         source = "digits" if self.data is None else self.data
-        where = Where(source, self.out, self.device, self.text(), show_progress=True)
-        if figure.kind == "reproductions":
-            encoder = load_recipe(self.figure, self.size, EncoderStudySettings)
-            return reproduce_reproductions(figure, encoder, where)
-        settings = self.applied_to(load_recipe(self.figure, self.size, StudySettings))
-        return reproduce_trainings(figure, settings, where, say)
+        return Where(source, out, self.device, self.text(), show_progress=True)
 
     def text(self) -> str:
         """This command line, with what differs from the defaults."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
 from thinset.command_line.arguments import parse_count
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from thinset.recipes.schema import StudySettings
@@ -51,7 +52,7 @@ class StudyOptions:
         """The settings with what was given in its place; ValueError for steps beside a budget."""
         if self.steps is not None and self.budget is not None:
             raise ValueError("give --steps or --budget, not both")
-        given = {
+        given: dict[str, Any] = {
             "arms": self.methods,
             "seeds": self.seeds,
             "sizes": self.sizes and tuple(parse_count(text) for text in self.sizes),
@@ -96,5 +97,5 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _present(values: dict[str, object]) -> dict[str, object]:
+def _present(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}

@@ -57,7 +57,7 @@ def write_redundant(
         out,
         name=f"{source.name}, redundant",
         image_shape=source.image_shape,
-        image_dtype=np.uint8,
+        image_dtype="uint8",
         n_samples=n_samples,
         class_names=source.class_names,
         provenance={
@@ -124,4 +124,5 @@ def _perturbed(images: Images, generator: np.random.Generator) -> Images:
     x = np.clip(np.arange(width) + right[:, None], 0, width - 1)
     shifted = images[np.arange(n_images)[:, None, None], y[:, :, None], x[:, None, :]]
     levels = generator.integers(-_MAX_BRIGHTNESS, _MAX_BRIGHTNESS + 1, (n_images, 1, 1, 1))
-    return np.clip(shifted.astype(np.int16) + levels, 0, 255).astype(np.uint8)
+    brightened: Images = np.clip(shifted.astype(np.int16) + levels, 0, 255).astype(np.uint8)
+    return brightened

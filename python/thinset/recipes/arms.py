@@ -2,7 +2,7 @@
 
     full                         everything, shuffled
     full:resident                the same, with the data in the training device's memory
-    loss_pruning                 everything but some of what is learned (thinset.training.LossPruning)
+    loss_pruning                 everything but some of what is learned (see LossPruning)
     repeated_random              a new random subset in every fast pass
     random  random:stratified    a random subset
     topk  topk:per_class         a subset by any method of thinset.methods(), with its options
@@ -16,16 +16,22 @@ Options stand behind colons; one without a value is switched on. Beside a method
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from thinset.recipes.schema import SelectionSettings
-from thinset.selection.methods import resolve_options
+from thinset.selection import methods, select
 
 if TYPE_CHECKING:
     from thinset.report.records import Arm
 
 FineTuning = Literal["full", "loss_pruning"]
+
+_FOUR_ROWS = np.array([[1.0, 2.0], [2.0, 5.0], [3.0, 1.0], [4.0, 4.0]])
+_LABELS = np.array([0, 1, 0, 1])
 
 RANDOM = "random"
 FULL = "full"
@@ -99,29 +105,37 @@ def parse_arm(text: str) -> ArmSpec:
     if name == "repeated_random":
         options.refuse_others()
         return ArmSpec(text, "random", is_repeated=True, then=then)
+    if name not in methods():
+        known = ", ".join((FULL, "loss_pruning", "repeated_random", *methods()))
+        raise ValueError(f"arm {text!r}: the name must be one of {known}; got {name!r}")
     per_class = options.take("per_class", None, (True, "balanced", "proportional"))
     metric = options.take("metric", "euclidean", ("sqeuclidean", "cosine"))
     dedup = options.values.pop("dedup", None)
     if dedup is not None and (isinstance(dedup, (bool, str)) or not 0 <= dedup < 1):
         raise ValueError(f"arm {text!r}: dedup must be at least 0 and below 1, got {dedup}")
+    if per_class is True:
+        per_class = "balanced"
     try:
-        resolve_options(name, options.values)
+        # Whatever is wrong with the options shows on four rows, before any training.
+        select(
+            _FOUR_ROWS, 2, name, labels=_LABELS, per_class=per_class, metric=metric,
+            **options.values,
+        )  # fmt: skip
     except ValueError as error:
         raise ValueError(f"arm {text!r}: {error}") from None
     selection = SelectionSettings(
-        name,
-        per_class="balanced" if per_class is True else per_class,
-        metric=metric,
-        dedup=dedup,
-        options=options.values,
+        name, per_class=per_class, metric=metric, dedup=dedup, options=options.values
     )
     return ArmSpec(text, "random" if name == RANDOM else "selected", selection, then=then)
 
 
 def _value(text: str) -> Any:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return {"true": True, "false": False}.get(text, text)
+    words = {"true": True, "false": False}
+    if text in words:
+        return words[text]
+    if re.fullmatch(r"[+-]?\d+", text):
+        return int(text)
+    try:
+        return float(text)
+    except ValueError:
+        return text

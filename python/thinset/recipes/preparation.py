@@ -56,7 +56,7 @@ def prepare_data(
     """Open `source`, importing and splitting it where needed.
 
     `source`: a dataset folder, a folder with dataset folders train and test, or anything that
-    `import_dataset` reads. Without test data, a stratified `hold_out_share` is held out, seeded by 0.
+    `import_dataset` reads. Without test data, a stratified `hold_out_share` is held out (seed 0).
     """
     splits = _open_splits(source, folder, show_progress=show_progress)
     if "test" in splits:
@@ -270,7 +270,9 @@ def select_rows(
     options = settings.options
     if settings.method == "topk":
         options = {"drop_constant": True, **options}
-    n_samples, labels, rows = settings.n_samples, data.labels, None
+    n_samples = settings.n_samples
+    labels: np.ndarray[Any, Any] | None = data.labels
+    rows: np.ndarray[Any, np.dtype[np.int64]] | None = None
     if settings.dedup is not None:
         distance = settings.dedup * _typical_distance(embeddings)
         rows = deduplicate(embeddings, distance).representatives

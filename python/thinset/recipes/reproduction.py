@@ -13,31 +13,35 @@ from thinset.recipes.preparation import (
     prepare_embeddings,
     reproductions,
 )
-from thinset.recipes.run_folder import RunFolder
+from thinset.recipes.run_folder import RunFolder, read_settings
 from thinset.recipes.schema import EncoderStudySettings, StudySettings, from_table, read_recipe
 from thinset.recipes.study import Study
-from thinset.report import PublishedFigure, StudyInputs, load_records, write_study_report
+from thinset.report import PublishedFigure, StudyInputs, write_study_report
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable
 
     from thinset.data import Dataset
-    from thinset.report import RunRecord
 
 
 @dataclass(frozen=True)
 class FigureRecipe:
     """What a recipe's table `figure` says.
 
-    title: what the figure shows. paper: where it stands. kind: what it is made from: "trainings"
-    (a study) or "reproductions" (of an autoencoder). published: what the paper reports.
+    title: what the figure shows. paper: where it stands; empty for this project's own. kind: what
+    it is made from: "trainings" (a study) or "reproductions" (of an autoencoder). published: what
+    the paper reports.
     """
 
     title: str
     paper: str
     kind: Literal["trainings", "reproductions"]
     published: tuple[PublishedFigure, ...] = field(default=())
+
+
+COMPARISON = "compare"
+_COMPARISON_PAGE = FigureRecipe("Which samples to train on", "", "trainings")
 
 
 def figures() -> dict[str, FigureRecipe]:
@@ -57,7 +61,7 @@ def figures() -> dict[str, FigureRecipe]:
 
 @dataclass(frozen=True)
 class Where:
-    """Where a study takes its data from and leaves its results, and how it is run."""
+    """Where data come from and results go to, and how it is run."""
 
     source: str
     out: str | os.PathLike[str]
@@ -66,43 +70,35 @@ class Where:
     show_progress: bool = False
 
 
-def reproduce_trainings(
-    figure: FigureRecipe,
+def train_figure(
+    name: str,
     settings: StudySettings,
     where: Where,
-    note: Callable[[str], None] = lambda text: None,
+    note: Callable[[str], None] | None = None,
 ) -> Path:
-    """Train what is missing of a figure's grid and write its page; returns the page's path."""
+    """Train what is missing of the grid of figure `name`, or of a comparison (COMPARISON).
+
+    Returns the path of the report page. Called again on the same folder, with more arms, seeds or
+    other places of the grid too, it trains only what is missing; see Study for what is refused.
+    """
     study = Study(
         where.source,
         where.out,
         settings,
         device=where.device,
-        command=where.command,
+        notes={"command": where.command, "figure": name},
         show_progress=where.show_progress,
     )
-    records = study.train(note)
-    inputs = StudyInputs(
-        title=figure.title,
-        subject=_subject(study.data.train),
-        records=records,
-        command=where.command,
-        settings=asdict(study.settings),
-        stage_seconds=study.folder.stage_seconds,
-        source=figure.paper,
-        published=figure.published,
-    )
-    return write_study_report(inputs, study.folder.report, overwrite=True)
+    study.train(note)
+    return _write_page(name, study, where.command)
 
 
-def reproduce_reproductions(
-    figure: FigureRecipe, settings: EncoderStudySettings, where: Where
-) -> Path:
+def draw_reproductions(name: str, settings: EncoderStudySettings, where: Where) -> Path:
     """Train the autoencoder and write the page of what it makes of images; returns its path."""
     folder = RunFolder(
         Path(where.out),
         {"source": where.source, "device": where.device, "settings": asdict(settings)},
-        notes={"command": where.command},
+        notes={"command": where.command, "figure": name},
     )
     data = prepare_data(
         where.source, folder, hold_out_share=settings.hold_out, show_progress=where.show_progress
@@ -116,6 +112,7 @@ def reproduce_reproductions(
         device=where.device,
         show_progress=where.show_progress,
     )
+    figure = figures()[name]
     inputs = StudyInputs(
         title=figure.title,
         subject=_subject(data.train),
@@ -130,13 +127,42 @@ def reproduce_reproductions(
     return write_study_report(inputs, folder.report, overwrite=True)
 
 
-def compare(
-    settings: StudySettings, where: Where, note: Callable[[str], None] = lambda text: None
-) -> tuple[Path, tuple[RunRecord, ...]]:
-    """Train what is missing of a comparison; returns the page's path and the records."""
-    figure = FigureRecipe("Which samples to train on", "", "trainings")
-    page = reproduce_trainings(figure, settings, where, note)
-    return page, load_records(page.parent / "records.json")
+def rewrite_figure(out: str | os.PathLike[str]) -> Path:
+    """Write the page of a figure or comparison again from its folder, training nothing.
+
+    Raises ValueError where the folder holds none, FileNotFoundError where nothing is trained yet.
+    """
+    stored, notes = read_settings(Path(out))
+    where = Where(stored["source"], out, stored["device"], notes["command"])
+    if "grid" not in notes:
+        settings = from_table(EncoderStudySettings, stored["settings"], "settings.json")
+        return draw_reproductions(notes["figure"], settings, where)
+    table = {**stored["settings"], **notes["grid"]}
+    study = Study(
+        where.source,
+        out,
+        from_table(StudySettings, table, "settings.json"),
+        device=where.device,
+        notes={"command": notes["command"], "figure": notes["figure"]},
+    )
+    if not study.records():
+        raise FileNotFoundError(f"{out} holds no finished training; run it first")
+    return _write_page(notes["figure"], study, where.command)
+
+
+def _write_page(name: str, study: Study, command: str) -> Path:
+    figure = _COMPARISON_PAGE if name == COMPARISON else figures()[name]
+    inputs = StudyInputs(
+        title=figure.title,
+        subject=_subject(study.data.train),
+        records=study.records(),
+        command=command,
+        settings=asdict(study.settings),
+        stage_seconds=study.folder.stage_seconds,
+        source=figure.paper,
+        published=figure.published,
+    )
+    return write_study_report(inputs, study.folder.report, overwrite=True)
 
 
 def _subject(data: Dataset) -> str:

@@ -51,8 +51,9 @@ class SelectionSettings:
 
     n_samples: a count or a fraction. dedup: where it is given, near-duplicates are left out first
         (thinset.deduplicate): rows closer than this share of the typical distance of two rows, the
-        root of the mean square over all pairs. options: the method's own. Unless they say otherwise, topk
-        leaves out dead embedding elements, which would hand over arbitrary rows.
+        root of the mean square over all pairs.
+    options: the method's own. Unless they say otherwise, topk leaves out dead embedding elements,
+        which would hand over arbitrary rows.
     """
 
     method: str = "topk"

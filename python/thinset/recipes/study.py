@@ -102,7 +102,8 @@ class Study:
 
     Each training that is missing is made; what is there is not repeated. A later call may ask for
     more arms, seeds, sizes, splits and lengths in the same folder, but not for other data, another
-    encoder or another recipe of training: see RunFolder for what is refused.
+    encoder or another recipe of training: see RunFolder for what is refused. `notes` are kept for
+    the record; of them, `command` goes into the records too.
     """
 
     def __init__(
@@ -112,7 +113,7 @@ class Study:
         settings: StudySettings,
         *,
         device: str = "auto",
-        command: str = "",
+        notes: dict[str, Any] | None = None,
         show_progress: bool = False,
     ) -> None:
         self._cells = cells_of(settings)  # first: a mistake in an arm must not leave a folder
@@ -121,10 +122,10 @@ class Study:
         self.folder = RunFolder(
             Path(out),
             {"source": source, "device": device, "settings": fixed},
-            notes={"command": command, "grid": grid},
+            notes={"command": "", **(notes or {}), "grid": grid},
         )
         self._device = device
-        self._command = command
+        self._command = (notes or {}).get("command", "")
         self._show_progress = show_progress
         data = prepare_data(
             source, self.folder, hold_out_share=settings.hold_out, show_progress=show_progress
@@ -132,11 +133,12 @@ class Study:
         self.data: TrainAndTest = prepare_variant(data, settings.variant, self.folder)
         self.settings = settings.resolved_for(self.data.train.image_shape)
 
-    def train(self, note: Callable[[str], None] = lambda text: None) -> tuple[RunRecord, ...]:
+    def train(self, note: Callable[[str], None] | None = None) -> tuple[RunRecord, ...]:
         """Train what is missing; return the records of the whole grid. `note` hears of each one."""
         missing = [cell for cell in self._cells if not self._path(cell).exists()]
         for number, cell in enumerate(missing, start=1):
-            note(f"training {number} of {len(missing)}: {cell.name}")
+            if note is not None:
+                note(f"training {number} of {len(missing)}: {cell.name}")
             self._train(cell)
         return self.records()
 

@@ -105,9 +105,9 @@ def line_style_of(configuration: Configuration, among: Sequence[Configuration]) 
     return styles[rivals.index(configuration) % len(styles)]
 
 
-def line_style_of_method(configuration: Configuration) -> str:
+def line_style_of_method(method: str) -> str:
     """Return the line style for figures with one line per method: broken for its variants."""
-    return "--" if ":" in configuration.method else "-"
+    return "--" if ":" in method else "-"
 
 
 def _is_rival(other: Configuration, configuration: Configuration) -> bool:

@@ -93,10 +93,10 @@ class FinalScore:
 class RunRecord:
     """One training run of one arm of a comparison.
 
-    `comparison` says what is held equal between the arms: "steps", wall-clock "time", or the paper's
-    "training time", which leaves preparation out. `method` names the arm among those of its kind
-    ("random" and "full" are what others are compared with). `split` is the share of the total spent
-    on the subset, 0 to 1. `total` is a duration string ("10000st").
+    `comparison` says what is held equal between the arms: "steps", wall-clock "time", or the
+    paper's "training time", which leaves preparation out. `method` names the arm among those of its
+    kind ("random" and "full" are what others are compared with). `split` is the share of the total
+    spent on the subset, 0 to 1. `total` is a duration string ("10000st").
     `preparation_seconds` maps each stage that the arm needed before training (encoder training,
     encoding, selection, writing) to its seconds. `n_subset` and
     `split` are ignored for "full".

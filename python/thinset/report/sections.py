@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from thinset.report.findings import Finding
-    from thinset.report.run_inputs import ReportInputs
     from thinset.report.records import RunRecord
+    from thinset.report.run_inputs import ReportInputs
     from thinset.report.summary import ArmSummary, PairedDifference
 
 _COMPARISON_TITLES = {
@@ -88,9 +88,7 @@ def costs(stage_seconds: Mapping[str, float]) -> Markup:
     )
 
 
-def rerun(
-    records: Sequence[RunRecord], command: str, settings: Mapping[str, Any]
-) -> Markup:
+def rerun(records: Sequence[RunRecord], command: str, settings: Mapping[str, Any]) -> Markup:
     """Return the command, the settings, the machines and the versions."""
     machines = _distinct(run.hardware for run in records)
     versions = _distinct(run.versions for run in records)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -80,15 +79,17 @@ def deduplicate(
     matrix = as_matrix(embeddings)
     if not isinstance(matrix, HostMatrix):
         raise ValueError("embeddings must lie in host memory or in a file, not on a device")
-    if isinstance(distance, bool) or not isinstance(distance, numbers.Real):
-        raise ValueError(f"distance must be a number, got {distance!r}")
+    try:
+        limit = float(distance)
+    except (TypeError, ValueError):
+        raise ValueError(f"distance must be a number, got {distance!r}") from None
     with progress_callback(progress, "deduplicate") as callback:
         groups = _core.group_near_duplicates(
             matrix.values,
-            float(distance),
+            limit,
             metric=metric,
             n_threads=as_threads(n_threads),
             progress=callback,
             bfloat16=matrix.is_bfloat16,
         )
-    return NearDuplicates(groups, float(distance), metric)
+    return NearDuplicates(groups, limit, metric)

@@ -22,6 +22,8 @@ from thinset.selection.methods import resolve_options
 from thinset.selection.result import Selection
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import ArrayLike, NDArray
 
     from thinset.selection.arguments import Progress

@@ -162,7 +162,7 @@ class PrunedPasses:
         return {name: tensor.clone() for name, tensor in tensors.items()}
 
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
-        """Go back to what `state_dict` gave; ValueError where it is of another number of samples."""
+        """Go back to what `state_dict` gave; ValueError where it is of other numbers of samples."""
         if state["losses"].shape != self._losses.shape:
             raise ValueError(
                 f"the state is of {len(state['losses'])} samples, not {len(self._losses)}"

@@ -126,9 +126,7 @@ class TwoPhase:
             ]
         both = (
             Phase("fast", subset, fast_length, rates[0], order=fast_order),
-            Phase(
-                "fine-tuning", full, self.total - fast_length, rates[1], order=fine_tuning_order
-            ),
+            Phase("fine-tuning", full, self.total - fast_length, rates[1], order=fine_tuning_order),
         )
         self.phases = tuple(phase for phase in both if phase.length.amount > 0)
         if not self.phases:

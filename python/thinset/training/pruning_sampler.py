@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch.utils.data import Sampler
 
 from thinset.training.orders import LossPruning, PrunedPasses
@@ -12,6 +11,8 @@ from thinset.training.randomness import generator_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import torch
 
 
 class LossPruningSampler(Sampler[int]):
@@ -51,6 +52,7 @@ class LossPruningSampler(Sampler[int]):
         self._passes = PrunedPasses(n_total, share, full_from)
         self._pass = 0
         self._n_trained = 0  # samples of this pass whose losses were given
+        self._is_under_way = False
         self._begin_pass()
 
     def __len__(self) -> int:

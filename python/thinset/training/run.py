@@ -272,8 +272,10 @@ class Run:
 
     @functools.cached_property
     def _first_phase_identity(self) -> dict[str, Any]:
-        """What decides the first phase but not how long it is; the evaluations fall by the total."""
-        phase = {name: value for name, value in self._identity["phase 0"].items() if name != "length"}
+        """What decides the first phase but for its length; evaluations depend on the total."""
+        phase = {
+            name: value for name, value in self._identity["phase 0"].items() if name != "length"
+        }
         settings = {
             name: value for name, value in self._identity.items() if not name.startswith("phase ")
         }

@@ -11,7 +11,6 @@ from thinset.report.grouping import (
     FULL_COLOUR,
     RANDOM_COLOUR,
     colour_of,
-    configuration_of,
     group_runs,
     label_of,
     line_style_of,
@@ -19,6 +18,7 @@ from thinset.report.grouping import (
 
 if TYPE_CHECKING:
     from conftest import MakeRecord
+    from thinset.report import PairedDifference, RunRecord
 
 
 def test_mean_spread_and_paired_interval(make_record: MakeRecord) -> None:
@@ -169,5 +169,26 @@ def test_colours_tell_arms_apart_and_line_styles_variants(make_record: MakeRecor
     assert styles == ["-", "-", "--", "-", "-"]
 
 
-def test_the_configuration_of_a_random_run_ignores_its_name(make_record: MakeRecord) -> None:
-    assert configuration_of(make_record("random", method="anything")).method == "random"
+def test_variants_of_random_are_compared_with_plain_random(make_record: MakeRecord) -> None:
+    plain = [make_record("random", seed, 50.0 + seed) for seed in range(3)]
+    again = [make_record("random", seed, 52.0, method="repeated_random") for seed in range(3)]
+    summaries = {arm.configuration.method: arm for arm in summarise([*plain, *again])}
+    assert summaries["random"].versus_random is None
+    difference = summaries["repeated_random"].versus_random
+    assert difference is not None
+    assert difference.mean == pytest.approx(1.0)
+
+
+def test_everything_is_compared_with_random_where_there_is_one(make_record: MakeRecord) -> None:
+    full = [make_record("full", seed, 60.0) for seed in range(2)]
+    random = [make_record("random", seed, 50.0) for seed in range(2)]
+    larger = [make_record("random", seed, 55.0, n_subset=40) for seed in range(2)]
+
+    def gain(*runs: RunRecord) -> PairedDifference | None:
+        (found,) = (s for s in summarise(runs) if s.configuration.arm == "full")
+        return found.versus_random
+
+    one = gain(*full, *random)
+    assert one is not None
+    assert one.mean == pytest.approx(10.0)
+    assert gain(*full, *random, *larger) is None

@@ -198,7 +198,8 @@ def test_a_first_phase_of_another_training_is_refused(digits, tmp_path: Path) ->
 
     def fit_split(split: float, total: str = "12st", **options):
         phases = TwoPhase(digits.train, digits.subset, split, total)
-        fit_small(digits, tmp_path / f"{split}{total}{options}", first_phase_path=path, phases=phases, **options)  # fmt: skip
+        checkpoint = tmp_path / f"{split}{total}{options}"
+        fit_small(digits, checkpoint, first_phase_path=path, phases=phases, **options)
 
     fit_split(0.5)
     with pytest.raises(ValueError, match="seed is 0 there and 1 here"):

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+
+from thinset.recipes.arms import parse_arm
+
+
+def test_an_arm_without_a_subset():
+    full, resident, pruning = map(parse_arm, ("full", "full:resident", "loss_pruning"))
+    assert [arm.arm for arm in (full, resident, pruning)] == ["full"] * 3
+    assert [arm.has_fast_phase for arm in (full, resident, pruning)] == [False] * 3
+    assert (full.resident, resident.resident) == (None, True)
+    assert (full.then, pruning.then) == ("full", "loss_pruning")
+
+
+def test_random_arms_need_no_embeddings():
+    random, stratified, repeated = map(
+        parse_arm, ("random", "random:stratified", "repeated_random:then=loss_pruning")
+    )
+    assert [arm.arm for arm in (random, stratified, repeated)] == ["random"] * 3
+    assert not any(arm.needs_embeddings for arm in (random, stratified, repeated))
+    assert stratified.selection.options == {"stratified": True}
+    assert (repeated.is_repeated, repeated.selection, repeated.then) == (True, None, "loss_pruning")
+    assert parse_arm("random:dedup=0.2").needs_embeddings
+
+
+def test_options_go_where_they_belong():
+    arm = parse_arm("topk:per_class:mode=abs:metric=cosine:dedup=0.25:then=loss_pruning")
+    assert arm.arm == "selected"
+    assert arm.then == "loss_pruning"
+    selection = arm.selection
+    assert (selection.method, selection.per_class) == ("topk", "balanced")
+    assert (selection.metric, selection.dedup) == ("cosine", 0.25)
+    assert selection.options == {"mode": "abs"}
+    assert parse_arm("kmeans:per_class=proportional:n_iterations=3").selection.options == {
+        "n_iterations": 3
+    }
+
+
+def test_only_methods_that_draw_lots_depend_on_the_seed():
+    depends = [parse_arm(text).depends_on_seed for text in ("random", "kmeans", "topk", "full")]
+    assert depends == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("best", "arm 'best': the name must be one of full, loss_pruning, .*topk"),
+        ("full:k=3", "arm 'full:k=3' has no option 'k'"),
+        ("full:resident=no", "resident must be True, got no"),
+        ("loss_pruning:share=0.5", "has no option 'share'"),
+        ("repeated_random:stratified", "has no option 'stratified'"),
+        ("topk:refil=false", "method 'topk' has no option 'refil'"),
+        ("topk:mode=best", "mode must be one of max, min, abs"),
+        ("topk:per_class=some", "per_class must be True or balanced or proportional, got some"),
+        ("topk:metric=l1", "metric must be .*, got l1"),
+        ("random:dedup", "dedup must be at least 0 and below 1, got True"),
+        ("random:dedup=2", "dedup must be at least 0 and below 1, got 2"),
+        ("random:then=rest", "then must be full or loss_pruning, got rest"),
+    ],
+)
+def test_a_mistake_is_quoted(text, message):
+    with pytest.raises(ValueError, match=message):
+        parse_arm(text)

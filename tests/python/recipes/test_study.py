@@ -1,0 +1,205 @@
+"""Grids of trainings on the embedded digits, as short as they go."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from thinset.data import open_dataset
+from thinset.recipes.schema import EncoderSettings, StudySettings, TrainingSettings
+from thinset.recipes.study import Study, cells_of
+from thinset.selection import Selection
+
+SETTINGS = StudySettings(
+    arms=("full", "random", "topk", "repeated_random", "loss_pruning"),
+    seeds=(0, 1),
+    sizes=(100,),
+    splits=(0.0, 0.5, 1.0),
+    totals=("6st",),
+    encoder=EncoderSettings(kind="pca", n_components=8),
+    training=TrainingSettings(batch_size=32, learning_rate=0.02, evaluations=1),
+)
+
+
+def names(settings: StudySettings) -> list[str]:
+    return [cell.name for cell in cells_of(settings)]
+
+
+def test_the_grid_holds_every_training_once():
+    found = names(dataclasses.replace(SETTINGS, seeds=(0,)))
+    assert found == [
+        "steps-full-6st-seed0",
+        "steps-random-k100-split0.5-6st-seed0",
+        "steps-random-k100-split1-6st-seed0",
+        "steps-topk-k100-split0.5-6st-seed0",
+        "steps-topk-k100-split1-6st-seed0",
+        "steps-repeated_random-k100-split0.5-6st-seed0",
+        "steps-repeated_random-k100-split1-6st-seed0",
+        "steps-loss_pruning-6st-seed0",
+    ]
+    assert len(names(SETTINGS)) == len(set(names(SETTINGS))) == 2 * len(found)
+
+
+def test_budgets_are_counted_in_each_way_and_steps_in_one():
+    settings = dataclasses.replace(
+        SETTINGS,
+        arms=("random",),
+        seeds=(0,),
+        splits=(0.5,),
+        totals=("6st", "3s"),
+        accounting=("everything", "training"),
+    )
+    assert [cell.comparison for cell in cells_of(settings)] == ["steps", "time", "training time"]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("studies") / "study"
+    told: list[str] = []
+    records = Study("digits", folder, SETTINGS, notes={"command": "test"}).train(told.append)
+    return folder, records, told
+
+
+def test_every_cell_is_trained_and_told_of(finished):
+    folder, records, told = finished
+    assert len(records) == len(told) == 16
+    assert told[0] == "training 1 of 16: steps-full-6st-seed0"
+    assert {record.command for record in records} == {"test"}
+    assert not list((folder / "checkpoints").iterdir())
+
+
+def test_records_say_what_was_trained(finished):
+    for record in finished[1]:
+        phases = [(phase.name, phase.steps) for phase in record.phases]
+        expected = {
+            0.0: [("fine-tuning", 6)],
+            0.5: [("fast", 3), ("fine-tuning", 3)],
+            1.0: [("fast", 6)],
+        }
+        assert phases == expected[record.split]
+        assert record.n_subset == (1438 if record.arm == "full" else 100)
+        assert record.steps == 6
+        stages = set(record.preparation_seconds)
+        needs = {"selection", "writing the subset"}
+        assert stages == {
+            "topk": {"principal components", *needs},
+            "random": needs,
+        }.get(record.method, set())
+
+
+def test_splits_that_share_a_first_phase_train_as_if_alone(finished, tmp_path):
+    _, records, _ = finished
+    alone = dataclasses.replace(SETTINGS, splits=(1.0,), arms=("topk",), seeds=(1,))
+    (record,) = Study("digits", tmp_path / "alone", alone).train()
+    (shared,) = (r for r in records if (r.method, r.split, r.seed) == ("topk", 1.0, 1))
+    assert record.final == shared.final
+    assert [p.train_loss for p in record.curve] == [p.train_loss for p in shared.curve]
+
+
+def test_random_subsets_differ_between_seeds_and_chosen_ones_are_shared(finished):
+    folder, *_ = finished
+    draws = [Selection.load(folder / f"selections/random-k100-seed{seed}.npz") for seed in (0, 1)]
+    assert draws[0].indices.tolist() != draws[1].indices.tolist()
+    assert (folder / "selections" / "topk-k100.npz").exists()
+
+
+def test_a_grid_grows_in_its_folder(finished):
+    folder, records, _ = finished
+    more = dataclasses.replace(SETTINGS, seeds=(0, 1, 2), splits=(0.25, 0.5, 1.0))
+    told: list[str] = []
+    grown = Study("digits", folder, more).train(told.append)
+    # Of seed 2 all 11, of the others the split 0.25 of three arms.
+    assert told[0].startswith("training 1 of 17: steps-random-k100-split0.25")
+    by_name = {(r.method, r.split, r.seed): r for r in grown}
+    for record in records:
+        assert by_name[(record.method, record.split, record.seed)] == record
+    grid = json.loads((folder / "settings.json").read_text())["notes"]["grid"]
+    assert grid["seeds"] == [0, 1, 2]
+
+
+def test_another_recipe_does_not_go_on_in_the_same_folder(finished):
+    folder, *_ = finished
+    training = dataclasses.replace(SETTINGS.training, learning_rate=0.03)
+    other = dataclasses.replace(SETTINGS, training=training)
+    with pytest.raises(ValueError, match=r"training.learning_rate is 0.02 there and 0.03 here"):
+        Study("digits", folder, other)
+
+
+def test_a_mistaken_arm_leaves_no_folder(tmp_path):
+    with pytest.raises(ValueError, match="arm 'best'"):
+        Study("digits", tmp_path / "study", dataclasses.replace(SETTINGS, arms=("best",)))
+    assert not (tmp_path / "study").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"arms": ()}, "arms must be at least one and distinct"),
+        ({"seeds": (1, 1)}, "seeds must be at least one and distinct"),
+        ({"splits": (1.5,)}, "splits must be from 0 to 1"),
+    ],
+)
+def test_a_grid_that_makes_no_sense_is_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(SETTINGS, **changes)
+
+
+def test_variants_and_deduplication(tmp_path):
+    settings = dataclasses.replace(
+        SETTINGS,
+        arms=("random", "random:dedup=0.2"),
+        seeds=(0,),
+        splits=(1.0,),
+        variant="redundant",
+    )
+    study = Study("digits", tmp_path / "study", settings)
+    study.train()
+    chosen = {
+        name: Selection.load(tmp_path / "study" / "selections" / f"{name}-k100-seed0.npz").indices
+        for name in ("random", "random_dedup=0.2")
+    }
+    images = open_dataset(tmp_path / "study" / "variant").images
+    distances = {
+        name: np.linalg.norm(
+            np.float64(images[rows])[:, None] - np.float64(images[rows])[None], axis=(2, 3)
+        ).squeeze(-1)
+        + 1e9 * np.eye(100)
+        for name, rows in chosen.items()
+    }
+    nearest = {name: np.median(d.min(axis=1)) for name, d in distances.items()}
+    assert nearest["random_dedup=0.2"] > nearest["random"]
+    with pytest.raises(ValueError, match="variant must be redundant, or long_tailed"):
+        Study("digits", tmp_path / "b", dataclasses.replace(settings, variant="odd"))
+    many = dataclasses.replace(settings, arms=("random:dedup=0.9",), sizes=(1400,))
+    with pytest.raises(ValueError, match="deduplication leaves .* fewer than the 1400 to select"):
+        Study("digits", tmp_path / "study", many).train()
+
+
+def test_a_model_of_ones_own(tmp_path, monkeypatch):
+    (tmp_path / "my_models.py").write_text(
+        "from torch import nn\n"
+        "def small(image_shape, n_classes):\n"
+        "    height, width, channels = image_shape\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(height * width * channels, n_classes))\n"
+        "def nothing(image_shape, n_classes):\n"
+        "    return 3\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    base = dataclasses.replace(SETTINGS, arms=("random",), seeds=(0,), splits=(1.0,))
+
+    def with_model(name):
+        training = dataclasses.replace(base.training, model=name)
+        return dataclasses.replace(base, training=training)
+
+    (record,) = Study("digits", tmp_path / "a", with_model("my_models:small")).train()
+    assert record.settings["model"] == "my_models:small"
+    for name, message in (
+        ("my_models", "model must be MODULE:FUNCTION"),
+        ("my_models:large", "my_models has nothing to call by the name 'large'"),
+        ("my_models:nothing", "must give a torch.nn.Module, got 3"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Study("digits", tmp_path / name.replace(":", "-"), with_model(name)).train()

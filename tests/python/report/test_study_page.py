@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import io
+import itertools
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from thinset.report import PublishedFigure, StudyInputs, plots, summarise, write_study_report
+from thinset.report.grouping import RANDOM_COLOUR, SELECTED_COLOUR, colour_of, configuration_of
+from thinset.report.terminal import spoken_comparison
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import MakeRecord
+    from thinset.report import RunRecord
+
+NBSP = "\N{NO-BREAK SPACE}"
+
+
+@pytest.fixture
+def by_split(make_record: MakeRecord) -> list[RunRecord]:
+    """Top-k loses 1 point at a split of one half and 5 on the subset alone, on each seed."""
+    gains = {0.5: -1.0, 1.0: -5.0}
+    records = [make_record("full", seed, 70.0 + seed) for seed in range(3)]
+    for split, seed in itertools.product(gains, range(3)):
+        base = 68.0 - 4 * split + seed
+        records += [
+            make_record("random", seed, base, split=split),
+            make_record("random", seed, base + 0.5, split=split, method="random:stratified"),
+            make_record("selected", seed, base + gains[split] + 0.1 * seed, split=split),
+        ]
+    return records
+
+
+def page_of(records: list[RunRecord], out: Path, **changes: object) -> str:
+    inputs = StudyInputs("A study", "noise: 200 samples", records, "thinset compare noise")
+    for name, value in changes.items():
+        object.__setattr__(inputs, name, value)
+    page = write_study_report(inputs, out)
+    return page.read_text(encoding="utf-8")
+
+
+def test_a_grid_of_splits_is_drawn_with_everything_at_zero(by_split: list[RunRecord]) -> None:
+    figure = plots.accuracy_against_split(by_split)
+    accuracy, difference = figure.axes
+    assert [text.get_text() for text in accuracy.get_xticklabels()] == ["0", "50", "100"]
+    lines = {
+        line.get_color(): np.asarray(line.get_ydata())
+        for line in accuracy.lines
+        if line.get_marker() == "o" and len(np.asarray(line.get_ydata())) == 3
+    }
+    np.testing.assert_allclose(lines[RANDOM_COLOUR], [71.0, 67.0, 65.0])
+    np.testing.assert_allclose(lines[SELECTED_COLOUR], [71.0, 66.1, 60.1])
+    drawn = [line for line in difference.lines if line.get_color() == SELECTED_COLOUR]
+    np.testing.assert_allclose(drawn[0].get_ydata(), [-0.9, -4.9])
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names == ["topk", "random", "random:stratified"]
+
+
+def test_a_grid_of_sizes_leaves_everything_out(make_record: MakeRecord) -> None:
+    records = [make_record("full", seed, 70.0) for seed in range(2)]
+    for size, seed in itertools.product((10, 40), range(2)):
+        records.append(make_record("random", seed, 40.0 + size, n_subset=size))
+        records.append(make_record("selected", seed, 41.0 + size, n_subset=size))
+    figure = plots.accuracy_against_size(records)
+    labels = [text.get_text() for text in figure.axes[0].get_xticklabels()]
+    assert labels == ["10\n5 %", "40\n20 %"]
+    lines = [line for line in figure.axes[0].lines if len(np.asarray(line.get_xdata())) == 2]
+    assert {line.get_color() for line in lines} >= {RANDOM_COLOUR, SELECTED_COLOUR}
+
+
+def test_budgets_are_bars_from_zero_one_per_run(make_record: MakeRecord) -> None:
+    records = [
+        make_record(arm, seed, 50.0 + seed, comparison=comparison, total="60s")
+        for comparison in ("time", "training time")
+        for arm in ("selected", "random", "full")
+        for seed in range(4)
+    ]
+    figure = plots.budget_bars(records)
+    assert len(figure.axes) == 2
+    for axes in figure.axes:
+        bars = axes.patches
+        assert len(bars) == 12
+        assert {bar.get_y() for bar in bars} == {0}
+        assert sorted({bar.get_height() for bar in bars}) == [50, 51, 52, 53]
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles == ["60 s, everything counted", "60 s, training alone counted"]
+
+
+def test_differences_are_drawn_with_their_intervals(by_split: list[RunRecord]) -> None:
+    summaries = summarise(by_split)
+    compared = [summary for summary in summaries if summary.versus_random is not None]
+    among = [summary.configuration for summary in summaries]
+    axes = plots.differences_to_random(compared, among).axes[0]
+    bars = [line for line in axes.lines if len(np.asarray(line.get_xdata())) == 2]
+    first = compared[0].versus_random
+    assert first is not None
+    np.testing.assert_allclose(bars[0].get_xdata(), first.interval)
+
+
+def test_losses_have_an_axis_each(make_record: MakeRecord) -> None:
+    records = [make_record(arm, seed, 50.0) for arm in ("selected", "random") for seed in range(2)]
+    figure = plots.loss_against_seconds(records)
+    assert [axes.get_ylabel() for axes in figure.axes] == ["training loss", "test loss"]
+    assert [axes.get_yscale() for axes in figure.axes] == ["log", "log"]
+    strong = [line for line in figure.axes[1].lines if line.get_linewidth() > 2]
+    np.testing.assert_allclose(strong[0].get_ydata(), [2.1, 2.0, 1.9, 1.8])
+
+
+def test_variants_of_an_arm_have_colours_of_their_own(by_split: list[RunRecord]) -> None:
+    keys = {configuration_of(record) for record in by_split}
+    colours = {key.method: colour_of(key, keys) for key in keys}
+    assert len(set(colours.values())) == len(colours) == 4
+
+
+def test_the_page_says_what_lost_and_what_was_published(
+    by_split: list[RunRecord], tmp_path: Path
+) -> None:
+    published = (
+        PublishedFigure("100/0, top-k", 63.9, "topk", 1.0),
+        PublishedFigure("all at once", 83.3, "full"),
+        PublishedFigure("how long", "736 s"),
+        PublishedFigure("50/50, k-means", 60.0, "kmeans", 0.5),
+    )
+    text = page_of(by_split, tmp_path / "out", source="A paper", published=published)
+    assert "topk (100" in text
+    assert "does worse than random at equal steps" in text
+    assert f"63.9{NBSP}%" in text
+    assert f"60.1 ± 1.1{NBSP}% (n = 3)" in text
+    assert "not measured here" in text
+    assert "736 s" in text
+    assert 'id="accuracy-against-split"' in text
+    assert 'id="differences-to-random-steps"' in text
+    assert (tmp_path / "out" / "plots" / "accuracy-against-split.png").exists()
+
+
+def test_every_comparison_has_its_own_figure_of_differences(
+    make_record: MakeRecord, tmp_path: Path
+) -> None:
+    records = [
+        make_record(arm, seed, 50.0 + seed, comparison=comparison, total="60s")
+        for comparison in ("time", "training time")
+        for arm in ("selected", "random")
+        for seed in range(2)
+    ]
+    text = page_of(records, tmp_path / "out")
+    for name in ("differences-to-random-time", "differences-to-random-training-time"):
+        assert f'id="{name}"' in text
+    assert 'id="fixed-budget"' in text
+    assert "accuracy-against-split" not in text
+
+
+def test_the_terminal_hears_every_arm_and_the_verdicts(by_split: list[RunRecord]) -> None:
+    spoken = spoken_comparison(by_split)
+    lines = spoken.splitlines()
+    assert any(line.startswith("random (100") for line in lines)
+    assert "topk (100\N{NO-BREAK SPACE}% fast) does worse than random at equal steps" in lines
+    assert any("3 paired seeds" in line for line in lines)
+
+
+def test_same_records_same_picture(by_split: list[RunRecord]) -> None:
+    pictures = [plots.rendered(plots.accuracy_against_split(by_split), "png") for _ in range(2)]
+    assert pictures[0] == pictures[1]
+    assert io.BytesIO(pictures[0]).read(4) == b"\x89PNG"
