@@ -48,14 +48,14 @@ def test_a_grid_of_splits_is_drawn_with_everything_at_zero(by_split: list[RunRec
     accuracy, difference = figure.axes
     assert [text.get_text() for text in accuracy.get_xticklabels()] == ["0", "50", "100"]
     lines = {
-        line.get_color(): np.asarray(line.get_ydata())
+        line.get_color(): np.asarray(line.get_ydata(orig=False))
         for line in accuracy.lines
-        if line.get_marker() == "o" and len(np.asarray(line.get_ydata())) == 3
+        if line.get_marker() == "o" and len(np.asarray(line.get_ydata(orig=False))) == 3
     }
     np.testing.assert_allclose(lines[RANDOM_COLOUR], [71.0, 67.0, 65.0])
     np.testing.assert_allclose(lines[SELECTED_COLOUR], [71.0, 66.1, 60.1])
     drawn = [line for line in difference.lines if line.get_color() == SELECTED_COLOUR]
-    np.testing.assert_allclose(drawn[0].get_ydata(), [-0.9, -4.9])
+    np.testing.assert_allclose(drawn[0].get_ydata(orig=False), [-0.9, -4.9])
     names = [text.get_text() for text in figure.legends[0].get_texts()]
     assert names == ["topk", "random", "random:stratified"]
 
@@ -107,7 +107,7 @@ def test_losses_have_an_axis_each(make_record: MakeRecord) -> None:
     assert [axes.get_ylabel() for axes in figure.axes] == ["training loss", "test loss"]
     assert [axes.get_yscale() for axes in figure.axes] == ["log", "log"]
     strong = [line for line in figure.axes[1].lines if line.get_linewidth() > 2]
-    np.testing.assert_allclose(strong[0].get_ydata(), [2.1, 2.0, 1.9, 1.8])
+    np.testing.assert_allclose(strong[0].get_ydata(orig=False), [2.1, 2.0, 1.9, 1.8])
 
 
 def test_variants_of_an_arm_have_colours_of_their_own(by_split: list[RunRecord]) -> None:
