@@ -88,7 +88,8 @@ class Command:
             command = command_text("train", self.data, "--test", self.test, "-o", self.out)
             model, record = train(
                 trial,
-                data,
+                data.train,
+                data.test,
                 settings.training,
                 device=self.device,
                 command=command,

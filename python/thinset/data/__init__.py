@@ -6,26 +6,30 @@
 from __future__ import annotations
 
 from thinset.data.download import download
+from thinset.data.encoded import EncodedDataset, open_encoded
 from thinset.data.manifest import ArrayEntry, Manifest
 from thinset.data.sources import SOURCES, import_dataset, import_map_style
 from thinset.data.splits import hold_out
 from thinset.data.store import Dataset, DatasetWriter, open_dataset, verify_dataset
 from thinset.data.subset import write_subset
-from thinset.data.variants import write_long_tailed, write_redundant
+from thinset.data.variants import write_long_tailed, write_photographs, write_redundant
 
 __all__ = [
     "SOURCES",
     "ArrayEntry",
     "Dataset",
     "DatasetWriter",
+    "EncodedDataset",
     "Manifest",
     "download",
     "hold_out",
     "import_dataset",
     "import_map_style",
     "open_dataset",
+    "open_encoded",
     "verify_dataset",
     "write_long_tailed",
+    "write_photographs",
     "write_redundant",
     "write_subset",
 ]

@@ -18,20 +18,30 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from thinset.data.encoded import EncodedImages
+
 
 _BLOCK_BYTES = 1 << 26
 
 
-class ImageArrays(Protocol):
+class ImageRows(Protocol):
     """What batches are drawn from: an open Dataset, or any object with these two arrays."""
 
     @property
-    def images(self) -> np.ndarray[Any, Any]:
-        """(N, height, width, channels), uint8 or float32, in C order."""
+    def images(self) -> np.ndarray[Any, Any] | EncodedImages:
+        """(N, height, width, channels), uint8 or float32, in C order; or decoded when wanted."""
 
     @property
     def labels(self) -> np.ndarray[Any, np.dtype[np.int64]] | None:
         """(N,) int64, or None."""
+
+
+class ImageArrays(ImageRows, Protocol):
+    """The same with images that lie in memory or are mapped."""
+
+    @property
+    def images(self) -> np.ndarray[Any, Any]:
+        """(N, height, width, channels), uint8 or float32, in C order."""
 
 
 class Batch(NamedTuple):
@@ -97,7 +107,7 @@ class ShuffledPasses:
 class _ResidentRows:
     """The whole dataset in the device's memory; brought there block by block."""
 
-    def __init__(self, images: np.ndarray[Any, Any], device: torch.device) -> None:
+    def __init__(self, images: np.ndarray[Any, Any] | EncodedImages, device: torch.device) -> None:
         self._images = torch.empty(images.shape, dtype=_torch_dtype(images), device=device)
         n_rows = max(1, _BLOCK_BYTES // images[0].nbytes)
         for start in range(0, len(images), n_rows):
@@ -116,7 +126,7 @@ class _MappedRows:
     the step before it; a buffer is filled again only when its last copy has arrived.
     """
 
-    def __init__(self, images: np.ndarray[Any, Any], device: torch.device) -> None:
+    def __init__(self, images: np.ndarray[Any, Any] | EncodedImages, device: torch.device) -> None:
         self._images = images
         self._device = device
         self._pinned = device.type == "cuda"
@@ -124,11 +134,10 @@ class _MappedRows:
 
     def take(self, indices: torch.Tensor) -> torch.Tensor:
         if not self._pinned:
-            rows = np.take(self._images, indices.numpy(), axis=0)
-            return torch.from_numpy(rows).to(self._device)
+            return torch.from_numpy(self._images.take(indices.numpy(), axis=0)).to(self._device)
         buffer, copied = self._next_buffer(len(indices))
         # mode="clip" lets numpy write straight into the buffer; the indices are known to be valid.
-        np.take(self._images, indices.numpy(), axis=0, out=buffer.numpy(), mode="clip")
+        self._images.take(indices.numpy(), axis=0, out=buffer.numpy(), mode="clip")
         rows_on_device = buffer.to(self._device, non_blocking=True)
         copied.record(torch.cuda.current_stream(self._device))
         return rows_on_device
@@ -150,7 +159,7 @@ class _Rows:
     """Images as NCHW and labels of chosen rows, on the device."""
 
     def __init__(
-        self, dataset: ImageArrays, *, device: torch.device, resident: bool, channels_last: bool
+        self, dataset: ImageRows, *, device: torch.device, resident: bool, channels_last: bool
     ) -> None:
         images, labels = dataset.images, dataset.labels
         if images.ndim != 4 or len(images) == 0:
@@ -198,7 +207,7 @@ class DeviceBatches:
 
     def __init__(
         self,
-        dataset: ImageArrays,
+        dataset: ImageRows,
         *,
         device: torch.device | str,
         batch_size: int,
@@ -314,7 +323,7 @@ def _joined_weights(
 
 
 def ordered_batches(
-    dataset: ImageArrays,
+    dataset: ImageRows,
     *,
     device: torch.device | str,
     batch_size: int,
@@ -337,7 +346,7 @@ def _require_batch_size(batch_size: int) -> None:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
 
 
-def _torch_dtype(array: np.ndarray[Any, Any]) -> torch.dtype:
+def _torch_dtype(array: np.ndarray[Any, Any] | EncodedImages) -> torch.dtype:
     return torch.from_numpy(np.empty(0, array.dtype)).dtype
 
 

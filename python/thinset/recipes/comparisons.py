@@ -121,7 +121,8 @@ class Comparisons:
         checkpoint = self.folder.checkpoint(trial.name)
         _, record = train(
             trial,
-            self.prepared.data,
+            self.prepared.data.train,
+            self.prepared.data.test,
             self.settings.training,
             device=self.device,
             command=self.command,

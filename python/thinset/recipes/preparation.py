@@ -13,10 +13,13 @@ import torch
 from thinset._core import open_npy
 from thinset.data import (
     Dataset,
+    EncodedDataset,
     hold_out,
     import_dataset,
     open_dataset,
+    open_encoded,
     write_long_tailed,
+    write_photographs,
     write_redundant,
     write_subset,
 )
@@ -89,6 +92,28 @@ def prepare_variant(data: TrainAndTest, variant: str | None, folder: RunFolder) 
                 f"variant must be redundant, or long_tailed: and a number; got {variant!r}"
             )
     return TrainAndTest(open_dataset(path), data.test)
+
+
+def prepare_encoded(
+    source: str, data: Dataset, folder: RunFolder, photograph_side: int | None
+) -> EncodedDataset:
+    """Open the training images of `source` encoded, or photographs of `data`, made once."""
+    if photograph_side is None:
+        return open_encoded(source)
+    path = folder.path / "photographs.parquet"
+    if not path.exists():
+        with folder.stage("making photographs"):
+            write_photographs(data, path, side=photograph_side)
+    return open_encoded(path, size=data.image_shape[:2])
+
+
+def prepare_decoded(encoded: EncodedDataset, folder: RunFolder, *, stage: str) -> Dataset:
+    """Decode every image into a dataset folder, once; the seconds are those of `stage`."""
+    path = folder.path / "decoded"
+    if not is_dataset_folder(path):
+        with folder.stage(stage):
+            encoded.write_rows(np.arange(len(encoded)), path, overwrite=True)
+    return open_dataset(path)
 
 
 def open_training_data(source: str, folder: RunFolder, *, show_progress: bool) -> Dataset:
@@ -232,10 +257,12 @@ def prepare_subset(
     settings: SelectionSettings,
     *,
     seed: int,
+    encoded: EncodedDataset | None = None,
 ) -> Subset:
     """Select rows and write them as the dataset folder subsets/`name`, once.
 
-    Without `embeddings` the method must be one that does not look at them.
+    Without `embeddings` the method must be one that does not look at them. With `encoded` the
+    samples are decoded from there, and not copied from `data`.
     """
     selection_path, subset_path = folder.selection(name), folder.subset(name)
     stages = {stage: f"{stage} ({name})" for stage in ("selection", "writing the subset")}
@@ -246,7 +273,10 @@ def prepare_subset(
     selection = Selection.load(selection_path)
     if not is_dataset_folder(subset_path):
         with folder.stage(stages["writing the subset"]):
-            write_subset(selection, data, subset_path, overwrite=True)
+            if encoded is None:
+                write_subset(selection, data, subset_path, overwrite=True)
+            else:
+                encoded.write_rows(selection.indices, subset_path, overwrite=True)
     seconds = folder.stage_seconds
     return Subset(
         selection,

@@ -131,6 +131,11 @@ class StudySettings:
         the training spent on the subset. totals: lengths of training; those in time are budgets.
     accounting: what a budget in time counts: "everything", or, as in the paper, "training" alone,
         which leaves out what came before training.
+    from_encoded: whether the training data count as encoded images (JPEG, ...) that are decoded
+        whenever they are wanted: training on everything then waits for decoding, arms that look at
+        embeddings and `full:resident` pay for decoding everything once, random subsets for theirs.
+        photograph_side: makes them JPEG photographs of that many pixels a side first, from which
+        images are decoded and made as small as they were.
     variant: None for the training data as it is; "redundant" or, with an imbalance,
         "long_tailed:100" for a harder version of it (see thinset.data.variants).
     """
@@ -141,6 +146,8 @@ class StudySettings:
     splits: tuple[float, ...] = (1.0,)
     totals: tuple[str, ...] = ("400st",)
     accounting: tuple[Literal["everything", "training"], ...] = ("everything",)
+    from_encoded: bool = False
+    photograph_side: int | None = None
     variant: str | None = None
     hold_out: float = 0.2
     encoder: EncoderSettings = field(default_factory=EncoderSettings)

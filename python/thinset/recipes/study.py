@@ -12,7 +12,9 @@ from thinset.recipes.arms import FULL, ArmSpec, parse_arm
 from thinset.recipes.preparation import (
     TrainAndTest,
     prepare_data,
+    prepare_decoded,
     prepare_embeddings,
+    prepare_encoded,
     prepare_subset,
     prepare_variant,
 )
@@ -27,10 +29,14 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from thinset.data import Dataset, EncodedDataset
     from thinset.recipes.preparation import Subset
     from thinset.recipes.schema import StudySettings
     from thinset.report.records import Comparison
 
+# What all trainings in a folder share; the rest of the settings is the grid, which may grow.
+_FIXED = ("from_encoded", "photograph_side", "variant", "hold_out", "encoder", "training")
+_DECODING = "decoding everything"
 _EMBEDDING_STAGES = ("encoder training", "encoding", "principal components")
 
 
@@ -118,7 +124,7 @@ class Study:
     ) -> None:
         self._cells = cells_of(settings)  # first: a mistake in an arm must not leave a folder
         grid = asdict(settings)
-        fixed = {key: grid.pop(key) for key in ("variant", "hold_out", "encoder", "training")}
+        fixed = {key: grid.pop(key) for key in _FIXED}
         self.folder = RunFolder(
             Path(out),
             {"source": source, "device": device, "settings": fixed},
@@ -132,6 +138,14 @@ class Study:
         )
         self.data: TrainAndTest = prepare_variant(data, settings.variant, self.folder)
         self.settings = settings.resolved_for(self.data.train.image_shape)
+        self._encoded: EncodedDataset | None = None
+        if settings.from_encoded:
+            self._encoded = prepare_encoded(
+                source, self.data.train, self.folder, settings.photograph_side
+            )
+            self.data = self.data._replace(
+                train=prepare_decoded(self._encoded, self.folder, stage=_DECODING)
+            )
 
     def train(self, note: Callable[[str], None] | None = None) -> tuple[RunRecord, ...]:
         """Train what is missing; return the records of the whole grid. `note` hears of each one."""
@@ -165,7 +179,8 @@ class Study:
         checkpoint = self.folder.checkpoint(cell.name)
         _, record = train(
             self._trial(cell),
-            self.data,
+            self._full_of(cell.arm),
+            self.data.test,
             self.settings.training,
             device=self._device,
             command=self._command,
@@ -178,6 +193,15 @@ class Study:
         first_phase = self._first_phase(cell)
         if first_phase is not None and cell.split == max(self.settings.splits):
             first_phase.unlink(missing_ok=True)
+
+    def _full_of(self, arm: ArmSpec) -> Dataset | EncodedDataset:
+        """What `arm` trains on beside its subset: encoded images, where it has not decoded all."""
+        if self._encoded is None or self._pays_for_decoding(arm):
+            return self.data.train
+        return self._encoded
+
+    def _pays_for_decoding(self, arm: ArmSpec) -> bool:
+        return self._encoded is not None and (arm.needs_embeddings or bool(arm.resident))
 
     def _trial(self, cell: Cell) -> Trial:
         arm = cell.arm
@@ -192,7 +216,7 @@ class Study:
             split=cell.split or 0.0,
             subset=None,
             n_subset=n_full,
-            preparation_seconds={},
+            preparation_seconds=self._decoding_seconds(arm),
             fine_tuning_order=LossPruning() if arm.then == "loss_pruning" else None,
             resident=arm.resident,
         )
@@ -208,7 +232,11 @@ class Study:
                 trial,
                 subset=subset.data,
                 n_subset=len(subset.data),
-                preparation_seconds={**self._embedding_seconds(arm), **subset.seconds},
+                preparation_seconds={
+                    **self._decoding_seconds(arm),
+                    **self._embedding_seconds(arm),
+                    **subset.seconds,
+                },
             )
         return trial
 
@@ -225,7 +253,13 @@ class Study:
             self.folder,
             dataclasses.replace(cell.arm.selection, n_samples=cell.size),
             seed=cell.seed,
+            encoded=None if self._pays_for_decoding(cell.arm) else self._encoded,
         )
+
+    def _decoding_seconds(self, arm: ArmSpec) -> dict[str, float]:
+        if not self._pays_for_decoding(arm):
+            return {}
+        return {_DECODING: self.folder.stage_seconds[_DECODING]}
 
     def _embedding_seconds(self, arm: ArmSpec) -> dict[str, float]:
         if not arm.needs_embeddings:

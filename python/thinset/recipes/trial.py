@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from thinset.data import Dataset
-    from thinset.recipes.preparation import TrainAndTest
+    from thinset.data import Dataset, EncodedDataset
     from thinset.recipes.schema import TrainingSettings
     from thinset.report.records import Arm, Comparison
     from thinset.training import History, Order
@@ -56,7 +55,8 @@ class Trial:
 
 def train(
     trial: Trial,
-    data: TrainAndTest,
+    full: Dataset | EncodedDataset,
+    test: Dataset,
     training: TrainingSettings,
     *,
     device: str,
@@ -70,15 +70,15 @@ def train(
     Initial weights, order of samples and augmentation depend on the seed alone: trials of one seed
     begin with the same weights. The checkpoint is the caller's to remove, once the record is kept.
     """
-    model = new_classifier(data.train, training, seed=trial.seed)
+    model = new_classifier(full, training, seed=trial.seed)
     checkpoint_path.parent.mkdir(parents=True, exist_ok=True)
     counts_preparation = trial.comparison != "training time"
     one_cycle = OneCycleRate(training.learning_rate) if training.schedule == "one_cycle" else None
     history = fit(
         model,
         TwoPhase(
-            data.train,
-            data.train if trial.subset is None else trial.subset,
+            full,
+            full if trial.subset is None else trial.subset,
             trial.split,
             trial.total,
             learning_rate=one_cycle,
@@ -87,7 +87,7 @@ def train(
         ),
         loss=classification,
         train_transform=train_transform(training),
-        test_data=data.test,
+        test_data=test,
         test_transform=TestTransform(crop=_crop(training)),
         batch_size=training.batch_size,
         learning_rate=training.learning_rate,
@@ -108,10 +108,12 @@ def train(
         show_progress=show_progress,
         label=trial.name,
     )
-    return model, make_record(trial, history, data.train, training, command=command)
+    return model, make_record(trial, history, full, training, command=command)
 
 
-def new_classifier(data: Dataset, training: TrainingSettings, *, seed: int) -> nn.Module:
+def new_classifier(
+    data: Dataset | EncodedDataset, training: TrainingSettings, *, seed: int
+) -> nn.Module:
     """Return the model that the settings name, its weights drawn by the seed alone.
 
     Raises ValueError where the name leads to nothing that can be called.
@@ -160,7 +162,12 @@ def _crop(training: TrainingSettings) -> int | None:
 
 
 def make_record(
-    trial: Trial, history: History, full: Dataset, training: TrainingSettings, *, command: str
+    trial: Trial,
+    history: History,
+    full: Dataset | EncodedDataset,
+    training: TrainingSettings,
+    *,
+    command: str,
 ) -> RunRecord:
     """Put what happened beside what was asked for."""
     last = history.curve[-1]

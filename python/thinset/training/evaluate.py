@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from thinset.data.batches import ImageArrays, ordered_batches
+from thinset.data.batches import ImageRows, ordered_batches
 from thinset.training.precision import autocast, resolve_device
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Score(NamedTuple):
 @torch.no_grad()
 def evaluate(
     model: nn.Module,
-    dataset: ImageArrays,
+    dataset: ImageRows,
     *,
     loss: Objective,
     transform: ImageTransform,

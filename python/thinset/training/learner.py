@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from thinset.data.batches import Batch, ImageArrays
+    from thinset.data.batches import Batch, ImageRows
     from thinset.training.settings import RunSettings
 
 _STEPS_IN_FLIGHT = 2
@@ -69,7 +69,7 @@ class Learner:
         self._loss_sum.zero_()
         return loss_sum
 
-    def score(self, test_data: ImageArrays) -> Score:
+    def score(self, test_data: ImageRows) -> Score:
         """Score the averaged weights, where there is an average, on `test_data`."""
         settings = self._settings
         assert settings.test_transform is not None

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from thinset.data.batches import ImageArrays
+    from thinset.data.batches import ImageRows
     from thinset.losses import Objective
     from thinset.training.evaluate import ImageTransform
     from thinset.training.history import History
@@ -38,7 +38,7 @@ def fit(
     *,
     loss: Objective,
     train_transform: RandomTransform,
-    test_data: ImageArrays | None = None,
+    test_data: ImageRows | None = None,
     test_transform: ImageTransform | None = None,
     batch_size: int = 1024,
     learning_rate: LearningRate = 0.1,

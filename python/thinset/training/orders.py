@@ -15,13 +15,13 @@ import torch
 from thinset.data.batches import Passes, ShuffledPasses
 
 if TYPE_CHECKING:
-    from thinset.data.batches import ImageArrays
+    from thinset.data.batches import ImageRows
 
 
 class Order(Protocol):
     """How the passes over a dataset go; its repr says all that they depend on."""
 
-    def over(self, dataset: ImageArrays) -> Passes:
+    def over(self, dataset: ImageRows) -> Passes:
         """Return fresh passes over `dataset`."""
 
 
@@ -36,7 +36,7 @@ class RepeatedRandom:
 
     n_samples: int
 
-    def over(self, dataset: ImageArrays) -> Passes:
+    def over(self, dataset: ImageRows) -> Passes:
         """Raise ValueError where the dataset holds fewer than `n_samples`."""
         n_total = len(dataset.images)
         if not 1 <= self.n_samples <= n_total:
@@ -66,7 +66,7 @@ class LossPruning:
         if not 0 <= self.full_from <= 1:
             raise ValueError(f"full_from must be from 0 to 1, got {self.full_from}")
 
-    def over(self, dataset: ImageArrays) -> Passes:
+    def over(self, dataset: ImageRows) -> Passes:
         """Return passes that begin with everything."""
         return PrunedPasses(len(dataset.images), self.share, self.full_from)
 
@@ -89,7 +89,7 @@ class SampleWeights:
         digest = hashlib.sha256(self._weights.numpy().tobytes()).hexdigest()
         return f"SampleWeights({len(self._weights)} weights, sha256={digest})"
 
-    def over(self, dataset: ImageArrays) -> Passes:
+    def over(self, dataset: ImageRows) -> Passes:
         """Raise ValueError where there is not one weight for each sample."""
         if len(dataset.images) != len(self._weights):
             raise ValueError(

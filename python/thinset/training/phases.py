@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from thinset.training.duration import Duration
 
 if TYPE_CHECKING:
-    from thinset.data.batches import ImageArrays
+    from thinset.data.batches import ImageRows
     from thinset.training.orders import Order
 
 LearningRate = float | Callable[[float], float]
@@ -71,7 +71,7 @@ class Phase:
     def __init__(
         self,
         name: str,
-        dataset: ImageArrays,
+        dataset: ImageRows,
         length: Duration | str,
         learning_rate: LearningRate | None = None,
         *,
@@ -102,8 +102,8 @@ class TwoPhase:
 
     def __init__(
         self,
-        full: ImageArrays,
-        subset: ImageArrays,
+        full: ImageRows,
+        subset: ImageRows,
         split: float | str,
         total: Duration | str,
         *,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from thinset.data.batches import DeviceBatches, ImageArrays
+from thinset.data.batches import DeviceBatches, ImageRows
 from thinset.training.checkpoint import prefixed, unprefixed, write_tensors
 from thinset.training.history import CurvePoint, History, PhaseTotals
 from thinset.training.randomness import generator_for
@@ -54,7 +54,7 @@ class Run:
         schedule: Schedule,
         settings: RunSettings,
         *,
-        test_data: ImageArrays | None,
+        test_data: ImageRows | None,
         checkpoint_path: Path | None,
         first_phase_path: Path | None,
         clock: Callable[[], float],

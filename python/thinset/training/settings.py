@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from thinset.data.batches import ImageArrays
+    from thinset.data.batches import ImageRows
     from thinset.losses import Objective
     from thinset.training.evaluate import ImageTransform
     from thinset.training.phases import LearningRate
@@ -77,7 +77,7 @@ def describe(value: Any) -> Any:
     return repr(value)
 
 
-def dataset_fingerprint(dataset: ImageArrays) -> str:
+def dataset_fingerprint(dataset: ImageRows) -> str:
     """SHA-256 that identifies a dataset: its own `.fingerprint`, else computed from its arrays."""
     own = getattr(dataset, "fingerprint", None)
     if own is not None:

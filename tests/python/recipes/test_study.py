@@ -203,3 +203,27 @@ def test_a_model_of_ones_own(tmp_path, monkeypatch):
     ):
         with pytest.raises(ValueError, match=message):
             Study("digits", tmp_path / name.replace(":", "-"), with_model(name)).train()
+
+
+def test_images_that_are_decoded_in_the_loop(tmp_path):
+    settings = dataclasses.replace(
+        SETTINGS,
+        arms=("full", "full:resident", "random", "topk"),
+        seeds=(0,),
+        splits=(0.5,),
+        from_encoded=True,
+        photograph_side=24,
+    )
+    study = Study("digits", tmp_path / "study", settings)
+    records = {record.method: record for record in study.train()}
+    stages = {method: set(record.preparation_seconds) for method, record in records.items()}
+    chosen = {"selection", "writing the subset"}
+    assert stages == {
+        "full": set(),
+        "full:resident": {"decoding everything"},
+        "random": chosen,
+        "topk": {"decoding everything", "principal components", *chosen},
+    }
+    # The same samples in the same order, wherever they are decoded.
+    assert records["full"].final == records["full:resident"].final
+    assert records["full"].data_wait_seconds > records["full:resident"].data_wait_seconds

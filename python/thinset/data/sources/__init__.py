@@ -22,7 +22,14 @@ from thinset.data.store import Dataset, open_dataset
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["SOURCES", "ImageStream", "Source", "import_dataset", "import_map_style"]
+__all__ = [
+    "SOURCES",
+    "ImageStream",
+    "Source",
+    "import_dataset",
+    "import_map_style",
+    "recognise",
+]
 
 # In the order in which they are asked whether they recognise a path: the more particular first.
 _IN_ORDER: tuple[Source, ...] = (Digits(), Cifar10(), Mnist(), NpyPair(), Parquet(), ImageFolder())
@@ -54,7 +61,7 @@ def import_dataset(
         if not Path(path).exists():
             raise FileNotFoundError(f"{path} does not exist")
         require_apart(out, path)
-    reader = _recognise(path) if kind is None else _of_kind(kind)
+    reader = recognise(path) if kind is None else _of_kind(kind)
     splits = reader.splits(path)
     if not splits:
         raise ValueError(f"{path} has no training data of the kind {reader.name!r}")
@@ -72,7 +79,8 @@ def _of_kind(kind: str) -> Source:
     return SOURCES[kind]
 
 
-def _recognise(path: str) -> Source:
+def recognise(path: str) -> Source:
+    """Return the kind that `path` looks like; ValueError where it looks like none."""
     for source in SOURCES.values():
         if source.recognises(path):
             return source

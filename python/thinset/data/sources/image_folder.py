@@ -63,6 +63,7 @@ class ImageFolder:
             batches=lambda: _batches(files, shape, resize=size is not None),
             class_names=class_names,
             provenance={"kind": self.name, "path": path, "split": split, "size": size},
+            encoded=lambda: ((str(file), file, label) for file, label in files),
         )
 
 

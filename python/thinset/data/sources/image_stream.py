@@ -9,8 +9,10 @@ import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     Batch = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any] | None]
+    EncodedSample = tuple[str, bytes | Path, int | None]
 
 BATCH_SIZE = 512
 """Samples per batch of a stream: large enough for the disk, small enough for large images."""
@@ -22,8 +24,9 @@ class ImageStream:
 
     Iterating gives batches, in order: images (B, height, width, channels) of `image_dtype` in C
     order and labels (B,) integers, or None throughout. `image_shape` is (height, width, channels);
-    `provenance` is free JSON. Iterating raises ValueError or OSError, naming the file, where the
-    source turns out to be damaged.
+    `provenance` is free JSON. `encoded`, where the source holds encoded images: gives each one's
+    name, its content or its file, and its label. Iterating raises ValueError or OSError, naming
+    the file, where the source turns out to be damaged.
     """
 
     name: str
@@ -33,6 +36,7 @@ class ImageStream:
     image_dtype: str = "uint8"
     class_names: tuple[str, ...] | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    encoded: Callable[[], Iterator[EncodedSample]] | None = None
 
     def __iter__(self) -> Iterator[Batch]:
         return self.batches()

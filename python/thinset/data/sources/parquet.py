@@ -21,7 +21,7 @@ from thinset.data.sources.image_stream import BATCH_SIZE, ImageStream, require_s
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from thinset.data.sources.image_stream import Batch
+    from thinset.data.sources.image_stream import Batch, EncodedSample
 
 
 class Parquet:
@@ -63,6 +63,7 @@ class Parquet:
             batches=lambda: _batches(files, columns, shape, resize=size is not None),
             class_names=columns.class_names,
             provenance={"kind": self.name, "path": path, "split": split, "size": size},
+            encoded=lambda: _samples(files, columns),
         )
 
 
@@ -180,6 +181,14 @@ def _batches(
         encoded = _encoded(batch, columns, path, first_row)
         images = np.stack([decode(image, shape, resize=resize) for image in encoded])
         yield images, _labels(batch, columns.label, path, first_row)
+
+
+def _samples(files: list[Path], columns: _Columns) -> Iterator[EncodedSample]:
+    wanted = [columns.image] if columns.label is None else [columns.image, columns.label]
+    for path, first_row, batch in _record_batches(files, wanted):
+        labels = _labels(batch, columns.label, path, first_row)
+        for row, (name, content) in enumerate(_encoded(batch, columns, path, first_row)):
+            yield name, content, None if labels is None else int(labels[row])
 
 
 def _labels(
