@@ -35,8 +35,13 @@ def test_code_runs(page, tmp_path, monkeypatch):
     if page == "README.md":
         assert len(thinset.open_dataset("my-subset")) == 4320
         assert len(next(iter(names["loader"]))[0]) == 256
+    elif page == "docs/selection.md":
+        # Every sample of the data lies there four times.
+        assert (names["groups"].sizes % 4 == 0).all()
+        assert len(set(names["rows"] % 1438)) == 1000
     else:
         assert names["history"].steps == 20
+        assert names["sampler"].n_passes == 30
 
 
 def quiet(select):
