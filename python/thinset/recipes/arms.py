@@ -8,6 +8,7 @@
     topk  topk:per_class         a subset by any method of thinset.methods(), with its options
     kmeans:per_class=balanced:then=loss_pruning
     random:dedup=0.2             near-duplicates left out first
+    file:mine.npz                a selection made elsewhere, saved by Selection.save
 
 Options stand behind colons; one without a value is switched on. Beside a method's own there are
 `per_class` (balanced, where no value is given), `metric`, `dedup` (see SelectionSettings), and
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -41,21 +43,22 @@ FULL = "full"
 class ArmSpec:
     """What one arm trains on, but for the size of its subset.
 
-    text: as it was written. selection: how its subset is selected; None where there is none.
-    is_repeated: whether every fast pass draws a new random subset. then: what fine-tuning goes
+    text: as it was written. selection: how its subset is selected; None where there is none. file:
+    where it is read from instead. is_repeated: whether every fast pass draws a new random subset. then: what fine-tuning goes
     through; all of training, where there is no subset. resident: see `thinset.training.fit`.
     """
 
     text: str
     arm: Arm
     selection: SelectionSettings | None = field(default=None, hash=False)
+    file: Path | None = None
     is_repeated: bool = False
     then: FineTuning = "full"
     resident: bool | None = None
 
     @property
     def has_fast_phase(self) -> bool:
-        return self.selection is not None or self.is_repeated
+        return self.selection is not None or self.file is not None or self.is_repeated
 
     @property
     def needs_embeddings(self) -> bool:
@@ -101,12 +104,17 @@ def parse_arm(text: str) -> ArmSpec:
     if name == "loss_pruning":
         options.refuse_others()
         return ArmSpec(text, "full", then="loss_pruning")
-    then = options.take("then", "full", ("full", "loss_pruning"))
+    then: FineTuning = options.take("then", "full", ("full", "loss_pruning"))
+    if name == "file":
+        paths = [key for key, value in options.values.items() if value is True]
+        if len(paths) != 1 or len(options.values) != 1:
+            raise ValueError(f"arm {text!r} must name one file, such as file:mine.npz")
+        return ArmSpec(text, "selected", file=Path(paths[0]), then=then)
     if name == "repeated_random":
         options.refuse_others()
         return ArmSpec(text, "random", is_repeated=True, then=then)
     if name not in methods():
-        known = ", ".join((FULL, "loss_pruning", "repeated_random", *methods()))
+        known = ", ".join((FULL, "loss_pruning", "repeated_random", "file", *methods()))
         raise ValueError(f"arm {text!r}: the name must be one of {known}; got {name!r}")
     per_class = options.take("per_class", None, (True, "balanced", "proportional"))
     metric = options.take("metric", "euclidean", ("sqeuclidean", "cosine"))

@@ -285,6 +285,18 @@ def prepare_subset(
     )
 
 
+def prepare_given_subset(name: str, data: Dataset, folder: RunFolder, path: Path) -> Subset:
+    """Write the samples of a saved selection as the dataset folder subsets/`name`, once."""
+    selection = Selection.load(path)
+    subset_path = folder.subset(name)
+    stage = f"writing the subset ({name})"
+    if not is_dataset_folder(subset_path):
+        with folder.stage(stage):
+            write_subset(selection, data, subset_path, overwrite=True)
+    seconds = folder.stage_seconds[stage]
+    return Subset(selection, open_dataset(subset_path), {"writing the subset": seconds})
+
+
 def select_rows(
     embeddings: np.ndarray[Any, Any] | None,
     data: Dataset,

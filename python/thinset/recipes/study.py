@@ -15,6 +15,7 @@ from thinset.recipes.preparation import (
     prepare_decoded,
     prepare_embeddings,
     prepare_encoded,
+    prepare_given_subset,
     prepare_subset,
     prepare_variant,
 )
@@ -44,7 +45,7 @@ _EMBEDDING_STAGES = ("encoder training", "encoding", "principal components")
 class Cell:
     """One training of the grid, by name alone: nothing is prepared yet.
 
-    size and split are None in arms without a subset.
+    split is None in arms without a subset, size there and in arms whose file decides it.
     """
 
     arm: ArmSpec
@@ -59,9 +60,15 @@ class Cell:
         """A name that is safe for a file and tells cells apart."""
         parts = [self.comparison, self.arm.text]
         if self.size is not None:
-            parts += [f"k{self.size:g}", f"split{self.split:g}"]
+            parts.append(f"k{self.size:g}")
+        if self.split is not None:
+            parts.append(f"split{self.split:g}")
         text = "-".join([*parts, self.total, f"seed{self.seed}"])
-        return re.sub(r"[^A-Za-z0-9.=_-]+", "_", text)
+        return _as_file_name(text)
+
+
+def _as_file_name(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.=_-]+", "_", text)
 
 
 def cells_of(settings: StudySettings) -> tuple[Cell, ...]:
@@ -95,7 +102,7 @@ def _cells_of_arm(
     if not arm.has_fast_phase:
         yield Cell(arm, None, None, total, comparison, seed)
         return
-    for size in settings.sizes:
+    for size in settings.sizes if arm.file is None else (None,):
         for split in sorted(settings.splits):
             if split > 0:
                 yield Cell(arm, size, split, total, comparison, seed)
@@ -226,7 +233,7 @@ class Study:
             return dataclasses.replace(
                 trial, n_subset=n_samples, fast_order=RepeatedRandom(n_samples)
             )
-        if arm.selection is not None:
+        if arm.has_fast_phase:
             subset = self._subset(cell)
             return dataclasses.replace(
                 trial,
@@ -241,13 +248,17 @@ class Study:
         return trial
 
     def _subset(self, cell: Cell) -> Subset:
+        if cell.arm.file is not None:
+            return prepare_given_subset(
+                _as_file_name(cell.arm.text), self.data.train, self.folder, cell.arm.file
+            )
         assert cell.arm.selection is not None
         assert cell.size is not None
         # Arms that differ in their fine-tuning alone share a subset.
         text = re.sub(r":then=\w+", "", cell.arm.text)
         seed = f"-seed{cell.seed}" if cell.arm.depends_on_seed else ""
         return prepare_subset(
-            re.sub(r"[^A-Za-z0-9.=_-]+", "_", f"{text}-k{cell.size:g}{seed}"),
+            _as_file_name(f"{text}-k{cell.size:g}{seed}"),
             self.data.train,
             self.embeddings() if cell.arm.needs_embeddings else None,
             self.folder,

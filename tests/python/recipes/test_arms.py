@@ -37,6 +37,12 @@ def test_options_go_where_they_belong():
     }
 
 
+def test_a_selection_of_ones_own():
+    arm = parse_arm("file:folder/mine.npz:then=loss_pruning")
+    assert (arm.arm, str(arm.file), arm.then) == ("selected", "folder/mine.npz", "loss_pruning")
+    assert (arm.selection, arm.has_fast_phase, arm.needs_embeddings) == (None, True, False)
+
+
 def test_only_methods_that_draw_lots_depend_on_the_seed():
     depends = [parse_arm(text).depends_on_seed for text in ("random", "kmeans", "topk", "full")]
     assert depends == [True, True, False, False]
@@ -46,6 +52,8 @@ def test_only_methods_that_draw_lots_depend_on_the_seed():
     ("text", "message"),
     [
         ("best", "arm 'best': the name must be one of full, loss_pruning, .*topk"),
+        ("file", "arm 'file' must name one file"),
+        ("file:a.npz:b.npz", "must name one file"),
         ("full:k=3", "arm 'full:k=3' has no option 'k'"),
         ("full:resident=no", "resident must be True, got no"),
         ("loss_pruning:share=0.5", "has no option 'share'"),

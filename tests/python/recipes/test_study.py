@@ -205,6 +205,21 @@ def test_a_model_of_ones_own(tmp_path, monkeypatch):
             Study("digits", tmp_path / name.replace(":", "-"), with_model(name)).train()
 
 
+def test_a_selection_of_ones_own(tmp_path):
+    rows = np.arange(0, 1438, 9)
+    own = Selection(rows, np.zeros(len(rows)), 1438, "every ninth", {})
+    own.save(tmp_path / "mine.npz")
+    text = f"file:{tmp_path / 'mine.npz'}"
+    settings = dataclasses.replace(
+        SETTINGS, arms=("random", text), seeds=(0,), sizes=(len(rows),), splits=(1.0,)
+    )
+    records = Study("digits", tmp_path / "study", settings).train()
+    assert {record.n_subset for record in records} == {len(rows)}
+    (mine,) = (record for record in records if record.method == text)
+    assert mine.arm == "selected"
+    assert set(mine.preparation_seconds) == {"writing the subset"}
+
+
 def test_images_that_are_decoded_in_the_loop(tmp_path):
     settings = dataclasses.replace(
         SETTINGS,
