@@ -44,8 +44,9 @@ class ArmSpec:
     """What one arm trains on, but for the size of its subset.
 
     text: as it was written. selection: how its subset is selected; None where there is none. file:
-    where it is read from instead. is_repeated: whether every fast pass draws a new random subset. then: what fine-tuning goes
-    through; all of training, where there is no subset. resident: see `thinset.training.fit`.
+    where it is read from instead. is_repeated: whether every fast pass draws a new random subset.
+    then: what fine-tuning goes through; all of training, where there is no subset. resident: see
+    `thinset.training.fit`.
     """
 
     text: str
