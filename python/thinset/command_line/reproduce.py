@@ -66,9 +66,9 @@ class Command(StudyOptions):
 
     def _draw(self, figure: str, out: Path) -> Path:
         from thinset.recipes.reproduction import draw_reproductions
-        from thinset.recipes.schema import EncoderStudySettings, load_recipe
+        from thinset.recipes.schema import DataSettings, load_recipe
 
-        settings = load_recipe(figure, self.size, EncoderStudySettings)
+        settings = load_recipe(figure, self.size, DataSettings)
         if self.encoder_length is not None:
             encoder = dataclasses.replace(settings.encoder, length=self.encoder_length)
             settings = dataclasses.replace(settings, encoder=encoder)

@@ -14,7 +14,7 @@ from thinset.recipes.preparation import (
     reproductions,
 )
 from thinset.recipes.run_folder import RunFolder, read_settings
-from thinset.recipes.schema import EncoderStudySettings, StudySettings, from_table, read_recipe
+from thinset.recipes.schema import DataSettings, StudySettings, from_table, read_recipe
 from thinset.recipes.study import Study
 from thinset.report import PublishedFigure, StudyInputs, write_study_report
 
@@ -93,7 +93,7 @@ def train_figure(
     return _write_page(name, study, where.command)
 
 
-def draw_reproductions(name: str, settings: EncoderStudySettings, where: Where) -> Path:
+def draw_reproductions(name: str, settings: DataSettings, where: Where) -> Path:
     """Train the autoencoder and write the page of what it makes of images; returns its path."""
     folder = RunFolder(
         Path(where.out),
@@ -135,7 +135,7 @@ def rewrite_figure(out: str | os.PathLike[str]) -> Path:
     stored, notes = read_settings(Path(out))
     where = Where(stored["source"], out, stored["device"], notes["command"])
     if "grid" not in notes:
-        settings = from_table(EncoderStudySettings, stored["settings"], "settings.json")
+        settings = from_table(DataSettings, stored["settings"], "settings.json")
         return draw_reproductions(notes["figure"], settings, where)
     table = {**stored["settings"], **notes["grid"]}
     study = Study(

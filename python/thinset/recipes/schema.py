@@ -13,6 +13,8 @@ import types
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from typing_extensions import Self
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -44,6 +46,10 @@ class EncoderSettings:
     n_components: int = 64
     path: str | None = None
 
+    def resolved_for(self, image_shape: tuple[int, int, int]) -> EncoderSettings:
+        """Settle every "auto" by the dataset's (height, width, channels)."""
+        return dataclasses.replace(self, crop=_settle(self.crop, _automatic_crop(image_shape)))
+
 
 @dataclass(frozen=True)
 class SelectionSettings:
@@ -70,6 +76,7 @@ class TrainingSettings:
 
     model: "MODULE:FUNCTION" of a function that takes the shape of an image (H, W, C) and the number
         of classes and gives a torch.nn.Module; None for the paper's classifier.
+    width: multiplies the widths of the paper's classifier.
     schedule: of the learning rate: "constant", as in the paper, or "one_cycle": up to learning_rate
         in the first fifth of both phases together, then down to 0, in straight lines.
     ema_decay: of the average of weights that is tested. evaluations: how many times in a run,
@@ -80,6 +87,7 @@ class TrainingSettings:
     """
 
     model: str | None = None
+    width: float = 1.0
     batch_size: int = 1024
     learning_rate: float = 0.1
     schedule: Literal["constant", "one_cycle"] = "constant"
@@ -92,6 +100,17 @@ class TrainingSettings:
     brightness: float | Auto = "auto"
     contrast: tuple[float, float] | Auto | None = "auto"
     precision: str = "auto"
+
+    def resolved_for(self, image_shape: tuple[int, int, int]) -> TrainingSettings:
+        """Settle every "auto" by the dataset's (height, width, channels)."""
+        is_colour = image_shape[2] == 3
+        return dataclasses.replace(
+            self,
+            crop=_settle(self.crop, _automatic_crop(image_shape)),
+            flip=_settle(self.flip, is_colour),
+            brightness=_settle(self.brightness, 63 / 255 if is_colour else 0.0),
+            contrast=_settle(self.contrast, (0.2, 1.8) if is_colour else None),
+        )
 
 
 @dataclass(frozen=True)
@@ -120,24 +139,49 @@ class RunSettings:
 
     def resolved_for(self, image_shape: tuple[int, int, int]) -> RunSettings:
         """Settle every "auto" by the dataset's (height, width, channels)."""
-        return _resolved(self, image_shape)
+        return dataclasses.replace(
+            self,
+            encoder=self.encoder.resolved_for(image_shape),
+            training=self.training.resolved_for(image_shape),
+        )
 
 
 @dataclass(frozen=True)
-class StudySettings:
+class DataSettings:
+    """What a study takes its samples from and selects them by.
+
+    hold_out: the share of the training data kept for testing where the source has no test data.
+    from_encoded: whether the training data count as encoded images (JPEG, ...) that are decoded
+        whenever they are wanted: training on everything then waits for decoding, arms that look at
+        embeddings and `full:resident` pay for decoding everything once, random subsets for theirs.
+    photograph_side: makes them JPEG photographs of that many pixels a side first, from which
+        images are decoded and made as small as they were.
+    variant: None for the training data as it is; "redundant" or, with an imbalance,
+        "long_tailed:100" for a harder version of it (see thinset.data.variants).
+    """
+
+    hold_out: float = 0.2
+    from_encoded: bool = False
+    photograph_side: int | None = None
+    variant: str | None = None
+    encoder: EncoderSettings = field(default_factory=EncoderSettings)
+
+    def resolved_for(self, image_shape: tuple[int, int, int]) -> Self:
+        """Settle every "auto" by the dataset's (height, width, channels)."""
+        return dataclasses.replace(self, encoder=self.encoder.resolved_for(image_shape))
+
+
+Data = TypeVar("Data", bound=DataSettings)
+
+
+@dataclass(frozen=True)
+class StudySettings(DataSettings):
     """A grid of trainings: every arm at every size, split and length, with every seed.
 
     arms: see thinset.recipes.arms. sizes: of the subsets, counts or fractions. splits: shares of
         the training spent on the subset. totals: lengths of training; those in time are budgets.
     accounting: what a budget in time counts: "everything", or, as in the paper, "training" alone,
         which leaves out what came before training.
-    from_encoded: whether the training data count as encoded images (JPEG, ...) that are decoded
-        whenever they are wanted: training on everything then waits for decoding, arms that look at
-        embeddings and `full:resident` pay for decoding everything once, random subsets for theirs.
-        photograph_side: makes them JPEG photographs of that many pixels a side first, from which
-        images are decoded and made as small as they were.
-    variant: None for the training data as it is; "redundant" or, with an imbalance,
-        "long_tailed:100" for a harder version of it (see thinset.data.variants).
     """
 
     arms: tuple[str, ...] = ("random", "topk")
@@ -146,64 +190,51 @@ class StudySettings:
     splits: tuple[float, ...] = (1.0,)
     totals: tuple[str, ...] = ("400st",)
     accounting: tuple[Literal["everything", "training"], ...] = ("everything",)
-    from_encoded: bool = False
-    photograph_side: int | None = None
-    variant: str | None = None
-    hold_out: float = 0.2
-    encoder: EncoderSettings = field(default_factory=EncoderSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
 
     def __post_init__(self) -> None:
-        for name in ("arms", "seeds", "sizes", "splits", "totals", "accounting"):
-            values = getattr(self, name)
-            if not values or len(set(values)) != len(values):
-                raise ValueError(f"{name} must be at least one and distinct, got {values}")
+        _require_distinct(self, "arms", "seeds", "sizes", "splits", "totals", "accounting")
         for split in self.splits:
             if not 0 <= split <= 1:
                 raise ValueError(f"splits must be from 0 to 1, got {split}")
 
-    def resolved_for(self, image_shape: tuple[int, int, int]) -> StudySettings:
-        """Settle every "auto" by the dataset's (height, width, channels)."""
-        return _resolved(self, image_shape)
-
 
 @dataclass(frozen=True)
-class EncoderStudySettings:
-    """An encoder by itself."""
+class SearchSettings(DataSettings):
+    """A search over configurations of training: everywhere on everything, and on subsets.
 
-    hold_out: float = 0.2
-    encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    Each arm trains every configuration for `total`, everything for `reference_total` too: that is
+    the ranking the arms try to find for less. All are scored on `hold_out` of the training data,
+    never on test data. learning_rates, widths: their product is searched; a width multiplies the
+    widths of the paper's classifier. size: of the subsets. training: what the configurations share.
+    """
 
-    def resolved_for(self, image_shape: tuple[int, int, int]) -> EncoderStudySettings:
-        """Settle every "auto" by the dataset's (height, width, channels)."""
-        crop = _automatic_crop(image_shape)
-        encoder = dataclasses.replace(self.encoder, crop=_settle(self.encoder.crop, crop))
-        return dataclasses.replace(self, encoder=encoder)
+    hold_out: float = 0.1
+    arms: tuple[str, ...] = ("full", "random", "kmeans:per_class")
+    seeds: tuple[int, ...] = (0, 1, 2)
+    size: float = 0.0864
+    total: str = "150st"
+    reference_total: str = "400st"
+    learning_rates: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3)
+    widths: tuple[float, ...] = (0.25, 0.5, 1.0)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+
+    def __post_init__(self) -> None:
+        _require_distinct(self, "arms", "seeds", "learning_rates", "widths")
+        if len(self.learning_rates) * len(self.widths) < 3:
+            raise ValueError("a search needs at least three configurations to rank")
 
 
-Settings = TypeVar("Settings", RunSettings, StudySettings)
+def _require_distinct(settings: Any, *names: str) -> None:
+    for name in names:
+        values = getattr(settings, name)
+        if not values or len(set(values)) != len(values):
+            raise ValueError(f"{name} must be at least one and distinct, got {values}")
 
 
 def _automatic_crop(image_shape: tuple[int, int, int]) -> int | None:
     height, width, channels = image_shape
     return min(height, width) * 3 // 4 if channels == 3 and min(height, width) >= 32 else None
-
-
-def _resolved(settings: Settings, image_shape: tuple[int, int, int]) -> Settings:
-    is_colour = image_shape[2] == 3
-    crop = _automatic_crop(image_shape)
-    training = settings.training
-    return dataclasses.replace(
-        settings,
-        encoder=dataclasses.replace(settings.encoder, crop=_settle(settings.encoder.crop, crop)),
-        training=dataclasses.replace(
-            training,
-            crop=_settle(training.crop, crop),
-            flip=_settle(training.flip, is_colour),
-            brightness=_settle(training.brightness, 63 / 255 if is_colour else 0.0),
-            contrast=_settle(training.contrast, (0.2, 1.8) if is_colour else None),
-        ),
-    )
 
 
 def _settle(value: Any, automatic: Any) -> Any:

@@ -123,7 +123,14 @@ def new_classifier(
     image_shape = (height, width, channels) if crop is None else (crop, crop, channels)
     if training.model is None:
         generator = generator_for(seed, "classifier weights")
-        return Classifier(image_shape, data.n_classes, generator=generator)
+        first, second, *hidden = (round(training.width * width) for width in (64, 64, 384, 192))
+        return Classifier(
+            image_shape,
+            data.n_classes,
+            convolution_widths=(first, second),
+            hidden_widths=(hidden[0], hidden[1]),
+            generator=generator,
+        )
     factory = _factory(training.model)
     with torch.random.fork_rng():
         torch.manual_seed(seed)

@@ -8,7 +8,7 @@ import pytest
 
 from thinset.command_line import main
 from thinset.recipes.reproduction import figures
-from thinset.recipes.schema import EncoderStudySettings, StudySettings, load_recipe, read_recipe
+from thinset.recipes.schema import DataSettings, StudySettings, load_recipe, read_recipe
 from thinset.report import load_records
 
 TRAINED = [name for name, figure in figures().items() if figure.kind == "trainings"]
@@ -30,7 +30,7 @@ def test_every_recipe_has_three_sizes_that_can_be_read(name):
     assert sizes == ["smoke", "quick", "paper"]
     is_drawn = name in figures() and figures()[name].kind == "reproductions"
     for size in sizes:
-        load_recipe(name, size, EncoderStudySettings if is_drawn else StudySettings)
+        load_recipe(name, size, DataSettings if is_drawn else StudySettings)
 
 
 @pytest.mark.parametrize("name", TRAINED)
