@@ -40,7 +40,7 @@ class Command(StudyOptions, _Required):
     """where to compute"""
 
     def run(self) -> None:
-        from thinset.recipes.reproduction import COMPARISON, Where, train_figure
+        from thinset.recipes.reproduction import COMPARISON, Where, make_figure
         from thinset.recipes.schema import StudySettings, load_recipe
         from thinset.report import load_records
         from thinset.report.terminal import spoken_comparison
@@ -50,7 +50,7 @@ class Command(StudyOptions, _Required):
         training = dataclasses.replace(settings.training, model=self.model)
         settings = dataclasses.replace(settings, training=training)
         where = Where(self.data, self.out, self.device, self.text(), show_progress=True)
-        page = train_figure(COMPARISON, settings, where, say)
+        page = make_figure(COMPARISON, settings, where, say)
         print(spoken_comparison(load_records(page.parent / "records.json")))
         print(f"report: {page}")
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import tyro
 
 from thinset.command_line import EXIT_USAGE
 from thinset.command_line.arguments import Device, command_text
 from thinset.command_line.study_options import StudyOptions, say
-
-if TYPE_CHECKING:
-    from thinset.recipes.reproduction import Where
 
 
 @dataclass(frozen=True)
@@ -40,7 +36,7 @@ class Command(StudyOptions):
     """where to compute"""
 
     def run(self) -> int:
-        from thinset.recipes.reproduction import figures
+        from thinset.recipes.reproduction import Where, figures, make_figure, settings_of
 
         known = figures()
         if self.list:
@@ -57,35 +53,10 @@ class Command(StudyOptions):
             raise ValueError(f"figure must be one of {', '.join(known)}; got {self.figure!r}")
         if self.data is None and self.size != "smoke":
             raise ValueError(f"--size {self.size} needs --data, such as a folder with CIFAR-10")
-        if known[self.figure].kind == "reproductions":
-            page = self._draw(self.figure, self.out)
-        else:
-            page = self._train(self.figure, self.out)
-        print(f"report: {page}")
+        where = Where(self.data or "digits", self.out, self.device, self.text(), show_progress=True)
+        settings = self.applied_to(settings_of(self.figure, self.size))
+        print(f"report: {make_figure(self.figure, settings, where, say)}")
         return 0
-
-    def _draw(self, figure: str, out: Path) -> Path:
-        from thinset.recipes.reproduction import draw_reproductions
-        from thinset.recipes.schema import DataSettings, load_recipe
-
-        settings = load_recipe(figure, self.size, DataSettings)
-        if self.encoder_length is not None:
-            encoder = dataclasses.replace(settings.encoder, length=self.encoder_length)
-            settings = dataclasses.replace(settings, encoder=encoder)
-        return draw_reproductions(figure, settings, self._where(out))
-
-    def _train(self, figure: str, out: Path) -> Path:
-        from thinset.recipes.reproduction import train_figure
-        from thinset.recipes.schema import StudySettings, load_recipe
-
-        settings = self.applied_to(load_recipe(figure, self.size, StudySettings))
-        return train_figure(figure, settings, self._where(out), say)
-
-    def _where(self, out: Path) -> Where:
-        from thinset.recipes.reproduction import Where
-
-        source = "digits" if self.data is None else self.data
-        return Where(source, out, self.device, self.text(), show_progress=True)
 
     def text(self) -> str:
         """This command line, with what differs from the defaults."""

@@ -5,17 +5,18 @@ from __future__ import annotations
 import dataclasses
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import tyro
 
 from thinset.command_line.arguments import parse_count
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
-    from thinset.recipes.schema import StudySettings
+    from thinset.recipes.schema import DataSettings, StudySettings
+
+    Settings = TypeVar("Settings", bound=DataSettings)
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,11 @@ class StudyOptions:
     batch_size: int | None = None
     """of the classifier"""
 
-    def applied_to(self, settings: StudySettings) -> StudySettings:
-        """The settings with what was given in its place; ValueError for steps beside a budget."""
+    def applied_to(self, settings: Settings) -> Settings:
+        """The settings with what was given in its place.
+
+        Raises ValueError for steps beside a budget, and for what these settings do not have.
+        """
         if self.steps is not None and self.budget is not None:
             raise ValueError("give --steps or --budget, not both")
         given: dict[str, Any] = {
@@ -59,19 +63,21 @@ class StudyOptions:
             "splits": self.splits,
             "totals": self.steps or self.budget,
             "accounting": self.accounting,
+            "encoder": _changed(settings, "encoder", length=self.encoder_length),
+            "training": _changed(
+                settings,
+                "training",
+                learning_rate=self.learning_rate,
+                schedule=self.schedule,
+                batch_size=self.batch_size,
+            ),
         }
-        training = {
-            "learning_rate": self.learning_rate,
-            "schedule": self.schedule,
-            "batch_size": self.batch_size,
-        }
-        encoder = {"length": self.encoder_length}
-        return dataclasses.replace(
-            settings,
-            **_present(given),
-            encoder=dataclasses.replace(settings.encoder, **_present(encoder)),
-            training=dataclasses.replace(settings.training, **_present(training)),
-        )
+        given = {name: value for name, value in given.items() if value is not None}
+        known = {field.name for field in dataclasses.fields(settings)}
+        for name in given:
+            if name not in known:
+                raise ValueError(f"this figure has no {name} to choose")
+        return dataclasses.replace(settings, **given)
 
     def words(self) -> list[object]:
         """The options that differ from the defaults, as they are typed."""
@@ -97,5 +103,9 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _present(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
+def _changed(settings: DataSettings, part: str, **values: Any) -> Any:
+    """That part of the settings with the values that are given, or None where there are none."""
+    given = {name: value for name, value in values.items() if value is not None}
+    if not given or not hasattr(settings, part):
+        return given or None
+    return dataclasses.replace(getattr(settings, part), **given)

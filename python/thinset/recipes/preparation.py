@@ -54,15 +54,21 @@ def is_dataset_folder(path: str | os.PathLike[str]) -> bool:
 
 
 def prepare_data(
-    source: str, folder: RunFolder, *, hold_out_share: float, show_progress: bool
+    source: str,
+    folder: RunFolder,
+    *,
+    hold_out_share: float,
+    on_validation: bool = False,
+    show_progress: bool,
 ) -> TrainAndTest:
     """Open `source`, importing and splitting it where needed.
 
     `source`: a dataset folder, a folder with dataset folders train and test, or anything that
-    `import_dataset` reads. Without test data, a stratified `hold_out_share` is held out (seed 0).
+    `import_dataset` reads. Without test data, a stratified `hold_out_share` is held out (seed 0);
+    with `on_validation` it is, and stands in for the test data, whatever test data there are.
     """
     splits = _open_splits(source, folder, show_progress=show_progress)
-    if "test" in splits:
+    if "test" in splits and not on_validation:
         return TrainAndTest(splits["train"], splits["test"])
     parts = {name: folder.test_split / name for name in ("train", "test")}
     if not is_dataset_folder(parts["test"]):

@@ -14,15 +14,32 @@ from thinset.recipes.preparation import (
     reproductions,
 )
 from thinset.recipes.run_folder import RunFolder, read_settings
-from thinset.recipes.schema import DataSettings, StudySettings, from_table, read_recipe
+from thinset.recipes.schema import (
+    DataSettings,
+    SearchSettings,
+    StudySettings,
+    from_table,
+    load_recipe,
+    read_recipe,
+)
+from thinset.recipes.search import Search
 from thinset.recipes.study import Study
-from thinset.report import PublishedFigure, StudyInputs, write_study_report
+from thinset.report import (
+    REFERENCE,
+    PublishedFigure,
+    SearchInputs,
+    StudyInputs,
+    summarise_search,
+    write_search_report,
+    write_study_report,
+)
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from thinset.data import Dataset
+    from thinset.report import RunRecord
 
 
 @dataclass(frozen=True)
@@ -30,18 +47,23 @@ class FigureRecipe:
     """What a recipe's table `figure` says.
 
     title: what the figure shows. paper: where it stands; empty for this project's own. kind: what
-    it is made from: "trainings" (a study) or "reproductions" (of an autoencoder). published: what
-    the paper reports.
+    it is made from: "trainings" (a Study), "search" (a Search), or "reproductions" (of an
+    autoencoder). published: what the paper reports.
     """
 
     title: str
     paper: str
-    kind: Literal["trainings", "reproductions"]
+    kind: Literal["trainings", "search", "reproductions"]
     published: tuple[PublishedFigure, ...] = field(default=())
 
 
 COMPARISON = "compare"
 _COMPARISON_PAGE = FigureRecipe("Which samples to train on", "", "trainings")
+_SETTINGS: dict[str, type[DataSettings]] = {
+    "trainings": StudySettings,
+    "search": SearchSettings,
+    "reproductions": DataSettings,
+}
 
 
 def figures() -> dict[str, FigureRecipe]:
@@ -70,17 +92,60 @@ class Where:
     show_progress: bool = False
 
 
-def train_figure(
+def settings_of(name: str, size: str) -> DataSettings:
+    """What the recipe of a figure, or COMPARISON, says for one size, in the class of its kind."""
+    return load_recipe(name, size, _SETTINGS[_recipe_of(name).kind])
+
+
+def make_figure(
     name: str,
-    settings: StudySettings,
+    settings: DataSettings,
     where: Where,
     note: Callable[[str], None] | None = None,
+    *,
+    train: bool = True,
 ) -> Path:
-    """Train what is missing of the grid of figure `name`, or of a comparison (COMPARISON).
+    """Make what is missing of figure `name`, or of a comparison (COMPARISON), and its page.
 
-    Returns the path of the report page. Called again on the same folder, with more arms, seeds or
-    other places of the grid too, it trains only what is missing; see Study for what is refused.
+    Returns the path of the page. `settings` are of the class that `settings_of` gives. Called again
+    on the same folder, with more arms, seeds or other places of the grid too, it trains only what
+    is missing; see Study and Search for what is refused. `note` hears of each training. Without
+    `train`, the page shows what is there; FileNotFoundError where that is nothing.
     """
+    figure = _recipe_of(name)
+    if isinstance(settings, StudySettings):
+        return _make_study(name, figure, settings, where, note, train=train)
+    if isinstance(settings, SearchSettings):
+        return _make_search(name, figure, settings, where, note, train=train)
+    return _draw_reproductions(name, figure, settings, where)
+
+
+def rewrite_figure(out: str | os.PathLike[str]) -> Path:
+    """Write the page of a figure or comparison again from its folder, training nothing.
+
+    Raises ValueError where the folder holds none, FileNotFoundError where nothing is trained yet.
+    """
+    stored, notes = read_settings(Path(out))
+    kind = _recipe_of(notes["figure"]).kind
+    table = {**stored["settings"], **notes.get("grid", {})}
+    settings = from_table(_SETTINGS[kind], table, "settings.json")
+    where = Where(stored["source"], out, stored["device"], notes["command"])
+    return make_figure(notes["figure"], settings, where, train=False)
+
+
+def _recipe_of(name: str) -> FigureRecipe:
+    return _COMPARISON_PAGE if name == COMPARISON else figures()[name]
+
+
+def _make_study(
+    name: str,
+    figure: FigureRecipe,
+    settings: StudySettings,
+    where: Where,
+    note: Callable[[str], None] | None,
+    *,
+    train: bool,
+) -> Path:
     study = Study(
         where.source,
         where.out,
@@ -89,12 +154,61 @@ def train_figure(
         notes={"command": where.command, "figure": name},
         show_progress=where.show_progress,
     )
-    study.train(note)
-    return _write_page(name, study, where.command)
+    if train:
+        study.train(note)
+    records = study.records()
+    _require_some(records, where)
+    inputs = StudyInputs(
+        title=figure.title,
+        subject=_subject(study.data.train),
+        records=records,
+        command=where.command,
+        settings=asdict(study.settings),
+        stage_seconds=study.folder.stage_seconds,
+        source=figure.paper,
+        published=figure.published,
+    )
+    return write_study_report(inputs, study.folder.report, overwrite=True)
 
 
-def draw_reproductions(name: str, settings: DataSettings, where: Where) -> Path:
-    """Train the autoencoder and write the page of what it makes of images; returns its path."""
+def _make_search(
+    name: str,
+    figure: FigureRecipe,
+    settings: SearchSettings,
+    where: Where,
+    note: Callable[[str], None] | None,
+    *,
+    train: bool,
+) -> Path:
+    search = Search(
+        where.source,
+        where.out,
+        settings,
+        device=where.device,
+        notes={"command": where.command, "figure": name},
+        show_progress=where.show_progress,
+    )
+    if train:
+        search.train(note)
+    trained, preparation, records = search.results()
+    _require_some(records, where)
+    reference = trained.pop(REFERENCE)
+    inputs = SearchInputs(
+        title=figure.title,
+        subject=_subject(search.data.train),
+        arms=summarise_search(reference, trained, preparation),
+        records=records,
+        command=where.command,
+        settings=asdict(settings),
+        stage_seconds=search.folder.stage_seconds,
+    )
+    return write_search_report(inputs, search.folder.report, overwrite=True)
+
+
+def _draw_reproductions(
+    name: str, figure: FigureRecipe, settings: DataSettings, where: Where
+) -> Path:
+    """Train the autoencoder and write the page of what it makes of images."""
     folder = RunFolder(
         Path(where.out),
         {"source": where.source, "device": where.device, "settings": asdict(settings)},
@@ -112,7 +226,6 @@ def draw_reproductions(name: str, settings: DataSettings, where: Where) -> Path:
         device=where.device,
         show_progress=where.show_progress,
     )
-    figure = figures()[name]
     inputs = StudyInputs(
         title=figure.title,
         subject=_subject(data.train),
@@ -127,42 +240,9 @@ def draw_reproductions(name: str, settings: DataSettings, where: Where) -> Path:
     return write_study_report(inputs, folder.report, overwrite=True)
 
 
-def rewrite_figure(out: str | os.PathLike[str]) -> Path:
-    """Write the page of a figure or comparison again from its folder, training nothing.
-
-    Raises ValueError where the folder holds none, FileNotFoundError where nothing is trained yet.
-    """
-    stored, notes = read_settings(Path(out))
-    where = Where(stored["source"], out, stored["device"], notes["command"])
-    if "grid" not in notes:
-        settings = from_table(DataSettings, stored["settings"], "settings.json")
-        return draw_reproductions(notes["figure"], settings, where)
-    table = {**stored["settings"], **notes["grid"]}
-    study = Study(
-        where.source,
-        out,
-        from_table(StudySettings, table, "settings.json"),
-        device=where.device,
-        notes={"command": notes["command"], "figure": notes["figure"]},
-    )
-    if not study.records():
-        raise FileNotFoundError(f"{out} holds no finished training; run it first")
-    return _write_page(notes["figure"], study, where.command)
-
-
-def _write_page(name: str, study: Study, command: str) -> Path:
-    figure = _COMPARISON_PAGE if name == COMPARISON else figures()[name]
-    inputs = StudyInputs(
-        title=figure.title,
-        subject=_subject(study.data.train),
-        records=study.records(),
-        command=command,
-        settings=asdict(study.settings),
-        stage_seconds=study.folder.stage_seconds,
-        source=figure.paper,
-        published=figure.published,
-    )
-    return write_study_report(inputs, study.folder.report, overwrite=True)
+def _require_some(records: Sequence[RunRecord], where: Where) -> None:
+    if not records:
+        raise FileNotFoundError(f"{where.out} holds no finished training; run it first")
 
 
 def _subject(data: Dataset) -> str:

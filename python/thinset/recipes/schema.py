@@ -151,6 +151,7 @@ class DataSettings:
     """What a study takes its samples from and selects them by.
 
     hold_out: the share of the training data kept for testing where the source has no test data.
+    on_validation: scores on that share, whatever test data there are.
     from_encoded: whether the training data count as encoded images (JPEG, ...) that are decoded
         whenever they are wanted: training on everything then waits for decoding, arms that look at
         embeddings and `full:resident` pay for decoding everything once, random subsets for theirs.
@@ -161,6 +162,7 @@ class DataSettings:
     """
 
     hold_out: float = 0.2
+    on_validation: bool = False
     from_encoded: bool = False
     photograph_side: int | None = None
     variant: str | None = None
@@ -210,6 +212,7 @@ class SearchSettings(DataSettings):
     """
 
     hold_out: float = 0.1
+    on_validation: bool = True
     arms: tuple[str, ...] = ("full", "random", "kmeans:per_class")
     seeds: tuple[int, ...] = (0, 1, 2)
     size: float = 0.0864

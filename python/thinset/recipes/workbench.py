@@ -55,7 +55,11 @@ class Workbench:
         self._command = command
         self._show_progress = show_progress
         data = prepare_data(
-            source, folder, hold_out_share=settings.hold_out, show_progress=show_progress
+            source,
+            folder,
+            hold_out_share=settings.hold_out,
+            on_validation=settings.on_validation,
+            show_progress=show_progress,
         )
         self.data: TrainAndTest = prepare_variant(data, settings.variant, folder)
         self._encoder = settings.encoder.resolved_for(self.data.train.image_shape)

@@ -11,10 +11,13 @@ from thinset.report.records import (
 )
 from thinset.report.run_inputs import ReportInputs, Reproductions
 from thinset.report.run_page import write_report
+from thinset.report.search import REFERENCE, summarise_search
+from thinset.report.search_page import SearchInputs, write_search_report
 from thinset.report.study_page import PublishedFigure, StudyInputs, write_study_report
 from thinset.report.summary import ArmSummary, PairedDifference, summarise
 
 __all__ = [
+    "REFERENCE",
     "ArmSummary",
     "CurvePoint",
     "FinalScore",
@@ -24,12 +27,15 @@ __all__ = [
     "ReportInputs",
     "Reproductions",
     "RunRecord",
+    "SearchInputs",
     "StudyInputs",
     "describe_hardware",
     "describe_versions",
     "load_records",
     "save_records",
     "summarise",
+    "summarise_search",
     "write_report",
+    "write_search_report",
     "write_study_report",
 ]

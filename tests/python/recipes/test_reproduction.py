@@ -7,11 +7,11 @@ import json
 import pytest
 
 from thinset.command_line import main
-from thinset.recipes.reproduction import figures
-from thinset.recipes.schema import DataSettings, StudySettings, load_recipe, read_recipe
+from thinset.recipes.reproduction import COMPARISON, figures, settings_of
+from thinset.recipes.schema import read_recipe
 from thinset.report import load_records
 
-TRAINED = [name for name, figure in figures().items() if figure.kind == "trainings"]
+TRAINED = [name for name, figure in figures().items() if figure.kind != "reproductions"]
 
 
 def test_the_list_names_every_figure_and_where_it_stands(capsys):
@@ -24,13 +24,11 @@ def test_the_list_names_every_figure_and_where_it_stands(capsys):
     assert {"fig4", "fig5", "fig6", "fig7"} <= set(figures())
 
 
-@pytest.mark.parametrize("name", [*figures(), "compare"])
+@pytest.mark.parametrize("name", [*figures(), COMPARISON])
 def test_every_recipe_has_three_sizes_that_can_be_read(name):
     sizes = [size for size in read_recipe(name) if size != "figure"]
     assert sizes == ["smoke", "quick", "paper"]
-    is_drawn = name in figures() and figures()[name].kind == "reproductions"
-    for size in sizes:
-        load_recipe(name, size, DataSettings if is_drawn else StudySettings)
+    assert len({settings_of(name, size) for size in sizes}) == 3
 
 
 @pytest.mark.parametrize("name", TRAINED)
@@ -92,6 +90,8 @@ def test_a_comparison_speaks_plainly_and_grows(tmp_path, capsys):
         (["reproduce"], 2, "name a figure"),
         (["reproduce", "fig9", "-o", "out"], 3, "figure must be one of"),
         (["reproduce", "fig5", "--size", "quick", "-o", "out"], 3, "--size quick needs --data"),
+        (["reproduce", "fig4", "--seeds", "3", "-o", "out"], 3, "this figure has no seeds"),
+        (["reproduce", "repeated_search", "--sizes", "9", "-o", "out"], 3, "has no sizes"),
         (["compare", "digits", "-m", "best", "-o", "out"], 3, "arm 'best': the name must be one"),
         (["compare", "digits", "--steps", "3", "-o", "out"], 3, "a duration is a number and one"),
         (

@@ -13,6 +13,7 @@ from thinset.report.plots.curves import (
 from thinset.report.plots.differences import differences_to_random
 from thinset.report.plots.embedding_map import MAX_ROWS, embedding_map
 from thinset.report.plots.grids import accuracy_against_size, accuracy_against_split
+from thinset.report.plots.rankings import rankings
 from thinset.report.plots.samples import contact_sheet, reproduction_triples
 from thinset.report.plots.style import rendered
 from thinset.report.plots.timeline import two_phase_timeline
@@ -29,6 +30,7 @@ __all__ = [
     "differences_to_random",
     "embedding_map",
     "loss_against_seconds",
+    "rankings",
     "rendered",
     "reproduction_triples",
     "two_phase_timeline",

@@ -1,0 +1,46 @@
+"""Scores of configurations in a search: on a subset against on everything."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from thinset.report.grouping import FULL_COLOUR, METHOD_COLOURS, RANDOM_COLOUR
+from thinset.report.plots.style import RULE, new_figure, styled
+from thinset.report.wording import shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.figure import Figure
+
+    from thinset.report.search import ArmOfSearch
+
+_COLUMNS = 3
+
+
+@styled
+def rankings(reference: ArmOfSearch, arms: Sequence[ArmOfSearch]) -> Figure:
+    """Draw one panel per arm: each configuration's accuracy there against that of the reference.
+
+    Means over seeds, in percent. Points in rising order are configurations that both rank alike.
+    """
+    n_columns = min(_COLUMNS, len(arms))
+    n_rows = math.ceil(len(arms) / n_columns)
+    figure = new_figure(10.4, 0.3 + 3.2 * n_rows)
+    panels = figure.subplots(n_rows, n_columns, squeeze=False, sharex=True).flat
+    methods = iter(METHOD_COLOURS * len(arms))
+    for axes, arm in zip(panels, arms, strict=False):
+        name = arm.arm.split(":")[0]
+        colour = {"full": FULL_COLOUR, "random": RANDOM_COLOUR}.get(name) or next(methods)
+        x = [reference.accuracies[configuration] for configuration in arm.accuracies]
+        axes.plot(x, list(arm.accuracies.values()), "o", color=colour, markersize=5.5)
+        axes.set_title(
+            f"{shortened(arm.arm)}: agreement {arm.mean_agreement:.2f}", fontsize=10.5, loc="left"
+        )
+        axes.axline((min(x), min(x)), slope=1, color=RULE, linewidth=1.0)
+        axes.set_xlabel("accuracy of the reference (%)")
+        axes.set_ylabel("accuracy here (%)")
+    for axes in panels:
+        axes.set_visible(False)
+    return figure
