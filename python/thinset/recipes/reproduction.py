@@ -167,6 +167,7 @@ def _make_study(
         stage_seconds=study.folder.stage_seconds,
         source=figure.paper,
         published=figure.published,
+        left_out=study.left_out,
     )
     return write_study_report(inputs, study.folder.report, overwrite=True)
 

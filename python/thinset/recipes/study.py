@@ -12,6 +12,7 @@ from thinset.recipes.run_folder import RunFolder
 from thinset.recipes.schema import DataSettings
 from thinset.recipes.workbench import Workbench
 from thinset.report.records import RunRecord
+from thinset.training import NoTimeLeftError
 
 if TYPE_CHECKING:
     import os
@@ -42,6 +43,7 @@ class Study:
         notes: dict[str, Any] | None = None,
         show_progress: bool = False,
     ) -> None:
+        self.left_out: dict[str, str] = {}
         self._cells = cells_of(settings)  # first: a mistake in an arm must not leave a folder
         grid = asdict(settings)
         fixed = {key: grid.pop(key) for key in _FIXED}
@@ -65,12 +67,20 @@ class Study:
         )
 
     def train(self, note: Callable[[str], None] | None = None) -> tuple[RunRecord, ...]:
-        """Train what is missing; return the records of the whole grid. `note` hears of each one."""
+        """Train what is missing; return the records of the whole grid. `note` hears of each one.
+
+        A cell whose preparation takes all of its budget is left out, and `left_out` says why.
+        """
         missing = [cell for cell in self._cells if not self._path(cell).exists()]
         for number, cell in enumerate(missing, start=1):
             if note is not None:
                 note(f"training {number} of {len(missing)}: {cell.name}")
-            self._train(cell)
+            try:
+                self._train(cell)
+            except NoTimeLeftError as error:
+                self.left_out[cell.name] = str(error)
+                if note is not None:
+                    note(f"left out: {error}")
         return self.records()
 
     def records(self) -> tuple[RunRecord, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from thinset.report import plots, sections
 from thinset.report.document import PageFigure, Shown, write_document
 from thinset.report.findings import find, overall_headline
-from thinset.report.html import element, facts, join, section, table
+from thinset.report.html import details, element, facts, join, section, table
 from thinset.report.summary import summarise
 from thinset.report.wording import PERCENT
 
@@ -45,6 +45,7 @@ class StudyInputs:
     """What `write_study_report` draws; parts that are missing leave their section out.
 
     `subject`: what was trained on, in words. `source`: where the published figures stand.
+    `left_out`: trainings that could not be made, and why.
     """
 
     title: str
@@ -57,6 +58,7 @@ class StudyInputs:
     published: Sequence[PublishedFigure] = ()
     reproductions: Reproductions | None = None
     embedding_facts: Mapping[str, Any] | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_study_report(
@@ -89,13 +91,11 @@ def _body(
             ),
             section("", *_placed(figures, shown)),
             _beside_published(inputs, summaries),
-            section(
-                "Against random selection",
-                element("ul", *(element("li", _told(finding)) for finding in findings)),
-            )
+            sections.results(summaries, inputs.records),
+            details("In words", element("ul", *(element("li", _told(told)) for told in findings)))
             if findings
             else "",
-            sections.results(summaries, inputs.records),
+            section("Left out", facts(inputs.left_out)),
             section("Embeddings", facts(inputs.embedding_facts)) if inputs.embedding_facts else "",
             section("Where the time went", sections.costs(inputs.stage_seconds)),
             sections.rerun(inputs.records, inputs.command, inputs.settings),

@@ -13,6 +13,7 @@ from thinset.training.pruning_sampler import LossPruningSampler
 from thinset.training.randomness import generator_for
 from thinset.training.run import TrainingDivergedError
 from thinset.training.sampler import TwoPhaseSampler
+from thinset.training.schedule import NoTimeLeftError
 from thinset.training.weights import load_weights, save_weights, weights_fingerprint
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "LinearRate",
     "LossPruning",
     "LossPruningSampler",
+    "NoTimeLeftError",
     "OneCycleRate",
     "Order",
     "Phase",

@@ -27,13 +27,17 @@ class Stage:
         return min(seconds / self.seconds, 1.0)
 
 
+class NoTimeLeftError(ValueError):
+    """All of a time budget was spent before training."""
+
+
 class Schedule:
     """The stages of a run, and how much of the whole run is behind.
 
     A time budget includes the `seconds_already_spent` before training (embedding, selecting, ...):
     phases limited by time are shortened, all by the same factor, so that they end together with
-    the budget. Raises ValueError for no phases, a phase of no length, and where nothing of the
-    budget is left.
+    the budget. Raises ValueError for no phases and a phase of no length, and NoTimeLeftError where
+    nothing of the budget is left.
     """
 
     def __init__(
@@ -53,7 +57,7 @@ class Schedule:
                 raise ValueError(f"phase {phase.name!r} must be longer than {phase.length}")
         budget = sum(phase.length.seconds for phase in phases if phase.length.is_time)
         if 0 < budget <= seconds_already_spent:
-            raise ValueError(
+            raise NoTimeLeftError(
                 f"nothing is left to train with: {seconds_already_spent:.1f} s of a budget of "
                 f"{budget:.1f} s were spent before"
             )

@@ -242,3 +242,16 @@ def test_images_that_are_decoded_in_the_loop(tmp_path):
     # The same samples in the same order, wherever they are decoded.
     assert records["full"].final == records["full:resident"].final
     assert records["full"].data_wait_seconds > records["full:resident"].data_wait_seconds
+
+
+def test_an_arm_whose_preparation_takes_all_of_the_time_is_left_out(tmp_path):
+    settings = dataclasses.replace(
+        SETTINGS, arms=("random", "topk"), seeds=(0,), splits=(1.0,), totals=("2s",)
+    )
+    study = Study("digits", tmp_path / "study", settings)
+    study.folder.add_stage_seconds("principal components", 3.0)
+    told: list[str] = []
+    (record,) = study.train(told.append)
+    assert record.method == "random"
+    assert list(study.left_out) == ["time-topk-k100-split1-2s-seed0"]
+    assert "of a budget of 2.0 s were spent before" in told[-1]
