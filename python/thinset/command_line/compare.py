@@ -32,9 +32,13 @@ class Command(StudyOptions, _Required):
 
     size: Literal["smoke", "quick", "paper"] = "quick"
     """smoke: under a minute; quick: half an hour on two cores; paper: for a GPU"""
-    embeddings: Annotated[Path | None, tyro.conf.arg(metavar="FILE.npy")] = None
+    embeddings: Annotated[Path | None, tyro.conf.arg(metavar="FILE.npy", help_behavior_hint="")] = (
+        None
+    )
     """your own embeddings, one row per training sample"""
-    model: Annotated[str | None, tyro.conf.arg(metavar="MODULE:FUNCTION")] = None
+    model: Annotated[
+        str | None, tyro.conf.arg(metavar="MODULE:FUNCTION", help_behavior_hint="")
+    ] = None
     """your own model: a function of the image shape (H, W, C) and the number of classes"""
     device: Device = "auto"
     """where to compute"""

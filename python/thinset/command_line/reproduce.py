@@ -21,16 +21,20 @@ class Command(StudyOptions):
     or seeds too, it trains only what is missing.
     """
 
-    figure: Annotated[tyro.conf.Positional[str | None], tyro.conf.arg(metavar="FIGURE")] = None
+    figure: Annotated[
+        tyro.conf.Positional[str | None], tyro.conf.arg(metavar="FIGURE", help_behavior_hint="")
+    ] = None
     """name of the figure"""
-    list: bool = False
+    list: Annotated[bool, tyro.conf.arg(help_behavior_hint="")] = False
     """name the figures and stop"""
     size: Literal["smoke", "quick", "paper"] = "smoke"
     """smoke: the embedded digits, under a minute; quick: real data, up to an hour on two cores;
     paper: the paper's lengths, for a GPU"""
-    data: str | None = None
+    data: Annotated[str | None, tyro.conf.arg(metavar="DATA", help_behavior_hint="")] = None
     """dataset folder, folder or file to import (see `thinset data list`); smoke needs none"""
-    out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="DIR")] = None
+    out: Annotated[
+        Path | None, tyro.conf.arg(aliases=["-o"], metavar="DIR", help_behavior_hint="")
+    ] = None
     """folder of the trainings and their report"""
     device: Device = "auto"
     """where to compute"""

@@ -19,34 +19,41 @@ if TYPE_CHECKING:
     Settings = TypeVar("Settings", bound=DataSettings)
 
 
+def _arg(**options: Any) -> Any:
+    return tyro.conf.arg(help_behavior_hint="(default: the recipe's)", **options)
+
+
 @dataclass(frozen=True)
 class StudyOptions:
     """What is not given is taken from the size's recipe."""
 
-    methods: Annotated[tuple[str, ...] | None, tyro.conf.arg(aliases=["-m"], metavar="ARM...")] = (
-        None
-    )
+    methods: Annotated[tuple[str, ...] | None, _arg(aliases=["-m"], metavar="ARM...")] = None
     """arms, such as: full random random:stratified topk kmeans:per_class repeated_random
     loss_pruning topk:then=loss_pruning"""
-    seeds: Annotated[tuple[int, ...] | None, tyro.conf.arg(metavar="INT...")] = None
+    seeds: Annotated[tuple[int, ...] | None, _arg(metavar="INT...")] = None
     """one training of every arm each"""
-    sizes: Annotated[tuple[str, ...] | None, tyro.conf.arg(metavar="K...")] = None
+    sizes: Annotated[tuple[str, ...] | None, _arg(metavar="K...")] = None
     """of the subsets: counts, or fractions with a decimal point"""
-    splits: Annotated[tuple[float, ...] | None, tyro.conf.arg(metavar="SHARE...")] = None
+    splits: Annotated[tuple[float, ...] | None, _arg(metavar="SHARE...")] = None
     """shares of the training spent on the subset, 0 to 1; 1 is the subset alone"""
-    steps: Annotated[tuple[str, ...] | None, tyro.conf.arg(metavar="LENGTH...")] = None
+    steps: Annotated[tuple[str, ...] | None, _arg(metavar="LENGTH...")] = None
     """trainings of equal length, such as 400st or 20ep"""
-    budget: Annotated[tuple[str, ...] | None, tyro.conf.arg(metavar="TIME...")] = None
+    budget: Annotated[tuple[str, ...] | None, _arg(metavar="TIME...")] = None
     """trainings of equal time instead, such as 90s or 7min"""
-    accounting: tuple[Literal["everything", "training"], ...] | None = None
+    accounting: Annotated[
+        tuple[Literal["everything", "training"], ...] | None,
+        _arg(metavar="everything|training..."),
+    ] = None
     """what a budget counts: everything, or training alone as in the paper"""
-    encoder_length: str | None = None
+    encoder_length: Annotated[str | None, _arg(metavar="LENGTH")] = None
     """training of the autoencoder, such as 400st or 90s"""
-    learning_rate: float | None = None
+    learning_rate: Annotated[float | None, _arg(metavar="RATE")] = None
     """of the classifier; the highest one of a one-cycle schedule"""
-    schedule: Literal["constant", "one_cycle"] | None = None
+    schedule: Annotated[
+        Literal["constant", "one_cycle"] | None, _arg(metavar="constant|one_cycle")
+    ] = None
     """of the learning rate"""
-    batch_size: int | None = None
+    batch_size: Annotated[int | None, _arg(metavar="INT")] = None
     """of the classifier"""
 
     def applied_to(self, settings: Settings) -> Settings:
