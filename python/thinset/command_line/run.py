@@ -20,7 +20,7 @@ from thinset.command_line.arguments import (
     command_text,
     parse_count,
 )
-from thinset.recipes.schema import RunSettings, load_recipe
+from thinset.recipes.schema import RunSettings, SelectionSettings, load_recipe
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,14 @@ class Command:
     """folder of the run and its report"""
     size: Literal["smoke", "quick", "paper"] = "quick"
     """smoke: about a minute; quick: half an hour on two cores; paper: the paper's lengths"""
-    method: Method = "topk"
-    """how rows are selected"""
+    method: Method | None = None
+    """how rows are selected; by default k-means inside each class, the paper's is topk"""
     n_samples: Annotated[str | None, tyro.conf.arg(aliases=["-n"], metavar="K")] = None
     """size of the subset: a count, or a fraction with a decimal point"""
     per_class: PerClass | None = None
-    """select inside each class"""
+    """select inside each class; balanced for the default method"""
+    dedup: float | None = None
+    """leave out near-duplicates first: rows closer than this share of the typical distance"""
     metric: Metric = "euclidean"
     """distances of max_sum, max_min and facility_location"""
     encoder: Literal["autoencoder", "pca"] = "autoencoder"
@@ -99,18 +101,22 @@ class Command:
                 path=given_path,
                 **_given(length=self.encoder_length),
             ),
-            selection=dataclasses.replace(
-                recipe.selection,
-                method=self.method,
-                per_class=self.per_class,
-                metric=self.metric,
-                **_given(n_samples=self.n_samples and parse_count(self.n_samples)),
-            ),
+            selection=self._selection(recipe.selection),
             training=dataclasses.replace(
                 recipe.training,
                 **_given(learning_rate=self.learning_rate, batch_size=self.batch_size),
             ),
         )
+
+    def _selection(self, recipe: SelectionSettings) -> SelectionSettings:
+        # A method that is asked for selects as it is, unless classes are asked for as well.
+        method = {} if self.method is None else {"method": self.method, "per_class": None}
+        given = _given(
+            per_class=self.per_class,
+            dedup=self.dedup,
+            n_samples=self.n_samples and parse_count(self.n_samples),
+        )
+        return dataclasses.replace(recipe, metric=self.metric, **{**method, **given})
 
     def text(self) -> str:
         """This command line, with what differs from the defaults."""

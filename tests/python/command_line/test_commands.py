@@ -171,6 +171,16 @@ def test_a_command_line_can_be_typed_again():
     )
 
 
+def test_a_method_that_is_asked_for_is_taken_as_it_is():
+    default = Run("digits", "out").settings().selection
+    asked = Run("digits", "out", method="topk").settings().selection
+    inside = Run("digits", "out", method="topk", per_class="proportional", dedup=0.1)
+    assert (default.method, default.per_class, default.dedup) == ("kmeans", "balanced", None)
+    assert (asked.method, asked.per_class) == ("topk", None)
+    selection = inside.settings().selection
+    assert (selection.method, selection.per_class, selection.dedup) == ("topk", "proportional", 0.1)
+
+
 @pytest.mark.slow
 def test_killed_at_any_moment_a_run_goes_on_and_ends_the_same(tmp_path):
     """kill -9 at several moments; the steps runs end with the accuracies of an unbroken run."""
