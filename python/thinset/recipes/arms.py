@@ -7,6 +7,7 @@
     random  random:stratified    a random subset
     topk  topk:per_class         a subset by any method of thinset.methods(), with its options
     kmeans:per_class=balanced:then=loss_pruning
+    kmeans:weighted              each sample counts as much as its cluster holds
     random:dedup=0.2             near-duplicates left out first
     file:mine.npz                a selection made elsewhere, saved by Selection.save
 
@@ -44,7 +45,8 @@ class ArmSpec:
     """What one arm trains on, but for the size of its subset.
 
     text: as it was written. selection: how its subset is selected; None where there is none. file:
-    where it is read from instead. is_repeated: whether every fast pass draws a new random subset.
+    where it is read from instead. is_weighted: whether the loss weighs samples by the gains of the
+    selection, which for kmeans are the sizes of clusters. is_repeated: whether every fast pass draws a new random subset.
     then: what fine-tuning goes through; all of training, where there is no subset. resident: see
     `thinset.training.fit`.
     """
@@ -53,6 +55,7 @@ class ArmSpec:
     arm: Arm
     selection: SelectionSettings | None = field(default=None, hash=False)
     file: Path | None = None
+    is_weighted: bool = False
     is_repeated: bool = False
     then: FineTuning = "full"
     resident: bool | None = None
@@ -117,6 +120,9 @@ def parse_arm(text: str) -> ArmSpec:
     if name not in methods():
         known = ", ".join((FULL, "loss_pruning", "repeated_random", "file", *methods()))
         raise ValueError(f"arm {text!r}: the name must be one of {known}; got {name!r}")
+    is_weighted = options.take("weighted", False, (True,))
+    if is_weighted and name != "kmeans":
+        raise ValueError(f"arm {text!r}: only the clusters of kmeans have sizes to weigh by")
     per_class = options.take("per_class", None, (True, "balanced", "proportional"))
     metric = options.take("metric", "euclidean", ("sqeuclidean", "cosine"))
     dedup = options.values.pop("dedup", None)
@@ -135,7 +141,13 @@ def parse_arm(text: str) -> ArmSpec:
     selection = SelectionSettings(
         name, per_class=per_class, metric=metric, dedup=dedup, options=options.values
     )
-    return ArmSpec(text, "random" if name == RANDOM else "selected", selection, then=then)
+    return ArmSpec(
+        text,
+        "random" if name == RANDOM else "selected",
+        selection,
+        is_weighted=is_weighted,
+        then=then,
+    )
 
 
 def _value(text: str) -> Any:

@@ -19,7 +19,7 @@ from thinset.recipes.preparation import (
 )
 from thinset.recipes.trial import Trial, train
 from thinset.report.records import RunRecord
-from thinset.training import LossPruning, RepeatedRandom
+from thinset.training import LossPruning, RepeatedRandom, SampleWeights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -144,6 +144,7 @@ class Workbench:
                 trial,
                 subset=subset.data,
                 n_subset=len(subset.data),
+                fast_order=SampleWeights(subset.selection.gains) if arm.is_weighted else None,
                 preparation_seconds={
                     **self._decoding_seconds(arm),
                     **self._embedding_seconds(arm),
@@ -159,8 +160,8 @@ class Workbench:
             )
         assert cell.arm.selection is not None
         assert cell.size is not None
-        # Arms that differ in their fine-tuning alone share a subset.
-        text = re.sub(r":then=\w+", "", cell.arm.text)
+        # Arms that differ in their training alone share a subset.
+        text = re.sub(r":then=\w+|:weighted", "", cell.arm.text)
         seed = f"-seed{cell.seed}" if cell.arm.depends_on_seed else ""
         return prepare_subset(
             as_file_name(f"{text}-k{cell.size:g}{seed}"),

@@ -62,6 +62,7 @@ def test_only_methods_that_draw_lots_depend_on_the_seed():
         ("topk:mode=best", "mode must be one of max, min, abs"),
         ("topk:per_class=some", "per_class must be True or balanced or proportional, got some"),
         ("topk:metric=l1", "metric must be .*, got l1"),
+        ("topk:weighted", "only the clusters of kmeans have sizes"),
         ("random:dedup", "dedup must be at least 0 and below 1, got True"),
         ("random:dedup=2", "dedup must be at least 0 and below 1, got 2"),
         ("random:then=rest", "then must be full or loss_pruning, got rest"),

@@ -255,3 +255,12 @@ def test_an_arm_whose_preparation_takes_all_of_the_time_is_left_out(tmp_path):
     assert record.method == "random"
     assert list(study.left_out) == ["time-topk-k100-split1-2s-seed0"]
     assert "of a budget of 2.0 s were spent before" in told[-1]
+
+
+def test_samples_that_count_as_much_as_their_clusters(tmp_path):
+    settings = dataclasses.replace(
+        SETTINGS, arms=("kmeans", "kmeans:weighted"), seeds=(0,), splits=(1.0,)
+    )
+    plain, weighted = Study("digits", tmp_path / "study", settings).train()
+    assert len(list((tmp_path / "study" / "selections").iterdir())) == 1
+    assert plain.final != weighted.final
