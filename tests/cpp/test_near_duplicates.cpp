@@ -1,5 +1,3 @@
-#include "thinset/near_duplicates.hpp"
-
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -8,6 +6,7 @@
 #include "check.hpp"
 #include "sample_data.hpp"
 #include "thinset/error.hpp"
+#include "thinset/near_duplicates.hpp"
 
 using namespace thinset;
 

@@ -46,9 +46,9 @@ class ArmSpec:
 
     text: as it was written. selection: how its subset is selected; None where there is none. file:
     where it is read from instead. is_weighted: whether the loss weighs samples by the gains of the
-    selection, which for kmeans are the sizes of clusters. is_repeated: whether every fast pass draws a new random subset.
-    then: what fine-tuning goes through; all of training, where there is no subset. resident: see
-    `thinset.training.fit`.
+    selection, which for kmeans are the sizes of clusters. is_repeated: whether every fast pass
+    draws a new random subset. then: what fine-tuning goes through; all of training, where there is
+    no subset. resident: see `thinset.training.fit`.
     """
 
     text: str
