@@ -12,7 +12,7 @@ from thinset.recipes.run_folder import RunFolder
 from thinset.recipes.schema import DataSettings
 from thinset.recipes.workbench import Workbench
 from thinset.report.records import RunRecord
-from thinset.training import NoTimeLeftError
+from thinset.training import NoTimeLeftError, TrainingDivergedError
 
 if TYPE_CHECKING:
     import os
@@ -69,7 +69,8 @@ class Study:
     def train(self, note: Callable[[str], None] | None = None) -> tuple[RunRecord, ...]:
         """Train what is missing; return the records of the whole grid. `note` hears of each one.
 
-        A cell whose preparation takes all of its budget is left out, and `left_out` says why.
+        A cell whose preparation takes all of its budget, or whose loss is no longer a number, is
+        left out, and `left_out` says why.
         """
         missing = [cell for cell in self._cells if not self._path(cell).exists()]
         for number, cell in enumerate(missing, start=1):
@@ -77,7 +78,7 @@ class Study:
                 note(f"training {number} of {len(missing)}: {cell.name}")
             try:
                 self._train(cell)
-            except NoTimeLeftError as error:
+            except (NoTimeLeftError, TrainingDivergedError) as error:
                 self.left_out[cell.name] = str(error)
                 if note is not None:
                     note(f"left out: {error}")

@@ -264,3 +264,14 @@ def test_samples_that_count_as_much_as_their_clusters(tmp_path):
     plain, weighted = Study("digits", tmp_path / "study", settings).train()
     assert len(list((tmp_path / "study" / "selections").iterdir())) == 1
     assert plain.final != weighted.final
+
+
+def test_a_training_that_diverges_is_left_out_and_the_others_are_made(tmp_path):
+    training = dataclasses.replace(SETTINGS.training, learning_rate=1e20)
+    settings = dataclasses.replace(
+        SETTINGS, arms=("random", "full"), seeds=(0,), splits=(1.0,), training=training
+    )
+    study = Study("digits", tmp_path / "study", settings)
+    assert study.train() == ()
+    assert len(study.left_out) == 2
+    assert all("a lower learning rate may help" in why for why in study.left_out.values())
