@@ -6,12 +6,12 @@
 namespace thinset::bindings {
 
 void translate_errors(pybind11::module_& module);
-void bind_npy(pybind11::module_& module);
-void bind_selection(pybind11::module_& module);
 void bind_estimate(pybind11::module_& module);
-void bind_objective(pybind11::module_& module);
-void bind_near_duplicates(pybind11::module_& module);
-void bind_random(pybind11::module_& module);
 void bind_gather(pybind11::module_& module);
+void bind_near_duplicates(pybind11::module_& module);
+void bind_npy(pybind11::module_& module);
+void bind_objective(pybind11::module_& module);
+void bind_random(pybind11::module_& module);
+void bind_selection(pybind11::module_& module);
 
 }  // namespace thinset::bindings

@@ -3,11 +3,11 @@
 PYBIND11_MODULE(_core, module) {
   module.doc() = "Native core of thinset: selection, gathering and .npy files.";
   thinset::bindings::translate_errors(module);
-  thinset::bindings::bind_npy(module);
-  thinset::bindings::bind_selection(module);
   thinset::bindings::bind_estimate(module);
-  thinset::bindings::bind_objective(module);
-  thinset::bindings::bind_near_duplicates(module);
-  thinset::bindings::bind_random(module);
   thinset::bindings::bind_gather(module);
+  thinset::bindings::bind_near_duplicates(module);
+  thinset::bindings::bind_npy(module);
+  thinset::bindings::bind_objective(module);
+  thinset::bindings::bind_random(module);
+  thinset::bindings::bind_selection(module);
 }

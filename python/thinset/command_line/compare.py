@@ -44,8 +44,9 @@ class Command(StudyOptions, _Required):
     """where to compute"""
 
     def run(self) -> None:
-        from thinset.recipes.reproduction import COMPARISON, Where, make_figure
+        from thinset.recipes.reproduction import COMPARISON, make_figure
         from thinset.recipes.schema import StudySettings, load_recipe
+        from thinset.recipes.workbench import Where
         from thinset.report import load_records
         from thinset.report.terminal import spoken_comparison
 

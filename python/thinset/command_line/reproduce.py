@@ -40,7 +40,8 @@ class Command(StudyOptions):
     """where to compute"""
 
     def run(self) -> int:
-        from thinset.recipes.reproduction import Where, figures, make_figure, settings_of
+        from thinset.recipes.reproduction import figures, make_figure, settings_of
+        from thinset.recipes.workbench import Where
 
         known = figures()
         if self.list:

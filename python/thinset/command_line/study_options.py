@@ -23,6 +23,14 @@ def _arg(**options: Any) -> Any:
     return tyro.conf.arg(help_behavior_hint="(default: the recipe's)", **options)
 
 
+_AS_TYPED = {
+    "arms": "--methods",
+    "totals": "--steps or --budget",
+    "encoder": "--encoder-length",
+    "training": "--learning-rate, --schedule or --batch-size",
+}
+
+
 @dataclass(frozen=True)
 class StudyOptions:
     """What is not given is taken from the size's recipe."""
@@ -83,7 +91,7 @@ class StudyOptions:
         known = {field.name for field in dataclasses.fields(settings)}
         for name in given:
             if name not in known:
-                raise ValueError(f"this figure has no {name} to choose")
+                raise ValueError(f"this figure takes no {_AS_TYPED.get(name, f'--{name}')}")
         return dataclasses.replace(settings, **given)
 
     def words(self) -> list[object]:

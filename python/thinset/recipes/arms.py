@@ -150,6 +150,22 @@ def parse_arm(text: str) -> ArmSpec:
     )
 
 
+def arm_text(settings: SelectionSettings) -> str:
+    """The text of the arm that selects as the settings say, whatever the size."""
+    options = {"metric": settings.metric, "dedup": settings.dedup, **settings.options}
+    defaults = {"metric": "euclidean", "dedup": None}
+    words = [settings.method]
+    if settings.per_class is not None:
+        per_class = settings.per_class
+        words.append("per_class" if per_class == "balanced" else f"per_class={per_class}")
+    words += [
+        name if value is True else f"{name}={'false' if value is False else value}"
+        for name, value in options.items()
+        if name not in defaults or value != defaults[name]
+    ]
+    return ":".join(words)
+
+
 def _value(text: str) -> Any:
     words = {"true": True, "false": False}
     if text in words:

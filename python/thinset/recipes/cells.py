@@ -35,9 +35,9 @@ class Cell:
         """A name that is safe for a file and tells cells apart."""
         parts = [self.comparison, self.arm.text]
         if self.size is not None:
-            parts.append(f"k{self.size:g}")
+            parts.append(f"k{self.size!r}")
         if self.split is not None:
-            parts.append(f"split{self.split:g}")
+            parts.append(f"split{self.split!r}".removesuffix(".0"))
         text = "-".join([*parts, self.total, f"seed{self.seed}"])
         return as_file_name(text)
 
@@ -52,7 +52,8 @@ def cells_of(settings: StudySettings) -> tuple[Cell, ...]:
 
     Seed by seed, so that what is finished at any time compares all arms; within an arm from the
     smallest split to the largest, so that each goes on with the first phase of the one before. A
-    split of 0 is training on everything, whatever the arm.
+    split of 0 is training on everything, whatever the arm. Raises ValueError where two trainings
+    would share the name of a record.
     """
     arms = tuple(parse_arm(text) for text in settings.arms)
     cells: dict[Cell, None] = {}
@@ -62,6 +63,11 @@ def cells_of(settings: StudySettings) -> tuple[Cell, ...]:
                 for arm in arms:
                     for cell in _cells_of_arm(arm, total, comparison, seed, settings):
                         cells.setdefault(cell)
+    names: dict[str, Cell] = {}
+    for cell in cells:
+        if cell != names.setdefault(cell.name, cell):
+            first, second = names[cell.name].arm.text, cell.arm.text
+            raise ValueError(f"arms {first!r} and {second!r} cannot be told apart by file names")
     return tuple(cells)
 
 

@@ -7,15 +7,17 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from thinset.recipes.arms import FULL, RANDOM, arm_text
 from thinset.recipes.preparation import Subset, TrainAndTest, prepare_subset
-from thinset.recipes.trial import Trial, train
-from thinset.report.records import RunRecord
+from thinset.recipes.schema import SelectionSettings
+from thinset.recipes.trial import Trial, train_and_keep
 
 if TYPE_CHECKING:
     import numpy as np
 
     from thinset.recipes.run_folder import RunFolder
     from thinset.recipes.schema import RunSettings
+    from thinset.report.records import RunRecord
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Comparisons:
             name=f"steps-selected-seed{seed}",
             arm="selected",
             comparison="steps",
-            method=self.settings.selection.method,
+            method=arm_text(self.settings.selection),
             seed=seed,
             total=self.settings.steps,
             split=self.settings.split,
@@ -82,7 +84,7 @@ class Comparisons:
             selected,
             name=f"steps-random-seed{seed}",
             arm="random",
-            method="random",
+            method=RANDOM,
             subset=by_chance.data,
             preparation_seconds=by_chance.seconds,
         )
@@ -90,7 +92,7 @@ class Comparisons:
             selected,
             name=f"steps-full-seed{seed}",
             arm="full",
-            method="full",
+            method=FULL,
             split=0.0,
             subset=None,
             n_subset=len(self.prepared.data.train),
@@ -100,38 +102,26 @@ class Comparisons:
 
     def _random_subset(self, seed: int) -> Subset:
         # Drawn anew for every seed, so that the spread between seeds includes that of the draw.
-        chance = dataclasses.replace(
-            self.settings.selection,
-            method="random",
-            n_samples=len(self.prepared.selected.selection),
-        )
         return prepare_subset(
             f"random-seed{seed}",
             self.prepared.data.train,
-            self.prepared.embeddings,
+            None,
             self.folder,
-            chance,
+            SelectionSettings(RANDOM, n_samples=len(self.prepared.selected.selection)),
             seed=seed,
         )
 
     def _train(self, trial: Trial) -> RunRecord:
-        path = self.folder.record(trial.name)
-        if path.exists():
-            return RunRecord.load(path)
-        checkpoint = self.folder.checkpoint(trial.name)
-        _, record = train(
+        return train_and_keep(
             trial,
             self.prepared.data.train,
             self.prepared.data.test,
             self.settings.training,
+            self.folder,
             device=self.device,
             command=self.command,
-            checkpoint_path=checkpoint,
             show_progress=self.show_progress,
         )
-        record.save(path)
-        checkpoint.unlink(missing_ok=True)
-        return record
 
 
 def _at_equal_time(trial: Trial, budget: str) -> Trial:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from thinset.recipes.comparisons import Comparisons, Prepared
 from thinset.recipes.preparation import (
     TrainAndTest,
+    embedding_seconds,
     prepare_data,
     prepare_embeddings,
     prepare_subset,
@@ -98,7 +99,5 @@ def _prepare(
     selected = prepare_subset(
         "selected", data.train, embeddings, folder, settings.selection, seed=settings.seeds[0]
     )
-    seconds = folder.stage_seconds
-    embedding_stages = ("encoder training", "encoding", "principal components")
-    preparation = {stage: seconds[stage] for stage in embedding_stages if stage in seconds}
-    return Prepared(data, embeddings, selected, {**preparation, **selected.seconds})
+    preparation = {**embedding_seconds(folder), **selected.seconds}
+    return Prepared(data, embeddings, selected, preparation)

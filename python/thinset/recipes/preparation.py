@@ -33,6 +33,7 @@ from thinset.embeddings import (
 )
 from thinset.report import Reproductions
 from thinset.selection import Selection, deduplicate, select
+from thinset.selection.arguments import as_count
 
 if TYPE_CHECKING:
     import os
@@ -177,6 +178,13 @@ def prepare_embeddings(
     if name not in folder.stage_seconds:
         folder.add_stage_seconds(name, time.monotonic() - start)
     return embeddings
+
+
+def embedding_seconds(folder: RunFolder) -> dict[str, float]:
+    """Seconds that the embeddings of `folder` took, by stage; empty where they were given."""
+    stages = ("encoder training", "encoding", "principal components")
+    seconds = folder.stage_seconds
+    return {stage: seconds[stage] for stage in stages if stage in seconds}
 
 
 def _train_encoder(
@@ -355,7 +363,7 @@ def _typical_distance(embeddings: np.ndarray[Any, Any]) -> float:
 
 
 def _count(n_samples: float, n_total: int, n_left: int) -> int:
-    count = n_samples if isinstance(n_samples, int) else max(1, round(n_samples * n_total))
+    count = as_count(n_samples, n_total)
     if count > n_left:
         raise ValueError(
             f"deduplication leaves {n_left} of {n_total} samples, fewer than the {count} to select"

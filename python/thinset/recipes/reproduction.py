@@ -24,6 +24,7 @@ from thinset.recipes.schema import (
 )
 from thinset.recipes.search import Search
 from thinset.recipes.study import Study
+from thinset.recipes.workbench import Where
 from thinset.report import (
     REFERENCE,
     PublishedFigure,
@@ -81,17 +82,6 @@ def figures() -> dict[str, FigureRecipe]:
     }
 
 
-@dataclass(frozen=True)
-class Where:
-    """Where data come from and results go to, and how it is run."""
-
-    source: str
-    out: str | os.PathLike[str]
-    device: str = "auto"
-    command: str = ""
-    show_progress: bool = False
-
-
 def settings_of(name: str, size: str) -> DataSettings:
     """What the recipe of a figure, or COMPARISON, says for one size, in the class of its kind."""
     return load_recipe(name, size, _SETTINGS[_recipe_of(name).kind])
@@ -146,14 +136,7 @@ def _make_study(
     *,
     train: bool,
 ) -> Path:
-    study = Study(
-        where.source,
-        where.out,
-        settings,
-        device=where.device,
-        notes={"command": where.command, "figure": name},
-        show_progress=where.show_progress,
-    )
+    study = Study(where, settings, figure=name)
     if train:
         study.train(note)
     records = study.records()
@@ -181,14 +164,7 @@ def _make_search(
     *,
     train: bool,
 ) -> Path:
-    search = Search(
-        where.source,
-        where.out,
-        settings,
-        device=where.device,
-        notes={"command": where.command, "figure": name},
-        show_progress=where.show_progress,
-    )
+    search = Search(where, settings, figure=name)
     if train:
         search.train(note)
     trained, preparation, records = search.results()
@@ -202,6 +178,7 @@ def _make_search(
         command=where.command,
         settings=asdict(settings),
         stage_seconds=search.folder.stage_seconds,
+        left_out=search.left_out,
     )
     return write_search_report(inputs, search.folder.report, overwrite=True)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from thinset.atomic_files import write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 
@@ -74,14 +74,26 @@ class RunFolder:
     @property
     def stage_seconds(self) -> dict[str, float]:
         """Seconds of the stages finished so far, by name, in order."""
-        path = self.path / "stages.json"
-        if not path.exists():
-            return {}
-        seconds: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))
+        seconds: dict[str, float] = _read_or_empty(self.path / "stages.json")
         return seconds
 
     def add_stage_seconds(self, name: str, seconds: float) -> None:
         write_json(self.path / "stages.json", {**self.stage_seconds, name: seconds})
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Trainings that could not be made, by the name of their record, and why."""
+        reasons: dict[str, str] = _read_or_empty(self.path / "left_out.json")
+        return reasons
+
+    def left_out_of(self, names: Iterable[str]) -> dict[str, str]:
+        reasons = self.left_out
+        return {name: reasons[name] for name in names if name in reasons}
+
+    def leave_out(self, name: str, reason: str) -> None:
+        """Remember that the training `name` cannot be made; its checkpoint goes."""
+        write_json(self.path / "left_out.json", {**self.left_out, name: reason})
+        self.checkpoint(name).unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -102,6 +114,10 @@ def read_settings(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         raise ValueError(f"{stored} is not the settings of a run")
     notes: dict[str, Any] = settings.pop("notes")
     return settings, notes
+
+
+def _read_or_empty(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def _without_notes(stored: Path) -> dict[str, Any]:

@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
-from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from thinset.recipes.arms import FULL, parse_arm
 from thinset.recipes.cells import Cell
-from thinset.recipes.run_folder import RunFolder
-from thinset.recipes.schema import DataSettings
-from thinset.recipes.workbench import Workbench
+from thinset.recipes.workbench import Where, Workbench
 from thinset.report.records import RunRecord
 from thinset.report.search import REFERENCE, Configuration, Trained
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterator
 
     from thinset.recipes.schema import SearchSettings
-
-_FIXED = (
-    *(field.name for field in dataclasses.fields(DataSettings)),
-    "training",
-    "total",
-    "reference_total",
-    "size",
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +32,7 @@ class Point:
         """A name that is safe for a file and tells points apart."""
         rate, width = self.configuration
         kind = "reference-" if self.arm == REFERENCE else ""
-        return f"{kind}rate{rate:g}-width{width:g}-{self.cell.name}"
+        return f"{kind}rate{rate!r}-width{width!r}-{self.cell.name}"
 
 
 class Search:
@@ -53,68 +41,53 @@ class Search:
     A later call may ask for more arms, seeds, learning rates and widths in the same folder.
     """
 
-    def __init__(
-        self,
-        source: str,
-        out: str | os.PathLike[str],
-        settings: SearchSettings,
-        *,
-        device: str = "auto",
-        notes: dict[str, Any] | None = None,
-        show_progress: bool = False,
-    ) -> None:
+    def __init__(self, where: Where, settings: SearchSettings, *, figure: str = "") -> None:
         self._points = tuple(_points_of(settings))
-        grid = asdict(settings)
-        fixed = {key: grid.pop(key) for key in _FIXED}
-        self.folder = RunFolder(
-            Path(out),
-            {"source": source, "device": device, "settings": fixed},
-            notes={"command": "", **(notes or {}), "grid": grid},
-        )
-        self._bench = Workbench(
-            source,
-            self.folder,
-            settings,
-            device=device,
-            command=(notes or {}).get("command", ""),
-            show_progress=show_progress,
-        )
+        fixed = ("training", "total", "reference_total", "size")
+        self._bench = Workbench(where, settings, fixed=fixed, figure=figure)
+        self.folder = self._bench.folder
         self.data = self._bench.data
         self.settings = settings
 
     def train(self, note: Callable[[str], None] | None = None) -> None:
-        """Train what is missing; `note` hears of each training."""
-        missing = [point for point in self._points if not self.folder.record(point.name).exists()]
-        for number, point in enumerate(missing, start=1):
-            if note is not None:
-                note(f"training {number} of {len(missing)}: {point.name}")
-            rate, width = point.configuration
-            training = dataclasses.replace(self.settings.training, learning_rate=rate, width=width)
-            self._bench.train(point.cell, training, point.name)
+        """Train what is missing; see Workbench.train_missing."""
+        trainings = {point.name: functools.partial(self._train, point) for point in self._points}
+        self._bench.train_missing(trainings, note)
 
     def results(self) -> tuple[dict[str, list[Trained]], dict[str, float], list[RunRecord]]:
-        """What is trained by arm, the reference among them; seconds each arm paid once; records."""
+        """What is trained by arm, the reference among them; seconds each arm paid once; records.
+
+        A training that is left out, for it diverged, scores 0 and has no record.
+        """
         trained: dict[str, list[Trained]] = {}
         preparation: dict[str, float] = {}
         records = []
+        left_out = self.left_out
         for point in self._points:
             path = self.folder.record(point.name)
-            if not path.exists():
+            accuracy = seconds = 0.0
+            if path.exists():
+                record = RunRecord.load(path)
+                records.append(record)
+                once = sum(record.preparation_seconds.values())
+                preparation[point.arm] = max(once, preparation.get(point.arm, 0.0))
+                accuracy, seconds = record.final.test_accuracy, record.total_seconds - once
+            elif point.name not in left_out:
                 continue
-            record = RunRecord.load(path)
-            records.append(record)
-            once = sum(record.preparation_seconds.values())
-            preparation[point.arm] = max(once, preparation.get(point.arm, 0.0))
             trained.setdefault(point.arm, []).append(
-                Trained(
-                    point.arm,
-                    point.configuration,
-                    record.seed,
-                    record.final.test_accuracy,
-                    record.total_seconds - once,
-                )
+                Trained(point.arm, point.configuration, point.cell.seed, accuracy, seconds)
             )
         return trained, preparation, records
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Those trainings of the search that could not be made, by name, and why."""
+        return self.folder.left_out_of(point.name for point in self._points)
+
+    def _train(self, point: Point) -> None:
+        rate, width = point.configuration
+        training = dataclasses.replace(self.settings.training, learning_rate=rate, width=width)
+        self._bench.train(point.cell, training, point.name)
 
 
 def _points_of(settings: SearchSettings) -> Iterator[Point]:

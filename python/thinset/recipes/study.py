@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import functools
+from typing import TYPE_CHECKING
 
 from thinset.recipes.cells import Cell, cells_of
-from thinset.recipes.run_folder import RunFolder
-from thinset.recipes.schema import DataSettings
-from thinset.recipes.workbench import Workbench
+from thinset.recipes.workbench import Where, Workbench
 from thinset.report.records import RunRecord
-from thinset.training import NoTimeLeftError, TrainingDivergedError
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable
+    from pathlib import Path
 
     from thinset.recipes.schema import StudySettings
+    from thinset.report.records import Comparison
 
-# What all trainings in a folder share; the rest of the settings is the grid, which may grow.
-_FIXED = (*(field.name for field in dataclasses.fields(DataSettings)), "training")
+_OTHER_ACCOUNTING: dict[Comparison, Comparison] = {
+    "time": "training time",
+    "training time": "time",
+}
 
 
 class Study:
@@ -29,37 +28,13 @@ class Study:
 
     Each training that is missing is made; what is there is not repeated. A later call may ask for
     more arms, seeds, sizes, splits and lengths in the same folder, but not for other data, another
-    encoder or another recipe of training: see RunFolder for what is refused. `notes` are kept for
-    the record; of them, `command` goes into the records too.
+    encoder or another recipe of training: see RunFolder for what is refused.
     """
 
-    def __init__(
-        self,
-        source: str,
-        out: str | os.PathLike[str],
-        settings: StudySettings,
-        *,
-        device: str = "auto",
-        notes: dict[str, Any] | None = None,
-        show_progress: bool = False,
-    ) -> None:
-        self.left_out: dict[str, str] = {}
+    def __init__(self, where: Where, settings: StudySettings, *, figure: str = "") -> None:
         self._cells = cells_of(settings)  # first: a mistake in an arm must not leave a folder
-        grid = asdict(settings)
-        fixed = {key: grid.pop(key) for key in _FIXED}
-        self.folder = RunFolder(
-            Path(out),
-            {"source": source, "device": device, "settings": fixed},
-            notes={"command": "", **(notes or {}), "grid": grid},
-        )
-        self._bench = Workbench(
-            source,
-            self.folder,
-            settings,
-            device=device,
-            command=(notes or {}).get("command", ""),
-            show_progress=show_progress,
-        )
+        self._bench = Workbench(where, settings, fixed=("training",), figure=figure)
+        self.folder = self._bench.folder
         self.data = self._bench.data
         image_shape = self.data.train.image_shape
         self.settings = dataclasses.replace(
@@ -67,21 +42,12 @@ class Study:
         )
 
     def train(self, note: Callable[[str], None] | None = None) -> tuple[RunRecord, ...]:
-        """Train what is missing; return the records of the whole grid. `note` hears of each one.
+        """Train what is missing; return the records of the whole grid.
 
-        A cell whose preparation takes all of its budget, or whose loss is no longer a number, is
-        left out, and `left_out` says why.
+        See Workbench.train_missing for what is told to `note`, and what is left out.
         """
-        missing = [cell for cell in self._cells if not self._path(cell).exists()]
-        for number, cell in enumerate(missing, start=1):
-            if note is not None:
-                note(f"training {number} of {len(missing)}: {cell.name}")
-            try:
-                self._train(cell)
-            except (NoTimeLeftError, TrainingDivergedError) as error:
-                self.left_out[cell.name] = str(error)
-                if note is not None:
-                    note(f"left out: {error}")
+        trainings = {cell.name: functools.partial(self._train, cell) for cell in self._cells}
+        self._bench.train_missing(trainings, note)
         return self.records()
 
     def records(self) -> tuple[RunRecord, ...]:
@@ -89,14 +55,38 @@ class Study:
         paths = (self._path(cell) for cell in self._cells)
         return tuple(RunRecord.load(path) for path in paths if path.exists())
 
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Those trainings of the grid that could not be made, by name, and why."""
+        return self.folder.left_out_of(cell.name for cell in self._cells)
+
     def _path(self, cell: Cell) -> Path:
         return self.folder.record(cell.name)
 
     def _train(self, cell: Cell) -> None:
+        if self._stands_in_both_accountings(cell):
+            return
         first_phase = self._first_phase(cell)
         self._bench.train(cell, self.settings.training, cell.name, first_phase)
         if first_phase is not None and cell.split == max(self.settings.splits):
             first_phase.unlink(missing_ok=True)
+
+    def _stands_in_both_accountings(self, cell: Cell) -> bool:
+        """Keep the record of the same training under the other accounting, where nothing differs.
+
+        A budget with preparation counted and one without are the same for an arm without any.
+        """
+        other = _OTHER_ACCOUNTING.get(cell.comparison)
+        if other is None:
+            return False
+        path = self._path(dataclasses.replace(cell, comparison=other))
+        if not path.exists():
+            return False
+        record = RunRecord.load(path)
+        if record.preparation_seconds:
+            return False
+        dataclasses.replace(record, comparison=cell.comparison).save(self._path(cell))
+        return True
 
     def _first_phase(self, cell: Cell) -> Path | None:
         """Where trainings that differ only in the split share the state after the fast phase."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from thinset.data import Dataset, EncodedDataset
+    from thinset.recipes.run_folder import RunFolder
     from thinset.recipes.schema import TrainingSettings
     from thinset.report.records import Arm, Comparison
     from thinset.training import History, Order
@@ -109,6 +110,42 @@ def train(
         label=trial.name,
     )
     return model, make_record(trial, history, full, training, command=command)
+
+
+def train_and_keep(
+    trial: Trial,
+    full: Dataset | EncodedDataset,
+    test: Dataset,
+    training: TrainingSettings,
+    folder: RunFolder,
+    *,
+    device: str,
+    command: str,
+    first_phase_path: Path | None = None,
+    show_progress: bool,
+) -> RunRecord:
+    """Train as `train` does and save the record in `folder`, where the checkpoint lies until then.
+
+    What `folder` holds already is loaded.
+    """
+    path = folder.record(trial.name)
+    if path.exists():
+        return RunRecord.load(path)
+    checkpoint = folder.checkpoint(trial.name)
+    _, record = train(
+        trial,
+        full,
+        test,
+        training,
+        device=device,
+        command=command,
+        checkpoint_path=checkpoint,
+        first_phase_path=first_phase_path,
+        show_progress=show_progress,
+    )
+    record.save(path)
+    checkpoint.unlink(missing_ok=True)
+    return record
 
 
 def new_classifier(

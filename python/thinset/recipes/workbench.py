@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thinset.recipes.cells import as_file_name
 from thinset.recipes.preparation import (
     TrainAndTest,
+    embedding_seconds,
     prepare_data,
     prepare_decoded,
     prepare_embeddings,
@@ -17,12 +20,21 @@ from thinset.recipes.preparation import (
     prepare_subset,
     prepare_variant,
 )
-from thinset.recipes.trial import Trial, train
-from thinset.report.records import RunRecord
-from thinset.training import LossPruning, RepeatedRandom, SampleWeights
+from thinset.recipes.run_folder import RunFolder
+from thinset.recipes.schema import DataSettings
+from thinset.recipes.trial import Trial, train_and_keep
+from thinset.selection.arguments import as_count
+from thinset.training import (
+    LossPruning,
+    NoTimeLeftError,
+    RepeatedRandom,
+    SampleWeights,
+    TrainingDivergedError,
+)
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    import os
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy as np
 
@@ -30,46 +42,57 @@ if TYPE_CHECKING:
     from thinset.recipes.arms import ArmSpec
     from thinset.recipes.cells import Cell
     from thinset.recipes.preparation import Subset
-    from thinset.recipes.run_folder import RunFolder
-    from thinset.recipes.schema import DataSettings, TrainingSettings
+    from thinset.recipes.schema import TrainingSettings
 
+_FIXED = tuple(field.name for field in dataclasses.fields(DataSettings))
 _DECODING = "decoding everything"
-_EMBEDDING_STAGES = ("encoder training", "encoding", "principal components")
+
+
+@dataclasses.dataclass(frozen=True)
+class Where:
+    """Where data come from and results go to, and how it is run."""
+
+    source: str
+    out: str | os.PathLike[str]
+    device: str = "auto"
+    command: str = ""
+    show_progress: bool = False
 
 
 class Workbench:
-    """What the trainings of one folder share; each part is made when it is first wanted, once."""
+    """What the trainings of one folder share; each part is made when it is first wanted, once.
+
+    The folder keeps the settings of the data and those named by `fixed`, and takes no others later;
+    the rest of `settings` is the grid, which may grow. `figure` names the recipe, for the record.
+    """
 
     def __init__(
-        self,
-        source: str,
-        folder: RunFolder,
-        settings: DataSettings,
-        *,
-        device: str,
-        command: str,
-        show_progress: bool,
+        self, where: Where, settings: DataSettings, *, fixed: Sequence[str], figure: str
     ) -> None:
-        self.folder = folder
-        self._device = device
-        self._command = command
-        self._show_progress = show_progress
+        self._where = where
+        grid = asdict(settings)
+        stays = {name: grid.pop(name) for name in (*_FIXED, *fixed)}
+        self.folder = RunFolder(
+            Path(where.out),
+            {"source": where.source, "device": where.device, "settings": stays},
+            notes={"command": where.command, "figure": figure, "grid": grid},
+        )
         data = prepare_data(
-            source,
-            folder,
+            where.source,
+            self.folder,
             hold_out_share=settings.hold_out,
             on_validation=settings.on_validation,
-            show_progress=show_progress,
+            show_progress=where.show_progress,
         )
-        self.data: TrainAndTest = prepare_variant(data, settings.variant, folder)
+        self.data: TrainAndTest = prepare_variant(data, settings.variant, self.folder)
         self._encoder = settings.encoder.resolved_for(self.data.train.image_shape)
         self._encoded: EncodedDataset | None = None
         if settings.from_encoded:
             self._encoded = prepare_encoded(
-                source, self.data.train, folder, settings.photograph_side
+                where.source, self.data.train, self.folder, settings.photograph_side
             )
             self.data = self.data._replace(
-                train=prepare_decoded(self._encoded, folder, stage=_DECODING)
+                train=prepare_decoded(self._encoded, self.folder, stage=_DECODING)
             )
 
     def embeddings(self) -> np.ndarray[Any, Any]:
@@ -79,32 +102,49 @@ class Workbench:
             self.folder,
             self._encoder,
             seed=0,
-            device=self._device,
-            show_progress=self._show_progress,
+            device=self._where.device,
+            show_progress=self._where.show_progress,
         )
+
+    def train_missing(
+        self,
+        trainings: Mapping[str, Callable[[], object]],
+        note: Callable[[str], None] | None = None,
+    ) -> None:
+        """Call those of `trainings` whose record, named by the key, is not there yet.
+
+        `note` hears of each one. A training whose preparation takes all of its budget, or whose
+        loss is no longer a number, is left out: the folder says why, and it is not tried again.
+        """
+        done = self.folder.left_out
+        missing = [
+            name for name in trainings if name not in done and not self.folder.record(name).exists()
+        ]
+        for number, name in enumerate(missing, start=1):
+            if note is not None:
+                note(f"training {number} of {len(missing)}: {name}")
+            try:
+                trainings[name]()
+            except (NoTimeLeftError, TrainingDivergedError) as error:
+                self.folder.leave_out(name, str(error))
+                if note is not None:
+                    note(f"left out: {error}")
 
     def train(
         self, cell: Cell, training: TrainingSettings, name: str, first_phase: Path | None = None
-    ) -> RunRecord:
-        """Train one cell, or load its record where it is trained; `name` is that of the record."""
-        path = self.folder.record(name)
-        if path.exists():
-            return RunRecord.load(path)
-        checkpoint = self.folder.checkpoint(name)
-        _, record = train(
+    ) -> None:
+        """Train one cell; `name` is that of its record, and the record is all that stays."""
+        train_and_keep(
             self._trial(cell, name),
             self._full_of(cell.arm),
             self.data.test,
             training.resolved_for(self.data.train.image_shape),
-            device=self._device,
-            command=self._command,
-            checkpoint_path=checkpoint,
+            self.folder,
+            device=self._where.device,
+            command=self._where.command,
             first_phase_path=first_phase,
-            show_progress=self._show_progress,
+            show_progress=self._where.show_progress,
         )
-        record.save(path)
-        checkpoint.unlink(missing_ok=True)
-        return record
 
     def _full_of(self, arm: ArmSpec) -> Dataset | EncodedDataset:
         """What `arm` trains on beside its subset: encoded images, where it has not decoded all."""
@@ -134,7 +174,7 @@ class Workbench:
         )
         if arm.is_repeated:
             assert cell.size is not None
-            n_samples = cell.size if isinstance(cell.size, int) else round(cell.size * n_full)
+            n_samples = as_count(cell.size, n_full)
             return dataclasses.replace(
                 trial, n_subset=n_samples, fast_order=RepeatedRandom(n_samples)
             )
@@ -147,7 +187,7 @@ class Workbench:
                 fast_order=SampleWeights(subset.selection.gains) if arm.is_weighted else None,
                 preparation_seconds={
                     **self._decoding_seconds(arm),
-                    **self._embedding_seconds(arm),
+                    **(embedding_seconds(self.folder) if arm.needs_embeddings else {}),
                     **subset.seconds,
                 },
             )
@@ -164,7 +204,7 @@ class Workbench:
         text = re.sub(r":then=\w+|:weighted", "", cell.arm.text)
         seed = f"-seed{cell.seed}" if cell.arm.depends_on_seed else ""
         return prepare_subset(
-            as_file_name(f"{text}-k{cell.size:g}{seed}"),
+            as_file_name(f"{text}-k{cell.size!r}{seed}"),
             self.data.train,
             self.embeddings() if cell.arm.needs_embeddings else None,
             self.folder,
@@ -177,9 +217,3 @@ class Workbench:
         if not self._pays_for_decoding(arm):
             return {}
         return {_DECODING: self.folder.stage_seconds[_DECODING]}
-
-    def _embedding_seconds(self, arm: ArmSpec) -> dict[str, float]:
-        if not arm.needs_embeddings:
-            return {}
-        seconds = self.folder.stage_seconds
-        return {stage: seconds[stage] for stage in _EMBEDDING_STAGES if stage in seconds}

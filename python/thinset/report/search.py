@@ -34,26 +34,29 @@ class Trained:
     seconds: float
 
 
+_Seeds = dict[int, dict[Configuration, Trained]]
+
+
 @dataclass(frozen=True)
 class ArmOfSearch:
     """One arm's search, over all seeds.
 
     agreement: Kendall's tau-b between the arm's ranking of the configurations and that of the
-    reference, seed by seed: 1 for the same order, 0 for none in common. regret: by how many points
+    reference, by seed: 1 for the same order, 0 for none in common. regret: by how many points
     the reference training of the configuration that the arm would take stays behind that of the
-    best, seed by seed. seconds: of the whole search with one seed, preparation counted once.
+    best, by seed. seconds: of the whole search with one seed, preparation counted once.
     accuracies: of each configuration, in percent, mean over seeds.
     """
 
     arm: str
-    agreement: tuple[float, ...]
-    regret: tuple[float, ...]
+    agreement: Mapping[int, float]
+    regret: Mapping[int, float]
     seconds: float
     accuracies: Mapping[Configuration, float]
 
     @property
     def mean_agreement(self) -> float:
-        return statistics.fmean(self.agreement)
+        return statistics.fmean(self.agreement.values())
 
 
 def summarise_search(
@@ -61,15 +64,22 @@ def summarise_search(
     arms: Mapping[str, Sequence[Trained]],
     preparation: Mapping[str, float],
 ) -> tuple[ArmOfSearch, ...]:
-    """Compare each arm's search with the reference on the seeds that both have.
+    """Compare each arm's search with the reference on the seeds that both have finished.
 
     preparation: seconds that an arm needs once, before any of its trainings; those of its
-    trainings do not hold them. The first of the result is the reference itself.
+    trainings do not hold them. The first of the result is the reference itself; an arm without a
+    finished seed is left out.
     """
-    return tuple(
-        _summarise(name, runs, reference, preparation.get(name, 0.0))
-        for name, runs in {REFERENCE: reference, **arms}.items()
-    )
+    grid = tuple(dict.fromkeys(run.configuration for run in reference))
+    best = _finished_seeds(reference, grid)
+    summaries = []
+    for name, runs in {REFERENCE: reference, **arms}.items():
+        mine = {
+            seed: scores for seed, scores in _finished_seeds(runs, grid).items() if seed in best
+        }
+        if mine:
+            summaries.append(_summarise(name, mine, best, grid, preparation.get(name, 0.0)))
+    return tuple(summaries)
 
 
 def kendall_tau_b(first: Sequence[float], second: Sequence[float]) -> float:
@@ -90,33 +100,34 @@ def kendall_tau_b(first: Sequence[float], second: Sequence[float]) -> float:
 
 
 def _summarise(
-    name: str, runs: Sequence[Trained], reference: Sequence[Trained], preparation: float
+    name: str,
+    mine: _Seeds,
+    best: _Seeds,
+    grid: Sequence[Configuration],
+    preparation: float,
 ) -> ArmOfSearch:
-    mine, best = _by_seed(runs), _by_seed(reference)
-    seeds = [seed for seed in mine if seed in best]
-    agreement, regret = [], []
-    for seed in seeds:
-        configurations = list(best[seed])
-        scores = [mine[seed][configuration].accuracy for configuration in configurations]
-        truth = [best[seed][configuration].accuracy for configuration in configurations]
-        agreement.append(kendall_tau_b(scores, truth))
+    agreement, regret = {}, {}
+    for seed, runs in mine.items():
+        scores = [runs[configuration].accuracy for configuration in grid]
+        truth = [best[seed][configuration].accuracy for configuration in grid]
+        agreement[seed] = kendall_tau_b(scores, truth)
         # Of configurations with one score the first of the grid is taken.
-        regret.append(max(truth) - truth[scores.index(max(scores))])
-    configurations = list(best[seeds[0]])
+        regret[seed] = max(truth) - truth[scores.index(max(scores))]
     return ArmOfSearch(
         arm=name,
-        agreement=tuple(agreement),
-        regret=tuple(regret),
-        seconds=preparation + sum(run.seconds for run in runs) / len(mine),
+        agreement=agreement,
+        regret=regret,
+        seconds=preparation
+        + statistics.fmean(sum(run.seconds for run in runs.values()) for runs in mine.values()),
         accuracies={
-            configuration: statistics.fmean(mine[seed][configuration].accuracy for seed in seeds)
-            for configuration in configurations
+            configuration: statistics.fmean(runs[configuration].accuracy for runs in mine.values())
+            for configuration in grid
         },
     )
 
 
-def _by_seed(runs: Sequence[Trained]) -> dict[int, dict[Configuration, Trained]]:
-    seeds: dict[int, dict[Configuration, Trained]] = {}
+def _finished_seeds(runs: Sequence[Trained], grid: Sequence[Configuration]) -> _Seeds:
+    seeds: _Seeds = {}
     for run in runs:
         seeds.setdefault(run.seed, {})[run.configuration] = run
-    return seeds
+    return {seed: mine for seed, mine in seeds.items() if set(grid) <= set(mine)}

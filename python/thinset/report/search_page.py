@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from thinset.report import plots, sections
 from thinset.report.document import PageFigure, Shown, write_document
-from thinset.report.html import element, join, section, table
+from thinset.report.html import element, facts, join, section, table
 from thinset.report.student import mean_interval
 from thinset.report.wording import PERCENT, spoken_seconds
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from thinset.report.html import Markup
@@ -34,7 +34,10 @@ _NOTE = (
 
 @dataclass(frozen=True)
 class SearchInputs:
-    """What `write_search_report` draws; the first of `arms` is the reference."""
+    """What `write_search_report` draws; the first of `arms` is the reference.
+
+    `left_out`: trainings that could not be made and score 0, and why.
+    """
 
     title: str
     subject: str
@@ -43,6 +46,7 @@ class SearchInputs:
     command: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     stage_seconds: Mapping[str, float] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_search_report(
@@ -81,9 +85,9 @@ def _body(inputs: SearchInputs, shown: Shown) -> Markup:
     rows += [
         (
             arm.arm,
-            _with_interval(arm.agreement),
-            _NONE if random in (None, arm) else _with_interval(_differences(arm, random)),
-            _with_interval(arm.regret),
+            _with_interval(arm.agreement.values()),
+            _NONE if random is None or arm is random else _with_interval(_differences(arm, random)),
+            _with_interval(arm.regret.values()),
             spoken_seconds(arm.seconds),
             f"{100 * arm.seconds / reference.seconds:.0f}{PERCENT}",
         )
@@ -108,18 +112,21 @@ def _body(inputs: SearchInputs, shown: Shown) -> Markup:
                 "Every configuration",
                 table(("configuration", *(arm.arm for arm in inputs.arms)), scores),
             ),
+            section("Left out, and scored 0", facts(inputs.left_out)),
             section("Where the time went", sections.costs(inputs.stage_seconds)),
             sections.rerun(inputs.records, inputs.command, inputs.settings),
         ]
     )
 
 
-def _differences(arm: ArmOfSearch, random: ArmOfSearch | None) -> tuple[float, ...]:
-    assert random is not None
-    return tuple(a - b for a, b in zip(arm.agreement, random.agreement, strict=True))
+def _differences(arm: ArmOfSearch, random: ArmOfSearch) -> list[float]:
+    seeds = [seed for seed in arm.agreement if seed in random.agreement]
+    return [arm.agreement[seed] - random.agreement[seed] for seed in seeds]
 
 
-def _with_interval(values: Sequence[float]) -> Markup:
-    interval = mean_interval(values)
+def _with_interval(values: Collection[float]) -> Markup:
+    if not values:
+        return element("span", _NONE)
+    interval = mean_interval(tuple(values))
     small = "spread unknown" if interval is None else f"{interval[0]:.2f} to {interval[1]:.2f}"
     return element("span", f"{statistics.fmean(values):.2f} ", element("small", small))

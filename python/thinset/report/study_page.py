@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from thinset.report.findings import Finding
     from thinset.report.html import Markup
     from thinset.report.records import RunRecord
     from thinset.report.run_inputs import Reproductions
@@ -112,7 +113,7 @@ def _placed(figures: Mapping[str, PageFigure], shown: Shown) -> Iterator[Markup]
             yield shown.full_width(name)
 
 
-def _told(finding: Any) -> str:
+def _told(finding: Finding) -> str:
     return f"{finding.headline}. {' '.join(finding.details)}"
 
 

@@ -8,6 +8,7 @@ from torch.utils.data import Sampler
 
 from thinset.training.orders import LossPruning, PrunedPasses
 from thinset.training.randomness import generator_for
+from thinset.training.sampler import require_same_sampler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,12 +100,7 @@ class LossPruningSampler(Sampler[int]):
 
         Raises ValueError where the state is not of a sampler with the same arguments.
         """
-        for name, value in self._identity().items():
-            if state.get(name) != value:
-                raise ValueError(
-                    f"the state is of another sampler: its {name} is {state.get(name)!r}, "
-                    f"this one's is {value!r}"
-                )
+        require_same_sampler(state, self._identity())
         self._passes.load_state_dict(state)
         self._pass = state["pass"]
         self._draw_pass()

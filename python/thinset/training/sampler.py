@@ -118,12 +118,7 @@ class TwoPhaseSampler(Sampler[int]):
 
         Raises ValueError where the state is not of a sampler with the same arguments.
         """
-        for name, value in self._identity().items():
-            if state.get(name) != value:
-                raise ValueError(
-                    f"the state is of another sampler: its {name} is {state.get(name)!r}, "
-                    f"this one's is {value!r}"
-                )
+        require_same_sampler(state, self._identity())
         self._move_to(state["pass"], state["position"])
         self._begun = (self._pass, self._start)
 
@@ -145,6 +140,16 @@ class TwoPhaseSampler(Sampler[int]):
             "n_fast_samples": self._n_fast,
             "seed": self.seed,
         }
+
+
+def require_same_sampler(state: dict[str, Any], identity: dict[str, Any]) -> None:
+    """Raise ValueError, naming what differs, where `state` is of a sampler with other arguments."""
+    for name, value in identity.items():
+        if state.get(name) != value:
+            raise ValueError(
+                f"the state is of another sampler: its {name} is {state.get(name)!r}, "
+                f"this one's is {value!r}"
+            )
 
 
 def _validated_indices(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from thinset.recipes.arms import parse_arm
+from thinset.recipes.arms import arm_text, parse_arm
 
 
 def test_an_arm_without_a_subset():
@@ -41,6 +41,21 @@ def test_a_selection_of_ones_own():
     arm = parse_arm("file:folder/mine.npz:then=loss_pruning")
     assert (arm.arm, str(arm.file), arm.then) == ("selected", "folder/mine.npz", "loss_pruning")
     assert (arm.selection, arm.has_fast_phase, arm.needs_embeddings) == (None, True, False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "topk",
+        "kmeans:per_class",
+        "kmeans:per_class=proportional:n_iterations=3",
+        "random:stratified",
+        "topk:metric=cosine:dedup=0.25:mode=abs:refill=false",
+    ],
+)
+def test_a_selection_is_told_as_the_arm_is_written(text):
+    selection = parse_arm(text).selection
+    assert arm_text(selection) == text
 
 
 def test_only_methods_that_draw_lots_depend_on_the_seed():

@@ -13,7 +13,7 @@ from thinset.data import import_dataset, open_dataset, write_subset
 from thinset.recipes.pipeline import rewrite_report, run_pipeline
 from thinset.recipes.schema import EncoderSettings, RunSettings, SelectionSettings, TrainingSettings
 from thinset.report.records import load_records
-from thinset.selection import Selection
+from thinset.selection import Selection, select
 
 SETTINGS = RunSettings(
     seeds=(0, 1),
@@ -45,6 +45,21 @@ def test_every_arm_is_trained_in_both_comparisons(finished):
     assert page == folder / "report" / "index.html"
     assert "thinset run digits" in text
     assert "random" in text
+
+
+def test_random_is_plainly_random_whatever_is_selected(tmp_path):
+    selection = SelectionSettings("kmeans", n_samples=100, per_class="balanced", dedup=0.1)
+    settings = dataclasses.replace(SETTINGS, seeds=(0,), selection=selection)
+    run_pipeline("digits", tmp_path / "run", settings)
+    records = load_records(tmp_path / "run" / "records")
+    assert {record.method for record in records} == {
+        "kmeans:per_class:dedup=0.1",
+        "random",
+        "full",
+    }
+    chance = Selection.load(tmp_path / "run" / "selections" / "random-seed0.npz")
+    plain = select(np.zeros((1438, 1)), 100, "random", random_state=0)
+    assert chance.indices.tolist() == plain.indices.tolist()
 
 
 def test_preparation_counts_for_the_arm_that_needs_it(finished):

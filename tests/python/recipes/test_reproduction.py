@@ -90,8 +90,8 @@ def test_a_comparison_speaks_plainly_and_grows(tmp_path, capsys):
         (["reproduce"], 2, "name a figure"),
         (["reproduce", "fig9", "-o", "out"], 3, "figure must be one of"),
         (["reproduce", "fig5", "--size", "quick", "-o", "out"], 3, "--size quick needs --data"),
-        (["reproduce", "fig4", "--seeds", "3", "-o", "out"], 3, "this figure has no seeds"),
-        (["reproduce", "repeated_search", "--sizes", "9", "-o", "out"], 3, "has no sizes"),
+        (["reproduce", "fig4", "--seeds", "3", "-o", "out"], 3, "this figure takes no --seeds"),
+        (["reproduce", "repeated_search", "--sizes", "9", "-o", "out"], 3, "takes no --sizes"),
         (["compare", "digits", "-m", "best", "-o", "out"], 3, "arm 'best': the name must be one"),
         (["compare", "digits", "--steps", "3", "-o", "out"], 3, "a duration is a number and one"),
         (

@@ -6,7 +6,8 @@ import pytest
 
 from thinset.recipes.schema import EncoderSettings, SearchSettings, TrainingSettings
 from thinset.recipes.search import Search
-from thinset.report import REFERENCE
+from thinset.recipes.workbench import Where
+from thinset.report import REFERENCE, summarise_search
 
 SETTINGS = SearchSettings(
     arms=("full", "random"),
@@ -24,7 +25,7 @@ SETTINGS = SearchSettings(
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("searches") / "search"
-    search = Search("digits", folder, SETTINGS)
+    search = Search(Where("digits", folder), SETTINGS)
     told: list[str] = []
     search.train(told.append)
     return folder, search, told
@@ -58,10 +59,24 @@ def test_a_search_grows_in_its_folder(finished):
     folder, _, _ = finished
     told: list[str] = []
     more = dataclasses.replace(SETTINGS, seeds=(0, 1), learning_rates=(0.01, 0.05, 0.1))
-    Search("digits", folder, more).train(told.append)
+    Search(Where("digits", folder), more).train(told.append)
     assert len(told) == 2 * 18 - 12
     with pytest.raises(ValueError, match="settings.total is '3st' there and '4st' here"):
-        Search("digits", folder, dataclasses.replace(SETTINGS, total="4st"))
+        Search(Where("digits", folder), dataclasses.replace(SETTINGS, total="4st"))
+
+
+def test_a_configuration_that_diverges_scores_nothing(tmp_path):
+    settings = dataclasses.replace(SETTINGS, learning_rates=(0.01, 1e20))
+    search = Search(Where("digits", tmp_path / "search"), settings)
+    search.train()
+    trained, preparation, records = search.results()
+    assert len(records) == len(search.left_out) == 6
+    assert all(len(runs) == 4 for runs in trained.values())
+    diverged = [run.accuracy for run in trained["random"] if run.configuration.learning_rate > 1]
+    assert diverged == [0.0, 0.0]
+    reference, full, random = summarise_search(trained.pop(REFERENCE), trained, preparation)
+    assert reference.regret == {0: 0.0}
+    assert max(full.regret[0], random.regret[0]) < 100
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 from thinset.data import open_dataset
 from thinset.recipes.schema import EncoderSettings, StudySettings, TrainingSettings
 from thinset.recipes.study import Study, cells_of
+from thinset.recipes.workbench import Where
 from thinset.selection import Selection
 
 SETTINGS = StudySettings(
@@ -55,11 +56,36 @@ def test_budgets_are_counted_in_each_way_and_steps_in_one():
     assert [cell.comparison for cell in cells_of(settings)] == ["steps", "time", "training time"]
 
 
+def test_cells_are_told_apart_or_refused():
+    one = dataclasses.replace(SETTINGS, arms=("topk",), seeds=(0,), splits=(1.0,))
+    sizes = [(1,), (1.0,), (0.1234567,), (0.1234568,)]
+    assert len({names(dataclasses.replace(one, sizes=size))[0] for size in sizes}) == 4
+    files = dataclasses.replace(one, arms=("file:a/b.npz", "file:a_b.npz"))
+    with pytest.raises(ValueError, match="'file:a/b.npz' and 'file:a_b.npz' cannot be told apart"):
+        cells_of(files)
+
+
+def test_what_costs_nothing_before_training_is_trained_once_for_both_accountings(tmp_path):
+    settings = dataclasses.replace(
+        SETTINGS,
+        arms=("full", "random"),
+        seeds=(0,),
+        splits=(0.5,),
+        totals=("1s",),
+        accounting=("everything", "training"),
+    )
+    records = Study(Where("digits", tmp_path / "study"), settings).train()
+    by_arm = {(record.arm, record.comparison): record for record in records}
+    full = by_arm["full", "time"]
+    assert dataclasses.replace(full, comparison="training time") == by_arm["full", "training time"]
+    assert by_arm["random", "time"].curve != by_arm["random", "training time"].curve
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("studies") / "study"
     told: list[str] = []
-    records = Study("digits", folder, SETTINGS, notes={"command": "test"}).train(told.append)
+    records = Study(Where("digits", folder, command="test"), SETTINGS).train(told.append)
     return folder, records, told
 
 
@@ -93,7 +119,7 @@ def test_records_say_what_was_trained(finished):
 def test_splits_that_share_a_first_phase_train_as_if_alone(finished, tmp_path):
     _, records, _ = finished
     alone = dataclasses.replace(SETTINGS, splits=(1.0,), arms=("topk",), seeds=(1,))
-    (record,) = Study("digits", tmp_path / "alone", alone).train()
+    (record,) = Study(Where("digits", tmp_path / "alone"), alone).train()
     (shared,) = (r for r in records if (r.method, r.split, r.seed) == ("topk", 1.0, 1))
     assert record.final == shared.final
     assert [p.train_loss for p in record.curve] == [p.train_loss for p in shared.curve]
@@ -110,7 +136,7 @@ def test_a_grid_grows_in_its_folder(finished):
     folder, records, _ = finished
     more = dataclasses.replace(SETTINGS, seeds=(0, 1, 2), splits=(0.25, 0.5, 1.0))
     told: list[str] = []
-    grown = Study("digits", folder, more).train(told.append)
+    grown = Study(Where("digits", folder), more).train(told.append)
     # Of seed 2 all 11, of the others the split 0.25 of three arms.
     assert told[0].startswith("training 1 of 17: steps-random-k100-split0.25")
     by_name = {(r.method, r.split, r.seed): r for r in grown}
@@ -125,12 +151,12 @@ def test_another_recipe_does_not_go_on_in_the_same_folder(finished):
     training = dataclasses.replace(SETTINGS.training, learning_rate=0.03)
     other = dataclasses.replace(SETTINGS, training=training)
     with pytest.raises(ValueError, match=r"training.learning_rate is 0.02 there and 0.03 here"):
-        Study("digits", folder, other)
+        Study(Where("digits", folder), other)
 
 
 def test_a_mistaken_arm_leaves_no_folder(tmp_path):
     with pytest.raises(ValueError, match="arm 'best'"):
-        Study("digits", tmp_path / "study", dataclasses.replace(SETTINGS, arms=("best",)))
+        Study(Where("digits", tmp_path / "study"), dataclasses.replace(SETTINGS, arms=("best",)))
     assert not (tmp_path / "study").exists()
 
 
@@ -155,7 +181,7 @@ def test_variants_and_deduplication(tmp_path):
         splits=(1.0,),
         variant="redundant",
     )
-    study = Study("digits", tmp_path / "study", settings)
+    study = Study(Where("digits", tmp_path / "study"), settings)
     study.train()
     chosen = {
         name: Selection.load(tmp_path / "study" / "selections" / f"{name}-k100-seed0.npz").indices
@@ -172,10 +198,10 @@ def test_variants_and_deduplication(tmp_path):
     nearest = {name: np.median(d.min(axis=1)) for name, d in distances.items()}
     assert nearest["random_dedup=0.2"] > nearest["random"]
     with pytest.raises(ValueError, match="variant must be redundant, or long_tailed"):
-        Study("digits", tmp_path / "b", dataclasses.replace(settings, variant="odd"))
+        Study(Where("digits", tmp_path / "b"), dataclasses.replace(settings, variant="odd"))
     many = dataclasses.replace(settings, arms=("random:dedup=0.9",), sizes=(1400,))
     with pytest.raises(ValueError, match="deduplication leaves .* fewer than the 1400 to select"):
-        Study("digits", tmp_path / "study", many).train()
+        Study(Where("digits", tmp_path / "study"), many).train()
 
 
 def test_a_model_of_ones_own(tmp_path, monkeypatch):
@@ -194,7 +220,7 @@ def test_a_model_of_ones_own(tmp_path, monkeypatch):
         training = dataclasses.replace(base.training, model=name)
         return dataclasses.replace(base, training=training)
 
-    (record,) = Study("digits", tmp_path / "a", with_model("my_models:small")).train()
+    (record,) = Study(Where("digits", tmp_path / "a"), with_model("my_models:small")).train()
     assert record.settings["model"] == "my_models:small"
     for name, message in (
         ("my_models", "model must be MODULE:FUNCTION"),
@@ -202,7 +228,7 @@ def test_a_model_of_ones_own(tmp_path, monkeypatch):
         ("my_models:nothing", "must give a torch.nn.Module, got 3"),
     ):
         with pytest.raises(ValueError, match=message):
-            Study("digits", tmp_path / name.replace(":", "-"), with_model(name)).train()
+            Study(Where("digits", tmp_path / name.replace(":", "-")), with_model(name)).train()
 
 
 def test_a_selection_of_ones_own(tmp_path):
@@ -213,7 +239,7 @@ def test_a_selection_of_ones_own(tmp_path):
     settings = dataclasses.replace(
         SETTINGS, arms=("random", text), seeds=(0,), sizes=(len(rows),), splits=(1.0,)
     )
-    records = Study("digits", tmp_path / "study", settings).train()
+    records = Study(Where("digits", tmp_path / "study"), settings).train()
     assert {record.n_subset for record in records} == {len(rows)}
     (mine,) = (record for record in records if record.method == text)
     assert mine.arm == "selected"
@@ -229,7 +255,7 @@ def test_images_that_are_decoded_in_the_loop(tmp_path):
         from_encoded=True,
         photograph_side=24,
     )
-    study = Study("digits", tmp_path / "study", settings)
+    study = Study(Where("digits", tmp_path / "study"), settings)
     records = {record.method: record for record in study.train()}
     stages = {method: set(record.preparation_seconds) for method, record in records.items()}
     chosen = {"selection", "writing the subset"}
@@ -248,7 +274,7 @@ def test_an_arm_whose_preparation_takes_all_of_the_time_is_left_out(tmp_path):
     settings = dataclasses.replace(
         SETTINGS, arms=("random", "topk"), seeds=(0,), splits=(1.0,), totals=("2s",)
     )
-    study = Study("digits", tmp_path / "study", settings)
+    study = Study(Where("digits", tmp_path / "study"), settings)
     study.folder.add_stage_seconds("principal components", 3.0)
     told: list[str] = []
     (record,) = study.train(told.append)
@@ -261,7 +287,7 @@ def test_samples_that_count_as_much_as_their_clusters(tmp_path):
     settings = dataclasses.replace(
         SETTINGS, arms=("kmeans", "kmeans:weighted"), seeds=(0,), splits=(1.0,)
     )
-    plain, weighted = Study("digits", tmp_path / "study", settings).train()
+    plain, weighted = Study(Where("digits", tmp_path / "study"), settings).train()
     assert len(list((tmp_path / "study" / "selections").iterdir())) == 1
     assert plain.final != weighted.final
 
@@ -271,7 +297,11 @@ def test_a_training_that_diverges_is_left_out_and_the_others_are_made(tmp_path):
     settings = dataclasses.replace(
         SETTINGS, arms=("random", "full"), seeds=(0,), splits=(1.0,), training=training
     )
-    study = Study("digits", tmp_path / "study", settings)
+    study = Study(Where("digits", tmp_path / "study"), settings)
     assert study.train() == ()
     assert len(study.left_out) == 2
+    told: list[str] = []
+    again = Study(Where("digits", tmp_path / "study"), settings)
+    assert again.train(told.append) == ()
+    assert (told, again.left_out) == ([], study.left_out)
     assert all("a lower learning rate may help" in why for why in study.left_out.values())

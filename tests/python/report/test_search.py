@@ -46,12 +46,12 @@ def test_agreement_and_regret_are_taken_seed_by_seed():
     random = trainings("random", {0: (30.0, 50.0, 40.0), 1: (50.0, 30.0, 40.0)}, 2.0)
     summary = summarise_search(reference, {"random": random}, {"random": 5.0})
     assert [arm.arm for arm in summary] == [REFERENCE, "random"]
-    assert summary[0].agreement == (1.0, 1.0)
-    assert summary[0].regret == (0.0, 0.0)
+    assert summary[0].agreement == {0: 1.0, 1: 1.0}
+    assert summary[0].regret == {0: 0.0, 1: 0.0}
     assert summary[0].seconds == 30.0
-    assert summary[1].agreement == (pytest.approx(1.0), pytest.approx(-1.0))
+    assert summary[1].agreement == {0: pytest.approx(1.0), 1: pytest.approx(-1.0)}
     # Seed 0 takes the best; seed 1 takes rate 0.01, which gives 60 where 80 was to be had.
-    assert summary[1].regret == (0.0, 20.0)
+    assert summary[1].regret == {0: 0.0, 1: 20.0}
     assert summary[1].seconds == 3 * 2.0 + 5.0
     assert summary[1].accuracies[Configuration(0.01, 1.0)] == 40.0
 
@@ -60,7 +60,16 @@ def test_only_seeds_that_both_have_are_compared():
     reference = trainings(REFERENCE, {0: TRUTH}, 10.0)
     random = trainings("random", {0: TRUTH, 1: (1.0, 2.0, 3.0)}, 2.0)
     (_, arm) = summarise_search(reference, {"random": random}, {})
-    assert arm.agreement == (1.0,)
+    assert arm.agreement == {0: 1.0}
+
+
+def test_a_seed_that_is_not_finished_does_not_count():
+    reference = trainings(REFERENCE, {0: TRUTH, 1: TRUTH}, 10.0)
+    random = trainings("random", {0: TRUTH, 1: TRUTH}, 2.0)[:-1]
+    topk = trainings("topk", {0: TRUTH}, 2.0)[:-1]
+    summary = summarise_search(reference, {"random": random, "topk": topk}, {})
+    assert [arm.arm for arm in summary] == [REFERENCE, "random"]
+    assert list(summary[1].agreement) == [0]
 
 
 def test_the_page_tells_agreements_and_picks_none(make_record: MakeRecord, tmp_path: Path) -> None:

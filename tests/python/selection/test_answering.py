@@ -28,6 +28,7 @@ CASES = {
     "kmeans": ("kmeans", 1000, {}),
     "kmeans of many": ("kmeans", N // 10, {}),
     "random": ("random", N // 2, {}),
+    "deduplicate": ("deduplicate", 0, {}),
 }
 START = """
     import json, os, signal, sys, threading, time, warnings
@@ -36,6 +37,11 @@ START = """
     X = np.load(sys.argv[1], mmap_mode="r")
     method, k, options = json.loads(sys.argv[2])
     X.max()  # brings the file into memory
+    def work(**more):
+        if method == "deduplicate":
+            thinset.deduplicate(X, 1.0, **more)
+        else:
+            thinset.select(X, k, method, **options, **more)
 """
 GAPS = textwrap.dedent(
     START
@@ -52,7 +58,7 @@ GAPS = textwrap.dedent(
         if now - start > 5:
             raise Enough
     try:
-        thinset.select(X, k, method, progress=progress, **options)
+        work(progress=progress)
     except Enough:
         pass
     gaps.append(time.monotonic() - last)
@@ -64,7 +70,7 @@ INTERRUPTED = textwrap.dedent(
     + """
     print("ready", flush=True)
     try:
-        thinset.select(X, k, method, **options)
+        work()
     except KeyboardInterrupt:
         pass
     print("ended", flush=True)
