@@ -27,7 +27,7 @@ _AS_TYPED = {
     "arms": "--methods",
     "totals": "--steps or --budget",
     "encoder": "--encoder-length",
-    "training": "--learning-rate, --schedule or --batch-size",
+    "training": "--learning-rate, --schedule, --warm-up or --batch-size",
 }
 
 
@@ -58,9 +58,12 @@ class StudyOptions:
     learning_rate: Annotated[float | None, _arg(metavar="RATE")] = None
     """of the classifier; the highest one of a one-cycle schedule"""
     schedule: Annotated[
-        Literal["constant", "one_cycle"] | None, _arg(metavar="constant|one_cycle")
+        Literal["constant", "step", "cosine", "one_cycle"] | None,
+        _arg(metavar="constant|step|cosine|one_cycle"),
     ] = None
     """of the learning rate"""
+    warm_up: Annotated[float | None, _arg(metavar="SHARE")] = None
+    """of the training, in which the learning rate rises first; one_cycle has its own"""
     batch_size: Annotated[int | None, _arg(metavar="INT")] = None
     """of the classifier"""
 
@@ -84,6 +87,7 @@ class StudyOptions:
                 "training",
                 learning_rate=self.learning_rate,
                 schedule=self.schedule,
+                warm_up=self.warm_up,
                 batch_size=self.batch_size,
             ),
         }

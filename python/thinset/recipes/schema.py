@@ -77,8 +77,10 @@ class TrainingSettings:
     model: "MODULE:FUNCTION" of a function that takes the shape of an image (H, W, C) and the number
         of classes and gives a torch.nn.Module; None for the paper's classifier.
     width: multiplies the widths of the paper's classifier.
-    schedule: of the learning rate: "constant", as in the paper, or "one_cycle": up to learning_rate
-        in the first fifth of both phases together, then down to 0, in straight lines.
+    schedule: of the learning rate, over both phases together: "constant", as in the paper; "step":
+        a tenth after one half, a hundredth after three quarters; "cosine": down to 0; "one_cycle":
+        up to learning_rate in the first fifth, then down to 0, in straight lines.
+    warm_up: the share of both phases in which the rate rises first; "one_cycle" has its own.
     ema_decay: of the average of weights that is tested. evaluations: how many times in a run,
         evenly spaced. crop as in EncoderSettings.
     flip: mirror half of the images; "auto" for colour images (mirrored digits are wrong).
@@ -90,7 +92,8 @@ class TrainingSettings:
     width: float = 1.0
     batch_size: int = 1024
     learning_rate: float = 0.1
-    schedule: Literal["constant", "one_cycle"] = "constant"
+    schedule: Literal["constant", "step", "cosine", "one_cycle"] = "constant"
+    warm_up: float = 0.0
     momentum: float = 0.9
     weight_decay: float = 0.004
     ema_decay: float = 0.9999
@@ -100,6 +103,14 @@ class TrainingSettings:
     brightness: float | Auto = "auto"
     contrast: tuple[float, float] | Auto | None = "auto"
     precision: str = "auto"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.warm_up < 1:
+            raise ValueError(f"warm_up must be from 0 to below 1, got {self.warm_up}")
+        if self.warm_up > 0 and self.schedule == "one_cycle":
+            raise ValueError(
+                f"one_cycle has a rise of its own; warm_up must be 0, got {self.warm_up}"
+            )
 
     def resolved_for(self, image_shape: tuple[int, int, int]) -> TrainingSettings:
         """Settle every "auto" by the dataset's (height, width, channels)."""

@@ -95,6 +95,7 @@ class Study:
             and cell.arm.has_fast_phase
             and cell.comparison == "steps"
             and self.settings.training.schedule == "constant"
+            and self.settings.training.warm_up == 0
         )
         if not is_shared:
             return None

@@ -15,7 +15,7 @@ from thinset.losses import classification
 from thinset.models import Classifier
 from thinset.report.hardware import describe_hardware, describe_versions
 from thinset.report.records import CurvePoint, FinalScore, PhaseRecord, RunRecord
-from thinset.training import OneCycleRate, TwoPhase, fit
+from thinset.training import CosineRate, OneCycleRate, StepRate, TwoPhase, WarmUpRate, fit
 from thinset.training.randomness import generator_for
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from thinset.recipes.schema import TrainingSettings
     from thinset.report.records import Arm, Comparison
     from thinset.training import History, Order
+    from thinset.training.rates import LearningRate
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,6 @@ def train(
     model = new_classifier(full, training, seed=trial.seed)
     checkpoint_path.parent.mkdir(parents=True, exist_ok=True)
     counts_preparation = trial.comparison != "training time"
-    one_cycle = OneCycleRate(training.learning_rate) if training.schedule == "one_cycle" else None
     history = fit(
         model,
         TwoPhase(
@@ -82,7 +82,7 @@ def train(
             full if trial.subset is None else trial.subset,
             trial.split,
             trial.total,
-            learning_rate=one_cycle,
+            learning_rate=_rate(training),
             fast_order=trial.fast_order,
             fine_tuning_order=trial.fine_tuning_order,
         ),
@@ -191,6 +191,21 @@ def _factory(name: str) -> Callable[..., Any]:
         raise ValueError(f"model {name!r}: {module} has nothing to call by the name {attribute!r}")
     called: Callable[..., Any] = factory
     return called
+
+
+def _rate(training: TrainingSettings) -> Callable[[float], float] | None:
+    """The learning rate over both phases; None where it is the same throughout."""
+    peak = training.learning_rate
+    rates: dict[str, LearningRate] = {
+        "constant": peak,
+        "step": StepRate(peak),
+        "cosine": CosineRate(peak),
+        "one_cycle": OneCycleRate(peak),
+    }
+    rate = rates[training.schedule]
+    if training.warm_up > 0:
+        return WarmUpRate(rate, training.warm_up)
+    return rate if callable(rate) else None
 
 
 def train_transform(training: TrainingSettings) -> TrainTransform:

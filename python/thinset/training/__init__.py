@@ -8,15 +8,17 @@ from thinset.training.evaluate import Score, evaluate
 from thinset.training.history import CurvePoint, History, PhaseTotals
 from thinset.training.loop import fit
 from thinset.training.orders import LossPruning, Order, RepeatedRandom, SampleWeights
-from thinset.training.phases import LinearRate, OneCycleRate, Phase, TwoPhase
+from thinset.training.phases import Phase, TwoPhase
 from thinset.training.pruning_sampler import LossPruningSampler
 from thinset.training.randomness import generator_for
+from thinset.training.rates import CosineRate, LinearRate, OneCycleRate, StepRate, WarmUpRate
 from thinset.training.run import TrainingDivergedError
 from thinset.training.sampler import TwoPhaseSampler
 from thinset.training.schedule import NoTimeLeftError
 from thinset.training.weights import load_weights, save_weights, weights_fingerprint
 
 __all__ = [
+    "CosineRate",
     "CurvePoint",
     "Duration",
     "History",
@@ -32,9 +34,11 @@ __all__ = [
     "RepeatedRandom",
     "SampleWeights",
     "Score",
+    "StepRate",
     "TrainingDivergedError",
     "TwoPhase",
     "TwoPhaseSampler",
+    "WarmUpRate",
     "evaluate",
     "fit",
     "generator_for",

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from thinset.losses import Objective
     from thinset.training.evaluate import ImageTransform
     from thinset.training.history import History
-    from thinset.training.phases import LearningRate, Phase, TwoPhase
+    from thinset.training.phases import Phase, TwoPhase
+    from thinset.training.rates import LearningRate
     from thinset.training.run import StoredState
     from thinset.training.settings import RandomTransform
 

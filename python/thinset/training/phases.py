@@ -2,62 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from thinset.training.duration import Duration
+from thinset.training.rates import PartOfRate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from thinset.data.batches import ImageRows
     from thinset.training.orders import Order
-
-LearningRate = float | Callable[[float], float]
-"""A constant, or a function of how much of the phase is done, from 0 to 1."""
-
-
-@dataclass(frozen=True)
-class LinearRate:
-    """A learning rate that goes in a straight line from `start` to `end` over its phase."""
-
-    start: float
-    end: float
-
-    def __call__(self, progress: float) -> float:
-        return self.start + (self.end - self.start) * progress
-
-
-@dataclass(frozen=True)
-class OneCycleRate:
-    """A learning rate that rises in a straight line to `peak` and falls in another to 0.
-
-    `warm_up`: the share of the training that the rise takes, above 0 and below 1. It starts and
-    ends above 0 wherever a step begins. After Smith and Topin, "Super-Convergence", 2018.
-    """
-
-    peak: float
-    warm_up: float = 0.2
-
-    def __post_init__(self) -> None:
-        if not 0 < self.warm_up < 1:
-            raise ValueError(f"warm_up must be above 0 and below 1, got {self.warm_up}")
-
-    def __call__(self, progress: float) -> float:
-        if progress < self.warm_up:
-            return self.peak * (0.04 + 0.96 * progress / self.warm_up)
-        return self.peak * (1 - progress) / (1 - self.warm_up)
-
-
-@dataclass(frozen=True)
-class PartOfRate:
-    """What a learning rate does between two shares of its course, as a rate of its own."""
-
-    rate: Callable[[float], float]
-    start: float
-    end: float
-
-    def __call__(self, progress: float) -> float:
-        return self.rate(self.start + (self.end - self.start) * progress)
+    from thinset.training.rates import LearningRate
 
 
 class Phase:

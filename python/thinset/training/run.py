@@ -14,6 +14,7 @@ from thinset.data.batches import DeviceBatches, ImageRows
 from thinset.training.checkpoint import prefixed, unprefixed, write_tensors
 from thinset.training.history import CurvePoint, History, PhaseTotals
 from thinset.training.randomness import generator_for
+from thinset.training.rates import rate_at
 from thinset.training.settings import dataset_fingerprint, describe, require_same_settings
 
 if TYPE_CHECKING:
@@ -286,4 +287,4 @@ def _learning_rate(stage: Stage, done: float, settings: RunSettings) -> float:
     rate = stage.phase.learning_rate
     if rate is None:
         rate = settings.learning_rate
-    return rate(done) if callable(rate) else rate
+    return rate_at(rate, done)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from thinset.data.batches import ImageRows
     from thinset.losses import Objective
     from thinset.training.evaluate import ImageTransform
-    from thinset.training.phases import LearningRate
+    from thinset.training.rates import LearningRate
 
 _ROWS_PER_UPDATE = 1024
 

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from thinset.recipes.schema import RunSettings, from_table, load_recipe
+from thinset.recipes.schema import RunSettings, TrainingSettings, from_table, load_recipe
 
 
 @pytest.mark.parametrize("size", ["smoke", "quick", "paper"])
@@ -64,3 +64,15 @@ def test_mistakes_are_named(table, message):
 def test_unknown_size_is_refused():
     with pytest.raises(ValueError, match="size must be one of smoke, quick, paper; got 'huge'"):
         load_recipe("run", "huge", RunSettings)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"warm_up": 1.0}, "warm_up must be from 0 to below 1, got 1.0"),
+        ({"schedule": "one_cycle", "warm_up": 0.1}, "one_cycle has a rise of its own"),
+    ],
+)
+def test_a_schedule_that_makes_no_sense_is_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        TrainingSettings(**changes)

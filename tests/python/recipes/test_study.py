@@ -146,6 +146,18 @@ def test_a_grid_grows_in_its_folder(finished):
     assert grid["seeds"] == [0, 1, 2]
 
 
+def test_schedules_of_the_learning_rate_change_the_training(tmp_path):
+    losses = {}
+    for schedule, warm_up in (("constant", 0), ("constant", 0.5), ("step", 0), ("cosine", 0.5)):
+        training = dataclasses.replace(SETTINGS.training, schedule=schedule, warm_up=warm_up)
+        settings = dataclasses.replace(
+            SETTINGS, arms=("random",), seeds=(0,), splits=(0.5,), training=training
+        )
+        (record,) = Study(Where("digits", tmp_path / f"{schedule}{warm_up}"), settings).train()
+        losses[schedule, warm_up] = record.curve[-1].train_loss
+    assert len(set(losses.values())) == 4
+
+
 def test_another_recipe_does_not_go_on_in_the_same_folder(finished):
     folder, *_ = finished
     training = dataclasses.replace(SETTINGS.training, learning_rate=0.03)
