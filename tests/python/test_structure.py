@@ -3,8 +3,9 @@
 Imports point downwards only: command_line -> recipes -> {embeddings, augmentation, distillation}
 -> training -> data. models and losses stand alone on torch; selection and data stand on the native
 core and numpy and never on each other, except that selection.on_device, which only a tensor on
-another device leads to, stands on torch; report needs no torch. In C++, bindings, filter and fuzz
-stand on the library, which knows none of them.
+another device leads to, stands on torch; report needs no torch; integrations stand on these, and
+nothing stands on them. In C++, bindings, filter and fuzz stand on the library, which knows none of
+them.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ ALLOWED = {
     "embeddings": _BELOW_WINGS,
     "augmentation": _BELOW_WINGS,
     "distillation": _BELOW_WINGS,
+    # Each module of it stands on one library of other people.
+    "integrations": {"data", "selection", "training", "thinset"},
     "recipes": {*_BELOW_RECIPES, "selection", "_core", "thinset"},
     "command_line": _BELOW_COMMANDS,
     "__main__": {"command_line"},
@@ -64,6 +67,8 @@ EAGER_LIBRARIES = {
     "data": {"numpy"},
     "data.batches": {"numpy", "torch"},
     "report": {"numpy"},
+    "integrations": set(),
+    "integrations.sklearn": {"numpy", "sklearn"},
 }
 LAZY_LIBRARIES = {
     "progress": {"tqdm"},

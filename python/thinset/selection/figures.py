@@ -9,7 +9,8 @@ from typing import ClassVar
 class Figures(Mapping[str, float]):
     """Figures of a subset by name, each computed when it is first asked for, then kept.
 
-    Those of a loaded selection are the ones that were known when it was saved.
+    Those of a loaded selection are the ones that were known when it was saved; so it is with one
+    that was pickled, or copied in depth, for the embeddings stay behind.
     """
 
     names: ClassVar[tuple[str, ...]] = ()
@@ -29,6 +30,9 @@ class Figures(Mapping[str, float]):
                 )
             self._known[name] = self._compute(name)
         return self._known[name]
+
+    def __reduce__(self) -> tuple[type[Figures], tuple[dict[str, float], None]]:
+        return type(self), (self._known, None)
 
     def __iter__(self) -> Iterator[str]:
         at_hand = self.names if self._compute is not None else self._known

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -23,6 +25,19 @@ def test_mask_len_and_repr(selection):
     assert repr(selection) == "Selection(max_min: 7 of 40 rows)"
     assert selection.indices.dtype == np.int64
     assert selection.gains.dtype == np.float64
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))])
+def test_a_copy_has_what_was_known(selection, copied):
+    radius = selection.objective["covering_radius"]
+    other = copied(selection)
+    assert other.indices.tolist() == selection.indices.tolist()
+    assert other.params == selection.params
+    assert dict(other.objective) == {"covering_radius": radius}
+    assert dict(other.certificates) == {}
+    with pytest.raises(ValueError, match="was not computed before"):
+        other.certificates["lower_bound_of_covering_radius"]
+    assert selection.objective["smallest_pairwise_distance"] > 0  # the original still computes
 
 
 def test_round_trip(selection, tmp_path):

@@ -1,0 +1,1 @@
+"""Other people's libraries: one module for each, which alone imports that library."""
