@@ -68,6 +68,7 @@ EAGER_LIBRARIES = {
     "data.batches": {"numpy", "torch"},
     "report": {"numpy"},
     "integrations": set(),
+    "integrations.datasets": {"numpy", "pyarrow", "datasets"},
     "integrations.sklearn": {"numpy", "sklearn"},
 }
 LAZY_LIBRARIES = {

@@ -1,0 +1,84 @@
+"""Selection on Hugging Face datasets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import datasets
+import numpy as np
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from thinset.selection import Selection
+
+
+def embeddings(dataset: datasets.Dataset, column: str) -> NDArray[Any]:
+    """Return the embeddings in a column of lists of numbers, as a matrix (N, D).
+
+    Nothing is copied where the column lies in one piece; 16-, 32- and 64-bit floats keep their
+    type, integers become float32. Raises ValueError where the column is not there or holds
+    something else, for lists of several lengths, and for missing values.
+    """
+    _require_one_split(dataset)
+    if column not in dataset.column_names:
+        known = ", ".join(dataset.column_names)
+        raise ValueError(f"column must be one of {known}; got {column!r}")
+    lists = dataset.select_columns([column]).with_format("arrow")[:].column(column)
+    pieces = [_as_matrix(chunk, column) for chunk in lists.chunks if len(chunk)]
+    lengths = {piece.shape[1] for piece in pieces}
+    if len(lengths) != 1:
+        raise ValueError(_one_length(column, lengths))
+    matrix = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+    return matrix if matrix.dtype.kind == "f" else matrix.astype(np.float32)
+
+
+def select(dataset: datasets.Dataset, selection: Selection) -> datasets.Dataset:
+    """Return the selected rows of `dataset`, in the order in which they were chosen.
+
+    ValueError where the selection was made from another number of rows.
+    """
+    _require_one_split(dataset)
+    if selection.n_total != len(dataset):
+        raise ValueError(
+            f"the selection was made from {selection.n_total} rows, but the dataset has "
+            f"{len(dataset)}"
+        )
+    return dataset.select(selection.indices)
+
+
+def _require_one_split(dataset: object) -> None:
+    if not isinstance(dataset, datasets.Dataset):
+        raise ValueError(
+            "dataset must be one datasets.Dataset, such as a split of a DatasetDict, got "
+            f"{type(dataset).__name__}"
+        )
+
+
+def _as_matrix(lists: pa.Array, column: str) -> NDArray[Any]:
+    if isinstance(lists, pa.ExtensionArray):
+        lists = lists.storage
+    is_list = any(
+        check(lists.type)
+        for check in (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    )
+    if not is_list or not _is_number(lists.type.value_type):
+        raise ValueError(f"column {column!r} must hold lists of numbers, got {lists.type}")
+    values = lists.flatten()
+    if lists.null_count or values.null_count:
+        raise ValueError(f"column {column!r} must have a value everywhere, but some are missing")
+    lengths = set(lists.value_lengths().unique().to_pylist())
+    if len(lengths) != 1:
+        raise ValueError(_one_length(column, lengths))
+    matrix: NDArray[Any] = values.to_numpy(zero_copy_only=False).reshape(len(lists), -1)
+    return matrix
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind))
+
+
+def _one_length(column: str, lengths: set[int]) -> str:
+    found = f"{min(lengths)} to {max(lengths)}" if lengths else "no rows"
+    return f"column {column!r} must hold lists of one length, got {found}"
