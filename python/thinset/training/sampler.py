@@ -32,8 +32,14 @@ class TwoPhaseSampler(Sampler[int]):
 
     A pass that is abandoned (`break`) is over: iterating again begins the next one.
 
-    Raises ValueError for indices that are empty, no row of integers or out of range, and for a
-    `fast` that is a time or lacks `batch_size`.
+    Several processes train one model (torch.distributed): `num_replicas` of them, of which this is
+    the one of number `rank`, divide each pass among them, as torch's DistributedSampler does; some
+    samples come twice where it does not divide evenly. None takes both from torch.distributed
+    where that is initialised, and 1 and 0 elsewhere. `fast` counts the samples of all of them, and
+    `batch_size` is that of one process. Their states are alike: that of one serves all.
+
+    Raises ValueError for indices that are empty, no row of integers or out of range, for a `fast`
+    that is a time or lacks `batch_size`, and for a rank outside 0..num_replicas-1.
     """
 
     def __init__(
@@ -44,15 +50,19 @@ class TwoPhaseSampler(Sampler[int]):
         fast: Duration | str = "3ep",
         seed: int = 0,
         batch_size: int | None = None,
+        num_replicas: int | None = None,
+        rank: int | None = None,
     ) -> None:
         self.n_total = operator.index(n_total)
         self.seed = operator.index(seed)
+        self.num_replicas, self.rank = _replica(num_replicas, rank)
         self._subset = _validated_indices(indices, self.n_total)
         self.fast = Duration.parse(fast)
-        self._n_fast = _fast_samples(self.fast, len(self._subset), batch_size)
+        samples_in_step = None if batch_size is None else batch_size * self.num_replicas
+        self._n_fast = _fast_samples(self.fast, len(self._subset), samples_in_step)
         self._pass = 0  # the pass that is under way or comes next
         self._start = 0  # where in it iteration began or begins: above 0 only when resumed
-        self._position = 0  # how many of its samples have been given
+        self._position = 0  # how many of its samples have been given to this replica
         self._begun = (0, 0)  # number and start of the pass that iteration began last
 
     @property
@@ -86,16 +96,25 @@ class TwoPhaseSampler(Sampler[int]):
         return number * len(self._subset) < self._n_fast
 
     def _pass_length(self, number: int) -> int:
+        """How many samples of a pass this replica gives."""
+        return -(-self._n_in_pass(number) // self.num_replicas)
+
+    def _n_in_pass(self, number: int) -> int:
         if not self._is_fast(number):
             return self.n_total
         return min(len(self._subset), self._n_fast - number * len(self._subset))
 
     def _order(self, number: int) -> torch.Tensor:
+        order = self._order_of_all(number)
+        n_given = self._pass_length(number) * self.num_replicas
+        return order[torch.arange(self.rank, n_given, self.num_replicas) % len(order)]
+
+    def _order_of_all(self, number: int) -> torch.Tensor:
         generator = generator_for(self.seed, f"two-phase sampler, pass {number}")
         if not self._is_fast(number):
             return torch.randperm(self.n_total, generator=generator)
         order = torch.randperm(len(self._subset), generator=generator)
-        return self._subset[order[: self._pass_length(number)]]
+        return self._subset[order[: self._n_in_pass(number)]]
 
     def state_dict(self, n_consumed: int | None = None) -> dict[str, Any]:
         """Return the place in the sequence of passes, as plain numbers and texts.
@@ -139,7 +158,21 @@ class TwoPhaseSampler(Sampler[int]):
             "indices_sha256": hashlib.sha256(self._subset.numpy().tobytes()).hexdigest(),
             "n_fast_samples": self._n_fast,
             "seed": self.seed,
+            "num_replicas": self.num_replicas,
         }
+
+
+def _replica(num_replicas: int | None, rank: int | None) -> tuple[int, int]:
+    is_distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+    if num_replicas is None:
+        num_replicas = torch.distributed.get_world_size() if is_distributed else 1
+    if rank is None:
+        rank = torch.distributed.get_rank() if is_distributed else 0
+    if not 0 <= rank < num_replicas:
+        raise ValueError(
+            f"rank must be from 0 to num_replicas - 1 = {num_replicas - 1}, got {rank}"
+        )
+    return num_replicas, rank
 
 
 def require_same_sampler(state: dict[str, Any], identity: dict[str, Any]) -> None:

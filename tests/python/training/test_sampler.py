@@ -207,3 +207,55 @@ def test_indices_are_checked(indices: object, message: str) -> None:
 def test_fast_must_be_countable(fast: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         sampler(fast=fast)
+
+
+@pytest.mark.parametrize("num_replicas", [2, 3, 4, 7, 25])
+def test_replicas_divide_every_pass(num_replicas: int) -> None:
+    whole = sampler(fast="8sa")
+    replicas = [
+        sampler(fast="8sa", num_replicas=num_replicas, rank=rank) for rank in range(num_replicas)
+    ]
+    for _ in range(3):
+        assert len({one.phase for one in replicas} | {whole.phase}) == 1
+        announced = {len(one) for one in replicas}
+        order = list(whole)
+        parts = [list(one) for one in replicas]
+        assert announced == {len(part) for part in parts} == {-(-len(order) // num_replicas)}
+        together = [index for step in zip(*parts, strict=True) for index in step]
+        # What fills the last step up comes from the beginning.
+        assert together[: len(order)] == order
+        assert together[len(order) :] == (order * num_replicas)[: len(together) - len(order)]
+
+
+def test_a_step_of_several_replicas_has_a_batch_for_each() -> None:
+    one = sampler(fast="1st", batch_size=2, num_replicas=3, rank=0)
+    assert [len(list(one)) for _ in range(2)] == [2, 7]
+
+
+def test_the_state_of_one_replica_serves_all() -> None:
+    first, second = (sampler(num_replicas=2, rank=rank) for rank in range(2))
+    expected = passes(second, 3)
+    iterator = iter(first)
+    given = [next(iterator), next(iterator)]
+    other = sampler(num_replicas=2, rank=1)
+    other.load_state_dict(first.state_dict())
+    assert len(given) == 2
+    assert passes(other, 3) == [expected[0][2:], *expected[1:]]
+    with pytest.raises(ValueError, match="its num_replicas is 2, this one's is 1"):
+        sampler().load_state_dict(first.state_dict())
+
+
+@pytest.mark.parametrize(("num_replicas", "rank"), [(2, 2), (2, -1), (0, 0)])
+def test_a_rank_outside_is_refused(num_replicas: int, rank: int) -> None:
+    with pytest.raises(ValueError, match=r"rank must be from 0 to num_replicas - 1.*got"):
+        sampler(num_replicas=num_replicas, rank=rank)
+
+
+def test_replicas_are_those_of_torch_distributed(tmp_path) -> None:
+    store = torch.distributed.FileStore(str(tmp_path / "store"), 1)
+    torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
+    try:
+        one = sampler()
+        assert (one.num_replicas, one.rank) == (1, 0)
+    finally:
+        torch.distributed.destroy_process_group()
