@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shlex
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Source = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")]
 """A dataset folder, a source that can be imported, or "digits"."""
@@ -33,8 +38,12 @@ def parse_count(text: str) -> float:
         ) from None
 
 
-def command_text(*words: object) -> str:
-    """The command line as a person would type it again."""
-    import shlex
-
-    return " ".join(shlex.quote(str(word)) for word in ("thinset", *words))
+def typed_again(name: str, command: DataclassInstance, *positional: str) -> str:
+    """The command line that makes `command`: what differs from the defaults, ready to be typed."""
+    words: list[object] = ["thinset", name, *(getattr(command, field) for field in positional)]
+    for field in dataclasses.fields(command):
+        value = getattr(command, field.name)
+        if field.name not in positional and value != field.default:
+            values = value if isinstance(value, tuple) else () if value is True else (value,)
+            words += [f"--{field.name.replace('_', '-')}", *values]
+    return shlex.join(map(str, words))

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from thinset.command_line.arguments import Device, Output, Source, command_text
+from thinset.command_line.arguments import Device, Output, Source, typed_again
 from thinset.command_line.study_options import StudyOptions, say, with_embeddings
 
 
@@ -54,16 +54,13 @@ class Command(StudyOptions, _Required):
         settings = with_embeddings(settings, self.embeddings)
         training = dataclasses.replace(settings.training, model=self.model)
         settings = dataclasses.replace(settings, training=training)
-        where = Where(self.data, self.out, self.device, self.text(), show_progress=True)
+        where = Where(
+            self.data,
+            self.out,
+            self.device,
+            typed_again("compare", self, "data"),
+            show_progress=True,
+        )
         page = make_figure(COMPARISON, settings, where, say)
         print(spoken_comparison(load_records(page.parent / "records.json")))
         print(f"report: {page}")
-
-    def text(self) -> str:
-        """This command line, with what differs from the defaults."""
-        words: list[object] = ["compare", self.data, "-o", self.out]
-        for name in ("size", "embeddings", "model", "device"):
-            value = getattr(self, name)
-            if value != Command.__dataclass_fields__[name].default:
-                words += [f"--{name}", value]
-        return command_text(*words, *self.words())

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import tyro
 
 from thinset.command_line import EXIT_USAGE
-from thinset.command_line.arguments import Device, command_text
+from thinset.command_line.arguments import Device, typed_again
 from thinset.command_line.study_options import StudyOptions, say
 
 
@@ -58,16 +58,8 @@ class Command(StudyOptions):
             raise ValueError(f"figure must be one of {', '.join(known)}; got {self.figure!r}")
         if self.data is None and self.size != "smoke":
             raise ValueError(f"--size {self.size} needs --data, such as a folder with CIFAR-10")
-        where = Where(self.data or "digits", self.out, self.device, self.text(), show_progress=True)
+        command = typed_again("reproduce", self, "figure")
+        where = Where(self.data or "digits", self.out, self.device, command, show_progress=True)
         settings = self.applied_to(settings_of(self.figure, self.size))
         print(f"report: {make_figure(self.figure, settings, where, say)}")
         return 0
-
-    def text(self) -> str:
-        """This command line, with what differs from the defaults."""
-        words: list[object] = ["reproduce", self.figure, "--size", self.size, "-o", self.out]
-        if self.data is not None:
-            words += ["--data", self.data]
-        if self.device != "auto":
-            words += ["--device", self.device]
-        return command_text(*words, *self.words())

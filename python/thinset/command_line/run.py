@@ -17,8 +17,8 @@ from thinset.command_line.arguments import (
     PerClass,
     Seed,
     Source,
-    command_text,
     parse_count,
+    typed_again,
 )
 from thinset.recipes.schema import RunSettings, SelectionSettings, load_recipe
 
@@ -79,7 +79,7 @@ class Command:
             self.out,
             self.settings(),
             device=self.device,
-            command=self.text(),
+            command=typed_again("run", self, "data"),
             show_progress=True,
         )
         print(f"report: {page}")
@@ -117,15 +117,6 @@ class Command:
             n_samples=self.n_samples and parse_count(self.n_samples),
         )
         return dataclasses.replace(recipe, metric=self.metric, **{**method, **given})
-
-    def text(self) -> str:
-        """This command line, with what differs from the defaults."""
-        words: list[object] = ["run", self.data]
-        for field in dataclasses.fields(self)[1:]:
-            value = getattr(self, field.name)
-            if value != field.default:
-                words += [f"--{field.name.replace('_', '-')}", value]
-        return command_text(*words)
 
 
 def _given(**values: Any) -> dict[str, Any]:

@@ -98,16 +98,6 @@ class StudyOptions:
                 raise ValueError(f"this figure takes no {_AS_TYPED.get(name, f'--{name}')}")
         return dataclasses.replace(settings, **given)
 
-    def words(self) -> list[object]:
-        """The options that differ from the defaults, as they are typed."""
-        words: list[object] = []
-        for field in dataclasses.fields(StudyOptions):
-            value = getattr(self, field.name)
-            if value is not None:
-                values = value if isinstance(value, tuple) else (value,)
-                words += [f"--{field.name.replace('_', '-')}", *values]
-        return words
-
 
 def with_embeddings(settings: StudySettings, path: Path | None) -> StudySettings:
     """The settings with the person's own embeddings in the encoder's place, if there are any."""

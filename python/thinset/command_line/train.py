@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from thinset.command_line.arguments import Device, Output, Seed, command_text
+from thinset.command_line.arguments import Device, Output, Seed, typed_again
 
 
 @dataclass(frozen=True)
@@ -85,14 +85,13 @@ class Command:
                 n_subset=len(data.train if subset is None else subset),
                 preparation_seconds={},
             )
-            command = command_text("train", self.data, "--test", self.test, "-o", self.out)
             model, record = train(
                 trial,
                 data.train,
                 data.test,
                 settings.training,
                 device=self.device,
-                command=command,
+                command=typed_again("train", self, "data"),
                 checkpoint_path=folder.checkpoint("training"),
                 show_progress=True,
             )

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
+import tyro
 
 import thinset
 from thinset.command_line import COMMANDS, main
+from thinset.command_line.arguments import typed_again
+from thinset.command_line.compare import Command as Compare
+from thinset.command_line.reproduce import Command as Reproduce
 from thinset.command_line.run import Command as Run
+from thinset.command_line.train import Command as Train
 from thinset.data import open_dataset
 
 
@@ -164,11 +171,37 @@ def test_data_list_names_every_kind(capsys):
         assert f"{kind} " in output
 
 
-def test_a_command_line_can_be_typed_again():
-    run = Run("my data", "out", size="smoke", n_samples="10", method="kmeans")
-    assert (
-        run.text() == "thinset run 'my data' --out out --size smoke --method kmeans --n-samples 10"
-    )
+@pytest.mark.parametrize(
+    ("command", "positional", "expected"),
+    [
+        (
+            Run("my data", Path("out"), size="smoke", n_samples="10", method="kmeans"),
+            "data",
+            "thinset run 'my data' --out out --size smoke --method kmeans --n-samples 10",
+        ),
+        (
+            Train(Path("d"), Path("o"), Path("t"), split=0.25, seed=3),
+            "data",
+            "thinset train d --out o --test t --split 0.25 --seed 3",
+        ),
+        (
+            Reproduce(
+                figure="fig5", out=Path("o"), methods=("random", "topk:mode=abs"), sizes=("9",)
+            ),
+            "figure",
+            "thinset reproduce fig5 --methods random topk:mode=abs --sizes 9 --out o",
+        ),
+        (
+            Compare("d", Path("o"), seeds=(0, 1), embeddings=Path("e.npy")),
+            "data",
+            "thinset compare d --seeds 0 1 --out o --embeddings e.npy",
+        ),
+    ],
+)
+def test_a_command_line_can_be_typed_again(command, positional, expected):
+    _, name, *words = shlex.split(typed_again(expected.split()[1], command, positional))
+    assert tyro.cli(type(command), args=words) == command
+    assert sorted(shlex.split(expected)) == sorted(["thinset", name, *words])
 
 
 def test_a_method_that_is_asked_for_is_taken_as_it_is():

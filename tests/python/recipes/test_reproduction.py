@@ -38,7 +38,7 @@ def test_a_figure_is_made_in_the_size_smoke(name, tmp_path, capsys):
     assert f"report: {page}" in capsys.readouterr().out
     text = page.read_text(encoding="utf-8")
     assert figures()[name].title in text
-    assert f"thinset reproduce {name} --size smoke" in text
+    assert f"thinset reproduce {name} --out " in text
     records = load_records(page.parent / "records.json")
     assert {"random"} <= {record.method for record in records}
     assert len({record.seed for record in records}) >= 2
