@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from thinset.report import REFERENCE, SearchInputs, summarise_search, write_search_report
+from thinset.report import REFERENCE, SearchInputs, plots, summarise_search, write_search_report
 from thinset.report.search import Configuration, Trained, kendall_tau_b
 
 if TYPE_CHECKING:
@@ -70,6 +70,15 @@ def test_a_seed_that_is_not_finished_does_not_count():
     summary = summarise_search(reference, {"random": random, "topk": topk}, {})
     assert [arm.arm for arm in summary] == [REFERENCE, "random"]
     assert list(summary[1].agreement) == [0]
+
+
+@pytest.mark.parametrize("n_arms", [1, 2, 3, 4, 5, 7])
+def test_the_figure_has_a_panel_for_each_arm_and_no_other(n_arms):
+    reference = trainings(REFERENCE, {0: TRUTH}, 10.0)
+    arms = {f"topk:seed={n}": trainings("topk", {0: TRUTH}, 1.0) for n in range(n_arms)}
+    summary = summarise_search(reference, arms, {})
+    figure = plots.rankings(summary[0], summary[1:])
+    assert sum(axes.get_visible() for axes in figure.axes) == n_arms
 
 
 def test_the_page_tells_agreements_and_picks_none(make_record: MakeRecord, tmp_path: Path) -> None:

@@ -27,10 +27,10 @@ def rankings(reference: ArmOfSearch, arms: Sequence[ArmOfSearch]) -> Figure:
     """
     n_columns = min(_COLUMNS, len(arms))
     n_rows = math.ceil(len(arms) / n_columns)
-    figure = new_figure(10.4, 0.3 + 3.2 * n_rows)
+    figure = new_figure(10.4, 0.3 + 3.4 * n_rows)
     panels = figure.subplots(n_rows, n_columns, squeeze=False, sharex=True).flat
     methods = iter(METHOD_COLOURS * len(arms))
-    for axes, arm in zip(panels, arms, strict=False):
+    for arm, axes in zip(arms, panels, strict=False):  # in this order: no panel is taken in vain
         name = arm.arm.split(":")[0]
         colour = {"full": FULL_COLOUR, "random": RANDOM_COLOUR}.get(name) or next(methods)
         x = [reference.accuracies[configuration] for configuration in arm.accuracies]
@@ -41,6 +41,7 @@ def rankings(reference: ArmOfSearch, arms: Sequence[ArmOfSearch]) -> Figure:
         axes.axline((min(x), min(x)), slope=1, color=RULE, linewidth=1.0)
         axes.set_xlabel("accuracy of the reference (%)")
         axes.set_ylabel("accuracy here (%)")
+        axes.tick_params(labelbottom=True)
     for axes in panels:
         axes.set_visible(False)
     return figure
