@@ -34,6 +34,8 @@ START = """
     import json, os, signal, sys, threading, time, warnings
     import numpy as np, thinset
     warnings.simplefilter("ignore")
+    # What a shell starts in the background ignores Ctrl-C, and hands that on.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     X = np.load(sys.argv[1], mmap_mode="r")
     method, k, options = json.loads(sys.argv[2])
     X.max()  # brings the file into memory
