@@ -53,13 +53,14 @@ class Command:
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
             n_components=self.n_components,
+            seed=self.seed,
         )
-        identity = {"source": self.data, "device": self.device, "seed": self.seed}
-        folder = RunFolder(self.out, {**identity, "encoder": asdict(settings)})
+        identity = {"source": self.data, "device": self.device, "encoder": asdict(settings)}
+        folder = RunFolder(self.out, identity)
         data = open_training_data(self.data, folder, show_progress=True)
         settings = RunSettings(encoder=settings).resolved_for(data.image_shape).encoder
         embeddings = prepare_embeddings(
-            data, folder, settings, seed=self.seed, device=self.device, show_progress=True
+            data, folder, settings, device=self.device, show_progress=True
         )
         facts = embedding_facts(embeddings)
         print(f"embeddings: {folder.embeddings / 'embeddings.npy'}")

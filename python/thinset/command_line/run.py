@@ -99,6 +99,7 @@ class Command:
                 recipe.encoder,
                 kind="given" if given_path else self.encoder,
                 path=given_path,
+                seed=self.seed,
                 **_given(length=self.encoder_length),
             ),
             selection=self._selection(recipe.selection),

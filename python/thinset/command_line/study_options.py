@@ -40,6 +40,8 @@ class StudyOptions:
     loss_pruning topk:then=loss_pruning"""
     seeds: Annotated[tuple[int, ...] | None, _arg(metavar="INT...")] = None
     """one training of every arm each"""
+    seed: Annotated[int | None, _arg(metavar="INT")] = None
+    """instead of --seeds: the first of as many as the recipe has"""
     sizes: Annotated[tuple[str, ...] | None, _arg(metavar="K...")] = None
     """of the subsets: counts, or fractions with a decimal point"""
     splits: Annotated[tuple[float, ...] | None, _arg(metavar="SHARE...")] = None
@@ -72,16 +74,23 @@ class StudyOptions:
 
         Raises ValueError for steps beside a budget, and for what these settings do not have.
         """
-        if self.steps is not None and self.budget is not None:
-            raise ValueError("give --steps or --budget, not both")
+        for one, other in (("steps", "budget"), ("seed", "seeds")):
+            if getattr(self, one) is not None and getattr(self, other) is not None:
+                raise ValueError(f"give --{one} or --{other}, not both")
         given: dict[str, Any] = {
             "arms": self.methods,
-            "seeds": self.seeds,
+            "seeds": self.seeds or self._seeds_of(settings),
             "sizes": self.sizes and tuple(parse_count(text) for text in self.sizes),
             "splits": self.splits,
             "totals": self.steps or self.budget,
             "accounting": self.accounting,
-            "encoder": _changed(settings, "encoder", length=self.encoder_length),
+            "encoder": _changed(
+                settings,
+                "encoder",
+                length=self.encoder_length,
+                # Where nothing but the encoder is trained, the seed is its own.
+                seed=None if hasattr(settings, "seeds") else self.seed,
+            ),
             "training": _changed(
                 settings,
                 "training",
@@ -97,6 +106,11 @@ class StudyOptions:
             if name not in known:
                 raise ValueError(f"this figure takes no {_AS_TYPED.get(name, f'--{name}')}")
         return dataclasses.replace(settings, **given)
+
+    def _seeds_of(self, settings: DataSettings) -> tuple[int, ...] | None:
+        if self.seed is None or not hasattr(settings, "seeds"):
+            return None
+        return tuple(range(self.seed, self.seed + len(settings.seeds)))
 
 
 def with_embeddings(settings: StudySettings, path: Path | None) -> StudySettings:

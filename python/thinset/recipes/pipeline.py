@@ -74,9 +74,8 @@ def rewrite_report(out: str | os.PathLike[str]) -> Path:
     if not folder.records.exists():
         raise FileNotFoundError(f"{out} holds no finished training; run it first")
     embeddings = prepare_embeddings(
-        data.train, folder, settings.encoder, seed=settings.seeds[0], device="auto",
-        show_progress=False,
-    )  # fmt: skip
+        data.train, folder, settings.encoder, device="auto", show_progress=False
+    )
     return write_run_report(folder, data.train, embeddings, settings, notes["command"])
 
 
@@ -92,7 +91,6 @@ def _prepare(
         data.train,
         folder,
         settings.encoder,
-        seed=settings.seeds[0],
         device=device,
         show_progress=show_progress,
     )

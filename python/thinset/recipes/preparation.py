@@ -144,7 +144,6 @@ def prepare_embeddings(
     folder: RunFolder,
     settings: EncoderSettings,
     *,
-    seed: int,
     device: str,
     show_progress: bool,
 ) -> np.ndarray[Any, Any]:
@@ -160,9 +159,7 @@ def prepare_embeddings(
             )
         return embeddings
     if settings.kind == "autoencoder" and not folder.encoder.exists():
-        _train_encoder(
-            data, folder, settings, seed=seed, device=device, show_progress=show_progress
-        )
+        _train_encoder(data, folder, settings, device=device, show_progress=show_progress)
     name = "encoding" if settings.kind == "autoencoder" else "principal components"
     start = time.monotonic()
     if settings.kind == "autoencoder":
@@ -192,7 +189,6 @@ def _train_encoder(
     folder: RunFolder,
     settings: EncoderSettings,
     *,
-    seed: int,
     device: str,
     show_progress: bool,
 ) -> None:
@@ -208,7 +204,7 @@ def _train_encoder(
         batch_size=settings.batch_size,
         learning_rate=settings.learning_rate,
         momentum=settings.momentum,
-        seed=seed,
+        seed=settings.seed,
         device=device,
         checkpoint_path=checkpoint,
         resume=True,

@@ -200,7 +200,6 @@ def _draw_reproductions(
         data.train,
         folder,
         encoder,
-        seed=0,
         device=where.device,
         show_progress=where.show_progress,
     )

@@ -31,6 +31,7 @@ class EncoderSettings:
     kind: "autoencoder" (the paper's), "pca" (of the pixels), or "given" (`path` to a .npy file with
         one row per sample).
     length, widths, batch_size, learning_rate, momentum: of the autoencoder's training.
+    seed: of its first weights and the order of its samples.
     crop: side of the square crop that is encoded, in pixels; None for the whole image; "auto" takes
         three quarters of colour images of at least 32 pixels, else the whole image.
     n_components: of the PCA.
@@ -45,6 +46,7 @@ class EncoderSettings:
     momentum: float = 0.9
     n_components: int = 64
     path: str | None = None
+    seed: int = 0
 
     def resolved_for(self, image_shape: tuple[int, int, int]) -> EncoderSettings:
         """Settle every "auto" by the dataset's (height, width, channels)."""

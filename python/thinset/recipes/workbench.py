@@ -101,7 +101,6 @@ class Workbench:
             self.data.train,
             self.folder,
             self._encoder,
-            seed=0,
             device=self._where.device,
             show_progress=self._where.show_progress,
         )

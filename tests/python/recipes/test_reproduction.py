@@ -7,6 +7,7 @@ import json
 import pytest
 
 from thinset.command_line import main
+from thinset.command_line.study_options import StudyOptions
 from thinset.recipes.reproduction import COMPARISON, figures, settings_of
 from thinset.recipes.schema import read_recipe
 from thinset.report import load_records
@@ -61,6 +62,14 @@ def test_figure_4_shows_inputs_embeddings_and_reproductions(tmp_path):
     assert (out / "report" / "index.html").read_text(encoding="utf-8") == text
 
 
+def test_a_seed_is_the_first_of_the_recipes_or_the_encoders():
+    options = StudyOptions(seed=7)
+    assert options.applied_to(settings_of("fig5", "smoke")).seeds == (7, 8, 9)
+    assert options.applied_to(settings_of("repeated_search", "smoke")).seeds == (7, 8)
+    assert options.applied_to(settings_of("fig4", "smoke")).encoder.seed == 7
+    assert options.applied_to(settings_of("fig5", "smoke")).encoder.seed == 0
+
+
 def test_a_comparison_speaks_plainly_and_grows(tmp_path, capsys):
     arguments = [
         "compare",
@@ -98,6 +107,11 @@ def test_a_comparison_speaks_plainly_and_grows(tmp_path, capsys):
             ["compare", "digits", "--steps", "3st", "--budget", "3s", "-o", "out"],
             3,
             "--steps or --budget, not both",
+        ),
+        (
+            ["compare", "digits", "--seed", "3", "--seeds", "3", "-o", "out"],
+            3,
+            "--seed or --seeds, not both",
         ),
     ],
 )
