@@ -281,3 +281,26 @@ def test_two_arms_of_one_colour_differ_in_style(make_record: MakeRecord) -> None
     figure = plots.accuracy_against_steps([dataclasses.replace(run, seed=1) for run in runs])
     styles = {line.get_linestyle() for line in figure.axes[0].lines if len(line.get_xdata()) == 0}
     assert styles == {"-", "--"}
+
+
+@pytest.mark.parametrize("span", [1.5, 2.7, 6.0, 100.0])
+def test_an_axis_of_losses_has_several_labels(make_record, span):
+    curve = [(10, 1.7, 0.4), (20, 1.7 / span**0.5, 0.5), (30, 1.7 / span, 0.6)]
+    record = dataclasses.replace(make_record(), comparison="time")
+    points = tuple(
+        dataclasses.replace(
+            record.curve[0],
+            step=step,
+            seconds=float(step),
+            train_loss=loss,
+            test_loss=loss,
+            test_accuracy=accuracy,
+        )
+        for step, loss, accuracy in curve
+    )
+    figure = plots.loss_against_seconds([dataclasses.replace(record, curve=points)])
+    figure.canvas.draw()
+    for axes in figure.axes:
+        low, high = axes.get_ylim()
+        shown = [tick for tick in axes.get_yticks() if low <= tick <= high]
+        assert 2 <= len(shown) <= 12

@@ -121,12 +121,17 @@ def _seconds_label(records: Sequence[RunRecord]) -> str:
 
 
 def _label_decades(axes: Axes) -> None:
-    """Label the powers of ten, and steps between them where there are few of them."""
+    """Label the powers of ten, and the more steps between them the shorter the axis is."""
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     low, high = axes.get_ylim()
-    is_short = high < 30 * low
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if is_short else (1.0,)))
+    if high < 4 * low:
+        steps = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0)
+    elif high < 30 * low:
+        steps = (1.0, 2.0, 5.0)
+    else:
+        steps = (1.0,)
+    axes.yaxis.set_major_locator(LogLocator(subs=steps))
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:.3g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
 
