@@ -125,12 +125,11 @@ def _label_decades(axes: Axes) -> None:
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     low, high = axes.get_ylim()
+    steps = [1.0]
     if high < 4 * low:
-        steps = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0)
+        steps += [1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]
     elif high < 30 * low:
-        steps = (1.0, 2.0, 5.0)
-    else:
-        steps = (1.0,)
+        steps += [2.0, 5.0]
     axes.yaxis.set_major_locator(LogLocator(subs=steps))
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:.3g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
