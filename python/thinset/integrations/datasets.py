@@ -71,7 +71,7 @@ def _as_matrix(lists: pa.Array, column: str) -> NDArray[Any]:
     lengths = set(lists.value_lengths().unique().to_pylist())
     if len(lengths) != 1:
         raise ValueError(_one_length(column, lengths))
-    matrix: NDArray[Any] = values.to_numpy(zero_copy_only=False).reshape(len(lists), -1)
+    matrix: NDArray[Any] = values.to_numpy(zero_copy_only=False).reshape(len(lists), lengths.pop())
     return matrix
 
 

@@ -64,17 +64,17 @@ class Study:
         return self.folder.record(cell.name)
 
     def _train(self, cell: Cell) -> None:
-        if self._stands_in_both_accountings(cell):
+        if self._taken_from_other_accounting(cell):
             return
         first_phase = self._first_phase(cell)
         self._bench.train(cell, self.settings.training, cell.name, first_phase)
         if first_phase is not None and cell.split == max(self.settings.splits):
             first_phase.unlink(missing_ok=True)
 
-    def _stands_in_both_accountings(self, cell: Cell) -> bool:
-        """Keep the record of the same training under the other accounting, where nothing differs.
+    def _taken_from_other_accounting(self, cell: Cell) -> bool:
+        """Whether the record could be had from the other accounting of the budget, and is kept now.
 
-        A budget with preparation counted and one without are the same for an arm without any.
+        With preparation counted or not, an arm that prepares nothing trains for the same time.
         """
         other = _OTHER_ACCOUNTING.get(cell.comparison)
         if other is None:

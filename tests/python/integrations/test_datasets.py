@@ -39,6 +39,11 @@ def test_integers_become_floats():
     assert (matrix == counts).all()
 
 
+def test_empty_lists_are_a_matrix_without_columns():
+    dataset = of_type(datasets.List(datasets.Value("float32")), np.zeros((4, 0)))
+    assert embeddings(dataset, "e").shape == (4, 0)
+
+
 def test_rows_follow_the_dataset_however_it_was_made():
     dataset = of_type(datasets.List(datasets.Value("float32")))
     shuffled = dataset.shuffle(seed=1)

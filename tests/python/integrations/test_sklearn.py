@@ -24,7 +24,14 @@ X, Y = load_digits(return_X_y=True)
 @pytest.mark.parametrize(("estimator", "check"), CHECKS)
 @pytest.mark.filterwarnings("ignore::thinset.ConstantColumnsWarning")
 def test_scikit_learns_own_checks(estimator, check):
+    """The assertions are in the checks: each raises where the estimator fails it."""
     check(estimator)
+
+
+def test_no_check_is_left_out():
+    kinds = {kind for kind, _ in (case.id.split("-", 1) for case in CHECKS)}
+    assert kinds == set(thinset.methods())
+    assert len(CHECKS) >= 35 * len(kinds)
 
 
 @pytest.mark.parametrize("method", thinset.methods())
