@@ -17,8 +17,13 @@ if TYPE_CHECKING:
 
     from thinset.data.batches import ImageArrays
 
-LARGEST_DIMENSION = 16_384
-"""The covariance of this many values takes 2 GiB."""
+    Matrix = np.ndarray[Any, np.dtype[np.float64]]
+
+TOLERANCE = 1e-2
+"""The residual of a component as an eigenvector, in shares of the last component's variance."""
+
+_OVERSAMPLING = 8
+_MOST_PASSES = 12
 
 
 def pca(
@@ -29,14 +34,19 @@ def pca(
     """Project samples on their first principal components: a matrix (N, n_components), float32.
 
     `samples`: an embedding matrix (N, D) of floats, or a dataset, whose images are taken as rows of
-    pixel values. Read in pieces three times, so it may be larger than memory; mean and covariance
-    (D x D) are summed in float64. Components are ordered by falling variance, and each has the sign
-    that makes its largest loading positive, so that equal data give equal embeddings.
+    pixel values. Read in pieces, so it may be larger than memory. Components are ordered by falling
+    variance, and each has the sign that makes its largest loading positive, so that equal data give
+    equal embeddings.
+
+    The components are found by block Lanczos iteration from a fixed start (Golub and Underwood,
+    1977), which reads the samples a few times instead of summing a D x D covariance C: until every
+    component v with the variance s has |C v - s v| <= TOLERANCE times the smallest s, or for 12
+    readings. Where D <= n_components + 8, one reading gives them exactly. Extra memory: up to
+    16 (n_components + 8) D bytes for every reading.
 
     Writes embeddings.npy and embeddings.json, with the explained variances, to the folder `out` and
     maps the matrix read-only; reuses it where it is of the same samples already. Raises ValueError
-    unless 1 <= n_components <= min(N, D), for D above LARGEST_DIMENSION and for values that are
-    not finite.
+    unless 1 <= n_components <= min(N, D), and for values that are not finite.
     """
     rows = samples if isinstance(samples, np.ndarray) else samples.images
     n_samples, n_values = len(rows), int(np.prod(rows.shape[1:]))
@@ -45,59 +55,89 @@ def pca(
             f"n_components must be from 1 to {min(n_samples, n_values)} for {n_samples} samples of "
             f"{n_values} values, got {n_components}"
         )
-    if n_values > LARGEST_DIMENSION:
-        raise ValueError(
-            f"samples must have at most {LARGEST_DIMENSION} values each, got {n_values}"
-        )
     identity = {"samples": _fingerprint(samples), "encoder": f"pca, {n_components} components"}
     stored = stored_embeddings(out, identity)
     if stored is not None:
         return stored
-    mean = _mean(rows)
-    variances, components = _principal_components(_covariance(rows, mean), n_components)
-    total = float(variances.sum())
+    centred = _CentredRows(rows)
+    variances, components = _principal_components(centred, n_components)
+    total = centred.total_variance()
     facts = {
-        "explained_variance": variances[:n_components].tolist(),
-        "explained_share": float(variances[:n_components].sum()) / total if total > 0 else 0.0,
+        "explained_variance": variances.tolist(),
+        "explained_share": float(variances.sum()) / total if total > 0 else 0.0,
     }
-    projected = ((chunk - mean) @ components for chunk in _flat_chunks(rows))
+    columns = components.astype(centred.dtype)
+    projected = (chunk @ columns for chunk in centred.chunks())
     return write_embeddings(out, projected, n_samples=n_samples, identity=identity, facts=facts)
 
 
-def _flat_chunks(rows: np.ndarray[Any, Any]) -> Iterator[np.ndarray[Any, np.dtype[np.float64]]]:
-    for chunk in row_chunks(rows):
-        yield chunk.reshape(len(chunk), -1).astype(np.float64)
+class _CentredRows:
+    """Samples as rows of values around their mean, read in pieces.
+
+    Float64 stays what it is; everything else is computed in float32, sums over pieces in float64.
+    """
+
+    def __init__(self, rows: np.ndarray[Any, Any]) -> None:
+        self._rows = rows
+        self.n_values = int(np.prod(rows.shape[1:]))
+        self.dtype = np.result_type(np.float32, rows.dtype)
+        total = np.zeros(self.n_values)
+        for chunk in row_chunks(rows):
+            total += chunk.reshape(len(chunk), -1).sum(axis=0, dtype=np.float64)
+        if not np.isfinite(total).all():
+            raise ValueError("samples must be finite, but hold NaN or infinity")
+        self._mean = (total / len(rows)).astype(self.dtype)
+
+    def chunks(self) -> Iterator[np.ndarray[Any, Any]]:
+        for chunk in row_chunks(self._rows):
+            yield np.subtract(chunk.reshape(len(chunk), -1), self._mean, dtype=self.dtype)
+
+    def covariance_times(self, block: Matrix) -> Matrix:
+        product = np.zeros(block.shape)
+        columns = block.astype(self.dtype)
+        for chunk in self.chunks():
+            product += chunk.T @ (chunk @ columns)
+        return product / max(len(self._rows) - 1, 1)
+
+    def total_variance(self) -> float:
+        squares = 0.0
+        for chunk in self.chunks():
+            squares += float(np.square(chunk, dtype=np.float64).sum())
+        return squares / max(len(self._rows) - 1, 1)
 
 
-def _mean(rows: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    total = np.zeros(int(np.prod(rows.shape[1:])))
-    for chunk in _flat_chunks(rows):
-        total += chunk.sum(axis=0)
-    if not np.isfinite(total).all():
-        raise ValueError("samples must be finite, but hold NaN or infinity")
-    return total / len(rows)
-
-
-def _covariance(
-    rows: np.ndarray[Any, Any], mean: np.ndarray[Any, np.dtype[np.float64]]
-) -> np.ndarray[Any, np.dtype[np.float64]]:
-    covariance = np.zeros((len(mean), len(mean)))
-    for chunk in _flat_chunks(rows):
-        centred = chunk - mean
-        covariance += centred.T @ centred
-    return covariance / max(len(rows) - 1, 1)
-
-
-def _principal_components(
-    covariance: np.ndarray[Any, np.dtype[np.float64]], n_components: int
-) -> tuple[np.ndarray[Any, np.dtype[np.float64]], np.ndarray[Any, np.dtype[np.float64]]]:
-    """All variances, falling, and the first components as columns (D, n_components)."""
-    rising, vectors = np.linalg.eigh(covariance)
-    variances = np.maximum(rising[::-1], 0.0)
-    components = vectors[:, ::-1][:, :n_components]
+def _principal_components(centred: _CentredRows, n_components: int) -> tuple[Matrix, Matrix]:
+    """The largest variances, falling, and their components as columns (D, n_components)."""
+    n_columns = min(centred.n_values, n_components + _OVERSAMPLING)
+    start = np.random.default_rng(0).normal(size=(centred.n_values, n_columns))
+    block = np.linalg.qr(start)[0]
+    basis = products = np.empty((centred.n_values, 0))
+    for _ in range(_MOST_PASSES):
+        product = centred.covariance_times(block)
+        basis = np.hstack([basis, block])
+        products = np.hstack([products, product])
+        projected = basis.T @ products
+        rising, vectors = np.linalg.eigh((projected + projected.T) / 2)
+        variances = np.maximum(rising[::-1][:n_components], 0.0)
+        coordinates = vectors[:, ::-1][:, :n_components]
+        components = basis @ coordinates
+        residuals = np.linalg.norm(products @ coordinates - variances * components, axis=0)
+        if residuals.max() <= TOLERANCE * variances[-1]:
+            break
+        block = _new_directions(product, basis)
+        if block.shape[1] == 0:
+            break
     largest = np.abs(components).argmax(axis=0)
-    signs = np.sign(components[largest, np.arange(n_components)])
-    return variances, components * signs
+    return variances, components * np.sign(components[largest, np.arange(n_components)])
+
+
+def _new_directions(product: Matrix, basis: Matrix) -> Matrix:
+    """Orthonormal columns for what `product` has outside of the basis; none if there is nothing."""
+    outside = product - basis @ (basis.T @ product)
+    left, sizes, _ = np.linalg.svd(outside, full_matrices=False)
+    n_free = basis.shape[0] - basis.shape[1]
+    kept = left[:, sizes > 1e-7 * np.linalg.norm(product)][:, :n_free]
+    return np.linalg.qr(kept - basis @ (basis.T @ kept))[0]
 
 
 def _fingerprint(samples: np.ndarray[Any, Any] | ImageArrays) -> str:
