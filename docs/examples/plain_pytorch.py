@@ -1,7 +1,7 @@
 """Two-phase training in a plain PyTorch loop: the loop, the model and the loss stay as they are.
 
-Only the lines marked `# thinset` are new. Run it with `python docs/examples/plain_pytorch.py`; it
-takes a few seconds on the digits that come with thinset.
+Only the lines marked `# thinset` are new. `python docs/examples/plain_pytorch.py` takes a few
+seconds on the digits that come with thinset.
 """
 
 from __future__ import annotations

@@ -69,7 +69,9 @@ EAGER_LIBRARIES = {
     "report": {"numpy"},
     "integrations": set(),
     "integrations.datasets": {"numpy", "pyarrow", "datasets"},
+    "integrations.lightning": {"torch"},
     "integrations.sklearn": {"numpy", "sklearn"},
+    "integrations.transformers": {"torch", "transformers"},
 }
 LAZY_LIBRARIES = {
     "progress": {"tqdm"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from thinset.training.budget import Ledger
 from thinset.training.duration import Duration
+from thinset.training.epoch_sampler import TwoPhaseEpochSampler
 from thinset.training.evaluate import Score, evaluate
 from thinset.training.history import CurvePoint, History, PhaseTotals
 from thinset.training.loop import fit
@@ -37,6 +38,7 @@ __all__ = [
     "StepRate",
     "TrainingDivergedError",
     "TwoPhase",
+    "TwoPhaseEpochSampler",
     "TwoPhaseSampler",
     "WarmUpRate",
     "evaluate",

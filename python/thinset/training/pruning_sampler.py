@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from torch.utils.data import Sampler
 
 from thinset.training.orders import LossPruning, PrunedPasses
+from thinset.training.passes import require_same_sampler
 from thinset.training.randomness import generator_for
-from thinset.training.sampler import require_same_sampler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

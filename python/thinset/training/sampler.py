@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import operator
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch.utils.data import Sampler
 
-from thinset.training.duration import Duration
-from thinset.training.randomness import generator_for
+from thinset.training.passes import (
+    TwoPhasePasses,
+    replica_of_this_process,
+    require_same_sampler,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    import numpy as np
+
+    from thinset.training.duration import Duration
 
 _CHUNK = 65_536
 
@@ -53,13 +58,9 @@ class TwoPhaseSampler(Sampler[int]):
         num_replicas: int | None = None,
         rank: int | None = None,
     ) -> None:
-        self.n_total = operator.index(n_total)
-        self.seed = operator.index(seed)
-        self.num_replicas, self.rank = _replica(num_replicas, rank)
-        self._subset = _validated_indices(indices, self.n_total)
-        self.fast = Duration.parse(fast)
+        self.num_replicas, self.rank = replica_of_this_process(num_replicas, rank)
         samples_in_step = None if batch_size is None else batch_size * self.num_replicas
-        self._n_fast = _fast_samples(self.fast, len(self._subset), samples_in_step)
+        self._passes = TwoPhasePasses(n_total, indices, fast, seed, samples_in_step)
         self._pass = 0  # the pass that is under way or comes next
         self._start = 0  # where in it iteration began or begins: above 0 only when resumed
         self._position = 0  # how many of its samples have been given to this replica
@@ -68,7 +69,7 @@ class TwoPhaseSampler(Sampler[int]):
     @property
     def phase(self) -> str:
         """The phase of the current pass: "fast" or "fine-tuning"."""
-        return "fast" if self._is_fast(self._pass) else "fine-tuning"
+        return "fast" if self._passes.is_fast(self._pass) else "fine-tuning"
 
     def __len__(self) -> int:
         """Return how many indices the current pass gives; fewer where it was resumed midway."""
@@ -92,29 +93,14 @@ class TwoPhaseSampler(Sampler[int]):
         self._pass = number
         self._start = self._position = position
 
-    def _is_fast(self, number: int) -> bool:
-        return number * len(self._subset) < self._n_fast
-
     def _pass_length(self, number: int) -> int:
         """How many samples of a pass this replica gives."""
-        return -(-self._n_in_pass(number) // self.num_replicas)
-
-    def _n_in_pass(self, number: int) -> int:
-        if not self._is_fast(number):
-            return self.n_total
-        return min(len(self._subset), self._n_fast - number * len(self._subset))
+        return -(-self._passes.length(number) // self.num_replicas)
 
     def _order(self, number: int) -> torch.Tensor:
-        order = self._order_of_all(number)
+        order = self._passes.order(number)
         n_given = self._pass_length(number) * self.num_replicas
         return order[torch.arange(self.rank, n_given, self.num_replicas) % len(order)]
-
-    def _order_of_all(self, number: int) -> torch.Tensor:
-        generator = generator_for(self.seed, f"two-phase sampler, pass {number}")
-        if not self._is_fast(number):
-            return torch.randperm(self.n_total, generator=generator)
-        order = torch.randperm(len(self._subset), generator=generator)
-        return self._subset[order[: self._n_in_pass(number)]]
 
     def state_dict(self, n_consumed: int | None = None) -> dict[str, Any]:
         """Return the place in the sequence of passes, as plain numbers and texts.
@@ -153,62 +139,4 @@ class TwoPhaseSampler(Sampler[int]):
         return number, start + n_consumed
 
     def _identity(self) -> dict[str, Any]:
-        return {
-            "n_total": self.n_total,
-            "indices_sha256": hashlib.sha256(self._subset.numpy().tobytes()).hexdigest(),
-            "n_fast_samples": self._n_fast,
-            "seed": self.seed,
-            "num_replicas": self.num_replicas,
-        }
-
-
-def _replica(num_replicas: int | None, rank: int | None) -> tuple[int, int]:
-    is_distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
-    if num_replicas is None:
-        num_replicas = torch.distributed.get_world_size() if is_distributed else 1
-    if rank is None:
-        rank = torch.distributed.get_rank() if is_distributed else 0
-    if not 0 <= rank < num_replicas:
-        raise ValueError(
-            f"rank must be from 0 to num_replicas - 1 = {num_replicas - 1}, got {rank}"
-        )
-    return num_replicas, rank
-
-
-def require_same_sampler(state: dict[str, Any], identity: dict[str, Any]) -> None:
-    """Raise ValueError, naming what differs, where `state` is of a sampler with other arguments."""
-    for name, value in identity.items():
-        if state.get(name) != value:
-            raise ValueError(
-                f"the state is of another sampler: its {name} is {state.get(name)!r}, "
-                f"this one's is {value!r}"
-            )
-
-
-def _validated_indices(
-    indices: Sequence[int] | np.ndarray[Any, Any] | torch.Tensor, n_total: int
-) -> torch.Tensor:
-    array = np.asarray(indices)
-    if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iu":
-        raise ValueError(
-            "indices must be one row of at least one integer, "
-            f"got {array.dtype} of shape {array.shape}"
-        )
-    outside = np.flatnonzero((array < 0) | (array >= n_total))
-    if outside.size:
-        first = outside[0]
-        raise ValueError(
-            f"indices must be in 0..{n_total - 1}, got {array[first]} at position {first}"
-        )
-    return torch.from_numpy(array.astype(np.int64))
-
-
-def _fast_samples(fast: Duration, n_subset: int, batch_size: int | None) -> int:
-    if fast.is_time:
-        raise ValueError(
-            f"fast must be in epochs, samples or steps, got {fast}: a sampler whose order depended "
-            "on the clock could not be repeated"
-        )
-    if fast.unit == "st" and batch_size is None:
-        raise ValueError(f"fast in steps ({fast}) needs batch_size")
-    return fast.n_samples(n_subset, batch_size or 1)
+        return {**self._passes.identity(), "num_replicas": self.num_replicas}

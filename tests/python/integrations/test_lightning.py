@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import lightning
+import pytest
+import torch
+from torch.utils.data import BatchSampler, DataLoader, IterableDataset, SequentialSampler
+
+from thinset.integrations.lightning import TwoPhaseLoader
+from thinset.training import TwoPhaseEpochSampler
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning"),
+    pytest.mark.filterwarnings("ignore:The 'train_dataloader' does not have many workers"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:lightning"),
+]
+
+SUBSET = [3, 14, 15, 9, 2, 6]
+N_TOTAL = 20
+BATCH_SIZE = 3
+STEPS_PER_EPOCH = 7
+
+
+class Recorder(lightning.LightningModule):
+    """Learns nothing, and remembers which samples it was shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(()))
+        self.batches: list[list[int]] = []
+
+    def training_step(self, batch: torch.Tensor, _index: int) -> torch.Tensor:
+        self.batches.append(batch.tolist())
+        return self.weight * 0
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+class KeepEveryStep(lightning.Callback):
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def on_train_batch_end(self, trainer, *_others) -> None:
+        trainer.save_checkpoint(self.folder / f"{trainer.global_step}.ckpt")
+
+
+def loader(n_workers: int = 0, **options) -> TwoPhaseLoader:
+    ordinary = DataLoader(
+        range(N_TOTAL), batch_size=BATCH_SIZE, shuffle=True, num_workers=n_workers
+    )
+    return TwoPhaseLoader(ordinary, SUBSET, **{"fast": "4ep", **options})
+
+
+def trained(
+    source: TwoPhaseLoader, *callbacks, ckpt_path: Path | None = None, **options
+) -> list[list[int]]:
+    module = Recorder()
+    trainer = lightning.Trainer(
+        **{"max_epochs": 3, **options},
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        callbacks=list(callbacks),
+    )
+    trainer.fit(module, source, ckpt_path=ckpt_path, weights_only=False)
+    return module.batches
+
+
+def expected_batches(n_epochs: int = 3) -> list[list[int]]:
+    sampler = TwoPhaseEpochSampler(N_TOTAL, SUBSET, fast="4ep")
+    batches = []
+    for epoch in range(n_epochs):
+        sampler.set_epoch(epoch)
+        order = list(sampler)
+        batches += [order[i : i + BATCH_SIZE] for i in range(0, N_TOTAL, BATCH_SIZE)]
+    return batches
+
+
+@pytest.mark.parametrize("n_workers", [0, 2])
+def test_training_sees_both_phases_in_as_many_steps(n_workers: int) -> None:
+    batches = trained(loader(n_workers))
+    assert batches == expected_batches()
+    assert len(batches) == 3 * STEPS_PER_EPOCH
+    assert {index for batch in batches[:STEPS_PER_EPOCH] for index in batch} == set(SUBSET)
+
+
+@pytest.mark.parametrize("n_workers", [0, 2])
+def test_resumes_after_any_step_with_the_same_samples(tmp_path: Path, n_workers: int) -> None:
+    expected = trained(loader(), KeepEveryStep(tmp_path))
+    for step in [1, 5, 6, 7, 8, 12, 14, 17] if n_workers == 0 else [5, 9]:
+        rest = trained(loader(n_workers), ckpt_path=tmp_path / f"{step}.ckpt")
+        assert rest == expected[step:], step
+
+
+def test_an_epoch_that_the_trainer_cuts_short_is_over() -> None:
+    expected = expected_batches()
+    batches = trained(loader(), limit_train_batches=3)
+    assert batches == expected[0:3] + expected[7:10] + expected[14:17]
+
+
+def test_a_second_training_goes_on_with_the_next_epoch() -> None:
+    source = loader()
+    trained(source, max_epochs=1)
+    assert [batch.tolist() for batch in source] == expected_batches()[7:14]
+
+
+def test_works_from_a_data_module() -> None:
+    class Data(lightning.LightningDataModule):
+        def train_dataloader(self) -> TwoPhaseLoader:
+            return loader()
+
+    assert trained(Data(), max_epochs=2) == expected_batches(2)
+
+
+def test_everything_of_the_loader_is_taken_over() -> None:
+    ordinary = DataLoader(
+        range(N_TOTAL), batch_size=6, drop_last=True, collate_fn=lambda batch: ("mine", batch)
+    )
+    batches = list(TwoPhaseLoader(ordinary, SUBSET))
+    assert [len(batch) for _, batch in batches] == [6, 6, 6]
+    assert {mine for mine, _ in batches} == {"mine"}
+
+
+def test_state_of_another_subset_is_refused() -> None:
+    state = loader().state_dict()
+    other = TwoPhaseLoader(DataLoader(range(N_TOTAL), batch_size=BATCH_SIZE), [1, 2], fast="12ep")
+    with pytest.raises(ValueError, match="the state is of another sampler: its indices_sha256"):
+        other.load_state_dict(state)
+
+
+class Stream(IterableDataset):
+    def __iter__(self):
+        return iter(range(3))
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ([1, 2], "must be a torch DataLoader over a dataset with a length, got list"),
+        (DataLoader(Stream()), "must be a torch DataLoader over a dataset with a length"),
+        (DataLoader(range(9), batch_size=None), "must have a batch_size"),
+        (
+            DataLoader(range(9), batch_sampler=BatchSampler(SequentialSampler(range(9)), 2, True)),
+            "must have a batch_size",
+        ),
+        (DataLoader(range(9), sampler=[1, 2]), "no sampler of its own.*got list"),
+    ],
+)
+def test_other_loaders_are_refused(source: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        TwoPhaseLoader(source, [0])
