@@ -22,6 +22,7 @@ COMMANDS = (
     ("select", "select", "choose rows of an array of embeddings"),
     ("subset", "subset", "write the chosen samples as a dataset of their own"),
     ("train", "train", "train on a subset first, then on everything"),
+    ("plan", "plan", "how to train within a time, and what it will take"),
     ("compare", "compare", "which subset to train on: methods beside random, paired by seed"),
     ("reproduce", "reproduce", "make a published figure again"),
     ("report", "report", "write the report page of a finished run again"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -26,6 +26,29 @@ Method = Annotated[
     Literal["topk", "max_sum", "max_min", "facility_location", "kmeans", "random"],
     tyro.conf.arg(aliases=["-m"]),
 ]
+
+
+def from_recipe(**options: Any) -> Any:
+    """An argument that the size's recipe gives where it is not given."""
+    return tyro.conf.arg(help_behavior_hint="(default: the recipe's)", **options)
+
+
+def optional(**options: Any) -> Any:
+    """An argument that stands for nothing where it is not given."""
+    return tyro.conf.arg(help_behavior_hint="", **options)
+
+
+LearningRate = Annotated[float | None, from_recipe(metavar="RATE")]
+Schedule = Annotated[
+    Literal["constant", "step", "cosine", "one_cycle"] | None,
+    from_recipe(metavar="constant|step|cosine|one_cycle"),
+]
+WarmUp = Annotated[float | None, from_recipe(metavar="SHARE")]
+BatchSize = Annotated[int | None, from_recipe(metavar="INT")]
+EncoderLength = Annotated[str | None, from_recipe(metavar="LENGTH")]
+Encoder = Annotated[Literal["autoencoder", "pca"] | None, from_recipe(metavar="autoencoder|pca")]
+Embeddings = Annotated[Path | None, optional(metavar="FILE.npy")]
+Model = Annotated[str | None, optional(metavar="MODULE:FUNCTION")]
 
 
 def parse_count(text: str) -> float:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-import tyro
-
-from thinset.command_line.arguments import Device, Output, Source, typed_again
+from thinset.command_line.arguments import Device, Embeddings, Model, Output, Source, typed_again
 from thinset.command_line.study_options import StudyOptions, say, with_embeddings
 
 
@@ -32,13 +29,9 @@ class Command(StudyOptions, _Required):
 
     size: Literal["smoke", "quick", "paper"] = "quick"
     """smoke: under a minute; quick: half an hour on two cores; paper: for a GPU"""
-    embeddings: Annotated[Path | None, tyro.conf.arg(metavar="FILE.npy", help_behavior_hint="")] = (
-        None
-    )
+    embeddings: Embeddings = None
     """your own embeddings, one row per training sample"""
-    model: Annotated[
-        str | None, tyro.conf.arg(metavar="MODULE:FUNCTION", help_behavior_hint="")
-    ] = None
+    model: Model = None
     """your own model: a function of the image shape (H, W, C) and the number of classes"""
     device: Device = "auto"
     """where to compute"""

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import tyro
-
 from thinset.command_line.arguments import (
+    BatchSize,
     Device,
+    Embeddings,
+    Encoder,
+    EncoderLength,
+    LearningRate,
     Method,
     Metric,
+    Model,
     Output,
     PerClass,
+    Schedule,
     Seed,
     Source,
+    WarmUp,
+    from_recipe,
+    optional,
     parse_count,
     typed_again,
 )
+from thinset.command_line.plan import Command as Plan
+from thinset.command_line.study_options import say
 from thinset.recipes.schema import RunSettings, SelectionSettings, load_recipe
 
 
@@ -37,36 +46,45 @@ class Command:
     """folder of the run and its report"""
     size: Literal["smoke", "quick", "paper"] = "quick"
     """smoke: about a minute; quick: half an hour on two cores; paper: the paper's lengths"""
-    method: Method | None = None
+    method: Annotated[Method | None, optional(aliases=["-m"], metavar="NAME")] = None
     """how rows are selected; by default k-means inside each class, the paper's is topk"""
-    n_samples: Annotated[str | None, tyro.conf.arg(aliases=["-n"], metavar="K")] = None
+    n_samples: Annotated[str | None, from_recipe(aliases=["-n"], metavar="K")] = None
     """size of the subset: a count, or a fraction with a decimal point"""
-    per_class: PerClass | None = None
+    per_class: Annotated[PerClass | None, optional(metavar="balanced|proportional")] = None
     """select inside each class; balanced for the default method"""
-    dedup: float | None = None
+    dedup: Annotated[float | None, optional(metavar="SHARE")] = None
     """leave out near-duplicates first: rows closer than this share of the typical distance"""
     metric: Metric = "euclidean"
     """distances of max_sum, max_min and facility_location"""
-    encoder: Literal["autoencoder", "pca"] = "autoencoder"
-    """what makes the embeddings"""
-    embeddings: Annotated[Path | None, tyro.conf.arg(metavar="FILE.npy")] = None
+    encoder: Encoder = None
+    """what makes the embeddings; the recipes have the autoencoder, for --plan pca"""
+    embeddings: Embeddings = None
     """your own embeddings instead, one row per training sample"""
-    encoder_length: str | None = None
+    encoder_length: EncoderLength = None
     """training of the autoencoder, such as 400st or 90s"""
-    split: float | None = None
+    split: Annotated[float | None, from_recipe(metavar="SHARE")] = None
     """share of the training spent on the subset, 0 to 1"""
-    steps: str | None = None
+    steps: Annotated[str | None, from_recipe(metavar="LENGTH")] = None
     """length of the runs compared at equal steps, such as 1000st or 20ep"""
-    time: str | None = None
+    time: Annotated[str | None, optional(aliases=["--budget"], metavar="TIME")] = None
     """budget of the runs compared at equal time, all counted, such as 7min; by default what
     the selected arm needed for its steps"""
-    learning_rate: float | None = None
-    """of the classifier, constant"""
-    batch_size: int | None = None
+    plan: bool = False
+    """train once within the budget, as `thinset plan` advises, and report how it came out; a plan
+    that the folder holds is followed with its own options"""
+    model: Model = None
+    """your own model: a function of the image shape (H, W, C) and the number of classes"""
+    learning_rate: LearningRate = None
+    """of the classifier; the highest one of a one-cycle schedule"""
+    schedule: Schedule = None
+    """of the learning rate, over both phases"""
+    warm_up: WarmUp = None
+    """of the training, in which the learning rate rises first; one_cycle has its own"""
+    batch_size: BatchSize = None
     """of the classifier"""
     seed: Seed = 0
     """first seed"""
-    n_seeds: int | None = None
+    n_seeds: Annotated[int | None, from_recipe(metavar="INT")] = None
     """how many seeds, one training of every arm each"""
     device: Device = "auto"
     """where to compute"""
@@ -74,6 +92,9 @@ class Command:
     def run(self) -> None:
         from thinset.recipes.pipeline import run_pipeline
 
+        if self.plan:
+            self._run_as_planned()
+            return
         page = run_pipeline(
             self.data,
             self.out,
@@ -97,17 +118,39 @@ class Command:
             **_given(split=self.split, steps=self.steps, time=self.time),
             encoder=dataclasses.replace(
                 recipe.encoder,
-                kind="given" if given_path else self.encoder,
                 path=given_path,
                 seed=self.seed,
-                **_given(length=self.encoder_length),
+                **_given(kind="given" if given_path else self.encoder, length=self.encoder_length),
             ),
             selection=self._selection(recipe.selection),
             training=dataclasses.replace(
                 recipe.training,
-                **_given(learning_rate=self.learning_rate, batch_size=self.batch_size),
+                **_given(
+                    model=self.model,
+                    learning_rate=self.learning_rate,
+                    schedule=self.schedule,
+                    warm_up=self.warm_up,
+                    batch_size=self.batch_size,
+                ),
             ),
         )
+
+    def _run_as_planned(self) -> None:
+        from thinset.recipes.planned_run import run_planned, stored_plan_settings
+        from thinset.recipes.workbench import Where
+
+        for name in ("method", "n_samples", "per_class", "dedup", "split", "n_seeds"):
+            if getattr(self, name) is not None:
+                option = name.replace("_", "-")
+                raise ValueError(f"the plan decides what to train on: give --plan or --{option}")
+        settings = stored_plan_settings(self.out)
+        if settings is None:
+            shared = {field.name for field in dataclasses.fields(Plan)} - {"budget"}
+            given = {name: value for name, value in vars(self).items() if name in shared}
+            settings = Plan(**given, budget=self.time).settings()
+        command = typed_again("run", self, "data")
+        where = Where(self.data, self.out, self.device, command, show_progress=True)
+        print(f"report: {run_planned(where, settings, say)}")
 
     def _selection(self, recipe: SelectionSettings) -> SelectionSettings:
         # A method that is asked for selects as it is, unless classes are asked for as well.

@@ -7,9 +7,15 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
-import tyro
-
-from thinset.command_line.arguments import parse_count
+from thinset.command_line.arguments import (
+    BatchSize,
+    EncoderLength,
+    LearningRate,
+    Schedule,
+    WarmUp,
+    from_recipe,
+    parse_count,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,10 +23,6 @@ if TYPE_CHECKING:
     from thinset.recipes.schema import DataSettings, StudySettings
 
     Settings = TypeVar("Settings", bound=DataSettings)
-
-
-def _arg(**options: Any) -> Any:
-    return tyro.conf.arg(help_behavior_hint="(default: the recipe's)", **options)
 
 
 _AS_TYPED = {
@@ -35,38 +37,35 @@ _AS_TYPED = {
 class StudyOptions:
     """What is not given is taken from the size's recipe."""
 
-    methods: Annotated[tuple[str, ...] | None, _arg(aliases=["-m"], metavar="ARM...")] = None
+    methods: Annotated[tuple[str, ...] | None, from_recipe(aliases=["-m"], metavar="ARM...")] = None
     """arms, such as: full random random:stratified topk kmeans:per_class repeated_random
     loss_pruning topk:then=loss_pruning"""
-    seeds: Annotated[tuple[int, ...] | None, _arg(metavar="INT...")] = None
+    seeds: Annotated[tuple[int, ...] | None, from_recipe(metavar="INT...")] = None
     """one training of every arm each"""
-    seed: Annotated[int | None, _arg(metavar="INT")] = None
+    seed: Annotated[int | None, from_recipe(metavar="INT")] = None
     """instead of --seeds: the first of as many as the recipe has"""
-    sizes: Annotated[tuple[str, ...] | None, _arg(metavar="K...")] = None
+    sizes: Annotated[tuple[str, ...] | None, from_recipe(metavar="K...")] = None
     """of the subsets: counts, or fractions with a decimal point"""
-    splits: Annotated[tuple[float, ...] | None, _arg(metavar="SHARE...")] = None
+    splits: Annotated[tuple[float, ...] | None, from_recipe(metavar="SHARE...")] = None
     """shares of the training spent on the subset, 0 to 1; 1 is the subset alone"""
-    steps: Annotated[tuple[str, ...] | None, _arg(metavar="LENGTH...")] = None
+    steps: Annotated[tuple[str, ...] | None, from_recipe(metavar="LENGTH...")] = None
     """trainings of equal length, such as 400st or 20ep"""
-    budget: Annotated[tuple[str, ...] | None, _arg(metavar="TIME...")] = None
+    budget: Annotated[tuple[str, ...] | None, from_recipe(metavar="TIME...")] = None
     """trainings of equal time instead, such as 90s or 7min"""
     accounting: Annotated[
         tuple[Literal["everything", "training"], ...] | None,
-        _arg(metavar="everything|training..."),
+        from_recipe(metavar="everything|training..."),
     ] = None
     """what a budget counts: everything, or training alone as in the paper"""
-    encoder_length: Annotated[str | None, _arg(metavar="LENGTH")] = None
+    encoder_length: EncoderLength = None
     """training of the autoencoder, such as 400st or 90s"""
-    learning_rate: Annotated[float | None, _arg(metavar="RATE")] = None
+    learning_rate: LearningRate = None
     """of the classifier; the highest one of a one-cycle schedule"""
-    schedule: Annotated[
-        Literal["constant", "step", "cosine", "one_cycle"] | None,
-        _arg(metavar="constant|step|cosine|one_cycle"),
-    ] = None
+    schedule: Schedule = None
     """of the learning rate"""
-    warm_up: Annotated[float | None, _arg(metavar="SHARE")] = None
+    warm_up: WarmUp = None
     """of the training, in which the learning rate rises first; one_cycle has its own"""
-    batch_size: Annotated[int | None, _arg(metavar="INT")] = None
+    batch_size: BatchSize = None
     """of the classifier"""
 
     def applied_to(self, settings: Settings) -> Settings:

@@ -71,8 +71,13 @@ def cells_of(settings: StudySettings) -> tuple[Cell, ...]:
     return tuple(cells)
 
 
+def comparison_of(total: str) -> Comparison:
+    """What arms of this length have in common, everything counted."""
+    return "time" if Duration.parse(total).is_time else "steps"
+
+
 def _comparisons(total: str, settings: StudySettings) -> tuple[Comparison, ...]:
-    if not Duration.parse(total).is_time:
+    if comparison_of(total) == "steps":
         return ("steps",)
     names: dict[str, Comparison] = {"everything": "time", "training": "training time"}
     return tuple(names[accounting] for accounting in settings.accounting)

@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 
 _N_REPRODUCTIONS = 6  # as in the paper's Figure 4
 
+NEAR_DUPLICATES = 0.2
+"""The distance below which samples count as near-duplicates, as a share of the typical one"""
+
 
 class TrainAndTest(NamedTuple):
     train: Dataset
@@ -326,7 +329,7 @@ def select_rows(
     labels: np.ndarray[Any, Any] | None = data.labels
     rows: np.ndarray[Any, np.dtype[np.int64]] | None = None
     if settings.dedup is not None:
-        distance = settings.dedup * _typical_distance(embeddings)
+        distance = settings.dedup * typical_distance(embeddings)
         rows = deduplicate(embeddings, distance).representatives
         n_samples = _count(n_samples, len(data), len(rows))
         embeddings = embeddings[rows]
@@ -353,7 +356,7 @@ def select_rows(
     )
 
 
-def _typical_distance(embeddings: np.ndarray[Any, Any]) -> float:
+def typical_distance(embeddings: np.ndarray[Any, Any]) -> float:
     """The root of the mean squared distance over all pairs of rows."""
     return math.sqrt(2 * float(np.var(embeddings, axis=0, dtype=np.float64).sum()))
 

@@ -215,6 +215,24 @@ class StudySettings(DataSettings):
 
 
 @dataclass(frozen=True)
+class PlanSettings(DataSettings):
+    """What a plan is for.
+
+    total: the length of the training; a time is a budget for everything. probe_share: how much of
+    it, at most, goes into short trainings that tell the accuracy.
+    """
+
+    total: str = "7min"
+    probe_share: float = 0.1
+    seed: int = 0
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.probe_share <= 1:
+            raise ValueError(f"probe_share must be from 0 to 1, got {self.probe_share}")
+
+
+@dataclass(frozen=True)
 class SearchSettings(DataSettings):
     """A search over configurations of training: everywhere on everything, and on subsets.
 

@@ -15,7 +15,15 @@ from thinset.losses import classification
 from thinset.models import Classifier
 from thinset.report.hardware import describe_hardware, describe_versions
 from thinset.report.records import CurvePoint, FinalScore, PhaseRecord, RunRecord
-from thinset.training import CosineRate, OneCycleRate, StepRate, TwoPhase, WarmUpRate, fit
+from thinset.training import (
+    CosineRate,
+    OneCycleRate,
+    StepRate,
+    TwoPhase,
+    WarmUpRate,
+    fit,
+    save_weights,
+)
 from thinset.training.randomness import generator_for
 
 if TYPE_CHECKING:
@@ -122,17 +130,18 @@ def train_and_keep(
     device: str,
     command: str,
     first_phase_path: Path | None = None,
+    weights_path: Path | None = None,
     show_progress: bool,
 ) -> RunRecord:
     """Train as `train` does and save the record in `folder`, where the checkpoint lies until then.
 
-    What `folder` holds already is loaded.
+    The model's weights go to `weights_path`, if there is one. What `folder` holds is loaded.
     """
     path = folder.record(trial.name)
     if path.exists():
         return RunRecord.load(path)
     checkpoint = folder.checkpoint(trial.name)
-    _, record = train(
+    model, record = train(
         trial,
         full,
         test,
@@ -143,6 +152,8 @@ def train_and_keep(
         first_phase_path=first_phase_path,
         show_progress=show_progress,
     )
+    if weights_path is not None:
+        save_weights(model, weights_path)
     record.save(path)
     checkpoint.unlink(missing_ok=True)
     return record

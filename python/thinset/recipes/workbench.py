@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from thinset.recipes.cells import Cell
     from thinset.recipes.preparation import Subset
     from thinset.recipes.schema import TrainingSettings
+    from thinset.report import RunRecord
 
 _FIXED = tuple(field.name for field in dataclasses.fields(DataSettings))
 _DECODING = "decoding everything"
@@ -70,6 +71,7 @@ class Workbench:
         self, where: Where, settings: DataSettings, *, fixed: Sequence[str], figure: str
     ) -> None:
         self._where = where
+        self.device = where.device
         grid = asdict(settings)
         stays = {name: grid.pop(name) for name in (*_FIXED, *fixed)}
         self.folder = RunFolder(
@@ -86,22 +88,25 @@ class Workbench:
         )
         self.data: TrainAndTest = prepare_variant(data, settings.variant, self.folder)
         self._encoder = settings.encoder.resolved_for(self.data.train.image_shape)
-        self._encoded: EncodedDataset | None = None
+        self.encoded: EncodedDataset | None = None
         if settings.from_encoded:
-            self._encoded = prepare_encoded(
+            self.encoded = prepare_encoded(
                 where.source, self.data.train, self.folder, settings.photograph_side
             )
-            self.data = self.data._replace(
-                train=prepare_decoded(self._encoded, self.folder, stage=_DECODING)
-            )
+
+    def images(self) -> Dataset:
+        """The training images as they lie or, where they are encoded, decoded once."""
+        if self.encoded is None:
+            return self.data.train
+        return prepare_decoded(self.encoded, self.folder, stage=_DECODING)
 
     def embeddings(self) -> np.ndarray[Any, Any]:
         """The embedding matrix that subsets are selected from, computed once."""
         return prepare_embeddings(
-            self.data.train,
+            self.images(),
             self.folder,
             self._encoder,
-            device=self._where.device,
+            device=self.device,
             show_progress=self._where.show_progress,
         )
 
@@ -130,29 +135,44 @@ class Workbench:
                     note(f"left out: {error}")
 
     def train(
-        self, cell: Cell, training: TrainingSettings, name: str, first_phase: Path | None = None
-    ) -> None:
-        """Train one cell; `name` is that of its record, and the record is all that stays."""
-        train_and_keep(
-            self._trial(cell, name),
+        self,
+        cell: Cell,
+        training: TrainingSettings,
+        name: str,
+        first_phase: Path | None = None,
+        *,
+        weights: Path | None = None,
+        planning_seconds: float | None = None,
+    ) -> RunRecord:
+        """Train one cell; `name` is that of its record, which stays.
+
+        So does the model, where `weights` are given. `planning_seconds` count as preparation.
+        """
+        trial = self._trial(cell, name)
+        if planning_seconds is not None:
+            seconds = {"planning": planning_seconds, **trial.preparation_seconds}
+            trial = dataclasses.replace(trial, preparation_seconds=seconds)
+        return train_and_keep(
+            trial,
             self._full_of(cell.arm),
             self.data.test,
             training.resolved_for(self.data.train.image_shape),
             self.folder,
-            device=self._where.device,
+            device=self.device,
             command=self._where.command,
             first_phase_path=first_phase,
+            weights_path=weights,
             show_progress=self._where.show_progress,
         )
 
     def _full_of(self, arm: ArmSpec) -> Dataset | EncodedDataset:
         """What `arm` trains on beside its subset: encoded images, where it has not decoded all."""
-        if self._encoded is None or self._pays_for_decoding(arm):
-            return self.data.train
-        return self._encoded
+        if self.encoded is None or self._pays_for_decoding(arm):
+            return self.images()
+        return self.encoded
 
     def _pays_for_decoding(self, arm: ArmSpec) -> bool:
-        return self._encoded is not None and (arm.needs_embeddings or bool(arm.resident))
+        return self.encoded is not None and (arm.needs_embeddings or bool(arm.resident))
 
     def _trial(self, cell: Cell, name: str) -> Trial:
         arm = cell.arm
@@ -195,24 +215,26 @@ class Workbench:
     def _subset(self, cell: Cell) -> Subset:
         if cell.arm.file is not None:
             return prepare_given_subset(
-                as_file_name(cell.arm.text), self.data.train, self.folder, cell.arm.file
+                as_file_name(cell.arm.text), self.images(), self.folder, cell.arm.file
             )
         assert cell.arm.selection is not None
         assert cell.size is not None
+        encoded = None if self._pays_for_decoding(cell.arm) else self.encoded
         # Arms that differ in their training alone share a subset.
         text = re.sub(r":then=\w+|:weighted", "", cell.arm.text)
         seed = f"-seed{cell.seed}" if cell.arm.depends_on_seed else ""
         return prepare_subset(
             as_file_name(f"{text}-k{cell.size!r}{seed}"),
-            self.data.train,
+            self.images() if encoded is None else self.data.train,
             self.embeddings() if cell.arm.needs_embeddings else None,
             self.folder,
             dataclasses.replace(cell.arm.selection, n_samples=cell.size),
             seed=cell.seed,
-            encoded=None if self._pays_for_decoding(cell.arm) else self._encoded,
+            encoded=encoded,
         )
 
     def _decoding_seconds(self, arm: ArmSpec) -> dict[str, float]:
         if not self._pays_for_decoding(arm):
             return {}
+        self.images()
         return {_DECODING: self.folder.stage_seconds[_DECODING]}

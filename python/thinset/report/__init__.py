@@ -1,6 +1,8 @@
 """Records of runs, their honest comparison, plots and a page that shows them."""
 
 from thinset.report.hardware import describe_hardware, describe_versions
+from thinset.report.plan import Plan
+from thinset.report.plan_page import write_plan_report
 from thinset.report.records import (
     CurvePoint,
     FinalScore,
@@ -23,6 +25,7 @@ __all__ = [
     "FinalScore",
     "PairedDifference",
     "PhaseRecord",
+    "Plan",
     "PublishedFigure",
     "ReportInputs",
     "Reproductions",
@@ -35,6 +38,7 @@ __all__ = [
     "save_records",
     "summarise",
     "summarise_search",
+    "write_plan_report",
     "write_report",
     "write_search_report",
     "write_study_report",

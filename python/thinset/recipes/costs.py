@@ -1,0 +1,132 @@
+"""What a way to train will take: time by stage, steps, memory and disk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from thinset.recipes.arms import parse_arm
+from thinset.recipes.measuring import held_of_mapped, peak_memory
+from thinset.report.plan import Choice
+from thinset.selection import estimate
+from thinset.selection.arguments import as_count
+from thinset.training import Duration
+
+if TYPE_CHECKING:
+    from thinset.recipes.arms import ArmSpec
+    from thinset.recipes.measuring import Measured, Pace
+    from thinset.recipes.options import Option
+    from thinset.recipes.probes import Forecast
+    from thinset.recipes.schema import PlanSettings
+    from thinset.recipes.workbench import Workbench
+    from thinset.selection import Estimate
+
+
+class Costs:
+    """Foretells by what was measured; `planning_seconds` of a budget are spent already."""
+
+    def __init__(
+        self, bench: Workbench, settings: PlanSettings, measured: Measured, planning_seconds: float
+    ) -> None:
+        self._bench = bench
+        self._settings = settings
+        self._measured = measured
+        self._planning_seconds = planning_seconds
+        self._data = bench.data.train
+        test = bench.data.test
+        not_yet_held = [part.images.nbytes - held_of_mapped(part) for part in (self._data, test)]
+        self._memory = peak_memory() + sum(not_yet_held)
+        self._test_seconds = measured.pace.test_seconds * len(test)
+
+    def choice(self, option: Option, forecast: Forecast | None) -> Choice:
+        """What `option` will take, and what it will bring."""
+        arm = parse_arm(option.arm)
+        n_samples = 0 if option.size is None else as_count(option.size, len(self._data))
+        preparation = self._preparation(arm, n_samples)
+        fast, rest = self._paces(arm)
+        split = option.split or 0.0
+        total = Duration.parse(self._settings.total)
+        evaluations = self._settings.training.evaluations
+        if total.is_time:
+            # The last evaluation comes when the budget is used up.
+            spent = sum(preparation.values()) + self._planning_seconds
+            spent += (evaluations - 1) * self._test_seconds
+            training = max(total.seconds - spent, 0.0)
+            # The phases share the time, whatever their steps take.
+            steps = round(training * (split / fast.step_seconds + (1 - split) / rest.step_seconds))
+        else:
+            steps = total.n_steps(n_samples or len(self._data), self._settings.training.batch_size)
+            training = steps * (split * fast.step_seconds + (1 - split) * rest.step_seconds)
+        return Choice(
+            option.arm,
+            option.size,
+            option.split,
+            preparation,
+            steps,
+            training,
+            evaluations * self._test_seconds,
+            split * fast.waiting_share + (1 - split) * rest.waiting_share,
+            self._memory + self._selection_memory(arm, n_samples),
+            self._disk(arm, n_samples),
+            None if forecast is None or steps == 0 else forecast(steps),
+        )
+
+    def _decodes_all(self, arm: ArmSpec) -> bool:
+        is_encoded = self._measured.decoding_seconds is not None
+        return is_encoded and (arm.needs_embeddings or bool(arm.resident))
+
+    def _paces(self, arm: ArmSpec) -> tuple[Pace, Pace]:
+        """Of steps on the subset, and on everything."""
+        measured = self._measured
+        return measured.in_memory, measured.in_memory if self._decodes_all(arm) else measured.pace
+
+    def _preparation(self, arm: ArmSpec, n_samples: int) -> dict[str, float]:
+        measured, n_total = self._measured, len(self._data)
+        decoding = measured.decoding_seconds or 0.0
+        seconds = {}
+        if self._decodes_all(arm):
+            seconds["decoding everything"] = decoding * n_total
+        if arm.needs_embeddings:
+            made = self._bench.folder.stage_seconds
+            for stage, foretold in measured.embedding_seconds.items():
+                seconds[stage] = made.get(stage, foretold)
+        if arm.selection is not None:
+            seconds["selection"] = self._selection_seconds(arm, n_samples)
+            is_decoded_for_it = not self._decodes_all(arm)
+            writing = measured.sample.writing_seconds + (decoding if is_decoded_for_it else 0.0)
+            seconds["writing the subset"] = writing * n_samples
+        return seconds
+
+    def _selection_seconds(self, arm: ArmSpec, n_samples: int) -> float:
+        assert arm.selection is not None
+        if arm.selection.dedup is not None:
+            return self._measured.sample.deduplication_seconds
+        if not arm.needs_embeddings:
+            return self._measured.sample.choosing_seconds
+        return self._estimate(arm, n_samples).seconds
+
+    def _selection_memory(self, arm: ArmSpec, n_samples: int) -> int:
+        if not arm.needs_embeddings:
+            return 0
+        embeddings = 4 * self._measured.sample.n_columns * len(self._data)
+        assert arm.selection is not None
+        if arm.selection.dedup is not None:
+            return embeddings
+        return embeddings + self._estimate(arm, n_samples).memory_bytes
+
+    def _estimate(self, arm: ArmSpec, n_samples: int) -> Estimate:
+        assert arm.selection is not None
+        return estimate(
+            (len(self._data), self._measured.sample.n_columns),
+            n_samples,
+            arm.selection.method,
+            labels=self._data.labels,
+            per_class=arm.selection.per_class,
+        )
+
+    def _disk(self, arm: ArmSpec, n_samples: int) -> int:
+        image_bytes = int(self._data.images[0].nbytes)
+        n_images = n_samples if arm.selection is not None else 0
+        if self._decodes_all(arm):
+            n_images += len(self._data)
+        n_values = self._measured.sample.n_columns * len(self._data) if arm.needs_embeddings else 0
+        return image_bytes * n_images + 4 * n_values

@@ -1,0 +1,298 @@
+"""What the parts of the work take on this machine, measured by doing a little of each."""
+
+from __future__ import annotations
+
+import re
+import resource
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from thinset.data import Dataset, write_subset
+from thinset.embeddings import encode, pca, train_autoencoder
+from thinset.recipes.preparation import NEAR_DUPLICATES, typical_distance
+from thinset.recipes.trial import Trial, train
+from thinset.selection import deduplicate, select
+from thinset.training import Duration
+
+if TYPE_CHECKING:
+    from thinset.data import EncodedDataset
+    from thinset.recipes.schema import EncoderSettings, PlanSettings, TrainingSettings
+    from thinset.recipes.workbench import Workbench
+    from thinset.report import RunRecord
+
+_N_SAMPLED = 6_000
+_N_TESTED = 1_000
+_PAIRED_ROWS = 1_000
+_WARM_UP = "4st"
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds of a step and of testing one sample, and the share of a step spent waiting."""
+
+    step_seconds: float
+    test_seconds: float
+    waiting_share: float
+
+
+def short_training(
+    full: Dataset | EncodedDataset,
+    test: Dataset,
+    training: TrainingSettings,
+    total: str,
+    *,
+    seed: int,
+    device: str,
+    subset: Dataset | None = None,
+    split: float = 0.0,
+) -> RunRecord:
+    """Train as every arm is trained, and leave nothing but the record."""
+    trial = Trial(
+        name="probe",
+        arm="full",
+        comparison="steps",
+        method="probe",
+        seed=seed,
+        total=total,
+        split=split,
+        subset=subset,
+        n_subset=len(full if subset is None else subset),
+        preparation_seconds={},
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        checkpoint = Path(scratch) / "probe.safetensors"
+        _, record = train(
+            trial, full, test, training,
+            device=device, command="", checkpoint_path=checkpoint, show_progress=False,
+        )  # fmt: skip
+    return record
+
+
+def _measure_pace(
+    full: Dataset | EncodedDataset,
+    test: Dataset,
+    training: TrainingSettings,
+    seconds: float,
+    *,
+    device: str,
+) -> Pace:
+    """Train for `seconds` after a few steps to warm up."""
+    short_training(full, test, training, _WARM_UP, seed=0, device=device)
+    run = short_training(full, test, training, f"{seconds}s", seed=0, device=device)
+    return Pace(
+        run.training_seconds / run.steps,
+        run.evaluation_seconds / (len(run.curve) * len(test)),
+        run.data_wait_seconds / run.training_seconds,
+    )
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a random sample of the dataset tells of the whole.
+
+    near_duplicates: how probably two samples drawn at random are near-duplicates. distinct_share:
+    how many of all samples deduplication will leave; rather too many than too few.
+    deduplication_seconds: of everything. choosing_seconds: of random rows, inside classes.
+    writing_seconds: of one sample. n_rows: how many samples were looked at. n_columns: of the
+    embeddings.
+    """
+
+    near_duplicates: float
+    distinct_share: float
+    deduplication_seconds: float
+    choosing_seconds: float
+    writing_seconds: float
+    n_rows: int
+    n_columns: int
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Everything that was measured.
+
+    pace: of training on everything; in_memory: on images that need no decoding. decoding_seconds:
+    of one image; None where images are not encoded. embedding_seconds: of everything, by stage.
+    """
+
+    pace: Pace
+    in_memory: Pace
+    decoding_seconds: float | None
+    embedding_seconds: dict[str, float]
+    sample: Sample
+
+
+def measure(bench: Workbench, settings: PlanSettings, seconds: float) -> Measured:
+    """Train, embed and decode, about `seconds` each, and look at a sample of the data."""
+    data, device = bench.data.train, bench.device
+    given = bench.embeddings() if settings.encoder.kind == "given" else None
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        tested = np.arange(min(_N_TESTED, len(bench.data.test)))
+        test = write_subset(tested, bench.data.test, folder / "test")
+
+        def pace_on(full: Dataset | EncodedDataset) -> Pace:
+            return _measure_pace(full, test, settings.training, seconds, device=device)
+
+        pace = in_memory = pace_on(data if bench.encoded is None else bench.encoded)
+        decoding = None
+        if bench.encoded is not None:
+            in_memory = pace_on(data)
+            decoding = _decoding_seconds(bench.encoded, seconds)
+        sampled = _Sampled(data, settings.encoder, given, folder)
+        embedding_seconds = sampled.embedding_seconds(seconds, device=device)
+        return Measured(pace, in_memory, decoding, embedding_seconds, sampled.look())
+
+
+class _Sampled:
+    """A random sample of a dataset, and a third of it, written and embedded."""
+
+    def __init__(
+        self,
+        data: Dataset,
+        encoder: EncoderSettings,
+        given: np.ndarray[Any, Any] | None,
+        scratch: Path,
+    ) -> None:
+        self._n_total = len(data)
+        self._encoder = encoder
+        self._is_given = given is not None
+        self._scratch = scratch
+        n_rows = min(_N_SAMPLED, len(data))
+        rows = np.sort(np.random.default_rng(0).choice(len(data), n_rows, replace=False))
+        start = time.monotonic()
+        self._sample = write_subset(rows, data, scratch / "sample")
+        self._writing_seconds = (time.monotonic() - start) / n_rows
+        self._third = write_subset(rows[::3], data, scratch / "third")
+        if given is None:
+            self._embeddings, self._pca_seconds = self._components(self._sample, "components")
+        else:
+            self._embeddings, self._pca_seconds = np.asarray(given[rows]), 0.0
+
+    def _components(self, data: Dataset, name: str) -> tuple[np.ndarray[Any, Any], float]:
+        n_values = int(np.prod(data.image_shape))
+        n_components = min(self._encoder.n_components, len(self._third), n_values)
+        start = time.monotonic()
+        return pca(data, n_components, self._scratch / name), time.monotonic() - start
+
+    def embedding_seconds(self, seconds: float, *, device: str) -> dict[str, float]:
+        """Of everything, by stage, with the names that the work itself uses."""
+        if self._is_given:
+            return {}
+        if self._encoder.kind == "autoencoder":
+            return self._autoencoder_seconds(seconds, device=device)
+        _, third = self._components(self._third, "components-of-third")
+        per_row = max(self._pca_seconds - third, 0.0) / (len(self._sample) - len(self._third))
+        n_more = self._n_total - len(self._sample)
+        return {"principal components": self._pca_seconds + per_row * n_more}
+
+    def look(self) -> Sample:
+        """What the sample tells of the whole."""
+        distance = NEAR_DUPLICATES * typical_distance(self._embeddings)
+        seconds, counts = [], []
+        for matrix in (self._embeddings[::3], self._embeddings):
+            start = time.monotonic()
+            counts.append(len(deduplicate(matrix, distance)))
+            seconds.append(time.monotonic() - start)
+        # As both grew from a third of the sample to all of it, they will grow to everything.
+        n_rows, n_columns = self._embeddings.shape
+        more = np.log(self._n_total / n_rows) / np.log(3)
+        n_distinct = counts[1] * (counts[1] / counts[0]) ** more
+        slowdown = min(max(seconds[1] / seconds[0], 1.0), 9.0)
+        labels = self._sample.labels
+        start = time.monotonic()
+        select(
+            self._embeddings, 0.1, "random", labels=labels,
+            per_class=None if labels is None else "balanced",
+        )  # fmt: skip
+        choosing = (time.monotonic() - start) * self._n_total / n_rows
+        return Sample(
+            near_duplicates=_share_of_close_pairs(self._embeddings, distance),
+            distinct_share=min(float(n_distinct) / self._n_total, 1.0),
+            deduplication_seconds=float(seconds[1] * slowdown**more),
+            choosing_seconds=choosing,
+            writing_seconds=self._writing_seconds,
+            n_rows=n_rows,
+            n_columns=n_columns,
+        )
+
+    def _autoencoder_seconds(self, seconds: float, *, device: str) -> dict[str, float]:
+        settings = self._encoder
+        assert not isinstance(settings.crop, str)
+        for length in (_WARM_UP, f"{seconds}s"):
+            trained = train_autoencoder(
+                self._third,
+                length=length,
+                crop=settings.crop,
+                widths=settings.widths,
+                batch_size=settings.batch_size,
+                learning_rate=settings.learning_rate,
+                device=device,
+                evaluations=1,
+            )
+        start = time.monotonic()
+        encode(trained.model, self._third, self._scratch / "encoded", device=device)
+        encoding = (time.monotonic() - start) / len(self._third)
+        length_of_all = Duration.parse(settings.length)
+        training = (
+            length_of_all.seconds
+            if length_of_all.is_time
+            else (
+                length_of_all.n_steps(self._n_total, settings.batch_size)
+                * trained.history.training_seconds
+                / trained.history.steps
+            )
+        )
+        return {"encoder training": training, "encoding": encoding * self._n_total}
+
+
+def _share_of_close_pairs(embeddings: np.ndarray[Any, Any], distance: float) -> float:
+    """How many of all pairs of rows are at most `distance` apart."""
+    n_rows = len(embeddings)
+    squares = (embeddings**2).sum(axis=1)
+    n_close = -n_rows  # every row is close to itself
+    for start in range(0, n_rows, _PAIRED_ROWS):
+        part = slice(start, start + _PAIRED_ROWS)
+        apart = squares[part, None] + squares - 2 * embeddings[part] @ embeddings.T
+        n_close += int(np.count_nonzero(apart <= distance**2))
+    return max(n_close, 0) / (n_rows * (n_rows - 1))
+
+
+def _decoding_seconds(encoded: EncodedDataset, seconds: float) -> float:
+    """Seconds that decoding one image takes, all that writing it takes included."""
+    n_rows = 64
+    while True:
+        rows = np.random.default_rng(n_rows).integers(len(encoded), size=n_rows)
+        start = time.monotonic()
+        encoded.images.take(rows, axis=0)
+        taken = time.monotonic() - start
+        if taken >= seconds / 2:
+            return taken / n_rows
+        n_rows *= 2
+
+
+def peak_memory() -> int:
+    """The most bytes that this process has held so far, mapped files included."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
+
+
+def held_of_mapped(data: Dataset) -> int:
+    """How many bytes of the dataset's images this process holds; 0 where that cannot be known."""
+    filename = data.images.filename
+    total, counts = 0, False
+    try:
+        text = Path("/proc/self/smaps").read_text(encoding="utf-8")
+    except OSError:
+        return 0
+    for line in text.splitlines():
+        if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
+            counts = filename is not None and line.endswith(str(Path(filename).resolve()))
+        elif counts and line.startswith("Rss:"):
+            total += 1024 * int(line.split()[1])
+    return total

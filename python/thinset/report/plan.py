@@ -1,0 +1,166 @@
+"""A plan: what could be done within a length of training, what each would take, and the advice."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from thinset.atomic_files import write_json
+from thinset.report.wording import spoken_seconds
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCHEMA = "thinset-plan"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Accuracy in percent, and where it lies with 95 % certainty as far as the probe runs tell."""
+
+    mean: float
+    low: float
+    high: float
+
+    def describe(self) -> str:
+        return f"{self.mean:.1f} % ({self.low:.1f} to {self.high:.1f})"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One way to train, and what it will take.
+
+    arm: as in `thinset compare`. size: of the subset, as a share; None where there is none, and
+    with it split, the share of the training spent on it. preparation_seconds: before training, by
+    stage. training_seconds: of all steps; evaluation_seconds: of all tests. waiting_share: of the
+    training, for images. memory_bytes: the most that the process will hold, mapped files included.
+    disk_bytes: what it writes. accuracy: None where no probe run was long enough to tell.
+    """
+
+    arm: str
+    size: float | None
+    split: float | None
+    preparation_seconds: dict[str, float]
+    steps: int
+    training_seconds: float
+    evaluation_seconds: float
+    waiting_share: float
+    memory_bytes: int
+    disk_bytes: int
+    accuracy: Prediction | None
+
+    @property
+    def seconds(self) -> float:
+        preparation = sum(self.preparation_seconds.values())
+        return preparation + self.training_seconds + self.evaluation_seconds
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `thinset plan` found.
+
+    total: the length that was asked for; a time is a budget for everything. facts: what was
+    measured, in words. choices: the first is training on everything. recommended: its number.
+    reasons: why, a sentence each. planning_seconds: what finding this out took.
+    """
+
+    source: str
+    total: str
+    facts: dict[str, str]
+    choices: tuple[Choice, ...]
+    recommended: int
+    reasons: tuple[str, ...]
+    planning_seconds: float
+    hardware: dict[str, Any]
+    versions: dict[str, Any]
+    command: str
+
+    @property
+    def choice(self) -> Choice:
+        """The one that is recommended."""
+        return self.choices[self.recommended]
+
+    def save(self, path: Path) -> None:
+        write_json(path, {"schema": SCHEMA, "version": VERSION, **asdict(self)})
+
+    @classmethod
+    def load(cls, path: Path) -> Plan:
+        """Read what `save` wrote; ValueError where it is something else."""
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content.pop("schema", None) != SCHEMA or content.pop("version", None) != VERSION:
+            raise ValueError(f"{path} is not a {SCHEMA} of version {VERSION}")
+        try:
+            choices = tuple(_choice(choice) for choice in content["choices"])
+            return cls(**{**content, "choices": choices, "reasons": tuple(content["reasons"])})
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{path} is not a whole plan: {error}") from error
+
+    def describe(self) -> str:
+        """The plan for a person at a terminal."""
+        facts = [f"{name}: {value}" for name, value in self.facts.items()]
+        header = (
+            "",
+            "train on",
+            "size",
+            "split",
+            "before",
+            "steps",
+            "in all",
+            "memory",
+            "accuracy",
+        )
+        rows = [
+            (
+                "->" if choice is self.choice else "",
+                choice.arm,
+                *named_size(choice),
+                spoken_seconds(sum(choice.preparation_seconds.values())),
+                f"{choice.steps:,}",
+                spoken_seconds(self.planning_seconds + choice.seconds),
+                spoken_bytes(choice.memory_bytes),
+                "not predicted" if choice.accuracy is None else choice.accuracy.describe(),
+            )
+            for choice in self.choices
+        ]
+        widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+        table = [
+            "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in (header, *rows)
+        ]
+        advice = [f"advice: {self.advice}", *self.reasons]
+        planning = f"planning took {spoken_seconds(self.planning_seconds)}, which counts"
+        return "\n".join([*facts, "", *table, "", *advice, planning])
+
+    @property
+    def advice(self) -> str:
+        """What to do, in one line."""
+        choice = self.choice
+        if choice is self.choices[0]:
+            return "do not select; train on everything"
+        if choice.size is None:
+            return f"train on everything by {choice.arm}"
+        size, split = named_size(choice)
+        return f"train on {choice.arm}, {size} of the samples, for {split} of the training"
+
+
+def named_size(choice: Choice) -> tuple[str, str]:
+    """Size and split as a table shows them."""
+    if choice.size is None or choice.split is None:
+        return "all", ""
+    return f"{100 * choice.size:.3g} %", f"{100 * choice.split:.3g} %"
+
+
+def spoken_bytes(n_bytes: float) -> str:
+    """Return bytes in the unit that fits, "612 MB"."""
+    for unit in ("B", "kB", "MB"):
+        if n_bytes < 999.5:
+            return f"{n_bytes:.3g} {unit}"
+        n_bytes /= 1000
+    return f"{n_bytes:.3g} GB"
+
+
+def _choice(content: dict[str, Any]) -> Choice:
+    accuracy = content["accuracy"]
+    return Choice(**{**content, "accuracy": accuracy and Prediction(**accuracy)})

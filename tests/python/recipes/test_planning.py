@@ -1,0 +1,244 @@
+"""Plans: what is measured, what is advised, and whether the advice is followed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from thinset.data import import_dataset, write_subset
+from thinset.models import Classifier
+from thinset.recipes.learning_curve import extrapolate
+from thinset.recipes.measuring import Measured, Pace, Sample, measure
+from thinset.recipes.options import advise, options_for
+from thinset.recipes.planned_run import run_planned, stored_plan_settings
+from thinset.recipes.planning import Planner
+from thinset.recipes.preparation import typical_distance
+from thinset.recipes.schema import EncoderSettings, PlanSettings, TrainingSettings
+from thinset.recipes.workbench import Where, Workbench
+from thinset.report.plan import Choice, Plan, Prediction
+from thinset.selection import deduplicate
+from thinset.training import Duration, load_weights
+
+SETTINGS = PlanSettings(
+    total="40st",
+    probe_share=0,
+    encoder=EncoderSettings(kind="pca", n_components=8),
+    training=TrainingSettings(batch_size=32, learning_rate=0.02, evaluations=2),
+)
+CALM = Sample(0.0, 1.0, 0.5, 0.01, 1e-5, 1000, 8)
+QUICK = Pace(0.01, 1e-4, 0.02)
+WAITING = Pace(0.04, 1e-4, 0.75)
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    return import_dataset("digits", tmp_path_factory.mktemp("digits") / "data")
+
+
+@pytest.fixture(scope="module")
+def lopsided(digits, tmp_path_factory):
+    """Digits whose first class has many times the samples of the last."""
+    train = digits["train"]
+    rows = [np.flatnonzero(train.labels == label)[: 140 // (label + 1)] for label in range(10)]
+    path = tmp_path_factory.mktemp("lopsided") / "train"
+    return write_subset(np.concatenate(rows), train, path)
+
+
+def advised(data, total, measured, **changes):
+    """The arm that is advised, with choices that differ in the steps that are left alone."""
+    options = options_for(data, Duration.parse(total), measured)
+    left = changes.get("steps", {})
+    forecasts = changes.get("forecasts", {})
+    choices = tuple(
+        Choice(option.arm, option.size, option.split, {}, left.get(option.arm, 100), 1.0, 0.1, 0.0,
+               10**8, 0, forecasts.get(option.arm))
+        for option in options
+    )  # fmt: skip
+    number, reasons = advise(options, choices)
+    return choices[number], reasons
+
+
+def test_calm_data_are_best_trained_on_as_they_are(digits) -> None:
+    choice, reasons = advised(digits["train"], "60s", Measured(QUICK, QUICK, None, {}, CALM))
+    assert choice.arm == "full"
+    assert "no subset has been found to beat everything" in reasons[0]
+
+
+def test_what_waits_for_images_gets_them_into_memory(digits) -> None:
+    measured = Measured(WAITING, QUICK, 0.02, {}, CALM)
+    choice, (reason,) = advised(digits["train"], "60s", measured)
+    # 0.15 * 60 s / 0.02 s = 450 of 1,438 images can be decoded within the share meant for it.
+    assert (choice.arm, choice.size, choice.split) == ("random", 0.31, 0.9)
+    assert "75 % of a training on everything is waiting for images" in reason
+    choice, _ = advised(digits["train"], "10min", measured)
+    assert (choice.arm, choice.size) == ("full:resident", None)
+    does_not_wait = dataclasses.replace(measured, pace=QUICK)
+    assert advised(digits["train"], "60s", does_not_wait)[0].arm == "full"
+
+
+def test_what_repeats_itself_is_deduplicated(digits) -> None:
+    repetitive = dataclasses.replace(CALM, near_duplicates=0.02)
+    measured = Measured(QUICK, QUICK, None, {}, repetitive)
+    choice, (reason,) = advised(digits["train"], "60s", measured)
+    assert (choice.arm, choice.size, choice.split) == ("random:dedup=0.2", 0.25, 1.0)
+    assert "as if there were 50 different ones" in reason
+    few = dataclasses.replace(repetitive, distinct_share=0.1)
+    choice, _ = advised(digits["train"], "60s", dataclasses.replace(measured, sample=few))
+    assert choice.size == 0.08
+
+
+def test_classes_that_differ_in_size_are_balanced(lopsided) -> None:
+    choice, (reason,) = advised(lopsided, "60s", Measured(QUICK, QUICK, None, {}, CALM))
+    assert choice.arm == "random:per_class"
+    assert "classes differ in size, 14 to 140" in reason
+
+
+def test_what_leaves_no_time_is_not_advised(digits) -> None:
+    repetitive = dataclasses.replace(CALM, near_duplicates=0.02)
+    measured = Measured(QUICK, QUICK, None, {}, repetitive)
+    choice, (reason,) = advised(digits["train"], "60s", measured, steps={"random:dedup=0.2": 49})
+    assert choice.arm == "full"
+    assert "only 49 steps of 100 would be left" in reason
+    choice, _ = advised(digits["train"], "60s", measured, steps={"random:dedup=0.2": 51})
+    assert choice.arm == "random:dedup=0.2"
+
+
+def test_short_trainings_overrule_the_rules_where_they_are_clear(digits) -> None:
+    repetitive = dataclasses.replace(CALM, near_duplicates=0.02)
+    measured = Measured(QUICK, QUICK, None, {}, repetitive)
+    full = Prediction(80.0, 78.0, 82.0)
+    for theirs, arm in ((Prediction(75.0, 73.0, 77.9), "full"),
+                        (Prediction(76.0, 74.0, 78.1), "random:dedup=0.2")):  # fmt: skip
+        forecasts = {"full": full, "random:dedup=0.2": theirs}
+        assert advised(digits["train"], "60s", measured, forecasts=forecasts)[0].arm == arm
+
+
+def test_repetition_is_seen_in_a_sample(digits, tmp_path) -> None:
+    train = digits["train"]
+    # Every other sample is the same one: two drawn at random are, in a quarter of all cases.
+    rows = np.arange(len(train))
+    rows[::2] = 7
+    repeated = write_subset(rows, train, tmp_path / "data" / "train")
+    write_subset(np.arange(50), digits["test"], tmp_path / "data" / "test")
+    found = {}
+    for name, source in (("repeated", str(tmp_path / "data")), ("digits", "digits")):
+        bench = Workbench(Where(source, tmp_path / name), SETTINGS, fixed=(), figure="plan")
+        settings = dataclasses.replace(
+            SETTINGS, training=SETTINGS.training.resolved_for(repeated.image_shape)
+        )
+        found[name] = measure(bench, settings, 0.2)
+    assert found["repeated"].sample.near_duplicates == pytest.approx(0.25, abs=0.01)
+    assert found["digits"].sample.near_duplicates < 0.002
+    embeddings = bench.embeddings()
+    n_left = len(deduplicate(embeddings, 0.2 * typical_distance(embeddings)))
+    assert found["digits"].sample.distinct_share == pytest.approx(n_left / len(train))
+    assert found["repeated"].sample.distinct_share < n_left / len(train)
+    assert list(found["digits"].embedding_seconds) == ["principal components"]
+    assert found["digits"].pace.step_seconds > 0
+
+
+def test_every_stage_has_its_seconds_and_a_budget_is_used_up(tmp_path) -> None:
+    settings = dataclasses.replace(SETTINGS, total="30s")
+    plan = Planner(Where("digits", tmp_path / "plan"), settings).plan(lambda _: None)
+    choices = {choice.arm: choice for choice in plan.choices}
+    assert list(choices) == ["full", "random:dedup=0.2", "kmeans:per_class", "loss_pruning"]
+    assert choices["full"].preparation_seconds == {}
+    assert set(choices["kmeans:per_class"].preparation_seconds) == {
+        "principal components", "selection", "writing the subset",
+    }  # fmt: skip
+    for choice in plan.choices:
+        # The second of two evaluations comes when the budget is used up.
+        spent = plan.planning_seconds + choice.seconds - choice.evaluation_seconds / 2
+        assert spent == pytest.approx(30, abs=0.5)
+        less = choices["full"].training_seconds - choice.training_seconds
+        assert less == pytest.approx(sum(choice.preparation_seconds.values()))
+    assert choices["full"].steps > choices["kmeans:per_class"].steps > 0
+    assert plan.choice.arm == "full"
+    assert Plan.load(tmp_path / "plan" / "plan.json") == plan
+    assert "advice: do not select; train on everything" in plan.describe()
+
+
+def test_a_plan_is_made_once_and_followed(tmp_path) -> None:
+    where = Where("digits", tmp_path / "plan")
+    plan = Planner(where, SETTINGS).plan(lambda _: None)
+    told: list[str] = []
+    page = run_planned(where, SETTINGS, told.append)
+    assert told == [plan.describe()]
+    record = json.loads((tmp_path / "plan" / "records" / "planned.json").read_text())
+    assert record["method"] == "full"
+    assert record["preparation_seconds"] == {"planning": plan.planning_seconds}
+    assert sum(phase["steps"] for phase in record["phases"]) == 40
+    load_weights(Classifier((8, 8, 1), 10), tmp_path / "plan" / "classifier.safetensors")
+    text = page.read_text(encoding="utf-8")
+    for expected in ("Prediction and outcome", "all steps", "memory", "do not select"):
+        assert expected in text
+    with pytest.raises(ValueError, match="settings.total is '40st' there and '41st' here"):
+        Planner(where, dataclasses.replace(SETTINGS, total="41st"))
+    stored = stored_plan_settings(tmp_path / "plan")
+    assert stored == SETTINGS
+    assert stored_plan_settings(tmp_path) is None
+
+
+def test_a_plan_for_images_that_are_decoded_in_the_loop(tmp_path) -> None:
+    settings = dataclasses.replace(SETTINGS, from_encoded=True, photograph_side=32)
+    where = Where("digits", tmp_path / "plan")
+    plan = Planner(where, settings).plan(lambda _: None)
+    arms = [choice.arm for choice in plan.choices]
+    assert "random" in arms
+    by_embeddings = next(choice for choice in plan.choices if choice.arm == "kmeans:per_class")
+    assert by_embeddings.preparation_seconds["decoding everything"] > 0
+    assert "images per second" in plan.facts["decoding"]
+    assert not (tmp_path / "plan" / "decoded").exists()
+
+
+def test_probes_foretell_the_accuracy(tmp_path) -> None:
+    settings = dataclasses.replace(SETTINGS, total="400st", probe_share=0.9)
+    plan = Planner(Where("digits", tmp_path / "plan"), settings).plan(lambda _: None)
+    forecast = plan.choices[0].accuracy
+    assert forecast is not None
+    assert forecast.low < forecast.mean < forecast.high
+    assert 80 < forecast.mean <= 100
+    assert plan.choices[-1].accuracy is None
+
+
+def test_a_curve_that_is_a_power_law_is_found() -> None:
+    steps = [50, 100, 200, 400]
+    truth = [90 - 300 * n**-0.6 for n in steps]
+    forecast = extrapolate(steps, truth, 10**6, 1600)
+    assert forecast.mean == pytest.approx(90 - 300 * 1600**-0.6, abs=0.7)
+    assert forecast.low < 90 - 300 * 1600**-0.6 < forecast.high
+    # Twice the longest probe two times over.
+    assert forecast.high - forecast.low == pytest.approx(2 * 2 * 1.5, abs=1)
+
+
+def test_few_tests_and_far_forecasts_are_uncertain() -> None:
+    def width(n_tested: int, at: int) -> float:
+        forecast = extrapolate([50, 100, 200], [50.0, 60.0, 67.0], n_tested, at)
+        return forecast.high - forecast.low
+
+    assert width(500, 1000) > width(5000, 1000)
+    assert width(5000, 10_000) > width(5000, 1000) > width(5000, 250)
+
+
+def test_an_accuracy_is_from_0_to_100_percent() -> None:
+    assert extrapolate([5, 10], [100.0, 100.0], 100, 1000).high <= 100
+    assert extrapolate([5, 10], [0.0, 0.5], 100, 20).low >= 0
+
+
+def test_other_files_are_not_plans(tmp_path) -> None:
+    path = tmp_path / "plan.json"
+    path.write_text('{"schema": "thinset-run", "version": 1}')
+    with pytest.raises(ValueError, match="is not a thinset-plan of version 1"):
+        Plan.load(path)
+    path.write_text('{"schema": "thinset-plan", "version": 1, "choices": []}')
+    with pytest.raises(ValueError, match="is not a whole plan"):
+        Plan.load(path)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1])
+def test_share_of_probes_is_checked(share) -> None:
+    with pytest.raises(ValueError, match=f"probe_share must be from 0 to 1, got {share}"):
+        dataclasses.replace(SETTINGS, probe_share=share)
