@@ -4,8 +4,8 @@ Imports point downwards only: command_line -> recipes -> {embeddings, augmentati
 -> training -> data. models and losses stand alone on torch; selection and data stand on the native
 core and numpy and never on each other, except that selection.on_device, which only a tensor on
 another device leads to, stands on torch; report needs no torch; integrations stand on these, and
-nothing stands on them. In C++, bindings, filter and fuzz stand on the library, which knows none of
-them.
+nothing but the command line stands on them. In C++, bindings, filter and fuzz stand on the library,
+which knows none of them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _BASE = {"atomic_files", "progress"}
 _MODELS = {"models", "losses"}
 _BELOW_WINGS = {*_BASE, *_MODELS, "training", "data"}
 _BELOW_RECIPES = {*_BELOW_WINGS, "embeddings", "augmentation", "distillation", "report"}
-_BELOW_COMMANDS = {*_BELOW_RECIPES, "recipes", "selection", "_core", "thinset"}
+_BELOW_COMMANDS = {*_BELOW_RECIPES, "recipes", "integrations", "selection", "_core", "thinset"}
 
 # Which units of the package each unit may import, besides itself. "thinset" is the face of the
 # package, `_core` the native module.
@@ -70,8 +70,11 @@ EAGER_LIBRARIES = {
     "integrations": set(),
     "integrations.datasets": {"numpy", "pyarrow", "datasets"},
     "integrations.lightning": {"torch"},
+    "integrations.mlflow": {"mlflow"},
     "integrations.sklearn": {"numpy", "sklearn"},
+    "integrations.tensorboard": {"torch"},
     "integrations.transformers": {"torch", "transformers"},
+    "integrations.wandb": {"wandb"},
 }
 LAZY_LIBRARIES = {
     "progress": {"tqdm"},

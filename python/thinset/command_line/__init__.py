@@ -99,6 +99,9 @@ def _extra_that_has(module: str | None) -> str:
         "matplotlib": "report",
         "pyarrow": "parquet",
         "PIL": "parquet",
+        "tensorboard": "tensorboard",
+        "wandb": "wandb",
+        "mlflow": "mlflow",
     }
     extra = extras.get((module or "").split(".")[0])
     return f"; install it with: pip install 'thinset[{extra}]'" if extra else ""

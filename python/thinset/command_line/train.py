@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from thinset.command_line.arguments import Device, Output, Seed, typed_again
+
+if TYPE_CHECKING:
+    from thinset.training import Log
 
 
 @dataclass(frozen=True)
 class Command:
     """Train the classifier in two phases: on the subset, then on everything.
 
-    Writes DIR/classifier.safetensors and DIR/record.json; stopped, it goes on when called again.
+    Writes DIR/classifier.safetensors, DIR/record.json and DIR/log.jsonl; stopped, it goes on when
+    called again.
     """
 
     data: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DATASET")]
@@ -33,9 +37,15 @@ class Command:
     batch_size: int = 256
     """samples per step"""
     learning_rate: float = 0.05
-    """of stochastic gradient descent, constant"""
+    """of stochastic gradient descent; the highest one of a one-cycle schedule"""
+    schedule: Literal["constant", "step", "cosine", "one_cycle"] = "constant"
+    """of the learning rate, over both phases"""
+    warm_up: float = 0.0
+    """share of the training in which the learning rate rises first; one_cycle has its own"""
     evaluations: int = 10
     """tests on the way, evenly spaced"""
+    log: Literal["tensorboard", "wandb", "mlflow"] | None = None
+    """where the figures of each test go besides DIR/log.jsonl"""
     seed: Seed = 0
     """of the first weights, the order of the samples and the augmentation"""
     device: Device = "auto"
@@ -59,6 +69,8 @@ class Command:
             training=TrainingSettings(
                 batch_size=self.batch_size,
                 learning_rate=self.learning_rate,
+                schedule=self.schedule,
+                warm_up=self.warm_up,
                 evaluations=self.evaluations,
             ),
         ).resolved_for(data.train.image_shape)
@@ -93,6 +105,7 @@ class Command:
                 device=self.device,
                 command=typed_again("train", self, "data"),
                 checkpoint_path=folder.checkpoint("training"),
+                log=self._log(),
                 show_progress=True,
             )
             save_weights(model, self.out / "classifier.safetensors")
@@ -103,3 +116,26 @@ class Command:
             f"test accuracy {record.final.test_accuracy:.2f} % after {record.steps} steps, "
             f"{record.total_seconds:.1f} s: {path}"
         )
+
+    def _log(self) -> Log:
+        from thinset.training import JsonLines
+
+        logs: list[Log] = [JsonLines(self.out / "log.jsonl")]
+        if self.log == "tensorboard":
+            from thinset.integrations.tensorboard import TensorBoardLog
+
+            logs.append(TensorBoardLog(self.out / "tensorboard"))
+        elif self.log == "wandb":
+            from thinset.integrations.wandb import wandb_log
+
+            logs.append(wandb_log(self.out))
+        elif self.log == "mlflow":
+            from thinset.integrations.mlflow import mlflow_log
+
+            logs.append(mlflow_log(self.out))
+
+        def log(values: dict[str, float], step: int) -> None:
+            for one in logs:
+                one(values, step)
+
+        return log

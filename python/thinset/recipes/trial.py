@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from thinset.recipes.run_folder import RunFolder
     from thinset.recipes.schema import TrainingSettings
     from thinset.report.records import Arm, Comparison
-    from thinset.training import History, Order
+    from thinset.training import History, Log, Order
     from thinset.training.rates import LearningRate
 
 
@@ -73,6 +73,7 @@ def train(
     command: str,
     checkpoint_path: Path,
     first_phase_path: Path | None = None,
+    log: Log | None = None,
     show_progress: bool,
 ) -> tuple[nn.Module, RunRecord]:
     """Train a classifier as `trial` says, going on from its checkpoint if there is one.
@@ -114,6 +115,7 @@ def train(
         seconds_already_spent=(
             sum(trial.preparation_seconds.values()) if counts_preparation else 0.0
         ),
+        log=log,
         show_progress=show_progress,
         label=trial.name,
     )

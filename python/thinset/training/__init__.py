@@ -8,6 +8,7 @@ from thinset.training.epoch_sampler import TwoPhaseEpochSampler
 from thinset.training.evaluate import Score, evaluate
 from thinset.training.history import CurvePoint, History, PhaseTotals
 from thinset.training.loop import fit
+from thinset.training.metrics_log import JsonLines, Log
 from thinset.training.orders import LossPruning, Order, RepeatedRandom, SampleWeights
 from thinset.training.phases import Phase, TwoPhase
 from thinset.training.pruning_sampler import LossPruningSampler
@@ -23,8 +24,10 @@ __all__ = [
     "CurvePoint",
     "Duration",
     "History",
+    "JsonLines",
     "Ledger",
     "LinearRate",
+    "Log",
     "LossPruning",
     "LossPruningSampler",
     "NoTimeLeftError",

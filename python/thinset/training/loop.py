@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from thinset.losses import Objective
     from thinset.training.evaluate import ImageTransform
     from thinset.training.history import History
+    from thinset.training.metrics_log import Log
     from thinset.training.phases import Phase, TwoPhase
     from thinset.training.rates import LearningRate
     from thinset.training.run import StoredState
@@ -57,6 +58,7 @@ def fit(
     resume: bool = False,
     seconds_already_spent: float = 0.0,
     clock: Callable[[], float] = time.monotonic,
+    log: Log | None = None,
     show_progress: bool = False,
     label: str = "training",
 ) -> History:
@@ -71,7 +73,9 @@ def fit(
 
     What is measured: `evaluations` times, evenly spaced over the schedule and the last at its end,
     the averaged weights are scored on `test_data` through `test_transform`. Nothing is chosen by
-    these scores.
+    these scores. `log` is called with the figures of each evaluation and the number of steps: the
+    mean `train_loss` since the last, `learning_rate`, `test_loss` and `test_accuracy` (0..1) where
+    there are any, `epoch` of the phase and wall-clock `seconds`.
 
     How long: phases in steps, epochs and samples last exactly that. Phases limited by time end
     with the first step that reaches it; the budget includes evaluations and, where given,
@@ -139,6 +143,7 @@ def fit(
                 checkpoint_path=path,
                 first_phase_path=first_phase,
                 clock=clock,
+                log=log,
             )
             if stored is not None:
                 run.restore(*stored)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from thinset.progress import ProgressBar
     from thinset.training.evaluate import Score
     from thinset.training.learner import Learner
+    from thinset.training.metrics_log import Log
     from thinset.training.schedule import Schedule, Stage
     from thinset.training.settings import RunSettings
 
@@ -59,6 +60,7 @@ class Run:
         checkpoint_path: Path | None,
         first_phase_path: Path | None,
         clock: Callable[[], float],
+        log: Log | None,
     ) -> None:
         self._learner = learner
         self._schedule = schedule
@@ -67,10 +69,12 @@ class Run:
         self._checkpoint_path = checkpoint_path
         self._first_phase_path = first_phase_path
         self._clock = clock
+        self._log = log
         self._batches: DeviceBatches | None = None
         self._place = _Place()
         self._history = History(seconds=schedule.seconds_already_spent)
         self._last_lap = self._last_save = clock()
+        self._last_rate: float | None = None
 
     def train(self, bar: ProgressBar) -> History:
         """Train from where the run is to the schedule's end."""
@@ -130,7 +134,8 @@ class Run:
         # However little time there is, a run of no steps at all would have nothing to report.
         while (done := self._done(stage)) < 1 or self._history.steps == 0:
             batches.progress = done
-            self._step(batches, _learning_rate(stage, done, self._settings))
+            self._last_rate = _learning_rate(stage, done, self._settings)
+            self._step(batches, self._last_rate)
             progress = self._schedule.progress(self._place.stage, self._done(stage))
             bar.update_to(self._history.steps if self._schedule.n_steps else 100 * progress)
             # The small term keeps 0.3 * 10 = 2.9999999999999996 from coming a step late.
@@ -214,8 +219,21 @@ class Run:
         self._place.n_unreported = 0
         point = self._curve_point(train_loss, score)
         self._history.curve.append(point)
+        if self._log is not None:
+            self._log(self._figures(point), point.step)
         facts = {"loss": train_loss, "accuracy": point.test_accuracy}
         bar.update(0, **{name: value for name, value in facts.items() if value is not None})
+
+    def _figures(self, point: CurvePoint) -> dict[str, float]:
+        figures = {
+            "train_loss": point.train_loss,
+            "test_loss": point.test_loss,
+            "test_accuracy": point.test_accuracy,
+            "learning_rate": self._last_rate,
+            "epoch": point.epoch,
+            "seconds": point.seconds,
+        }
+        return {name: value for name, value in figures.items() if value is not None}
 
     def _curve_point(self, train_loss: float, score: Score | None) -> CurvePoint:
         assert self._batches is not None

@@ -316,3 +316,23 @@ def test_settings_are_checked(digits, options: dict[str, object], message: str) 
 def test_a_model_without_trainable_parameters_is_refused(digits) -> None:
     with pytest.raises(ValueError, match="Flatten has no parameters that require gradients"):
         fit_digits(digits, model=nn.Flatten())
+
+
+def test_every_evaluation_is_logged(digits):
+    told = []
+    _, history = fit_digits(
+        digits,
+        [Phase("all", digits.train, "8st", learning_rate=LinearRate(0.08, 0.0))],
+        evaluations=4,
+        log=lambda values, step: told.append((step, values)),
+    )
+    assert [step for step, _ in told] == [point.step for point in history.curve] == [2, 4, 6, 8]
+    for (_, values), point in zip(told, history.curve, strict=True):
+        assert values == {
+            "train_loss": point.train_loss,
+            "test_loss": point.test_loss,
+            "test_accuracy": point.test_accuracy,
+            "learning_rate": pytest.approx(0.08 * (1 - (point.step - 1) / 8)),
+            "epoch": point.epoch,
+            "seconds": point.seconds,
+        }

@@ -1,0 +1,36 @@
+"""The figures of a training in Weights & Biases."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import wandb
+
+if TYPE_CHECKING:
+    import os
+
+    from thinset.training.metrics_log import Log
+
+
+def wandb_log(path: str | os.PathLike[str], **options: Any) -> Log:
+    """Begin the run that belongs to the folder `path`, or go on with it; return its `log`.
+
+    `options`: for wandb.init, such as `project` and `mode`; WANDB_ environment variables count.
+    """
+    name = str(Path(path).resolve())
+    run = wandb.init(
+        **{
+            "dir": name,
+            "id": hashlib.sha256(name.encode()).hexdigest()[:16],
+            "name": Path(name).name,
+            "resume": "allow",
+            **options,
+        }
+    )
+
+    def log(values: dict[str, float], step: int) -> None:
+        run.log(values, step=step, commit=True)
+
+    return log
