@@ -57,7 +57,7 @@ class Command:
     metric: Metric = "euclidean"
     """distances of max_sum, max_min and facility_location"""
     encoder: Encoder = None
-    """what makes the embeddings; the recipes have the autoencoder, for --plan pca"""
+    """what makes the embeddings; quick and paper have pca, the paper's is the autoencoder"""
     embeddings: Embeddings = None
     """your own embeddings instead, one row per training sample"""
     encoder_length: EncoderLength = None
