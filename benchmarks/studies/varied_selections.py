@@ -4,12 +4,13 @@
 
 TRAIN is a dataset folder of colour images with labels, EMBEDDINGS.npy the autoencoder's (N, D) and
 OUT the folder of the selections, one file for each rule. Every rule takes 8.64 % of the samples.
-These are the rules of which docs/when-selecting-helps.md tells; none has earned a place in thinset.
+These are the rules of which docs/when-selecting-helps.md tells.
 """
 
 from __future__ import annotations
 
 import sys
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ import thinset
 from thinset.augmentation import TestTransform, TrainTransform
 from thinset.data import Dataset, open_dataset
 from thinset.data.batches import DeviceBatches, ordered_batches
+from thinset.embeddings import activation_scores
 from thinset.models import Classifier
 from thinset.selection import Selection
 from thinset.training import generator_for
@@ -213,8 +215,8 @@ def selections(data: Dataset, embeddings: np.ndarray) -> dict[str, np.ndarray]:
     drawn = [pairs[i] for i in generator.choice(len(pairs), 432, replace=False)]
     sums = np.stack([scaled[:, one] + scaled[:, other] for one, other in drawn], axis=1)
     rows["topk-pairs"] = chosen(np.ascontiguousarray(sums), "topk")
-    n_active = (scaled > 2).sum(axis=1, keepdims=True)
-    penalised = (scaled - 0.5 * n_active).astype(np.float32)
+    with tempfile.TemporaryDirectory() as scratch:
+        penalised = np.array(activation_scores(embeddings, scratch))
     rows["topk-penalty"] = chosen(penalised, "topk")
     rows["topk-penalty-per-class"] = chosen(penalised, "topk", **inside)
     for name, space in (("ae", scaled), ("proxy", proxy.features)):

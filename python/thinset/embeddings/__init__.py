@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from thinset.embeddings.activations import activation_scores
 from thinset.embeddings.describe import EmbeddingFacts, describe_embeddings
 from thinset.embeddings.encode import encode
 from thinset.embeddings.pca import pca
@@ -18,6 +19,7 @@ __all__ = [
     "EmbeddingFacts",
     "RandomCrop",
     "TrainedAutoencoder",
+    "activation_scores",
     "describe_embeddings",
     "encode",
     "load_autoencoder",

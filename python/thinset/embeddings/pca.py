@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from thinset.embeddings.describe import row_chunks
-from thinset.embeddings.store import stored_embeddings, write_embeddings
+from thinset.embeddings.store import fingerprint, stored_embeddings, write_embeddings
 from thinset.training.settings import dataset_fingerprint
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def pca(
             f"n_components must be from 1 to {min(n_samples, n_values)} for {n_samples} samples of "
             f"{n_values} values, got {n_components}"
         )
-    identity = {"samples": _fingerprint(samples), "encoder": f"pca, {n_components} components"}
+    identity = {"samples": _identity_of(samples), "encoder": f"pca, {n_components} components"}
     stored = stored_embeddings(out, identity)
     if stored is not None:
         return stored
@@ -140,10 +139,5 @@ def _new_directions(product: Matrix, basis: Matrix) -> Matrix:
     return np.linalg.qr(kept - basis @ (basis.T @ kept))[0]
 
 
-def _fingerprint(samples: np.ndarray[Any, Any] | ImageArrays) -> str:
-    if not isinstance(samples, np.ndarray):
-        return dataset_fingerprint(samples)
-    digest = hashlib.sha256(f"{samples.dtype} {samples.shape}\n".encode())
-    for chunk in row_chunks(samples):
-        digest.update(np.ascontiguousarray(chunk).tobytes())
-    return digest.hexdigest()
+def _identity_of(samples: np.ndarray[Any, Any] | ImageArrays) -> str:
+    return fingerprint(samples) if isinstance(samples, np.ndarray) else dataset_fingerprint(samples)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thinset.atomic_files import atomic_file, write_json
+from thinset.embeddings.describe import row_chunks
 
 if TYPE_CHECKING:
     import os
@@ -16,6 +18,14 @@ if TYPE_CHECKING:
 
 FORMAT = "thinset-embeddings"
 VERSION = 1
+
+
+def fingerprint(matrix: np.ndarray[Any, Any]) -> str:
+    """SHA-256 of the shape, type and values of an array, which is read in pieces."""
+    digest = hashlib.sha256(f"{matrix.dtype} {matrix.shape}\n".encode())
+    for chunk in row_chunks(matrix):
+        digest.update(np.ascontiguousarray(chunk).tobytes())
+    return digest.hexdigest()
 
 
 def stored_embeddings(
