@@ -44,27 +44,32 @@ class Costs:
         preparation = self._preparation(arm, n_samples)
         fast, rest = self._paces(arm)
         split = option.split or 0.0
-        total = Duration.parse(self._settings.total)
         evaluations = self._settings.training.evaluations
+        total = Duration.parse(self._settings.total)
         if total.is_time:
             # The last evaluation comes when the budget is used up.
             spent = sum(preparation.values()) + self._planning_seconds
             spent += (evaluations - 1) * self._test_seconds
             training = max(total.seconds - spent, 0.0)
-            # The phases share the time, whatever their steps take.
-            steps = round(training * (split / fast.step_seconds + (1 - split) / rest.step_seconds))
+            seconds = (split * training, (1 - split) * training)
+            steps = round(seconds[0] / fast.step_seconds + seconds[1] / rest.step_seconds)
         else:
-            steps = total.n_steps(n_samples or len(self._data), self._settings.training.batch_size)
-            training = steps * (split * fast.step_seconds + (1 - split) * rest.step_seconds)
+            batch_size = self._settings.training.batch_size
+            fast_length = split * total
+            n_fast = fast_length.n_steps(n_samples or 1, batch_size)
+            n_rest = (total - fast_length).n_steps(len(self._data), batch_size)
+            seconds = (n_fast * fast.step_seconds, n_rest * rest.step_seconds)
+            steps = n_fast + n_rest
+        waiting = seconds[0] * fast.waiting_share + seconds[1] * rest.waiting_share
         return Choice(
             option.arm,
             option.size,
             option.split,
             preparation,
             steps,
-            training,
+            sum(seconds),
             evaluations * self._test_seconds,
-            split * fast.waiting_share + (1 - split) * rest.waiting_share,
+            waiting / max(sum(seconds), 1e-9),
             self._memory + self._selection_memory(arm, n_samples),
             self._disk(arm, n_samples),
             None if forecast is None or steps == 0 else forecast(steps),

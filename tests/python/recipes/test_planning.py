@@ -161,6 +161,19 @@ def test_every_stage_has_its_seconds_and_a_budget_is_used_up(tmp_path) -> None:
     assert "advice: do not select; train on everything" in plan.describe()
 
 
+@pytest.mark.parametrize("total", ["37st", "1.5ep", "3000sa"])
+def test_steps_are_foretold_exactly(tmp_path, total) -> None:
+    settings = dataclasses.replace(SETTINGS, total=total)
+    planner = Planner(Where("digits", tmp_path / "plan"), settings)
+    plan = planner.plan(lambda _: None)
+    for number, choice in enumerate(plan.choices):
+        if choice.arm not in {"full", "kmeans:per_class"}:
+            continue
+        other = Planner(Where("digits", tmp_path / choice.arm[:4]), settings)
+        record = other.follow(dataclasses.replace(plan, recommended=number))
+        assert record.steps == choice.steps, choice.arm
+
+
 def test_a_plan_is_made_once_and_followed(tmp_path) -> None:
     where = Where("digits", tmp_path / "plan")
     plan = Planner(where, SETTINGS).plan(lambda _: None)
