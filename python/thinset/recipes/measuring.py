@@ -172,7 +172,7 @@ class _Sampled:
         if given is None:
             self._embeddings, self._pca_seconds = self._components(self._sample, "components")
         else:
-            self._embeddings, self._pca_seconds = np.asarray(given[rows]), 0.0
+            self._embeddings, self._pca_seconds = np.asarray(given[rows], np.float32), 0.0
 
     def _components(self, data: Dataset, name: str) -> tuple[np.ndarray[Any, Any], float]:
         n_values = int(np.prod(data.image_shape))

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 PLAN = "plan.json"
 """Where a folder keeps its plan"""
 
+_FEWEST_SAMPLES = 100
 _SHORTEST_PROBE = 40  # steps
 _PROBE_LENGTHS = (1, 2, 4)
 
@@ -43,7 +44,13 @@ class Planner:
         fixed = ("training", "total", "probe_share", "seed")
         self._bench = Workbench(where, settings, fixed=fixed, figure="plan")
         self.folder = self._bench.folder
-        shape = self._bench.data.train.image_shape
+        data = self._bench.data.train
+        if data.labels is None or len(data) < _FEWEST_SAMPLES:
+            raise ValueError(
+                f"a plan needs at least {_FEWEST_SAMPLES} training samples with labels, got "
+                f"{len(data)} {'without' if data.labels is None else 'with'} labels"
+            )
+        shape = data.image_shape
         self._settings = dataclasses.replace(
             settings.resolved_for(shape), training=settings.training.resolved_for(shape)
         )
@@ -126,7 +133,7 @@ class Planner:
         )
         n_steps = settings.probe_share * seconds / measured.in_memory.step_seconds / len(probed)
         shortest = int(n_steps / sum(_PROBE_LENGTHS))
-        if shortest < _SHORTEST_PROBE or data.labels is None:
+        if shortest < _SHORTEST_PROBE:
             return {}
         forecasts = {}
         with tempfile.TemporaryDirectory() as scratch:

@@ -241,6 +241,17 @@ def test_an_accuracy_is_from_0_to_100_percent() -> None:
     assert extrapolate([5, 10], [0.0, 0.5], 100, 20).low >= 0
 
 
+@pytest.mark.parametrize(("count", "labelled"), [(99, True), (200, False)])
+def test_too_little_data_are_refused(tmp_path, digits, count, labelled) -> None:
+    train = digits["train"]
+    arrays = (train.images[:count], train.labels[:count] if labelled else None)
+    write_subset(np.arange(count), arrays, tmp_path / "data" / "train")
+    write_subset(np.arange(50), digits["test"], tmp_path / "data" / "test")
+    message = f"at least 100 training samples with labels, got {count} with"
+    with pytest.raises(ValueError, match=message):
+        Planner(Where(str(tmp_path / "data"), tmp_path / "plan"), SETTINGS)
+
+
 def test_other_files_are_not_plans(tmp_path) -> None:
     path = tmp_path / "plan.json"
     path.write_text('{"schema": "thinset-run", "version": 1}')
