@@ -19,6 +19,7 @@ import thinset
 from thinset.command_line import COMMANDS, main
 from thinset.command_line.arguments import typed_again
 from thinset.command_line.compare import Command as Compare
+from thinset.command_line.plan import Command as Plan
 from thinset.command_line.reproduce import Command as Reproduce
 from thinset.command_line.run import Command as Run
 from thinset.command_line.train import Command as Train
@@ -85,6 +86,14 @@ def test_version(capsys):
         (["run", "nowhere", "-o", "out"], 4, "nowhere does not exist"),
         (["run", "digits", "-o", "out", "--steps", "5"], 3, "a duration is a number and one of"),
         (["run", "digits", "-o", "out", "--n-seeds", "0"], 3, "--n-seeds must be at least 1"),
+        (["plan", "digits", "-o", "out"], 3, "give --budget or --steps, one of the two"),
+        (["plan", "digits", "-o", "out", "--budget", "9"], 3, "a duration is a number and one of"),
+        (["run", "digits", "-o", "out", "--plan"], 3, "give --budget or --steps"),
+        (
+            ["run", "digits", "-o", "out", "--plan", "--budget", "9s", "--method", "topk"],
+            3,
+            "the plan decides what to train on: give --plan or --method",
+        ),
         (["verify", "nowhere"], 4, "nowhere does not exist"),
         (["verify", "."], 3, "holds no dataset folder, selection or run record"),
         (["report", "."], 3, "holds no run: there is no settings.json"),
@@ -180,6 +189,11 @@ def test_data_list_names_every_kind(capsys):
             "thinset run 'my data' --out out --size smoke --method kmeans --n-samples 10",
         ),
         (
+            Plan("d", Path("o"), budget="7min", encoded=True, learning_rate=0.1),
+            "data",
+            "thinset plan d --out o --budget 7min --encoded --learning-rate 0.1",
+        ),
+        (
             Train(Path("d"), Path("o"), Path("t"), split=0.25, seed=3),
             "data",
             "thinset train d --out o --test t --split 0.25 --seed 3",
@@ -202,6 +216,22 @@ def test_a_command_line_can_be_typed_again(command, positional, expected):
     _, name, *words = shlex.split(typed_again(expected.split()[1], command, positional))
     assert tyro.cli(type(command), args=words) == command
     assert sorted(shlex.split(expected)) == sorted(["thinset", name, *words])
+
+
+def test_a_plan_is_made_and_then_followed(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    options = ("--size", "smoke", "--batch-size", 32, "--probe-share", 0, "--seed", 3)
+    status, output, _ = call(capsys, "plan", "digits", "-o", "out", "--steps", "30st", *options)
+    assert status == 0
+    assert "advice: do not select; train on everything" in output
+    assert "follow it: thinset run digits --plan -o out" in output
+    status, output, _ = call(capsys, "run", "digits", "--plan", "-o", "out")
+    assert (status, output) == (0, "report: out/report/index.html\n")
+    record = json.loads((tmp_path / "out" / "records" / "planned.json").read_text())
+    assert (record["seed"], record["total"], record["settings"]["batch_size"]) == (3, "30st", 32)
+    assert (tmp_path / "out" / "classifier.safetensors").exists()
+    page = (tmp_path / "out" / "report" / "index.html").read_text(encoding="utf-8")
+    assert "Prediction and outcome" in page
 
 
 def test_a_method_that_is_asked_for_is_taken_as_it_is():
