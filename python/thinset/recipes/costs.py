@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from thinset.recipes.arms import parse_arm
-from thinset.recipes.measuring import held_of_mapped, peak_memory
 from thinset.report.plan import Choice
 from thinset.selection import estimate
 from thinset.selection.arguments import as_count
@@ -31,10 +30,8 @@ class Costs:
         self._settings = settings
         self._measured = measured
         self._planning_seconds = planning_seconds
-        self._data = bench.data.train
-        test = bench.data.test
-        not_yet_held = [part.images.nbytes - held_of_mapped(part) for part in (self._data, test)]
-        self._memory = peak_memory() + sum(not_yet_held)
+        self._data, test = bench.data.train, bench.data.test
+        self._memory_without_images = measured.pace.memory_bytes + test.images.nbytes
         self._test_seconds = measured.pace.test_seconds * len(test)
 
     def choice(self, option: Option, forecast: Forecast | None) -> Choice:
@@ -70,7 +67,7 @@ class Costs:
             sum(seconds),
             evaluations * self._test_seconds,
             waiting / max(sum(seconds), 1e-9),
-            self._memory + self._selection_memory(arm, n_samples),
+            self._memory(arm, n_samples),
             self._disk(arm, n_samples),
             None if forecast is None or steps == 0 else forecast(steps),
         )
@@ -108,6 +105,13 @@ class Costs:
         if not arm.needs_embeddings:
             return self._measured.sample.choosing_seconds
         return self._estimate(arm, n_samples).seconds
+
+    def _memory(self, arm: ArmSpec, n_samples: int) -> int:
+        is_decoded = self._measured.decoding_seconds is None or self._decodes_all(arm)
+        n_images = len(self._data) if is_decoded else 0
+        n_images += n_samples if arm.selection is not None else 0
+        images = n_images * int(self._data.images[0].nbytes)
+        return self._memory_without_images + images + self._selection_memory(arm, n_samples)
 
     def _selection_memory(self, arm: ArmSpec, n_samples: int) -> int:
         if not arm.needs_embeddings:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import resource
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -15,6 +12,7 @@ import numpy as np
 
 from thinset.data import Dataset, write_subset
 from thinset.embeddings import encode, pca, train_autoencoder
+from thinset.recipes.memory import forget_peak_memory, held_of_mapped, peak_memory
 from thinset.recipes.preparation import NEAR_DUPLICATES, typical_distance
 from thinset.recipes.trial import Trial, train
 from thinset.selection import deduplicate, select
@@ -34,11 +32,15 @@ _WARM_UP = "4st"
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds of a step and of testing one sample, and the share of a step spent waiting."""
+    """Seconds of a step and of testing one sample, and the share of a step spent waiting.
+
+    memory_bytes: the most that the process held meanwhile, images that are mapped left out.
+    """
 
     step_seconds: float
     test_seconds: float
     waiting_share: float
+    memory_bytes: int
 
 
 def short_training(
@@ -83,12 +85,14 @@ def _measure_pace(
     device: str,
 ) -> Pace:
     """Train for `seconds` after a few steps to warm up."""
+    forget_peak_memory()
     short_training(full, test, training, _WARM_UP, seed=0, device=device)
     run = short_training(full, test, training, f"{seconds}s", seed=0, device=device)
     return Pace(
         run.training_seconds / run.steps,
         run.evaluation_seconds / (len(run.curve) * len(test)),
         run.data_wait_seconds / run.training_seconds,
+        peak_memory() - held_of_mapped(full) - held_of_mapped(test),
     )
 
 
@@ -274,25 +278,3 @@ def _decoding_seconds(encoded: EncodedDataset, seconds: float) -> float:
         if taken >= seconds / 2:
             return taken / n_rows
         n_rows *= 2
-
-
-def peak_memory() -> int:
-    """The most bytes that this process has held so far, mapped files included."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
-
-
-def held_of_mapped(data: Dataset) -> int:
-    """How many bytes of the dataset's images this process holds; 0 where that cannot be known."""
-    filename = data.images.filename
-    total, counts = 0, False
-    try:
-        text = Path("/proc/self/smaps").read_text(encoding="utf-8")
-    except OSError:
-        return 0
-    for line in text.splitlines():
-        if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
-            counts = filename is not None and line.endswith(str(Path(filename).resolve()))
-        elif counts and line.startswith("Rss:"):
-            total += 1024 * int(line.split()[1])
-    return total

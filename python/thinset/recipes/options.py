@@ -72,9 +72,11 @@ def _in_memory(n_total: int, total: Duration, measured: Measured) -> Iterator[Op
         return
     reason = None
     if measured.pace.waiting_share >= _WAITS:
+        faster = measured.pace.step_seconds / measured.in_memory.step_seconds
         reason = (
             f"{100 * measured.pace.waiting_share:.0f} % of a training on everything is waiting for "
-            "images; what is decoded once and stays in memory does not wait"
+            f"images; on images that were decoded once and stay in memory it makes "
+            f"{1 / measured.in_memory.step_seconds:.3g} steps a second, {faster:.1f} times as many"
         )
     share = 0.2
     if total.is_time:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from thinset.recipes.measuring import peak_memory
+from thinset.recipes.memory import forget_peak_memory, peak_memory
 from thinset.recipes.planning import PLAN, Planner
 from thinset.recipes.run_folder import read_settings
 from thinset.recipes.schema import PlanSettings, from_table
@@ -26,6 +26,7 @@ def run_planned(where: Where, settings: PlanSettings, note: Callable[[str], None
     planner = Planner(where, settings)
     plan = planner.plan(note)
     note(plan.describe())
+    forget_peak_memory()
     record = planner.follow(plan)
     return write_plan_report(plan, record, peak_memory(), asdict(settings), planner.folder.report)
 

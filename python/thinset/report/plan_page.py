@@ -30,7 +30,8 @@ def write_plan_report(
 ) -> Path:
     """Write the page and the record into the folder `out`; see write_document.
 
-    memory_bytes: the most that the process held. settings: of the training, for the page.
+    memory_bytes: the most that the process held while it followed the plan. settings: of the
+    training, for the page.
     """
     title = f"{record.final.test_accuracy:.1f}{PERCENT} after {spoken_length(plan.total)}"
     body = join(

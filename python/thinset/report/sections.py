@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import statistics
 from typing import TYPE_CHECKING, Any
 
 from thinset.report.findings import overall_headline, verdict_of
 from thinset.report.grouping import colour_of, group_runs, label_of
 from thinset.report.html import Markup, details, element, facts, join, section, table
+from thinset.report.time_to_accuracy import times_to_accuracy
 from thinset.report.wording import (
     PERCENT,
     spoken_length,
@@ -16,7 +18,7 @@ from thinset.report.wording import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from thinset.report.findings import Finding
     from thinset.report.records import RunRecord
@@ -68,6 +70,41 @@ def results(summaries: Sequence[ArmSummary], records: Sequence[RunRecord]) -> Ma
         "Results", *tables, element("p", note, css_class="note"),
         details("Every run", _runs_table(summaries, records)),
     )  # fmt: skip
+
+
+def time_to_accuracy(records: Sequence[RunRecord]) -> Markup:
+    """Return how soon each arm is as good as everything is in the end, where curves tell."""
+    timed = [run for run in records if run.comparison != "steps"]
+    times = times_to_accuracy(timed)
+    among = [arm.configuration for arm in times]
+    rows = [
+        (
+            element(
+                "span",
+                label_of(arm.configuration, among),
+                css_class="arm",
+                style=f"--arm: {colour_of(arm.configuration, among)}",
+            ),
+            arm.configuration.comparison,
+            f"{arm.n_reached} of {len(arm.seeds)}",
+            _mean_of(arm.seconds, spoken_seconds),
+            _mean_of(arm.speedups, "{:.2f}".format),
+        )
+        for arm in times
+    ]
+    if len(rows) < 2:
+        return Markup("")
+    note = (
+        "How soon an arm reaches the final test accuracy of training on everything with the same "
+        "seed, preparation and evaluations included; read between two evaluations along a straight "
+        "line. Mean, and the range over seeds, where every seed gets there. The speed-up is the "
+        "time that everything needs over the arm's."
+    )
+    return section(
+        "Time to the accuracy of everything",
+        table(("arm", "at equal", "reached", "time", "speed-up"), rows),
+        element("p", note, css_class="note"),
+    )
 
 
 def costs(stage_seconds: Mapping[str, float]) -> Markup:
@@ -151,6 +188,15 @@ def _score(arm: ArmSummary, summaries: Sequence[ArmSummary]) -> Markup:
 def _spread_and_n(arm: ArmSummary) -> str:
     n = f"n = {arm.n}"
     return n if arm.standard_deviation is None else f"± {arm.standard_deviation:.1f}, {n}"
+
+
+def _mean_of(values: Sequence[float | None], spoken: Callable[[float], str]) -> Markup:
+    """Return the mean of values with their range; a dash where one of them is missing."""
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
+        return Markup("\N{EN DASH}")
+    value_range = f"{spoken(min(known))} to {spoken(max(known))}" if len(known) > 1 else ""
+    return element("span", spoken(statistics.fmean(known)), " ", element("small", value_range))
 
 
 def _accuracy(arm: ArmSummary) -> Markup:

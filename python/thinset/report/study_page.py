@@ -93,6 +93,7 @@ def _body(
             section("", *_placed(figures, shown)),
             _beside_published(inputs, summaries),
             sections.results(summaries, inputs.records),
+            sections.time_to_accuracy(inputs.records),
             details("In words", element("ul", *(element("li", _told(told)) for told in findings)))
             if findings
             else "",

@@ -29,8 +29,8 @@ SETTINGS = PlanSettings(
     training=TrainingSettings(batch_size=32, learning_rate=0.02, evaluations=2),
 )
 CALM = Sample(0.0, 1.0, 0.5, 0.01, 1e-5, 1000, 8)
-QUICK = Pace(0.01, 1e-4, 0.02)
-WAITING = Pace(0.04, 1e-4, 0.75)
+QUICK = Pace(0.01, 1e-4, 0.02, 10**8)
+WAITING = Pace(0.04, 1e-4, 0.75, 10**8)
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +73,7 @@ def test_what_waits_for_images_gets_them_into_memory(digits) -> None:
     # 0.15 * 60 s / 0.02 s = 450 of 1,438 images can be decoded within the share meant for it.
     assert (choice.arm, choice.size, choice.split) == ("random", 0.31, 0.9)
     assert "75 % of a training on everything is waiting for images" in reason
+    assert "100 steps a second, 4.0 times as many" in reason
     choice, _ = advised(digits["train"], "10min", measured)
     assert (choice.arm, choice.size) == ("full:resident", None)
     does_not_wait = dataclasses.replace(measured, pace=QUICK)
@@ -199,10 +200,12 @@ def test_a_plan_for_images_that_are_decoded_in_the_loop(tmp_path) -> None:
     settings = dataclasses.replace(SETTINGS, from_encoded=True, photograph_side=32)
     where = Where("digits", tmp_path / "plan")
     plan = Planner(where, settings).plan(lambda _: None)
-    arms = [choice.arm for choice in plan.choices]
-    assert "random" in arms
-    by_embeddings = next(choice for choice in plan.choices if choice.arm == "kmeans:per_class")
+    choices = {choice.arm: choice for choice in plan.choices}
+    by_embeddings, random, full = (choices[arm] for arm in ("kmeans:per_class", "random", "full"))
     assert by_embeddings.preparation_seconds["decoding everything"] > 0
+    # Images of 8 x 8: of the 1,438, only those that are decoded once and kept take memory.
+    assert random.memory_bytes - full.memory_bytes == round(0.2 * 1438) * 64
+    assert by_embeddings.memory_bytes - full.memory_bytes > 1438 * 64
     assert "images per second" in plan.facts["decoding"]
     assert not (tmp_path / "plan" / "decoded").exists()
 
