@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from thinset.data import Dataset, EncodedDataset
+    from thinset.data import Dataset
 
 _PROCESS = Path("/proc/self")  # Linux
 
@@ -32,9 +32,9 @@ def forget_peak_memory() -> None:
         (_PROCESS / "clear_refs").write_text("5", encoding="ascii")
 
 
-def held_of_mapped(data: Dataset | EncodedDataset) -> int:
+def held_of_mapped(data: Dataset) -> int:
     """How many bytes of images in a mapped file this process holds; 0 where nothing tells."""
-    filename = getattr(data.images, "filename", None)
+    filename = data.images.filename
     try:
         mappings = (_PROCESS / "smaps").read_text(encoding="utf-8")
     except OSError:
