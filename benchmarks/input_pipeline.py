@@ -164,8 +164,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("train", metavar="TRAIN")
     parser.add_argument("--batch-size", type=int, default=1024)
-    parser.add_argument("--steps", type=int, default=20, help="of each way in each round")
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--steps", type=int, default=10, help="of each way in each round")
+    parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--workers", type=int, nargs="+", default=[0, 2])
     parser.add_argument("--device", default="auto")
     parser.add_argument("--compiled", action="store_true")
@@ -176,14 +176,13 @@ def main() -> None:
     for _ in range(arguments.rounds):
         for name, way in found.items():
             seconds[name].append(way.take(arguments.steps))
-    floor, *_ = seconds.values()
+    floor = statistics.median(next(iter(seconds.values())))
     print("| batches | steps per second | share of the time that goes into input |\n|---|---|---|")
     for name, taken in seconds.items():
-        rates = [arguments.steps / one for one in taken]
-        shares = [100 * (1 - least / one) for least, one in zip(floor, taken, strict=True)]
-        share = f"{statistics.median(shares):.1f} % ({min(shares):.1f} to {max(shares):.1f})"
-        spread = f"{min(rates):.3g} to {max(rates):.3g}"
-        print(f"| {name} | {statistics.median(rates):.3g} ({spread}) | {share} |")
+        fastest, *_, slowest = sorted(arguments.steps / one for one in taken)[::-1]
+        median = statistics.median(taken)
+        rate = f"{arguments.steps / median:.3g} ({slowest:.3g} to {fastest:.3g})"
+        print(f"| {name} | {rate} | {100 * (1 - floor / median):.1f} % |")
     if arguments.json:
         content = {
             "seconds": seconds, "arguments": vars(arguments),
