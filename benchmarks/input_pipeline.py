@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 WARM_UP_STEPS = 5
-
-
 AUGMENTATION = TrainTransform(crop=24, flip=True, brightness=63 / 255, contrast=(0.2, 1.8))
 
 
@@ -179,7 +177,7 @@ def main() -> None:
     floor = statistics.median(next(iter(seconds.values())))
     print("| batches | steps per second | share of the time that goes into input |\n|---|---|---|")
     for name, taken in seconds.items():
-        fastest, *_, slowest = sorted(arguments.steps / one for one in taken)[::-1]
+        slowest, *_, fastest = sorted(arguments.steps / one for one in taken)
         median = statistics.median(taken)
         rate = f"{arguments.steps / median:.3g} ({slowest:.3g} to {fastest:.3g})"
         print(f"| {name} | {rate} | {100 * (1 - floor / median):.1f} % |")

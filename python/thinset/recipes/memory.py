@@ -17,13 +17,12 @@ _PROCESS = Path("/proc/self")  # Linux
 
 def peak_memory() -> int:
     """The most bytes that this process has held, mapped files included."""
-    try:
+    with contextlib.suppress(OSError):
         status = (_PROCESS / "status").read_text(encoding="utf-8")
-    except OSError:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else 1024 * peak
-    (kilobytes,) = re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
-    return 1024 * int(kilobytes)
+        if told := re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE):
+            return 1024 * int(told[1])
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def forget_peak_memory() -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from thinset.report.findings import Finding
+    from thinset.report.grouping import Configuration
     from thinset.report.records import RunRecord
     from thinset.report.run_inputs import ReportInputs
     from thinset.report.summary import ArmSummary, PairedDifference
@@ -79,12 +80,7 @@ def time_to_accuracy(records: Sequence[RunRecord]) -> Markup:
     among = [arm.configuration for arm in times]
     rows = [
         (
-            element(
-                "span",
-                label_of(arm.configuration, among),
-                css_class="arm",
-                style=f"--arm: {colour_of(arm.configuration, among)}",
-            ),
+            _named(arm.configuration, among),
             arm.configuration.comparison,
             f"{arm.n_reached} of {len(arm.seeds)}",
             _mean_of(arm.seconds, spoken_seconds),
@@ -257,12 +253,17 @@ def _arm_name(
     arm: ArmSummary, summaries: Sequence[ArmSummary], *, with_comparison: bool = False
 ) -> Markup:
     among = [summary.configuration for summary in summaries]
-    name = label_of(arm.configuration, among)
-    if with_comparison:
-        name = f"{name}, equal {arm.configuration.comparison}"
+    suffix = f", equal {arm.configuration.comparison}" if with_comparison else ""
+    return _named(arm.configuration, among, suffix)
+
+
+def _named(
+    configuration: Configuration, among: Sequence[Configuration], suffix: str = ""
+) -> Markup:
     return element(
-        "span", name, css_class="arm", style=f"--arm: {colour_of(arm.configuration, among)}"
-    )
+        "span", f"{label_of(configuration, among)}{suffix}", css_class="arm",
+        style=f"--arm: {colour_of(configuration, among)}",
+    )  # fmt: skip
 
 
 def _difference(difference: PairedDifference | None) -> Any:

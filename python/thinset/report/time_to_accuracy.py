@@ -40,7 +40,7 @@ class TimeToAccuracy:
     def speedups(self) -> tuple[float | None, ...]:
         """The time that everything needs over the arm's own; None where that never gets there."""
         pairs = zip(self.full_seconds, self.seconds, strict=True)
-        return tuple(None if own is None else full / own for full, own in pairs)
+        return tuple(full / own if own else None for full, own in pairs)
 
 
 def times_to_accuracy(records: Iterable[RunRecord]) -> tuple[TimeToAccuracy, ...]:
