@@ -92,9 +92,9 @@ def time_to_accuracy(records: Sequence[RunRecord]) -> Markup:
         return Markup("")
     note = (
         "How soon an arm reaches the final test accuracy of training on everything with the same "
-        "seed, preparation and evaluations included; read between two evaluations along a straight "
-        "line. Mean, and the range over seeds, where every seed gets there. The speed-up is the "
-        "time that everything needs over the arm's."
+        "seed, in the time that is held equal, evaluations included; read between two evaluations "
+        "along a straight line. Mean, and the range over seeds, where every seed gets there. The "
+        "speed-up is the time that everything needs over the arm's."
     )
     return section(
         "Time to the accuracy of everything",

@@ -21,7 +21,7 @@ _FEWEST_POINTS = 3  # of a curve; between fewer, interpolation would tell too li
 class TimeToAccuracy:
     """When the runs of one configuration reach the final accuracy of everything, seed by seed.
 
-    Seconds are wall-clock since the work began, preparation included, interpolated between
+    Seconds are those that the comparison holds equal, evaluations included, interpolated between
     evaluations; None for a run that never gets there. `full_seconds` are those of training on
     everything on its way to its own final accuracy.
     """
