@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <system_error>
 #include <utility>
 
@@ -148,7 +147,7 @@ void FolderReplacement::bring_latest_files() const {
                    const auto kept = status_of(folder_ / name);
                    const bool is_kept = kept && (is_same_file(*kept, old) || S_ISLNK(old.st_mode));
                    if (!is_output(name) && !is_kept) {
-                     std::rename((partial_.path() / name).c_str(), (folder_ / name).c_str());
+                     ::rename((partial_.path() / name).c_str(), (folder_ / name).c_str());
                    }
                    return true;
                  });

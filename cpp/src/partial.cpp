@@ -44,10 +44,10 @@ Partial::Partial(Kind kind, const std::filesystem::path& place, const std::files
       }
       throw FileError("create", shown, errno);
     }
-    // Without locks nobody can take it for a leftover either. With them, another process may have
-    // done so before this one had the lock.
-    try_to_lock(descriptor_.number());
-    if (is_name_of(path_, descriptor_.number())) {
+    // Before this process has the lock, another may take it for a leftover, and be about to remove
+    // it. Without locks nobody removes anything.
+    const Lock lock = try_to_lock(descriptor_.number());
+    if (lock != Lock::held_by_another && is_name_of(path_, descriptor_.number())) {
       return;
     }
     remove_quietly(path_);

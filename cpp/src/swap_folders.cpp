@@ -8,7 +8,6 @@
 #endif
 
 #include <cerrno>
-#include <cstdio>
 
 #include "temporary_names.hpp"
 #include "thinset/descriptor.hpp"
