@@ -35,7 +35,11 @@ template <class Action>
 void for_each_entry(const std::filesystem::path& folder, const std::filesystem::path& shown,
                     const Action& action) {
   std::error_code failure;
-  std::filesystem::directory_iterator entry(folder, failure);
+  std::filesystem::directory_iterator entry;
+  do {
+    failure.clear();
+    entry = std::filesystem::directory_iterator(folder, failure);
+  } while (failure == std::errc::interrupted);
   for (; !failure && entry != std::filesystem::directory_iterator(); entry.increment(failure)) {
     const auto status = status_of(entry->path());
     if (status && !action(entry->path().filename(), *status)) {

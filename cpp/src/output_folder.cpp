@@ -134,7 +134,7 @@ void OutputFolder::commit() {
 }
 
 void OutputFolder::commit_pieces() {
-  const Descriptor folder(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Descriptor folder = open_descriptor(folder_, O_RDONLY | O_DIRECTORY);
   if (folder.is_open() && try_to_lock(folder.number()) == Lock::held_by_another) {
     throw FileError("write to", shown_, EBUSY);  // by another process that does the same
   }

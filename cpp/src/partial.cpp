@@ -15,12 +15,12 @@ namespace {
 
 Descriptor create(Partial::Kind kind, const std::filesystem::path& path) {
   if (kind == Partial::Kind::file) {
-    return Descriptor(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+    return open_descriptor(path, O_RDWR | O_CREAT | O_EXCL, 0666);
   }
   if (::mkdir(path.c_str(), 0777) != 0) {
     return Descriptor();
   }
-  Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  Descriptor folder = open_descriptor(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   if (!folder.is_open()) {
     const int failure = errno;
     ::rmdir(path.c_str());
@@ -39,7 +39,7 @@ Partial::Partial(Kind kind, const std::filesystem::path& place, const std::files
     path_ = temporary_name(place, target, partial_suffix);
     descriptor_ = create(kind, path_);
     if (!descriptor_.is_open()) {
-      if (errno == EEXIST || errno == EINTR) {
+      if (errno == EEXIST) {
         continue;
       }
       throw FileError("create", shown, errno);

@@ -93,7 +93,7 @@ void for_each_leftover(const std::filesystem::path& place, const std::filesystem
     if (!is_temporary_name(path.filename().string(), prefix, suffix)) {
       continue;
     }
-    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    const Descriptor file = open_descriptor(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     struct stat status{};
     if (file.is_open() && ::fstat(file.number(), &status) == 0 &&
         (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)) &&
