@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "thinset/estimate.hpp"
+#include "thinset/processors.hpp"
 #include "thinset/row_kernels.hpp"
 
 namespace thinset {
