@@ -93,7 +93,7 @@ def write_json(target: str | os.PathLike[str], content: Any) -> None:
 
 def require_file_target(target: str | os.PathLike[str]) -> None:
     """Raise as `atomic_file` does where `target` exists and is no regular file."""
-    if os.path.exists(target):
+    if Path(target).exists():
         require_regular(target)
 
 

@@ -27,9 +27,9 @@ def foreign_to_dataset(folder: Path) -> str | None:
         own = set()
     for name in names:
         path = folder / name
-        if not (name in own and path.is_file() and not path.is_symlink()):
-            if not _is_partial_of(name, own):
-                return name
+        is_own = name in own and path.is_file() and not path.is_symlink()
+        if not is_own and not _is_partial_of(name, own):
+            return name
     return None
 
 

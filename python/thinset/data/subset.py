@@ -125,7 +125,7 @@ def _require_whole_file(array: Array) -> None:
     while isinstance(owner.base, np.memmap):
         owner = owner.base
     if isinstance(owner, np.memmap) and owner.filename is not None:
-        n_bytes, n_expected = os.stat(owner.filename).st_size, owner.offset + owner.nbytes
+        n_bytes, n_expected = Path(owner.filename).stat().st_size, owner.offset + owner.nbytes
         if n_bytes < n_expected:
             raise ValueError(
                 f"{owner.filename} became shorter after it was opened: it has {n_bytes} bytes, "
