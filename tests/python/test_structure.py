@@ -289,9 +289,10 @@ def test_lanes_include_intrinsics_alone():
     [
         (
             "src",
-            r'"((row|screen|pair)_kernels_impl|lanes|rounding|gather_file_order|row_pieces)\.hpp',
+            r'"((row|screen|pair)_kernels_impl|lanes|rounding|gather_file_order|row_pieces'
+            r"|file_kind|folder_replacement|partial|swap_folders|syncing|temporary_names)\.hpp",
         ),
-        ("filter", r'"(commands|json_writer|options)\.hpp'),
+        ("filter", r'"(commands|json_writer|options|signals|standard_streams|subset_files|text)\.hpp'),
         ("bindings", r'"(bindings|numpy_view|python_monitor)\.hpp|<pybind11/\w+\.h'),
         ("fuzz", r'"options\.hpp'),
     ],
