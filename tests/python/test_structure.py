@@ -23,8 +23,8 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "python" / "thinset"
 CPP = ROOT / "cpp"
 
-# Everybody may use these two; they use nobody.
-_BASE = {"atomic_files", "progress"}
+# Everybody may use these; they use each other and, to exchange folders, the native core.
+_BASE = {"atomic_files", "overlap", "partial_files", "progress", "regular_files"}
 _MODELS = {"models", "losses"}
 _BELOW_WINGS = {*_BASE, *_MODELS, "training", "data"}
 _BELOW_RECIPES = {*_BELOW_WINGS, "embeddings", "augmentation", "distillation", "report"}
@@ -33,8 +33,11 @@ _BELOW_COMMANDS = {*_BELOW_RECIPES, "recipes", "integrations", "selection", "_co
 # Which units of the package each unit may import, besides itself. "thinset" is the face of the
 # package, `_core` the native module.
 ALLOWED = {
-    "atomic_files": set(),
+    "atomic_files": {"partial_files", "regular_files", "_core"},
+    "overlap": set(),
+    "partial_files": set(),
     "progress": set(),
+    "regular_files": set(),
     "models": set(),
     "losses": set(),
     "data": {*_BASE, "_core"},
@@ -58,7 +61,10 @@ ALLOWED = {
 # depends on.
 EAGER_LIBRARIES = {
     "atomic_files": set(),
+    "overlap": set(),
+    "partial_files": set(),
     "progress": set(),
+    "regular_files": set(),
     "thinset": set(),
     "models": {"torch"},
     "losses": {"torch"},

@@ -12,6 +12,7 @@ import numpy as np
 import tyro
 
 from thinset._core import open_npy
+from thinset.atomic_files import require_file_target
 from thinset.command_line import EXIT_USAGE
 from thinset.command_line.arguments import (
     Count,
@@ -22,6 +23,7 @@ from thinset.command_line.arguments import (
     parse_count,
 )
 from thinset.data import open_dataset
+from thinset.overlap import require_apart
 from thinset.selection import estimate, select
 
 _METHOD_OPTIONS = (
@@ -83,6 +85,10 @@ class Command:
         if self.out is None and not self.dry_run:
             print("thinset: error: select needs -o FILE, or --dry-run", file=sys.stderr)
             return EXIT_USAGE
+        if self.out is not None:
+            # Before the work; it may take minutes.
+            require_apart(self.out, self.embeddings, self.labels, self.initial_subset)
+            require_file_target(self.out)
         # What is left at its default is not passed on: it may belong to another method.
         options: dict[str, Any] = {
             field.name: getattr(self, field.name)

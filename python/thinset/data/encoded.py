@@ -16,6 +16,7 @@ from thinset.data.sources import recognise
 from thinset.data.sources.encoded_image import decode
 from thinset.data.sources.image_stream import BATCH_SIZE
 from thinset.data.store import DatasetWriter
+from thinset.overlap import require_apart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,6 +94,7 @@ class EncodedDataset:
         contents = [content for _, content, _ in samples]
         labels = [label for _, _, label in samples]
         self.name = stream.name
+        self._path = stream.provenance.get("path")
         self.image_shape = stream.image_shape
         self.class_names = stream.class_names
         self.images = EncodedImages(names, contents, stream.image_shape, resize=resize)
@@ -118,7 +120,11 @@ class EncodedDataset:
         *,
         overwrite: bool = False,
     ) -> None:
-        """Decode the images of these rows, in this order, into the dataset folder `out`."""
+        """Decode the images of these rows, in this order, into the dataset folder `out`.
+
+        Raises ValueError where it would replace the source, FileExistsError as DatasetWriter.
+        """
+        require_apart(out, self._path)
         with DatasetWriter(
             out,
             name=Path(out).name,

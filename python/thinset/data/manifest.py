@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thinset.atomic_files import write_json
+from thinset.regular_files import open_regular
 
 if TYPE_CHECKING:
     import os
@@ -120,7 +121,8 @@ class Manifest:
         """
         path = Path(folder) / MANIFEST_FILE
         try:
-            content = path.read_bytes()
+            with open_regular(path) as file:
+                content = file.read()
         except FileNotFoundError as error:
             raise FileNotFoundError(
                 f"{folder} is not a dataset folder: it has no {MANIFEST_FILE}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from thinset.data.batches import ImageArrays, ordered_batches
-from thinset.embeddings.store import stored_embeddings, write_embeddings
+from thinset.embeddings.store import require_output_apart, stored_embeddings, write_embeddings
 from thinset.embeddings.transforms import CenterCrop
 from thinset.models import Autoencoder
 from thinset.progress import ProgressBar
@@ -57,6 +57,7 @@ def encode(
         "encoder_fingerprint": weights_fingerprint(model),
         "transform": describe(transform),
     }
+    require_output_apart(out, dataset.images, dataset.labels)
     stored = stored_embeddings(out, identity)
     if stored is not None:
         return stored

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thinset.embeddings.describe import row_chunks
-from thinset.embeddings.store import fingerprint, stored_embeddings, write_embeddings
+from thinset.embeddings.store import (
+    fingerprint,
+    require_output_apart,
+    stored_embeddings,
+    write_embeddings,
+)
 from thinset.training.settings import dataset_fingerprint
 
 if TYPE_CHECKING:
@@ -55,6 +60,7 @@ def pca(
             f"{n_values} values, got {n_components}"
         )
     identity = {"samples": _identity_of(samples), "encoder": f"pca, {n_components} components"}
+    require_output_apart(out, rows)
     stored = stored_embeddings(out, identity)
     if stored is not None:
         return stored

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thinset.atomic_files import atomic_file, write_json
+from thinset.data.npy_file import NpyFileWriter
 from thinset.embeddings.describe import row_chunks
+from thinset.overlap import require_apart
 
 if TYPE_CHECKING:
     import os
@@ -26,6 +29,12 @@ def fingerprint(matrix: np.ndarray[Any, Any]) -> str:
     for chunk in row_chunks(matrix):
         digest.update(np.ascontiguousarray(chunk).tobytes())
     return digest.hexdigest()
+
+
+def require_output_apart(out: str | os.PathLike[str], *inputs: Any) -> None:
+    """Raise ValueError where embeddings in the folder `out` would overwrite one of `inputs`."""
+    for name in ("embeddings.npy", "embeddings.json"):
+        require_apart(Path(out) / name, *inputs)
 
 
 def stored_embeddings(
@@ -59,13 +68,13 @@ def write_embeddings(
 
     Gives back the matrix (N, D), mapped read-only. `facts` are JSON-able figures kept beside it.
     Raises ValueError for a row with NaN or infinity and for too many or too few rows; what was
-    there before then stays as it was, though no longer described.
+    there before then stays as it was.
     """
     out = Path(out)
-    # First of all: were this interrupted, the old description must not stand by a new matrix.
-    (out / "embeddings.json").unlink(missing_ok=True)
     with atomic_file(out / "embeddings.npy") as partial:
         n_dimensions = _write_rows(partial, batches, n_samples)
+        # Killed after this, there is a matrix that nothing describes: it is computed again.
+        (out / "embeddings.json").unlink(missing_ok=True)
     description = {
         "format": FORMAT,
         "version": VERSION,
@@ -79,26 +88,29 @@ def write_embeddings(
 
 
 def _write_rows(path: Path, batches: Iterable[np.ndarray[Any, Any]], n_samples: int) -> int:
-    matrix: np.memmap[Any, Any] | None = None
+    rows = iter(batches)
+    first = next(rows, None)
+    if first is None:
+        raise ValueError(f"{n_samples} rows of embeddings were expected, 0 came")
+    n_dimensions = int(first.shape[1])
     n_written = 0
-    for batch in batches:
-        if matrix is None:
-            matrix = np.lib.format.open_memmap(
-                path, mode="w+", dtype=np.float32, shape=(n_samples, batch.shape[1])
-            )
-        end = n_written + len(batch)
-        if end > n_samples:
-            raise ValueError(f"more than the expected {n_samples} rows of embeddings came")
-        matrix[n_written:end] = batch
-        finite = np.isfinite(matrix[n_written:end]).all(axis=1)
-        if not finite.all():
-            row = n_written + int(np.argmin(finite))
-            raise ValueError(f"embeddings must be finite, row {row} holds NaN or infinity")
-        n_written = end
-    if matrix is None or n_written != n_samples:
+    # Written by ordinary calls: through a map, a full disk would kill the process.
+    with NpyFileWriter(path, "float32", (n_samples, n_dimensions)) as writer:
+        for batch in itertools.chain([first], rows):
+            if n_written + len(batch) > n_samples:
+                raise ValueError(f"more than the expected {n_samples} rows of embeddings came")
+            # Infinity is what a value that is too large for float32 becomes.
+            with np.errstate(over="ignore"):
+                values = np.asarray(batch, np.float32)
+            finite = np.isfinite(values).all(axis=1)
+            if not finite.all():
+                row = n_written + int(np.argmin(finite))
+                raise ValueError(f"embeddings must be finite, row {row} holds NaN or infinity")
+            writer.append(values)
+            n_written += len(values)
+    if n_written != n_samples:
         raise ValueError(f"{n_samples} rows of embeddings were expected, {n_written} came")
-    matrix.flush()
-    return int(matrix.shape[1])
+    return n_dimensions
 
 
 def _map(path: Path) -> np.memmap[Any, np.dtype[np.float32]]:

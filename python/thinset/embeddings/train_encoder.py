@@ -12,6 +12,7 @@ from thinset.atomic_files import atomic_folder, write_json
 from thinset.embeddings.transforms import CenterCrop, RandomCrop
 from thinset.losses import reproduction
 from thinset.models import Autoencoder
+from thinset.regular_files import read_text
 from thinset.training.duration import Duration
 from thinset.training.images import GREY_LEVELS
 from thinset.training.loop import fit
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 FORMAT = "thinset-encoder"
 VERSION = 1
+_WEIGHTS = "encoder.safetensors"
+_DESCRIPTION = "encoder.json"
 _IMAGES_FOR_MEAN = 4096
 
 
@@ -113,7 +116,8 @@ def save_autoencoder(
 ) -> None:
     """Write the folder `out` with encoder.safetensors and encoder.json, which describes it.
 
-    It appears whole or not at all. Raises FileExistsError where it exists and `overwrite` is false.
+    It appears whole or not at all. Raises FileExistsError where it exists, unless `overwrite` is
+    true and it holds an encoder and nothing else.
     """
     description = {
         "format": FORMAT,
@@ -123,9 +127,19 @@ def save_autoencoder(
         "weights_sha256": weights_fingerprint(model),
         "history": None if history is None else history.to_dict(),
     }
-    with atomic_folder(out, overwrite=overwrite) as folder:
-        save_weights(model, folder / "encoder.safetensors")
-        write_json(folder / "encoder.json", description)
+    with atomic_folder(out, overwrite=overwrite, foreign=_foreign_to_encoder) as folder:
+        save_weights(model, folder / _WEIGHTS)
+        write_json(folder / _DESCRIPTION, description)
+
+
+def _foreign_to_encoder(folder: Path) -> str | None:
+    """The first entry that is not of an encoder's folder; None where there is none."""
+    names = sorted(path.name for path in folder.iterdir())
+    try:
+        _read_description(folder / _DESCRIPTION)
+    except (OSError, ValueError):
+        return names[0] if names else None
+    return next((name for name in names if name not in (_WEIGHTS, _DESCRIPTION)), None)
 
 
 def load_autoencoder(path: str | os.PathLike[str]) -> Autoencoder:
@@ -135,12 +149,12 @@ def load_autoencoder(path: str | os.PathLike[str]) -> Autoencoder:
     version, or not what encoder.json says.
     """
     folder = Path(path)
-    description = _read_description(folder / "encoder.json")
+    description = _read_description(folder / _DESCRIPTION)
     model = Autoencoder(description["image_shape"], tuple(description["widths"]))
-    load_weights(model, folder / "encoder.safetensors")
+    load_weights(model, folder / _WEIGHTS)
     if weights_fingerprint(model) != description["weights_sha256"]:
         raise ValueError(
-            f"{folder / 'encoder.safetensors'} has changed since it was written: its weights are "
+            f"{folder / _WEIGHTS} has changed since it was written: its weights are "
             "not those of encoder.json"
         )
     return model.eval()
@@ -155,7 +169,7 @@ def _mean_pixel(images: np.ndarray[Any, Any]) -> float:
 
 def _read_description(path: Path) -> dict[str, Any]:
     try:
-        description: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        description: dict[str, Any] = json.loads(read_text(path))
         found = (description["format"], description["version"])
         for name in ("image_shape", "widths", "weights_sha256"):
             description[name]

@@ -42,6 +42,7 @@ class Selection:
         constant_columns: tuple[int, ...] = (),
         objective: Objective | None = None,
         certificates: Certificates | None = None,
+        made_from: tuple[Any, ...] = (),
     ) -> None:
         self.indices = indices
         self.gains = gains
@@ -51,6 +52,8 @@ class Selection:
         self.constant_columns = constant_columns
         self.objective = objective if objective is not None else Objective({}, None)
         self.certificates = certificates if certificates is not None else Certificates({}, None)
+        # Paths and arrays; the file of none of them may be overwritten.
+        self._made_from = made_from
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -67,10 +70,17 @@ class Selection:
         return mask
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a .npz file (arrays and JSON text, no pickle), atomically."""
+        """Write a .npz file (arrays and JSON text, no pickle), atomically.
+
+        Raises ValueError where it would overwrite a file that the rows were chosen from.
+        """
+        import io
         import json
 
         from thinset.atomic_files import atomic_file
+        from thinset.overlap import require_apart
+
+        require_apart(path, *self._made_from)
 
         description = {
             "format": _FORMAT,
@@ -82,13 +92,16 @@ class Selection:
             "objective": self.objective.known,
             "certificates": self.certificates.known,
         }
-        with atomic_file(path) as partial, open(partial, "wb") as file:
-            np.savez(
-                file,
-                indices=self.indices,
-                gains=self.gains,
-                description=np.array(json.dumps(description)),
-            )
+        # In memory first: where a disk is full, an archive that is half written cannot be closed.
+        content = io.BytesIO()
+        np.savez(
+            content,
+            indices=self.indices,
+            gains=self.gains,
+            description=np.array(json.dumps(description)),
+        )
+        with atomic_file(path) as partial:
+            partial.write_bytes(content.getbuffer())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Selection:
@@ -96,8 +109,10 @@ class Selection:
         import json
         import zipfile
 
+        from thinset.regular_files import open_regular
+
         try:
-            with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            with open_regular(path) as file, np.load(file, allow_pickle=False) as archive:
                 indices = archive["indices"]
                 gains = archive["gains"]
                 description = json.loads(str(archive["description"]))

@@ -135,6 +135,7 @@ def select(
         constant_columns=tuple(constant_columns.tolist()),
         objective=objective,
         certificates=Certificates({}, figure, objective),
+        made_from=(embeddings, getattr(matrix, "values", None), labels, initial_subset),
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thinset.atomic_files import atomic_folder
-from thinset.data.overlap import require_apart
+from thinset.data.replaceable import foreign_to_import
 from thinset.data.sources.cifar10 import Cifar10
 from thinset.data.sources.digits import DIGITS, Digits
 from thinset.data.sources.image_folder import ImageFolder
@@ -18,6 +18,7 @@ from thinset.data.sources.npy_pair import NpyPair
 from thinset.data.sources.parquet import Parquet
 from thinset.data.sources.write_stream import write_stream
 from thinset.data.store import Dataset, open_dataset
+from thinset.overlap import require_apart
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,7 +55,8 @@ def import_dataset(
 
     Raises ValueError for an unknown kind, a source that no kind recognises, content that does not
     hold up and an output that would replace its source; FileNotFoundError where `source` does not
-    exist; FileExistsError where `out` exists and `overwrite` is false.
+    exist; FileExistsError where `out` exists and `overwrite` is false or something is in it that no
+    import wrote.
     """
     path = os.fspath(source)
     if path != DIGITS:
@@ -65,7 +67,7 @@ def import_dataset(
     splits = reader.splits(path)
     if not splits:
         raise ValueError(f"{path} has no training data of the kind {reader.name!r}")
-    with atomic_folder(out, overwrite=overwrite) as folder:
+    with atomic_folder(out, overwrite=overwrite, foreign=foreign_to_import) as folder:
         for split in splits:
             stream = reader.open(path, split, size)
             name = f"{stream.name}/{split}"

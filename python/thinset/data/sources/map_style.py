@@ -11,6 +11,7 @@ from thinset.data.sources.encoded_image import resized
 from thinset.data.sources.image_stream import BATCH_SIZE, ImageStream
 from thinset.data.sources.write_stream import write_stream
 from thinset.data.store import Dataset, open_dataset
+from thinset.overlap import require_apart
 
 if TYPE_CHECKING:
     import os
@@ -45,11 +46,12 @@ def import_map_style(
     integers from 0. `class_names` defaults to the dataset's own `classes`, `name` to its type's.
     Give the dataset without random transforms: each item is read once (item 0 twice).
 
-    Raises ValueError or TypeError naming the first item that does not hold up, and FileExistsError
-    where `out` exists and `overwrite` is false.
+    Raises ValueError or TypeError naming the first item that does not hold up, ValueError where
+    `out` would replace the files of the dataset, and FileExistsError as DatasetWriter.
     """
     if len(dataset) < 1:
         raise ValueError("the dataset is empty")
+    require_apart(out, *_files_behind(dataset))
     class_names = getattr(dataset, "classes", None) if class_names is None else class_names
     image, _ = _item(dataset, 0)
     height, width, channels = image.shape
@@ -70,6 +72,16 @@ def import_map_style(
         show_progress=show_progress,
     )
     return open_dataset(out)
+
+
+def _files_behind(dataset: object) -> Iterator[object]:
+    """What a dataset holds of paths and arrays, which may be mapped from files."""
+    while dataset is not None:
+        for name, value in getattr(dataset, "__dict__", {}).items():
+            # Text is a path only where it is called so; class names are text, too.
+            if name in ("root", "path") or not isinstance(value, (str, list, tuple)):
+                yield value
+        dataset = getattr(dataset, "dataset", None)  # of a torch Subset
 
 
 def _batches(dataset: MapStyle, shape: tuple[int, ...]) -> Iterator[Batch]:

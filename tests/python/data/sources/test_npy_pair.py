@@ -91,5 +91,5 @@ def test_a_truncated_file_is_named(tmp_path: Path, images: np.ndarray) -> None:
     source = save(tmp_path / "pair", images, None)
     content = (source / "images.npy").read_bytes()
     (source / "images.npy").write_bytes(content[:-1])
-    with pytest.raises(ValueError, match=r"images\.npy is not a whole \.npy file"):
+    with pytest.raises(ValueError, match=r"images\.npy' is not a usable \.npy file"):
         import_dataset(source, tmp_path / "out")
