@@ -23,8 +23,8 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "python" / "thinset"
 CPP = ROOT / "cpp"
 
-# Everybody may use these two; they use nobody.
-_BASE = {"atomic_files", "progress"}
+# Everybody may use these; they use only each other.
+_BASE = {"atomic_files", "duration", "json_files", "progress"}
 _MODELS = {"models", "losses"}
 _BELOW_WINGS = {*_BASE, *_MODELS, "training", "data"}
 _BELOW_RECIPES = {*_BELOW_WINGS, "embeddings", "augmentation", "distillation", "report"}
@@ -34,6 +34,8 @@ _BELOW_COMMANDS = {*_BELOW_RECIPES, "recipes", "integrations", "selection", "_co
 # package, `_core` the native module.
 ALLOWED = {
     "atomic_files": set(),
+    "duration": set(),
+    "json_files": {"atomic_files"},
     "progress": set(),
     "models": set(),
     "losses": set(),
@@ -58,6 +60,8 @@ ALLOWED = {
 # depends on.
 EAGER_LIBRARIES = {
     "atomic_files": set(),
+    "duration": set(),
+    "json_files": set(),
     "progress": set(),
     "thinset": set(),
     "models": {"torch"},
