@@ -54,6 +54,8 @@ def _described(error: Exception) -> tuple[str, int]:
         return str(error), EXIT_USAGE
     if isinstance(error, ValueError):
         return str(error) or repr(error), EXIT_BAD_INPUT
+    if isinstance(error, BrokenPipeError):
+        return "cannot write to standard output: its reader has closed it", EXIT_IO_FAILURE
     if isinstance(error, OSError):
         return str(error), EXIT_IO_FAILURE
     if isinstance(error, RecursionError):

@@ -11,7 +11,7 @@ import tyro
 
 @dataclass(frozen=True)
 class Command:
-    """Write the report page of a run again, from what lies in its folder."""
+    """Write the report page of a finished run again from its folder; needs no torch."""
 
     run_folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR")]
     """folder that run, demo, compare or reproduce wrote"""

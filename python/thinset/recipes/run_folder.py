@@ -27,7 +27,7 @@ _DECIDES_PREPARED = {
 _SELECTED = {"selections", "subsets"}
 _DECIDES_SELECTED = {"selection", "seeds"}
 
-_SECONDS_SUFFIX = ".seconds.json"
+SECONDS_SUFFIX = ".seconds.json"
 
 
 class RunFolder:
@@ -179,6 +179,14 @@ def read_settings(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     return settings, notes
 
 
+def read_settings_object(stored: Path) -> dict[str, Any]:
+    """The content of a settings.json of any command; ValueError where it is damaged."""
+    settings = _read_object(stored)
+    if not isinstance(settings.get("notes"), dict):
+        raise ValueError(f"{stored} is not the settings of a run: it has no notes")
+    return settings
+
+
 def read_stages(path: Path) -> dict[str, float]:
     """The seconds of finished stages in the folder `path`; ValueError where they are damaged."""
     stages = _read_object(path / "stages.json", missing={})
@@ -221,7 +229,7 @@ def _read_object(path: Path, missing: dict[str, Any] | None = None) -> dict[str,
 
 
 def _seconds_file(result: Path) -> Path:
-    return result.with_name(result.name + _SECONDS_SUFFIX)
+    return result.with_name(result.name + SECONDS_SUFFIX)
 
 
 def _stored_seconds(path: Path, stage: str) -> float | None:
@@ -277,7 +285,7 @@ def _require_independent(path: Path, difference: tuple[tuple[str, ...], Any, Any
     """Refuse unless nothing in the folder depends on the setting that differs."""
     where, stored, here = difference
     made = {
-        entry.name.removesuffix(_SECONDS_SUFFIX)
+        entry.name.removesuffix(SECONDS_SUFFIX)
         for entry in path.iterdir()
         if entry.name not in ("settings.json", "log.jsonl") and _is_content(entry)
     }
