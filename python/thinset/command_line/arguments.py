@@ -47,6 +47,7 @@ WarmUp = Annotated[float | None, from_recipe(metavar="SHARE")]
 BatchSize = Annotated[int | None, from_recipe(metavar="INT")]
 EncoderLength = Annotated[str | None, from_recipe(metavar="LENGTH")]
 Encoder = Annotated[Literal["autoencoder", "pca"] | None, from_recipe(metavar="autoencoder|pca")]
+ImageSize = Annotated[tuple[int, int] | None, optional(metavar="HEIGHT WIDTH")]
 Embeddings = Annotated[Path | None, optional(metavar="FILE.npy")]
 Model = Annotated[str | None, optional(metavar="MODULE:FUNCTION")]
 

@@ -6,7 +6,15 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Literal
 
-from thinset.command_line.arguments import Device, Embeddings, Model, Output, Source, typed_again
+from thinset.command_line.arguments import (
+    Device,
+    Embeddings,
+    ImageSize,
+    Model,
+    Output,
+    Source,
+    typed_again,
+)
 from thinset.command_line.study_options import StudyOptions, say, with_embeddings
 
 
@@ -33,6 +41,9 @@ class Command(StudyOptions, _Required):
     """your own embeddings, one row per training sample"""
     model: Model = None
     """your own model: a function of the image shape (H, W, C) and the number of classes"""
+    image_size: ImageSize = None
+    """resize every image to this; by default images of several sizes become their median height
+    and width, at most 64 each"""
     device: Device = "auto"
     """where to compute"""
 
@@ -53,6 +64,7 @@ class Command(StudyOptions, _Required):
             self.device,
             typed_again("compare", self, "data"),
             show_progress=True,
+            image_size=self.image_size,
         )
         page = make_figure(COMPARISON, settings, where, say)
         print(spoken_comparison(load_records(page.parent / "records.json")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from thinset.command_line.arguments import Device, Output, Seed, Source
+from thinset.command_line.arguments import Device, ImageSize, Output, Seed, Source
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,9 @@ class Command:
     """of stochastic gradient descent"""
     n_components: int = 64
     """principal components"""
+    image_size: ImageSize = None
+    """resize every image to this; by default images of several sizes become their median height
+    and width, at most 64 each"""
     seed: Seed = 0
     """of the first weights and the order of the samples"""
     device: Device = "auto"
@@ -42,7 +45,7 @@ class Command:
             open_training_data,
             prepare_embeddings,
         )
-        from thinset.recipes.run_folder import RunFolder
+        from thinset.recipes.run_folder import RunFolder, identity_of
         from thinset.recipes.schema import EncoderSettings, RunSettings
 
         settings = EncoderSettings(
@@ -55,9 +58,12 @@ class Command:
             n_components=self.n_components,
             seed=self.seed,
         )
-        identity = {"source": self.data, "device": self.device, "encoder": asdict(settings)}
+        identity = {
+            **identity_of(self.data, self.device, self.image_size),
+            "encoder": asdict(settings),
+        }
         folder = RunFolder(self.out, identity)
-        data = open_training_data(self.data, folder, show_progress=True)
+        data = open_training_data(self.data, folder, self.image_size, show_progress=True)
         settings = RunSettings(encoder=settings).resolved_for(data.image_shape).encoder
         embeddings = prepare_embeddings(
             data, folder, settings, device=self.device, show_progress=True

@@ -14,6 +14,7 @@ from thinset.command_line.arguments import (
     Embeddings,
     Encoder,
     EncoderLength,
+    ImageSize,
     LearningRate,
     Model,
     Output,
@@ -68,6 +69,9 @@ class Command:
     """of the classifier"""
     probe_share: Annotated[float, tyro.conf.arg(metavar="SHARE")] = 0.1
     """of the budget, for short trainings that tell the accuracy; 0 for none"""
+    image_size: ImageSize = None
+    """resize every image to this; by default images of several sizes become their median height
+    and width, at most 64 each"""
     seed: Seed = 0
     """of the training"""
     device: Device = "auto"
@@ -78,7 +82,14 @@ class Command:
         from thinset.recipes.workbench import Where
 
         command = typed_again("plan", self, "data")
-        where = Where(self.data, self.out, self.device, command, show_progress=True)
+        where = Where(
+            self.data,
+            self.out,
+            self.device,
+            command,
+            show_progress=True,
+            image_size=self.image_size,
+        )
         print(Planner(where, self.settings()).plan(say).describe())
         again = f"thinset run {self.data} --plan -o {self.out}"
         print(f"follow it: {again}")

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import tyro
 
 from thinset.command_line import EXIT_USAGE
-from thinset.command_line.arguments import Device, typed_again
+from thinset.command_line.arguments import Device, ImageSize, typed_again
 from thinset.command_line.study_options import StudyOptions, say
 
 
@@ -32,6 +32,9 @@ class Command(StudyOptions):
     paper: the paper's lengths, for a GPU"""
     data: Annotated[str | None, tyro.conf.arg(metavar="DATA", help_behavior_hint="")] = None
     """dataset folder, folder or file to import (see `thinset data list`); smoke needs none"""
+    image_size: ImageSize = None
+    """resize every image to this; by default images of several sizes become their median height
+    and width, at most 64 each"""
     out: Annotated[
         Path | None, tyro.conf.arg(aliases=["-o"], metavar="DIR", help_behavior_hint="")
     ] = None
@@ -59,7 +62,14 @@ class Command(StudyOptions):
         if self.data is None and self.size != "smoke":
             raise ValueError(f"--size {self.size} needs --data, such as a folder with CIFAR-10")
         command = typed_again("reproduce", self, "figure")
-        where = Where(self.data or "digits", self.out, self.device, command, show_progress=True)
+        where = Where(
+            self.data or "digits",
+            self.out,
+            self.device,
+            command,
+            show_progress=True,
+            image_size=self.image_size,
+        )
         settings = self.applied_to(settings_of(self.figure, self.size))
         print(f"report: {make_figure(self.figure, settings, where, say)}")
         return 0

@@ -12,6 +12,7 @@ from thinset.command_line.arguments import (
     Embeddings,
     Encoder,
     EncoderLength,
+    ImageSize,
     LearningRate,
     Method,
     Metric,
@@ -82,6 +83,9 @@ class Command:
     """of the training, in which the learning rate rises first; one_cycle has its own"""
     batch_size: BatchSize = None
     """of the classifier"""
+    image_size: ImageSize = None
+    """resize every image to this; by default images of several sizes become their median height
+    and width, at most 64 each"""
     seed: Seed = 0
     """first seed"""
     n_seeds: Annotated[int | None, from_recipe(metavar="INT")] = None
@@ -101,6 +105,7 @@ class Command:
             self.settings(),
             device=self.device,
             command=typed_again("run", self, "data"),
+            image_size=self.image_size,
             show_progress=True,
         )
         print(f"report: {page}")
@@ -149,7 +154,14 @@ class Command:
             given = {name: value for name, value in vars(self).items() if name in shared}
             settings = Plan(**given, budget=self.time).settings()
         command = typed_again("run", self, "data")
-        where = Where(self.data, self.out, self.device, command, show_progress=True)
+        where = Where(
+            self.data,
+            self.out,
+            self.device,
+            command,
+            show_progress=True,
+            image_size=self.image_size,
+        )
         print(f"report: {run_planned(where, settings, say)}")
 
     def _selection(self, recipe: SelectionSettings) -> SelectionSettings:

@@ -95,9 +95,7 @@ class EncodedDataset:
         self.name = stream.name
         self.image_shape = stream.image_shape
         self.class_names = stream.class_names
-        self.images = EncodedImages(
-            names, contents, stream.image_shape, resize=stream.resizes
-        )
+        self.images = EncodedImages(names, contents, stream.image_shape, resize=stream.resizes)
         self.labels: np.ndarray[Any, np.dtype[np.int64]] | None = (
             None if None in labels else np.array(labels, np.int64)
         )

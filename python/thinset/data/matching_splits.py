@@ -14,20 +14,22 @@ _LARGEST_FLOAT = 16.0
 
 
 def require_matching_splits(train: Dataset, test: Dataset) -> None:
-    """Raise ValueError, naming what differs, unless a classifier of `train` can be tested on `test`.
+    """Raise ValueError, naming what differs, unless a classifier can be tested on `test`.
 
     Both need labels, images of the same shape, and the same classes: the same names where both have
     names, and no label in `test` beyond the classes of `train`. Floating-point images must be about
     in 0..1, as training takes them; 1,024 rows of each are looked at.
     """
     require_one_shape(train.image_shape, test.image_shape, str(test.path))
-    for dataset, role in ((train, "training"), (test, "measuring accuracy")):
-        if dataset.labels is None:
-            raise ValueError(
-                f"{dataset.path} has no labels, which {role} needs"
-                + ("" if dataset is train else f"; give {train.path} alone to hold out a part of it")
-            )
-        _require_known_range(dataset)
+    if train.labels is None:
+        raise ValueError(f"{train.path} has no labels, which training a classifier needs")
+    if test.labels is None:
+        raise ValueError(
+            f"{test.path} has no labels, which measuring accuracy needs; give {train.path} alone "
+            "to hold a part of it out for testing"
+        )
+    require_known_range(train)
+    require_known_range(test)
     require_matching_classes(train, test, str(test.path))
 
 
@@ -36,8 +38,12 @@ def require_one_shape(train: tuple[int, ...], other: tuple[int, ...], name: str)
     if train != other:
         raise ValueError(
             f"{name} has images of {_times(other)} (height, width, channels), but the training "
-            f"images are {_times(train)}; `thinset data import --image-size HEIGHT WIDTH` gives "
-            "all images one size"
+            f"images are {_times(train)}; "
+            + (
+                "`thinset data import --image-size HEIGHT WIDTH` gives all images one size"
+                if train[2] == other[2]
+                else "both need the same number of channels"
+            )
         )
 
 
@@ -63,7 +69,11 @@ def require_matching_classes(train: Dataset, other: Dataset, name: str) -> None:
         )
 
 
-def _require_known_range(dataset: Dataset) -> None:
+def require_known_range(dataset: Dataset) -> None:
+    """Raise ValueError, naming a row, for floating-point images that are far from 0..1.
+
+    At most 1,024 rows are looked at, evenly spaced.
+    """
     images: np.ndarray[Any, Any] = dataset.images
     if images.dtype.kind != "f":
         return

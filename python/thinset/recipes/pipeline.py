@@ -15,7 +15,7 @@ from thinset.recipes.preparation import (
     prepare_subset,
 )
 from thinset.recipes.report_page import write_run_report
-from thinset.recipes.run_folder import RunFolder, read_settings
+from thinset.recipes.run_folder import RunFolder, identity_of, image_size_of, read_settings
 from thinset.recipes.schema import RunSettings, from_table
 from thinset.training import Duration
 
@@ -30,12 +30,14 @@ def run_pipeline(
     *,
     device: str = "auto",
     command: str = "",
+    image_size: tuple[int, int] | None = None,
     show_progress: bool = False,
 ) -> Path:
     """Do everything `settings` asks for on `source` and return the path of the report page.
 
     Every stage leaves its result in the folder `out`; the same call on the same folder goes on
-    where the last one stopped, in mid-training too. See RunFolder for what is refused.
+    where the last one stopped, in mid-training too. `image_size` = (height, width) resizes the
+    images. See RunFolder and `prepare_data` for what is refused.
     """
     # Settled before anything long: a mistake in a duration must not cost an encoder's training.
     for length in (settings.steps, settings.encoder.length, settings.time):
@@ -43,11 +45,15 @@ def run_pipeline(
             Duration.parse(length)
     folder = RunFolder(
         Path(out),
-        {"source": source, "device": device, "settings": asdict(settings)},
+        {**identity_of(source, device, image_size), "settings": asdict(settings)},
         notes={"command": command},
     )
     data = prepare_data(
-        source, folder, hold_out_share=settings.hold_out, show_progress=show_progress
+        source,
+        folder,
+        hold_out_share=settings.hold_out,
+        image_size=image_size,
+        show_progress=show_progress,
     )
     settings = settings.resolved_for(data.train.image_shape)
     prepared = _prepare(data, folder, settings, device=device, show_progress=show_progress)
@@ -68,7 +74,11 @@ def rewrite_report(out: str | os.PathLike[str]) -> Path:
     settings = from_table(RunSettings, stored["settings"], "settings.json")
     folder = RunFolder(Path(out), stored, notes=notes)
     data = prepare_data(
-        stored["source"], folder, hold_out_share=settings.hold_out, show_progress=False
+        stored["source"],
+        folder,
+        hold_out_share=settings.hold_out,
+        image_size=image_size_of(stored),
+        show_progress=False,
     )
     settings = settings.resolved_for(data.train.image_shape)
     if not folder.records.exists():

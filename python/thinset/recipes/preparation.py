@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,12 +13,14 @@ import torch
 
 from thinset._core import open_npy
 from thinset.data import (
+    SPLITS,
     Dataset,
     EncodedDataset,
     hold_out,
     import_dataset,
     open_dataset,
     open_encoded,
+    require_matching_splits,
     write_long_tailed,
     write_photographs,
     write_redundant,
@@ -63,6 +66,7 @@ def prepare_data(
     *,
     hold_out_share: float,
     on_validation: bool = False,
+    image_size: tuple[int, int] | None = None,
     show_progress: bool,
 ) -> TrainAndTest:
     """Open `source`, importing and splitting it where needed.
@@ -70,9 +74,12 @@ def prepare_data(
     `source`: a dataset folder, a folder with dataset folders train and test, or anything that
     `import_dataset` reads. Without test data, a stratified `hold_out_share` is held out (seed 0);
     with `on_validation` it is, and stands in for the test data, whatever test data there are.
+    `image_size` = (height, width) resizes the images. Raises ValueError where training and test
+    data do not go together; see `require_matching_splits`.
     """
-    splits = _open_splits(source, folder, show_progress=show_progress)
+    splits = _open_splits(source, folder, image_size, show_progress=show_progress)
     if "test" in splits and not on_validation:
+        require_matching_splits(splits["train"], splits["test"])
         return TrainAndTest(splits["train"], splits["test"])
     parts = {name: folder.test_split / name for name in ("train", "test")}
     if not is_dataset_folder(parts["test"]):
@@ -83,7 +90,9 @@ def prepare_data(
             rows = hold_out(whole.labels, hold_out_share, random_state=0)
             for (name, path), indices in zip(parts.items(), rows, strict=True):
                 write_subset(indices, whole, path, overwrite=True, name=f"{whole.name}/{name}")
-    return TrainAndTest(open_dataset(parts["train"]), open_dataset(parts["test"]))
+    data = TrainAndTest(open_dataset(parts["train"]), open_dataset(parts["test"]))
+    require_matching_splits(*data)
+    return data
 
 
 def prepare_variant(data: TrainAndTest, variant: str | None, folder: RunFolder) -> TrainAndTest:
@@ -105,11 +114,18 @@ def prepare_variant(data: TrainAndTest, variant: str | None, folder: RunFolder) 
 
 
 def prepare_encoded(
-    source: str, data: Dataset, folder: RunFolder, photograph_side: int | None
+    source: str,
+    data: Dataset,
+    folder: RunFolder,
+    photograph_side: int | None,
+    image_size: tuple[int, int] | None = None,
 ) -> EncodedDataset:
-    """Open the training images of `source` encoded, or photographs of `data`, made once."""
+    """Open the training images of `source` encoded, or photographs of `data`, made once.
+
+    `image_size` is the one that `data` was prepared with.
+    """
     if photograph_side is None:
-        return open_encoded(source)
+        return open_encoded(source, size=image_size)
     path = folder.path / "photographs.parquet"
     if not path.exists():
         with folder.stage("making photographs"):
@@ -126,20 +142,52 @@ def prepare_decoded(encoded: EncodedDataset, folder: RunFolder, *, stage: str) -
     return open_dataset(path)
 
 
-def open_training_data(source: str, folder: RunFolder, *, show_progress: bool) -> Dataset:
+def open_training_data(
+    source: str,
+    folder: RunFolder,
+    image_size: tuple[int, int] | None = None,
+    *,
+    show_progress: bool,
+) -> Dataset:
     """The training data of `source` (see prepare_data), imported where needed."""
-    return _open_splits(source, folder, show_progress=show_progress)["train"]
+    return _open_splits(source, folder, image_size, show_progress=show_progress)["train"]
 
 
-def _open_splits(source: str, folder: RunFolder, *, show_progress: bool) -> dict[str, Dataset]:
-    if is_dataset_folder(source):
+def _open_splits(
+    source: str, folder: RunFolder, image_size: tuple[int, int] | None, *, show_progress: bool
+) -> dict[str, Dataset]:
+    splits = _written_splits(source, folder, image_size)
+    if splits is None:
+        with folder.stage("import"):
+            splits = import_dataset(
+                source,
+                folder.data,
+                size=image_size,
+                note=_print_note if show_progress else None,
+                show_progress=show_progress,
+            )
+    if "validation" in splits and show_progress:
+        _print_note("the validation split is not used: neither for training nor for testing")
+    return splits
+
+
+def _written_splits(
+    source: str, folder: RunFolder, image_size: tuple[int, int] | None
+) -> dict[str, Dataset] | None:
+    """The dataset folders that are the source, or that it was imported to; None without any."""
+    if is_dataset_folder(source) and image_size is None:
         return {"train": open_dataset(source)}
-    for parent in (Path(source), folder.data):
+    # Images of another size than those of the source lie in the run's folder alone.
+    parents = (folder.data,) if image_size is not None else (Path(source), folder.data)
+    for parent in parents:
         if is_dataset_folder(parent / "train"):
-            names = [name for name in ("train", "test") if is_dataset_folder(parent / name)]
+            names = [name for name in SPLITS if is_dataset_folder(parent / name)]
             return {name: open_dataset(parent / name) for name in names}
-    with folder.stage("import"):
-        return import_dataset(source, folder.data, show_progress=show_progress)
+    return None
+
+
+def _print_note(text: str) -> None:
+    print(f"thinset: note: {text}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def prepare_embeddings(

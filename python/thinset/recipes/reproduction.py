@@ -13,7 +13,7 @@ from thinset.recipes.preparation import (
     prepare_embeddings,
     reproductions,
 )
-from thinset.recipes.run_folder import RunFolder, read_settings
+from thinset.recipes.run_folder import RunFolder, image_size_of, read_settings
 from thinset.recipes.schema import (
     DataSettings,
     SearchSettings,
@@ -119,7 +119,13 @@ def rewrite_figure(out: str | os.PathLike[str]) -> Path:
     kind = _recipe_of(notes["figure"]).kind
     table = {**stored["settings"], **notes.get("grid", {})}
     settings = from_table(_SETTINGS[kind], table, "settings.json")
-    where = Where(stored["source"], out, stored["device"], notes["command"])
+    where = Where(
+        stored["source"],
+        out,
+        stored["device"],
+        notes["command"],
+        image_size=image_size_of(stored),
+    )
     return make_figure(notes["figure"], settings, where, train=False)
 
 
@@ -189,11 +195,15 @@ def _draw_reproductions(
     """Train the autoencoder and write the page of what it makes of images."""
     folder = RunFolder(
         Path(where.out),
-        {"source": where.source, "device": where.device, "settings": asdict(settings)},
+        {**where.identity, "settings": asdict(settings)},
         notes={"command": where.command, "figure": name},
     )
     data = prepare_data(
-        where.source, folder, hold_out_share=settings.hold_out, show_progress=where.show_progress
+        where.source,
+        folder,
+        hold_out_share=settings.hold_out,
+        image_size=where.image_size,
+        show_progress=where.show_progress,
     )
     encoder = settings.resolved_for(data.train.image_shape).encoder
     embeddings = prepare_embeddings(

@@ -103,6 +103,26 @@ class RunFolder:
         self.add_stage_seconds(name, time.monotonic() - start)
 
 
+def identity_of(source: str, device: str, image_size: tuple[int, int] | None) -> dict[str, Any]:
+    """What a run folder keeps of where its data come from; no image size leaves no entry."""
+    size = {} if image_size is None else {"image_size": list(image_size)}
+    return {"source": source, "device": device, **size}
+
+
+def image_size_of(stored: dict[str, Any]) -> tuple[int, int] | None:
+    """The image size among stored settings; ValueError where it is not two positive integers."""
+    size = stored.get("image_size")
+    if size is None:
+        return None
+    if not (
+        isinstance(size, list)
+        and len(size) == 2
+        and all(isinstance(side, int) and side > 0 for side in size)
+    ):
+        raise ValueError(f"image_size must be [height, width] in settings.json, got {size!r}")
+    return size[0], size[1]
+
+
 def read_settings(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Settings and notes of the run in the folder `path`; ValueError where it holds none."""
     stored = path / "settings.json"

@@ -20,7 +20,7 @@ from thinset.recipes.preparation import (
     prepare_subset,
     prepare_variant,
 )
-from thinset.recipes.run_folder import RunFolder
+from thinset.recipes.run_folder import RunFolder, identity_of
 from thinset.recipes.schema import DataSettings
 from thinset.recipes.trial import Trial, train_and_keep
 from thinset.selection.arguments import as_count
@@ -51,13 +51,22 @@ _DECODING = "decoding everything"
 
 @dataclasses.dataclass(frozen=True)
 class Where:
-    """Where data come from and results go to, and how it is run."""
+    """Where data come from and results go to, and how it is run.
+
+    image_size: (height, width) that images are resized to on import; None leaves it to the import.
+    """
 
     source: str
     out: str | os.PathLike[str]
     device: str = "auto"
     command: str = ""
     show_progress: bool = False
+    image_size: tuple[int, int] | None = None
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What a run folder keeps of it, and takes no other of later."""
+        return identity_of(self.source, self.device, self.image_size)
 
 
 class Workbench:
@@ -76,7 +85,7 @@ class Workbench:
         stays = {name: grid.pop(name) for name in (*_FIXED, *fixed)}
         self.folder = RunFolder(
             Path(where.out),
-            {"source": where.source, "device": where.device, "settings": stays},
+            {**where.identity, "settings": stays},
             notes={"command": where.command, "figure": figure, "grid": grid},
         )
         data = prepare_data(
@@ -84,6 +93,7 @@ class Workbench:
             self.folder,
             hold_out_share=settings.hold_out,
             on_validation=settings.on_validation,
+            image_size=where.image_size,
             show_progress=where.show_progress,
         )
         self.data: TrainAndTest = prepare_variant(data, settings.variant, self.folder)
@@ -91,7 +101,11 @@ class Workbench:
         self.encoded: EncodedDataset | None = None
         if settings.from_encoded:
             self.encoded = prepare_encoded(
-                where.source, self.data.train, self.folder, settings.photograph_side
+                where.source,
+                self.data.train,
+                self.folder,
+                settings.photograph_side,
+                where.image_size,
             )
 
     def images(self) -> Dataset:

@@ -26,7 +26,7 @@ from thinset.data.store import Dataset, open_dataset
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from thinset.data.sources.image_stream import Batch
+    from thinset.data.sources.image_stream import Batch, EncodedSample
 
 __all__ = [
     "SOURCES",
@@ -91,15 +91,17 @@ def import_dataset(
         require_apart(out, path)
     options = ReadOptions(size, image_column, label_column, with_labels, skip_unreadable)
     opened = open_source(path, options, kind=kind)
-    for text in opened.notes if note is not None else ():
-        note(text)
+    if note is not None:
+        for text in opened.notes:
+            note(text)
     with atomic_folder(out, overwrite=overwrite) as folder:
         for split, stream in opened.streams.items():
             name = f"{stream.name}/{split}"
             write_stream(stream, folder / split, name=name, show_progress=show_progress)
         datasets = {split: open_dataset(folder / split) for split in opened.streams}
         for split, dataset in datasets.items():
-            require_matching_classes(datasets["train"], dataset, split)
+            name = f"{path}: the {split} split"
+            require_matching_classes(datasets["train"], dataset, name)
     return {split: open_dataset(Path(out) / split) for split in opened.streams}
 
 
@@ -143,14 +145,14 @@ def _without_labels(stream: ImageStream) -> ImageStream:
         for images, _ in stream:
             yield images, None
 
-    encoded = stream.encoded
+    def encoded() -> Iterator[EncodedSample]:
+        assert stream.encoded is not None
+        for name, content, _ in stream.encoded():
+            yield name, content, None
+
+    has_encoded = stream.encoded is not None
     return replace(
-        stream,
-        class_names=None,
-        batches=batches,
-        encoded=None
-        if encoded is None
-        else lambda: ((name, content, None) for name, content, _ in encoded()),
+        stream, class_names=None, batches=batches, encoded=encoded if has_encoded else None
     )
 
 

@@ -49,9 +49,7 @@ class Digits:
         )
 
 
-def _stream(
-    split: str, levels: np.ndarray[Any, Any], labels: np.ndarray[Any, Any]
-) -> ImageStream:
+def _stream(split: str, levels: np.ndarray[Any, Any], labels: np.ndarray[Any, Any]) -> ImageStream:
     images = np.rint(levels * (255 / 16)).astype(np.uint8)[..., np.newaxis]
     return ImageStream(
         name=Digits.name,

@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import io
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
     from PIL import Image
 
     from thinset.data.sources.image_stream import Batch, ImageStream
@@ -123,8 +124,7 @@ def _opened(name: str, content: bytes | Path) -> Iterator[Image.Image]:
     pillow = _pillow()
     try:
         with pillow.open(io.BytesIO(content) if isinstance(content, bytes) else content) as image:
-            if image.mode in _DEEP_MODES:
-                raise ValueError(f"it has more than 8 bits per channel (mode {image.mode})")
+            _require_8_bits(image)
             yield image
     # Pillow's readers raise whatever their parsing runs into: OSError, SyntaxError, struct.error,
     # IndexError, RuntimeError, MemoryError, DecompressionBombError and more.
@@ -133,6 +133,11 @@ def _opened(name: str, content: bytes | Path) -> Iterator[Image.Image]:
             f"{name} cannot be read as an 8-bit image: {_cause(content, error)} "
             "(`thinset data import --skip-unreadable` leaves such images out)"
         ) from error
+
+
+def _require_8_bits(image: Image.Image) -> None:
+    if image.mode in _DEEP_MODES:
+        raise ValueError(f"it has more than 8 bits per channel (mode {image.mode})")
 
 
 def _cause(content: bytes | Path, error: Exception) -> str:

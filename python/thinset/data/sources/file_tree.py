@@ -100,7 +100,7 @@ def _add(tree: FileTree, folder: Path, relative: Path, depth: int | None, above:
             path = relative / entry.name
             if entry.name.startswith(".") or entry.name.lower() in _SYSTEM_NAMES:
                 tree.hidden.append(path)
-            elif entry.is_symlink() and not os.path.exists(entry.path):
+            elif entry.is_symlink() and not Path(entry.path).exists():
                 tree.dangling.append(path)
             elif entry.is_dir():
                 deeper = above.and_(entry)
@@ -117,5 +117,5 @@ def _add(tree: FileTree, folder: Path, relative: Path, depth: int | None, above:
 
 
 def _identity(path: str | os.PathLike[str]) -> tuple[int, int]:
-    status = os.stat(path)
+    status = Path(path).stat()
     return status.st_dev, status.st_ino

@@ -33,7 +33,8 @@ def keep_images(root: Path, files: Sequence[Path]) -> tuple[list[Path], list[Pat
 
     Names without a suffix of images are images where their first bytes are those of one.
     """
-    images, others = [], []
+    images: list[Path] = []
+    others: list[Path] = []
     for file in files:
         is_image = looks_like_image(file) or _begins_like_image(root / file)
         (images if is_image else others).append(file)

@@ -64,7 +64,9 @@ class ImageFolder:
             *tree.notes(),
             *_left_out(others, "file that is no image", "files that are no images"),
             *_left_out(tree.dangling, "link to nothing", "links to nothing"),
-            *_left_out(tree.folders_without(images), "folder without images", "folders without images"),
+            *_left_out(
+                tree.folders_without(images), "folder without images", "folders without images"
+            ),
         )
         return Opened(opened.streams, (*layout.notes, *passed_over, *opened.notes))
 

@@ -123,9 +123,7 @@ def _split_folders(path: str, tops: Mapping[str, list[Path]], depth: int) -> dic
     return {}
 
 
-def _one_folder_each(
-    path: str, tops: Iterable[str], with_classes: Sequence[str]
-) -> dict[str, str]:
+def _one_folder_each(path: str, tops: Iterable[str], with_classes: Sequence[str]) -> dict[str, str]:
     folders: dict[str, str] = {}
     for folder in sorted(tops):
         split = split_of_folder(folder)

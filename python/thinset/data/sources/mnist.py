@@ -22,6 +22,7 @@ from thinset.data.sources.mnist_files import IdxFiles, find_idx
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
     from thinset.data.sources.image_stream import Batch, ReadOptions
 
 _IMAGES_MAGIC = 2051
@@ -120,7 +121,9 @@ def _read_header(path: Path, magic: int, *, n_dimensions: int) -> tuple[int, ...
     if actual != magic:
         raise ValueError(f"{path} must start with the IDX magic {magic}, got {actual}")
     if min(shape) < 1:
-        raise ValueError(f"{path} has the shape {tuple(shape)} in its header; each length must be >= 1")
+        raise ValueError(
+            f"{path} has the shape {tuple(shape)} in its header; each length must be >= 1"
+        )
     _require_room(path, n_bytes + math.prod(shape), tuple(shape))
     return tuple(shape)
 

@@ -61,9 +61,7 @@ class Parquet:
             class_names=labels.class_names,
             options=options,
         )
-        return Opened(
-            opened.streams, (*notes, columns.describe(), *labels.notes, *opened.notes)
-        )
+        return Opened(opened.streams, (*notes, columns.describe(), *labels.notes, *opened.notes))
 
 
 class _Labels:
@@ -145,9 +143,9 @@ def _distinct(files: Sequence[Path], column: str) -> set[LabelValue]:
             raise ValueError(f"{row}: column {column!r} holds no label")
         if isinstance(row.value, int) and row.value < 0:
             raise ValueError(
-                f"{row}: column {column!r} holds the label {row.value}; labels must be >= 0. Remove "
-                "the rows without a label, or read the images alone with `thinset data import "
-                "--no-labels`"
+                f"{row}: column {column!r} holds the label {row.value}, but labels must be >= 0; "
+                "remove the rows without a label, or read the images alone with `thinset data "
+                "import --no-labels`"
             )
         values.add(row.value)
     return values

@@ -111,15 +111,16 @@ def class_names_of(schema: Any, label: str | None, path: Path) -> tuple[str, ...
 def _image_column(
     schema: Any, features: Mapping[str, str], path: Path, options: ReadOptions
 ) -> str:
-    declared = [name for name in schema.names if features.get(name) == "Image"]
+    names: list[str] = schema.names
+    declared = [name for name in names if features.get(name) == "Image"]
     if len(declared) == 1:
         return declared[0]
     reserved = {options.label_column, _first_known(schema.names, LABEL_NAMES)}
-    fields = [field for field in schema if field.name not in reserved]
-    with_bytes = declared or [field.name for field in fields if holds_bytes(field.type)]
+    names = [name for name in names if name not in reserved]
+    with_bytes = declared or [name for name in names if holds_bytes(schema.field(name).type)]
     if len(with_bytes) == 1:
         return with_bytes[0]
-    paths = [field.name for field in fields if holds_paths(field.type)]
+    paths = [name for name in names if holds_paths(schema.field(name).type)]
     found = _first_known(with_bytes or paths, IMAGE_NAMES)
     if found is not None:
         return found
@@ -140,10 +141,8 @@ def _image_column(
     )
 
 
-def _label_column(
-    schema: Any, features: Mapping[str, str], image: str, path: Path
-) -> str | None:
-    names = [name for name in schema.names if name != image]
+def _label_column(schema: Any, features: Mapping[str, str], image: str, path: Path) -> str | None:
+    names: list[str] = [name for name in schema.names if name != image]
     known = _first_known(names, LABEL_NAMES)
     declared = [name for name in names if features.get(name) == "ClassLabel"]
     if known is not None:

@@ -53,9 +53,9 @@ def find_parquet(path: str) -> ParquetFiles:
     if not root.is_dir():
         if not (_is_parquet(root) and root.is_file()):
             raise ValueError(f"{path} is neither a {_SUFFIX} file nor a folder of them")
-        others = splits_in(root.stem) - {"train"}
+        is_other = bool(splits_in(root.stem) - {"train"})
         note = f"{root.name} is read as training data, because it is given alone"
-        return ParquetFiles({"train": [root]}, (note,) if others else ())
+        return ParquetFiles({"train": [root]}, (note,) if is_other else ())
     files = [file for file in read_tree(root, depth=_DEPTH).files if _is_parquet(file)]
     if not files:
         raise ValueError(f"{path} has no {_SUFFIX} files")

@@ -63,9 +63,7 @@ def samples(
             yield from zip(images, labels, strict=True)
 
 
-def _images(
-    path: Path, first_row: int, column: Any, name: str, root: Path
-) -> Iterator[Row]:
+def _images(path: Path, first_row: int, column: Any, name: str, root: Path) -> Iterator[Row]:
     column = _plain(column)
     contents, paths = column, None
     if pyarrow().types.is_struct(column.type):
@@ -138,9 +136,7 @@ def _plain(column: Any) -> Any:
             return column
 
 
-def _record_batches(
-    files: Sequence[Path], columns: list[str]
-) -> Iterator[tuple[Path, int, Any]]:
+def _record_batches(files: Sequence[Path], columns: list[str]) -> Iterator[tuple[Path, int, Any]]:
     """Every file's record batches with the row of the file that each starts at."""
     for path in files:
         with _opened(path) as file:

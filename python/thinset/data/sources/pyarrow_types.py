@@ -62,19 +62,13 @@ def holds_labels(kind: Any) -> bool:
 def is_text(kind: Any) -> bool:
     """Whether the type is a string, in any of its layouts."""
     types = pyarrow().types
-    return bool(
-        types.is_string(kind)
-        or types.is_large_string(kind)
-        or _is(kind, "is_string_view")
-    )
+    return bool(types.is_string(kind) or types.is_large_string(kind) or _is(kind, "is_string_view"))
 
 
 def is_nested(kind: Any) -> bool:
     """Whether the values are lists, as pixel arrays are stored."""
     types, kind = pyarrow().types, plain_type(kind)
-    return bool(
-        types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
-    )
+    return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
 
 
 def _is_binary(kind: Any) -> bool:

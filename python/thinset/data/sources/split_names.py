@@ -28,7 +28,9 @@ _SPELLINGS = {
     "dev": "validation",
 }
 # What may follow: "trainset", "test_images", "Training Data", "test1".
-_FOLDER = re.compile(rf"({'|'.join(_SPELLINGS)})[\W_\d]*(set|data|images|imgs)?[\W_\d]*", re.I)
+_FOLDER = re.compile(
+    rf"({'|'.join(_SPELLINGS)})[\W_\d]*(set|data|images|imgs)?[\W_\d]*", re.IGNORECASE
+)
 _WORD = re.compile(r"[a-z]+")
 
 

@@ -38,7 +38,7 @@ def test_the_kind_can_be_given(tmp_path: Path, dataset: Dataset) -> None:
     assert len(import_dataset(dataset.path, tmp_path / "copy", kind="npy")["train"]) == len(dataset)
     with pytest.raises(ValueError, match=r"kind must be one of .*'digits', 'cifar10'.*, got 'zip'"):
         import_dataset(dataset.path, tmp_path / "other", kind="zip")
-    with pytest.raises(ValueError, match="has no training data of the kind 'mnist'"):
+    with pytest.raises(ValueError, match="has no training images under MNIST's file names"):
         import_dataset(dataset.path, tmp_path / "other", kind="mnist")
 
 

@@ -49,21 +49,21 @@ def test_both_splits(tmp_path: Path, compressed: bool) -> None:
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
-        ({"images": b""}, "images-idx3-ubyte.* ends within its header of 16 bytes"),
+        ({"images": b""}, "images-idx3-ubyte.* is truncated within its header of 16 bytes"),
         ({"images": idx(2049, IMAGES)}, "must start with the IDX magic 2051, got 2049"),
         ({"labels": idx(2051, LABELS)}, "must start with the IDX magic 2049, got 2051"),
         (
             {"images": idx(2051, IMAGES, (2**32 - 1, 5, 4))},
-            r"claims the shape \(4294967295, 5, 4\)",
+            r"has the shape \(4294967295, 5, 4\) in its header",
         ),
         ({"images": idx(2051, IMAGES, (2**32 - 1,) * 3)}, "but can hold at most"),
         ({"images": idx(2051, IMAGES, (N, 0, 4))}, "each length must be >= 1"),
         (
             {"images": idx(2051, IMAGES)[:-1]},
-            "can hold at most|ends early, within the batch .* 512",
+            "can hold at most|is truncated within the batch .* 512",
         ),
-        ({"images": idx(2051, IMAGES) + b"x"}, "goes on after the 700 rows that it claims"),
-        ({"labels": idx(2049, LABELS) + b"x"}, "labels-idx1-ubyte.* goes on after"),
+        ({"images": idx(2051, IMAGES) + b"x"}, "has trailing data after 700 rows"),
+        ({"labels": idx(2049, LABELS) + b"x"}, "labels-idx1-ubyte.* has trailing data after"),
         ({"labels": idx(2049, LABELS[1:])}, "has 699 labels, but .* has 700 images"),
         ({"labels": idx(2049, LABELS + 1)}, r"labels must be in 0\.\.9, got 10 in row 9"),
     ],
@@ -83,7 +83,7 @@ def test_a_truncated_gzip_file_is_named(tmp_path: Path, n_bytes: int) -> None:
     path = source / "train-images-idx3-ubyte.gz"
     path.write_bytes(path.read_bytes()[:n_bytes])
     with pytest.raises(
-        ValueError, match=r"train-images-idx3-ubyte\.gz (is not a whole gzip|claims)"
+        ValueError, match=r"train-images-idx3-ubyte\.gz (is damaged or no gzip|has the shape)"
     ):
         import_dataset(source, tmp_path / "out")
 
