@@ -57,8 +57,8 @@ def require_matching_classes(train: Dataset, other: Dataset, name: str) -> None:
     names = (train.class_names, other.class_names)
     if None not in names and names[0] != names[1]:
         raise ValueError(
-            f"{name} has the classes {_few(names[1])}, but the training data have {_few(names[0])}; "
-            "both need the same names in the same order"
+            f"{name} has the classes {_few(names[1])}, but the training data have "
+            f"{_few(names[0])}; both need the same names in the same order"
         )
     beyond = np.flatnonzero(np.asarray(other.labels) >= train.n_classes)
     if len(beyond):
