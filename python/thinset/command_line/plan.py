@@ -92,6 +92,8 @@ class Command:
         )
         print(Planner(where, self.settings()).plan(say).describe())
         again = f"thinset run {self.data} --plan -o {self.out}"
+        if self.image_size is not None:
+            again += f" --image-size {self.image_size[0]} {self.image_size[1]}"
         print(f"follow it: {again}")
 
     def settings(self) -> PlanSettings:
