@@ -53,7 +53,8 @@ class Command:
     """smoke: batches of 64, for small images; quick: of 256; paper: of 1024, for a GPU (--size is
     the older name)"""
     image_size: ImageSize = None
-    """resize every image to this on import"""
+    """resize every image to this; by default images of several sizes become their median height
+    and width, at most 64 each"""
     encoded: bool = False
     """training decodes each image (JPEG, ...) whenever it needs it"""
     encoder: Encoder = None
@@ -95,6 +96,8 @@ class Command:
         )
         print(Planner(where, settings).plan(say).describe())
         again = f"thinset run {self.data} --plan -o {self.out}"
+        if self.image_size is not None:
+            again += f" --image-size {self.image_size[0]} {self.image_size[1]}"
         print(f"follow it: {again}")
 
     def settings(self) -> PlanSettings:

@@ -98,9 +98,7 @@ class RunFolder:
         return read_stages(self.path)
 
     def add_stage_seconds(self, name: str, seconds: float) -> None:
-        write_json_with_digest(
-            self.path / "stages.json", {**self.stage_seconds, name: seconds}
-        )
+        write_json_with_digest(self.path / "stages.json", {**self.stage_seconds, name: seconds})
 
     @contextlib.contextmanager
     def making(self, result: Path, stage: str) -> Iterator[Path]:
@@ -151,6 +149,12 @@ class RunFolder:
         """Remember that the training `name` cannot be made, and remove its checkpoint."""
         write_json_with_digest(self.path / "left_out.json", {**self.left_out, name: reason})
         self.checkpoint(name).unlink(missing_ok=True)
+
+
+def identity_of(source: str, device: str, image_size: tuple[int, int] | None) -> dict[str, Any]:
+    """What a run folder keeps of where its data come from; no image size leaves no entry."""
+    size = {} if image_size is None else {"image_size": list(image_size)}
+    return {"source": source, "device": device, **size}
 
 
 def read_settings(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -20,7 +20,7 @@ from thinset.recipes.preparation import (
     prepare_subset,
     prepare_variant,
 )
-from thinset.recipes.run_folder import RunFolder
+from thinset.recipes.run_folder import RunFolder, identity_of
 from thinset.recipes.schema import DataSettings
 from thinset.recipes.trial import Trial, train_and_keep
 from thinset.selection.arguments import as_count
@@ -51,7 +51,10 @@ _DECODING = "decoding everything"
 
 @dataclasses.dataclass(frozen=True)
 class Where:
-    """Where data come from and results go to, and how it is run."""
+    """Where data come from and results go to, and how it is run.
+
+    image_size: (height, width) that images are resized to on import; None leaves it to the import.
+    """
 
     source: str
     out: str | os.PathLike[str]
@@ -59,6 +62,11 @@ class Where:
     command: str = ""
     show_progress: bool = False
     image_size: tuple[int, int] | None = None
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What a run folder keeps of it, and takes no other of later."""
+        return identity_of(self.source, self.device, self.image_size)
 
 
 class Workbench:
@@ -77,12 +85,7 @@ class Workbench:
         stays = {name: grid.pop(name) for name in (*_FIXED, *fixed)}
         self.folder = RunFolder(
             Path(where.out),
-            {
-                "source": where.source,
-                "image_size": where.image_size,
-                "device": where.device,
-                "settings": stays,
-            },
+            {**where.identity, "settings": stays},
             notes={"command": where.command, "figure": figure, "grid": grid},
         )
         data = prepare_data(
