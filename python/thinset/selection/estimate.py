@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import numpy as np
 
 from thinset import _core
-from thinset.selection.arguments import as_count, as_int64, as_per_class, as_threads
+from thinset.selection.arguments import as_count, as_metric, as_per_class, as_threads, shown
+from thinset.selection.frame_input import as_frame
+from thinset.selection.integer_input import as_labels
 from thinset.selection.matrix_input import DeviceMatrix, as_matrix
 from thinset.selection.methods import resolve_options
 
@@ -73,8 +75,8 @@ def estimate(
         dtype_name,
         as_count(n_samples, n_rows),
         method=method,
-        metric=metric,
-        labels=None if labels is None else as_int64(labels, "labels"),
+        metric=as_metric(metric),
+        labels=as_labels(labels),
         per_class=as_per_class(per_class),
         n_threads=as_threads(n_threads),
         **options,
@@ -89,19 +91,30 @@ def _shape_and_dtype(
     if _is_shape(embeddings_or_shape):
         if min(embeddings_or_shape) < 0:
             raise ValueError(f"a shape must not be negative, got {embeddings_or_shape}")
-        name = "bfloat16" if dtype == "bfloat16" else np.dtype(dtype or np.float32).name
-        return embeddings_or_shape, name
+        return embeddings_or_shape, _dtype_name(dtype)
     if dtype is not None:
         raise ValueError("dtype goes with a shape; embeddings have their own")
+    frame = as_frame(embeddings_or_shape)
+    if frame is not None:
+        return frame.shape, frame.dtype().name
     matrix = as_matrix(embeddings_or_shape)
     if isinstance(matrix, DeviceMatrix):
         raise ValueError("estimates are for embeddings in host memory or in files")
-    if len(matrix.shape) != 2:
+    return matrix.shape, matrix.dtype_name
+
+
+def _dtype_name(dtype: DTypeLike | None) -> str:
+    if dtype is None:
+        return "float32"
+    # numpy has no type of this name unless another library adds one.
+    if str(dtype).removeprefix("torch.") == "bfloat16":
+        return "bfloat16"
+    try:
+        return np.dtype(str(dtype).removeprefix("torch.") if "torch." in str(dtype) else dtype).name
+    except TypeError:
         raise ValueError(
-            f"embeddings must be a 2-D array (rows, elements), got shape {matrix.shape}"
-        )
-    n_rows, n_columns = matrix.shape
-    return (n_rows, n_columns), matrix.dtype_name
+            f"dtype must be one of float16, bfloat16, float32, float64; got {shown(dtype)}"
+        ) from None
 
 
 def _is_shape(value: object) -> TypeGuard[tuple[int, int]]:
