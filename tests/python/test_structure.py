@@ -39,7 +39,7 @@ ALLOWED = {
     "losses": set(),
     "data": {*_BASE, "_core"},
     "selection": {*_BASE, "_core"},
-    "report": _BASE,
+    "report": {*_BASE, "_core"},
     "training": {*_BASE, *_MODELS, "data"},
     "embeddings": _BELOW_WINGS,
     "augmentation": _BELOW_WINGS,
