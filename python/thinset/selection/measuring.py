@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from thinset import _core
 from thinset.selection.figures import RATIOS, Certificates, Figures, Objective, ratio
 from thinset.selection.reporting import progress_callback, progress_of_parts
 
@@ -33,6 +34,18 @@ class Subset(NamedTuple):
         """One figure of `Objective`, or one bound of `Certificates`."""
         return self.matrix.figure(
             name, self.indices, metric=self.metric, n_threads=self.n_threads, progress=report
+        )
+
+    def predicted_seconds(self) -> dict[str, tuple[float, float, float]]:
+        """Seconds of each figure and bound: at least, likely and at most."""
+        n_rows, n_columns = self.matrix.shape
+        return _core.estimate_figures(
+            n_rows,
+            n_columns,
+            self.matrix.dtype_name,
+            len(self.indices),
+            metric=self.metric,
+            n_threads=self.n_threads,
         )
 
     def figures_on_demand(self, progress: Progress) -> tuple[Objective, Certificates]:
@@ -71,7 +84,9 @@ class Subset(NamedTuple):
         missing = [(figures, name) for figures, name in wanted if name not in figures.known]
         if not missing:
             return
-        weights = {name: 1.0 for _, name in missing}
+        # What they take differs by orders of magnitude; the prediction takes milliseconds.
+        predicted = {} if progress in {None, False} else self.predicted_seconds()
+        weights = {name: predicted[name][1] if predicted else 1.0 for _, name in missing}
         with progress_of_parts(progress, label, weights) as report_of:
             for figures, name in missing:
                 figures.remember(name, self.figure(name, report_of(name)))

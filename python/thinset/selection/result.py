@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thinset.selection.arguments import as_metric, as_threads
+from thinset.selection.estimate import FiguresEstimate, estimate_figures
 from thinset.selection.figures import Certificates, Objective
 from thinset.selection.matrix_input import as_matrix
 from thinset.selection.measuring import Subset
@@ -98,6 +99,21 @@ class Selection:
         subset = self._subset_of(embeddings, n_threads)
         subset.compute_certificates(self.certificates, self.objective, progress)
         return self.certificates
+
+    def estimate_figures(self, *, n_threads: int | None = None) -> FiguresEstimate:
+        """Predict how long `objective_from` and `certificates_from` take for this selection."""
+        if not {"n_columns", "dtype"} <= self.params.keys():
+            raise ValueError(
+                "this selection's file does not say which embeddings it was made from; "
+                "thinset.selection.estimate_figures(embeddings, n_samples) predicts the time"
+            )
+        return estimate_figures(
+            (self.n_total, self.params["n_columns"]),
+            len(self),
+            dtype=self.params["dtype"],
+            metric=self.params.get("metric", "euclidean"),
+            n_threads=n_threads,
+        )
 
     def _subset_of(self, embeddings: object, n_threads: int | None) -> Subset:
         matrix = as_matrix(embeddings)
