@@ -6,13 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from thinset.selection.arguments import as_metric, as_threads
+from thinset.selection.estimate import FiguresEstimate, estimate_figures
 from thinset.selection.figures import Certificates, Objective
+from thinset.selection.matrix_input import as_matrix
+from thinset.selection.measuring import Subset
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
+
+    from thinset.selection.reporting import Progress
 
 _FORMAT = "thinset-selection"
 _VERSION = 1
@@ -29,6 +35,9 @@ class Selection:
     objective: figures of the subset, computed on demand (see Objective).
     certificates: how far they are from the best that any rows could give, computed on demand (see
         Certificates).
+
+    A selection that was saved and loaded has the figures that were known then; `objective_from` and
+    `certificates_from` compute the others from the embeddings.
     """
 
     def __init__(
@@ -68,6 +77,59 @@ class Selection:
         mask = np.zeros(self.n_total, dtype=np.bool_)
         mask[self.indices] = True
         return mask
+
+    def objective_from(
+        self, embeddings: object, *, n_threads: int | None = None, progress: Progress = None
+    ) -> Objective:
+        """Compute all figures of `objective`, and keep them: `save` then writes them.
+
+        embeddings: those that the rows were chosen from, as for `select`. Figures that are known
+        are not computed again. progress: True shows a bar; a callable is given (done, total).
+
+        Raises ValueError where the embeddings do not have the selection's rows and columns, and
+        KeyboardInterrupt within 0.2 s of Ctrl-C; figures computed by then are kept.
+        """
+        self._subset_of(embeddings, n_threads).compute_objective(self.objective, progress)
+        return self.objective
+
+    def certificates_from(
+        self, embeddings: object, *, n_threads: int | None = None, progress: Progress = None
+    ) -> Certificates:
+        """Compute all bounds of `certificates`, and keep them, as `objective_from` does.
+
+        The figures of `objective` that the bounds are compared with are computed and kept as well.
+        """
+        subset = self._subset_of(embeddings, n_threads)
+        subset.compute_certificates(self.certificates, self.objective, progress)
+        return self.certificates
+
+    def estimate_figures(self, *, n_threads: int | None = None) -> FiguresEstimate:
+        """Predict how long `objective_from` and `certificates_from` take for this selection."""
+        if not {"n_columns", "dtype"} <= self.params.keys():
+            raise ValueError(
+                "this selection's file does not say which embeddings it was made from; "
+                "thinset.selection.estimate_figures(embeddings, n_samples) predicts the time"
+            )
+        return estimate_figures(
+            (self.n_total, self.params["n_columns"]),
+            len(self),
+            dtype=self.params["dtype"],
+            metric=self.params.get("metric", "euclidean"),
+            n_threads=n_threads,
+        )
+
+    def _subset_of(self, embeddings: object, n_threads: int | None) -> Subset:
+        matrix = as_matrix(embeddings)
+        n_rows, n_columns = matrix.shape
+        # The first files do not say how many columns there were.
+        expected = (self.n_total, self.params.get("n_columns", n_columns))
+        if (n_rows, n_columns) != expected:
+            raise ValueError(
+                f"embeddings must be those that the selection was made from, of shape {expected}; "
+                f"got shape {(n_rows, n_columns)}"
+            )
+        metric = as_metric(self.params.get("metric", "euclidean"))
+        return Subset(matrix, self.indices, metric, as_threads(n_threads))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a .npz file (arrays and JSON text, no pickle), atomically.

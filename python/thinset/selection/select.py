@@ -5,28 +5,26 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from thinset.selection.arguments import (
     as_bytes,
     as_count,
-    as_int64,
+    as_metric,
     as_per_class,
+    as_seed,
     as_threads,
-    is_int,
-    progress_callback,
 )
-from thinset.selection.figures import Certificates, Objective
-from thinset.selection.matrix_input import Matrix, as_matrix
+from thinset.selection.integer_input import as_labels, as_row_numbers
+from thinset.selection.matrix_input import as_matrix
+from thinset.selection.measuring import Subset
 from thinset.selection.methods import resolve_options
+from thinset.selection.reporting import progress_callback
 from thinset.selection.result import Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
-    from thinset.selection.arguments import Progress
+    from thinset.selection.reporting import Progress
 
 
 class ConstantColumnsWarning(UserWarning):
@@ -86,39 +84,38 @@ def select(
     """
     options = resolve_options(method, method_options)
     matrix = as_matrix(embeddings)
-    if len(matrix.shape) != 2:
-        raise ValueError(
-            f"embeddings must be a 2-D array (rows, elements), got shape {matrix.shape}"
-        )
     n_total, n_columns = matrix.shape
     settings: dict[str, Any] = {
-        "metric": metric,
+        "metric": as_metric(metric),
         "per_class": as_per_class(per_class),
-        "random_state": _seed(random_state),
+        "random_state": as_seed(random_state),
         **options,
     }
     n_chosen = as_count(n_samples, n_total)
     if isinstance(initial_subset, Selection):
         initial_subset = initial_subset.indices
-    initial = None if initial_subset is None else as_int64(initial_subset, "initial_subset")
+    initial = None
+    if initial_subset is not None:
+        initial = as_row_numbers(initial_subset, "initial_subset")
+    threads = as_threads(n_threads)
     with progress_callback(progress, f"select {method}") as callback:
         indices, gains, constant_columns, swaps = matrix.choose(
             n_chosen,
             method=method,
-            metric=metric,
-            labels=None if labels is None else as_int64(labels, "labels"),
+            metric=settings["metric"],
+            labels=as_labels(labels),
             per_class=settings["per_class"],
             initial_subset=initial,
             seed=settings["random_state"],
-            n_threads=as_threads(n_threads),
+            n_threads=threads,
             max_memory=as_bytes(max_memory),
             progress=callback,
             **options,
         )
     if constant_columns.size and not options.get("drop_constant", False):
         warnings.warn(_constant_columns_message(constant_columns), ConstantColumnsWarning, 2)
-    figure = _figures_of(matrix, indices, metric, as_threads(n_threads))
-    objective = Objective({}, figure)
+    subset = Subset(matrix, indices, settings["metric"], threads)
+    objective, certificates = subset.figures_on_demand(progress)
     return Selection(
         indices,
         gains,
@@ -134,7 +131,7 @@ def select(
         },
         constant_columns=tuple(constant_columns.tolist()),
         objective=objective,
-        certificates=Certificates({}, figure, objective),
+        certificates=certificates,
         made_from=(embeddings, getattr(matrix, "values", None), labels, initial_subset),
     )
 
@@ -143,30 +140,6 @@ def _swaps_made(options: dict[str, Any], swaps: NDArray[np.float64]) -> dict[str
     if not options.get("max_swaps", 0):
         return {}
     return {"n_swaps": len(swaps), "gained_by_swaps": float(swaps.sum())}
-
-
-def _figures_of(
-    matrix: Matrix, indices: NDArray[np.int64], metric: str, n_threads: int
-) -> Callable[[str], float]:
-    def compute(name: str) -> float:
-        return matrix.figure(name, indices, metric=metric, n_threads=n_threads)
-
-    return compute
-
-
-def _seed(random_state: object) -> int:
-    if random_state is None:
-        import secrets
-
-        return secrets.randbits(63)
-    if isinstance(random_state, np.random.Generator):
-        return int(random_state.integers(2**63))
-    if is_int(random_state) and 0 <= random_state < 2**64:
-        return int(random_state)
-    raise ValueError(
-        "random_state must be an int in [0, 2**64), a numpy Generator or None, "
-        f"got {random_state!r}"
-    )
 
 
 def _constant_columns_message(columns: NDArray[np.int64]) -> str:
