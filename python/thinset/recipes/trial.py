@@ -45,7 +45,8 @@ class Trial:
     name: of its record. total: a length; a budget in time counts the preparation, but for the
     comparison by "training time". split: the share of it spent on the subset. subset: None in arms
     without one. n_subset: samples in a fast pass. orders: see thinset.training.Phase.
-    preparation_seconds: what this arm needed before training, by stage.
+    preparation_seconds: what this arm needed before training, by stage. n_full: the size of the
+    dataset; None where that is what fine-tuning goes through.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Trial:
     fast_order: Order | None = None
     fine_tuning_order: Order | None = None
     resident: bool | None = None
+    n_full: int | None = None
 
 
 def train(
@@ -251,7 +253,7 @@ def make_record(
         method=trial.method,
         seed=trial.seed,
         n_subset=trial.n_subset,
-        n_full=len(full),
+        n_full=len(full) if trial.n_full is None else trial.n_full,
         split=trial.split,
         total=trial.total,
         phases=tuple(

@@ -14,6 +14,7 @@ from thinset.recipes.preparation import (
     embedding_seconds,
     prepare_data,
     prepare_decoded,
+    prepare_distinct,
     prepare_embeddings,
     prepare_encoded,
     prepare_given_subset,
@@ -25,6 +26,7 @@ from thinset.recipes.schema import DataSettings
 from thinset.recipes.trial import Trial, train_and_keep
 from thinset.selection.arguments import as_count
 from thinset.training import (
+    ClassBalanced,
     LossPruning,
     NoTimeLeftError,
     RepeatedRandom,
@@ -41,9 +43,10 @@ if TYPE_CHECKING:
     from thinset.data import Dataset, EncodedDataset
     from thinset.recipes.arms import ArmSpec
     from thinset.recipes.cells import Cell
-    from thinset.recipes.preparation import Subset
+    from thinset.recipes.preparation import Distinct, Subset
     from thinset.recipes.schema import TrainingSettings
     from thinset.report import RunRecord
+    from thinset.training import Order
 
 _FIXED = tuple(field.name for field in dataclasses.fields(DataSettings))
 _DECODING = "decoding everything"
@@ -167,6 +170,8 @@ class Workbench:
 
     def _full_of(self, arm: ArmSpec) -> Dataset | EncodedDataset:
         """What `arm` trains on beside its subset: encoded images, where it has not decoded all."""
+        if arm.distinct is not None:
+            return self._distinct(arm.distinct).data
         if self.encoded is None or self._pays_for_decoding(arm):
             return self.images()
         return self.encoded
@@ -188,9 +193,21 @@ class Workbench:
             subset=None,
             n_subset=n_full,
             preparation_seconds=self._decoding_seconds(arm),
-            fine_tuning_order=LossPruning() if arm.then == "loss_pruning" else None,
+            fine_tuning_order=_fine_tuning_order(arm),
             resident=arm.resident,
         )
+        if arm.distinct is not None:
+            left = self._distinct(arm.distinct)
+            return dataclasses.replace(
+                trial,
+                n_subset=len(left.data),
+                n_full=n_full,
+                preparation_seconds={
+                    **self._decoding_seconds(arm),
+                    **embedding_seconds(self.folder),
+                    **left.seconds,
+                },
+            )
         if arm.is_repeated:
             assert cell.size is not None
             n_samples = as_count(cell.size, n_full)
@@ -211,6 +228,9 @@ class Workbench:
                 },
             )
         return trial
+
+    def _distinct(self, share: float) -> Distinct:
+        return prepare_distinct(self.images(), self.embeddings(), self.folder, share)
 
     def _subset(self, cell: Cell) -> Subset:
         if cell.arm.file is not None:
@@ -238,3 +258,9 @@ class Workbench:
             return {}
         self.images()
         return {_DECODING: self.folder.stage_seconds[_DECODING]}
+
+
+def _fine_tuning_order(arm: ArmSpec) -> Order | None:
+    if arm.is_balanced:
+        return ClassBalanced()
+    return LossPruning() if arm.then == "loss_pruning" else None
