@@ -32,10 +32,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Command:
-    """Tell how to train on your data within a time, and what each way will take.
+    """Advise how to train on your data within a time, with the cost of each way.
 
     Trains, embeds and decodes for a few seconds each, looks at a sample of the data, and advises:
-    also not to select. `thinset run --plan` with the same options on the same folder follows it.
+    to balance classes, to leave out near-duplicates, to keep images in memory, or none of these.
+    Planning takes at most a fifth of the budget and skips what does not fit, but always trains for
+    a step. `thinset run --plan` with the same options on the same folder follows the plan.
     """
 
     data: Source
@@ -67,7 +69,7 @@ class Command:
     batch_size: BatchSize = None
     """of the classifier"""
     probe_share: Annotated[float, tyro.conf.arg(metavar="SHARE")] = 0.1
-    """of the budget, for short trainings that tell the accuracy; 0 for none"""
+    """of the budget, at most, for short trainings that predict the accuracy; 0 for none"""
     seed: Seed = 0
     """of the training"""
     device: Device = "auto"
@@ -79,9 +81,10 @@ class Command:
 
         command = typed_again("plan", self, "data")
         where = Where(self.data, self.out, self.device, command, show_progress=True)
-        print(Planner(where, self.settings()).plan(say).describe())
-        again = f"thinset run {self.data} --plan -o {self.out}"
-        print(f"follow it: {again}")
+        plan = Planner(where, self.settings()).plan(say)
+        print(plan.describe())
+        if plan.least_seconds is None:
+            print(f"follow it: thinset run {self.data} --plan -o {self.out}")
 
     def settings(self) -> PlanSettings:
         """The size's recipe, with what was given in its place."""

@@ -98,13 +98,13 @@ class _Options:
             )
         return value
 
-    def take_dedup(self) -> float | None:
-        dedup: Any = self.values.pop("dedup", None)
+    def take_dedup(self) -> Any:
+        dedup = self.values.pop("dedup", None)
         if dedup is not None and (isinstance(dedup, (bool, str)) or not 0 <= dedup < 1):
             raise ValueError(
                 f"arm {self.text!r}: dedup must be at least 0 and below 1, got {dedup}"
             )
-        return dedup  # type: ignore[no-any-return]
+        return dedup
 
     def refuse_others(self) -> None:
         if self.values:
@@ -121,9 +121,7 @@ def parse_arm(text: str) -> ArmSpec:
         is_balanced = options.take("balanced", False, (True,))
         distinct = options.take_dedup()
         options.refuse_others()
-        return ArmSpec(
-            text, "full", resident=resident, is_balanced=is_balanced, distinct=distinct
-        )
+        return ArmSpec(text, "full", resident=resident, is_balanced=is_balanced, distinct=distinct)
     if name == "loss_pruning":
         options.refuse_others()
         return ArmSpec(text, "full", then="loss_pruning")

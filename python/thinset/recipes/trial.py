@@ -16,7 +16,9 @@ from thinset.models import Classifier
 from thinset.report.hardware import describe_hardware, describe_versions
 from thinset.report.records import CurvePoint, FinalScore, PhaseRecord, RunRecord
 from thinset.training import (
+    ClassBalanced,
     CosineRate,
+    LossPruning,
     OneCycleRate,
     StepRate,
     TwoPhase,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from thinset.data import Dataset, EncodedDataset
+    from thinset.recipes.arms import ArmSpec
     from thinset.recipes.run_folder import RunFolder
     from thinset.recipes.schema import TrainingSettings
     from thinset.report.records import Arm, Comparison
@@ -63,6 +66,13 @@ class Trial:
     fine_tuning_order: Order | None = None
     resident: bool | None = None
     n_full: int | None = None
+
+
+def fine_tuning_order(arm: ArmSpec) -> Order | None:
+    """What the passes of `arm` over everything show; None for every sample, shuffled."""
+    if arm.is_balanced:
+        return ClassBalanced()
+    return LossPruning() if arm.then == "loss_pruning" else None
 
 
 def train(

@@ -23,11 +23,9 @@ from thinset.recipes.preparation import (
 )
 from thinset.recipes.run_folder import RunFolder
 from thinset.recipes.schema import DataSettings
-from thinset.recipes.trial import Trial, train_and_keep
+from thinset.recipes.trial import Trial, fine_tuning_order, train_and_keep
 from thinset.selection.arguments import as_count
 from thinset.training import (
-    ClassBalanced,
-    LossPruning,
     NoTimeLeftError,
     RepeatedRandom,
     SampleWeights,
@@ -46,7 +44,6 @@ if TYPE_CHECKING:
     from thinset.recipes.preparation import Distinct, Subset
     from thinset.recipes.schema import TrainingSettings
     from thinset.report import RunRecord
-    from thinset.training import Order
 
 _FIXED = tuple(field.name for field in dataclasses.fields(DataSettings))
 _DECODING = "decoding everything"
@@ -145,15 +142,16 @@ class Workbench:
         first_phase: Path | None = None,
         *,
         weights: Path | None = None,
-        planning_seconds: float | None = None,
+        planning_seconds: Mapping[str, float] | None = None,
     ) -> RunRecord:
-        """Train one cell; `name` is that of its record, which stays.
+        """Train one cell; `name` is that of its record, which is kept.
 
-        So does the model, where `weights` are given. `planning_seconds` count as preparation.
+        The model is kept, too, where `weights` are given. `planning_seconds`, by stage, count as
+        preparation.
         """
         trial = self._trial(cell, name)
         if planning_seconds is not None:
-            seconds = {"planning": planning_seconds, **trial.preparation_seconds}
+            seconds = {**planning_seconds, **trial.preparation_seconds}
             trial = dataclasses.replace(trial, preparation_seconds=seconds)
         return train_and_keep(
             trial,
@@ -193,7 +191,7 @@ class Workbench:
             subset=None,
             n_subset=n_full,
             preparation_seconds=self._decoding_seconds(arm),
-            fine_tuning_order=_fine_tuning_order(arm),
+            fine_tuning_order=fine_tuning_order(arm),
             resident=arm.resident,
         )
         if arm.distinct is not None:
@@ -258,9 +256,3 @@ class Workbench:
             return {}
         self.images()
         return {_DECODING: self.folder.stage_seconds[_DECODING]}
-
-
-def _fine_tuning_order(arm: ArmSpec) -> Order | None:
-    if arm.is_balanced:
-        return ClassBalanced()
-    return LossPruning() if arm.then == "loss_pruning" else None

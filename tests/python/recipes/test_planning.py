@@ -10,12 +10,15 @@ import pytest
 
 from thinset.data import import_dataset, write_subset
 from thinset.models import Classifier
+from thinset.recipes import measuring
+from thinset.recipes.deadline import Deadline
 from thinset.recipes.learning_curve import extrapolate
-from thinset.recipes.measuring import Measured, Pace, Sample, measure
+from thinset.recipes.measuring import Measured, Pace, measure
 from thinset.recipes.options import advise, options_for
 from thinset.recipes.planned_run import run_planned, stored_plan_settings
 from thinset.recipes.planning import Planner
 from thinset.recipes.preparation import typical_distance
+from thinset.recipes.sampling import Sample, SampledData
 from thinset.recipes.schema import EncoderSettings, PlanSettings, TrainingSettings
 from thinset.recipes.workbench import Where, Workbench
 from thinset.report.plan import Choice, Plan, Prediction
@@ -84,27 +87,57 @@ def test_what_repeats_itself_is_deduplicated(digits) -> None:
     repetitive = dataclasses.replace(CALM, near_duplicates=0.02)
     measured = Measured(QUICK, QUICK, None, {}, repetitive)
     choice, (reason,) = advised(digits["train"], "60s", measured)
-    assert (choice.arm, choice.size, choice.split) == ("random:dedup=0.2", 0.25, 1.0)
+    assert (choice.arm, choice.size, choice.split) == ("full:dedup=0.2", None, None)
     assert "as if there were 50 different ones" in reason
-    few = dataclasses.replace(repetitive, distinct_share=0.1)
-    choice, _ = advised(digits["train"], "60s", dataclasses.replace(measured, sample=few))
-    assert choice.size == 0.08
 
 
 def test_classes_that_differ_in_size_are_balanced(lopsided) -> None:
     choice, (reason,) = advised(lopsided, "60s", Measured(QUICK, QUICK, None, {}, CALM))
-    assert choice.arm == "random:per_class"
+    assert (choice.arm, choice.size) == ("full:balanced", None)
     assert "classes differ in size, 14 to 140" in reason
+
+
+def test_both_are_advised_where_both_are_needed(lopsided) -> None:
+    repetitive = dataclasses.replace(CALM, near_duplicates=0.2)
+    measured = Measured(QUICK, QUICK, None, {}, repetitive)
+    choice, (reason,) = advised(lopsided, "60s", measured)
+    assert choice.arm == "full:balanced:dedup=0.2"
+    assert "samples repeat themselves" in reason
+    assert "classes differ in size" in reason
+    # Balancing costs nothing, so it is what is left where there is no time to deduplicate.
+    short = {"full:balanced:dedup=0.2": 10, "full:dedup=0.2": 10}
+    choice, reasons = advised(lopsided, "60s", measured, steps=short)
+    assert choice.arm == "full:balanced"
+    assert "only 10 steps of 100 would be left" in reasons[0]
+
+
+def test_a_subset_is_balanced_where_images_wait_and_classes_differ(lopsided) -> None:
+    measured = Measured(WAITING, QUICK, 0.02, {}, CALM)
+    choice, (reason,) = advised(lopsided, "5s", measured)
+    assert choice.arm == "random:per_class"
+    assert "waiting for images" in reason
+    assert "classes differ in size" in reason
+    assert advised(lopsided, "10min", measured)[0].arm == "full:balanced:resident"
+
+
+def test_nothing_that_needs_embeddings_is_offered_where_they_were_not_measured(lopsided) -> None:
+    sample = dataclasses.replace(CALM, near_duplicates=0.2)
+    for measured in (Measured(QUICK, QUICK, None, None, sample, "no time"),
+                     Measured(QUICK, QUICK, None, None, None, "no time")):  # fmt: skip
+        options = options_for(lopsided, Duration.parse("60s"), measured)
+        assert [option.arm for option in options] == ["full", "full:balanced", "loss_pruning"]
 
 
 def test_what_leaves_no_time_is_not_advised(digits) -> None:
     repetitive = dataclasses.replace(CALM, near_duplicates=0.02)
     measured = Measured(QUICK, QUICK, None, {}, repetitive)
-    choice, (reason,) = advised(digits["train"], "60s", measured, steps={"random:dedup=0.2": 49})
+    choice, (reason,) = advised(digits["train"], "60s", measured, steps={"full:dedup=0.2": 49})
     assert choice.arm == "full"
     assert "only 49 steps of 100 would be left" in reason
-    choice, _ = advised(digits["train"], "60s", measured, steps={"random:dedup=0.2": 51})
-    assert choice.arm == "random:dedup=0.2"
+    choice, _ = advised(digits["train"], "60s", measured, steps={"full:dedup=0.2": 51})
+    assert choice.arm == "full:dedup=0.2"
+    nothing = dict.fromkeys(("full", "full:dedup=0.2", "kmeans:per_class", "loss_pruning"), 0)
+    assert advised(digits["train"], "60s", measured, steps=nothing)[0].arm == "full"
 
 
 def test_short_trainings_overrule_the_rules_where_they_are_clear(digits) -> None:
@@ -112,8 +145,8 @@ def test_short_trainings_overrule_the_rules_where_they_are_clear(digits) -> None
     measured = Measured(QUICK, QUICK, None, {}, repetitive)
     full = Prediction(80.0, 78.0, 82.0)
     for theirs, arm in ((Prediction(75.0, 73.0, 77.9), "full"),
-                        (Prediction(76.0, 74.0, 78.1), "random:dedup=0.2")):  # fmt: skip
-        forecasts = {"full": full, "random:dedup=0.2": theirs}
+                        (Prediction(76.0, 74.0, 78.1), "full:dedup=0.2")):  # fmt: skip
+        forecasts = {"full": full, "full:dedup=0.2": theirs}
         assert advised(digits["train"], "60s", measured, forecasts=forecasts)[0].arm == arm
 
 
@@ -130,7 +163,7 @@ def test_repetition_is_seen_in_a_sample(digits, tmp_path) -> None:
         settings = dataclasses.replace(
             SETTINGS, training=SETTINGS.training.resolved_for(repeated.image_shape)
         )
-        found[name] = measure(bench, settings, 0.2)
+        found[name] = measure(bench, settings, 0.2, Deadline(60))
     assert found["repeated"].sample.near_duplicates == pytest.approx(0.25, abs=0.01)
     assert found["digits"].sample.near_duplicates < 0.002
     embeddings = bench.embeddings()
@@ -145,10 +178,13 @@ def test_every_stage_has_its_seconds_and_a_budget_is_used_up(tmp_path) -> None:
     settings = dataclasses.replace(SETTINGS, total="30s")
     plan = Planner(Where("digits", tmp_path / "plan"), settings).plan(lambda _: None)
     choices = {choice.arm: choice for choice in plan.choices}
-    assert list(choices) == ["full", "random:dedup=0.2", "kmeans:per_class", "loss_pruning"]
+    assert list(choices) == ["full", "full:dedup=0.2", "kmeans:per_class", "loss_pruning"]
     assert choices["full"].preparation_seconds == {}
     assert set(choices["kmeans:per_class"].preparation_seconds) == {
         "principal components", "selection", "writing the subset",
+    }  # fmt: skip
+    assert set(choices["full:dedup=0.2"].preparation_seconds) == {
+        "principal components", "leaving out near-duplicates",
     }  # fmt: skip
     for choice in plan.choices:
         # The second of two evaluations comes when the budget is used up.
