@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from thinset.training.balanced_sampler import ClassBalancedSampler
 from thinset.training.budget import Ledger
 from thinset.training.duration import Duration
 from thinset.training.epoch_sampler import TwoPhaseEpochSampler
@@ -21,6 +22,7 @@ from thinset.training.weights import load_weights, save_weights, weights_fingerp
 
 __all__ = [
     "ClassBalanced",
+    "ClassBalancedSampler",
     "CosineRate",
     "CurvePoint",
     "Duration",

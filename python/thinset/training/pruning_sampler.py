@@ -80,7 +80,9 @@ class LossPruningSampler(Sampler[int]):
         _require_able(reader)
         share = self._replicas.share(reader)
         n_left = len(self._order) - self._n_trained
-        if self._n_trained and (n_left <= 0 or (self._reader and self._reader.is_remainder(n_left))):
+        if self._n_trained and (
+            n_left <= 0 or (self._reader and self._reader.is_remainder(n_left))
+        ):
             self._begin_next_pass()
         return share.length(len(self._order)) - self._start // share.num_replicas
 
@@ -99,9 +101,7 @@ class LossPruningSampler(Sampler[int]):
             self._n_given += 1
             yield row
 
-    def mean(
-        self, losses: torch.Tensor, indices: torch.Tensor | None = None
-    ) -> torch.Tensor:
+    def mean(self, losses: torch.Tensor, indices: torch.Tensor | None = None) -> torch.Tensor:
         """Mean of the losses (B,) of a batch, each times its sample's weight.
 
         `indices`: (B,) integers, the numbers of the batch's samples. None: it is the batch that the
