@@ -390,6 +390,36 @@ def prepare_given_subset(name: str, data: Dataset, folder: RunFolder, path: Path
     return Subset(selection, open_dataset(subset_path), {"writing the subset": seconds})
 
 
+class Distinct(NamedTuple):
+    """What deduplication leaves, as a dataset, and the seconds that it took."""
+
+    data: Dataset
+    seconds: dict[str, float]
+
+
+def prepare_distinct(
+    data: Dataset, embeddings: np.ndarray[Any, Any], folder: RunFolder, share: float
+) -> Distinct:
+    """Write what deduplication at `share` of the typical distance leaves as a folder, once."""
+    stage = f"leaving out near-duplicates ({share!r})"
+    path = folder.subset(f"distinct-{share!r}")
+    if not is_dataset_folder(path):
+        with folder.stage(stage):
+            write_subset(distinct_rows(embeddings, share), data, path, overwrite=True)
+    seconds = folder.stage_seconds
+    return Distinct(
+        open_dataset(path),
+        {"leaving out near-duplicates": seconds[stage]} if stage in seconds else {},
+    )
+
+
+def distinct_rows(
+    embeddings: np.ndarray[Any, Any], share: float
+) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """One row of each group of rows closer than `share` of the typical distance."""
+    return deduplicate(embeddings, share * typical_distance(embeddings)).representatives
+
+
 def select_rows(
     embeddings: np.ndarray[Any, Any] | None,
     data: Dataset,
@@ -409,8 +439,7 @@ def select_rows(
     labels: np.ndarray[Any, Any] | None = data.labels
     rows: np.ndarray[Any, np.dtype[np.int64]] | None = None
     if settings.dedup is not None:
-        distance = settings.dedup * typical_distance(embeddings)
-        rows = deduplicate(embeddings, distance).representatives
+        rows = distinct_rows(embeddings, settings.dedup)
         n_samples = _count(n_samples, len(data), len(rows))
         embeddings = embeddings[rows]
         labels = None if labels is None else labels[rows]

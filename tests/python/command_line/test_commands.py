@@ -234,6 +234,19 @@ def test_a_plan_is_made_and_then_followed(capsys, tmp_path, monkeypatch):
     assert "Prediction and outcome" in page
 
 
+def test_a_plan_that_cannot_be_followed_says_so(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    options = ("--budget", "0.01s", "--probe-share", 0)
+    status, output, _ = call(capsys, "plan", "digits", "-o", "out", *options)
+    assert status == 0
+    assert "advice: the budget of 0.01s is too short to train" in output
+    assert "follow it" not in output
+    status, _, error = call(capsys, "run", "digits", "--plan", "-o", "out")
+    assert status == 3
+    assert "cannot be followed: the budget of 0.01s is too short" in error
+    assert not (tmp_path / "out" / "records").exists()
+
+
 def test_a_method_that_is_asked_for_is_taken_as_it_is():
     default = Run("digits", "out").settings().selection
     asked = Run("digits", "out", method="topk").settings().selection
