@@ -94,7 +94,5 @@ def _finite(text: str) -> float:
 
 def _short_integer(text: str) -> int:
     if len(text) > _MOST_DIGITS:
-        raise ValueError(
-            f"numbers must have at most {_MOST_DIGITS} digits, got one of {len(text)}"
-        )
+        raise ValueError(f"numbers must have at most {_MOST_DIGITS} digits, got one of {len(text)}")
     return int(text)

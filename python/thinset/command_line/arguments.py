@@ -20,7 +20,8 @@ OutputFile = Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")]
 Device = Literal["auto", "cpu", "cuda"]
 Seed = Annotated[int, tyro.conf.arg(metavar="INT")]
 Preset = Annotated[
-    Literal["smoke", "quick", "paper"], tyro.conf.arg(aliases=["--size"], metavar="smoke|quick|paper")
+    Literal["smoke", "quick", "paper"],
+    tyro.conf.arg(aliases=["--size"], metavar="smoke|quick|paper"),
 ]
 """Which table of a recipe; --size is the older name."""
 Count = Annotated[str, tyro.conf.arg(aliases=["-n"], metavar="K")]

@@ -71,9 +71,7 @@ class Command:
             "encoder": asdict(settings),
         }
         folder = RunFolder(self.out, identity)
-        data = open_training_data(
-            self.data, folder, image_size=self.image_size, show_progress=True
-        )
+        data = open_training_data(self.data, folder, image_size=self.image_size, show_progress=True)
         settings = RunSettings(encoder=settings).resolved_for(data.image_shape).encoder
         embeddings = prepare_embeddings(
             data, folder, settings, device=self.device, show_progress=True

@@ -69,9 +69,7 @@ def encode(
         batches = ordered_batches(dataset, device=device, batch_size=batch_size)
         with ProgressBar("encoding", n_samples, unit="samples", enabled=show_progress) as bar:
             rows = _encoded(model, batches, transform, bar)
-            return write_embeddings(
-                out, rows, n_samples=n_samples, identity=identity, began=began
-            )
+            return write_embeddings(out, rows, n_samples=n_samples, identity=identity, began=began)
     finally:
         model.train(was_training)
 

@@ -166,7 +166,9 @@ def seconds_of_encoder(path: str | os.PathLike[str]) -> float | None:
 def _read_description(path: Path) -> dict[str, Any]:
     description = read_json(path)
     names = ("format", "version", "image_shape", "widths", "weights_sha256")
-    missing = [name for name in names if not isinstance(description, dict) or name not in description]
+    missing = [
+        name for name in names if not isinstance(description, dict) or name not in description
+    ]
     if missing:
         raise ValueError(f"{path} is no description of an encoder: it has no {missing[0]!r}")
     found = (description["format"], description["version"])

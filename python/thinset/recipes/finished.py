@@ -51,9 +51,7 @@ def finished_records(names: Iterable[str], path: Path) -> tuple[RunRecord, ...]:
     return tuple(RunRecord.load(file) for file in files if file.exists())
 
 
-def store_shown(
-    path: Path, facts: dict[str, Any], reproductions: Reproductions | None
-) -> None:
+def store_shown(path: Path, facts: dict[str, Any], reproductions: Reproductions | None) -> None:
     """Keep in the folder `path` what a report shows of embeddings and of the autoencoder."""
     write_json_with_digest(path / FACTS_FILE, facts)
     if reproductions is not None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from thinset.recipes.cells import cells_of
 from thinset.recipes.figures import recipe_of
+from thinset.recipes.finished import finished_records
 from thinset.recipes.points import points_of, search_results
 from thinset.recipes.run_folder import read_left_out, read_stages
-from thinset.recipes.finished import finished_records
 from thinset.recipes.schema import SearchSettings, StudySettings
 from thinset.report import (
     REFERENCE,

@@ -98,9 +98,7 @@ class RunFolder:
         return read_stages(self.path)
 
     def add_stage_seconds(self, name: str, seconds: float) -> None:
-        write_json_with_digest(
-            self.path / "stages.json", {**self.stage_seconds, name: seconds}
-        )
+        write_json_with_digest(self.path / "stages.json", {**self.stage_seconds, name: seconds})
 
     @contextlib.contextmanager
     def making(self, result: Path, stage: str) -> Iterator[Path]:

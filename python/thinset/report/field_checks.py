@@ -31,7 +31,9 @@ def check_integers(record: Any, *names: str) -> None:
         value = getattr(record, name)
         is_integer = isinstance(value, int) and not isinstance(value, bool)
         if not is_integer or not 0 <= value < 2**63:
-            raise ValueError(f"{name} must be an integer of at least 0 and below 2**63, got {value!r}")
+            raise ValueError(
+                f"{name} must be an integer of at least 0 and below 2**63, got {value!r}"
+            )
 
 
 def check_mappings(record: Any, *names: str) -> None:

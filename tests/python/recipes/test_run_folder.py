@@ -67,7 +67,7 @@ def resumed_until_done(action):
     for _ in range(30):
         try:
             return action()
-        except Killed:
+        except Killed:  # noqa: PERF203 - as often as it takes
             continue
     pytest.fail("it never ended")
 
@@ -137,9 +137,7 @@ def test_a_comparison_killed_after_every_stage_still_charges_each(
 def test_a_split_killed_before_its_seconds_is_kept_with_them(tmp_path, killed_before_stages):
     digits = import_dataset("digits", tmp_path / "digits")
     settings = dataclasses.replace(SETTINGS, encoder=EncoderSettings(kind="pca", n_components=4))
-    resumed_until_done(
-        lambda: run_pipeline(str(digits["train"].path), tmp_path / "run", settings)
-    )
+    resumed_until_done(lambda: run_pipeline(str(digits["train"].path), tmp_path / "run", settings))
     assert "splitting" in killed_before_stages
     assert read_stages(tmp_path / "run")["splitting"] > 0
 
@@ -218,9 +216,15 @@ def test_a_first_write_that_was_killed_does_not_block_the_folder(tmp_path):
     [
         ("[]", "must hold a JSON object, got list"),
         ("3", "must hold a JSON object, got int"),
-        ('{"source": 1, "device": "cpu", "settings": {}, "notes": {}}', "source must be a JSON str"),
+        (
+            '{"source": 1, "device": "cpu", "settings": {}, "notes": {}}',
+            "source must be a JSON str",
+        ),
         ('{"source": "d", "device": "x", "settings": {}, "notes": {}}', "device must be auto, cpu"),
-        ('{"source": "d", "device": "cpu", "settings": [], "notes": {}}', "settings must be a JSON"),
+        (
+            '{"source": "d", "device": "cpu", "settings": [], "notes": {}}',
+            "settings must be a JSON",
+        ),
         ('{"source": "d", "device": "cpu", "settings": {}, "notes": []}', "notes must be a JSON"),
         (
             '{"source": "d", "device": "cpu", "settings": {}, "notes": {"figure": 3}}',
