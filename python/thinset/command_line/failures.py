@@ -60,11 +60,11 @@ def _described(error: Exception) -> tuple[str, int]:
         return str(error), EXIT_IO_FAILURE
     if isinstance(error, RecursionError):
         return "the input is nested too deeply", EXIT_BAD_INPUT
-    return (
+    message = (
         f"unexpected {type(error).__name__}: {_first_line(error)}; this is a defect of thinset: "
-        f"please report it with the output of the same command under {TRACEBACK_VARIABLE}=1",
-        EXIT_FAILURE,
+        f"please report it with the output of the same command under {TRACEBACK_VARIABLE}=1"
     )
+    return message, EXIT_FAILURE
 
 
 def _is_device_memory(error: Exception) -> bool:

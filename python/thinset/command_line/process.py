@@ -60,13 +60,14 @@ def _raise(number: int, _frame: FrameType | None) -> NoReturn:
 def prepare_output() -> None:
     """Make standard output and error fit for any text, and for being closed.
 
-    File names that are not UTF-8 are printed with escapes. In place of a closed stream stands one
-    whose writing fails: Python itself would drop the output without a word.
+    File names that are not UTF-8 are printed with escapes. A closed standard output is replaced by
+    a stream whose writing fails: Python itself would drop the output without a word. A closed
+    standard error is replaced by one that goes nowhere.
     """
-    for name in ("stdout", "stderr"):
+    for name, flags in (("stdout", os.O_RDONLY), ("stderr", os.O_WRONLY)):
         stream = getattr(sys, name)
         if stream is None:
-            stream = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")
+            stream = os.fdopen(os.open(os.devnull, flags), "w", encoding="utf-8")
             setattr(sys, name, stream)
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -63,8 +63,8 @@ class Command:
     metric: Metric = "euclidean"
     """distance used by max_sum, max_min and facility_location"""
     encoder: Encoder = None
-    """what computes the embeddings; the smoke preset trains the autoencoder on the digits, and takes
-    pca for other data, as quick and paper do; the paper uses the autoencoder"""
+    """what computes the embeddings; smoke trains the autoencoder on the digits, everything else
+    takes pca; the paper uses the autoencoder"""
     embeddings: Embeddings = None
     """your own embeddings instead, one row per training sample"""
     encoder_length: EncoderLength = None
@@ -77,8 +77,8 @@ class Command:
     """time for each of the runs compared at equal time, preparation included, such as 7min; by
     default the time that the selected arm needed for its steps"""
     plan: bool = False
-    """train once within the budget, as `thinset plan` advises, and report the outcome; if the folder
-    holds a plan, follow it with the options it was made with"""
+    """train once within the budget, as `thinset plan` advises, and report the outcome; if the
+    folder holds a plan, follow it with the options it was made with"""
     model: Model = None
     """your own model: a function of the image shape (H, W, C) and the number of classes"""
     learning_rate: LearningRate = None

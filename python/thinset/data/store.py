@@ -35,8 +35,8 @@ class Dataset:
     """A dataset folder, memory-mapped read-only; also a map-style torch Dataset by duck typing.
 
     Opening reads the manifest, the arrays' headers and the labels, never the images, and checks one
-    against the other. Processes started for a DataLoader reopen the folder rather than receive its content.
-    Open one with `open_dataset`.
+    against the other. Processes started for a DataLoader reopen the folder rather than receive its
+    content. Open one with `open_dataset`.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:

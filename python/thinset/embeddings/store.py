@@ -62,9 +62,7 @@ def stored_embeddings(
     if header != {"format": FORMAT, "version": VERSION, "identity": identity}:
         return None
     try:
-        matrix = _described_matrix(out, description)
-        if len(matrix) != n_samples:
-            raise ValueError(f"{out / MATRIX_FILE} has {len(matrix)} rows for {n_samples} samples")
+        matrix = _described_matrix(out, {**description, "n_samples": n_samples})
     except (OSError, ValueError) as error:
         warnings.warn(f"{error}; the embeddings are computed again", stacklevel=2)
         return None
@@ -113,10 +111,9 @@ def write_embeddings(
 ) -> Matrix:
     """Stream batches of rows (b, D), `n_samples` in all, to the folder `out` as float32.
 
-    Gives back the matrix (N, D), mapped read-only. `facts` are JSON-able figures kept beside it, and
-    so are the seconds since `began`, a reading of time.monotonic.
-    Raises ValueError for a row with NaN or infinity and for too many or too few rows; what was
-    there before then stays as it was.
+    Gives back the matrix (N, D), mapped read-only. `facts` are JSON-able figures kept beside it;
+    so are the seconds since `began`, a reading of time.monotonic. Raises ValueError for a row with
+    NaN or infinity and for too many or too few rows; what was there before then stays as it was.
     """
     out = Path(out)
     began = time.monotonic() if began is None else began
@@ -170,7 +167,7 @@ def _described_matrix(out: Path, description: dict[str, Any]) -> Matrix:
     expected = (description.get("n_samples"), description.get("n_dimensions"))
     if matrix.shape != expected or matrix.dtype != np.float32:
         raise ValueError(
-            f"{path} holds {matrix.dtype} of shape {matrix.shape}, but {DESCRIPTION_FILE} says "
-            f"float32 of shape {expected}"
+            f"{path} holds {matrix.dtype} of shape {matrix.shape} instead of float32 of shape "
+            f"{expected}"
         )
     return matrix

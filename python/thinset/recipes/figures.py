@@ -14,7 +14,7 @@ from thinset.recipes.schema import (
     load_recipe,
     read_recipe,
 )
-from thinset.report import PublishedFigure
+from thinset.report import PublishedFigure  # noqa: TC001 - from_table looks it up
 
 
 @dataclass(frozen=True)

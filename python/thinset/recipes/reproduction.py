@@ -19,12 +19,12 @@ from thinset.recipes.run_folder import RunFolder
 from thinset.recipes.schema import SearchSettings, StudySettings
 from thinset.recipes.search import Search
 from thinset.recipes.study import Study
-from thinset.recipes.workbench import Where
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from thinset.recipes.schema import DataSettings
+    from thinset.recipes.workbench import Where
 
 __all__ = ["COMPARISON", "FigureRecipe", "figures", "make_figure", "settings_of"]
 

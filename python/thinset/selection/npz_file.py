@@ -1,4 +1,4 @@
-"""Reading .npz files that may be damaged or hostile: no pickle, and no more memory than the file."""
+"""Reading .npz files that may be damaged or hostile, without pickle or surprises in memory."""
 
 from __future__ import annotations
 

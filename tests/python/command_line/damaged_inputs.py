@@ -282,7 +282,7 @@ def campaign(folder, seed, n_commands):
             n_failed += 1
             kept = Path(folder).with_name(f"failed-{seed}-{number}")
             kept.write_bytes(damage)
-            print(f"{command} with {name} as in {kept}: {problem}", flush=True)
+            print(f"{command} with {name} as in {kept}: {problem}", flush=True)  # noqa: T201
         # Put back what the command may have read, replaced or removed.
         for top in {Path(name).parts[0]}:
             if Path(top).is_dir():
@@ -293,7 +293,7 @@ def campaign(folder, seed, n_commands):
         shutil.rmtree(f"out-{number}", ignore_errors=True)
     os.chdir(folder)
     shutil.rmtree(workplace, ignore_errors=True)
-    print(f"{n_commands} commands, {n_failed} not as they should be")
+    print(f"{n_commands} commands, {n_failed} not as they should be")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -22,8 +22,10 @@ from thinset.command_line.compare import Command as Compare
 from thinset.command_line.plan import Command as Plan
 from thinset.command_line.reproduce import Command as Reproduce
 from thinset.command_line.run import Command as Run
+from thinset.command_line.study_options import with_quick_encoder
 from thinset.command_line.train import Command as Train
 from thinset.data import open_dataset
+from thinset.recipes.figures import settings_of
 
 
 def call(capsys, *arguments):
@@ -273,3 +275,36 @@ def test_killed_at_any_moment_a_run_goes_on_and_ends_the_same(tmp_path):
             for run in ("whole", "broken")
         ]
         assert finals[0] == finals[1]
+
+
+def test_the_older_name_of_an_option_keeps_working(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("--preset", "--size"):
+        assert tyro.cli(Run, args=["digits", "-o", "out", name, "smoke"]).preset == "smoke"
+        assert tyro.cli(Plan, args=["digits", "-o", "out", name, "paper"]).preset == "paper"
+        assert tyro.cli(Compare, args=["digits", "-o", "out", name, "smoke"]).preset == "smoke"
+        assert tyro.cli(Reproduce, args=["fig5", "-o", "out", name, "quick"]).preset == "quick"
+    for number, name in enumerate(("--image-size", "--size")):
+        arguments = ("data", "import", "digits", "-o", f"d{number}", name, 8, 8)
+        status, output, error = call(capsys, *arguments)
+        assert status == 0, error
+        assert "images of 8 x 8 x 1" in output
+
+
+def test_the_smoke_preset_trains_an_autoencoder_on_the_digits_alone():
+    assert Run("digits", Path("o"), preset="smoke").settings().encoder.kind == "autoencoder"
+    assert Run("photos", Path("o"), preset="smoke").settings().encoder.kind == "pca"
+    asked = Run("photos", Path("o"), preset="smoke", encoder="autoencoder")
+    assert asked.settings().encoder.kind == "autoencoder"
+    for name, kind in (("compare", "pca"), ("fig5", "pca")):
+        recipe = settings_of(name, "smoke")
+        assert with_quick_encoder(recipe, "smoke", "photos").encoder.kind == kind
+        assert with_quick_encoder(recipe, "smoke", "digits") == recipe
+        assert with_quick_encoder(recipe, "quick", "photos") == recipe
+
+
+def test_images_of_one_size_are_asked_for_on_import_alone(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    call(capsys, "data", "import", "digits", "-o", "d")
+    status, _, error = call(capsys, "embed", "d/train", "-o", "e", "--image-size", 4, 4)
+    assert (status, "is imported already" in error) == (3, True)

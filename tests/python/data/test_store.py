@@ -293,3 +293,34 @@ def test_a_folder_can_be_moved(tmp_path: Path, dataset: Dataset) -> None:
     shutil.move(dataset.path, tmp_path / "elsewhere")
     verify_dataset(tmp_path / "elsewhere")
     assert open_dataset(tmp_path / "elsewhere").fingerprint == dataset.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("label", "named", "message"),
+    [
+        (-1, True, r"labels\.npy: label -1 in row 2 is not in 0\.\."),
+        (-(2**63), False, "in row 2 is not in"),
+        (99, True, "the manifest names 3 classes"),
+        (2**62, False, "without class names, labels must be below 1,000,000"),
+    ],
+)
+def test_labels_of_no_class_are_refused_on_opening(
+    tmp_path: Path, images: np.ndarray, label: int, named: bool, message: str
+) -> None:
+    out = tmp_path / "set"
+    with writer(out, class_names=CLASS_NAMES if named else None) as dataset:
+        dataset.append(images, np.arange(len(images)) % 3)
+    open_dataset(out)
+    labels = np.arange(len(images)) % 3
+    labels[2] = label
+    np.save(out / "labels.npy", labels)
+    for refuses in (open_dataset, verify_dataset):
+        with pytest.raises(ValueError, match=message):
+            refuses(out)
+
+
+def test_a_changed_manifest_is_refused(dataset: Dataset) -> None:
+    path = dataset.path / "manifest.json"
+    path.write_text(path.read_text().replace('"name": "', '"name": "x'))
+    with pytest.raises(ValueError, match=r"manifest\.json has changed since it was written"):
+        open_dataset(dataset.path)
