@@ -143,6 +143,8 @@ def _require_8_bits(image: Image.Image) -> None:
 def _cause(content: bytes | Path, error: Exception) -> str:
     if _first_bytes(content) == _GIT_LFS:
         return "it is a Git LFS pointer; fetch the file with `git lfs pull`"
+    if isinstance(error, _pillow().UnidentifiedImageError):
+        return "it is in no format that Pillow knows"  # its own message has an address in memory
     return str(error).strip() or type(error).__name__
 
 

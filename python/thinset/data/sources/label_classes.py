@@ -65,6 +65,18 @@ def classes_of(
     )
 
 
+def with_gaps_filled(train: set[LabelValue], others: set[LabelValue]) -> set[LabelValue]:
+    """The values of a training split, and the integers between them that other splits have.
+
+    A class that only test data have samples of keeps its number.
+    """
+    if not all(isinstance(value, int) for value in train):
+        return train
+    last = max((int(value) for value in train), default=-1)
+    between = {value for value in others if isinstance(value, int) and 0 <= value <= last}
+    return train | between
+
+
 def _classes_of_integers(ordered: list[int]) -> LabelClasses:
     numbers: dict[LabelValue, int] = {value: number for number, value in enumerate(ordered)}
     if ordered == list(range(len(ordered))):

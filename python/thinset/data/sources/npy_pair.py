@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +13,16 @@ from thinset.data.npy_file import open_npy
 from thinset.data.sources.encoded_image import resized
 from thinset.data.sources.image_layout import channels_last, is_channels_first
 from thinset.data.sources.image_stream import ImageStream, Opened, array_batches
+from thinset.data.sources.label_classes import LabelClasses, classes_of, with_gaps_filled
 from thinset.data.sources.split_names import in_order, split_of_folder
 from thinset.data.sources.value_range import Conversion, conversion_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from thinset.data.sources.image_stream import Batch, ReadOptions
+
+    Array = np.ndarray[Any, Any]
 
 _IMAGES = "images.npy"
 _LABELS = "labels.npy"
@@ -30,8 +34,9 @@ class NpyPair:
     Either directly (then it is the training split) or in folders named after splits. Images are
     (N, height, width, channels), (N, channels, height, width) with 1 or 3 channels, or (N, height,
     width), in C order; see `conversion_of` for dtypes and ranges. Labels are (N,) or (N, 1)
-    integers. The arrays are mapped, so they may be larger than memory. A dataset folder is such a
-    folder too, and its class names are kept.
+    integers or strings; see `classes_of` for those that are not 0..C-1. The arrays are mapped, so
+    they may be larger than memory. A dataset folder is such a folder too, and its class names are
+    kept.
     """
 
     name = "npy"
@@ -53,13 +58,33 @@ class NpyPair:
             {str(folders[split] / _IMAGES): array for split, array in images.items()}
         )
         notes += [conversion.note] if conversion.note else []
-        streams = {
-            split: resized(
-                _stream(path, split, folder, images[split], conversion),
-                options.size,
-            )
+        labels = {
+            split: _open_labels(folder / _LABELS, len(images[split]))
             for split, folder in folders.items()
         }
+        names = {split: _stored_names(folder) for split, folder in folders.items()}
+        if not any((folder / MANIFEST_FILE).is_file() for folder in folders.values()):
+            classes = _classes(labels)
+            if classes is not None and classes.names is not None:
+                notes.append(f"labels are {classes.note}")
+                names = dict.fromkeys(folders, classes.names)
+                labels = {
+                    split: _numbered(values, classes, folders[split] / _LABELS)
+                    for split, values in labels.items()
+                }
+        streams = {}
+        for split in folders:
+            height, width, channels = images[split].shape[1:]
+            stream = ImageStream(
+                name=Path(path).resolve().name,
+                n_samples=len(images[split]),
+                image_shape=(height, width, channels),
+                batches=_Batches(images[split], labels[split], conversion),
+                image_dtype=conversion.dtype,
+                class_names=names[split],
+                provenance={"kind": self.name, "path": path, "split": split},
+            )
+            streams[split] = resized(stream, options.size)
         return Opened(streams, tuple(dict.fromkeys(notes)))
 
 
@@ -101,26 +126,49 @@ def _open_images(path: Path, notes: list[str]) -> np.ndarray[Any, Any]:
     return images
 
 
-def _stream(
-    path: str, split: str, folder: Path, images: np.ndarray[Any, Any], conversion: Conversion
-) -> ImageStream:
-    height, width, channels = images.shape[1:]
-    labels = _open_labels(folder / _LABELS, len(images))
+@dataclass(frozen=True)
+class _Batches:
+    """Gives converted images and their labels, from the start each time it is called."""
+
+    images: Array
+    labels: Array | None
+    conversion: Conversion
+
+    def __call__(self) -> Iterator[Batch]:
+        for rows, labels in array_batches(self.images, self.labels):
+            yield np.ascontiguousarray(self.conversion.convert(rows)), labels
+
+
+def _stored_names(folder: Path) -> tuple[str, ...] | None:
     has_manifest = (folder / MANIFEST_FILE).is_file()
+    return Manifest.load(folder).class_names if has_manifest else None
 
-    def batches() -> Iterator[Batch]:
-        for rows, row_labels in array_batches(images, labels):
-            yield np.ascontiguousarray(conversion.convert(rows)), row_labels
 
-    return ImageStream(
-        name=Path(path).resolve().name,
-        n_samples=len(images),
-        image_shape=(height, width, channels),
-        batches=batches,
-        image_dtype=conversion.dtype,
-        class_names=Manifest.load(folder).class_names if has_manifest else None,
-        provenance={"kind": NpyPair.name, "path": path, "split": split},
-    )
+def _classes(labels: Mapping[str, Array | None]) -> LabelClasses | None:
+    """The classes of labels that nothing describes; None where the split has no proper labels."""
+    train = labels["train"]
+    if train is None:
+        return None
+    values = set(np.unique(train).tolist())
+    for other in labels.values():
+        values = with_gaps_filled(
+            values, set() if other is None else set(np.unique(other).tolist())
+        )
+    if any(isinstance(value, int) and value < 0 for value in values):
+        return None  # refused with its row when it is written
+    return classes_of(values, len(train), names=None, is_given=True)
+
+
+def _numbered(labels: Array | None, classes: LabelClasses, path: Path) -> Array | None:
+    if labels is None:
+        return None
+    numbers = [classes.numbers.get(value, -1) for value in labels.tolist()]
+    if -1 in numbers:
+        row = numbers.index(-1)
+        raise ValueError(
+            f"{path} has the label {labels[row]} in row {row}, which no training label is"
+        )
+    return np.array(numbers, np.int64)
 
 
 def _open_labels(path: Path, n_images: int) -> np.ndarray[Any, Any] | None:
@@ -133,4 +181,6 @@ def _open_labels(path: Path, n_images: int) -> np.ndarray[Any, Any] | None:
         raise ValueError(
             f"{path} must have shape ({n_images},) to go with {_IMAGES}, got {labels.shape}"
         )
+    if labels.dtype.kind not in "biuU":
+        raise ValueError(f"{path}: labels must be integers or strings, got {labels.dtype}")
     return labels.astype(np.uint8) if labels.dtype == bool else labels

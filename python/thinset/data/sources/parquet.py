@@ -11,14 +11,19 @@ from typing import TYPE_CHECKING
 
 from thinset.data.sources.encoded_splits import EncodedSplit, open_encoded_splits
 from thinset.data.sources.image_stream import Opened
-from thinset.data.sources.label_classes import UNLABELLED, LabelClasses, classes_of
+from thinset.data.sources.label_classes import (
+    UNLABELLED,
+    LabelClasses,
+    classes_of,
+    with_gaps_filled,
+)
 from thinset.data.sources.listing import first_of
 from thinset.data.sources.parquet_columns import Columns, class_names_of, find_columns
 from thinset.data.sources.parquet_files import find_parquet, has_parquet
 from thinset.data.sources.parquet_rows import count_rows, label_rows, read_schema, samples
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from thinset.data.sources.image_stream import EncodedSample, ReadOptions
     from thinset.data.sources.label_classes import LabelValue
@@ -47,11 +52,9 @@ class Parquet:
         for split, of_split in files.items():
             if not any(map(count_rows, of_split)):
                 raise ValueError(f"{path} has no rows in its {split} files")
-        labels = _Labels(columns, files["train"])
+        labels = _Labels(columns, files)
         splits = {
-            split: _split(
-                of_split, columns, labels if labels.are_in(split, of_split) else None, root
-            )
+            split: _split(of_split, columns, labels if split in labels.splits else None, root)
             for split, of_split in files.items()
         }
         opened = open_encoded_splits(
@@ -67,17 +70,27 @@ class Parquet:
 class _Labels:
     """The label column: its classes, and which splits have labels."""
 
-    def __init__(self, columns: Columns, train: Sequence[Path]) -> None:
+    def __init__(self, columns: Columns, files: Mapping[str, list[Path]]) -> None:
         self._columns = columns
         self.notes: list[str] = []
+        self.splits: list[str] = []
         self.classes: LabelClasses | None = None
         if columns.label is None:
             return
+        train = files["train"]
         values = _distinct(train, columns.label)
-        n_rows = sum(map(count_rows, train))
+        for split, of_split in files.items():
+            if split == "train" or self._are_in(split, of_split, columns.label):
+                self.splits.append(split)
+                if split != "train":
+                    others = {row.value for row in label_rows(of_split, columns.label)}
+                    values = with_gaps_filled(values, others)
         try:
             self.classes = classes_of(
-                values, n_rows, names=columns.class_names, is_given=columns.is_label_given
+                values,
+                sum(map(count_rows, train)),
+                names=columns.class_names,
+                is_given=columns.is_label_given,
             )
         except ValueError as error:
             raise ValueError(
@@ -92,16 +105,12 @@ class _Labels:
     def class_names(self) -> tuple[str, ...] | None:
         return None if self.classes is None else self.classes.names
 
-    def are_in(self, split: str, files: Sequence[Path]) -> bool:
+    def _are_in(self, split: str, files: Sequence[Path], column: str) -> bool:
         """Whether a split has labels: test splits of competitions have none, or -1 throughout."""
-        if self.classes is None or self._columns.label is None:
-            return False
-        if split == "train":
-            return True
-        if any(self._columns.label not in read_schema(path).names for path in files):
-            reason = f"no column {self._columns.label!r}"
-        elif all(row.value in (None, UNLABELLED) for row in label_rows(files, self._columns.label)):
-            reason = f"nothing but missing values or {UNLABELLED} in column {self._columns.label!r}"
+        if any(column not in read_schema(path).names for path in files):
+            reason = f"no column {column!r}"
+        elif all(row.value in (None, UNLABELLED) for row in label_rows(files, column)):
+            reason = f"nothing but missing values or {UNLABELLED} in column {column!r}"
         else:
             self._require_same_names(split, files)
             return True

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -68,7 +68,7 @@ def test_resizing_keeps_type_channels_and_flat_areas(tmp_path: Path) -> None:
         ("images", np.zeros((23, 4), np.uint8), r"images\.npy must hold .*of shape \(23, 4\); res"),
         ("labels", np.zeros(22, int), r"labels\.npy must have shape \(23,\)"),
         ("labels", np.full(23, -1), r"got -1 in row 0"),
-        ("labels", np.full(23, 0.0), r"labels must be integers"),
+        ("labels", np.full(23, 0.0), r"labels\.npy: labels must be integers or strings, got flo"),
     ],
 )
 def test_arrays_that_do_not_hold_up_leave_nothing(
@@ -199,3 +199,32 @@ def test_labels_as_a_column_and_booleans(tmp_path: Path, images: np.ndarray) -> 
 def test_a_dataset_folder_keeps_its_class_names(tmp_path: Path, dataset: Dataset) -> None:
     copy = import_dataset(dataset.path, tmp_path / "copy", size=(2, 2))["train"]
     assert copy.class_names == dataset.class_names
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "numbers", "names"),
+    [
+        ([1, 2, 1], [2, 2, 1], [[0, 1, 0], [1, 1, 0]], ("1", "2")),
+        ([0, 2, 0], [1, 2, 1], [[0, 2, 0], [1, 2, 1]], None),
+        ([0, 2, 0], [2, 2, 0], [[0, 1, 0], [1, 1, 0]], ("0", "2")),
+        (["b", "a", "b"], ["a", "b", "a"], [[1, 0, 1], [0, 1, 0]], ("a", "b")),
+    ],
+)
+def test_labels_that_are_no_class_numbers_become_some(
+    tmp_path: Path, train: Any, test: Any, numbers: list[list[int]], names: tuple[str, ...] | None
+) -> None:
+    """A class that only the test data have samples of keeps its number."""
+    images = np.zeros((3, 4, 4, 1), np.uint8)
+    for split, labels in (("train", train), ("test", test)):
+        save(tmp_path / "in" / split, images, np.array(labels))
+    datasets = import_dataset(tmp_path / "in", tmp_path / "out")
+    assert [dataset.labels.tolist() for dataset in datasets.values()] == numbers
+    assert {dataset.class_names for dataset in datasets.values()} == {names}
+
+
+def test_string_labels_of_another_class_are_refused(tmp_path: Path) -> None:
+    images = np.zeros((2, 4, 4, 1), np.uint8)
+    for split, labels in (("train", ["a", "b"]), ("test", ["a", "z"])):
+        save(tmp_path / "in" / split, images, np.array(labels))
+    with pytest.raises(ValueError, match=r"test/labels\.npy has the label z in row 1, which no"):
+        import_dataset(tmp_path / "in", tmp_path / "out")

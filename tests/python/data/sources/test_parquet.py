@@ -439,3 +439,12 @@ def test_unreadable_rows_can_be_left_out(tmp_path: Path) -> None:
     datasets, notes = imported(path, tmp_path / "out", skip_unreadable=True)
     assert datasets["train"].labels.tolist() == [0]
     assert f"train: left out 2 unreadable images: {path}, row 1, {path}, row 2" in notes
+
+
+def test_a_number_that_only_test_data_have_is_a_class(tmp_path: Path) -> None:
+    save(tmp_path / "in" / "train.parquet", table(image=CONTENT[:3], label=[0, 2, 0]))
+    save(tmp_path / "in" / "test.parquet", table(image=CONTENT[:2], label=[1, 2]))
+    datasets = import_dataset(tmp_path / "in", tmp_path / "out")
+    assert datasets["train"].labels.tolist() == [0, 2, 0]
+    assert datasets["test"].labels.tolist() == [1, 2]
+    assert datasets["test"].class_names is None
