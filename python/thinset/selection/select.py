@@ -103,7 +103,7 @@ def select(
             n_chosen,
             method=method,
             metric=settings["metric"],
-            labels=as_labels(labels),
+            labels=as_labels(labels, n_total),
             per_class=settings["per_class"],
             initial_subset=initial,
             seed=settings["random_state"],
