@@ -69,7 +69,7 @@ void check_initial_subset(const AnyMatrix& embeddings, const SelectionRequest& r
     }
     if (seen[static_cast<std::size_t>(row)]) {
       throw InvalidInput("initial_subset must not repeat rows: row " + std::to_string(row) +
-                         " stands again at position " + std::to_string(i));
+                         " is there again at position " + std::to_string(i));
     }
     seen[static_cast<std::size_t>(row)] = true;
   }

@@ -100,7 +100,7 @@ def estimate(
         as_count(n_samples, n_rows),
         method=method,
         metric=as_metric(metric),
-        labels=as_labels(labels),
+        labels=as_labels(labels, n_rows),
         per_class=as_per_class(per_class),
         n_threads=as_threads(n_threads),
         **options,

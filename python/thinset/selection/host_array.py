@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    # (name of the element type, kind of type as numpy has it, or "" for a tensor) -> None, or
-    # raises ValueError for a type that is not wanted.
+    # (name of the element type, its kind) -> None, or raises ValueError for a type that is not
+    # wanted. The kind is numpy's letter, "fields" or "raw bytes", or "tensor".
     CheckType = Callable[[str, str], None]
 
 # Device types of DLPack whose memory the processor reads: the host, and memory pinned for a GPU.
@@ -130,10 +130,17 @@ def check_dense(tensor: torch.Tensor, name: str) -> None:
 
 def _of_numpy(array: NDArray[Any], check_type: CheckType) -> HostArray:
     name = str(array.dtype)
-    check_type(name, array.dtype.kind)
+    check_type(name, _kind(array.dtype))
     if is_bfloat16(array.dtype):
         return HostArray(array.view(np.uint16), "bfloat16")
     return HostArray(array, name)
+
+
+def _kind(dtype: np.dtype[Any]) -> str:
+    # Types that other libraries add to numpy, such as float8, have the letter V as well.
+    if dtype.fields is not None:
+        return "fields"
+    return "raw bytes" if dtype.type is np.void else dtype.kind
 
 
 def is_bfloat16(dtype: np.dtype[Any]) -> bool:
@@ -144,7 +151,7 @@ def is_bfloat16(dtype: np.dtype[Any]) -> bool:
 def _of_tensor(tensor: torch.Tensor, name: str, check_type: CheckType) -> HostArray:
     torch = sys.modules["torch"]
     type_name = _type_name(tensor)
-    check_type(type_name, "")
+    check_type(type_name, "tensor")
     try:
         values = tensor.detach()
         if tensor.dtype == torch.bfloat16:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def as_labels(labels: object) -> NDArray[np.int64] | None:
+def as_labels(labels: object, n_rows: int) -> NDArray[np.int64] | None:
     """Classes (N,). Truth values are the classes 0 and 1. None stays None."""
     if labels is None:
         return None
@@ -22,7 +22,12 @@ def as_labels(labels: object) -> NDArray[np.int64] | None:
     if array.dtype == np.bool_:
         array = array.view(np.uint8)
     numbered = "numpy.unique(labels, return_inverse=True)[1] numbers the classes"
-    return _as_int64(array, "labels", dict.fromkeys("OUST", numbered))
+    classes = _as_int64(array, "labels", dict.fromkeys("OUST", numbered))
+    if len(classes) != n_rows:
+        raise ValueError(
+            f"labels must have one entry per row: expected {n_rows}, got {len(classes)}"
+        )
+    return classes
 
 
 def as_row_numbers(rows: object, name: str) -> NDArray[np.int64]:
@@ -58,9 +63,10 @@ def _check_type_of(name: str) -> Any:
     """What refuses types that numpy has no name for; the others are refused with their values."""
 
     def check_type(type_name: str, kind: str) -> None:
-        is_float_tensor = not kind and not type_name.startswith(("int", "uint", "bool"))
-        if is_float_tensor or type_name == "bfloat16":
-            cast = "astype('int64')" if kind else "long()"
+        of_torch = kind == "tensor"
+        is_other_tensor = of_torch and not type_name.startswith(("int", "uint", "bool"))
+        if is_other_tensor or type_name == "bfloat16":
+            cast = "long()" if of_torch else "astype('int64')"
             raise ValueError(f"{name} must be integers, got {type_name}; pass {name}.{cast}")
 
     return check_type

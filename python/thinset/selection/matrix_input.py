@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 _CONVERSIONS = {
-    "": "convert them with embeddings.float()",  # a tensor
+    "tensor": "convert them with embeddings.float()",
     "c": "pass abs(embeddings), embeddings.real or embeddings.imag",
     "O": "numpy.stack(embeddings) makes one array of rows that are arrays of numbers",
-    "[": "numpy.lib.recfunctions.structured_to_unstructured(embeddings) makes fields columns",
-    "|V": "numpy saves bfloat16 and float8 arrays without their type: save them as float32",
+    "fields": "numpy.lib.recfunctions.structured_to_unstructured(embeddings) makes fields columns",
+    "raw bytes": "numpy saves bfloat16 and float8 arrays without their type: save them as float32",
 }
 
 
@@ -162,7 +162,7 @@ def _as_one_matrix(embeddings: object, name: str) -> Matrix:
         if tensor is None or _lies_on_host(tensor):
             return _as_host_matrix(embeddings, name)
         check_dense(tensor, "embeddings")
-        _check_floats(str(tensor.dtype).removeprefix("torch."), "")
+        _check_floats(str(tensor.dtype).removeprefix("torch."), "tensor")
         _check_shape(tuple(tensor.shape))
         return DeviceMatrix(tensor.detach())
     except ValueError as error:
@@ -209,9 +209,6 @@ def _read(embeddings: object) -> HostArray:
 def _check_floats(type_name: str, kind: str) -> None:
     if type_name in _FLOATS:
         return
-    if kind == "V":
-        # Fields, bytes of no type, or a type that another library adds to numpy.
-        kind = type_name.replace("{", "[")[: 2 if type_name.startswith("|") else 1]
     advice = _CONVERSIONS.get(kind, "convert them with embeddings.astype('float32')")
     raise ValueError(
         f"embeddings must be float16, bfloat16, float32 or float64, got {type_name}; {advice}"

@@ -54,15 +54,17 @@ def select(
 
     Parameters
     ----------
-    embeddings: (N, D), float32, float16, bfloat16 (torch) or float64, finite: an ndarray, memmap,
-        torch tensor, anything with DLPack or the buffer protocol, or a path to a .npy file. Rows
-        are read where they lie; the matrix is never copied. A tensor on another device is selected
-        from there, with the same result. A list of several stands for one matrix, whose row
-        numbers run through its shards in the order given.
+    embeddings: (N, D), float16, bfloat16, float32 or float64, finite: an ndarray, memmap, torch
+        tensor, anything with DLPack or the buffer protocol, or a path to a .npy file. Rows are read
+        where they are; the matrix is not copied. A tensor on another device is selected from there,
+        with the same result. A list of several stands for one matrix, whose row numbers run through
+        its shards in the order given. Data frames (pandas, polars, pyarrow) and lists of rows of
+        numbers are copied into a matrix first.
     n_samples: how many rows: an int in [1, N], or a float fraction in (0, 1], rounded to the
         nearest count.
     method: one of `thinset.methods()`.
-    labels: (N,) integers. Used by `per_class`, and by `random` with `stratified=True`.
+    labels: (N,) integers or truth values. Used by `per_class`, and by `random` with
+        `stratified=True`.
     per_class: choose inside each class: "balanced" (or True) gives classes equal budgets,
         "proportional" budgets in proportion to their size.
     metric: "euclidean", "sqeuclidean" or "cosine": distances of max_sum, max_min,
@@ -74,7 +76,8 @@ def select(
         class with `per_class`) and count towards `n_samples`.
     max_memory: bytes, or text such as "512MB": the work is refused if it may take more than this
         beyond the embeddings.
-    progress: True shows a bar; a callable is given (done, total) about every 50 ms.
+    progress: True shows a bar, and one for each figure of the result that is computed later; a
+        callable is given (done, total) about every 50 ms.
     method_options: options of the method; see its options class in `thinset.selection`.
 
     Raises
@@ -103,7 +106,7 @@ def select(
             n_chosen,
             method=method,
             metric=settings["metric"],
-            labels=as_labels(labels),
+            labels=as_labels(labels, n_total),
             per_class=settings["per_class"],
             initial_subset=initial,
             seed=settings["random_state"],
@@ -145,6 +148,6 @@ def _swaps_made(options: dict[str, Any], swaps: NDArray[np.float64]) -> dict[str
 def _constant_columns_message(columns: NDArray[np.int64]) -> str:
     shown = ", ".join(str(column) for column in columns[:5]) + (", ..." if len(columns) > 5 else "")
     return (
-        f"{len(columns)} embedding elements have one value in every row (columns {shown}); topk "
-        "takes their rows in index order, whatever they hold. drop_constant=True leaves them out."
+        f"{len(columns)} embedding elements have one value in every row (columns {shown}), and topk "
+        "takes rows for them in index order; drop_constant=True leaves these elements out"
     )

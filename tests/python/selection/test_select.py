@@ -127,7 +127,7 @@ def refusals():
             "stratified needs labels",
         ),
         "initial row outside": (good, 2, {"initial_subset": [20]}, "position 0 holds 20"),
-        "initial row twice": (good, 3, {"initial_subset": [1, 1]}, "row 1 stands again"),
+        "initial row twice": (good, 3, {"initial_subset": [1, 1]}, "row 1 is there again"),
         "initial rows > k": (good, 1, {"initial_subset": [1, 2]}, "n_samples = 1 but holds 2"),
         "initial rows for kmeans": (
             good,
