@@ -87,8 +87,10 @@ def atomic_folder(
 def write_json(target: str | os.PathLike[str], content: Any) -> None:
     """Write `content` as indented UTF-8 JSON, atomically; NaN and infinity are refused."""
     text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False)
+    # A file name that is not UTF-8 comes as lone surrogates; JSON writes them as \udcff.
+    content_bytes = (text + "\n").encode("utf-8", errors="backslashreplace")
     with atomic_file(target) as partial:
-        partial.write_text(text + "\n", encoding="utf-8")
+        partial.write_bytes(content_bytes)
 
 
 def require_file_target(target: str | os.PathLike[str]) -> None:

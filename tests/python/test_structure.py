@@ -24,7 +24,15 @@ PACKAGE = ROOT / "python" / "thinset"
 CPP = ROOT / "cpp"
 
 # Everybody may use these; they use each other and, to exchange folders, the native core.
-_BASE = {"atomic_files", "overlap", "partial_files", "progress", "regular_files"}
+_BASE = {
+    "atomic_files",
+    "duration",
+    "json_files",
+    "overlap",
+    "partial_files",
+    "progress",
+    "regular_files",
+}
 _MODELS = {"models", "losses"}
 _BELOW_WINGS = {*_BASE, *_MODELS, "training", "data"}
 _BELOW_RECIPES = {*_BELOW_WINGS, "embeddings", "augmentation", "distillation", "report"}
@@ -34,6 +42,8 @@ _BELOW_COMMANDS = {*_BELOW_RECIPES, "recipes", "integrations", "selection", "_co
 # package, `_core` the native module.
 ALLOWED = {
     "atomic_files": {"partial_files", "regular_files", "_core"},
+    "duration": set(),
+    "json_files": {"atomic_files", "regular_files"},
     "overlap": set(),
     "partial_files": set(),
     "progress": set(),
@@ -61,6 +71,8 @@ ALLOWED = {
 # depends on.
 EAGER_LIBRARIES = {
     "atomic_files": set(),
+    "duration": set(),
+    "json_files": set(),
     "overlap": set(),
     "partial_files": set(),
     "progress": set(),

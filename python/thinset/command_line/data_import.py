@@ -21,8 +21,11 @@ class Command:
     """folder of the dataset folders"""
     kind: str | None = None
     """kind of source; by default recognised from the files"""
-    size: tuple[int, int] | None = None
-    """height and width to resize every image to"""
+    image_size: Annotated[
+        tuple[int, int] | None,
+        tyro.conf.arg(aliases=["--size"], metavar="H W", help_behavior_hint=""),
+    ] = None
+    """height and width to which every image is resized; --size is the older name"""
     overwrite: bool = False
     """replace the folder where it exists"""
 
@@ -31,7 +34,7 @@ class Command:
             self.source,
             self.out,
             kind=self.kind,
-            size=self.size,
+            size=self.image_size,
             overwrite=self.overwrite,
             show_progress=True,
         )

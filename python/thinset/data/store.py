@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import numpy as np
 
 from thinset.atomic_files import atomic_folder
-from thinset.data.labels import require_labels
+from thinset.data.labels import require_labels, require_stored_labels
 from thinset.data.manifest import IMAGE_DTYPES, Manifest, require_image_shape
 from thinset.data.npy_file import NpyFileWriter, file_digest, open_npy
 from thinset.data.replaceable import foreign_to_dataset
@@ -34,8 +34,8 @@ NO_LABEL = -1
 class Dataset:
     """A dataset folder, memory-mapped read-only; also a map-style torch Dataset by duck typing.
 
-    Opening reads the manifest and the arrays' headers, never the data, and checks one against the
-    other. Processes started for a DataLoader reopen the folder rather than receive its content.
+    Opening reads the manifest, the arrays' headers and the labels, never the images, and checks one
+    against the other. Processes started for a DataLoader reopen the folder rather than receive its content.
     Open one with `open_dataset`.
     """
 
@@ -46,6 +46,9 @@ class Dataset:
         self.labels: np.memmap[Any, np.dtype[np.int64]] | None = (
             self.array("labels") if "labels" in self.manifest.arrays else None
         )
+        if self.labels is not None:
+            path = self.path / self.manifest.arrays["labels"].file
+            require_stored_labels(self.labels, self.manifest.class_names, path)
 
     def array(self, role: str) -> np.memmap[Any, Any]:
         """Map the array of this role ("images", "labels", "indices", ...) read-only.
@@ -113,10 +116,11 @@ class Dataset:
 
 
 def open_dataset(path: str | os.PathLike[str]) -> Dataset:
-    """Open a dataset folder without reading its data.
+    """Open a dataset folder without reading its images.
 
-    Raises FileNotFoundError where `path` has no manifest and ValueError where the manifest or an
-    array is not what it claims to be. The digests are checked by `verify_dataset` alone.
+    Raises FileNotFoundError where `path` has no manifest, and ValueError where the manifest has
+    changed, an array does not fit it or a label names no class. The digests of the arrays are
+    checked by `verify_dataset` alone.
     """
     return Dataset(path)
 

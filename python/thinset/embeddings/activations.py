@@ -55,7 +55,7 @@ def activation_scores(
     how = {"penalty": penalty, "threshold": threshold, "n_pairs": n_pairs, "seed": seed}
     identity = {"embeddings": fingerprint(embeddings), "activation scores": how}
     require_output_apart(out, embeddings)
-    stored = stored_embeddings(out, identity)
+    stored = stored_embeddings(out, identity, len(embeddings))
     if stored is not None:
         return stored
     mean, deviation = _moments(embeddings, varies)

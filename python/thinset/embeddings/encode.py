@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -48,6 +49,7 @@ def encode(
     computed again; others are replaced. The model stays on `device`, in the mode it was in. Raises
     ValueError for embeddings that are not finite.
     """
+    began = time.monotonic()
     device = resolve_device(device)
     if transform is None:
         transform = _default_transform(model, dataset)
@@ -58,17 +60,19 @@ def encode(
         "transform": describe(transform),
     }
     require_output_apart(out, dataset.images, dataset.labels)
-    stored = stored_embeddings(out, identity)
+    n_samples = len(dataset.images)
+    stored = stored_embeddings(out, identity, n_samples)
     if stored is not None:
         return stored
     was_training = model.training
     model.to(device).eval()
     try:
         batches = ordered_batches(dataset, device=device, batch_size=batch_size)
-        n_samples = len(dataset.images)
         with ProgressBar("encoding", n_samples, unit="samples", enabled=show_progress) as bar:
             rows = _encoded(model, batches, transform, bar)
-            return write_embeddings(out, rows, n_samples=n_samples, identity=identity)
+            return write_embeddings(
+                out, rows, n_samples=n_samples, identity=identity, began=began
+            )
     finally:
         model.train(was_training)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,6 +53,7 @@ def pca(
     maps the matrix read-only; reuses it where it is of the same samples already. Raises ValueError
     unless 1 <= n_components <= min(N, D), and for values that are not finite.
     """
+    began = time.monotonic()
     rows = samples if isinstance(samples, np.ndarray) else samples.images
     n_samples, n_values = len(rows), int(np.prod(rows.shape[1:]))
     if not 1 <= n_components <= min(n_samples, n_values):
@@ -61,7 +63,7 @@ def pca(
         )
     identity = {"samples": _identity_of(samples), "encoder": f"pca, {n_components} components"}
     require_output_apart(out, rows)
-    stored = stored_embeddings(out, identity)
+    stored = stored_embeddings(out, identity, n_samples)
     if stored is not None:
         return stored
     centred = _CentredRows(rows)
@@ -73,7 +75,9 @@ def pca(
     }
     columns = components.astype(centred.dtype)
     projected = (chunk @ columns for chunk in centred.chunks())
-    return write_embeddings(out, projected, n_samples=n_samples, identity=identity, facts=facts)
+    return write_embeddings(
+        out, projected, n_samples=n_samples, identity=identity, facts=facts, began=began
+    )
 
 
 class _CentredRows:

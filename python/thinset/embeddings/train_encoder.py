@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from thinset.atomic_files import atomic_folder, write_json
+from thinset.atomic_files import atomic_folder
 from thinset.embeddings.transforms import CenterCrop, RandomCrop
+from thinset.json_files import read_json, write_json_with_digest
 from thinset.losses import reproduction
 from thinset.models import Autoencoder
-from thinset.regular_files import read_text
 from thinset.training.duration import Duration
 from thinset.training.images import GREY_LEVELS
 from thinset.training.loop import fit
@@ -33,6 +32,7 @@ VERSION = 1
 _WEIGHTS = "encoder.safetensors"
 _DESCRIPTION = "encoder.json"
 _IMAGES_FOR_MEAN = 4096
+_LONGEST = 100_000  # pixels or channels in a description: more is damage, and terabytes of weights
 
 
 class TrainedAutoencoder(NamedTuple):
@@ -129,7 +129,7 @@ def save_autoencoder(
     }
     with atomic_folder(out, overwrite=overwrite, foreign=_foreign_to_encoder) as folder:
         save_weights(model, folder / _WEIGHTS)
-        write_json(folder / _DESCRIPTION, description)
+        write_json_with_digest(folder / _DESCRIPTION, description)
 
 
 def _foreign_to_encoder(folder: Path) -> str | None:
@@ -167,14 +167,32 @@ def _mean_pixel(images: np.ndarray[Any, Any]) -> float:
     return mean / GREY_LEVELS if images.dtype == np.uint8 else mean
 
 
-def _read_description(path: Path) -> dict[str, Any]:
+def seconds_of_encoder(path: str | os.PathLike[str]) -> float | None:
+    """What training the autoencoder in the folder `path` took; None where that is not known."""
     try:
-        description: dict[str, Any] = json.loads(read_text(path))
-        found = (description["format"], description["version"])
-        for name in ("image_shape", "widths", "weights_sha256"):
-            description[name]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is no description of an encoder: {error!r}") from error
+        seconds = read_json(Path(path) / _DESCRIPTION)["history"]["seconds"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return float(seconds) if isinstance(seconds, int | float) else None
+
+
+def _read_description(path: Path) -> dict[str, Any]:
+    description = read_json(path)
+    names = ("format", "version", "image_shape", "widths", "weights_sha256")
+    missing = [name for name in names if not isinstance(description, dict) or name not in description]
+    if missing:
+        raise ValueError(f"{path} is no description of an encoder: it has no {missing[0]!r}")
+    found = (description["format"], description["version"])
     if found != (FORMAT, VERSION):
         raise ValueError(f"{path} must be {FORMAT} version {VERSION}, got {found[0]} {found[1]}")
-    return description
+    for name in ("image_shape", "widths"):
+        lengths = description[name]
+        if (
+            not isinstance(lengths, list)
+            or len(lengths) != 3
+            or not all(type(length) is int and 1 <= length <= _LONGEST for length in lengths)
+        ):
+            raise ValueError(
+                f"{path}: {name} must be three integers from 1 to {_LONGEST:,}, got {lengths!r}"
+            )
+    return description  # type: ignore[no-any-return]

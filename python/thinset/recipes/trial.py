@@ -19,6 +19,7 @@ from thinset.training import (
     CosineRate,
     OneCycleRate,
     StepRate,
+    TrainingDivergedError,
     TwoPhase,
     WarmUpRate,
     fit,
@@ -143,17 +144,21 @@ def train_and_keep(
     if path.exists():
         return RunRecord.load(path)
     checkpoint = folder.checkpoint(trial.name)
-    model, record = train(
-        trial,
-        full,
-        test,
-        training,
-        device=device,
-        command=command,
-        checkpoint_path=checkpoint,
-        first_phase_path=first_phase_path,
-        show_progress=show_progress,
-    )
+    try:
+        model, record = train(
+            trial,
+            full,
+            test,
+            training,
+            device=device,
+            command=command,
+            checkpoint_path=checkpoint,
+            first_phase_path=first_phase_path,
+            show_progress=show_progress,
+        )
+    except TrainingDivergedError:
+        checkpoint.unlink(missing_ok=True)  # it would diverge again, and keep out other settings
+        raise
     if weights_path is not None:
         save_weights(model, weights_path)
     record.save(path)
@@ -201,7 +206,7 @@ def _factory(name: str) -> Callable[..., Any]:
     finally:
         sys.path.remove("")
     if not callable(factory):
-        raise ValueError(f"model {name!r}: {module} has nothing to call by the name {attribute!r}")
+        raise ValueError(f"model {name!r}: {module} has no callable named {attribute!r}")
     called: Callable[..., Any] = factory
     return called
 

@@ -58,6 +58,7 @@ class Where:
     device: str = "auto"
     command: str = ""
     show_progress: bool = False
+    image_size: tuple[int, int] | None = None
 
 
 class Workbench:
@@ -76,7 +77,12 @@ class Workbench:
         stays = {name: grid.pop(name) for name in (*_FIXED, *fixed)}
         self.folder = RunFolder(
             Path(where.out),
-            {"source": where.source, "device": where.device, "settings": stays},
+            {
+                "source": where.source,
+                "image_size": where.image_size,
+                "device": where.device,
+                "settings": stays,
+            },
             notes={"command": where.command, "figure": figure, "grid": grid},
         )
         data = prepare_data(
@@ -84,6 +90,7 @@ class Workbench:
             self.folder,
             hold_out_share=settings.hold_out,
             on_validation=settings.on_validation,
+            image_size=where.image_size,
             show_progress=where.show_progress,
         )
         self.data: TrainAndTest = prepare_variant(data, settings.variant, self.folder)
@@ -91,7 +98,11 @@ class Workbench:
         self.encoded: EncodedDataset | None = None
         if settings.from_encoded:
             self.encoded = prepare_encoded(
-                where.source, self.data.train, self.folder, settings.photograph_side
+                where.source,
+                self.data.train,
+                self.folder,
+                settings.photograph_side,
+                where.image_size,
             )
 
     def images(self) -> Dataset:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-import json
+import dataclasses
+import math
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from thinset.atomic_files import write_json
+from thinset.json_files import read_json, write_json_with_digest
+from thinset.report.field_checks import (
+    check_integers,
+    check_mappings,
+    check_number,
+    check_numbers,
+    check_texts,
+)
 from thinset.report.wording import spoken_seconds
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+T = TypeVar("T")
 
 SCHEMA = "thinset-plan"
 VERSION = 1
@@ -83,18 +93,18 @@ class Plan:
         return self.choices[self.recommended]
 
     def save(self, path: Path) -> None:
-        write_json(path, {"schema": SCHEMA, "version": VERSION, **asdict(self)})
+        write_json_with_digest(path, {"schema": SCHEMA, "version": VERSION, **asdict(self)})
 
     @classmethod
     def load(cls, path: Path) -> Plan:
-        """Read what `save` wrote; ValueError where it is something else."""
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content.pop("schema", None) != SCHEMA or content.pop("version", None) != VERSION:
+        """Read what `save` wrote; ValueError, naming the file, where it is something else."""
+        content = read_json(path)
+        is_plan = isinstance(content, dict) and content.get("schema") == SCHEMA
+        if not is_plan or content.get("version") != VERSION:
             raise ValueError(f"{path} is not a {SCHEMA} of version {VERSION}")
         try:
-            choices = tuple(_choice(choice) for choice in content["choices"])
-            return cls(**{**content, "choices": choices, "reasons": tuple(content["reasons"])})
-        except (KeyError, TypeError) as error:
+            return _plan({key: content[key] for key in content if key not in ("schema", "version")})
+        except ValueError as error:
             raise ValueError(f"{path} is not a whole plan: {error}") from error
 
     def describe(self) -> str:
@@ -161,6 +171,51 @@ def spoken_bytes(n_bytes: float) -> str:
     return f"{n_bytes:.3g} GB"
 
 
-def _choice(content: dict[str, Any]) -> Choice:
-    accuracy = content["accuracy"]
-    return Choice(**{**content, "accuracy": accuracy and Prediction(**accuracy)})
+def _plan(content: dict[str, Any]) -> Plan:
+    choices, reasons = content.get("choices"), content.get("reasons")
+    if not isinstance(choices, list) or not choices:
+        raise ValueError(f"choices must be a list of at least one, got {choices!r}")
+    if not isinstance(reasons, list) or not all(isinstance(reason, str) for reason in reasons):
+        raise ValueError(f"reasons must be a list of strings, got {reasons!r}")
+    decoded = tuple(_choice(choice, f"choices[{row}]") for row, choice in enumerate(choices))
+    plan = _built(Plan, {**content, "choices": decoded, "reasons": tuple(reasons)}, "the plan")
+    check_texts(plan, "source", "total", "command")
+    check_mappings(plan, "facts", "hardware", "versions")
+    check_integers(plan, "recommended")
+    check_numbers(plan, "planning_seconds")
+    if plan.recommended >= len(plan.choices):
+        raise ValueError(
+            f"recommended must be the number of one of {len(plan.choices)} choices, "
+            f"got {plan.recommended}"
+        )
+    return plan
+
+
+def _built(kind: type[T], content: Any, where: str) -> T:
+    if not isinstance(content, dict):
+        raise ValueError(f"{where} must be a mapping, got {content!r}")
+    try:
+        return kind(**content)
+    except TypeError as error:  # a key that is missing or unknown
+        raise ValueError(f"{where}: {error}") from error
+
+
+def _choice(content: Any, where: str) -> Choice:
+    choice = _built(Choice, content, where)
+    if choice.accuracy is not None:
+        prediction = _built(Prediction, choice.accuracy, f"{where}.accuracy")
+        check_numbers(prediction, "mean", "low", "high", low=-math.inf)
+        choice = dataclasses.replace(choice, accuracy=prediction)
+    _check_choice(choice)
+    return choice
+
+
+def _check_choice(choice: Choice) -> None:
+    check_texts(choice, "arm")
+    check_integers(choice, "steps", "memory_bytes", "disk_bytes")
+    check_numbers(choice, "size", optional=True)
+    check_numbers(choice, "split", high=1.0, optional=True)
+    check_numbers(choice, "training_seconds", "evaluation_seconds", "waiting_share")
+    check_mappings(choice, "preparation_seconds")
+    for stage, seconds in choice.preparation_seconds.items():
+        check_number(f"preparation_seconds[{stage!r}]", seconds, 0.0, math.inf)

@@ -82,7 +82,7 @@ class Selection:
 
         require_apart(path, *self._made_from)
 
-        description = {
+        description: dict[str, Any] = {
             "format": _FORMAT,
             "version": _VERSION,
             "n_total": self.n_total,
@@ -92,6 +92,7 @@ class Selection:
             "objective": self.objective.known,
             "certificates": self.certificates.known,
         }
+        description["sha256"] = _digest(self.indices, self.gains, description)
         # In memory first: where a disk is full, an archive that is half written cannot be closed.
         content = io.BytesIO()
         np.savez(
@@ -105,18 +106,19 @@ class Selection:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Selection:
-        """Read what `save` wrote. Raises ValueError where the file is not such, and OSError."""
-        import json
-        import zipfile
+        """Read what `save` wrote.
 
-        from thinset.regular_files import open_regular
+        Raises OSError where the file cannot be read, and ValueError, naming it, where it is no
+        saved selection, is damaged or has changed since it was written.
+        """
+        import json
+
+        from thinset.selection.npz_file import read_npz
 
         try:
-            with open_regular(path) as file, np.load(file, allow_pickle=False) as archive:
-                indices = archive["indices"]
-                gains = archive["gains"]
-                description = json.loads(str(archive["description"]))
-        except (KeyError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
+            indices, gains, text = read_npz(path, "indices", "gains", "description")
+            description = json.loads(str(text), parse_int=_short_integer)
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{str(path)!r} is not a saved selection: {error}") from error
         _check_saved(path, indices, gains, description)
         return cls(
@@ -162,8 +164,40 @@ def _check_saved(
         f"gains must be float64 of shape {indices.shape}, got {gains.dtype} of {gains.shape}",
     )
     n_total = description["n_total"]
+    require(0 <= n_total < 2**63, f"n_total must be from 0 to 2**63 - 1, got {n_total}")
     require(
         bool(np.all((indices >= 0) & (indices < n_total))),
         f"indices must be in [0, {n_total})",
     )
     require(len(np.unique(indices)) == len(indices), "indices must be distinct")
+    columns = description["constant_columns"]
+    require(all(type(column) is int for column in columns), "constant_columns must be integers")
+    for key in ("objective", "certificates"):
+        figures = description.get(key, {}).values()
+        require(all(type(f) in (int, float) for f in figures), f"{key} must hold numbers")
+    # Files of earlier versions state no digest.
+    digest = description.pop("sha256", None)
+    require(
+        digest is None or digest == _digest(indices, gains, description),
+        "it has changed since it was written: its content does not have the SHA-256 that it states",
+    )
+
+
+def _digest(indices: NDArray[Any], gains: NDArray[Any], description: dict[str, Any]) -> str:
+    """SHA-256 over everything that a saved selection holds."""
+    import hashlib
+    import json
+
+    # As it reads back: keys are strings, tuples are lists.
+    stored = json.loads(json.dumps(description))
+    digest = hashlib.sha256(json.dumps(stored, sort_keys=True).encode())
+    for array in (indices, gains):
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def _short_integer(text: str) -> int:
+    # No seed is longer; what is can neither be compared with an array nor become a float.
+    if len(text) > 300:
+        raise ValueError(f"a number of {len(text)} digits")
+    return int(text)

@@ -86,9 +86,9 @@ def test_version(capsys):
         (["run", "nowhere", "-o", "out"], 4, "nowhere does not exist"),
         (["run", "digits", "-o", "out", "--steps", "5"], 3, "a duration is a number and one of"),
         (["run", "digits", "-o", "out", "--n-seeds", "0"], 3, "--n-seeds must be at least 1"),
-        (["plan", "digits", "-o", "out"], 3, "give --budget or --steps, one of the two"),
+        (["plan", "digits", "-o", "out"], 2, "give --budget or --steps, one of the two"),
         (["plan", "digits", "-o", "out", "--budget", "9"], 3, "a duration is a number and one of"),
-        (["run", "digits", "-o", "out", "--plan"], 3, "give --budget or --steps"),
+        (["run", "digits", "-o", "out", "--plan"], 2, "give --budget or --steps"),
         (
             ["run", "digits", "-o", "out", "--plan", "--budget", "9s", "--method", "topk"],
             3,
@@ -139,7 +139,7 @@ def test_from_source_to_subset(capsys, tmp_path, monkeypatch):
     record = json.loads((tmp_path / "trained/record.json").read_text())
     assert [phase["steps"] for phase in record["phases"]] == [3, 3]
     assert (tmp_path / "trained/classifier.safetensors").exists()
-    assert call(capsys, "verify", ".")[:2] == (0, "ok: 5 checked under .\n")
+    assert call(capsys, "verify", ".")[:2] == (0, "ok: 12 checked under .\n")
 
     with open("subset/images.npy", "r+b") as file:
         file.seek(200)
@@ -184,9 +184,9 @@ def test_data_list_names_every_kind(capsys):
     ("command", "positional", "expected"),
     [
         (
-            Run("my data", Path("out"), size="smoke", n_samples="10", method="kmeans"),
+            Run("my data", Path("out"), preset="smoke", n_samples="10", method="kmeans"),
             "data",
-            "thinset run 'my data' --out out --size smoke --method kmeans --n-samples 10",
+            "thinset run 'my data' --out out --preset smoke --method kmeans --n-samples 10",
         ),
         (
             Plan("d", Path("o"), budget="7min", encoded=True, learning_rate=0.1),

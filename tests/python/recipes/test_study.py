@@ -236,7 +236,7 @@ def test_a_model_of_ones_own(tmp_path, monkeypatch):
     assert record.settings["model"] == "my_models:small"
     for name, message in (
         ("my_models", "model must be MODULE:FUNCTION"),
-        ("my_models:large", "my_models has nothing to call by the name 'large'"),
+        ("my_models:large", "my_models has no callable named 'large'"),
         ("my_models:nothing", "must give a torch.nn.Module, got 3"),
     ):
         with pytest.raises(ValueError, match=message):
