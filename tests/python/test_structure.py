@@ -25,9 +25,14 @@ CPP = ROOT / "cpp"
 
 # Everybody may use these; they use each other and, to exchange folders, the native core.
 _BASE = {
-    "atomic_files", "duration", "json_files", "overlap", "partial_files", "progress",
+    "atomic_files",
+    "duration",
+    "json_files",
+    "overlap",
+    "partial_files",
+    "progress",
     "regular_files",
-}  # fmt: skip
+}
 _MODELS = {"models", "losses"}
 _BELOW_WINGS = {*_BASE, *_MODELS, "training", "data"}
 _BELOW_RECIPES = {*_BELOW_WINGS, "embeddings", "augmentation", "distillation", "report"}

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import TypeAlias
 
+    from thinset.data.manifest import ArrayEntry
+
     Matrix: TypeAlias = np.memmap[Any, np.dtype[np.float32]]
 
 FORMAT = "thinset-embeddings"
@@ -118,16 +120,16 @@ def write_embeddings(
     out = Path(out)
     began = time.monotonic() if began is None else began
     with atomic_file(out / MATRIX_FILE) as partial:
-        n_dimensions = _write_rows(partial, batches, n_samples)
+        entry = _write_rows(partial, batches, n_samples)
         # Killed after this, there is a matrix that nothing describes: it is computed again.
         (out / DESCRIPTION_FILE).unlink(missing_ok=True)
     description = {
         "format": FORMAT,
         "version": VERSION,
         "n_samples": n_samples,
-        "n_dimensions": n_dimensions,
+        "n_dimensions": entry.shape[1],
         "identity": identity,
-        "matrix_sha256": file_digest(out / MATRIX_FILE),
+        "matrix_sha256": entry.sha256,
         "seconds": time.monotonic() - began,
         **(facts or {}),
     }
@@ -135,15 +137,14 @@ def write_embeddings(
     return open_npy(out / MATRIX_FILE)
 
 
-def _write_rows(path: Path, batches: Iterable[np.ndarray[Any, Any]], n_samples: int) -> int:
+def _write_rows(path: Path, batches: Iterable[np.ndarray[Any, Any]], n_samples: int) -> ArrayEntry:
     rows = iter(batches)
     first = next(rows, None)
     if first is None:
         raise ValueError(f"{n_samples} rows of embeddings were expected, 0 came")
-    n_dimensions = int(first.shape[1])
     n_written = 0
     # Written by ordinary calls: through a map, a full disk would kill the process.
-    with NpyFileWriter(path, "float32", (n_samples, n_dimensions)) as writer:
+    with NpyFileWriter(path, "float32", (n_samples, first.shape[1])) as writer:
         for batch in itertools.chain([first], rows):
             if n_written + len(batch) > n_samples:
                 raise ValueError(f"more than the expected {n_samples} rows of embeddings came")
@@ -158,7 +159,7 @@ def _write_rows(path: Path, batches: Iterable[np.ndarray[Any, Any]], n_samples: 
             n_written += len(values)
     if n_written != n_samples:
         raise ValueError(f"{n_samples} rows of embeddings were expected, {n_written} came")
-    return n_dimensions
+    return writer.entry()
 
 
 def _described_matrix(out: Path, description: dict[str, Any]) -> Matrix:

@@ -170,7 +170,7 @@ def _mean_pixel(images: np.ndarray[Any, Any]) -> float:
 def seconds_of_encoder(path: str | os.PathLike[str]) -> float | None:
     """What training the autoencoder in the folder `path` took; None where that is not known."""
     try:
-        seconds = read_json(Path(path) / "encoder.json")["history"]["seconds"]
+        seconds = read_json(Path(path) / _DESCRIPTION)["history"]["seconds"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return float(seconds) if isinstance(seconds, int | float) else None
