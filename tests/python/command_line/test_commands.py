@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shlex
 import signal
 import subprocess
@@ -52,11 +53,13 @@ def test_every_command_explains_itself(capsys, name):
 
 def test_help_answers_within_a_third_of_a_second():
     command = [sys.executable, "-c", "import thinset.command_line as c; c.main(['--help'])"]
+    # Processor time: other programs may keep the machine busy.
     times = []
     for _ in range(5):
-        start = time.monotonic()
+        start = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(command, check=True, capture_output=True)
-        times.append(time.monotonic() - start)
+        end = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(end.ru_utime + end.ru_stime - start.ru_utime - start.ru_stime)
     assert min(times) < 0.3
 
 
