@@ -109,10 +109,7 @@ def test_a_hundred_kills_at_random_moments(workplace):
 CHANGES = ("open", "mkdir", "link", "rename", "unlink", "fsync", "flock")
 
 
-@BOTH
-@pytest.mark.parametrize("fresh", [False, True])
-@pytest.mark.parametrize("call", CHANGES)
-def test_kills_at_every_change_of_a_folder(workplace, failing_calls, call, fresh):
+def kill_at_every(workplace, failing_calls, call, *, fresh):
     outcomes = []
     step = 3 if call == "open" else 1
     for env in failing_calls.sweep(call, "KILL", step=step):
@@ -124,7 +121,21 @@ def test_kills_at_every_change_of_a_folder(workplace, failing_calls, call, fresh
     assert outcomes[-1]
 
 
+@pytest.mark.parametrize("workplace", ["filter"], indirect=True)
+@pytest.mark.parametrize("call", ["link", "rename", "unlink"])
+def test_kills_at_the_main_changes_of_a_folder(workplace, failing_calls, call):
+    kill_at_every(workplace, failing_calls, call, fresh=False)
+
+
 @BOTH
+@pytest.mark.slow
+@pytest.mark.parametrize("fresh", [False, True])
+@pytest.mark.parametrize("call", CHANGES)
+def test_kills_at_every_change_of_a_folder(workplace, failing_calls, call, fresh):
+    kill_at_every(workplace, failing_calls, call, fresh=fresh)
+
+
+@pytest.mark.parametrize("workplace", ["gather"], indirect=True)
 def test_kills_where_names_cannot_be_exchanged(workplace, failing_calls):
     """For a moment there is no folder; the next call brings the old one back, or finishes."""
     was_absent = False
