@@ -3,41 +3,100 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-EXIT_FAILURE = 1
-EXIT_USAGE = 2
-EXIT_BAD_INPUT = 3
-EXIT_IO_FAILURE = 4
-EXIT_INTERRUPTED = 130
+from thinset.command_line.failures import (
+    EXIT_BAD_INPUT,
+    EXIT_FAILURE,
+    EXIT_INTERRUPTED,
+    EXIT_IO_FAILURE,
+    EXIT_USAGE,
+    complain,
+    report_failure,
+)
+from thinset.command_line.process import (
+    Terminated,
+    abandon_output,
+    flush_output,
+    prepare_output,
+    signals_as_exceptions,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "COMMANDS",
+    "EXIT_BAD_INPUT",
+    "EXIT_FAILURE",
+    "EXIT_INTERRUPTED",
+    "EXIT_IO_FAILURE",
+    "EXIT_USAGE",
+    "main",
+]
 
 # Name, module, line of help. The modules import torch and more, so that none is loaded for --help.
 COMMANDS = (
-    ("demo", "demo", "the whole way on the embedded digits dataset, in about a minute"),
+    ("demo", "demo", "run every step on the embedded digits dataset, in about a minute"),
     ("run", "run", "embed, select, write the subset, train every arm, report"),
     ("embed", "embed", "turn a dataset into an array of embeddings"),
     ("select", "select", "choose rows of an array of embeddings"),
     ("subset", "subset", "write the chosen samples as a dataset of their own"),
     ("train", "train", "train on a subset first, then on everything"),
-    ("plan", "plan", "how to train within a time, and what it will take"),
-    ("compare", "compare", "which subset to train on: methods beside random, paired by seed"),
+    ("plan", "plan", "advise how to train within a time, and predict what it takes"),
+    ("compare", "compare", "compare selection methods with random selection, paired by seed"),
     ("reproduce", "reproduce", "make a published figure again"),
     ("report", "report", "write the report page of a finished run again"),
-    ("verify", "verify", "check that datasets, selections and runs are whole"),
+    ("verify", "verify", "check datasets, selections and runs against their digests"),
     ("data import", "data_import", "read images from files into a dataset folder"),
     ("data list", "data_list", "list the kinds of source that can be imported"),
-    ("data download", "data_download", "fetch a public dataset over https, checked by SHA-256"),
+    ("data download", "data_download", "download a public dataset, checked by SHA-256"),
 )
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command. Returns the exit status: 0 done, 2 usage, 3 bad input, 4 input/output."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    prepare_output()
+    # A warning is a line for the person at the terminal, not a place in our source.
+    warnings.showwarning = lambda message, *_args, **_kwargs: complain(message, "warning")
+    status = EXIT_FAILURE
+    try:
+        with signals_as_exceptions():
+            status = _guarded(arguments)
+            # Only now is it known whether the output has arrived.
+            flush_output()
+    except Terminated as signal:
+        complain(
+            f"terminated by signal {signal.number}; finished parts are kept, and the same command "
+            "resumes from them"
+        )
+        return signal.exit_status
+    except OSError as error:
+        abandon_output()
+        if status == 0:  # otherwise the failure is reported already
+            complain(f"cannot write to standard output: {error.strerror or error}")
+            return EXIT_IO_FAILURE
+    return status
+
+
+def _guarded(arguments: list[str]) -> int:
+    try:
+        return _dispatch(arguments)
+    except SystemExit as stop:  # the parser's own, for --help and mistakes
+        return stop.code if isinstance(stop.code, int) else EXIT_USAGE
+    except KeyboardInterrupt:
+        complain("interrupted; finished parts are kept, and the same command resumes from them")
+        return EXIT_INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the last one to catch it
+        return report_failure(error)
+
+
+def _dispatch(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(_help())
+        print(_help(COMMANDS))
         return 0 if arguments else EXIT_USAGE
     if arguments[0] == "--version":
         from thinset import __version__
@@ -49,71 +108,28 @@ def main(arguments: list[str] | None = None) -> int:
         if arguments[: len(words)] == words:
             return _call(name, module, arguments[len(words) :])
     if arguments[0] == "data":
-        _complain(f"data takes import, list or download; got {' '.join(arguments[1:2]) or 'none'}")
+        if arguments[1:2] in (["-h"], ["--help"], ["help"]):
+            print(_help([row for row in COMMANDS if row[0].startswith("data ")]))
+            return 0
+        complain(f"data takes import, list or download; got {' '.join(arguments[1:2]) or 'none'}")
     else:
-        _complain(f"unknown command {arguments[0]!r}")
+        complain(f"unknown command {arguments[0]!r}")
     print("try 'thinset --help'", file=sys.stderr)
     return EXIT_USAGE
 
 
 def _call(name: str, module: str, arguments: list[str]) -> int:
-    # A warning is a line for the person at the terminal, not a place in our source.
-    warnings.showwarning = lambda message, *_args, **_kwargs: _complain(message, "warning")
-    try:
-        # The command line is read first: a mistake in it must not wait for torch to load.
-        command = importlib.import_module(f"thinset.command_line.{module}")
-        parsed = _parse(command, name, arguments)
-        status: int = parsed.run() or 0
-    except SystemExit as stop:  # the parser's own, for --help and mistakes
-        return stop.code if isinstance(stop.code, int) else EXIT_USAGE
-    except KeyboardInterrupt:
-        _complain("interrupted; what was finished is kept, and the same command goes on from there")
-        return EXIT_INTERRUPTED
-    except ImportError as error:
-        _complain(f"{error}{_extra_that_has(error.name)}")
-        return EXIT_FAILURE
-    except BrokenPipeError:
-        # The reader of our output left; nothing more can be said to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_IO_FAILURE
-    except ValueError as error:
-        _complain(error)
-        return EXIT_BAD_INPUT
-    except OSError as error:
-        _complain(error)
-        return EXIT_IO_FAILURE
-    else:
-        return status
-
-
-def _parse(command: Any, name: str, arguments: list[str]) -> Any:
     import tyro
 
-    return tyro.cli(command.Command, prog=f"thinset {name}", args=arguments)
+    # The command line is read first: a mistake in it must not wait for torch to load.
+    command: Any = importlib.import_module(f"thinset.command_line.{module}")
+    parsed = tyro.cli(command.Command, prog=f"thinset {name}", args=arguments)
+    return parsed.run() or 0
 
 
-def _extra_that_has(module: str | None) -> str:
-    extras = {
-        "torch": "train",
-        "safetensors": "train",
-        "matplotlib": "report",
-        "pyarrow": "parquet",
-        "PIL": "parquet",
-        "tensorboard": "tensorboard",
-        "wandb": "wandb",
-        "mlflow": "mlflow",
-    }
-    extra = extras.get((module or "").split(".")[0])
-    return f"; install it with: pip install 'thinset[{extra}]'" if extra else ""
-
-
-def _complain(message: object, kind: str = "error") -> None:
-    print(f"thinset: {kind}: {message}", file=sys.stderr)
-
-
-def _help() -> str:
-    width = max(len(name) for name, *_ in COMMANDS)
-    lines = [f"  {name:<{width}}  {summary}" for name, _, summary in COMMANDS]
+def _help(commands: Sequence[tuple[str, str, str]]) -> str:
+    width = max(len(name) for name, *_ in commands)
+    lines = [f"  {name:<{width}}  {summary}" for name, _, summary in commands]
     return _HELP.format(commands="\n".join(lines))
 
 
@@ -124,7 +140,8 @@ usage: thinset COMMAND [options]        thinset COMMAND --help
 
 {commands}
 
-Long commands take --seed, --device auto|cpu|cuda and -o DIR, save their settings there, and
-go on where they were stopped when called again.
+Long commands take --seed, --device auto|cpu|cuda and -o DIR, save their settings in DIR, and
+resume when they are called again after a stop.
 
-exit status: 0 done, 1 failure, 2 usage, 3 bad input, 4 input/output failure, 130 interrupted"""
+exit status: 0 done, 1 failure, 2 usage, 3 bad input, 4 input/output failure, 130 interrupted,
+143 terminated"""

@@ -19,6 +19,11 @@ Output = Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
 OutputFile = Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")]
 Device = Literal["auto", "cpu", "cuda"]
 Seed = Annotated[int, tyro.conf.arg(metavar="INT")]
+Preset = Annotated[
+    Literal["smoke", "quick", "paper"],
+    tyro.conf.arg(aliases=["--size"], metavar="smoke|quick|paper"),
+]
+"""Which table of a recipe; --size is the older name."""
 Count = Annotated[str, tyro.conf.arg(aliases=["-n"], metavar="K")]
 Metric = Literal["euclidean", "sqeuclidean", "cosine"]
 PerClass = Literal["balanced", "proportional"]
@@ -29,12 +34,12 @@ Method = Annotated[
 
 
 def from_recipe(**options: Any) -> Any:
-    """An argument that the size's recipe gives where it is not given."""
-    return tyro.conf.arg(help_behavior_hint="(default: the recipe's)", **options)
+    """An argument whose default is that of the preset's recipe."""
+    return tyro.conf.arg(help_behavior_hint="(default: the preset's)", **options)
 
 
 def optional(**options: Any) -> Any:
-    """An argument that stands for nothing where it is not given."""
+    """An argument without a default."""
     return tyro.conf.arg(help_behavior_hint="", **options)
 
 
@@ -47,6 +52,7 @@ WarmUp = Annotated[float | None, from_recipe(metavar="SHARE")]
 BatchSize = Annotated[int | None, from_recipe(metavar="INT")]
 EncoderLength = Annotated[str | None, from_recipe(metavar="LENGTH")]
 Encoder = Annotated[Literal["autoencoder", "pca"] | None, from_recipe(metavar="autoencoder|pca")]
+ImageSize = Annotated[tuple[int, int] | None, optional(metavar="HEIGHT WIDTH")]
 Embeddings = Annotated[Path | None, optional(metavar="FILE.npy")]
 Model = Annotated[str | None, optional(metavar="MODULE:FUNCTION")]
 
@@ -62,7 +68,7 @@ def parse_count(text: str) -> float:
 
 
 def typed_again(name: str, command: DataclassInstance, *positional: str) -> str:
-    """The command line that makes `command`: what differs from the defaults, ready to be typed."""
+    """The command line that makes `command`: options that differ from the defaults, quoted."""
     words: list[object] = ["thinset", name, *(getattr(command, field) for field in positional)]
     for field in dataclasses.fields(command):
         value = getattr(command, field.name)

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Literal
 
-from thinset.command_line.arguments import Device, Embeddings, Model, Output, Source, typed_again
-from thinset.command_line.study_options import StudyOptions, say, with_embeddings
+from thinset.command_line.arguments import (
+    Device,
+    Embeddings,
+    ImageSize,
+    Model,
+    Output,
+    Preset,
+    Source,
+    typed_again,
+)
+from thinset.command_line.study_options import (
+    StudyOptions,
+    say,
+    with_embeddings,
+    with_quick_encoder,
+)
 
 
 @dataclass(frozen=True)
@@ -22,13 +35,17 @@ class _Required:
 class Command(StudyOptions, _Required):
     """Compare selection methods on your data: train on each subset alone, beside random ones.
 
-    Every difference to random is paired by seed and comes with its 95 % interval; where that
-    interval holds zero, the answer is "no evidence". Called again on the same folder, with more
-    arms or seeds too, it trains only what is missing.
+    Every difference to random is paired by seed and has a 95 % interval; where the interval
+    contains zero, the answer is "no evidence". Called again on the same folder, also with more arms
+    or seeds, it trains only what is missing.
     """
 
-    size: Literal["smoke", "quick", "paper"] = "quick"
-    """smoke: under a minute; quick: half an hour on two cores; paper: for a GPU"""
+    preset: Preset = "quick"
+    """smoke: under a minute; quick: half an hour on two cores; paper: for a GPU (--size is the
+    older name)"""
+    image_size: ImageSize = None
+    """resize every image to this; by default images of several sizes become their median height
+    and width, at most 64 each"""
     embeddings: Embeddings = None
     """your own embeddings, one row per training sample"""
     model: Model = None
@@ -43,7 +60,10 @@ class Command(StudyOptions, _Required):
         from thinset.report import load_records
         from thinset.report.terminal import spoken_comparison
 
-        settings = self.applied_to(load_recipe("compare", self.size, StudySettings))
+        recipe = load_recipe("compare", self.preset, StudySettings)
+        if self.encoder_length is None:
+            recipe = with_quick_encoder(recipe, self.preset, self.data)
+        settings = self.applied_to(recipe)
         settings = with_embeddings(settings, self.embeddings)
         training = dataclasses.replace(settings.training, model=self.model)
         settings = dataclasses.replace(settings, training=training)
@@ -53,6 +73,7 @@ class Command(StudyOptions, _Required):
             self.device,
             typed_again("compare", self, "data"),
             show_progress=True,
+            image_size=self.image_size,
         )
         page = make_figure(COMPARISON, settings, where, say)
         print(spoken_comparison(load_records(page.parent / "records.json")))

@@ -13,7 +13,7 @@ from thinset.data import download
 
 @dataclass(frozen=True)
 class Command:
-    """Fetch the official files of a public dataset over https, checked by SHA-256."""
+    """Download the official files of a public dataset over https, checked by SHA-256."""
 
     name: Annotated[
         tyro.conf.Positional[Literal["cifar10", "mnist"]], tyro.conf.arg(metavar="NAME")

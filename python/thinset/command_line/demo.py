@@ -11,7 +11,7 @@ from thinset.command_line.run import Command as Run
 
 @dataclass(frozen=True)
 class Command:
-    """The whole way on the embedded digits dataset (1,797 images of 8 x 8 pixels)."""
+    """Run every step on the embedded digits dataset (1,797 images of 8 x 8 pixels)."""
 
     out: Output = Path("thinset-demo")
     """folder of the run and its report"""
@@ -21,4 +21,4 @@ class Command:
     """first of the three seeds"""
 
     def run(self) -> None:
-        Run("digits", self.out, size="smoke", device=self.device, seed=self.seed).run()
+        Run("digits", self.out, preset="smoke", device=self.device, seed=self.seed).run()

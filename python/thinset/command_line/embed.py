@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from thinset.command_line.arguments import Device, Output, Seed, Source
+from thinset.command_line.arguments import Device, ImageSize, Output, Seed, Source
 
 
 @dataclass(frozen=True)
@@ -18,21 +18,25 @@ class Command:
     """folder of the encoder and the embeddings"""
     encoder: Literal["autoencoder", "pca"] = "autoencoder"
     """the paper's autoencoder, or principal components of the pixels"""
+    image_size: ImageSize = None
+    """resize every image to this; by default images of several sizes become their median height
+    and width, at most 64 each"""
     length: str = "2000st"
-    """training of the autoencoder: steps (st), epochs (ep), samples (sa) or time (s, min, h)"""
+    """length of the autoencoder's training: steps (st), epochs (ep), samples (sa) or time (s, min,
+    h)"""
     crop: int | None = None
-    """side of the square crop that is encoded, in pixels; by default three quarters of colour
-    images of at least 32 pixels, else the whole image"""
+    """side of the square crop that is encoded, in pixels; by default three quarters of the side
+    for colour images of at least 32 pixels, otherwise the whole image"""
     widths: tuple[int, int, int] = (64, 96, 24)
     """channels of the three convolutions"""
     batch_size: int = 1024
     """samples per step"""
     learning_rate: float = 0.1
-    """of stochastic gradient descent"""
+    """learning rate of stochastic gradient descent"""
     n_components: int = 64
-    """principal components"""
+    """number of principal components"""
     seed: Seed = 0
-    """of the first weights and the order of the samples"""
+    """seed of the initial weights and the order of the samples"""
     device: Device = "auto"
     """where to compute"""
 
@@ -42,7 +46,7 @@ class Command:
             open_training_data,
             prepare_embeddings,
         )
-        from thinset.recipes.run_folder import RunFolder
+        from thinset.recipes.run_folder import RunFolder, identity_of
         from thinset.recipes.schema import EncoderSettings, RunSettings
 
         settings = EncoderSettings(
@@ -55,9 +59,12 @@ class Command:
             n_components=self.n_components,
             seed=self.seed,
         )
-        identity = {"source": self.data, "device": self.device, "encoder": asdict(settings)}
+        identity = {
+            **identity_of(self.data, self.device, self.image_size),
+            "encoder": asdict(settings),
+        }
         folder = RunFolder(self.out, identity)
-        data = open_training_data(self.data, folder, show_progress=True)
+        data = open_training_data(self.data, folder, self.image_size, show_progress=True)
         settings = RunSettings(encoder=settings).resolved_for(data.image_shape).encoder
         embeddings = prepare_embeddings(
             data, folder, settings, device=self.device, show_progress=True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
@@ -14,9 +14,11 @@ from thinset.command_line.arguments import (
     Embeddings,
     Encoder,
     EncoderLength,
+    ImageSize,
     LearningRate,
     Model,
     Output,
+    Preset,
     Schedule,
     Seed,
     Source,
@@ -25,6 +27,7 @@ from thinset.command_line.arguments import (
     typed_again,
 )
 from thinset.command_line.study_options import say
+from thinset.command_line.usage import UsageError
 
 if TYPE_CHECKING:
     from thinset.recipes.schema import PlanSettings
@@ -32,10 +35,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Command:
-    """Tell how to train on your data within a time, and what each way will take.
+    """Advise how to train on your data within a time, and predict what each way takes.
 
-    Trains, embeds and decodes for a few seconds each, looks at a sample of the data, and advises:
-    also not to select. `thinset run --plan` with the same options on the same folder follows it.
+    Measures training, embedding and decoding for a few seconds each, and a sample of the data. The
+    advice may be to balance classes, to leave out near-duplicates, to keep images in memory, or
+    none of these. Planning takes at most a fifth of the budget and skips what does not fit, but
+    always trains for a step. `thinset run --plan` with the same options on the same folder follows
+    the plan.
     """
 
     data: Source
@@ -45,31 +51,35 @@ class Command:
     budget: Annotated[str | None, optional(metavar="TIME")] = None
     """time for everything, planning included, such as 7min"""
     steps: Annotated[str | None, optional(metavar="LENGTH")] = None
-    """a length of training instead, such as 1000st or 20ep"""
-    size: Literal["smoke", "quick", "paper"] = "quick"
-    """batches of 64 for small images; of 256; of 1024, as in the paper, for a GPU"""
+    """length of the training instead of a time, such as 1000st or 20ep"""
+    preset: Preset = "quick"
+    """smoke: batches of 64, for small images; quick: of 256; paper: of 1024, for a GPU (--size is
+    the older name)"""
+    image_size: ImageSize = None
+    """resize every image to this; by default images of several sizes become their median height
+    and width, at most 64 each"""
     encoded: bool = False
-    """training decodes its images (JPEG, ...) whenever it wants them"""
+    """training decodes each image (JPEG, ...) whenever it needs it"""
     encoder: Encoder = None
-    """what makes the embeddings; the recipes have pca"""
+    """what computes the embeddings; all presets use pca"""
     encoder_length: EncoderLength = None
-    """training of the autoencoder, such as 400st or 90s"""
+    """length of the autoencoder's training, such as 400st or 90s"""
     embeddings: Embeddings = None
     """your own embeddings instead, one row per training sample"""
     model: Model = None
     """your own model: a function of the image shape (H, W, C) and the number of classes"""
     learning_rate: LearningRate = None
-    """of the classifier; the highest one of a one-cycle schedule"""
+    """learning rate of the classifier; with one_cycle, its maximum"""
     schedule: Schedule = None
-    """of the learning rate"""
+    """schedule of the learning rate"""
     warm_up: WarmUp = None
-    """of the training, in which the learning rate rises first; one_cycle has its own"""
+    """share of the training in which the learning rate rises; one_cycle has its own"""
     batch_size: BatchSize = None
-    """of the classifier"""
+    """samples per training step of the classifier"""
     probe_share: Annotated[float, tyro.conf.arg(metavar="SHARE")] = 0.1
-    """of the budget, for short trainings that tell the accuracy; 0 for none"""
+    """share of the budget, at most, for short trainings that predict the accuracy; 0 for none"""
     seed: Seed = 0
-    """of the training"""
+    """seed of the training"""
     device: Device = "auto"
     """where to compute"""
 
@@ -78,19 +88,31 @@ class Command:
         from thinset.recipes.workbench import Where
 
         command = typed_again("plan", self, "data")
-        where = Where(self.data, self.out, self.device, command, show_progress=True)
-        print(Planner(where, self.settings()).plan(say).describe())
-        again = f"thinset run {self.data} --plan -o {self.out}"
-        print(f"follow it: {again}")
+        settings = self.settings()
+        where = Where(
+            self.data,
+            self.out,
+            self.device,
+            command,
+            show_progress=True,
+            image_size=self.image_size,
+        )
+        plan = Planner(where, settings).plan(say)
+        print(plan.describe())
+        if plan.least_seconds is None:
+            again = f"thinset run {self.data} --plan -o {self.out}"
+            if self.image_size is not None:
+                again += f" --image-size {self.image_size[0]} {self.image_size[1]}"
+            print(f"follow it: {again}")
 
     def settings(self) -> PlanSettings:
-        """The size's recipe, with what was given in its place."""
+        """The preset's recipe, with the values that were given."""
         from thinset.recipes.schema import PlanSettings, load_recipe
 
         total = self.budget or self.steps
         if total is None or (self.budget and self.steps):
-            raise ValueError("give --budget or --steps, one of the two")
-        recipe = load_recipe("plan", self.size, PlanSettings)
+            raise UsageError("give --budget or --steps, one of the two")
+        recipe = load_recipe("plan", self.preset, PlanSettings)
         path = None if self.embeddings is None else str(self.embeddings)
         encoder = {"kind": "given" if path else self.encoder, "path": path}
         training = {

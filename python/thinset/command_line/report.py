@@ -11,16 +11,12 @@ import tyro
 
 @dataclass(frozen=True)
 class Command:
-    """Write the report page of a run again, from what lies in its folder."""
+    """Write the report page of a finished run again from its folder; needs no torch."""
 
     run_folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR")]
     """folder that run, demo, compare or reproduce wrote"""
 
     def run(self) -> None:
-        from thinset.recipes.pipeline import rewrite_report
-        from thinset.recipes.reproduction import rewrite_figure
-        from thinset.recipes.run_folder import read_settings
+        from thinset.recipes.rewriting import rewrite_report
 
-        _, notes = read_settings(self.run_folder)
-        rewrite = rewrite_figure if "figure" in notes else rewrite_report
-        print(f"report: {rewrite(self.run_folder)}")
+        print(f"report: {rewrite_report(self.run_folder)}")

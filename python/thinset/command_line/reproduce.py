@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 
-from thinset.command_line import EXIT_USAGE
-from thinset.command_line.arguments import Device, typed_again
-from thinset.command_line.study_options import StudyOptions, say
+from thinset.command_line.arguments import (
+    Device,
+    ImageSize,
+    Preset,
+    typed_again,
+)
+from thinset.command_line.study_options import StudyOptions, say, with_quick_encoder
+from thinset.command_line.usage import UsageError
 
 
 @dataclass(frozen=True)
 class Command(StudyOptions):
     """Make a published figure again: train what it needs, and write its page, plots and records.
 
-    `thinset reproduce --list` names the figures. Called again on the same folder, with more arms
-    or seeds too, it trains only what is missing.
+    `thinset reproduce --list` names the figures. Called again on the same folder, also with more
+    arms or seeds, it trains only what is missing.
     """
 
     figure: Annotated[
@@ -27,11 +32,15 @@ class Command(StudyOptions):
     """name of the figure"""
     list: Annotated[bool, tyro.conf.arg(help_behavior_hint="")] = False
     """name the figures and stop"""
-    size: Literal["smoke", "quick", "paper"] = "smoke"
+    preset: Preset = "smoke"
     """smoke: the embedded digits, under a minute; quick: real data, up to an hour on two cores;
-    paper: the paper's lengths, for a GPU"""
+    paper: the paper's lengths, for a GPU (--size is the older name)"""
+    image_size: ImageSize = None
+    """resize every image to this; by default images of several sizes become their median height
+    and width, at most 64 each"""
     data: Annotated[str | None, tyro.conf.arg(metavar="DATA", help_behavior_hint="")] = None
-    """dataset folder, folder or file to import (see `thinset data list`); smoke needs none"""
+    """dataset folder, folder or file to import (see `thinset data list`); the smoke preset uses
+    the embedded digits without it"""
     out: Annotated[
         Path | None, tyro.conf.arg(aliases=["-o"], metavar="DIR", help_behavior_hint="")
     ] = None
@@ -39,9 +48,8 @@ class Command(StudyOptions):
     device: Device = "auto"
     """where to compute"""
 
-    def run(self) -> int:
-        from thinset.recipes.reproduction import figures, make_figure, settings_of
-        from thinset.recipes.workbench import Where
+    def run(self) -> None:
+        from thinset.recipes.figures import figures, recipe_of, settings_of
 
         known = figures()
         if self.list:
@@ -50,16 +58,28 @@ class Command(StudyOptions):
                 print(f"{name:<{width}}  {figure.title}")
                 if figure.paper:
                     print(f"{'':<{width}}  ({figure.paper})")
-            return 0
+            return
         if self.figure is None or self.out is None:
-            say("thinset: error: name a figure (see --list) and a folder, -o DIR")
-            return EXIT_USAGE
-        if self.figure not in known:
-            raise ValueError(f"figure must be one of {', '.join(known)}; got {self.figure!r}")
-        if self.data is None and self.size != "smoke":
-            raise ValueError(f"--size {self.size} needs --data, such as a folder with CIFAR-10")
-        command = typed_again("reproduce", self, "figure")
-        where = Where(self.data or "digits", self.out, self.device, command, show_progress=True)
-        settings = self.applied_to(settings_of(self.figure, self.size))
+            raise UsageError("name a figure (see --list) and a folder, -o DIR")
+        recipe = recipe_of(self.figure)
+        if self.data is None and self.preset != "smoke":
+            raise ValueError(f"--preset {self.preset} needs --data, such as a folder with CIFAR-10")
+        settings = settings_of(self.figure, self.preset)
+        data = self.data or "digits"
+        # A figure of reproductions is about the autoencoder.
+        if recipe.kind != "reproductions" and self.encoder_length is None:
+            settings = with_quick_encoder(settings, self.preset, data)
+        settings = self.applied_to(settings)
+
+        from thinset.recipes.reproduction import make_figure
+        from thinset.recipes.workbench import Where
+
+        where = Where(
+            data,
+            self.out,
+            self.device,
+            typed_again("reproduce", self, "figure"),
+            show_progress=True,
+            image_size=self.image_size,
+        )
         print(f"report: {make_figure(self.figure, settings, where, say)}")
-        return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from thinset.command_line.arguments import (
     BatchSize,
@@ -12,12 +12,14 @@ from thinset.command_line.arguments import (
     Embeddings,
     Encoder,
     EncoderLength,
+    ImageSize,
     LearningRate,
     Method,
     Metric,
     Model,
     Output,
     PerClass,
+    Preset,
     Schedule,
     Seed,
     Source,
@@ -36,56 +38,61 @@ from thinset.recipes.schema import RunSettings, SelectionSettings, load_recipe
 class Command:
     """Embed a dataset, select a subset, train the selected subset, a random one and everything.
 
-    Ends with the path of a report page. Called again with the same settings on the same folder,
-    it goes on where it was stopped. What is not given is taken from the size's recipe.
+    Prints the path of the report page. Called again with the same settings on the same folder, it
+    resumes. Options that are left out take the values of the preset's recipe.
     """
 
     data: Source
     """dataset folder, folder or file to import (see `thinset data list`), or "digits" """
     out: Output
     """folder of the run and its report"""
-    size: Literal["smoke", "quick", "paper"] = "quick"
-    """smoke: about a minute; quick: half an hour on two cores; paper: the paper's lengths"""
+    preset: Preset = "quick"
+    """smoke: about a minute; quick: half an hour on two cores; paper: the paper's lengths
+    (--size is the older name)"""
+    image_size: ImageSize = None
+    """resize every image to this; by default images of several sizes become their median height
+    and width, at most 64 each"""
     method: Annotated[Method | None, optional(aliases=["-m"], metavar="NAME")] = None
-    """how rows are selected; by default k-means inside each class, the paper's is topk"""
+    """selection method; by default k-means inside each class; the paper uses topk"""
     n_samples: Annotated[str | None, from_recipe(aliases=["-n"], metavar="K")] = None
     """size of the subset: a count, or a fraction with a decimal point"""
     per_class: Annotated[PerClass | None, optional(metavar="balanced|proportional")] = None
     """select inside each class; balanced for the default method"""
     dedup: Annotated[float | None, optional(metavar="SHARE")] = None
-    """leave out near-duplicates first: rows closer than this share of the typical distance"""
+    """remove near-duplicates first: rows closer than this share of the typical distance"""
     metric: Metric = "euclidean"
-    """distances of max_sum, max_min and facility_location"""
+    """distance used by max_sum, max_min and facility_location"""
     encoder: Encoder = None
-    """what makes the embeddings; quick and paper have pca, the paper's is the autoencoder"""
+    """what computes the embeddings; smoke trains the autoencoder on the digits, everything else
+    takes pca; the paper uses the autoencoder"""
     embeddings: Embeddings = None
     """your own embeddings instead, one row per training sample"""
     encoder_length: EncoderLength = None
-    """training of the autoencoder, such as 400st or 90s"""
+    """length of the autoencoder's training, such as 400st or 90s"""
     split: Annotated[float | None, from_recipe(metavar="SHARE")] = None
     """share of the training spent on the subset, 0 to 1"""
     steps: Annotated[str | None, from_recipe(metavar="LENGTH")] = None
     """length of the runs compared at equal steps, such as 1000st or 20ep"""
     time: Annotated[str | None, optional(aliases=["--budget"], metavar="TIME")] = None
-    """budget of the runs compared at equal time, all counted, such as 7min; by default what
-    the selected arm needed for its steps"""
+    """time for each of the runs compared at equal time, preparation included, such as 7min; by
+    default the time that the selected arm needed for its steps"""
     plan: bool = False
-    """train once within the budget, as `thinset plan` advises, and report how it came out; a plan
-    that the folder holds is followed with its own options"""
+    """train once within the budget, as `thinset plan` advises, and report the outcome; if the
+    folder holds a plan, follow it with the options it was made with"""
     model: Model = None
     """your own model: a function of the image shape (H, W, C) and the number of classes"""
     learning_rate: LearningRate = None
-    """of the classifier; the highest one of a one-cycle schedule"""
+    """learning rate of the classifier; with one_cycle, its maximum"""
     schedule: Schedule = None
-    """of the learning rate, over both phases"""
+    """schedule of the learning rate, over both phases"""
     warm_up: WarmUp = None
-    """of the training, in which the learning rate rises first; one_cycle has its own"""
+    """share of the training in which the learning rate rises; one_cycle has its own"""
     batch_size: BatchSize = None
-    """of the classifier"""
+    """samples per training step of the classifier"""
     seed: Seed = 0
     """first seed"""
     n_seeds: Annotated[int | None, from_recipe(metavar="INT")] = None
-    """how many seeds, one training of every arm each"""
+    """number of seeds; every arm is trained once per seed"""
     device: Device = "auto"
     """where to compute"""
 
@@ -100,14 +107,15 @@ class Command:
             self.out,
             self.settings(),
             device=self.device,
+            image_size=self.image_size,
             command=typed_again("run", self, "data"),
             show_progress=True,
         )
         print(f"report: {page}")
 
     def settings(self) -> RunSettings:
-        """The size's recipe, with what was given in its place."""
-        recipe = load_recipe("run", self.size, RunSettings)
+        """The preset's recipe, with the values that were given."""
+        recipe = load_recipe("run", self.preset, RunSettings)
         n_seeds = len(recipe.seeds) if self.n_seeds is None else self.n_seeds
         if n_seeds < 1:
             raise ValueError(f"--n-seeds must be at least 1, got {n_seeds}")
@@ -120,7 +128,9 @@ class Command:
                 recipe.encoder,
                 path=given_path,
                 seed=self.seed,
-                **_given(kind="given" if given_path else self.encoder, length=self.encoder_length),
+                **_given(
+                    kind="given" if given_path else self._encoder_kind(), length=self.encoder_length
+                ),
             ),
             selection=self._selection(recipe.selection),
             training=dataclasses.replace(
@@ -134,6 +144,13 @@ class Command:
                 ),
             ),
         )
+
+    def _encoder_kind(self) -> str | None:
+        # The autoencoder takes seconds on the digits and many minutes on larger images.
+        is_asked_for = self.encoder is not None or self.encoder_length is not None
+        if self.preset != "smoke" or self.data == "digits" or is_asked_for:
+            return self.encoder
+        return "pca"
 
     def _run_as_planned(self) -> None:
         from thinset.recipes.planned_run import run_planned, stored_plan_settings
@@ -149,11 +166,18 @@ class Command:
             given = {name: value for name, value in vars(self).items() if name in shared}
             settings = Plan(**given, budget=self.time).settings()
         command = typed_again("run", self, "data")
-        where = Where(self.data, self.out, self.device, command, show_progress=True)
+        where = Where(
+            self.data,
+            self.out,
+            self.device,
+            command,
+            show_progress=True,
+            image_size=self.image_size,
+        )
         print(f"report: {run_planned(where, settings, say)}")
 
     def _selection(self, recipe: SelectionSettings) -> SelectionSettings:
-        # A method that is asked for selects as it is, unless classes are asked for as well.
+        # A method that is given selects from all classes at once, unless --per-class is given too.
         method = {} if self.method is None else {"method": self.method, "per_class": None}
         given = _given(
             per_class=self.per_class,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,7 +11,7 @@ import numpy as np
 import tyro
 
 from thinset._core import open_npy
-from thinset.command_line import EXIT_USAGE
+from thinset.atomic_files import require_file_target
 from thinset.command_line.arguments import (
     Count,
     Method,
@@ -21,8 +20,10 @@ from thinset.command_line.arguments import (
     Seed,
     parse_count,
 )
+from thinset.command_line.usage import UsageError
 from thinset.data import open_dataset
-from thinset.selection import estimate, select
+from thinset.overlap import require_apart
+from thinset.selection import Selection, estimate, estimate_figures, select
 
 _METHOD_OPTIONS = (
     "mode", "refill", "drop_constant", "stratified", "n_iterations", "seeding", "max_swaps",
@@ -36,54 +37,59 @@ class Command:
     embeddings: Annotated[
         tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="EMBEDDINGS.npy...")
     ]
-    """(N, D) array of float16, float32 or float64; row numbers run through several files in the
-    order given"""
+    """(N, D) array of float16, float32 or float64; several files count as one array, in the order
+    given"""
     n_samples: Count
-    """how many: a count, or a fraction with a decimal point (0.1)"""
+    """number of rows to select: a count, or a fraction with a decimal point (0.1)"""
     out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
-    """the selection, a .npz file; not needed for --dry-run"""
+    """file to write the selection to (.npz); not needed with --dry-run"""
     method: Method = "topk"
-    """how rows are selected"""
+    """selection method"""
     metric: Metric = "euclidean"
-    """distances of max_sum, max_min and facility_location"""
+    """distance used by max_sum, max_min and facility_location"""
     labels: Path | None = None
     """class labels: a .npy file of N integers, or the dataset folder they belong to"""
     per_class: PerClass | None = None
     """select inside each class"""
     initial_subset: Path | None = None
-    """rows already chosen: a .npy file of integers; they count towards K"""
+    """rows that are already selected: a .npy file of integers; they count towards K"""
     mode: Literal["max", "min", "abs"] = "max"
     """topk: which activations count as strong"""
     refill: bool = True
     """topk: fill up to exactly K rows; otherwise the bare union"""
     drop_constant: bool = False
-    """topk: leave out columns with one value in every row"""
+    """topk: ignore columns with one value in every row"""
     stratified: bool = False
-    """random: draw from every class in proportion"""
+    """random: draw from every class in proportion to its size"""
     n_iterations: int = 10
-    """kmeans: Lloyd iterations at most"""
+    """kmeans: maximum number of Lloyd iterations"""
     seeding: Literal["kmeans++", "random"] = "kmeans++"
-    """kmeans: where the centres start"""
+    """kmeans: how the initial centres are chosen"""
     max_swaps: int = 0
-    """max_sum: exchanges at most that may improve the greedy choice"""
+    """max_sum: maximum number of exchanges that improve the greedy choice"""
     seed: Seed = 0
-    """of kmeans and random"""
+    """seed of kmeans and random"""
     threads: int | None = None
-    """default: every processor; the result is the same for any number"""
+    """number of threads, by default one per processor; the result is the same for any number"""
     max_memory: str | None = None
-    """refuse work that may take more memory than this, such as 512MB"""
+    """refuse work that may need more memory than this, such as 512MB"""
     objective: bool = False
-    """also compute sum and minimum of the pairwise distances and the covering radius"""
+    """also compute sum and minimum of the pairwise distances and the covering radius; with
+    --dry-run, predict the time"""
     certificates: bool = False
-    """also compute how far these may be from the best possible"""
+    """also compute bounds on how far these are from the best possible; with --dry-run, predict
+    the time"""
     dry_run: bool = False
-    """say what memory and time it would take, roughly, and select nothing"""
+    """print an estimate of memory and time, and select nothing"""
 
-    def run(self) -> int | None:
+    def run(self) -> None:
         if self.out is None and not self.dry_run:
-            print("thinset: error: select needs -o FILE, or --dry-run", file=sys.stderr)
-            return EXIT_USAGE
-        # What is left at its default is not passed on: it may belong to another method.
+            raise UsageError("select needs -o FILE, or --dry-run")
+        if self.out is not None:
+            # Before the work; it may take minutes.
+            require_apart(self.out, self.embeddings, self.labels, self.initial_subset)
+            require_file_target(self.out)
+        # Options at their default are not passed on: they may belong to another method.
         options: dict[str, Any] = {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
@@ -96,11 +102,18 @@ class Command:
             "n_threads": self.threads,
         }
         n_samples = parse_count(self.n_samples)
+        # One file is no list of shards: messages need no number for it.
+        embeddings = self.embeddings[0] if len(self.embeddings) == 1 else self.embeddings
         if self.out is None or self.dry_run:
-            print(estimate(self.embeddings, n_samples, self.method, **options).describe())
-            return None
+            print(estimate(embeddings, n_samples, self.method, **options).describe())
+            if self.objective or self.certificates:
+                predicted = estimate_figures(
+                    embeddings, n_samples, metric=self.metric, n_threads=self.threads
+                )
+                print(predicted.describe())
+            return
         selection = select(
-            self.embeddings,
+            embeddings,
             n_samples,
             self.method,
             random_state=self.seed,
@@ -111,15 +124,24 @@ class Command:
             progress=True,
             **options,
         )
-        if self.objective:
-            for name, value in selection.objective.items():
-                print(f"{name}: {value:.6g}")
-        if self.certificates:
-            for name, value in selection.certificates.items():
-                print(f"{name}: {value:.6g}")
+        # The figures may take much longer than the selection, which is then kept if they are not.
         selection.save(self.out)
+        figures = self._compute_figures(selection, embeddings)
+        if figures:
+            selection.save(self.out)
+        for name, value in figures.items():
+            print(f"{name}: {value:.6g}")
         print(f"{selection!r}: {self.out}")
-        return None
+
+    def _compute_figures(self, selection: Selection, embeddings: object) -> dict[str, float]:
+        figures: dict[str, float] = {}
+        for wanted, compute in (
+            (self.objective, selection.objective_from),
+            (self.certificates, selection.certificates_from),
+        ):
+            if wanted:
+                figures |= compute(embeddings, n_threads=self.threads, progress=True)
+        return figures
 
 
 def _labels(path: Path) -> np.ndarray[Any, Any]:

@@ -35,7 +35,7 @@ _AS_TYPED = {
 
 @dataclass(frozen=True)
 class StudyOptions:
-    """What is not given is taken from the size's recipe."""
+    """Options that are left out take the values of the preset's recipe."""
 
     methods: Annotated[tuple[str, ...] | None, from_recipe(aliases=["-m"], metavar="ARM...")] = None
     """arms, such as: full random random:stratified topk kmeans:per_class repeated_random
@@ -43,35 +43,35 @@ class StudyOptions:
     seeds: Annotated[tuple[int, ...] | None, from_recipe(metavar="INT...")] = None
     """one training of every arm each"""
     seed: Annotated[int | None, from_recipe(metavar="INT")] = None
-    """instead of --seeds: the first of as many as the recipe has"""
+    """first of as many consecutive seeds as the preset has; instead of --seeds"""
     sizes: Annotated[tuple[str, ...] | None, from_recipe(metavar="K...")] = None
-    """of the subsets: counts, or fractions with a decimal point"""
+    """sizes of the subsets: counts, or fractions with a decimal point"""
     splits: Annotated[tuple[float, ...] | None, from_recipe(metavar="SHARE...")] = None
     """shares of the training spent on the subset, 0 to 1; 1 is the subset alone"""
     steps: Annotated[tuple[str, ...] | None, from_recipe(metavar="LENGTH...")] = None
     """trainings of equal length, such as 400st or 20ep"""
     budget: Annotated[tuple[str, ...] | None, from_recipe(metavar="TIME...")] = None
-    """trainings of equal time instead, such as 90s or 7min"""
+    """trainings of equal time instead of equal steps, such as 90s or 7min"""
     accounting: Annotated[
         tuple[Literal["everything", "training"], ...] | None,
         from_recipe(metavar="everything|training..."),
     ] = None
-    """what a budget counts: everything, or training alone as in the paper"""
+    """what a budget counts: everything, or the training alone as in the paper"""
     encoder_length: EncoderLength = None
-    """training of the autoencoder, such as 400st or 90s"""
+    """length of the autoencoder's training, such as 400st or 90s"""
     learning_rate: LearningRate = None
-    """of the classifier; the highest one of a one-cycle schedule"""
+    """learning rate of the classifier; with one_cycle, its maximum"""
     schedule: Schedule = None
-    """of the learning rate"""
+    """schedule of the learning rate"""
     warm_up: WarmUp = None
-    """of the training, in which the learning rate rises first; one_cycle has its own"""
+    """share of the training in which the learning rate rises; one_cycle has its own"""
     batch_size: BatchSize = None
-    """of the classifier"""
+    """samples per training step of the classifier"""
 
     def applied_to(self, settings: Settings) -> Settings:
-        """The settings with what was given in its place.
+        """The settings with the values that were given.
 
-        Raises ValueError for steps beside a budget, and for what these settings do not have.
+        Raises ValueError for steps beside a budget, and for options that do not apply.
         """
         for one, other in (("steps", "budget"), ("seed", "seeds")):
             if getattr(self, one) is not None and getattr(self, other) is not None:
@@ -103,7 +103,9 @@ class StudyOptions:
         known = {field.name for field in dataclasses.fields(settings)}
         for name in given:
             if name not in known:
-                raise ValueError(f"this figure takes no {_AS_TYPED.get(name, f'--{name}')}")
+                raise ValueError(
+                    f"{_AS_TYPED.get(name, f'--{name}')} does not apply to this figure"
+                )
         return dataclasses.replace(settings, **given)
 
     def _seeds_of(self, settings: DataSettings) -> tuple[int, ...] | None:
@@ -113,15 +115,25 @@ class StudyOptions:
 
 
 def with_embeddings(settings: StudySettings, path: Path | None) -> StudySettings:
-    """The settings with the person's own embeddings in the encoder's place, if there are any."""
+    """The settings with the embeddings in the file `path`, where one is given."""
     if path is None:
         return settings
     encoder = dataclasses.replace(settings.encoder, kind="given", path=str(path))
     return dataclasses.replace(settings, encoder=encoder)
 
 
+def with_quick_encoder(settings: Settings, preset: str, data: str) -> Settings:
+    """The settings of the smoke preset, with principal components for all data but the digits.
+
+    Training the autoencoder takes seconds on the digits and many minutes on larger images.
+    """
+    if preset != "smoke" or data == "digits" or settings.encoder.kind != "autoencoder":
+        return settings
+    return dataclasses.replace(settings, encoder=dataclasses.replace(settings.encoder, kind="pca"))
+
+
 def say(text: str) -> None:
-    """Tell the person at the terminal which training is under way."""
+    """Print a line of progress on standard error."""
     print(text, file=sys.stderr, flush=True)
 
 

@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 class Command:
     """Train the classifier in two phases: on the subset, then on everything.
 
-    Writes DIR/classifier.safetensors, DIR/record.json and DIR/log.jsonl; stopped, it goes on when
-    called again.
+    Writes DIR/classifier.safetensors, DIR/record.json and DIR/log.jsonl. Called again after a stop,
+    it resumes.
     """
 
     data: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DATASET")]
-    """dataset folder with everything"""
+    """dataset folder with all training samples"""
     out: Output
     """folder of the weights and the record"""
     test: Path
-    """dataset folder to test on; nothing is chosen by it"""
+    """dataset folder to test on; it decides nothing"""
     subset: Path | None = None
-    """dataset folder with the subset; without it, everything from the start"""
+    """dataset folder with the subset; without it, both phases train on all samples"""
     total: str = "1000st"
     """length of both phases: steps (st), epochs (ep), samples (sa) or time (s, min, h)"""
     split: float = 0.5
@@ -37,31 +37,34 @@ class Command:
     batch_size: int = 256
     """samples per step"""
     learning_rate: float = 0.05
-    """of stochastic gradient descent; the highest one of a one-cycle schedule"""
+    """learning rate of stochastic gradient descent; with one_cycle, its maximum"""
     schedule: Literal["constant", "step", "cosine", "one_cycle"] = "constant"
-    """of the learning rate, over both phases"""
+    """schedule of the learning rate, over both phases"""
     warm_up: float = 0.0
-    """share of the training in which the learning rate rises first; one_cycle has its own"""
+    """share of the training in which the learning rate rises; one_cycle has its own"""
     evaluations: int = 10
-    """tests on the way, evenly spaced"""
+    """number of tests during the training, evenly spaced"""
     log: Literal["tensorboard", "wandb", "mlflow"] | None = None
-    """where the figures of each test go besides DIR/log.jsonl"""
+    """where the figures of each test are logged besides DIR/log.jsonl"""
     seed: Seed = 0
-    """of the first weights, the order of the samples and the augmentation"""
+    """seed of the initial weights, the order of the samples and the augmentation"""
     device: Device = "auto"
     """where to compute"""
 
     def run(self) -> None:
-        from thinset.data import open_dataset
+        from thinset.data import open_dataset, require_matching_splits
         from thinset.recipes.preparation import TrainAndTest
         from thinset.recipes.run_folder import RunFolder
         from thinset.recipes.schema import RunSettings, TrainingSettings
         from thinset.recipes.trial import Trial, train
         from thinset.report.records import RunRecord
-        from thinset.training.weights import save_weights
+        from thinset.training import TrainingDivergedError, save_weights
 
         data = TrainAndTest(open_dataset(self.data), open_dataset(self.test))
+        require_matching_splits(*data)
         subset = None if self.subset is None else open_dataset(self.subset)
+        if subset is not None:
+            require_matching_splits(data.train, subset)
         settings = RunSettings(
             seeds=(self.seed,),
             split=self.split,
@@ -97,20 +100,26 @@ class Command:
                 n_subset=len(data.train if subset is None else subset),
                 preparation_seconds={},
             )
-            model, record = train(
-                trial,
-                data.train,
-                data.test,
-                settings.training,
-                device=self.device,
-                command=typed_again("train", self, "data"),
-                checkpoint_path=folder.checkpoint("training"),
-                log=self._log(),
-                show_progress=True,
-            )
+            checkpoint = folder.checkpoint("training")
+            try:
+                model, record = train(
+                    trial,
+                    data.train,
+                    data.test,
+                    settings.training,
+                    device=self.device,
+                    command=typed_again("train", self, "data"),
+                    checkpoint_path=checkpoint,
+                    log=self._log(),
+                    show_progress=True,
+                )
+            except TrainingDivergedError:
+                # It would diverge again, and keep out other settings.
+                checkpoint.unlink(missing_ok=True)
+                raise
             save_weights(model, self.out / "classifier.safetensors")
             record.save(path)
-            folder.checkpoint("training").unlink(missing_ok=True)
+            checkpoint.unlink(missing_ok=True)
         record = RunRecord.load(path)
         print(
             f"test accuracy {record.final.test_accuracy:.2f} % after {record.steps} steps, "

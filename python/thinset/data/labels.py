@@ -8,6 +8,11 @@ import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
+
+MOST_CLASSES = 1_000_000
+"""Without class names, a larger label is taken for damage: models and reports hold one entry for
+each class, so that one wrong label could ask for terabytes."""
 
 
 def require_labels(
@@ -32,3 +37,24 @@ def require_labels(
             f"labels must be in 0..{limit}, got {labels[row]} in row {first_row + row}"
         )
     return np.ascontiguousarray(labels, dtype=np.int64)
+
+
+def require_stored_labels(
+    labels: np.ndarray[Any, np.dtype[np.int64]], class_names: Sequence[str] | None, path: Path
+) -> None:
+    """Check the labels of a stored dataset; ValueError names `path`, the row and the bound.
+
+    Without class names, labels must be below MOST_CLASSES or the number of samples, whichever is
+    larger.
+    """
+    limit = max(MOST_CLASSES, len(labels)) if class_names is None else len(class_names)
+    # Minimum and maximum need no temporary array of the size of a large memory map.
+    if labels.min() >= 0 and labels.max() < limit:
+        return
+    row = int(((labels < 0) | (labels >= limit)).argmax())
+    reason = (
+        f"without class names, labels must be below {limit:,}"
+        if class_names is None
+        else f"the manifest names {limit} classes"
+    )
+    raise ValueError(f"{path}: label {labels[row]} in row {row} is not in 0..{limit - 1}: {reason}")

@@ -5,7 +5,7 @@ The manifest is the last file written, so a folder that has one is complete.
 
 from __future__ import annotations
 
-import json
+import contextlib
 import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thinset.atomic_files import write_json
+from thinset.json_files import read_json, write_json_with_digest
 
 if TYPE_CHECKING:
     import os
@@ -115,19 +115,20 @@ class Manifest:
     def load(cls, folder: str | os.PathLike[str]) -> Manifest:
         """Read the manifest of `folder`.
 
-        Raises FileNotFoundError where there is none, and ValueError, naming the file, where it is
-        not the JSON of this format and version or where a field does not hold up.
+        Raises FileNotFoundError where there is none, and ValueError, naming the file, where it has
+        changed since it was written, is of another format or version, or holds a field that does
+        not fit.
         """
         path = Path(folder) / MANIFEST_FILE
         try:
-            content = path.read_bytes()
+            content = read_json(path)
         except FileNotFoundError as error:
             raise FileNotFoundError(
                 f"{folder} is not a dataset folder: it has no {MANIFEST_FILE}"
             ) from error
         try:
-            return cls._from_dict(json.loads(content, parse_constant=_refuse_constant))
-        except (ValueError, TypeError, RecursionError) as error:
+            return cls._from_dict(content)
+        except (ValueError, TypeError) as error:
             raise ValueError(f"{path}: {error}") from error
 
     @classmethod
@@ -162,7 +163,7 @@ class Manifest:
             "arrays": {role: asdict(entry) for role, entry in self.arrays.items()},
             "provenance": self.provenance,
         }
-        write_json(Path(folder) / MANIFEST_FILE, content)
+        write_json_with_digest(Path(folder) / MANIFEST_FILE, content)
 
 
 def require_image_shape(shape: tuple[int, ...]) -> None:
@@ -199,17 +200,14 @@ def _require_plain_file_name(file: str) -> None:
 
 
 def _require_dtype_name(name: str) -> None:
-    try:
-        known = np.dtype(name)
-    except TypeError:
-        known = None
+    # Only what could be a name reaches numpy, whose parser raises errors of several types.
+    known = None
+    if re.fullmatch(r"[a-z]{1,10}[0-9]{0,3}(\[[0-9a-zA-Z]{1,4}\])?", name):
+        with contextlib.suppress(TypeError):
+            known = np.dtype(name)
     if known is None or known.name != name or known.hasobject:
         raise ValueError(f"dtype must be the name of a plain numpy dtype, got {name!r}")
 
 
 def _is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not valid JSON")

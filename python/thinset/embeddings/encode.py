@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from thinset.data.batches import ImageArrays, ordered_batches
-from thinset.embeddings.store import stored_embeddings, write_embeddings
+from thinset.embeddings.store import require_output_apart, stored_embeddings, write_embeddings
 from thinset.embeddings.transforms import CenterCrop
 from thinset.models import Autoencoder
 from thinset.progress import ProgressBar
@@ -48,6 +49,7 @@ def encode(
     computed again; others are replaced. The model stays on `device`, in the mode it was in. Raises
     ValueError for embeddings that are not finite.
     """
+    began = time.monotonic()
     device = resolve_device(device)
     if transform is None:
         transform = _default_transform(model, dataset)
@@ -57,17 +59,18 @@ def encode(
         "encoder_fingerprint": weights_fingerprint(model),
         "transform": describe(transform),
     }
-    stored = stored_embeddings(out, identity)
+    require_output_apart(out, dataset.images, dataset.labels)
+    n_samples = len(dataset.images)
+    stored = stored_embeddings(out, identity, n_samples)
     if stored is not None:
         return stored
     was_training = model.training
     model.to(device).eval()
     try:
         batches = ordered_batches(dataset, device=device, batch_size=batch_size)
-        n_samples = len(dataset.images)
         with ProgressBar("encoding", n_samples, unit="samples", enabled=show_progress) as bar:
             rows = _encoded(model, batches, transform, bar)
-            return write_embeddings(out, rows, n_samples=n_samples, identity=identity)
+            return write_embeddings(out, rows, n_samples=n_samples, identity=identity, began=began)
     finally:
         model.train(was_training)
 

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import itertools
+import time
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thinset.atomic_files import atomic_file, write_json
+from thinset.atomic_files import atomic_file
+from thinset.data.npy_file import NpyFileWriter, file_digest, open_npy
 from thinset.embeddings.describe import row_chunks
+from thinset.json_files import read_json, write_json_with_digest
+from thinset.overlap import require_apart
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable
+    from typing import TypeAlias
+
+    from thinset.data.manifest import ArrayEntry
+
+    Matrix: TypeAlias = np.memmap[Any, np.dtype[np.float32]]
 
 FORMAT = "thinset-embeddings"
 VERSION = 1
+MATRIX_FILE = "embeddings.npy"
+DESCRIPTION_FILE = "embeddings.json"
 
 
 def fingerprint(matrix: np.ndarray[Any, Any]) -> str:
@@ -28,23 +40,66 @@ def fingerprint(matrix: np.ndarray[Any, Any]) -> str:
     return digest.hexdigest()
 
 
-def stored_embeddings(
-    out: str | os.PathLike[str], identity: dict[str, Any]
-) -> np.memmap[Any, np.dtype[np.float32]] | None:
-    """Map the embeddings in the folder `out`; None unless there are some of this `identity`.
+def require_output_apart(out: str | os.PathLike[str], *inputs: Any) -> None:
+    """Raise ValueError where embeddings in the folder `out` would overwrite one of `inputs`."""
+    for name in (MATRIX_FILE, DESCRIPTION_FILE):
+        require_apart(Path(out) / name, *inputs)
 
-    `identity` is JSON-able and says what was embedded by what. A description that cannot be read
-    counts as none: embeddings can always be computed again.
+
+def stored_embeddings(
+    out: str | os.PathLike[str], identity: dict[str, Any], n_samples: int
+) -> Matrix | None:
+    """Map the embeddings in the folder `out`; None unless they are `n_samples` of this `identity`.
+
+    `identity` is JSON-able and says what was embedded by what. A description that cannot be read,
+    or a matrix that does not fit it, counts as none: embeddings can always be computed again. For
+    a matrix that does not fit, a warning says so.
     """
     out = Path(out)
     try:
-        description = json.loads((out / "embeddings.json").read_text(encoding="utf-8"))
+        description = read_json(out / DESCRIPTION_FILE)
         header = {name: description[name] for name in ("format", "version", "identity")}
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
     if header != {"format": FORMAT, "version": VERSION, "identity": identity}:
         return None
-    return _map(out / "embeddings.npy")
+    try:
+        matrix = _described_matrix(out, {**description, "n_samples": n_samples})
+    except (OSError, ValueError) as error:
+        warnings.warn(f"{error}; the embeddings are computed again", stacklevel=2)
+        return None
+    return matrix
+
+
+def seconds_of_embeddings(out: str | os.PathLike[str]) -> float | None:
+    """What computing the embeddings in the folder `out` took; None where that is not known."""
+    try:
+        seconds = read_json(Path(out) / DESCRIPTION_FILE)["seconds"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return float(seconds) if isinstance(seconds, int | float) else None
+
+
+def verify_embeddings(out: str | os.PathLike[str]) -> None:
+    """Read the embeddings in the folder `out` and compare them with their description.
+
+    Raises FileNotFoundError where a file is missing, and ValueError, naming the file, where it is
+    damaged or has changed since it was written. Descriptions of earlier versions state no digest;
+    with those, type and shape are checked alone.
+    """
+    out = Path(out)
+    description = read_json(out / DESCRIPTION_FILE)
+    found = description if isinstance(description, dict) else {}
+    if (found.get("format"), found.get("version")) != (FORMAT, VERSION):
+        raise ValueError(f"{out / DESCRIPTION_FILE} must be {FORMAT} version {VERSION}")
+    _described_matrix(out, found)
+    expected = found.get("matrix_sha256")
+    actual = file_digest(out / MATRIX_FILE)
+    if expected not in (None, actual):
+        raise ValueError(
+            f"{out / MATRIX_FILE} has changed since it was written: SHA-256 {actual}, but "
+            f"{DESCRIPTION_FILE} says {expected}"
+        )
 
 
 def write_embeddings(
@@ -54,53 +109,66 @@ def write_embeddings(
     n_samples: int,
     identity: dict[str, Any],
     facts: dict[str, Any] | None = None,
-) -> np.memmap[Any, np.dtype[np.float32]]:
+    began: float | None = None,
+) -> Matrix:
     """Stream batches of rows (b, D), `n_samples` in all, to the folder `out` as float32.
 
-    Gives back the matrix (N, D), mapped read-only. `facts` are JSON-able figures kept beside it.
-    Raises ValueError for a row with NaN or infinity and for too many or too few rows; what was
-    there before then stays as it was, though no longer described.
+    Gives back the matrix (N, D), mapped read-only. `facts` are JSON-able figures kept beside it;
+    so are the seconds since `began`, a reading of time.monotonic. Raises ValueError for a row with
+    NaN or infinity and for too many or too few rows; what was there before then stays as it was.
     """
     out = Path(out)
-    # First of all: were this interrupted, the old description must not stand by a new matrix.
-    (out / "embeddings.json").unlink(missing_ok=True)
-    with atomic_file(out / "embeddings.npy") as partial:
-        n_dimensions = _write_rows(partial, batches, n_samples)
+    began = time.monotonic() if began is None else began
+    with atomic_file(out / MATRIX_FILE) as partial:
+        entry = _write_rows(partial, batches, n_samples)
+        # Killed after this, there is a matrix that nothing describes: it is computed again.
+        (out / DESCRIPTION_FILE).unlink(missing_ok=True)
     description = {
         "format": FORMAT,
         "version": VERSION,
         "n_samples": n_samples,
-        "n_dimensions": n_dimensions,
+        "n_dimensions": entry.shape[1],
         "identity": identity,
+        "matrix_sha256": entry.sha256,
+        "seconds": time.monotonic() - began,
         **(facts or {}),
     }
-    write_json(out / "embeddings.json", description)
-    return _map(out / "embeddings.npy")
+    write_json_with_digest(out / DESCRIPTION_FILE, description)
+    return open_npy(out / MATRIX_FILE)
 
 
-def _write_rows(path: Path, batches: Iterable[np.ndarray[Any, Any]], n_samples: int) -> int:
-    matrix: np.memmap[Any, Any] | None = None
+def _write_rows(path: Path, batches: Iterable[np.ndarray[Any, Any]], n_samples: int) -> ArrayEntry:
+    rows = iter(batches)
+    first = next(rows, None)
+    if first is None:
+        raise ValueError(f"{n_samples} rows of embeddings were expected, 0 came")
     n_written = 0
-    for batch in batches:
-        if matrix is None:
-            matrix = np.lib.format.open_memmap(
-                path, mode="w+", dtype=np.float32, shape=(n_samples, batch.shape[1])
-            )
-        end = n_written + len(batch)
-        if end > n_samples:
-            raise ValueError(f"more than the expected {n_samples} rows of embeddings came")
-        matrix[n_written:end] = batch
-        finite = np.isfinite(matrix[n_written:end]).all(axis=1)
-        if not finite.all():
-            row = n_written + int(np.argmin(finite))
-            raise ValueError(f"embeddings must be finite, row {row} holds NaN or infinity")
-        n_written = end
-    if matrix is None or n_written != n_samples:
+    # Written by ordinary calls: through a map, a full disk would kill the process.
+    with NpyFileWriter(path, "float32", (n_samples, first.shape[1])) as writer:
+        for batch in itertools.chain([first], rows):
+            if n_written + len(batch) > n_samples:
+                raise ValueError(f"more than the expected {n_samples} rows of embeddings came")
+            # Infinity is what a value that is too large for float32 becomes.
+            with np.errstate(over="ignore"):
+                values = np.asarray(batch, np.float32)
+            finite = np.isfinite(values).all(axis=1)
+            if not finite.all():
+                row = n_written + int(np.argmin(finite))
+                raise ValueError(f"embeddings must be finite, row {row} holds NaN or infinity")
+            writer.append(values)
+            n_written += len(values)
+    if n_written != n_samples:
         raise ValueError(f"{n_samples} rows of embeddings were expected, {n_written} came")
-    matrix.flush()
-    return int(matrix.shape[1])
+    return writer.entry()
 
 
-def _map(path: Path) -> np.memmap[Any, np.dtype[np.float32]]:
-    matrix: np.memmap[Any, np.dtype[np.float32]] = np.load(path, mmap_mode="r")
+def _described_matrix(out: Path, description: dict[str, Any]) -> Matrix:
+    path = out / MATRIX_FILE
+    matrix = open_npy(path)
+    expected = (description.get("n_samples"), description.get("n_dimensions"))
+    if matrix.shape != expected or matrix.dtype != np.float32:
+        raise ValueError(
+            f"{path} holds {matrix.dtype} of shape {matrix.shape} instead of float32 of shape "
+            f"{expected}"
+        )
     return matrix

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from thinset.duration import Duration
 from thinset.recipes.arms import FULL, ArmSpec, parse_arm
-from thinset.training import Duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

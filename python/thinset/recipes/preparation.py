@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import time
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,12 +12,14 @@ import torch
 
 from thinset._core import open_npy
 from thinset.data import (
+    SPLITS,
     Dataset,
     EncodedDataset,
     hold_out,
     import_dataset,
     open_dataset,
     open_encoded,
+    require_matching_splits,
     write_long_tailed,
     write_photographs,
     write_redundant,
@@ -31,9 +33,12 @@ from thinset.embeddings import (
     pca,
     train_autoencoder,
 )
+from thinset.embeddings.store import DESCRIPTION_FILE, seconds_of_embeddings
+from thinset.embeddings.train_encoder import seconds_of_encoder
 from thinset.report import Reproductions
 from thinset.selection import Selection, deduplicate, select
 from thinset.selection.arguments import as_count
+from thinset.training import TrainingDivergedError
 
 if TYPE_CHECKING:
     import os
@@ -63,6 +68,7 @@ def prepare_data(
     *,
     hold_out_share: float,
     on_validation: bool = False,
+    image_size: tuple[int, int] | None = None,
     show_progress: bool,
 ) -> TrainAndTest:
     """Open `source`, importing and splitting it where needed.
@@ -70,20 +76,25 @@ def prepare_data(
     `source`: a dataset folder, a folder with dataset folders train and test, or anything that
     `import_dataset` reads. Without test data, a stratified `hold_out_share` is held out (seed 0);
     with `on_validation` it is, and stands in for the test data, whatever test data there are.
+    `image_size` = (height, width) resizes the images. Raises ValueError where training and test
+    data do not go together; see `require_matching_splits`.
     """
-    splits = _open_splits(source, folder, show_progress=show_progress)
+    splits = _open_splits(source, folder, image_size, show_progress=show_progress)
     if "test" in splits and not on_validation:
+        require_matching_splits(splits["train"], splits["test"])
         return TrainAndTest(splits["train"], splits["test"])
     parts = {name: folder.test_split / name for name in ("train", "test")}
-    if not is_dataset_folder(parts["test"]):
+    if not folder.is_made(folder.test_split, "splitting"):
         whole = splits["train"]
         if whole.labels is None:
             raise ValueError(f"{source} has no labels, which training a classifier needs")
-        with folder.stage("splitting"):
+        with folder.making(folder.test_split, "splitting") as path:
             rows = hold_out(whole.labels, hold_out_share, random_state=0)
-            for (name, path), indices in zip(parts.items(), rows, strict=True):
-                write_subset(indices, whole, path, overwrite=True, name=f"{whole.name}/{name}")
-    return TrainAndTest(open_dataset(parts["train"]), open_dataset(parts["test"]))
+            for name, indices in zip(parts, rows, strict=True):
+                write_subset(indices, whole, path / name, name=f"{whole.name}/{name}")
+    data = TrainAndTest(open_dataset(parts["train"]), open_dataset(parts["test"]))
+    require_matching_splits(*data)
+    return data
 
 
 def prepare_variant(data: TrainAndTest, variant: str | None, folder: RunFolder) -> TrainAndTest:
@@ -105,41 +116,86 @@ def prepare_variant(data: TrainAndTest, variant: str | None, folder: RunFolder) 
 
 
 def prepare_encoded(
-    source: str, data: Dataset, folder: RunFolder, photograph_side: int | None
+    source: str,
+    data: Dataset,
+    folder: RunFolder,
+    photograph_side: int | None,
+    image_size: tuple[int, int] | None = None,
 ) -> EncodedDataset:
-    """Open the training images of `source` encoded, or photographs of `data`, made once."""
+    """Open the training images of `source` encoded, or photographs of `data`, made once.
+
+    `image_size` is the one that `data` was prepared with.
+    """
     if photograph_side is None:
-        return open_encoded(source)
+        return open_encoded(source, size=image_size)
     path = folder.path / "photographs.parquet"
-    if not path.exists():
-        with folder.stage("making photographs"):
-            write_photographs(data, path, side=photograph_side)
+    stage = "making photographs"
+    if not folder.is_made(path, stage):
+        with folder.making(path, stage) as partial:
+            write_photographs(data, partial, side=photograph_side)
     return open_encoded(path, size=data.image_shape[:2])
 
 
 def prepare_decoded(encoded: EncodedDataset, folder: RunFolder, *, stage: str) -> Dataset:
     """Decode every image into a dataset folder, once; the seconds are those of `stage`."""
     path = folder.path / "decoded"
-    if not is_dataset_folder(path):
-        with folder.stage(stage):
-            encoded.write_rows(np.arange(len(encoded)), path, overwrite=True)
+    if not folder.is_made(path, stage):
+        with folder.making(path, stage) as partial:
+            encoded.write_rows(np.arange(len(encoded)), partial)
     return open_dataset(path)
 
 
-def open_training_data(source: str, folder: RunFolder, *, show_progress: bool) -> Dataset:
+def open_training_data(
+    source: str,
+    folder: RunFolder,
+    image_size: tuple[int, int] | None = None,
+    *,
+    show_progress: bool,
+) -> Dataset:
     """The training data of `source` (see prepare_data), imported where needed."""
-    return _open_splits(source, folder, show_progress=show_progress)["train"]
+    return _open_splits(source, folder, image_size, show_progress=show_progress)["train"]
 
 
-def _open_splits(source: str, folder: RunFolder, *, show_progress: bool) -> dict[str, Dataset]:
-    if is_dataset_folder(source):
-        return {"train": open_dataset(source)}
-    for parent in (Path(source), folder.data):
-        if is_dataset_folder(parent / "train"):
-            names = [name for name in ("train", "test") if is_dataset_folder(parent / name)]
-            return {name: open_dataset(parent / name) for name in names}
-    with folder.stage("import"):
-        return import_dataset(source, folder.data, show_progress=show_progress)
+def _open_splits(
+    source: str, folder: RunFolder, image_size: tuple[int, int] | None, *, show_progress: bool
+) -> dict[str, Dataset]:
+    splits = _written_splits(source, folder, image_size)
+    if splits is None:
+        with folder.making(folder.data, "import") as partial:
+            import_dataset(
+                source,
+                partial,
+                size=image_size,
+                note=_print_note if show_progress else None,
+                show_progress=show_progress,
+            )
+        splits = open_splits(folder.data)
+    if "validation" in splits and show_progress:
+        _print_note("the validation split is not used: neither for training nor for testing")
+    return splits
+
+
+def _written_splits(
+    source: str, folder: RunFolder, image_size: tuple[int, int] | None
+) -> dict[str, Dataset] | None:
+    """The dataset folders that are the source, or that it was imported to; None without any."""
+    # Images of another size than those of the source are in the run's folder alone.
+    if image_size is None:
+        if is_dataset_folder(source):
+            return {"train": open_dataset(source)}
+        if is_dataset_folder(Path(source) / "train"):
+            return open_splits(Path(source))
+    return open_splits(folder.data) if folder.is_made(folder.data, "import") else None
+
+
+def open_splits(parent: Path) -> dict[str, Dataset]:
+    """The dataset folders train, test and validation in the folder `parent`, those there are."""
+    names = [name for name in SPLITS if is_dataset_folder(parent / name)]
+    return {name: open_dataset(parent / name) for name in names}
+
+
+def _print_note(text: str) -> None:
+    print(f"thinset: note: {text}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def prepare_embeddings(
@@ -161,23 +217,43 @@ def prepare_embeddings(
                 f"{embeddings.shape}"
             )
         return embeddings
-    if settings.kind == "autoencoder" and not folder.encoder.exists():
-        _train_encoder(data, folder, settings, device=device, show_progress=show_progress)
-    name = "encoding" if settings.kind == "autoencoder" else "principal components"
-    start = time.monotonic()
     if settings.kind == "autoencoder":
-        embeddings = encode(
-            load_autoencoder(folder.encoder),
-            data,
-            folder.embeddings,
-            device=device,
-            show_progress=show_progress,
-        )
-    else:
-        embeddings = pca(data, settings.n_components, folder.embeddings)
-    if name not in folder.stage_seconds:
-        folder.add_stage_seconds(name, time.monotonic() - start)
+        return _encoded(data, folder, settings, device=device, show_progress=show_progress)
+    _forget_unless_known(folder, "principal components")
+    embeddings = pca(data, settings.n_components, folder.embeddings)
+    folder.know_seconds("principal components", seconds_of_embeddings(folder.embeddings))
     return embeddings
+
+
+def _encoded(
+    data: Dataset,
+    folder: RunFolder,
+    settings: EncoderSettings,
+    *,
+    device: str,
+    show_progress: bool,
+) -> np.ndarray[Any, Any]:
+    is_trained = folder.encoder.exists() and folder.know_seconds(
+        "encoder training", seconds_of_encoder(folder.encoder)
+    )
+    if not is_trained:
+        _train_encoder(data, folder, settings, device=device, show_progress=show_progress)
+    _forget_unless_known(folder, "encoding")
+    embeddings = encode(
+        load_autoencoder(folder.encoder),
+        data,
+        folder.embeddings,
+        device=device,
+        show_progress=show_progress,
+    )
+    folder.know_seconds("encoding", seconds_of_embeddings(folder.embeddings))
+    return embeddings
+
+
+def _forget_unless_known(folder: RunFolder, stage: str) -> None:
+    """Have embeddings computed again where nothing says what computing them took."""
+    if not folder.know_seconds(stage, seconds_of_embeddings(folder.embeddings)):
+        (folder.embeddings / DESCRIPTION_FILE).unlink(missing_ok=True)
 
 
 def embedding_seconds(folder: RunFolder) -> dict[str, float]:
@@ -198,21 +274,26 @@ def _train_encoder(
     checkpoint = folder.checkpoint("encoder")
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     assert not isinstance(settings.crop, str)
-    trained = train_autoencoder(
-        data,
-        folder.encoder,
-        length=settings.length,
-        crop=settings.crop,
-        widths=settings.widths,
-        batch_size=settings.batch_size,
-        learning_rate=settings.learning_rate,
-        momentum=settings.momentum,
-        seed=settings.seed,
-        device=device,
-        checkpoint_path=checkpoint,
-        resume=True,
-        show_progress=show_progress,
-    )
+    try:
+        trained = train_autoencoder(
+            data,
+            folder.encoder,
+            length=settings.length,
+            crop=settings.crop,
+            widths=settings.widths,
+            batch_size=settings.batch_size,
+            learning_rate=settings.learning_rate,
+            momentum=settings.momentum,
+            seed=settings.seed,
+            device=device,
+            checkpoint_path=checkpoint,
+            resume=True,
+            overwrite=True,
+            show_progress=show_progress,
+        )
+    except TrainingDivergedError:
+        checkpoint.unlink(missing_ok=True)  # it would diverge again, and keep out other settings
+        raise
     # The history's seconds, not the clock's: they count what was done before an interruption.
     folder.add_stage_seconds("encoder training", trained.history.seconds)
     checkpoint.unlink(missing_ok=True)
@@ -279,22 +360,21 @@ def prepare_subset(
     """
     selection_path, subset_path = folder.selection(name), folder.subset(name)
     stages = {stage: f"{stage} ({name})" for stage in ("selection", "writing the subset")}
-    if not selection_path.exists():
-        with folder.stage(stages["selection"]):
-            selection = select_rows(embeddings, data, settings, seed=seed)
-            selection.save(selection_path)
+    if not folder.is_made(selection_path, stages["selection"]):
+        with folder.making(selection_path, stages["selection"]) as partial:
+            select_rows(embeddings, data, settings, seed=seed).save(partial)
     selection = Selection.load(selection_path)
-    if not is_dataset_folder(subset_path):
-        with folder.stage(stages["writing the subset"]):
+    if not folder.is_made(subset_path, stages["writing the subset"]):
+        with folder.making(subset_path, stages["writing the subset"]) as partial:
             if encoded is None:
-                write_subset(selection, data, subset_path, overwrite=True)
+                write_subset(selection, data, partial)
             else:
-                encoded.write_rows(selection.indices, subset_path, overwrite=True)
+                encoded.write_rows(selection.indices, partial)
     seconds = folder.stage_seconds
     return Subset(
         selection,
         open_dataset(subset_path),
-        {stage: seconds[key] for stage, key in stages.items() if key in seconds},
+        {stage: seconds[key] for stage, key in stages.items()},
     )
 
 
@@ -303,11 +383,41 @@ def prepare_given_subset(name: str, data: Dataset, folder: RunFolder, path: Path
     selection = Selection.load(path)
     subset_path = folder.subset(name)
     stage = f"writing the subset ({name})"
-    if not is_dataset_folder(subset_path):
-        with folder.stage(stage):
-            write_subset(selection, data, subset_path, overwrite=True)
+    if not folder.is_made(subset_path, stage):
+        with folder.making(subset_path, stage) as partial:
+            write_subset(selection, data, partial)
     seconds = folder.stage_seconds[stage]
     return Subset(selection, open_dataset(subset_path), {"writing the subset": seconds})
+
+
+class Distinct(NamedTuple):
+    """What deduplication leaves, as a dataset, and the seconds that it took."""
+
+    data: Dataset
+    seconds: dict[str, float]
+
+
+def prepare_distinct(
+    data: Dataset, embeddings: np.ndarray[Any, Any], folder: RunFolder, share: float
+) -> Distinct:
+    """Write what deduplication at `share` of the typical distance leaves as a folder, once."""
+    stage = f"leaving out near-duplicates ({share!r})"
+    path = folder.subset(f"distinct-{share!r}")
+    if not is_dataset_folder(path):
+        with folder.stage(stage):
+            write_subset(distinct_rows(embeddings, share), data, path, overwrite=True)
+    seconds = folder.stage_seconds
+    return Distinct(
+        open_dataset(path),
+        {"leaving out near-duplicates": seconds[stage]} if stage in seconds else {},
+    )
+
+
+def distinct_rows(
+    embeddings: np.ndarray[Any, Any], share: float
+) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """One row of each group of rows closer than `share` of the typical distance."""
+    return deduplicate(embeddings, share * typical_distance(embeddings)).representatives
 
 
 def select_rows(
@@ -329,8 +439,7 @@ def select_rows(
     labels: np.ndarray[Any, Any] | None = data.labels
     rows: np.ndarray[Any, np.dtype[np.int64]] | None = None
     if settings.dedup is not None:
-        distance = settings.dedup * typical_distance(embeddings)
-        rows = deduplicate(embeddings, distance).representatives
+        rows = distinct_rows(embeddings, settings.dedup)
         n_samples = _count(n_samples, len(data), len(rows))
         embeddings = embeddings[rows]
         labels = None if labels is None else labels[rows]

@@ -207,6 +207,11 @@ class StudySettings(DataSettings):
     accounting: tuple[Literal["everything", "training"], ...] = ("everything",)
     training: TrainingSettings = field(default_factory=TrainingSettings)
 
+    def fully_resolved_for(self, image_shape: tuple[int, int, int]) -> Self:
+        """Settle every "auto", those of the training too."""
+        training = self.training.resolved_for(image_shape)
+        return dataclasses.replace(self.resolved_for(image_shape), training=training)
+
     def __post_init__(self) -> None:
         _require_distinct(self, "arms", "seeds", "sizes", "splits", "totals", "accounting")
         for split in self.splits:
@@ -333,7 +338,8 @@ def _as_plain(hint: Any, value: Any) -> tuple[bool, Any]:
         # A whole number stays one: n_samples = 100 is a count, 1.0 a fraction.
         return isinstance(value, (int, float)) and not isinstance(value, bool), value
     if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool), value
+        is_integer = isinstance(value, int) and not isinstance(value, bool)
+        return is_integer and abs(value) < 2**63, value
     return isinstance(value, hint), value
 
 

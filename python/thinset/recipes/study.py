@@ -36,10 +36,7 @@ class Study:
         self._bench = Workbench(where, settings, fixed=("training",), figure=figure)
         self.folder = self._bench.folder
         self.data = self._bench.data
-        image_shape = self.data.train.image_shape
-        self.settings = dataclasses.replace(
-            settings.resolved_for(image_shape), training=settings.training.resolved_for(image_shape)
-        )
+        self.settings = settings.fully_resolved_for(self.data.train.image_shape)
 
     def train(self, note: Callable[[str], None] | None = None) -> tuple[RunRecord, ...]:
         """Train what is missing; return the records of the whole grid.

@@ -26,11 +26,14 @@ def check_texts(record: Any, *names: str) -> None:
 
 
 def check_integers(record: Any, *names: str) -> None:
-    """Require integers of at least 0 (a bool is none)."""
+    """Require integers from 0 to 2**63 - 1 (a bool is none)."""
     for name in names:
         value = getattr(record, name)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise ValueError(f"{name} must be an integer of at least 0, got {value!r}")
+        is_integer = isinstance(value, int) and not isinstance(value, bool)
+        if not is_integer or not 0 <= value < 2**63:
+            raise ValueError(
+                f"{name} must be an integer of at least 0 and below 2**63, got {value!r}"
+            )
 
 
 def check_mappings(record: Any, *names: str) -> None:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-import json
+import dataclasses
+import math
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from thinset.atomic_files import write_json
+from thinset.json_files import read_json, write_json_with_digest
+from thinset.report.field_checks import (
+    check_integers,
+    check_mappings,
+    check_number,
+    check_numbers,
+    check_texts,
+)
 from thinset.report.wording import spoken_seconds
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+T = TypeVar("T")
 
 SCHEMA = "thinset-plan"
 VERSION = 1
@@ -63,7 +73,8 @@ class Plan:
 
     total: the length that was asked for; a time is a budget for everything. facts: what was
     measured, in words. choices: the first is training on everything. recommended: its number.
-    reasons: why, a sentence each. planning_seconds: what finding this out took.
+    reasons: why, a sentence each. planning_seconds: what finding this out took. least_seconds:
+    where the budget is too short to train, about the shortest one that is not; else None.
     """
 
     source: str
@@ -76,6 +87,7 @@ class Plan:
     hardware: dict[str, Any]
     versions: dict[str, Any]
     command: str
+    least_seconds: float | None = None
 
     @property
     def choice(self) -> Choice:
@@ -83,18 +95,18 @@ class Plan:
         return self.choices[self.recommended]
 
     def save(self, path: Path) -> None:
-        write_json(path, {"schema": SCHEMA, "version": VERSION, **asdict(self)})
+        write_json_with_digest(path, {"schema": SCHEMA, "version": VERSION, **asdict(self)})
 
     @classmethod
     def load(cls, path: Path) -> Plan:
-        """Read what `save` wrote; ValueError where it is something else."""
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content.pop("schema", None) != SCHEMA or content.pop("version", None) != VERSION:
+        """Read what `save` wrote; ValueError, naming the file, where it is something else."""
+        content = read_json(path)
+        is_plan = isinstance(content, dict) and content.get("schema") == SCHEMA
+        if not is_plan or content.get("version") != VERSION:
             raise ValueError(f"{path} is not a {SCHEMA} of version {VERSION}")
         try:
-            choices = tuple(_choice(choice) for choice in content["choices"])
-            return cls(**{**content, "choices": choices, "reasons": tuple(content["reasons"])})
-        except (KeyError, TypeError) as error:
+            return _plan({key: content[key] for key in content if key not in ("schema", "version")})
+        except ValueError as error:
             raise ValueError(f"{path} is not a whole plan: {error}") from error
 
     def describe(self) -> str:
@@ -113,7 +125,7 @@ class Plan:
         )
         rows = [
             (
-                "->" if choice is self.choice else "",
+                "->" if choice is self.choice and self.least_seconds is None else "",
                 choice.arm,
                 *named_size(choice),
                 spoken_seconds(sum(choice.preparation_seconds.values())),
@@ -130,19 +142,51 @@ class Plan:
             for row in (header, *rows)
         ]
         advice = [f"advice: {self.advice}", *self.reasons]
-        planning = f"planning took {spoken_seconds(self.planning_seconds)}, which counts"
+        planning = f"planning took {spoken_seconds(self.planning_seconds)}, part of the budget"
         return "\n".join([*facts, "", *table, "", *advice, planning])
 
     @property
     def advice(self) -> str:
         """What to do, in one line."""
         choice = self.choice
+        if self.least_seconds is not None:
+            return (
+                f"the budget of {self.total} is too short to train: planning took "
+                f"{spoken_seconds(self.planning_seconds)}, which leaves about {choice.steps} "
+                f"steps; plan again with at least {_spoken_budget(self.least_seconds)}, in another "
+                "folder"
+            )
         if choice is self.choices[0]:
             return "do not select; train on everything"
         if choice.size is None:
-            return f"train on everything by {choice.arm}"
+            words = [word.partition("=")[0] for word in choice.arm.split(":")]
+            first = ", ".join(_BEFORE_TRAINING[word] for word in words if word in _BEFORE_TRAINING)
+            rest = "all that is left" if "dedup" in words else "everything"
+            return f"{first}; then train on {rest} ({choice.arm})"
         size, split = named_size(choice)
         return f"train on {choice.arm}, {size} of the samples, for {split} of the training"
+
+
+_BEFORE_TRAINING = {
+    "dedup": "leave out near-duplicates",
+    "balanced": "balance the classes",
+    "resident": "keep all images in memory",
+    "loss_pruning": "leave out what is learned, pass by pass",
+}
+"""What an arm without a subset does, by the word in its name"""
+
+
+def _spoken_budget(seconds: float) -> str:
+    """A budget as it is typed, rounded up to two digits: 44s, 4.5min, 2.1h."""
+    for unit, length in (("h", 3600.0), ("min", 60.0)):
+        if seconds >= 2 * length:
+            return f"{_rounded_up(seconds / length)}{unit}"
+    return f"{_rounded_up(seconds)}s"
+
+
+def _rounded_up(value: float) -> str:
+    step = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return f"{math.ceil(value / step) * step:.6g}"
 
 
 def named_size(choice: Choice) -> tuple[str, str]:
@@ -161,6 +205,52 @@ def spoken_bytes(n_bytes: float) -> str:
     return f"{n_bytes:.3g} GB"
 
 
-def _choice(content: dict[str, Any]) -> Choice:
-    accuracy = content["accuracy"]
-    return Choice(**{**content, "accuracy": accuracy and Prediction(**accuracy)})
+def _plan(content: dict[str, Any]) -> Plan:
+    choices, reasons = content.get("choices"), content.get("reasons")
+    if not isinstance(choices, list) or not choices:
+        raise ValueError(f"choices must be a list of at least one, got {choices!r}")
+    if not isinstance(reasons, list) or not all(isinstance(reason, str) for reason in reasons):
+        raise ValueError(f"reasons must be a list of strings, got {reasons!r}")
+    decoded = tuple(_choice(choice, f"choices[{row}]") for row, choice in enumerate(choices))
+    plan = _built(Plan, {**content, "choices": decoded, "reasons": tuple(reasons)}, "the plan")
+    check_texts(plan, "source", "total", "command")
+    check_mappings(plan, "facts", "hardware", "versions")
+    check_integers(plan, "recommended")
+    check_numbers(plan, "planning_seconds")
+    check_numbers(plan, "least_seconds", optional=True)
+    if plan.recommended >= len(plan.choices):
+        raise ValueError(
+            f"recommended must be the number of one of {len(plan.choices)} choices, "
+            f"got {plan.recommended}"
+        )
+    return plan
+
+
+def _built(kind: type[T], content: Any, where: str) -> T:
+    if not isinstance(content, dict):
+        raise ValueError(f"{where} must be a mapping, got {content!r}")
+    try:
+        return kind(**content)
+    except TypeError as error:  # a key that is missing or unknown
+        raise ValueError(f"{where}: {error}") from error
+
+
+def _choice(content: Any, where: str) -> Choice:
+    choice = _built(Choice, content, where)
+    if choice.accuracy is not None:
+        prediction = _built(Prediction, choice.accuracy, f"{where}.accuracy")
+        check_numbers(prediction, "mean", "low", "high", low=-math.inf)
+        choice = dataclasses.replace(choice, accuracy=prediction)
+    _check_choice(choice)
+    return choice
+
+
+def _check_choice(choice: Choice) -> None:
+    check_texts(choice, "arm")
+    check_integers(choice, "steps", "memory_bytes", "disk_bytes")
+    check_numbers(choice, "size", optional=True)
+    check_numbers(choice, "split", high=1.0, optional=True)
+    check_numbers(choice, "training_seconds", "evaluation_seconds", "waiting_share")
+    check_mappings(choice, "preparation_seconds")
+    for stage, seconds in choice.preparation_seconds.items():
+        check_number(f"preparation_seconds[{stage!r}]", seconds, 0.0, math.inf)

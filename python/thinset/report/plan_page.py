@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 def write_plan_report(
     plan: Plan,
     record: RunRecord,
-    memory_bytes: int,
+    memory_bytes: int | None,
     settings: Mapping[str, Any],
     out: str | os.PathLike[str],
 ) -> Path:
     """Write the page and the record into the folder `out`; see write_document.
 
-    memory_bytes: the most that the process held while it followed the plan. settings: of the
-    training, for the page.
+    memory_bytes: the most that the process held while it followed the plan; None where that is no
+    longer known. settings: of the training, for the page.
     """
     title = f"{record.final.test_accuracy:.1f}{PERCENT} after {spoken_length(plan.total)}"
     body = join(
@@ -84,7 +84,7 @@ def _choices(plan: Plan) -> Markup:
     return table(header, rows)
 
 
-def _outcome(plan: Plan, record: RunRecord, memory_bytes: int) -> Markup:
+def _outcome(plan: Plan, record: RunRecord, memory_bytes: int | None) -> Markup:
     choice = plan.choice
     predicted = {"planning": plan.planning_seconds, **choice.preparation_seconds}
     spent = dict(record.preparation_seconds)
@@ -105,11 +105,12 @@ def _outcome(plan: Plan, record: RunRecord, memory_bytes: int) -> Markup:
         *phases,
         ("all steps", *_times(choice.training_seconds, record.training_seconds)),
         ("of that, waiting for images", f"{100 * choice.waiting_share:.0f}{PERCENT}",
-         f"{100 * record.data_wait_seconds / record.training_seconds:.0f}{PERCENT}"),
+         f"{100 * record.data_wait_seconds / max(record.training_seconds, 1e-9):.0f}{PERCENT}"),
         ("evaluation", *_times(choice.evaluation_seconds, record.evaluation_seconds)),
         ("in all", *_times(plan.planning_seconds + choice.seconds, record.total_seconds)),
         ("steps", f"{choice.steps:,}", f"{record.steps:,}"),
-        ("memory", spoken_bytes(choice.memory_bytes), spoken_bytes(memory_bytes)),
+        ("memory", spoken_bytes(choice.memory_bytes),
+         "not recorded" if memory_bytes is None else spoken_bytes(memory_bytes)),
         (
             "test accuracy",
             "not predicted" if choice.accuracy is None else choice.accuracy.describe(),

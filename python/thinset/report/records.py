@@ -1,19 +1,19 @@
 """Records of training runs: what was run, how long it took and what it scored.
 
-A record is one JSON file. Loading is strict: another schema or version, a missing or unknown key
-and a number that is not finite are refused, so that a figure is never drawn from half a record.
+A record is one JSON file. Loading is strict: another schema or version, a missing or unknown key,
+a number that is not finite and content that has changed since it was written are refused, so that a
+figure is never drawn from half a record.
 """
 
 from __future__ import annotations
 
 import itertools
-import json
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from thinset.atomic_files import write_json
+from thinset.json_files import read_json, write_json_with_digest
 from thinset.report.field_checks import (
     check_choice,
     check_integers,
@@ -169,12 +169,12 @@ class RunRecord:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the record as JSON, atomically; ValueError where it holds NaN or infinity."""
-        write_json(path, self.to_dict())
+        write_json_with_digest(path, self.to_dict())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> RunRecord:
         """Read one record; ValueError naming the file where it is not a valid one."""
-        content = _read_json(Path(path))
+        content = read_json(path)
         try:
             return cls.from_dict(content)
         except ValueError as error:
@@ -184,7 +184,7 @@ class RunRecord:
 def save_records(records: Sequence[RunRecord], path: str | os.PathLike[str]) -> None:
     """Write many records into one JSON file, atomically."""
     runs = [record.to_dict() for record in records]
-    write_json(path, {"schema": COLLECTION_SCHEMA, "version": VERSION, "runs": runs})
+    write_json_with_digest(path, {"schema": COLLECTION_SCHEMA, "version": VERSION, "runs": runs})
 
 
 def load_records(path: str | os.PathLike[str]) -> tuple[RunRecord, ...]:
@@ -198,7 +198,7 @@ def load_records(path: str | os.PathLike[str]) -> tuple[RunRecord, ...]:
         if not files:
             raise FileNotFoundError(f"{path} holds no run record (*.json)")
         return tuple(RunRecord.load(file) for file in files)
-    content = _read_json(path)
+    content = read_json(path)
     try:
         values = _check_header(content, COLLECTION_SCHEMA)
         if set(values) != {"runs"} or not isinstance(values["runs"], list):
@@ -206,22 +206,6 @@ def load_records(path: str | os.PathLike[str]) -> tuple[RunRecord, ...]:
         return tuple(RunRecord.from_dict(run) for run in values["runs"])
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(
-            path.read_text(encoding="utf-8"), parse_constant=_finite, parse_float=_finite
-        )
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: not a JSON file that can be read: {error}") from error
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"numbers must be finite, got {text}")
-    return value
 
 
 def _check_header(content: Any, schema: str) -> dict[str, Any]:

@@ -56,7 +56,9 @@ def test_what_is_saved_is_what_is_loaded(tmp_path: Path) -> None:
     (tmp_path / "copy").mkdir()
     manifest.save(tmp_path / "copy")
 
-    assert json.loads((tmp_path / "copy" / "manifest.json").read_text()) == valid()
+    content = json.loads((tmp_path / "copy" / "manifest.json").read_text())
+    assert len(content.pop("sha256")) == 64
+    assert content == valid()
     assert Manifest.load(tmp_path / "copy") == manifest
     assert manifest.arrays["labels"] == ArrayEntry("labels.npy", "int64", (2,), DIGEST)
     assert manifest.class_names == ("a", "b")

@@ -253,7 +253,7 @@ def test_verify_names_the_file_that_changed(dataset: Dataset) -> None:
 def test_a_truncated_array_is_refused(dataset: Dataset, n_bytes: int) -> None:
     path = dataset.path / "images.npy"
     path.write_bytes(path.read_bytes()[:n_bytes])
-    with pytest.raises(ValueError, match=r"images\.npy is not a whole \.npy file"):
+    with pytest.raises(ValueError, match=r"images\.npy' is not a usable \.npy file"):
         open_dataset(dataset.path)
 
 
@@ -264,7 +264,7 @@ def test_a_truncated_array_is_refused(dataset: Dataset, n_bytes: int) -> None:
 def test_a_damaged_header_is_refused(dataset: Dataset, header: bytes) -> None:
     content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
     (dataset.path / "images.npy").write_bytes(content)
-    with pytest.raises(ValueError, match=r"images\.npy is not a whole \.npy file"):
+    with pytest.raises(ValueError, match=r"images\.npy' is not a usable \.npy file"):
         open_dataset(dataset.path)
 
 
@@ -279,7 +279,7 @@ def test_another_array_in_the_place_is_refused(
     dataset: Dataset, images: np.ndarray, order: str
 ) -> None:
     np.save(dataset.path / "images.npy", np.asarray(images.transpose(0, 2, 1, 3), order=order))
-    with pytest.raises(ValueError, match=r"images\.npy (is in Fortran order|holds uint8)"):
+    with pytest.raises(ValueError, match=r"images\.npy.* (is in Fortran order|holds uint8)"):
         open_dataset(dataset.path)
 
 
@@ -293,3 +293,34 @@ def test_a_folder_can_be_moved(tmp_path: Path, dataset: Dataset) -> None:
     shutil.move(dataset.path, tmp_path / "elsewhere")
     verify_dataset(tmp_path / "elsewhere")
     assert open_dataset(tmp_path / "elsewhere").fingerprint == dataset.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("label", "named", "message"),
+    [
+        (-1, True, r"labels\.npy: label -1 in row 2 is not in 0\.\."),
+        (-(2**63), False, "in row 2 is not in"),
+        (99, True, "the manifest names 3 classes"),
+        (2**62, False, "without class names, labels must be below 1,000,000"),
+    ],
+)
+def test_labels_of_no_class_are_refused_on_opening(
+    tmp_path: Path, images: np.ndarray, label: int, named: bool, message: str
+) -> None:
+    out = tmp_path / "set"
+    with writer(out, class_names=CLASS_NAMES if named else None) as dataset:
+        dataset.append(images, np.arange(len(images)) % 3)
+    open_dataset(out)
+    labels = np.arange(len(images)) % 3
+    labels[2] = label
+    np.save(out / "labels.npy", labels)
+    for refuses in (open_dataset, verify_dataset):
+        with pytest.raises(ValueError, match=message):
+            refuses(out)
+
+
+def test_a_changed_manifest_is_refused(dataset: Dataset) -> None:
+    path = dataset.path / "manifest.json"
+    path.write_text(path.read_text().replace('"name": "', '"name": "x'))
+    with pytest.raises(ValueError, match=r"manifest\.json has changed since it was written"):
+        open_dataset(dataset.path)

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from thinset.embeddings import CenterCrop, encode
+from thinset.embeddings.store import verify_embeddings
 from thinset.models import Autoencoder
 
 if TYPE_CHECKING:
@@ -89,7 +90,9 @@ def test_a_matrix_never_stands_beside_the_description_of_another(
     nn.init.constant_(broken[1].bias, float("nan"))
     with pytest.raises(ValueError, match="must be finite, row 0 holds NaN or infinity"):
         encode(broken, data, tmp_path, device="cpu")
-    assert not (tmp_path / "embeddings.json").exists()
+    # What was there before stays, matrix and description.
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["embeddings.json", "embeddings.npy"]
+    assert np.array_equal(np.load(tmp_path / "embeddings.npy"), before)
     assert np.array_equal(encode(model, data, tmp_path, device="cpu"), before)
 
 
@@ -116,3 +119,24 @@ def test_description_says_what_was_embedded(
 def test_no_square_crop_fits_another_shape(data: Arrays, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="only square crops are made"):
         encode(Autoencoder((8, 6, 3)), data, tmp_path, device="cpu")
+
+
+@pytest.mark.parametrize("shape", [(5, 24), (64, 3), (64,)])
+def test_a_foreign_matrix_is_not_adopted(
+    data: Arrays, model: Autoencoder, tmp_path: Path, shape: tuple[int, ...]
+) -> None:
+    expected = encode(model, data, tmp_path, device="cpu").copy()
+    np.save(tmp_path / "embeddings.npy", np.zeros(shape, np.float32))
+    with pytest.warns(UserWarning, match=r"embeddings\.npy holds .* are computed again"):
+        assert np.array_equal(encode(model, data, tmp_path, device="cpu"), expected)
+
+
+def test_a_changed_value_is_found_by_verifying(
+    data: Arrays, model: Autoencoder, tmp_path: Path
+) -> None:
+    matrix = encode(model, data, tmp_path, device="cpu").copy()
+    verify_embeddings(tmp_path)
+    matrix[3, 1] += 1
+    np.save(tmp_path / "embeddings.npy", matrix)
+    with pytest.raises(ValueError, match=r"embeddings\.npy has changed since it was written"):
+        verify_embeddings(tmp_path)

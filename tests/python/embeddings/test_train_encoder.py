@@ -82,7 +82,7 @@ def test_weights_that_are_not_the_described_ones_are_refused(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "no description of an encoder"),
+        ("", "not a readable JSON file"),
         ("[]", "no description of an encoder"),
         ('{"format": "thinset-encoder", "version": 1}', "no description of an encoder"),
         (

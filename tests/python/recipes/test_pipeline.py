@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from thinset.data import import_dataset, open_dataset, write_subset
-from thinset.recipes.pipeline import rewrite_report, run_pipeline
+from thinset.recipes.pipeline import run_pipeline
+from thinset.recipes.rewriting import rewrite_report
 from thinset.recipes.schema import EncoderSettings, RunSettings, SelectionSettings, TrainingSettings
 from thinset.report.records import load_records
 from thinset.selection import Selection, select

@@ -98,9 +98,17 @@ def test_a_comparison_speaks_plainly_and_grows(tmp_path, capsys):
     [
         (["reproduce"], 2, "name a figure"),
         (["reproduce", "fig9", "-o", "out"], 3, "figure must be one of"),
-        (["reproduce", "fig5", "--size", "quick", "-o", "out"], 3, "--size quick needs --data"),
-        (["reproduce", "fig4", "--seeds", "3", "-o", "out"], 3, "this figure takes no --seeds"),
-        (["reproduce", "repeated_search", "--sizes", "9", "-o", "out"], 3, "takes no --sizes"),
+        (["reproduce", "fig5", "--size", "quick", "-o", "out"], 3, "--preset quick needs --data"),
+        (
+            ["reproduce", "fig4", "--seeds", "3", "-o", "out"],
+            3,
+            "--seeds does not apply to this figure",
+        ),
+        (
+            ["reproduce", "repeated_search", "--sizes", "9", "-o", "out"],
+            3,
+            "--sizes does not apply",
+        ),
         (["compare", "digits", "-m", "best", "-o", "out"], 3, "arm 'best': the name must be one"),
         (["compare", "digits", "--steps", "3", "-o", "out"], 3, "a duration is a number and one"),
         (

@@ -103,3 +103,74 @@ def test_other_files_are_refused(selection, tmp_path):
             thinset.Selection.load(tmp_path / name)
     with pytest.raises(FileNotFoundError):
         thinset.Selection.load(tmp_path / "missing.npz")
+
+
+def test_any_changed_byte_of_the_content_is_noticed(selection, tmp_path):
+    path = tmp_path / "s.npz"
+    selection.save(path)
+    whole = path.read_bytes()
+    expected = (selection.indices.tolist(), selection.gains.tolist(), selection.params)
+    n_refused = 0
+    for place in range(len(whole)):
+        changed = bytearray(whole)
+        changed[place] ^= 1 << (place % 8)
+        path.write_bytes(changed)
+        try:
+            loaded = thinset.Selection.load(path)
+        except ValueError:
+            n_refused += 1
+        else:  # a time stamp or the like inside the archive
+            assert (loaded.indices.tolist(), loaded.gains.tolist(), loaded.params) == expected
+    assert n_refused > 0.8 * len(whole)
+
+
+def test_a_changed_array_with_a_fresh_archive_is_noticed(selection, tmp_path):
+    path = tmp_path / "s.npz"
+    selection.save(path)
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    arrays["indices"] = arrays["indices"][::-1].copy()
+    np.savez(path, **arrays)
+    with pytest.raises(ValueError, match="has changed since it was written"):
+        thinset.Selection.load(path)
+
+
+def test_what_would_fill_the_memory_is_refused_at_once(selection, tmp_path):
+    bomb = tmp_path / "bomb.npz"
+    description = np.array(json.dumps({"format": "thinset-selection"}))
+    zeros = np.zeros(50_000_000, np.int64)
+    np.savez_compressed(bomb, indices=zeros, gains=zeros[:1], description=description)
+    assert bomb.stat().st_size < 1_000_000
+    with pytest.raises(ValueError, match=r"bomb\.npz.*is compressed"):
+        thinset.Selection.load(bomb)
+    selection.save(tmp_path / "s.npz")
+    whole = (tmp_path / "s.npz").read_bytes()
+    wide = whole.replace(b"'shape': (7,), }   ", b"'shape': (7777,), }")
+    wide = _with_right_crc(wide)
+    (tmp_path / "wide.npz").write_bytes(wide)
+    with pytest.raises(ValueError, match=r"wide\.npz.*does not fit"):
+        thinset.Selection.load(tmp_path / "wide.npz")
+
+
+def _with_right_crc(content):
+    """The archive with checksums that fit what was changed in it."""
+    import io
+    import zipfile
+    from unittest.mock import patch
+
+    out = io.BytesIO()
+    with (
+        patch("zipfile.ZipExtFile._update_crc"),
+        zipfile.ZipFile(io.BytesIO(content)) as archive,
+        zipfile.ZipFile(out, "w") as copy,
+    ):
+        for name in archive.namelist():
+            copy.writestr(name, archive.read(name))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("n_total", [-1, 2**63, 10**100])
+def test_a_number_of_rows_that_cannot_be_is_refused(selection, tmp_path, n_total):
+    altered(selection, tmp_path / "s.npz", n_total=n_total)
+    with pytest.raises(ValueError, match="not a usable selection"):
+        thinset.Selection.load(tmp_path / "s.npz")

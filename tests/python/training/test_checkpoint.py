@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import resource
 from typing import TYPE_CHECKING
 
 import pytest
@@ -101,3 +102,43 @@ def test_weights_of_another_model_are_refused(
     save_weights(nn.Linear(2, 2), tmp_path / "weights.safetensors")
     with pytest.raises(ValueError, match=message):
         load_weights(other, tmp_path / "weights.safetensors")
+
+
+def test_any_changed_byte_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_tensors(path, TENSORS, {"step": 1, "loss": 0.25})
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        changed = bytearray(whole)
+        changed[place] ^= 1 << (place % 8)
+        path.write_bytes(changed)
+        with pytest.raises(ValueError, match="file"):
+            read_tensors(path)
+
+
+def test_files_without_a_digest_are_read_as_they_are(tmp_path: Path) -> None:
+    header = '{"format": "thinset-checkpoint", "version": 1, "content": {"step": 4}}'
+    save_file(TENSORS, tmp_path / "older", metadata={"thinset": header})
+    tensors, content = read_tensors(tmp_path / "older")
+    assert content == {"step": 4}
+    assert torch.equal(tensors["a"], TENSORS["a"])
+
+
+@pytest.mark.parametrize(
+    "header", ["{", "[]", "3", '{"format": "thinset-checkpoint", "version": 1, "content": []}']
+)
+def test_headers_of_wrong_types_are_refused(tmp_path: Path, header: str) -> None:
+    save_file(TENSORS, tmp_path / "file", metadata={"thinset": header})
+    with pytest.raises(ValueError, match="file is damaged"):
+        read_tensors(tmp_path / "file")
+
+
+def test_a_file_that_cannot_be_written_is_a_failure_of_the_system(tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            write_tensors(tmp_path / "file", {"a": torch.zeros(10_000)}, {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list(tmp_path.iterdir())

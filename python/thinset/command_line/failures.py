@@ -1,0 +1,86 @@
+"""From an exception to one line on standard error and an exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import traceback
+
+from thinset.command_line.usage import UsageError
+
+EXIT_FAILURE = 1
+EXIT_USAGE = 2
+EXIT_BAD_INPUT = 3
+EXIT_IO_FAILURE = 4
+EXIT_INTERRUPTED = 130
+
+TRACEBACK_VARIABLE = "THINSET_TRACEBACK"
+
+_EXTRAS = {
+    "torch": "train",
+    "safetensors": "train",
+    "matplotlib": "report",
+    "pyarrow": "parquet",
+    "PIL": "parquet",
+    "tensorboard": "tensorboard",
+    "wandb": "wandb",
+    "mlflow": "mlflow",
+}
+
+
+def complain(message: object, kind: str = "error") -> None:
+    """Print one line on standard error; a message of several lines is joined."""
+    text = " ".join(str(message).split("\n")) or "no message"
+    with contextlib.suppress(OSError, ValueError):  # nowhere left to say it
+        print(f"thinset: {kind}: {text}", file=sys.stderr, flush=True)
+
+
+def report_failure(error: Exception) -> int:
+    """Say what went wrong, and return the exit status."""
+    if os.environ.get(TRACEBACK_VARIABLE):
+        traceback.print_exception(type(error), error, error.__traceback__)
+    message, status = _described(error)
+    complain(message)
+    return status
+
+
+def _described(error: Exception) -> tuple[str, int]:
+    if isinstance(error, MemoryError) or _is_device_memory(error):
+        return f"not enough memory: {_first_line(error) or 'an allocation failed'}", EXIT_FAILURE
+    if isinstance(error, ImportError):
+        return f"{error}{_extra_that_has(error.name)}", EXIT_FAILURE
+    if isinstance(error, UsageError):
+        return str(error), EXIT_USAGE
+    if isinstance(error, ValueError):
+        return str(error) or repr(error), EXIT_BAD_INPUT
+    if isinstance(error, BrokenPipeError):
+        return "cannot write to standard output: its reader has closed it", EXIT_IO_FAILURE
+    if isinstance(error, OSError):
+        return str(error), EXIT_IO_FAILURE
+    if isinstance(error, RecursionError):
+        return "the input is nested too deeply", EXIT_BAD_INPUT
+    message = (
+        f"unexpected {type(error).__name__}: {_first_line(error)}; this is a defect of thinset: "
+        f"please report it with the output of the same command under {TRACEBACK_VARIABLE}=1"
+    )
+    return message, EXIT_FAILURE
+
+
+def _is_device_memory(error: Exception) -> bool:
+    # torch is not imported for this: its errors are known by their name and words.
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and (
+        type(error).__name__ == "OutOfMemoryError"
+        or "out of memory" in text
+        or "can't allocate memory" in text
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0]
+
+
+def _extra_that_has(module: str | None) -> str:
+    extra = _EXTRAS.get((module or "").split(".")[0])
+    return f"; install it with: pip install 'thinset[{extra}]'" if extra else ""

@@ -1,0 +1,45 @@
+"""Whatever is wrong with a file, the command that reads it says so in one line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAM = Path(__file__).with_name("damaged_inputs.py")
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("damaged") / "whole"
+    folder.mkdir()
+    subprocess.run([sys.executable, PROGRAM, folder], check=True, env=ENVIRONMENT)
+    return folder
+
+
+def run_campaign(inputs, seed, n_commands, timeout):
+    result = subprocess.run(
+        [sys.executable, PROGRAM, inputs, str(seed), str(n_commands)],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        env=ENVIRONMENT,
+        check=False,
+    )
+    # A signal (a crash of native code) would show as a negative status.
+    assert result.returncode == 0, f"{result.returncode}: {result.stdout}{result.stderr}"
+    assert result.stdout == f"{n_commands} commands, 0 not as they should be\n"
+
+
+def test_damaged_files_are_refused_in_one_line(inputs):
+    run_campaign(inputs, seed=0, n_commands=150, timeout=900)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_three_thousand_damaged_files_are_refused_in_one_line(inputs, seed):
+    run_campaign(inputs, seed, n_commands=1000, timeout=1800)
