@@ -14,7 +14,10 @@ namespace {
 void gather_file(const std::string& source, const Int64Array& indices,
                  const std::string& destination, unsigned n_threads, const py::object& progress) {
   const std::span<const std::int64_t> rows = int64_view(indices, "indices");
-  run_without_gil(n_threads, progress, [&](Job& job) { gather(source, rows, destination, job); });
+  ArraysRead arrays;
+  arrays.add(indices, "indices");
+  run_without_gil(n_threads, progress, arrays,
+                  [&](Job& job) { gather(source, rows, destination, job); });
 }
 
 void gather_array(const py::array& source, const Int64Array& indices,
@@ -36,7 +39,10 @@ void gather_array(const py::array& source, const Int64Array& indices,
   }
   const std::span bytes(static_cast<const std::byte*>(source.data()),
                         static_cast<std::size_t>(source.nbytes()));
-  run_without_gil(n_threads, progress, [&](Job& job) {
+  ArraysRead arrays;
+  arrays.add(source, "rows");
+  arrays.add(indices, "indices");
+  run_without_gil(n_threads, progress, arrays, [&](Job& job) {
     gather(bytes, descr, n_rows, row_shape, row_bytes, rows, destination, job);
   });
 }

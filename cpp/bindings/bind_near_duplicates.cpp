@@ -16,7 +16,9 @@ void bind_near_duplicates(py::module_& module) {
          unsigned n_threads, const py::object& progress, bool bfloat16) {
         const AnyMatrix matrix = matrix_view(embeddings, bfloat16);
         const Metric measured = metric_from_name(metric);
-        return numpy_array(run_without_gil(n_threads, progress, [&](Job& job) {
+        ArraysRead arrays;
+        arrays.add(embeddings);
+        return numpy_array(run_without_gil(n_threads, progress, arrays, [&](Job& job) {
           return group_near_duplicates(matrix, distance, measured, job);
         }));
       },

@@ -22,7 +22,10 @@ void bind_figure(py::module_& module, const char* name, Figure figure, const cha
         const AnyMatrix matrix = matrix_view(embeddings, bfloat16);
         const std::span<const std::int64_t> rows = int64_view(indices, "indices");
         const Metric distance = metric_from_name(metric);
-        return run_without_gil(n_threads, progress,
+        ArraysRead arrays;
+        arrays.add(embeddings);
+        arrays.add(indices, "indices");
+        return run_without_gil(n_threads, progress, arrays,
                                [&](Job& job) { return figure(matrix, rows, distance, job); });
       },
       py::arg("embeddings"), py::arg("indices"), py::kw_only(), py::arg("metric") = "euclidean",

@@ -7,8 +7,8 @@
 #include "bindings.hpp"
 #include "numpy_view.hpp"
 #include "python_monitor.hpp"
-#include "thinset/row_kernels.hpp"
 #include "thinset/processors.hpp"
+#include "thinset/row_kernels.hpp"
 #include "thinset/selection.hpp"
 
 namespace py = pybind11;
@@ -69,8 +69,16 @@ py::tuple select_rows(const Embeddings& embeddings, std::size_t n_samples,
   request.kmeans = {n_iterations, seeding_from_name(seeding)};
   request.stratified = stratified;
   request.max_swaps = max_swaps;
-  SelectionResult result =
-      run_without_gil(n_threads, progress, [&](Job& job) { return select(matrix, request, job); });
+  ArraysRead arrays;
+  arrays.add(embeddings);
+  if (labels) {
+    arrays.add(*labels, "labels");
+  }
+  if (initial_subset) {
+    arrays.add(*initial_subset, "rows of initial_subset");
+  }
+  SelectionResult result = run_without_gil(n_threads, progress, arrays,
+                                           [&](Job& job) { return select(matrix, request, job); });
   return py::make_tuple(
       numpy_array(std::move(result.indices)), numpy_array(std::move(result.gains)),
       numpy_array(std::move(result.constant_columns)), numpy_array(std::move(result.swaps)));

@@ -4,8 +4,11 @@
 #include <pybind11/pybind11.h>
 
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 
+#include "arrays_read.hpp"
+#include "thinset/error.hpp"
 #include "thinset/monitor.hpp"
 #include "thinset/parallel_for.hpp"
 
@@ -25,13 +28,35 @@ class PythonMonitor final : public Monitor {
 };
 
 // Runs work(job) without the GIL. Safe because the library touches no Python object: the arrays are
-// kept alive by the caller's arguments, and the monitor takes the GIL itself.
+// kept alive by the caller's arguments, and the monitor takes the GIL itself. `arrays` are all
+// those that the work reads: where the file under one becomes shorter, that is said before anything
+// else, for the work may have read zeros.
 template <class Work>
-auto run_without_gil(unsigned n_threads, const pybind11::object& progress, const Work& work) {
+auto run_without_gil(unsigned n_threads, const pybind11::object& progress, ArraysRead& arrays,
+                     const Work& work) {
   PythonMonitor monitor(progress);
-  const pybind11::gil_scoped_release release;
-  Job job(n_threads, &monitor);
-  return work(job);
+  const auto run = [&] {
+    const pybind11::gil_scoped_release release;
+    Job job(n_threads, &monitor);
+    arrays.watch(job);
+    return work(job);
+  };
+  arrays.check();
+  try {
+    if constexpr (std::is_void_v<decltype(run())>) {
+      run();
+      arrays.check();
+    } else {
+      auto result = run();
+      arrays.check();
+      return result;
+    }
+  } catch (const Interrupted&) {
+    throw;  // a signal's Python exception is set
+  } catch (...) {
+    arrays.check();
+    throw;
+  }
 }
 
 }  // namespace thinset::bindings

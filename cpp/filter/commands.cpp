@@ -59,10 +59,6 @@ class SettledRequest {
   std::vector<std::int64_t> initial_subset_;
 };
 
-SelectionResult select_rows(const Options& options, const AnyMatrix& embeddings, Job& job) {
-  return select(embeddings, SettledRequest(options, embeddings).request(), job);
-}
-
 void print_estimate(const Options& options, const AnyMatrix& embeddings) {
   const SettledRequest settled(options, embeddings);
   check_request(embeddings, settled.request());
@@ -112,21 +108,51 @@ void warn_of_constant_columns(const Options& options, const SelectionResult& res
   }
 }
 
-// The embeddings, in one file or one after another in several.
+// The embeddings, in one file or one after another in several, mapped.
 class EmbeddingFiles {
  public:
   explicit EmbeddingFiles(std::span<const std::filesystem::path> paths) {
     std::vector<AnyMatrix> shards;
     for (const std::filesystem::path& path : paths) {
       files_.emplace_back(path);
+      guards_.push_back(files_.back().file().guard());
       shards.push_back(files_.back().as_matrix());
     }
     matrix_ = stack(shards);
   }
   [[nodiscard]] const AnyMatrix& matrix() const { return matrix_; }
 
+  // The rows that the options ask for. That a file became shorter goes before any other error: it
+  // may have come of zeros that stand for what the file lacks.
+  [[nodiscard]] SelectionResult select(const Options& options, Job& job) const {
+    for (const MappingGuard& guard : guards_) {
+      job.watch(guard);
+    }
+    try {
+      SelectionResult result =
+          thinset::select(matrix_, SettledRequest(options, matrix_).request(), job);
+      check();
+      return result;
+    } catch (const Interrupted&) {
+      throw;
+    } catch (...) {
+      check();
+      throw;
+    }
+  }
+
  private:
+  void check() const {
+    for (const NpyArray& file : files_) {
+      file.file().check_length();
+    }
+    for (const MappingGuard& guard : guards_) {
+      guard.check();
+    }
+  }
+
   std::vector<NpyArray> files_;
+  std::vector<MappingGuard> guards_;
   AnyMatrix matrix_;
 };
 
@@ -141,7 +167,7 @@ void run_select(const Options& options, Monitor& monitor) {
     return print_estimate(options, embeddings);
   }
   Job job(options.n_threads, &monitor);
-  const SelectionResult result = select_rows(options, embeddings, job);
+  const SelectionResult result = files.select(options, job);
   warn_of_constant_columns(options, result);
   if (!options.output.empty()) {
     OutputFile output(options.output);
@@ -203,8 +229,8 @@ void run_gather(const Options& options, Monitor& monitor) {
 
 void run_filter(const Options& options, Monitor& monitor) {
   const Stopwatch watch;
-  const NpyArray array(options.files[0]);
-  const AnyMatrix embeddings = array.as_matrix();
+  const EmbeddingFiles embedding_files(std::span(options.files).first(1));
+  const AnyMatrix& embeddings = embedding_files.matrix();
   const std::span files = std::span(options.files).subspan(1);
   for (const std::filesystem::path& file : files) {
     const NpyHeader header = read_npy_header(InputFile(file));
@@ -216,7 +242,7 @@ void run_filter(const Options& options, Monitor& monitor) {
   }
   SubsetFiles outputs(options, files, true);
   Job job(options.n_threads, &monitor);
-  const SelectionResult result = select_rows(options, embeddings, job);
+  const SelectionResult result = embedding_files.select(options, job);
   warn_of_constant_columns(options, result);
   outputs.write(result.indices, job);
   JsonObject object;

@@ -194,7 +194,7 @@ double bound_of(const Rows<T>& rows, std::size_t k, Metric metric, Job& job) {
   const ColumnSummary summary = summarise_columns(rows, job);
   const DistanceMeter<T> meter(rows, metric, job);
   const std::size_t n_points = std::min({rows.size(), k + (k + 1) / 2, max_points});
-  if (n_points <= k || !has_exact_norms(meter)) {
+  if (n_points <= k) {
     return 0.0;
   }
   // Greedy picks, the pairs of rows and points, and the search for the radius.

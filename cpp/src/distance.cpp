@@ -1,11 +1,15 @@
 #include "thinset/distance.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
+#include <sstream>
 #include <string>
 #include <type_traits>
 
 #include "thinset/best_row.hpp"
 #include "thinset/error.hpp"
+#include "thinset/magnitudes.hpp"
 
 namespace thinset {
 
@@ -54,11 +58,57 @@ DistanceMeter<T>::DistanceMeter(const Rows<T>& rows, Metric metric, Job& job)
     }
   });
   for (std::size_t i = 0; i < norms_.size(); ++i) {
-    if (norms_[i] == 0.0) {
-      throw InvalidInput("the cosine distance needs rows of non-zero norm: row " +
-                         std::to_string(rows.original(i)) + " is all zeros");
+    if (!(norms_[i] >= smallest_measurable && norms_[i] <= largest_norm)) {
+      refuse_norm(i);
     }
   }
+}
+
+template <class T>
+void DistanceMeter<T>::refuse_norm(std::size_t i) const {
+  const std::string row = "row " + std::to_string(rows_.original(i));
+  std::vector<double> values(n_columns());
+  kernels_.widen(rows_.row(i), values.data(), n_columns());
+  double largest = 0.0;
+  for (const double value : values) {
+    largest = std::max(largest, std::fabs(value));
+  }
+  if (largest == 0.0) {
+    throw InvalidInput("the cosine distance needs rows of non-zero norm: " + row + " is all zeros");
+  }
+  std::ostringstream message;
+  if (norms_[i] < smallest_measurable) {
+    message << "the cosine distance needs rows of norm " << smallest_measurable
+            << " or more, or float64 cannot hold its square: " << row << " has no value beyond +-"
+            << largest << "; multiply the row by " << power_of_ten_over(largest);
+  } else {
+    message << "the cosine distance needs rows of norm " << largest_norm
+            << " or less, or float64 cannot hold its square: " << row << " holds +-" << largest
+            << "; divide the row by 1e" << static_cast<int>(std::floor(std::log10(largest)));
+  }
+  message << ", which does not change its distances";
+  throw InvalidInput(message.str());
+}
+
+template <class T>
+double DistanceMeter<T>::scaled_distance(std::size_t i, const Point& point) const {
+  std::vector<double> differences(n_columns());
+  kernels_.widen(rows_.row(i), differences.data(), n_columns());
+  double largest = 0.0;
+  for (std::size_t j = 0; j < differences.size(); ++j) {
+    differences[j] = std::fabs(differences[j] - point.values[j]);
+    largest = std::max(largest, differences[j]);
+  }
+  if (largest == 0.0 || !std::isfinite(largest)) {
+    return largest;
+  }
+  const int exponent = std::ilogb(largest);
+  double square = 0.0;
+  for (const double difference : differences) {
+    const double scaled = std::scalbn(difference, -exponent);
+    square += scaled * scaled;
+  }
+  return std::scalbn(std::sqrt(square), exponent);
 }
 
 template <class T>

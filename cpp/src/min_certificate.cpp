@@ -76,13 +76,11 @@ double bound_of(const Rows<T>& rows, std::size_t k, Metric metric, Job& job) {
   const DistanceMeter<T> meter(rows, metric, job);
   // Of k directions, not all pairs are further apart than those of a regular simplex.
   double smallest = metric == Metric::cosine ? jung_factor(k - 1) : infinity;
-  if (has_exact_norms(meter)) {
-    const std::vector<double> cover = cover_squares(meter, summary, k, job);
-    const std::vector<double> radius = squares_from_mean(meter, summary, job);
-    for (std::size_t m = 1; m < k; ++m) {
-      const double ball = std::min(cover[(k - 1) / m], radius[k - m - 1]);
-      smallest = std::min(smallest, ball * jung_factor(m));
-    }
+  const std::vector<double> cover = cover_squares(meter, summary, k, job);
+  const std::vector<double> radius = squares_from_mean(meter, summary, job);
+  for (std::size_t m = 1; m < k; ++m) {
+    const double ball = std::min(cover[(k - 1) / m], radius[k - m - 1]);
+    smallest = std::min(smallest, ball * jung_factor(m));
   }
   return distance_from_square(meter, smallest);
 }

@@ -106,6 +106,14 @@ class Linker {
     NearSearch search;
   };
 
+  [[nodiscard]] bool is_near(std::size_t row, const Point& point) const {
+    const double distance = meter_.distance(row, point);
+    if (distance == 0.0 && distance_ == 0.0 && meter_.metric() == Metric::sqeuclidean) {
+      return meter_.scaled_distance(row, point) == 0.0;  // the square may have vanished
+    }
+    return distance <= distance_;
+  }
+
   // No rank at which the distance is at most the limit reaches this, whatever was rounded.
   static double beyond(double rank) {
     return rank * (1.0 + 1e-14) + 2.0 * std::numeric_limits<double>::min();
@@ -158,7 +166,7 @@ class Linker {
       scratch.search.for_each(i, 0, [&](std::size_t number) {
         const std::size_t other = tile.begin + number;
         if (other < row && groups_.lowest(static_cast<std::int64_t>(other)) != group &&
-            meter_.distance_from_rank(meter_.rank(other, scratch.points[i])) <= distance_) {
+            is_near(other, scratch.points[i])) {
           found[i].push_back(static_cast<std::int64_t>(other));
         }
       });

@@ -49,9 +49,9 @@ NpyHeader read_npy_header(const InputFile& file) {
 }
 
 NpyArray::NpyArray(const std::filesystem::path& path)
-    : path_(path),
-      file_(path),
-      header_(parse_npy_header(file_.bytes(), file_.bytes().size(), path.string())) {}
+    : file_(path), header_(read_whole(file_, [&] {
+        return parse_npy_header(file_.bytes(), file_.bytes().size(), path.string());
+      })) {}
 
 AnyMatrix NpyArray::as_matrix() const {
   std::optional<Element> element;
@@ -65,11 +65,11 @@ AnyMatrix NpyArray::as_matrix() const {
     throw InvalidInput(
         "embeddings must be a 2-D array of float16, float32 or float64 in native "
         "byte order; '" +
-        path_.string() + "' has type " + header_.descr + " and shape " +
+        path().string() + "' has type " + header_.descr + " and shape " +
         format_shape(header_.shape));
   }
   if (header_.data_offset % header_.item_size != 0) {
-    throw FormatError("'" + path_.string() +
+    throw FormatError("'" + path().string() +
                       "' is not a usable .npy file: its data start at byte " +
                       std::to_string(header_.data_offset) + ", not aligned to its elements");
   }
@@ -77,10 +77,14 @@ AnyMatrix NpyArray::as_matrix() const {
 }
 
 std::vector<std::int64_t> NpyArray::as_int64() const {
+  return read_whole(file_, [&] { return widened_integers(); });
+}
+
+std::vector<std::int64_t> NpyArray::widened_integers() const {
   const std::string type = header_.descr.substr(1);
   if (header_.shape.size() == 1 && is_native_order(header_.descr[0])) {
     const std::size_t n = header_.shape[0];
-    const std::string name = path_.string();
+    const std::string name = path().string();
     if (type == "i8") return widen_integers<std::int64_t>(data(), n, name);
     if (type == "i4") return widen_integers<std::int32_t>(data(), n, name);
     if (type == "i2") return widen_integers<std::int16_t>(data(), n, name);
@@ -90,7 +94,7 @@ std::vector<std::int64_t> NpyArray::as_int64() const {
     if (type == "u2") return widen_integers<std::uint16_t>(data(), n, name);
     if (type == "u1") return widen_integers<std::uint8_t>(data(), n, name);
   }
-  throw InvalidInput("'" + path_.string() +
+  throw InvalidInput("'" + path().string() +
                      "' must be a 1-D array of integers in native byte order; it has type " +
                      header_.descr + " and shape " + format_shape(header_.shape));
 }

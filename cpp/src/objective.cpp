@@ -46,13 +46,10 @@ std::vector<double> nearest_distances(const AnyMatrix& embeddings,
       job.parallel_for(rows.size(), rows_per_block,
                        [&](std::size_t begin, std::size_t end, unsigned) {
                          for (std::size_t i = begin; i < end; ++i) {
-                           nearest[i] = std::min(nearest[i], meter.rank(i, point));
+                           nearest[i] = std::min(nearest[i], meter.distance(i, point));
                          }
                        });
       job.advance(1);
-    }
-    for (double& rank : nearest) {
-      rank = meter.distance_from_rank(rank);
     }
     return nearest;
   });
@@ -90,7 +87,7 @@ double sum_of_pairwise_distances(const AnyMatrix& embeddings, std::span<const st
         job.parallel_for(i, rows_per_block, [&](std::size_t begin, std::size_t end, unsigned) {
           double block = 0.0;
           for (std::size_t other = begin; other < end; ++other) {
-            block += meter.distance_from_rank(meter.rank(other, point));
+            block += meter.distance(other, point);
           }
           block_sums[begin / rows_per_block] = block;
         });
@@ -107,16 +104,16 @@ double smallest_pairwise_distance(const AnyMatrix& embeddings,
   constexpr double infinity = std::numeric_limits<double>::infinity();
   std::vector<double> smallest(job.n_threads(), infinity);
   double result = infinity;
-  for_each_query(embeddings, indices, metric, job,
-                 [&](const auto& meter, const Point& point, std::size_t i) {
-                   job.parallel_for(
-                       i, rows_per_block, [&](std::size_t begin, std::size_t end, unsigned thread) {
-                         for (std::size_t other = begin; other < end; ++other) {
-                           smallest[thread] = std::min(smallest[thread], meter.rank(other, point));
-                         }
-                       });
-                   result = meter.distance_from_rank(*std::ranges::min_element(smallest));
-                 });
+  for_each_query(
+      embeddings, indices, metric, job, [&](const auto& meter, const Point& point, std::size_t i) {
+        job.parallel_for(
+            i, rows_per_block, [&](std::size_t begin, std::size_t end, unsigned thread) {
+              for (std::size_t other = begin; other < end; ++other) {
+                smallest[thread] = std::min(smallest[thread], meter.distance(other, point));
+              }
+            });
+        result = *std::ranges::min_element(smallest);
+      });
   return result;
 }
 

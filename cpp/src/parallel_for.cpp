@@ -78,6 +78,10 @@ void Job::run_blocks(unsigned thread) noexcept {
         return;
       }
       (*body_)(begin, std::min(begin + block_, n_), thread);
+      if (broken_guard() != nullptr) {
+        stop_.store(true);
+        return;
+      }
       if (is_caller && poll()) {
         return;
       }
@@ -150,7 +154,23 @@ bool Job::poll() noexcept {
   return interrupted_;
 }
 
+// Looks at the guards only after pages were replaced somewhere in the process.
+const MappingGuard* Job::broken_guard() const noexcept {
+  if (MappingGuard::n_replacements() != n_replacements_) {
+    for (const MappingGuard* guard : guards_) {
+      if (guard->is_broken()) {
+        return guard;
+      }
+    }
+  }
+  return nullptr;
+}
+
 void Job::throw_if_failed() {
+  // Before what a body threw: it may have read zeros.
+  if (const MappingGuard* guard = broken_guard()) {
+    guard->check();
+  }
   if (error_) {
     std::rethrow_exception(error_);
   }

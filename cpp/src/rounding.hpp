@@ -4,8 +4,6 @@
 #include <cmath>
 #include <cstddef>
 
-#include "thinset/distance.hpp"
-
 namespace thinset {
 
 // At most this is the error of a sum of n terms in the canonical order: relative where none is
@@ -17,21 +15,6 @@ inline double rounding_error(std::size_t n) {
 // At most this is lost, or added, to a Euclidean distance where squares underflow.
 inline double lost_to_underflow(std::size_t n_columns) {
   return std::sqrt(static_cast<double>(n_columns)) * 0x1p-536;
-}
-
-// Whether norms are as exact as rounding_error says: no square that matters has left float64's
-// range.
-template <class T>
-bool has_exact_norms(const DistanceMeter<T>& meter) {
-  if (meter.metric() != Metric::cosine) {
-    return true;
-  }
-  for (std::size_t i = 0; i < meter.rows().size(); ++i) {
-    if (!(meter.norm(i) >= 0x1p-480 && meter.norm(i) <= 0x1p480)) {
-      return false;
-    }
-  }
-  return true;
 }
 
 }  // namespace thinset

@@ -4,7 +4,6 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <sstream>
 #include <string>
 
 #include "thinset/column_summary.hpp"
@@ -12,6 +11,7 @@
 #include "thinset/estimate.hpp"
 #include "thinset/facility_location.hpp"
 #include "thinset/local_search.hpp"
+#include "thinset/magnitudes.hpp"
 #include "thinset/max_min.hpp"
 #include "thinset/max_sum.hpp"
 #include "thinset/random.hpp"
@@ -28,23 +28,14 @@ void check_shape(const AnyMatrix& embeddings) {
   }
 }
 
-// Sums of squares of larger values could overflow, and then tell nothing apart.
-constexpr double largest_measurable = 1e120;
+bool measures_distances(Method method) {
+  return method != Method::top_k && method != Method::random;
+}
 
-void check_magnitudes(const ColumnSummary& summary, Method method) {
-  if (method == Method::top_k || method == Method::random) {
-    return;
-  }
-  for (std::size_t j = 0; j < summary.min.size(); ++j) {
-    for (const double value : {summary.min[j], summary.max[j]}) {
-      if (std::fabs(value) > largest_measurable) {
-        std::ostringstream message;
-        message << "distances need values within +-" << largest_measurable << ": column " << j
-                << " holds " << value;
-        throw InvalidInput(message.str());
-      }
-    }
-  }
+// Cosine distances concern directions: how large rows are, their norms say (DistanceMeter).
+bool measures_spans(const SelectionRequest& request) {
+  return measures_distances(request.method) &&
+         (request.metric != Metric::cosine || request.method == Method::kmeans);
 }
 
 void check_initial_subset(const AnyMatrix& embeddings, const SelectionRequest& request) {
@@ -176,8 +167,11 @@ RowPicks pick_per_class(const Rows<T>& rows, const SelectionRequest& request,
     const ClassBudget& budget = classes.budgets[c];
     if (budget.budget > 0) {
       const Rows<T> members = rows.restricted_to(budget.rows);
-      picks[c] = pick(members, summarise_columns(members, job), budget.budget, request,
-                      classes.initial[c], random, job);
+      const ColumnSummary summary = summarise_columns(members, job);
+      if (measures_spans(request)) {
+        check_span(summary, budget.label);
+      }
+      picks[c] = pick(members, summary, budget.budget, request, classes.initial[c], random, job);
     }
   }
   return merge_class_picks(classes.budgets, picks);
@@ -208,7 +202,12 @@ SelectionResult result_of(const Rows<T>& rows, const SelectionRequest& request, 
   }
   // Every value is looked at, whatever the method reads: a NaN is never passed over.
   const ColumnSummary summary = summarise_columns(rows, job);
-  check_magnitudes(summary, request.method);
+  if (measures_distances(request.method)) {
+    check_largest_value(summary);
+  }
+  if (measures_spans(request)) {
+    check_span(summary);
+  }
   const std::vector<std::size_t> constant =
       request.method == Method::top_k ? summary.constant_columns() : std::vector<std::size_t>{};
   if (per_class != PerClass::none) {

@@ -217,11 +217,7 @@ double bound_of(const Rows<T>& rows, std::span<const std::int64_t> indices, Metr
   if (summary.min == summary.max) {
     return 0.0;
   }
-  const auto k = static_cast<double>(indices.size());
   const DistanceMeter<T> meter(rows, metric, job);
-  if (!has_exact_norms(meter)) {
-    return 0.5 * k * k * (1.0 + 0x1p-50);  // k - |V|^2 / k per row, as k directions V add up
-  }
   // The subset's own proof, greedy picks, and their proof; for euclidean, proofs take their time.
   const std::uint64_t units_of_proof = metric == Metric::euclidean ? indices.size() : 0;
   job.set_total(indices.size() + 2 * units_of_proof);

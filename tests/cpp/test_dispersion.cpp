@@ -111,4 +111,34 @@ TEST(cosine_refuses_rows_without_direction) {
                         "row 6 is all zeros"));
 }
 
+TEST(cosine_refuses_rows_whose_norms_have_no_square) {
+  std::vector<double> values(30, 1.0);
+  const auto message_with = [&](double value) {
+    for (std::size_t j = 0; j < 3; ++j) values[6 * 3 + j] = value;
+    Job job(2);
+    const Rows<double> rows(values.data(), 10, 3, 3);
+    return check::message_of<InvalidInput>(
+        [&] { DistanceMeter<double>(rows, Metric::cosine, job); });
+  };
+  CHECK(check::contains(message_with(1e-300),
+                        "row 6 has no value beyond +-1e-300; multiply the row "
+                        "by 1e300, which does not change"));
+  CHECK(check::contains(message_with(5e-324), "multiply the row by 1e300"));
+  CHECK(check::contains(message_with(-1e200), "row 6 holds +-1e+200; divide the row by 1e200"));
+  CHECK(check::contains(message_with(0.0), "row 6 is all zeros"));
+}
+
+TEST(distances_whose_squares_leave_float64_are_scaled) {
+  Job job(2);
+  for (const double scale : {5e-324, 1e-300, 1e-170, 1e-161, 1e-150, 1.0, 1e150, 1e170, 1e300}) {
+    const std::vector<double> values{0.0, 0.0, 3.0 * scale, 4.0 * scale, 3.0 * scale, 4.0 * scale};
+    const Rows<double> rows(values.data(), 3, 2, 2);
+    const DistanceMeter<double> meter(rows, Metric::euclidean, job);
+    Point point;
+    meter.read(1, point);
+    CHECK(meter.distance(0, point) == 5.0 * scale);
+    CHECK(meter.distance(2, point) == 0.0);
+  }
+}
+
 TEST_MAIN

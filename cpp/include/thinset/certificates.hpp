@@ -1,8 +1,8 @@
 // How far from the best possible a subset may be: bounds that no k rows whatever can break.
 //
 // Each holds for distances as real numbers: what rounding may have done to the values it is
-// computed from is added on the safe side. Values whose squares overflow, and for cosine norms
-// beyond 2^+-480, get a bound that says nothing (infinity or 0) or little.
+// computed from is added on the safe side. Values whose squares leave float64's range get a bound
+// that says nothing (infinity or 0) or little.
 #pragma once
 
 #include <cstddef>

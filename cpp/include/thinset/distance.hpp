@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <limits>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "thinset/matrix_view.hpp"
@@ -37,7 +38,8 @@ struct Point {
 template <class T>
 class DistanceMeter {
  public:
-  // Throws InvalidInput for cosine where a row has zero norm, naming the first such row.
+  // Throws InvalidInput for cosine where the norm of a row is zero, or its square leaves float64's
+  // range (magnitudes.hpp), naming the first such row.
   DistanceMeter(const Rows<T>& rows, Metric metric, Job& job);
 
   [[nodiscard]] Metric metric() const { return metric_; }
@@ -82,7 +84,24 @@ class DistanceMeter {
     return metric_ == Metric::euclidean ? std::sqrt(rank) : rank;
   }
 
+  // The distance itself. Of magnitudes whose squares leave float64's range, too: for figures, which
+  // have no embeddings of other magnitudes to fall back on.
+  [[nodiscard]] double distance(std::size_t i, const Point& point) const {
+    const double square = rank(i, point);
+    if constexpr (std::is_same_v<T, double>) {
+      const bool is_exact = square >= 0x1p-960 && square <= std::numeric_limits<double>::max();
+      if (metric_ == Metric::euclidean && !is_exact) {
+        return scaled_distance(i, point);
+      }
+    }
+    return distance_from_rank(square);
+  }
+  // The Euclidean distance, from differences brought near to 1 before they are squared.
+  [[nodiscard]] double scaled_distance(std::size_t i, const Point& point) const;
+
  private:
+  [[noreturn]] void refuse_norm(std::size_t i) const;
+
   Rows<T> rows_;
   Metric metric_;
   const RowKernels<T>& kernels_;

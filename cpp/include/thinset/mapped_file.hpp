@@ -2,8 +2,11 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <span>
+
+#include "thinset/mapping_guard.hpp"
 
 namespace thinset {
 
@@ -17,11 +20,40 @@ class MappedFile {
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
 
+  [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
 
+  // To live while the bytes are read.
+  [[nodiscard]] MappingGuard guard() const;
+  // Throws FormatError where the file is shorter than it was when it was mapped. Finds what a guard
+  // cannot: the rest of a file's last page reads as zeros.
+  void check_length() const;
+
  private:
+  std::filesystem::path path_;
+  std::uint64_t device_ = 0;
+  std::uint64_t inode_ = 0;
   const std::byte* data_ = nullptr;
   std::size_t size_ = 0;
 };
+
+// read(), which reads the file's bytes, or an exception that says that the file became shorter: it
+// goes before any other, for read() may have seen zeros.
+template <class Read>
+auto read_whole(const MappedFile& file, const Read& read) {
+  const MappingGuard guard = file.guard();
+  const auto check = [&] {
+    file.check_length();
+    guard.check();
+  };
+  try {
+    auto result = read();
+    check();
+    return result;
+  } catch (...) {
+    check();
+    throw;
+  }
+}
 
 }  // namespace thinset

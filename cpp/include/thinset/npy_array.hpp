@@ -55,7 +55,9 @@ class NpyArray {
   explicit NpyArray(const std::filesystem::path& path);
 
   [[nodiscard]] const NpyHeader& header() const noexcept { return header_; }
-  [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+  [[nodiscard]] const std::filesystem::path& path() const noexcept { return file_.path(); }
+  // The whole file, for a MappingGuard.
+  [[nodiscard]] const MappedFile& file() const noexcept { return file_; }
   [[nodiscard]] const std::byte* data() const noexcept {
     return file_.bytes().data() + header_.data_offset;
   }
@@ -69,7 +71,8 @@ class NpyArray {
   [[nodiscard]] std::vector<std::int64_t> as_int64() const;
 
  private:
-  std::filesystem::path path_;
+  [[nodiscard]] std::vector<std::int64_t> widened_integers() const;
+
   MappedFile file_;
   NpyHeader header_;
 };

@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "thinset/mapping_guard.hpp"
 #include "thinset/monitor.hpp"
 
 namespace thinset {
@@ -52,8 +53,12 @@ class Job {
   void advance(std::uint64_t units);
   void count(std::uint64_t units) noexcept { done_.fetch_add(units, std::memory_order_relaxed); }
 
-  // Throws Interrupted where the monitor asks for it; looks at it at most every 50 ms.
+  // Throws Interrupted where the monitor asks for it; looks at it at most every 50 ms. Throws
+  // FormatError where a page of a watched mapping is missing.
   void check();
+
+  // Stops the work where a page of the guard's mapping is missing. The guard outlives the job.
+  void watch(const MappingGuard& guard) { guards_.push_back(&guard); }
 
  private:
   void start_workers(unsigned n_workers);
@@ -61,9 +66,12 @@ class Job {
   void run_blocks(unsigned thread) noexcept;
   void wait_for_workers() noexcept;
   bool poll() noexcept;
+  [[nodiscard]] const MappingGuard* broken_guard() const noexcept;
   void throw_if_failed();
 
   Monitor* monitor_;
+  std::vector<const MappingGuard*> guards_;
+  std::uint64_t n_replacements_ = MappingGuard::n_replacements();
   std::vector<std::thread> workers_;
 
   // The current parallel_for; written by the caller while every worker rests.

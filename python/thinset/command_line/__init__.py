@@ -23,6 +23,7 @@ from thinset.command_line.process import (
     prepare_output,
     signals_as_exceptions,
 )
+from thinset.command_line.processors import keep_to_cpu_quota
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,6 +122,7 @@ def _dispatch(arguments: list[str]) -> int:
 def _call(name: str, module: str, arguments: list[str]) -> int:
     import tyro
 
+    keep_to_cpu_quota()
     # The command line is read first: a mistake in it must not wait for torch to load.
     command: Any = importlib.import_module(f"thinset.command_line.{module}")
     parsed = tyro.cli(command.Command, prog=f"thinset {name}", args=arguments)

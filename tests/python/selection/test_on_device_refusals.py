@@ -38,6 +38,17 @@ REFUSALS = {
         altered(13, slice(None), 0.0),
         {"method": "max_min", "metric": "cosine", "labels": LABELS, "per_class": "balanced"},
     ),
+    "a row whose norm vanishes": (
+        torch.where(torch.arange(20)[:, None] == 7, 1e-300, good_rows().double() + 1),
+        {"method": "max_min", "metric": "cosine"},
+    ),
+    "rows too close together": (good_rows().double() * 1e-170, {"method": "max_min"}),
+    "rows of subnormals": (good_rows().double() * 5e-324, {"method": "kmeans"}),
+    "too close together in a class": (
+        good_rows().double() * torch.where(torch.arange(20) % 2 == 1, 1e-170, 1.0)[:, None],
+        {"method": "max_sum", "labels": LABELS, "per_class": "balanced"},
+    ),
+    "too large": (good_rows().double() * 1e130, {"method": "facility_location"}),
     "no rows": (good_rows()[:0], {}),
     "no columns": (good_rows()[:, :0], {}),
     "integers": (good_rows().long(), {}),

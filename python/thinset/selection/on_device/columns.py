@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
 _ROWS_PER_SUM = 1024
 _LARGEST_MEASURABLE = 1e120
+SMALLEST_MEASURABLE = 1e-120
 
 
 def check_finite(rows: Rows) -> None:
@@ -37,16 +39,43 @@ def _ranges(rows: Rows) -> tuple[torch.Tensor, torch.Tensor]:
     return smallest, torch.stack([block.max for block in ranges]).amax(0)
 
 
-def check_magnitudes(rows: Rows) -> None:
+def check_largest_value(rows: Rows) -> None:
     """Raise ValueError that names the first column whose squares could overflow when added."""
     ranges = torch.stack(_ranges(rows), dim=1).double()
     beyond = (ranges.abs() > _LARGEST_MEASURABLE).nonzero()
     if len(beyond):
         column, end = beyond[0].tolist()
+        value = float(ranges[column, end])
+        power = min(300, math.ceil(math.log10(abs(value))))
         raise ValueError(
-            f"distances need values within +-{_LARGEST_MEASURABLE:g}: "
-            f"column {column} holds {float(ranges[column, end]):g}"
+            f"distances need values within +-{_LARGEST_MEASURABLE:g}: column {column} holds "
+            f"{value:g}; multiply the embeddings by 1e-{power}"
         )
+
+
+def check_span(rows: Rows, label: int | None = None) -> None:
+    """Raise ValueError where the rows differ, but by so little that squares of that vanish.
+
+    label: that of the class the rows belong to, if they are one.
+    """
+    smallest, largest = _ranges(rows)
+    spans = largest.double() - smallest.double()
+    widest = float(spans.max())
+    if widest == 0.0 or widest >= SMALLEST_MEASURABLE:
+        return
+    column = int((spans == widest).nonzero()[0])
+    raise ValueError(
+        f"distances need a column whose values differ by {SMALLEST_MEASURABLE:g} or more, or "
+        f"float64 cannot hold their squares: the rows"
+        f"{'' if label is None else f' of class {label}'} differ by at most {widest:g}, in column "
+        f"{column}; multiply the embeddings by {power_of_ten_over(widest)} (leave out columns with "
+        "one value in every row first)"
+    )
+
+
+def power_of_ten_over(value: float) -> str:
+    """The power of ten that brings `value` to 1 or above, as far as there is one: "1e170"."""
+    return f"1e{min(300, math.ceil(-math.log10(value)))}"
 
 
 def constant_columns(rows: Rows) -> torch.Tensor:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import torch
 
 from thinset.selection.on_device.arithmetic import dot_products, square_roots, squared_distances
+from thinset.selection.on_device.columns import SMALLEST_MEASURABLE, power_of_ten_over
 
 if TYPE_CHECKING:
     from thinset.selection.on_device.rows import Rows
@@ -16,7 +17,8 @@ class DistanceMeter:
     """Measures rows against one query at a time, in ranks: float64 (n,).
 
     A rank is a monotone stand-in for the distance: its square for euclidean, else the distance
-    itself. Raises ValueError for cosine where a row has zero norm, naming the first such row.
+    itself. Raises ValueError for cosine where the norm of a row is zero or so small that its square
+    vanishes, naming the first such row.
     """
 
     def __init__(self, rows: Rows, metric: str) -> None:
@@ -25,12 +27,9 @@ class DistanceMeter:
         if metric == "cosine":
             origin = torch.zeros(rows.n_columns, dtype=torch.float64, device=rows.device)
             self._norms = square_roots(self._squared_distances_to(origin))
-            zero = (self._norms == 0).nonzero()
-            if len(zero):
-                raise ValueError(
-                    "the cosine distance needs rows of non-zero norm: row "
-                    f"{rows.original(int(zero[0]))} is all zeros"
-                )
+            too_small = (self._norms < SMALLEST_MEASURABLE).nonzero()
+            if len(too_small):
+                _refuse_norm(rows, int(too_small[0]))
 
     def ranks_to_row(self, position: torch.Tensor) -> torch.Tensor:
         """`position` is int64 (1,) on the device: the host need not know the row."""
@@ -73,3 +72,15 @@ class DistanceMeter:
         for begin, end in self._rows.blocks():
             ranks[begin:end] = dot_products(self._rows.read(begin, end), point)
         return 1.0 - ranks.div_(self._norms * norm)
+
+
+def _refuse_norm(rows: Rows, position: int) -> NoReturn:
+    row = rows.original(position)
+    largest = float(rows.take(torch.tensor([position], device=rows.device)).abs().max())
+    if largest == 0.0:
+        raise ValueError(f"the cosine distance needs rows of non-zero norm: row {row} is all zeros")
+    raise ValueError(
+        f"the cosine distance needs rows of norm {SMALLEST_MEASURABLE:g} or more, or float64 "
+        f"cannot hold its square: row {row} has no value beyond +-{largest:g}; multiply the row "
+        f"by {power_of_ten_over(largest)}, which does not change its distances"
+    )

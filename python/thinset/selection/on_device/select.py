@@ -10,7 +10,12 @@ import torch
 
 from thinset import _core
 from thinset.selection.kmeans import KMeansOptions
-from thinset.selection.on_device.columns import check_finite, check_magnitudes, constant_columns
+from thinset.selection.on_device.columns import (
+    check_finite,
+    check_largest_value,
+    check_span,
+    constant_columns,
+)
 from thinset.selection.on_device.dispersion import max_min, max_sum
 from thinset.selection.on_device.facility_location import facility_location
 from thinset.selection.on_device.kmeans import kmeans
@@ -74,8 +79,11 @@ def select(
     no_columns, no_swaps = np.empty(0, np.int64), np.empty(0)
     if method == "random":
         return *drawn, no_columns, no_swaps
+    measures_spans = method != "topk" and metric != "cosine"
     if method != "topk":
-        check_magnitudes(rows)
+        check_largest_value(rows)
+    if measures_spans:
+        check_span(rows)
     n_classes = 1 if per_class is None or labels is None else len(np.unique(labels))
     n_iterations = options.get("n_iterations", -1) if method == "kmeans" else -1
     watch = Progress(progress, n_samples + n_classes * (n_iterations + 1))
@@ -83,7 +91,9 @@ def select(
     if per_class is None or labels is None:
         indices, gains = _to_host(choose(rows, n_samples, initial))
     else:
-        indices, gains = _choose_inside_classes(rows, choose, labels, drawn[0], initial)
+        indices, gains = _choose_inside_classes(
+            rows, choose, labels, drawn[0], initial, measures_spans=measures_spans
+        )
     if method == "topk":
         return indices, gains, constant_columns(rows).nonzero()[:, 0].cpu().numpy(), no_swaps
     return indices, gains, no_columns, no_swaps
@@ -134,6 +144,8 @@ def _choose_inside_classes(
     labels: NDArray[np.int64],
     drawn: NDArray[np.int64],
     initial: list[int],
+    *,
+    measures_spans: bool,
 ) -> Chosen:
     """Choose inside every class, in rising order of labels, and interleave as `drawn` does."""
     turns = labels[drawn]
@@ -143,6 +155,8 @@ def _choose_inside_classes(
         members = np.flatnonzero(labels == label)
         mine = [row for row in initial if labels[row] == label]
         view = rows.restricted_to(torch.from_numpy(members).to(rows.device))
+        if measures_spans:
+            check_span(view, int(label))
         picks, picks_gains = _to_host(
             choose(view, int(budget), np.searchsorted(members, mine).tolist())
         )
