@@ -5,6 +5,7 @@
 //   THINSET_FAIL_ERRNO   the number of the error; 0 kills the process with SIGKILL instead
 //   THINSET_FAIL_ALWAYS  if set, every later call of the group fails as well
 //   THINSET_FAIL_REPORT  a file that is created when a call fails
+//   THINSET_FAIL_EXCHANGE  if set, names cannot be exchanged, as on many network file systems
 //   THINSET_FAIL_WAIT    if set, counting starts with thinset_start_failing(), which a program
 //                        may call once it has loaded what it needs
 //
@@ -100,6 +101,23 @@ __attribute__((constructor)) static void read_settings(void) {
   }
 }
 
+// The C library's own syscall(), past the one below.
+static long direct(long number, long a, long b, long c, long d, long e, long f) {
+  static long (*real)(long, ...) = NULL;
+  if (real == NULL) {
+    real = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
+  }
+  return real(number, a, b, c, d, e, f);
+}
+
+static void write_report(void) {
+  const long file =
+      direct(SYS_openat, AT_FDCWD, (long)report, O_CREAT | O_WRONLY | O_CLOEXEC, 0666, 0, 0);
+  if (file >= 0) {
+    direct(SYS_close, file, 0, 0, 0, 0, 0);
+  }
+}
+
 // Whether this call must fail; sets errno then.
 static int fails(enum Group group) {
   if (group != failing || !atomic_load(&counting)) {
@@ -110,10 +128,7 @@ static int fails(enum Group group) {
     return 0;
   }
   if (report != NULL) {
-    const long file = syscall(SYS_openat, AT_FDCWD, report, O_CREAT | O_WRONLY | O_CLOEXEC, 0666);
-    if (file >= 0) {
-      syscall(SYS_close, file);
-    }
+    write_report();
   }
   if (fail_errno == 0) {
     kill(getpid(), SIGKILL);
@@ -175,7 +190,6 @@ OPEN(open, (const char* path, int flags, ...), (path, flags, mode))
 OPEN(open64, (const char* path, int flags, ...), (path, flags, mode))
 OPEN(openat, (int folder, const char* path, int flags, ...), (folder, path, flags, mode))
 OPEN(openat64, (int folder, const char* path, int flags, ...), (folder, path, flags, mode))
-CALL(int, mkostemps, (char* name, int suffix, int flags), (name, suffix, flags), opening, -1)
 CALL(DIR*, opendir, (const char* path), (path), listing, NULL)
 CALL(DIR*, fdopendir, (int file), (file), listing, NULL)
 
@@ -216,7 +230,7 @@ CALL(void*, mmap64, (void* place, size_t size, int protection, int flags, int fi
      (place, size, protection, flags, file, at), mapping, MAP_FAILED)
 int close(int file) {
   // The descriptor is gone even where closing reports an error.
-  const long result = syscall(SYS_close, file);
+  const long result = direct(SYS_close, file, 0, 0, 0, 0, 0);
   return result != 0 || fails(closing) ? -1 : 0;
 }
 CALL(int, flock, (int file, int operation), (file, operation), locking, -1)
@@ -226,8 +240,35 @@ CALL(int, flock, (int file, int operation), (file, operation), locking, -1)
 CALL(int, rename, (const char* from, const char* to), (from, to), renaming, -1)
 CALL(int, renameat, (int a, const char* from, int b, const char* to), (a, from, b, to), renaming,
      -1)
-CALL(int, renameat2, (int a, const char* from, int b, const char* to, unsigned flags),
-     (a, from, b, to, flags), renaming, -1)
+
+// Through its system call, for which older C libraries have no function.
+static int rename_with_flags(int a, const char* from, int b, const char* to, unsigned flags) {
+  if (fails(renaming)) {
+    return -1;
+  }
+  if ((flags & 2) != 0 && getenv("THINSET_FAIL_EXCHANGE") != NULL) {
+    errno = EINVAL;
+    return -1;
+  }
+  return (int)direct(SYS_renameat2, a, (long)from, b, (long)to, flags, 0);
+}
+int renameat2(int a, const char* from, int b, const char* to, unsigned flags) {
+  return rename_with_flags(a, from, b, to, flags);
+}
+long syscall(long number, ...) {
+  va_list rest;
+  va_start(rest, number);
+  long values[6];
+  for (int i = 0; i < 6; ++i) {
+    values[i] = va_arg(rest, long);
+  }
+  va_end(rest);
+  if (number == SYS_renameat2) {
+    return rename_with_flags((int)values[0], (const char*)values[1], (int)values[2],
+                             (const char*)values[3], (unsigned)values[4]);
+  }
+  return direct(number, values[0], values[1], values[2], values[3], values[4], values[5]);
+}
 CALL(int, mkdir, (const char* path, mode_t mode), (path, mode), folders, -1)
 CALL(int, mkdirat, (int folder, const char* path, mode_t mode), (folder, path, mode), folders, -1)
 CALL(int, link, (const char* from, const char* to), (from, to), linking, -1)

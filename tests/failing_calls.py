@@ -66,12 +66,20 @@ class FailingCalls:
         return None
 
     def environment(
-        self, call: str, at: int, error: str, *, always: bool = False, wait: bool = False
+        self,
+        call: str,
+        at: int,
+        error: str,
+        *,
+        always: bool = False,
+        wait: bool = False,
+        exchange: bool = True,
     ) -> dict[str, str]:
         """Variables under which call number `at` of a group fails with `error`, or is a kill.
 
         `error` is a name such as "ENOSPC", or "KILL" for SIGKILL just before the call. With
-        `always`, every later call of the group fails as well.
+        `always`, every later call of the group fails as well. Without `exchange`, names cannot be
+        exchanged, as on many network file systems.
         """
         self.report.unlink(missing_ok=True)
         number = 0 if error == "KILL" else getattr(errno, error)
@@ -86,6 +94,8 @@ class FailingCalls:
             added["THINSET_FAIL_ALWAYS"] = "1"
         if wait:
             added["THINSET_FAIL_WAIT"] = "1"
+        if not exchange:
+            added["THINSET_FAIL_EXCHANGE"] = "1"
         return {**os.environ, **added}
 
     def environment_of_parent(self) -> dict[str, str]:
@@ -98,15 +108,15 @@ class FailingCalls:
         return self.report.exists()
 
     def sweep(
-        self, call: str, error: str, *, step: int = 1, always: bool = False, wait: bool = False
+        self, call: str, error: str, *, step: int = 1, **options: bool
     ) -> Iterator[dict[str, str]]:
-        """Environments with failures at calls 1, 1 + step, … until the program makes no more.
+        """Environments with failures at calls 1, 1 + step, ... until the program makes no more.
 
-        Run the program under each of them before taking the next.
+        Run the program under each of them before taking the next. Options as of `environment`.
         """
         at = 1
         while True:
-            yield self.environment(call, at, error, always=always, wait=wait)
+            yield self.environment(call, at, error, **options)
             if not self.has_failed():
                 return
             at += step

@@ -245,9 +245,20 @@ void run_info(const Options& options) {
         " bytes of data from byte " + std::to_string(header.data_offset) + "\n");
 }
 
+// As the shell's `>> FILE` does: text would be added to an input that is being read.
+void refuse_printing_into_inputs(const Options& options) {
+  for (const std::filesystem::path& file : options.files) {
+    if (is_standard_output(file)) {
+      throw InvalidInput("the output must not be the input: standard output goes to '" +
+                         file.string() + "'");
+    }
+  }
+}
+
 }  // namespace
 
 void run(const Options& options, Monitor& monitor) {
+  refuse_printing_into_inputs(options);
   switch (options.command) {
     case Command::select:
       return run_select(options, monitor);

@@ -34,7 +34,7 @@ Number parse_number(const std::string& option, const std::string& text) {
 template <class Parse>
 auto parse_name(const std::string& option, const std::string& text, const Parse& parse) {
   try {
-    return parse(text);
+    return parse(shortened(text));  // no name is as long as what that cuts
   } catch (const InvalidInput& error) {
     throw UsageError(option + ": " + error.what());
   }

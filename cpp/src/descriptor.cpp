@@ -29,13 +29,17 @@ void Descriptor::reset() noexcept {
   }
 }
 
-Descriptor open_regular_file(const std::filesystem::path& path) {
-  // O_NONBLOCK: opening a FIFO would wait for a writer. O_NOCTTY: a terminal must not become ours.
+Descriptor open_descriptor(const std::filesystem::path& path, int flags, unsigned mode) noexcept {
   int number = -1;
   do {
-    number = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    number = ::open(path.c_str(), flags | O_CLOEXEC, static_cast<mode_t>(mode));
   } while (number < 0 && errno == EINTR);
-  Descriptor file(number);
+  return Descriptor(number);
+}
+
+Descriptor open_regular_file(const std::filesystem::path& path) {
+  // O_NONBLOCK: opening a FIFO would wait for a writer. O_NOCTTY: a terminal must not become ours.
+  Descriptor file = open_descriptor(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
   struct stat status{};
   if (!file.is_open()) {
     const int failure = errno;

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <system_error>
 #include <utility>
 
@@ -36,7 +35,11 @@ template <class Action>
 void for_each_entry(const std::filesystem::path& folder, const std::filesystem::path& shown,
                     const Action& action) {
   std::error_code failure;
-  std::filesystem::directory_iterator entry(folder, failure);
+  std::filesystem::directory_iterator entry;
+  do {
+    failure.clear();
+    entry = std::filesystem::directory_iterator(folder, failure);
+  } while (failure == std::errc::interrupted);
   for (; !failure && entry != std::filesystem::directory_iterator(); entry.increment(failure)) {
     const auto status = status_of(entry->path());
     if (status && !action(entry->path().filename(), *status)) {
@@ -148,7 +151,7 @@ void FolderReplacement::bring_latest_files() const {
                    const auto kept = status_of(folder_ / name);
                    const bool is_kept = kept && (is_same_file(*kept, old) || S_ISLNK(old.st_mode));
                    if (!is_output(name) && !is_kept) {
-                     std::rename((partial_.path() / name).c_str(), (folder_ / name).c_str());
+                     ::rename((partial_.path() / name).c_str(), (folder_ / name).c_str());
                    }
                    return true;
                  });

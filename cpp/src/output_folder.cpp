@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <system_error>
 #include <utility>
 
@@ -135,8 +134,8 @@ void OutputFolder::commit() {
 }
 
 void OutputFolder::commit_pieces() {
-  const Descriptor folder(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.is_open() && !try_to_lock(folder.number()) && errno == EWOULDBLOCK) {
+  const Descriptor folder = open_descriptor(folder_, O_RDONLY | O_DIRECTORY);
+  if (folder.is_open() && try_to_lock(folder.number()) == Lock::held_by_another) {
     throw FileError("write to", shown_, EBUSY);  // by another process that does the same
   }
   std::size_t n_done = 0;

@@ -15,12 +15,12 @@ namespace {
 
 Descriptor create(Partial::Kind kind, const std::filesystem::path& path) {
   if (kind == Partial::Kind::file) {
-    return Descriptor(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+    return open_descriptor(path, O_RDWR | O_CREAT | O_EXCL, 0666);
   }
   if (::mkdir(path.c_str(), 0777) != 0) {
     return Descriptor();
   }
-  Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  Descriptor folder = open_descriptor(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   if (!folder.is_open()) {
     const int failure = errno;
     ::rmdir(path.c_str());
@@ -39,15 +39,15 @@ Partial::Partial(Kind kind, const std::filesystem::path& place, const std::files
     path_ = temporary_name(place, target, partial_suffix);
     descriptor_ = create(kind, path_);
     if (!descriptor_.is_open()) {
-      if (errno == EEXIST || errno == EINTR) {
+      if (errno == EEXIST) {
         continue;
       }
       throw FileError("create", shown, errno);
     }
-    // Without locks nobody can take it for a leftover either. With them, another process may have
-    // done so before this one had the lock.
-    try_to_lock(descriptor_.number());
-    if (is_name_of(path_, descriptor_.number())) {
+    // Before this process has the lock, another may take it for a leftover, and be about to remove
+    // it. Without locks nobody removes anything.
+    const Lock lock = try_to_lock(descriptor_.number());
+    if (lock != Lock::held_by_another && is_name_of(path_, descriptor_.number())) {
       return;
     }
     remove_quietly(path_);

@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <cstdio>
 
 #include "temporary_names.hpp"
 #include "thinset/descriptor.hpp"
@@ -24,7 +23,7 @@ bool is_taken(int failure) { return failure == ENOTEMPTY || failure == EEXIST; }
 Swap move_aside_and_in(const std::filesystem::path& replacement,
                        const std::filesystem::path& target, const std::filesystem::path& shown) {
   // Locked, so that others leave it where it is.
-  const Descriptor old(::open(target.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Descriptor old = open_descriptor(target, O_RDONLY | O_DIRECTORY);
   if (old.is_open()) {
     try_to_lock(old.number());
   }

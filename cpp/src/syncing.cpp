@@ -36,7 +36,7 @@ void sync_file(int descriptor, const std::filesystem::path& shown) {
 }
 
 void sync_folder(const std::filesystem::path& folder, const std::filesystem::path& shown) {
-  const Descriptor descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Descriptor descriptor = open_descriptor(folder, O_RDONLY | O_DIRECTORY);
   const int failure = descriptor.is_open() ? sync_descriptor(descriptor.number()) : errno;
   // A folder without the right to read can be written to, but not be opened for syncing.
   const bool is_impossible = is_unsupported(failure) || failure == EBADF || failure == EACCES;

@@ -64,12 +64,15 @@ std::filesystem::path temporary_name(const std::filesystem::path& place,
   return place / name;
 }
 
-bool try_to_lock(int descriptor) noexcept {
+Lock try_to_lock(int descriptor) noexcept {
   int result = 0;
   do {
     result = ::flock(descriptor, LOCK_EX | LOCK_NB);
   } while (result != 0 && errno == EINTR);
-  return result == 0;
+  if (result == 0) {
+    return Lock::taken;
+  }
+  return errno == EWOULDBLOCK ? Lock::held_by_another : Lock::not_supported;
 }
 
 bool is_name_of(const std::filesystem::path& path, int descriptor) noexcept {
@@ -90,11 +93,11 @@ void for_each_leftover(const std::filesystem::path& place, const std::filesystem
     if (!is_temporary_name(path.filename().string(), prefix, suffix)) {
       continue;
     }
-    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    const Descriptor file = open_descriptor(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     struct stat status{};
     if (file.is_open() && ::fstat(file.number(), &status) == 0 &&
-        (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)) && try_to_lock(file.number()) &&
-        is_name_of(path, file.number())) {
+        (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)) &&
+        try_to_lock(file.number()) == Lock::taken && is_name_of(path, file.number())) {
       action(path);
     }
   }

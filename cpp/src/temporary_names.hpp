@@ -25,8 +25,9 @@ std::filesystem::path parent_of(const std::filesystem::path& target);
 std::filesystem::path temporary_name(const std::filesystem::path& place,
                                      const std::filesystem::path& target, std::string_view suffix);
 
-// Takes the lock without waiting; false where another holds it or the file system has no locks.
-bool try_to_lock(int descriptor) noexcept;
+enum class Lock { taken, held_by_another, not_supported };
+// Does not wait.
+Lock try_to_lock(int descriptor) noexcept;
 // Whether `path` is the file that is open as `descriptor`.
 bool is_name_of(const std::filesystem::path& path, int descriptor) noexcept;
 

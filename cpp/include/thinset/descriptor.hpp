@@ -27,6 +27,11 @@ class Descriptor {
   int number_ = -1;
 };
 
+// open() with O_CLOEXEC, repeated where a signal interrupts it. Not open on failure, which is in
+// errno.
+Descriptor open_descriptor(const std::filesystem::path& path, int flags,
+                           unsigned mode = 0) noexcept;
+
 // Opens a regular file for reading. Never waits, as opening a FIFO would. Throws InvalidInput for a
 // FIFO, device or socket, FileError where the file is missing, unreadable or a folder.
 Descriptor open_regular_file(const std::filesystem::path& path);
