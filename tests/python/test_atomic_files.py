@@ -110,9 +110,9 @@ def test_names_of_every_kind(tmp_path: Path, name: bytes) -> None:
 
 def test_a_full_disk_names_the_target(tmp_path: Path) -> None:
     for writer in (atomic_file, atomic_folder):
-        with pytest.raises(OSError, match=r"No space left on device.*target"):
-            with writer(tmp_path / "target"):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        full = pytest.raises(OSError, match=r"No space left on device.*target")
+        with full, writer(tmp_path / "target"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     with pytest.raises(OSError, match="elsewhere") as caught, atomic_file(tmp_path / "target"):
         raise OSError(errno.EIO, "elsewhere")
     assert caught.value.filename is None
@@ -314,7 +314,8 @@ def test_a_folder_is_replaced(
 
 def test_a_failure_keeps_the_old_folder(tmp_path: Path) -> None:
     old_folder(tmp_path / "target")
-    with pytest.raises(KeyError), atomic_folder(tmp_path / "target", overwrite=True, foreign=anything):
+    target = tmp_path / "target"
+    with pytest.raises(KeyError), atomic_folder(target, overwrite=True, foreign=anything):
         raise KeyError
     assert names_in(tmp_path) == ["target"]
     assert names_in(tmp_path / "target") == ["old"]
@@ -388,12 +389,12 @@ def test_only_with_overwrite_and_only_what_is_ours(tmp_path: Path) -> None:
 
     with pytest.raises(FileExistsError, match="already exists"), atomic_folder(target):
         pytest.fail("refused before the work")
-    with pytest.raises(FileExistsError, match="holds 'old', which thinset did not write"):
-        with atomic_folder(target, overwrite=True):
-            pytest.fail("by default, no entry is ours")
-    with pytest.raises(FileExistsError, match="holds 'thesis'"):
-        with atomic_folder(target, overwrite=True, foreign=foreign):
-            (target / "thesis").write_text("written while the work was done")
+    refused = pytest.raises(FileExistsError, match="holds 'old', which thinset did not write")
+    with refused, atomic_folder(target, overwrite=True):
+        pytest.fail("by default, no entry is ours")
+    refused = pytest.raises(FileExistsError, match="holds 'thesis'")
+    with refused, atomic_folder(target, overwrite=True, foreign=foreign):
+        (target / "thesis").write_text("written while the work was done")
     assert names_in(target) == ["old", "thesis"]
     assert names_in(tmp_path) == ["target"]
     (target / "thesis").unlink()

@@ -212,7 +212,7 @@ def test_rows_without_a_plain_meaning(
         lambda x, y: ((x / 2).tolist(), tuple(y)),
         lambda x, y: tuple(map(pytest.importorskip("torch").tensor, (x, y))),
         lambda x, y: (
-            pytest.importorskip("torch").tensor(x).permute(0, 3, 1, 2).contiguous().permute(0, 2, 3, 1),
+            pytest.importorskip("torch").tensor(x.transpose(0, 3, 1, 2).copy()).permute(0, 2, 3, 1),
             pytest.importorskip("torch").tensor(y).int(),
         ),
         lambda x, y: (list(pytest.importorskip("torch").tensor(x)), y.tolist()),
