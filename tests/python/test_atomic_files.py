@@ -76,15 +76,15 @@ def test_a_failure_keeps_the_old_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("is_dangling", [False, True])
-def test_a_linked_file_is_written_and_the_link_stays(tmp_path: Path, is_dangling: bool) -> None:
-    (tmp_path / "real").mkdir()
-    (tmp_path / "link").symlink_to("real/file")
+def test_a_link_is_replaced_and_not_what_it_leads_to(tmp_path: Path, is_dangling: bool) -> None:
+    (tmp_path / "link").symlink_to("file")
     if not is_dangling:
-        (tmp_path / "real" / "file").write_text("old")
+        (tmp_path / "file").write_text("precious")
     write_json(tmp_path / "link", 1)
-    assert (tmp_path / "link").is_symlink()
-    assert (tmp_path / "real" / "file").read_text() == "1\n"
-    assert names_in(tmp_path / "real") == ["file"]
+    assert not (tmp_path / "link").is_symlink()
+    assert (tmp_path / "link").read_text() == "1\n"
+    assert is_dangling or (tmp_path / "file").read_text() == "precious"
+    assert names_in(tmp_path) == (["link"] if is_dangling else ["file", "link"])
 
 
 def test_what_is_no_file_is_not_replaced_by_one(tmp_path: Path) -> None:
