@@ -65,22 +65,37 @@ static atomic_long count = 0;
 
 void thinset_start_failing(void) { atomic_store(&counting, 1); }
 
+static enum Group group_called(const char* call) {
+  for (int group = 1; group < n_groups; ++group) {
+    if (strcmp(call, groups[group]) == 0) {
+      return (enum Group)group;
+    }
+  }
+  return none;
+}
+
+// As the variables do, for a program that lets a child process of its own fail, from now on.
+void thinset_fail(const char* call, long at, int number, int always) {
+  failing = group_called(call);
+  fail_at = at;
+  fail_errno = number;
+  fail_always = always;
+  atomic_store(&count, 0);
+  thinset_start_failing();
+}
+
 __attribute__((constructor)) static void read_settings(void) {
+  report = getenv("THINSET_FAIL_REPORT");
   const char* call = getenv("THINSET_FAIL_CALL");
   const char* at = getenv("THINSET_FAIL_AT");
   const char* number = getenv("THINSET_FAIL_ERRNO");
   if (call == NULL || at == NULL || number == NULL) {
     return;
   }
-  for (int group = 1; group < n_groups; ++group) {
-    if (strcmp(call, groups[group]) == 0) {
-      failing = (enum Group)group;
-    }
-  }
+  failing = group_called(call);
   fail_at = atol(at);
   fail_errno = atoi(number);
   fail_always = getenv("THINSET_FAIL_ALWAYS") != NULL;
-  report = getenv("THINSET_FAIL_REPORT");
   if (getenv("THINSET_FAIL_WAIT") == NULL) {
     thinset_start_failing();
   }

@@ -98,6 +98,11 @@ class FailingCalls:
             added["THINSET_FAIL_EXCHANGE"] = "1"
         return {**os.environ, **added}
 
+    def environment_of_parent(self) -> dict[str, str]:
+        """Variables for a program whose children call `fail`."""
+        added = {"LD_PRELOAD": str(self.library), "THINSET_FAIL_REPORT": str(self.report)}
+        return {**os.environ, **added}
+
     def has_failed(self) -> bool:
         """Whether a call has failed, or has been a kill, since the last `environment`."""
         return self.report.exists()
@@ -120,3 +125,9 @@ class FailingCalls:
 def start_failing() -> None:
     """Start counting calls in this process, which runs under `environment(..., wait=True)`."""
     ctypes.CDLL(None).thinset_start_failing()
+
+
+def fail(call: str, at: int, error: str, *, always: bool = False) -> None:
+    """Make call number `at` of a group fail in this process, as `FailingCalls.environment` does."""
+    number = 0 if error == "KILL" else getattr(errno, error)
+    ctypes.CDLL(None).thinset_fail(call.encode(), ctypes.c_long(at), number, int(always))

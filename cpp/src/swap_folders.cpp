@@ -2,37 +2,17 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
-#ifdef __linux__
-#include <sys/syscall.h>
-#endif
 
 #include <cerrno>
 
 #include "temporary_names.hpp"
 #include "thinset/descriptor.hpp"
 #include "thinset/error.hpp"
+#include "thinset/exchange.hpp"
 
 namespace thinset {
 
 namespace {
-
-// 0 or the error number.
-int exchange([[maybe_unused]] const char* a, [[maybe_unused]] const char* b) {
-#if defined(__linux__) && defined(SYS_renameat2)
-  // Not every C library has a function for it.
-  constexpr unsigned rename_exchange = 2;
-  return ::syscall(SYS_renameat2, AT_FDCWD, a, AT_FDCWD, b, rename_exchange) == 0 ? 0 : errno;
-#elif defined(__APPLE__)
-  return ::renamex_np(a, b, RENAME_SWAP) == 0 ? 0 : errno;
-#else
-  return ENOSYS;
-#endif
-}
-
-bool is_unsupported(int failure) {
-  return failure == ENOSYS || failure == EINVAL || failure == ENOTSUP || failure == EOPNOTSUPP;
-}
 
 int rename_folder(const std::filesystem::path& from, const std::filesystem::path& to) {
   return ::rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
@@ -69,17 +49,17 @@ Swap move_aside_and_in(const std::filesystem::path& replacement,
 
 Swap swap_folders(const std::filesystem::path& replacement, const std::filesystem::path& target,
                   const std::filesystem::path& shown) {
-  const int failure = exchange(replacement.c_str(), target.c_str());
-  if (failure == 0) {
-    return Swap::exchanged;
+  try {
+    if (exchange_paths(replacement, target)) {
+      return Swap::exchanged;
+    }
+  } catch (const FileError& error) {
+    if (error.code() == ENOENT) {
+      return Swap::target_is_gone;
+    }
+    throw FileError("replace", shown, error.code());
   }
-  if (failure == ENOENT) {
-    return Swap::target_is_gone;
-  }
-  if (is_unsupported(failure)) {
-    return move_aside_and_in(replacement, target, shown);
-  }
-  throw FileError("replace", shown, failure);
+  return move_aside_and_in(replacement, target, shown);
 }
 
 void restore_replaced(const std::filesystem::path& target) {

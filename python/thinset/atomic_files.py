@@ -2,8 +2,7 @@
 
 Everything thinset writes goes through here: the content is written beside the target, synced to
 disk and renamed. Killed at any moment, the target is the old state or the complete new one, and the
-next write to it removes what the killed process left (see thinset.partial_files). A target that is
-a symbolic link stays one: what it leads to is written.
+next write to it removes what the killed process left (see thinset.partial_files).
 """
 
 from __future__ import annotations
@@ -39,10 +38,10 @@ def atomic_file(target: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside `target`; on a clean exit it becomes `target`.
 
     On an exception the temporary file is removed and `target` is left as it was. Parent folders
-    are created. Raises ValueError where `target` is a pipe, device or socket, IsADirectoryError
+    are created. A symbolic link of that name is replaced, not what it leads to. Raises ValueError where `target` is a pipe, device or socket, IsADirectoryError
     where it is a folder, before any work is done; OSError where the folder cannot be written.
     """
-    target = Path(os.path.realpath(target))
+    target = Path(target).absolute()
     require_file_target(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     with _naming(target), partial_of(target, is_folder=False) as partial:
@@ -64,6 +63,7 @@ def atomic_folder(
 
     With `overwrite`, an existing folder is exchanged for the new one and then removed, if
     everything in it was written by thinset: `foreign` names an entry that was not, or None.
+    A symbolic link to a folder stays one: the folder that it leads to is replaced.
     Raises FileExistsError, before any work is done, where `target` exists and `overwrite` is false
     and where it is no folder or holds a foreign entry.
     """

@@ -99,7 +99,7 @@ def _paths(inputs: Any) -> list[str]:
     addresses: list[int] = []
     for value in _flattened(inputs):
         if isinstance(value, (str, os.PathLike)):
-            paths.append(os.fspath(value))
+            paths += [os.fspath(value)] if os.fspath(value) else []
         elif (address := _address(value)) is not None:
             addresses.append(address)
             paths += _names_of_owners(value)

@@ -8,7 +8,9 @@ import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
+from thinset.data.sources.digits import DIGITS
 from thinset.json_files import read_json, write_json_with_digest
+from thinset.overlap import require_not_above
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,6 +26,7 @@ _DECIDES_PREPARED = {
     "source", "image_size", "device", "encoder", "hold_out", "on_validation", "from_encoded",
     "photograph_side", "variant",
 }  # fmt: skip
+_INPUTS = ("source", "data", "test", "subset")  # paths among the settings
 _SELECTED = {"selections", "subsets"}
 _DECIDES_SELECTED = {"selection", "seeds"}
 
@@ -36,14 +39,16 @@ class RunFolder:
     settings.json holds everything that decides the results, and `notes` for the record, which are
     those of the last call. An existing folder is resumed if its settings are the same, or if it
     holds nothing that depends on those that differ: a run that failed does not block its folder.
-    Raises ValueError where the settings do not fit, naming the first that differs, and
-    FileExistsError where the folder holds something else.
+    Raises ValueError where the settings do not fit, naming the first that differs, and where the
+    folder is an input or a folder above one; FileExistsError where the folder holds something else.
     """
 
     def __init__(
         self, path: Path, settings: dict[str, Any], *, notes: dict[str, Any] | None = None
     ) -> None:
         self.path = path
+        inputs = (settings.get(name) for name in _INPUTS)
+        require_not_above(path, *(name for name in inputs if name not in (None, DIGITS)))
         stored = path / "settings.json"
         if stored.exists():
             difference = _difference(_without_notes(stored), settings)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -147,3 +148,168 @@ def test_arrays_that_do_not_hold_up(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         write_subset(INDICES, change(images, labels), tmp_path / "subset")
+
+
+def as_mask(indices: list[int]) -> np.ndarray:
+    mask = np.zeros(N_SAMPLES, bool)
+    mask[indices] = True
+    return mask
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        list,
+        tuple,
+        np.array,
+        lambda rows: np.array(rows, np.uint8),
+        lambda rows: np.array(rows, ">i4"),
+        lambda rows: np.array(rows * 2)[: len(rows)],
+        lambda rows: pytest.importorskip("torch").tensor(rows),
+        lambda rows: list(pytest.importorskip("torch").tensor(rows)),
+        lambda rows: as_mask(rows),
+        lambda rows: as_mask(rows).tolist(),
+        lambda rows: pytest.importorskip("torch").tensor(as_mask(rows)),
+        lambda rows: SimpleNamespace(indices=rows),
+        lambda rows: SimpleNamespace(indices=pytest.importorskip("torch").tensor(rows)),
+    ],
+)
+def test_rows_in_every_plain_form(tmp_path: Path, dataset: Dataset, form: Any) -> None:
+    rows = [2, 5, 21]
+    subset = write_subset(form(rows), dataset, tmp_path / "subset")
+    np.testing.assert_array_equal(subset.array("indices"), rows)
+    np.testing.assert_array_equal(subset.images, dataset.images[rows])
+
+
+@pytest.mark.parametrize(
+    ("unfit", "message"),
+    [
+        (np.ones(N_SAMPLES + 1, bool), r"one boolean for each of 23 samples, got shape \(24,\)"),
+        (np.ones((N_SAMPLES, 1), bool), "one boolean for each of 23 samples"),
+        (np.array([2**63], np.uint64), "position 0 holds 9223372036854775808"),
+        (np.ma.masked_equal([1, 2], 2), "must not be a masked array"),
+        ({1, 2}, "must hold plain numbers"),
+        ([[1], [2, 3]], "cannot be taken as one array"),
+        ("selection.npz", "at least one integer index"),
+    ],
+)
+def test_rows_without_a_plain_meaning(
+    tmp_path: Path, dataset: Dataset, unfit: Any, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        write_subset(unfit, dataset, tmp_path / "subset")
+    assert names_in(tmp_path) == ["source"]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda x, y: (x.astype(np.float32).astype(">f4"), y.astype(">i8")),
+        lambda x, y: (x.transpose(3, 1, 2, 0).copy().transpose(3, 1, 2, 0), y[::-1][::-1]),
+        lambda x, y: (np.repeat(x, 2, axis=0)[::2], np.repeat(y, 2)[::2]),
+        lambda x, y: (list(x), list(y)),
+        lambda x, y: (x.tolist(), y.tolist()),
+        lambda x, y: ((x / 2).tolist(), tuple(y)),
+        lambda x, y: tuple(map(pytest.importorskip("torch").tensor, (x, y))),
+        lambda x, y: (
+            pytest.importorskip("torch").tensor(x.transpose(0, 3, 1, 2).copy()).permute(0, 2, 3, 1),
+            pytest.importorskip("torch").tensor(y).int(),
+        ),
+        lambda x, y: (list(pytest.importorskip("torch").tensor(x)), y.tolist()),
+    ],
+)
+def test_images_and_labels_in_every_plain_form(
+    tmp_path: Path, images: np.ndarray, labels: np.ndarray, form: Any
+) -> None:
+    given = form(images, labels)
+    expected = images / 2 if np.asarray(given[0][0]).max() < 128 else images
+    subset = write_subset(INDICES, given, tmp_path / "subset")
+    assert subset.images.dtype in (np.uint8, np.float32)
+    assert subset.images.dtype.isnative
+    np.testing.assert_array_equal(subset.images, expected[INDICES].astype(subset.images.dtype))
+    np.testing.assert_array_equal(subset.labels, labels[INDICES])
+    verify_dataset(subset.path)
+
+
+def test_rows_are_copied_in_pieces(
+    tmp_path: Path, images: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("thinset.data.subset._BYTES_PER_PIECE", 200)
+    rows = list(range(N_SAMPLES)) * 3
+    subset = write_subset(rows, (images.astype(">f4"), None), tmp_path / "subset")
+    np.testing.assert_array_equal(subset.images, images[rows])
+
+
+def test_a_failing_replacement_keeps_the_good_subset(
+    tmp_path: Path, dataset: Dataset, images: np.ndarray, labels: np.ndarray
+) -> None:
+    subset = write_subset(INDICES, dataset, tmp_path / "subset")
+    for selection, source in (
+        ([99], dataset),
+        ([1], (images.astype(np.float16), labels)),
+        ([1], (images, labels - 5)),
+        ([1], (images, labels[:3])),
+        ([1], (images, labels * 0.5)),
+        ([1], (images[0], labels)),
+        (SimpleNamespace(indices=[1], n_total=5), dataset),
+        (SimpleNamespace(indices=[1], params={"x": float("nan")}), dataset),
+    ):
+        with pytest.raises(ValueError, match="."):
+            write_subset(selection, source, subset.path, overwrite=True)
+        verify_dataset(subset.path)
+        assert len(open_dataset(subset.path)) == len(INDICES)
+        assert names_in(tmp_path) == ["source", "subset"]
+
+
+def test_labels_outside_the_classes_are_refused(tmp_path: Path, dataset: Dataset) -> None:
+    labels = np.lib.format.open_memmap(dataset.path / "labels.npy", mode="r+")
+    labels[3] = 3
+    labels.flush()
+    with pytest.raises(ValueError, match="row 3"):
+        write_subset([1], dataset.path, tmp_path / "subset")
+    with pytest.raises(ValueError, match="row 3"):
+        write_subset([1], dataset, tmp_path / "subset")
+
+
+def test_a_map_of_a_file_that_became_shorter_is_refused(tmp_path: Path, images: np.ndarray) -> None:
+    np.save(tmp_path / "x.npy", images)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    os.truncate(tmp_path / "x.npy", 500)
+    for array in (mapped, mapped[2:], mapped[:, ::2]):
+        with pytest.raises(ValueError, match=r"x\.npy became shorter after it was opened"):
+            write_subset([1], (array, None), tmp_path / "subset")
+    assert names_in(tmp_path) == ["x.npy"]
+
+
+def test_a_dataset_whose_images_became_shorter_is_refused(tmp_path: Path, dataset: Dataset) -> None:
+    os.truncate(dataset.path / "images.npy", 500)
+    with pytest.raises(ValueError, match=r"images\.npy"):
+        write_subset([1], dataset, tmp_path / "subset")
+    assert names_in(tmp_path) == ["source"]
+
+
+def test_names_that_are_not_utf_8(tmp_path: Path, images: np.ndarray) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    subset = write_subset([1, 0], (images, None), folder / "a")
+    again = write_subset([1, 0], subset, folder / "b")
+    np.testing.assert_array_equal(again.images, images[:2])
+
+
+def test_inputs_that_a_file_behind_an_array_belongs_to(
+    tmp_path: Path, dataset: Dataset, images: np.ndarray
+) -> None:
+    subset = write_subset(INDICES, dataset, tmp_path / "subset")
+    rows = subset.array("indices")
+    for selection, source in (
+        (rows, dataset),
+        (SimpleNamespace(indices=rows), dataset),
+        ([0], (subset.images, None)),
+        ([0], (images[: len(INDICES)], subset.labels)),
+    ):
+        with pytest.raises(ValueError, match="would replace its own source"):
+            write_subset(selection, source, subset.path, overwrite=True)
+    # By way of a second name for the file.
+    (tmp_path / "shared").mkdir()
+    os.link(dataset.path / "images.npy", tmp_path / "shared" / "images.npy")
+    with pytest.raises(ValueError, match="would replace its own source"):
+        write_subset([0], dataset, tmp_path / "shared", overwrite=True)
