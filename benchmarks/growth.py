@@ -22,6 +22,7 @@ import surroundings
 from embedding_data import KINDS
 from growth_curves import plot, slope, table_lines
 from machine_load import LoadOfOthers
+from thinset import _core
 
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER / "results"
@@ -100,7 +101,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="up to 10 million rows; hours")
     parser.add_argument("--data", choices=KINDS[:2], default=KINDS[0])
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), metavar="N")
+    parser.add_argument("--threads", type=int, default=_core.available_processors(), metavar="N")
     parser.add_argument("--resume", action="store_true", help="keep what an earlier run finished")
     parser.add_argument("--snapshot", metavar="NAME", help="keep results/snapshot-NAME.json, .png")
     arguments = parser.parse_args()

@@ -165,7 +165,7 @@ def parse_arguments():
     )
     parser.add_argument("--full", action="store_true", help="the size of the paper, and larger")
     parser.add_argument("--data", choices=KINDS, default=KINDS[0], help="what is selected from")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), metavar="N")
+    parser.add_argument("--threads", type=int, default=_core.available_processors(), metavar="N")
     parser.add_argument("--rounds", type=int, default=3, help="at least so many", metavar="N")
     parser.add_argument(
         "--time-limit", type=float, default=3600, metavar="SECONDS", help="for one contender"

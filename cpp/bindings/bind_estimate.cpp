@@ -52,6 +52,21 @@ py::tuple estimate_selection(std::size_t n_rows, std::size_t n_columns, const st
   return py::make_tuple(memory.likely, memory.at_most, seconds.low, seconds.middle, seconds.high);
 }
 
+py::dict estimate_figures(std::size_t n_rows, std::size_t n_columns, const std::string& dtype,
+                          std::size_t n_samples, const std::string& metric, unsigned n_threads) {
+  const AnyMatrix shape{nullptr, element_from_name(dtype), n_rows, n_columns, n_columns};
+  SelectionRequest request;
+  request.n_samples = n_samples;
+  check_request(shape, request);
+  py::dict figures;
+  for (const FigureSeconds& figure :
+       predicted_figure_seconds(shape, n_samples, metric_from_name(metric), n_threads)) {
+    figures[py::str(std::string(figure.name))] =
+        py::make_tuple(figure.seconds.low, figure.seconds.middle, figure.seconds.high);
+  }
+  return figures;
+}
+
 }  // namespace
 
 void bind_estimate(py::module_& module) {
@@ -64,6 +79,11 @@ void bind_estimate(py::module_& module) {
              py::arg("seeding") = "kmeans++", py::arg("max_swaps") = 0,
              "What select would take: (likely bytes, bytes at most, seconds if it goes well, "
              "seconds, seconds if it goes badly).");
+  module.def("estimate_figures", &estimate_figures, py::arg("n_rows"), py::arg("n_columns"),
+             py::arg("dtype"), py::arg("n_samples"), py::kw_only(), py::arg("metric") = "euclidean",
+             py::arg("n_threads") = 0,
+             "What each figure and bound of a subset of n_samples rows would take, by the name of "
+             "its function: (seconds if it goes well, seconds, seconds if it goes badly).");
 }
 
 }  // namespace thinset::bindings

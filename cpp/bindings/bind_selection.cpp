@@ -8,6 +8,7 @@
 #include "numpy_view.hpp"
 #include "python_monitor.hpp"
 #include "thinset/row_kernels.hpp"
+#include "thinset/processors.hpp"
 #include "thinset/selection.hpp"
 
 namespace py = pybind11;
@@ -112,7 +113,8 @@ void bind_selection(py::module_& module) {
              "with each: for tests and benchmarks.");
   module.def(
       "available_processors", [] { return available_processors(); },
-      "How many processors this process may run on.");
+      "How many processors this process may keep busy: those of its affinity mask, within the CPU "
+      "quota of its control groups. The default of n_threads.");
 }
 
 }  // namespace thinset::bindings

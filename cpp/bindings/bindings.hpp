@@ -7,6 +7,7 @@ namespace thinset::bindings {
 
 void translate_errors(pybind11::module_& module);
 void bind_estimate(pybind11::module_& module);
+void bind_exchange(pybind11::module_& module);
 void bind_gather(pybind11::module_& module);
 void bind_near_duplicates(pybind11::module_& module);
 void bind_npy(pybind11::module_& module);

@@ -8,6 +8,19 @@ namespace py = pybind11;
 
 namespace thinset::bindings {
 
+namespace {
+
+// A message may name a file, whose name may be any bytes: decoded as Python decodes file names.
+void set_error(PyObject* type, const char* message) {
+  PyObject* text = PyUnicode_DecodeFSDefault(message);
+  if (text != nullptr) {
+    PyErr_SetObject(type, text);
+    Py_DECREF(text);
+  }
+}
+
+}  // namespace
+
 void translate_errors(py::module_& module) {
   // Kept for the life of the process: a translator may not own Python objects.
   static PyObject* format_error =
@@ -19,9 +32,9 @@ void translate_errors(py::module_& module) {
         std::rethrow_exception(pointer);
       }
     } catch (const FormatError& error) {
-      PyErr_SetString(format_error, error.what());
+      set_error(format_error, error.what());
     } catch (const InvalidInput& error) {
-      PyErr_SetString(PyExc_ValueError, error.what());
+      set_error(PyExc_ValueError, error.what());
     } catch (const FileError& error) {
       // OSError(errno, message, file) becomes FileNotFoundError, PermissionError, ... by itself.
       errno = error.code();

@@ -4,6 +4,7 @@ PYBIND11_MODULE(_core, module) {
   module.doc() = "Native core of thinset: selection, gathering and .npy files.";
   thinset::bindings::translate_errors(module);
   thinset::bindings::bind_estimate(module);
+  thinset::bindings::bind_exchange(module);
   thinset::bindings::bind_gather(module);
   thinset::bindings::bind_near_duplicates(module);
   thinset::bindings::bind_npy(module);

@@ -47,8 +47,9 @@ inline AnyMatrix matrix_view(const pybind11::array& array, bool bfloat16) {
   const bool adjacent = array.strides(1) == item || matrix.n_columns <= 1;
   const bool row_stride_fits =
       array.strides(0) >= array.shape(1) * item && array.strides(0) % item == 0;
-  if (matrix.n_rows > 1 && matrix.n_columns > 0 && !(adjacent && row_stride_fits)) {
-    throw InvalidInput("embeddings must lie row by row in memory (C order), got strides (" +
+  const bool has_values = matrix.n_rows > 0 && matrix.n_columns > 0;
+  if (has_values && !(adjacent && (row_stride_fits || matrix.n_rows == 1))) {
+    throw InvalidInput("embeddings must be stored row by row (C order), got strides (" +
                        std::to_string(array.strides(0)) + ", " + std::to_string(array.strides(1)) +
                        ") bytes");
   }

@@ -1,12 +1,16 @@
 #include "commands.hpp"
 
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <string>
 #include <vector>
 
 #include "json_writer.hpp"
+#include "standard_streams.hpp"
+#include "subset_files.hpp"
+#include "text.hpp"
 #include "thinset/error.hpp"
 #include "thinset/estimate.hpp"
 #include "thinset/gather.hpp"
@@ -25,8 +29,6 @@ class Stopwatch {
  private:
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
-
-void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
 // What the options ask for, with what they name read from its files.
 class SettledRequest {
@@ -100,47 +102,17 @@ void describe_selection(const Options& options, const AnyMatrix& embeddings,
 
 void warn_of_constant_columns(const Options& options, const SelectionResult& result) {
   if (!result.constant_columns.empty() && !options.request.top_k.drop_constant) {
-    std::fprintf(stderr,
-                 "thinset-filter: warning: %zu columns have one value in every row; topk takes "
-                 "their rows in index order (see --drop-constant)\n",
-                 result.constant_columns.size());
-  }
-}
-
-// The output files, checked before any work: two inputs of one name would overwrite each other.
-std::vector<std::filesystem::path> outputs_in(const std::filesystem::path& folder,
-                                              std::span<const std::filesystem::path> files,
-                                              bool with_indices) {
-  std::vector<std::filesystem::path> outputs;
-  if (with_indices) {
-    outputs.push_back(folder / "indices.npy");
-  }
-  for (const std::filesystem::path& file : files) {
-    const std::filesystem::path output = folder / file.filename();
-    for (const std::filesystem::path& other : outputs) {
-      if (other == output) {
-        throw InvalidInput("two outputs would have the name '" + output.string() + "'");
-      }
+    const bool is_shown = print_message(
+        "thinset-filter: warning: " + std::to_string(result.constant_columns.size()) +
+        " columns have one value in every row; topk takes their rows in index order (see "
+        "--drop-constant)\n");
+    if (!is_shown) {
+      throw FileError("write to", "standard error", EIO);
     }
-    std::error_code ignored;
-    if (std::filesystem::equivalent(file, output, ignored)) {
-      throw InvalidInput("the output must not be the input: both are '" + file.string() + "'");
-    }
-    outputs.push_back(output);
   }
-  std::error_code failure;
-  std::filesystem::create_directories(folder, failure);
-  if (failure) {
-    throw FileError("create", folder.string(), failure.value());
-  }
-  return outputs;
 }
 
-std::vector<std::string> names_of(std::span<const std::filesystem::path> paths) {
-  return {paths.begin(), paths.end()};
-}
-
-// The embeddings, which lie in one file or one after another in several.
+// The embeddings, in one file or one after another in several.
 class EmbeddingFiles {
  public:
   explicit EmbeddingFiles(std::span<const std::filesystem::path> paths) {
@@ -160,6 +132,9 @@ class EmbeddingFiles {
 
 void run_select(const Options& options, Monitor& monitor) {
   const Stopwatch watch;
+  if (!options.output.empty()) {
+    check_against_inputs(options.output, options);
+  }
   const EmbeddingFiles files(options.files);
   const AnyMatrix& embeddings = files.matrix();
   if (options.dry_run) {
@@ -169,7 +144,8 @@ void run_select(const Options& options, Monitor& monitor) {
   const SelectionResult result = select_rows(options, embeddings, job);
   warn_of_constant_columns(options, result);
   if (!options.output.empty()) {
-    write_npy(options.output, result.indices);
+    OutputFile output(options.output);
+    write_npy(output, result.indices);
   }
   if (options.json) {
     JsonObject object;
@@ -190,21 +166,14 @@ void run_select(const Options& options, Monitor& monitor) {
     print(lines);
   } else {
     print("selected " + std::to_string(result.indices.size()) + " of " +
-          std::to_string(embeddings.n_rows) + " rows: " + options.output.string() + "\n");
-  }
-}
-
-void gather_all(std::span<const std::filesystem::path> files,
-                std::span<const std::filesystem::path> outputs,
-                std::span<const std::int64_t> indices, Job& job) {
-  for (std::size_t i = 0; i < files.size(); ++i) {
-    gather(files[i], indices, outputs[i], job);
+          std::to_string(embeddings.n_rows) + " rows: " + printable(options.output.string()) +
+          "\n");
   }
 }
 
 void report_outputs(const Options& options, JsonObject& object, std::size_t n_rows,
-                    std::span<const std::filesystem::path> outputs, double seconds) {
-  const std::vector<std::string> names = names_of(outputs);
+                    const SubsetFiles& outputs, double seconds) {
+  const std::vector<std::string> names = outputs.names();
   if (options.json) {
     object.add("outputs", std::span<const std::string>(names));
     object.add("seconds", seconds);
@@ -212,7 +181,7 @@ void report_outputs(const Options& options, JsonObject& object, std::size_t n_ro
     return;
   }
   for (const std::string& name : names) {
-    print("wrote " + std::to_string(n_rows) + " rows: " + name + "\n");
+    print("wrote " + std::to_string(n_rows) + " rows: " + printable(name) + "\n");
   }
 }
 
@@ -220,9 +189,12 @@ void run_gather(const Options& options, Monitor& monitor) {
   const Stopwatch watch;
   const std::vector<std::int64_t> indices = NpyArray(options.files[0]).as_int64();
   const std::span files = std::span(options.files).subspan(1);
-  const auto outputs = outputs_in(options.output, files, false);
+  for (const std::filesystem::path& file : files) {
+    check_gather(file, indices);
+  }
+  SubsetFiles outputs(options, files, false);
   Job job(options.n_threads, &monitor);
-  gather_all(files, outputs, indices, job);
+  outputs.write(indices, job);
   JsonObject object;
   object.add("command", "gather");
   object.add("n_selected", std::uint64_t{indices.size()});
@@ -242,13 +214,11 @@ void run_filter(const Options& options, Monitor& monitor) {
                          std::to_string(embeddings.n_rows) + " rows");
     }
   }
-  const auto outputs = outputs_in(options.output, files, true);
+  SubsetFiles outputs(options, files, true);
   Job job(options.n_threads, &monitor);
   const SelectionResult result = select_rows(options, embeddings, job);
   warn_of_constant_columns(options, result);
-  // The indices last: where they stand, the subset is whole.
-  gather_all(files, std::span(outputs).subspan(1), result.indices, job);
-  write_npy(outputs[0], result.indices);
+  outputs.write(result.indices, job);
   JsonObject object;
   object.add("command", "filter");
   describe_selection(options, embeddings, result, job, object);
@@ -270,14 +240,25 @@ void run_info(const Options& options) {
     print(object.text() + "\n");
     return;
   }
-  print(array.path().string() + ": type " + header.descr + ", shape " + format_shape(header.shape) +
-        ", " + std::to_string(header.n_bytes()) + " bytes of data from byte " +
-        std::to_string(header.data_offset) + "\n");
+  print(printable(array.path().string()) + ": type " + printable(header.descr) + ", shape " +
+        format_shape(header.shape) + ", " + std::to_string(header.n_bytes()) +
+        " bytes of data from byte " + std::to_string(header.data_offset) + "\n");
+}
+
+// As the shell's `>> FILE` does: text would be added to an input that is being read.
+void refuse_printing_into_inputs(const Options& options) {
+  for (const std::filesystem::path& file : options.files) {
+    if (is_standard_output(file)) {
+      throw InvalidInput("the output must not be the input: standard output goes to '" +
+                         file.string() + "'");
+    }
+  }
 }
 
 }  // namespace
 
 void run(const Options& options, Monitor& monitor) {
+  refuse_printing_into_inputs(options);
   switch (options.command) {
     case Command::select:
       return run_select(options, monitor);

@@ -1,28 +1,10 @@
 #include "json_writer.hpp"
 
-#include <array>
-#include <cstdio>
+#include "text.hpp"
 
 namespace thinset::filter {
 
 namespace {
-
-std::string quote(std::string_view text) {
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      quoted += '\\';
-      quoted += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      std::array<char, 8> escape{};
-      std::snprintf(escape.data(), escape.size(), "\\u%04x", static_cast<unsigned>(c));
-      quoted += escape.data();
-    } else {
-      quoted += c;
-    }
-  }
-  return quoted + "\"";
-}
 
 template <class Values, class Format>
 std::string list(const Values& values, const Format& format) {
@@ -36,9 +18,11 @@ std::string list(const Values& values, const Format& format) {
 }  // namespace
 
 void JsonObject::add_raw(std::string_view key, const std::string& value) {
-  members_ += (members_.empty() ? "" : ", ") + quote(key) + ": " + value;
+  members_ += (members_.empty() ? "" : ", ") + json_string(key) + ": " + value;
 }
-void JsonObject::add(std::string_view key, std::string_view value) { add_raw(key, quote(value)); }
+void JsonObject::add(std::string_view key, std::string_view value) {
+  add_raw(key, json_string(value));
+}
 void JsonObject::add(std::string_view key, std::uint64_t value) {
   add_raw(key, std::to_string(value));
 }
@@ -47,7 +31,7 @@ void JsonObject::add(std::string_view key, std::span<const std::int64_t> values)
   add_raw(key, list(values, [](std::int64_t value) { return std::to_string(value); }));
 }
 void JsonObject::add(std::string_view key, std::span<const std::string> values) {
-  add_raw(key, list(values, quote));
+  add_raw(key, list(values, json_string));
 }
 
 }  // namespace thinset::filter

@@ -2,87 +2,106 @@
 
 #include <unistd.h>
 
-#include <csignal>
-#include <cstdio>
+#include <algorithm>
+#include <cerrno>
 #include <exception>
 #include <new>
 #include <span>
+#include <string>
+#include <string_view>
 
 #include "commands.hpp"
 #include "json_writer.hpp"
 #include "options.hpp"
+#include "signals.hpp"
+#include "standard_streams.hpp"
+#include "text.hpp"
 #include "thinset/error.hpp"
 #include "thinset/monitor.hpp"
 
 namespace {
 
-enum ExitStatus { done = 0, usage = 2, bad_input = 3, io_failure = 4, interrupted = 130 };
+using namespace thinset::filter;
 
-volatile std::sig_atomic_t signal_received = 0;
-
-void on_signal(int /*signal*/) { signal_received = 1; }
+// After a signal: 128 and its number.
+enum ExitStatus { done = 0, usage = 2, bad_input = 3, io_failure = 4, after_signal = 128 };
 
 // A percentage on a terminal, nothing off it.
 class TerminalMonitor final : public thinset::Monitor {
  public:
   ~TerminalMonitor() override {
     if (shown_) {
-      std::fputs("\r\033[K", stderr);
+      print_message("\r\033[K");
     }
   }
   void report(std::uint64_t done_units, std::uint64_t total) override {
     if (is_terminal_ && total > 0) {
-      std::fprintf(stderr, "\r%3d %%", static_cast<int>(100 * done_units / total));
-      std::fflush(stderr);
+      const std::string percentage = std::to_string(100 * done_units / total);
+      std::string line("\r");
+      line.append(3 - std::min<std::size_t>(percentage.size(), 3), ' ');
+      print_message(line + percentage + " %");
       shown_ = true;
     }
   }
-  bool should_stop() override { return signal_received != 0; }
+  bool should_stop() override { return signal_received() != 0; }
 
  private:
   bool is_terminal_ = ::isatty(STDERR_FILENO) == 1;
   bool shown_ = false;
 };
 
-int fail(ExitStatus status, const char* message, bool json) {
-  std::fprintf(stderr, "thinset-filter: error: %s\n", message);
+int fail(int status, std::string_view message, bool json) {
+  const std::string hint = status == usage ? "try 'thinset-filter --help'\n" : "";
+  print_message("thinset-filter: error: " + printable(message) + "\n" + hint);
   if (json) {
-    thinset::filter::JsonObject object;
+    JsonObject object;
     object.add("error", message);
-    object.add("status", std::uint64_t{status});
-    std::printf("%s\n", object.text().c_str());
+    object.add("status", static_cast<std::uint64_t>(status));
+    try {
+      print(object.text() + "\n");
+      close_output();
+    } catch (const thinset::FileError&) {
+      return io_failure;
+    }
   }
   return status;
+}
+
+int run_arguments(std::span<const char* const> arguments) {
+  // Known before the options are, for the message about them.
+  const bool json = std::ranges::find(arguments, std::string_view("--json")) != arguments.end();
+  try {
+    const Options options = parse_options(arguments);
+    TerminalMonitor monitor;
+    run(options, monitor);
+    close_output();
+    return done;
+  } catch (const UsageError& error) {
+    return fail(usage, error.what(), json);
+  } catch (const thinset::Interrupted& error) {
+    return fail(after_signal + signal_received(), error.what(), json);
+  } catch (const thinset::InvalidInput& error) {
+    return fail(bad_input, error.what(), json);
+  } catch (const thinset::FileError& error) {
+    // The reader of the output has seen enough, as in `... | head`: no message.
+    return error.code() == EPIPE ? io_failure : fail(io_failure, error.what(), json);
+  } catch (const std::bad_alloc&) {
+    return fail(io_failure, "out of memory", json);
+  } catch (const std::exception& error) {
+    return fail(io_failure, error.what(), json);
+  }
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
-  thinset::filter::Options options;
+  occupy_standard_streams();
+  watch_signals();
   try {
-    options =
-        thinset::filter::parse_options({argv + 1, static_cast<std::size_t>(argc) - (argc > 0)});
-    TerminalMonitor monitor;
-    thinset::filter::run(options, monitor);
-    if (std::fflush(stdout) != 0) {
-      return fail(io_failure, "cannot write to standard output", options.json);
-    }
-    return done;
-  } catch (const thinset::filter::UsageError& error) {
-    fail(usage, error.what(), options.json);
-    std::fputs("try 'thinset-filter --help'\n", stderr);
-    return usage;
-  } catch (const thinset::Interrupted& error) {
-    return fail(interrupted, error.what(), options.json);
-  } catch (const thinset::InvalidInput& error) {
-    return fail(bad_input, error.what(), options.json);
-  } catch (const thinset::FileError& error) {
-    return fail(io_failure, error.what(), options.json);
-  } catch (const std::bad_alloc&) {
-    return fail(io_failure, "out of memory", options.json);
-  } catch (const std::exception& error) {
-    return fail(io_failure, error.what(), options.json);
+    return run_arguments({argv + 1, static_cast<std::size_t>(argc) - (argc > 0)});
+  } catch (...) {
+    // Not even memory for a message.
+    print_message("thinset-filter: error: out of memory\n");
+    return io_failure;
   }
 }

@@ -3,18 +3,29 @@
 #include <algorithm>
 #include <charconv>
 #include <functional>
+#include <limits>
 #include <string_view>
+
+#include "text.hpp"
 
 namespace thinset::filter {
 
 namespace {
 
+// The argument of a usage error's message, which may be of any length.
+std::string got(const std::string& text) { return ", got '" + shortened(text) + "'"; }
+
 template <class Number>
 Number parse_number(const std::string& option, const std::string& text) {
   Number value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) {
-    throw UsageError(option + " needs a non-negative whole number, got '" + text + "'");
+  const bool is_number = end == text.data() + text.size();
+  if (is_number && error == std::errc::result_out_of_range) {
+    throw UsageError(option + " needs a whole number of at most " +
+                     std::to_string(std::numeric_limits<Number>::max()) + got(text));
+  }
+  if (!is_number || error != std::errc()) {
+    throw UsageError(option + " needs a non-negative whole number" + got(text));
   }
   return value;
 }
@@ -23,7 +34,7 @@ Number parse_number(const std::string& option, const std::string& text) {
 template <class Parse>
 auto parse_name(const std::string& option, const std::string& text, const Parse& parse) {
   try {
-    return parse(text);
+    return parse(shortened(text));  // no name is as long as what that cuts
   } catch (const InvalidInput& error) {
     throw UsageError(option + ": " + error.what());
   }
@@ -116,7 +127,8 @@ Command parse_command(const std::string& name) {
   if (name == "info") return Command::info;
   if (name == "--help" || name == "-h" || name == "help") return Command::help;
   if (name == "--version") return Command::version;
-  throw UsageError("the command must be one of select, gather, filter, info; got '" + name + "'");
+  throw UsageError("the command must be one of select, gather, filter, info; got '" +
+                   shortened(name) + "'");
 }
 
 // A subset of a file needs a place to go, and choosing rows needs to know how many.
@@ -197,7 +209,7 @@ Options parse_options(std::span<const char* const> arguments) {
              (!candidate.short_name.empty() && candidate.short_name == name);
     });
     if (rule == valued_options().end()) {
-      throw UsageError("unknown option '" + argument + "'");
+      throw UsageError("unknown option '" + shortened(argument) + "'");
     }
     refuse_misplaced(rule->selects);
     if (equals != std::string::npos) {
@@ -218,9 +230,9 @@ std::size_t settle_n_samples(const std::string& text, std::size_t n_rows) {
   }
   double fraction = 0.0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), fraction);
-  if (error != std::errc() || end != text.data() + text.size()) {
-    throw UsageError("--n-samples needs a count such as 4320 or a fraction such as 0.1, got '" +
-                     text + "'");
+  if (error != std::errc() || end != text.data() + text.size() || text[0] == '-') {
+    throw UsageError("--n-samples needs a count such as 4320 or a fraction such as 0.1" +
+                     got(text));
   }
   return samples_of_fraction(fraction, n_rows);
 }
@@ -267,7 +279,11 @@ running:
       --json               print one JSON object on standard output
   -h, --help, --version
 
-exit status: 0 done, 2 usage, 3 bad input, 4 input/output failure, 130 interrupted
+Outputs appear whole or not at all, and are never an input. gather and filter replace the folder
+as a whole; other files in it are kept.
+
+exit status: 0 done, 2 usage, 3 bad input, 4 input/output failure (a full disk, or a reader of
+standard output that has gone), 128 + N stopped by signal N: 130 interrupted, 143 terminated
 )";
 }
 

@@ -24,7 +24,7 @@ void check_accepted(const Options& options) {
   const std::size_t n_files = options.files.size();
   switch (options.command) {
     case Command::select:
-      require(n_files == 1 && !options.n_samples.empty());
+      require(n_files >= 1 && !options.n_samples.empty());
       break;
     case Command::gather:
       require(n_files >= 2 && !options.output.empty());

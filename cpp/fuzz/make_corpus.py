@@ -43,6 +43,7 @@ DESCRIPTIONS = {
 COMMAND_LINES = {
     "select": "select e.npy -n 10 -m max_sum --metric cosine -t 3 --json",
     "select_fraction": "select e.npy --n-samples=0.25 --mode abs --no-refill --drop-constant",
+    "select_shards": "select e.npy f.npy g.npy -n 10 -o e.npy --max-memory 1000",
     "classes": "select e.npy -n 5 --labels l.npy --per-class balanced --initial-subset i.npy",
     "random": "select e.npy -n 5 -m random --stratified -s 18446744073709551615 -o i.npy",
     "kmeans": "filter e.npy a.npy b.npy -n 4 -o out -m kmeans --iterations 3 --max-memory 1000",

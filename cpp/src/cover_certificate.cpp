@@ -26,6 +26,7 @@ constexpr int n_steps_of_search = 10;
 // Points are numbered in 32 bits.
 constexpr std::size_t max_points = std::numeric_limits<std::uint32_t>::max();
 constexpr std::size_t rows_per_search = 16;
+constexpr std::size_t rows_per_check = 4096;
 // What the sums of weights may be wrong by, relatively.
 constexpr double slack = 1e-9;
 
@@ -81,6 +82,8 @@ class NearPairs {
           n_now, rows_per_search, [&](std::size_t begin, std::size_t end, unsigned thread) {
             find(start + begin, std::span(found).subspan(begin, end - begin), scratch[thread]);
           });
+      // As many units as there are points, over all rows.
+      job.advance(points_.size() * (start + n_now) / n - points_.size() * start / n);
       for (std::size_t i = 0; i < n_now; ++i) {
         pairs_.insert(pairs_.end(), found[i].begin(), found[i].end());
         first_.push_back(pairs_.size());
@@ -151,9 +154,11 @@ double admissible_weight(const NearPairs<T>& pairs, std::size_t n_points, double
   std::vector<double> weights(n_points, 1.0);
   std::vector<double> heaviest(n_points);
   for (int round = 0; round < n_rounds_of_weights; ++round) {
-    job.check();
     std::ranges::fill(heaviest, 0.0);
     for (std::size_t row = 0; row < pairs.n_rows(); ++row) {
+      if (row % rows_per_check == 0) {
+        job.check();
+      }
       double ball = 0.0;
       for (const Near& near : pairs.of_row(row)) {
         ball += near.rank <= limit ? weights[near.point] : 0.0;
@@ -192,7 +197,8 @@ double bound_of(const Rows<T>& rows, std::size_t k, Metric metric, Job& job) {
   if (n_points <= k || !has_exact_norms(meter)) {
     return 0.0;
   }
-  job.set_total(n_points);
+  // Greedy picks, the pairs of rows and points, and the search for the radius.
+  job.set_total(3 * n_points);
   const Picks picks = max_min(rows, summary, n_points, metric, {}, job);
   const double gain = picks.gains[k];
   const double farthest = metric == Metric::euclidean ? gain * gain : gain;
@@ -212,6 +218,7 @@ double bound_of(const Rows<T>& rows, std::size_t k, Metric metric, Job& job) {
   for (int step = 0; step < n_steps_of_search; ++step) {
     const double middle = 0.5 * (low + high);
     (proves(middle * middle * farthest) ? low : high) = middle;
+    job.advance(n_points / n_steps_of_search);
   }
   const double rank = low * low * farthest - error;
   return rank > 0.0 ? meter.distance_from_rank(rank) * (1.0 - rounding_error(rows.n_columns()))

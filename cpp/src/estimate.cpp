@@ -8,6 +8,7 @@
 #include "thinset/facility_location.hpp"
 #include "thinset/max_min.hpp"
 #include "thinset/max_sum.hpp"
+#include "thinset/processors.hpp"
 #include "thinset/random.hpp"
 
 namespace thinset {

@@ -1,7 +1,5 @@
 #include "thinset/gather.hpp"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <cstring>
 #include <vector>
@@ -11,6 +9,7 @@
 #include "thinset/error.hpp"
 #include "thinset/input_file.hpp"
 #include "thinset/npy_array.hpp"
+#include "thinset/output_checks.hpp"
 #include "thinset/output_file.hpp"
 
 namespace thinset {
@@ -29,16 +28,6 @@ void check_indices(std::span<const std::int64_t> indices, std::uint64_t n_rows) 
       throw InvalidInput("indices must be in [0, " + std::to_string(n_rows) + "): position " +
                          std::to_string(i) + " holds " + std::to_string(indices[i]));
     }
-  }
-}
-
-void refuse_same_file(const std::filesystem::path& source,
-                      const std::filesystem::path& destination) {
-  struct stat a{};
-  struct stat b{};
-  if (::stat(source.c_str(), &a) == 0 && ::stat(destination.c_str(), &b) == 0 &&
-      a.st_dev == b.st_dev && a.st_ino == b.st_ino) {
-    throw InvalidInput("the output must not be the input: both are '" + source.string() + "'");
   }
 }
 
@@ -95,11 +84,9 @@ struct RowLayout {
 // copy(pieces, output) brings every row to its place.
 template <class Copy>
 void write_rows(const RowLayout& layout, std::span<const std::int64_t> indices,
-                std::uint64_t source_offset, const std::filesystem::path& destination, Job& job,
-                const Copy& copy) {
+                std::uint64_t source_offset, OutputFile& output, Job& job, const Copy& copy) {
   const std::vector<std::byte> header = format_npy_header(layout.descr, layout.shape);
   const RowPieces pieces(indices, layout.row_bytes, source_offset, header.size());
-  OutputFile output(destination);
   output.reserve(header.size() + indices.size() * layout.row_bytes);
   output.write_at(0, header);
   if (pieces.count() > 0) {
@@ -110,29 +97,56 @@ void write_rows(const RowLayout& layout, std::span<const std::int64_t> indices,
   output.commit();
 }
 
+// An .npy file whose rows the indices name.
+class Source {
+ public:
+  Source(const std::filesystem::path& path, std::span<const std::int64_t> indices)
+      : input_(path), header_(read_npy_header(input_)), indices_(indices) {
+    if (header_.shape.empty()) {
+      throw InvalidInput("'" + path.string() + "' is a single value; gather needs rows");
+    }
+    check_indices(indices, header_.n_rows());
+  }
+
+  void write(OutputFile& output, Job& job) const {
+    RowLayout layout{header_.descr, header_.shape, header_.row_bytes()};
+    layout.shape[0] = indices_.size();
+    write_rows(layout, indices_, header_.data_offset, output, job,
+               [&](const RowPieces& pieces, OutputFile& to) {
+                 if (layout.row_bytes < small_row || is_on_disk(input_, pieces)) {
+                   gather_in_file_order(input_, pieces, to, job);
+                 } else {
+                   gather_in_row_order(pieces, to, job,
+                                       [&](std::uint64_t from, std::span<std::byte> bytes) {
+                                         input_.read_at(from, bytes);
+                                       });
+                 }
+               });
+  }
+
+ private:
+  InputFile input_;
+  NpyHeader header_;
+  std::span<const std::int64_t> indices_;
+};
+
 }  // namespace
+
+void check_gather(const std::filesystem::path& source, std::span<const std::int64_t> indices) {
+  const Source checked(source, indices);
+}
+
+void gather(const std::filesystem::path& source, std::span<const std::int64_t> indices,
+            OutputFile& output, Job& job) {
+  Source(source, indices).write(output, job);
+}
 
 void gather(const std::filesystem::path& source, std::span<const std::int64_t> indices,
             const std::filesystem::path& destination, Job& job) {
-  const InputFile input(source);
-  const NpyHeader header = read_npy_header(input);
-  if (header.shape.empty()) {
-    throw InvalidInput("'" + source.string() + "' is a single value; gather needs rows");
-  }
-  check_indices(indices, header.n_rows());
-  refuse_same_file(source, destination);
-  RowLayout layout{header.descr, header.shape, header.row_bytes()};
-  layout.shape[0] = indices.size();
-  write_rows(layout, indices, header.data_offset, destination, job,
-             [&](const RowPieces& pieces, OutputFile& output) {
-               if (layout.row_bytes < small_row || is_on_disk(input, pieces)) {
-                 gather_in_file_order(input, pieces, output, job);
-               } else {
-                 gather_in_row_order(
-                     pieces, output, job,
-                     [&](std::uint64_t from, std::span<std::byte> to) { input.read_at(from, to); });
-               }
-             });
+  const Source rows(source, indices);
+  check_output(destination, std::span(&source, 1));
+  OutputFile output(destination);
+  rows.write(output, job);
 }
 
 void gather(std::span<const std::byte> rows, const std::string& descr, std::uint64_t n_rows,
@@ -142,12 +156,12 @@ void gather(std::span<const std::byte> rows, const std::string& descr, std::uint
   check_indices(indices, n_rows);
   RowLayout layout{descr, {indices.size()}, row_bytes};
   layout.shape.insert(layout.shape.end(), row_shape.begin(), row_shape.end());
-  write_rows(
-      layout, indices, 0, destination, job, [&](const RowPieces& pieces, OutputFile& output) {
-        gather_in_row_order(pieces, output, job, [&](std::uint64_t from, std::span<std::byte> to) {
-          std::memcpy(to.data(), rows.data() + from, to.size());
-        });
-      });
+  OutputFile output(destination);
+  write_rows(layout, indices, 0, output, job, [&](const RowPieces& pieces, OutputFile& to) {
+    gather_in_row_order(pieces, to, job, [&](std::uint64_t from, std::span<std::byte> bytes) {
+      std::memcpy(bytes.data(), rows.data() + from, bytes.size());
+    });
+  });
 }
 
 }  // namespace thinset

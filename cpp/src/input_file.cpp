@@ -13,34 +13,22 @@
 namespace thinset {
 
 InputFile::InputFile(std::filesystem::path path)
-    : path_(std::move(path)), descriptor_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC)) {
-  if (descriptor_ < 0) {
-    throw FileError("open", path_, errno);
-  }
+    : path_(std::move(path)), file_(open_regular_file(path_)) {
   struct stat status{};
-  int failure = 0;
-  if (::fstat(descriptor_, &status) != 0) {
-    failure = errno;
-  } else if (!S_ISREG(status.st_mode)) {
-    failure = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
-  }
-  if (failure != 0) {
-    ::close(descriptor_);
-    throw FileError("read", path_, failure);
+  if (::fstat(file_.number(), &status) != 0) {
+    throw FileError("read", path_, errno);
   }
   size_ = static_cast<std::uint64_t>(status.st_size);
 #ifdef __linux__
   // Read ahead where expect() says so, not where the system guesses.
-  ::posix_fadvise(descriptor_, 0, 0, POSIX_FADV_RANDOM);
+  ::posix_fadvise(file_.number(), 0, 0, POSIX_FADV_RANDOM);
 #endif
 }
-
-InputFile::~InputFile() { ::close(descriptor_); }
 
 void InputFile::read_at(std::uint64_t offset, std::span<std::byte> destination) const {
   while (!destination.empty()) {
     const ssize_t n =
-        ::pread(descriptor_, destination.data(), destination.size(), static_cast<off_t>(offset));
+        ::pread(file_.number(), destination.data(), destination.size(), static_cast<off_t>(offset));
     if (n < 0) {
       if (errno == EINTR) {
         continue;
@@ -59,7 +47,7 @@ void InputFile::expect([[maybe_unused]] std::uint64_t offset,
                        [[maybe_unused]] std::size_t size) const noexcept {
 #ifdef __linux__
   // A hint: what it cannot do, read_at does, or says why not.
-  ::posix_fadvise(descriptor_, static_cast<off_t>(offset), static_cast<off_t>(size),
+  ::posix_fadvise(file_.number(), static_cast<off_t>(offset), static_cast<off_t>(size),
                   POSIX_FADV_WILLNEED);
 #endif
 }
@@ -68,7 +56,7 @@ bool InputFile::is_resident([[maybe_unused]] std::uint64_t offset) const noexcep
 #ifdef RWF_NOWAIT
   std::byte byte{};
   const iovec where{&byte, 1};
-  return ::preadv2(descriptor_, &where, 1, static_cast<off_t>(offset), RWF_NOWAIT) == 1;
+  return ::preadv2(file_.number(), &where, 1, static_cast<off_t>(offset), RWF_NOWAIT) == 1;
 #else
   return false;
 #endif

@@ -1,41 +1,30 @@
 #include "thinset/mapped_file.hpp"
 
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <utility>
 
+#include "thinset/descriptor.hpp"
 #include "thinset/error.hpp"
 
 namespace thinset {
 
 MappedFile::MappedFile(const std::filesystem::path& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) {
-    throw FileError("open", path, errno);
-  }
-  struct stat status{};
-  int failure = 0;
-  if (::fstat(descriptor, &status) != 0) {
-    failure = errno;
-  } else if (!S_ISREG(status.st_mode)) {
-    failure = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
-  } else if (status.st_size > 0) {
-    size_ = static_cast<std::size_t>(status.st_size);
-    void* address = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, descriptor, 0);
-    if (address == MAP_FAILED) {
-      failure = errno;
-    } else {
-      data_ = static_cast<const std::byte*>(address);
-    }
-  }
   // The mapping outlives the descriptor.
-  ::close(descriptor);
-  if (failure != 0) {
-    throw FileError("read", path, failure);
+  const Descriptor file = open_regular_file(path);
+  struct stat status{};
+  if (::fstat(file.number(), &status) != 0) {
+    throw FileError("read", path, errno);
+  }
+  if (status.st_size > 0) {
+    size_ = static_cast<std::size_t>(status.st_size);
+    void* address = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, file.number(), 0);
+    if (address == MAP_FAILED) {
+      throw FileError("map", path, errno);
+    }
+    data_ = static_cast<const std::byte*>(address);
   }
 }
 

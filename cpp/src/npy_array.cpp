@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "thinset/error.hpp"
-#include "thinset/output_file.hpp"
 
 namespace thinset {
 
@@ -96,14 +95,13 @@ std::vector<std::int64_t> NpyArray::as_int64() const {
                      header_.descr + " and shape " + format_shape(header_.shape));
 }
 
-void write_npy(const std::filesystem::path& path, std::span<const std::int64_t> values) {
+void write_npy(OutputFile& output, std::span<const std::int64_t> values) {
   const std::uint64_t length = values.size();
   constexpr bool little = std::endian::native == std::endian::little;
   const auto header = format_npy_header(little ? "<i8" : ">i8", std::span(&length, 1));
-  OutputFile file(path);
-  file.write_at(0, header);
-  file.write_at(header.size(), std::as_bytes(values));
-  file.commit();
+  output.write_at(0, header);
+  output.write_at(header.size(), std::as_bytes(values));
+  output.commit();
 }
 
 }  // namespace thinset

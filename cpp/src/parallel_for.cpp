@@ -1,11 +1,12 @@
 #include "thinset/parallel_for.hpp"
 
-#include <sched.h>
-
 #include <algorithm>
+#include <new>
 #include <string>
+#include <system_error>
 
 #include "thinset/error.hpp"
+#include "thinset/processors.hpp"
 
 namespace thinset {
 
@@ -18,16 +19,6 @@ constexpr int yields_before_sleep = 200;
 
 }  // namespace
 
-unsigned available_processors() {
-#ifdef __linux__
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof(set), &set) == 0) {
-    return static_cast<unsigned>(std::max(1, CPU_COUNT(&set)));
-  }
-#endif
-  return std::max(1U, std::thread::hardware_concurrency());
-}
-
 Job::Job(unsigned n_threads, Monitor* monitor)
     : monitor_(monitor), last_poll_(std::chrono::steady_clock::now()) {
   if (n_threads > max_threads) {
@@ -37,9 +28,19 @@ Job::Job(unsigned n_threads, Monitor* monitor)
   if (n_threads == 0) {
     n_threads = std::min(available_processors(), max_threads);
   }
-  workers_.reserve(n_threads - 1);
-  for (unsigned thread = 1; thread < n_threads; ++thread) {
-    workers_.emplace_back([this, thread] { work(thread); });
+  start_workers(n_threads - 1);
+}
+
+// A limit on threads or on memory (ulimit, a control group) may stop a thread from starting. The
+// others do its work, and the result is the same.
+void Job::start_workers(unsigned n_workers) {
+  try {
+    workers_.reserve(n_workers);
+    for (unsigned thread = 1; thread <= n_workers; ++thread) {
+      workers_.emplace_back([this, thread] { work(thread); });
+    }
+  } catch (const std::system_error&) {
+  } catch (const std::bad_alloc&) {
   }
 }
 

@@ -2,9 +2,11 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
+#include <string_view>
 #include <vector>
 
 #include "thinset/estimate.hpp"
+#include "thinset/processors.hpp"
 #include "thinset/row_kernels.hpp"
 
 namespace thinset {
@@ -149,28 +151,108 @@ Counts count_operations(const SelectionSize& size, const SelectionRequest& reque
   return {};
 }
 
+Count operator+(const Count& a, const Count& b) {
+  return {a.looks + b.looks, a.distances + b.distances, a.visits + b.visits};
+}
+
+Counts operator+(const Counts& a, const Counts& b) {
+  return {a.low + b.low, a.middle + b.middle, a.high + b.high};
+}
+
+Counts of_distances(double low, double middle, double high) {
+  return {{0.0, low, 0.0}, {0.0, middle, 0.0}, {0.0, high, 0.0}};
+}
+
+// A greedy selection of so many rows, by which a certificate is found.
+Counts count_greedy(const SelectionSize& size, Method method, double n_samples) {
+  SelectionRequest request;
+  request.method = method;
+  SelectionSize part = size;
+  part.n_samples = static_cast<std::size_t>(n_samples);
+  return count_operations(part, request);
+}
+
+struct FigureCounts {
+  std::string_view name;
+  Counts counts;
+  double n_rounds;  // parallel loops
+};
+
+std::vector<FigureCounts> count_figures(const SelectionSize& size) {
+  const auto n = static_cast<double>(size.n_rows);
+  const auto k = static_cast<double>(size.n_samples);
+  const double pairs = k * (k - 1.0) / 2.0;
+  const double more = std::min(n, 1.5 * k);
+  // Looks for the summary and for the pass over all rows; anchors are measured against each other,
+  // then the rows whose sums may be among the largest, and all of it twice where the subset is not
+  // nearly as good as a greedy one.
+  const Counts anchors = {
+      {2.0 * n, n + k * k, 0.0}, {2.0 * n, n + 2.0 * k * k, 0.0}, {2.0 * n, n + n * k, 0.0}};
+  const Counts greedy_sum = count_greedy(size, Method::max_sum, k);
+  const Counts sum_bound = {anchors.low, (anchors + anchors + greedy_sum).middle,
+                            (anchors + anchors + greedy_sum).high};
+  // Pairs of a row and a point are screened in float32, many at a time.
+  const Counts near_pairs = of_distances(n * more / 60.0, n * more / 25.0, n * more);
+  return {
+      {"sum_of_pairwise_distances", of_distances(pairs, pairs, pairs), k},
+      {"smallest_pairwise_distance", of_distances(pairs, pairs, pairs), k},
+      {"covering_radius", of_distances(n * k, n * k, n * k), k},
+      {"sum_of_nearest_distances", of_distances(n * k, n * k, n * k), k},
+      {"upper_bound_of_sum_of_pairwise_distances", sum_bound, k},
+      {"upper_bound_of_smallest_pairwise_distance",
+       count_greedy(size, Method::max_min, k) + of_distances(n, n, n), k},
+      {"lower_bound_of_covering_radius", count_greedy(size, Method::max_min, more) + near_pairs,
+       more},
+  };
+}
+
+Seconds seconds_of(const Counts& counts, const RowCosts& costs, double n_working,
+                   double one_by_one) {
+  const auto time_of = [&](const Count& count) {
+    return (count.looks * costs.look + count.distances * costs.distance +
+            count.visits * seconds_per_visit) /
+               n_working +
+           one_by_one;
+  };
+  return {0.7 * time_of(counts.low), time_of(counts.middle), 1.5 * time_of(counts.high)};
+}
+
+double working_threads(unsigned n_threads) {
+  const unsigned available = available_processors();
+  return n_threads == 0 ? available : std::min(n_threads, available);
+}
+
 }  // namespace
 
 Seconds predicted_seconds(const AnyMatrix& embeddings, const SelectionRequest& request,
                           unsigned n_threads) {
   const RowCosts costs = measure_costs(embeddings, request.method);
-  const unsigned wanted = n_threads == 0 ? available_processors() : n_threads;
-  const double n_working = std::min(wanted, available_processors());
+  const double n_working = working_threads(n_threads);
   const bool is_greedy = request.method == Method::max_sum || request.method == Method::max_min;
   Seconds seconds;
   for (const SelectionSize& size : selection_sizes(embeddings, request, n_threads)) {
-    const Counts counts = count_operations(size, request);
     const double one_by_one =
         static_cast<double>(size.n_samples) * (is_greedy ? seconds_per_round : seconds_per_deal);
-    const auto time_of = [&](const Count& count) {
-      return (count.looks * costs.look + count.distances * costs.distance +
-              count.visits * seconds_per_visit) /
-                 n_working +
-             one_by_one;
-    };
-    seconds.low += 0.7 * time_of(counts.low);
-    seconds.middle += time_of(counts.middle);
-    seconds.high += 1.5 * time_of(counts.high);
+    const Seconds part = seconds_of(count_operations(size, request), costs, n_working, one_by_one);
+    seconds.low += part.low;
+    seconds.middle += part.middle;
+    seconds.high += part.high;
+  }
+  return seconds;
+}
+
+std::vector<FigureSeconds> predicted_figure_seconds(const AnyMatrix& embeddings,
+                                                    std::size_t n_samples, Metric metric,
+                                                    unsigned n_threads) {
+  const RowCosts costs = measure_costs(embeddings, Method::max_sum);
+  SelectionRequest request;
+  request.n_samples = n_samples;
+  request.metric = metric;
+  const SelectionSize size = selection_sizes(embeddings, request, n_threads).front();
+  std::vector<FigureSeconds> seconds;
+  for (const FigureCounts& figure : count_figures(size)) {
+    seconds.push_back({figure.name, seconds_of(figure.counts, costs, working_threads(n_threads),
+                                               figure.n_rounds * seconds_per_round)});
   }
   return seconds;
 }

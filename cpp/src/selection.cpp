@@ -1,6 +1,8 @@
 #include "thinset/selection.hpp"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
 #include <sstream>
 #include <string>
@@ -67,7 +69,7 @@ void check_initial_subset(const AnyMatrix& embeddings, const SelectionRequest& r
     }
     if (seen[static_cast<std::size_t>(row)]) {
       throw InvalidInput("initial_subset must not repeat rows: row " + std::to_string(row) +
-                         " stands again at position " + std::to_string(i));
+                         " is there again at position " + std::to_string(i));
     }
     seen[static_cast<std::size_t>(row)] = true;
   }
@@ -266,8 +268,11 @@ PerClass per_class_from_name(std::string_view name) {
 
 std::size_t samples_of_fraction(double fraction, std::size_t n_rows) {
   if (!(fraction > 0.0 && fraction <= 1.0)) {
+    // The shortest text that reads as the same number: std::to_string has 300 digits for 1e300.
+    std::array<char, 32> text{};
+    const auto end = std::to_chars(text.data(), text.data() + text.size(), fraction).ptr;
     throw InvalidInput("n_samples as a fraction must be in (0, 1], got " +
-                       std::to_string(fraction));
+                       std::string(text.data(), end));
   }
   const double n = std::floor(fraction * static_cast<double>(n_rows) + 0.5);
   return std::max<std::size_t>(1, static_cast<std::size_t>(n));

@@ -1,8 +1,10 @@
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <functional>
 #include <limits>
 #include <numeric>
+#include <span>
 #include <vector>
 
 #include "rounding.hpp"
@@ -144,7 +146,12 @@ class Anchors {
       set.push_back(row);
     }
     std::vector<double> sums(rows_.size());
-    sum_distances(meter_, set, rows_, sums, job_);
+    for (std::size_t begin = 0; begin < rows_.size(); begin += rows_per_round) {
+      const std::size_t n = std::min(rows_per_round, rows_.size() - begin);
+      sum_distances(meter_, set, std::span(rows_).subspan(begin, n), std::span(sums).subspan(begin),
+                    job_);
+      job_.advance(n);
+    }
     const double own =
         0.5 * std::accumulate(sums.begin(), sums.end(), 0.0) * (1.0 - error_) - k_ * k_ * floor_;
     keep_distinct(sums, ceilings);
@@ -215,12 +222,14 @@ double bound_of(const Rows<T>& rows, std::span<const std::int64_t> indices, Metr
   if (!has_exact_norms(meter)) {
     return 0.5 * k * k * (1.0 + 0x1p-50);  // k - |V|^2 / k per row, as k directions V add up
   }
+  // The subset's own proof, greedy picks, and their proof; for euclidean, proofs take their time.
+  const std::uint64_t units_of_proof = metric == Metric::euclidean ? indices.size() : 0;
+  job.set_total(indices.size() + 2 * units_of_proof);
   const std::vector<std::size_t> own(indices.begin(), indices.end());
   const Proof first = Anchors<T>(meter, own, job).prove();
   if (!std::isfinite(first.bound) || first.sum >= good_share * first.bound) {
     return std::isnan(first.bound) ? infinity : first.bound;
   }
-  job.set_total(indices.size());
   const Picks greedy = max_sum(rows, summary, indices.size(), metric, {}, job);
   return std::min(first.bound, Anchors<T>(meter, greedy.rows, job).prove().bound);
 }

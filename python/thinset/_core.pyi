@@ -18,7 +18,8 @@ class Random:
     def below(self, bound: int) -> int: ...
     def uniform(self) -> float: ...
 
-def open_npy(path: str) -> NDArray[Any]: ...
+def exchange_paths(first: bytes, second: bytes) -> bool: ...
+def open_npy(path: str | bytes) -> NDArray[Any]: ...
 def select(
     embeddings: _Embeddings,
     n_samples: int,
@@ -62,6 +63,15 @@ def estimate(
     seeding: str = "kmeans++",
     max_swaps: int = 0,
 ) -> tuple[int, int, float, float, float]: ...
+def estimate_figures(
+    n_rows: int,
+    n_columns: int,
+    dtype: str,
+    n_samples: int,
+    *,
+    metric: str = "euclidean",
+    n_threads: int = 0,
+) -> dict[str, tuple[float, float, float]]: ...
 def instruction_set() -> str: ...
 def available_instruction_sets() -> list[str]: ...
 def use_instruction_set(name: str) -> None: ...
@@ -140,9 +150,9 @@ def group_near_duplicates(
 ) -> NDArray[np.int64]: ...
 @overload
 def gather(
-    source: str,
+    source: str | bytes,
     indices: NDArray[np.int64],
-    destination: str,
+    destination: str | bytes,
     *,
     n_threads: int = 0,
     progress: _Progress = None,
@@ -151,7 +161,7 @@ def gather(
 def gather(
     source: NDArray[Any],
     indices: NDArray[np.int64],
-    destination: str,
+    destination: str | bytes,
     *,
     n_threads: int = 0,
     progress: _Progress = None,

@@ -1,37 +1,37 @@
 """Files and folders that appear whole or not at all.
 
 Everything thinset writes goes through here: the content is written beside the target, synced to
-disk and renamed. Killed at any moment, what lies under the target's name is the old state or the
-complete new one.
+disk and renamed. Killed at any moment, the target is the old state or the complete new one, and the
+next write to it removes what the killed process left (see thinset.partial_files). A target that is
+a symbolic link stays one: what it leads to is written.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
-import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from thinset import _core
+from thinset.partial_files import PARTIAL, REPLACED, lock, partial_of, remove_leftovers
+from thinset.regular_files import require_regular
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-PARTIAL_SUFFIX = ".partial"
+# A full disk, in its several forms: Python's message does not say what was being written.
+_IS_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+# What file systems answer that cannot sync a file or a folder; it is as durable as they make it.
+_CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF, errno.ENOSYS}
 
 
-def _sync_file(path: Path) -> None:
-    with open(path, "rb") as file:
-        os.fsync(file.fileno())
+def first_entry(folder: Path) -> str | None:
+    """The name of an entry of `folder`: to `atomic_folder`, every entry is somebody else's."""
+    return min((path.name for path in folder.iterdir()), default=None)
 
 
 @contextlib.contextmanager
@@ -39,61 +39,49 @@ def atomic_file(target: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside `target`; on a clean exit it becomes `target`.
 
     On an exception the temporary file is removed and `target` is left as it was. Parent folders
-    are created. Raises OSError where the folder cannot be written.
+    are created. Raises ValueError where `target` is a pipe, device or socket, IsADirectoryError
+    where it is a folder, before any work is done; OSError where the folder cannot be written.
     """
-    target = Path(target)
+    target = Path(os.path.realpath(target))
+    require_file_target(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(
-        prefix=f".{target.name}.", suffix=PARTIAL_SUFFIX, dir=target.parent
-    )
-    os.close(descriptor)
-    partial = Path(name)
-    try:
-        yield partial
-        partial.chmod(0o666 & ~_umask())
-        _sync_file(partial)
-        partial.replace(target)
-        _sync_directory(target.parent)
-    finally:
-        partial.unlink(missing_ok=True)
+    with _naming(target), partial_of(target, is_folder=False) as partial:
+        yield partial.path
+        partial.path.chmod(0o666 & ~_umask())
+        _sync(partial.path)
+        partial.path.replace(target)
+        _sync(target.parent)
 
 
 @contextlib.contextmanager
-def atomic_folder(target: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[Path]:
+def atomic_folder(
+    target: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    foreign: Callable[[Path], str | None] = first_entry,
+) -> Iterator[Path]:
     """Yield a temporary folder beside `target`; on a clean exit it becomes `target`.
 
-    With `overwrite`, an existing folder is moved aside first and removed once the new one stands.
-    Raises FileExistsError where `target` exists and `overwrite` is false, before any work is done.
+    With `overwrite`, an existing folder is exchanged for the new one and then removed, if
+    everything in it was written by thinset: `foreign` names an entry that was not, or None.
+    Raises FileExistsError, before any work is done, where `target` exists and `overwrite` is false
+    and where it is no folder or holds a foreign entry.
     """
-    target = Path(target)
-    if target.exists() and not overwrite:
-        raise FileExistsError(f"{target} already exists; choose another output or pass overwrite")
+    target = Path(os.path.realpath(target))
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(
-        tempfile.mkdtemp(prefix=f".{target.name}.", suffix=PARTIAL_SUFFIX, dir=target.parent)
-    )
-    try:
-        yield partial
-        partial.chmod(0o777 & ~_umask())
-        for path in partial.rglob("*"):
-            if path.is_file():
-                _sync_file(path)
-        _sync_directory(partial)
-        if target.exists():
-            replaced = Path(
-                tempfile.mkdtemp(
-                    prefix=f".{target.name}.", suffix=PARTIAL_SUFFIX, dir=target.parent
-                )
-            )
-            target.rename(replaced / target.name)
-            partial.rename(target)
-            shutil.rmtree(replaced)
+    remove_leftovers(target)  # which may bring the target back
+    _require_replaceable(target, overwrite=overwrite, foreign=foreign)
+    with _naming(target), partial_of(target, is_folder=True) as partial:
+        yield partial.path
+        partial.path.chmod(0o777 & ~_umask())
+        _sync_tree(partial.path)
+        # Again: other processes do not wait for this one.
+        _require_replaceable(target, overwrite=overwrite, foreign=foreign)
+        if os.path.lexists(target):
+            _replace_folder(partial.path, target)
         else:
-            partial.rename(target)
-        _sync_directory(target.parent)
-    finally:
-        if partial.exists():
-            shutil.rmtree(partial)
+            partial.path.rename(target)
+        _sync(target.parent)
 
 
 def write_json(target: str | os.PathLike[str], content: Any) -> None:
@@ -103,6 +91,83 @@ def write_json(target: str | os.PathLike[str], content: Any) -> None:
     content_bytes = (text + "\n").encode("utf-8", errors="backslashreplace")
     with atomic_file(target) as partial:
         partial.write_bytes(content_bytes)
+
+
+def require_file_target(target: str | os.PathLike[str]) -> None:
+    """Raise as `atomic_file` does where `target` exists and is no regular file."""
+    if Path(target).exists():
+        require_regular(target)
+
+
+def _require_replaceable(
+    target: Path, *, overwrite: bool, foreign: Callable[[Path], str | None]
+) -> None:
+    if not os.path.lexists(target):
+        return
+    if not overwrite:
+        raise FileExistsError(f"{target} already exists; choose another output or pass overwrite")
+    if not target.is_dir():
+        raise FileExistsError(
+            f"{target} is not a folder and is not replaced; choose another output"
+        )
+    name = foreign(target)
+    if name is not None:
+        raise FileExistsError(
+            f"{target} holds {name!r}, which thinset did not write, and is not replaced; choose "
+            "another output, or remove the folder yourself"
+        )
+
+
+def _replace_folder(new: Path, target: Path) -> None:
+    """Put `new` in the place of `target`; the old folder gets the name of `new`."""
+    if _core.exchange_paths(os.fsencode(new), os.fsencode(target)):
+        return
+    # Two renames instead. Killed between them, the next write to the target undoes the first.
+    aside = new.with_name(new.name.removesuffix(PARTIAL) + REPLACED)
+    descriptor = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        lock(descriptor)
+        target.rename(aside)
+        try:
+            new.rename(target)
+        except OSError:
+            aside.rename(target)
+            raise
+        aside.rename(new)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _naming(target: Path) -> Iterator[None]:
+    """Name `target` in the error of a full disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _IS_FULL:
+            error.filename, error.filename2 = os.fspath(target), None
+        raise
+
+
+def _sync_tree(folder: Path) -> None:
+    for path, _, files in os.walk(folder, topdown=False):
+        for name in files:
+            _sync(Path(path, name))
+        _sync(Path(path))
+
+
+def _sync(path: Path) -> None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except PermissionError:
+        return  # a folder that can be written to but not read
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _CANNOT_SYNC:
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def _umask() -> int:

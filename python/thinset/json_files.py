@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thinset.atomic_files import write_json
+from thinset.regular_files import open_regular
 
 if TYPE_CHECKING:
     import os
@@ -41,7 +42,8 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     """
     path = Path(path)
     try:
-        text = path.read_bytes()
+        with open_regular(path) as file:
+            text = file.read()
         content = json.loads(
             text, parse_constant=_finite, parse_float=_finite, parse_int=_short_integer
         )

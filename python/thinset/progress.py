@@ -1,9 +1,10 @@
-"""Progress of long work: a bar on a terminal, plain lines off it."""
+"""Progress of long work: a bar on a terminal and in a notebook, plain lines elsewhere."""
 
 from __future__ import annotations
 
 import sys
 import time
+import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,8 +19,9 @@ class ProgressBar:
     """Shows how far one piece of work is, on standard error.
 
     A context manager. `total` is in `unit`s and may be None where it is not known. On a terminal
-    this is a tqdm bar; elsewhere a line every ten seconds and one at the end, so that logs stay
-    readable. With `enabled=False` it prints nothing.
+    this is a tqdm bar, and in a notebook of Jupyter the widget of tqdm, or its text bar where
+    ipywidgets is not installed. Elsewhere it is a line every ten seconds and one at the end, so
+    that logs stay readable. With `enabled=False` it prints nothing.
     """
 
     def __init__(
@@ -33,12 +35,11 @@ class ProgressBar:
         self._facts = ""
         self._start = self._last_line = time.monotonic()
         self._bar: Any = None
-        if enabled and sys.stderr.isatty():
-            from tqdm import tqdm
-
+        kind = _kind_of_bar() if enabled else None
+        if kind is not None:
             # A share of the work has no rate that means anything.
             form = "{l_bar}{bar}| {elapsed}<{remaining}{postfix}" if unit == "%" else None
-            self._bar = tqdm(
+            self._bar = kind(
                 desc=label, total=total, unit=unit, dynamic_ncols=True, bar_format=form
             )
 
@@ -89,3 +90,26 @@ class ProgressBar:
         )
         parts = [f"{self._label}: {amount} {self._unit}", f"{elapsed:.1f} s", self._facts, state]
         print(", ".join(part for part in parts if part), file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _kind_of_bar() -> Any:
+    """The class of tqdm for where standard error is shown; None where lines are to be printed."""
+    if _runs_in_notebook():
+        # Where ipywidgets is missing, tqdm warns that it falls back to text: that is no news here.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from tqdm.auto import tqdm as notebook_bar
+        return notebook_bar
+    if sys.stderr.isatty():
+        from tqdm import tqdm
+
+        return tqdm
+    return None
+
+
+def _runs_in_notebook() -> bool:
+    # A kernel can only run where IPython is loaded already.
+    get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    shell = get_ipython() if get_ipython is not None else None
+    # The shell of a terminal has none.
+    return getattr(shell, "kernel", None) is not None

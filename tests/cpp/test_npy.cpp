@@ -75,7 +75,8 @@ TEST(every_single_damaged_byte_is_refused_or_harmless) {
 TEST(integers_are_widened_and_checked) {
   const sample::Folder folder;
   const std::vector<std::int64_t> values = {0, -5, std::int64_t{1} << 40};
-  write_npy(folder / "a.npy", values);
+  OutputFile output(folder / "a.npy");
+  write_npy(output, values);
   CHECK(NpyArray(folder / "a.npy").as_int64() == values);
   CHECK(folder.n_entries() == 1);
 

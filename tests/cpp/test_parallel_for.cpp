@@ -1,5 +1,8 @@
+#include <sys/resource.h>
+
 #include <atomic>
 #include <chrono>
+#include <fstream>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -27,6 +30,27 @@ class StopAfter final : public Monitor {
  private:
   int calls_;
 };
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+// Leaves this process `spare` more bytes of address space while it lives.
+class AddressSpaceLimit {
+ public:
+  explicit AddressSpaceLimit(std::size_t spare) {
+    std::size_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    getrlimit(RLIMIT_AS, &before_);
+    rlimit limit = before_;
+    limit.rlim_cur = pages * 4096 + spare;
+    CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
+  }
+  ~AddressSpaceLimit() { setrlimit(RLIMIT_AS, &before_); }
+  AddressSpaceLimit(const AddressSpaceLimit&) = delete;
+  AddressSpaceLimit& operator=(const AddressSpaceLimit&) = delete;
+
+ private:
+  rlimit before_{};
+};
+#endif
 
 }  // namespace
 
@@ -113,5 +137,22 @@ TEST(a_single_long_block_elsewhere_does_not_keep_the_caller_from_looking) {
 TEST(too_many_threads_are_refused) {
   CHECK(check::contains(check::message_of<InvalidInput>([] { Job job(1025); }), "got 1025"));
 }
+
+#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST(threads_that_cannot_start_are_done_without) {
+  // A stack takes 8 MB of address space, unless the user's limit is another one.
+  const AddressSpaceLimit limit(std::size_t{24} << 20);
+  Job job(1000);
+  CHECK(job.n_threads() >= 1 && job.n_threads() < 1000);
+  std::vector<std::atomic<int>> seen(5000);
+  for (int round = 0; round < 3; ++round) {
+    job.parallel_for(seen.size(), 1, [&](std::size_t begin, std::size_t, unsigned thread) {
+      CHECK(thread < job.n_threads());
+      ++seen[begin];
+    });
+  }
+  for (const auto& count : seen) CHECK(count == 3);
+}
+#endif
 
 TEST_MAIN

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from failing_calls import FailingCalls
+
 
 @pytest.fixture(scope="session")
 def binary() -> str:
@@ -14,3 +16,12 @@ def binary() -> str:
     found = str(beside) if beside.exists() else shutil.which("thinset-filter")
     assert found, "thinset-filter is not installed"
     return found
+
+
+@pytest.fixture(scope="session")
+def failing_calls(tmp_path_factory) -> FailingCalls:
+    """Makes the calls of a program into the C library fail, one at a time."""
+    reason = FailingCalls.reason_to_skip()
+    if reason is not None:
+        pytest.skip(reason)
+    return FailingCalls(tmp_path_factory.mktemp("failing-calls"))

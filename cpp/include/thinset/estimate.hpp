@@ -1,8 +1,11 @@
 // What a selection will take, told from shapes before the work.
 #pragma once
 
+#include <cstddef>
+#include <string_view>
 #include <vector>
 
+#include "thinset/distance.hpp"
 #include "thinset/matrix_view.hpp"
 #include "thinset/memory_need.hpp"
 #include "thinset/selection.hpp"
@@ -31,5 +34,16 @@ struct Seconds {
 // milliseconds. The embeddings are taken to be in memory. n_threads = 0 takes every processor.
 Seconds predicted_seconds(const AnyMatrix& embeddings, const SelectionRequest& request,
                           unsigned n_threads);
+
+// One of the functions of objective.hpp and certificates.hpp, by name.
+struct FigureSeconds {
+  std::string_view name;
+  Seconds seconds;
+};
+
+// What each of these functions takes for a subset of n_samples rows, on the same terms.
+std::vector<FigureSeconds> predicted_figure_seconds(const AnyMatrix& embeddings,
+                                                    std::size_t n_samples, Metric metric,
+                                                    unsigned n_threads);
 
 }  // namespace thinset

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "thinset/output_file.hpp"
 #include "thinset/parallel_for.hpp"
 
 namespace thinset {
@@ -17,6 +18,13 @@ namespace thinset {
 // FileError.
 void gather(const std::filesystem::path& source, std::span<const std::int64_t> indices,
             const std::filesystem::path& destination, Job& job);
+
+// The same into a file that the caller has opened and this commits.
+void gather(const std::filesystem::path& source, std::span<const std::int64_t> indices,
+            OutputFile& output, Job& job);
+
+// Throws what gather would throw before it writes anything.
+void check_gather(const std::filesystem::path& source, std::span<const std::int64_t> indices);
 
 // The same from memory: `rows` holds n_rows * row_bytes bytes; `row_shape` and `descr` go to the
 // header.

@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <span>
 
+#include "thinset/descriptor.hpp"
+
 namespace thinset {
 
 // Reading, unlike a mapping, turns a file that shrinks or a disk that fails under it into an error
@@ -13,9 +15,8 @@ namespace thinset {
 // surroundings, up to megabytes of them. All members are thread-safe.
 class InputFile {
  public:
-  // Throws FileError where the file is missing, unreadable or not a regular file.
+  // Throws what open_regular_file throws.
   explicit InputFile(std::filesystem::path path);
-  ~InputFile();
   InputFile(const InputFile&) = delete;
   InputFile& operator=(const InputFile&) = delete;
 
@@ -34,7 +35,7 @@ class InputFile {
 
  private:
   std::filesystem::path path_;
-  int descriptor_;
+  Descriptor file_;
   std::uint64_t size_ = 0;
 };
 

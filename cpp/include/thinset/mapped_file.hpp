@@ -9,7 +9,7 @@ namespace thinset {
 
 class MappedFile {
  public:
-  // Throws FileError where the file is missing, unreadable or not a regular file.
+  // Throws what open_regular_file throws.
   explicit MappedFile(const std::filesystem::path& path);
   ~MappedFile();
   MappedFile(MappedFile&& other) noexcept;

@@ -11,6 +11,7 @@
 #include "thinset/input_file.hpp"
 #include "thinset/mapped_file.hpp"
 #include "thinset/matrix_view.hpp"
+#include "thinset/output_file.hpp"
 
 namespace thinset {
 
@@ -73,7 +74,7 @@ class NpyArray {
   NpyHeader header_;
 };
 
-// Writes a 1-D int64 array, atomically.
-void write_npy(const std::filesystem::path& path, std::span<const std::int64_t> values);
+// Writes a 1-D int64 array and commits it.
+void write_npy(OutputFile& output, std::span<const std::int64_t> values);
 
 }  // namespace thinset

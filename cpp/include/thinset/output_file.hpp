@@ -4,17 +4,23 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <span>
 
 #include "thinset/parallel_for.hpp"
 
 namespace thinset {
 
+class Partial;
+
 // Written under a temporary name beside the target; commit() syncs and renames it. Without commit()
-// the temporary file is removed and the target stays as it was. Every failure is a FileError.
+// the temporary file is removed and the target stays as it was. A symbolic link under the target's
+// name is replaced, not followed. Every failure is a FileError.
 class OutputFile {
  public:
-  explicit OutputFile(std::filesystem::path target);
+  // `shown` is the name for messages, where it is not the target. Throws InvalidInput where the
+  // target is there and is no regular file.
+  explicit OutputFile(std::filesystem::path target, std::filesystem::path shown = {});
   ~OutputFile();
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
@@ -32,8 +38,8 @@ class OutputFile {
 
  private:
   std::filesystem::path target_;
-  std::filesystem::path partial_;
-  int descriptor_ = -1;
+  std::filesystem::path shown_;
+  std::unique_ptr<Partial> partial_;
 };
 
 }  // namespace thinset

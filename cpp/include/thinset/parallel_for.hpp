@@ -19,12 +19,10 @@
 
 namespace thinset {
 
-// The number of processors this process may run on; at least 1.
-unsigned available_processors();
-
 class Job {
  public:
-  // n_threads = 0 takes every available processor. Throws InvalidInput above max_threads.
+  // n_threads = 0 takes every available processor. Throws InvalidInput above max_threads. Where the
+  // system does not let so many threads start, those that did start do the work.
   explicit Job(unsigned n_threads = 0, Monitor* monitor = nullptr);
   ~Job();
   Job(const Job&) = delete;
@@ -32,6 +30,7 @@ class Job {
 
   static constexpr unsigned max_threads = 1024;
 
+  // The threads that work, the calling one included: those asked for, or fewer.
   [[nodiscard]] unsigned n_threads() const noexcept {
     return static_cast<unsigned>(workers_.size()) + 1;
   }
@@ -57,6 +56,7 @@ class Job {
   void check();
 
  private:
+  void start_workers(unsigned n_workers);
   void work(unsigned thread);
   void run_blocks(unsigned thread) noexcept;
   void wait_for_workers() noexcept;

@@ -44,7 +44,8 @@ class Command(StudyOptions, _Required):
     """smoke: under a minute; quick: half an hour on two cores; paper: for a GPU (--size is the
     older name)"""
     image_size: ImageSize = None
-    """resize every image to this on import"""
+    """resize every image to this; by default images of several sizes become their median height
+    and width, at most 64 each"""
     embeddings: Embeddings = None
     """your own embeddings, one row per training sample"""
     model: Model = None

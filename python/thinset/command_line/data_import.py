@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Annotated
 
 import tyro
 
-from thinset.command_line.arguments import Output
+from thinset.command_line.arguments import Output, optional
 from thinset.data import import_dataset
 
 
 @dataclass(frozen=True)
 class Command:
-    """Read images from files into dataset folders: DIR/train and, where there is one, DIR/test."""
+    """Read images from files into dataset folders: DIR/train, and DIR/test and DIR/validation.
+
+    What was taken for what, left out or converted is printed.
+    """
 
     source: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="SOURCE")]
     """file or folder (see `thinset data list`), or "digits" """
     out: Output
     """folder of the dataset folders"""
-    kind: str | None = None
+    kind: Annotated[str | None, optional(metavar="KIND")] = None
     """kind of source; by default recognised from the files"""
     image_size: Annotated[
-        tuple[int, int] | None,
-        tyro.conf.arg(aliases=["--size"], metavar="H W", help_behavior_hint=""),
+        tuple[int, int] | None, optional(aliases=["--size"], metavar="HEIGHT WIDTH")
     ] = None
-    """height and width to which every image is resized; --size is the older name"""
+    """resize every image to this; by default images of several sizes become their median height
+    and width, at most 64 each; --size is the older name"""
+    image_column: Annotated[str | None, optional(metavar="NAME")] = None
+    """column of a parquet file that has the images"""
+    label_column: Annotated[str | None, optional(metavar="NAME")] = None
+    """column of a parquet file that has the labels"""
+    no_labels: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """read the images alone"""
+    skip_unreadable: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """leave out images that are damaged or missing, and say how many"""
     overwrite: bool = False
     """replace the folder where it exists"""
 
@@ -35,6 +47,11 @@ class Command:
             self.out,
             kind=self.kind,
             size=self.image_size,
+            image_column=self.image_column,
+            label_column=self.label_column,
+            with_labels=not self.no_labels,
+            skip_unreadable=self.skip_unreadable,
+            note=_print_note,
             overwrite=self.overwrite,
             show_progress=True,
         )
@@ -42,3 +59,7 @@ class Command:
             shape = " x ".join(str(length) for length in dataset.image_shape)
             classes = f"{dataset.n_classes} classes" if dataset.labels is not None else "no labels"
             print(f"{split}: {len(dataset):,} images of {shape}, {classes}: {self.out / split}")
+
+
+def _print_note(text: str) -> None:
+    print(f"thinset: note: {text}", file=sys.stderr, flush=True)

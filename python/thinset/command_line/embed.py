@@ -5,13 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from thinset.command_line.arguments import (
-    Device,
-    ImageSize,
-    Output,
-    Seed,
-    Source,
-)
+from thinset.command_line.arguments import Device, ImageSize, Output, Seed, Source
 
 
 @dataclass(frozen=True)
@@ -25,7 +19,8 @@ class Command:
     encoder: Literal["autoencoder", "pca"] = "autoencoder"
     """the paper's autoencoder, or principal components of the pixels"""
     image_size: ImageSize = None
-    """resize every image to this on import"""
+    """resize every image to this; by default images of several sizes become their median height
+    and width, at most 64 each"""
     length: str = "2000st"
     """length of the autoencoder's training: steps (st), epochs (ep), samples (sa) or time (s, min,
     h)"""
@@ -51,7 +46,7 @@ class Command:
             open_training_data,
             prepare_embeddings,
         )
-        from thinset.recipes.run_folder import RunFolder
+        from thinset.recipes.run_folder import RunFolder, identity_of
         from thinset.recipes.schema import EncoderSettings, RunSettings
 
         settings = EncoderSettings(
@@ -65,13 +60,11 @@ class Command:
             seed=self.seed,
         )
         identity = {
-            "source": self.data,
-            "image_size": self.image_size,
-            "device": self.device,
+            **identity_of(self.data, self.device, self.image_size),
             "encoder": asdict(settings),
         }
         folder = RunFolder(self.out, identity)
-        data = open_training_data(self.data, folder, image_size=self.image_size, show_progress=True)
+        data = open_training_data(self.data, folder, self.image_size, show_progress=True)
         settings = RunSettings(encoder=settings).resolved_for(data.image_shape).encoder
         embeddings = prepare_embeddings(
             data, folder, settings, device=self.device, show_progress=True

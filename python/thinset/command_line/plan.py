@@ -38,7 +38,10 @@ class Command:
     """Advise how to train on your data within a time, and predict what each way takes.
 
     Measures training, embedding and decoding for a few seconds each, and a sample of the data. The
-    advice may be not to select. `thinset run --plan` on the same folder follows it.
+    advice may be to balance classes, to leave out near-duplicates, to keep images in memory, or
+    none of these. Planning takes at most a fifth of the budget and skips what does not fit, but
+    always trains for a step. `thinset run --plan` with the same options on the same folder follows
+    the plan.
     """
 
     data: Source
@@ -53,7 +56,8 @@ class Command:
     """smoke: batches of 64, for small images; quick: of 256; paper: of 1024, for a GPU (--size is
     the older name)"""
     image_size: ImageSize = None
-    """resize every image to this on import"""
+    """resize every image to this; by default images of several sizes become their median height
+    and width, at most 64 each"""
     encoded: bool = False
     """training decodes each image (JPEG, ...) whenever it needs it"""
     encoder: Encoder = None
@@ -73,7 +77,7 @@ class Command:
     batch_size: BatchSize = None
     """samples per training step of the classifier"""
     probe_share: Annotated[float, tyro.conf.arg(metavar="SHARE")] = 0.1
-    """share of the budget for short trainings that predict the accuracy; 0 for none"""
+    """share of the budget, at most, for short trainings that predict the accuracy; 0 for none"""
     seed: Seed = 0
     """seed of the training"""
     device: Device = "auto"
@@ -93,9 +97,13 @@ class Command:
             show_progress=True,
             image_size=self.image_size,
         )
-        print(Planner(where, settings).plan(say).describe())
-        again = f"thinset run {self.data} --plan -o {self.out}"
-        print(f"follow it: {again}")
+        plan = Planner(where, settings).plan(say)
+        print(plan.describe())
+        if plan.least_seconds is None:
+            again = f"thinset run {self.data} --plan -o {self.out}"
+            if self.image_size is not None:
+                again += f" --image-size {self.image_size[0]} {self.image_size[1]}"
+            print(f"follow it: {again}")
 
     def settings(self) -> PlanSettings:
         """The preset's recipe, with the values that were given."""

@@ -36,7 +36,8 @@ class Command(StudyOptions):
     """smoke: the embedded digits, under a minute; quick: real data, up to an hour on two cores;
     paper: the paper's lengths, for a GPU (--size is the older name)"""
     image_size: ImageSize = None
-    """resize every image to this on import"""
+    """resize every image to this; by default images of several sizes become their median height
+    and width, at most 64 each"""
     data: Annotated[str | None, tyro.conf.arg(metavar="DATA", help_behavior_hint="")] = None
     """dataset folder, folder or file to import (see `thinset data list`); the smoke preset uses
     the embedded digits without it"""

@@ -50,7 +50,8 @@ class Command:
     """smoke: about a minute; quick: half an hour on two cores; paper: the paper's lengths
     (--size is the older name)"""
     image_size: ImageSize = None
-    """resize every image to this on import"""
+    """resize every image to this; by default images of several sizes become their median height
+    and width, at most 64 each"""
     method: Annotated[Method | None, optional(aliases=["-m"], metavar="NAME")] = None
     """selection method; by default k-means inside each class; the paper uses topk"""
     n_samples: Annotated[str | None, from_recipe(aliases=["-n"], metavar="K")] = None

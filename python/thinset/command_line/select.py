@@ -11,6 +11,7 @@ import numpy as np
 import tyro
 
 from thinset._core import open_npy
+from thinset.atomic_files import require_file_target
 from thinset.command_line.arguments import (
     Count,
     Method,
@@ -21,7 +22,8 @@ from thinset.command_line.arguments import (
 )
 from thinset.command_line.usage import UsageError
 from thinset.data import open_dataset
-from thinset.selection import estimate, select
+from thinset.overlap import require_apart
+from thinset.selection import Selection, estimate, estimate_figures, select
 
 _METHOD_OPTIONS = (
     "mode", "refill", "drop_constant", "stratified", "n_iterations", "seeding", "max_swaps",
@@ -72,15 +74,21 @@ class Command:
     max_memory: str | None = None
     """refuse work that may need more memory than this, such as 512MB"""
     objective: bool = False
-    """also compute sum and minimum of the pairwise distances and the covering radius"""
+    """also compute sum and minimum of the pairwise distances and the covering radius; with
+    --dry-run, predict the time"""
     certificates: bool = False
-    """also compute bounds on how far these are from the best possible"""
+    """also compute bounds on how far these are from the best possible; with --dry-run, predict
+    the time"""
     dry_run: bool = False
     """print an estimate of memory and time, and select nothing"""
 
     def run(self) -> None:
         if self.out is None and not self.dry_run:
             raise UsageError("select needs -o FILE, or --dry-run")
+        if self.out is not None:
+            # Before the work; it may take minutes.
+            require_apart(self.out, self.embeddings, self.labels, self.initial_subset)
+            require_file_target(self.out)
         # Options at their default are not passed on: they may belong to another method.
         options: dict[str, Any] = {
             field.name: getattr(self, field.name)
@@ -94,11 +102,18 @@ class Command:
             "n_threads": self.threads,
         }
         n_samples = parse_count(self.n_samples)
+        # One file is no list of shards: messages need no number for it.
+        embeddings = self.embeddings[0] if len(self.embeddings) == 1 else self.embeddings
         if self.out is None or self.dry_run:
-            print(estimate(self.embeddings, n_samples, self.method, **options).describe())
+            print(estimate(embeddings, n_samples, self.method, **options).describe())
+            if self.objective or self.certificates:
+                predicted = estimate_figures(
+                    embeddings, n_samples, metric=self.metric, n_threads=self.threads
+                )
+                print(predicted.describe())
             return
         selection = select(
-            self.embeddings,
+            embeddings,
             n_samples,
             self.method,
             random_state=self.seed,
@@ -109,14 +124,24 @@ class Command:
             progress=True,
             **options,
         )
-        if self.objective:
-            for name, value in selection.objective.items():
-                print(f"{name}: {value:.6g}")
-        if self.certificates:
-            for name, value in selection.certificates.items():
-                print(f"{name}: {value:.6g}")
+        # The figures may take much longer than the selection, which is then kept if they are not.
         selection.save(self.out)
+        figures = self._compute_figures(selection, embeddings)
+        if figures:
+            selection.save(self.out)
+        for name, value in figures.items():
+            print(f"{name}: {value:.6g}")
         print(f"{selection!r}: {self.out}")
+
+    def _compute_figures(self, selection: Selection, embeddings: object) -> dict[str, float]:
+        figures: dict[str, float] = {}
+        for wanted, compute in (
+            (self.objective, selection.objective_from),
+            (self.certificates, selection.certificates_from),
+        ):
+            if wanted:
+                figures |= compute(embeddings, n_threads=self.threads, progress=True)
+        return figures
 
 
 def _labels(path: Path) -> np.ndarray[Any, Any]:

@@ -11,6 +11,7 @@ import tyro
 from thinset._core import open_npy
 from thinset.command_line.arguments import Output
 from thinset.data import write_subset
+from thinset.overlap import require_apart
 from thinset.selection import Selection
 
 
@@ -33,5 +34,6 @@ class Command:
             if self.selection.suffix == ".npy"
             else Selection.load(self.selection)
         )
+        require_apart(self.out, self.selection)
         dataset = write_subset(rows, self.data, self.out, overwrite=self.overwrite)
         print(f"{len(dataset):,} samples: {self.out}")

@@ -52,7 +52,7 @@ class Command:
     """where to compute"""
 
     def run(self) -> None:
-        from thinset.data import open_dataset
+        from thinset.data import open_dataset, require_matching_splits
         from thinset.recipes.preparation import TrainAndTest
         from thinset.recipes.run_folder import RunFolder
         from thinset.recipes.schema import RunSettings, TrainingSettings
@@ -61,7 +61,10 @@ class Command:
         from thinset.training import TrainingDivergedError, save_weights
 
         data = TrainAndTest(open_dataset(self.data), open_dataset(self.test))
+        require_matching_splits(*data)
         subset = None if self.subset is None else open_dataset(self.subset)
+        if subset is not None:
+            require_matching_splits(data.train, subset)
         settings = RunSettings(
             seeds=(self.seed,),
             split=self.split,

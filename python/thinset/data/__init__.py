@@ -8,7 +8,9 @@ from __future__ import annotations
 from thinset.data.download import download
 from thinset.data.encoded import EncodedDataset, open_encoded
 from thinset.data.manifest import ArrayEntry, Manifest
+from thinset.data.matching_splits import require_matching_splits
 from thinset.data.sources import SOURCES, import_dataset, import_map_style
+from thinset.data.sources.split_names import SPLITS
 from thinset.data.splits import hold_out
 from thinset.data.store import Dataset, DatasetWriter, open_dataset, verify_dataset
 from thinset.data.subset import write_subset
@@ -16,6 +18,7 @@ from thinset.data.variants import write_long_tailed, write_photographs, write_re
 
 __all__ = [
     "SOURCES",
+    "SPLITS",
     "ArrayEntry",
     "Dataset",
     "DatasetWriter",
@@ -27,6 +30,7 @@ __all__ = [
     "import_map_style",
     "open_dataset",
     "open_encoded",
+    "require_matching_splits",
     "verify_dataset",
     "write_long_tailed",
     "write_photographs",

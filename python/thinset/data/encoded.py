@@ -1,4 +1,4 @@
-"""Images that stay encoded (JPEG, PNG, ...) and are decoded whenever they are wanted.
+"""Images that stay encoded (JPEG, PNG, ...) and are decoded on each access.
 
 What an ordinary training loop over image files does. A dataset folder is decoded once instead.
 """
@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from thinset.data.sources import recognise
+from thinset.data.sources import ReadOptions, open_source
 from thinset.data.sources.encoded_image import decode
-from thinset.data.sources.image_stream import BATCH_SIZE
+from thinset.data.sources.image_stream import BATCH_SIZE, require_split
 from thinset.data.store import DatasetWriter
+from thinset.overlap import require_apart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,24 +83,26 @@ class EncodedImages:
 class EncodedDataset:
     """Encoded images and their labels; a stand-in for a Dataset in training. See `open_encoded`.
 
-    Contents that lie in one large file are held in memory as they are, encoded; files of their own
-    are read whenever they are wanted.
+    Contents of one large file are held in memory as they are, encoded; files of their own are read
+    on each access.
     """
 
-    def __init__(self, stream: ImageStream, *, resize: bool) -> None:
+    def __init__(self, stream: ImageStream) -> None:
         assert stream.encoded is not None
         samples = list(stream.encoded())
         names = [name for name, _, _ in samples]
         contents = [content for _, content, _ in samples]
         labels = [label for _, _, label in samples]
         self.name = stream.name
+        self._path = stream.provenance.get("path")
         self.image_shape = stream.image_shape
         self.class_names = stream.class_names
-        self.images = EncodedImages(names, contents, stream.image_shape, resize=resize)
+        self.images = EncodedImages(names, contents, stream.image_shape, resize=stream.resizes)
         self.labels: np.ndarray[Any, np.dtype[np.int64]] | None = (
             None if None in labels else np.array(labels, np.int64)
         )
-        self._provenance = repr((dict(stream.provenance), stream.image_shape, len(samples)))
+        provenance = {key: value for key, value in stream.provenance.items() if key != "notes"}
+        self._provenance = repr((provenance, stream.image_shape, len(samples)))
 
     def __len__(self) -> int:
         return len(self.images)
@@ -118,7 +121,11 @@ class EncodedDataset:
         *,
         overwrite: bool = False,
     ) -> None:
-        """Decode the images of these rows, in this order, into the dataset folder `out`."""
+        """Decode the images of these rows, in this order, into the dataset folder `out`.
+
+        Raises ValueError where it would replace the source, FileExistsError as DatasetWriter.
+        """
+        require_apart(out, self._path)
         with DatasetWriter(
             out,
             name=Path(out).name,
@@ -148,14 +155,15 @@ def open_encoded(
 ) -> EncodedDataset:
     """Open a source of encoded images (parquet, image folder) without decoding any of them.
 
-    `size` = (height, width) resizes images when they are decoded. Raises ValueError for a source of
-    another kind or without that split, FileNotFoundError where there is none.
+    `size` = (height, width) resizes images when they are decoded; images of several sizes are
+    resized without it too, as in `import_dataset`. Raises ValueError for a source of another kind
+    or without that split, FileNotFoundError where there is none.
     """
     path = os.fspath(source)
-    if not Path(path).exists():
-        raise FileNotFoundError(f"{path} does not exist")
-    reader = recognise(path)
-    stream = reader.open(path, split, size)
+    opened = open_source(path, ReadOptions(size=size))
+    require_split(split, list(opened.streams), path)
+    stream = opened.streams[split]
     if stream.encoded is None:
-        raise ValueError(f"{path} holds no encoded images: it is of the kind {reader.name!r}")
-    return EncodedDataset(stream, resize=size is not None)
+        kind = stream.provenance["kind"]
+        raise ValueError(f"{path} holds no encoded images: it is of the kind {kind!r}")
+    return EncodedDataset(stream)

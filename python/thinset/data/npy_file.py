@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import io
-import tokenize
+import math
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from thinset import _core
 from thinset.data.manifest import ArrayEntry
+from thinset.regular_files import open_regular, require_regular
 
 if TYPE_CHECKING:
-    import os
     from types import TracebackType
 
     from typing_extensions import Self
@@ -22,24 +26,26 @@ _DIGEST_BLOCK = 1 << 20
 
 
 def open_npy(path: str | os.PathLike[str]) -> np.memmap[Any, Any]:
-    """Map a .npy file read-only; pickled objects, Fortran order and short files are refused.
+    """Map a .npy file read-only. Its header is read by the native core, which trusts nothing in it.
 
-    Raises ValueError naming the file and FileNotFoundError where there is none.
+    Raises ValueError naming the file where it is damaged, truncated, longer than its header says,
+    no regular file, in Fortran order or holds Python objects; FileNotFoundError where there is
+    none.
     """
     path = Path(path)
-    try:
-        array = np.lib.format.open_memmap(path, mode="r")
-    except (ValueError, TypeError, OverflowError, SyntaxError, tokenize.TokenError) as error:
-        raise ValueError(f"{path} is not a whole .npy file: {error}") from error
-    if not array.flags.c_contiguous:
-        raise ValueError(f"{path} is in Fortran order; arrays are stored in C order")
-    return array
+    require_regular(path)
+    array = _core.open_npy(os.fsencode(path))
+    # What follows the header is the array and nothing else.
+    offset = path.stat().st_size - array.nbytes
+    if offset < 0:
+        raise ValueError(f"{path} became shorter while it was opened")
+    return np.memmap(path, array.dtype, "r", offset, array.shape)
 
 
 def file_digest(path: str | os.PathLike[str]) -> str:
     """SHA-256 of a file, as 64 hexadecimal digits."""
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         while block := file.read(_DIGEST_BLOCK):
             digest.update(block)
     return digest.hexdigest()
@@ -55,18 +61,28 @@ class NpyFileWriter:
     """Writes a .npy file of known dtype and shape row by row, and its SHA-256 on the way.
 
     A context manager. Memory use is that of the rows in hand, so the file may be larger than
-    memory. The caller sees to it that the file appears atomically (thinset.atomic_files).
+    memory. The space is reserved first, so that a full disk is known before the work, and no row is
+    written through a map, where a full disk would kill the process. The caller makes the file
+    appear atomically (thinset.atomic_files).
     """
 
     def __init__(
         self, path: str | os.PathLike[str], dtype: str | np.dtype[Any], shape: tuple[int, ...]
     ) -> None:
         self._path = Path(path)
-        self._dtype = np.dtype(dtype)
+        self._dtype = np.dtype(dtype).newbyteorder("=")
         self._shape = tuple(shape)
         self._digest = hashlib.sha256()
-        self._file = open(self._path, "xb")  # noqa: SIM115 - closed by __exit__
-        self._write(_npy_header(self._dtype, self._shape))
+        header = _npy_header(self._dtype, self._shape)
+        self._file = open(self._path, "wb")  # noqa: SIM115 - closed by __exit__
+        try:
+            n_bytes = self._dtype.itemsize * math.prod(self._shape)
+            _reserve(self._file.fileno(), len(header) + n_bytes)
+            self._write(header)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                self._file.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -80,13 +96,13 @@ class NpyFileWriter:
         self._file.close()
 
     def append(self, rows: np.ndarray[Any, Any]) -> None:
-        """Write the next rows (B, ...), of exactly the file's dtype and row shape."""
-        if rows.dtype != self._dtype or rows.shape[1:] != self._shape[1:]:
+        """Write the next rows (B, ...), of the file's row shape and dtype, in any byte order."""
+        if rows.dtype.newbyteorder("=") != self._dtype or rows.shape[1:] != self._shape[1:]:
             raise ValueError(
                 f"{self._path.name}: rows must be {self._dtype} of shape {self._shape[1:]}, "
                 f"got {rows.dtype} of shape {rows.shape[1:]}"
             )
-        self._write(np.ascontiguousarray(rows).reshape(-1).view(np.uint8).data)
+        self._write(np.ascontiguousarray(rows, self._dtype).reshape(-1).view(np.uint8).data)
 
     def entry(self) -> ArrayEntry:
         """The manifest's entry for what has been written so far."""
@@ -95,6 +111,16 @@ class NpyFileWriter:
     def _write(self, content: bytes | memoryview) -> None:
         self._file.write(content)
         self._digest.update(content)
+
+
+def _reserve(descriptor: int, n_bytes: int) -> None:
+    """Take space on the disk, where the file system can; OSError where there is not enough."""
+    if n_bytes > 0 and hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(descriptor, 0, n_bytes)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+                raise
 
 
 def _npy_header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:

@@ -18,10 +18,11 @@ from thinset.atomic_files import atomic_folder
 from thinset.data.labels import require_labels, require_stored_labels
 from thinset.data.manifest import IMAGE_DTYPES, Manifest, require_image_shape
 from thinset.data.npy_file import NpyFileWriter, file_digest, open_npy
+from thinset.data.replaceable import foreign_to_dataset
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import TracebackType
 
     from typing_extensions import Self
@@ -137,6 +138,19 @@ def verify_dataset(path: str | os.PathLike[str]) -> None:
             )
 
 
+@contextlib.contextmanager
+def new_dataset_folder(out: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path]:
+    """Yield a temporary folder, which becomes the dataset folder `out` if it can be opened.
+
+    Every dataset folder is put in place here. Raises FileExistsError where `out` exists, unless
+    `overwrite` is true and everything in it belongs to a dataset folder; ValueError where what was
+    written is no dataset folder. In both cases `out` stays as it was.
+    """
+    with atomic_folder(out, overwrite=overwrite, foreign=foreign_to_dataset) as folder:
+        yield folder
+        open_dataset(folder)
+
+
 class DatasetWriter:
     """Streams a dataset folder to disk in batches; it may be larger than memory.
 
@@ -145,7 +159,7 @@ class DatasetWriter:
     in 0..n_classes-1; either every batch has labels or none.
 
     Raises ValueError where an argument or a batch does not fit, FileExistsError on entering where
-    `out` exists and `overwrite` is false.
+    `out` exists, unless `overwrite` is true and everything in it belongs to a dataset folder.
     """
 
     def __init__(
@@ -163,7 +177,7 @@ class DatasetWriter:
         require_image_shape(tuple(image_shape))
         height, width, channels = image_shape
         self._image_shape = (height, width, channels)
-        self._image_dtype = np.dtype(image_dtype)
+        self._image_dtype = np.dtype(image_dtype).newbyteorder("=")
         if self._image_dtype.name not in IMAGE_DTYPES:
             raise ValueError(f"image_dtype must be one of {IMAGE_DTYPES}, got {image_dtype}")
         if n_samples < 1:
@@ -179,7 +193,9 @@ class DatasetWriter:
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
-            self._folder = stack.enter_context(atomic_folder(self._out, overwrite=self._overwrite))
+            self._folder = stack.enter_context(
+                new_dataset_folder(self._out, overwrite=self._overwrite)
+            )
             self._images = stack.enter_context(
                 NpyFileWriter(
                     self._folder / "images.npy",

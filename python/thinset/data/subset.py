@@ -9,23 +9,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thinset import _core
-from thinset.atomic_files import atomic_folder
+from thinset.data.arrays import as_array, as_images, as_row_indices
 from thinset.data.labels import require_labels
 from thinset.data.manifest import IMAGE_DTYPES, Manifest
 from thinset.data.npy_file import NpyFileWriter, describe_npy
-from thinset.data.overlap import require_apart
-from thinset.data.store import Dataset, open_dataset
+from thinset.data.store import Dataset, new_dataset_folder, open_dataset
+from thinset.overlap import require_apart
 
 if TYPE_CHECKING:
     from thinset.data.manifest import ArrayEntry
 
     Array = np.ndarray[Any, Any]
-    Arrays = tuple[Array, Array | None]
+
+_BYTES_PER_PIECE = 1 << 24
 
 
 def write_subset(
     selection: Any,
-    source: Dataset | str | os.PathLike[str] | Arrays,
+    source: Dataset | str | os.PathLike[str] | tuple[Any, Any],
     out: str | os.PathLike[str],
     *,
     overwrite: bool = False,
@@ -34,28 +35,35 @@ def write_subset(
 ) -> Dataset:
     """Copy the selected rows, in selection order, into the dataset folder `out`.
 
-    `selection` is anything with `.indices` (and, for the record, `.method`, `.params`), or the
-    row indices themselves: (k,) integers in 0..N-1, in any order. `source` is a dataset, the path
-    of a dataset folder, or arrays (images, labels): images (N, height, width, channels) uint8 or
-    float32 in C order, labels (N,) integers or None. The native core copies the rows from file to
-    file with `n_threads` threads (None: all cores), so that neither side need fit in memory. The
-    indices themselves are kept beside the rows as indices.npy.
+    `selection` is anything with `.indices` (and, for the record, `.method`, `.params`), the row
+    indices themselves, (k,) integers in 0..N-1 in any order, or a mask (N,) of booleans: arrays,
+    lists or tensors. `source` is a dataset, the path of a dataset folder, or a pair (images,
+    labels) of arrays, tensors or lists: images (N, height, width, channels) uint8 or float32,
+    labels (N,) integers or None. The native core copies the rows from file to file with `n_threads`
+    threads (None: all cores), so that neither side need fit in memory. The indices themselves are
+    kept beside the rows as indices.npy.
 
-    The folder appears whole or not at all. Raises ValueError for indices out of range, a selection
-    made for another number of samples and an output that would replace its source, and
-    FileExistsError where `out` exists and `overwrite` is false.
+    The folder appears whole or not at all; with `overwrite`, one that is there is replaced if
+    thinset wrote everything in it. Everything is checked before that. Raises ValueError for indices
+    out of range, a selection made for another number of samples, arrays that are no such images or
+    labels and an output that would replace its source, and FileExistsError where `out` exists and
+    `overwrite` is false or something else is in it.
     """
-    indices = _indices(selection)
     if isinstance(source, (str, os.PathLike)):
         source = open_dataset(source)
-    origin = _Origin.of_dataset(source) if isinstance(source, Dataset) else _Origin(*source)
+    if isinstance(source, Dataset):
+        require_apart(out, source.path, _rows_of(selection))
+        origin = _Origin.of_dataset(source)
+    else:
+        require_apart(out, *source, _rows_of(selection))
+        origin = _Origin(*source)
     n_total = getattr(selection, "n_total", origin.n_samples)
     if n_total != origin.n_samples:
         raise ValueError(
             f"the selection was made from {n_total} samples, but the source has {origin.n_samples}"
         )
-    origin.require_apart(out)
-    with atomic_folder(out, overwrite=overwrite) as folder:
+    indices = as_row_indices(_rows_of(selection), origin.n_samples)
+    with new_dataset_folder(out, overwrite=overwrite) as folder:
         arrays = {"images": _gather(indices, origin.images, folder / "images.npy", n_threads)}
         if origin.labels is not None:
             arrays["labels"] = _gather(indices, origin.labels, folder / "labels.npy", n_threads)
@@ -72,57 +80,81 @@ def write_subset(
 
 
 class _Origin:
-    """The source as the core reads it: paths of .npy files, or C-contiguous arrays."""
+    """The source as the core reads it: paths of .npy files, or arrays."""
 
-    def __init__(self, images: Array, labels: Array | None = None) -> None:
-        if images.ndim != 4 or images.dtype.name not in IMAGE_DTYPES:
+    def __init__(self, images: Any, labels: Any = None) -> None:
+        images = as_images(images)
+        if images.ndim != 4 or images.dtype.name not in IMAGE_DTYPES or 0 in images.shape:
             raise ValueError(
                 f"images must be one of {IMAGE_DTYPES} of shape (N, height, width, channels), "
                 f"got {images.dtype} of shape {images.shape}"
             )
-        if not images.flags.c_contiguous:
-            raise ValueError("images must be in C order: pass np.ascontiguousarray(images)")
+        _require_whole_file(images)
         if labels is not None:
-            labels = require_labels(labels)
+            labels = require_labels(as_array(labels, "labels"))
             if len(labels) != len(images):
                 raise ValueError(f"{len(images)} images need as many labels, got {len(labels)}")
-        self.images: Array | str = images
-        self.labels: Array | str | None = labels
+        self.images: Array | Path = images
+        self.labels: Array | Path | None = labels
         self.n_samples = len(images)
         self.image_shape: tuple[int, int, int] = images.shape[1:]
         self.class_names: tuple[str, ...] | None = None
         self.parent: dict[str, Any] = {"n_samples": self.n_samples}
-        self._file: str | Path | None = getattr(images, "filename", None)
 
     @classmethod
     def of_dataset(cls, dataset: Dataset) -> _Origin:
         origin = cls(dataset.images, dataset.labels)
-        files = {role: str(dataset.path / e.file) for role, e in dataset.manifest.arrays.items()}
+        if dataset.labels is not None:
+            require_labels(dataset.labels, dataset.class_names)
+        files = {role: dataset.path / e.file for role, e in dataset.manifest.arrays.items()}
         origin.images, origin.labels = files["images"], files.get("labels")
         origin.class_names = dataset.class_names
         origin.parent |= {"name": dataset.name, "fingerprint": dataset.fingerprint}
         return origin
 
-    def require_apart(self, out: str | os.PathLike[str]) -> None:
-        if self._file is not None:
-            require_apart(out, self._file)
+
+def _rows_of(selection: Any) -> Any:
+    rows = getattr(selection, "indices", None)
+    # Tensors have a method of that name.
+    return selection if rows is None or callable(rows) else rows
 
 
-def _indices(selection: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
-    indices = np.asarray(getattr(selection, "indices", selection))
-    if indices.ndim != 1 or indices.dtype.kind not in "iu" or len(indices) == 0:
-        raise ValueError(
-            "the selection must hold at least one integer index in an array of shape (k,), "
-            f"got {indices.dtype} of shape {indices.shape}"
-        )
-    return np.ascontiguousarray(indices, dtype=np.int64)
+def _require_whole_file(array: Array) -> None:
+    """Refuse a map of a file that has become shorter: reading it would kill the process."""
+    owner = array
+    while isinstance(owner.base, np.memmap):
+        owner = owner.base
+    if isinstance(owner, np.memmap) and owner.filename is not None:
+        n_bytes, n_expected = Path(owner.filename).stat().st_size, owner.offset + owner.nbytes
+        if n_bytes < n_expected:
+            raise ValueError(
+                f"{owner.filename} became shorter after it was opened: it has {n_bytes} bytes, "
+                f"the array needs {n_expected}"
+            )
 
 
 def _gather(
-    indices: Array, source: Array | str, destination: Path, n_threads: int | None
+    indices: Array, source: Array | Path, destination: Path, n_threads: int | None
 ) -> ArrayEntry:
-    _core.gather(source, indices, str(destination), n_threads=n_threads or 0)
+    target, threads = os.fsencode(destination), n_threads or 0
+    if isinstance(source, Path):
+        _core.gather(os.fsencode(source), indices, target, n_threads=threads)
+    elif source.flags.c_contiguous and source.dtype.isnative:
+        _core.gather(source, indices, target, n_threads=threads)
+    else:
+        return _copy_rows(indices, source, destination)
     return describe_npy(destination)
+
+
+def _copy_rows(indices: Array, source: Array, destination: Path) -> ArrayEntry:
+    """As the core copies, for arrays in any order of axes or bytes; it writes the native one."""
+    dtype = source.dtype.newbyteorder("=")
+    shape = source.shape[1:]
+    n_rows = max(1, _BYTES_PER_PIECE // max(1, dtype.itemsize * int(np.prod(shape))))
+    with NpyFileWriter(destination, dtype, (len(indices), *shape)) as writer:
+        for start in range(0, len(indices), n_rows):
+            writer.append(source[indices[start : start + n_rows]].astype(dtype))
+    return writer.entry()
 
 
 def _write_indices(indices: Array, path: Path) -> ArrayEntry:

@@ -14,6 +14,7 @@ import numpy as np
 from thinset.atomic_files import atomic_file
 from thinset.data.store import DatasetWriter, open_dataset
 from thinset.data.subset import write_subset
+from thinset.overlap import require_apart
 
 if TYPE_CHECKING:
     import os
@@ -42,12 +43,14 @@ def write_redundant(
     near-duplicate, shifted by up to one pixel in 32 in each direction (borders repeated) and
     brighter or darker by up to 12 grey levels.
 
-    Raises ValueError for an exponent below 0 and images that are not uint8.
+    Raises ValueError for an exponent below 0, images that are not uint8 and an output that would
+    replace the source.
     """
     if exponent < 0:
         raise ValueError(f"exponent must be at least 0, got {exponent}")
     if source.images.dtype != np.uint8:
         raise ValueError(f"images must be uint8, got {source.images.dtype}")
+    require_apart(out, source.path)
     generator = np.random.default_rng(seed)
     n_samples = len(source)
     chances = np.arange(1, n_samples + 1, dtype=np.float64) ** -exponent
@@ -128,6 +131,7 @@ def write_photographs(
     """
     if side < 1:
         raise ValueError(f"side must be at least 1, got {side}")
+    require_apart(out, source.path)
     if source.images.dtype != np.uint8 or source.image_shape[2] not in (1, 3):
         raise ValueError(
             f"images must be uint8 with 1 or 3 channels, got {source.images.dtype} of shape "

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thinset.embeddings.describe import describe_embeddings, row_chunks
-from thinset.embeddings.store import fingerprint, stored_embeddings, write_embeddings
+from thinset.embeddings.store import (
+    fingerprint,
+    require_output_apart,
+    stored_embeddings,
+    write_embeddings,
+)
 
 if TYPE_CHECKING:
     import os
@@ -49,6 +54,7 @@ def activation_scores(
         )
     how = {"penalty": penalty, "threshold": threshold, "n_pairs": n_pairs, "seed": seed}
     identity = {"embeddings": fingerprint(embeddings), "activation scores": how}
+    require_output_apart(out, embeddings)
     stored = stored_embeddings(out, identity, len(embeddings))
     if stored is not None:
         return stored

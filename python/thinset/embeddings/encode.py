@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from thinset.data.batches import ImageArrays, ordered_batches
-from thinset.embeddings.store import stored_embeddings, write_embeddings
+from thinset.embeddings.store import require_output_apart, stored_embeddings, write_embeddings
 from thinset.embeddings.transforms import CenterCrop
 from thinset.models import Autoencoder
 from thinset.progress import ProgressBar
@@ -59,6 +59,7 @@ def encode(
         "encoder_fingerprint": weights_fingerprint(model),
         "transform": describe(transform),
     }
+    require_output_apart(out, dataset.images, dataset.labels)
     n_samples = len(dataset.images)
     stored = stored_embeddings(out, identity, n_samples)
     if stored is not None:

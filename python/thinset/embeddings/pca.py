@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thinset.embeddings.describe import row_chunks
-from thinset.embeddings.store import fingerprint, stored_embeddings, write_embeddings
+from thinset.embeddings.store import (
+    fingerprint,
+    require_output_apart,
+    stored_embeddings,
+    write_embeddings,
+)
 from thinset.training.settings import dataset_fingerprint
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from thinset.data.batches import ImageArrays
 
@@ -30,6 +35,8 @@ def pca(
     samples: np.ndarray[Any, Any] | ImageArrays,
     n_components: int,
     out: str | os.PathLike[str],
+    *,
+    before_piece: Callable[[], None] | None = None,
 ) -> np.memmap[Any, np.dtype[np.float32]]:
     """Project samples on their first principal components: a matrix (N, n_components), float32.
 
@@ -45,8 +52,9 @@ def pca(
     16 (n_components + 8) D bytes for every reading.
 
     Writes embeddings.npy and embeddings.json, with the explained variances, to the folder `out` and
-    maps the matrix read-only; reuses it where it is of the same samples already. Raises ValueError
-    unless 1 <= n_components <= min(N, D), and for values that are not finite.
+    maps the matrix read-only; reuses it where it is of the same samples already. `before_piece` is
+    called before each piece is read; what it raises ends the computation. Raises ValueError unless
+    1 <= n_components <= min(N, D), and for values that are not finite.
     """
     began = time.monotonic()
     rows = samples if isinstance(samples, np.ndarray) else samples.images
@@ -57,10 +65,11 @@ def pca(
             f"{n_values} values, got {n_components}"
         )
     identity = {"samples": _identity_of(samples), "encoder": f"pca, {n_components} components"}
+    require_output_apart(out, rows)
     stored = stored_embeddings(out, identity, n_samples)
     if stored is not None:
         return stored
-    centred = _CentredRows(rows)
+    centred = _CentredRows(rows, before_piece)
     variances, components = _principal_components(centred, n_components)
     total = centred.total_variance()
     facts = {
@@ -80,20 +89,27 @@ class _CentredRows:
     Float64 stays what it is; everything else is computed in float32, sums over pieces in float64.
     """
 
-    def __init__(self, rows: np.ndarray[Any, Any]) -> None:
+    def __init__(self, rows: np.ndarray[Any, Any], before_piece: Callable[[], None] | None) -> None:
         self._rows = rows
+        self._before_piece = before_piece
         self.n_values = int(np.prod(rows.shape[1:]))
         self.dtype = np.result_type(np.float32, rows.dtype)
         total = np.zeros(self.n_values)
-        for chunk in row_chunks(rows):
+        for chunk in self._pieces():
             total += chunk.reshape(len(chunk), -1).sum(axis=0, dtype=np.float64)
         if not np.isfinite(total).all():
             raise ValueError("samples must be finite, but hold NaN or infinity")
         self._mean = (total / len(rows)).astype(self.dtype)
 
     def chunks(self) -> Iterator[np.ndarray[Any, Any]]:
-        for chunk in row_chunks(self._rows):
+        for chunk in self._pieces():
             yield np.subtract(chunk.reshape(len(chunk), -1), self._mean, dtype=self.dtype)
+
+    def _pieces(self) -> Iterator[np.ndarray[Any, Any]]:
+        for piece in row_chunks(self._rows):
+            if self._before_piece is not None:
+                self._before_piece()
+            yield piece
 
     def covariance_times(self, block: Matrix) -> Matrix:
         product = np.zeros(block.shape)

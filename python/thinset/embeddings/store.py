@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import time
 import warnings
 from pathlib import Path
@@ -11,14 +12,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thinset.atomic_files import atomic_file
-from thinset.data.npy_file import file_digest, open_npy
+from thinset.data.npy_file import NpyFileWriter, file_digest, open_npy
 from thinset.embeddings.describe import row_chunks
 from thinset.json_files import read_json, write_json_with_digest
+from thinset.overlap import require_apart
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable
     from typing import TypeAlias
+
+    from thinset.data.manifest import ArrayEntry
 
     Matrix: TypeAlias = np.memmap[Any, np.dtype[np.float32]]
 
@@ -34,6 +38,12 @@ def fingerprint(matrix: np.ndarray[Any, Any]) -> str:
     for chunk in row_chunks(matrix):
         digest.update(np.ascontiguousarray(chunk).tobytes())
     return digest.hexdigest()
+
+
+def require_output_apart(out: str | os.PathLike[str], *inputs: Any) -> None:
+    """Raise ValueError where embeddings in the folder `out` would overwrite one of `inputs`."""
+    for name in (MATRIX_FILE, DESCRIPTION_FILE):
+        require_apart(Path(out) / name, *inputs)
 
 
 def stored_embeddings(
@@ -105,22 +115,21 @@ def write_embeddings(
 
     Gives back the matrix (N, D), mapped read-only. `facts` are JSON-able figures kept beside it;
     so are the seconds since `began`, a reading of time.monotonic. Raises ValueError for a row with
-    NaN or infinity and for too many or too few rows; the earlier matrix then stays, though no
-    longer described.
+    NaN or infinity and for too many or too few rows; what was there before then stays as it was.
     """
     out = Path(out)
     began = time.monotonic() if began is None else began
-    # First of all: were this interrupted, the old description must not stand by a new matrix.
-    (out / DESCRIPTION_FILE).unlink(missing_ok=True)
     with atomic_file(out / MATRIX_FILE) as partial:
-        n_dimensions = _write_rows(partial, batches, n_samples)
+        entry = _write_rows(partial, batches, n_samples)
+        # Killed after this, there is a matrix that nothing describes: it is computed again.
+        (out / DESCRIPTION_FILE).unlink(missing_ok=True)
     description = {
         "format": FORMAT,
         "version": VERSION,
         "n_samples": n_samples,
-        "n_dimensions": n_dimensions,
+        "n_dimensions": entry.shape[1],
         "identity": identity,
-        "matrix_sha256": file_digest(out / MATRIX_FILE),
+        "matrix_sha256": entry.sha256,
         "seconds": time.monotonic() - began,
         **(facts or {}),
     }
@@ -128,27 +137,29 @@ def write_embeddings(
     return open_npy(out / MATRIX_FILE)
 
 
-def _write_rows(path: Path, batches: Iterable[np.ndarray[Any, Any]], n_samples: int) -> int:
-    matrix: np.memmap[Any, Any] | None = None
+def _write_rows(path: Path, batches: Iterable[np.ndarray[Any, Any]], n_samples: int) -> ArrayEntry:
+    rows = iter(batches)
+    first = next(rows, None)
+    if first is None:
+        raise ValueError(f"{n_samples} rows of embeddings were expected, 0 came")
     n_written = 0
-    for batch in batches:
-        if matrix is None:
-            matrix = np.lib.format.open_memmap(
-                path, mode="w+", dtype=np.float32, shape=(n_samples, batch.shape[1])
-            )
-        end = n_written + len(batch)
-        if end > n_samples:
-            raise ValueError(f"more than the expected {n_samples} rows of embeddings came")
-        matrix[n_written:end] = batch
-        finite = np.isfinite(matrix[n_written:end]).all(axis=1)
-        if not finite.all():
-            row = n_written + int(np.argmin(finite))
-            raise ValueError(f"embeddings must be finite, row {row} holds NaN or infinity")
-        n_written = end
-    if matrix is None or n_written != n_samples:
+    # Written by ordinary calls: through a map, a full disk would kill the process.
+    with NpyFileWriter(path, "float32", (n_samples, first.shape[1])) as writer:
+        for batch in itertools.chain([first], rows):
+            if n_written + len(batch) > n_samples:
+                raise ValueError(f"more than the expected {n_samples} rows of embeddings came")
+            # Infinity is what a value that is too large for float32 becomes.
+            with np.errstate(over="ignore"):
+                values = np.asarray(batch, np.float32)
+            finite = np.isfinite(values).all(axis=1)
+            if not finite.all():
+                row = n_written + int(np.argmin(finite))
+                raise ValueError(f"embeddings must be finite, row {row} holds NaN or infinity")
+            writer.append(values)
+            n_written += len(values)
+    if n_written != n_samples:
         raise ValueError(f"{n_samples} rows of embeddings were expected, {n_written} came")
-    matrix.flush()
-    return int(matrix.shape[1])
+    return writer.entry()
 
 
 def _described_matrix(out: Path, description: dict[str, Any]) -> Matrix:

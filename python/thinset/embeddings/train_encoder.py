@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 FORMAT = "thinset-encoder"
 VERSION = 1
+_WEIGHTS = "encoder.safetensors"
+_DESCRIPTION = "encoder.json"
 _IMAGES_FOR_MEAN = 4096
 _LONGEST = 100_000  # pixels or channels in a description: more is damage, and terabytes of weights
 
@@ -114,7 +116,8 @@ def save_autoencoder(
 ) -> None:
     """Write the folder `out` with encoder.safetensors and encoder.json, which describes it.
 
-    It appears whole or not at all. Raises FileExistsError where it exists and `overwrite` is false.
+    It appears whole or not at all. Raises FileExistsError where it exists, unless `overwrite` is
+    true and it holds an encoder and nothing else.
     """
     description = {
         "format": FORMAT,
@@ -124,9 +127,19 @@ def save_autoencoder(
         "weights_sha256": weights_fingerprint(model),
         "history": None if history is None else history.to_dict(),
     }
-    with atomic_folder(out, overwrite=overwrite) as folder:
-        save_weights(model, folder / "encoder.safetensors")
-        write_json_with_digest(folder / "encoder.json", description)
+    with atomic_folder(out, overwrite=overwrite, foreign=_foreign_to_encoder) as folder:
+        save_weights(model, folder / _WEIGHTS)
+        write_json_with_digest(folder / _DESCRIPTION, description)
+
+
+def _foreign_to_encoder(folder: Path) -> str | None:
+    """The first entry that is not of an encoder's folder; None where there is none."""
+    names = sorted(path.name for path in folder.iterdir())
+    try:
+        _read_description(folder / _DESCRIPTION)
+    except (OSError, ValueError):
+        return names[0] if names else None
+    return next((name for name in names if name not in (_WEIGHTS, _DESCRIPTION)), None)
 
 
 def load_autoencoder(path: str | os.PathLike[str]) -> Autoencoder:
@@ -136,12 +149,12 @@ def load_autoencoder(path: str | os.PathLike[str]) -> Autoencoder:
     version, or not what encoder.json says.
     """
     folder = Path(path)
-    description = _read_description(folder / "encoder.json")
+    description = _read_description(folder / _DESCRIPTION)
     model = Autoencoder(description["image_shape"], tuple(description["widths"]))
-    load_weights(model, folder / "encoder.safetensors")
+    load_weights(model, folder / _WEIGHTS)
     if weights_fingerprint(model) != description["weights_sha256"]:
         raise ValueError(
-            f"{folder / 'encoder.safetensors'} has changed since it was written: its weights are "
+            f"{folder / _WEIGHTS} has changed since it was written: its weights are "
             "not those of encoder.json"
         )
     return model.eval()
@@ -157,7 +170,7 @@ def _mean_pixel(images: np.ndarray[Any, Any]) -> float:
 def seconds_of_encoder(path: str | os.PathLike[str]) -> float | None:
     """What training the autoencoder in the folder `path` took; None where that is not known."""
     try:
-        seconds = read_json(Path(path) / "encoder.json")["history"]["seconds"]
+        seconds = read_json(Path(path) / _DESCRIPTION)["history"]["seconds"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return float(seconds) if isinstance(seconds, int | float) else None

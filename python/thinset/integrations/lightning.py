@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from torch.utils.data import DataLoader, IterableDataset, RandomSampler, SequentialSampler
@@ -10,22 +12,27 @@ from thinset.training.epoch_sampler import TwoPhaseEpochSampler
 from thinset.training.passes import require_same_sampler
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    import numpy as np
-    import torch
+    from collections.abc import Iterator
 
     from thinset.training import Duration
+    from thinset.training.subset import Indices
 
 
 class TwoPhaseLoader:
     """The batches of a DataLoader, in two phases: give it to `Trainer.fit` in the loader's place.
 
     `loader`: an ordinary DataLoader, shuffling or not; its dataset, batch size, workers and all
-    else are taken over. `indices`: (k,) integers, the rows of the subset. `fast`: how much to train
-    on the subset first: its epochs ("3ep"), samples ("12000sa") or steps ("500st"). Every epoch of
-    the Trainer has as many batches as without this, so that lengths, validation and learning rates
-    stay what they are; an epoch may hold several passes over the subset.
+    else are taken over. `indices`: the rows of the subset: (k,) integers, a boolean mask or a
+    Selection. `fast`: how much to train on the subset first: its epochs ("3ep", or 3), samples
+    ("12000sa") or steps ("500st"). Every epoch of the Trainer has as many batches as without this,
+    so that lengths, validation and learning rates stay what they are; an epoch may hold several
+    passes over the subset.
+
+    The Trainer's own number of the epoch says which samples come. So neither a look at a batch nor
+    `lr_find` nor an earlier `fit` takes anything from the fast phase. With `overfit_batches`, every
+    epoch shows the first batches of the first epoch. In a loop of your own, call `set_epoch(epoch)`
+    before each epoch; without it, each iteration shows the next epoch, and one that was left after
+    a single batch begins again.
 
     Checkpoints of the Trainer hold the place in the epoch, workers or not, and a resumed training
     sees the very same samples in the same order. Several processes divide every epoch among them;
@@ -38,24 +45,28 @@ class TwoPhaseLoader:
     def __init__(
         self,
         loader: DataLoader[Any],
-        indices: Sequence[int] | np.ndarray[Any, Any] | torch.Tensor,
+        indices: Indices,
         *,
-        fast: Duration | str = "3ep",
+        fast: Duration | str | int = "3ep",
         seed: int = 0,
     ) -> None:
         batch_size = _require_ordinary(loader)
         self._batch_size = batch_size
-        self.sampler = TwoPhaseEpochSampler(
+        self._sampler = TwoPhaseEpochSampler(
             len(loader.dataset),  # type: ignore[arg-type]
             indices,
             fast=fast,
             seed=seed,
             batch_size=batch_size,
         )
-        self._loader = DataLoader(loader.dataset, sampler=self.sampler, **_options(loader))
+        self._loader = DataLoader(loader.dataset, sampler=self._sampler, **_options(loader))
+        # Where Lightning looks for set_epoch. An attribute `sampler` would be replaced by it.
+        self.batch_sampler = SimpleNamespace(sampler=self)
         self._epoch = 0
+        self._begun_at = 0  # batches of this epoch before those of the iteration under way
         self._n_given = 0  # batches of this epoch that have been given
         self._is_under_way = False
+        self._named_epoch: int | None = None  # by set_epoch, for the next iteration
 
     @property
     def dataset(self) -> Any:
@@ -69,16 +80,29 @@ class TwoPhaseLoader:
         for batch in self._loader:
             self._n_given += 1
             yield batch
-        self._is_under_way = False
-        self.sampler.set_epoch(self._epoch + 1)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Begin epoch `epoch`, from 0 on, next; one that was resumed midway goes on there."""
+        self._named_epoch = epoch
 
     def _begin(self) -> None:
-        if self._is_under_way:  # what was abandoned is over
-            self.sampler.set_epoch(max(self.sampler.epoch, self._epoch + 1))
-        if self.sampler.epoch != self._epoch:
-            self._epoch, self._n_given = self.sampler.epoch, 0
-        self.sampler.start = self._n_given * self._batch_size
-        self._is_under_way = True
+        epoch, n_given = self._next_place()
+        self._epoch, self._begun_at, self._n_given = epoch, n_given, n_given
+        self._named_epoch, self._is_under_way = None, True
+        self._sampler.set_epoch(epoch)
+        self._sampler.start = n_given * self._batch_size
+
+    def _next_place(self) -> tuple[int, int]:
+        """Epoch and number of batches in it after which the next iteration begins."""
+        if _is_overfitting():
+            return 0, 0
+        is_resumed = not self._is_under_way
+        if self._named_epoch is not None and not (is_resumed and self._named_epoch == self._epoch):
+            return self._named_epoch, 0
+        if is_resumed:
+            return self._epoch, self._n_given
+        has_only_looked = self._n_given - self._begun_at <= 1 and self._n_given < len(self)
+        return (self._epoch, self._begun_at) if has_only_looked else (self._epoch + 1, 0)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the place after the batch that was given last, as plain numbers and texts."""
@@ -92,10 +116,21 @@ class TwoPhaseLoader:
             epoch, n_given = epoch + 1, 0
         self._epoch, self._n_given = epoch, n_given
         self._is_under_way = False
-        self.sampler.set_epoch(epoch)
+        self._named_epoch = None
 
     def _identity(self) -> dict[str, Any]:
-        return {**self.sampler.identity(), "batch_size": self._batch_size}
+        return {**self._sampler.identity(), "batch_size": self._batch_size}
+
+
+def _is_overfitting() -> bool:
+    """Whether the Trainer that reads trains on the same few batches again and again."""
+    frame = sys._getframe(2)  # noqa: SLF001
+    while frame is not None:
+        trainer = getattr(frame.f_locals.get("self"), "trainer", None)
+        if hasattr(trainer, "overfit_batches"):
+            return bool(trainer.overfit_batches)
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
 
 
 def _require_ordinary(loader: object) -> int:

@@ -8,63 +8,68 @@ from torch.utils.data import BatchSampler, DataLoader, RandomSampler
 from transformers import TrainerCallback
 
 from thinset.training.epoch_sampler import TwoPhaseEpochSampler
+from thinset.training.passes import parse_fast
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import numpy as np
-    import torch
     from transformers import TrainerControl, TrainerState, TrainingArguments
 
     from thinset.training import Duration
+    from thinset.training.subset import Indices
 
 
 class TwoPhaseCallback(TrainerCallback):
     """Have a Trainer, or any subclass of it, train on a subset first: `callbacks=[...]`.
 
-    `indices`: (k,) integers, the rows of the subset in `train_dataset`. `fast`: how much to train
-    on the subset first: its epochs ("3ep"), samples ("12000sa") or optimizer steps ("500st"). The
-    Trainer's epochs stay as long as they are, and with them its number of steps and its learning
-    rates; an epoch may hold several passes over the subset. `seed` None takes that of the
-    TrainingArguments (data_seed, or else seed).
+    `indices`: the rows of the subset in `train_dataset`: (k,) integers, a boolean mask or a
+    Selection. `fast`: how much to train on the subset first: its epochs ("3ep", or 3), samples
+    ("12000sa") or optimizer steps ("500st"). The Trainer's epochs stay as long as they are, and
+    with them its number of steps and its learning rates; an epoch may hold several passes over the
+    subset. `seed` None takes that of the TrainingArguments (data_seed, or else seed).
 
     `resume_from_checkpoint` goes on with the very same samples in the same order, and several
     processes divide every epoch among them.
 
-    Raises ValueError when training begins, where the train_dataset has no length or a sampler of
-    its own, and for indices and `fast` as TwoPhaseSampler does.
+    Raises ValueError for a `fast` that is no length of samples. When training begins, raises
+    ValueError where the train_dataset has no length or the Trainer orders it in another way
+    (grouped by length, in sequence), and for indices as TwoPhaseSampler does.
     """
 
     def __init__(
         self,
-        indices: Sequence[int] | np.ndarray[Any, Any] | torch.Tensor,
+        indices: Indices,
         *,
-        fast: Duration | str = "3ep",
+        fast: Duration | str | int = "3ep",
         seed: int | None = None,
     ) -> None:
         self._indices = indices
-        self._fast = fast
+        self._fast = parse_fast(fast)
         self._seed = seed
 
     def on_train_begin(
         self,
         args: TrainingArguments,
-        state: TrainerState,  # noqa: ARG002
+        state: TrainerState,
         control: TrainerControl,  # noqa: ARG002
         **kwargs: Any,
     ) -> None:
         batches = _batch_sampler(kwargs["train_dataloader"])
         seed = args.seed if args.data_seed is None else args.data_seed
-        batches.sampler = TwoPhaseEpochSampler(
+        # A batch of the loader is that of one process, unless accelerate splits it.
+        n_batches = 1 if args.accelerator_config.split_batches else args.world_size
+        sampler = TwoPhaseEpochSampler(
             len(batches.sampler),  # type: ignore[arg-type]
             self._indices,
             fast=self._fast,
             seed=seed if self._seed is None else self._seed,
             # accelerate divides the batches among the processes: here they count as one.
-            batch_size=args.train_batch_size * args.world_size * args.gradient_accumulation_steps,
+            batch_size=batches.batch_size * n_batches * args.gradient_accumulation_steps,
             num_replicas=1,
             rank=0,
         )
+        batches.sampler = sampler
+        # Where batches are skipped, the Trainer's own call may not reach the sampler.
+        steps_in_epoch = -(-len(kwargs["train_dataloader"]) // args.gradient_accumulation_steps)
+        sampler.set_epoch(state.global_step // max(steps_in_epoch, 1))
 
 
 def _batch_sampler(loader: DataLoader[Any]) -> BatchSampler:
@@ -75,6 +80,7 @@ def _batch_sampler(loader: DataLoader[Any]) -> BatchSampler:
     if type(batches) is not BatchSampler or not isinstance(batches.sampler, RandomSampler):
         raise ValueError(
             "the Trainer must shuffle a train_dataset that has a length, since the order becomes "
-            f"that of the two phases; got {type(getattr(batches, 'sampler', batches)).__name__}"
+            "that of the two phases (train_sampling_strategy='random', not grouped by length); got "
+            f"{type(getattr(batches, 'sampler', batches)).__name__}"
         )
     return batches

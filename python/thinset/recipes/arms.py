@@ -2,6 +2,8 @@
 
     full                         everything, shuffled
     full:resident                the same, with the data in the training device's memory
+    full:balanced                everything, every class shown equally often
+    full:dedup=0.2               everything that deduplication leaves
     loss_pruning                 everything but some of what is learned (see LossPruning)
     repeated_random              a new random subset in every fast pass
     random  random:stratified    a random subset
@@ -13,7 +15,7 @@
 
 Options stand behind colons; one without a value is switched on. Beside a method's own there are
 `per_class` (balanced, where no value is given), `metric`, `dedup` (see SelectionSettings), and
-`then`: what fine-tuning goes through, `full` or `loss_pruning`.
+`then`: what fine-tuning goes through, `full` or `loss_pruning`. Those of `full` go together, too.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ _LABELS = np.array([0, 1, 0, 1])
 
 RANDOM = "random"
 FULL = "full"
+BALANCED = "full:balanced"
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,9 @@ class ArmSpec:
     where it is read from instead. is_weighted: whether the loss weighs samples by the gains of the
     selection, which for kmeans are the sizes of clusters. is_repeated: whether every fast pass
     draws a new random subset. then: what fine-tuning goes through; all of training, where there is
-    no subset. resident: see `thinset.training.fit`.
+    no subset. resident: see `thinset.training.fit`. is_balanced: whether every class is shown
+    equally often. distinct: everything means what deduplication leaves at this share of the typical
+    distance; None for no deduplication.
     """
 
     text: str
@@ -59,6 +64,8 @@ class ArmSpec:
     is_repeated: bool = False
     then: FineTuning = "full"
     resident: bool | None = None
+    is_balanced: bool = False
+    distinct: float | None = None
 
     @property
     def has_fast_phase(self) -> bool:
@@ -66,9 +73,9 @@ class ArmSpec:
 
     @property
     def needs_embeddings(self) -> bool:
-        return self.selection is not None and (
-            self.selection.method != RANDOM or self.selection.dedup is not None
-        )
+        if self.selection is None:
+            return self.distinct is not None
+        return self.selection.method != RANDOM or self.selection.dedup is not None
 
     @property
     def depends_on_seed(self) -> bool:
@@ -91,6 +98,14 @@ class _Options:
             )
         return value
 
+    def take_dedup(self) -> Any:
+        dedup = self.values.pop("dedup", None)
+        if dedup is not None and (isinstance(dedup, (bool, str)) or not 0 <= dedup < 1):
+            raise ValueError(
+                f"arm {self.text!r}: dedup must be at least 0 and below 1, got {dedup}"
+            )
+        return dedup
+
     def refuse_others(self) -> None:
         if self.values:
             raise ValueError(f"arm {self.text!r} has no option {next(iter(self.values))!r}")
@@ -103,8 +118,10 @@ def parse_arm(text: str) -> ArmSpec:
     options = _Options(text, {key: _value(value) if sign else True for key, sign, value in pairs})
     if name == FULL:
         resident = options.take("resident", None, (True,))
+        is_balanced = options.take("balanced", False, (True,))
+        distinct = options.take_dedup()
         options.refuse_others()
-        return ArmSpec(text, "full", resident=resident)
+        return ArmSpec(text, "full", resident=resident, is_balanced=is_balanced, distinct=distinct)
     if name == "loss_pruning":
         options.refuse_others()
         return ArmSpec(text, "full", then="loss_pruning")
@@ -125,9 +142,7 @@ def parse_arm(text: str) -> ArmSpec:
         raise ValueError(f"arm {text!r}: only the clusters of kmeans have sizes to weigh by")
     per_class = options.take("per_class", None, (True, "balanced", "proportional"))
     metric = options.take("metric", "euclidean", ("sqeuclidean", "cosine"))
-    dedup = options.values.pop("dedup", None)
-    if dedup is not None and (isinstance(dedup, (bool, str)) or not 0 <= dedup < 1):
-        raise ValueError(f"arm {text!r}: dedup must be at least 0 and below 1, got {dedup}")
+    dedup = options.take_dedup()
     if per_class is True:
         per_class = "balanced"
     try:

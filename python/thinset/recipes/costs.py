@@ -1,4 +1,4 @@
-"""What a way to train will take: time by stage, steps, memory and disk."""
+"""The cost of a way to train: time by stage, steps, memory and disk."""
 
 from __future__ import annotations
 
@@ -11,31 +11,48 @@ from thinset.selection.arguments import as_count
 from thinset.training import Duration
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from thinset.recipes.arms import ArmSpec
     from thinset.recipes.measuring import Measured, Pace
     from thinset.recipes.options import Option
     from thinset.recipes.probes import Forecast
+    from thinset.recipes.sampling import Sample
     from thinset.recipes.schema import PlanSettings
     from thinset.recipes.workbench import Workbench
     from thinset.selection import Estimate
 
 
+FOR_FORECASTS = "embeddings for the forecasts"
+"""The stage of preparation that stands for what planning made and an arm does not use"""
+
+
 class Costs:
-    """Foretells by what was measured; `planning_seconds` of a budget are spent already."""
+    """Predicts costs from what was measured.
+
+    planning_seconds: of the budget, spent already. made: stages that planning has finished, and
+    their seconds; an arm that does not use them pays for them all the same.
+    """
 
     def __init__(
-        self, bench: Workbench, settings: PlanSettings, measured: Measured, planning_seconds: float
+        self,
+        bench: Workbench,
+        settings: PlanSettings,
+        measured: Measured,
+        planning_seconds: float,
+        made: Mapping[str, float],
     ) -> None:
         self._bench = bench
         self._settings = settings
         self._measured = measured
         self._planning_seconds = planning_seconds
+        self._made = made
         self._data, test = bench.data.train, bench.data.test
         self._memory_without_images = measured.pace.memory_bytes + test.images.nbytes
         self._test_seconds = measured.pace.test_seconds * len(test)
 
     def choice(self, option: Option, forecast: Forecast | None) -> Choice:
-        """What `option` will take, and what it will bring."""
+        """The cost of `option`, and its forecast."""
         arm = parse_arm(option.arm)
         n_samples = 0 if option.size is None else as_count(option.size, len(self._data))
         preparation = self._preparation(arm, n_samples)
@@ -54,7 +71,7 @@ class Costs:
             batch_size = self._settings.training.batch_size
             fast_length = split * total
             n_fast = fast_length.n_steps(n_samples or 1, batch_size)
-            n_rest = (total - fast_length).n_steps(len(self._data), batch_size)
+            n_rest = (total - fast_length).n_steps(self._n_fine_tuned(arm), batch_size)
             seconds = (n_fast * fast.step_seconds, n_rest * rest.step_seconds)
             steps = n_fast + n_rest
         waiting = seconds[0] * fast.waiting_share + seconds[1] * rest.waiting_share
@@ -81,51 +98,79 @@ class Costs:
         measured = self._measured
         return measured.in_memory, measured.in_memory if self._decodes_all(arm) else measured.pace
 
+    @property
+    def _sample(self) -> Sample:
+        """What the sample told; options that need embeddings are only made where there is one."""
+        assert self._measured.sample is not None
+        return self._measured.sample
+
+    def _n_fine_tuned(self, arm: ArmSpec) -> int:
+        """How many samples a pass over everything goes through."""
+        n_total = len(self._data)
+        if arm.distinct is None:
+            return n_total
+        return max(round(self._sample.distinct_share * n_total), 1)
+
     def _preparation(self, arm: ArmSpec, n_samples: int) -> dict[str, float]:
         measured, n_total = self._measured, len(self._data)
         decoding = measured.decoding_seconds or 0.0
+        writing = 0.0 if measured.sample is None else measured.sample.writing_seconds
         seconds = {}
+        made = self._bench.folder.stage_seconds
         if self._decodes_all(arm):
-            seconds["decoding everything"] = decoding * n_total
+            stage = "decoding everything"
+            seconds[stage] = made.get(stage, decoding * n_total)
         if arm.needs_embeddings:
-            made = self._bench.folder.stage_seconds
-            for stage, foretold in measured.embedding_seconds.items():
-                seconds[stage] = made.get(stage, foretold)
+            assert measured.embedding_seconds is not None
+            for stage, predicted in measured.embedding_seconds.items():
+                seconds[stage] = made.get(stage, predicted)
+        if arm.distinct is not None:
+            n_left = self._n_fine_tuned(arm)
+            seconds["leaving out near-duplicates"] = (
+                self._sample.deduplication_seconds + writing * n_left
+            )
         if arm.selection is not None:
             seconds["selection"] = self._selection_seconds(arm, n_samples)
             is_decoded_for_it = not self._decodes_all(arm)
-            writing = measured.sample.writing_seconds + (decoding if is_decoded_for_it else 0.0)
+            writing += decoding if is_decoded_for_it else 0.0
             seconds["writing the subset"] = writing * n_samples
-        return seconds
+        unused = sum(spent for stage, spent in self._made.items() if stage not in seconds)
+        return {FOR_FORECASTS: unused, **seconds} if unused > 0 else seconds
 
     def _selection_seconds(self, arm: ArmSpec, n_samples: int) -> float:
         assert arm.selection is not None
         if arm.selection.dedup is not None:
-            return self._measured.sample.deduplication_seconds
+            return self._sample.deduplication_seconds
         if not arm.needs_embeddings:
-            return self._measured.sample.choosing_seconds
+            sample = self._measured.sample
+            return 0.0 if sample is None else sample.choosing_seconds
         return self._estimate(arm, n_samples).seconds
 
     def _memory(self, arm: ArmSpec, n_samples: int) -> int:
         is_decoded = self._measured.decoding_seconds is None or self._decodes_all(arm)
         n_images = len(self._data) if is_decoded else 0
-        n_images += n_samples if arm.selection is not None else 0
+        n_images += self._n_written(arm, n_samples)
         images = n_images * int(self._data.images[0].nbytes)
         return self._memory_without_images + images + self._selection_memory(arm, n_samples)
+
+    def _n_written(self, arm: ArmSpec, n_samples: int) -> int:
+        """How many samples are written as a dataset of their own."""
+        if arm.distinct is not None:
+            return self._n_fine_tuned(arm)
+        return n_samples if arm.selection is not None else 0
 
     def _selection_memory(self, arm: ArmSpec, n_samples: int) -> int:
         if not arm.needs_embeddings:
             return 0
-        embeddings = 4 * self._measured.sample.n_columns * len(self._data)
-        assert arm.selection is not None
-        if arm.selection.dedup is not None:
+        embeddings = 4 * self._sample.n_columns * len(self._data)
+        if arm.selection is None or arm.selection.dedup is not None:
             return embeddings
         return embeddings + self._estimate(arm, n_samples).memory_bytes
 
     def _estimate(self, arm: ArmSpec, n_samples: int) -> Estimate:
         assert arm.selection is not None
         return estimate(
-            (len(self._data), self._measured.sample.n_columns),
+            (len(self._data), self._sample.n_columns),
             n_samples,
             arm.selection.method,
             labels=self._data.labels,
@@ -134,8 +179,8 @@ class Costs:
 
     def _disk(self, arm: ArmSpec, n_samples: int) -> int:
         image_bytes = int(self._data.images[0].nbytes)
-        n_images = n_samples if arm.selection is not None else 0
+        n_images = self._n_written(arm, n_samples)
         if self._decodes_all(arm):
             n_images += len(self._data)
-        n_values = self._measured.sample.n_columns * len(self._data) if arm.needs_embeddings else 0
+        n_values = self._sample.n_columns * len(self._data) if arm.needs_embeddings else 0
         return image_bytes * n_images + 4 * n_values

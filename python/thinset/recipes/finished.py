@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,8 +56,11 @@ def store_shown(path: Path, facts: dict[str, Any], reproductions: Reproductions 
     """Keep in the folder `path` what a report shows of embeddings and of the autoencoder."""
     write_json_with_digest(path / FACTS_FILE, facts)
     if reproductions is not None:
-        with atomic_file(path / REPRODUCTIONS_FILE) as partial, open(partial, "wb") as file:
-            np.savez(file, **{name: getattr(reproductions, name) for name in _REPRODUCTIONS})
+        # In memory first: where a disk is full, an archive that is half written cannot be closed.
+        content = io.BytesIO()
+        np.savez(content, **{name: getattr(reproductions, name) for name in _REPRODUCTIONS})
+        with atomic_file(path / REPRODUCTIONS_FILE) as partial:
+            partial.write_bytes(content.getbuffer())
 
 
 def stored_facts(path: Path) -> dict[str, Any] | None:

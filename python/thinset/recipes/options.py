@@ -1,7 +1,8 @@
-"""What may be advised, and the advice: what docs/when-selecting-helps.md found, as rules.
+"""What may be advised, and the advice: the results in docs/when-selecting-helps.md as rules.
 
-Whether training waits for its images, whether samples repeat themselves and whether classes differ
-in size decides; forecasts of the accuracy can overrule it.
+Deduplicate where samples repeat themselves, balance where classes differ in size, then train on all
+that is left. A subset is advised only where training waits for its images. Forecasts of the
+accuracy can overrule the rules.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from thinset.recipes.arms import BALANCED, FULL
 from thinset.recipes.preparation import NEAR_DUPLICATES
 
 if TYPE_CHECKING:
@@ -31,18 +33,19 @@ _DIFFERS = 5.0
 _DECODED_WITHIN = 0.15
 """The share of a budget that decoding a subset may take"""
 
-_CERTAIN = 0.8
-"""How much of the samples that deduplication is thought to leave may be counted on"""
-
 _NO_REASON = (
     "training does not wait for its images, samples do not repeat themselves and classes are of "
-    "like size: there no subset has been found to beat everything"
+    "similar size: there no subset has been found to beat everything"
+)
+_UNKNOWN = (
+    "training does not wait for its images and classes are of similar size; whether samples repeat "
+    "themselves was not measured"
 )
 
 
 @dataclass(frozen=True)
 class Option:
-    """An arm that may be advised, and what speaks for it; None where nothing does."""
+    """An arm that may be advised, and the reason for it; None where there is none."""
 
     arm: str
     size: float | None = None
@@ -56,18 +59,27 @@ def class_sizes(data: Dataset) -> np.ndarray[tuple[int], np.dtype[np.int64]] | N
 
 
 def options_for(data: Dataset, total: Duration, measured: Measured) -> tuple[Option, ...]:
-    """Everything first, then what something speaks for, then the rest."""
-    others = [
-        *_in_memory(len(data), total, measured),
-        _without_near_duplicates(len(data), measured),
-        *_balanced(data),
-        Option("kmeans" if data.labels is None else "kmeans:per_class", 0.0864, 0.5),
-        Option("loss_pruning"),
-    ]
-    return (Option("full"), *sorted(others, key=lambda option: option.reason is None))
+    """Everything first, then what there is a reason for, then the rest."""
+    balance, distinct = _reason_to_balance(data), _reason_to_deduplicate(len(data), measured)
+    deduplicated = f"{FULL}:dedup={NEAR_DUPLICATES}"
+    others = [*_in_memory(len(data), total, measured, balance)]
+    if balance and distinct:
+        both = f"{BALANCED}:dedup={NEAR_DUPLICATES}"
+        others.append(Option(both, reason=f"{distinct}; {balance}"))
+    can_embed = measured.sample is not None and measured.embedding_seconds is not None
+    if can_embed:
+        others.append(Option(deduplicated, reason=distinct))
+    if balance:
+        others.append(Option(BALANCED, reason=balance))
+    if can_embed:
+        others.append(Option("kmeans" if data.labels is None else "kmeans:per_class", 0.0864, 0.5))
+    others.append(Option("loss_pruning"))
+    return (Option(FULL), *sorted(others, key=lambda option: option.reason is None))
 
 
-def _in_memory(n_total: int, total: Duration, measured: Measured) -> Iterator[Option]:
+def _in_memory(
+    n_total: int, total: Duration, measured: Measured, balance: str | None
+) -> Iterator[Option]:
     if measured.decoding_seconds is None:
         return
     reason = None
@@ -78,46 +90,52 @@ def _in_memory(n_total: int, total: Duration, measured: Measured) -> Iterator[Op
             f"images; on images that were decoded once and stay in memory it makes "
             f"{1 / measured.in_memory.step_seconds:.3g} steps a second, {faster:.1f} times as many"
         )
+        reason = f"{reason}; {balance}" if balance else reason
     share = 0.2
     if total.is_time:
         share = _DECODED_WITHIN * total.seconds / (measured.decoding_seconds * n_total)
     if share >= 1:
-        yield Option("full:resident", reason=reason)
+        arm = f"{BALANCED if balance else FULL}:resident"
+        yield Option(arm, reason=reason)
     else:
-        yield Option("random", float(f"{max(share, 0.001):.2g}"), 0.9, reason)
+        arm = "random:per_class" if balance else "random"
+        yield Option(arm, float(f"{max(share, 0.001):.2g}"), 0.9, reason)
 
 
-def _without_near_duplicates(n_total: int, measured: Measured) -> Option:
+def _reason_to_deduplicate(n_total: int, measured: Measured) -> str | None:
+    if measured.sample is None or measured.embedding_seconds is None:
+        return None
     probability = measured.sample.near_duplicates
     n_like = 1 / probability if probability > 0 else math.inf
-    reason = None
-    if n_like < n_total / _REPEATS:
-        reason = (
-            f"samples repeat themselves: they are as alike as if there were {n_like:,.0f} "
-            "different ones; without near-duplicates, rare samples count as much as common ones"
-        )
-    size = min(0.25, _CERTAIN * measured.sample.distinct_share)
-    return Option(f"random:dedup={NEAR_DUPLICATES}", float(f"{size:.2g}"), 1.0, reason)
+    if n_like >= n_total / _REPEATS:
+        return None
+    return (
+        f"samples repeat themselves: they are as alike as if there were {n_like:,.0f} different "
+        "ones; without near-duplicates, rare samples count as much as common ones"
+    )
 
 
-def _balanced(data: Dataset) -> Iterator[Option]:
+def _reason_to_balance(data: Dataset) -> str | None:
     sizes = class_sizes(data)
-    if sizes is not None and sizes.max() >= _DIFFERS * sizes.min():
-        reason = (
-            f"classes differ in size, {sizes.min():,} to {sizes.max():,}; a subset with as many of "
-            "each does better where all classes count alike, and worse where they count by size"
-        )
-        yield Option("random:per_class", 0.0864, 1.0, reason)
+    if sizes is None or sizes.max() < _DIFFERS * sizes.min():
+        return None
+    return (
+        f"classes differ in size, {sizes.min():,} to {sizes.max():,}; training that shows every "
+        "class equally often does better where all classes count alike, and worse where they count "
+        "by size"
+    )
 
 
-def advise(options: Sequence[Option], choices: Sequence[Choice]) -> tuple[int, tuple[str, ...]]:
-    """The number of the choice to take, and why: the first that something speaks for."""
+def advise(
+    options: Sequence[Option], choices: Sequence[Choice], *, repetition_is_known: bool = True
+) -> tuple[int, tuple[str, ...]]:
+    """The number of the choice to take, and why: the first that there is a reason for."""
     told: list[str] = []
     full = choices[0]
     for number, (option, choice) in enumerate(zip(options, choices, strict=True)):
         if option.reason is None:
             continue
-        if choice.steps < full.steps / 2:
+        if choice.steps < max(full.steps / 2, 1):
             told.append(
                 f"{option.reason}; but after preparing {option.arm} only {choice.steps:,} steps of "
                 f"{full.steps:,} would be left"
@@ -126,7 +144,7 @@ def advise(options: Sequence[Option], choices: Sequence[Choice]) -> tuple[int, t
             told.append(f"{option.reason}; but short trainings speak against {option.arm}")
         else:
             return number, (*told, option.reason)
-    return 0, tuple(told) or (_NO_REASON,)
+    return 0, tuple(told) or (_NO_REASON if repetition_is_known else _UNKNOWN,)
 
 
 def _is_clearly_worse(choice: Choice, full: Choice) -> bool:

@@ -18,7 +18,7 @@ from thinset.recipes.preparation import (
     prepare_subset,
     reproductions,
 )
-from thinset.recipes.run_folder import RunFolder
+from thinset.recipes.run_folder import RunFolder, identity_of
 from thinset.training import Duration
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ def run_pipeline(
     """Do everything `settings` asks for on `source` and return the path of the report page.
 
     Every stage leaves its result in the folder `out`; the same call on the same folder resumes
-    where the last one stopped, within a training too. `image_size` is the (height, width) to which
-    an import resizes. See RunFolder for what is refused.
+    where the last one stopped, within a training too. `image_size` = (height, width) resizes the
+    images. See RunFolder and `prepare_data` for what is refused.
     """
     # Settled before anything long: a mistake in a duration must not cost an encoder's training.
     for length in (settings.steps, settings.encoder.length, settings.time):
@@ -49,12 +49,7 @@ def run_pipeline(
             Duration.parse(length)
     folder = RunFolder(
         Path(out),
-        {
-            "source": source,
-            "image_size": image_size,
-            "device": device,
-            "settings": asdict(settings),
-        },
+        {**identity_of(source, device, image_size), "settings": asdict(settings)},
         notes={"command": command},
     )
     data = prepare_data(

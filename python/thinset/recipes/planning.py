@@ -1,4 +1,4 @@
-"""Advice on how to train within a length of time or steps, and what each way will take."""
+"""Advice on how to train within a length of time or steps, with the cost of each way."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from thinset.recipes.arms import parse_arm
 from thinset.recipes.cells import Cell, comparison_of
-from thinset.recipes.costs import Costs
+from thinset.recipes.costs import FOR_FORECASTS, Costs
+from thinset.recipes.deadline import Deadline, NoTimeToMeasureError
 from thinset.recipes.measuring import Measured, measure
 from thinset.recipes.options import advise, class_sizes, options_for
-from thinset.recipes.probes import Probes
+from thinset.recipes.probes import MOST_VALIDATION, Probes
 from thinset.recipes.workbench import Where, Workbench
 from thinset.report import Plan, describe_hardware, describe_versions
 from thinset.training import Duration
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from thinset.recipes.probes import Forecast
     from thinset.recipes.schema import PlanSettings
     from thinset.report import RunRecord
+    from thinset.report.plan import Choice
 
 PLAN = "plan.json"
 """Where a folder keeps its plan"""
@@ -33,6 +35,15 @@ PLAN = "plan.json"
 _FEWEST_SAMPLES = 100
 _SHORTEST_PROBE = 40  # steps
 _PROBE_LENGTHS = (1, 2, 4)
+
+_PLANNING_SHARE = 0.2
+"""How much of a budget planning may take, unless more was allowed for short trainings"""
+_BUDGET_OF_STEPS = 150.0
+"""The budget in seconds by which planning takes its time where the length is not a time"""
+_FEWEST_STEPS = 10
+"""Below this many steps a budget counts as too short"""
+_USEFUL_STEPS = 100
+"""A budget is called useful from one pass over the data on, or this many steps"""
 
 
 class Planner:
@@ -65,8 +76,11 @@ class Planner:
     def follow(self, plan: Plan) -> RunRecord:
         """Train as the plan advises; the time that planning took is part of the budget.
 
-        The model's weights are written to classifier.safetensors in the folder.
+        The model's weights are written to classifier.safetensors in the folder. Raises ValueError
+        where the plan says that the budget is too short.
         """
+        if plan.least_seconds is not None:
+            raise ValueError(f"the plan in {self.folder.path} cannot be followed: {plan.advice}")
         choice, settings = plan.choice, self._settings
         cell = Cell(
             parse_arm(choice.arm),
@@ -76,35 +90,52 @@ class Planner:
             comparison_of(settings.total),
             settings.seed,
         )
+        planning_seconds = {"planning": plan.planning_seconds}
+        if FOR_FORECASTS in choice.preparation_seconds:
+            planning_seconds[FOR_FORECASTS] = choice.preparation_seconds[FOR_FORECASTS]
         return self._bench.train(
             cell,
             settings.training,
             "planned",
             weights=self.folder.path / "classifier.safetensors",
-            planning_seconds=plan.planning_seconds,
+            planning_seconds=planning_seconds,
         )
 
     def _new_plan(self, note: Callable[[str], None]) -> Plan:
         start = time.monotonic()
-        before = sum(self.folder.stage_seconds.values())
+        before = self.folder.stage_seconds
+
+        def made() -> dict[str, float]:
+            # What planning makes and keeps, such as embeddings, is a stage of its own.
+            after = self.folder.stage_seconds.items()
+            return {stage: seconds for stage, seconds in after if stage not in before}
 
         def planning_seconds() -> float:
-            # What is made on the way and stays, such as embeddings, counts where it is used.
-            made = sum(self.folder.stage_seconds.values()) - before
-            return max(time.monotonic() - start - made, 0.0)
+            return max(time.monotonic() - start - sum(made().values()), 0.0)
 
+        budget = self._total.seconds if self._total.is_time else _BUDGET_OF_STEPS
+        deadline = Deadline(max(_PLANNING_SHARE, self._settings.probe_share) * budget)
         note("measuring training, embedding and a sample of the data")
-        measured = measure(self._bench, self._settings, self._seconds_to_measure())
+        # For each thing that is measured: a fiftieth of a budget, half a second to three.
+        seconds = min(max(0.02 * budget, 0.5), 3.0)
+        measured = measure(self._bench, self._settings, seconds, deadline)
         data = self._bench.data.train
         options = options_for(data, self._total, measured)
-        forecasts = self._forecasts(options, measured, note)
-        costs = Costs(self._bench, self._settings, measured, planning_seconds())
+        facts = _facts(data, measured)
+        forecasts: dict[Option, Forecast] = {}
+        try:
+            forecasts = self._forecasts(options, measured, deadline, note)
+        except NoTimeToMeasureError as error:
+            facts["forecasts"] = f"none: {error}"
+        costs = Costs(self._bench, self._settings, measured, planning_seconds(), made())
         choices = tuple(costs.choice(option, forecasts.get(option)) for option in options)
-        recommended, reasons = advise(options, choices)
+        recommended, reasons = advise(
+            options, choices, repetition_is_known=measured.embedding_seconds is not None
+        )
         return Plan(
             self._where.source,
             self._settings.total,
-            _facts(data, measured),
+            facts,
             choices,
             recommended,
             reasons,
@@ -112,29 +143,59 @@ class Planner:
             describe_hardware(),
             describe_versions(),
             self._where.command,
+            self._least_seconds(choices[recommended], choices[0], measured, planning_seconds()),
         )
 
-    def _seconds_to_measure(self) -> float:
-        """For each thing that is measured: a fiftieth of a budget, half a second to three."""
-        budget = self._total.seconds if self._total.is_time else 150.0
-        return min(max(0.02 * budget, 0.5), 3.0)
+    def _least_seconds(
+        self, choice: Choice, full: Choice, measured: Measured, planning_seconds: float
+    ) -> float | None:
+        """The shortest budget that is of use; None where the one given is long enough."""
+        if not self._total.is_time or choice.steps >= _FEWEST_STEPS:
+            return None
+        one_pass = -(-len(self._bench.data.train) // self._settings.training.batch_size)
+        n_steps = min(one_pass, _USEFUL_STEPS)
+        evaluations, preparation = full.evaluation_seconds, sum(full.preparation_seconds.values())
+        training = preparation + evaluations + n_steps * measured.pace.step_seconds
+        return max(training + planning_seconds, training / (1 - _PLANNING_SHARE))
 
     def _forecasts(
-        self, options: Sequence[Option], measured: Measured, note: Callable[[str], None]
+        self,
+        options: Sequence[Option],
+        measured: Measured,
+        deadline: Deadline,
+        note: Callable[[str], None],
     ) -> dict[Option, Forecast]:
-        """How accurate everything and what something speaks for will be, where a probe can tell."""
-        probed = [option for option in options if option.reason is not None or option is options[0]]
+        """Accuracy of everything and of the options with a reason, by short trainings.
+
+        Raises NoTimeToMeasureError where these would take more than their share of the budget, or
+        than planning has left.
+        """
         data, settings = self._bench.data.train, self._settings
-        seconds = (
-            self._total.seconds
-            if self._total.is_time
-            else self._total.n_steps(len(data), settings.training.batch_size)
-            * measured.pace.step_seconds
-        )
-        n_steps = settings.probe_share * seconds / measured.in_memory.step_seconds / len(probed)
-        shortest = int(n_steps / sum(_PROBE_LENGTHS))
-        if shortest < _SHORTEST_PROBE:
+        if settings.probe_share == 0:
             return {}
+        if measured.sample is None or measured.embedding_seconds is None:
+            raise NoTimeToMeasureError("they need embeddings, which were not measured")
+        probed = [option for option in options if option.reason is not None or option is options[0]]
+        if self._total.is_time:
+            seconds = settings.probe_share * self._total.seconds
+        else:
+            n_steps = self._total.n_steps(len(data), settings.training.batch_size)
+            seconds = settings.probe_share * n_steps * measured.pace.step_seconds
+            deadline = Deadline(seconds)
+        n_tested = min(MOST_VALIDATION * data.n_classes, len(data) // 5)
+        tests = len(_PROBE_LENGTHS) * n_tested * measured.in_memory.test_seconds
+        preparation = measured.sample.deduplication_seconds
+        preparation += measured.sample.writing_seconds * len(data) * len(probed)
+        preparation += (measured.decoding_seconds or 0.0) * len(data)
+        preparation += sum(measured.embedding_seconds.values())
+        left = min(seconds, deadline.left) - preparation
+        step_seconds = measured.in_memory.step_seconds
+        shortest = int((left / len(probed) - tests) / step_seconds / sum(_PROBE_LENGTHS))
+        if shortest < _SHORTEST_PROBE:
+            fewest = sum(_PROBE_LENGTHS) * _SHORTEST_PROBE * step_seconds + tests
+            Deadline(min(seconds, deadline.left)).require(
+                preparation + len(probed) * fewest, "short trainings"
+            )
         forecasts = {}
         with tempfile.TemporaryDirectory() as scratch:
             probes = Probes(self._bench, settings, self._where.device, Path(scratch))
@@ -147,7 +208,7 @@ class Planner:
 
 def _facts(data: Dataset, measured: Measured) -> dict[str, str]:
     """What was measured, in words."""
-    pace, sample = measured.pace, measured.sample
+    pace = measured.pace
     facts = {
         "samples": f"{len(data):,}, {' x '.join(map(str, data.image_shape))}",
         "steps": f"{1 / pace.step_seconds:.3g} per second, {100 * pace.waiting_share:.0f} % of the "
@@ -156,12 +217,19 @@ def _facts(data: Dataset, measured: Measured) -> dict[str, str]:
     sizes = class_sizes(data)
     if sizes is not None:
         facts["classes"] = f"{len(sizes)}, of {sizes.min():,} to {sizes.max():,} samples"
-    facts["repetition"] = (
-        f"two samples drawn at random are near-duplicates with probability "
-        f"{sample.near_duplicates:.2g} ({sample.n_rows:,} looked at)"
-    )
-    for stage, seconds in measured.embedding_seconds.items():
-        facts[stage] = f"about {seconds:.3g} s"
+    sample = measured.sample
+    if sample is None:
+        facts["repetition"] = f"not measured: {measured.skipped}"
+    else:
+        facts["repetition"] = (
+            f"two samples drawn at random are near-duplicates with probability "
+            f"{sample.near_duplicates:.2g} ({sample.n_rows:,} looked at)"
+        )
+    if measured.embedding_seconds is None:
+        facts["embeddings"] = f"not measured: {measured.skipped}"
+    else:
+        for stage, seconds in measured.embedding_seconds.items():
+            facts[stage] = f"about {seconds:.3g} s"
     if measured.decoding_seconds is not None:
         facts["decoding"] = f"{1 / measured.decoding_seconds:,.0f} images per second"
     return facts

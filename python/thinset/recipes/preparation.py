@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,12 +12,14 @@ import torch
 
 from thinset._core import open_npy
 from thinset.data import (
+    SPLITS,
     Dataset,
     EncodedDataset,
     hold_out,
     import_dataset,
     open_dataset,
     open_encoded,
+    require_matching_splits,
     write_long_tailed,
     write_photographs,
     write_redundant,
@@ -73,10 +76,12 @@ def prepare_data(
     `source`: a dataset folder, a folder with dataset folders train and test, or anything that
     `import_dataset` reads. Without test data, a stratified `hold_out_share` is held out (seed 0);
     with `on_validation` it is, and stands in for the test data, whatever test data there are.
-    `image_size`: (height, width) to which an import resizes; ValueError where nothing is imported.
+    `image_size` = (height, width) resizes the images. Raises ValueError where training and test
+    data do not go together; see `require_matching_splits`.
     """
     splits = _open_splits(source, folder, image_size, show_progress=show_progress)
     if "test" in splits and not on_validation:
+        require_matching_splits(splits["train"], splits["test"])
         return TrainAndTest(splits["train"], splits["test"])
     parts = {name: folder.test_split / name for name in ("train", "test")}
     if not folder.is_made(folder.test_split, "splitting"):
@@ -87,7 +92,9 @@ def prepare_data(
             rows = hold_out(whole.labels, hold_out_share, random_state=0)
             for name, indices in zip(parts, rows, strict=True):
                 write_subset(indices, whole, path / name, name=f"{whole.name}/{name}")
-    return TrainAndTest(open_dataset(parts["train"]), open_dataset(parts["test"]))
+    data = TrainAndTest(open_dataset(parts["train"]), open_dataset(parts["test"]))
+    require_matching_splits(*data)
+    return data
 
 
 def prepare_variant(data: TrainAndTest, variant: str | None, folder: RunFolder) -> TrainAndTest:
@@ -115,7 +122,10 @@ def prepare_encoded(
     photograph_side: int | None,
     image_size: tuple[int, int] | None = None,
 ) -> EncodedDataset:
-    """Open the training images of `source` encoded, or photographs of `data`, made once."""
+    """Open the training images of `source` encoded, or photographs of `data`, made once.
+
+    `image_size` is the one that `data` was prepared with.
+    """
     if photograph_side is None:
         return open_encoded(source, size=image_size)
     path = folder.path / "photographs.parquet"
@@ -138,8 +148,8 @@ def prepare_decoded(encoded: EncodedDataset, folder: RunFolder, *, stage: str) -
 def open_training_data(
     source: str,
     folder: RunFolder,
-    *,
     image_size: tuple[int, int] | None = None,
+    *,
     show_progress: bool,
 ) -> Dataset:
     """The training data of `source` (see prepare_data), imported where needed."""
@@ -149,25 +159,43 @@ def open_training_data(
 def _open_splits(
     source: str, folder: RunFolder, image_size: tuple[int, int] | None, *, show_progress: bool
 ) -> dict[str, Dataset]:
-    if is_dataset_folder(source) or is_dataset_folder(Path(source) / "train"):
-        if image_size is not None:
-            raise ValueError(
-                f"{source} is imported already, with images of one size; --image-size applies to "
-                "an import (thinset data import)"
+    splits = _written_splits(source, folder, image_size)
+    if splits is None:
+        with folder.making(folder.data, "import") as partial:
+            import_dataset(
+                source,
+                partial,
+                size=image_size,
+                note=_print_note if show_progress else None,
+                show_progress=show_progress,
             )
+        splits = open_splits(folder.data)
+    if "validation" in splits and show_progress:
+        _print_note("the validation split is not used: neither for training nor for testing")
+    return splits
+
+
+def _written_splits(
+    source: str, folder: RunFolder, image_size: tuple[int, int] | None
+) -> dict[str, Dataset] | None:
+    """The dataset folders that are the source, or that it was imported to; None without any."""
+    # Images of another size than those of the source are in the run's folder alone.
+    if image_size is None:
         if is_dataset_folder(source):
             return {"train": open_dataset(source)}
-        return open_splits(Path(source))
-    if not folder.is_made(folder.data, "import"):
-        with folder.making(folder.data, "import") as partial:
-            import_dataset(source, partial, size=image_size, show_progress=show_progress)
-    return open_splits(folder.data)
+        if is_dataset_folder(Path(source) / "train"):
+            return open_splits(Path(source))
+    return open_splits(folder.data) if folder.is_made(folder.data, "import") else None
 
 
 def open_splits(parent: Path) -> dict[str, Dataset]:
-    """The dataset folders train and, where there is one, test in the folder `parent`."""
-    names = [name for name in ("train", "test") if is_dataset_folder(parent / name)]
+    """The dataset folders train, test and validation in the folder `parent`, those there are."""
+    names = [name for name in SPLITS if is_dataset_folder(parent / name)]
     return {name: open_dataset(parent / name) for name in names}
+
+
+def _print_note(text: str) -> None:
+    print(f"thinset: note: {text}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def prepare_embeddings(
@@ -362,6 +390,36 @@ def prepare_given_subset(name: str, data: Dataset, folder: RunFolder, path: Path
     return Subset(selection, open_dataset(subset_path), {"writing the subset": seconds})
 
 
+class Distinct(NamedTuple):
+    """What deduplication leaves, as a dataset, and the seconds that it took."""
+
+    data: Dataset
+    seconds: dict[str, float]
+
+
+def prepare_distinct(
+    data: Dataset, embeddings: np.ndarray[Any, Any], folder: RunFolder, share: float
+) -> Distinct:
+    """Write what deduplication at `share` of the typical distance leaves as a folder, once."""
+    stage = f"leaving out near-duplicates ({share!r})"
+    path = folder.subset(f"distinct-{share!r}")
+    if not is_dataset_folder(path):
+        with folder.stage(stage):
+            write_subset(distinct_rows(embeddings, share), data, path, overwrite=True)
+    seconds = folder.stage_seconds
+    return Distinct(
+        open_dataset(path),
+        {"leaving out near-duplicates": seconds[stage]} if stage in seconds else {},
+    )
+
+
+def distinct_rows(
+    embeddings: np.ndarray[Any, Any], share: float
+) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """One row of each group of rows closer than `share` of the typical distance."""
+    return deduplicate(embeddings, share * typical_distance(embeddings)).representatives
+
+
 def select_rows(
     embeddings: np.ndarray[Any, Any] | None,
     data: Dataset,
@@ -381,8 +439,7 @@ def select_rows(
     labels: np.ndarray[Any, Any] | None = data.labels
     rows: np.ndarray[Any, np.dtype[np.int64]] | None = None
     if settings.dedup is not None:
-        distance = settings.dedup * typical_distance(embeddings)
-        rows = deduplicate(embeddings, distance).representatives
+        rows = distinct_rows(embeddings, settings.dedup)
         n_samples = _count(n_samples, len(data), len(rows))
         embeddings = embeddings[rows]
         labels = None if labels is None else labels[rows]

@@ -1,4 +1,4 @@
-"""Short trainings that tell what longer ones will come to."""
+"""Short trainings, from whose accuracies that of longer ones is predicted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ from thinset.data import Dataset, write_subset
 from thinset.recipes.arms import parse_arm
 from thinset.recipes.learning_curve import extrapolate
 from thinset.recipes.measuring import short_training
-from thinset.recipes.preparation import NEAR_DUPLICATES, select_rows, typical_distance
+from thinset.recipes.preparation import (
+    NEAR_DUPLICATES,
+    distinct_rows,
+    select_rows,
+    typical_distance,
+)
+from thinset.recipes.trial import fine_tuning_order
 from thinset.selection import deduplicate
 from thinset.selection.arguments import as_count
 
@@ -19,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from thinset.recipes.arms import ArmSpec
     from thinset.recipes.options import Option
     from thinset.recipes.schema import PlanSettings
     from thinset.recipes.workbench import Workbench
@@ -27,7 +34,7 @@ if TYPE_CHECKING:
     Forecast = Callable[[int], Prediction]
     """The accuracy after so many steps"""
 
-_MOST_VALIDATION = 500  # samples of each class
+MOST_VALIDATION = 500  # samples of each class
 
 
 class Probes:
@@ -54,10 +61,12 @@ class Probes:
         self._train = write_subset(self._rows, train, scratch / "train")
 
     def forecast(self, option: Option, lengths: Sequence[int]) -> Forecast:
-        subset = self._subset(option)
+        """The accuracy of `option` by its length, from trainings of `lengths` steps."""
+        arm = parse_arm(option.arm)
+        full, subset = self._distinct(arm), self._subset(arm, option)
         accuracies = [
             short_training(
-                self._train,
+                full,
                 self._test,
                 dataclasses.replace(self._settings.training, evaluations=1),
                 f"{length}st",
@@ -65,14 +74,20 @@ class Probes:
                 device=self._device,
                 subset=subset,
                 split=option.split or 0.0,
+                order=fine_tuning_order(arm),
             ).final.test_accuracy
             for length in lengths
         ]
         n_tested = len(self._test)
         return lambda steps: extrapolate(lengths, accuracies, n_tested, steps)
 
-    def _subset(self, option: Option) -> Dataset | None:
-        arm = parse_arm(option.arm)
+    def _distinct(self, arm: ArmSpec) -> Dataset:
+        if arm.distinct is None:
+            return self._train
+        rows = distinct_rows(self._embeddings[self._rows], arm.distinct)
+        return write_subset(rows, self._train, self._scratch / arm.text)
+
+    def _subset(self, arm: ArmSpec, option: Option) -> Dataset | None:
         if arm.selection is None or option.size is None:
             return None
         n_samples = as_count(option.size, len(self._train))
@@ -82,7 +97,7 @@ class Probes:
             dataclasses.replace(arm.selection, n_samples=n_samples),
             seed=self._settings.seed,
         )
-        return write_subset(selection, self._train, self._scratch / f"{option.arm}")
+        return write_subset(selection, self._train, self._scratch / arm.text)
 
 
 def _balanced_rows(
@@ -93,7 +108,7 @@ def _balanced_rows(
     generator = np.random.default_rng(0)
     firsts = np.flatnonzero(groups == np.arange(len(groups)))
     classes, counts = np.unique(labels[firsts], return_counts=True)
-    n_each = min(_MOST_VALIDATION, max(1, int(counts.min()) // 5))
+    n_each = min(MOST_VALIDATION, max(1, int(counts.min()) // 5))
     chosen = [
         generator.choice(firsts[labels[firsts] == label], n_each, replace=False)
         for label in classes

@@ -57,12 +57,7 @@ def _draw_reproductions(name: str, settings: DataSettings, where: Where) -> Path
     """Train the autoencoder and write the page of what it makes of images."""
     folder = RunFolder(
         Path(where.out),
-        {
-            "source": where.source,
-            "image_size": where.image_size,
-            "device": where.device,
-            "settings": asdict(settings),
-        },
+        {**where.identity, "settings": asdict(settings)},
         notes={"command": where.command, "figure": name},
     )
     data = prepare_data(

@@ -151,6 +151,12 @@ class RunFolder:
         self.checkpoint(name).unlink(missing_ok=True)
 
 
+def identity_of(source: str, device: str, image_size: tuple[int, int] | None) -> dict[str, Any]:
+    """What a run folder keeps of where its data come from; no image size leaves no entry."""
+    size = {} if image_size is None else {"image_size": list(image_size)}
+    return {"source": source, "device": device, **size}
+
+
 def read_settings(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Settings and notes of the run in the folder `path`; ValueError where it holds none."""
     stored = path / "settings.json"

@@ -16,7 +16,9 @@ from thinset.models import Classifier
 from thinset.report.hardware import describe_hardware, describe_versions
 from thinset.report.records import CurvePoint, FinalScore, PhaseRecord, RunRecord
 from thinset.training import (
+    ClassBalanced,
     CosineRate,
+    LossPruning,
     OneCycleRate,
     StepRate,
     TrainingDivergedError,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from thinset.data import Dataset, EncodedDataset
+    from thinset.recipes.arms import ArmSpec
     from thinset.recipes.run_folder import RunFolder
     from thinset.recipes.schema import TrainingSettings
     from thinset.report.records import Arm, Comparison
@@ -46,7 +49,8 @@ class Trial:
     name: of its record. total: a length; a budget in time counts the preparation, but for the
     comparison by "training time". split: the share of it spent on the subset. subset: None in arms
     without one. n_subset: samples in a fast pass. orders: see thinset.training.Phase.
-    preparation_seconds: what this arm needed before training, by stage.
+    preparation_seconds: what this arm needed before training, by stage. n_full: the size of the
+    dataset; None where that is what fine-tuning goes through.
     """
 
     name: str
@@ -62,6 +66,14 @@ class Trial:
     fast_order: Order | None = None
     fine_tuning_order: Order | None = None
     resident: bool | None = None
+    n_full: int | None = None
+
+
+def fine_tuning_order(arm: ArmSpec) -> Order | None:
+    """What the passes of `arm` over everything show; None for every sample, shuffled."""
+    if arm.is_balanced:
+        return ClassBalanced()
+    return LossPruning() if arm.then == "loss_pruning" else None
 
 
 def train(
@@ -256,7 +268,7 @@ def make_record(
         method=trial.method,
         seed=trial.seed,
         n_subset=trial.n_subset,
-        n_full=len(full),
+        n_full=len(full) if trial.n_full is None else trial.n_full,
         split=trial.split,
         total=trial.total,
         phases=tuple(

@@ -14,18 +14,18 @@ from thinset.recipes.preparation import (
     embedding_seconds,
     prepare_data,
     prepare_decoded,
+    prepare_distinct,
     prepare_embeddings,
     prepare_encoded,
     prepare_given_subset,
     prepare_subset,
     prepare_variant,
 )
-from thinset.recipes.run_folder import RunFolder
+from thinset.recipes.run_folder import RunFolder, identity_of
 from thinset.recipes.schema import DataSettings
-from thinset.recipes.trial import Trial, train_and_keep
+from thinset.recipes.trial import Trial, fine_tuning_order, train_and_keep
 from thinset.selection.arguments import as_count
 from thinset.training import (
-    LossPruning,
     NoTimeLeftError,
     RepeatedRandom,
     SampleWeights,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from thinset.data import Dataset, EncodedDataset
     from thinset.recipes.arms import ArmSpec
     from thinset.recipes.cells import Cell
-    from thinset.recipes.preparation import Subset
+    from thinset.recipes.preparation import Distinct, Subset
     from thinset.recipes.schema import TrainingSettings
     from thinset.report import RunRecord
 
@@ -51,7 +51,10 @@ _DECODING = "decoding everything"
 
 @dataclasses.dataclass(frozen=True)
 class Where:
-    """Where data come from and results go to, and how it is run."""
+    """Where data come from and results go to, and how it is run.
+
+    image_size: (height, width) that images are resized to on import; None leaves it to the import.
+    """
 
     source: str
     out: str | os.PathLike[str]
@@ -59,6 +62,11 @@ class Where:
     command: str = ""
     show_progress: bool = False
     image_size: tuple[int, int] | None = None
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What a run folder keeps of it, and takes no other of later."""
+        return identity_of(self.source, self.device, self.image_size)
 
 
 class Workbench:
@@ -77,12 +85,7 @@ class Workbench:
         stays = {name: grid.pop(name) for name in (*_FIXED, *fixed)}
         self.folder = RunFolder(
             Path(where.out),
-            {
-                "source": where.source,
-                "image_size": where.image_size,
-                "device": where.device,
-                "settings": stays,
-            },
+            {**where.identity, "settings": stays},
             notes={"command": where.command, "figure": figure, "grid": grid},
         )
         data = prepare_data(
@@ -153,15 +156,16 @@ class Workbench:
         first_phase: Path | None = None,
         *,
         weights: Path | None = None,
-        planning_seconds: float | None = None,
+        planning_seconds: Mapping[str, float] | None = None,
     ) -> RunRecord:
-        """Train one cell; `name` is that of its record, which stays.
+        """Train one cell; `name` is that of its record, which is kept.
 
-        So does the model, where `weights` are given. `planning_seconds` count as preparation.
+        The model is kept, too, where `weights` are given. `planning_seconds`, by stage, count as
+        preparation.
         """
         trial = self._trial(cell, name)
         if planning_seconds is not None:
-            seconds = {"planning": planning_seconds, **trial.preparation_seconds}
+            seconds = {**planning_seconds, **trial.preparation_seconds}
             trial = dataclasses.replace(trial, preparation_seconds=seconds)
         return train_and_keep(
             trial,
@@ -178,6 +182,8 @@ class Workbench:
 
     def _full_of(self, arm: ArmSpec) -> Dataset | EncodedDataset:
         """What `arm` trains on beside its subset: encoded images, where it has not decoded all."""
+        if arm.distinct is not None:
+            return self._distinct(arm.distinct).data
         if self.encoded is None or self._pays_for_decoding(arm):
             return self.images()
         return self.encoded
@@ -199,9 +205,21 @@ class Workbench:
             subset=None,
             n_subset=n_full,
             preparation_seconds=self._decoding_seconds(arm),
-            fine_tuning_order=LossPruning() if arm.then == "loss_pruning" else None,
+            fine_tuning_order=fine_tuning_order(arm),
             resident=arm.resident,
         )
+        if arm.distinct is not None:
+            left = self._distinct(arm.distinct)
+            return dataclasses.replace(
+                trial,
+                n_subset=len(left.data),
+                n_full=n_full,
+                preparation_seconds={
+                    **self._decoding_seconds(arm),
+                    **embedding_seconds(self.folder),
+                    **left.seconds,
+                },
+            )
         if arm.is_repeated:
             assert cell.size is not None
             n_samples = as_count(cell.size, n_full)
@@ -222,6 +240,9 @@ class Workbench:
                 },
             )
         return trial
+
+    def _distinct(self, share: float) -> Distinct:
+        return prepare_distinct(self.images(), self.embeddings(), self.folder, share)
 
     def _subset(self, cell: Cell) -> Subset:
         if cell.arm.file is not None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib.resources
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from thinset.atomic_files import atomic_folder
 from thinset.report.html import Markup, element, picture
 from thinset.report.plots import rendered
-from thinset.report.records import save_records
+from thinset.report.records import load_records, save_records
 
 if TYPE_CHECKING:
     import os
@@ -71,9 +71,7 @@ def write_document(
     even then only a folder that holds nothing but an earlier report is replaced.
     """
     out = Path(out)
-    if overwrite:
-        _refuse_foreign_content(out)
-    with atomic_folder(out, overwrite=overwrite) as folder:
+    with atomic_folder(out, overwrite=overwrite, foreign=_foreign_to_report) as folder:
         (folder / _PLOTS).mkdir()
         for name, shown in figures.items():
             (folder / _PLOTS / f"{name}.png").write_bytes(rendered(shown.figure, "png"))
@@ -109,12 +107,19 @@ def _placed(shown: PageFigure) -> Markup:
     )
 
 
-def _refuse_foreign_content(out: Path) -> None:
-    if not out.exists():
-        return
+def _foreign_to_report(folder: Path) -> str | None:
+    """The first entry that is not of a report; None where there is none.
+
+    A report has records of ours beside its page: a page alone may be anybody's.
+    """
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+    try:
+        load_records(folder / _RECORDS)
+    except (OSError, ValueError):
+        return names[0] if names else None
     own = {_PAGE, _RECORDS, _PLOTS}
-    foreign = sorted(path.name for path in out.iterdir() if path.name not in own)
-    if foreign:
-        raise FileExistsError(
-            f"{out} holds more than a report ({', '.join(foreign[:5])}) and is not replaced"
-        )
+    return next((n for n in names if n not in own and not _is_plot(n)), None)
+
+
+def _is_plot(name: str) -> bool:
+    return PurePosixPath(name).match(f"{_PLOTS}/*.png")

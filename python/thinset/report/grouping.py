@@ -20,7 +20,7 @@ RANDOM_COLOUR = "#D55E00"
 FULL_COLOUR = "#5A5A5A"
 # The plain one first, then its variants.
 _RANDOM_COLOURS = (RANDOM_COLOUR, "#F0A04B", "#8F3F00")
-_FULL_COLOURS = (FULL_COLOUR, "#1F2328", "#9A9A94")
+_FULL_COLOURS = (FULL_COLOUR, "#1F2328", "#9A9A94", "#7A4E2D", "#B8860B")
 
 _COMPARISON_ORDER = ("time", "training time", "steps")
 _ARM_ORDER = ("selected", "random", "full")

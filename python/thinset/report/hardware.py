@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from thinset import _core
+
 _PACKAGES = ("thinset", "numpy", "torch")
 
 
@@ -21,7 +23,7 @@ def describe_hardware() -> dict[str, Any]:
     """
     return {
         "cpu": _cpu_model(),
-        "cores": _usable_cores(),
+        "cores": _core.available_processors(),
         "memory_gib": _memory_gib(),
         "gpus": _gpus(),
         "system": f"{platform.system()} {platform.release()}",
@@ -45,12 +47,6 @@ def _cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
             if key.strip() == "model name" and value.strip():
                 return value.strip()
     return platform.processor() or platform.machine()
-
-
-def _usable_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _memory_gib() -> float:

@@ -73,7 +73,8 @@ class Plan:
 
     total: the length that was asked for; a time is a budget for everything. facts: what was
     measured, in words. choices: the first is training on everything. recommended: its number.
-    reasons: why, a sentence each. planning_seconds: what finding this out took.
+    reasons: why, a sentence each. planning_seconds: what finding this out took. least_seconds:
+    where the budget is too short to train, about the shortest one that is not; else None.
     """
 
     source: str
@@ -86,6 +87,7 @@ class Plan:
     hardware: dict[str, Any]
     versions: dict[str, Any]
     command: str
+    least_seconds: float | None = None
 
     @property
     def choice(self) -> Choice:
@@ -123,7 +125,7 @@ class Plan:
         )
         rows = [
             (
-                "->" if choice is self.choice else "",
+                "->" if choice is self.choice and self.least_seconds is None else "",
                 choice.arm,
                 *named_size(choice),
                 spoken_seconds(sum(choice.preparation_seconds.values())),
@@ -140,19 +142,51 @@ class Plan:
             for row in (header, *rows)
         ]
         advice = [f"advice: {self.advice}", *self.reasons]
-        planning = f"planning took {spoken_seconds(self.planning_seconds)}, which counts"
+        planning = f"planning took {spoken_seconds(self.planning_seconds)}, part of the budget"
         return "\n".join([*facts, "", *table, "", *advice, planning])
 
     @property
     def advice(self) -> str:
         """What to do, in one line."""
         choice = self.choice
+        if self.least_seconds is not None:
+            return (
+                f"the budget of {self.total} is too short to train: planning took "
+                f"{spoken_seconds(self.planning_seconds)}, which leaves about {choice.steps} "
+                f"steps; plan again with at least {_spoken_budget(self.least_seconds)}, in another "
+                "folder"
+            )
         if choice is self.choices[0]:
             return "do not select; train on everything"
         if choice.size is None:
-            return f"train on everything by {choice.arm}"
+            words = [word.partition("=")[0] for word in choice.arm.split(":")]
+            first = ", ".join(_BEFORE_TRAINING[word] for word in words if word in _BEFORE_TRAINING)
+            rest = "all that is left" if "dedup" in words else "everything"
+            return f"{first}; then train on {rest} ({choice.arm})"
         size, split = named_size(choice)
         return f"train on {choice.arm}, {size} of the samples, for {split} of the training"
+
+
+_BEFORE_TRAINING = {
+    "dedup": "leave out near-duplicates",
+    "balanced": "balance the classes",
+    "resident": "keep all images in memory",
+    "loss_pruning": "leave out what is learned, pass by pass",
+}
+"""What an arm without a subset does, by the word in its name"""
+
+
+def _spoken_budget(seconds: float) -> str:
+    """A budget as it is typed, rounded up to two digits: 44s, 4.5min, 2.1h."""
+    for unit, length in (("h", 3600.0), ("min", 60.0)):
+        if seconds >= 2 * length:
+            return f"{_rounded_up(seconds / length)}{unit}"
+    return f"{_rounded_up(seconds)}s"
+
+
+def _rounded_up(value: float) -> str:
+    step = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return f"{math.ceil(value / step) * step:.6g}"
 
 
 def named_size(choice: Choice) -> tuple[str, str]:
@@ -183,6 +217,7 @@ def _plan(content: dict[str, Any]) -> Plan:
     check_mappings(plan, "facts", "hardware", "versions")
     check_integers(plan, "recommended")
     check_numbers(plan, "planning_seconds")
+    check_numbers(plan, "least_seconds", optional=True)
     if plan.recommended >= len(plan.choices):
         raise ValueError(
             f"recommended must be the number of one of {len(plan.choices)} choices, "

@@ -1,6 +1,6 @@
 """Choosing rows of an embedding matrix. Indices in, indices out: nothing here knows a model."""
 
-from thinset.selection.estimate import Estimate, estimate
+from thinset.selection.estimate import Estimate, FiguresEstimate, estimate, estimate_figures
 from thinset.selection.methods import methods
 from thinset.selection.near_duplicates import NearDuplicates, deduplicate
 from thinset.selection.result import Selection
@@ -9,10 +9,12 @@ from thinset.selection.select import ConstantColumnsWarning, select
 __all__ = [
     "ConstantColumnsWarning",
     "Estimate",
+    "FiguresEstimate",
     "NearDuplicates",
     "Selection",
     "deduplicate",
     "estimate",
+    "estimate_figures",
     "methods",
     "select",
 ]

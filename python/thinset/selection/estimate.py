@@ -1,4 +1,4 @@
-"""What a selection will take, told before the work."""
+"""The memory and time of a selection and of its figures, predicted before the work."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import numpy as np
 
 from thinset import _core
-from thinset.selection.arguments import as_count, as_int64, as_per_class, as_threads
+from thinset.selection.arguments import as_count, as_metric, as_per_class, as_threads, shown
+from thinset.selection.figures import RATIOS, Certificates, Objective
+from thinset.selection.frame_input import as_frame
+from thinset.selection.integer_input import as_labels
 from thinset.selection.matrix_input import DeviceMatrix, as_matrix
 from thinset.selection.methods import resolve_options
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from numpy.typing import ArrayLike, DTypeLike
 
 
@@ -40,8 +45,29 @@ class Estimate:
         return (
             f"memory beyond the embeddings: about {_as_bytes(self.memory_bytes)}, "
             f"at most {_as_bytes(self.memory_bound)}\n"
-            f"time: roughly {_as_seconds(self.seconds)}, "
-            f"from {_as_seconds(self.seconds_low)} to {_as_seconds(self.seconds_high)}"
+            f"time: {_as_span((self.seconds_low, self.seconds, self.seconds_high))}"
+        )
+
+
+@dataclass(frozen=True)
+class FiguresEstimate:
+    """How long the figures of a selection take, as (at least, roughly, at most) in seconds.
+
+    objective: all figures of `Selection.objective`. certificates: all bounds, with the figures that
+    they are compared with; these are computed once if both are wanted.
+    """
+
+    objective: tuple[float, float, float]
+    certificates: tuple[float, float, float]
+
+    def describe(self) -> str:
+        """Two lines for a person."""
+        return "\n".join(
+            f"{name}: {_as_span(seconds)}"
+            for name, seconds in (
+                ("objective", self.objective),
+                ("certificates", self.certificates),
+            )
         )
 
 
@@ -57,7 +83,7 @@ def estimate(
     n_threads: int | None = None,
     **method_options: Any,
 ) -> Estimate:
-    """Tell what `select` with the same arguments will take, without selecting.
+    """Predict what `select` with the same arguments will take, without selecting.
 
     embeddings_or_shape: what `select` takes, in host memory or files, or a tuple (N, D) of ints. No
         value is read. dtype: the element type that goes with a shape (default float32), "bfloat16"
@@ -73,8 +99,8 @@ def estimate(
         dtype_name,
         as_count(n_samples, n_rows),
         method=method,
-        metric=metric,
-        labels=None if labels is None else as_int64(labels, "labels"),
+        metric=as_metric(metric),
+        labels=as_labels(labels, n_rows),
         per_class=as_per_class(per_class),
         n_threads=as_threads(n_threads),
         **options,
@@ -83,25 +109,75 @@ def estimate(
     return Estimate(likely, at_most, seconds, low, high)
 
 
+def estimate_figures(
+    embeddings_or_shape: object,
+    n_samples: float,
+    *,
+    dtype: DTypeLike | None = None,
+    metric: str = "euclidean",
+    n_threads: int | None = None,
+) -> FiguresEstimate:
+    """Predict how long `objective` and `certificates` of `n_samples` rows take to compute.
+
+    Arguments as for `estimate`; the method that chose the rows makes little difference.
+    """
+    (n_rows, n_columns), dtype_name = _shape_and_dtype(embeddings_or_shape, dtype)
+    count = as_count(n_samples, n_rows)
+    seconds = _core.estimate_figures(
+        n_rows,
+        n_columns,
+        dtype_name,
+        count,
+        metric=as_metric(metric),
+        n_threads=as_threads(n_threads),
+    )
+    has_pairs = count > 1
+    figures = Objective.defined(has_pairs)
+    bounds = Certificates.defined(has_pairs)
+    compared = [RATIOS[name][0] for name in bounds if name in RATIOS]
+    return FiguresEstimate(
+        _sum(seconds, figures),
+        _sum(seconds, [name for name in bounds if name not in RATIOS] + compared),
+    )
+
+
+def _sum(
+    seconds: Mapping[str, tuple[float, float, float]], names: Iterable[str]
+) -> tuple[float, float, float]:
+    low, middle, high = zip(*(seconds[name] for name in names), strict=True)
+    return sum(low), sum(middle), sum(high)
+
+
 def _shape_and_dtype(
     embeddings_or_shape: object, dtype: DTypeLike | None
 ) -> tuple[tuple[int, int], str]:
     if _is_shape(embeddings_or_shape):
         if min(embeddings_or_shape) < 0:
             raise ValueError(f"a shape must not be negative, got {embeddings_or_shape}")
-        name = "bfloat16" if dtype == "bfloat16" else np.dtype(dtype or np.float32).name
-        return embeddings_or_shape, name
+        return embeddings_or_shape, _dtype_name(dtype)
     if dtype is not None:
         raise ValueError("dtype goes with a shape; embeddings have their own")
+    frame = as_frame(embeddings_or_shape)
+    if frame is not None:
+        return frame.shape, frame.dtype().name
     matrix = as_matrix(embeddings_or_shape)
     if isinstance(matrix, DeviceMatrix):
         raise ValueError("estimates are for embeddings in host memory or in files")
-    if len(matrix.shape) != 2:
+    return matrix.shape, matrix.dtype_name
+
+
+def _dtype_name(dtype: DTypeLike | None) -> str:
+    if dtype is None:
+        return "float32"
+    # numpy has no type of this name unless another library adds one.
+    if str(dtype).removeprefix("torch.") == "bfloat16":
+        return "bfloat16"
+    try:
+        return np.dtype(str(dtype).removeprefix("torch.") if "torch." in str(dtype) else dtype).name
+    except TypeError:
         raise ValueError(
-            f"embeddings must be a 2-D array (rows, elements), got shape {matrix.shape}"
-        )
-    n_rows, n_columns = matrix.shape
-    return (n_rows, n_columns), matrix.dtype_name
+            f"dtype must be one of float16, bfloat16, float32, float64; got {shown(dtype)}"
+        ) from None
 
 
 def _is_shape(value: object) -> TypeGuard[tuple[int, int]]:
@@ -117,6 +193,11 @@ def _as_bytes(size: int) -> str:
         if size >= bytes_of_unit:
             return f"{size / bytes_of_unit:.3g} {unit}"
     return f"{size} bytes"
+
+
+def _as_span(seconds: tuple[float, float, float]) -> str:
+    low, middle, high = seconds
+    return f"roughly {_as_seconds(middle)}, from {_as_seconds(low)} to {_as_seconds(high)}"
 
 
 def _as_seconds(seconds: float) -> str:

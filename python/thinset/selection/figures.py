@@ -9,15 +9,26 @@ from typing import ClassVar
 class Figures(Mapping[str, float]):
     """Figures of a subset by name, each computed when it is first asked for, then kept.
 
-    Those of a loaded selection are the ones that were known when it was saved; so it is with one
-    that was pickled, or copied in depth, for the embeddings stay behind.
+    A loaded selection has the figures that were known when it was saved, and a pickled or deeply
+    copied one those that were known then: the embeddings are not part of it.
+    `Selection.objective_from` and `Selection.certificates_from` compute the others.
     """
 
     names: ClassVar[tuple[str, ...]] = ()
+    """Every figure; those of pairs are not defined for a subset of one row."""
+    names_of_pairs: ClassVar[frozenset[str]] = frozenset()
+    computed_by: ClassVar[str] = ""
 
-    def __init__(self, known: Mapping[str, float], compute: Callable[[str], float] | None) -> None:
+    def __init__(
+        self,
+        known: Mapping[str, float],
+        compute: Callable[[str], float] | None,
+        *,
+        has_pairs: bool = True,
+    ) -> None:
         self._known = dict(known)
         self._compute = compute
+        self._has_pairs = has_pairs
 
     def __getitem__(self, name: str) -> float:
         if name not in self.names:
@@ -25,8 +36,8 @@ class Figures(Mapping[str, float]):
         if name not in self._known:
             if self._compute is None:
                 raise ValueError(
-                    f"{name} was not computed before the selection was saved, and a loaded "
-                    "selection has no embeddings to compute it from"
+                    f"{name} was not computed before the selection was saved or copied; "
+                    f"selection.{self.computed_by}(embeddings) computes it"
                 )
             self._known[name] = self._compute(name)
         return self._known[name]
@@ -35,7 +46,7 @@ class Figures(Mapping[str, float]):
         return type(self), (self._known, None)
 
     def __iter__(self) -> Iterator[str]:
-        at_hand = self.names if self._compute is not None else self._known
+        at_hand = self.defined(self._has_pairs) if self._compute is not None else self._known
         return (name for name in self.names if name in at_hand)
 
     def __len__(self) -> int:
@@ -44,10 +55,19 @@ class Figures(Mapping[str, float]):
     def __contains__(self, name: object) -> bool:
         return any(name == at_hand for at_hand in self)
 
+    @classmethod
+    def defined(cls, has_pairs: bool) -> list[str]:
+        """The figures that a subset has: with `has_pairs`, one of two rows or more."""
+        return [name for name in cls.names if has_pairs or name not in cls.names_of_pairs]
+
     @property
     def known(self) -> dict[str, float]:
         """The figures computed so far."""
         return dict(self._known)
+
+    def remember(self, name: str, value: float) -> None:
+        """Keep a figure that was computed elsewhere."""
+        self._known[name] = value
 
 
 class Objective(Figures):
@@ -65,6 +85,8 @@ class Objective(Figures):
         "covering_radius",
         "sum_of_nearest_distances",
     )
+    names_of_pairs = frozenset(names[:2])
+    computed_by = "objective_from"
 
 
 class Certificates(Figures):
@@ -72,7 +94,7 @@ class Certificates(Figures):
 
     The bounds hold for every choice of k rows among all, whatever method made this one: inside
     classes or after rows already chosen, too, where the best rows may not even be allowed. They are
-    proved, not estimated; rounding is accounted for. Nobody need know the best rows for that.
+    proved, not estimated; rounding is accounted for. The best rows need not be known for that.
 
     upper_bound_of_sum_of_pairwise_distances: no k rows have a larger sum; from 2 rows on.
     share_of_best_possible_sum: the subset's sum is at least this share of the largest possible.
@@ -95,28 +117,32 @@ class Certificates(Figures):
         "lower_bound_of_covering_radius",
         "covering_radius_over_best_possible",
     )
+    names_of_pairs = frozenset(names[:4])
+    computed_by = "certificates_from"
 
     def __init__(
         self,
         known: Mapping[str, float],
         compute: Callable[[str], float] | None,
         objective: Objective | None = None,
+        *,
+        has_pairs: bool = True,
     ) -> None:
         """compute: gives the bounds; `objective` has the figures of the subset."""
-        super().__init__(known, None if compute is None else self._figure)
+        super().__init__(known, None if compute is None else self._figure, has_pairs=has_pairs)
         self._bound = compute
         self._objective = objective if objective is not None else Objective({}, None)
 
     def _figure(self, name: str) -> float:
-        if name in _RATIOS:
-            figure, bound = _RATIOS[name]
-            return _ratio(self._objective[figure], self[bound])
+        if name in RATIOS:
+            figure, bound = RATIOS[name]
+            return ratio(self._objective[figure], self[bound])
         assert self._bound is not None
         return self._bound(name)
 
 
-# Ratio -> the figure of the subset and the bound that it is set against.
-_RATIOS = {
+# Ratio -> the figure of the subset and the bound that it is divided by.
+RATIOS = {
     "share_of_best_possible_sum": (
         "sum_of_pairwise_distances",
         "upper_bound_of_sum_of_pairwise_distances",
@@ -129,8 +155,8 @@ _RATIOS = {
 }
 
 
-def _ratio(figure: float, bound: float) -> float:
-    """Infinity over infinity says nothing of a share: 0. Zero of zero is the best there is: 1."""
+def ratio(figure: float, bound: float) -> float:
+    """Infinity over infinity proves no share: 0. Zero of zero is the best there is: 1."""
     if bound == float("inf"):
         return 0.0
     if bound == 0.0:

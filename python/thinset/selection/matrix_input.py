@@ -1,16 +1,28 @@
-"""Whatever the user holds as embeddings, seen as a matrix where it lies."""
+"""Whatever the user holds as embeddings, seen as a matrix where it is."""
 
 from __future__ import annotations
 
 import os
-import sys
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from thinset import _core
+from thinset.selection.frame_input import as_frame
+from thinset.selection.host_array import (
+    HostArray,
+    NotAnArrayError,
+    check_dense,
+    device_tensor,
+    is_tensor,
+    read_array,
+)
+from thinset.selection.row_lists import matrix_of_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import torch
     from numpy.typing import NDArray
 
@@ -18,46 +30,86 @@ if TYPE_CHECKING:
     Choice: TypeAlias = tuple[
         NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]
     ]
+    Report: TypeAlias = Callable[[int, int], None] | None
+
+_FLOATS = ("float16", "bfloat16", "float32", "float64")
+_CONVERSIONS = {
+    "tensor": "convert them with embeddings.float()",
+    "c": "pass abs(embeddings), embeddings.real or embeddings.imag",
+    "O": "numpy.stack(embeddings) makes one array of rows that are arrays of numbers",
+    "fields": "numpy.lib.recfunctions.structured_to_unstructured(embeddings) makes fields columns",
+    "raw bytes": "numpy saves bfloat16 and float8 arrays without their type: save them as float32",
+}
 
 
 class HostMatrix(NamedTuple):
     """Arrays that share the user's memory; bfloat16 values stand in uint16 as their bits.
 
-    One array, or shards whose rows run through in their order.
+    One array, or shards whose rows run through in their order. `names`: what messages call each:
+    the file, "shard 3", or "" for the only array.
     """
 
     values: np.ndarray[Any, Any] | list[np.ndarray[Any, Any]]
     is_bfloat16: bool
+    names: tuple[str, ...] = ("",)
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        if isinstance(self.values, list):
-            return _core.shape_of(self.values, bfloat16=self.is_bfloat16)
-        return tuple(self.values.shape)
+    def arrays(self) -> list[np.ndarray[Any, Any]]:
+        return self.values if isinstance(self.values, list) else [self.values]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return sum(len(array) for array in self.arrays), int(self.arrays[0].shape[1])
 
     @property
     def dtype_name(self) -> str:
-        first = self.values[0] if isinstance(self.values, list) else self.values
-        return "bfloat16" if self.is_bfloat16 else str(first.dtype)
+        return "bfloat16" if self.is_bfloat16 else str(self.arrays[0].dtype)
 
     def choose(self, n_samples: int, **request: Any) -> Choice:
         """Select rows in the core, which names the keywords of `request`."""
-        return _core.select(self.values, n_samples, bfloat16=self.is_bfloat16, **request)
+        choice: Choice = self._call(_core.select, n_samples, **request)
+        return choice
 
     def figure(self, name: str, indices: NDArray[np.int64], **request: Any) -> float:
         """One figure of `Objective`, or one bound of `Certificates`."""
-        figure = getattr(_core, name)
-        return float(figure(self.values, indices, bfloat16=self.is_bfloat16, **request))
+        return float(self._call(getattr(_core, name), indices, **request))
+
+    def group_near_duplicates(self, distance: float, **request: Any) -> NDArray[np.int64]:
+        """For each row the lowest row of its group."""
+        groups: NDArray[np.int64] = self._call(_core.group_near_duplicates, distance, **request)
+        return groups
+
+    def _call(self, function: Callable[..., Any], *arguments: Any, **request: Any) -> Any:
+        try:
+            return function(self.values, *arguments, bfloat16=self.is_bfloat16, **request)
+        except ValueError as error:
+            located = self._locate_row(str(error))
+            if located is None:
+                raise
+            raise ValueError(located) from None
+
+    def _locate_row(self, message: str) -> str | None:
+        """The core's message about a row of the whole, with its place in a file or shard added."""
+        found = re.search(r"\brow (\d+)\b", message)
+        if self.names == ("",) or found is None or re.match("initial_subset|labels", message):
+            return None
+        row = int(found[1])
+        for array, name in zip(self.arrays, self.names, strict=True):
+            if row < len(array):
+                return f"{message} (row {row} of {name})"
+            row -= len(array)
+        return None
 
 
 class DeviceMatrix(NamedTuple):
-    """A torch tensor that does not lie in host memory."""
+    """A torch tensor on a device other than the host."""
 
     values: torch.Tensor
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(self.values.shape)
+    def shape(self) -> tuple[int, int]:
+        n_rows, n_columns = self.values.shape
+        return n_rows, n_columns
 
     @property
     def dtype_name(self) -> str:
@@ -73,89 +125,161 @@ class DeviceMatrix(NamedTuple):
 
     def figure(self, name: str, indices: NDArray[np.int64], **request: Any) -> float:
         """One figure or bound, from a copy of the tensor on the host."""
-        return _of_host_tensor(self.values.cpu()).figure(name, indices, **request)
+        return _as_host_matrix(self.values.cpu(), "").figure(name, indices, **request)
 
 
 Matrix: TypeAlias = "HostMatrix | DeviceMatrix"
 
 
 def as_matrix(embeddings: object) -> Matrix:
-    """View embeddings as a matrix where they lie, without a copy.
+    """View embeddings as a matrix where they are, without a copy.
 
     Takes an ndarray or memmap, a path to a .npy file (it is mapped), a torch tensor on the host or
     on another device, and anything with DLPack, `__array__` or the buffer protocol; or a list or
-    tuple of these, in host memory, as shards of one matrix. Raises ValueError for anything else.
+    tuple of these, in host memory, as shards of one matrix. Frames of pandas, polars and pyarrow,
+    and lists of rows of numbers, are copied. Raises ValueError for anything else.
     """
-    if isinstance(embeddings, (list, tuple)):
+    if isinstance(embeddings, (list, tuple)) and not _holds_rows(embeddings):
         return _stack([_as_shard(number, shard) for number, shard in enumerate(embeddings)])
-    return _as_one_matrix(embeddings)
+    return _as_one_matrix(embeddings, "")
 
 
-def _as_one_matrix(embeddings: object) -> Matrix:
+def _holds_rows(embeddings: list[Any] | tuple[Any, ...]) -> bool:
+    """Whether a list is rows of numbers, or one row of them, instead of shards."""
+    return bool(embeddings) and (
+        all(isinstance(row, (list, tuple)) for row in embeddings)
+        or all(isinstance(value, (int, float, complex, np.generic)) for value in embeddings)
+    )
+
+
+def _as_one_matrix(embeddings: object, name: str) -> Matrix:
+    """`name`: what messages call it, unless it is a file; "" where nothing else could be meant."""
     if isinstance(embeddings, (str, os.PathLike)):
-        return HostMatrix(_core.open_npy(os.fspath(embeddings)), is_bfloat16=False)
-    if isinstance(embeddings, np.ndarray):
-        return HostMatrix(embeddings, is_bfloat16=False)
-    # A tensor can only come from a torch that is loaded already.
-    loaded_torch = sys.modules.get("torch")
-    if loaded_torch is not None and isinstance(embeddings, loaded_torch.Tensor):
-        tensor = embeddings.detach()
-        return _of_host_tensor(tensor) if _lies_on_host(tensor) else DeviceMatrix(tensor)
-    if hasattr(embeddings, "__dlpack__"):
-        return HostMatrix(np.from_dlpack(embeddings), is_bfloat16=False)
-    if hasattr(embeddings, "__array__"):
-        return HostMatrix(np.asarray(embeddings), is_bfloat16=False)
+        name = f"'{_path_text(embeddings)}'"
+        embeddings = _open(embeddings)
     try:
-        return HostMatrix(np.asarray(memoryview(embeddings)), is_bfloat16=False)  # type: ignore[arg-type]
-    except TypeError:
+        tensor = embeddings if is_tensor(embeddings) else device_tensor(embeddings, "embeddings")
+        if tensor is None or _lies_on_host(tensor):
+            return _as_host_matrix(embeddings, name)
+        check_dense(tensor, "embeddings")
+        _check_floats(str(tensor.dtype).removeprefix("torch."), "tensor")
+        _check_shape(tuple(tensor.shape))
+        return DeviceMatrix(tensor.detach())
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}" if name else str(error)) from None
+
+
+def _path_text(path: str | os.PathLike[str]) -> str:
+    return os.fsdecode(os.fspath(path))
+
+
+def _open(path: str | os.PathLike[str]) -> NDArray[Any]:
+    text = _path_text(path)
+    if "\0" in text:
+        raise ValueError(f"a path must not hold a null byte, got {text!r}")
+    return _core.open_npy(os.fsencode(text))
+
+
+def _as_host_matrix(embeddings: object, name: str) -> HostMatrix:
+    array = _read(embeddings)
+    _check_shape(array.values.shape)
+    _check_layout(array)
+    return HostMatrix(array.values, array.dtype_name == "bfloat16", (name,))
+
+
+def _read(embeddings: object) -> HostArray:
+    frame = as_frame(embeddings)
+    if frame is not None:
+        values = frame.matrix()
+        return HostArray(values, str(values.dtype))
+    if isinstance(embeddings, (list, tuple)) and _holds_rows(embeddings):
+        if not isinstance(embeddings[0], (list, tuple)):
+            _check_shape((len(embeddings),))
+        return HostArray(matrix_of_rows(embeddings), "float64")
+    try:
+        return read_array(embeddings, "embeddings", _check_floats)
+    except NotAnArrayError:
         raise ValueError(
-            "embeddings must be an array, a tensor, a path to a .npy file, or offer DLPack or the "
-            f"buffer protocol; got {type(embeddings).__name__}"
+            "embeddings must be an array, a tensor, a data frame, rows of numbers, a path to a "
+            ".npy file (str or os.PathLike), or offer DLPack or the buffer protocol; got "
+            f"{type(embeddings).__name__}"
         ) from None
 
 
+def _check_floats(type_name: str, kind: str) -> None:
+    if type_name in _FLOATS:
+        return
+    advice = _CONVERSIONS.get(kind, "convert them with embeddings.astype('float32')")
+    raise ValueError(
+        f"embeddings must be float16, bfloat16, float32 or float64, got {type_name}; {advice}"
+    )
+
+
+def _check_shape(shape: tuple[int, ...]) -> None:
+    if len(shape) == 2:
+        return
+    advice = ""
+    if len(shape) == 1:
+        advice = (
+            "; embeddings.reshape(-1, 1) is one column, numpy.stack(rows) an array of several rows"
+        )
+    if len(shape) > 2:
+        advice = "; embeddings.reshape(len(embeddings), -1) has one row for each sample"
+    raise ValueError(f"embeddings must be a 2-D array (rows, elements), got shape {shape}{advice}")
+
+
+def _check_layout(array: HostArray) -> None:
+    values = array.values
+    n_rows, n_columns = values.shape
+    between_rows, between_columns = values.strides
+    size = values.itemsize
+    rows_fit = n_rows <= 1 or (between_rows >= n_columns * size and between_rows % size == 0)
+    columns_fit = n_columns <= 1 or between_columns == size
+    if values.size and not (rows_fit and columns_fit):
+        copy = (
+            "embeddings.contiguous()" if array.is_tensor else "numpy.ascontiguousarray(embeddings)"
+        )
+        raise ValueError(
+            f"embeddings must be stored row by row (C order), got strides {values.strides} bytes; "
+            f"pass {copy}, which is a copy"
+        )
+    if not values.flags.aligned:
+        raise ValueError(
+            "embeddings must start at a multiple of their element's size in memory; pass "
+            "embeddings.copy()"
+        )
+
+
 def _as_shard(number: int, embeddings: object) -> HostMatrix:
-    try:
-        shard = _as_one_matrix(embeddings)
-    except _core.FormatError:
-        raise  # names the file
-    except ValueError as error:
-        raise ValueError(f"shard {number}: {error}") from None
+    shard = _as_one_matrix(embeddings, f"shard {number}")
     if isinstance(shard, DeviceMatrix):
         raise ValueError(
-            f"shards must lie in host memory or in files: shard {number} lies on "
-            f"{shard.values.device}"
+            f"shards must be in host memory or in files: shard {number} is on "
+            f"{shard.values.device}; pass the tensor's .cpu()"
         )
     return shard
 
 
 def _stack(shards: list[HostMatrix]) -> HostMatrix:
     if not shards:
-        raise ValueError("embeddings must have at least one shard, got an empty list")
-    for number, shard in enumerate(shards):
-        if shard.is_bfloat16 != shards[0].is_bfloat16:
+        raise ValueError(
+            "embeddings must have at least one row or at least one shard, got an empty list"
+        )
+    first = shards[0]
+    for shard in shards:
+        if shard.dtype_name != first.dtype_name:
             raise ValueError(
-                f"shards must have one element type: shard {number} is {shard.dtype_name}, "
-                f"shard 0 is {shards[0].dtype_name}"
+                f"shards must have one element type: {shard.names[0]} is {shard.dtype_name}, "
+                f"{first.names[0]} is {first.dtype_name}"
             )
-    arrays = [array for shard in shards if isinstance(array := shard.values, np.ndarray)]
-    return HostMatrix(arrays, shards[0].is_bfloat16)
-
-
-def host_array(values: object) -> NDArray[Any]:
-    """Labels or row numbers as an array; a tensor may lie on any device."""
-    torch = sys.modules.get("torch")
-    if torch is not None and isinstance(values, torch.Tensor):
-        values = values.detach().cpu()
-    return np.asarray(values)
+        if shard.shape[1] != first.shape[1]:
+            raise ValueError(
+                f"shards must have one number of columns: {shard.names[0]} has {shard.shape[1]}, "
+                f"{first.names[0]} has {first.shape[1]}"
+            )
+    arrays = [array for shard in shards for array in shard.arrays]
+    return HostMatrix(arrays, first.is_bfloat16, tuple(shard.names[0] for shard in shards))
 
 
 def _lies_on_host(tensor: torch.Tensor) -> bool:
     return tensor.device.type == "cpu"
-
-
-def _of_host_tensor(tensor: torch.Tensor) -> HostMatrix:
-    torch = sys.modules["torch"]
-    if tensor.dtype == torch.bfloat16:
-        return HostMatrix(tensor.view(torch.int16).numpy().view(np.uint16), is_bfloat16=True)
-    return HostMatrix(tensor.numpy(), is_bfloat16=False)

@@ -1,11 +1,14 @@
-"""The methods that `select` knows, and what each may be told."""
+"""The methods that `select` knows, and the options of each."""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from thinset.selection import dispersion, facility_location, kmeans, random, topk
+from thinset.selection.arguments import is_int, one_of, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,12 +36,27 @@ def resolve_options(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises ValueError for an unknown method or for an option that the method does not have.
     """
-    if method not in _METHODS:
-        raise ValueError(f"method must be one of {', '.join(_METHODS)}; got {method!r}")
+    one_of(tuple(_METHODS), method, "method")
     options_type = _METHODS[method].options
-    known = [field.name for field in dataclasses.fields(options_type)]
-    for name in options:
-        if name not in known:
-            accepted = ", ".join(known) if known else "no options of its own"
+    fields = {field.name: field for field in dataclasses.fields(options_type)}
+    values = {}
+    for name, value in options.items():
+        if name not in fields:
+            accepted = ", ".join(fields) if fields else "no options of its own"
             raise ValueError(f"method {method!r} has no option {name!r}; it takes {accepted}")
-    return dataclasses.asdict(options_type(**options))
+        values[name] = _as_type_of(fields[name].default, name, value)
+    return dataclasses.asdict(options_type(**values))
+
+
+def _as_type_of(default: object, name: str, value: object) -> bool | int | str:
+    if isinstance(default, bool):
+        if isinstance(value, (bool, np.bool_)):
+            return bool(value)
+        raise ValueError(f"{name} must be True or False, got {shown(value)}")
+    if isinstance(default, int):
+        if is_int(value) and 0 <= value < 2**63:
+            return int(value)
+        raise ValueError(f"{name} must be an int in [0, 2**63), got {shown(value)}")
+    if isinstance(value, str):
+        return str(value)
+    raise ValueError(f"{name} must be a text such as {default!r}, got {shown(value)}")

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from thinset import _core
-from thinset.selection.arguments import as_threads, progress_callback
+from thinset.selection.arguments import as_metric, as_threads, is_real, shown
 from thinset.selection.matrix_input import HostMatrix, as_matrix
+from thinset.selection.reporting import progress_callback
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from thinset.selection.arguments import Progress
+    from thinset.selection.reporting import Progress
 
 
 @dataclass(frozen=True)
@@ -78,18 +79,22 @@ def deduplicate(
     """
     matrix = as_matrix(embeddings)
     if not isinstance(matrix, HostMatrix):
-        raise ValueError("embeddings must lie in host memory or in a file, not on a device")
-    try:
-        limit = float(distance)
-    except (TypeError, ValueError):
-        raise ValueError(f"distance must be a number, got {distance!r}") from None
+        raise ValueError(
+            f"embeddings must be in host memory or in a file, got a tensor on "
+            f"{matrix.values.device}; pass embeddings.cpu()"
+        )
+    limit = _as_distance(distance)
+    metric = as_metric(metric)
     with progress_callback(progress, "deduplicate") as callback:
-        groups = _core.group_near_duplicates(
-            matrix.values,
-            limit,
-            metric=metric,
-            n_threads=as_threads(n_threads),
-            progress=callback,
-            bfloat16=matrix.is_bfloat16,
+        groups = matrix.group_near_duplicates(
+            limit, metric=metric, n_threads=as_threads(n_threads), progress=callback
         )
     return NearDuplicates(groups, limit, metric)
+
+
+def _as_distance(distance: object) -> float:
+    # float() would also take a text or a truth value.
+    if is_real(distance):
+        with contextlib.suppress(OverflowError):
+            return float(distance)
+    raise ValueError(f"distance must be a number, got {shown(distance)}")

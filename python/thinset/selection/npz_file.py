@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from thinset.regular_files import open_regular
+
 if TYPE_CHECKING:
     import os
 
@@ -38,7 +40,7 @@ def read_npz(path: str | os.PathLike[str], *names: str) -> tuple[np.ndarray[Any,
     size. Raises OSError where the file cannot be read, and ValueError, without the file's name,
     where an array is missing or damaged.
     """
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         try:
             with zipfile.ZipFile(file) as archive:
                 return tuple(_array(archive, name) for name in names)

@@ -6,13 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from thinset.selection.arguments import as_metric, as_threads
+from thinset.selection.estimate import FiguresEstimate, estimate_figures
 from thinset.selection.figures import Certificates, Objective
+from thinset.selection.matrix_input import as_matrix
+from thinset.selection.measuring import Subset
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
+
+    from thinset.selection.reporting import Progress
 
 _FORMAT = "thinset-selection"
 _VERSION = 1
@@ -29,6 +35,9 @@ class Selection:
     objective: figures of the subset, computed on demand (see Objective).
     certificates: how far they are from the best that any rows could give, computed on demand (see
         Certificates).
+
+    A selection that was saved and loaded has the figures that were known then; `objective_from` and
+    `certificates_from` compute the others from the embeddings.
     """
 
     def __init__(
@@ -42,6 +51,7 @@ class Selection:
         constant_columns: tuple[int, ...] = (),
         objective: Objective | None = None,
         certificates: Certificates | None = None,
+        made_from: tuple[Any, ...] = (),
     ) -> None:
         self.indices = indices
         self.gains = gains
@@ -51,6 +61,8 @@ class Selection:
         self.constant_columns = constant_columns
         self.objective = objective if objective is not None else Objective({}, None)
         self.certificates = certificates if certificates is not None else Certificates({}, None)
+        # Paths and arrays; the file of none of them may be overwritten.
+        self._made_from = made_from
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -66,11 +78,71 @@ class Selection:
         mask[self.indices] = True
         return mask
 
+    def objective_from(
+        self, embeddings: object, *, n_threads: int | None = None, progress: Progress = None
+    ) -> Objective:
+        """Compute all figures of `objective`, and keep them: `save` then writes them.
+
+        embeddings: those that the rows were chosen from, as for `select`. Figures that are known
+        are not computed again. progress: True shows a bar; a callable is given (done, total).
+
+        Raises ValueError where the embeddings do not have the selection's rows and columns, and
+        KeyboardInterrupt within 0.2 s of Ctrl-C; figures computed by then are kept.
+        """
+        self._subset_of(embeddings, n_threads).compute_objective(self.objective, progress)
+        return self.objective
+
+    def certificates_from(
+        self, embeddings: object, *, n_threads: int | None = None, progress: Progress = None
+    ) -> Certificates:
+        """Compute all bounds of `certificates`, and keep them, as `objective_from` does.
+
+        The figures of `objective` that the bounds are compared with are computed and kept as well.
+        """
+        subset = self._subset_of(embeddings, n_threads)
+        subset.compute_certificates(self.certificates, self.objective, progress)
+        return self.certificates
+
+    def estimate_figures(self, *, n_threads: int | None = None) -> FiguresEstimate:
+        """Predict how long `objective_from` and `certificates_from` take for this selection."""
+        if not {"n_columns", "dtype"} <= self.params.keys():
+            raise ValueError(
+                "this selection's file does not say which embeddings it was made from; "
+                "thinset.selection.estimate_figures(embeddings, n_samples) predicts the time"
+            )
+        return estimate_figures(
+            (self.n_total, self.params["n_columns"]),
+            len(self),
+            dtype=self.params["dtype"],
+            metric=self.params.get("metric", "euclidean"),
+            n_threads=n_threads,
+        )
+
+    def _subset_of(self, embeddings: object, n_threads: int | None) -> Subset:
+        matrix = as_matrix(embeddings)
+        n_rows, n_columns = matrix.shape
+        # The first files do not say how many columns there were.
+        expected = (self.n_total, self.params.get("n_columns", n_columns))
+        if (n_rows, n_columns) != expected:
+            raise ValueError(
+                f"embeddings must be those that the selection was made from, of shape {expected}; "
+                f"got shape {(n_rows, n_columns)}"
+            )
+        metric = as_metric(self.params.get("metric", "euclidean"))
+        return Subset(matrix, self.indices, metric, as_threads(n_threads))
+
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a .npz file (arrays and JSON text, no pickle), atomically."""
+        """Write a .npz file (arrays and JSON text, no pickle), atomically.
+
+        Raises ValueError where it would overwrite a file that the rows were chosen from.
+        """
+        import io
         import json
 
         from thinset.atomic_files import atomic_file
+        from thinset.overlap import require_apart
+
+        require_apart(path, *self._made_from)
 
         description: dict[str, Any] = {
             "format": _FORMAT,
@@ -83,13 +155,16 @@ class Selection:
             "certificates": self.certificates.known,
         }
         description["sha256"] = _digest(self.indices, self.gains, description)
-        with atomic_file(path) as partial, open(partial, "wb") as file:
-            np.savez(
-                file,
-                indices=self.indices,
-                gains=self.gains,
-                description=np.array(json.dumps(description)),
-            )
+        # In memory first: where a disk is full, an archive that is half written cannot be closed.
+        content = io.BytesIO()
+        np.savez(
+            content,
+            indices=self.indices,
+            gains=self.gains,
+            description=np.array(json.dumps(description)),
+        )
+        with atomic_file(path) as partial:
+            partial.write_bytes(content.getbuffer())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Selection:

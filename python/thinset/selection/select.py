@@ -5,28 +5,26 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from thinset.selection.arguments import (
     as_bytes,
     as_count,
-    as_int64,
+    as_metric,
     as_per_class,
+    as_seed,
     as_threads,
-    is_int,
-    progress_callback,
 )
-from thinset.selection.figures import Certificates, Objective
-from thinset.selection.matrix_input import Matrix, as_matrix
+from thinset.selection.integer_input import as_labels, as_row_numbers
+from thinset.selection.matrix_input import as_matrix
+from thinset.selection.measuring import Subset
 from thinset.selection.methods import resolve_options
+from thinset.selection.reporting import progress_callback
 from thinset.selection.result import Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
-    from thinset.selection.arguments import Progress
+    from thinset.selection.reporting import Progress
 
 
 class ConstantColumnsWarning(UserWarning):
@@ -56,15 +54,17 @@ def select(
 
     Parameters
     ----------
-    embeddings: (N, D), float32, float16, bfloat16 (torch) or float64, finite: an ndarray, memmap,
-        torch tensor, anything with DLPack or the buffer protocol, or a path to a .npy file. Rows
-        are read where they lie; the matrix is never copied. A tensor on another device is selected
-        from there, with the same result. A list of several stands for one matrix, whose row
-        numbers run through its shards in the order given.
+    embeddings: (N, D), float16, bfloat16, float32 or float64, finite: an ndarray, memmap, torch
+        tensor, anything with DLPack or the buffer protocol, or a path to a .npy file. Rows are read
+        where they are; the matrix is not copied. A tensor on another device is selected from there,
+        with the same result. A list of several stands for one matrix, whose row numbers run through
+        its shards in the order given. Data frames (pandas, polars, pyarrow) and lists of rows of
+        numbers are copied into a matrix first.
     n_samples: how many rows: an int in [1, N], or a float fraction in (0, 1], rounded to the
         nearest count.
     method: one of `thinset.methods()`.
-    labels: (N,) integers. Used by `per_class`, and by `random` with `stratified=True`.
+    labels: (N,) integers or truth values. Used by `per_class`, and by `random` with
+        `stratified=True`.
     per_class: choose inside each class: "balanced" (or True) gives classes equal budgets,
         "proportional" budgets in proportion to their size.
     metric: "euclidean", "sqeuclidean" or "cosine": distances of max_sum, max_min,
@@ -76,7 +76,8 @@ def select(
         class with `per_class`) and count towards `n_samples`.
     max_memory: bytes, or text such as "512MB": the work is refused if it may take more than this
         beyond the embeddings.
-    progress: True shows a bar; a callable is given (done, total) about every 50 ms.
+    progress: True shows a bar, and one for each figure of the result that is computed later; a
+        callable is given (done, total) about every 50 ms.
     method_options: options of the method; see its options class in `thinset.selection`.
 
     Raises
@@ -86,39 +87,38 @@ def select(
     """
     options = resolve_options(method, method_options)
     matrix = as_matrix(embeddings)
-    if len(matrix.shape) != 2:
-        raise ValueError(
-            f"embeddings must be a 2-D array (rows, elements), got shape {matrix.shape}"
-        )
     n_total, n_columns = matrix.shape
     settings: dict[str, Any] = {
-        "metric": metric,
+        "metric": as_metric(metric),
         "per_class": as_per_class(per_class),
-        "random_state": _seed(random_state),
+        "random_state": as_seed(random_state),
         **options,
     }
     n_chosen = as_count(n_samples, n_total)
     if isinstance(initial_subset, Selection):
         initial_subset = initial_subset.indices
-    initial = None if initial_subset is None else as_int64(initial_subset, "initial_subset")
+    initial = None
+    if initial_subset is not None:
+        initial = as_row_numbers(initial_subset, "initial_subset")
+    threads = as_threads(n_threads)
     with progress_callback(progress, f"select {method}") as callback:
         indices, gains, constant_columns, swaps = matrix.choose(
             n_chosen,
             method=method,
-            metric=metric,
-            labels=None if labels is None else as_int64(labels, "labels"),
+            metric=settings["metric"],
+            labels=as_labels(labels, n_total),
             per_class=settings["per_class"],
             initial_subset=initial,
             seed=settings["random_state"],
-            n_threads=as_threads(n_threads),
+            n_threads=threads,
             max_memory=as_bytes(max_memory),
             progress=callback,
             **options,
         )
     if constant_columns.size and not options.get("drop_constant", False):
         warnings.warn(_constant_columns_message(constant_columns), ConstantColumnsWarning, 2)
-    figure = _figures_of(matrix, indices, metric, as_threads(n_threads))
-    objective = Objective({}, figure)
+    subset = Subset(matrix, indices, settings["metric"], threads)
+    objective, certificates = subset.figures_on_demand(progress)
     return Selection(
         indices,
         gains,
@@ -134,7 +134,8 @@ def select(
         },
         constant_columns=tuple(constant_columns.tolist()),
         objective=objective,
-        certificates=Certificates({}, figure, objective),
+        certificates=certificates,
+        made_from=(embeddings, getattr(matrix, "values", None), labels, initial_subset),
     )
 
 
@@ -144,33 +145,9 @@ def _swaps_made(options: dict[str, Any], swaps: NDArray[np.float64]) -> dict[str
     return {"n_swaps": len(swaps), "gained_by_swaps": float(swaps.sum())}
 
 
-def _figures_of(
-    matrix: Matrix, indices: NDArray[np.int64], metric: str, n_threads: int
-) -> Callable[[str], float]:
-    def compute(name: str) -> float:
-        return matrix.figure(name, indices, metric=metric, n_threads=n_threads)
-
-    return compute
-
-
-def _seed(random_state: object) -> int:
-    if random_state is None:
-        import secrets
-
-        return secrets.randbits(63)
-    if isinstance(random_state, np.random.Generator):
-        return int(random_state.integers(2**63))
-    if is_int(random_state) and 0 <= random_state < 2**64:
-        return int(random_state)
-    raise ValueError(
-        "random_state must be an int in [0, 2**64), a numpy Generator or None, "
-        f"got {random_state!r}"
-    )
-
-
 def _constant_columns_message(columns: NDArray[np.int64]) -> str:
     shown = ", ".join(str(column) for column in columns[:5]) + (", ..." if len(columns) > 5 else "")
     return (
-        f"{len(columns)} embedding elements have one value in every row (columns {shown}); topk "
-        "takes their rows in index order, whatever they hold. drop_constant=True leaves them out."
+        f"{len(columns)} embedding elements have one value in every row (columns {shown}), and topk "
+        "takes rows for them in index order; drop_constant=True leaves these elements out"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from thinset.training.balanced_sampler import ClassBalancedSampler
 from thinset.training.budget import Ledger
 from thinset.training.duration import Duration
 from thinset.training.epoch_sampler import TwoPhaseEpochSampler
@@ -9,7 +10,7 @@ from thinset.training.evaluate import Score, evaluate
 from thinset.training.history import CurvePoint, History, PhaseTotals
 from thinset.training.loop import fit
 from thinset.training.metrics_log import JsonLines, Log
-from thinset.training.orders import LossPruning, Order, RepeatedRandom, SampleWeights
+from thinset.training.orders import ClassBalanced, LossPruning, Order, RepeatedRandom, SampleWeights
 from thinset.training.phases import Phase, TwoPhase
 from thinset.training.pruning_sampler import LossPruningSampler
 from thinset.training.randomness import generator_for
@@ -20,6 +21,8 @@ from thinset.training.schedule import NoTimeLeftError
 from thinset.training.weights import load_weights, save_weights, weights_fingerprint
 
 __all__ = [
+    "ClassBalanced",
+    "ClassBalancedSampler",
     "CosineRate",
     "CurvePoint",
     "Duration",

@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from thinset.atomic_files import atomic_file
+from thinset.regular_files import require_regular
 
 if TYPE_CHECKING:
     import os
@@ -53,8 +54,7 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, torch.Tensor],
     earlier versions, which state no digest, are read as they are.
     """
     path = Path(path)
-    with path.open("rb"):
-        pass  # safetensors' own errors for missing files do not name the file
+    require_regular(path)  # safetensors' own errors for missing files do not name the file
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

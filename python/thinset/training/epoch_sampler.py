@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.utils.data import Sampler
 
-from thinset.training.passes import TwoPhasePasses, replica_of_this_process
+from thinset.training.passes import TwoPhasePasses
+from thinset.training.readers import Reader
+from thinset.training.replicas import Replicas
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    import numpy as np
+    from collections.abc import Iterator
 
     from thinset.training.duration import Duration
+    from thinset.training.subset import Indices
 
 
 class TwoPhaseEpochSampler(Sampler[int]):
@@ -22,20 +23,20 @@ class TwoPhaseEpochSampler(Sampler[int]):
 
     Libraries that run the training loop themselves count batches once and expect as many in every
     epoch. With this sampler they train for as many steps as without a fast phase, on the same
-    schedule of the learning rate; only which samples these steps see is another.
+    schedule of the learning rate; only the samples that these steps see differ.
 
     What epoch `epoch` shows depends on the arguments alone, so any epoch can be begun anywhere:
     `set_epoch(epoch)` leads to its beginning, and `start` is how many of its samples, of this
-    replica's, the next iteration leaves out. Arguments and errors: as in TwoPhaseSampler, but that
-    processes are counted when iteration begins, not before.
+    replica's, the next iteration leaves out. Call `set_epoch` before each epoch: without it, every
+    iteration shows the same epoch. Arguments and errors: as in TwoPhaseSampler.
     """
 
     def __init__(
         self,
         n_total: int,
-        indices: Sequence[int] | np.ndarray[Any, Any] | torch.Tensor,
+        indices: Indices,
         *,
-        fast: Duration | str = "3ep",
+        fast: Duration | str | int = "3ep",
         seed: int = 0,
         batch_size: int | None = None,
         num_replicas: int | None = None,
@@ -44,8 +45,8 @@ class TwoPhaseEpochSampler(Sampler[int]):
         self.n_total = n_total
         self._arguments = (n_total, indices, fast, seed)
         self._batch_size = batch_size
-        self._replica = (num_replicas, rank)
-        self._passes(1)  # wrong arguments are told of at once
+        self._replicas = Replicas(num_replicas, rank)
+        self._passes(1)  # refuses wrong arguments at once
         self.epoch = 0
         self.start = 0
 
@@ -56,22 +57,19 @@ class TwoPhaseEpochSampler(Sampler[int]):
 
     def __len__(self) -> int:
         """Return how many samples an epoch has for this replica, those that `start` skips too."""
-        num_replicas, _ = replica_of_this_process(*self._replica)
-        return (self.n_total + num_replicas - 1) // num_replicas
+        return self._replicas.share(Reader()).length(self.n_total)
 
     def __iter__(self) -> Iterator[int]:
-        num_replicas, rank = replica_of_this_process(*self._replica)
-        order = self._order_of_all(self._passes(num_replicas))
-        mine = torch.arange(rank, len(self) * num_replicas, num_replicas) % self.n_total
-        return iter(order[mine[self.start :]].tolist())
+        share = self._replicas.share(Reader())
+        order = self._order_of_all(self._passes(share.batches_in_step))
+        yield from share.of(order)[self.start :].tolist()
 
     def identity(self) -> dict[str, Any]:
         """What makes the sequence of samples what it is, as plain numbers and texts."""
-        num_replicas, _ = replica_of_this_process(*self._replica)
-        return self._passes(num_replicas).identity()
+        return self._passes(self._replicas.share(None).batches_in_step).identity()
 
-    def _passes(self, num_replicas: int) -> TwoPhasePasses:
-        samples_in_step = None if self._batch_size is None else self._batch_size * num_replicas
+    def _passes(self, batches_in_step: int) -> TwoPhasePasses:
+        samples_in_step = None if self._batch_size is None else self._batch_size * batches_in_step
         return TwoPhasePasses(*self._arguments, samples_in_step)
 
     def _order_of_all(self, passes: TwoPhasePasses) -> torch.Tensor:

@@ -13,9 +13,11 @@ import numpy as np
 import torch
 
 from thinset.data.batches import Passes, ShuffledPasses
+from thinset.training.class_balance import BalancedPasses, class_numbers, validated_labels
 
 if TYPE_CHECKING:
     from thinset.data.batches import ImageRows
+    from thinset.training.class_balance import Labels
 
 
 class Order(Protocol):
@@ -99,6 +101,36 @@ class SampleWeights:
         return _WeightedPasses(self._weights)
 
 
+class ClassBalanced:
+    """Every class equally often in each pass, whatever its size.
+
+    A pass has as many samples as the dataset. Samples of small classes come several times in a
+    pass, those of large classes once in several passes; a class begins again only when all of its
+    samples were shown. See thinset.training.ClassBalancedSampler for other training loops.
+
+    `labels`: (N,) the classes to balance, integers or texts; None for the labels of the dataset.
+    """
+
+    def __init__(self, labels: Labels | None = None) -> None:
+        self._labels = None if labels is None else validated_labels(labels)
+
+    def __repr__(self) -> str:
+        if self._labels is None:
+            return "ClassBalanced()"
+        digest = hashlib.sha256(class_numbers(self._labels).tobytes()).hexdigest()
+        return f"ClassBalanced({len(self._labels)} labels, sha256={digest})"
+
+    def over(self, dataset: ImageRows) -> Passes:
+        """Raise ValueError where the dataset has no labels, or not one for each sample."""
+        labels = dataset.labels if self._labels is None else self._labels
+        n_total = len(dataset.images)
+        if labels is None:
+            raise ValueError("classes cannot be balanced: the dataset has no labels")
+        if len(labels) != n_total:
+            raise ValueError(f"labels must be one for each of {n_total} samples, got {len(labels)}")
+        return _BalancedPasses(labels)
+
+
 class _RandomSubsets(ShuffledPasses):
     def __init__(self, n_total: int, n_samples: int) -> None:
         super().__init__(n_total)
@@ -117,6 +149,33 @@ class _WeightedPasses(ShuffledPasses):
     def draw(self, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:  # type: ignore[override]
         order, _ = super().draw(generator)
         return order, self._weights[order]
+
+
+class _BalancedPasses(ShuffledPasses):
+    """All passes go on in one sequence for each class; its seed is drawn with the first pass."""
+
+    def __init__(self, labels: Labels) -> None:
+        super().__init__(len(labels))
+        self._labels = labels
+        self._passes: BalancedPasses | None = None
+        self._seed = torch.tensor(0)
+        self._number = torch.tensor(-1)  # of the pass under way
+
+    def begin(self, progress: float) -> None:  # noqa: ARG002
+        self._number += 1
+
+    def draw(self, generator: torch.Generator) -> tuple[torch.Tensor, None]:
+        if self._number == 0:
+            self._seed = torch.randint(2**62, (), generator=generator)
+        if self._passes is None or self._passes.seed != int(self._seed):
+            self._passes = BalancedPasses(self._labels, None, int(self._seed))
+        return self._passes.order(int(self._number)), None
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        return {"seed": self._seed.clone(), "number": self._number.clone()}
+
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
+        self._seed, self._number = state["seed"].clone(), state["number"].clone()
 
 
 class PrunedPasses:

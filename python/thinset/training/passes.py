@@ -3,42 +3,44 @@
 from __future__ import annotations
 
 import hashlib
+import numbers
 import operator
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
 from thinset.training.duration import Duration
 from thinset.training.randomness import generator_for
+from thinset.training.subset import subset_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from thinset.training.subset import Indices
 
 
 class TwoPhasePasses:
     """Shuffled passes over a subset until `fast` is used up, then over everything.
 
-    The order of a pass depends on the seed and the number of the pass only. `samples_in_step`: how
+    The order of a pass depends on the seed and the number of the pass only. `indices`: row numbers,
+    a boolean mask or a Selection. `fast`: a length, or a number of epochs. `samples_in_step`: how
     many samples all processes together train on in a step, for a `fast` in steps.
 
-    Raises ValueError for indices that are empty, no row of integers or out of range, and for a
-    `fast` that is a time or lacks `samples_in_step`.
+    Raises ValueError for indices that are empty, repeated or out of range, and for a `fast` that
+    is a time or lacks `samples_in_step`.
     """
 
     def __init__(
         self,
         n_total: int,
-        indices: Sequence[int] | np.ndarray[Any, Any] | torch.Tensor,
-        fast: Duration | str,
+        indices: Indices,
+        fast: Duration | str | int,
         seed: int,
         samples_in_step: int | None,
     ) -> None:
         self.n_total = operator.index(n_total)
         self.seed = operator.index(seed)
-        self._subset = _validated_indices(indices, self.n_total)
+        self._subset = subset_rows(indices, self.n_total)
         n_subset = len(self._subset)
-        self.n_fast = _fast_samples(Duration.parse(fast), n_subset, samples_in_step)
+        self.n_fast = _fast_samples(parse_fast(fast), n_subset, samples_in_step)
         self._n_fast_passes = -(-self.n_fast // n_subset)
 
     def is_fast(self, number: int) -> bool:
@@ -74,20 +76,6 @@ class TwoPhasePasses:
         }
 
 
-def replica_of_this_process(num_replicas: int | None, rank: int | None) -> tuple[int, int]:
-    """How many processes divide a pass, and which one this is; None asks torch.distributed."""
-    is_distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
-    if num_replicas is None:
-        num_replicas = torch.distributed.get_world_size() if is_distributed else 1
-    if rank is None:
-        rank = torch.distributed.get_rank() if is_distributed else 0
-    if not 0 <= rank < num_replicas:
-        raise ValueError(
-            f"rank must be from 0 to num_replicas - 1 = {num_replicas - 1}, got {rank}"
-        )
-    return num_replicas, rank
-
-
 def require_same_sampler(state: dict[str, Any], identity: dict[str, Any]) -> None:
     """Raise ValueError, naming what differs, where `state` is of a sampler with other arguments."""
     for name, value in identity.items():
@@ -98,22 +86,16 @@ def require_same_sampler(state: dict[str, Any], identity: dict[str, Any]) -> Non
             )
 
 
-def _validated_indices(
-    indices: Sequence[int] | np.ndarray[Any, Any] | torch.Tensor, n_total: int
-) -> torch.Tensor:
-    array = np.asarray(indices)
-    if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iu":
-        raise ValueError(
-            "indices must be one row of at least one integer, "
-            f"got {array.dtype} of shape {array.shape}"
-        )
-    outside = np.flatnonzero((array < 0) | (array >= n_total))
-    if outside.size:
-        first = outside[0]
-        raise ValueError(
-            f"indices must be in 0..{n_total - 1}, got {array[first]} at position {first}"
-        )
-    return torch.from_numpy(array.astype(np.int64))
+def parse_fast(fast: Duration | str | int) -> Duration:
+    """Read the length of the fast phase; a whole number counts epochs of the subset."""
+    if isinstance(fast, Duration | str):
+        return Duration.parse(fast)
+    if isinstance(fast, numbers.Integral) and not isinstance(fast, bool):
+        return Duration(float(fast), "ep")
+    raise ValueError(
+        f"fast must be a length such as '3ep', '500st' or '12000sa', or a whole number of epochs, "
+        f"got {fast!r}"
+    )
 
 
 def _fast_samples(fast: Duration, n_subset: int, samples_in_step: int | None) -> int:

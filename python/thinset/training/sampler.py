@@ -2,141 +2,78 @@
 
 from __future__ import annotations
 
-import operator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import torch
-from torch.utils.data import Sampler
-
-from thinset.training.passes import (
-    TwoPhasePasses,
-    replica_of_this_process,
-    require_same_sampler,
-)
+from thinset.training.pass_sampler import PassSampler
+from thinset.training.passes import TwoPhasePasses, parse_fast
+from thinset.training.subset import subset_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    import numpy as np
-
     from thinset.training.duration import Duration
+    from thinset.training.subset import Indices
 
-_CHUNK = 65_536
 
-
-class TwoPhaseSampler(Sampler[int]):
+class TwoPhaseSampler(PassSampler):
     """Shuffled passes over a subset until `fast` is used up, then over everything.
 
     Give it to a DataLoader as `sampler=`; each pass (`for batch in loader`) is one epoch of the
     current phase. The model and the training loop stay as they are.
 
-    `n_total`: size of the full dataset. `indices`: (k,) integers in 0..n_total-1, the subset's
-    rows. `fast`: how much to train on the subset: epochs of the subset ("3ep"), samples
-    ("12000sa") or, with `batch_size` given, steps ("500st"); the last fast pass is cut where it
-    is used up. The order of a pass depends on the seed and the number of the pass only.
+    `n_total`: size of the full dataset. `indices`: the subset's rows: (k,) integers in
+    0..n_total-1, a boolean mask of length n_total, or a Selection. `fast`: how much to train on the
+    subset: epochs of the subset ("3ep", or 3), samples ("12000sa") or, with `batch_size` given,
+    steps ("500st"); the last fast pass is cut where it is used up. The order of a pass depends on
+    the seed and the number of the pass only.
 
-    A pass that is abandoned (`break`) is over: iterating again begins the next one.
+    A look at one batch, `next(iter(loader))`, changes nothing: the pass begins again. A pass that
+    the loop leaves later is over, and iterating again begins the next one. `set_epoch(0)` begins
+    with the first pass again.
 
-    Several processes train one model (torch.distributed): `num_replicas` of them, of which this is
-    the one of number `rank`, divide each pass among them, as torch's DistributedSampler does; some
-    samples come twice where it does not divide evenly. None takes both from torch.distributed
-    where that is initialised, and 1 and 0 elsewhere. `fast` counts the samples of all of them, and
-    `batch_size` is that of one process. Their states are alike: that of one serves all.
+    Several processes train one model: where torch.distributed is initialised, each gives its share
+    of every pass, as torch's DistributedSampler does; some samples come twice where it does not
+    divide evenly. `num_replicas` and `rank` say so for other ways to start processes. A loader that
+    Accelerate has prepared divides the batches itself, which is noticed: the sampler then gives
+    each pass as a whole. `fast` counts the samples of all processes, and `batch_size` is that of
+    the DataLoader. The states of all processes are alike: that of one serves all.
 
-    Raises ValueError for indices that are empty, no row of integers or out of range, for a `fast`
-    that is a time or lacks `batch_size`, and for a rank outside 0..num_replicas-1.
+    Trainers that count the batches of one epoch for all of them (those of Lightning and of
+    transformers) are refused with a RuntimeError: thinset.integrations has what fits them.
+
+    Raises ValueError for indices that are empty, repeated, out of range or of another length, for
+    a `fast` that is a time or lacks `batch_size`, and for a rank outside 0..num_replicas-1.
     """
+
+    _for_trainers = (
+        "TwoPhaseLoader of thinset.integrations.lightning, TwoPhaseCallback of "
+        "thinset.integrations.transformers, or thinset.training.TwoPhaseEpochSampler"
+    )
 
     def __init__(
         self,
         n_total: int,
-        indices: Sequence[int] | np.ndarray[Any, Any] | torch.Tensor,
+        indices: Indices,
         *,
-        fast: Duration | str = "3ep",
+        fast: Duration | str | int = "3ep",
         seed: int = 0,
         batch_size: int | None = None,
         num_replicas: int | None = None,
         rank: int | None = None,
     ) -> None:
-        self.num_replicas, self.rank = replica_of_this_process(num_replicas, rank)
-        samples_in_step = None if batch_size is None else batch_size * self.num_replicas
-        self._passes = TwoPhasePasses(n_total, indices, fast, seed, samples_in_step)
-        self._pass = 0  # the pass that is under way or comes next
-        self._start = 0  # where in it iteration began or begins: above 0 only when resumed
-        self._position = 0  # how many of its samples have been given to this replica
-        self._begun = (0, 0)  # number and start of the pass that iteration began last
+        rows = subset_rows(indices, n_total)
+        self._arguments = (n_total, rows, parse_fast(fast), seed, batch_size)
+        self._known_passes: dict[int, TwoPhasePasses] = {}
+        super().__init__(num_replicas, rank)
+        self._passes_for(1)  # refuses wrong arguments at once
 
     @property
     def phase(self) -> str:
         """The phase of the current pass: "fast" or "fine-tuning"."""
-        return "fast" if self._passes.is_fast(self._pass) else "fine-tuning"
+        passes = self._passes_for(self._current_share.batches_in_step)
+        return "fast" if passes.is_fast(self._coming_pass) else "fine-tuning"
 
-    def __len__(self) -> int:
-        """Return how many indices the current pass gives; fewer where it was resumed midway."""
-        return self._pass_length(self._pass) - self._start
-
-    def __iter__(self) -> Iterator[int]:
-        if self._position > self._start:
-            self._move_to(self._pass + 1, 0)
-        self._begun = (self._pass, self._start)
-        return self._walk(self._pass, self._start)
-
-    def _walk(self, number: int, start: int) -> Iterator[int]:
-        order = self._order(number)
-        for first in range(start, len(order), _CHUNK):
-            for offset, index in enumerate(order[first : first + _CHUNK].tolist(), start=1):
-                self._position = first + offset
-                yield index
-        self._move_to(number + 1, 0)
-
-    def _move_to(self, number: int, position: int) -> None:
-        self._pass = number
-        self._start = self._position = position
-
-    def _pass_length(self, number: int) -> int:
-        """How many samples of a pass this replica gives."""
-        return -(-self._passes.length(number) // self.num_replicas)
-
-    def _order(self, number: int) -> torch.Tensor:
-        order = self._passes.order(number)
-        n_given = self._pass_length(number) * self.num_replicas
-        return order[torch.arange(self.rank, n_given, self.num_replicas) % len(order)]
-
-    def state_dict(self, n_consumed: int | None = None) -> dict[str, Any]:
-        """Return the place in the sequence of passes, as plain numbers and texts.
-
-        A DataLoader with workers fetches ahead, so that more samples have left the sampler than
-        have been trained on. Then give `n_consumed`: the samples taken from the loader since this
-        pass was begun or resumed. Without it, the place is where the sampler is, which is exact
-        without workers and between passes. Call it before the next pass begins. Raises ValueError
-        where `n_consumed` is more than the sampler has given.
-        """
-        number, position = self._pass, self._position
-        if n_consumed is not None:
-            number, position = self._place_after(operator.index(n_consumed))
-        if position == self._pass_length(number):
-            number, position = number + 1, 0
-        return {**self._identity(), "pass": number, "position": position}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where `state_dict` was taken: the next pass begins there, in the same order.
-
-        Raises ValueError where the state is not of a sampler with the same arguments.
-        """
-        require_same_sampler(state, self._identity())
-        self._move_to(state["pass"], state["position"])
-        self._begun = (self._pass, self._start)
-
-    def _place_after(self, n_consumed: int) -> tuple[int, int]:
-        number, start = self._begun
-        # A loader that fetches ahead may have run to the end of the pass already.
-        given = self._pass_length(number) if self._pass > number else self._position
-        if not 0 <= n_consumed <= given - start:
-            raise ValueError(
-                f"n_consumed must be from 0 to {given - start}, the number of samples given since "
-                f"the pass was begun or resumed, got {n_consumed}"
-            )
-        return number, start + n_consumed
-
-    def _identity(self) -> dict[str, Any]:
-        return {**self._passes.identity(), "num_replicas": self.num_replicas}
+    def _passes_for(self, batches_in_step: int) -> TwoPhasePasses:
+        if batches_in_step not in self._known_passes:
+            *arguments, batch_size = self._arguments
+            in_step = None if batch_size is None else batch_size * batches_in_step
+            self._known_passes[batches_in_step] = TwoPhasePasses(*arguments, in_step)
+        return self._known_passes[batches_in_step]

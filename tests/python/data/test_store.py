@@ -253,7 +253,7 @@ def test_verify_names_the_file_that_changed(dataset: Dataset) -> None:
 def test_a_truncated_array_is_refused(dataset: Dataset, n_bytes: int) -> None:
     path = dataset.path / "images.npy"
     path.write_bytes(path.read_bytes()[:n_bytes])
-    with pytest.raises(ValueError, match=r"images\.npy is not a whole \.npy file"):
+    with pytest.raises(ValueError, match=r"images\.npy' is not a usable \.npy file"):
         open_dataset(dataset.path)
 
 
@@ -264,7 +264,7 @@ def test_a_truncated_array_is_refused(dataset: Dataset, n_bytes: int) -> None:
 def test_a_damaged_header_is_refused(dataset: Dataset, header: bytes) -> None:
     content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
     (dataset.path / "images.npy").write_bytes(content)
-    with pytest.raises(ValueError, match=r"images\.npy is not a whole \.npy file"):
+    with pytest.raises(ValueError, match=r"images\.npy' is not a usable \.npy file"):
         open_dataset(dataset.path)
 
 
@@ -279,7 +279,7 @@ def test_another_array_in_the_place_is_refused(
     dataset: Dataset, images: np.ndarray, order: str
 ) -> None:
     np.save(dataset.path / "images.npy", np.asarray(images.transpose(0, 2, 1, 3), order=order))
-    with pytest.raises(ValueError, match=r"images\.npy (is in Fortran order|holds uint8)"):
+    with pytest.raises(ValueError, match=r"images\.npy.* (is in Fortran order|holds uint8)"):
         open_dataset(dataset.path)
 
 

@@ -96,7 +96,7 @@ def test_indices_out_of_range_leave_nothing(tmp_path: Path, dataset: Dataset, in
     assert names_in(tmp_path) == ["source"]
 
 
-@pytest.mark.parametrize("unfit", [[], [0.5], [[1, 2]], [True, False], np.full(2, np.nan)])
+@pytest.mark.parametrize("unfit", [[], [0.5], [[1, 2]], [False] * N_SAMPLES, np.full(2, np.nan)])
 def test_what_is_no_index_array_is_refused(tmp_path: Path, dataset: Dataset, unfit: Any) -> None:
     with pytest.raises(ValueError, match="at least one integer index"):
         write_subset(unfit, dataset, tmp_path / "subset")
@@ -132,11 +132,14 @@ def test_overwriting_is_asked_for(tmp_path: Path, dataset: Dataset) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda x, y: (x.transpose(0, 2, 1, 3), y), "images must be in C order"),
         (lambda x, y: (x[0], y), "images must be one of"),
         (lambda x, y: (x.astype(np.int16), y), "images must be one of"),
         (lambda x, y: (x, y[1:]), "23 images need as many labels, got 22"),
         (lambda x, y: (x, y / 2), "labels must be integers"),
+        (lambda x, y: (x, y - 1), "labels must be in 0.*, got -1 in row 0"),
+        (lambda x, y: (x[:, :0], y), "images must be one of"),
+        (lambda x, y: (np.ma.masked_equal(x, 3), y), "images must not be a masked array"),
+        (lambda x, y: ([x[0], x[1, :2]], None), "images cannot be taken as one array"),
     ],
 )
 def test_arrays_that_do_not_hold_up(

@@ -90,7 +90,9 @@ def test_a_matrix_never_stands_beside_the_description_of_another(
     nn.init.constant_(broken[1].bias, float("nan"))
     with pytest.raises(ValueError, match="must be finite, row 0 holds NaN or infinity"):
         encode(broken, data, tmp_path, device="cpu")
-    assert not (tmp_path / "embeddings.json").exists()
+    # What was there before stays, matrix and description.
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["embeddings.json", "embeddings.npy"]
+    assert np.array_equal(np.load(tmp_path / "embeddings.npy"), before)
     assert np.array_equal(encode(model, data, tmp_path, device="cpu"), before)
 
 

@@ -105,3 +105,26 @@ def test_values_must_be_finite(matrix: np.ndarray, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="must be finite"):
         pca(matrix, 2, tmp_path)
     assert not (tmp_path / "embeddings.npy").exists()
+
+
+def test_what_is_called_before_each_piece_may_end_the_work(matrix: np.ndarray, tmp_path: Path):
+    n_pieces = 0
+
+    def count() -> None:
+        nonlocal n_pieces
+        n_pieces += 1
+
+    expected = pca(matrix, 3, tmp_path / "whole", before_piece=count)
+    np.testing.assert_array_equal(expected, pca(matrix, 3, tmp_path / "again"))
+    assert n_pieces >= 3  # the mean, the components, the projection
+
+    def stop() -> None:
+        count()
+        if n_pieces == 2:
+            raise TimeoutError
+
+    for last in range(1, n_pieces + 1):
+        n_pieces = 2 - last
+        with pytest.raises(TimeoutError):
+            pca(matrix, 3, tmp_path / "stopped", before_piece=stop)
+        assert not list((tmp_path / "stopped").glob("*.npy*"))

@@ -13,6 +13,18 @@ def test_an_arm_without_a_subset():
     assert (full.then, pruning.then) == ("full", "loss_pruning")
 
 
+def test_everything_balanced_or_deduplicated():
+    balanced, distinct, both = map(
+        parse_arm, ("full:balanced", "full:dedup=0.2", "full:resident:dedup=0:balanced")
+    )
+    assert [arm.arm for arm in (balanced, distinct, both)] == ["full"] * 3
+    assert [arm.has_fast_phase for arm in (balanced, distinct, both)] == [False] * 3
+    assert [arm.is_balanced for arm in (balanced, distinct, both)] == [True, False, True]
+    assert [arm.distinct for arm in (balanced, distinct, both)] == [None, 0.2, 0]
+    assert [arm.needs_embeddings for arm in (balanced, distinct, both)] == [False, True, True]
+    assert both.resident is True
+
+
 def test_random_arms_need_no_embeddings():
     random, stratified, repeated = map(
         parse_arm, ("random", "random:stratified", "repeated_random:then=loss_pruning")
@@ -71,6 +83,9 @@ def test_only_methods_that_draw_lots_depend_on_the_seed():
         ("file:a.npz:b.npz", "must name one file"),
         ("full:k=3", "arm 'full:k=3' has no option 'k'"),
         ("full:resident=no", "resident must be True, got no"),
+        ("full:balanced=2", "balanced must be True, got 2"),
+        ("full:dedup", "dedup must be at least 0 and below 1, got True"),
+        ("full:dedup=1", "dedup must be at least 0 and below 1, got 1"),
         ("loss_pruning:share=0.5", "has no option 'share'"),
         ("repeated_random:stratified", "has no option 'stratified'"),
         ("topk:refil=false", "method 'topk' has no option 'refil'"),

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 
 import numpy as np
 import pytest
 
 from thinset.data import import_dataset, write_subset
 from thinset.models import Classifier
+from thinset.recipes import sampling
+from thinset.recipes.deadline import Deadline, NoTimeToMeasureError
 from thinset.recipes.learning_curve import extrapolate
-from thinset.recipes.measuring import Measured, Pace, Sample, measure
+from thinset.recipes.measuring import Measured, Pace, measure
 from thinset.recipes.options import advise, options_for
 from thinset.recipes.planned_run import run_planned, stored_plan_settings
 from thinset.recipes.planning import Planner
 from thinset.recipes.preparation import typical_distance
+from thinset.recipes.sampling import Sample, SampledData
 from thinset.recipes.schema import EncoderSettings, PlanSettings, TrainingSettings
 from thinset.recipes.workbench import Where, Workbench
 from thinset.report.plan import Choice, Plan, Prediction
@@ -84,27 +88,57 @@ def test_what_repeats_itself_is_deduplicated(digits) -> None:
     repetitive = dataclasses.replace(CALM, near_duplicates=0.02)
     measured = Measured(QUICK, QUICK, None, {}, repetitive)
     choice, (reason,) = advised(digits["train"], "60s", measured)
-    assert (choice.arm, choice.size, choice.split) == ("random:dedup=0.2", 0.25, 1.0)
+    assert (choice.arm, choice.size, choice.split) == ("full:dedup=0.2", None, None)
     assert "as if there were 50 different ones" in reason
-    few = dataclasses.replace(repetitive, distinct_share=0.1)
-    choice, _ = advised(digits["train"], "60s", dataclasses.replace(measured, sample=few))
-    assert choice.size == 0.08
 
 
 def test_classes_that_differ_in_size_are_balanced(lopsided) -> None:
     choice, (reason,) = advised(lopsided, "60s", Measured(QUICK, QUICK, None, {}, CALM))
-    assert choice.arm == "random:per_class"
+    assert (choice.arm, choice.size) == ("full:balanced", None)
     assert "classes differ in size, 14 to 140" in reason
+
+
+def test_both_are_advised_where_both_are_needed(lopsided) -> None:
+    repetitive = dataclasses.replace(CALM, near_duplicates=0.2)
+    measured = Measured(QUICK, QUICK, None, {}, repetitive)
+    choice, (reason,) = advised(lopsided, "60s", measured)
+    assert choice.arm == "full:balanced:dedup=0.2"
+    assert "samples repeat themselves" in reason
+    assert "classes differ in size" in reason
+    # Balancing costs nothing, so it is what is left where there is no time to deduplicate.
+    short = {"full:balanced:dedup=0.2": 10, "full:dedup=0.2": 10}
+    choice, reasons = advised(lopsided, "60s", measured, steps=short)
+    assert choice.arm == "full:balanced"
+    assert "only 10 steps of 100 would be left" in reasons[0]
+
+
+def test_a_subset_is_balanced_where_images_wait_and_classes_differ(lopsided) -> None:
+    measured = Measured(WAITING, QUICK, 0.02, {}, CALM)
+    choice, (reason,) = advised(lopsided, "5s", measured)
+    assert choice.arm == "random:per_class"
+    assert "waiting for images" in reason
+    assert "classes differ in size" in reason
+    assert advised(lopsided, "10min", measured)[0].arm == "full:balanced:resident"
+
+
+def test_nothing_that_needs_embeddings_is_offered_where_they_were_not_measured(lopsided) -> None:
+    sample = dataclasses.replace(CALM, near_duplicates=0.2)
+    for measured in (Measured(QUICK, QUICK, None, None, sample, "no time"),
+                     Measured(QUICK, QUICK, None, None, None, "no time")):  # fmt: skip
+        options = options_for(lopsided, Duration.parse("60s"), measured)
+        assert [option.arm for option in options] == ["full", "full:balanced", "loss_pruning"]
 
 
 def test_what_leaves_no_time_is_not_advised(digits) -> None:
     repetitive = dataclasses.replace(CALM, near_duplicates=0.02)
     measured = Measured(QUICK, QUICK, None, {}, repetitive)
-    choice, (reason,) = advised(digits["train"], "60s", measured, steps={"random:dedup=0.2": 49})
+    choice, (reason,) = advised(digits["train"], "60s", measured, steps={"full:dedup=0.2": 49})
     assert choice.arm == "full"
     assert "only 49 steps of 100 would be left" in reason
-    choice, _ = advised(digits["train"], "60s", measured, steps={"random:dedup=0.2": 51})
-    assert choice.arm == "random:dedup=0.2"
+    choice, _ = advised(digits["train"], "60s", measured, steps={"full:dedup=0.2": 51})
+    assert choice.arm == "full:dedup=0.2"
+    nothing = dict.fromkeys(("full", "full:dedup=0.2", "kmeans:per_class", "loss_pruning"), 0)
+    assert advised(digits["train"], "60s", measured, steps=nothing)[0].arm == "full"
 
 
 def test_short_trainings_overrule_the_rules_where_they_are_clear(digits) -> None:
@@ -112,8 +146,8 @@ def test_short_trainings_overrule_the_rules_where_they_are_clear(digits) -> None
     measured = Measured(QUICK, QUICK, None, {}, repetitive)
     full = Prediction(80.0, 78.0, 82.0)
     for theirs, arm in ((Prediction(75.0, 73.0, 77.9), "full"),
-                        (Prediction(76.0, 74.0, 78.1), "random:dedup=0.2")):  # fmt: skip
-        forecasts = {"full": full, "random:dedup=0.2": theirs}
+                        (Prediction(76.0, 74.0, 78.1), "full:dedup=0.2")):  # fmt: skip
+        forecasts = {"full": full, "full:dedup=0.2": theirs}
         assert advised(digits["train"], "60s", measured, forecasts=forecasts)[0].arm == arm
 
 
@@ -130,7 +164,7 @@ def test_repetition_is_seen_in_a_sample(digits, tmp_path) -> None:
         settings = dataclasses.replace(
             SETTINGS, training=SETTINGS.training.resolved_for(repeated.image_shape)
         )
-        found[name] = measure(bench, settings, 0.2)
+        found[name] = measure(bench, settings, 0.2, Deadline(60))
     assert found["repeated"].sample.near_duplicates == pytest.approx(0.25, abs=0.01)
     assert found["digits"].sample.near_duplicates < 0.002
     embeddings = bench.embeddings()
@@ -145,10 +179,13 @@ def test_every_stage_has_its_seconds_and_a_budget_is_used_up(tmp_path) -> None:
     settings = dataclasses.replace(SETTINGS, total="30s")
     plan = Planner(Where("digits", tmp_path / "plan"), settings).plan(lambda _: None)
     choices = {choice.arm: choice for choice in plan.choices}
-    assert list(choices) == ["full", "random:dedup=0.2", "kmeans:per_class", "loss_pruning"]
+    assert list(choices) == ["full", "full:dedup=0.2", "kmeans:per_class", "loss_pruning"]
     assert choices["full"].preparation_seconds == {}
     assert set(choices["kmeans:per_class"].preparation_seconds) == {
         "principal components", "selection", "writing the subset",
+    }  # fmt: skip
+    assert set(choices["full:dedup=0.2"].preparation_seconds) == {
+        "principal components", "leaving out near-duplicates",
     }  # fmt: skip
     for choice in plan.choices:
         # The second of two evaluations comes when the budget is used up.
@@ -210,14 +247,144 @@ def test_a_plan_for_images_that_are_decoded_in_the_loop(tmp_path) -> None:
     assert not (tmp_path / "plan" / "decoded").exists()
 
 
-def test_probes_foretell_the_accuracy(tmp_path) -> None:
+def test_probes_predict_the_accuracy(tmp_path) -> None:
     settings = dataclasses.replace(SETTINGS, total="400st", probe_share=0.9)
-    plan = Planner(Where("digits", tmp_path / "plan"), settings).plan(lambda _: None)
+    planner = Planner(Where("digits", tmp_path / "plan"), settings)
+    plan = planner.plan(lambda _: None)
     forecast = plan.choices[0].accuracy
     assert forecast is not None
     assert forecast.low < forecast.mean < forecast.high
     assert 80 < forecast.mean <= 100
     assert plan.choices[-1].accuracy is None
+    # Embeddings made for the forecasts count, whether an arm uses them or not.
+    seconds = planner.folder.stage_seconds["principal components"]
+    choices = {choice.arm: choice.preparation_seconds for choice in plan.choices}
+    assert choices["full"] == {"embeddings for the forecasts": seconds}
+    assert choices["full:dedup=0.2"]["principal components"] == seconds
+    assert "embeddings for the forecasts" not in choices["full:dedup=0.2"]
+    record = planner.follow(plan)
+    assert record.preparation_seconds["embeddings for the forecasts"] == seconds
+
+
+def test_forecasts_are_left_out_where_they_take_too_long(tmp_path) -> None:
+    settings = dataclasses.replace(SETTINGS, total="20s", probe_share=0.001)
+    plan = Planner(Where("digits", tmp_path / "plan"), settings).plan(lambda _: None)
+    assert all(choice.accuracy is None for choice in plan.choices)
+    assert "none: short trainings would take about" in plan.facts["forecasts"]
+    assert not (tmp_path / "plan" / "embeddings").exists()
+
+
+def test_looking_at_a_sample_ends_at_the_deadline(digits, tmp_path, monkeypatch) -> None:
+    def endless(*_args, before_piece, **_options):
+        while True:
+            time.sleep(0.01)
+            before_piece()
+
+    monkeypatch.setattr(sampling, "pca", endless)
+    with pytest.raises(NoTimeToMeasureError, match="no time left"):
+        SampledData(digits["train"], SETTINGS.encoder, None, tmp_path, Deadline(0.1))
+    settings = dataclasses.replace(SETTINGS, total="5s")
+    plan = Planner(Where("digits", tmp_path / "plan"), settings).plan(lambda _: None)
+    assert plan.planning_seconds < 2
+    assert plan.facts["repetition"] == plan.facts["embeddings"]
+    assert "not measured: planning has no time left for it" in plan.facts["repetition"]
+    assert [choice.arm for choice in plan.choices] == ["full", "loss_pruning"]
+    assert "whether samples repeat themselves was not measured" in plan.reasons[0]
+
+
+def test_fewer_samples_are_looked_at_where_time_is_short(digits, tmp_path, monkeypatch) -> None:
+    looked_at = []
+
+    def slow(data, n_components, *_args, **_options):
+        looked_at.append(len(data))
+        time.sleep(0.001 * len(data))
+        return np.random.default_rng(0).normal(size=(len(data), n_components))
+
+    monkeypatch.setattr(sampling, "pca", slow)
+    train, encoder = digits["train"], SETTINGS.encoder
+    first = SampledData(train, encoder, None, tmp_path / "short", Deadline(1)).look()
+    whole = SampledData(train, encoder, None, tmp_path / "long", Deadline(100)).look()
+    assert (first.n_rows, whole.n_rows) == (600, len(train))
+    assert looked_at == [200, 600, 200, 600, 480, len(train)]
+
+
+@pytest.fixture
+def slow_model(tmp_path, monkeypatch):
+    """The name of a model that takes half a second for each batch."""
+    (tmp_path / "slow_models.py").write_text(
+        "import time\n"
+        "from torch import nn\n"
+        "class Slow(nn.Flatten):\n"
+        "    def forward(self, images):\n"
+        "        time.sleep(0.5)\n"
+        "        return super().forward(images)\n"
+        "def slow(image_shape, n_classes):\n"
+        "    return nn.Sequential(Slow(), nn.Linear(64, n_classes))\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    return "slow_models:slow"
+
+
+def test_a_budget_that_is_too_short_is_called_so(tmp_path, slow_model) -> None:
+    training = dataclasses.replace(SETTINGS.training, model=slow_model)
+    settings = dataclasses.replace(SETTINGS, total="3s", training=training)
+    planner = Planner(Where("digits", tmp_path / "plan"), settings)
+    start = time.monotonic()
+    plan = planner.plan(lambda _: None)
+    # One step and one test, of half a second each, are always taken; a fifth of the budget is not
+    # enough for more.
+    assert time.monotonic() - start < 3
+    assert plan.choice.steps < 10
+    # 45 steps of 32 make one pass.
+    assert plan.least_seconds > 45 * 0.5
+    assert plan == Plan.load(tmp_path / "plan" / "plan.json")
+    text = plan.describe()
+    assert "advice: the budget of 3s is too short to train" in text
+    assert "plan again with at least " in text
+    assert "->" not in text
+    with pytest.raises(ValueError, match="cannot be followed: the budget of 3s is too short"):
+        planner.follow(plan)
+    with pytest.raises(ValueError, match="cannot be followed: the budget of 3s is too short"):
+        run_planned(Where("digits", tmp_path / "plan"), settings, lambda _: None)
+
+
+def test_planning_keeps_within_its_share_of_the_budget(tmp_path, slow_model) -> None:
+    training = dataclasses.replace(SETTINGS.training, model=slow_model, evaluations=1)
+    encoder = EncoderSettings(kind="autoencoder", length="50st", batch_size=32)
+    settings = dataclasses.replace(SETTINGS, total="30s", training=training, encoder=encoder)
+    plan = Planner(Where("digits", tmp_path / "plan"), settings).plan(lambda _: None)
+    assert plan.planning_seconds < 0.2 * 30 + 2
+    assert plan.choice.steps >= 10
+    assert plan.least_seconds is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "typed"), [(44.2, "45s"), (8.01, "8.1s"), (269, "4.5min"), (7201, "2.1h")]
+)
+def test_the_least_budget_is_rounded_up(seconds, typed) -> None:
+    choice = Choice("full", None, None, {}, 0, 0.0, 1.0, 0.0, 10**8, 0, None)
+    plan = Plan("d", "1s", {}, (choice,), 0, (), 2.0, {}, {}, "", seconds)
+    assert f"plan again with at least {typed}, in another folder" in plan.advice
+
+
+@pytest.mark.parametrize(
+    ("arm", "advice"),
+    [
+        ("full:balanced", "balance the classes; then train on everything (full:balanced)"),
+        (
+            "full:balanced:dedup=0.2",
+            (
+                "balance the classes, leave out near-duplicates; then train on all that is left "
+                "(full:balanced:dedup=0.2)"
+            ),
+        ),
+        ("full:resident", "keep all images in memory; then train on everything (full:resident)"),
+    ],
+)
+def test_advice_says_what_to_do_first(arm, advice) -> None:
+    full = Choice("full", None, None, {}, 100, 1.0, 1.0, 0.0, 10**8, 0, None)
+    plan = Plan("d", "9s", {}, (full, dataclasses.replace(full, arm=arm)), 1, (), 2.0, {}, {}, "")
+    assert plan.advice == advice
 
 
 def test_a_curve_that_is_a_power_law_is_found() -> None:

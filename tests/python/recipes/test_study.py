@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from thinset.data import open_dataset
+from thinset.recipes.preparation import typical_distance
 from thinset.recipes.schema import EncoderSettings, StudySettings, TrainingSettings
 from thinset.recipes.study import Study, cells_of
 from thinset.recipes.workbench import Where
-from thinset.selection import Selection
+from thinset.selection import Selection, deduplicate
 
 SETTINGS = StudySettings(
     arms=("full", "random", "topk", "repeated_random", "loss_pruning"),
@@ -79,6 +80,33 @@ def test_what_costs_nothing_before_training_is_trained_once_for_both_accountings
     full = by_arm["full", "time"]
     assert dataclasses.replace(full, comparison="training time") == by_arm["full", "training time"]
     assert by_arm["random", "time"].curve != by_arm["random", "training time"].curve
+
+
+def test_everything_balanced_or_deduplicated_is_trained_as_everything(tmp_path):
+    arms = ("full", "full:balanced", "full:dedup=0.3", "full:balanced:dedup=0.3")
+    settings = dataclasses.replace(SETTINGS, arms=arms, seeds=(0,), splits=(0.5, 1.0))
+    study = Study(Where("digits", tmp_path / "study"), settings)
+    records = {record.method: record for record in study.train()}
+    assert tuple(records) == arms  # a split does not apply
+    embeddings = np.load(study.folder.embeddings / "embeddings.npy")
+    rows = deduplicate(embeddings, 0.3 * typical_distance(embeddings)).representatives
+    assert 1 < len(rows) < 1438
+    left = open_dataset(study.folder.subset("distinct-0.3"))
+    np.testing.assert_array_equal(left.images, study.data.train.images[rows])
+    for method, record in records.items():
+        is_distinct = "dedup" in method
+        assert (record.arm, record.n_full) == ("full", 1438)
+        assert record.n_subset == (len(rows) if is_distinct else 1438)
+        assert [(phase.name, phase.steps) for phase in record.phases] == [("fine-tuning", 6)]
+        stages = ["principal components", "leaving out near-duplicates"] if is_distinct else []
+        assert list(record.preparation_seconds) == stages
+        assert all(seconds > 0 for seconds in record.preparation_seconds.values())
+    assert len({record.curve[-1].train_loss for record in records.values()}) == 4
+    # Called again, nothing is deduplicated or trained again.
+    before = study.folder.stage_seconds
+    again = Study(Where("digits", tmp_path / "study"), settings)
+    assert {record.method: record for record in again.train()} == records
+    assert again.folder.stage_seconds == before
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from thinset import _core
 from thinset.report import describe_hardware, describe_versions, hardware
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def test_the_machine_is_described_in_plain_json() -> None:
     described = json.loads(json.dumps(describe_hardware(), allow_nan=False))
     assert set(described) == {"cpu", "cores", "memory_gib", "gpus", "system", "machine"}
     assert 1 <= described["cores"] <= (os.cpu_count() or 1)
+    assert described["cores"] == _core.available_processors()
     assert described["memory_gib"] > 0.1
     assert described["cpu"]
 

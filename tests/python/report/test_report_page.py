@@ -204,10 +204,27 @@ def test_an_existing_folder_is_kept_unless_overwritten(
 def test_overwriting_never_deletes_what_is_no_report(
     tmp_path: Path, make_inputs: Callable[..., ReportInputs]
 ) -> None:
-    (tmp_path / "weights.safetensors").write_bytes(b"precious")
-    with pytest.raises(FileExistsError, match=r"holds more than a report \(weights"):
+    page = write_report(make_inputs(records=[]), tmp_path / "report")
+    for name in ("weights.safetensors", "plots/mine.jpg", "plots/mine/plot.png"):
+        precious = page.parent / name
+        precious.parent.mkdir(exist_ok=True)
+        precious.write_bytes(b"precious")
+        with pytest.raises(FileExistsError, match="which thinset did not write"):
+            write_report(make_inputs(records=[]), page.parent, overwrite=True)
+        assert precious.read_bytes() == b"precious"
+        precious.unlink()
+        if precious.parent.name == "mine":
+            precious.parent.rmdir()
+    write_report(make_inputs(records=[]), page.parent, overwrite=True)
+
+
+def test_a_page_without_records_is_not_taken_for_a_report(
+    tmp_path: Path, make_inputs: Callable[..., ReportInputs]
+) -> None:
+    (tmp_path / "index.html").write_text("a page of my own")
+    with pytest.raises(FileExistsError, match="index.html"):
         write_report(make_inputs(records=[]), tmp_path, overwrite=True)
-    assert (tmp_path / "weights.safetensors").read_bytes() == b"precious"
+    assert (tmp_path / "index.html").read_text() == "a page of my own"
 
 
 def test_a_failure_leaves_nothing_behind(

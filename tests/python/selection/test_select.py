@@ -110,7 +110,7 @@ def refusals():
         "big-endian": (good.astype(">f4"), 1, {}, "must be float16.*got >f4"),
         "Fortran order": (np.asfortranarray(good), 1, {}, "C order.*strides"),
         "rows backwards": (good[::-1], 1, {}, "C order.*strides"),
-        "not an array": ([[1.0, 2.0]], 1, {}, "DLPack or the buffer protocol; got list"),
+        "not an array": ({"a": [1.0]}, 1, {}, "DLPack or the buffer protocol; got dict"),
         "unknown method": (good, 2, {"method": "best"}, "method must be one of topk.*'best'"),
         "unknown metric": (good, 2, {"metric": "l1"}, "metric must be one of.*'l1'"),
         "unknown option": (good, 2, {"mod": "max"}, "'topk' has no option 'mod'; it takes mode"),
@@ -127,7 +127,7 @@ def refusals():
             "stratified needs labels",
         ),
         "initial row outside": (good, 2, {"initial_subset": [20]}, "position 0 holds 20"),
-        "initial row twice": (good, 3, {"initial_subset": [1, 1]}, "row 1 stands again"),
+        "initial row twice": (good, 3, {"initial_subset": [1, 1]}, "row 1 is there again"),
         "initial rows > k": (good, 1, {"initial_subset": [1, 2]}, "n_samples = 1 but holds 2"),
         "initial rows for kmeans": (
             good,

@@ -116,7 +116,7 @@ def test_bfloat16_beside_float32_is_refused(X):
 
 def test_tensors_on_another_device_are_refused(X):
     torch = pytest.importorskip("torch")
-    with pytest.raises(ValueError, match="host memory or in files: shard 1 lies on meta"):
+    with pytest.raises(ValueError, match="host memory or in files: shard 1 is on meta"):
         thinset.select([X, torch.from_numpy(X).to("meta")], 10)
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from thinset.data.batches import DeviceBatches
-from thinset.training import LossPruning, RepeatedRandom, SampleWeights
+from thinset.training import ClassBalanced, LossPruning, RepeatedRandom, SampleWeights
 
 N = 40
 
@@ -42,6 +42,49 @@ def test_repeated_random_shows_another_subset_in_each_pass() -> None:
 def test_repeated_random_refuses_more_than_there_is() -> None:
     with pytest.raises(ValueError, match=r"n_samples must be in \[1, 40\], got 41"):
         RepeatedRandom(41).over(dataset())
+
+
+LOPSIDED = np.repeat([0, 1, 2, 3], [31, 5, 3, 1])
+
+
+def test_every_class_is_shown_equally_often() -> None:
+    batches = stream(ClassBalanced(LOPSIDED), batch_size=N)
+    passes = [next(batches).indices.numpy() for _ in range(6)]
+    for rows in passes:
+        assert np.bincount(LOPSIDED[rows]).tolist() == [10, 10, 10, 10]
+    # 60 of the largest class: each of the 31 once before any comes again.
+    assert len({int(row) for rows in passes[:3] for row in rows if row < 31}) == 30
+    assert len({tuple(rows) for rows in passes}) == 6
+    other = next(stream(ClassBalanced(LOPSIDED), batch_size=N, seed=1)).indices
+    assert other.tolist() != passes[0].tolist()
+
+
+def test_classes_are_those_of_the_dataset_unless_others_are_given() -> None:
+    rows = next(stream(ClassBalanced(), batch_size=N)).indices
+    assert np.bincount(dataset().labels[rows]).tolist() == [10] * 4
+    assert repr(ClassBalanced()) == "ClassBalanced()"
+    assert repr(ClassBalanced(LOPSIDED)) == repr(ClassBalanced(LOPSIDED.tolist()))
+    assert repr(ClassBalanced(LOPSIDED)) != repr(ClassBalanced(LOPSIDED[::-1].copy()))
+
+
+def test_classes_are_needed_for_each_sample() -> None:
+    with pytest.raises(ValueError, match="one for each of 40 samples, got 3"):
+        ClassBalanced([0, 1, 2]).over(dataset())
+    unlabelled = SimpleNamespace(images=dataset().images, labels=None)
+    with pytest.raises(ValueError, match="the dataset has no labels"):
+        ClassBalanced().over(unlabelled)
+
+
+@pytest.mark.parametrize("n_before", [0, 1, 7, 12, 40])
+def test_balanced_passes_resume_anywhere(n_before: int) -> None:
+    batches = stream(ClassBalanced(LOPSIDED), batch_size=7)
+    for _ in range(n_before):
+        next(batches)
+    state = batches.state_dict()
+    expected = [next(batches).indices.tolist() for _ in range(30)]
+    resumed = stream(ClassBalanced(LOPSIDED), batch_size=7, seed=99)
+    resumed.load_state_dict(state)
+    assert [next(resumed).indices.tolist() for _ in range(30)] == expected
 
 
 def test_weights_come_with_their_samples() -> None:

@@ -3,38 +3,58 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thinset.atomic_files import atomic_folder
-from thinset.data.overlap import require_apart
-from thinset.data.sources.cifar10 import Cifar10
+from thinset.data.matching_splits import require_matching_classes, require_one_shape
+from thinset.data.replaceable import foreign_to_import
+from thinset.data.sources.cifar import CIFAR10, CIFAR100
+from thinset.data.sources.cifar_files import require_unpickled
 from thinset.data.sources.digits import DIGITS, Digits
+from thinset.data.sources.file_tree import printable
 from thinset.data.sources.image_folder import ImageFolder
-from thinset.data.sources.image_stream import ImageStream, Source
+from thinset.data.sources.image_stream import ImageStream, Opened, ReadOptions, Source
 from thinset.data.sources.map_style import import_map_style
 from thinset.data.sources.mnist import Mnist
 from thinset.data.sources.npy_pair import NpyPair
 from thinset.data.sources.parquet import Parquet
 from thinset.data.sources.write_stream import write_stream
 from thinset.data.store import Dataset, open_dataset
+from thinset.overlap import require_apart
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
+
+    from thinset.data.sources.image_stream import Batch, EncodedSample
 
 __all__ = [
     "SOURCES",
     "ImageStream",
+    "Opened",
+    "ReadOptions",
     "Source",
     "import_dataset",
     "import_map_style",
+    "open_source",
     "recognise",
 ]
 
-# In the order in which they are asked whether they recognise a path: the more particular first.
-_IN_ORDER: tuple[Source, ...] = (Digits(), Cifar10(), Mnist(), NpyPair(), Parquet(), ImageFolder())
+# In the order in which they are tried: the more particular first.
+_IN_ORDER: tuple[Source, ...] = (
+    Digits(),
+    CIFAR10,
+    CIFAR100,
+    Mnist(),
+    NpyPair(),
+    Parquet(),
+    ImageFolder(),
+)
 SOURCES: Mapping[str, Source] = {source.name: source for source in _IN_ORDER}
 """Every kind of source by its name."""
+
+_ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".rar", ".gz", ".zst")
 
 
 def import_dataset(
@@ -43,34 +63,98 @@ def import_dataset(
     *,
     kind: str | None = None,
     size: tuple[int, int] | None = None,
+    image_column: str | None = None,
+    label_column: str | None = None,
+    with_labels: bool = True,
+    skip_unreadable: bool = False,
+    note: Callable[[str], None] | None = None,
     overwrite: bool = False,
     show_progress: bool = False,
 ) -> dict[str, Dataset]:
-    """Write a source as dataset folders out/train and, where it has test data, out/test.
+    """Write a source as dataset folders out/train and, where it has them, out/test, out/validation.
 
     `source` is a path, or "digits" for the embedded dataset; `kind` one of SOURCES, found from the
-    path when it is None. `size` = (height, width) resizes the images. `out` appears whole or not
-    at all. Returns the open datasets by split.
+    path when it is None. `size` = (height, width) resizes the images; without it images of several
+    sizes become the median height and width of the training images, at most 64 each.
+    `image_column` and `label_column` choose columns of parquet files; `with_labels=False` reads the
+    images alone. `skip_unreadable` leaves out images that are damaged or missing. `note` is called
+    with a sentence on everything that was taken for something, left out or converted; the
+    manifests keep these sentences. `out` appears whole or not at all. Returns the open datasets by
+    split.
 
-    Raises ValueError for an unknown kind, a source that no kind recognises, content that does not
-    hold up and an output that would replace its source; FileNotFoundError where `source` does not
-    exist; FileExistsError where `out` exists and `overwrite` is false.
+    Raises ValueError for an unknown kind, a source that no kind recognises, content that is not as
+    it must be, splits that do not go together and an output that would replace its source;
+    FileNotFoundError where `source` does not exist; FileExistsError where `out` exists and
+    `overwrite` is false or something is in it that no import wrote.
     """
     path = os.fspath(source)
-    if path != DIGITS:
-        if not Path(path).exists():
-            raise FileNotFoundError(f"{path} does not exist")
+    if path != DIGITS and Path(path).exists():
         require_apart(out, path)
-    reader = recognise(path) if kind is None else _of_kind(kind)
-    splits = reader.splits(path)
-    if not splits:
-        raise ValueError(f"{path} has no training data of the kind {reader.name!r}")
-    with atomic_folder(out, overwrite=overwrite) as folder:
-        for split in splits:
-            stream = reader.open(path, split, size)
+    options = ReadOptions(size, image_column, label_column, with_labels, skip_unreadable)
+    opened = open_source(path, options, kind=kind)
+    if note is not None:
+        for text in opened.notes:
+            note(text)
+    with atomic_folder(out, overwrite=overwrite, foreign=foreign_to_import) as folder:
+        for split, stream in opened.streams.items():
             name = f"{stream.name}/{split}"
             write_stream(stream, folder / split, name=name, show_progress=show_progress)
-    return {split: open_dataset(Path(out) / split) for split in splits}
+        datasets = {split: open_dataset(folder / split) for split in opened.streams}
+        for split, dataset in datasets.items():
+            name = f"{path}: the {split} split"
+            require_matching_classes(datasets["train"], dataset, name)
+    return {split: open_dataset(Path(out) / split) for split in opened.streams}
+
+
+def open_source(path: str, options: ReadOptions, *, kind: str | None = None) -> Opened:
+    """Open all splits of a source, checked against each other; see `import_dataset`."""
+    if path != DIGITS and not Path(path).exists():
+        raise FileNotFoundError(f"{path} does not exist")
+    reader = recognise(path) if kind is None else _of_kind(kind)
+    if reader.name != Parquet.name:
+        for option in ("image_column", "label_column"):
+            if getattr(options, option) is not None:
+                name = option.replace("_", "-")
+                raise ValueError(
+                    f"--{name} does not apply to {path}, which is of the kind {reader.name!r}"
+                )
+    opened = reader.open(path, options)
+    train = opened.streams["train"]
+    for split, stream in opened.streams.items():
+        require_one_shape(train.image_shape, stream.image_shape, f"{path}: the {split} split")
+    streams = {
+        split: _prepared(stream, opened.notes, with_labels=options.with_labels)
+        for split, stream in opened.streams.items()
+    }
+    return Opened(streams, opened.notes)
+
+
+def _prepared(stream: ImageStream, notes: tuple[str, ...], *, with_labels: bool) -> ImageStream:
+    """The stream with the notes in its provenance, as text that JSON can hold."""
+    provenance = {
+        key: printable(value) if isinstance(value, str) else value
+        for key, value in stream.provenance.items()
+    }
+    if notes:
+        provenance["notes"] = [printable(note) for note in notes]
+    stream = replace(stream, name=printable(stream.name), provenance=provenance)
+    return stream if with_labels else _without_labels(stream)
+
+
+def _without_labels(stream: ImageStream) -> ImageStream:
+    def batches() -> Iterator[Batch]:
+        for images, _ in stream:
+            yield images, None
+
+    def encoded() -> Iterator[EncodedSample]:
+        assert stream.encoded is not None
+        for name, content, _ in stream.encoded():
+            yield name, content, None
+
+    has_encoded = stream.encoded is not None
+    return replace(
+        stream, class_names=None, batches=batches, encoded=encoded if has_encoded else None
+    )
 
 
 def _of_kind(kind: str) -> Source:
@@ -81,8 +165,11 @@ def _of_kind(kind: str) -> Source:
 
 def recognise(path: str) -> Source:
     """Return the kind that `path` looks like; ValueError where it looks like none."""
+    require_unpickled(path)
     for source in SOURCES.values():
         if source.recognises(path):
             return source
+    if Path(path).is_file() and path.lower().endswith(_ARCHIVES):
+        raise ValueError(f"{path} is an archive; unpack it and give the folder")
     known = "; ".join(f"{source.name}: {source.summary}" for source in SOURCES.values())
     raise ValueError(f"{path} is none of the known kinds of source ({known})")

@@ -9,11 +9,15 @@ scikit-learn (`sklearn.datasets.load_digits`), in its order. digits.npz holds th
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from thinset.data.sources.encoded_image import resized
-from thinset.data.sources.image_stream import ImageStream, array_batches, require_split
+from thinset.data.sources.image_stream import ImageStream, Opened, array_batches
+
+if TYPE_CHECKING:
+    from thinset.data.sources.image_stream import ReadOptions
 
 DIGITS = "digits"
 _FILE = Path(__file__).with_name("digits.npz")
@@ -33,30 +37,32 @@ class Digits:
         """Whether `path` is the name itself; a folder of that name is "./digits"."""
         return path == DIGITS
 
-    def splits(self, path: str) -> tuple[str, ...]:  # noqa: ARG002
-        """Both splits are always there."""
-        return ("train", "test")
-
-    def open(self, path: str, split: str, size: tuple[int, int] | None = None) -> ImageStream:
-        """Open one split; ValueError for another split."""
-        require_split(split, self.splits(path), path)
+    def open(self, path: str, options: ReadOptions) -> Opened:  # noqa: ARG002
+        """Open both splits."""
         with np.load(_FILE, allow_pickle=False) as content:
             levels, labels = content["images"], content["labels"]
-        rows = np.flatnonzero(_is_test(labels) == (split == "test"))
-        images = np.rint(levels[rows] * (255 / 16)).astype(np.uint8)[..., np.newaxis]
-        stream = ImageStream(
-            name=self.name,
-            n_samples=len(rows),
-            image_shape=(8, 8, 1),
-            batches=lambda: array_batches(images, labels[rows]),
-            class_names=tuple("0123456789"),
-            provenance={
-                "kind": self.name,
-                "split": split,
-                "credit": "Alpaydin and Kaynak (1998), https://doi.org/10.24432/C50P49, CC BY 4.0",
-            },
+        return Opened(
+            {
+                split: resized(_stream(split, levels[rows], labels[rows]), options.size)
+                for split, rows in (("train", ~_is_test(labels)), ("test", _is_test(labels)))
+            }
         )
-        return resized(stream, size)
+
+
+def _stream(split: str, levels: np.ndarray[Any, Any], labels: np.ndarray[Any, Any]) -> ImageStream:
+    images = np.rint(levels * (255 / 16)).astype(np.uint8)[..., np.newaxis]
+    return ImageStream(
+        name=Digits.name,
+        n_samples=len(labels),
+        image_shape=(8, 8, 1),
+        batches=lambda: array_batches(images, labels),
+        class_names=tuple("0123456789"),
+        provenance={
+            "kind": Digits.name,
+            "split": split,
+            "credit": "Alpaydin and Kaynak (1998), https://doi.org/10.24432/C50P49, CC BY 4.0",
+        },
+    )
 
 
 def _is_test(

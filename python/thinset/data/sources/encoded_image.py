@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from PIL import Image
@@ -26,25 +26,31 @@ if TYPE_CHECKING:
 
 _GREY_MODES = ("1", "L", "LA")
 _DEEP_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
-_READ_ERRORS = (OSError, SyntaxError, ValueError, EOFError)  # as Pillow's many readers raise them
+_GIT_LFS = b"version https://git-lfs"
 
 
-def survey(images: Iterable[EncodedImage]) -> tuple[int, int, int]:
-    """The (height, width) of the first image, and 3 channels unless every image is grey.
+class UnreadableImageError(ValueError):
+    """An image that is damaged or that Pillow cannot read."""
 
-    Reads headers only, and stops at the first image in colour. Raises ValueError naming an image
-    that cannot be read or has more than 8 bits per channel, and where there are no images.
+
+def describe(name: str, content: bytes | Path) -> tuple[int, int, bool]:
+    """Height, width and whether the image is in colour, from its header.
+
+    Raises UnreadableImageError, naming the image, where it cannot be read or has more than 8 bits
+    per channel.
     """
-    first: tuple[int, int] | None = None
-    for name, content in images:
+    with _opened(name, content) as image:
+        return image.height, image.width, image.mode not in _GREY_MODES
+
+
+def is_readable(name: str, content: bytes | Path) -> bool:
+    """Whether the image can be decoded to its last pixel."""
+    try:
         with _opened(name, content) as image:
-            if first is None:
-                first = (image.height, image.width)
-            if image.mode not in _GREY_MODES:
-                return (*first, 3)
-    if first is None:
-        raise ValueError("there are no images")
-    return (*first, 1)
+            image.load()
+    except UnreadableImageError:
+        return False
+    return True
 
 
 def decode(
@@ -53,7 +59,7 @@ def decode(
     """Decode one image to `image_shape` = (height, width, channels), uint8.
 
     With `resize`, other heights and widths are resized (bilinear, antialiased); without, they
-    raise ValueError, as does an image that cannot be read. The message has the image's name.
+    raise ValueError. An image that cannot be read raises UnreadableImageError. Both name it.
     """
     name, content = encoded
     height, width, channels = image_shape
@@ -65,8 +71,8 @@ def decode(
                 pixels = pixels.resize((width, height), _pillow().Resampling.BILINEAR)
             return np.asarray(pixels, dtype=np.uint8).reshape(image_shape)
     raise ValueError(
-        f"{name} is {found[0]}x{found[1]}, but the first image is {height}x{width}; "
-        "give a size (height, width) to resize all images to"
+        f"{name} is {found[0]}x{found[1]}, but was {height}x{width} like all others when the "
+        "source was opened; it changed since then"
     )
 
 
@@ -95,7 +101,7 @@ def require_size(size: Sequence[int]) -> None:
 
 
 def _resize_array(image: np.ndarray[Any, Any], size: tuple[int, int]) -> np.ndarray[Any, Any]:
-    # Channel by channel: Pillow knows single planes of uint8 and float32, of any number.
+    # Channel by channel: Pillow resizes single planes of uint8 and float32, however many.
     pillow = _pillow()
     planes = [pillow.fromarray(np.ascontiguousarray(image[..., c])) for c in range(image.shape[2])]
     height, width = size
@@ -114,15 +120,42 @@ def _convert(image: Image.Image, channels: int) -> Image.Image:
 
 @contextlib.contextmanager
 def _opened(name: str, content: bytes | Path) -> Iterator[Image.Image]:
-    """Open an image; what goes wrong until the end of the `with` is a ValueError with its name."""
+    """Open an image; any error until the end of the `with` becomes UnreadableImageError."""
     pillow = _pillow()
     try:
         with pillow.open(io.BytesIO(content) if isinstance(content, bytes) else content) as image:
-            if image.mode in _DEEP_MODES:
-                raise ValueError(f"it has more than 8 bits per channel (mode {image.mode})")
+            _require_8_bits(image)
             yield image
-    except (*_READ_ERRORS, pillow.DecompressionBombError) as error:
-        raise ValueError(f"{name} cannot be read as an 8-bit image: {error}") from error
+    # Pillow's readers raise whatever their parsing runs into: OSError, SyntaxError, struct.error,
+    # IndexError, RuntimeError, MemoryError, DecompressionBombError and more.
+    except Exception as error:
+        raise UnreadableImageError(
+            f"{name} cannot be read as an 8-bit image: {_cause(content, error)} "
+            "(`thinset data import --skip-unreadable` leaves such images out)"
+        ) from error
+
+
+def _require_8_bits(image: Image.Image) -> None:
+    if image.mode in _DEEP_MODES:
+        raise ValueError(f"it has more than 8 bits per channel (mode {image.mode})")
+
+
+def _cause(content: bytes | Path, error: Exception) -> str:
+    if _first_bytes(content) == _GIT_LFS:
+        return "it is a Git LFS pointer; fetch the file with `git lfs pull`"
+    if isinstance(error, _pillow().UnidentifiedImageError):
+        return "it is in no format that Pillow knows"  # its own message has an address in memory
+    return str(error).strip() or type(error).__name__
+
+
+def _first_bytes(content: bytes | Path) -> bytes:
+    if isinstance(content, bytes):
+        return content[: len(_GIT_LFS)]
+    try:
+        with open(content, "rb") as file:
+            return file.read(len(_GIT_LFS))
+    except OSError:
+        return b""
 
 
 def _pillow() -> Any:

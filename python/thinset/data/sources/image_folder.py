@@ -2,108 +2,82 @@
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from thinset.data.sources.encoded_image import decode, require_size, survey
-from thinset.data.sources.image_stream import BATCH_SIZE, ImageStream, require_split
+from thinset.data.sources.encoded_splits import EncodedSplit, open_encoded_splits
+from thinset.data.sources.file_tree import read_tree
+from thinset.data.sources.image_files import keep_images, looks_like_image
+from thinset.data.sources.image_folder_layout import find_layout
+from thinset.data.sources.image_stream import Opened
+from thinset.data.sources.listing import count, first_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from thinset.data.sources.image_stream import Batch
-
-_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+    from thinset.data.sources.image_folder_layout import LabelledFile
+    from thinset.data.sources.image_stream import EncodedSample, ReadOptions
 
 
 class ImageFolder:
-    """A folder per class, directly or under train/ and test/; the folders' names are the classes.
+    """A folder per class, directly or under folders named after splits.
 
-    Classes are numbered in the order of their sorted names, those of train/ for both splits;
-    images come class by class, sorted by path. Every file must be an image; names that start with
-    a dot are passed over. The images must all have the same height and width unless a size is
-    given; they are grey if all are grey, else RGB.
+    Classes are numbered in the order of their sorted names, those of the training split for all;
+    images come class by class, sorted by path, from any depth. Without class folders the images
+    have no labels. Hidden files, system files and files that are no images are passed over; links
+    are followed, and a link to nothing is refused. See `find_layout` for what is a split, and
+    `open_encoded_splits` for sizes and colours.
     """
 
     name = "image-folder"
-    summary = "image files in one folder per class, optionally under train/ and test/"
+    summary = "image files in one folder per class, optionally under train, test and validation"
 
     def recognises(self, path: str) -> bool:
-        """Whether there is an image file in a folder below `path`."""
-        return any(
-            file.suffix.lower() in _SUFFIXES
-            for split in self.splits(path)
-            for folder in _visible_folders(_root(path, split))
-            for file in _files(folder)
-        )
-
-    def splits(self, path: str) -> tuple[str, ...]:
-        """("train", "test") as far as there are folders of these names, else ("train",)."""
+        """Whether there is an image file anywhere below `path`."""
         if not Path(path).is_dir():
-            return ()
-        return tuple(s for s in ("train", "test") if (Path(path) / s).is_dir()) or ("train",)
+            return False
+        tree = read_tree(Path(path))
+        return any(looks_like_image(file) for file in (*tree.files, *tree.dangling))
 
-    def open(self, path: str, split: str, size: tuple[int, int] | None = None) -> ImageStream:
-        """Open one split; ValueError names the file or folder that does not hold up."""
-        require_split(split, self.splits(path), path)
-        class_names = _class_names(_root(path, self.splits(path)[0]))
-        files = _labelled_files(_root(path, split), class_names)
-        height, width, channels = survey((str(file), file) for file, _ in files)
-        if size is not None:
-            require_size(size)
-            height, width = size
-        shape = (height, width, channels)
-        return ImageStream(
-            name=Path(path).resolve().name,
-            n_samples=len(files),
-            image_shape=shape,
-            batches=lambda: _batches(files, shape, resize=size is not None),
-            class_names=class_names,
-            provenance={"kind": self.name, "path": path, "split": split, "size": size},
-            encoded=lambda: ((str(file), file, label) for file, label in files),
+    def open(self, path: str, options: ReadOptions) -> Opened:
+        """Open all splits; ValueError names the file or folder that is not as it must be."""
+        root = Path(path)
+        if not root.is_dir():
+            raise ValueError(f"{path} must be a folder of images")
+        tree = read_tree(root)
+        if tree.dangling and not options.skip_unreadable:
+            raise ValueError(
+                f"{path} has {count(len(tree.dangling), 'link')} to nothing "
+                f"({first_of(tree.dangling)}): fetch the missing files, or leave them out with "
+                "`thinset data import --skip-unreadable`"
+            )
+        images, others = keep_images(root, tree.files)
+        layout = find_layout(path, images)
+        opened = open_encoded_splits(
+            {split: _split(root, files) for split, files in layout.splits.items()},
+            name=root.resolve().name,
+            provenance={"kind": self.name, "path": path},
+            class_names=layout.class_names,
+            options=options,
         )
+        passed_over = (
+            *tree.notes(),
+            *_left_out(others, "file that is no image", "files that are no images"),
+            *_left_out(tree.dangling, "link to nothing", "links to nothing"),
+            *_left_out(
+                tree.folders_without(images), "folder without images", "folders without images"
+            ),
+        )
+        return Opened(opened.streams, (*layout.notes, *passed_over, *opened.notes))
 
 
-def _root(path: str, split: str) -> Path:
-    below = Path(path) / split
-    return below if below.is_dir() else Path(path)
+def _split(root: Path, files: Sequence[LabelledFile]) -> EncodedSplit:
+    def samples() -> Iterator[EncodedSample]:
+        for file, label in files:
+            yield str(root / file), root / file, label
+
+    return EncodedSplit(len(files), samples)
 
 
-def _visible_folders(root: Path) -> list[Path]:
-    return sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    return (p for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.startswith("."))
-
-
-def _class_names(root: Path) -> tuple[str, ...]:
-    folders = _visible_folders(root)
-    if not folders:
-        raise ValueError(f"{root} has no class folders")
-    return tuple(folder.name for folder in folders)
-
-
-def _labelled_files(root: Path, class_names: tuple[str, ...]) -> list[tuple[Path, int]]:
-    labelled = []
-    for folder in _visible_folders(root):
-        if folder.name not in class_names:
-            raise ValueError(f"{folder} is a class that the training split does not have")
-        files = list(_files(folder))
-        if not files:
-            raise ValueError(f"{folder} has no images")
-        label = class_names.index(folder.name)
-        labelled += [(file, label) for file in files]
-    return labelled
-
-
-def _batches(
-    files: list[tuple[Path, int]], shape: tuple[int, int, int], *, resize: bool
-) -> Iterator[Batch]:
-    rows = iter(files)
-    while batch := list(itertools.islice(rows, BATCH_SIZE)):
-        images = [decode((str(file), file), shape, resize=resize) for file, _ in batch]
-        yield np.stack(images), np.array([label for _, label in batch])
+def _left_out(found: Sequence[Path], thing: str, things: str) -> list[str]:
+    return [f"left out {count(len(found), thing, things)}: {first_of(found)}"] if found else []

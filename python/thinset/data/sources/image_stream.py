@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     Batch = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any] | None]
     EncodedSample = tuple[str, bytes | Path, int | None]
+    """What messages call the image, its content or its file, and its label."""
 
 BATCH_SIZE = 512
 """Samples per batch of a stream: large enough for the disk, small enough for large images."""
@@ -25,8 +26,8 @@ class ImageStream:
     Iterating gives batches, in order: images (B, height, width, channels) of `image_dtype` in C
     order and labels (B,) integers, or None throughout. `image_shape` is (height, width, channels);
     `provenance` is free JSON. `encoded`, where the source holds encoded images: gives each one's
-    name, its content or its file, and its label. Iterating raises ValueError or OSError, naming
-    the file, where the source turns out to be damaged.
+    name, its content or its file, and its label; `resizes` tells whether decoding resizes them.
+    Iterating raises ValueError or OSError, naming the file, where the source is damaged.
     """
 
     name: str
@@ -37,9 +38,38 @@ class ImageStream:
     class_names: tuple[str, ...] | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
     encoded: Callable[[], Iterator[EncodedSample]] | None = None
+    resizes: bool = False
 
     def __iter__(self) -> Iterator[Batch]:
         return self.batches()
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How to read a source, where the caller does not leave it to the source.
+
+    size: (height, width) of all images. image_column, label_column: names of parquet columns.
+    with_labels: False to read the images alone. skip_unreadable: leave out images that are damaged
+    or missing instead of refusing the source.
+    """
+
+    size: tuple[int, int] | None = None
+    image_column: str | None = None
+    label_column: str | None = None
+    with_labels: bool = True
+    skip_unreadable: bool = False
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The splits of a source, and what there is to say about reading them.
+
+    `streams` has "train", then "test" and "validation" as far as the source has them. `notes`: one
+    sentence each on what was taken for what, left out or converted.
+    """
+
+    streams: Mapping[str, ImageStream]
+    notes: tuple[str, ...] = ()
 
 
 class Source(Protocol):
@@ -56,13 +86,10 @@ class Source(Protocol):
     def recognises(self, path: str) -> bool:
         """Whether `path` looks like this kind; looks at names, not into files."""
 
-    def splits(self, path: str) -> tuple[str, ...]:
-        """The splits that are there: ("train",) or ("train", "test")."""
+    def open(self, path: str, options: ReadOptions) -> Opened:
+        """Open all splits, without reading more than is needed to describe them.
 
-    def open(self, path: str, split: str, size: tuple[int, int] | None = None) -> ImageStream:
-        """Open one split, its images resized to `size` = (height, width) where it is given.
-
-        Raises ValueError for an unknown split and for content that does not hold up,
+        Raises ValueError for content that is not as it must be, naming the file, and
         FileNotFoundError where a file is missing.
         """
 
@@ -76,7 +103,7 @@ def require_split(split: str, available: Sequence[str], path: str) -> None:
 def array_batches(
     images: np.ndarray[Any, Any], labels: np.ndarray[Any, Any] | None
 ) -> Iterator[Batch]:
-    """Batches of arrays that lie in memory or are mapped."""
+    """Batches of arrays in memory or mapped from files."""
     for start in range(0, len(images), BATCH_SIZE):
         rows = slice(start, start + BATCH_SIZE)
         yield np.ascontiguousarray(images[rows]), None if labels is None else labels[rows]

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thinset.data.manifest import IMAGE_DTYPES
+from thinset.data.manifest import MANIFEST_FILE, Manifest
 from thinset.data.npy_file import open_npy
 from thinset.data.sources.encoded_image import resized
-from thinset.data.sources.image_stream import ImageStream, array_batches, require_split
+from thinset.data.sources.image_layout import channels_last, is_channels_first
+from thinset.data.sources.image_stream import ImageStream, Opened, array_batches
+from thinset.data.sources.label_classes import LabelClasses, classes_of, with_gaps_filled
+from thinset.data.sources.split_names import in_order, split_of_folder
+from thinset.data.sources.value_range import Conversion, conversion_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from thinset.data.sources.image_stream import Batch
+    from thinset.data.sources.image_stream import Batch, ReadOptions
+
+    Array = np.ndarray[Any, Any]
 
 _IMAGES = "images.npy"
 _LABELS = "labels.npy"
@@ -24,66 +31,156 @@ _LABELS = "labels.npy"
 class NpyPair:
     """A folder with images.npy and, where there are labels, labels.npy.
 
-    Either directly (then it is the training split) or in folders train/ and test/. Images are
-    (N, height, width, channels) or (N, height, width), uint8 or finite float32 in C order; labels
-    (N,) integers. The arrays are mapped, so they may be larger than memory.
+    Either directly (then it is the training split) or in folders named after splits. Images are
+    (N, height, width, channels), (N, channels, height, width) with 1 or 3 channels, or (N, height,
+    width), in C order; see `conversion_of` for dtypes and ranges. Labels are (N,) or (N, 1)
+    integers or strings; see `classes_of` for those that are not 0..C-1. The arrays are mapped, so
+    they may be larger than memory. A dataset folder is such a folder too, and its class names are
+    kept.
     """
 
     name = "npy"
-    summary = "a folder with images.npy and labels.npy, or train/ and test/ folders of these"
+    summary = "a folder with images.npy and labels.npy, or split folders of these"
 
     def recognises(self, path: str) -> bool:
         """Whether there is an images.npy where one is looked for."""
-        return bool(self.splits(path))
+        return bool(_folders(path))
 
-    def splits(self, path: str) -> tuple[str, ...]:
-        """The splits that are there."""
-        if (Path(path) / _IMAGES).is_file():
-            return ("train",)
-        return tuple(s for s in ("train", "test") if (Path(path) / s / _IMAGES).is_file())
-
-    def open(self, path: str, split: str, size: tuple[int, int] | None = None) -> ImageStream:
-        """Open one split; ValueError names the file that does not hold up."""
-        require_split(split, self.splits(path), path)
-        folder = Path(path) if (Path(path) / _IMAGES).is_file() else Path(path) / split
-        images = _open_images(folder / _IMAGES)
-        labels_file = folder / _LABELS
-        labels = open_npy(labels_file) if labels_file.is_file() else None
-        if labels is not None and labels.shape != (len(images),):
-            raise ValueError(
-                f"{labels_file} must have shape ({len(images)},) to go with {_IMAGES}, "
-                f"got {labels.shape}"
+    def open(self, path: str, options: ReadOptions) -> Opened:
+        """Open all splits; ValueError names the file that is not as it must be."""
+        folders = _folders(path)
+        if "train" not in folders:
+            found = ", ".join(str(folder) for folder in folders.values()) or "none"
+            raise ValueError(f"{path} has no training split with {_IMAGES}, found {found}")
+        notes: list[str] = []
+        images = {split: _open_images(f / _IMAGES, notes) for split, f in folders.items()}
+        conversion = conversion_of(
+            {str(folders[split] / _IMAGES): array for split, array in images.items()}
+        )
+        notes += [conversion.note] if conversion.note else []
+        labels = {
+            split: _open_labels(folder / _LABELS, len(images[split]))
+            for split, folder in folders.items()
+        }
+        names = {split: _stored_names(folder) for split, folder in folders.items()}
+        if not any((folder / MANIFEST_FILE).is_file() for folder in folders.values()):
+            classes = _classes(labels)
+            if classes is not None and classes.names is not None:
+                notes.append(f"labels are {classes.note}")
+                names = dict.fromkeys(folders, classes.names)
+                labels = {
+                    split: _numbered(values, classes, folders[split] / _LABELS)
+                    for split, values in labels.items()
+                }
+        streams = {}
+        for split in folders:
+            height, width, channels = images[split].shape[1:]
+            stream = ImageStream(
+                name=Path(path).resolve().name,
+                n_samples=len(images[split]),
+                image_shape=(height, width, channels),
+                batches=_Batches(images[split], labels[split], conversion),
+                image_dtype=conversion.dtype,
+                class_names=names[split],
+                provenance={"kind": self.name, "path": path, "split": split},
             )
-        height, width, channels = images.shape[1:]
-        stream = ImageStream(
-            name=Path(path).resolve().name,
-            n_samples=len(images),
-            image_shape=(height, width, channels),
-            batches=lambda: _finite_batches(images, labels, folder / _IMAGES),
-            image_dtype=images.dtype.name,
-            provenance={"kind": self.name, "path": path, "split": split},
-        )
-        return resized(stream, size)
+            streams[split] = resized(stream, options.size)
+        return Opened(streams, tuple(dict.fromkeys(notes)))
 
 
-def _open_images(path: Path) -> np.ndarray[Any, Any]:
+def _folders(path: str) -> dict[str, Path]:
+    """The folder of each split."""
+    root = Path(path)
+    if (root / _IMAGES).is_file():
+        return {"train": root}
+    if not root.is_dir():
+        return {}
+    found: dict[str, Path] = {}
+    for folder in sorted(root.iterdir()):
+        split = split_of_folder(folder.name)
+        if split is not None and (folder / _IMAGES).is_file():
+            if split in found:
+                raise ValueError(
+                    f"{path}: the folders {found[split].name} and {folder.name} are both named "
+                    f"after the {split} split; move one of them elsewhere"
+                )
+            found[split] = folder
+    return {split: found[split] for split in in_order(found)}
+
+
+def _open_images(path: Path, notes: list[str]) -> np.ndarray[Any, Any]:
     images = open_npy(path)
-    if images.ndim not in (3, 4) or images.dtype.name not in IMAGE_DTYPES:
+    if images.ndim not in (3, 4) or 0 in images.shape:
         raise ValueError(
-            f"{path} must be one of {IMAGE_DTYPES} of shape (N, height, width[, channels]), "
-            f"got {images.dtype} of shape {images.shape}"
+            f"{path} must hold images of shape (N, height, width[, channels]), got {images.dtype} "
+            f"of shape {images.shape}; reshape rows of pixels before they are saved"
         )
-    return images if images.ndim == 4 else images[..., np.newaxis]
+    if images.ndim == 3:
+        return images[..., np.newaxis]
+    if is_channels_first(images.shape[1:]):
+        notes.append(
+            f"images of shape {images.shape[1:]} are taken to be (channels, height, width) and "
+            "stored with channels last"
+        )
+        return channels_last(images)
+    return images
 
 
-def _finite_batches(
-    images: np.ndarray[Any, Any], labels: np.ndarray[Any, Any] | None, path: Path
-) -> Iterator[Batch]:
-    first_row = 0
-    for rows, row_labels in array_batches(images, labels):
-        finite = np.isfinite(rows).all(axis=(1, 2, 3))
-        if not finite.all():
-            row = first_row + int(finite.argmin())
-            raise ValueError(f"{path} must be finite, got NaN or infinity in row {row}")
-        first_row += len(rows)
-        yield rows, row_labels
+@dataclass(frozen=True)
+class _Batches:
+    """Gives converted images and their labels, from the start each time it is called."""
+
+    images: Array
+    labels: Array | None
+    conversion: Conversion
+
+    def __call__(self) -> Iterator[Batch]:
+        for rows, labels in array_batches(self.images, self.labels):
+            yield np.ascontiguousarray(self.conversion.convert(rows)), labels
+
+
+def _stored_names(folder: Path) -> tuple[str, ...] | None:
+    has_manifest = (folder / MANIFEST_FILE).is_file()
+    return Manifest.load(folder).class_names if has_manifest else None
+
+
+def _classes(labels: Mapping[str, Array | None]) -> LabelClasses | None:
+    """The classes of labels that nothing describes; None where the split has no proper labels."""
+    train = labels["train"]
+    if train is None:
+        return None
+    values = set(np.unique(train).tolist())
+    for other in labels.values():
+        values = with_gaps_filled(
+            values, set() if other is None else set(np.unique(other).tolist())
+        )
+    if any(isinstance(value, int) and value < 0 for value in values):
+        return None  # refused with its row when it is written
+    return classes_of(values, len(train), names=None, is_given=True)
+
+
+def _numbered(labels: Array | None, classes: LabelClasses, path: Path) -> Array | None:
+    if labels is None:
+        return None
+    numbers = [classes.numbers.get(value, -1) for value in labels.tolist()]
+    if -1 in numbers:
+        row = numbers.index(-1)
+        raise ValueError(
+            f"{path} has the label {labels[row]} in row {row}, which no training label is"
+        )
+    return np.array(numbers, np.int64)
+
+
+def _open_labels(path: Path, n_images: int) -> np.ndarray[Any, Any] | None:
+    if not path.is_file():
+        return None
+    labels: np.ndarray[Any, Any] = open_npy(path)
+    if labels.shape == (n_images, 1):  # as Keras has them
+        labels = labels[:, 0]
+    if labels.shape != (n_images,):
+        raise ValueError(
+            f"{path} must have shape ({n_images},) to go with {_IMAGES}, got {labels.shape}"
+        )
+    if labels.dtype.kind not in "biuU":
+        raise ValueError(f"{path}: labels must be integers or strings, got {labels.dtype}")
+    return labels.astype(np.uint8) if labels.dtype == bool else labels

@@ -30,12 +30,14 @@ def check_tensor(tensor: torch.Tensor) -> None:
 def _check_strides(tensor: torch.Tensor) -> None:
     n_rows, n_columns = tensor.shape
     row_stride, column_stride = tensor.stride()
-    lies_row_by_row = (column_stride == 1 or n_columns == 1) and row_stride >= n_columns
-    if n_rows > 1 and n_columns > 0 and not lies_row_by_row:
+    lies_row_by_row = (column_stride == 1 or n_columns == 1) and (
+        row_stride >= n_columns or n_rows == 1
+    )
+    if n_rows > 0 and n_columns > 0 and not lies_row_by_row:
         size = tensor.element_size()
         raise ValueError(
-            "embeddings must lie row by row in memory (C order), got strides "
-            f"({row_stride * size}, {column_stride * size}) bytes"
+            "embeddings must be stored row by row (C order), got strides "
+            f"({row_stride * size}, {column_stride * size}) bytes; pass embeddings.contiguous()"
         )
 
 

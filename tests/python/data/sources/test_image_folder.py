@@ -68,7 +68,7 @@ def test_train_and_test_share_the_training_classes(tmp_path: Path) -> None:
     assert datasets["test"].images.max() == 3
 
     save(source, {"test/c/1.png": png(3)})
-    with pytest.raises(ValueError, match="c is a class that the training split does not have"):
+    with pytest.raises(ValueError, match="c is a class that the training split does not have; it"):
         import_dataset(source, tmp_path / "again")
 
 
@@ -82,28 +82,12 @@ def test_grey_only_if_all_are_grey(tmp_path: Path, extra_colour: bool) -> None:
     assert dataset.images[:3, 0, 0, 0].tolist() == [0, 1, 2]
 
 
-def test_the_first_odd_size_is_named_and_a_size_settles_it(tmp_path: Path) -> None:
-    source = save(
-        tmp_path / "s", {"a/1.png": png(1), "b/2.png": png(2, (7, 6, 3)), "b/3.png": png(3, (1, 1))}
-    )
-    with pytest.raises(
-        ValueError, match=r"b/2\.png is 7x6, but the first image is 6x7; give a size"
-    ):
-        import_dataset(source, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-    dataset = import_dataset(source, tmp_path / "out", size=(3, 4))["train"]
-    assert dataset.image_shape == (3, 4, 3)
-    np.testing.assert_array_equal(
-        dataset.images, np.ones((3, 3, 4, 3)) * [[[[1]]], [[[2]]], [[[3]]]]
-    )
-
-
 @pytest.mark.parametrize(
     "content", [b"some text", b"", png(1)[:40], encode(colourful(1, 64, 64)[0], "JPEG")[:900]]
 )
-def test_what_is_no_image_is_named(tmp_path: Path, content: bytes) -> None:
-    source = save(tmp_path / "s", {"a/1.png": png(1, (64, 64, 3)), "b/notes.txt": content})
-    with pytest.raises(ValueError, match=r"b/notes\.txt cannot be read as an 8-bit image"):
+def test_damaged_images_are_named(tmp_path: Path, content: bytes) -> None:
+    source = save(tmp_path / "s", {"a/1.png": png(1, (64, 64, 3)), "b/2.png": content})
+    with pytest.raises(ValueError, match=r"b/2\.png cannot be read as an 8-bit image"):
         import_dataset(source, tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["s"]
 
@@ -120,13 +104,6 @@ def test_palettes_with_transparency(tmp_path: Path) -> None:
     source = save(tmp_path / "s", {"a/1.png": (tmp_path / "p.png").read_bytes()})
     dataset = import_dataset(source, tmp_path / "out")["train"]
     assert dataset.images[0, 0, 0].tolist() == [200, 100, 50]
-
-
-def test_a_class_without_images_is_named(tmp_path: Path) -> None:
-    source = save(tmp_path / "s", {"a/1.png": png(1)})
-    (source / "b").mkdir()
-    with pytest.raises(ValueError, match="b has no images"):
-        import_dataset(source, tmp_path / "out")
 
 
 @pytest.mark.parametrize("size", [(0, 4), (4, -1), (4,)])

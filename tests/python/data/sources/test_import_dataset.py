@@ -38,7 +38,7 @@ def test_the_kind_can_be_given(tmp_path: Path, dataset: Dataset) -> None:
     assert len(import_dataset(dataset.path, tmp_path / "copy", kind="npy")["train"]) == len(dataset)
     with pytest.raises(ValueError, match=r"kind must be one of .*'digits', 'cifar10'.*, got 'zip'"):
         import_dataset(dataset.path, tmp_path / "other", kind="zip")
-    with pytest.raises(ValueError, match="has no training data of the kind 'mnist'"):
+    with pytest.raises(ValueError, match="has no training images under MNIST's file names"):
         import_dataset(dataset.path, tmp_path / "other", kind="mnist")
 
 
@@ -106,3 +106,41 @@ def test_sizes_apply_to_every_kind(tmp_path: Path) -> None:
     # Averages of 2x2 blocks, weighted a little by the bilinear filter's neighbours.
     blocks = large.images.reshape(-1, 4, 2, 4, 2, 1).mean(axis=(2, 4))
     assert np.corrcoef(small.images.ravel(), blocks.ravel())[0, 1] > 0.97
+
+
+@pytest.mark.parametrize(
+    ("test", "message"),
+    [
+        (
+            (4, 5, 5, 3),
+            r"test split has images of 5 x 5 x 3 .* training images are 4 x 5 x 3; .*--im",
+        ),
+        ((4, 4, 5, 1), r"images of 4 x 5 x 1 .* are 4 x 5 x 3; both need the same number of chan"),
+    ],
+)
+def test_splits_of_other_shapes_are_refused(
+    tmp_path: Path, test: tuple[int, ...], message: str
+) -> None:
+    for split, shape in (("train", (6, 4, 5, 3)), ("test", test)):
+        (tmp_path / "in" / split).mkdir(parents=True)
+        np.save(tmp_path / "in" / split / "images.npy", np.zeros(shape, np.uint8))
+    with pytest.raises(ValueError, match=message):
+        import_dataset(tmp_path / "in", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_labels_beyond_the_training_classes_are_refused(tmp_path: Path) -> None:
+    for split, n_classes in (("train", 2), ("test", 3)):
+        (tmp_path / "in" / split).mkdir(parents=True)
+        np.save(tmp_path / "in" / split / "images.npy", np.zeros((9, 4, 4), np.uint8))
+        np.save(tmp_path / "in" / split / "labels.npy", np.arange(9) % n_classes)
+    message = "test split has the label 2 in row 2, but the training data have classes 0 to 1 only"
+    with pytest.raises(ValueError, match=message):
+        import_dataset(tmp_path / "in", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_labels_can_be_left_out_of_every_kind(tmp_path: Path) -> None:
+    dataset = import_dataset("digits", tmp_path / "out", with_labels=False)["test"]
+    assert dataset.labels is None
+    assert dataset.class_names is None

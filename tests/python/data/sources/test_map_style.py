@@ -83,14 +83,11 @@ GOOD = np.zeros((4, 5, 3), np.uint8)
     ("bad", "error", "message"),
     [
         ((np.zeros((5, 4, 3), np.uint8), 0), ValueError, r"item 1 has the shape \(5, 4, 3\), but"),
-        (
-            (np.zeros((4, 5, 3), np.int32), 0),
-            ValueError,
-            "item 1: images must be uint8 or floating",
-        ),
-        ((np.full((4, 5, 3), 1.5), 0), ValueError, r"item 1: .* must lie in 0\.\.1, got 1\.5"),
-        ((np.full((4, 5, 3), -0.1), 0), ValueError, r"item 1: .* must lie in 0\.\.1"),
-        ((np.full((4, 5, 3), np.nan), 0), ValueError, r"item 1: .* must lie in 0\.\.1, got nan"),
+        ((np.full((4, 5, 3), 256), 0), ValueError, r"item 1: int64 .* in 0\.\.255, got 256"),
+        ((np.zeros((4, 5, 3), "U1"), 0), ValueError, "item 1: images must hold numbers, got <U1"),
+        ((np.full((4, 5, 3), 1.5), 0), ValueError, r"item 1: .* must be in 0\.\.1 .*, got 1\.5"),
+        ((np.full((4, 5, 3), -0.1), 0), ValueError, r"item 1: .* must be in 0\.\.1"),
+        ((np.full((4, 5, 3), np.nan), 0), ValueError, r"item 1: .* must be in 0\.\.1 .*, got nan"),
         ((np.zeros(5, np.uint8), 0), ValueError, "item 1: an image has 2 or 3 dimensions"),
         ((GOOD, 0.5), TypeError, "item 1: the label must be an integer, got 0.5"),
         ((GOOD, None), TypeError, "item 1: the label must be an integer"),
@@ -111,3 +108,32 @@ def test_items_that_do_not_hold_up(
 def test_an_empty_dataset_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="the dataset is empty"):
         import_map_style(Items(), tmp_path / "out")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "uint16"])
+def test_other_types_in_0_to_255(
+    tmp_path: Path, images: np.ndarray, labels: np.ndarray, dtype: str
+) -> None:
+    """The first image may be black, which says nothing of the range."""
+    images[0] = 0
+    items = Items(zip(images.astype(dtype), labels, strict=True))
+    dataset = import_map_style(items, tmp_path / "out")
+    assert_imported(dataset, images, labels)
+    notes = dataset.manifest.provenance["notes"]
+    assert notes == ([f"{dtype} images in 0..255 are rounded"] if dtype[0] == "f" else [])
+
+
+def test_booleans_become_black_and_white(tmp_path: Path) -> None:
+    items = Items([(np.eye(4, dtype=bool), 0)])
+    dataset = import_map_style(items, tmp_path / "out")
+    np.testing.assert_array_equal(dataset.images[0, :, :, 0], np.eye(4) * 255)
+
+
+def test_arrays_with_channels_first(tmp_path: Path, labels: np.ndarray) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (23, 6, 7, 3), np.uint8)
+    items = Items(zip(images.transpose(0, 3, 1, 2), labels, strict=True))
+    dataset = import_map_style(items, tmp_path / "out")
+    assert_imported(dataset, images, labels)
+    assert dataset.manifest.provenance["notes"] == [
+        "images of shape (3, 6, 7) have their channels first"
+    ]

@@ -49,21 +49,21 @@ def test_both_splits(tmp_path: Path, compressed: bool) -> None:
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
-        ({"images": b""}, "images-idx3-ubyte.* ends within its header of 16 bytes"),
+        ({"images": b""}, "images-idx3-ubyte.* is truncated within its header of 16 bytes"),
         ({"images": idx(2049, IMAGES)}, "must start with the IDX magic 2051, got 2049"),
         ({"labels": idx(2051, LABELS)}, "must start with the IDX magic 2049, got 2051"),
         (
             {"images": idx(2051, IMAGES, (2**32 - 1, 5, 4))},
-            r"claims the shape \(4294967295, 5, 4\)",
+            r"has the shape \(4294967295, 5, 4\) in its header",
         ),
         ({"images": idx(2051, IMAGES, (2**32 - 1,) * 3)}, "but can hold at most"),
         ({"images": idx(2051, IMAGES, (N, 0, 4))}, "each length must be >= 1"),
         (
             {"images": idx(2051, IMAGES)[:-1]},
-            "can hold at most|ends early, within the batch .* 512",
+            "can hold at most|is truncated within the batch .* 512",
         ),
-        ({"images": idx(2051, IMAGES) + b"x"}, "goes on after the 700 rows that it claims"),
-        ({"labels": idx(2049, LABELS) + b"x"}, "labels-idx1-ubyte.* goes on after"),
+        ({"images": idx(2051, IMAGES) + b"x"}, "has trailing data after 700 rows"),
+        ({"labels": idx(2049, LABELS) + b"x"}, "labels-idx1-ubyte.* has trailing data after"),
         ({"labels": idx(2049, LABELS[1:])}, "has 699 labels, but .* has 700 images"),
         ({"labels": idx(2049, LABELS + 1)}, r"labels must be in 0\.\.9, got 10 in row 9"),
     ],
@@ -83,7 +83,7 @@ def test_a_truncated_gzip_file_is_named(tmp_path: Path, n_bytes: int) -> None:
     path = source / "train-images-idx3-ubyte.gz"
     path.write_bytes(path.read_bytes()[:n_bytes])
     with pytest.raises(
-        ValueError, match=r"train-images-idx3-ubyte\.gz (is not a whole gzip|claims)"
+        ValueError, match=r"train-images-idx3-ubyte\.gz (is damaged or no gzip|has the shape)"
     ):
         import_dataset(source, tmp_path / "out")
 
@@ -93,6 +93,90 @@ def test_labels_must_be_there(tmp_path: Path) -> None:
     (source / "train-labels-idx1-ubyte").unlink()
     with pytest.raises(FileNotFoundError, match="has no train-labels-idx1-ubyte"):
         import_dataset(source, tmp_path / "out")
+
+
+def put(root: Path, prefix: str = "", form: str = "{}-{}-idx{}-ubyte", **parts: bytes) -> Path:
+    """Both splits under names of another publisher."""
+    contents = {"images": idx(2051, IMAGES), "labels": idx(2049, LABELS)} | parts
+    for split in ("train", "test" if prefix else "t10k"):
+        for (part, content), rank in zip(contents.items(), (3, 1), strict=True):
+            path = root / form.format(prefix + split, part, rank)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    return root
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "{}-{}.idx{}-ubyte",
+        "{}-{}-idx{}-ubyte.gz",
+        "raw/{}-{}-idx{}-ubyte",
+        "MNIST/raw/{}-{}-idx{}-ubyte.gz",
+        "FashionMNIST/raw/{}-{}-idx{}-ubyte",
+        "{0}-{1}.idx{2}-ubyte/{0}-{1}.idx{2}-ubyte",
+    ],
+)
+def test_names_and_places_of_other_publishers(tmp_path: Path, form: str) -> None:
+    datasets = import_dataset(put(tmp_path / "in", form=form), tmp_path / "out")
+    assert list(datasets) == ["train", "test"]
+    for dataset in datasets.values():
+        np.testing.assert_array_equal(dataset.images[..., 0], IMAGES)
+        np.testing.assert_array_equal(dataset.labels, LABELS)
+
+
+def test_the_same_files_twice_are_one_dataset(tmp_path: Path) -> None:
+    """As torchvision leaves them (with and without .gz), and one archive of a public site."""
+    put(tmp_path / "in")
+    put(tmp_path / "in", form="{}-{}-idx{}-ubyte.gz", images=b"not read")
+    put(tmp_path / "in", form="{0}-{1}-idx{2}-ubyte-copy/{0}-{1}-idx{2}-ubyte", images=b"not read")
+    np.testing.assert_array_equal(
+        import_dataset(tmp_path / "in", tmp_path / "out")["train"].images[..., 0], IMAGES
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "classes"),
+    [
+        ("letters", 1, tuple("abcdefghijklmnopqrstuvwxyz")),
+        ("balanced", 0, tuple("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt")),
+        ("digits", 0, tuple("0123456789")),
+    ],
+)
+def test_emnist_is_turned_upright(
+    tmp_path: Path, name: str, first: int, classes: tuple[str, ...]
+) -> None:
+    put(tmp_path / "in" / "gzip", f"emnist-{name}-", labels=idx(2049, LABELS + np.uint8(first)))
+    notes: list[str] = []
+    dataset = import_dataset(tmp_path / "in", tmp_path / "out", note=notes.append)["train"]
+    np.testing.assert_array_equal(dataset.images[..., 0], IMAGES.transpose(0, 2, 1))
+    np.testing.assert_array_equal(dataset.labels, LABELS)
+    assert dataset.class_names == classes
+    assert dataset.name == f"emnist-{name}/train"
+    assert any("turned upright" in note for note in notes)
+
+
+def test_one_of_several_datasets_is_given_by_its_file(tmp_path: Path) -> None:
+    root = put(put(tmp_path / "in", "emnist-digits-"), "emnist-mnist-")
+    with pytest.raises(ValueError, match=r"2 datasets .*emnist-digits-train-images-idx3-ubyte, "):
+        import_dataset(root, tmp_path / "out")
+    source = root / "emnist-mnist-train-images-idx3-ubyte"
+    dataset = import_dataset(source, tmp_path / "out")["test"]
+    assert dataset.name == "emnist-mnist/test"
+    for folder in ("MNIST", "KMNIST"):
+        put(tmp_path / "torch" / folder / "raw")
+    with pytest.raises(ValueError, match=r"give one of them: .*/KMNIST/raw, .*/MNIST/raw"):
+        import_dataset(tmp_path / "torch", tmp_path / "out")
+
+
+def test_extended_labels_are_named(tmp_path: Path) -> None:
+    put(tmp_path / "in", "qmnist-")
+    for split in ("train", "test"):
+        (tmp_path / "in" / f"qmnist-{split}-labels-idx1-ubyte").unlink()
+        content = struct.pack(">3I", 3074, N, 8) + bytes(4 * 8 * N)
+        (tmp_path / "in" / f"qmnist-{split}-labels-idx2-int").write_bytes(content)
+    with pytest.raises(ValueError, match="QMNIST's extended labels of 8 columns"):
+        import_dataset(tmp_path / "in", tmp_path / "out")
 
 
 @pytest.mark.skipif("THINSET_TEST_MNIST" not in os.environ, reason="THINSET_TEST_MNIST unset")

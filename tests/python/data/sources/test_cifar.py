@@ -109,12 +109,76 @@ def test_files_that_do_not_hold_up(
 def test_a_truncated_archive_is_named(tmp_path: Path, n_bytes: int) -> None:
     source = archive(tmp_path / "in.tar.gz", content())
     source.write_bytes(source.read_bytes()[:n_bytes])
-    with pytest.raises(ValueError, match=r"in\.tar\.gz is not a whole \.tar\.gz archive"):
+    with pytest.raises(ValueError, match=r"in\.tar\.gz is damaged or no \.tar\.gz archive"):
         import_dataset(source, tmp_path / "out")
 
 
 def test_the_pickled_version_is_never_opened(tmp_path: Path) -> None:
     save(tmp_path / "in", {"data_batch_1": b"cos\nsystem\n", "batches.meta": b""})
     assert not SOURCES["cifar10"].recognises(str(tmp_path / "in"))
-    with pytest.raises(FileNotFoundError, match=r"holds neither data_batch_1\.bin nor"):
-        import_dataset(tmp_path / "in", tmp_path / "out", kind="cifar10")
+    for kind in (None, "cifar10"):
+        with pytest.raises(ValueError, match=r"Python version of CIFAR-10, which is pickled"):
+            import_dataset(tmp_path / "in", tmp_path / "out", kind=kind)
+
+
+def pickled(name: str) -> dict[str, bytes]:
+    if name == "cifar-10":
+        return {"data_batch_1": b"cos", "batches.meta": b"", "test_batch": b"cos"}
+    return {"train": b"cos", "test": b"cos", "meta": b""}
+
+
+@pytest.mark.parametrize("name", ["cifar-10", "cifar-100"])
+@pytest.mark.parametrize("form", ["folder", "nested", "archive", "renamed", "archive in a folder"])
+def test_pickled_versions_are_named(tmp_path: Path, name: str, form: str) -> None:
+    folder = "cifar-10-batches-py" if name == "cifar-10" else "cifar-100-python"
+    source = tmp_path / "in"
+    if form in ("folder", "nested"):
+        save(source / folder if form == "nested" else source, pickled(name))
+    else:
+        source.mkdir()
+        file = archive(
+            source / (f"{name}.tgz" if form == "renamed" else f"{name}-python.tar.gz"),
+            pickled(name),
+        )
+        source = source if form == "archive in a folder" else file
+    message = rf"Python version of {name.upper()}, .*unpickling runs code .* Use the binary version"
+    with pytest.raises(ValueError, match=message):
+        import_dataset(source, tmp_path / "out")
+
+
+@pytest.mark.parametrize("form", ["folder", "nested", "archive", "archive in a folder"])
+def test_cifar100_has_the_fine_labels(tmp_path: Path, form: str) -> None:
+    rng = np.random.default_rng(0)
+    records = rng.integers(0, 256, (7, 3074), dtype=np.uint8)
+    records[:, :2] %= np.array([20, 100], np.uint8)
+    names = "\n".join(f"class {number}" for number in range(100)) + "\n"
+    files = {
+        "train.bin": records.tobytes(),
+        "test.bin": records[:2].tobytes(),
+        "fine_label_names.txt": names.encode(),
+    }
+    source = tmp_path / "in"
+    if form in ("folder", "nested"):
+        save(source / "cifar-100-binary" if form == "nested" else source, files)
+    else:
+        source.mkdir()
+        file = archive(source / "cifar-100-binary.tar.gz", files)
+        source = source if form == "archive in a folder" else file
+    datasets = import_dataset(source, tmp_path / "out")
+    assert {split: len(d) for split, d in datasets.items()} == {"train": 7, "test": 2}
+    assert datasets["train"].labels.tolist() == records[:, 1].tolist()
+    assert datasets["train"].class_names[99] == "class 99"
+    planes = records[:, 2:].reshape(7, 3, 32, 32)
+    np.testing.assert_array_equal(datasets["train"].images, planes.transpose(0, 2, 3, 1))
+    assert datasets["train"].name == "cifar100/train"
+
+
+def test_archives_of_other_datasets_say_what_to_do(tmp_path: Path) -> None:
+    source = archive(tmp_path / "flowers.tgz", {"image_00001.jpg": b"", "image_00002.jpg": b""})
+    with pytest.raises(
+        FileNotFoundError, match=r"has no data_batch_1\.bin, but image_00001.* unpack"
+    ):
+        import_dataset(source, tmp_path / "out")
+    (tmp_path / "photos.zip").write_bytes(b"PK")
+    with pytest.raises(ValueError, match="is an archive; unpack it and give the folder"):
+        import_dataset(tmp_path / "photos.zip", tmp_path / "out")

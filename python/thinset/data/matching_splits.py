@@ -1,0 +1,98 @@
+"""Training and test data that go together, checked before anything is trained."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from thinset.data.store import Dataset
+
+_ROWS_LOOKED_AT = 1024
+_LARGEST_FLOAT = 16.0
+
+
+def require_matching_splits(train: Dataset, test: Dataset) -> None:
+    """Raise ValueError, naming what differs, unless a classifier can be tested on `test`.
+
+    Both need labels, images of the same shape, and the same classes: the same names where both have
+    names, and no label in `test` beyond the classes of `train`. Floating-point images must be about
+    in 0..1, as training takes them; 1,024 rows of each are looked at.
+    """
+    require_one_shape(train.image_shape, test.image_shape, str(test.path))
+    if train.labels is None:
+        raise ValueError(f"{train.path} has no labels, which training a classifier needs")
+    if test.labels is None:
+        raise ValueError(
+            f"{test.path} has no labels, which measuring accuracy needs; give {train.path} alone "
+            "to hold a part of it out for testing"
+        )
+    require_known_range(train)
+    require_known_range(test)
+    require_matching_classes(train, test, str(test.path))
+
+
+def require_one_shape(train: tuple[int, ...], other: tuple[int, ...], name: str) -> None:
+    """Raise ValueError unless images of another split have the shape of the training images."""
+    if train != other:
+        raise ValueError(
+            f"{name} has images of {_times(other)} (height, width, channels), but the training "
+            f"images are {_times(train)}; "
+            + (
+                "`thinset data import --image-size HEIGHT WIDTH` gives all images one size"
+                if train[2] == other[2]
+                else "both need the same number of channels"
+            )
+        )
+
+
+def require_matching_classes(train: Dataset, other: Dataset, name: str) -> None:
+    """Raise ValueError unless the labels of another split are classes of the training split.
+
+    A split without labels, or without names for its classes, has nothing to disagree in.
+    """
+    if train.labels is None or other.labels is None or other is train:
+        return
+    names = (train.class_names, other.class_names)
+    if None not in names and names[0] != names[1]:
+        raise ValueError(
+            f"{name} has the classes {_few(names[1])}, but the training data have "
+            f"{_few(names[0])}; both need the same names in the same order"
+        )
+    beyond = np.flatnonzero(np.asarray(other.labels) >= train.n_classes)
+    if len(beyond):
+        row = int(beyond[0])
+        raise ValueError(
+            f"{name} has the label {other.labels[row]} in row {row}, but the training data have "
+            f"classes 0 to {train.n_classes - 1} only"
+        )
+
+
+def require_known_range(dataset: Dataset) -> None:
+    """Raise ValueError, naming a row, for floating-point images that are far from 0..1.
+
+    At most 1,024 rows are looked at, evenly spaced.
+    """
+    images: np.ndarray[Any, Any] = dataset.images
+    if images.dtype.kind != "f":
+        return
+    step = max(1, len(images) // _ROWS_LOOKED_AT)
+    for row in range(0, len(images), step):
+        image = images[row]
+        # Written so that NaN fails it too.
+        if not (image.min() >= -_LARGEST_FLOAT and image.max() <= _LARGEST_FLOAT):
+            raise ValueError(
+                f"{dataset.path}: row {row} has values in {image.min():.6g}..{image.max():.6g}, "
+                "but training takes floating-point images in 0..1; `thinset data import` scales "
+                "images in 0..255"
+            )
+
+
+def _few(names: tuple[str, ...] | None) -> str:
+    names = names or ()
+    return ", ".join(names[:10]) + (" ..." if len(names) > 10 else "")
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))

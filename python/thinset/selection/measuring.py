@@ -1,0 +1,92 @@
+"""Figures of a selection from embeddings, with progress: when it was made, or once it is loaded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from thinset import _core
+from thinset.selection.figures import RATIOS, Certificates, Figures, Objective, ratio
+from thinset.selection.reporting import progress_callback, progress_of_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from thinset.selection.matrix_input import Matrix
+    from thinset.selection.reporting import Progress
+
+
+class Subset(NamedTuple):
+    """Rows of a matrix whose figures are wanted."""
+
+    matrix: Matrix
+    indices: NDArray[np.int64]
+    metric: str
+    n_threads: int
+
+    @property
+    def has_pairs(self) -> bool:
+        return len(self.indices) > 1
+
+    def figure(self, name: str, report: Callable[[int, int], None] | None) -> float:
+        """One figure of `Objective`, or one bound of `Certificates`."""
+        return self.matrix.figure(
+            name, self.indices, metric=self.metric, n_threads=self.n_threads, progress=report
+        )
+
+    def predicted_seconds(self) -> dict[str, tuple[float, float, float]]:
+        """Seconds of each figure and bound: at least, likely and at most."""
+        n_rows, n_columns = self.matrix.shape
+        return _core.estimate_figures(
+            n_rows,
+            n_columns,
+            self.matrix.dtype_name,
+            len(self.indices),
+            metric=self.metric,
+            n_threads=self.n_threads,
+        )
+
+    def figures_on_demand(self, progress: Progress) -> tuple[Objective, Certificates]:
+        """Figures that are computed when they are first asked for, with a bar each if wanted."""
+        # A callable belongs to the call that it was given to, which has ended by then.
+        bar = progress is True
+
+        def compute(name: str) -> float:
+            with progress_callback(bar, name) as report:
+                return self.figure(name, report)
+
+        objective = Objective({}, compute, has_pairs=self.has_pairs)
+        return objective, Certificates({}, compute, objective, has_pairs=self.has_pairs)
+
+    def compute_objective(self, objective: Objective, progress: Progress) -> None:
+        """Compute all figures that are not known yet."""
+        names = Objective.defined(self.has_pairs)
+        self._compute("objective", [(objective, name) for name in names], progress)
+
+    def compute_certificates(
+        self, certificates: Certificates, objective: Objective, progress: Progress
+    ) -> None:
+        """Compute all bounds and ratios that are not known yet, and the figures behind these."""
+        names = Certificates.defined(self.has_pairs)
+        ratios = [name for name in names if name in RATIOS]
+        wanted: list[tuple[Figures, str]] = [
+            (certificates, name) for name in names if name not in RATIOS
+        ]
+        wanted += [(objective, RATIOS[name][0]) for name in ratios]
+        self._compute("certificates", wanted, progress)
+        for name in ratios:
+            figure, bound = RATIOS[name]
+            certificates.remember(name, ratio(objective[figure], certificates[bound]))
+
+    def _compute(self, label: str, wanted: list[tuple[Figures, str]], progress: Progress) -> None:
+        missing = [(figures, name) for figures, name in wanted if name not in figures.known]
+        if not missing:
+            return
+        # What they take differs by orders of magnitude; the prediction takes milliseconds.
+        predicted = {} if progress in {None, False} else self.predicted_seconds()
+        weights = {name: predicted[name][1] if predicted else 1.0 for _, name in missing}
+        with progress_of_parts(progress, label, weights) as report_of:
+            for figures, name in missing:
+                figures.remember(name, self.figure(name, report_of(name)))

@@ -1,0 +1,70 @@
+"""Progress of the core's work, shown to whoever wants to see it."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import math
+from typing import TYPE_CHECKING
+
+from thinset.progress import ProgressBar
+from thinset.selection.arguments import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    Progress = bool | Callable[[int, int], None] | None
+
+# In how many steps the progress of several pieces of work is counted together.
+_STEPS = 1000
+
+
+@contextlib.contextmanager
+def progress_callback(
+    progress: Progress, label: str
+) -> Iterator[Callable[[int, int], None] | None]:
+    """Give what the core calls with (done, total); a bar is shown meanwhile if asked for."""
+    if progress is True:
+        with ProgressBar(label, total=100, unit="%") as bar:
+            yield lambda done, total: bar.update_to(100 * done // max(total, 1))
+    elif callable(progress):
+        yield progress
+    elif progress is None or progress is False:
+        yield None
+    else:
+        raise ValueError(
+            "progress must be True, False, None or a callable that takes (done, total), got "
+            + shown(progress)
+        )
+
+
+@contextlib.contextmanager
+def progress_of_parts(
+    progress: Progress, label: str, weights: Mapping[str, float]
+) -> Iterator[Callable[[str], Callable[[int, int], None] | None]]:
+    """One progress for several pieces of work, in their order, with the share of time of each.
+
+    Gives a function from the name of a piece to what the core calls for it.
+    """
+    starts = dict(zip(weights, itertools.accumulate(weights.values(), initial=0.0), strict=False))
+    whole = sum(weights.values())
+
+    def overall(name: str, done: int, total: int) -> int:
+        share = weights[name] * min(done, total) / max(total, 1)
+        return math.floor(_STEPS * (starts[name] + share) / whole)
+
+    if progress is True:
+        with ProgressBar(label, total=100, unit="%") as bar:
+            yield (
+                lambda name: (
+                    lambda done, total: bar.update_to(
+                        overall(name, done, total) * 100 // _STEPS, figure=name
+                    )
+                )
+            )
+    else:
+        with progress_callback(progress, label) as callback:
+            if callback is None:
+                yield lambda _: None
+            else:
+                yield lambda name: lambda done, total: callback(overall(name, done, total), _STEPS)
