@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import struct
 import tokenize
@@ -43,6 +44,10 @@ def read_npz(path: str | os.PathLike[str], *names: str) -> tuple[np.ndarray[Any,
         try:
             with zipfile.ZipFile(file) as archive:
                 return tuple(_array(archive, name) for name in names)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            raise ValueError("an entry starts outside the file") from error
         except _ERRORS as error:
             # The messages of these come from several libraries; some are empty.
             raise ValueError(str(error) or type(error).__name__) from error
