@@ -20,7 +20,9 @@ class Selected(Protocol):
     def n_total(self) -> int: ...
 
 
-Indices: TypeAlias = "Sequence[int] | Sequence[bool] | np.ndarray[Any, Any] | torch.Tensor | Selected"
+Indices: TypeAlias = (
+    "Sequence[int] | Sequence[bool] | np.ndarray[Any, Any] | torch.Tensor | Selected"
+)
 """Row numbers, a boolean mask with a value for each row, or a thinset.Selection."""
 
 
@@ -67,6 +69,4 @@ def _require_in_range(array: np.ndarray[Any, Any], n_total: int) -> None:
     if len(values) < len(array):
         value = values[counts > 1][0]
         first, second = np.flatnonzero(array == value)[:2]
-        raise ValueError(
-            f"indices must not repeat, got {value} at positions {first} and {second}"
-        )
+        raise ValueError(f"indices must not repeat, got {value} at positions {first} and {second}")
