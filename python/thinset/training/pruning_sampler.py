@@ -181,14 +181,14 @@ class LossPruningSampler(Sampler[int]):
         n_taken = reader.n_taken(self._n_given)
         if n_taken is None or reader.batch_size is None:
             raise RuntimeError(
-                f"the loader's batches may come in another order than the sampler's: {_GIVE_INDICES}"
+                f"the loader's batches may have another order than the sampler's: {_GIVE_INDICES}"
             )
         n_open = n_taken - n_before
         if n_open > reader.batch_size:
             raise RuntimeError(
-                f"the loop has taken {n_taken} samples of this pass, but losses were given for only "
-                f"{n_before} before these {n_losses}: a batch was left out, fetched ahead, or its "
-                f"loss was reduced to one number; {_GIVE_INDICES}"
+                f"the loop has taken {n_taken} samples of this pass, but losses were given for "
+                f"only {n_before} before these {n_losses}: a batch was left out, fetched ahead, or "
+                f"its loss was reduced to one number; {_GIVE_INDICES}"
             )
         if n_losses > n_open:
             raise RuntimeError(
@@ -227,8 +227,8 @@ class LossPruningSampler(Sampler[int]):
         assert self._reader is not None
         if not self._reader.has_only_looked(self._n_given, self._n_given):
             warnings.warn(
-                f"no losses were given in pass {self._pass}, which begins again: hand those of each "
-                "batch to mean()",
+                f"no losses were given in pass {self._pass}, which begins again: hand those of "
+                "each batch to mean()",
                 stacklevel=4,
             )
 
@@ -244,8 +244,8 @@ class LossPruningSampler(Sampler[int]):
 def _require_able(reader: Reader) -> None:
     if reader.has_fixed_length:
         raise RuntimeError(
-            "LossPruningSampler cannot be wrapped by Lightning, whose wrapper fixes the length of a "
-            "pass; it divides its passes itself: set use_distributed_sampler=False"
+            "LossPruningSampler divides its passes itself, and Lightning's wrapper would fix their "
+            "length: set use_distributed_sampler=False"
         )
     if reader.is_dispatched and reader.divides:
         raise RuntimeError(

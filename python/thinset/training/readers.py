@@ -69,8 +69,7 @@ class Reader:
         if per_batch is None:
             return None if self._n_prefetched or self._n_ahead else n_given
         batches = self._n_skipped + max(self._n_yielded - self._n_ahead, 0)
-        n_left = n_given - batches * per_batch
-        return n_given if self.is_remainder(n_left) else n_given - n_left
+        return min(n_given, batches * per_batch)
 
     def is_remainder(self, n_samples: int) -> bool:
         """Whether the loader gives no batch of the `n_samples` that are left of a pass."""
