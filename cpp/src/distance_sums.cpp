@@ -8,7 +8,9 @@ namespace thinset {
 namespace {
 
 // Rows that share each stretch of the set while it is in cache.
-constexpr std::size_t rows_per_block = 16;
+constexpr std::size_t most_rows_per_block = 16;
+// Elements measured in a block: some 50 ms of work, after which an interrupt is answered.
+constexpr std::size_t elements_per_block = std::size_t{1} << 26;
 constexpr std::size_t stretch = 256;
 
 }  // namespace
@@ -17,8 +19,11 @@ template <class T>
 void sum_distances(const DistanceMeter<T>& meter, const PickedRows<T>& set,
                    std::span<const std::size_t> rows, std::span<double> sums, Job& job) {
   struct alignas(64) Scratch {
-    std::vector<Point> points = std::vector<Point>(rows_per_block);
+    std::vector<Point> points = std::vector<Point>(most_rows_per_block);
   };
+  const std::size_t elements_per_row = std::max<std::size_t>(1, set.size() * meter.n_columns());
+  const std::size_t rows_per_block =
+      std::clamp<std::size_t>(elements_per_block / elements_per_row, 1, most_rows_per_block);
   std::vector<Scratch> scratch(job.n_threads());
   job.parallel_for(rows.size(), rows_per_block,
                    [&](std::size_t begin, std::size_t end, unsigned thread) {

@@ -148,6 +148,6 @@ def _swaps_made(options: dict[str, Any], swaps: NDArray[np.float64]) -> dict[str
 def _constant_columns_message(columns: NDArray[np.int64]) -> str:
     shown = ", ".join(str(column) for column in columns[:5]) + (", ..." if len(columns) > 5 else "")
     return (
-        f"{len(columns)} embedding elements have one value in every row (columns {shown}), and topk "
+        f"{len(columns)} embedding elements have one value in every row (columns {shown}); topk "
         "takes rows for them in index order; drop_constant=True leaves these elements out"
     )
