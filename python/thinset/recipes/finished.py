@@ -30,8 +30,9 @@ _REPRODUCTIONS = ("inputs", "embeddings", "outputs")
 def finished_training_data(source: str, path: Path) -> Dataset:
     """The training data of the run in the folder `path`; FileNotFoundError where there are none."""
     places = (
-        path / "variant", path / "split" / "train", Path(source), Path(source) / "train",
-        path / "data" / "train",
+        # The run's own data first: images of another size than those of the source.
+        path / "variant", path / "split" / "train", path / "data" / "train",
+        Path(source), Path(source) / "train",
     )  # fmt: skip
     for place in places:
         if (place / "manifest.json").exists():

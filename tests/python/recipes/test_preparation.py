@@ -10,7 +10,7 @@ import pytest
 from thinset.command_line import main
 from thinset.data import import_dataset
 from thinset.recipes.preparation import open_training_data, prepare_data, prepare_encoded
-from thinset.recipes.run_folder import RunFolder, image_size_of
+from thinset.recipes.run_folder import RunFolder
 
 Image = pytest.importorskip("PIL.Image", reason="needs Pillow")
 
@@ -126,14 +126,6 @@ def float_folder(tmp_path, value):
     ) as writer:
         writer.append(np.full((40, 4, 4, 1), value, np.float32), np.arange(40) % 2)
     return tmp_path / "floats"
-
-
-@pytest.mark.parametrize("size", ["8", [8], [8, 0], [8, 8, 8], {"a": 1}])
-def test_stored_sizes_are_checked(size):
-    with pytest.raises(ValueError, match=r"image_size must be \[height, width\]"):
-        image_size_of({"image_size": size})
-    assert image_size_of({"image_size": [8, 9]}) == (8, 9)
-    assert image_size_of({}) is None
 
 
 def call(capsys, *words):
