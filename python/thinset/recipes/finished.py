@@ -29,10 +29,14 @@ _REPRODUCTIONS = ("inputs", "embeddings", "outputs")
 
 def finished_training_data(source: str, path: Path) -> Dataset:
     """The training data of the run in the folder `path`; FileNotFoundError where there are none."""
+    # What the run has made goes first: it may have resized or split its source.
     places = (
-        path / "variant", path / "split" / "train", Path(source), Path(source) / "train",
+        path / "variant",
+        path / "split" / "train",
         path / "data" / "train",
-    )  # fmt: skip
+        Path(source),
+        Path(source) / "train",
+    )
     for place in places:
         if (place / "manifest.json").exists():
             return open_dataset(place)
