@@ -29,11 +29,14 @@ _REPRODUCTIONS = ("inputs", "embeddings", "outputs")
 
 def finished_training_data(source: str, path: Path) -> Dataset:
     """The training data of the run in the folder `path`; FileNotFoundError where there are none."""
+    # What the run has made goes first: it may have resized or split its source.
     places = (
-        # The run's own data first: images of another size than those of the source.
-        path / "variant", path / "split" / "train", path / "data" / "train",
-        Path(source), Path(source) / "train",
-    )  # fmt: skip
+        path / "variant",
+        path / "split" / "train",
+        path / "data" / "train",
+        Path(source),
+        Path(source) / "train",
+    )
     for place in places:
         if (place / "manifest.json").exists():
             return open_dataset(place)

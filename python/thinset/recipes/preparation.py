@@ -403,14 +403,11 @@ def prepare_distinct(
     """Write what deduplication at `share` of the typical distance leaves as a folder, once."""
     stage = f"leaving out near-duplicates ({share!r})"
     path = folder.subset(f"distinct-{share!r}")
-    if not is_dataset_folder(path):
-        with folder.stage(stage):
-            write_subset(distinct_rows(embeddings, share), data, path, overwrite=True)
-    seconds = folder.stage_seconds
-    return Distinct(
-        open_dataset(path),
-        {"leaving out near-duplicates": seconds[stage]} if stage in seconds else {},
-    )
+    if not folder.is_made(path, stage):
+        with folder.making(path, stage) as partial:
+            write_subset(distinct_rows(embeddings, share), data, partial)
+    seconds = folder.stage_seconds[stage]
+    return Distinct(open_dataset(path), {"leaving out near-duplicates": seconds})
 
 
 def distinct_rows(

@@ -115,7 +115,7 @@ def test_a_comparison_killed_after_every_stage_still_charges_each(
     tmp_path, folder_of_images, killed_before_stages
 ):
     settings = StudySettings(
-        arms=("full", "random", "kmeans"),
+        arms=("full", "random", "kmeans", "full:dedup=0.01"),
         seeds=(0,),
         sizes=(20,),
         totals=("2s",),
@@ -129,6 +129,9 @@ def test_a_comparison_killed_after_every_stage_still_charges_each(
     seconds = {record.method: record.preparation_seconds for record in records}
     assert set(seconds["kmeans"]) == {
         "decoding everything", "principal components", "selection", "writing the subset",
+    }  # fmt: skip
+    assert set(seconds["full:dedup=0.01"]) == {
+        "decoding everything", "principal components", "leaving out near-duplicates",
     }  # fmt: skip
     assert set(seconds["random"]) == {"selection", "writing the subset"}
     assert min(seconds["kmeans"].values()) > 0
