@@ -68,7 +68,11 @@ class LossPruningSampler(Sampler[int]):
         self._passes = PrunedPasses(n_total, share, full_from)
         self._replicas = Replicas(None, None)
         self._reader: Reader | None = None  # of the pass under way, or of the last one
+        self._share = self._replicas.share(None)
         self._pass = 0
+        self._start = 0  # samples of the pass, of all processes, that came before a resumption
+        self._n_trained = 0  # those whose losses were given, or that came before such
+        self._n_given = 0  # to the loader of this process, since the pass began or was resumed
         self._begin_pass()
 
     def __len__(self) -> int:
@@ -142,7 +146,7 @@ class LossPruningSampler(Sampler[int]):
         self._passes.load_state_dict(state)
         self._pass = state["pass"]
         self._draw_pass()
-        self._start = self._n_trained = state["n_trained"]
+        self._start = self._n_trained = int(state["n_trained"])
 
     def _rows(self, indices: torch.Tensor, losses: torch.Tensor) -> torch.Tensor:
         rows = torch.as_tensor(indices).detach().cpu()
@@ -214,10 +218,7 @@ class LossPruningSampler(Sampler[int]):
         if weights is not None:
             self._weight_of = torch.ones(self.n_total)
             self._weight_of[self._order] = weights
-        self._start = 0  # samples of the pass, of all processes, that came before a resumption
-        self._n_trained = 0  # those whose losses were given, or that came before such
-        self._n_given = 0  # to the loader of this process, since the pass began or was resumed
-        self._share: Share = self._replicas.share(None)
+        self._start = self._n_trained = self._n_given = 0
         self._reader = None
 
     def _n_shown(self, share: Share) -> int:

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import sys
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch.utils.data import BatchSampler, Sampler
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 # Code that reads a sampler, or wraps what does, for a loop of someone's own or for a trainer.
 _LOADERS = (
@@ -155,7 +158,7 @@ class Reader:
         # The attributes outlive the iterator, which must not be kept alive with its workers.
         self._loader = vars(iterator)
         self._n_yielded_before = int(self._loader.get("_num_yielded", 0))
-        batches = self._loader.get("_index_sampler")
+        batches: Any = self._loader.get("_index_sampler")
         while hasattr(batches, "batch_sampler"):
             self._n_skipped += getattr(batches, "skip_batches", 0)
             batches = batches.batch_sampler
@@ -180,13 +183,13 @@ def _callers() -> list[tuple[str, Any]]:
 
     Beyond the libraries that read begins a loop of someone's own, which says nothing more.
     """
-    frame = sys._getframe(1)  # noqa: SLF001
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
     found: list[tuple[str, Any]] = []
     is_in_loader = False
     while frame is not None:
         module = str(frame.f_globals.get("__name__", ""))
         if module.startswith("thinset.training."):
-            frame = frame.f_back  # type: ignore[assignment]
+            frame = frame.f_back
             continue
         is_in_loader = is_in_loader or module.startswith(_LOADERS)
         if is_in_loader and module.partition(".")[0] not in _LIBRARIES:
@@ -194,5 +197,5 @@ def _callers() -> list[tuple[str, Any]]:
         if not is_in_loader and len(found) >= _N_FRAMES_BELOW_LOADER:
             break
         found.append((module, frame.f_locals.get("self")))
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return found if is_in_loader else []

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning"),
-    pytest.mark.filterwarnings("ignore:The 'train_dataloader' does not have many workers"),
+    pytest.mark.filterwarnings("ignore:The '(train|val)_dataloader' does not have many workers"),
+    pytest.mark.filterwarnings("ignore:You defined a `validation_step` but have no"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning:lightning"),
 ]
 
@@ -62,7 +63,7 @@ class Pruned(Validated):
 
     def __init__(self) -> None:
         super().__init__()
-        self.sampler = LossPruningSampler(N_TOTAL, 5)
+        self.sampler = LossPruningSampler(N_TOTAL, 5, full_from=0.8)
         self.epochs: list[list[int]] = [[] for _ in range(5)]
 
     def training_step(self, batch: torch.Tensor, _index: int) -> torch.Tensor:
