@@ -13,6 +13,7 @@ from thinset.training.passes import require_same_sampler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import FrameType
 
     from thinset.training import Duration
     from thinset.training.subset import Indices
@@ -124,12 +125,12 @@ class TwoPhaseLoader:
 
 def _is_overfitting() -> bool:
     """Whether the Trainer that reads trains on the same few batches again and again."""
-    frame = sys._getframe(2)  # noqa: SLF001
+    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001
     while frame is not None:
-        trainer = getattr(frame.f_locals.get("self"), "trainer", None)
+        trainer: Any = getattr(frame.f_locals.get("self"), "trainer", None)
         if hasattr(trainer, "overfit_batches"):
             return bool(trainer.overfit_batches)
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return False
 
 

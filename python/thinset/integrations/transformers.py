@@ -55,7 +55,8 @@ class TwoPhaseCallback(TrainerCallback):
         batches = _batch_sampler(kwargs["train_dataloader"])
         seed = args.seed if args.data_seed is None else args.data_seed
         # A batch of the loader is that of one process, unless accelerate splits it.
-        n_batches = 1 if args.accelerator_config.split_batches else args.world_size
+        is_split = getattr(args.accelerator_config, "split_batches", False)
+        n_batches = 1 if is_split else args.world_size
         sampler = TwoPhaseEpochSampler(
             len(batches.sampler),  # type: ignore[arg-type]
             self._indices,

@@ -126,10 +126,7 @@ class PassSampler(Sampler[int]):
         together. Call it before the next pass begins. Raises ValueError where `n_consumed` is more
         than the sampler has given, and where it is needed and not given.
         """
-        position = self._start + self._n_taken(n_consumed)
-        number = self._pass
-        if position == self._length(number):
-            number, position = number + 1, 0
+        number, position = self._place_after(self._n_taken(n_consumed))
         return {**self._identity(), "pass": number, "position": position}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -152,8 +149,15 @@ class PassSampler(Sampler[int]):
         """Number of the pass that is under way for the loop, or else comes next."""
         given = self._position - self._start
         taken = given if self._reader is None else self._reader.n_taken(given)
-        position = self._position if taken is None else self._start + taken
-        return self._pass + (position == self._length(self._pass))
+        return self._place_after(given if taken is None else taken)[0]
+
+    def _place_after(self, n_taken: int) -> tuple[int, int]:
+        """Number of the pass, and place within it, when the loop has taken so many samples."""
+        position = self._start + n_taken
+        n_left = self._length(self._pass) - position
+        if n_left == 0 or (self._reader is not None and self._reader.is_remainder(n_left)):
+            return self._pass + 1, 0
+        return self._pass, position
 
     def _n_taken(self, n_consumed: int | None) -> int:
         given = self._position - self._start
@@ -173,6 +177,14 @@ class PassSampler(Sampler[int]):
                 "this pass began: the loader fetches ahead, and its batches may differ in size"
             )
         return taken
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The reader belongs to this process; a copy goes on where the loop is.
+        given = self._position - self._start
+        taken = given if self._reader is None else self._reader.n_taken(given)
+        number, position = self._place_after(given if taken is None else taken)
+        place = {"_pass": number, "_start": position, "_position": position, "_reader": None}
+        return {**vars(self), **place}
 
     def _leave_pass(self) -> None:
         given, length = self._position - self._start, self._length(self._pass)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import numbers
 import operator
 from typing import TYPE_CHECKING, Any
 
@@ -90,12 +89,16 @@ def parse_fast(fast: Duration | str | int) -> Duration:
     """Read the length of the fast phase; a whole number counts epochs of the subset."""
     if isinstance(fast, Duration | str):
         return Duration.parse(fast)
-    if isinstance(fast, numbers.Integral) and not isinstance(fast, bool):
-        return Duration(float(fast), "ep")
-    raise ValueError(
-        f"fast must be a length such as '3ep', '500st' or '12000sa', or a whole number of epochs, "
-        f"got {fast!r}"
-    )
+    try:
+        n_epochs = operator.index(fast)
+    except TypeError:
+        n_epochs = None
+    if n_epochs is None or isinstance(fast, bool):
+        raise ValueError(
+            "fast must be a length such as '3ep', '500st' or '12000sa', or a whole number of "
+            f"epochs, got {fast!r}"
+        )
+    return Duration(float(n_epochs), "ep")
 
 
 def _fast_samples(fast: Duration, n_subset: int, samples_in_step: int | None) -> int:

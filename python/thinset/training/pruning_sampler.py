@@ -68,7 +68,11 @@ class LossPruningSampler(Sampler[int]):
         self._passes = PrunedPasses(n_total, share, full_from)
         self._replicas = Replicas(None, None)
         self._reader: Reader | None = None  # of the pass under way, or of the last one
+        self._share = self._replicas.share(None)
         self._pass = 0
+        self._start = 0  # samples of the pass, of all processes, that came before a resumption
+        self._n_trained = 0  # those whose losses were given, or that came before such
+        self._n_given = 0  # to the loader of this process, since the pass began or was resumed
         self._begin_pass()
 
     def __len__(self) -> int:
@@ -142,7 +146,7 @@ class LossPruningSampler(Sampler[int]):
         self._passes.load_state_dict(state)
         self._pass = state["pass"]
         self._draw_pass()
-        self._start = self._n_trained = state["n_trained"]
+        self._start = self._n_trained = int(state["n_trained"])
 
     def _rows(self, indices: torch.Tensor, losses: torch.Tensor) -> torch.Tensor:
         rows = torch.as_tensor(indices).detach().cpu()
@@ -181,14 +185,14 @@ class LossPruningSampler(Sampler[int]):
         n_taken = reader.n_taken(self._n_given)
         if n_taken is None or reader.batch_size is None:
             raise RuntimeError(
-                f"the loader's batches may come in another order than the sampler's: {_GIVE_INDICES}"
+                f"the loader's batches may have another order than the sampler's: {_GIVE_INDICES}"
             )
         n_open = n_taken - n_before
         if n_open > reader.batch_size:
             raise RuntimeError(
-                f"the loop has taken {n_taken} samples of this pass, but losses were given for only "
-                f"{n_before} before these {n_losses}: a batch was left out, fetched ahead, or its "
-                f"loss was reduced to one number; {_GIVE_INDICES}"
+                f"the loop has taken {n_taken} samples of this pass, but losses were given for "
+                f"only {n_before} before these {n_losses}: a batch was left out, fetched ahead, or "
+                f"its loss was reduced to one number; {_GIVE_INDICES}"
             )
         if n_losses > n_open:
             raise RuntimeError(
@@ -214,10 +218,7 @@ class LossPruningSampler(Sampler[int]):
         if weights is not None:
             self._weight_of = torch.ones(self.n_total)
             self._weight_of[self._order] = weights
-        self._start = 0  # samples of the pass, of all processes, that came before a resumption
-        self._n_trained = 0  # those whose losses were given, or that came before such
-        self._n_given = 0  # to the loader of this process, since the pass began or was resumed
-        self._share: Share = self._replicas.share(None)
+        self._start = self._n_trained = self._n_given = 0
         self._reader = None
 
     def _n_shown(self, share: Share) -> int:
@@ -227,8 +228,8 @@ class LossPruningSampler(Sampler[int]):
         assert self._reader is not None
         if not self._reader.has_only_looked(self._n_given, self._n_given):
             warnings.warn(
-                f"no losses were given in pass {self._pass}, which begins again: hand those of each "
-                "batch to mean()",
+                f"no losses were given in pass {self._pass}, which begins again: hand those of "
+                "each batch to mean()",
                 stacklevel=4,
             )
 
@@ -244,8 +245,8 @@ class LossPruningSampler(Sampler[int]):
 def _require_able(reader: Reader) -> None:
     if reader.has_fixed_length:
         raise RuntimeError(
-            "LossPruningSampler cannot be wrapped by Lightning, whose wrapper fixes the length of a "
-            "pass; it divides its passes itself: set use_distributed_sampler=False"
+            "LossPruningSampler divides its passes itself, and Lightning's wrapper would fix their "
+            "length: set use_distributed_sampler=False"
         )
     if reader.is_dispatched and reader.divides:
         raise RuntimeError(

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import sys
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch.utils.data import BatchSampler, Sampler
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 # Code that reads a sampler, or wraps what does, for a loop of someone's own or for a trainer.
 _LOADERS = (
@@ -69,8 +72,7 @@ class Reader:
         if per_batch is None:
             return None if self._n_prefetched or self._n_ahead else n_given
         batches = self._n_skipped + max(self._n_yielded - self._n_ahead, 0)
-        n_left = n_given - batches * per_batch
-        return n_given if self.is_remainder(n_left) else n_given - n_left
+        return min(n_given, batches * per_batch)
 
     def is_remainder(self, n_samples: int) -> bool:
         """Whether the loader gives no batch of the `n_samples` that are left of a pass."""
@@ -156,7 +158,7 @@ class Reader:
         # The attributes outlive the iterator, which must not be kept alive with its workers.
         self._loader = vars(iterator)
         self._n_yielded_before = int(self._loader.get("_num_yielded", 0))
-        batches = self._loader.get("_index_sampler")
+        batches: Any = self._loader.get("_index_sampler")
         while hasattr(batches, "batch_sampler"):
             self._n_skipped += getattr(batches, "skip_batches", 0)
             batches = batches.batch_sampler
@@ -181,13 +183,13 @@ def _callers() -> list[tuple[str, Any]]:
 
     Beyond the libraries that read begins a loop of someone's own, which says nothing more.
     """
-    frame = sys._getframe(1)  # noqa: SLF001
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
     found: list[tuple[str, Any]] = []
     is_in_loader = False
     while frame is not None:
         module = str(frame.f_globals.get("__name__", ""))
         if module.startswith("thinset.training."):
-            frame = frame.f_back  # type: ignore[assignment]
+            frame = frame.f_back
             continue
         is_in_loader = is_in_loader or module.startswith(_LOADERS)
         if is_in_loader and module.partition(".")[0] not in _LIBRARIES:
@@ -195,5 +197,5 @@ def _callers() -> list[tuple[str, Any]]:
         if not is_in_loader and len(found) >= _N_FRAMES_BELOW_LOADER:
             break
         found.append((module, frame.f_locals.get("self")))
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return found if is_in_loader else []

@@ -60,7 +60,8 @@ class TwoPhaseSampler(PassSampler):
         rank: int | None = None,
     ) -> None:
         rows = subset_rows(indices, n_total)
-        self._arguments = (n_total, rows, parse_fast(fast), seed, batch_size)
+        self._arguments = (n_total, rows, parse_fast(fast), seed)
+        self._batch_size = batch_size
         self._known_passes: dict[int, TwoPhasePasses] = {}
         super().__init__(num_replicas, rank)
         self._passes_for(1)  # refuses wrong arguments at once
@@ -73,7 +74,6 @@ class TwoPhaseSampler(PassSampler):
 
     def _passes_for(self, batches_in_step: int) -> TwoPhasePasses:
         if batches_in_step not in self._known_passes:
-            *arguments, batch_size = self._arguments
-            in_step = None if batch_size is None else batch_size * batches_in_step
-            self._known_passes[batches_in_step] = TwoPhasePasses(*arguments, in_step)
+            in_step = None if self._batch_size is None else self._batch_size * batches_in_step
+            self._known_passes[batches_in_step] = TwoPhasePasses(*self._arguments, in_step)
         return self._known_passes[batches_in_step]

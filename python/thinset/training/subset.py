@@ -31,16 +31,17 @@ def subset_rows(indices: Indices, n_total: int) -> torch.Tensor:
 
     Raises ValueError for what is empty, of another dataset's length, out of range or repeated.
     """
-    if hasattr(indices, "indices") and hasattr(indices, "n_total"):
-        if indices.n_total != n_total:
+    values: Any = indices
+    if hasattr(values, "n_total"):
+        if values.n_total != n_total:
             raise ValueError(
-                f"the selection was made from {indices.n_total} samples, but the dataset has "
+                f"the selection was made from {values.n_total} samples, but the dataset has "
                 f"{n_total}"
             )
-        indices = indices.indices
-    if isinstance(indices, torch.Tensor):
-        indices = indices.detach().cpu().numpy()
-    array = np.asarray(indices)
+        values = values.indices
+    if isinstance(values, torch.Tensor):
+        values = values.detach().cpu().numpy()
+    array = np.asarray(values)
     if array.dtype == np.bool_ and array.ndim == 1:
         if len(array) != n_total:
             raise ValueError(

@@ -5,17 +5,19 @@ from typing import TYPE_CHECKING
 import lightning
 import pytest
 import torch
+from lightning.pytorch.tuner import Tuner
 from torch.utils.data import BatchSampler, DataLoader, IterableDataset, SequentialSampler
 
 from thinset.integrations.lightning import TwoPhaseLoader
-from thinset.training import TwoPhaseEpochSampler
+from thinset.training import LossPruningSampler, TwoPhaseEpochSampler, TwoPhaseSampler
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning"),
-    pytest.mark.filterwarnings("ignore:The 'train_dataloader' does not have many workers"),
+    pytest.mark.filterwarnings("ignore:The '(train|val)_dataloader' does not have many workers"),
+    pytest.mark.filterwarnings("ignore:You defined a `validation_step` but have no"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning:lightning"),
 ]
 
@@ -49,6 +51,37 @@ class KeepEveryStep(lightning.Callback):
         trainer.save_checkpoint(self.folder / f"{trainer.global_step}.ckpt")
 
 
+class Validated(Recorder):
+    n_validations = 0
+
+    def validation_step(self, _batch: torch.Tensor, _index: int) -> None:
+        self.n_validations += 1
+
+
+class Pruned(Validated):
+    """Half of the samples are learned from the beginning."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sampler = LossPruningSampler(N_TOTAL, 5, full_from=0.8)
+        self.epochs: list[list[int]] = [[] for _ in range(5)]
+
+    def training_step(self, batch: torch.Tensor, _index: int) -> torch.Tensor:
+        self.epochs[self.current_epoch] += batch.tolist()
+        return self.weight * self.sampler.mean(torch.where(batch < 10, 0.1, 2.0))
+
+
+def quiet_trainer(**options) -> lightning.Trainer:
+    return lightning.Trainer(
+        **options,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+
+
 def loader(n_workers: int = 0, **options) -> TwoPhaseLoader:
     ordinary = DataLoader(
         range(N_TOTAL), batch_size=BATCH_SIZE, shuffle=True, num_workers=n_workers
@@ -60,15 +93,7 @@ def trained(
     source: TwoPhaseLoader, *callbacks, ckpt_path: Path | None = None, **options
 ) -> list[list[int]]:
     module = Recorder()
-    trainer = lightning.Trainer(
-        **{"max_epochs": 3, **options},
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        callbacks=list(callbacks),
-    )
+    trainer = quiet_trainer(**{"max_epochs": 3, **options}, callbacks=list(callbacks))
     trainer.fit(module, source, ckpt_path=ckpt_path, weights_only=False)
     return module.batches
 
@@ -105,10 +130,119 @@ def test_an_epoch_that_the_trainer_cuts_short_is_over() -> None:
     assert batches == expected[0:3] + expected[7:10] + expected[14:17]
 
 
-def test_a_second_training_goes_on_with_the_next_epoch() -> None:
+def test_a_loop_after_a_training_goes_on_with_the_next_epoch() -> None:
     source = loader()
     trained(source, max_epochs=1)
     assert [batch.tolist() for batch in source] == expected_batches()[7:14]
+
+
+@pytest.mark.parametrize("n_workers", [0, 2])
+def test_a_second_training_begins_anew_like_the_first(n_workers: int) -> None:
+    source = loader(n_workers)
+    trained(source, max_epochs=2)
+    assert trained(source) == expected_batches()
+
+
+@pytest.mark.parametrize("n_workers", [0, 2])
+def test_looks_before_training_take_nothing(n_workers: int) -> None:
+    source = loader(n_workers)
+    for _ in range(2):
+        next(iter(source))
+    assert trained(source) == expected_batches()
+
+
+def test_a_loop_that_left_an_epoch_takes_nothing_from_training() -> None:
+    source = loader()
+    for _ in zip(range(3), source, strict=False):
+        pass
+    assert trained(source) == expected_batches()
+
+
+def test_the_learning_rate_finder_takes_nothing(tmp_path: Path) -> None:
+    class Tuned(Recorder):
+        lr = 0.1
+
+        def training_step(self, batch: torch.Tensor, index: int) -> torch.Tensor:
+            return super().training_step(batch, index) + 1
+
+    source, module = loader(), Tuned()
+    trainer = quiet_trainer(max_epochs=3, default_root_dir=tmp_path)
+    Tuner(trainer).lr_find(module, source, num_training=4)
+    assert module.batches
+    module.batches = []
+    trainer.fit(module, source)
+    assert module.batches == expected_batches()
+
+
+def test_validation_and_sanity_checks_take_nothing() -> None:
+    module = Validated()
+    trainer = quiet_trainer(max_epochs=3)
+    source = loader()
+    trainer.validate(module, DataLoader(range(3)), verbose=False)
+    trainer.fit(module, source, DataLoader(range(3)))
+    assert module.batches == expected_batches()
+
+
+def test_training_may_end_after_some_steps() -> None:
+    assert trained(loader(), max_steps=10, max_epochs=-1) == expected_batches()[:10]
+
+
+def test_overfitting_repeats_the_first_batches() -> None:
+    assert trained(loader(), overfit_batches=2) == expected_batches()[:2] * 3
+
+
+def test_own_loops_name_their_epochs_or_go_on() -> None:
+    source = loader()
+    source.set_epoch(2)
+    assert [batch.tolist() for batch in source] == expected_batches()[14:]
+    source.set_epoch(0)
+    assert [batch.tolist() for batch in source] == expected_batches()[:7]
+    next(iter(source))
+    assert [batch.tolist() for batch in source] == expected_batches()[7:14]
+    for _ in zip(range(2), source, strict=False):
+        pass
+    assert [batch.tolist() for batch in source] == expected_batches(4)[21:]
+
+
+def test_a_mask_a_whole_number_and_a_selection_are_understood() -> None:
+    mask = [index in SUBSET for index in range(N_TOTAL)]
+    source = TwoPhaseLoader(DataLoader(range(N_TOTAL), batch_size=20), mask, fast=4)
+    assert {index for batch in source for index in batch.tolist()} == set(SUBSET)
+
+
+def test_plain_samplers_whose_passes_differ_are_refused() -> None:
+    source = DataLoader(range(N_TOTAL), sampler=TwoPhaseSampler(N_TOTAL, SUBSET, fast="1ep"))
+    with pytest.raises(RuntimeError, match=r"TwoPhaseSampler does not work .* use TwoPhaseLoader"):
+        trained(source)
+
+
+@pytest.mark.parametrize("n_workers", [0, 2])
+def test_loss_pruning_trains_in_every_epoch(n_workers: int) -> None:
+    module = Pruned()
+    source = DataLoader(
+        range(N_TOTAL), batch_size=BATCH_SIZE, sampler=module.sampler, num_workers=n_workers
+    )
+    quiet_trainer(max_epochs=5).fit(module, source)
+    first, *middle, last = module.epochs
+    assert sorted(first) == sorted(last) == list(range(N_TOTAL))
+    for rows in middle:
+        assert set(range(10, N_TOTAL)) <= set(rows)
+        assert len(set(rows)) == len(rows) < N_TOTAL
+
+
+def test_loss_pruning_validates_after_every_epoch_or_says_how() -> None:
+    module = Pruned()
+    source = DataLoader(range(N_TOTAL), batch_size=BATCH_SIZE, sampler=module.sampler)
+    held_out = DataLoader(range(3), batch_size=3)
+    with pytest.raises(RuntimeError, match=r"reload_dataloaders_every_n_epochs=1.*validation"):
+        quiet_trainer(max_epochs=5, num_sanity_val_steps=0).fit(module, source, held_out)
+    module = Pruned()
+    source = DataLoader(range(N_TOTAL), batch_size=BATCH_SIZE, sampler=module.sampler)
+    quiet_trainer(max_epochs=5, num_sanity_val_steps=0, reload_dataloaders_every_n_epochs=1).fit(
+        module, source, held_out
+    )
+    assert module.n_validations == 5
+    assert [len(rows) == N_TOTAL for rows in module.epochs] == [True, False, False, False, True]
 
 
 def test_works_from_a_data_module() -> None:

@@ -7,7 +7,7 @@ import torch
 from transformers import Trainer, TrainingArguments
 
 from thinset.integrations.transformers import TwoPhaseCallback
-from thinset.training import TwoPhaseEpochSampler
+from thinset.training import TwoPhaseEpochSampler, TwoPhaseSampler
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,6 +92,63 @@ def test_steps_are_those_of_the_optimizer(tmp_path: Path) -> None:
         save_strategy="no",
     )
     assert batches == expected_batches(fast="18sa")
+
+
+def test_accumulation_and_workers_see_every_sample_once(tmp_path: Path) -> None:
+    batches = trained(
+        tmp_path,
+        TwoPhaseCallback(SUBSET, fast="4ep"),
+        gradient_accumulation_steps=3,
+        dataloader_num_workers=2,
+        save_strategy="no",
+    )
+    assert batches == expected_batches()
+
+
+def test_steps_count_split_batches_once(tmp_path: Path) -> None:
+    batches = trained(
+        tmp_path,
+        TwoPhaseCallback(SUBSET, fast="3st"),
+        accelerator_config={"split_batches": True},
+        save_strategy="no",
+    )
+    assert batches == expected_batches(fast="9sa")
+
+
+def test_a_mask_and_a_whole_number_are_understood(tmp_path: Path) -> None:
+    mask = [index in SUBSET for index in range(N_TOTAL)]
+    batches = trained(tmp_path, TwoPhaseCallback(mask, fast=4), save_strategy="no")
+    assert {index for batch in batches[:STEPS_PER_EPOCH] for index in batch} == set(SUBSET)
+    with pytest.raises(ValueError, match="fast must be a length such as '3ep'"):
+        TwoPhaseCallback(SUBSET, fast=0.5)
+
+
+def test_a_plain_sampler_whose_passes_differ_is_refused(tmp_path: Path) -> None:
+    class Plain(Trainer):
+        def _get_train_sampler(self, train_dataset=None):
+            return TwoPhaseSampler(N_TOTAL, SUBSET, fast="1ep")
+
+    arguments = TrainingArguments(
+        output_dir=str(tmp_path), report_to="none", disable_tqdm=True, use_cpu=True
+    )
+    with pytest.raises(RuntimeError, match=r"trainer of transformers.*TwoPhaseCallback"):
+        Plain(Recorder(), arguments, train_dataset=EXAMPLES).train()
+
+
+def test_samples_grouped_by_length_are_refused(tmp_path: Path) -> None:
+    arguments = TrainingArguments(
+        output_dir=str(tmp_path),
+        report_to="none",
+        disable_tqdm=True,
+        use_cpu=True,
+        train_sampling_strategy="group_by_length",
+    )
+    examples = [{"input_ids": [0] * (1 + number), "number": number} for number in range(N_TOTAL)]
+    trainer = Trainer(
+        Recorder(), arguments, train_dataset=examples, callbacks=[TwoPhaseCallback(SUBSET)]
+    )
+    with pytest.raises(ValueError, match=r"not grouped by length\); got LengthGroupedSampler"):
+        trainer.train()
 
 
 def test_seed_is_the_callbacks_or_the_arguments(tmp_path: Path) -> None:

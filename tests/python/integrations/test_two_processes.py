@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from itertools import chain
 from pathlib import Path
 
@@ -18,28 +14,10 @@ SUBSET = [3, 14, 15, 9, 2, 6]
 FAST = "24sa"  # 6 steps of 2 in each of two processes
 
 
-def seen_by_both(way: str, folder: Path) -> list[list[list[int]]]:
-    # fmt: off
-    command = [
-        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
-        SCRIPT, way, folder,
-    ]
-    # fmt: on
-    path = os.pathsep.join(entry for entry in sys.path if entry)
-    done = subprocess.run(
-        [str(part) for part in command],
-        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
+def test_plain_pytorch(in_two_processes, tmp_path: Path) -> None:
+    first, second = (
+        list(chain(*batches)) for batches in in_two_processes(SCRIPT, tmp_path, "plain")
     )
-    assert done.returncode == 0, done.stderr
-    return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)]
-
-
-def test_plain_pytorch(tmp_path: Path) -> None:
-    first, second = (list(chain(*batches)) for batches in seen_by_both("plain", tmp_path))
     sampler = TwoPhaseSampler(20, SUBSET, fast=FAST)
     stream = [index for _ in range(7) for index in sampler]
     assert [index for pair in zip(first, second, strict=True) for index in pair] == stream
@@ -47,8 +25,8 @@ def test_plain_pytorch(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("way", ["lightning", "transformers"])
-def test_libraries(way: str, tmp_path: Path) -> None:
-    first, second = seen_by_both(way, tmp_path)
+def test_libraries(in_two_processes, way: str, tmp_path: Path) -> None:
+    first, second = in_two_processes(SCRIPT, tmp_path, way)
     sampler = TwoPhaseEpochSampler(20, SUBSET, fast=FAST)
     for epoch in range(3):
         sampler.set_epoch(epoch)
@@ -57,3 +35,20 @@ def test_libraries(way: str, tmp_path: Path) -> None:
         assert sorted(seen) == sorted(sampler)
     assert {index for batch in first[:5] + second[:5] for index in batch} == set(SUBSET)
     assert len(first) == len(second) == 15
+
+
+def test_transformers_resumes_in_mid_epoch(in_two_processes, tmp_path: Path) -> None:
+    """Batches are skipped there, and the Trainer's call of set_epoch does not reach the sampler."""
+    both = in_two_processes(SCRIPT, tmp_path, "transformers-resumed")
+    for whole, rest in both:
+        assert rest == whole[7:]
+
+
+def test_lightning_prunes(in_two_processes, tmp_path: Path) -> None:
+    first, second = in_two_processes(SCRIPT, tmp_path, "lightning-pruned")
+    for mine, other in zip(first["epochs"], second["epochs"], strict=True):
+        assert len(mine) == len(other) > 0
+    assert sorted(first["epochs"][0] + second["epochs"][0]) == list(range(20))
+    assert first["latest"] == second["latest"] == [float(row) for row in range(20)]
+    assert len(first["epochs"][1]) < 10
+    assert "set use_distributed_sampler=False" in first["refused"]

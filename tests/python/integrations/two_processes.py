@@ -1,6 +1,6 @@
 """One of two processes that train together: writes the samples it saw to FOLDER/RANK.json.
 
-Started by torchrun: two_processes.py plain|lightning|transformers FOLDER
+Started by torchrun: two_processes.py WAY FOLDER
 """
 
 from __future__ import annotations
@@ -77,7 +77,58 @@ def in_lightning(_folder: Path) -> list[list[int]]:
     return module.recorder.batches
 
 
-def in_transformers(folder: Path) -> list[list[int]]:
+def pruned_in_lightning(_folder: Path) -> dict:
+    import lightning
+
+    from thinset.training import LossPruningSampler
+
+    class Module(lightning.LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.zeros(()))
+            self.epochs: list[list[int]] = [[] for _ in range(N_EPOCHS)]
+
+        def training_step(self, batch: torch.Tensor, _index: int) -> torch.Tensor:
+            self.epochs[self.current_epoch] += batch.tolist()
+            return self.weight * sampler.mean(batch.float())
+
+        def configure_optimizers(self) -> torch.optim.Optimizer:
+            return torch.optim.SGD(self.parameters(), lr=0.1)
+
+    def trainer(**options) -> lightning.Trainer:
+        return lightning.Trainer(
+            max_epochs=N_EPOCHS,
+            accelerator="cpu",
+            devices=2,
+            strategy="ddp",
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            **options,
+        )
+
+    def loader() -> DataLoader:
+        return DataLoader(range(N_TOTAL), batch_size=BATCH_SIZE, sampler=sampler)
+
+    sampler = LossPruningSampler(N_TOTAL, N_EPOCHS)
+    module = Module()
+    trainer(use_distributed_sampler=False).fit(module, loader())
+    latest = sampler.state_dict()["latest"].tolist()
+    try:
+        trainer().fit(Module(), loader())
+    except RuntimeError as error:
+        refused = str(error)
+    return {"epochs": module.epochs, "latest": latest, "refused": refused}
+
+
+def resumed_in_transformers(folder: Path) -> list[list[list[int]]]:
+    whole = in_transformers(folder, save_strategy="steps", save_steps=7)
+    checkpoint = str(folder / "run" / "checkpoint-7")
+    return [whole, in_transformers(folder, resume=checkpoint)]
+
+
+def in_transformers(folder: Path, *, resume: str | None = None, **options) -> list[list[int]]:
     from transformers import Trainer, TrainingArguments
 
     from thinset.integrations.transformers import TwoPhaseCallback
@@ -87,7 +138,7 @@ def in_transformers(folder: Path) -> list[list[int]]:
         per_device_train_batch_size=BATCH_SIZE,
         num_train_epochs=N_EPOCHS,
         report_to="none",
-        save_strategy="no",
+        **{"save_strategy": "no", **options},
         disable_tqdm=True,
         use_cpu=True,
         dataloader_pin_memory=False,
@@ -99,13 +150,19 @@ def in_transformers(folder: Path) -> list[list[int]]:
         arguments,
         train_dataset=[{"number": number} for number in range(N_TOTAL)],
         callbacks=[TwoPhaseCallback(SUBSET, fast=FAST)],
-    ).train()
+    ).train(resume_from_checkpoint=resume)
     return model.batches
 
 
 if __name__ == "__main__":
     way, folder = sys.argv[1], Path(sys.argv[2])
-    ways = {"plain": plain, "lightning": in_lightning, "transformers": in_transformers}
+    ways = {
+        "plain": plain,
+        "lightning": in_lightning,
+        "lightning-pruned": pruned_in_lightning,
+        "transformers": in_transformers,
+        "transformers-resumed": resumed_in_transformers,
+    }
     seen = ways[way](folder)
     (folder / f"{os.environ['RANK']}.json").write_text(json.dumps(seen))
     # What torch takes down at exit now and then aborts where the other process was faster.

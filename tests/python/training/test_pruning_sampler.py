@@ -70,7 +70,6 @@ def test_it_resumes_in_the_middle_of_a_pass() -> None:
 
 def test_losses_that_fit_no_batch_are_refused() -> None:
     sampler = LossPruningSampler(N, 8)
-    iter(sampler)
     with pytest.raises(ValueError, match=r"one for each sample .* got \(31,\)"):
         sampler.mean(torch.ones(31))
     with pytest.raises(ValueError, match=r"got \(2, 2\)"):
@@ -87,3 +86,110 @@ def test_a_state_of_other_arguments_is_refused() -> None:
 def test_counts_below_one_are_refused(n_total: int, n_passes: int) -> None:
     with pytest.raises(ValueError, match="must be at least 1, got 0"):
         LossPruningSampler(n_total, n_passes)
+
+
+def test_length_between_passes_is_that_of_the_next() -> None:
+    sampler = LossPruningSampler(N, 8)
+    batches = loader(sampler)
+    for _ in range(8):
+        announced = len(batches)
+        rows = passes_of_batches(sampler, batches)
+        assert announced == len(rows) > 0
+
+
+def passes_of_batches(sampler: LossPruningSampler, batches) -> list[list[int]]:
+    """One pass over batches, by a loop that asks for no more batches than were announced."""
+    rows = []
+    for _, (row,) in zip(range(len(batches)), batches, strict=False):
+        sampler.mean(losses_of(row))
+        rows.append(row.tolist())
+    return rows
+
+
+@pytest.mark.parametrize("n_workers", [0, 2])
+def test_looks_and_passes_without_losses_begin_again(n_workers: int) -> None:
+    sampler = LossPruningSampler(N, 8)
+    expected = passes(LossPruningSampler(N, 8), 2)
+    next(iter(loader(sampler, n_workers)))
+    next(iter(loader(sampler, n_workers)))
+    assert passes(sampler, 1, n_workers) == expected[:1]
+    for _ in loader(sampler, n_workers):
+        pass
+    with pytest.warns(UserWarning, match="no losses were given in pass 1, which begins again"):
+        assert passes(sampler, 1, n_workers) == expected[1:]
+
+
+@pytest.mark.parametrize("n_workers", [0, 2])
+def test_a_batch_left_out_is_noticed(n_workers: int) -> None:
+    sampler = LossPruningSampler(N, 8)
+    batches = iter(loader(sampler, n_workers))
+    sampler.mean(losses_of(next(batches)[0]))
+    next(batches)
+    (row,) = next(batches)
+    with pytest.raises(RuntimeError, match=r"taken 12 samples .* for only 4 .*mean\(losses, indi"):
+        sampler.mean(losses_of(row))
+
+
+@pytest.mark.parametrize("n_workers", [0, 2])
+def test_indices_credit_any_batch(n_workers: int) -> None:
+    sampler = LossPruningSampler(N, 8)
+    shown = []
+    for number, (row,) in enumerate(loader(sampler, n_workers)):
+        if number % 2:
+            sampler.mean(row.float() + 1, row)
+            shown += row.tolist()
+    latest = sampler.state_dict()["latest"]
+    assert latest[shown].tolist() == [row + 1 for row in shown]
+    assert latest.isfinite().sum() == len(shown) == 14
+
+
+def test_indices_give_each_sample_its_weight() -> None:
+    by_index, in_turn = LossPruningSampler(N, 8), LossPruningSampler(N, 8)
+    for _ in range(2):
+        for (row,), (other,) in zip(loader(by_index), loader(in_turn), strict=True):
+            losses = losses_of(row)
+            assert row.equal(other)
+            assert by_index.mean(losses, row) == in_turn.mean(losses)
+
+
+def test_a_batch_may_be_handed_over_in_parts() -> None:
+    sampler = LossPruningSampler(N, 8)
+    for (row,) in loader(sampler):
+        for part in row.split(3):
+            sampler.mean(part.float() + 1)
+    assert sampler.state_dict()["latest"].tolist() == [row + 1 for row in range(N)]
+
+
+def test_the_losses_of_a_batch_cannot_be_given_twice() -> None:
+    sampler = LossPruningSampler(N, 8)
+    (row,) = next(iter(loader(sampler)))
+    sampler.mean(losses_of(row))
+    with pytest.raises(RuntimeError, match="given already for all but 0 of the 4"):
+        sampler.mean(losses_of(row))
+
+
+def test_losses_reduced_to_one_number_are_refused() -> None:
+    sampler = LossPruningSampler(N, 8)
+    batches = iter(loader(sampler))
+    (row,) = next(batches)
+    with pytest.raises(ValueError, match=r'reduction="none"; got \(\)'):
+        sampler.mean(losses_of(row).mean())
+    sampler.mean(losses_of(row).mean(dim=0, keepdim=True))
+    (row,) = next(batches)
+    with pytest.raises(RuntimeError, match="reduced to one number"):
+        sampler.mean(losses_of(row))
+
+
+@pytest.mark.parametrize(
+    ("indices", "message"),
+    [
+        (torch.tensor([0, 1, 2]), r"one integer for each of 4 losses.*\(3,\)"),
+        (torch.tensor([0.0, 1.0, 2.0, 3.0]), "got torch.float32"),
+        (torch.tensor([0, 1, 2, 30]), r"in 0..29, got 0 to 30"),
+    ],
+)
+def test_indices_are_checked(indices: torch.Tensor, message: str) -> None:
+    sampler = LossPruningSampler(N, 8)
+    (row,) = next(iter(loader(sampler)))
+    with pytest.raises(ValueError, match=message):
+        sampler.mean(losses_of(row), indices)

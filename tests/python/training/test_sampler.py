@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -70,7 +69,7 @@ def test_phase_names_the_pass_that_comes_next() -> None:
     assert one.phase == "fine-tuning"
 
 
-def test_an_abandoned_pass_is_over() -> None:
+def test_a_pass_that_is_left_is_over() -> None:
     expected = passes(sampler(), 3)
     one = sampler()
     next(iter(one))
@@ -175,30 +174,6 @@ def test_state_of_another_sampler_is_refused(other: dict[str, object]) -> None:
 def test_state_of_another_subset_is_refused() -> None:
     with pytest.raises(ValueError, match="its indices_sha256 is"):
         TwoPhaseSampler(N_TOTAL, SUBSET[::-1], fast="2ep").load_state_dict(sampler().state_dict())
-
-
-@pytest.mark.parametrize(
-    "indices",
-    [np.array(SUBSET, dtype=np.int32), np.array(SUBSET, dtype=np.uint8), torch.tensor(SUBSET)],
-)
-def test_indices_of_any_integer_type(indices: object) -> None:
-    assert list(TwoPhaseSampler(N_TOTAL, indices, fast="2ep")) == list(sampler())
-
-
-@pytest.mark.parametrize(
-    ("indices", "message"),
-    [
-        ([], "at least one integer"),
-        ([0.5], "got float64"),
-        ([[1, 2]], r"shape \(1, 2\)"),
-        (np.ones(N_TOTAL, dtype=bool), "got bool"),
-        ([0, 20], "in 0..19, got 20 at position 1"),
-        ([0, 1, -1], "got -1 at position 2"),
-    ],
-)
-def test_indices_are_checked(indices: object, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        TwoPhaseSampler(N_TOTAL, indices)
 
 
 @pytest.mark.parametrize(
