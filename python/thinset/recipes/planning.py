@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thinset.recipes.arms import parse_arm
 from thinset.recipes.cells import Cell, comparison_of
 from thinset.recipes.costs import FOR_FORECASTS, Costs
 from thinset.recipes.deadline import Deadline, NoTimeToMeasureError
+from thinset.recipes.forecasts import make_forecasts
 from thinset.recipes.measuring import Measured, measure
 from thinset.recipes.options import advise, class_sizes, options_for
-from thinset.recipes.probes import MOST_VALIDATION, Probes
 from thinset.recipes.workbench import Where, Workbench
 from thinset.report import Plan, describe_hardware, describe_versions
 from thinset.training import Duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from thinset.data import Dataset
     from thinset.recipes.options import Option
@@ -33,9 +31,6 @@ PLAN = "plan.json"
 """Where a folder keeps its plan"""
 
 _FEWEST_SAMPLES = 100
-_SHORTEST_PROBE = 40  # steps
-_PROBE_LENGTHS = (1, 2, 4)
-
 _PLANNING_SHARE = 0.2
 """How much of a budget planning may take, unless more was allowed for short trainings"""
 _BUDGET_OF_STEPS = 150.0
@@ -124,7 +119,9 @@ class Planner:
         facts = _facts(data, measured)
         forecasts: dict[Option, Forecast] = {}
         try:
-            forecasts = self._forecasts(options, measured, deadline, note)
+            forecasts = make_forecasts(
+                self._bench, self._settings, options, measured, deadline=deadline, note=note
+            )
         except NoTimeToMeasureError as error:
             facts["forecasts"] = f"none: {error}"
         costs = Costs(self._bench, self._settings, measured, planning_seconds(), made())
@@ -157,53 +154,6 @@ class Planner:
         evaluations, preparation = full.evaluation_seconds, sum(full.preparation_seconds.values())
         training = preparation + evaluations + n_steps * measured.pace.step_seconds
         return max(training + planning_seconds, training / (1 - _PLANNING_SHARE))
-
-    def _forecasts(
-        self,
-        options: Sequence[Option],
-        measured: Measured,
-        deadline: Deadline,
-        note: Callable[[str], None],
-    ) -> dict[Option, Forecast]:
-        """Accuracy of everything and of the options with a reason, by short trainings.
-
-        Raises NoTimeToMeasureError where these would take more than their share of the budget, or
-        than planning has left.
-        """
-        data, settings = self._bench.data.train, self._settings
-        if settings.probe_share == 0:
-            return {}
-        if measured.sample is None or measured.embedding_seconds is None:
-            raise NoTimeToMeasureError("they need embeddings, which were not measured")
-        probed = [option for option in options if option.reason is not None or option is options[0]]
-        if self._total.is_time:
-            seconds = settings.probe_share * self._total.seconds
-        else:
-            n_steps = self._total.n_steps(len(data), settings.training.batch_size)
-            seconds = settings.probe_share * n_steps * measured.pace.step_seconds
-            deadline = Deadline(seconds)
-        n_tested = min(MOST_VALIDATION * data.n_classes, len(data) // 5)
-        tests = len(_PROBE_LENGTHS) * n_tested * measured.in_memory.test_seconds
-        preparation = measured.sample.deduplication_seconds
-        preparation += measured.sample.writing_seconds * len(data) * len(probed)
-        preparation += (measured.decoding_seconds or 0.0) * len(data)
-        preparation += sum(measured.embedding_seconds.values())
-        left = min(seconds, deadline.left) - preparation
-        step_seconds = measured.in_memory.step_seconds
-        shortest = int((left / len(probed) - tests) / step_seconds / sum(_PROBE_LENGTHS))
-        if shortest < _SHORTEST_PROBE:
-            fewest = sum(_PROBE_LENGTHS) * _SHORTEST_PROBE * step_seconds + tests
-            Deadline(min(seconds, deadline.left)).require(
-                preparation + len(probed) * fewest, "short trainings"
-            )
-        forecasts = {}
-        with tempfile.TemporaryDirectory() as scratch:
-            probes = Probes(self._bench, settings, self._where.device, Path(scratch))
-            for option in probed:
-                note(f"short trainings on {option.arm}")
-                lengths = [length * shortest for length in _PROBE_LENGTHS]
-                forecasts[option] = probes.forecast(option, lengths)
-        return forecasts
 
 
 def _facts(data: Dataset, measured: Measured) -> dict[str, str]:

