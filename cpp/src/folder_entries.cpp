@@ -45,23 +45,21 @@ OpenFolder open_folder_at(int parent, const char* name) noexcept {
 }
 
 void remove_at(int parent, const char* name) noexcept {
-  if (::unlinkat(parent, name, 0) == 0 || errno == ENOENT) {
-    return;
-  }
-  // Removing entries may hide others from a folder that is being read.
+  // Removing entries may hide others from a folder that is being read, and a failure may pass.
   constexpr int max_rounds = 3;
   for (int round = 0; round < max_rounds; ++round) {
-    {
-      const OpenFolder folder = open_folder_at(parent, name);
-      if (!folder) {
-        return;
-      }
+    if (::unlinkat(parent, name, 0) == 0 || errno == ENOENT) {
+      return;
+    }
+    OpenFolder folder = open_folder_at(parent, name);
+    if (folder) {
       while (const char* entry = next_name(folder.get())) {
         remove_at(::dirfd(folder.get()), entry);
       }
-    }
-    if (::unlinkat(parent, name, AT_REMOVEDIR) == 0) {
-      return;
+      folder.reset();
+      if (::unlinkat(parent, name, AT_REMOVEDIR) == 0) {
+        return;
+      }
     }
   }
 }
