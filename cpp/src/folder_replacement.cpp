@@ -4,11 +4,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
-#include <system_error>
+#include <climits>
+#include <functional>
 #include <utility>
 
 #include "file_kind.hpp"
+#include "folder_entries.hpp"
 #include "swap_folders.hpp"
 #include "syncing.hpp"
 #include "temporary_names.hpp"
@@ -31,23 +34,15 @@ bool is_mount_point(const std::filesystem::path& folder, const struct stat& stat
 }
 
 // Calls action(name, status) for every entry of a folder, until it returns false.
-template <class Action>
-void for_each_entry(const std::filesystem::path& folder, const std::filesystem::path& shown,
-                    const Action& action) {
-  std::error_code failure;
-  std::filesystem::directory_iterator entry;
-  do {
-    failure.clear();
-    entry = std::filesystem::directory_iterator(folder, failure);
-  } while (failure == std::errc::interrupted);
-  for (; !failure && entry != std::filesystem::directory_iterator(); entry.increment(failure)) {
-    const auto status = status_of(entry->path());
-    if (status && !action(entry->path().filename(), *status)) {
-      return;
-    }
-  }
-  if (failure) {
-    throw FileError("read", shown, failure.value());
+void for_each_entry(
+    const std::filesystem::path& folder, const std::filesystem::path& shown,
+    const std::function<bool(const std::string& name, const struct stat& status)>& action) {
+  const int failure = for_each_name(folder, [&](const char* name) {
+    const auto status = status_of(folder / name);
+    return !status || action(name, *status);
+  });
+  if (failure != 0) {
+    throw FileError("read", shown, failure);
   }
 }
 
@@ -65,9 +60,9 @@ int link_entry(const std::filesystem::path& from, const std::filesystem::path& t
   if (!S_ISLNK(status.st_mode)) {
     return ::link(from.c_str(), to.c_str()) == 0 ? 0 : errno;
   }
-  std::error_code failure;
-  std::filesystem::copy_symlink(from, to, failure);
-  return failure.value();
+  std::array<char, PATH_MAX> target{};  // its last byte stays 0
+  const ssize_t length = ::readlink(from.c_str(), target.data(), target.size() - 1);
+  return length >= 0 && ::symlink(target.data(), to.c_str()) == 0 ? 0 : errno;
 }
 
 // The file system or the rights on the file do not allow it, ever.
@@ -92,9 +87,9 @@ std::string obstacle_to_replacing(const std::filesystem::path& folder,
     return "it may not be renamed by this user";
   }
   std::string obstacle;
-  for_each_entry(folder, shown, [&](const std::filesystem::path& name, const struct stat& entry) {
+  for_each_entry(folder, shown, [&](const std::string& name, const struct stat& entry) {
     if (!S_ISREG(entry.st_mode) && !S_ISLNK(entry.st_mode)) {
-      obstacle = "it holds '" + name.string() + "', " + kind_of_file(entry.st_mode);
+      obstacle = "it holds '" + name + "', " + kind_of_file(entry.st_mode);
     }
     return obstacle.empty();
   });
@@ -114,19 +109,19 @@ std::string FolderReplacement::try_to_keep_files() const {
   return obstacle;
 }
 
-bool FolderReplacement::is_output(const std::filesystem::path& name) const {
-  return std::ranges::find(names_, name.string()) != names_.end();
+bool FolderReplacement::is_output(const std::string& name) const {
+  return std::ranges::find(names_, name) != names_.end();
 }
 
 std::string FolderReplacement::keep_other_files() const {
   std::string obstacle;
-  for_each_entry(folder_, shown_, [&](const std::filesystem::path& name, const struct stat& entry) {
+  for_each_entry(folder_, shown_, [&](const std::string& name, const struct stat& entry) {
     if (is_output(name)) {
       return true;
     }
     const int failure = link_entry(folder_ / name, partial_.path() / name, entry);
     if (cannot_link(failure)) {
-      obstacle = "it holds '" + name.string() + "', which cannot be given a second name";
+      obstacle = "it holds '" + name + "', which cannot be given a second name";
     } else if (failure != 0 && failure != ENOENT) {
       throw FileError("keep", shown_ / name, failure);
     }
@@ -137,7 +132,7 @@ std::string FolderReplacement::keep_other_files() const {
 
 void FolderReplacement::drop_other_files() const {
   for_each_entry(partial_.path(), shown_,
-                 [&](const std::filesystem::path& name, const struct stat& /*entry*/) {
+                 [&](const std::string& name, const struct stat& /*entry*/) {
                    if (!is_output(name)) {
                      ::unlink((partial_.path() / name).c_str());
                    }
@@ -146,15 +141,14 @@ void FolderReplacement::drop_other_files() const {
 }
 
 void FolderReplacement::bring_latest_files() const {
-  for_each_entry(partial_.path(), shown_,
-                 [&](const std::filesystem::path& name, const struct stat& old) {
-                   const auto kept = status_of(folder_ / name);
-                   const bool is_kept = kept && (is_same_file(*kept, old) || S_ISLNK(old.st_mode));
-                   if (!is_output(name) && !is_kept) {
-                     ::rename((partial_.path() / name).c_str(), (folder_ / name).c_str());
-                   }
-                   return true;
-                 });
+  for_each_entry(partial_.path(), shown_, [&](const std::string& name, const struct stat& old) {
+    const auto kept = status_of(folder_ / name);
+    const bool is_kept = kept && (is_same_file(*kept, old) || S_ISLNK(old.st_mode));
+    if (!is_output(name) && !is_kept) {
+      ::rename((partial_.path() / name).c_str(), (folder_ / name).c_str());
+    }
+    return true;
+  });
 }
 
 void FolderReplacement::commit() {

@@ -35,7 +35,7 @@ class FolderReplacement {
   [[nodiscard]] std::string keep_other_files() const;
   void drop_other_files() const;
   void bring_latest_files() const;
-  [[nodiscard]] bool is_output(const std::filesystem::path& name) const;
+  [[nodiscard]] bool is_output(const std::string& name) const;
 
   std::filesystem::path folder_;
   std::filesystem::path shown_;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "file_kind.hpp"
+#include "folder_entries.hpp"
 #include "folder_replacement.hpp"
 #include "partial.hpp"
 #include "swap_folders.hpp"

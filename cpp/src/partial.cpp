@@ -6,6 +6,7 @@
 
 #include <cerrno>
 
+#include "folder_entries.hpp"
 #include "temporary_names.hpp"
 #include "thinset/error.hpp"
 

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 
+#include "folder_entries.hpp"
 #include "temporary_names.hpp"
 #include "thinset/descriptor.hpp"
 #include "thinset/error.hpp"

@@ -10,9 +10,9 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
-#include <system_error>
 
 #include "file_kind.hpp"
+#include "folder_entries.hpp"
 #include "thinset/descriptor.hpp"
 #include "thinset/random.hpp"
 
@@ -86,13 +86,11 @@ void for_each_leftover(const std::filesystem::path& place, const std::filesystem
                        std::string_view suffix,
                        const std::function<void(const std::filesystem::path&)>& action) {
   const std::string prefix = prefix_of(target);
-  std::error_code failure;
-  std::filesystem::directory_iterator entry(place, failure);
-  for (; !failure && entry != std::filesystem::directory_iterator(); entry.increment(failure)) {
-    const std::filesystem::path& path = entry->path();
-    if (!is_temporary_name(path.filename().string(), prefix, suffix)) {
-      continue;
+  for_each_name(place, [&](const char* name) {
+    if (!is_temporary_name(name, prefix, suffix)) {
+      return true;
     }
+    const std::filesystem::path path = place / name;
     const Descriptor file = open_descriptor(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     struct stat status{};
     if (file.is_open() && ::fstat(file.number(), &status) == 0 &&
@@ -100,19 +98,8 @@ void for_each_leftover(const std::filesystem::path& place, const std::filesystem
         try_to_lock(file.number()) == Lock::taken && is_name_of(path, file.number())) {
       action(path);
     }
-  }
-}
-
-void remove_quietly(const std::filesystem::path& path) noexcept {
-  if (::unlink(path.c_str()) == 0 || errno == ENOENT) {
-    return;
-  }
-  try {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  } catch (...) {
-    // Out of memory: the next writer of the target removes it.
-  }
+    return true;
+  });
 }
 
 void remove_leftovers(const std::filesystem::path& place, const std::filesystem::path& target) {

@@ -37,9 +37,6 @@ void for_each_leftover(const std::filesystem::path& place, const std::filesystem
                        std::string_view suffix,
                        const std::function<void(const std::filesystem::path&)>& action);
 
-// Removes a file, or a folder with everything in it; links are not followed. Best effort.
-void remove_quietly(const std::filesystem::path& path) noexcept;
-
 // Removes the partial files and folders that dead processes have left for the target.
 void remove_leftovers(const std::filesystem::path& place, const std::filesystem::path& target);
 

@@ -300,7 +300,8 @@ def test_lanes_include_intrinsics_alone():
 _INTERNAL = (
     "(row|screen|pair)_kernels_impl",
     *("lanes", "rounding", "gather_file_order", "row_pieces"),
-    *("file_kind", "folder_replacement", "partial", "swap_folders", "syncing", "temporary_names"),
+    *("file_kind", "folder_entries", "folder_replacement", "partial", "swap_folders", "syncing"),
+    "temporary_names",
 )
 _FILTER = (
     *("commands", "json_writer", "options", "signals", "standard_streams", "subset_files", "text"),

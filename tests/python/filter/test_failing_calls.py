@@ -126,11 +126,7 @@ def sweep(bench, failing_calls, *, step):
         for error in errors:
             for env in failing_calls.sweep(call, error, step=step):
                 statuses.append(bench.check_failure(env))
-                # What cannot be removed stays for the next call.
-                assert not bench.leftovers() or call == "unlink", (env, bench.leftovers())
-                if bench.leftovers():
-                    bench.run(*bench.arguments)
-                    assert not bench.leftovers()
+                assert not bench.leftovers(), (env, bench.leftovers())
     return statuses
 
 
@@ -145,15 +141,15 @@ def test_some_failing_calls(bench, failing_calls):
         step = 29 if call == "malloc" else 2 if call in ("fstat", "close") else 1
         for env in failing_calls.sweep(call, ERRORS[call][0], step=step):
             statuses.append(bench.check_failure(env))
-            assert not bench.leftovers() or call == "unlink", (env, bench.leftovers())
-    assert statuses.count(4) > 10
+            assert not bench.leftovers(), (env, bench.leftovers())
+    assert {0, 4} <= set(statuses)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("bench", CASES, **NAMES)
 def test_every_failing_call(bench, failing_calls):
     statuses = sweep(bench, failing_calls, step=1)
-    assert statuses.count(4) > 100
+    assert statuses.count(4) > 20
 
 
 @pytest.mark.slow

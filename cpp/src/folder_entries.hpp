@@ -1,0 +1,17 @@
+// The entries of a folder. std::filesystem's iterators terminate the process where memory runs out
+// while they advance, and remove_all uses them.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+
+namespace thinset {
+
+// Calls action(name) for every entry until it returns false. 0 or the error number.
+int for_each_name(const std::filesystem::path& folder,
+                  const std::function<bool(const char* name)>& action);
+
+// Removes a file, or a folder with everything in it; links are not followed. Best effort.
+void remove_quietly(const std::filesystem::path& path) noexcept;
+
+}  // namespace thinset
