@@ -84,13 +84,18 @@ bool replace_pages(std::uintptr_t address) noexcept {
   return false;
 }
 
+bool is_none(const struct sigaction& action) {
+  return (action.sa_flags & SA_SIGINFO) == 0 &&
+         (action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN);
+}
+
 struct sigaction previous_action{};
 
 // What would have happened without this handler.
 void pass_on(int signal, siginfo_t* info, void* context) {
   if ((previous_action.sa_flags & SA_SIGINFO) != 0) {
     previous_action.sa_sigaction(signal, info, context);
-  } else if (previous_action.sa_handler == SIG_DFL || previous_action.sa_handler == SIG_IGN) {
+  } else if (is_none(previous_action)) {
     // Ends the process when the read is tried again.
     struct sigaction action{};
     action.sa_handler = SIG_DFL;
@@ -119,14 +124,17 @@ class Handler {
  public:
   void acquire() {
     const std::scoped_lock lock(mutex_);
-    // Where another handler was put before ours, that one passes on to ours: ours before it once
-    // more would make a circle.
-    if (n_guards_++ > 0 || is_behind_another_) {
+    if (n_guards_++ > 0) {
       return;
     }
     page_size();
     struct sigaction found{};
     if (::sigaction(SIGBUS, nullptr, &found) != 0 || is_ours(found)) {
+      return;
+    }
+    // A handler that was put before ours may pass on to ours: ours before it once more would make a
+    // circle.
+    if (is_behind_another_ && !is_none(found)) {
       return;
     }
     previous_action = found;
