@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from thinset.overlap import Inputs
 from thinset.selection.arguments import (
     as_bytes,
     as_count,
@@ -135,7 +136,7 @@ def select(
         constant_columns=tuple(constant_columns.tolist()),
         objective=objective,
         certificates=Certificates({}, figure, objective),
-        made_from=(embeddings, getattr(matrix, "values", None), labels, initial_subset),
+        inputs=Inputs(embeddings, matrix.values, labels, initial_subset),
     )
 
 
