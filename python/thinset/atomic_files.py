@@ -38,8 +38,10 @@ def atomic_file(target: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside `target`; on a clean exit it becomes `target`.
 
     On an exception the temporary file is removed and `target` is left as it was. Parent folders
-    are created. A symbolic link of that name is replaced, not what it leads to. Raises ValueError where `target` is a pipe, device or socket, IsADirectoryError
-    where it is a folder, before any work is done; OSError where the folder cannot be written.
+    are created. A symbolic link of that name is replaced, not what it leads to.
+
+    Raises ValueError where `target` is a pipe, device or socket, IsADirectoryError where it is a
+    folder, before any work is done; OSError where the folder cannot be written.
     """
     target = Path(target).absolute()
     require_file_target(target)
@@ -64,6 +66,7 @@ def atomic_folder(
     With `overwrite`, an existing folder is exchanged for the new one and then removed, if
     everything in it was written by thinset: `foreign` names an entry that was not, or None.
     A symbolic link to a folder stays one: the folder that it leads to is replaced.
+
     Raises FileExistsError, before any work is done, where `target` exists and `overwrite` is false
     and where it is no folder or holds a foreign entry.
     """

@@ -19,6 +19,27 @@ if TYPE_CHECKING:
 _OUTPUT_DEPTH = 2  # folders below an output that hold its files: DIR/train/images.npy
 
 
+class Inputs:
+    """What a result was made from, kept with it so that it is not saved over one of them.
+
+    Arrays and tensors are not copied: a copied result has the same inputs, one that was pickled has
+    none.
+    """
+
+    def __init__(self, *values: Any) -> None:
+        self._values = values
+
+    def __deepcopy__(self, _memo: Any) -> Inputs:
+        return self
+
+    def __reduce__(self) -> tuple[type[Inputs], tuple[()]]:
+        return Inputs, ()
+
+    def require_apart(self, out: str | os.PathLike[str]) -> None:
+        """Raise as the function of this name does."""
+        require_apart(out, *self._values)
+
+
 def require_apart(out: str | os.PathLike[str], *inputs: Any) -> None:
     """Raise ValueError where writing the file or folder `out` would overwrite one of `inputs`.
 

@@ -411,7 +411,7 @@ def test_what_is_no_folder_is_not_replaced_by_one(
     tmp_path: Path, make: Callable[[Path], None]
 ) -> None:
     make(tmp_path / "target")
-    with pytest.raises(FileExistsError, match="is no folder and is not replaced"):
+    with pytest.raises(FileExistsError, match="is not a folder and is not replaced"):
         new_folder(tmp_path / "target")
     assert not (tmp_path / "target").is_dir()
     assert names_in(tmp_path) == ["target"]

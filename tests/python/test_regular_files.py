@@ -127,3 +127,14 @@ def test_commands_refuse_pipes(
     assert "pipe" in message
     assert message.count("\n") == 1
     assert pipe.is_fifo()
+
+
+def test_a_training_s_files_are_no_pipes(pipe: Path) -> None:
+    pytest.importorskip("torch")
+    from thinset.training import JsonLines
+    from thinset.training.checkpoint import read_tensors
+
+    with pytest.raises(ValueError, match="named pipe"):
+        read_tensors(pipe)
+    with pytest.raises(ValueError, match="named pipe"):
+        JsonLines(pipe)({"loss": 1.0}, 3)

@@ -85,7 +85,7 @@ class Command:
     def run(self) -> None:
         if self.out is None and not self.dry_run:
             raise UsageError("select needs -o FILE, or --dry-run")
-        if self.out is not None:
+        if self.out is not None and not self.dry_run:
             # Before the work; it may take minutes.
             require_apart(self.out, self.embeddings, self.labels, self.initial_subset)
             require_file_target(self.out)

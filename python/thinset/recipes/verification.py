@@ -21,6 +21,7 @@ from thinset.recipes.run_folder import (
     read_stages,
     verify_seconds,
 )
+from thinset.regular_files import require_regular
 from thinset.report import Plan, RunRecord, load_records
 from thinset.selection import Selection
 
@@ -36,15 +37,16 @@ def verify(path: Path) -> int:
     Raises FileNotFoundError where there is nothing, and ValueError naming the first part that is
     damaged or has changed since it was written.
     """
-    if path.is_file():
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist")
+    if not path.is_dir():
+        require_regular(path)
         check = _check_of(path)
         if check is None:
             RunRecord.load(path)  # by its content, whatever its name
         else:
             check(path)
         return 1
-    if not path.is_dir():
-        raise FileNotFoundError(f"{path} does not exist")
     n_checked = 0
     # Without following links, which may lead in circles; hidden folders hold unfinished work.
     for folder, names, files in os.walk(path):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from thinset.overlap import Inputs
 from thinset.selection.arguments import as_metric, as_threads
 from thinset.selection.estimate import FiguresEstimate, estimate_figures
 from thinset.selection.figures import Certificates, Objective
@@ -51,7 +52,7 @@ class Selection:
         constant_columns: tuple[int, ...] = (),
         objective: Objective | None = None,
         certificates: Certificates | None = None,
-        made_from: tuple[Any, ...] = (),
+        inputs: Inputs | None = None,
     ) -> None:
         self.indices = indices
         self.gains = gains
@@ -61,8 +62,7 @@ class Selection:
         self.constant_columns = constant_columns
         self.objective = objective if objective is not None else Objective({}, None)
         self.certificates = certificates if certificates is not None else Certificates({}, None)
-        # Paths and arrays; the file of none of them may be overwritten.
-        self._made_from = made_from
+        self._inputs = inputs if inputs is not None else Inputs()
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -140,9 +140,8 @@ class Selection:
         import json
 
         from thinset.atomic_files import atomic_file
-        from thinset.overlap import require_apart
 
-        require_apart(path, *self._made_from)
+        self._inputs.require_apart(path)
 
         description: dict[str, Any] = {
             "format": _FORMAT,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from thinset.overlap import Inputs
 from thinset.selection.arguments import (
     as_bytes,
     as_count,
@@ -135,7 +136,7 @@ def select(
         constant_columns=tuple(constant_columns.tolist()),
         objective=objective,
         certificates=certificates,
-        made_from=(embeddings, getattr(matrix, "values", None), labels, initial_subset),
+        inputs=Inputs(embeddings, getattr(matrix, "values", None), labels, initial_subset),
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thinset.atomic_files import atomic_file
+from thinset.regular_files import read_text
 
 if TYPE_CHECKING:
     import os
@@ -39,7 +40,7 @@ class JsonLines:
         """Leave the lines before `step`; one that was cut off by a crash goes, too."""
         kept = []
         if self._path.exists():
-            for line in self._path.read_text(encoding="utf-8").splitlines():
+            for line in read_text(self._path).splitlines():
                 try:
                     is_before = json.loads(line)["step"] < step
                 except ValueError:

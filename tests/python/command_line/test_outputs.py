@@ -127,7 +127,7 @@ def test_an_output_over_an_input_is_refused(
         ("select x.npy -n 3 -o sub", 4, "Is a directory"),
         ("select x.npy -n 3 -o /dev/full", 3, "is a device, not a regular file"),
         ("select x.npy -n 3 -o x.npy/s.npz", 4, "x.npy"),
-        ("subset z.npy data -o x.npy --overwrite", 4, "is no folder and is not replaced"),
+        ("subset z.npy data -o x.npy --overwrite", 4, "is not a folder and is not replaced"),
         ("subset z.npy data -o sub/../pair --overwrite", 4, "'images.npy', which thinset did not"),
         ("subset z.npy data -o imported --overwrite", 4, "which thinset did not write"),
         ("data import pair -o data", 4, "already exists"),
