@@ -34,7 +34,7 @@ def written_by_both(script: Path, folder: Path, *arguments: str) -> list[Any]:
         env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=280,
         check=False,
     )
     assert done.returncode == 0, done.stderr
