@@ -51,7 +51,7 @@ inline AnyMatrix matrix_view(const pybind11::array& array, bool bfloat16) {
   if (has_values && !(adjacent && (row_stride_fits || matrix.n_rows == 1))) {
     throw InvalidInput("embeddings must be stored row by row (C order), got strides (" +
                        std::to_string(array.strides(0)) + ", " + std::to_string(array.strides(1)) +
-                       ") bytes");
+                       ") bytes; pass a contiguous copy");
   }
   matrix.row_stride =
       matrix.n_rows > 1 ? static_cast<std::size_t>(array.strides(0) / item) : matrix.n_columns;

@@ -38,6 +38,7 @@ from thinset.embeddings.train_encoder import seconds_of_encoder
 from thinset.report import Reproductions
 from thinset.selection import Selection, deduplicate, select
 from thinset.selection.arguments import as_count
+from thinset.selection.matrix_input import as_matrix
 from thinset.training import TrainingDivergedError
 
 if TYPE_CHECKING:
@@ -210,11 +211,12 @@ def prepare_embeddings(
     if settings.kind == "given":
         if settings.path is None:
             raise ValueError('encoder.path must name a .npy file where encoder.kind is "given"')
+        as_matrix(settings.path)  # refuses what cannot be selected from, and names the file
         embeddings = open_npy(settings.path)
-        if embeddings.ndim != 2 or len(embeddings) != len(data):
+        if len(embeddings) != len(data):
             raise ValueError(
-                f"given embeddings must have one row for each of {len(data)} samples, got shape "
-                f"{embeddings.shape}"
+                f"'{settings.path}': given embeddings must have one row for each of {len(data)} "
+                f"samples, got shape {embeddings.shape}"
             )
         return embeddings
     if settings.kind == "autoencoder":

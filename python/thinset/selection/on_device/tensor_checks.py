@@ -37,7 +37,7 @@ def _check_strides(tensor: torch.Tensor) -> None:
         size = tensor.element_size()
         raise ValueError(
             "embeddings must be stored row by row (C order), got strides "
-            f"({row_stride * size}, {column_stride * size}) bytes; pass embeddings.contiguous()"
+            f"({row_stride * size}, {column_stride * size}) bytes; pass a contiguous copy"
         )
 
 
