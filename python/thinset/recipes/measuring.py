@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from thinset.training import Order
 
 _MOST_TESTED = 1_000
-_FEWEST_TESTED = 32
+_FEWEST = 8
+"""Samples that are trained and tested on first, to predict what whole batches would take"""
 _WARM_UP_STEPS = 4
 _N_BURSTS = 3
 _SHORTEST_BURST = 0.3  # seconds
@@ -90,8 +91,8 @@ class _Bursts:
     """Trains for some tenths of a second at a time.
 
     Between bursts other things are measured: a machine that others use may be slow for a second or
-    two, which one longer training would take for the pace of all. One step is always taken; a burst
-    for which the deadline leaves no time is left out.
+    two, which one longer training would take for the pace of all. A step on a few samples is always
+    taken; whole steps and bursts are left out where the deadline leaves no time for them.
     """
 
     def __init__(
@@ -109,19 +110,35 @@ class _Bursts:
         self._mapped = mapped
         self._deadline = deadline
         self._seconds = seconds
-        self._train = partial(short_training, full, training=training, seed=0, device=device)
-        self._test = _first_rows(test, _FEWEST_TESTED, scratch / "few")
-        self._first = self._pace_over("1st")
+        self._training = training
+        self._train = partial(short_training, full, seed=0, device=device)
+        self._test = _first_rows(test, _FEWEST, scratch / "few")
+        self._first = self._pace_of_few_samples()
         n_tested = int(seconds / max(self._first.test_seconds, 1e-9))
-        if n_tested > _FEWEST_TESTED:
+        if n_tested > _FEWEST:
             self._test = _first_rows(test, min(n_tested, _MOST_TESTED), scratch / "many")
+        for n_steps in (1, _WARM_UP_STEPS):
+            if self._fits(n_steps * self._first.step_seconds, self._first):
+                self._first = self._pace_over(f"{n_steps}st")
         self._paces: list[Pace] = []
-        if self._fits(_WARM_UP_STEPS * self._first.step_seconds):
-            self._pace_over(f"{_WARM_UP_STEPS}st")
+
+    def _pace_of_few_samples(self) -> Pace:
+        """The pace of whole batches as steps on a few samples suggest: rather too slow.
+
+        A step has costs that do not grow with its samples.
+        """
+        whole = self._training
+        few = min(_FEWEST, whole.batch_size)
+        self._training = replace(whole, batch_size=few, evaluations=1)
+        pace = self._pace_over("1st")
+        if self._fits(2 * pace.step_seconds, pace):  # now that everything is warm
+            pace = self._pace_over("2st")
+        self._training = whole
+        return replace(pace, step_seconds=pace.step_seconds * whole.batch_size / few)
 
     def train(self) -> None:
         """Train for one burst, if there is time."""
-        if self._fits(max(self._seconds, self._first.step_seconds)):
+        if self._fits(max(self._seconds, self._first.step_seconds), self._first):
             self._paces.append(self._pace_over(f"{self._seconds}s"))
 
     def pace(self) -> Pace:
@@ -132,13 +149,13 @@ class _Bursts:
         memory = min(pace.memory_bytes for pace in self._paces)
         return replace(by_speed[len(by_speed) // 2], memory_bytes=memory)
 
-    def _fits(self, training_seconds: float) -> bool:
-        seconds = training_seconds + len(self._test) * self._first.test_seconds
+    def _fits(self, training_seconds: float, pace: Pace) -> bool:
+        seconds = training_seconds + len(self._test) * pace.test_seconds
         return seconds <= _SHARE_OF_TIME_LEFT * self._deadline.left
 
     def _pace_over(self, length: str) -> Pace:
         forget_peak_memory()
-        run = self._train(test=self._test, total=length)
+        run = self._train(test=self._test, training=self._training, total=length)
         memory = peak_memory() - sum(map(held_of_mapped, (*self._mapped, self._test)))
         return Pace(
             run.training_seconds / run.steps,
@@ -175,7 +192,8 @@ def measure(
 ) -> Measured:
     """Train, embed and decode, about `seconds` each, and look at a sample of the data.
 
-    Training is measured by at least one step; what else does not end by the deadline is skipped.
+    Training is measured by at least a step on a few samples; what else does not end by the deadline
+    is skipped.
     """
     data, test, device = bench.data.train, bench.data.test, bench.device
     given = bench.embeddings() if settings.encoder.kind == "given" else None
