@@ -9,8 +9,8 @@ namespace {
 
 // Rows that share each stretch of the set while it is in cache.
 constexpr std::size_t most_rows_per_block = 16;
-// Elements measured in a block: some 50 ms of work, after which an interrupt is answered.
-constexpr std::size_t elements_per_block = std::size_t{1} << 26;
+// Elements measured in a block: some 20 ms of work, after which an interrupt is answered.
+constexpr std::size_t elements_per_block = std::size_t{1} << 24;
 constexpr std::size_t stretch = 256;
 
 }  // namespace

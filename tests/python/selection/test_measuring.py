@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import copy
-import os
 import pickle
-import signal
 import subprocess
 import sys
 import textwrap
-import time
 
 import numpy as np
 import pytest
@@ -117,35 +114,29 @@ def test_bars_of_a_selection_that_shows_one(capsys):
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize("after", [0.3, 1.0, 2.0])
 @pytest.mark.parametrize("call", ["objective_from", "certificates_from"])
-def test_interrupt_answers_within_a_fifth_of_a_second(call):
+def test_interrupt_answers_within_a_fifth_of_a_second(call, after):
+    # Counted in processor time of one thread, which other work on the machine does not lengthen.
     program = textwrap.dedent(f"""
-        import numpy as np, signal, thinset
+        import numpy as np, os, signal, threading, thinset, time
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        X = np.random.default_rng(0).standard_normal((200_000, 64)).astype(np.float32)
-        selection = thinset.select(X, 50_000, "random")
-        print("ready", flush=True)
+        X = np.random.default_rng(0).standard_normal((100_000, 256)).astype(np.float32)
+        selection = thinset.select(X, 30_000, "random")
+        sent = []
+        def interrupt():
+            sent.append(time.process_time())
+            os.kill(os.getpid(), signal.SIGINT)
+        threading.Timer({after}, interrupt).start()
         try:
-            selection.{call}(X)
+            selection.{call}(X, n_threads=1)
         except KeyboardInterrupt:
-            print("interrupted", flush=True)
+            print(time.process_time() - sent[0])
     """)
-
-    def seconds_to_answer():
-        with subprocess.Popen(
-            [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True
-        ) as process:
-            assert process.stdout.readline() == "ready\n"
-            time.sleep(1)
-            sent = time.monotonic()
-            os.kill(process.pid, signal.SIGINT)
-            assert process.stdout.readline() == "interrupted\n"
-            elapsed = time.monotonic() - sent
-            process.wait(timeout=30)
-        return elapsed
-
-    # 0.2 s is the promise; a busy test machine may add scheduling delays of its own.
-    assert any(seconds_to_answer() < 0.5 for _ in range(4))
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert float(result.stdout) < 0.2
 
 
 def test_the_time_of_figures_is_predicted_from_what_is_saved(tmp_path):
