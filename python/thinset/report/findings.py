@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from thinset.report.grouping import label_of
+from thinset.report.summary import difference_between
 from thinset.report.wording import PERCENT, spoken_points, spoken_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from thinset.report.grouping import Configuration
     from thinset.report.summary import ArmSummary, PairedDifference
@@ -104,22 +105,46 @@ def _finding(
 ) -> Finding:
     comparison = summary.configuration.comparison
     verdict = verdict_of(summary.versus_random)
+    others = _against_other_full(summary, by_configuration)
     equal = _EQUAL[comparison]
     headlines: dict[Verdict, str] = {
-        "better": f"{label} beats random{_and_full(summary)} at {equal}",
+        "better": f"{label} beats random{_and_full(summary, others)} at {equal}",
         "worse": f"{label} does worse than random at {equal}",
         "no evidence": f"No evidence that {label} beats random at {equal}",
         "spread unknown": f"Too few seeds to tell {label} from random at {equal}",
         "no baseline": f"{label} has no random baseline at {equal}",
     }
-    details = [*_against_random(summary, verdict), *_against_full(summary, by_configuration)]
+    details = [
+        *_against_random(summary, verdict),
+        *_against_full(summary, by_configuration),
+        *(f"Against {name}: {describe_difference(other)}." for name, other in others.items()),
+    ]
     return Finding(comparison, label, verdict, headlines[verdict], tuple(details))
 
 
-def _and_full(summary: ArmSummary) -> str:
+def _and_full(summary: ArmSummary, others: Mapping[str, PairedDifference]) -> str:
     """Go on after "beats random": a gain over random alone may still be a loss."""
+    better = [name for name, difference in others.items() if verdict_of(difference) == "worse"]
     verdict = verdict_of(summary.versus_full)
-    return {"better": " and full training", "worse": " but not full training"}.get(verdict, "")
+    if verdict == "worse":
+        return " but not full training"
+    but = f" but not {' or '.join(better)}" if better else ""
+    return f" and full training{',' if but else ''}{but}" if verdict == "better" else but
+
+
+def _against_other_full(
+    summary: ArmSummary, by_configuration: Mapping[Configuration, ArmSummary]
+) -> dict[str, PairedDifference]:
+    """The difference to other ways of training on everything, such as full:balanced, by name."""
+    configuration = summary.configuration
+    differences = {
+        other.method: difference_between(summary, by_configuration[other])
+        for other in by_configuration
+        if other.arm == "full"
+        and other.method != "full"
+        and (other.comparison, other.total) == (configuration.comparison, configuration.total)
+    }
+    return {name: found for name, found in differences.items() if found is not None}
 
 
 def _against_random(summary: ArmSummary, verdict: Verdict) -> Iterable[str]:

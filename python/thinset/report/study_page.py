@@ -182,6 +182,29 @@ def _figures(inputs: StudyInputs, summaries: Sequence[ArmSummary]) -> Iterator[P
                     compared, [summary.configuration for summary in summaries]
                 ),
             )
+        beside_full = _beside_full(summaries, comparison)
+        if 0 < len(beside_full) <= _MAX_ROWS:
+            yield PageFigure(
+                f"differences-to-full-{comparison.replace(' ', '-')}",
+                f"Each arm against training on everything as it is on the same seeds, at equal "
+                f"{comparison}: the mean, and its 95{PERCENT} interval where there are at least "
+                "two seeds.",
+                "Dots with intervals, one row per arm, around zero",
+                plots.differences_to_full(
+                    beside_full, [summary.configuration for summary in summaries]
+                ),
+            )
+
+
+def _beside_full(summaries: Sequence[ArmSummary], comparison: str) -> list[ArmSummary]:
+    """What is compared with everything as it is; nothing without another way to train on all."""
+    compared = [
+        summary
+        for summary in summaries
+        if summary.configuration.comparison == comparison and summary.versus_full is not None
+    ]
+    is_wanted = any(summary.configuration.arm == "full" for summary in compared)
+    return compared if is_wanted else []
 
 
 def _grid_figures(runs: Sequence[RunRecord], suffix: str) -> Iterator[PageFigure]:

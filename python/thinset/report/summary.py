@@ -73,11 +73,27 @@ def paired_difference(
     runs: Sequence[RunRecord], baseline: Sequence[RunRecord]
 ) -> PairedDifference | None:
     """Compare final accuracies on the seeds that both have; None where they share none."""
-    reference = {run.seed: run.final.test_accuracy for run in baseline}
+    ours, theirs = (
+        {run.seed: run.final.test_accuracy for run in group} for group in (runs, baseline)
+    )
+    return _paired(ours, theirs)
+
+
+def difference_between(summary: ArmSummary, baseline: ArmSummary) -> PairedDifference | None:
+    """Compare two arms on the seeds that both have; None where they share none."""
+    return _paired(
+        dict(zip(summary.seeds, summary.accuracies, strict=True)),
+        dict(zip(baseline.seeds, baseline.accuracies, strict=True)),
+    )
+
+
+def _paired(
+    accuracies: Mapping[int, float], reference: Mapping[int, float]
+) -> PairedDifference | None:
     differences = {
-        run.seed: run.final.test_accuracy - reference[run.seed]
-        for run in runs
-        if run.seed in reference
+        seed: accuracy - reference[seed]
+        for seed, accuracy in accuracies.items()
+        if seed in reference
     }
     if not differences:
         return None

@@ -67,6 +67,28 @@ def test_a_gain_over_random_that_is_a_loss_against_full_says_both(make_record: M
     assert finding.details[-1] == ("It took 7.50 s in all, selection included, against 4.00 s.")
 
 
+def test_another_way_to_train_on_everything_is_held_against_the_gain(
+    make_record: MakeRecord,
+) -> None:
+    runs = _runs(make_record, selected=(50, 51, 52), random=(45, 46.1, 46.9), full=(40, 40.5, 42))
+    balanced = [
+        make_record("full", seed, accuracy, method="full:balanced")
+        for seed, accuracy in enumerate((55, 56.2, 56.8))
+    ]
+    other_length = [
+        make_record("full", seed, 99.0 + seed / 10, method="full:dedup=0.2", total="9st")
+        for seed in range(3)
+    ]
+    finding = _only_finding([*runs, *balanced, *other_length])
+    assert finding.headline == (
+        "topk beats random and full training, but not full:balanced at equal steps"
+    )
+    assert "Against full:balanced: \N{MINUS SIGN}5.0 points" in finding.details[-1]
+    assert not any("dedup" in detail for detail in finding.details)
+    finding = _only_finding([run for run in (*runs, *balanced) if run.method != "full"])
+    assert finding.headline == "topk beats random but not full:balanced at equal steps"
+
+
 def test_one_paired_seed_may_be_chance(make_record: MakeRecord) -> None:
     finding = _only_finding(_runs(make_record, selected=(90, 91), random=(10,)))
     assert finding.details == (

@@ -153,6 +153,27 @@ def test_every_comparison_has_its_own_figure_of_differences(
     assert "accuracy-against-split" not in text
 
 
+def test_ways_to_train_on_everything_are_drawn_against_the_plain_one(
+    make_record: MakeRecord, tmp_path: Path
+) -> None:
+    plain = [make_record(arm, seed, 50.0 + seed) for arm in ("selected", "full") for seed in (0, 1)]
+    assert "differences-to-full" not in page_of(plain, tmp_path / "plain")
+    balanced = [
+        make_record("full", seed, 60.0 + 2 * seed, method="full:balanced") for seed in (0, 1)
+    ]
+    text = page_of([*plain, *balanced], tmp_path / "out")
+    assert 'id="differences-to-full-steps"' in text
+    assert "differences-to-random" not in text
+    summaries = summarise([*plain, *balanced])
+    compared = [summary for summary in summaries if summary.versus_full is not None]
+    among = [summary.configuration for summary in summaries]
+    axes = plots.differences_to_full(compared, among).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["topk", "full:balanced"]
+    bars = [line for line in axes.lines if len(np.asarray(line.get_xdata())) == 2]
+    assert compared[1].versus_full is not None
+    np.testing.assert_allclose(bars[1].get_xdata(), compared[1].versus_full.interval)
+
+
 def test_the_terminal_hears_every_arm_and_the_verdicts(by_split: list[RunRecord]) -> None:
     spoken = spoken_comparison(by_split)
     lines = spoken.splitlines()

@@ -10,7 +10,7 @@ from thinset.report.plots.curves import (
     accuracy_against_steps,
     loss_against_seconds,
 )
-from thinset.report.plots.differences import differences_to_random
+from thinset.report.plots.differences import differences_to_full, differences_to_random
 from thinset.report.plots.embedding_map import MAX_ROWS, embedding_map
 from thinset.report.plots.grids import accuracy_against_size, accuracy_against_split
 from thinset.report.plots.rankings import rankings
@@ -27,6 +27,7 @@ __all__ = [
     "budget_bars",
     "class_balance",
     "contact_sheet",
+    "differences_to_full",
     "differences_to_random",
     "embedding_map",
     "loss_against_seconds",

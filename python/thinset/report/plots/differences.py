@@ -1,4 +1,4 @@
-"""Each arm's gain over random selection, with its interval."""
+"""Each arm's gain over a baseline, with its interval."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from thinset.report.grouping import Configuration
-    from thinset.report.summary import ArmSummary
+    from thinset.report.summary import ArmSummary, PairedDifference
 
 
-@styled
 def differences_to_random(
     summaries: Sequence[ArmSummary], among: Sequence[Configuration]
 ) -> Figure:
@@ -27,12 +26,27 @@ def differences_to_random(
     the table, never sorted by what they scored. `among`: everything on the page, which decides
     the colours.
     """
-    figure = new_figure(10.4, 0.9 + 0.36 * len(summaries))
+    rows = [(summary.configuration, summary.versus_random) for summary in summaries]
+    return _draw(rows, among, "random")
+
+
+def differences_to_full(summaries: Sequence[ArmSummary], among: Sequence[Configuration]) -> Figure:
+    """Draw the same against training on everything as it is."""
+    rows = [(summary.configuration, summary.versus_full) for summary in summaries]
+    return _draw(rows, among, "the full data")
+
+
+@styled
+def _draw(
+    rows: Sequence[tuple[Configuration, PairedDifference | None]],
+    among: Sequence[Configuration],
+    baseline: str,
+) -> Figure:
+    figure = new_figure(10.4, 0.9 + 0.36 * len(rows))
     axes = figure.subplots()
-    for row, summary in enumerate(summaries):
-        difference = summary.versus_random
+    for row, (configuration, difference) in enumerate(rows):
         assert difference is not None
-        colour = colour_of(summary.configuration, among)
+        colour = colour_of(configuration, among)
         if difference.interval is not None:
             axes.plot(difference.interval, [row, row], color=colour, linewidth=7, alpha=0.3)
         axes.plot([difference.mean], [row], "o", color=colour, markersize=7)
@@ -41,9 +55,9 @@ def differences_to_random(
             textcoords="offset points", ha="center", fontsize=9, color=INK,
         )  # fmt: skip
     axes.axvline(0.0, color=QUIET_INK, linewidth=1.1)
-    shown = [summary.configuration for summary in summaries]
+    shown = [configuration for configuration, _ in rows]
     axes.set_yticks(range(len(shown)), [shortened(label_of(key, shown), 40) for key in shown])
     axes.set_ylim(len(shown) - 0.4, -0.75)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel("points of test accuracy against random on the same seeds")
+    axes.set_xlabel(f"points of test accuracy against {baseline} on the same seeds")
     return figure
