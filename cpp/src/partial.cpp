@@ -25,7 +25,8 @@ Descriptor create(Partial::Kind kind, const std::filesystem::path& path) {
   if (!folder.is_open()) {
     const int failure = errno;
     ::rmdir(path.c_str());
-    errno = failure;
+    // Another process has taken it for a leftover already: as good as a name that is in use.
+    errno = failure == ENOENT ? EEXIST : failure;
   }
   return folder;
 }
