@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from thinset.data.sources.digits import Digits as DigitsSource
+from thinset.data.sources.image_stream import ReadOptions
 
 
 class InMemory(NamedTuple):
@@ -31,6 +32,6 @@ def digits() -> Digits:
 
 
 def _load(split: str) -> InMemory:
-    batches = list(DigitsSource().open("digits", split))
+    batches = list(DigitsSource().open("digits", ReadOptions()).streams[split])
     images, labels = zip(*batches, strict=True)
     return InMemory(np.concatenate(images), np.concatenate(labels))
