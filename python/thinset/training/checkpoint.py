@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 FORMAT = "thinset-checkpoint"
 VERSION = 1
 _KEY = "thinset"
-_DIGEST_KEY = "sha256"
+# At the end of that entry: several entries would come in an order that changes from file to file.
+_DIGEST = ', "sha256": "{}"}}'
+_WITH_DIGEST = re.compile(r'(.*), "sha256": "([0-9a-f]{64})"\}', re.DOTALL)
 
 
 def write_tensors(
@@ -38,7 +41,7 @@ def write_tensors(
     text = json.dumps(header, allow_nan=False)
     # Copies of their own on the CPU: safetensors takes neither views nor shared memory.
     copies = {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
-    metadata = {_KEY: text, _DIGEST_KEY: _digest(text, copies)}
+    metadata = {_KEY: text.removesuffix("}") + _DIGEST.format(_digest(text, copies))}
     # Written by ourselves: save_file writes to a file of its own, which a kill would leave behind,
     # and gives the failures of the system an error type of its own.
     data = save(copies, metadata)
@@ -65,12 +68,14 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, torch.Tensor],
     text = metadata.get(_KEY)
     if text is None:
         raise ValueError(f"{path} was not written by thinset: its header has no {_KEY!r} entry")
-    digest = metadata.get(_DIGEST_KEY)
-    if digest != _digest(text, tensors) if digest is not None else len(metadata) > 1:
-        raise ValueError(
-            f"{path} has changed since it was written: its tensors and content do not have the "
-            "SHA-256 that its header states"
-        )
+    found = _WITH_DIGEST.fullmatch(text)
+    if found is not None:
+        text = found[1] + "}"
+        if found[2] != _digest(text, tensors):
+            raise ValueError(
+                f"{path} has changed since it was written: its tensors and content do not have the "
+                "SHA-256 that its header states"
+            )
     return tensors, _content(text, path)
 
 
@@ -100,6 +105,8 @@ def _content(text: str, path: Path) -> dict[str, Any]:
             f"{path} must be {FORMAT} version {VERSION}, "
             f"got {header.get('format')} version {header.get('version')}"
         )
+    if header.keys() != {"format", "version", "content"}:
+        raise ValueError(f"{path} has changed since it was written: it states no whole SHA-256")
     content = header.get("content")
     if not isinstance(content, dict):
         raise ValueError(f"{path} is damaged: its content must be a JSON object, got {content!r}")
