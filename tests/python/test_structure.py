@@ -317,7 +317,7 @@ def _headers(*names):
     [
         ("src", _headers(*_INTERNAL)),
         ("filter", _headers(*_FILTER)),
-        ("bindings", r'"(bindings|numpy_view|python_monitor)\.hpp|<pybind11/\w+\.h'),
+        ("bindings", r'"(arrays_read|bindings|numpy_view|python_monitor)\.hpp|<pybind11/\w+\.h'),
         ("fuzz", r'"options\.hpp'),
     ],
 )
