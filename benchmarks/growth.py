@@ -26,7 +26,7 @@ from thinset import _core
 
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER / "results"
-# glibc would raise this with what is freed, and then keep large blocks that nobody uses any more.
+# By default glibc raises this threshold as large blocks are freed, and then keeps unused ones.
 _ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(128 * 1024)}
 
 

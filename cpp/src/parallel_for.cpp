@@ -134,7 +134,7 @@ void Job::wait_for_workers() noexcept {
 
 bool Job::poll() noexcept {
   const auto now = std::chrono::steady_clock::now();
-  // Whoever has stopped the work is not asked again while its threads come to rest.
+  // After a stop, the monitor is not called again while the threads finish their blocks.
   if (monitor_ == nullptr || stop_.load() || now - last_poll_ < poll_interval) {
     return interrupted_;
   }

@@ -46,8 +46,8 @@ Partial::Partial(Kind kind, const std::filesystem::path& place, const std::files
       }
       throw FileError("create", shown, errno);
     }
-    // Before this process has the lock, another may take it for a leftover, and be about to remove
-    // it. Without locks nobody removes anything.
+    // Until the lock is held, another process may take the partial for a leftover and remove it.
+    // On file systems without locks, no process removes leftovers.
     const Lock lock = try_to_lock(descriptor_.number());
     if (lock != Lock::held_by_another && is_name_of(path_, descriptor_.number())) {
       return;

@@ -3,8 +3,8 @@
 // The protocol, which thinset's Python side follows as well: what is being made for a target is
 // called `.NAME.RANDOM.partial`, where NAME is the target's name (its first 200 bytes: a longer one
 // would not fit) and RANDOM is 6 to 8 characters of [A-Za-z0-9_]. The maker holds an exclusive
-// flock on it, on a folder's descriptor for a folder, for as long as it lives. What can be locked
-// by another process is therefore nobody's.
+// flock on it, on a folder's descriptor for a folder, for as long as it lives. A partial that
+// another process can lock is therefore a leftover.
 #pragma once
 
 #include <filesystem>

@@ -1,8 +1,8 @@
 """Temporary files and folders beside a target, and the leftovers of killed processes.
 
 A partial is called `.NAME.RANDOM.partial`. Its maker holds an exclusive `flock` on it for as long
-as it lives, so one whose lock is free belongs to nobody and is removed by the next write to the
-same target. The native core follows the same rules. A child process made by `fork` shares the lock:
+as it lives. A partial whose lock is free is a leftover, and the next write to the same target
+removes it. The native core follows the same rules. A child process made by `fork` shares the lock:
 a partial then stays until the last of these processes ends.
 """
 
@@ -53,16 +53,16 @@ def remove_leftovers(target: Path) -> None:
     A folder that was moved aside comes back where its successor never stood in its place.
     """
     for path in _leftovers(target, REPLACED):
-        with _locked_if_free(path) as is_nobodys:
-            if not is_nobodys:
+        with _locked_if_free(path) as is_leftover:
+            if not is_leftover:
                 continue
             if os.path.lexists(target):
                 _remove(path)
             else:
                 path.rename(target)
     for path in _leftovers(target, PARTIAL):
-        with _locked_if_free(path) as is_nobodys:
-            if is_nobodys:
+        with _locked_if_free(path) as is_leftover:
+            if is_leftover:
                 _remove(path)
 
 
@@ -115,7 +115,7 @@ def _leftovers(target: Path, suffix: str) -> list[Path]:
 
 @contextlib.contextmanager
 def _locked_if_free(path: Path) -> Iterator[bool]:
-    """Whether `path` was a file or folder that nobody holds; it is locked inside the block."""
+    """Yield whether `path` is an unlocked file or folder; it is locked inside the block."""
     descriptor = _open_without_waiting(path)
     if descriptor is None:
         yield False

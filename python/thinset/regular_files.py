@@ -1,7 +1,7 @@
-"""Files that are opened only where they are regular files.
+"""Opens regular files alone, and refuses pipes, devices and sockets.
 
-Opening a named pipe waits for somebody to write into it, for ever where nobody does, and a device
-may deliver bytes without end.
+Opening a named pipe waits until another process writes to it, possibly for ever. A device may
+deliver bytes without end.
 """
 
 from __future__ import annotations

@@ -56,6 +56,8 @@ def test_a_file_is_known_by_every_name(matrix: Path) -> None:
 def test_a_copy_is_another_file(matrix: Path) -> None:
     shutil.copy(matrix, "copy.npy")
     require_apart("copy.npy", matrix)
+    with pytest.raises(ValueError, match=REFUSED):
+        require_apart("copy.npy", matrix, "copy.npy")
 
 
 @pytest.mark.parametrize(
@@ -91,7 +93,10 @@ def test_a_mapped_tensor_stands_for_its_file(matrix: Path) -> None:
 
 
 def test_what_is_in_memory_has_no_file(matrix: Path) -> None:
-    require_apart(matrix, np.load(matrix), None, [1, 2, 3], (), 7, "", object())
+    others = (np.load(matrix), None, [1, 2, 3], (), 7, "", object())
+    require_apart(matrix, *others)
+    with pytest.raises(ValueError, match=REFUSED):
+        require_apart(matrix, *others, np.load(matrix, mmap_mode="r"))
 
 
 def test_a_folder_and_what_is_in_it() -> None:
@@ -131,6 +136,9 @@ def test_links_alone_lose_nothing() -> None:
     Path("in/file").write_bytes(b"1")
     Path("out/link").symlink_to(Path("in/file").absolute())
     require_apart("out", "in")
+    os.link("in/file", "out/hard")
+    with pytest.raises(ValueError, match=REFUSED):
+        require_apart("out", "in")
 
 
 def test_above_is_above() -> None:

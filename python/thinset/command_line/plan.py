@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -100,10 +101,10 @@ class Command:
         plan = Planner(where, settings).plan(say)
         print(plan.describe())
         if plan.least_seconds is None:
-            again = f"thinset run {self.data} --plan -o {self.out}"
+            again = ["thinset", "run", self.data, "--plan", "-o", str(self.out)]
             if self.image_size is not None:
-                again += f" --image-size {self.image_size[0]} {self.image_size[1]}"
-            print(f"follow it: {again}")
+                again += ["--image-size", *map(str, self.image_size)]
+            print(f"follow it: {shlex.join(again)}")
 
     def settings(self) -> PlanSettings:
         """The preset's recipe, with the values that were given."""

@@ -1,4 +1,4 @@
-"""What a random sample tells of a whole dataset: repetition, and the cost of embedding it."""
+"""Predicts repetition, and the cost of embedding a dataset, from a random sample of it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _PAIRED_ROWS = 1_000
 
 @dataclass(frozen=True)
 class Sample:
-    """What a random sample of the dataset tells of the whole.
+    """What is predicted of the whole dataset from a random sample.
 
     near_duplicates: how probably two samples drawn at random are near-duplicates. distinct_share:
     how many of all samples deduplication will leave; rather too many than too few.
@@ -120,7 +120,7 @@ class SampledData:
         return {"principal components": of_sample + per_row * n_more}
 
     def look(self) -> Sample:
-        """What the sample tells of the whole."""
+        """Measure the sample, and predict the same of the whole dataset."""
         distance = NEAR_DUPLICATES * typical_distance(self._embeddings)
         seconds, counts = [], []
         for matrix in (self._embeddings[::3], self._embeddings):

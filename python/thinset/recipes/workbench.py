@@ -131,8 +131,9 @@ class Workbench:
     ) -> None:
         """Call those of `trainings` whose record, named by the key, is not there yet.
 
-        `note` hears of each one. A training whose preparation takes all of its budget, or whose
-        loss is no longer a number, is left out: the folder says why, and it is not tried again.
+        `note` is called for each one. A training whose preparation takes all of its budget, or
+        whose loss is no longer a number, is left out: the folder records why, and later calls skip
+        it.
         """
         done = self.folder.left_out
         missing = [

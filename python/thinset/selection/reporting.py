@@ -1,4 +1,4 @@
-"""Progress of the core's work, shown to whoever wants to see it."""
+"""Turns the `progress` argument of a selection into a callback for the core."""
 
 from __future__ import annotations
 

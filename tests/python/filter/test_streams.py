@@ -32,13 +32,13 @@ COMMANDS = {
 }
 
 
-@pytest.mark.parametrize("where", ["a full disk", "closed", "nobody"])
+@pytest.mark.parametrize("where", ["a full disk", "closed", "no reader"])
 @pytest.mark.parametrize("case", COMMANDS)
 def test_output_that_cannot_be_written_is_a_failure(binary, X, case, where):
     np.save(X.parent / "rows30.npy", np.arange(30))
-    redirections = {"a full disk": ">/dev/full", "closed": ">&-", "nobody": ""}
+    redirections = {"a full disk": ">/dev/full", "closed": ">&-", "no reader": ""}
     command = ["bash", "-c", f'exec "$0" "$@" {redirections[where]}', binary, *COMMANDS[case]]
-    if where == "nobody":
+    if where == "no reader":
         reader, writer = os.pipe()
         os.close(reader)
     else:
@@ -50,7 +50,7 @@ def test_output_that_cannot_be_written_is_a_failure(binary, X, case, where):
     finally:
         os.close(writer)
     assert result.returncode == 4
-    if where == "nobody" and "error" not in case:
+    if where == "no reader" and "error" not in case:
         assert result.stderr == ""
     elif "error" not in case:
         assert "cannot write to 'standard output'" in result.stderr
