@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from thinset.command_line.arguments import Device, ImageSize, Output, Seed, Source
+from thinset.command_line.arguments import Device, ImageSize, Output, Seed, Source, optional
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Command:
     length: str = "2000st"
     """length of the autoencoder's training: steps (st), epochs (ep), samples (sa) or time (s, min,
     h)"""
-    crop: int | None = None
+    crop: Annotated[int | None, optional(metavar="PIXELS")] = None
     """side of the square crop that is encoded, in pixels; by default three quarters of the side
     for colour images of at least 32 pixels, otherwise the whole image"""
     widths: tuple[int, int, int] = (64, 96, 24)

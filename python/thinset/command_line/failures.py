@@ -57,7 +57,7 @@ def _described(error: Exception) -> tuple[str, int]:
     if isinstance(error, BrokenPipeError):
         return "cannot write to standard output: its reader has closed it", EXIT_IO_FAILURE
     if isinstance(error, OSError):
-        return str(error), EXIT_IO_FAILURE
+        return _of_system(error), EXIT_IO_FAILURE
     if isinstance(error, RecursionError):
         return "the input is nested too deeply", EXIT_BAD_INPUT
     message = (
@@ -65,6 +65,18 @@ def _described(error: Exception) -> tuple[str, int]:
         f"please report it with the output of the same command under {TRACEBACK_VARIABLE}=1"
     )
     return message, EXIT_FAILURE
+
+
+def _of_system(error: OSError) -> str:
+    """The failure of a system call as a user reads it: the file first, no number."""
+    names = [
+        os.fsdecode(name)
+        for name in (error.filename, error.filename2)
+        if isinstance(name, (str, bytes, os.PathLike))
+    ]
+    if not error.strerror:
+        return str(error)
+    return ": ".join([*([" -> ".join(names)] if names else []), error.strerror])
 
 
 def _is_device_memory(error: Exception) -> bool:

@@ -18,6 +18,7 @@ from thinset.command_line.arguments import (
     Metric,
     PerClass,
     Seed,
+    optional,
     parse_count,
 )
 from thinset.command_line.usage import UsageError
@@ -35,23 +36,24 @@ class Command:
     """Choose rows of an array of embeddings and save them as a selection (.npz)."""
 
     embeddings: Annotated[
-        tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="EMBEDDINGS.npy...")
+        tyro.conf.Positional[tuple[Path, ...]],
+        tyro.conf.arg(metavar="EMBEDDINGS.npy...", help_behavior_hint="(required)"),
     ]
     """(N, D) array of float16, float32 or float64; several files count as one array, in the order
     given"""
     n_samples: Count
     """number of rows to select: a count, or a fraction with a decimal point (0.1)"""
-    out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
+    out: Annotated[Path | None, optional(aliases=["-o"], metavar="FILE")] = None
     """file to write the selection to (.npz); not needed with --dry-run"""
     method: Method = "topk"
     """selection method"""
     metric: Metric = "euclidean"
     """distance used by max_sum, max_min and facility_location"""
-    labels: Path | None = None
+    labels: Annotated[Path | None, optional(metavar="PATH")] = None
     """class labels: a .npy file of N integers, or the dataset folder they belong to"""
-    per_class: PerClass | None = None
+    per_class: Annotated[PerClass | None, optional(metavar="balanced|proportional")] = None
     """select inside each class"""
-    initial_subset: Path | None = None
+    initial_subset: Annotated[Path | None, optional(metavar="FILE.npy")] = None
     """rows that are already selected: a .npy file of integers; they count towards K"""
     mode: Literal["max", "min", "abs"] = "max"
     """topk: which activations count as strong"""
@@ -69,9 +71,9 @@ class Command:
     """max_sum: maximum number of exchanges that improve the greedy choice"""
     seed: Seed = 0
     """seed of kmeans and random"""
-    threads: int | None = None
+    threads: Annotated[int | None, optional(metavar="INT")] = None
     """number of threads, by default one per processor; the result is the same for any number"""
-    max_memory: str | None = None
+    max_memory: Annotated[str | None, optional(metavar="BYTES")] = None
     """refuse work that may need more memory than this, such as 512MB"""
     objective: bool = False
     """also compute sum and minimum of the pairwise distances and the covering radius; with

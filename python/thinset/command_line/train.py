@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from thinset.command_line.arguments import Device, Output, Seed, typed_again
+from thinset.command_line.arguments import Device, Output, Seed, optional, typed_again
 
 if TYPE_CHECKING:
     from thinset.training import Log
@@ -28,7 +28,7 @@ class Command:
     """folder of the weights and the record"""
     test: Path
     """dataset folder to test on; it decides nothing"""
-    subset: Path | None = None
+    subset: Annotated[Path | None, optional(metavar="DIR")] = None
     """dataset folder with the subset; without it, both phases train on all samples"""
     total: str = "1000st"
     """length of both phases: steps (st), epochs (ep), samples (sa) or time (s, min, h)"""
@@ -44,7 +44,10 @@ class Command:
     """share of the training in which the learning rate rises; one_cycle has its own"""
     evaluations: int = 10
     """number of tests during the training, evenly spaced"""
-    log: Literal["tensorboard", "wandb", "mlflow"] | None = None
+    log: Annotated[
+        Literal["tensorboard", "wandb", "mlflow"] | None,
+        optional(metavar="tensorboard|wandb|mlflow"),
+    ] = None
     """where the figures of each test are logged besides DIR/log.jsonl"""
     seed: Seed = 0
     """seed of the initial weights, the order of the samples and the augmentation"""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import shlex
 import signal
@@ -49,6 +50,14 @@ def test_every_command_explains_itself(capsys, name):
     status, output, _ = call(capsys, *name.split(), "--help")
     assert status == 0
     assert f"usage: thinset {name}" in output
+    # Names of Python objects are no values to choose from.
+    assert not re.search(r"\{None|default: None|\(default: \)", output)
+
+
+def test_failures_of_the_system_name_the_file_first(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, _, error = call(capsys, "select", "nothing.npy", "-n", "3", "-o", "s.npz")
+    assert (status, error) == (4, "thinset: error: nothing.npy: No such file or directory\n")
 
 
 def test_help_answers_within_a_third_of_a_second():
