@@ -122,7 +122,7 @@ def test_a_file_size_limit_is_an_input_output_failure(tmp_path):
         (RuntimeError("CUDA out of memory. Tried\nto"), 1, "not enough memory: CUDA out of memory"),
         (RecursionError("maximum"), 3, "nested too deeply"),
         (ValueError("two\nlines"), 3, "error: two lines"),
-        (OSError(28, "No space left on device", "f"), 4, "No space left on device: 'f'"),
+        (OSError(28, "No space left on device", "f"), 4, "f: No space left on device"),
     ],
 )  # fmt: skip
 def test_every_failure_is_one_line(capsys, monkeypatch, error, status, text):
