@@ -12,6 +12,8 @@ import tyro
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+    from thinset.recipes.workbench import Where
+
 Source = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")]
 """A dataset folder, a source that can be imported, or "digits"."""
 
@@ -65,6 +67,20 @@ def parse_count(text: str) -> float:
         raise ValueError(
             f"--n-samples needs a count such as 4320 or a fraction such as 0.1, got {text!r}"
         ) from None
+
+
+def where_of(name: str, command: Any) -> Where:
+    """Source, output and device of a command that takes DATA, -o, --device and --image-size."""
+    from thinset.recipes.workbench import Where
+
+    return Where(
+        command.data,
+        command.out,
+        command.device,
+        typed_again(name, command, "data"),
+        show_progress=True,
+        image_size=command.image_size,
+    )
 
 
 def typed_again(name: str, command: DataclassInstance, *positional: str) -> str:

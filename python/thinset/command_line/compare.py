@@ -13,7 +13,7 @@ from thinset.command_line.arguments import (
     Output,
     Preset,
     Source,
-    typed_again,
+    where_of,
 )
 from thinset.command_line.study_options import (
     StudyOptions,
@@ -56,7 +56,6 @@ class Command(StudyOptions, _Required):
     def run(self) -> None:
         from thinset.recipes.reproduction import COMPARISON, make_figure
         from thinset.recipes.schema import StudySettings, load_recipe
-        from thinset.recipes.workbench import Where
         from thinset.report import load_records
         from thinset.report.terminal import spoken_comparison
 
@@ -67,14 +66,6 @@ class Command(StudyOptions, _Required):
         settings = with_embeddings(settings, self.embeddings)
         training = dataclasses.replace(settings.training, model=self.model)
         settings = dataclasses.replace(settings, training=training)
-        where = Where(
-            self.data,
-            self.out,
-            self.device,
-            typed_again("compare", self, "data"),
-            show_progress=True,
-            image_size=self.image_size,
-        )
-        page = make_figure(COMPARISON, settings, where, say)
+        page = make_figure(COMPARISON, settings, where_of("compare", self), say)
         print(spoken_comparison(load_records(page.parent / "records.json")))
         print(f"report: {page}")

@@ -25,7 +25,7 @@ from thinset.command_line.arguments import (
     Source,
     WarmUp,
     optional,
-    typed_again,
+    where_of,
 )
 from thinset.command_line.study_options import say
 from thinset.command_line.usage import UsageError
@@ -85,20 +85,10 @@ class Command:
     """where to compute"""
 
     def run(self) -> None:
+        settings = self.settings()  # first: a mistake in them must not wait for torch to load
         from thinset.recipes.planning import Planner
-        from thinset.recipes.workbench import Where
 
-        command = typed_again("plan", self, "data")
-        settings = self.settings()
-        where = Where(
-            self.data,
-            self.out,
-            self.device,
-            command,
-            show_progress=True,
-            image_size=self.image_size,
-        )
-        plan = Planner(where, settings).plan(say)
+        plan = Planner(where_of("plan", self), settings).plan(say)
         print(plan.describe())
         if plan.least_seconds is None:
             again = ["thinset", "run", self.data, "--plan", "-o", str(self.out)]

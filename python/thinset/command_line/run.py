@@ -28,6 +28,7 @@ from thinset.command_line.arguments import (
     optional,
     parse_count,
     typed_again,
+    where_of,
 )
 from thinset.command_line.plan import Command as Plan
 from thinset.command_line.study_options import say
@@ -154,7 +155,6 @@ class Command:
 
     def _run_as_planned(self) -> None:
         from thinset.recipes.planned_run import run_planned, stored_plan_settings
-        from thinset.recipes.workbench import Where
 
         for name in ("method", "n_samples", "per_class", "dedup", "split", "n_seeds"):
             if getattr(self, name) is not None:
@@ -165,16 +165,8 @@ class Command:
             shared = {field.name for field in dataclasses.fields(Plan)} - {"budget"}
             given = {name: value for name, value in vars(self).items() if name in shared}
             settings = Plan(**given, budget=self.time).settings()
-        command = typed_again("run", self, "data")
-        where = Where(
-            self.data,
-            self.out,
-            self.device,
-            command,
-            show_progress=True,
-            image_size=self.image_size,
-        )
-        print(f"report: {run_planned(where, settings, say)}")
+        page = run_planned(where_of("run", self), settings, say)
+        print(f"report: {page}")
 
     def _selection(self, recipe: SelectionSettings) -> SelectionSettings:
         # A method that is given selects from all classes at once, unless --per-class is given too.

@@ -10,8 +10,7 @@ from thinset.data.encoded import EncodedDataset, open_encoded
 from thinset.data.manifest import ArrayEntry, Manifest
 from thinset.data.matching_splits import require_matching_splits
 from thinset.data.sources import SOURCES, import_dataset, import_map_style
-from thinset.data.sources.split_names import SPLITS
-from thinset.data.splits import hold_out
+from thinset.data.splits import SPLITS, hold_out
 from thinset.data.store import Dataset, DatasetWriter, open_dataset, verify_dataset
 from thinset.data.subset import write_subset
 from thinset.data.variants import write_long_tailed, write_photographs, write_redundant

@@ -6,13 +6,11 @@ import re
 from typing import TYPE_CHECKING
 
 from thinset.data.manifest import MANIFEST_FILE, Manifest
+from thinset.data.splits import SPLITS
 from thinset.partial_files import PARTIAL
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-SPLITS = ("train", "validation", "test")
-"""The folders of an import."""
 
 
 def foreign_to_dataset(folder: Path) -> str | None:

@@ -1,4 +1,4 @@
-"""Stratified hold-out splits."""
+"""Names of splits, and stratified hold-out splits."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     Indices = np.ndarray[Any, np.dtype[np.int64]]
+
+
+SPLITS = ("train", "test", "validation")
+"""The names of the dataset folders that an import writes"""
 
 
 def hold_out(

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import array
 import ctypes
-import os
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -64,14 +62,6 @@ class WithDlpack:
 
     def __dlpack_device__(self):
         return self.device or self.tensor.__dlpack_device__()
-
-
-class FilePath(os.PathLike):
-    def __init__(self, path):
-        self.path = path
-
-    def __fspath__(self):
-        return self.path
 
 
 def read_only():
@@ -136,24 +126,6 @@ def test_one_row_alone_is_read_with_its_own_strides():
     apart = np.stack([X[0], X[0] + 7], axis=1).reshape(1, -1)[:, ::2]
     with pytest.raises(ValueError, match=r"shard 0: .*C order.*strides"):
         chosen([apart, X[1:]])
-
-
-@pytest.mark.parametrize("kind", [str, Path, FilePath])
-def test_paths_of_every_kind(kind, tmp_path):
-    np.save(tmp_path / "X.npy", X)
-    assert chosen(kind(str(tmp_path / "X.npy"))) == EXPECTED
-    assert chosen([kind(str(tmp_path / "X.npy"))]) == EXPECTED
-    assert chosen(FilePath(os.fsencode(tmp_path / "X.npy"))) == EXPECTED
-
-
-def test_a_file_whose_name_is_not_utf8(tmp_path):
-    path = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.npy")
-    np.save(path, X)
-    assert chosen(path) == EXPECTED
-    with open(path, "r+b") as file:
-        file.truncate(200)
-    with pytest.raises(thinset.FormatError, match="promises"):
-        chosen(path)
 
 
 BFLOAT16 = torch.from_numpy(X).bfloat16()
@@ -440,66 +412,3 @@ def test_views_are_read_right_or_refused(first_row, first_column, row_step, colu
     else:
         with pytest.raises(ValueError, match="C order"):
             thinset.select(view, 3, "max_min")
-
-
-def broken_files(folder):
-    np.save(folder / "good.npy", X)
-    whole = (folder / "good.npy").read_bytes()
-    (folder / "short.npy").write_bytes(whole[:-100])
-    (folder / "empty.npy").write_bytes(b"")
-    (folder / "text.npy").write_text("1,2\n3,4\n")
-    np.save(folder / "integers.npy", X.astype(int))
-    np.save(folder / "row.npy", X[0])
-    np.save(folder / "columns.npy", X[:, :4])
-    np.save(folder / "double.npy", X.astype(np.float64))
-    np.save(folder / "fortran.npy", np.asfortranarray(X))
-    hole = X.copy()
-    hole[17, 3] = np.nan
-    np.save(folder / "hole.npy", hole)
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("short", "promises 960 bytes of data.*the file has 860"),
-        ("empty", "magic"),
-        ("text", "magic"),
-        ("integers", "got int64"),
-        ("row", r"shape \(6,\)"),
-        ("fortran", "Fortran order"),
-        ("hole", r"row \d+, column 3 is nan \(row 17 of '.*hole.npy'\)"),
-    ],
-)
-def test_messages_name_the_file(name, message, tmp_path):
-    broken_files(tmp_path)
-    file, good = tmp_path / f"{name}.npy", tmp_path / "good.npy"
-    for embeddings in (file, str(file), [file], [good, file], [X, file]):
-        for use in (
-            lambda: thinset.select(embeddings, 3, "max_min"),  # noqa: B023
-            lambda: thinset.deduplicate(embeddings, 0.1),  # noqa: B023
-        ):
-            with pytest.raises(ValueError, match=message) as caught:
-                use()
-            assert f"{name}.npy'" in str(caught.value)
-            assert "shard" not in str(caught.value)
-
-
-def test_files_that_do_not_fit_together_are_named(tmp_path):
-    broken_files(tmp_path)
-    good = tmp_path / "good.npy"
-    for embeddings, message in (
-        ([good, tmp_path / "columns.npy"], r"columns.npy' has 4, '.*good.npy' has 6"),
-        ([X, tmp_path / "double.npy"], r"double.npy' is float64, shard 0 is float32"),
-        ([good, X.astype(np.float16)], r"shard 1 is float16, '.*good.npy' is float32"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            thinset.select(embeddings, 3)
-
-
-def test_a_row_of_a_shard_in_memory_is_located_too():
-    hole = X.copy()
-    hole[5, 1] = np.inf
-    with pytest.raises(ValueError, match=rf"row {N + 5}, column 1 is inf \(row 5 of shard 1\)"):
-        thinset.select([X, hole], 3, "max_min")
-    with pytest.raises(ValueError, match=r"row 5, column 1 is inf$"):
-        thinset.select(hole, 3, "max_min")

@@ -9,11 +9,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from thinset.data.splits import SPLITS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-SPLITS = ("train", "test", "validation")
-"""In the order in which datasets give them."""
 
 _SPELLINGS = {
     "train": "train",
