@@ -101,7 +101,8 @@ def test_files_that_do_not_fit_together_are_named(tmp_path):
 def test_a_row_of_a_shard_in_memory_is_located_too():
     hole = X.copy()
     hole[5, 1] = np.inf
-    with pytest.raises(ValueError, match=rf"row {len(X) + 5}, column 1 is inf \(row 5 of shard 1\)"):
+    located = rf"row {len(X) + 5}, column 1 is inf \(row 5 of shard 1\)"
+    with pytest.raises(ValueError, match=located):
         thinset.select([X, hole], 3, "max_min")
     with pytest.raises(ValueError, match=r"row 5, column 1 is inf$"):
         thinset.select(hole, 3, "max_min")
