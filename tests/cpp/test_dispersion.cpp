@@ -4,10 +4,10 @@
 #include <vector>
 
 #include "check.hpp"
+#include "methods/max_min.hpp"
+#include "methods/max_sum.hpp"
 #include "sample_data.hpp"
 #include "thinset/error.hpp"
-#include "thinset/max_min.hpp"
-#include "thinset/max_sum.hpp"
 #include "thinset/objective.hpp"
 
 using namespace thinset;

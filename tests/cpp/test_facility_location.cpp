@@ -3,9 +3,9 @@
 #include <vector>
 
 #include "check.hpp"
+#include "methods/facility_location.hpp"
+#include "rows/block_sum.hpp"
 #include "sample_data.hpp"
-#include "thinset/block_sum.hpp"
-#include "thinset/facility_location.hpp"
 #include "thinset/objective.hpp"
 #include "thinset/row_kernels.hpp"
 

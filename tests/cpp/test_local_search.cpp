@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "check.hpp"
+#include "methods/local_search.hpp"
+#include "methods/max_sum.hpp"
 #include "sample_data.hpp"
-#include "thinset/local_search.hpp"
-#include "thinset/max_sum.hpp"
 
 using namespace thinset;
 

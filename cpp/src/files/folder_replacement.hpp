@@ -1,0 +1,46 @@
+// A new folder that takes the place of an old one, or of none, in one step.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "files/partial.hpp"
+
+namespace thinset {
+
+// Why a folder cannot be replaced by a new one that holds the same files; empty where it can.
+// Messages call the folder `shown`.
+std::string obstacle_to_replacing(const std::filesystem::path& folder,
+                                  const std::filesystem::path& shown, const struct stat& status);
+
+// The new folder is made beside the old one. Its outputs are `names`; every other file and link of
+// the old folder is kept: files get a second name, links are copied.
+class FolderReplacement {
+ public:
+  FolderReplacement(std::filesystem::path folder, std::filesystem::path shown,
+                    const std::vector<std::string>& names);
+
+  // Where the outputs are to be made.
+  [[nodiscard]] const std::filesystem::path& path() const noexcept { return partial_.path(); }
+  // Whether the other files of the old folder can be kept: the obstacle, or nothing.
+  [[nodiscard]] std::string try_to_keep_files() const;
+  void commit();
+
+ private:
+  bool appear() const;
+  bool replace(const struct stat& old) const;
+  [[nodiscard]] std::string keep_other_files() const;
+  void drop_other_files() const;
+  void bring_latest_files() const;
+  [[nodiscard]] bool is_output(const std::string& name) const;
+
+  std::filesystem::path folder_;
+  std::filesystem::path shown_;
+  const std::vector<std::string>& names_;
+  Partial partial_;
+};
+
+}  // namespace thinset

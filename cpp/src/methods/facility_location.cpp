@@ -1,0 +1,284 @@
+#include "methods/facility_location.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "bounds/gain_bounds.hpp"
+#include "bounds/pair_bounds.hpp"
+#include "bounds/rough_rows.hpp"
+#include "methods/candidate_heap.hpp"
+#include "methods/coverage.hpp"
+#include "rows/block_sum.hpp"
+#include "thinset/error.hpp"
+
+namespace thinset {
+
+namespace {
+
+// Served rows that are remembered: for each row on average, and of one candidate.
+constexpr std::size_t served_per_row = 128;
+constexpr std::size_t max_served = 1024;
+// Among so many rows near the centre lies, most likely, the first pick.
+constexpr std::size_t n_central = 256;
+// Candidates that are looked at together: the first time in a pick, and at most.
+constexpr std::size_t min_candidates = 32;
+constexpr std::size_t max_candidates = 256;
+// Rows are numbered in 32 bits.
+constexpr std::size_t max_rows = std::size_t{1} << 31;
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+template <class T>
+class FacilityLocation {
+ public:
+  FacilityLocation(const DistanceMeter<T>& meter, Job& job)
+      : n_rows_(meter.rows().size()),
+        job_(job),
+        rough_(meter, job),
+        gain_bounds_(rough_, max_served, job),
+        coverage_(meter, job),
+        is_picked_(n_rows_, false),
+        is_listed_(n_rows_, false),
+        served_(n_rows_),
+        n_left_(served_per_row * n_rows_) {}
+
+  // Picks the row and returns its gain.
+  double pick(std::size_t row) {
+    const double gain = measure(row);
+    coverage_.add();
+    is_picked_[row] = true;
+    n_left_ += served_[row].size();
+    served_[row] = {};
+    return n_picks_++ == 0 ? 0.0 - coverage_.summed_distance(row) : gain;
+  }
+
+  // The row with the smallest summed distance.
+  std::size_t first() {
+    const std::size_t guess = most_central_row(rough_, n_central, job_);
+    // What candidates gain after the guess is bounded in the same pass.
+    const std::vector<double> reach = coverage_.distances_to(guess);
+    PairSums sums = bound_all_pairs(rough_, reach, job_);
+    const std::size_t row = smallest_sum(sums.distances);
+    if (row != guess) {
+      allow_for(row, reach, sums.gains);
+    }
+    gains_ = std::move(sums.gains);
+    return row;
+  }
+
+  void start() {
+    if (gains_.empty()) {
+      gains_ = bound_all_pairs(rough_, coverage_.nearest(), job_).gains;
+    }
+    std::vector<Candidate> candidates;
+    candidates.reserve(n_rows_);
+    for (std::size_t row = 0; row < n_rows_; ++row) {
+      if (!is_picked_[row]) {
+        candidates.push_back({gains_[row], static_cast<std::uint32_t>(row)});
+      }
+    }
+    heap_.build(std::move(candidates));
+    gains_ = {};
+  }
+
+  // The row with the largest gain, which leaves the candidates.
+  std::size_t best() {
+    std::size_t n_at_once = min_candidates;
+    for (;; job_.check()) {
+      if (heap_.top().is_stale(n_picks_)) {
+        refresh(n_at_once);
+        n_at_once = std::min(2 * n_at_once, max_candidates);
+        continue;
+      }
+      Candidate candidate = heap_.pop();
+      if (candidate.is_settled(n_picks_)) {
+        return candidate.row;
+      }
+      candidate.gain = measure(candidate.row);
+      candidate.is_exact = true;
+      heap_.push(candidate);
+    }
+  }
+
+ private:
+  // Bounds anew the gains of stale candidates on top of the heap: of those whose served rows are
+  // known at once, of the others together.
+  void refresh(std::size_t n_at_once) {
+    batch_.clear();
+    aside_.clear();
+    double bar = -infinity;
+    while (!heap_.empty() && batch_.size() < n_at_once && aside_.size() < max_candidates) {
+      // Lanes that would be left empty are for those that come up next.
+      if (heap_.top().gain < bar && batch_.size() % min_candidates == 0) {
+        break;
+      }
+      Candidate candidate = heap_.pop();
+      if (candidate.is_stale(n_picks_) && !is_listed_[candidate.row]) {
+        batch_.push_back(candidate);
+        continue;
+      }
+      if (candidate.is_stale(n_picks_)) {
+        candidate = {bound_from_list(candidate.row), candidate.row, n_picks_, false};
+      }
+      bar = std::max(bar, candidate.gain);
+      aside_.push_back(candidate);
+    }
+    for (const Candidate& candidate : aside_) {
+      heap_.push(candidate);
+    }
+    if (!batch_.empty()) {
+      bound_batch();
+    }
+  }
+
+  double bound_from_list(std::size_t candidate) {
+    std::vector<Served>& served = served_[candidate];
+    const std::vector<double>& nearest = coverage_.nearest();
+    n_left_ += served.size();
+    std::erase_if(served, [&](const Served& one) { return !(one.at_least < nearest[one.row]); });
+    n_left_ -= served.size();
+    if (served.size() < served.capacity() / 2) {
+      served.shrink_to_fit();
+    }
+    // At least the gain to the last bit: rounding keeps the order of two sums whose terms are in
+    // that order one by one.
+    BlockSum sum;
+    for (const auto& [row, at_least] : served) {
+      sum.add(row, nearest[row] - at_least);
+    }
+    return sum.total();
+  }
+
+  void bound_batch() {
+    batch_rows_.clear();
+    for (const Candidate& candidate : batch_) {
+      batch_rows_.push_back(candidate.row);
+    }
+    const std::vector<GainBound>& bounds = gain_bounds_.bound(batch_rows_, coverage_.nearest());
+    for (std::size_t c = 0; c < batch_.size(); ++c) {
+      const std::uint32_t row = batch_[c].row;
+      heap_.push({std::min(batch_[c].gain, bounds[c].gain), row, n_picks_, false});
+      if (bounds[c].is_listed && bounds[c].served.size() <= n_left_) {
+        served_[row] = bounds[c].served;
+        is_listed_[row] = true;
+        n_left_ -= bounds[c].served.size();
+      }
+    }
+  }
+
+  double measure(std::size_t row) {
+    if (measured_row_ != row || n_picks_when_measured_ != n_picks_ || n_picks_ == 0) {
+      measured_gain_ = coverage_.measure(row, is_listed_[row] ? &served_[row] : nullptr);
+      measured_row_ = row;
+      n_picks_when_measured_ = n_picks_;
+    }
+    return measured_gain_;
+  }
+
+  std::size_t smallest_sum(const std::vector<double>& at_least) {
+    std::vector<Candidate> candidates;
+    candidates.reserve(n_rows_);
+    for (std::size_t row = 0; row < n_rows_; ++row) {
+      candidates.push_back({-at_least[row], static_cast<std::uint32_t>(row)});
+    }
+    heap_.build(std::move(candidates));
+    Candidate best{-infinity, std::numeric_limits<std::uint32_t>::max()};
+    while (!heap_.empty() && !(heap_.top().gain < best.gain)) {
+      Candidate candidate = heap_.pop();
+      candidate.gain = -coverage_.summed_distance(candidate.row);
+      best = std::max(best, candidate);
+    }
+    return best.row;
+  }
+
+  // Raises bounds on gains within `reach` to what they are after `first` alone.
+  void allow_for(std::size_t first, const std::vector<double>& reach, std::vector<double>& gains) {
+    const std::vector<double> distances = coverage_.distances_to(first);
+    double more = 0.0;
+    for (std::size_t i = 0; i < n_rows_; ++i) {
+      more += std::max(0.0, distances[i] - reach[i]);
+    }
+    for (double& gain : gains) {
+      gain = (gain + more) * (1.0 + 1e-9);
+    }
+  }
+
+  std::size_t n_rows_;
+  Job& job_;
+  RoughRows<T> rough_;
+  GainBounds<T> gain_bounds_;
+  Coverage<T> coverage_;
+  std::vector<bool> is_picked_;
+  std::uint32_t n_picks_ = 0;
+
+  std::vector<double> gains_;  // bounds from the first pass, until start() takes them
+  CandidateHeap heap_;
+  std::vector<Candidate> batch_;
+  std::vector<Candidate> aside_;
+  std::vector<std::uint32_t> batch_rows_;
+  // Per candidate whether the rows that it serves are known, and which these are, rising.
+  std::vector<bool> is_listed_;
+  std::vector<std::vector<Served>> served_;
+  std::size_t n_left_;  // how many more may be remembered
+
+  std::size_t measured_row_ = 0;
+  std::uint32_t n_picks_when_measured_ = 0;
+  double measured_gain_ = 0.0;
+};
+
+}  // namespace
+
+template <class T>
+Picks facility_location(const Rows<T>& rows, std::size_t k, Metric metric,
+                        std::span<const std::size_t> initial, Job& job) {
+  if (rows.size() > max_rows) {
+    throw InvalidInput("facility_location takes at most " + std::to_string(max_rows) +
+                       " rows, got " + std::to_string(rows.size()));
+  }
+  const DistanceMeter<T> meter(rows, metric, job);
+  FacilityLocation<T> state(meter, job);
+  Picks picks;
+  picks.rows.reserve(k);
+  picks.gains.reserve(k);
+  const auto take = [&](std::size_t row) {
+    picks.gains.push_back(state.pick(row));
+    picks.rows.push_back(row);
+    job.advance(1);
+  };
+  for (const std::size_t row : initial) {
+    take(row);
+  }
+  if (initial.empty()) {
+    take(state.first());
+  }
+  if (picks.rows.size() < k) {
+    state.start();
+  }
+  while (picks.rows.size() < k) {
+    take(state.best());
+  }
+  return picks;
+}
+
+std::uint64_t facility_location_memory(std::uint64_t n_rows, std::uint64_t n_columns,
+                                       unsigned n_threads) {
+  // Distances, bounds and candidates; vectors of served rows may hold twice their number.
+  const std::uint64_t of_row = 24 * sizeof(double) + 2 * served_per_row * sizeof(Served);
+  // The sample that the centre is fitted to.
+  const std::uint64_t of_sample = 1024 * n_columns * (sizeof(double) + sizeof(float));
+  return n_rows * of_row + of_sample +
+         n_threads * (bytes_of_tiles(n_columns) +
+                      GainBounds<float>::bytes_per_thread(n_columns, max_candidates, max_served));
+}
+
+#define THINSET_INSTANTIATE(T)                                          \
+  template Picks facility_location(const Rows<T>&, std::size_t, Metric, \
+                                   std::span<const std::size_t>, Job&);
+THINSET_INSTANTIATE(float)
+THINSET_INSTANTIATE(double)
+THINSET_INSTANTIATE(Float16)
+THINSET_INSTANTIATE(BFloat16)
+#undef THINSET_INSTANTIATE
+
+}  // namespace thinset

@@ -1,0 +1,319 @@
+#include "methods/leaderboards.hpp"
+
+#include <atomic>
+#include <cmath>
+#include <functional>
+#include <iterator>
+#include <memory>
+#include <numeric>
+#include <span>
+
+#include "selection/column_summary.hpp"
+
+namespace thinset {
+
+namespace {
+
+constexpr std::size_t rows_per_block = 256;
+constexpr std::size_t rows_ahead = 4;
+// The sample that suggests thresholds: in so many groups of rows, the largest score of each group
+// is noted; the threshold is that which a quarter of the groups reach.
+constexpr std::size_t n_groups = 64;
+constexpr std::size_t groups_above = n_groups / 4;
+// If p of all rows are above the threshold, a group of g rows reaches it with 1 - (1 - p)^g. That
+// is a quarter for p g = ln(4/3); so many times the depth are to pass, to be sure of enough.
+constexpr double log_four_thirds = 0.2877;
+constexpr double depths_to_pass = 3.0;
+
+constexpr std::uint64_t page_bytes = 4096;
+
+// So many rows that were kept for an element cut it back to the best `depth`.
+std::size_t most_kept(std::size_t depth) { return 4 * depth + 64; }
+
+// How many rows of each group suggest a threshold; 0 where the rows are too few for that.
+std::size_t rows_per_group(std::size_t n_rows, std::size_t depth) {
+  const double wanted = depths_to_pass * static_cast<double>(depth);
+  const auto n = static_cast<std::size_t>(log_four_thirds * static_cast<double>(n_rows) / wanted);
+  return n > n_rows / n_groups / 4 ? 0 : n;
+}
+
+double score_from(double activation, ScoreOf score) {
+  switch (score) {
+    case ScoreOf::value:
+      return activation;
+    case ScoreOf::negative:
+      return 0.0 - activation;
+    case ScoreOf::magnitude:
+      return std::fabs(activation);
+  }
+  return activation;
+}
+
+// The columns that have had one value so far.
+template <class T>
+class ConstantColumns {
+ public:
+  explicit ConstantColumns(const Rows<T>& rows)
+      : rows_(rows), first_(rows.n_columns()), columns_(rows.n_columns()) {
+    row_kernels<T>().widen(rows.row(0), first_.data(), first_.size());
+    std::iota(columns_.begin(), columns_.end(), std::size_t{0});
+  }
+
+  void look_at(std::size_t row) {
+    std::erase_if(columns_, [&](std::size_t j) {
+      double value = 0.0;
+      row_kernels<T>().widen(rows_.row(row) + j, &value, 1);
+      return value != first_[j];
+    });
+  }
+  void look_at(std::size_t begin, std::size_t end) {
+    for (std::size_t row = begin; row < end && !columns_.empty(); ++row) {
+      look_at(row);
+    }
+  }
+  [[nodiscard]] const std::vector<std::size_t>& columns() const { return columns_; }
+
+ private:
+  Rows<T> rows_;
+  std::vector<double> first_;
+  std::vector<std::size_t> columns_;
+};
+
+// What one thread keeps of the rows that it has seen: per element at least the best `depth`.
+template <class T>
+class Keeper {
+ public:
+  Keeper(const Rows<T>& rows, ScoreOf score, std::size_t depth,
+         const std::vector<Score<T>>& thresholds)
+      : rows_(rows),
+        score_(score),
+        depth_(depth),
+        capacity_(std::min(most_kept(depth), rows.size())),
+        thresholds_(thresholds),
+        columns_(rows.n_columns()),
+        kept_(std::make_unique_for_overwrite<Candidate[]>(rows.n_columns() * capacity_)),
+        n_kept_(rows.n_columns(), 0) {}
+
+  // Returns false where a value is not finite.
+  bool look_at(std::size_t row, const std::vector<char>& taken) {
+    const T* values = rows_.row(row);
+    const std::size_t n = row_kernels<T>().find_above[static_cast<std::size_t>(score_)](
+        values, thresholds_.size(), thresholds_.data(), columns_.data());
+    if (n > thresholds_.size()) {
+      return false;
+    }
+    if (n > 0 && taken[row] == 0) {
+      for (std::size_t i = 0; i < n; ++i) {
+        keep(values, columns_[i], row);
+      }
+    }
+    return true;
+  }
+
+  [[nodiscard]] std::span<const Candidate> kept(std::size_t column) const {
+    return {kept_.get() + column * capacity_, n_kept_[column]};
+  }
+  // Of all rows seen that were free, those with a score above this are kept.
+  [[nodiscard]] double threshold(std::size_t column) const { return thresholds_[column]; }
+
+ private:
+  void keep(const T* values, std::size_t column, std::size_t row) {
+    double activation = 0.0;
+    row_kernels<T>().widen(values + column, &activation, 1);
+    const std::span<Candidate> kept{kept_.get() + column * capacity_, ++n_kept_[column]};
+    kept.back() = {score_from(activation, score_), row};
+    if (kept.size() == most_kept(depth_)) {
+      // Rows come in rising order: a later one with the same score as the worst would lose.
+      const auto worst = kept.begin() + static_cast<std::ptrdiff_t>(depth_) - 1;
+      std::nth_element(kept.begin(), worst, kept.end());
+      thresholds_[column] = static_cast<Score<T>>(worst->score);
+      n_kept_[column] = depth_;
+    }
+  }
+
+  Rows<T> rows_;
+  ScoreOf score_;
+  std::size_t depth_;
+  std::size_t capacity_;
+  std::vector<Score<T>> thresholds_;
+  std::vector<std::uint32_t> columns_;
+  std::unique_ptr<Candidate[]> kept_;  // `capacity_` places per column, the first n_kept_ in use
+  std::vector<std::size_t> n_kept_;
+};
+
+// One list of what all threads kept for an element: at least the best `depth`.
+template <class T>
+Board merged(const std::vector<Keeper<T>>& keepers, std::size_t column, std::size_t depth) {
+  std::vector<Candidate> all;
+  all.reserve(std::transform_reduce(keepers.begin(), keepers.end(), std::size_t{0}, std::plus<>(),
+                                    [&](const auto& k) { return k.kept(column).size(); }));
+  double complete_above = -std::numeric_limits<double>::infinity();
+  for (const Keeper<T>& keeper : keepers) {
+    all.insert(all.end(), keeper.kept(column).begin(), keeper.kept(column).end());
+    complete_above = std::max(complete_above, keeper.threshold(column));
+  }
+  // The best `depth` are here in any case, and beyond them all that no thread has dropped.
+  const auto dropped = std::partition(all.begin(), all.end(),
+                                      [&](const Candidate& c) { return c.score > complete_above; });
+  const auto n_complete = static_cast<std::size_t>(dropped - all.begin());
+  if (n_complete < depth && all.size() > depth) {
+    std::nth_element(dropped, all.begin() + static_cast<std::ptrdiff_t>(depth), all.end());
+  }
+  all.resize(std::max(n_complete, std::min(depth, all.size())));
+  Board board(std::move(all));
+  // Half of it is surely asked for.
+  board.sort_until(depth / 2);
+  return board;
+}
+
+template <class T>
+std::vector<std::size_t> in_all(const std::vector<ConstantColumns<T>>& constant) {
+  std::vector<std::size_t> columns = constant[0].columns();
+  for (const ConstantColumns<T>& other : constant) {
+    std::vector<std::size_t> both;
+    std::ranges::set_intersection(columns, other.columns(), std::back_inserter(both));
+    columns = both;
+  }
+  return columns;
+}
+
+// How many of the rows exceed a suggested threshold: a share p for which the largest of a group is
+// below it in three quarters of the groups.
+std::uint64_t likely_to_pass(std::uint64_t n_rows, std::uint64_t depth) {
+  const std::size_t group = rows_per_group(n_rows, depth);
+  if (group == 0) {
+    return n_rows;
+  }
+  const double share_below = (n_groups - groups_above + 0.5) / n_groups;
+  const double p = 1.0 - std::pow(share_below, 1.0 / static_cast<double>(group));
+  return static_cast<std::uint64_t>(p * static_cast<double>(n_rows));
+}
+
+}  // namespace
+
+template <class T>
+void Leaderboards<T>::fill(std::size_t depth, const std::vector<char>& taken) {
+  if (depth == 0) {
+    // Nothing is wanted, but every value is looked at all the same.
+    fill_above(Thresholds(rows_.n_columns(), -lowest), 0, taken, 0);
+    return;
+  }
+  const auto n_free = static_cast<std::size_t>(std::ranges::count(taken, 0));
+  if (!fill_above(suggested_thresholds(depth, taken), depth, taken, std::min(depth, n_free))) {
+    fill_above(no_thresholds(), depth, taken, 0);
+  }
+}
+
+template <class T>
+auto Leaderboards<T>::suggested_thresholds(std::size_t depth, const std::vector<char>& taken)
+    -> Thresholds {
+  const std::size_t n_looked_at = rows_per_group(rows_.size(), depth);
+  const std::size_t stride = rows_.size() / n_groups;
+  // Somewhere in each stretch of rows, so that rows that recur do not recur in the groups.
+  const auto first_of = [&](std::size_t group) {
+    const std::uint64_t scattered = (group + 1) * 0x9e3779b97f4a7c15U >> 32;
+    return group * stride + scattered % (stride - n_looked_at + 1);
+  };
+  Thresholds thresholds = no_thresholds();
+  if (n_looked_at == 0) {
+    return thresholds;
+  }
+  const std::size_t n_columns = rows_.n_columns();
+  std::vector<Score<T>> best(n_groups * n_columns, lowest);
+  job_.parallel_for(n_groups, 4, [&](std::size_t begin, std::size_t end, unsigned) {
+    for (std::size_t group = begin; group < end; ++group) {
+      for (std::size_t i = 0; i < n_looked_at; ++i) {
+        const std::size_t row = first_of(group) + i;
+        if (taken[row] == 0) {
+          row_kernels<T>().raise_scores[static_cast<std::size_t>(score_)](
+              rows_.row(row), n_columns, best.data() + group * n_columns);
+        }
+      }
+    }
+  });
+  std::vector<Score<T>> of_column(n_groups);
+  for (std::size_t j = 0; j < n_columns; ++j) {
+    for (std::size_t group = 0; group < n_groups; ++group) {
+      of_column[group] = best[group * n_columns + j];
+    }
+    const auto at = of_column.begin() + static_cast<std::ptrdiff_t>(groups_above) - 1;
+    std::nth_element(of_column.begin(), at, of_column.end(), std::greater<>());
+    // Rows with just this score must pass: the threshold is the next value below.
+    thresholds[j] = std::nextafter(*at, lowest);
+  }
+  return thresholds;
+}
+
+template <class T>
+bool Leaderboards<T>::fill_above(const Thresholds& thresholds, std::size_t depth,
+                                 const std::vector<char>& taken, std::size_t at_least) {
+  std::vector<Keeper<T>> keepers;
+  for (unsigned thread = 0; thread < job_.n_threads(); ++thread) {
+    keepers.emplace_back(rows_, score_, depth, thresholds);
+  }
+  std::vector<ConstantColumns<T>> constant(job_.n_threads(), ConstantColumns<T>(rows_));
+  std::atomic<bool> is_finite = true;
+  job_.counted_parallel_for(rows_.size(), rows_per_block,
+                            [&](std::size_t begin, std::size_t end, unsigned thread) {
+                              for (std::size_t row = begin; row < end; ++row) {
+                                // The processor's own prefetching ends with every page.
+                                fetch(std::min(row + rows_ahead, end - 1));
+                                if (!keepers[thread].look_at(row, taken)) {
+                                  is_finite = false;
+                                  return;
+                                }
+                              }
+                              constant[thread].look_at(begin, end);
+                            });
+  if (!is_finite) {
+    summarise_columns(rows_, job_);  // finds the first such value and throws
+  }
+  constant_columns_ = in_all(constant);
+  job_.parallel_for(boards_.size(), 1, [&](std::size_t begin, std::size_t end, unsigned) {
+    for (std::size_t column = begin; column < end; ++column) {
+      boards_[column] = merged(keepers, column, depth);
+    }
+  });
+  return std::ranges::all_of(boards_, [&](const auto& b) { return b.size() >= at_least; });
+}
+
+template <class T>
+void Leaderboards<T>::fetch(std::size_t row) const {
+  const T* values = rows_.row(row);
+  for (std::size_t j = 0; j < rows_.n_columns(); j += 64 / sizeof(T)) {
+    __builtin_prefetch(values + j);
+  }
+}
+
+template <class T>
+double Leaderboards<T>::activation(const Candidate& candidate, std::size_t column) const {
+  if (score_ == ScoreOf::value) {
+    return candidate.score;
+  }
+  double value = 0.0;
+  row_kernels<T>().widen(rows_.row(candidate.row) + column, &value, 1);
+  return value;
+}
+
+MemoryNeed leaderboards_memory(const SelectionSize& size, std::uint64_t depth) {
+  const std::uint64_t n = size.n_rows;
+  const std::uint64_t d = size.n_columns;
+  const std::uint64_t fixed =
+      d * ((size.n_threads + 2) * (sizeof(std::vector<Candidate>) + 4 * sizeof(double)) +
+           n_groups * sizeof(double));
+  // Per element and thread, room for what the thread keeps of the rows, of which it writes to some
+  // pages; then all of that in one list.
+  const std::uint64_t room = std::min<std::uint64_t>(most_kept(depth), n);
+  const std::uint64_t kept = std::min(size.n_threads * room, likely_to_pass(n, depth));
+  const std::uint64_t written = std::min(
+      room * sizeof(Candidate), kept / size.n_threads * sizeof(Candidate) + page_bytes / 2);
+  return {fixed + d * (size.n_threads * written + kept * sizeof(Candidate)),
+          fixed + d * size.n_threads * room * 2 * sizeof(Candidate)};
+}
+
+template class Leaderboards<float>;
+template class Leaderboards<double>;
+template class Leaderboards<Float16>;
+template class Leaderboards<BFloat16>;
+
+}  // namespace thinset

@@ -1,0 +1,332 @@
+#include "methods/max_min.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+#include <vector>
+
+#include "bounds/projection.hpp"
+#include "methods/best_row.hpp"
+#include "methods/image_list.hpp"
+
+namespace thinset {
+
+namespace {
+
+// Rows that are brought up to date together, and how many picks they see at a time.
+constexpr std::size_t rows_per_batch = 16;
+constexpr std::size_t picks_per_stretch = 256;
+// Fewer missed picks than this are measured at once; more are screened first.
+constexpr std::size_t picks_worth_screening = 16;
+// A projection takes milliseconds to fit: it has to spare more than that.
+constexpr std::size_t pairs_worth_projecting = std::size_t{1} << 17;
+constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double taken = -infinity;
+
+bool is_worth_projecting(std::size_t n_rows, std::size_t k) {
+  return k >= 4 * picks_worth_screening && n_rows >= pairs_worth_projecting / k;
+}
+
+struct Standing {
+  double rank;  // to the nearest of the picks that the row has seen
+  std::size_t row;
+
+  [[nodiscard]] bool before(const Standing& other) const {
+    return rank != other.rank ? rank > other.rank : row < other.row;
+  }
+};
+
+// A part of the rows as a heap, the largest rank on top.
+class Heap {
+ public:
+  void build(std::vector<Standing> standings) {
+    standings_ = std::move(standings);
+    std::ranges::make_heap(standings_, after);
+  }
+  [[nodiscard]] bool empty() const { return standings_.empty(); }
+  [[nodiscard]] const Standing& top() const { return standings_.front(); }
+
+  Standing pop() {
+    std::ranges::pop_heap(standings_, after);
+    const Standing standing = standings_.back();
+    standings_.pop_back();
+    return standing;
+  }
+  void push(const Standing& standing) {
+    standings_.push_back(standing);
+    std::ranges::push_heap(standings_, after);
+  }
+
+ private:
+  static bool after(const Standing& a, const Standing& b) { return b.before(a); }
+
+  std::vector<Standing> standings_;
+};
+
+template <class T>
+class MaxMin {
+ public:
+  MaxMin(const DistanceMeter<T>& meter, std::size_t k, Job& job)
+      : meter_(meter),
+        job_(job),
+        picked_(meter, k),
+        n_seen_(meter.rows().size(), 0),
+        heaps_(std::min<std::size_t>(meter.rows().size(), 4 * job.n_threads())),
+        scratch_(job.n_threads()) {
+    if (is_worth_projecting(meter.rows().size(), k)) {
+      projection_.emplace(meter, job);
+      images_.emplace(projection_->n_coordinates(), k);
+    }
+  }
+
+  // The rank of a row to the nearest pick so far.
+  double rank_of(std::size_t row) {
+    Scratch& scratch = scratch_[0];
+    scratch.members.resize(1);
+    scratch.members[0].standing = {infinity, row};
+    catch_up(scratch, Bar());
+    return scratch.members[0].standing.rank;
+  }
+
+  void pick(std::size_t row) {
+    picked_.push_back(row);
+    if (projection_) {
+      meter_.read(row, pick_.point);
+      projection_->project(pick_.point, pick_.image);
+      images_->push_back(pick_.image);
+    }
+  }
+
+  // Measures every row against the first picks; `rows` are those already picked.
+  void start(std::span<const std::size_t> rows) {
+    const std::size_t n = meter_.rows().size();
+    std::vector<double> ranks(n);
+    std::vector<bool> is_taken(n, false);
+    for (const std::size_t row : rows) {
+      is_taken[row] = true;
+    }
+    // A row that is out of the competition for the next pick need not see all of the first ones.
+    Bar bar;
+    job_.parallel_for(n, rows_per_batch, [&](std::size_t begin, std::size_t end, unsigned thread) {
+      Scratch& scratch = scratch_[thread];
+      scratch.members.resize(end - begin);
+      for (std::size_t i = begin; i < end; ++i) {
+        scratch.members[i - begin].standing = {infinity, i};
+      }
+      catch_up(scratch, bar);
+      for (const Member& member : scratch.members) {
+        ranks[member.standing.row] = member.standing.rank;
+        if (n_seen_[member.standing.row] == picked_.size() && !is_taken[member.standing.row]) {
+          bar.raise_to(member.standing.rank);
+        }
+      }
+    });
+    for (const std::size_t row : rows) {
+      ranks[row] = taken;
+    }
+    job_.parallel_for(heaps_.size(), 1, [&](std::size_t begin, std::size_t end, unsigned) {
+      for (std::size_t h = begin; h < end; ++h) {
+        const std::size_t first = n * h / heaps_.size();
+        const std::size_t last = n * (h + 1) / heaps_.size();
+        std::vector<Standing> standings;
+        standings.reserve(last - first);
+        for (std::size_t i = first; i < last; ++i) {
+          if (ranks[i] != taken) {
+            standings.push_back({ranks[i], i});
+          }
+        }
+        heaps_[h].build(std::move(standings));
+      }
+    });
+  }
+
+  // Takes the row with the largest rank out of the competition.
+  BestRow take_furthest() {
+    Bar bar;
+    for (Scratch& scratch : scratch_) {
+      scratch.best = {};
+    }
+    job_.parallel_for(heaps_.size(), 1, [&](std::size_t begin, std::size_t end, unsigned thread) {
+      for (std::size_t h = begin; h < end; ++h) {
+        bring_up_to_date(heaps_[h], bar, scratch_[thread]);
+      }
+    });
+    BestRow best;
+    std::size_t winner = 0;
+    for (const Scratch& scratch : scratch_) {
+      best.offer(scratch.best.value, scratch.best.row);
+    }
+    while (heaps_[winner].empty() || heaps_[winner].top().row != best.row) {
+      ++winner;
+    }
+    heaps_[winner].pop();
+    return best;
+  }
+
+ private:
+  // A row that is being brought up to date.
+  struct Member {
+    Standing standing;
+    Point point;
+    Projection::Image image;
+    bool is_screened = false;
+  };
+  struct alignas(64) Scratch {
+    std::vector<Member> members;
+    std::vector<Member*> asking;
+    NearSearch search;
+    BestRow best;
+  };
+
+  // Lets rows from the top of the heap see the picks they missed, until the top has seen them all
+  // or is out of the competition. Several at a time: they share each stretch of picks while it is
+  // in cache.
+  void bring_up_to_date(Heap& heap, Bar& bar, Scratch& scratch) {
+    for (;;) {
+      std::vector<Member>& members = scratch.members;
+      std::size_t n_members = 0;
+      members.resize(rows_per_batch);
+      while (n_members < rows_per_batch && !heap.empty() && !(heap.top().rank < bar.value()) &&
+             n_seen_[heap.top().row] < picked_.size()) {
+        members[n_members].standing = heap.pop();
+        meter_.prefetch(members[n_members++].standing.row);
+      }
+      members.resize(n_members);
+      if (n_members == 0) {
+        if (!heap.empty() && !(heap.top().rank < bar.value())) {
+          bar.raise_to(heap.top().rank);
+          scratch.best.offer(heap.top().rank, heap.top().row);
+        }
+        return;
+      }
+      catch_up(scratch, bar);
+      for (const Member& member : members) {
+        heap.push(member.standing);
+      }
+    }
+  }
+
+  // Shows the members the picks they missed, in order; each stops once its rank is below the bar.
+  void catch_up(Scratch& scratch, const Bar& bar) {
+    std::size_t begin = picked_.size();
+    for (Member& member : scratch.members) {
+      const std::size_t seen = n_seen_[member.standing.row];
+      begin = std::min(begin, seen);
+      meter_.read(member.standing.row, member.point);
+      member.is_screened = projection_ && picked_.size() - seen >= picks_worth_screening;
+      if (member.is_screened) {
+        projection_->project(member.point, member.image);
+      }
+    }
+    for (; begin < picked_.size(); begin += picks_per_stretch) {
+      show(scratch, begin, std::min(picked_.size(), begin + picks_per_stretch), bar);
+    }
+  }
+
+  // The picks [begin, end), as far as they are new to a member.
+  void show(Scratch& scratch, std::size_t begin, std::size_t end, const Bar& bar) {
+    scratch.search.clear();
+    scratch.asking.clear();
+    for (Member& member : scratch.members) {
+      std::size_t& seen = n_seen_[member.standing.row];
+      if (seen >= end || member.standing.rank < bar.value()) {
+        continue;
+      }
+      if (member.is_screened) {
+        scratch.asking.push_back(&member);
+        scratch.search.push_back(member.image,
+                                 projection_->limit(member.image, member.standing.rank));
+        continue;
+      }
+      for (std::size_t pick = seen; pick < end; ++pick) {
+        look(member, pick);
+      }
+      seen = end;
+    }
+    if (scratch.asking.empty()) {
+      return;
+    }
+    images_->find_near(scratch.search, begin, end);
+    for (std::size_t i = 0; i < scratch.asking.size(); ++i) {
+      Member& member = *scratch.asking[i];
+      std::size_t& seen = n_seen_[member.standing.row];
+      scratch.search.for_each(i, seen, [&](std::size_t pick) { look(member, pick); });
+      seen = end;
+    }
+  }
+
+  void look(Member& member, std::size_t pick) const {
+    double& rank = member.standing.rank;
+    if (!picked_.is_beyond(pick, member.point, rank)) {
+      rank = std::min(rank, picked_.rank(pick, member.point));
+    }
+  }
+
+  const DistanceMeter<T>& meter_;
+  Job& job_;
+  PickedRows<T> picked_;
+  std::optional<Projection> projection_;
+  std::optional<ImageList> images_;
+  std::vector<std::size_t> n_seen_;  // per row: how many of the picks its rank knows
+  std::vector<Heap> heaps_;
+  std::vector<Scratch> scratch_;
+  Member pick_;
+};
+
+}  // namespace
+
+template <class T>
+Picks max_min(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k, Metric metric,
+              std::span<const std::size_t> initial, Job& job) {
+  const DistanceMeter<T> meter(rows, metric, job);
+  MaxMin<T> state(meter, k, job);
+  Picks picks;
+  picks.rows.reserve(k);
+  picks.gains.reserve(k);
+  const auto take = [&](std::size_t row, double rank) {
+    picks.rows.push_back(row);
+    picks.gains.push_back(meter.distance_from_rank(rank));
+    state.pick(row);
+    job.advance(1);
+  };
+  for (const std::size_t row : initial) {
+    take(row, state.rank_of(row));
+  }
+  if (initial.empty()) {
+    take(furthest_row(meter, summary.mean, job), infinity);
+  }
+  if (picks.rows.size() < k) {
+    state.start(picks.rows);
+  }
+  while (picks.rows.size() < k) {
+    const BestRow best = state.take_furthest();
+    take(best.row, best.value);
+  }
+  return picks;
+}
+
+MemoryNeed max_min_memory(const SelectionSize& size) {
+  const std::uint64_t n = size.n_rows;
+  const bool projects = is_worth_projecting(n, size.n_samples);
+  const std::uint64_t always = distance_meter_memory(size) + n * sizeof(std::size_t);
+  const std::uint64_t fitting = projects ? projection_memory(size) : 0;
+  const std::uint64_t heaps = n * sizeof(Standing);
+  const std::uint64_t ranks = n * sizeof(double);
+  const std::uint64_t images = projects ? image_list_memory(size) : 0;
+  const std::uint64_t picks =
+      size.n_samples * (sizeof(std::size_t) + sizeof(double)) + picked_rows_memory(size) + images;
+  // Ranks go when the heaps stand, before there are many picks.
+  return {always + std::max({fitting, heaps + ranks, heaps + picks}),
+          always + std::max(fitting, heaps + ranks + picks)};
+}
+
+#define THINSET_INSTANTIATE(T)                                                      \
+  template Picks max_min(const Rows<T>&, const ColumnSummary&, std::size_t, Metric, \
+                         std::span<const std::size_t>, Job&);
+THINSET_INSTANTIATE(float)
+THINSET_INSTANTIATE(double)
+THINSET_INSTANTIATE(Float16)
+THINSET_INSTANTIATE(BFloat16)
+#undef THINSET_INSTANTIATE
+
+}  // namespace thinset

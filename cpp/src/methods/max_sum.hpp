@@ -1,0 +1,32 @@
+// Max-sum dispersion: rows with large distances to all others that are chosen.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "selection/column_summary.hpp"
+#include "thinset/distance.hpp"
+#include "thinset/matrix_view.hpp"
+#include "thinset/memory_need.hpp"
+#include "thinset/parallel_for.hpp"
+#include "thinset/picks.hpp"
+
+namespace thinset {
+
+// Max-sum dispersion, Eq. 3 of "Faster Training by Selecting Samples Using Embeddings": each pick
+// is the row with the largest summed distance to those chosen, which is also its gain (0 for the
+// first). Starts at the row furthest from the mean, unless `initial` names the first picks; ties go
+// to the lower row. `summary` is that of `rows`. Requires 1 <= k <= rows.size() and
+// initial.size() <= k.
+//
+// Sums grow with every pick, so a stale sum bounds nothing. What does: with t picks y, their
+// centred sum S and their sum of squared radii Q, the squared distances of x to all of them add up
+// to t|x|^2 - 2 x.S + Q, and by Cauchy and Schwarz the distances to at most the root of t times
+// that. One product x.S serves while S keeps its direction; only rows that pass are measured.
+template <class T>
+Picks max_sum(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k, Metric metric,
+              std::span<const std::size_t> initial, Job& job);
+
+MemoryNeed max_sum_memory(const SelectionSize& size);
+
+}  // namespace thinset

@@ -1,0 +1,62 @@
+// The nearest of many centres, exactly, without measuring most of them.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+#include "bounds/projection.hpp"
+#include "methods/image_list.hpp"
+#include "thinset/distance.hpp"
+#include "thinset/parallel_for.hpp"
+
+namespace thinset {
+
+// Squared Euclidean distances from rows to centres that move. A Projection rules most centres out,
+// then a float32 distance; the rest are measured in float64.
+template <class T>
+class NearestCentre {
+ public:
+  struct Found {
+    std::size_t centre;
+    double squared_distance;
+  };
+
+  // `centres` holds k points of rows.n_columns() values; it must outlive this, and may change
+  // between calls to take_in_centres().
+  NearestCentre(const DistanceMeter<T>& meter, const std::vector<double>& centres, Job& job);
+
+  // To be called after the centres have changed.
+  void take_in_centres();
+
+  // Improves `found` of the rows begin, begin + 1, ... to their nearest centres (ties: the lower
+  // one); each must hold some centre. `thread` is that of the parallel_for this is called in.
+  void find(std::size_t begin, std::vector<Found>& found, unsigned thread);
+
+ private:
+  struct alignas(64) Scratch {
+    Point point;
+    std::vector<Projection::Image> images;
+    NearSearch search;
+  };
+
+  void look(std::size_t row, std::size_t centre, Found& found) const;
+
+  const DistanceMeter<T>& meter_;
+  const RowKernels<T>& kernels_;
+  const std::vector<double>& centres_;
+  Job& job_;
+  std::size_t n_columns_;
+  std::size_t k_;
+  std::vector<float> float_centres_;
+  double float_error_ = 0.0;  // no float centre is further than this from its centre
+  double roughness_;
+  std::optional<Projection> projection_;
+  std::optional<ImageList> images_;
+  std::vector<Scratch> scratch_;
+};
+
+// With n_samples centres, once it stands.
+std::uint64_t nearest_centre_memory(const SelectionSize& size);
+
+}  // namespace thinset

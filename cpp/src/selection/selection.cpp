@@ -1,0 +1,287 @@
+#include "thinset/selection.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <string>
+
+#include "bounds/magnitudes.hpp"
+#include "methods/facility_location.hpp"
+#include "methods/local_search.hpp"
+#include "methods/max_min.hpp"
+#include "methods/max_sum.hpp"
+#include "selection/column_summary.hpp"
+#include "thinset/error.hpp"
+#include "thinset/estimate.hpp"
+#include "thinset/random.hpp"
+
+namespace thinset {
+
+namespace {
+
+void check_shape(const AnyMatrix& embeddings) {
+  if (embeddings.n_rows == 0 || embeddings.n_columns == 0) {
+    throw InvalidInput("embeddings must have at least one row and one column, got shape (" +
+                       std::to_string(embeddings.n_rows) + ", " +
+                       std::to_string(embeddings.n_columns) + ")");
+  }
+}
+
+bool measures_distances(Method method) {
+  return method != Method::top_k && method != Method::random;
+}
+
+// Cosine distances concern directions: how large rows are, their norms say (DistanceMeter).
+bool measures_spans(const SelectionRequest& request) {
+  return measures_distances(request.method) &&
+         (request.metric != Metric::cosine || request.method == Method::kmeans);
+}
+
+void check_initial_subset(const AnyMatrix& embeddings, const SelectionRequest& request) {
+  const std::size_t n = embeddings.n_rows;
+  if (request.initial_subset.empty()) {
+    return;
+  }
+  if (request.method == Method::kmeans) {
+    throw InvalidInput("kmeans chooses all its rows together and takes no initial_subset");
+  }
+  if (request.initial_subset.size() > request.n_samples) {
+    throw InvalidInput(
+        "initial_subset counts towards n_samples = " + std::to_string(request.n_samples) +
+        " but holds " + std::to_string(request.initial_subset.size()) + " rows");
+  }
+  std::vector<bool> seen(n, false);
+  for (std::size_t i = 0; i < request.initial_subset.size(); ++i) {
+    const std::int64_t row = request.initial_subset[i];
+    if (row < 0 || static_cast<std::uint64_t>(row) >= n) {
+      throw InvalidInput("initial_subset must hold rows in [0, " + std::to_string(n) +
+                         "): position " + std::to_string(i) + " holds " + std::to_string(row));
+    }
+    if (seen[static_cast<std::size_t>(row)]) {
+      throw InvalidInput("initial_subset must not repeat rows: row " + std::to_string(row) +
+                         " is there again at position " + std::to_string(i));
+    }
+    seen[static_cast<std::size_t>(row)] = true;
+  }
+}
+
+// The request as it may be carried out within max_memory.
+SelectionRequest within_memory(const AnyMatrix& embeddings, const SelectionRequest& request,
+                               unsigned n_threads) {
+  SelectionRequest bounded = request;
+  if (request.max_memory == 0) {
+    return bounded;
+  }
+  const std::uint64_t needed = predicted_memory(embeddings, request, n_threads).at_most;
+  if (needed > request.max_memory) {
+    throw InvalidInput("max_memory is " + std::to_string(request.max_memory) +
+                       " bytes, but this selection may need " + std::to_string(needed) +
+                       " beyond the embeddings; fewer threads or samples need less");
+  }
+  if (request.method == Method::top_k) {
+    const std::uint64_t spare = request.max_memory - needed;
+    for (const SelectionSize& size : selection_sizes(embeddings, request, n_threads)) {
+      const std::uint64_t own = top_k_memory(size, request.top_k).at_most;
+      bounded.top_k.max_depth = std::min<std::size_t>(
+          bounded.top_k.max_depth, deepest_within(size, request.top_k, own + spare));
+    }
+  }
+  return bounded;
+}
+
+template <class T>
+Picks pick(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k,
+           const SelectionRequest& request, std::span<const std::size_t> initial, Random& random,
+           Job& job) {
+  switch (request.method) {
+    case Method::top_k:
+      return top_k(rows, k, request.top_k, initial, job).picks;
+    case Method::max_sum: {
+      Picks picks = max_sum(rows, summary, k, request.metric, initial, job);
+      swap_for_sum(rows, request.metric, initial.size(), request.max_swaps, picks, job);
+      return picks;
+    }
+    case Method::max_min:
+      return max_min(rows, summary, k, request.metric, initial, job);
+    case Method::facility_location:
+      return facility_location(rows, k, request.metric, initial, job);
+    case Method::kmeans:
+      return kmeans(rows, k, request.kmeans, random, job);
+    case Method::random:
+      return random_picks(rows.size(), k, initial, random);
+  }
+  throw InvalidInput("unknown method");
+}
+
+// Positions inside a class (its rows are rising) of those initial rows that belong to it.
+std::vector<std::size_t> initial_in_class(const ClassBudget& budget,
+                                          std::span<const std::int64_t> initial_subset) {
+  std::vector<std::size_t> positions;
+  for (const std::int64_t row : initial_subset) {
+    const auto found = std::ranges::lower_bound(budget.rows, row);
+    if (found != budget.rows.end() && *found == row) {
+      positions.push_back(static_cast<std::size_t>(found - budget.rows.begin()));
+    }
+  }
+  if (positions.size() > budget.budget) {
+    throw InvalidInput("initial_subset holds " + std::to_string(positions.size()) +
+                       " rows of class " + std::to_string(budget.label) + ", whose budget is " +
+                       std::to_string(budget.budget));
+  }
+  return positions;
+}
+
+// What select() counts off as progress.
+std::uint64_t units_of_work(const SelectionRequest& request, std::size_t n_samples) {
+  return request.method == Method::kmeans ? n_samples + request.kmeans.n_iterations + 1 : n_samples;
+}
+
+// The classes that rows are picked from, each with the initial rows that belong to it.
+struct Classes {
+  std::vector<ClassBudget> budgets;
+  std::vector<std::vector<std::size_t>> initial;
+};
+
+Classes classes_of(const SelectionRequest& request, PerClass per_class) {
+  Classes classes;
+  if (per_class != PerClass::none) {
+    classes.budgets = class_budgets(request.labels, request.n_samples, per_class);
+    for (const ClassBudget& budget : classes.budgets) {
+      classes.initial.push_back(initial_in_class(budget, request.initial_subset));
+    }
+  }
+  return classes;
+}
+
+template <class T>
+RowPicks pick_per_class(const Rows<T>& rows, const SelectionRequest& request,
+                        const Classes& classes, Random& random, Job& job) {
+  std::vector<Picks> picks(classes.budgets.size());
+  std::uint64_t units = 0;
+  for (const ClassBudget& budget : classes.budgets) {
+    units += units_of_work(request, budget.budget);
+  }
+  job.set_total(units);
+  for (std::size_t c = 0; c < picks.size(); ++c) {
+    const ClassBudget& budget = classes.budgets[c];
+    if (budget.budget > 0) {
+      const Rows<T> members = rows.restricted_to(budget.rows);
+      const ColumnSummary summary = summarise_columns(members, job);
+      if (measures_spans(request)) {
+        check_span(summary, budget.label);
+      }
+      picks[c] = pick(members, summary, budget.budget, request, classes.initial[c], random, job);
+    }
+  }
+  return merge_class_picks(classes.budgets, picks);
+}
+
+template <class T>
+SelectionResult result_of(const Rows<T>& rows, const SelectionRequest& request, Job& job) {
+  const PerClass per_class = request.stratified ? PerClass::proportional : request.per_class;
+  // Before a value is read, so that what is wrong with the request is said first.
+  const Classes classes = classes_of(request, per_class);
+  Random random(request.seed);
+  const std::vector<std::size_t> initial(request.initial_subset.begin(),
+                                         request.initial_subset.end());
+  const auto as_result = [](RowPicks picks, const std::vector<std::size_t>& constant_columns) {
+    return SelectionResult{std::move(picks.rows),
+                           std::move(picks.gains),
+                           {constant_columns.begin(), constant_columns.end()},
+                           std::move(picks.swaps)};
+  };
+  const auto all_rows = [](Picks picks) {
+    return RowPicks{
+        {picks.rows.begin(), picks.rows.end()}, std::move(picks.gains), std::move(picks.swaps)};
+  };
+  if (request.method == Method::top_k && per_class == PerClass::none) {
+    job.set_total(rows.size());
+    TopKPicks result = top_k(rows, request.n_samples, request.top_k, initial, job);
+    return as_result(all_rows(std::move(result.picks)), result.constant_columns);
+  }
+  // Every value is looked at, whatever the method reads: a NaN is never passed over.
+  const ColumnSummary summary = summarise_columns(rows, job);
+  if (measures_distances(request.method)) {
+    check_largest_value(summary);
+  }
+  if (measures_spans(request)) {
+    check_span(summary);
+  }
+  const std::vector<std::size_t> constant =
+      request.method == Method::top_k ? summary.constant_columns() : std::vector<std::size_t>{};
+  if (per_class != PerClass::none) {
+    return as_result(pick_per_class(rows, request, classes, random, job), constant);
+  }
+  job.set_total(units_of_work(request, request.n_samples));
+  return as_result(all_rows(pick(rows, summary, request.n_samples, request, initial, random, job)),
+                   constant);
+}
+
+}  // namespace
+
+void check_request(const AnyMatrix& embeddings, const SelectionRequest& request) {
+  check_shape(embeddings);
+  const std::size_t n = embeddings.n_rows;
+  if (request.n_samples < 1 || request.n_samples > n) {
+    throw InvalidInput("n_samples must be in [1, " + std::to_string(n) +
+                       "], the number of rows; got " + std::to_string(request.n_samples));
+  }
+  const bool needs_labels = request.per_class != PerClass::none || request.stratified;
+  if (needs_labels && request.labels.empty()) {
+    throw InvalidInput(request.stratified ? "stratified needs labels, one per row"
+                                          : "per_class needs labels, one per row");
+  }
+  if (!request.labels.empty() && request.labels.size() != n) {
+    throw InvalidInput("labels must have one entry per row: expected " + std::to_string(n) +
+                       ", got " + std::to_string(request.labels.size()));
+  }
+  if (request.method == Method::kmeans && request.metric == Metric::cosine) {
+    throw InvalidInput("kmeans takes Euclidean distances; scale the rows to norm 1 for cosine");
+  }
+  if (request.stratified && request.method != Method::random) {
+    throw InvalidInput("stratified belongs to the method random; other methods take per_class");
+  }
+  if (request.stratified && request.per_class == PerClass::balanced) {
+    throw InvalidInput("stratified draws in proportion: it excludes per_class balanced");
+  }
+}
+
+Method method_from_name(std::string_view name) {
+  if (name == "topk") return Method::top_k;
+  if (name == "max_sum") return Method::max_sum;
+  if (name == "max_min") return Method::max_min;
+  if (name == "facility_location") return Method::facility_location;
+  if (name == "kmeans") return Method::kmeans;
+  if (name == "random") return Method::random;
+  throw InvalidInput(
+      "method must be one of topk, max_sum, max_min, facility_location, kmeans, random; got '" +
+      std::string(name) + "'");
+}
+
+PerClass per_class_from_name(std::string_view name) {
+  if (name == "balanced") return PerClass::balanced;
+  if (name == "proportional") return PerClass::proportional;
+  throw InvalidInput("per_class must be balanced or proportional; got '" + std::string(name) + "'");
+}
+
+std::size_t samples_of_fraction(double fraction, std::size_t n_rows) {
+  if (!(fraction > 0.0 && fraction <= 1.0)) {
+    // The shortest text that reads as the same number: std::to_string has 300 digits for 1e300.
+    std::array<char, 32> text{};
+    const auto end = std::to_chars(text.data(), text.data() + text.size(), fraction).ptr;
+    throw InvalidInput("n_samples as a fraction must be in (0, 1], got " +
+                       std::string(text.data(), end));
+  }
+  const double n = std::floor(fraction * static_cast<double>(n_rows) + 0.5);
+  return std::max<std::size_t>(1, static_cast<std::size_t>(n));
+}
+
+SelectionResult select(const AnyMatrix& embeddings, const SelectionRequest& request, Job& job) {
+  check_request(embeddings, request);
+  check_initial_subset(embeddings, request);
+  const SelectionRequest bounded = within_memory(embeddings, request, job.n_threads());
+  return visit(embeddings, [&](const auto& rows) { return result_of(rows, bounded, job); });
+}
+
+}  // namespace thinset

@@ -1,0 +1,171 @@
+// The loops of row_kernels.hpp, compiled once per instruction set into a namespace of its own.
+//
+// Included by row_kernels_<set>.cpp alone, with THINSET_KERNELS_NAMESPACE defined. See lanes.hpp on
+// what may be called here.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "simd/lanes.hpp"
+#include "thinset/row_kernels.hpp"
+
+namespace thinset::THINSET_KERNELS_NAMESPACE {
+
+namespace {
+
+template <class T>
+double squared_distance(const T* x, const double* y, std::size_t n) {
+  Doubles lanes{};
+  std::size_t j = 0;
+  for (; j + n_lanes <= n; j += n_lanes) {
+    const Doubles difference = load_doubles(x + j) - load_doubles(y + j);
+    lanes += difference * difference;
+  }
+  if (j < n) {
+    const Doubles difference = load_doubles(x + j, n - j) - load_doubles(y + j, n - j);
+    lanes += difference * difference;
+  }
+  return sum_lanes(lanes);
+}
+
+template <class T>
+double dot(const T* x, const double* y, std::size_t n) {
+  Doubles lanes{};
+  std::size_t j = 0;
+  for (; j + n_lanes <= n; j += n_lanes) lanes += load_doubles(x + j) * load_doubles(y + j);
+  if (j < n) lanes += load_doubles(x + j, n - j) * load_doubles(y + j, n - j);
+  return sum_lanes(lanes);
+}
+
+template <class T>
+float rough_squared_distance(const T* x, const float* y, std::size_t n) {
+  Floats even{};
+  Floats odd{};
+  std::size_t j = 0;
+  for (; j + 2 * n_lanes <= n; j += 2 * n_lanes) {
+    const Floats difference = load_floats(x + j) - load_floats(y + j);
+    const Floats next = load_floats(x + j + n_lanes) - load_floats(y + j + n_lanes);
+    even += difference * difference;
+    odd += next * next;
+  }
+  if (j + n_lanes <= n) {
+    const Floats difference = load_floats(x + j) - load_floats(y + j);
+    even += difference * difference;
+    j += n_lanes;
+  }
+  if (j < n) {
+    const Floats difference = load_floats(x + j, n - j) - load_floats(y + j, n - j);
+    odd += difference * difference;
+  }
+  return sum_lanes(even + odd);
+}
+template <>
+float rough_squared_distance(const double* /*x*/, const float* /*y*/, std::size_t /*n*/) {
+  return 0.0F;
+}
+
+template <class T>
+void widen_row(const T* x, double* y, std::size_t n) {
+  std::size_t j = 0;
+  for (; j + n_lanes <= n; j += n_lanes) store(y + j, load_doubles(x + j));
+  if (j < n) {
+    const Doubles values = load_doubles(x + j, n - j);
+    __builtin_memcpy(y + j, &values, (n - j) * sizeof(double));
+  }
+}
+
+template <class T>
+std::size_t summarise(const T* x, std::size_t n, double* sum, double* min, double* max) {
+  // x - x is 0 for every finite x and NaN for the others: one test per row instead of one per
+  // value.
+  double witness = 0.0;
+  double values[n_lanes];
+  for (std::size_t begin = 0; begin < n; begin += n_lanes) {
+    const std::size_t size = n - begin < n_lanes ? n - begin : n_lanes;
+    store(values, size == n_lanes ? load_doubles(x + begin) : load_doubles(x + begin, size));
+    for (std::size_t l = 0; l < size; ++l) {
+      const std::size_t j = begin + l;
+      witness += values[l] - values[l];
+      sum[j] += values[l];
+      min[j] = values[l] < min[j] ? values[l] : min[j];
+      max[j] = values[l] > max[j] ? values[l] : max[j];
+    }
+  }
+  if (witness == 0.0) return n;
+  for (std::size_t j = 0; j < n; ++j) {
+    double value = 0.0;
+    widen_row(x + j, &value, 1);
+    if (!(value - value == 0.0)) return j;
+  }
+  return n;
+}
+
+template <ScoreOf score, class V>
+inline Lanes<V> scores_of(const Lanes<V>& values) {
+  if constexpr (score == ScoreOf::value) {
+    return values;
+  } else if constexpr (score == ScoreOf::negative) {
+    return all_lanes(V{0}) - values;
+  } else {
+    return absolute(values);
+  }
+}
+
+template <ScoreOf score, class T>
+void raise_scores(const T* x, std::size_t n, Score<T>* best) {
+  for (std::size_t j = 0; j < n; j += n_lanes) {
+    const std::size_t size = n - j < n_lanes ? n - j : n_lanes;
+    const auto scores = scores_of<score>(load_scores(x + j, size));
+    const auto raised = larger(scores, load_scores(best + j, size));
+    __builtin_memcpy(best + j, &raised, size * sizeof(Score<T>));
+  }
+}
+
+template <ScoreOf score, class T>
+std::size_t find_above(const T* x, std::size_t n, const Score<T>* thresholds,
+                       std::uint32_t* columns) {
+  std::size_t found = 0;
+  Lanes<Score<T>> witness{};  // x - x is 0 for every finite x and NaN for the others
+  const auto look = [&](const Lanes<Score<T>>& values, const Lanes<Score<T>>& limits,
+                        std::size_t j) {
+    witness += values - values;
+    for (std::uint32_t bits = bits_above(scores_of<score>(values), limits); bits != 0;
+         bits &= bits - 1) {
+      columns[found++] =
+          static_cast<std::uint32_t>(j) + static_cast<std::uint32_t>(__builtin_ctz(bits));
+    }
+  };
+  std::size_t j = 0;
+  for (; j + n_lanes <= n; j += n_lanes) look(load_scores(x + j), load_scores(thresholds + j), j);
+  if (j < n) {
+    look(load_scores(x + j, n - j), load_scores(thresholds + j, n - j), j);
+    // Lanes past the end hold 0 against a threshold of 0: none of them is above it.
+  }
+  return sum_lanes(witness) == Score<T>{0} ? found : n + 1;
+}
+
+template <class T>
+constexpr RowKernels<T> table = {
+    &squared_distance<T>,
+    &dot<T>,
+    &rough_squared_distance<T>,
+    &widen_row<T>,
+    &summarise<T>,
+    {&raise_scores<ScoreOf::value, T>, &raise_scores<ScoreOf::negative, T>,
+     &raise_scores<ScoreOf::magnitude, T>},
+    {&find_above<ScoreOf::value, T>, &find_above<ScoreOf::negative, T>,
+     &find_above<ScoreOf::magnitude, T>}};
+
+}  // namespace
+
+extern const RowKernels<float> float32_kernels;
+extern const RowKernels<double> float64_kernels;
+extern const RowKernels<Float16> float16_kernels;
+extern const RowKernels<BFloat16> bfloat16_kernels;
+
+const RowKernels<float> float32_kernels = table<float>;
+const RowKernels<double> float64_kernels = table<double>;
+const RowKernels<Float16> float16_kernels = table<Float16>;
+const RowKernels<BFloat16> bfloat16_kernels = table<BFloat16>;
+
+}  // namespace thinset::THINSET_KERNELS_NAMESPACE

@@ -1,0 +1,112 @@
+// The loops of screen_kernels.hpp, compiled once per instruction set into a namespace of its own.
+//
+// Included by screen_kernels_<set>.cpp alone, with THINSET_KERNELS_NAMESPACE defined. As in
+// row_kernels_impl.hpp, nothing here may call an inline function of another header.
+
+#include "simd/lanes.hpp"
+#include "simd/screen_kernels.hpp"
+
+namespace thinset::THINSET_KERNELS_NAMESPACE {
+
+namespace {
+
+static_assert(points_per_block == n_lanes);
+
+void project(const float* x, const float* directions, std::size_t n, std::size_t n_directions,
+             float* out) {
+  for (std::size_t i = 0; i < n_directions; ++i) {
+    const float* direction = directions + i * n;
+    Floats lanes{};
+    std::size_t j = 0;
+    for (; j + n_lanes <= n; j += n_lanes) lanes += load_floats(x + j) * load_floats(direction + j);
+    if (j < n) lanes += load_floats(x + j, n - j) * load_floats(direction + j, n - j);
+    out[i] = sum_lanes(lanes);
+  }
+}
+
+// As many dot products at once as registers hold; never too few to fill the pipeline.
+constexpr std::size_t queries_at_once = register_bytes == 64 ? 8 : 4;
+constexpr std::size_t blocks_per_group = points_per_group / points_per_block;
+constexpr std::size_t blocks_beside(std::size_t n_queries) {
+  if (n_queries == 1) return 4;
+  if (register_bytes == 64) return n_queries <= 4 ? 4 : 2;
+  return n_queries == 2 ? 2 : 1;
+}
+
+struct Search {
+  const float* queries;
+  const float* limits;
+  const float* blocks;
+  const float* square_norms;
+  std::size_t n_groups;
+  std::size_t n_coordinates;
+  std::uint64_t* near;
+};
+
+// Some queries and some neighbouring blocks.
+template <std::size_t n_queries, std::size_t n_blocks>
+inline void find_near_at(const Search& search, std::size_t query, std::size_t block) {
+  const std::size_t n = search.n_coordinates;
+  Dots<n_queries, n_blocks> dots;
+  multiply(search.queries + query * n, search.blocks + block * n * n_lanes, n, dots);
+  for (std::size_t b = 0; b < n_blocks; ++b) {
+    const Floats norms = load_floats(search.square_norms + (block + b) * n_lanes);
+    const std::size_t shift = (block + b) % blocks_per_group * n_lanes;
+    for (std::size_t q = 0; q < n_queries; ++q) {
+      const Floats twice = dots.of[q][b] + dots.of[q][b];
+      const std::uint64_t bits = bits_at_most(norms - twice, search.limits[query + q]);
+      search.near[(query + q) * search.n_groups + block / blocks_per_group] |= bits << shift;
+    }
+  }
+}
+
+// The last `n_left` of the queries, at most n_at_most.
+template <std::size_t n_at_most>
+inline void find_near_for_last(const Search& search, std::size_t n_queries, std::size_t n_left,
+                               std::size_t first_block) {
+  if constexpr (n_at_most > 0) {
+    if (n_left < n_at_most) {
+      find_near_for_last<n_at_most - 1>(search, n_queries, n_left, first_block);
+      return;
+    }
+    constexpr std::size_t width = blocks_beside(n_at_most);
+    for (std::size_t b = 0; b < blocks_per_group; b += width) {
+      find_near_at<n_at_most, width>(search, n_queries - n_at_most, first_block + b);
+    }
+  }
+}
+
+void find_near(const float* queries, const float* limits, std::size_t n_queries,
+               const float* blocks, const float* square_norms, std::size_t n_groups,
+               std::size_t n_coordinates, std::uint64_t* near) {
+  const Search search{queries, limits, blocks, square_norms, n_groups, n_coordinates, near};
+  for (std::size_t i = 0; i < n_queries * n_groups; ++i) near[i] = 0;
+  const std::size_t n_left = n_queries % queries_at_once;
+  for (std::size_t group = 0; group < n_groups; ++group) {
+    const std::size_t first = group * blocks_per_group;
+    constexpr std::size_t width = blocks_beside(queries_at_once);
+    for (std::size_t block = first; block < first + blocks_per_group; block += width) {
+      for (std::size_t query = 0; query < n_queries - n_left; query += queries_at_once) {
+        find_near_at<queries_at_once, width>(search, query, block);
+      }
+    }
+    find_near_for_last<queries_at_once - 1>(search, n_queries, n_left, first);
+  }
+}
+
+std::uint64_t find_at_least(const double* values, std::size_t n, double limit) {
+  std::uint64_t found = 0;
+  std::size_t i = 0;
+  for (; i + n_lanes <= n; i += n_lanes) {
+    found |= std::uint64_t{bits_at_least(load_doubles(values + i), limit)} << i;
+  }
+  for (; i < n; ++i) found |= std::uint64_t{values[i] >= limit ? 1U : 0U} << i;
+  return found;
+}
+
+}  // namespace
+
+extern const ScreenKernels screen_kernels;
+const ScreenKernels screen_kernels = {&project, &find_near, &find_at_least};
+
+}  // namespace thinset::THINSET_KERNELS_NAMESPACE
