@@ -18,16 +18,16 @@ from typing import TYPE_CHECKING
 import torch
 from torch.utils.data import DataLoader
 
-from thinset.augmentation import TrainTransform
 from thinset.data import Dataset, open_dataset
 from thinset.data.batches import Batch, DeviceBatches
 from thinset.losses import classification
 from thinset.models import Classifier
-from thinset.report import describe_hardware, describe_versions
+from thinset.results import describe_hardware, describe_versions
 from thinset.training import generator_for
-from thinset.training.learner import Learner
+from thinset.training.learners.supervised import Learner
+from thinset.training.loop.settings import RunSettings
 from thinset.training.precision import resolve_device, resolve_precision
-from thinset.training.settings import RunSettings
+from thinset.transforms import TrainTransform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ import importlib.metadata
 import os
 
 from thinset import _core
-from thinset.report.hardware import describe_hardware, describe_versions
+from thinset.results.hardware import describe_hardware, describe_versions
 
 _PEERS = (
     "apricot-select",

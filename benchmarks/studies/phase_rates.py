@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from thinset.augmentation import TestTransform, TrainTransform
 from thinset.data import Dataset, open_dataset, write_subset
 from thinset.losses import classification
 from thinset.models import Classifier
-from thinset.report.student import mean_interval
+from thinset.results.student import mean_interval
 from thinset.training import TwoPhase, fit, generator_for
+from thinset.transforms import TestTransform, TrainTransform
 
 CROP = 24
 SHARE = 0.0864

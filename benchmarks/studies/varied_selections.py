@@ -19,13 +19,13 @@ import torch
 from torch.nn import functional
 
 import thinset
-from thinset.augmentation import TestTransform, TrainTransform
 from thinset.data import Dataset, open_dataset
 from thinset.data.batches import DeviceBatches, ordered_batches
 from thinset.embeddings import activation_scores
 from thinset.models import Classifier
 from thinset.selection import Selection
 from thinset.training import generator_for
+from thinset.transforms import TestTransform, TrainTransform
 
 SHARE = 0.0864
 CROP = 24

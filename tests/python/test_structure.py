@@ -1,11 +1,11 @@
 """The map of the project holds: who may import whom, and what the sources may not contain.
 
-Imports point downwards only: command_line -> recipes -> {embeddings, augmentation, distillation}
--> training -> data. models and losses stand alone on torch; selection and data stand on the native
-core and numpy and never on each other, except that selection.on_device, which only a tensor on
-another device leads to, stands on torch; report needs no torch; integrations stand on these, and
-nothing but the command line stands on them. In C++, bindings, filter and fuzz stand on the library,
-which knows none of them.
+Imports point downwards only: command_line -> experiments -> {embeddings, report} -> {results,
+training} -> {data, selection, transforms} -> {models, losses, _core}. selection and data stand on
+the native core and numpy; results and report need no torch; integrations stand on these, and
+nothing but the command line stands on them. The parts of training that show samples stand on
+nothing that trains. In C++, bindings, filter and fuzz stand on the library, which knows none of
+them, and include its public headers alone; in the library the folders have an order, too.
 """
 
 from __future__ import annotations
@@ -24,43 +24,31 @@ PACKAGE = ROOT / "python" / "thinset"
 CPP = ROOT / "cpp"
 
 # Everybody may use these; they use each other and, to exchange folders, the native core.
-_BASE = {
-    "atomic_files",
-    "duration",
-    "json_files",
-    "overlap",
-    "partial_files",
-    "progress",
-    "regular_files",
-}
+_BASE = {"duration", "files", "progress"}
 _MODELS = {"models", "losses"}
-_BELOW_WINGS = {*_BASE, *_MODELS, "training", "data"}
-_BELOW_RECIPES = {*_BELOW_WINGS, "embeddings", "augmentation", "distillation", "report"}
-_BELOW_COMMANDS = {*_BELOW_RECIPES, "recipes", "integrations", "selection", "_core", "thinset"}
+_BELOW_TRAINING = {*_BASE, *_MODELS, "data", "selection", "transforms"}
+_BELOW_WINGS = {*_BELOW_TRAINING, "training", "results"}
+_BELOW_EXPERIMENTS = {*_BELOW_WINGS, "embeddings", "report"}
 
 # Which units of the package each unit may import, besides itself. "thinset" is the face of the
 # package, `_core` the native module.
 ALLOWED = {
-    "atomic_files": {"partial_files", "regular_files", "_core"},
     "duration": set(),
-    "json_files": {"atomic_files", "regular_files"},
-    "overlap": set(),
-    "partial_files": set(),
+    "files": {"_core"},
     "progress": set(),
-    "regular_files": set(),
     "models": set(),
     "losses": set(),
     "data": {*_BASE, "_core"},
     "selection": {*_BASE, "_core"},
-    "report": {*_BASE, "_core"},
-    "training": {*_BASE, *_MODELS, "data"},
-    "embeddings": _BELOW_WINGS,
-    "augmentation": _BELOW_WINGS,
-    "distillation": _BELOW_WINGS,
+    "transforms": {"models", "losses"},
+    "results": {*_BASE, "_core"},
+    "training": _BELOW_TRAINING,
+    "embeddings": {*_BELOW_TRAINING, "training"},
+    "report": {*_BASE, "results"},
     # Each module of it stands on one library of other people.
     "integrations": {"data", "selection", "training", "thinset"},
-    "recipes": {*_BELOW_RECIPES, "selection", "_core", "thinset"},
-    "command_line": _BELOW_COMMANDS,
+    "experiments": {*_BELOW_EXPERIMENTS, "_core", "thinset"},
+    "command_line": {*_BELOW_EXPERIMENTS, "experiments", "integrations", "_core", "thinset"},
     "__main__": {"command_line"},
     # training, loaded with its first use.
     "thinset": {"_core", "data", "selection", "training"},
@@ -70,20 +58,18 @@ ALLOWED = {
 # row of the nearest name around it. Units that are not here may import any library that the project
 # depends on.
 EAGER_LIBRARIES = {
-    "atomic_files": set(),
     "duration": set(),
-    "json_files": set(),
-    "overlap": set(),
-    "partial_files": set(),
+    "files": set(),
     "progress": set(),
-    "regular_files": set(),
     "thinset": set(),
     "models": {"torch"},
     "losses": {"torch"},
+    "transforms": {"torch"},
     "selection": {"numpy"},
     "selection.on_device": {"numpy", "torch"},
     "data": {"numpy"},
     "data.batches": {"numpy", "torch"},
+    "results": {"numpy"},
     "report": {"numpy"},
     "integrations": set(),
     "integrations.datasets": {"numpy", "pyarrow", "datasets"},
@@ -216,7 +202,7 @@ else:
     import tqdm
 def late():
     from thinset.report import page
-    importlib.import_module("thinset.recipes")
+    importlib.import_module("thinset.experiments")
 """
     found = imports_of(source, ["thinset", "data"])
     assert [(i.module, i.lazy) for i in found] == [
@@ -227,9 +213,9 @@ def late():
         ("thinset.training.loop", False),
         ("tqdm", False),
         ("thinset.report.page", True),
-        ("thinset.recipes", True),
+        ("thinset.experiments", True),
     ]
-    units = ["selection", "thinset", "training", "report", "recipes"]
+    units = ["selection", "thinset", "training", "report", "experiments"]
     assert [unit_of(i.module) for i in found if i.module.startswith("thinset")] == units
 
 
@@ -282,27 +268,23 @@ def test_public_headers_stand_on_the_standard_library_alone():
 
 @pytest.mark.parametrize("kernels", ["row_kernels", "screen_kernels"])
 def test_kernels_include_nothing_with_inline_functions_of_its_own(kernels):
-    source = CPP / "src"
-    allowed = {"<cstddef", "<cstdint", '"lanes.hpp', f'"thinset/{kernels}.hpp'}
+    source = CPP / "src" / "simd"
+    allowed = {
+        *("<cstddef", "<cstdint", '"simd/lanes.hpp'),
+        *(f'"thinset/{kernels}.hpp', f'"simd/{kernels}.hpp'),
+    }
     assert set(includes_of(source / f"{kernels}_impl.hpp")) <= allowed
     files = sorted(source.glob(f"{kernels}_*.cpp"))
     assert len(files) == 3
     for file in files:
-        assert includes_of(file) == [f'"{kernels}_impl.hpp'], file.name
+        assert includes_of(file) == [f'"simd/{kernels}_impl.hpp'], file.name
 
 
 def test_lanes_include_intrinsics_alone():
     allowed = {"<cstddef", "<cstdint", '"thinset/element.hpp', "<immintrin.h", "<arm_neon.h"}
-    assert set(includes_of(CPP / "src" / "lanes.hpp")) <= allowed
+    assert set(includes_of(CPP / "src" / "simd" / "lanes.hpp")) <= allowed
 
 
-# Headers that their own folder alone includes.
-_INTERNAL = (
-    "(row|screen|pair)_kernels_impl",
-    *("lanes", "rounding", "gather_file_order", "row_pieces"),
-    *("file_kind", "folder_entries", "folder_replacement", "partial", "swap_folders", "syncing"),
-    "temporary_names",
-)
 _FILTER = (
     *("commands", "json_writer", "options", "signals", "standard_streams", "subset_files", "text"),
 )
@@ -315,17 +297,34 @@ def _headers(*names):
 @pytest.mark.parametrize(
     ("folder", "others"),
     [
-        ("src", _headers(*_INTERNAL)),
         ("filter", _headers(*_FILTER)),
         ("bindings", r'"(arrays_read|bindings|numpy_view|python_monitor)\.hpp|<pybind11/\w+\.h'),
         ("fuzz", r'"options\.hpp'),
     ],
 )
-def test_cpp_folders_stand_on_the_library_alone(folder, others):
+def test_programs_stand_on_the_public_headers_alone(folder, others):
     allowed = rf'"thinset/\w+\.hpp|<\w+|<(sys/)?\w+\.h|{others}'
     for file in cpp_files(folder):
         for include in includes_of(file):
             assert re.fullmatch(allowed, include), f"{folder}/{file.name} includes {include}"
+
+
+# From the bottom up: a folder includes from itself and from those before it.
+_LAYERS = ("runtime", "simd", "rows", "files", "bounds", "methods", "selection")
+
+
+@pytest.mark.parametrize("layer", _LAYERS)
+def test_folders_of_the_library_include_downwards(layer):
+    below = "|".join(_LAYERS[: _LAYERS.index(layer) + 1])
+    allowed = rf'"thinset/\w+\.hpp|<\w+|<(sys/)?\w+\.h|"({below})/\w+\.hpp'
+    for file in cpp_files(f"src/{layer}"):
+        for include in includes_of(file):
+            assert re.fullmatch(allowed, include), f"{layer}/{file.name} includes {include}"
+
+
+def test_every_source_of_the_library_lies_in_a_layer():
+    layers = {file.parent.relative_to(CPP / "src").as_posix() for file in cpp_files("src")}
+    assert layers == set(_LAYERS)
 
 
 # ---- the project as a whole

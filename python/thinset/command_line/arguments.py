@@ -12,7 +12,7 @@ import tyro
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-    from thinset.recipes.workbench import Where
+    from thinset.experiments.workbench import Where
 
 Source = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")]
 """A dataset folder, a source that can be imported, or "digits"."""
@@ -71,7 +71,7 @@ def parse_count(text: str) -> float:
 
 def where_of(name: str, command: Any) -> Where:
     """Source, output and device of a command that takes DATA, -o, --device and --image-size."""
-    from thinset.recipes.workbench import Where
+    from thinset.experiments.workbench import Where
 
     return Where(
         command.data,

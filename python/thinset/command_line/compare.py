@@ -54,10 +54,10 @@ class Command(StudyOptions, _Required):
     """where to compute"""
 
     def run(self) -> None:
-        from thinset.recipes.reproduction import COMPARISON, make_figure
-        from thinset.recipes.schema import StudySettings, load_recipe
-        from thinset.report import load_records
+        from thinset.experiments.reproduction import COMPARISON, make_figure
+        from thinset.experiments.settings import StudySettings, load_recipe
         from thinset.report.terminal import spoken_comparison
+        from thinset.results import load_records
 
         recipe = load_recipe("compare", self.preset, StudySettings)
         if self.encoder_length is None:

@@ -41,13 +41,13 @@ class Command:
     """where to compute"""
 
     def run(self) -> None:
-        from thinset.recipes.preparation import (
+        from thinset.experiments.prepare.preparation import (
             embedding_facts,
             open_training_data,
             prepare_embeddings,
         )
-        from thinset.recipes.run_folder import RunFolder, identity_of
-        from thinset.recipes.schema import EncoderSettings, RunSettings
+        from thinset.experiments.run_folder import RunFolder, identity_of
+        from thinset.experiments.settings import EncoderSettings, RunSettings
 
         settings = EncoderSettings(
             kind=self.encoder,

@@ -31,7 +31,7 @@ from thinset.command_line.study_options import say
 from thinset.command_line.usage import UsageError
 
 if TYPE_CHECKING:
-    from thinset.recipes.schema import PlanSettings
+    from thinset.experiments.settings import PlanSettings
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Command:
 
     def run(self) -> None:
         settings = self.settings()  # first: a mistake in them must not wait for torch to load
-        from thinset.recipes.planning import Planner
+        from thinset.experiments.plan.planning import Planner
 
         plan = Planner(where_of("plan", self), settings).plan(say)
         print(plan.describe())
@@ -98,7 +98,7 @@ class Command:
 
     def settings(self) -> PlanSettings:
         """The preset's recipe, with the values that were given."""
-        from thinset.recipes.schema import PlanSettings, load_recipe
+        from thinset.experiments.settings import PlanSettings, load_recipe
 
         total = self.budget or self.steps
         if total is None or (self.budget and self.steps):

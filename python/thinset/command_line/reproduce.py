@@ -49,7 +49,7 @@ class Command(StudyOptions):
     """where to compute"""
 
     def run(self) -> None:
-        from thinset.recipes.figures import figures, recipe_of, settings_of
+        from thinset.experiments.figures.registry import figures, recipe_of, settings_of
 
         known = figures()
         if self.list:
@@ -71,8 +71,8 @@ class Command(StudyOptions):
             settings = with_quick_encoder(settings, self.preset, data)
         settings = self.applied_to(settings)
 
-        from thinset.recipes.reproduction import make_figure
-        from thinset.recipes.workbench import Where
+        from thinset.experiments.reproduction import make_figure
+        from thinset.experiments.workbench import Where
 
         where = Where(
             data,

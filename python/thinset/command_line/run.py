@@ -32,7 +32,7 @@ from thinset.command_line.arguments import (
 )
 from thinset.command_line.plan import Command as Plan
 from thinset.command_line.study_options import say
-from thinset.recipes.schema import RunSettings, SelectionSettings, load_recipe
+from thinset.experiments.settings import RunSettings, SelectionSettings, load_recipe
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Command:
     """where to compute"""
 
     def run(self) -> None:
-        from thinset.recipes.pipeline import run_pipeline
+        from thinset.experiments.pipeline import run_pipeline
 
         if self.plan:
             self._run_as_planned()
@@ -154,7 +154,7 @@ class Command:
         return "pca"
 
     def _run_as_planned(self) -> None:
-        from thinset.recipes.planned_run import run_planned, stored_plan_settings
+        from thinset.experiments.plan.planned_run import run_planned, stored_plan_settings
 
         for name in ("method", "n_samples", "per_class", "dedup", "split", "n_seeds"):
             if getattr(self, name) is not None:

@@ -11,7 +11,6 @@ import numpy as np
 import tyro
 
 from thinset._core import open_npy
-from thinset.atomic_files import require_file_target
 from thinset.command_line.arguments import (
     Count,
     Method,
@@ -23,7 +22,8 @@ from thinset.command_line.arguments import (
 )
 from thinset.command_line.usage import UsageError
 from thinset.data import open_dataset
-from thinset.overlap import require_apart
+from thinset.files.atomic import require_file_target
+from thinset.files.overlap import require_apart
 from thinset.selection import Selection, estimate, estimate_figures, select
 
 _METHOD_OPTIONS = (

@@ -20,7 +20,7 @@ from thinset.command_line.arguments import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from thinset.recipes.schema import DataSettings, StudySettings
+    from thinset.experiments.settings import DataSettings, StudySettings
 
     Settings = TypeVar("Settings", bound=DataSettings)
 

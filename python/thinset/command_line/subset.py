@@ -11,7 +11,7 @@ import tyro
 from thinset._core import open_npy
 from thinset.command_line.arguments import Output
 from thinset.data import write_subset
-from thinset.overlap import require_apart
+from thinset.files.overlap import require_apart
 from thinset.selection import Selection
 
 

@@ -56,11 +56,11 @@ class Command:
 
     def run(self) -> None:
         from thinset.data import open_dataset, require_matching_splits
-        from thinset.recipes.preparation import TrainAndTest
-        from thinset.recipes.run_folder import RunFolder
-        from thinset.recipes.schema import RunSettings, TrainingSettings
-        from thinset.recipes.trial import Trial, train
-        from thinset.report.records import RunRecord
+        from thinset.experiments.prepare.preparation import TrainAndTest
+        from thinset.experiments.run_folder import RunFolder
+        from thinset.experiments.settings import RunSettings, TrainingSettings
+        from thinset.experiments.trial import Trial, train
+        from thinset.results.records import RunRecord
         from thinset.training import TrainingDivergedError, save_weights
 
         data = TrainAndTest(open_dataset(self.data), open_dataset(self.test))

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from thinset.recipes.verification import verify
+from thinset.experiments.verification import verify
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from thinset.atomic_files import atomic_file
 from thinset.data.npy_file import file_digest
+from thinset.files.atomic import atomic_file
 from thinset.progress import ProgressBar
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from thinset.data.sources import ReadOptions, open_source
 from thinset.data.sources.encoded_image import decode
 from thinset.data.sources.image_stream import BATCH_SIZE, require_split
 from thinset.data.store import DatasetWriter
-from thinset.overlap import require_apart
+from thinset.files.overlap import require_apart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

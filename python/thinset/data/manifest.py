@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thinset.json_files import read_json, write_json_with_digest
+from thinset.files.json import read_json, write_json_with_digest
 
 if TYPE_CHECKING:
     import os

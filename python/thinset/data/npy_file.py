@@ -15,7 +15,7 @@ import numpy as np
 
 from thinset import _core
 from thinset.data.manifest import ArrayEntry
-from thinset.regular_files import open_regular, require_regular
+from thinset.files.regular import open_regular, require_regular
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -63,7 +63,7 @@ class NpyFileWriter:
     A context manager. Memory use is that of the rows in hand, so the file may be larger than
     memory. The space is reserved first, so that a full disk is known before the work, and no row is
     written through a map, where a full disk would kill the process. The caller makes the file
-    appear atomically (thinset.atomic_files).
+    appear atomically (thinset.files.atomic).
     """
 
     def __init__(

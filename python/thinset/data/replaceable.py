@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from thinset.data.manifest import MANIFEST_FILE, Manifest
 from thinset.data.splits import SPLITS
-from thinset.partial_files import PARTIAL
+from thinset.files.partial import PARTIAL
 
 if TYPE_CHECKING:
     from pathlib import Path

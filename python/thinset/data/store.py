@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
-from thinset.atomic_files import atomic_folder
 from thinset.data.labels import require_labels, require_stored_labels
 from thinset.data.manifest import IMAGE_DTYPES, Manifest, require_image_shape
 from thinset.data.npy_file import NpyFileWriter, file_digest, open_npy
 from thinset.data.replaceable import foreign_to_dataset
+from thinset.files.atomic import atomic_folder
 
 if TYPE_CHECKING:
     import os

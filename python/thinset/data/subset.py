@@ -14,7 +14,7 @@ from thinset.data.labels import require_labels
 from thinset.data.manifest import IMAGE_DTYPES, Manifest
 from thinset.data.npy_file import NpyFileWriter, describe_npy
 from thinset.data.store import Dataset, new_dataset_folder, open_dataset
-from thinset.overlap import require_apart
+from thinset.files.overlap import require_apart
 
 if TYPE_CHECKING:
     from thinset.data.manifest import ArrayEntry

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thinset.atomic_files import atomic_file
 from thinset.data.store import DatasetWriter, open_dataset
 from thinset.data.subset import write_subset
-from thinset.overlap import require_apart
+from thinset.files.atomic import atomic_file
+from thinset.files.overlap import require_apart
 
 if TYPE_CHECKING:
     import os

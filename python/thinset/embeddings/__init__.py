@@ -12,7 +12,7 @@ from thinset.embeddings.train_encoder import (
     save_autoencoder,
     train_autoencoder,
 )
-from thinset.embeddings.transforms import CenterCrop, RandomCrop
+from thinset.transforms.crops import CenterCrop, RandomCrop
 
 __all__ = [
     "CenterCrop",

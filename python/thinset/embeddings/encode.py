@@ -9,12 +9,12 @@ import torch
 
 from thinset.data.batches import ImageArrays, ordered_batches
 from thinset.embeddings.store import require_output_apart, stored_embeddings, write_embeddings
-from thinset.embeddings.transforms import CenterCrop
 from thinset.models import Autoencoder
 from thinset.progress import ProgressBar
+from thinset.training.loop.settings import dataset_fingerprint, describe
 from thinset.training.precision import resolve_device
-from thinset.training.settings import dataset_fingerprint, describe
 from thinset.training.weights import weights_fingerprint
+from thinset.transforms.crops import CenterCrop
 
 if TYPE_CHECKING:
     import os
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import nn
 
-    from thinset.training.evaluate import ImageTransform
+    from thinset.training.learners.evaluate import ImageTransform
 
 
 def encode(

@@ -14,7 +14,7 @@ from thinset.embeddings.store import (
     stored_embeddings,
     write_embeddings,
 )
-from thinset.training.settings import dataset_fingerprint
+from thinset.training.loop.settings import dataset_fingerprint
 
 if TYPE_CHECKING:
     import os

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thinset.atomic_files import atomic_file
 from thinset.data.npy_file import NpyFileWriter, file_digest, open_npy
 from thinset.embeddings.describe import row_chunks
-from thinset.json_files import read_json, write_json_with_digest
-from thinset.overlap import require_apart
+from thinset.files.atomic import atomic_file
+from thinset.files.json import read_json, write_json_with_digest
+from thinset.files.overlap import require_apart
 
 if TYPE_CHECKING:
     import os

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from thinset.atomic_files import atomic_folder
-from thinset.embeddings.transforms import CenterCrop, RandomCrop
-from thinset.json_files import read_json, write_json_with_digest
+from thinset.duration import Duration
+from thinset.files.atomic import atomic_folder
+from thinset.files.json import read_json, write_json_with_digest
 from thinset.losses import reproduction
 from thinset.models import Autoencoder
-from thinset.training.duration import Duration
-from thinset.training.images import GREY_LEVELS
-from thinset.training.loop import fit
+from thinset.training.loop.fit import fit
 from thinset.training.phases import Phase
 from thinset.training.randomness import generator_for
 from thinset.training.weights import load_weights, save_weights, weights_fingerprint
+from thinset.transforms.crops import CenterCrop, RandomCrop
+from thinset.transforms.images import GREY_LEVELS
 
 if TYPE_CHECKING:
     import os
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import torch
 
     from thinset.data.batches import ImageArrays
-    from thinset.training.history import History
+    from thinset.training.loop.history import History
 
 FORMAT = "thinset-encoder"
 VERSION = 1

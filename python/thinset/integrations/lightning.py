@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from torch.utils.data import DataLoader, IterableDataset, RandomSampler, SequentialSampler
 
-from thinset.training.epoch_sampler import TwoPhaseEpochSampler
-from thinset.training.passes import require_same_sampler
+from thinset.training.samplers.passes import require_same_sampler
+from thinset.training.samplers.two_phase_epoch import TwoPhaseEpochSampler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
     from thinset.training import Duration
-    from thinset.training.subset import Indices
+    from thinset.training.samplers.subset import Indices
 
 
 class TwoPhaseLoader:

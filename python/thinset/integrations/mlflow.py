@@ -10,7 +10,7 @@ import mlflow
 if TYPE_CHECKING:
     import os
 
-    from thinset.training.metrics_log import Log
+    from thinset.training.loop.metrics_log import Log
 
 
 def mlflow_log(path: str | os.PathLike[str]) -> Log:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler
 from transformers import TrainerCallback
 
-from thinset.training.epoch_sampler import TwoPhaseEpochSampler
-from thinset.training.passes import parse_fast
+from thinset.training.samplers.passes import parse_fast
+from thinset.training.samplers.two_phase_epoch import TwoPhaseEpochSampler
 
 if TYPE_CHECKING:
     from transformers import TrainerControl, TrainerState, TrainingArguments
 
     from thinset.training import Duration
-    from thinset.training.subset import Indices
+    from thinset.training.samplers.subset import Indices
 
 
 class TwoPhaseCallback(TrainerCallback):

@@ -11,7 +11,7 @@ import wandb
 if TYPE_CHECKING:
     import os
 
-    from thinset.training.metrics_log import Log
+    from thinset.training.loop.metrics_log import Log
 
 
 def wandb_log(path: str | os.PathLike[str], **options: Any) -> Log:

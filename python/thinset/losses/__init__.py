@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from thinset.losses.classification import classification, cross_entropy
 from thinset.losses.objective import Objective, Outcome
-from thinset.losses.reproduction import reproduction, reproduction_error
+from thinset.losses.reconstruction import reproduction, reproduction_error
 
 __all__ = [
     "Objective",

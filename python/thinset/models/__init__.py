@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from thinset.models.autoencoder import Autoencoder
-from thinset.models.classifier import Classifier
+from thinset.models.classifiers.paper import Classifier
 
 __all__ = ["Autoencoder", "Classifier"]

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from thinset.atomic_files import atomic_folder
+from thinset.files.atomic import atomic_folder
 from thinset.report.html import Markup, element, picture
 from thinset.report.plots import rendered
-from thinset.report.records import load_records, save_records
+from thinset.results.records import load_records, save_records
 
 if TYPE_CHECKING:
     import os
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from thinset.report.records import RunRecord
+    from thinset.results.records import RunRecord
 
 _PAGE = "index.html"
 _RECORDS = "records.json"

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from thinset.report import sections
 from thinset.report.document import write_document
 from thinset.report.html import element, facts, join, section, table
-from thinset.report.plan import named_size, spoken_bytes
-from thinset.report.wording import PERCENT, spoken_length, spoken_seconds
+from thinset.results.plan import named_size, spoken_bytes
+from thinset.results.wording import PERCENT, spoken_length, spoken_seconds
 
 if TYPE_CHECKING:
     import os
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from thinset.report.html import Markup
-    from thinset.report.plan import Plan
-    from thinset.report.records import RunRecord
+    from thinset.results.plan import Plan
+    from thinset.results.records import RunRecord
 
 
 def write_plan_report(

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from thinset.report.records import RunRecord
     from thinset.report.run_inputs import ReportInputs
+    from thinset.results.records import RunRecord
 
 SHEET_COLUMNS = 10
 SHEET_IMAGES = 60

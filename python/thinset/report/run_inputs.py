@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from thinset.report.records import RunRecord
+    from thinset.results.records import RunRecord
 
 
 @dataclass(frozen=True)

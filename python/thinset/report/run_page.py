@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from thinset.report import findings, sections
+from thinset.report import sections
 from thinset.report.document import Shown, write_document
 from thinset.report.html import facts, join, section
 from thinset.report.run_figures import draw_figures
-from thinset.report.summary import summarise
+from thinset.results import findings
+from thinset.results.summaries import summarise
 
 if TYPE_CHECKING:
     import os

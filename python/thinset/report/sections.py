@@ -5,11 +5,11 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING, Any
 
-from thinset.report.findings import overall_headline, verdict_of
-from thinset.report.grouping import colour_of, group_runs, label_of
 from thinset.report.html import Markup, details, element, facts, join, section, table
-from thinset.report.time_to_accuracy import times_to_accuracy
-from thinset.report.wording import (
+from thinset.results.findings import overall_headline, verdict_of
+from thinset.results.grouping import colour_of, group_runs, label_of
+from thinset.results.time_to_accuracy import times_to_accuracy
+from thinset.results.wording import (
     PERCENT,
     spoken_length,
     spoken_points,
@@ -20,11 +20,11 @@ from thinset.report.wording import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from thinset.report.findings import Finding
-    from thinset.report.grouping import Configuration
-    from thinset.report.records import RunRecord
     from thinset.report.run_inputs import ReportInputs
-    from thinset.report.summary import ArmSummary, PairedDifference
+    from thinset.results.findings import Finding
+    from thinset.results.grouping import Configuration
+    from thinset.results.records import RunRecord
+    from thinset.results.summaries import ArmSummary, PairedDifference
 
 _COMPARISON_TITLES = {
     "time": "Equal wall-clock time",

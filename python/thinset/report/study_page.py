@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from thinset.report import plots, sections
 from thinset.report.document import PageFigure, Shown, write_document
-from thinset.report.findings import find, overall_headline
 from thinset.report.html import details, element, facts, join, section, table
-from thinset.report.summary import summarise
-from thinset.report.wording import PERCENT
+from thinset.results.findings import find, overall_headline
+from thinset.results.summaries import summarise
+from thinset.results.wording import PERCENT
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from thinset.report.findings import Finding
     from thinset.report.html import Markup
-    from thinset.report.records import RunRecord
     from thinset.report.run_inputs import Reproductions
-    from thinset.report.summary import ArmSummary
+    from thinset.results.findings import Finding
+    from thinset.results.records import RunRecord
+    from thinset.results.summaries import ArmSummary
 
 _MAX_ROWS = 48  # of the figure of differences; more could not be read
 

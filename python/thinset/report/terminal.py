@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from thinset.report.findings import describe_difference, find
-from thinset.report.grouping import label_of
-from thinset.report.summary import summarise
+from thinset.results.findings import describe_difference, find
+from thinset.results.grouping import label_of
+from thinset.results.summaries import summarise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from thinset.report.records import RunRecord
-    from thinset.report.summary import ArmSummary
+    from thinset.results.records import RunRecord
+    from thinset.results.summaries import ArmSummary
 
 
 def spoken_comparison(records: Sequence[RunRecord]) -> str:

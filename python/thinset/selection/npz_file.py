@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thinset.regular_files import open_regular
+from thinset.files.regular import open_regular
 
 if TYPE_CHECKING:
     import os

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thinset.overlap import Inputs
+from thinset.files.overlap import Inputs
 from thinset.selection.arguments import as_metric, as_threads
 from thinset.selection.estimate import FiguresEstimate, estimate_figures
 from thinset.selection.figures import Certificates, Objective
@@ -139,7 +139,7 @@ class Selection:
         import io
         import json
 
-        from thinset.atomic_files import atomic_file
+        from thinset.files.atomic import atomic_file
 
         self._inputs.require_apart(path)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from thinset.overlap import Inputs
+from thinset.files.overlap import Inputs
 from thinset.selection.arguments import (
     as_bytes,
     as_count,

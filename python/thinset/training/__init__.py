@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from thinset.training.balanced_sampler import ClassBalancedSampler
-from thinset.training.budget import Ledger
-from thinset.training.duration import Duration
-from thinset.training.epoch_sampler import TwoPhaseEpochSampler
-from thinset.training.evaluate import Score, evaluate
-from thinset.training.history import CurvePoint, History, PhaseTotals
-from thinset.training.loop import fit
-from thinset.training.metrics_log import JsonLines, Log
-from thinset.training.orders import ClassBalanced, LossPruning, Order, RepeatedRandom, SampleWeights
+from thinset.duration import Duration
+from thinset.training.learners.evaluate import Score, evaluate
+from thinset.training.loop.fit import fit
+from thinset.training.loop.history import CurvePoint, History, PhaseTotals
+from thinset.training.loop.ledger import Ledger
+from thinset.training.loop.metrics_log import JsonLines, Log
+from thinset.training.loop.rates import CosineRate, LinearRate, OneCycleRate, StepRate, WarmUpRate
+from thinset.training.loop.run import TrainingDivergedError
+from thinset.training.loop.schedule import NoTimeLeftError
 from thinset.training.phases import Phase, TwoPhase
-from thinset.training.pruning_sampler import LossPruningSampler
 from thinset.training.randomness import generator_for
-from thinset.training.rates import CosineRate, LinearRate, OneCycleRate, StepRate, WarmUpRate
-from thinset.training.run import TrainingDivergedError
-from thinset.training.sampler import TwoPhaseSampler
-from thinset.training.schedule import NoTimeLeftError
+from thinset.training.samplers.class_balanced import ClassBalancedSampler
+from thinset.training.samplers.loss_pruning import LossPruningSampler
+from thinset.training.samplers.orders import (
+    ClassBalanced,
+    LossPruning,
+    Order,
+    RepeatedRandom,
+    SampleWeights,
+)
+from thinset.training.samplers.two_phase import TwoPhaseSampler
+from thinset.training.samplers.two_phase_epoch import TwoPhaseEpochSampler
 from thinset.training.weights import load_weights, save_weights, weights_fingerprint
 
 __all__ = [

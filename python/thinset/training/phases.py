@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from thinset.training.duration import Duration
-from thinset.training.rates import PartOfRate
+from thinset.duration import Duration
+from thinset.training.loop.rates import PartOfRate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from thinset.data.batches import ImageRows
-    from thinset.training.orders import Order
-    from thinset.training.rates import LearningRate
+    from thinset.training.loop.rates import LearningRate
+    from thinset.training.samplers.orders import Order
 
 
 class Phase:

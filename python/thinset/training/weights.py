@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from thinset.training.checkpoint import read_tensors, write_tensors
+from thinset.training.loop.checkpoint import read_tensors, write_tensors
 
 if TYPE_CHECKING:
     import os

@@ -196,8 +196,8 @@ def make_inputs():
     import numpy as np
 
     from thinset.data import import_dataset, write_subset
-    from thinset.recipes.pipeline import run_pipeline
-    from thinset.recipes.schema import (
+    from thinset.experiments.pipeline import run_pipeline
+    from thinset.experiments.settings import (
         EncoderSettings,
         RunSettings,
         SelectionSettings,

@@ -27,7 +27,7 @@ from thinset.command_line.run import Command as Run
 from thinset.command_line.study_options import with_quick_encoder
 from thinset.command_line.train import Command as Train
 from thinset.data import open_dataset
-from thinset.recipes.figures import settings_of
+from thinset.experiments.figures.registry import settings_of
 
 
 def call(capsys, *arguments):

@@ -9,18 +9,19 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from thinset.report import RunRecord, plots
-from thinset.report.grouping import FULL_COLOUR, RANDOM_COLOUR, SELECTED_COLOUR
+from thinset.report import plots
 from thinset.report.plots.curves import mean_curve
 from thinset.report.plots.embedding_map import MAX_ROWS, principal_axes, read_rows
 from thinset.report.plots.samples import embedding_map_of, grid_shape, tile_mosaic
 from thinset.report.plots.timeline import mean_stage_seconds
+from thinset.results.grouping import FULL_COLOUR, RANDOM_COLOUR, SELECTED_COLOUR
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
     from conftest import MakeRecord
+    from thinset.results import RunRecord
 
 
 def _pixels(figure: Figure) -> NDArray[np.uint8]:

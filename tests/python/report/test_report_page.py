@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from thinset.report import load_records, write_report
+from thinset.report import write_report
 from thinset.report.html import Markup, element, escape, facts
+from thinset.results import load_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from thinset.report import PublishedFigure, StudyInputs, plots, summarise, write_study_report
-from thinset.report.grouping import RANDOM_COLOUR, SELECTED_COLOUR, colour_of, configuration_of
+from thinset.report import PublishedFigure, StudyInputs, plots, write_study_report
 from thinset.report.terminal import spoken_comparison
+from thinset.results import summarise
+from thinset.results.grouping import RANDOM_COLOUR, SELECTED_COLOUR, colour_of, configuration_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from conftest import MakeRecord
-    from thinset.report import RunRecord
+    from thinset.results import RunRecord
 
 NBSP = "\N{NO-BREAK SPACE}"
 

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from thinset.augmentation import TestTransform, TrainTransform
 from thinset.data import import_dataset
 from thinset.losses import classification
 from thinset.models import Classifier
 from thinset.training import Phase, fit, generator_for
+from thinset.transforms import TestTransform, TrainTransform
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from thinset.duration import UNITS
 from thinset.training import Duration
-from thinset.training.duration import UNITS
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from thinset.atomic_files import atomic_folder
 from thinset.data.matching_splits import require_matching_classes, require_one_shape
 from thinset.data.replaceable import foreign_to_import
 from thinset.data.sources.cifar import CIFAR10, CIFAR100
@@ -22,7 +21,8 @@ from thinset.data.sources.npy_pair import NpyPair
 from thinset.data.sources.parquet import Parquet
 from thinset.data.sources.write_stream import write_stream
 from thinset.data.store import Dataset, open_dataset
-from thinset.overlap import require_apart
+from thinset.files.atomic import atomic_folder
+from thinset.files.overlap import require_apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

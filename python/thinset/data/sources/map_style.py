@@ -13,7 +13,7 @@ from thinset.data.sources.image_stream import BATCH_SIZE, ImageStream
 from thinset.data.sources.value_range import GREY_LEVELS
 from thinset.data.sources.write_stream import write_stream
 from thinset.data.store import Dataset, open_dataset
-from thinset.overlap import require_apart
+from thinset.files.overlap import require_apart
 
 if TYPE_CHECKING:
     import os

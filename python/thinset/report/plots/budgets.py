@@ -5,16 +5,16 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING
 
-from thinset.report.grouping import colour_of, group_runs, label_of
 from thinset.report.plots.style import INK, new_figure, styled
-from thinset.report.wording import shortened, spoken_length
+from thinset.results.grouping import colour_of, group_runs, label_of
+from thinset.results.wording import shortened, spoken_length
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.figure import Figure
 
-    from thinset.report.records import RunRecord
+    from thinset.results.records import RunRecord
 
 _TITLES = {"time": "everything counted", "training time": "training alone counted"}
 

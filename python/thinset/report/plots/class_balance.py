@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from thinset.report.grouping import FULL_COLOUR, RANDOM_COLOUR, SELECTED_COLOUR
 from thinset.report.plots.style import legend_above, new_figure, styled
-from thinset.report.wording import shortened
+from thinset.results.grouping import FULL_COLOUR, RANDOM_COLOUR, SELECTED_COLOUR
+from thinset.results.wording import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

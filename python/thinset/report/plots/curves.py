@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from thinset.report.grouping import colour_of, group_runs, label_of, line_style_of
 from thinset.report.plots.style import INK, QUIET_INK, legend_above, new_figure, styled
-from thinset.report.wording import shortened, spoken_seconds
+from thinset.results.grouping import colour_of, group_runs, label_of, line_style_of
+from thinset.results.wording import shortened, spoken_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from thinset.report.records import RunRecord
+    from thinset.results.records import RunRecord
 
     Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 

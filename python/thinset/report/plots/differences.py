@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from thinset.report.grouping import colour_of, label_of
 from thinset.report.plots.style import INK, QUIET_INK, new_figure, styled
-from thinset.report.wording import shortened, spoken_points
+from thinset.results.grouping import colour_of, label_of
+from thinset.results.wording import shortened, spoken_points
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.figure import Figure
 
-    from thinset.report.grouping import Configuration
-    from thinset.report.summary import ArmSummary, PairedDifference
+    from thinset.results.grouping import Configuration
+    from thinset.results.summaries import ArmSummary, PairedDifference
 
 
 def differences_to_random(

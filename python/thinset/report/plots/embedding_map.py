@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thinset.report.plots.style import CLASS_COLOURS, DROPPED, new_figure, styled
-from thinset.report.wording import shortened
+from thinset.results.wording import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

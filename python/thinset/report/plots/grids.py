@@ -5,10 +5,10 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from thinset.report.grouping import colour_of, group_runs, line_style_of_method
 from thinset.report.plots.style import INK, legend_above, new_figure, styled
-from thinset.report.summary import paired_difference
-from thinset.report.wording import shortened
+from thinset.results.grouping import colour_of, group_runs, line_style_of_method
+from thinset.results.summaries import paired_difference
+from thinset.results.wording import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from thinset.report.grouping import Configuration
-    from thinset.report.records import RunRecord
-    from thinset.report.summary import PairedDifference
+    from thinset.results.grouping import Configuration
+    from thinset.results.records import RunRecord
+    from thinset.results.summaries import PairedDifference
 
 
 class _Arm(NamedTuple):

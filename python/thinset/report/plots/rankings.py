@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from thinset.report.grouping import FULL_COLOUR, METHOD_COLOURS, RANDOM_COLOUR
 from thinset.report.plots.style import RULE, new_figure, styled
-from thinset.report.wording import shortened
+from thinset.results.grouping import FULL_COLOUR, METHOD_COLOURS, RANDOM_COLOUR
+from thinset.results.wording import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.figure import Figure
 
-    from thinset.report.search import ArmOfSearch
+    from thinset.results.ranking import ArmOfSearch
 
 _COLUMNS = 3
 

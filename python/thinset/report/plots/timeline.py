@@ -5,16 +5,16 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING
 
-from thinset.report.grouping import group_runs, label_of
 from thinset.report.plots.style import INK, legend_above, new_figure, styled
-from thinset.report.wording import shortened, spoken_seconds
+from thinset.results.grouping import group_runs, label_of
+from thinset.results.wording import shortened, spoken_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from matplotlib.figure import Figure
 
-    from thinset.report.records import RunRecord
+    from thinset.results.records import RunRecord
 
 # Preparation in warm tones, training in blue, evaluation in grey.
 _PREPARATION_COLOURS = ("#B65F32", "#D98E4A", "#EDBE77", "#F5DFB0", "#C9A66B", "#8F5A3C")

@@ -1,0 +1,1 @@
+"""The published figures, one TOML file each, and their registry."""

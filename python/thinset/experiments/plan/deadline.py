@@ -1,0 +1,36 @@
+"""The time that planning may take."""
+
+from __future__ import annotations
+
+import time
+
+from thinset.results.wording import spoken_seconds
+
+
+class NoTimeToMeasureError(Exception):
+    """A measurement does not fit in the time that is left for planning; the message says which."""
+
+
+class Deadline:
+    """`seconds` from now on; measurements that would end later are skipped."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds until the deadline; 0 when it is over."""
+        return max(self._end - time.monotonic(), 0.0)
+
+    def require(self, seconds: float, what: str) -> None:
+        """Raise NoTimeToMeasureError unless `seconds`, which `what` takes, are left."""
+        if seconds > self.left:
+            raise NoTimeToMeasureError(
+                f"{what} would take about {spoken_seconds(seconds)}, and planning has "
+                f"{spoken_seconds(self.left)} left"
+            )
+
+    def check(self) -> None:
+        """Raise NoTimeToMeasureError when the deadline is over."""
+        if self.left == 0:
+            raise NoTimeToMeasureError("planning has no time left for it")

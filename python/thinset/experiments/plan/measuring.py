@@ -1,0 +1,249 @@
+"""What the parts of the work take on this machine, measured by doing a little of each."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from thinset.data import Dataset, write_subset
+from thinset.experiments.plan.deadline import Deadline, NoTimeToMeasureError
+from thinset.experiments.plan.memory import forget_peak_memory, held_of_mapped, peak_memory
+from thinset.experiments.plan.sampling import Sample, SampledData
+from thinset.experiments.trial import Trial, train
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from thinset.data import EncodedDataset
+    from thinset.experiments.settings import PlanSettings, TrainingSettings
+    from thinset.experiments.workbench import Workbench
+    from thinset.results import RunRecord
+    from thinset.training import Order
+
+_MOST_TESTED = 1_000
+_FEWEST = 8
+"""Samples that are trained and tested on first, to predict what whole batches would take"""
+_WARM_UP_STEPS = 4
+_N_BURSTS = 3
+_SHORTEST_BURST = 0.3  # seconds
+_SHARE_OF_TIME_LEFT = 0.25
+"""How much of the time left for planning one burst may take"""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds of a step and of testing one sample, and the share of a step spent waiting.
+
+    memory_bytes: the most that the process held meanwhile, images that are mapped left out.
+    """
+
+    step_seconds: float
+    test_seconds: float
+    waiting_share: float
+    memory_bytes: int
+
+
+def short_training(
+    full: Dataset | EncodedDataset,
+    test: Dataset,
+    training: TrainingSettings,
+    total: str,
+    *,
+    seed: int,
+    device: str,
+    subset: Dataset | None = None,
+    split: float = 0.0,
+    order: Order | None = None,
+) -> RunRecord:
+    """Train as every arm is trained, and keep nothing but the record.
+
+    order: of the passes over `full`.
+    """
+    trial = Trial(
+        name="probe",
+        arm="full",
+        comparison="steps",
+        method="probe",
+        seed=seed,
+        total=total,
+        split=split,
+        subset=subset,
+        n_subset=len(full if subset is None else subset),
+        preparation_seconds={},
+        fine_tuning_order=order,
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        checkpoint = Path(scratch) / "probe.safetensors"
+        _, record = train(
+            trial, full, test, training,
+            device=device, command="", checkpoint_path=checkpoint, show_progress=False,
+        )  # fmt: skip
+    return record
+
+
+class _Bursts:
+    """Trains for some tenths of a second at a time.
+
+    Between bursts other things are measured: a machine that others use may be slow for a second or
+    two, which one longer training would take for the pace of all. A step on a few samples is always
+    taken; whole steps and bursts are left out where the deadline leaves no time for them.
+    """
+
+    def __init__(
+        self,
+        full: Dataset | EncodedDataset,
+        test: Dataset,
+        training: TrainingSettings,
+        seconds: float,
+        *,
+        mapped: Sequence[Dataset],
+        device: str,
+        deadline: Deadline,
+        scratch: Path,
+    ) -> None:
+        self._mapped = mapped
+        self._deadline = deadline
+        self._seconds = seconds
+        self._training = training
+        self._train = partial(short_training, full, seed=0, device=device)
+        self._test = _first_rows(test, _FEWEST, scratch / "few")
+        self._first = self._pace_of_few_samples()
+        n_tested = int(seconds / max(self._first.test_seconds, 1e-9))
+        if n_tested > _FEWEST:
+            self._test = _first_rows(test, min(n_tested, _MOST_TESTED), scratch / "many")
+        for n_steps in (1, _WARM_UP_STEPS):
+            if self._fits(n_steps * self._first.step_seconds, self._first):
+                self._first = self._pace_over(f"{n_steps}st")
+        self._paces: list[Pace] = []
+
+    def _pace_of_few_samples(self) -> Pace:
+        """The pace of whole batches as steps on a few samples suggest: rather too slow.
+
+        A step has costs that do not grow with its samples.
+        """
+        whole = self._training
+        few = min(_FEWEST, whole.batch_size)
+        self._training = replace(whole, batch_size=few, evaluations=1)
+        pace = self._pace_over("1st")
+        if self._fits(2 * pace.step_seconds, pace):  # now that everything is warm
+            pace = self._pace_over("2st")
+        self._training = whole
+        return replace(pace, step_seconds=pace.step_seconds * whole.batch_size / few)
+
+    def train(self) -> None:
+        """Train for one burst, if there is time."""
+        if self._fits(max(self._seconds, self._first.step_seconds), self._first):
+            self._paces.append(self._pace_over(f"{self._seconds}s"))
+
+    def pace(self) -> Pace:
+        """That of the burst in the middle, and the memory of the one with least beside it."""
+        if not self._paces:
+            return self._first
+        by_speed = sorted(self._paces, key=lambda pace: pace.step_seconds)
+        memory = min(pace.memory_bytes for pace in self._paces)
+        return replace(by_speed[len(by_speed) // 2], memory_bytes=memory)
+
+    def _fits(self, training_seconds: float, pace: Pace) -> bool:
+        seconds = training_seconds + len(self._test) * pace.test_seconds
+        return seconds <= _SHARE_OF_TIME_LEFT * self._deadline.left
+
+    def _pace_over(self, length: str) -> Pace:
+        forget_peak_memory()
+        run = self._train(test=self._test, training=self._training, total=length)
+        memory = peak_memory() - sum(map(held_of_mapped, (*self._mapped, self._test)))
+        return Pace(
+            run.training_seconds / run.steps,
+            run.evaluation_seconds / (len(run.curve) * len(self._test)),
+            run.data_wait_seconds / run.training_seconds,
+            memory,
+        )
+
+
+def _first_rows(data: Dataset, n_rows: int, path: Path) -> Dataset:
+    return write_subset(np.arange(min(n_rows, len(data))), data, path)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Everything that was measured.
+
+    pace: of training on everything; in_memory: on images that need no decoding. decoding_seconds:
+    of one image; None where images are not encoded. embedding_seconds: of everything, by stage;
+    None where there was no time to measure it. sample: None where there was no time to look at one.
+    skipped: why, for what was not measured.
+    """
+
+    pace: Pace
+    in_memory: Pace
+    decoding_seconds: float | None
+    embedding_seconds: dict[str, float] | None
+    sample: Sample | None
+    skipped: str = ""
+
+
+def measure(
+    bench: Workbench, settings: PlanSettings, seconds: float, deadline: Deadline
+) -> Measured:
+    """Train, embed and decode, about `seconds` each, and look at a sample of the data.
+
+    Training is measured by at least a step on a few samples; what else does not end by the deadline
+    is skipped.
+    """
+    data, test, device = bench.data.train, bench.data.test, bench.device
+    given = bench.embeddings() if settings.encoder.kind == "given" else None
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+
+        def bursts_on(full: Dataset | EncodedDataset, name: str) -> _Bursts:
+            return _Bursts(
+                full,
+                test,
+                settings.training,
+                max(seconds / _N_BURSTS, _SHORTEST_BURST),
+                mapped=(data,),
+                device=device,
+                deadline=deadline,
+                scratch=folder / name,
+            )
+
+        trainings = [bursts_on(data, "in memory")]
+        if bench.encoded is not None:
+            trainings.insert(0, bursts_on(bench.encoded, "encoded"))
+
+        def train_in_a_burst() -> None:
+            for training in trainings:
+                training.train()
+
+        train_in_a_burst()
+        decoding = None if bench.encoded is None else _decoding_seconds(bench.encoded, seconds)
+        sample = embedding_seconds = None
+        skipped = ""
+        try:
+            sampled = SampledData(data, settings.encoder, given, folder, deadline)
+            sample = sampled.look()
+            train_in_a_burst()
+            embedding_seconds = sampled.embedding_seconds(seconds, device=device)
+        except NoTimeToMeasureError as error:
+            skipped = str(error)
+        train_in_a_burst()
+        pace, in_memory = trainings[0].pace(), trainings[-1].pace()
+        return Measured(pace, in_memory, decoding, embedding_seconds, sample, skipped)
+
+
+def _decoding_seconds(encoded: EncodedDataset, seconds: float) -> float:
+    """Seconds that decoding one image takes, all that writing it takes included."""
+    n_rows = 4
+    while True:
+        rows = np.random.default_rng(n_rows).integers(len(encoded), size=n_rows)
+        start = time.monotonic()
+        encoded.images.take(rows, axis=0)
+        taken = time.monotonic() - start
+        if taken >= seconds / 2:
+            return taken / n_rows
+        n_rows *= 2

@@ -1,0 +1,185 @@
+"""Advice on how to train within a length of time or steps, with the cost of each way."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import TYPE_CHECKING
+
+from thinset.experiments.arms import parse_arm
+from thinset.experiments.cells import Cell, comparison_of
+from thinset.experiments.plan.costs import FOR_FORECASTS, Costs
+from thinset.experiments.plan.deadline import Deadline, NoTimeToMeasureError
+from thinset.experiments.plan.forecasts import make_forecasts
+from thinset.experiments.plan.measuring import Measured, measure
+from thinset.experiments.plan.options import advise, class_sizes, options_for
+from thinset.experiments.workbench import Where, Workbench
+from thinset.results import Plan, describe_hardware, describe_versions
+from thinset.training import Duration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from thinset.data import Dataset
+    from thinset.experiments.plan.options import Option
+    from thinset.experiments.plan.probes import Forecast
+    from thinset.experiments.settings import PlanSettings
+    from thinset.results import RunRecord
+    from thinset.results.plan import Choice
+
+PLAN = "plan.json"
+"""Where a folder keeps its plan"""
+
+_FEWEST_SAMPLES = 100
+_PLANNING_SHARE = 0.2
+"""How much of a budget planning may take, unless more was allowed for short trainings"""
+_BUDGET_OF_STEPS = 150.0
+"""The budget in seconds by which planning takes its time where the length is not a time"""
+_FEWEST_STEPS = 10
+"""Below this many steps a budget counts as too short"""
+_USEFUL_STEPS = 100
+"""A budget is called useful from one pass over the data on, or this many steps"""
+
+
+class Planner:
+    """Plans a training on the data of a folder, and follows the plan."""
+
+    def __init__(self, where: Where, settings: PlanSettings) -> None:
+        self._total = Duration.parse(settings.total)  # first: a mistake must not leave a folder
+        self._where = where
+        fixed = ("training", "total", "probe_share", "seed")
+        self._bench = Workbench(where, settings, fixed=fixed, figure="plan")
+        self.folder = self._bench.folder
+        data = self._bench.data.train
+        if data.labels is None or len(data) < _FEWEST_SAMPLES:
+            raise ValueError(
+                f"a plan needs at least {_FEWEST_SAMPLES} training samples with labels, got "
+                f"{len(data)} {'without' if data.labels is None else 'with'} labels"
+            )
+        shape = data.image_shape
+        self._settings = dataclasses.replace(
+            settings.resolved_for(shape), training=settings.training.resolved_for(shape)
+        )
+
+    def plan(self, note: Callable[[str], None]) -> Plan:
+        """Measure and advise; the plan of a folder is made once."""
+        path = self.folder.path / PLAN
+        if not path.exists():
+            self._new_plan(note).save(path)
+        return Plan.load(path)
+
+    def follow(self, plan: Plan) -> RunRecord:
+        """Train as the plan advises; the time that planning took is part of the budget.
+
+        The model's weights are written to classifier.safetensors in the folder. Raises ValueError
+        where the plan says that the budget is too short.
+        """
+        if plan.least_seconds is not None:
+            raise ValueError(f"the plan in {self.folder.path} cannot be followed: {plan.advice}")
+        choice, settings = plan.choice, self._settings
+        cell = Cell(
+            parse_arm(choice.arm),
+            choice.size,
+            choice.split,
+            settings.total,
+            comparison_of(settings.total),
+            settings.seed,
+        )
+        planning_seconds = {"planning": plan.planning_seconds}
+        if FOR_FORECASTS in choice.preparation_seconds:
+            planning_seconds[FOR_FORECASTS] = choice.preparation_seconds[FOR_FORECASTS]
+        return self._bench.train(
+            cell,
+            settings.training,
+            "planned",
+            weights=self.folder.path / "classifier.safetensors",
+            planning_seconds=planning_seconds,
+        )
+
+    def _new_plan(self, note: Callable[[str], None]) -> Plan:
+        start = time.monotonic()
+        before = self.folder.stage_seconds
+
+        def made() -> dict[str, float]:
+            # What planning makes and keeps, such as embeddings, is a stage of its own.
+            after = self.folder.stage_seconds.items()
+            return {stage: seconds for stage, seconds in after if stage not in before}
+
+        def planning_seconds() -> float:
+            return max(time.monotonic() - start - sum(made().values()), 0.0)
+
+        budget = self._total.seconds if self._total.is_time else _BUDGET_OF_STEPS
+        deadline = Deadline(max(_PLANNING_SHARE, self._settings.probe_share) * budget)
+        note("measuring training, embedding and a sample of the data")
+        # For each thing that is measured: a fiftieth of a budget, half a second to three.
+        seconds = min(max(0.02 * budget, 0.5), 3.0)
+        measured = measure(self._bench, self._settings, seconds, deadline)
+        data = self._bench.data.train
+        options = options_for(data, self._total, measured)
+        facts = _facts(data, measured)
+        forecasts: dict[Option, Forecast] = {}
+        try:
+            forecasts = make_forecasts(
+                self._bench, self._settings, options, measured, deadline=deadline, note=note
+            )
+        except NoTimeToMeasureError as error:
+            facts["forecasts"] = f"none: {error}"
+        costs = Costs(self._bench, self._settings, measured, planning_seconds(), made())
+        choices = tuple(costs.choice(option, forecasts.get(option)) for option in options)
+        recommended, reasons = advise(
+            options, choices, repetition_is_known=measured.embedding_seconds is not None
+        )
+        return Plan(
+            self._where.source,
+            self._settings.total,
+            facts,
+            choices,
+            recommended,
+            reasons,
+            planning_seconds(),
+            describe_hardware(),
+            describe_versions(),
+            self._where.command,
+            self._least_seconds(choices[recommended], choices[0], measured, planning_seconds()),
+        )
+
+    def _least_seconds(
+        self, choice: Choice, full: Choice, measured: Measured, planning_seconds: float
+    ) -> float | None:
+        """The shortest budget that is of use; None where the one given is long enough."""
+        if not self._total.is_time or choice.steps >= _FEWEST_STEPS:
+            return None
+        one_pass = -(-len(self._bench.data.train) // self._settings.training.batch_size)
+        n_steps = min(one_pass, _USEFUL_STEPS)
+        evaluations, preparation = full.evaluation_seconds, sum(full.preparation_seconds.values())
+        training = preparation + evaluations + n_steps * measured.pace.step_seconds
+        return max(training + planning_seconds, training / (1 - _PLANNING_SHARE))
+
+
+def _facts(data: Dataset, measured: Measured) -> dict[str, str]:
+    """What was measured, in words."""
+    pace = measured.pace
+    facts = {
+        "samples": f"{len(data):,}, {' x '.join(map(str, data.image_shape))}",
+        "steps": f"{1 / pace.step_seconds:.3g} per second, {100 * pace.waiting_share:.0f} % of the "
+        "time waiting for images",
+    }
+    sizes = class_sizes(data)
+    if sizes is not None:
+        facts["classes"] = f"{len(sizes)}, of {sizes.min():,} to {sizes.max():,} samples"
+    sample = measured.sample
+    if sample is None:
+        facts["repetition"] = f"not measured: {measured.skipped}"
+    else:
+        facts["repetition"] = (
+            f"two samples drawn at random are near-duplicates with probability "
+            f"{sample.near_duplicates:.2g} ({sample.n_rows:,} looked at)"
+        )
+    if measured.embedding_seconds is None:
+        facts["embeddings"] = f"not measured: {measured.skipped}"
+    else:
+        for stage, seconds in measured.embedding_seconds.items():
+            facts[stage] = f"about {seconds:.3g} s"
+    if measured.decoding_seconds is not None:
+        facts["decoding"] = f"{1 / measured.decoding_seconds:,.0f} images per second"
+    return facts

@@ -1,0 +1,116 @@
+"""Short trainings, from whose accuracies that of longer ones is predicted."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from thinset.data import Dataset, write_subset
+from thinset.experiments.arms import parse_arm
+from thinset.experiments.plan.learning_curve import extrapolate
+from thinset.experiments.plan.measuring import short_training
+from thinset.experiments.prepare.preparation import (
+    NEAR_DUPLICATES,
+    distinct_rows,
+    select_rows,
+    typical_distance,
+)
+from thinset.experiments.trial import fine_tuning_order
+from thinset.selection import deduplicate
+from thinset.selection.arguments import as_count
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from thinset.experiments.arms import ArmSpec
+    from thinset.experiments.plan.options import Option
+    from thinset.experiments.settings import PlanSettings
+    from thinset.experiments.workbench import Workbench
+    from thinset.results.plan import Prediction
+
+    Forecast = Callable[[int], Prediction]
+    """The accuracy after so many steps"""
+
+MOST_VALIDATION = 500  # samples of each class
+
+
+class Probes:
+    """Short trainings, scored on training data that they did not see.
+
+    As many samples of each class are held out; near-duplicates of what is held out are left out, so
+    that nothing is scored on what it was trained on. Test data stay out of it.
+    """
+
+    def __init__(
+        self, bench: Workbench, settings: PlanSettings, device: str, scratch: Path
+    ) -> None:
+        self._settings = settings
+        self._device = device
+        self._scratch = scratch
+        train = bench.data.train
+        assert train.labels is not None
+        self._embeddings = bench.embeddings()
+        distance = NEAR_DUPLICATES * typical_distance(self._embeddings)
+        groups = deduplicate(self._embeddings, distance).groups
+        held_out = _balanced_rows(train.labels, groups)
+        self._rows = np.flatnonzero(~np.isin(groups, groups[held_out]))
+        self._test = write_subset(held_out, train, scratch / "validation")
+        self._train = write_subset(self._rows, train, scratch / "train")
+
+    def forecast(self, option: Option, lengths: Sequence[int]) -> Forecast:
+        """The accuracy of `option` by its length, from trainings of `lengths` steps."""
+        arm = parse_arm(option.arm)
+        full, subset = self._distinct(arm), self._subset(arm, option)
+        accuracies = [
+            short_training(
+                full,
+                self._test,
+                dataclasses.replace(self._settings.training, evaluations=1),
+                f"{length}st",
+                seed=self._settings.seed,
+                device=self._device,
+                subset=subset,
+                split=option.split or 0.0,
+                order=fine_tuning_order(arm),
+            ).final.test_accuracy
+            for length in lengths
+        ]
+        n_tested = len(self._test)
+        return lambda steps: extrapolate(lengths, accuracies, n_tested, steps)
+
+    def _distinct(self, arm: ArmSpec) -> Dataset:
+        if arm.distinct is None:
+            return self._train
+        rows = distinct_rows(self._embeddings[self._rows], arm.distinct)
+        return write_subset(rows, self._train, self._scratch / arm.text)
+
+    def _subset(self, arm: ArmSpec, option: Option) -> Dataset | None:
+        if arm.selection is None or option.size is None:
+            return None
+        n_samples = as_count(option.size, len(self._train))
+        selection = select_rows(
+            self._embeddings[self._rows] if arm.needs_embeddings else None,
+            self._train,
+            dataclasses.replace(arm.selection, n_samples=n_samples),
+            seed=self._settings.seed,
+        )
+        return write_subset(selection, self._train, self._scratch / arm.text)
+
+
+def _balanced_rows(
+    labels: np.ndarray[tuple[int], np.dtype[np.int64]],
+    groups: np.ndarray[tuple[int], np.dtype[np.int64]],
+) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """One row of each of some groups of near-duplicates, as many of every class."""
+    generator = np.random.default_rng(0)
+    firsts = np.flatnonzero(groups == np.arange(len(groups)))
+    classes, counts = np.unique(labels[firsts], return_counts=True)
+    n_each = min(MOST_VALIDATION, max(1, int(counts.min()) // 5))
+    chosen = [
+        generator.choice(firsts[labels[firsts] == label], n_each, replace=False)
+        for label in classes
+    ]
+    return np.sort(np.concatenate(chosen))

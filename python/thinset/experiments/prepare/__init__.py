@@ -1,0 +1,1 @@
+"""What comes before training: data, embeddings, subsets."""

@@ -1,0 +1,1 @@
+"""Ranking hyper-parameters on subsets."""

@@ -1,0 +1,310 @@
+"""The folder of a run: where its parts are, and whether it belongs to these settings."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import time
+from typing import TYPE_CHECKING, Any
+
+from thinset.data.sources.digits import DIGITS
+from thinset.files.json import read_json, write_json_with_digest
+from thinset.files.overlap import require_not_above
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+# What each part of the folder depends on: parts that are made before training outlive a change of
+# the settings that come after them.
+_PREPARED = {
+    "data", "split", "variant", "decoded", "photographs.parquet", "encoder", "embeddings",
+    "stages.json",
+}  # fmt: skip
+_DECIDES_PREPARED = {
+    "source", "image_size", "device", "encoder", "hold_out", "on_validation", "from_encoded",
+    "photograph_side", "variant",
+}  # fmt: skip
+_INPUTS = ("source", "data", "test", "subset")  # paths among the settings
+_SELECTED = {"selections", "subsets"}
+_DECIDES_SELECTED = {"selection", "seeds"}
+
+SECONDS_SUFFIX = ".seconds.json"
+
+
+class RunFolder:
+    """Paths inside the folder of a run, and the seconds that its finished stages took.
+
+    settings.json holds everything that decides the results, and `notes` for the record, which are
+    those of the last call. An existing folder is resumed if its settings are the same, or if it
+    holds nothing that depends on those that differ: a run that failed does not block its folder.
+    Raises ValueError where the settings do not fit, naming the first that differs, and where the
+    folder is an input or a folder above one; FileExistsError where the folder holds something else.
+    """
+
+    def __init__(
+        self, path: Path, settings: dict[str, Any], *, notes: dict[str, Any] | None = None
+    ) -> None:
+        self.path = path
+        inputs = (settings.get(name) for name in _INPUTS)
+        require_not_above(path, *(name for name in inputs if name not in (None, DIGITS)))
+        stored = path / "settings.json"
+        if stored.exists():
+            difference = _difference(_without_notes(stored), settings)
+            if difference is not None:
+                _require_independent(path, difference)
+                # Figures of a training with other settings; nothing of it is left.
+                (path / "log.jsonl").unlink(missing_ok=True)
+        elif path.exists() and any(map(_is_content, path.iterdir())):
+            raise FileExistsError(f"{path} is not empty and holds no run; choose another output")
+        write_json_with_digest(stored, {**settings, "notes": notes or {}})
+
+    @property
+    def data(self) -> Path:
+        return self.path / "data"
+
+    @property
+    def test_split(self) -> Path:
+        """Training and test data, where the source had no test data of its own."""
+        return self.path / "split"
+
+    @property
+    def encoder(self) -> Path:
+        return self.path / "encoder"
+
+    @property
+    def embeddings(self) -> Path:
+        return self.path / "embeddings"
+
+    @property
+    def records(self) -> Path:
+        return self.path / "records"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report"
+
+    def checkpoint(self, name: str) -> Path:
+        return self.path / "checkpoints" / f"{name}.safetensors"
+
+    def selection(self, name: str) -> Path:
+        return self.path / "selections" / f"{name}.npz"
+
+    def subset(self, name: str) -> Path:
+        return self.path / "subsets" / name
+
+    def record(self, name: str) -> Path:
+        return self.records / f"{name}.json"
+
+    @property
+    def stage_seconds(self) -> dict[str, float]:
+        """Seconds of the stages finished so far, by name, in order."""
+        return read_stages(self.path)
+
+    def add_stage_seconds(self, name: str, seconds: float) -> None:
+        write_json_with_digest(self.path / "stages.json", {**self.stage_seconds, name: seconds})
+
+    @contextlib.contextmanager
+    def making(self, result: Path, stage: str) -> Iterator[Path]:
+        """Yield a path of the same name to write `result` to; on a clean exit it moves there.
+
+        The seconds of the block are those of `stage`. They are on disk before the result is: killed
+        at any moment, there is no result whose seconds are unknown.
+        """
+        workplace = result.with_name(f".{result.name}.making")
+        _remove(workplace)
+        workplace.mkdir(parents=True)
+        start = time.monotonic()
+        try:
+            yield workplace / result.name
+            seconds = time.monotonic() - start
+            write_json_with_digest(_seconds_file(result), {stage: seconds})
+            _remove(result)
+            (workplace / result.name).replace(result)
+        finally:
+            _remove(workplace)
+        self.add_stage_seconds(stage, seconds)
+
+    def is_made(self, result: Path, stage: str) -> bool:
+        """Whether `result` is there and its seconds are known, which a kill may have kept back."""
+        if not result.exists():
+            return False
+        return self.know_seconds(stage, _stored_seconds(_seconds_file(result), stage))
+
+    def know_seconds(self, stage: str, seconds: float | None) -> bool:
+        """Enter the seconds of a finished `stage` unless they are; whether they are known now."""
+        if stage in self.stage_seconds:
+            return True
+        if seconds is None:
+            return False
+        self.add_stage_seconds(stage, seconds)
+        return True
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Trainings that could not be made, by the name of their record, and why."""
+        return read_left_out(self.path)
+
+    def left_out_of(self, names: Iterable[str]) -> dict[str, str]:
+        reasons = self.left_out
+        return {name: reasons[name] for name in names if name in reasons}
+
+    def leave_out(self, name: str, reason: str) -> None:
+        """Remember that the training `name` cannot be made, and remove its checkpoint."""
+        write_json_with_digest(self.path / "left_out.json", {**self.left_out, name: reason})
+        self.checkpoint(name).unlink(missing_ok=True)
+
+
+def identity_of(source: str, device: str, image_size: tuple[int, int] | None) -> dict[str, Any]:
+    """What a run folder keeps of where its data come from; no image size leaves no entry."""
+    size = {} if image_size is None else {"image_size": list(image_size)}
+    return {"source": source, "device": device, **size}
+
+
+def read_settings(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Settings and notes of the run in the folder `path`; ValueError where it holds none."""
+    stored = path / "settings.json"
+    try:
+        settings = _read_object(stored)
+    except FileNotFoundError:
+        raise ValueError(f"{path} holds no run: there is no settings.json") from None
+    if not {"source", "device", "settings", "notes"} <= set(settings):
+        raise ValueError(f"{stored} is not the settings of a run")
+    notes = settings.pop("notes")
+    for name, value, kind in (
+        ("source", settings["source"], str),
+        ("device", settings["device"], str),
+        ("settings", settings["settings"], dict),
+        ("notes", notes, dict),
+        ("notes.command", notes.get("command", "") if isinstance(notes, dict) else "", str),
+        ("notes.figure", notes.get("figure", "") if isinstance(notes, dict) else "", str),
+        ("notes.grid", notes.get("grid", {}) if isinstance(notes, dict) else {}, dict),
+    ):
+        if not isinstance(value, kind):
+            raise ValueError(f"{stored}: {name} must be a JSON {kind.__name__}, got {value!r}")
+    if settings["device"] not in ("auto", "cpu", "cuda"):
+        raise ValueError(f"{stored}: device must be auto, cpu or cuda, got {settings['device']!r}")
+    return settings, notes
+
+
+def read_settings_object(stored: Path) -> dict[str, Any]:
+    """The content of a settings.json of any command; ValueError where it is damaged."""
+    settings = _read_object(stored)
+    if not isinstance(settings.get("notes"), dict):
+        raise ValueError(f"{stored} is not the settings of a run: it has no notes")
+    return settings
+
+
+def read_stages(path: Path) -> dict[str, float]:
+    """The seconds of finished stages in the folder `path`; ValueError where they are damaged."""
+    stages = _read_object(path / "stages.json", missing={})
+    for name, seconds in stages.items():
+        if not _is_seconds(seconds):
+            raise ValueError(
+                f"{path / 'stages.json'}: {name!r} must be a number of seconds, got {seconds!r}"
+            )
+    return stages
+
+
+def read_left_out(path: Path) -> dict[str, str]:
+    """Trainings left out in the folder `path`, and why; ValueError where the file is damaged."""
+    reasons = _read_object(path / "left_out.json", missing={})
+    for name, reason in reasons.items():
+        if not isinstance(reason, str):
+            raise ValueError(
+                f"{path / 'left_out.json'}: {name!r} must be a reason in words, got {reason!r}"
+            )
+    return reasons
+
+
+def verify_seconds(path: Path) -> None:
+    """Check a file that holds the seconds of one result; ValueError where it is damaged."""
+    for name, seconds in _read_object(path).items():
+        if not _is_seconds(seconds):
+            raise ValueError(f"{path}: {name!r} must be a number of seconds, got {seconds!r}")
+
+
+def _read_object(path: Path, missing: dict[str, Any] | None = None) -> dict[str, Any]:
+    try:
+        content = read_json(path)
+    except FileNotFoundError:
+        if missing is None:
+            raise
+        return missing
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} must hold a JSON object, got {type(content).__name__}")
+    return content
+
+
+def _seconds_file(result: Path) -> Path:
+    return result.with_name(result.name + SECONDS_SUFFIX)
+
+
+def _stored_seconds(path: Path, stage: str) -> float | None:
+    seconds = _read_object(path, missing={}).get(stage)
+    return seconds if _is_seconds(seconds) else None
+
+
+def _is_seconds(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
+
+
+def _is_content(path: Path) -> bool:
+    """Whether `path` is more than an empty folder or what a kill left of an unfinished file."""
+    is_leftover = path.name.startswith(".") and path.name.endswith((".partial", ".making"))
+    return not is_leftover and not (path.is_dir() and not any(path.iterdir()))
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _without_notes(stored: Path) -> dict[str, Any]:
+    settings = _read_object(stored)
+    settings.pop("notes", None)
+    return settings
+
+
+def _difference(
+    stored: Any, settings: Any, where: tuple[str, ...] = ()
+) -> tuple[tuple[str, ...], Any, Any] | None:
+    """The first setting that differs: its path, its stored value and its value here."""
+    if isinstance(stored, dict) and isinstance(settings, dict):
+        # Those on which most depends come first: the rest cannot matter where they do not.
+        for name in sorted({**stored, **settings}, key=_rank):
+            found = _difference(stored.get(name), settings.get(name), (*where, name))
+            if found is not None:
+                return found
+        return None
+    # Through JSON and back: tuples have become lists.
+    return None if stored == json.loads(json.dumps(settings)) else (where, stored, settings)
+
+
+def _rank(name: str) -> int:
+    if name in _DECIDES_PREPARED:
+        return 0
+    return 1 if name in _DECIDES_SELECTED else 2
+
+
+def _require_independent(path: Path, difference: tuple[tuple[str, ...], Any, Any]) -> None:
+    """Refuse unless nothing in the folder depends on the setting that differs."""
+    where, stored, here = difference
+    made = {
+        entry.name.removesuffix(SECONDS_SUFFIX)
+        for entry in path.iterdir()
+        if entry.name not in ("settings.json", "log.jsonl") and _is_content(entry)
+    }
+    depends_on: set[str] = set()
+    if made <= _PREPARED | _SELECTED:
+        depends_on |= _DECIDES_PREPARED if made else set()
+        depends_on |= _DECIDES_SELECTED if made & _SELECTED else set()
+        if not depends_on & set(where):
+            return
+    raise ValueError(
+        f"{path} holds a run with other settings: {'.'.join(where)} is {stored!r} there and "
+        f"{here!r} here; choose another output"
+    )

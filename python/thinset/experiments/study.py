@@ -1,0 +1,105 @@
+"""A grid of trainings on one dataset: training those that are missing."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import TYPE_CHECKING
+
+from thinset.experiments.cells import Cell, cells_of
+from thinset.experiments.workbench import Where, Workbench
+from thinset.results.records import RunRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from thinset.experiments.settings import StudySettings
+    from thinset.results.records import Comparison
+
+_OTHER_ACCOUNTING: dict[Comparison, Comparison] = {
+    "time": "training time",
+    "training time": "time",
+}
+
+
+class Study:
+    """The trainings of a grid, whose records lie in one folder.
+
+    Each training that is missing is made; what is there is not repeated. A later call may ask for
+    more arms, seeds, sizes, splits and lengths in the same folder, but not for other data, another
+    encoder or another recipe of training: see RunFolder for what is refused.
+    """
+
+    def __init__(self, where: Where, settings: StudySettings, *, figure: str = "") -> None:
+        self._cells = cells_of(settings)  # first: a mistake in an arm must not leave a folder
+        self._bench = Workbench(where, settings, fixed=("training",), figure=figure)
+        self.folder = self._bench.folder
+        self.data = self._bench.data
+        self.settings = settings.fully_resolved_for(self.data.train.image_shape)
+
+    def train(self, note: Callable[[str], None] | None = None) -> tuple[RunRecord, ...]:
+        """Train what is missing; return the records of the whole grid.
+
+        See Workbench.train_missing for what is told to `note`, and what is left out.
+        """
+        trainings = {cell.name: functools.partial(self._train, cell) for cell in self._cells}
+        self._bench.train_missing(trainings, note)
+        return self.records()
+
+    def records(self) -> tuple[RunRecord, ...]:
+        """The records of those trainings of the grid that are finished."""
+        paths = (self._path(cell) for cell in self._cells)
+        return tuple(RunRecord.load(path) for path in paths if path.exists())
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Those trainings of the grid that could not be made, by name, and why."""
+        return self.folder.left_out_of(cell.name for cell in self._cells)
+
+    def _path(self, cell: Cell) -> Path:
+        return self.folder.record(cell.name)
+
+    def _train(self, cell: Cell) -> None:
+        if self._taken_from_other_accounting(cell):
+            return
+        first_phase = self._first_phase(cell)
+        self._bench.train(cell, self.settings.training, cell.name, first_phase)
+        if first_phase is not None and cell.split == max(self.settings.splits):
+            first_phase.unlink(missing_ok=True)
+
+    def _taken_from_other_accounting(self, cell: Cell) -> bool:
+        """Whether the record could be had from the other accounting of the budget, and is kept now.
+
+        With preparation counted or not, an arm that prepares nothing trains for the same time.
+        """
+        other = _OTHER_ACCOUNTING.get(cell.comparison)
+        if other is None:
+            return False
+        path = self._path(dataclasses.replace(cell, comparison=other))
+        if not path.exists():
+            return False
+        record = RunRecord.load(path)
+        if record.preparation_seconds:
+            return False
+        dataclasses.replace(record, comparison=cell.comparison).save(self._path(cell))
+        return True
+
+    def _first_phase(self, cell: Cell) -> Path | None:
+        """Where trainings that differ only in the split share the state after the fast phase."""
+        is_shared = (
+            len(self.settings.splits) > 1
+            and cell.arm.has_fast_phase
+            and cell.comparison == "steps"
+            and self.settings.training.schedule == "constant"
+            and self.settings.training.warm_up == 0
+        )
+        if not is_shared:
+            return None
+        name = dataclasses.replace(cell, split=0.0).name
+        path = self.folder.checkpoint(f"first-phase-{name}")
+        # A split asked for later, below one that is finished, begins anew.
+        longer = [split for split in self.settings.splits if split > (cell.split or 0.0)]
+        if any(self._path(dataclasses.replace(cell, split=split)).exists() for split in longer):
+            path.unlink(missing_ok=True)
+        return path

@@ -1,0 +1,304 @@
+"""One training of one arm, and the record of it."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from thinset.losses import classification
+from thinset.models import Classifier
+from thinset.results.hardware import describe_hardware, describe_versions
+from thinset.results.records import CurvePoint, FinalScore, PhaseRecord, RunRecord
+from thinset.training import (
+    ClassBalanced,
+    CosineRate,
+    LossPruning,
+    OneCycleRate,
+    StepRate,
+    TrainingDivergedError,
+    TwoPhase,
+    WarmUpRate,
+    fit,
+    save_weights,
+)
+from thinset.training.randomness import generator_for
+from thinset.transforms.training import TestTransform, TrainTransform
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from thinset.data import Dataset, EncodedDataset
+    from thinset.experiments.arms import ArmSpec
+    from thinset.experiments.run_folder import RunFolder
+    from thinset.experiments.settings import TrainingSettings
+    from thinset.results.records import Arm, Comparison
+    from thinset.training import History, Log, Order
+    from thinset.training.loop.rates import LearningRate
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training: which arm, compared how, with which seed, for how long.
+
+    name: of its record. total: a length; a budget in time counts the preparation, but for the
+    comparison by "training time". split: the share of it spent on the subset. subset: None in arms
+    without one. n_subset: samples in a fast pass. orders: see thinset.training.Phase.
+    preparation_seconds: what this arm needed before training, by stage. n_full: the size of the
+    dataset; None where that is what fine-tuning goes through.
+    """
+
+    name: str
+    arm: Arm
+    comparison: Comparison
+    method: str
+    seed: int
+    total: str
+    split: float
+    subset: Dataset | None
+    n_subset: int
+    preparation_seconds: dict[str, float]
+    fast_order: Order | None = None
+    fine_tuning_order: Order | None = None
+    resident: bool | None = None
+    n_full: int | None = None
+
+
+def fine_tuning_order(arm: ArmSpec) -> Order | None:
+    """What the passes of `arm` over everything show; None for every sample, shuffled."""
+    if arm.is_balanced:
+        return ClassBalanced()
+    return LossPruning() if arm.then == "loss_pruning" else None
+
+
+def train(
+    trial: Trial,
+    full: Dataset | EncodedDataset,
+    test: Dataset,
+    training: TrainingSettings,
+    *,
+    device: str,
+    command: str,
+    checkpoint_path: Path,
+    first_phase_path: Path | None = None,
+    log: Log | None = None,
+    show_progress: bool,
+) -> tuple[nn.Module, RunRecord]:
+    """Train a classifier as `trial` says, going on from its checkpoint if there is one.
+
+    Initial weights, order of samples and augmentation depend on the seed alone: trials of one seed
+    begin with the same weights. The checkpoint is the caller's to remove, once the record is kept.
+    """
+    model = new_classifier(full, training, seed=trial.seed)
+    checkpoint_path.parent.mkdir(parents=True, exist_ok=True)
+    counts_preparation = trial.comparison != "training time"
+    history = fit(
+        model,
+        TwoPhase(
+            full,
+            full if trial.subset is None else trial.subset,
+            trial.split,
+            trial.total,
+            learning_rate=_rate(training),
+            fast_order=trial.fast_order,
+            fine_tuning_order=trial.fine_tuning_order,
+        ),
+        loss=classification,
+        train_transform=train_transform(training),
+        test_data=test,
+        test_transform=TestTransform(crop=_crop(training)),
+        batch_size=training.batch_size,
+        learning_rate=training.learning_rate,
+        momentum=training.momentum,
+        weight_decay=training.weight_decay,
+        ema_decay=training.ema_decay,
+        seed=trial.seed,
+        device=device,
+        precision=training.precision,
+        resident=trial.resident,
+        evaluations=training.evaluations,
+        checkpoint_path=checkpoint_path,
+        first_phase_path=first_phase_path,
+        resume=True,
+        seconds_already_spent=(
+            sum(trial.preparation_seconds.values()) if counts_preparation else 0.0
+        ),
+        log=log,
+        show_progress=show_progress,
+        label=trial.name,
+    )
+    return model, make_record(trial, history, full, training, command=command)
+
+
+def train_and_keep(
+    trial: Trial,
+    full: Dataset | EncodedDataset,
+    test: Dataset,
+    training: TrainingSettings,
+    folder: RunFolder,
+    *,
+    device: str,
+    command: str,
+    first_phase_path: Path | None = None,
+    weights_path: Path | None = None,
+    show_progress: bool,
+) -> RunRecord:
+    """Train as `train` does and save the record in `folder`, where the checkpoint lies until then.
+
+    The model's weights go to `weights_path`, if there is one. What `folder` holds is loaded.
+    """
+    path = folder.record(trial.name)
+    if path.exists():
+        return RunRecord.load(path)
+    checkpoint = folder.checkpoint(trial.name)
+    try:
+        model, record = train(
+            trial,
+            full,
+            test,
+            training,
+            device=device,
+            command=command,
+            checkpoint_path=checkpoint,
+            first_phase_path=first_phase_path,
+            show_progress=show_progress,
+        )
+    except TrainingDivergedError:
+        checkpoint.unlink(missing_ok=True)  # it would diverge again, and keep out other settings
+        raise
+    if weights_path is not None:
+        save_weights(model, weights_path)
+    record.save(path)
+    checkpoint.unlink(missing_ok=True)
+    return record
+
+
+def new_classifier(
+    data: Dataset | EncodedDataset, training: TrainingSettings, *, seed: int
+) -> nn.Module:
+    """Return the model that the settings name, its weights drawn by the seed alone.
+
+    Raises ValueError where the name leads to nothing that can be called.
+    """
+    height, width, channels = data.image_shape
+    crop = _crop(training)
+    image_shape = (height, width, channels) if crop is None else (crop, crop, channels)
+    if training.model is None:
+        generator = generator_for(seed, "classifier weights")
+        first, second, *hidden = (round(training.width * width) for width in (64, 64, 384, 192))
+        return Classifier(
+            image_shape,
+            data.n_classes,
+            convolution_widths=(first, second),
+            hidden_widths=(hidden[0], hidden[1]),
+            generator=generator,
+        )
+    factory = _factory(training.model)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = factory(image_shape, data.n_classes)
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model {training.model!r} must give a torch.nn.Module, got {model!r}")
+    return model
+
+
+def _factory(name: str) -> Callable[..., Any]:
+    module, colon, attribute = name.partition(":")
+    if not colon:
+        raise ValueError(f"model must be MODULE:FUNCTION, such as my_models:small, got {name!r}")
+    # As for a script: modules beside the person's work are found.
+    sys.path.insert(0, "")
+    try:
+        factory = getattr(importlib.import_module(module), attribute, None)
+    finally:
+        sys.path.remove("")
+    if not callable(factory):
+        raise ValueError(f"model {name!r}: {module} has no callable named {attribute!r}")
+    called: Callable[..., Any] = factory
+    return called
+
+
+def _rate(training: TrainingSettings) -> Callable[[float], float] | None:
+    """The learning rate over both phases; None where it is the same throughout."""
+    peak = training.learning_rate
+    rates: dict[str, LearningRate] = {
+        "constant": peak,
+        "step": StepRate(peak),
+        "cosine": CosineRate(peak),
+        "one_cycle": OneCycleRate(peak),
+    }
+    rate = rates[training.schedule]
+    if training.warm_up > 0:
+        return WarmUpRate(rate, training.warm_up)
+    return rate if callable(rate) else None
+
+
+def train_transform(training: TrainingSettings) -> TrainTransform:
+    values: dict[str, Any] = {
+        key: getattr(training, key) for key in ("crop", "flip", "brightness", "contrast")
+    }
+    return TrainTransform(**values)
+
+
+def _crop(training: TrainingSettings) -> int | None:
+    assert not isinstance(training.crop, str)
+    return training.crop
+
+
+def make_record(
+    trial: Trial,
+    history: History,
+    full: Dataset | EncodedDataset,
+    training: TrainingSettings,
+    *,
+    command: str,
+) -> RunRecord:
+    """Put what happened beside what was asked for."""
+    last = history.curve[-1]
+    assert last.test_accuracy is not None
+    names = {"fast": "subset", "fine-tuning": "full"}
+    return RunRecord(
+        arm=trial.arm,
+        comparison=trial.comparison,
+        method=trial.method,
+        seed=trial.seed,
+        n_subset=trial.n_subset,
+        n_full=len(full) if trial.n_full is None else trial.n_full,
+        split=trial.split,
+        total=trial.total,
+        phases=tuple(
+            PhaseRecord(phase.name, names[phase.name], phase.steps, phase.seconds)
+            for phase in history.phases
+        ),
+        preparation_seconds=trial.preparation_seconds,
+        curve=tuple(
+            CurvePoint(
+                step=point.step,
+                samples=point.samples,
+                epoch=point.epoch,
+                seconds=point.seconds,
+                phase=point.phase,
+                train_loss=point.train_loss,
+                test_loss=point.test_loss,
+                test_accuracy=_percent(point.test_accuracy),
+            )
+            for point in history.curve
+        ),
+        final=FinalScore(100 * last.test_accuracy, last.test_loss),
+        training_seconds=history.training_seconds,
+        evaluation_seconds=history.evaluation_seconds,
+        data_wait_seconds=history.data_wait_seconds,
+        settings=asdict(training),
+        hardware=describe_hardware(),
+        versions=describe_versions(),
+        command=command,
+    )
+
+
+def _percent(accuracy: float | None) -> float | None:
+    return None if accuracy is None else 100 * accuracy

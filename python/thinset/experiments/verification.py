@@ -1,0 +1,105 @@
+"""Whether what a folder holds is what was written there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from thinset.data import verify_dataset
+from thinset.experiments.finished import (
+    FACTS_FILE,
+    REPRODUCTIONS_FILE,
+    stored_facts,
+    stored_reproductions,
+)
+from thinset.experiments.run_folder import (
+    SECONDS_SUFFIX,
+    read_left_out,
+    read_settings_object,
+    read_stages,
+    verify_seconds,
+)
+from thinset.files.json import read_json
+from thinset.files.regular import require_regular
+from thinset.results import Plan, RunRecord, load_records
+from thinset.selection import Selection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_WEIGHTS = ("classifier.safetensors", "encoder.safetensors")
+
+
+def verify(path: Path) -> int:
+    """Check everything of thinset's at `path`, a file or a folder; returns how many parts it is.
+
+    Raises FileNotFoundError where there is nothing, and ValueError naming the first part that is
+    damaged or has changed since it was written.
+    """
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist")
+    if not path.is_dir():
+        require_regular(path)
+        check = _check_of(path)
+        if check is None:
+            RunRecord.load(path)  # by its content, whatever its name
+        else:
+            check(path)
+        return 1
+    n_checked = 0
+    # Without following links, which may lead in circles; hidden folders hold unfinished work.
+    for folder, names, files in os.walk(path):
+        names[:] = sorted(name for name in names if not name.startswith("."))
+        for name in sorted(files):
+            check = _check_of(Path(folder, name))
+            if check is not None:
+                check(Path(folder, name))
+                n_checked += 1
+    return n_checked
+
+
+def _check_of(path: Path) -> Callable[[Path], object] | None:
+    """How the file is checked; None where it is not one of thinset's, or belongs to another."""
+    by_name: dict[str, Callable[[Path], object]] = {
+        "manifest.json": lambda file: verify_dataset(file.parent),
+        "embeddings.json": _verify_embeddings,
+        "encoder.json": _verify_encoder,
+        "settings.json": read_settings_object,
+        "stages.json": lambda file: read_stages(file.parent),
+        "left_out.json": lambda file: read_left_out(file.parent),
+        "plan.json": Plan.load,
+        "record.json": RunRecord.load,
+        "records.json": load_records,
+        FACTS_FILE: lambda file: stored_facts(file.parent),
+        REPRODUCTIONS_FILE: lambda file: stored_reproductions(file.parent),
+    }
+    if path.name in by_name:
+        return by_name[path.name]
+    if path.name.endswith(SECONDS_SUFFIX):
+        return verify_seconds
+    if path.suffix == ".json" and path.parent.name == "records":
+        return RunRecord.load
+    if path.suffix == ".npz":
+        return Selection.load
+    is_own = path.parent.name == "checkpoints" or path.name in _WEIGHTS
+    return _verify_tensors if path.suffix == ".safetensors" and is_own else None
+
+
+def _verify_embeddings(description: Path) -> None:
+    from thinset.embeddings.store import verify_embeddings
+
+    verify_embeddings(description.parent)
+
+
+def _verify_encoder(description: Path) -> None:
+    from thinset.embeddings import load_autoencoder
+
+    read_json(description)
+    load_autoencoder(description.parent)
+
+
+def _verify_tensors(path: Path) -> None:
+    from thinset.training.loop.checkpoint import read_tensors
+
+    read_tensors(path)

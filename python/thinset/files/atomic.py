@@ -1,0 +1,180 @@
+"""Files and folders that appear whole or not at all.
+
+Everything thinset writes goes through here: the content is written beside the target, synced to
+disk and renamed. Killed at any moment, the target is the old state or the complete new one, and the
+next write to it removes what the killed process left (see thinset.files.partial).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from thinset import _core
+from thinset.files.partial import PARTIAL, REPLACED, lock, partial_of, remove_leftovers
+from thinset.files.regular import require_regular
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+# A full disk, in its several forms: Python's message does not say what was being written.
+_IS_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+
+# What file systems answer that cannot sync a file or a folder; it is as durable as they make it.
+_CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF, errno.ENOSYS}
+
+
+def first_entry(folder: Path) -> str | None:
+    """The name of an entry of `folder`: to `atomic_folder`, every entry is somebody else's."""
+    return min((path.name for path in folder.iterdir()), default=None)
+
+
+@contextlib.contextmanager
+def atomic_file(target: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary path beside `target`; on a clean exit it becomes `target`.
+
+    On an exception the temporary file is removed and `target` is left as it was. Parent folders
+    are created. A symbolic link of that name is replaced, not what it leads to.
+
+    Raises ValueError where `target` is a pipe, device or socket, IsADirectoryError where it is a
+    folder, before any work is done; OSError where the folder cannot be written.
+    """
+    target = Path(target).absolute()
+    require_file_target(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _naming(target), partial_of(target, is_folder=False) as partial:
+        yield partial.path
+        partial.path.chmod(0o666 & ~_umask())
+        _sync(partial.path)
+        partial.path.replace(target)
+        _sync(target.parent)
+
+
+@contextlib.contextmanager
+def atomic_folder(
+    target: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    foreign: Callable[[Path], str | None] = first_entry,
+) -> Iterator[Path]:
+    """Yield a temporary folder beside `target`; on a clean exit it becomes `target`.
+
+    With `overwrite`, an existing folder is exchanged for the new one and then removed, if
+    everything in it was written by thinset: `foreign` names an entry that was not, or None.
+    A symbolic link to a folder stays one: the folder that it leads to is replaced.
+
+    Raises FileExistsError, before any work is done, where `target` exists and `overwrite` is false
+    and where it is no folder or holds a foreign entry.
+    """
+    target = Path(os.path.realpath(target))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(target)  # which may bring the target back
+    _require_replaceable(target, overwrite=overwrite, foreign=foreign)
+    with _naming(target), partial_of(target, is_folder=True) as partial:
+        yield partial.path
+        partial.path.chmod(0o777 & ~_umask())
+        _sync_tree(partial.path)
+        # Again: other processes do not wait for this one.
+        _require_replaceable(target, overwrite=overwrite, foreign=foreign)
+        if os.path.lexists(target):
+            _replace_folder(partial.path, target)
+        else:
+            partial.path.rename(target)
+        _sync(target.parent)
+
+
+def write_json(target: str | os.PathLike[str], content: Any) -> None:
+    """Write `content` as indented UTF-8 JSON, atomically; NaN and infinity are refused."""
+    text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False)
+    # A file name that is not UTF-8 comes as lone surrogates; JSON writes them as \udcff.
+    content_bytes = (text + "\n").encode("utf-8", errors="backslashreplace")
+    with atomic_file(target) as partial:
+        partial.write_bytes(content_bytes)
+
+
+def require_file_target(target: str | os.PathLike[str]) -> None:
+    """Raise as `atomic_file` does where `target` exists and is no regular file."""
+    if Path(target).exists():
+        require_regular(target)
+
+
+def _require_replaceable(
+    target: Path, *, overwrite: bool, foreign: Callable[[Path], str | None]
+) -> None:
+    if not os.path.lexists(target):
+        return
+    if not overwrite:
+        raise FileExistsError(f"{target} already exists; choose another output or pass overwrite")
+    if not target.is_dir():
+        raise FileExistsError(
+            f"{target} is not a folder and is not replaced; choose another output"
+        )
+    name = foreign(target)
+    if name is not None:
+        raise FileExistsError(
+            f"{target} holds {name!r}, which thinset did not write, and is not replaced; choose "
+            "another output, or remove the folder yourself"
+        )
+
+
+def _replace_folder(new: Path, target: Path) -> None:
+    """Put `new` in the place of `target`; the old folder gets the name of `new`."""
+    if _core.exchange_paths(os.fsencode(new), os.fsencode(target)):
+        return
+    # Two renames instead. Killed between them, the next write to the target undoes the first.
+    aside = new.with_name(new.name.removesuffix(PARTIAL) + REPLACED)
+    descriptor = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        lock(descriptor)
+        target.rename(aside)
+        try:
+            new.rename(target)
+        except OSError:
+            aside.rename(target)
+            raise
+        aside.rename(new)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _naming(target: Path) -> Iterator[None]:
+    """Name `target` in the error of a full disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _IS_FULL:
+            error.filename, error.filename2 = os.fspath(target), None
+        raise
+
+
+def _sync_tree(folder: Path) -> None:
+    for path, _, files in os.walk(folder, topdown=False):
+        for name in files:
+            _sync(Path(path, name))
+        _sync(Path(path))
+
+
+def _sync(path: Path) -> None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except PermissionError:
+        return  # a folder that can be written to but not read
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _CANNOT_SYNC:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _umask() -> int:
+    # The umask can only be read by setting it.
+    value = os.umask(0o022)
+    os.umask(value)
+    return value

@@ -1,0 +1,1 @@
+"""What a training loop drives: models with their optimisers."""

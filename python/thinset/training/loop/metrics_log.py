@@ -1,0 +1,51 @@
+"""Where the figures of a training go while it runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from thinset.files.atomic import atomic_file
+from thinset.files.regular import read_text
+
+if TYPE_CHECKING:
+    import os
+
+Log = Callable[[dict[str, float], int], None]
+"""`log(values, step)`: figures by name, after so many steps; `wandb.log` and
+`mlflow.log_metrics` are such functions."""
+
+
+class JsonLines:
+    """Appends a line of JSON to a file: the step, and the figures by name.
+
+    A training that goes on from a checkpoint comes to some steps again: what the file has of them
+    is replaced.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = Path(path)
+        self._is_begun = False
+
+    def __call__(self, values: dict[str, float], step: int) -> None:
+        if not self._is_begun:
+            self._drop_from(step)
+            self._is_begun = True
+        with self._path.open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps({"step": step, **values}) + "\n")
+
+    def _drop_from(self, step: int) -> None:
+        """Leave the lines before `step`; one that was cut off by a crash goes, too."""
+        kept = []
+        if self._path.exists():
+            for line in read_text(self._path).splitlines():
+                try:
+                    is_before = json.loads(line)["step"] < step
+                except ValueError:
+                    continue
+                if is_before:
+                    kept.append(line + "\n")
+        with atomic_file(self._path) as file:
+            file.write_text("".join(kept), encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Which samples a pass shows, for the built-in loop and for other trainers."""

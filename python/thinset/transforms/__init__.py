@@ -1,0 +1,8 @@
+"""Transforms of image batches, on the device where they are."""
+
+from __future__ import annotations
+
+from thinset.transforms.crops import CenterCrop, RandomCrop
+from thinset.transforms.training import TestTransform, TrainTransform
+
+__all__ = ["CenterCrop", "RandomCrop", "TestTransform", "TrainTransform"]

@@ -1,0 +1,476 @@
+"""Plans: what is measured, what is advised, and whether the advice is followed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from thinset.data import import_dataset, write_subset
+from thinset.experiments.plan import measuring, planning, sampling
+from thinset.experiments.plan.deadline import Deadline, NoTimeToMeasureError
+from thinset.experiments.plan.learning_curve import extrapolate
+from thinset.experiments.plan.measuring import Measured, Pace, measure
+from thinset.experiments.plan.options import advise, options_for
+from thinset.experiments.plan.planned_run import run_planned, stored_plan_settings
+from thinset.experiments.plan.planning import Planner
+from thinset.experiments.plan.sampling import Sample, SampledData
+from thinset.experiments.prepare.preparation import typical_distance
+from thinset.experiments.settings import EncoderSettings, PlanSettings, TrainingSettings
+from thinset.experiments.workbench import Where, Workbench
+from thinset.models import Classifier
+from thinset.results.plan import Choice, Plan, Prediction
+from thinset.selection import deduplicate
+from thinset.training import Duration, load_weights
+
+SETTINGS = PlanSettings(
+    total="40st",
+    probe_share=0,
+    encoder=EncoderSettings(kind="pca", n_components=8),
+    training=TrainingSettings(batch_size=32, learning_rate=0.02, evaluations=2),
+)
+CALM = Sample(0.0, 1.0, 0.5, 0.01, 1e-5, 1000, 8)
+QUICK = Pace(0.01, 1e-4, 0.02, 10**8)
+WAITING = Pace(0.04, 1e-4, 0.75, 10**8)
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    return import_dataset("digits", tmp_path_factory.mktemp("digits") / "data")
+
+
+@pytest.fixture(scope="module")
+def lopsided(digits, tmp_path_factory):
+    """Digits whose first class has many times the samples of the last."""
+    train = digits["train"]
+    rows = [np.flatnonzero(train.labels == label)[: 140 // (label + 1)] for label in range(10)]
+    path = tmp_path_factory.mktemp("lopsided") / "train"
+    return write_subset(np.concatenate(rows), train, path)
+
+
+@pytest.fixture
+def unhurried(monkeypatch):
+    """Planning takes the time it needs, however busy the machine is."""
+    monkeypatch.setattr(planning, "_PLANNING_SHARE", 100.0)
+
+
+def advised(data, total, measured, **changes):
+    """The arm that is advised, with choices that differ in the steps that are left alone."""
+    options = options_for(data, Duration.parse(total), measured)
+    left = changes.get("steps", {})
+    forecasts = changes.get("forecasts", {})
+    choices = tuple(
+        Choice(option.arm, option.size, option.split, {}, left.get(option.arm, 100), 1.0, 0.1, 0.0,
+               10**8, 0, forecasts.get(option.arm))
+        for option in options
+    )  # fmt: skip
+    number, reasons = advise(options, choices)
+    return choices[number], reasons
+
+
+def test_calm_data_are_best_trained_on_as_they_are(digits) -> None:
+    choice, reasons = advised(digits["train"], "60s", Measured(QUICK, QUICK, None, {}, CALM))
+    assert choice.arm == "full"
+    assert "no subset has been found to beat everything" in reasons[0]
+
+
+def test_what_waits_for_images_gets_them_into_memory(digits) -> None:
+    measured = Measured(WAITING, QUICK, 0.02, {}, CALM)
+    choice, (reason,) = advised(digits["train"], "60s", measured)
+    # 0.15 * 60 s / 0.02 s = 450 of 1,438 images can be decoded within the share meant for it.
+    assert (choice.arm, choice.size, choice.split) == ("random", 0.31, 0.9)
+    assert "75 % of a training on everything is waiting for images" in reason
+    assert "100 steps a second, 4.0 times as many" in reason
+    choice, _ = advised(digits["train"], "10min", measured)
+    assert (choice.arm, choice.size) == ("full:resident", None)
+    does_not_wait = dataclasses.replace(measured, pace=QUICK)
+    assert advised(digits["train"], "60s", does_not_wait)[0].arm == "full"
+
+
+def test_what_repeats_itself_is_deduplicated(digits) -> None:
+    repetitive = dataclasses.replace(CALM, near_duplicates=0.02)
+    measured = Measured(QUICK, QUICK, None, {}, repetitive)
+    choice, (reason,) = advised(digits["train"], "60s", measured)
+    assert (choice.arm, choice.size, choice.split) == ("full:dedup=0.2", None, None)
+    assert "as if there were 50 different ones" in reason
+
+
+def test_classes_that_differ_in_size_are_balanced(lopsided) -> None:
+    choice, (reason,) = advised(lopsided, "60s", Measured(QUICK, QUICK, None, {}, CALM))
+    assert (choice.arm, choice.size) == ("full:balanced", None)
+    assert "classes differ in size, 14 to 140" in reason
+
+
+def test_both_are_advised_where_both_are_needed(lopsided) -> None:
+    repetitive = dataclasses.replace(CALM, near_duplicates=0.2)
+    measured = Measured(QUICK, QUICK, None, {}, repetitive)
+    choice, (reason,) = advised(lopsided, "60s", measured)
+    assert choice.arm == "full:balanced:dedup=0.2"
+    assert "samples repeat themselves" in reason
+    assert "classes differ in size" in reason
+    # Balancing costs nothing, so it is what is left where there is no time to deduplicate.
+    short = {"full:balanced:dedup=0.2": 10, "full:dedup=0.2": 10}
+    choice, reasons = advised(lopsided, "60s", measured, steps=short)
+    assert choice.arm == "full:balanced"
+    assert "only 10 steps of 100 would be left" in reasons[0]
+
+
+def test_a_subset_is_balanced_where_images_wait_and_classes_differ(lopsided) -> None:
+    measured = Measured(WAITING, QUICK, 0.02, {}, CALM)
+    choice, (reason,) = advised(lopsided, "5s", measured)
+    assert choice.arm == "random:per_class"
+    assert "waiting for images" in reason
+    assert "classes differ in size" in reason
+    assert advised(lopsided, "10min", measured)[0].arm == "full:balanced:resident"
+
+
+def test_nothing_that_needs_embeddings_is_offered_where_they_were_not_measured(lopsided) -> None:
+    sample = dataclasses.replace(CALM, near_duplicates=0.2)
+    for measured in (Measured(QUICK, QUICK, None, None, sample, "no time"),
+                     Measured(QUICK, QUICK, None, None, None, "no time")):  # fmt: skip
+        options = options_for(lopsided, Duration.parse("60s"), measured)
+        assert [option.arm for option in options] == ["full", "full:balanced", "loss_pruning"]
+
+
+def test_what_leaves_no_time_is_not_advised(digits) -> None:
+    repetitive = dataclasses.replace(CALM, near_duplicates=0.02)
+    measured = Measured(QUICK, QUICK, None, {}, repetitive)
+    choice, (reason,) = advised(digits["train"], "60s", measured, steps={"full:dedup=0.2": 49})
+    assert choice.arm == "full"
+    assert "only 49 steps of 100 would be left" in reason
+    choice, _ = advised(digits["train"], "60s", measured, steps={"full:dedup=0.2": 51})
+    assert choice.arm == "full:dedup=0.2"
+    nothing = dict.fromkeys(("full", "full:dedup=0.2", "kmeans:per_class", "loss_pruning"), 0)
+    assert advised(digits["train"], "60s", measured, steps=nothing)[0].arm == "full"
+
+
+def test_short_trainings_overrule_the_rules_where_they_are_clear(digits) -> None:
+    repetitive = dataclasses.replace(CALM, near_duplicates=0.02)
+    measured = Measured(QUICK, QUICK, None, {}, repetitive)
+    full = Prediction(80.0, 78.0, 82.0)
+    for theirs, arm in ((Prediction(75.0, 73.0, 77.9), "full"),
+                        (Prediction(76.0, 74.0, 78.1), "full:dedup=0.2")):  # fmt: skip
+        forecasts = {"full": full, "full:dedup=0.2": theirs}
+        assert advised(digits["train"], "60s", measured, forecasts=forecasts)[0].arm == arm
+
+
+def test_repetition_is_seen_in_a_sample(digits, tmp_path) -> None:
+    train = digits["train"]
+    # Every other sample is the same one: two drawn at random are, in a quarter of all cases.
+    rows = np.arange(len(train))
+    rows[::2] = 7
+    repeated = write_subset(rows, train, tmp_path / "data" / "train")
+    write_subset(np.arange(50), digits["test"], tmp_path / "data" / "test")
+    found = {}
+    for name, source in (("repeated", str(tmp_path / "data")), ("digits", "digits")):
+        bench = Workbench(Where(source, tmp_path / name), SETTINGS, fixed=(), figure="plan")
+        settings = dataclasses.replace(
+            SETTINGS, training=SETTINGS.training.resolved_for(repeated.image_shape)
+        )
+        found[name] = measure(bench, settings, 0.2, Deadline(600))
+    assert found["repeated"].sample.near_duplicates == pytest.approx(0.25, abs=0.01)
+    assert found["digits"].sample.near_duplicates < 0.002
+    embeddings = bench.embeddings()
+    n_left = len(deduplicate(embeddings, 0.2 * typical_distance(embeddings)))
+    assert found["digits"].sample.distinct_share == pytest.approx(n_left / len(train))
+    assert found["repeated"].sample.distinct_share < n_left / len(train)
+    assert list(found["digits"].embedding_seconds) == ["principal components"]
+    assert found["digits"].pace.step_seconds > 0
+
+
+@pytest.mark.usefixtures("unhurried")
+def test_every_stage_has_its_seconds_and_a_budget_is_used_up(tmp_path) -> None:
+    settings = dataclasses.replace(SETTINGS, total="90s")
+    plan = Planner(Where("digits", tmp_path / "plan"), settings).plan(lambda _: None)
+    choices = {choice.arm: choice for choice in plan.choices}
+    assert list(choices) == ["full", "full:dedup=0.2", "kmeans:per_class", "loss_pruning"]
+    assert choices["full"].preparation_seconds == {}
+    assert set(choices["kmeans:per_class"].preparation_seconds) == {
+        "principal components", "selection", "writing the subset",
+    }  # fmt: skip
+    assert set(choices["full:dedup=0.2"].preparation_seconds) == {
+        "principal components", "leaving out near-duplicates",
+    }  # fmt: skip
+    for choice in plan.choices:
+        # The second of two evaluations comes when the budget is used up.
+        spent = plan.planning_seconds + choice.seconds - choice.evaluation_seconds / 2
+        assert spent == pytest.approx(90, abs=0.5)
+        less = choices["full"].training_seconds - choice.training_seconds
+        assert less == pytest.approx(sum(choice.preparation_seconds.values()))
+    assert choices["full"].steps >= choices["kmeans:per_class"].steps > 0
+    assert plan.choice.arm == "full"
+    assert Plan.load(tmp_path / "plan" / "plan.json") == plan
+    assert "advice: do not select; train on everything" in plan.describe()
+
+
+@pytest.mark.parametrize("total", ["37st", "1.5ep", "3000sa"])
+@pytest.mark.usefixtures("unhurried")
+def test_steps_are_foretold_exactly(tmp_path, total) -> None:
+    settings = dataclasses.replace(SETTINGS, total=total)
+    planner = Planner(Where("digits", tmp_path / "plan"), settings)
+    plan = planner.plan(lambda _: None)
+    for number, choice in enumerate(plan.choices):
+        if choice.arm not in {"full", "kmeans:per_class"}:
+            continue
+        other = Planner(Where("digits", tmp_path / choice.arm[:4]), settings)
+        record = other.follow(dataclasses.replace(plan, recommended=number))
+        assert record.steps == choice.steps, choice.arm
+
+
+@pytest.mark.usefixtures("unhurried")
+def test_a_plan_is_made_once_and_followed(tmp_path) -> None:
+    where = Where("digits", tmp_path / "plan")
+    plan = Planner(where, SETTINGS).plan(lambda _: None)
+    told: list[str] = []
+    page = run_planned(where, SETTINGS, told.append)
+    assert told == [plan.describe()]
+    record = json.loads((tmp_path / "plan" / "records" / "planned.json").read_text())
+    assert record["method"] == "full"
+    assert record["preparation_seconds"] == {"planning": plan.planning_seconds}
+    assert sum(phase["steps"] for phase in record["phases"]) == 40
+    load_weights(Classifier((8, 8, 1), 10), tmp_path / "plan" / "classifier.safetensors")
+    text = page.read_text(encoding="utf-8")
+    for expected in ("Prediction and outcome", "all steps", "memory", "do not select"):
+        assert expected in text
+    with pytest.raises(ValueError, match="settings.total is '40st' there and '41st' here"):
+        Planner(where, dataclasses.replace(SETTINGS, total="41st"))
+    stored = stored_plan_settings(tmp_path / "plan")
+    assert stored == SETTINGS
+    assert stored_plan_settings(tmp_path) is None
+
+
+@pytest.mark.usefixtures("unhurried")
+def test_a_plan_for_images_that_are_decoded_in_the_loop(tmp_path) -> None:
+    settings = dataclasses.replace(SETTINGS, from_encoded=True, photograph_side=32)
+    where = Where("digits", tmp_path / "plan")
+    plan = Planner(where, settings).plan(lambda _: None)
+    choices = {choice.arm: choice for choice in plan.choices}
+    by_embeddings, random, full = (choices[arm] for arm in ("kmeans:per_class", "random", "full"))
+    assert by_embeddings.preparation_seconds["decoding everything"] > 0
+    # Images of 8 x 8: of the 1,438, only those that are decoded once and kept take memory.
+    assert random.memory_bytes - full.memory_bytes == round(0.2 * 1438) * 64
+    assert by_embeddings.memory_bytes - full.memory_bytes > 1438 * 64
+    assert "images per second" in plan.facts["decoding"]
+    assert not (tmp_path / "plan" / "decoded").exists()
+
+
+@pytest.mark.usefixtures("unhurried")
+def test_probes_predict_the_accuracy(tmp_path) -> None:
+    settings = dataclasses.replace(SETTINGS, total="360st", probe_share=0.9)
+    planner = Planner(Where("digits", tmp_path / "plan"), settings)
+    plan = planner.plan(lambda _: None)
+    forecast = plan.choices[0].accuracy
+    assert forecast is not None
+    assert forecast.low < forecast.mean < forecast.high
+    assert 80 < forecast.mean <= 100
+    assert plan.choices[-1].accuracy is None
+    # Embeddings made for the forecasts count, whether an arm uses them or not.
+    seconds = planner.folder.stage_seconds["principal components"]
+    choices = {choice.arm: choice.preparation_seconds for choice in plan.choices}
+    assert choices["full"] == {"embeddings for the forecasts": seconds}
+    assert choices["full:dedup=0.2"]["principal components"] == seconds
+    assert "embeddings for the forecasts" not in choices["full:dedup=0.2"]
+    record = planner.follow(plan)
+    assert record.preparation_seconds["embeddings for the forecasts"] == seconds
+
+
+@pytest.mark.usefixtures("unhurried")
+def test_forecasts_are_left_out_where_they_take_too_long(tmp_path) -> None:
+    settings = dataclasses.replace(SETTINGS, total="20s", probe_share=0.001)
+    plan = Planner(Where("digits", tmp_path / "plan"), settings).plan(lambda _: None)
+    assert all(choice.accuracy is None for choice in plan.choices)
+    assert "none: short trainings would take about" in plan.facts["forecasts"]
+    assert not (tmp_path / "plan" / "embeddings").exists()
+
+
+def test_looking_at_a_sample_ends_at_the_deadline(digits, tmp_path, monkeypatch) -> None:
+    def endless(*_args, before_piece, **_options):
+        while True:
+            time.sleep(0.01)
+            before_piece()
+
+    monkeypatch.setattr(sampling, "pca", endless)
+    with pytest.raises(NoTimeToMeasureError, match="no time left"):
+        SampledData(digits["train"], SETTINGS.encoder, None, tmp_path, Deadline(0.1))
+    settings = dataclasses.replace(SETTINGS, total="5s")
+    plan = Planner(Where("digits", tmp_path / "plan"), settings).plan(lambda _: None)
+    assert plan.facts["repetition"] == plan.facts["embeddings"]
+    assert "not measured: planning has no time left for it" in plan.facts["repetition"]
+    assert [choice.arm for choice in plan.choices] == ["full", "loss_pruning"]
+    assert "whether samples repeat themselves was not measured" in plan.reasons[0]
+
+
+def test_fewer_samples_are_looked_at_where_time_is_short(digits, tmp_path, monkeypatch) -> None:
+    looked_at = []
+
+    def slow(data, n_components, *_args, **_options):
+        looked_at.append(len(data))
+        time.sleep(0.001 * len(data))
+        return np.random.default_rng(0).normal(size=(len(data), n_components))
+
+    monkeypatch.setattr(sampling, "pca", slow)
+    train, encoder = digits["train"], SETTINGS.encoder
+    first = SampledData(train, encoder, None, tmp_path / "short", Deadline(1)).look()
+    whole = SampledData(train, encoder, None, tmp_path / "long", Deadline(1000)).look()
+    assert (first.n_rows, whole.n_rows) == (600, len(train))
+    assert looked_at == [200, 600, 200, 600, 480, len(train)]
+
+
+@pytest.fixture
+def slow_model(tmp_path, monkeypatch):
+    """The name of a model that takes half a second for each batch and keeps a file of calls."""
+    (tmp_path / "slow_models.py").write_text(
+        "import time\n"
+        "from torch import nn\n"
+        "class Slow(nn.Flatten):\n"
+        "    def forward(self, images):\n"
+        "        time.sleep(0.5)\n"
+        "        with open('calls', 'a') as file:\n"
+        "            file.write('.')\n"
+        "        return super().forward(images)\n"
+        "def slow(image_shape, n_classes):\n"
+        "    return nn.Sequential(Slow(), nn.Linear(64, n_classes))\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    return "slow_models:slow"
+
+
+def test_a_budget_that_is_too_short_is_called_so(tmp_path, slow_model) -> None:
+    training = dataclasses.replace(SETTINGS.training, model=slow_model)
+    settings = dataclasses.replace(SETTINGS, total="3s", training=training)
+    planner = Planner(Where("digits", tmp_path / "plan"), settings)
+    plan = planner.plan(lambda _: None)
+    # A step and a test on a few samples, of half a second each, are always taken; a fifth of the
+    # budget is not enough for more.
+    assert len((tmp_path / "calls").read_text()) == 2
+    assert plan.choice.steps < 10
+    # 45 steps of 32 make one pass.
+    assert plan.least_seconds > 45 * 0.5
+    assert plan == Plan.load(tmp_path / "plan" / "plan.json")
+    text = plan.describe()
+    assert "advice: the budget of 3s is too short to train" in text
+    assert "plan again with at least " in text
+    assert "->" not in text
+    with pytest.raises(ValueError, match="cannot be followed: the budget of 3s is too short"):
+        planner.follow(plan)
+    with pytest.raises(ValueError, match="cannot be followed: the budget of 3s is too short"):
+        run_planned(Where("digits", tmp_path / "plan"), settings, lambda _: None)
+
+
+def test_planning_keeps_within_its_share_of_the_budget(tmp_path, slow_model) -> None:
+    training = dataclasses.replace(SETTINGS.training, model=slow_model, evaluations=1)
+    encoder = EncoderSettings(kind="autoencoder", length="50st", batch_size=32)
+    settings = dataclasses.replace(SETTINGS, total="30s", training=training, encoder=encoder)
+    plan = Planner(Where("digits", tmp_path / "plan"), settings).plan(lambda _: None)
+    # A fifth of the budget is enough for twelve batches; the last burst may have begun before.
+    assert 2 <= len((tmp_path / "calls").read_text()) <= 12 + 3
+    assert plan.choice.steps >= 10
+    assert plan.least_seconds is None
+
+
+def test_a_whole_batch_is_not_trained_on_where_that_takes_too_long(tmp_path, monkeypatch) -> None:
+    sizes = []
+    pace_of = {"few": 0.4, "whole": 1e9}
+
+    def train(_full, test, training, total, **_options):
+        sizes.append((training.batch_size, total))
+        seconds = pace_of["few" if training.batch_size <= 8 else "whole"]
+        n_steps = int(total.removesuffix("st"))
+        return SimpleNamespace(
+            training_seconds=seconds * n_steps, steps=n_steps, evaluation_seconds=0.01 * len(test),
+            curve=[None], data_wait_seconds=0.0,
+        )  # fmt: skip
+
+    monkeypatch.setattr(measuring, "short_training", train)
+    settings = dataclasses.replace(
+        SETTINGS, total="60s", training=dataclasses.replace(SETTINGS.training, batch_size=64)
+    )
+    planner = Planner(Where("digits", tmp_path / "plan"), settings)
+    plan = planner.plan(lambda _: None)
+    # 3.2 s for a step of 64 are more than a quarter of the 12 s that planning has.
+    assert sizes == [(8, "1st"), (8, "2st")]
+    assert plan.facts["steps"].startswith("0.312 per second")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "typed"), [(44.2, "45s"), (8.01, "8.1s"), (269, "4.5min"), (7201, "2.1h")]
+)
+def test_the_least_budget_is_rounded_up(seconds, typed) -> None:
+    choice = Choice("full", None, None, {}, 0, 0.0, 1.0, 0.0, 10**8, 0, None)
+    plan = Plan("d", "1s", {}, (choice,), 0, (), 2.0, {}, {}, "", seconds)
+    assert f"plan again with at least {typed}, in another folder" in plan.advice
+
+
+@pytest.mark.parametrize(
+    ("arm", "advice"),
+    [
+        ("full:balanced", "balance the classes; then train on everything (full:balanced)"),
+        (
+            "full:balanced:dedup=0.2",
+            (
+                "balance the classes, leave out near-duplicates; then train on all that is left "
+                "(full:balanced:dedup=0.2)"
+            ),
+        ),
+        ("full:resident", "keep all images in memory; then train on everything (full:resident)"),
+    ],
+)
+def test_advice_says_what_to_do_first(arm, advice) -> None:
+    full = Choice("full", None, None, {}, 100, 1.0, 1.0, 0.0, 10**8, 0, None)
+    plan = Plan("d", "9s", {}, (full, dataclasses.replace(full, arm=arm)), 1, (), 2.0, {}, {}, "")
+    assert plan.advice == advice
+
+
+def test_a_curve_that_is_a_power_law_is_found() -> None:
+    steps = [50, 100, 200, 400]
+    truth = [90 - 300 * n**-0.6 for n in steps]
+    forecast = extrapolate(steps, truth, 10**6, 1600)
+    assert forecast.mean == pytest.approx(90 - 300 * 1600**-0.6, abs=0.7)
+    assert forecast.low < 90 - 300 * 1600**-0.6 < forecast.high
+    # Twice the longest probe two times over.
+    assert forecast.high - forecast.low == pytest.approx(2 * 2 * 1.5, abs=1)
+
+
+def test_few_tests_and_far_forecasts_are_uncertain() -> None:
+    def width(n_tested: int, at: int) -> float:
+        forecast = extrapolate([50, 100, 200], [50.0, 60.0, 67.0], n_tested, at)
+        return forecast.high - forecast.low
+
+    assert width(500, 1000) > width(5000, 1000)
+    assert width(5000, 10_000) > width(5000, 1000) > width(5000, 250)
+
+
+def test_an_accuracy_is_from_0_to_100_percent() -> None:
+    assert extrapolate([5, 10], [100.0, 100.0], 100, 1000).high <= 100
+    assert extrapolate([5, 10], [0.0, 0.5], 100, 20).low >= 0
+
+
+@pytest.mark.parametrize(("count", "labelled"), [(99, True), (200, False)])
+def test_too_little_data_are_refused(tmp_path, digits, count, labelled) -> None:
+    train = digits["train"]
+    arrays = (train.images[:count], train.labels[:count] if labelled else None)
+    write_subset(np.arange(count), arrays, tmp_path / "data" / "train")
+    write_subset(np.arange(50), digits["test"], tmp_path / "data" / "test")
+    message = "at least 100 training samples with labels, got 99 with" if labelled else "no labels"
+    with pytest.raises(ValueError, match=message):
+        Planner(Where(str(tmp_path / "data"), tmp_path / "plan"), SETTINGS)
+
+
+def test_other_files_are_not_plans(tmp_path) -> None:
+    path = tmp_path / "plan.json"
+    path.write_text('{"schema": "thinset-run", "version": 1}')
+    with pytest.raises(ValueError, match="is not a thinset-plan of version 1"):
+        Plan.load(path)
+    path.write_text('{"schema": "thinset-plan", "version": 1, "choices": []}')
+    with pytest.raises(ValueError, match="is not a whole plan"):
+        Plan.load(path)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1])
+def test_share_of_probes_is_checked(share) -> None:
+    with pytest.raises(ValueError, match=f"probe_share must be from 0 to 1, got {share}"):
+        dataclasses.replace(SETTINGS, probe_share=share)

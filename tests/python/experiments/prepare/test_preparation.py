@@ -1,0 +1,183 @@
+"""How the data of a run are opened: imported, checked and resized before anything is trained."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from thinset.command_line import main
+from thinset.data import import_dataset
+from thinset.experiments.prepare.preparation import (
+    open_training_data,
+    prepare_data,
+    prepare_encoded,
+)
+from thinset.experiments.run_folder import RunFolder
+
+Image = pytest.importorskip("PIL.Image", reason="needs Pillow")
+
+
+def folder_of(path):
+    return RunFolder(path, {"source": "s", "device": "cpu", "settings": {}})
+
+
+def prepared(source, tmp_path, **options):
+    folder = folder_of(tmp_path / "run")
+    return prepare_data(str(source), folder, hold_out_share=0.25, show_progress=True, **options)
+
+
+def save_pair(folder, images, labels):
+    folder.mkdir(parents=True)
+    np.save(folder / "images.npy", images)
+    if labels is not None:
+        np.save(folder / "labels.npy", labels)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Images of three sizes in train, val and test."""
+    rng = np.random.default_rng(0)
+    for split, number in (("train", 12), ("val", 2), ("test", 4)):
+        for index in range(number):
+            path = tmp_path / "photos" / split / "ab"[index % 2] / f"{index}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pixels = rng.integers(0, 256, (20 + index % 3, 30, 3), np.uint8)
+            Image.fromarray(pixels).save(path)
+    return tmp_path / "photos"
+
+
+GREY = np.zeros((40, 8, 8, 1), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "message"),
+    [
+        (GREY, np.arange(40) % 5, "has the label 2 in row 2, but the training data have classes"),
+        (GREY, None, "has no labels, which measuring accuracy needs"),
+        (
+            GREY.repeat(3, -1),
+            np.arange(40) % 2,
+            "8 x 8 x 3 .* but the training images are 8 x 8 x 1",
+        ),
+        (np.zeros((40, 10, 10, 1), np.uint8), np.arange(40) % 2, "10 x 10 x 1"),
+    ],
+)
+@pytest.mark.parametrize("are_written", [False, True])
+def test_splits_that_disagree_are_found_first(tmp_path, images, labels, message, are_written):
+    """Whether they are imported for the run or have been dataset folders before."""
+    save_pair(tmp_path / "d" / "train", GREY, np.arange(40) % 2)
+    save_pair(tmp_path / "d" / "test", images, labels)
+    source = tmp_path / "d"
+    if are_written:
+        source = tmp_path / "written"
+        source.mkdir()
+        for split in ("train", "test"):
+            import_dataset(tmp_path / "d" / split, tmp_path / split)
+            (tmp_path / split / "train").rename(source / split)
+    with pytest.raises(ValueError, match=message):
+        prepared(source, tmp_path)
+
+
+def test_mixed_sizes_have_a_default_and_a_note(photos, tmp_path, capsys):
+    data = prepared(photos, tmp_path)
+    assert data.train.image_shape == data.test.image_shape == (21, 30, 3)
+    errors = capsys.readouterr().err
+    assert "thinset: note: images have 3 sizes" in errors
+    assert "--image-size HEIGHT WIDTH" in errors
+    assert "thinset: note: the validation split is not used" in errors
+    encoded = prepare_encoded(str(photos), data.train, folder_of(tmp_path / "run"), None)
+    np.testing.assert_array_equal(encoded.images[:], data.train.images)
+
+
+def test_the_size_can_be_given(photos, tmp_path):
+    data = prepared(photos, tmp_path, image_size=(6, 7))
+    assert data.train.image_shape == data.test.image_shape == (6, 7, 3)
+    folder = folder_of(tmp_path / "run")
+    encoded = prepare_encoded(str(photos), data.train, folder, None, (6, 7))
+    np.testing.assert_array_equal(encoded.images[:], data.train.images)
+
+
+def test_dataset_folders_can_be_resized(tmp_path):
+    imported = import_dataset("digits", tmp_path / "digits")
+    data = prepared(tmp_path / "digits", tmp_path, image_size=(4, 4))
+    assert data.train.image_shape == data.test.image_shape == (4, 4, 1)
+    assert data.train.class_names == imported["train"].class_names
+    folder = folder_of(tmp_path / "alone")
+    alone = open_training_data(
+        str(tmp_path / "digits" / "train"), folder, (4, 4), show_progress=False
+    )
+    np.testing.assert_array_equal(alone.images, data.train.images)
+    assert len(imported["train"].images[0]) == 8
+
+
+def test_held_out_data_of_an_unknown_range_are_refused(tmp_path):
+    """A dataset folder that another program wrote, with floating point in 0..255."""
+    with pytest.raises(ValueError, match=r"row 0 has values in 200\.\.200, but training takes"):
+        prepared(float_folder(tmp_path, 200.0), tmp_path)
+
+
+def float_folder(tmp_path, value):
+    from thinset.data import DatasetWriter
+
+    with DatasetWriter(
+        tmp_path / "floats",
+        name="floats",
+        image_shape=(4, 4, 1),
+        image_dtype="float32",
+        n_samples=40,
+    ) as writer:
+        writer.append(np.full((40, 4, 4, 1), value, np.float32), np.arange(40) % 2)
+    return tmp_path / "floats"
+
+
+def call(capsys, *words):
+    status = main([str(word) for word in words])
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def test_import_prints_what_it_read(photos, tmp_path, capsys):
+    (photos / "train" / "notes.txt").write_text("")
+    status, output, error = call(capsys, "data", "import", photos, "-o", tmp_path / "out")
+    assert status == 0
+    assert "train: 12 images of 21 x 30 x 3, 2 classes" in output
+    assert "validation: 2 images of 21 x 30 x 3, 2 classes" in output
+    assert "note: splits from folders: train as train, test as test, val as validation" in error
+    assert "note: left out 1 file that is no image: train/notes.txt" in error
+
+
+@pytest.mark.parametrize("option", ["--image-size", "--size"])
+def test_import_takes_a_size_by_either_name(photos, tmp_path, capsys, option):
+    out = tmp_path / "out"
+    status, output, _ = call(capsys, "data", "import", photos, "-o", out, option, 5, 6)
+    assert status == 0
+    assert "train: 12 images of 5 x 6 x 3" in output
+
+
+def test_embed_takes_a_size(photos, tmp_path, capsys):
+    out = tmp_path / "out"
+    status, _, _ = call(
+        *(capsys, "embed", photos, "-o", out, "--encoder", "pca", "--n-components", 3),
+        *("--image-size", 5, 6),
+    )
+    assert status == 0
+    assert np.load(out / "embeddings" / "embeddings.npy").shape == (12, 3)
+    assert json.loads((out / "settings.json").read_text())["image_size"] == [5, 6]
+    status, _, error = call(capsys, "embed", photos, "-o", out, "--encoder", "pca")
+    assert status == 3
+    assert "other settings" in error
+
+
+def test_a_run_keeps_its_size(photos, tmp_path, capsys):
+    out = tmp_path / "out"
+    words = ("run", photos, "-o", out, "--size", "smoke", "--image-size", 8, 8, "--steps", "2st")
+    short = ("--n-seeds", 1, "--encoder-length", "2st", "--n-samples", "0.5", "--batch-size", 4)
+    status, _, error = call(capsys, *words, *short)
+    assert status == 0, error
+    page = out / "report" / "index.html"
+    page.unlink()
+    status, _, error = call(capsys, "report", out)
+    assert status == 0, error
+    assert "--image-size 8 8" in page.read_text()

@@ -1,0 +1,132 @@
+"""Every figure in the size `smoke`, as a person calls for it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from thinset.command_line import main
+from thinset.command_line.study_options import StudyOptions
+from thinset.experiments.reproduction import COMPARISON, figures, settings_of
+from thinset.experiments.settings import read_recipe
+from thinset.results import load_records
+
+TRAINED = [name for name, figure in figures().items() if figure.kind != "reproductions"]
+
+
+def test_the_list_names_every_figure_and_where_it_stands(capsys):
+    assert main(["reproduce", "--list"]) == 0
+    output = capsys.readouterr().out
+    for name, figure in figures().items():
+        assert name in output
+        assert figure.title in output
+        assert figure.paper in output
+    assert {"fig4", "fig5", "fig6", "fig7"} <= set(figures())
+
+
+@pytest.mark.parametrize("name", [*figures(), COMPARISON])
+def test_every_recipe_has_three_sizes_that_can_be_read(name):
+    sizes = [size for size in read_recipe(name) if size != "figure"]
+    assert sizes == ["smoke", "quick", "paper"]
+    assert len({settings_of(name, size) for size in sizes}) == 3
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_figure_is_made_in_the_size_smoke(name, tmp_path, capsys):
+    assert main(["reproduce", name, "-o", str(tmp_path / "out")]) == 0
+    page = tmp_path / "out" / "report" / "index.html"
+    assert f"report: {page}" in capsys.readouterr().out
+    text = page.read_text(encoding="utf-8")
+    assert figures()[name].title in text
+    assert f"thinset reproduce {name} --out " in text
+    records = load_records(page.parent / "records.json")
+    assert {"random"} <= {record.method for record in records}
+    assert len({record.seed for record in records}) >= 2
+    assert list((page.parent / "plots").glob("*.png"))
+    # What is there is not trained again, and the page can be written again from the folder.
+    assert main(["reproduce", name, "-o", str(tmp_path / "out")]) == 0
+    assert "training 1" not in capsys.readouterr().err
+    before = page.read_text(encoding="utf-8")
+    assert main(["report", str(tmp_path / "out")]) == 0
+    assert page.read_text(encoding="utf-8") == before
+
+
+def test_figure_4_shows_inputs_embeddings_and_reproductions(tmp_path):
+    out = tmp_path / "out"
+    assert main(["reproduce", "fig4", "-o", str(out), "--encoder-length", "20st"]) == 0
+    text = (out / "report" / "index.html").read_text(encoding="utf-8")
+    assert 'id="reproductions"' in text
+    assert "constant columns" in text
+    assert main(["report", str(out)]) == 0
+    assert (out / "report" / "index.html").read_text(encoding="utf-8") == text
+
+
+def test_a_seed_is_the_first_of_the_recipes_or_the_encoders():
+    options = StudyOptions(seed=7)
+    assert options.applied_to(settings_of("fig5", "smoke")).seeds == (7, 8, 9)
+    assert options.applied_to(settings_of("repeated_search", "smoke")).seeds == (7, 8)
+    assert options.applied_to(settings_of("fig4", "smoke")).encoder.seed == 7
+    assert options.applied_to(settings_of("fig5", "smoke")).encoder.seed == 0
+
+
+def test_a_comparison_speaks_plainly_and_grows(tmp_path, capsys):
+    arguments = [
+        "compare",
+        "digits",
+        "--size",
+        "smoke",
+        "--steps",
+        "5st",
+        "-o",
+        str(tmp_path / "c"),
+    ]
+    assert main([*arguments, "-m", "random", "topk", "--seeds", "0", "1"]) == 0
+    output = capsys.readouterr().out
+    assert "topk at equal steps" in output or "topk beats random" in output
+    assert "2 paired seeds" in output
+    assert main([*arguments, "-m", "random", "topk", "--seeds", "0", "1", "2"]) == 0
+    captured = capsys.readouterr()
+    assert "training 1 of 2:" in captured.err
+    assert "3 paired seeds" in captured.out
+    notes = json.loads((tmp_path / "c" / "settings.json").read_text())["notes"]
+    assert notes["figure"] == "compare"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["reproduce"], 2, "name a figure"),
+        (["reproduce", "fig9", "-o", "out"], 3, "figure must be one of"),
+        (["reproduce", "fig5", "--size", "quick", "-o", "out"], 3, "--preset quick needs --data"),
+        (
+            ["reproduce", "fig4", "--seeds", "3", "-o", "out"],
+            3,
+            "--seeds does not apply to this figure",
+        ),
+        (
+            ["reproduce", "repeated_search", "--sizes", "9", "-o", "out"],
+            3,
+            "--sizes does not apply",
+        ),
+        (["compare", "digits", "-m", "best", "-o", "out"], 3, "arm 'best': the name must be one"),
+        (["compare", "digits", "--steps", "3", "-o", "out"], 3, "a duration is a number and one"),
+        (
+            ["compare", "digits", "--steps", "3st", "--budget", "3s", "-o", "out"],
+            3,
+            "--steps or --budget, not both",
+        ),
+        (
+            ["compare", "digits", "--seed", "3", "--seeds", "3", "-o", "out"],
+            3,
+            "--seed or --seeds, not both",
+        ),
+    ],
+)
+def test_a_mistake_is_named_and_leaves_nothing(
+    arguments, status, message, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == status
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

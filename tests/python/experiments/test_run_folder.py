@@ -1,0 +1,288 @@
+"""The folder of a run: seconds that no kill loses, settings that a failure does not fix."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+
+import numpy as np
+import pytest
+
+from thinset.data import import_dataset
+from thinset.experiments import run_folder
+from thinset.experiments.pipeline import run_pipeline
+from thinset.experiments.run_folder import RunFolder, read_settings, read_stages
+from thinset.experiments.settings import (
+    EncoderSettings,
+    RunSettings,
+    SelectionSettings,
+    StudySettings,
+    TrainingSettings,
+)
+from thinset.experiments.study import Study
+from thinset.experiments.workbench import Where
+from thinset.results import load_records
+from thinset.training import TrainingDivergedError
+
+SETTINGS = RunSettings(
+    seeds=(0,),
+    steps="4st",
+    encoder=EncoderSettings(length="3st", batch_size=64),
+    selection=SelectionSettings(n_samples=60),
+    training=TrainingSettings(batch_size=32, learning_rate=0.02, evaluations=1),
+)
+STAGES = {
+    "import",
+    "encoder training",
+    "encoding",
+    "selection (selected)",
+    "writing the subset (selected)",
+    "selection (random-seed0)",
+    "writing the subset (random-seed0)",
+}
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing that catches errors catches it."""
+
+
+@pytest.fixture
+def killed_before_stages(monkeypatch):
+    """Every first attempt to write the seconds of a stage to stages.json ends the process."""
+    seen = set()
+    real = RunFolder.add_stage_seconds
+
+    def add(folder, name, seconds):
+        if name not in seen:
+            seen.add(name)
+            raise Killed(name)
+        real(folder, name, seconds)
+
+    monkeypatch.setattr(RunFolder, "add_stage_seconds", add)
+    return seen
+
+
+def resumed_until_done(action):
+    for _ in range(30):
+        try:
+            return action()
+        except Killed:  # noqa: PERF203 - as often as it takes
+            continue
+    pytest.fail("it never ended")
+
+
+def test_a_run_killed_after_every_stage_still_charges_each(tmp_path, killed_before_stages):
+    resumed_until_done(lambda: run_pipeline("digits", tmp_path / "run", SETTINGS))
+    assert killed_before_stages == STAGES
+    stages = read_stages(tmp_path / "run")
+    assert set(stages) == STAGES
+    assert min(stages.values()) > 0
+    # What was made before the kill was not made again: reading it takes next to nothing.
+    history = json.loads((tmp_path / "run/encoder/encoder.json").read_text())["history"]
+    assert stages["encoder training"] == history["seconds"]
+    description = json.loads((tmp_path / "run/embeddings/embeddings.json").read_text())
+    assert stages["encoding"] == description["seconds"]
+    (record,) = [
+        record
+        for record in load_records(tmp_path / "run" / "records")
+        if (record.arm, record.comparison) == ("selected", "steps")
+    ]
+    assert record.preparation_seconds == {
+        "encoder training": stages["encoder training"],
+        "encoding": stages["encoding"],
+        "selection": stages["selection (selected)"],
+        "writing the subset": stages["writing the subset (selected)"],
+    }
+
+
+@pytest.fixture(scope="module")
+def folder_of_images(tmp_path_factory):
+    """A class folder of 120 small PNG images, which can be decoded in the loop."""
+    image = pytest.importorskip("PIL.Image")
+    root = tmp_path_factory.mktemp("images")
+    generator = np.random.default_rng(0)
+    for split, n_images in (("train", 30), ("test", 10)):
+        for name in ("a", "b"):
+            (root / split / name).mkdir(parents=True)
+            for number in range(n_images):
+                pixels = generator.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+                image.fromarray(pixels).save(root / split / name / f"{number}.png")
+    return root
+
+
+def test_a_comparison_killed_after_every_stage_still_charges_each(
+    tmp_path, folder_of_images, killed_before_stages
+):
+    settings = StudySettings(
+        arms=("full", "random", "kmeans", "full:dedup=0.01"),
+        seeds=(0,),
+        sizes=(20,),
+        totals=("2s",),
+        from_encoded=True,
+        encoder=EncoderSettings(kind="pca", n_components=4),
+        training=TrainingSettings(batch_size=16, evaluations=1, width=0.25),
+    )
+    where = Where(str(folder_of_images), tmp_path / "study")
+    records = resumed_until_done(lambda: Study(where, settings).train())
+    assert {"decoding everything", "principal components"} <= killed_before_stages
+    seconds = {record.method: record.preparation_seconds for record in records}
+    assert set(seconds["kmeans"]) == {
+        "decoding everything", "principal components", "selection", "writing the subset",
+    }  # fmt: skip
+    assert set(seconds["full:dedup=0.01"]) == {
+        "decoding everything", "principal components", "leaving out near-duplicates",
+    }  # fmt: skip
+    assert set(seconds["random"]) == {"selection", "writing the subset"}
+    assert min(seconds["kmeans"].values()) > 0
+
+
+def test_a_split_killed_before_its_seconds_is_kept_with_them(tmp_path, killed_before_stages):
+    digits = import_dataset("digits", tmp_path / "digits")
+    settings = dataclasses.replace(SETTINGS, encoder=EncoderSettings(kind="pca", n_components=4))
+    resumed_until_done(lambda: run_pipeline(str(digits["train"].path), tmp_path / "run", settings))
+    assert "splitting" in killed_before_stages
+    assert read_stages(tmp_path / "run")["splitting"] > 0
+
+
+def test_a_kill_between_the_seconds_and_the_result_leaves_no_result(tmp_path):
+    folder = RunFolder(tmp_path / "run", {})
+    result = folder.path / "thing"
+    with pytest.raises(Killed), folder.making(result, "stage") as partial:
+        partial.mkdir()
+        (partial / "half").write_text("x")
+        raise Killed
+    assert not result.exists()
+    assert not folder.is_made(result, "stage")
+    assert sorted(path.name for path in folder.path.iterdir()) == ["settings.json"]
+
+
+def test_leftovers_of_a_kill_are_removed_by_the_next_attempt(tmp_path):
+    folder = RunFolder(tmp_path / "run", {})
+    (folder.path / ".thing.making" / "thing").mkdir(parents=True)
+    with folder.making(folder.path / "thing", "stage") as partial:
+        partial.write_text("whole")
+    assert (folder.path / "thing").read_text() == "whole"
+    assert not (folder.path / ".thing.making").exists()
+
+
+def test_a_result_without_known_seconds_is_made_again(tmp_path):
+    folder = RunFolder(tmp_path / "run", {})
+    with folder.making(folder.path / "thing", "stage") as partial:
+        partial.write_text("whole")
+    (folder.path / "stages.json").unlink()
+    assert folder.is_made(folder.path / "thing", "stage")
+    assert folder.stage_seconds["stage"] >= 0
+    (folder.path / "stages.json").unlink()
+    (folder.path / "thing.seconds.json").unlink()
+    assert not folder.is_made(folder.path / "thing", "stage")
+
+
+def failed_run(folder, settings, message):
+    with pytest.raises((ValueError, OSError), match=message):
+        run_pipeline("digits", folder, settings)
+
+
+def test_a_failed_run_does_not_block_its_folder(tmp_path):
+    """Each failure comes later than the one before; the last call is free to change all of it."""
+    with pytest.raises(FileNotFoundError, match="nowhere does not exist"):
+        run_pipeline("nowhere", tmp_path / "run", SETTINGS)
+    too_many = dataclasses.replace(
+        SETTINGS, selection=dataclasses.replace(SETTINGS.selection, n_samples=99_999)
+    )
+    failed_run(tmp_path / "run", too_many, "n_samples")
+    no_model = dataclasses.replace(SETTINGS.training, model="json:nothing")
+    failed_run(tmp_path / "run", dataclasses.replace(SETTINGS, training=no_model), "no callable")
+    diverging = dataclasses.replace(SETTINGS.training, learning_rate=1e30)
+    with pytest.raises(TrainingDivergedError):
+        run_pipeline("digits", tmp_path / "run", dataclasses.replace(SETTINGS, training=diverging))
+    assert run_pipeline("digits", tmp_path / "run", SETTINGS).exists()
+
+
+def test_what_was_made_keeps_the_settings_that_it_depends_on(tmp_path):
+    too_many = dataclasses.replace(
+        SETTINGS, selection=dataclasses.replace(SETTINGS.selection, n_samples=99_999)
+    )
+    failed_run(tmp_path / "run", too_many, "n_samples")
+    other = dataclasses.replace(SETTINGS, encoder=dataclasses.replace(SETTINGS.encoder, seed=5))
+    failed_run(tmp_path / "run", other, r"settings\.encoder\.seed is 0 there and 5 here")
+
+
+def test_a_first_write_that_was_killed_does_not_block_the_folder(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".settings.json.abc.partial").write_text("{")
+    assert RunFolder(tmp_path / "run", {"a": 1}).path == tmp_path / "run"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[]", "must hold a JSON object, got list"),
+        ("3", "must hold a JSON object, got int"),
+        (
+            '{"source": 1, "device": "cpu", "settings": {}, "notes": {}}',
+            "source must be a JSON str",
+        ),
+        ('{"source": "d", "device": "x", "settings": {}, "notes": {}}', "device must be auto, cpu"),
+        (
+            '{"source": "d", "device": "cpu", "settings": [], "notes": {}}',
+            "settings must be a JSON",
+        ),
+        ('{"source": "d", "device": "cpu", "settings": {}, "notes": []}', "notes must be a JSON"),
+        (
+            '{"source": "d", "device": "cpu", "settings": {}, "notes": {"figure": 3}}',
+            r"notes\.figure must be a JSON str",
+        ),
+        ('{"source": ' + "9" * 400 + "}", "digits"),
+    ],
+)
+def test_settings_of_wrong_types_are_refused(tmp_path, text, message):
+    (tmp_path / "settings.json").write_text(text)
+    with pytest.raises(ValueError, match=message) as error:
+        read_settings(tmp_path)
+    assert "settings.json" in str(error.value)
+
+
+@pytest.mark.parametrize("text", ['{"encoding": "x"}', '{"encoding": -1}', "[1]", '{"a": true}'])
+def test_seconds_of_wrong_types_are_refused(tmp_path, text):
+    (tmp_path / "stages.json").write_text(text)
+    with pytest.raises(ValueError, match=r"stages\.json"):
+        read_stages(tmp_path)
+
+
+def test_every_json_file_of_a_run_states_its_digest(tmp_path):
+    folder = RunFolder(tmp_path / "run", {"a": (1, 2)}, notes={"command": "x"})
+    folder.add_stage_seconds("stage", 1.5)
+    folder.leave_out("one", "diverged")
+    for name in ("settings.json", "stages.json", "left_out.json"):
+        path = folder.path / name
+        assert "sha256" in json.loads(path.read_text())
+        path.write_text(path.read_text().replace("1", "7").replace("diverged", "digested"))
+    with pytest.raises(ValueError, match="has changed since it was written"):
+        RunFolder(tmp_path / "run", {"a": (1, 2)})
+    with pytest.raises(ValueError, match="has changed since it was written"):
+        _ = folder.stage_seconds
+    with pytest.raises(ValueError, match="has changed since it was written"):
+        _ = folder.left_out
+
+
+def test_folders_of_earlier_versions_are_resumed(tmp_path):
+    """Their files state no digests, and no result has a file with its seconds."""
+    folder = tmp_path / "run"
+    run_pipeline("digits", folder, SETTINGS)
+    for path in folder.rglob("*.json"):
+        if path.name.endswith(run_folder.SECONDS_SUFFIX):
+            path.unlink()
+            continue
+        content = json.loads(path.read_text())
+        content.pop("sha256", None)
+        if path.name == "embeddings.json":
+            del content["seconds"], content["matrix_sha256"]
+        if path.name == "settings.json":
+            content.pop("image_size", None)
+        path.write_text(json.dumps(content))
+    before = {path: os.stat(path).st_mtime_ns for path in folder.rglob("*.npy")}
+    records = {path: path.read_bytes() for path in (folder / "records").iterdir()}
+    run_pipeline("digits", folder, SETTINGS)
+    assert {path: os.stat(path).st_mtime_ns for path in folder.rglob("*.npy")} == before
+    assert {path: path.read_bytes() for path in (folder / "records").iterdir()} == records

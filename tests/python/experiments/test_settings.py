@@ -1,0 +1,78 @@
+"""Recipes are read strictly, and every size of each can be read."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from thinset.experiments.settings import RunSettings, TrainingSettings, from_table, load_recipe
+
+
+@pytest.mark.parametrize("size", ["smoke", "quick", "paper"])
+def test_every_size_is_read(size):
+    settings = load_recipe("run", size, RunSettings)
+    assert settings.selection.n_samples == 0.0864  # the paper's 4,320 of 50,000
+    assert len(settings.seeds) >= 2
+
+
+def test_paper_size_has_the_papers_lengths():
+    settings = load_recipe("run", "paper", RunSettings).resolved_for((32, 32, 3))
+    assert settings.steps == "10000st"
+    assert settings.encoder.length == "40000st"
+    assert settings.encoder.crop == settings.training.crop == 24
+    assert settings.training.batch_size == settings.encoder.batch_size == 1024
+    assert settings.training.learning_rate == 0.1
+    assert settings.training.weight_decay == 0.004
+    assert settings.training.flip is True
+    assert settings.training.contrast == (0.2, 1.8)
+
+
+def test_grey_and_small_images_are_neither_cropped_nor_mirrored():
+    for shape in ((28, 28, 1), (8, 8, 1), (16, 16, 3)):
+        settings = load_recipe("run", "quick", RunSettings).resolved_for(shape)
+        assert settings.encoder.crop is None
+        assert settings.training.flip is (shape[2] == 3)
+
+
+def test_settings_survive_json():
+    settings = load_recipe("run", "smoke", RunSettings).resolved_for((32, 32, 3))
+    assert from_table(RunSettings, dataclasses.asdict(settings), "settings") == settings
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"sedes": [1]}, r"run has no setting 'sedes'; it has seeds, split"),
+        ({"encoder": {"depth": 3}}, r"run.encoder has no setting 'depth'"),
+        ({"encoder": 3}, r"run.encoder must be a table, got 3"),
+        ({"seeds": [0, 0]}, "at least one and distinct"),
+        ({"seeds": []}, "at least one and distinct"),
+        ({"seeds": [0.5]}, r"run.seeds must be tuple\[int, ...\], got \[0.5\]"),
+        ({"split": "half"}, r"run.split must be float, got 'half'"),
+        ({"steps": 100}, r"run.steps must be str, got 100"),
+        ({"encoder": {"kind": "vae"}}, r"run.encoder.kind must be Literal"),
+        ({"encoder": {"widths": [1, 2]}}, r"run.encoder.widths must be"),
+        ({"training": {"flip": 1}}, r"run.training.flip must be"),
+    ],
+)
+def test_mistakes_are_named(table, message):
+    with pytest.raises(ValueError, match=message):
+        from_table(RunSettings, table, "run")
+
+
+def test_unknown_size_is_refused():
+    with pytest.raises(ValueError, match="size must be one of smoke, quick, paper; got 'huge'"):
+        load_recipe("run", "huge", RunSettings)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"warm_up": 1.0}, "warm_up must be from 0 to below 1, got 1.0"),
+        ({"schedule": "one_cycle", "warm_up": 0.1}, "one_cycle has a rise of its own"),
+    ],
+)
+def test_a_schedule_that_makes_no_sense_is_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        TrainingSettings(**changes)

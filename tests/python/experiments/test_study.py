@@ -1,0 +1,347 @@
+"""Grids of trainings on the embedded digits, as short as they go."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from thinset.data import open_dataset
+from thinset.experiments.prepare.preparation import typical_distance
+from thinset.experiments.settings import EncoderSettings, StudySettings, TrainingSettings
+from thinset.experiments.study import Study, cells_of
+from thinset.experiments.workbench import Where
+from thinset.selection import Selection, deduplicate
+
+SETTINGS = StudySettings(
+    arms=("full", "random", "topk", "repeated_random", "loss_pruning"),
+    seeds=(0, 1),
+    sizes=(100,),
+    splits=(0.0, 0.5, 1.0),
+    totals=("6st",),
+    encoder=EncoderSettings(kind="pca", n_components=8),
+    training=TrainingSettings(batch_size=32, learning_rate=0.02, evaluations=1),
+)
+
+
+def names(settings: StudySettings) -> list[str]:
+    return [cell.name for cell in cells_of(settings)]
+
+
+def test_the_grid_holds_every_training_once():
+    found = names(dataclasses.replace(SETTINGS, seeds=(0,)))
+    assert found == [
+        "steps-full-6st-seed0",
+        "steps-random-k100-split0.5-6st-seed0",
+        "steps-random-k100-split1-6st-seed0",
+        "steps-topk-k100-split0.5-6st-seed0",
+        "steps-topk-k100-split1-6st-seed0",
+        "steps-repeated_random-k100-split0.5-6st-seed0",
+        "steps-repeated_random-k100-split1-6st-seed0",
+        "steps-loss_pruning-6st-seed0",
+    ]
+    assert len(names(SETTINGS)) == len(set(names(SETTINGS))) == 2 * len(found)
+
+
+def test_budgets_are_counted_in_each_way_and_steps_in_one():
+    settings = dataclasses.replace(
+        SETTINGS,
+        arms=("random",),
+        seeds=(0,),
+        splits=(0.5,),
+        totals=("6st", "3s"),
+        accounting=("everything", "training"),
+    )
+    assert [cell.comparison for cell in cells_of(settings)] == ["steps", "time", "training time"]
+
+
+def test_cells_are_told_apart_or_refused():
+    one = dataclasses.replace(SETTINGS, arms=("topk",), seeds=(0,), splits=(1.0,))
+    sizes = [(1,), (1.0,), (0.1234567,), (0.1234568,)]
+    assert len({names(dataclasses.replace(one, sizes=size))[0] for size in sizes}) == 4
+    files = dataclasses.replace(one, arms=("file:a/b.npz", "file:a_b.npz"))
+    with pytest.raises(ValueError, match="'file:a/b.npz' and 'file:a_b.npz' cannot be told apart"):
+        cells_of(files)
+
+
+def test_what_costs_nothing_before_training_is_trained_once_for_both_accountings(tmp_path):
+    settings = dataclasses.replace(
+        SETTINGS,
+        arms=("full", "random"),
+        seeds=(0,),
+        splits=(0.5,),
+        totals=("1s",),
+        accounting=("everything", "training"),
+    )
+    records = Study(Where("digits", tmp_path / "study"), settings).train()
+    by_arm = {(record.arm, record.comparison): record for record in records}
+    full = by_arm["full", "time"]
+    assert dataclasses.replace(full, comparison="training time") == by_arm["full", "training time"]
+    assert by_arm["random", "time"].curve != by_arm["random", "training time"].curve
+
+
+def test_everything_balanced_or_deduplicated_is_trained_as_everything(tmp_path):
+    arms = ("full", "full:balanced", "full:dedup=0.3", "full:balanced:dedup=0.3")
+    settings = dataclasses.replace(SETTINGS, arms=arms, seeds=(0,), splits=(0.5, 1.0))
+    study = Study(Where("digits", tmp_path / "study"), settings)
+    records = {record.method: record for record in study.train()}
+    assert tuple(records) == arms  # a split does not apply
+    embeddings = np.load(study.folder.embeddings / "embeddings.npy")
+    rows = deduplicate(embeddings, 0.3 * typical_distance(embeddings)).representatives
+    assert 1 < len(rows) < 1438
+    left = open_dataset(study.folder.subset("distinct-0.3"))
+    np.testing.assert_array_equal(left.images, study.data.train.images[rows])
+    for method, record in records.items():
+        is_distinct = "dedup" in method
+        assert (record.arm, record.n_full) == ("full", 1438)
+        assert record.n_subset == (len(rows) if is_distinct else 1438)
+        assert [(phase.name, phase.steps) for phase in record.phases] == [("fine-tuning", 6)]
+        stages = ["principal components", "leaving out near-duplicates"] if is_distinct else []
+        assert list(record.preparation_seconds) == stages
+        assert all(seconds > 0 for seconds in record.preparation_seconds.values())
+    assert len({record.curve[-1].train_loss for record in records.values()}) == 4
+    # Called again, nothing is deduplicated or trained again.
+    before = study.folder.stage_seconds
+    again = Study(Where("digits", tmp_path / "study"), settings)
+    assert {record.method: record for record in again.train()} == records
+    assert again.folder.stage_seconds == before
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("studies") / "study"
+    told: list[str] = []
+    records = Study(Where("digits", folder, command="test"), SETTINGS).train(told.append)
+    return folder, records, told
+
+
+def test_every_cell_is_trained_and_told_of(finished):
+    folder, records, told = finished
+    assert len(records) == len(told) == 16
+    assert told[0] == "training 1 of 16: steps-full-6st-seed0"
+    assert {record.command for record in records} == {"test"}
+    assert not list((folder / "checkpoints").iterdir())
+
+
+def test_records_say_what_was_trained(finished):
+    for record in finished[1]:
+        phases = [(phase.name, phase.steps) for phase in record.phases]
+        expected = {
+            0.0: [("fine-tuning", 6)],
+            0.5: [("fast", 3), ("fine-tuning", 3)],
+            1.0: [("fast", 6)],
+        }
+        assert phases == expected[record.split]
+        assert record.n_subset == (1438 if record.arm == "full" else 100)
+        assert record.steps == 6
+        stages = set(record.preparation_seconds)
+        needs = {"selection", "writing the subset"}
+        assert stages == {
+            "topk": {"principal components", *needs},
+            "random": needs,
+        }.get(record.method, set())
+
+
+def test_splits_that_share_a_first_phase_train_as_if_alone(finished, tmp_path):
+    _, records, _ = finished
+    alone = dataclasses.replace(SETTINGS, splits=(1.0,), arms=("topk",), seeds=(1,))
+    (record,) = Study(Where("digits", tmp_path / "alone"), alone).train()
+    (shared,) = (r for r in records if (r.method, r.split, r.seed) == ("topk", 1.0, 1))
+    assert record.final == shared.final
+    assert [p.train_loss for p in record.curve] == [p.train_loss for p in shared.curve]
+
+
+def test_random_subsets_differ_between_seeds_and_chosen_ones_are_shared(finished):
+    folder, *_ = finished
+    draws = [Selection.load(folder / f"selections/random-k100-seed{seed}.npz") for seed in (0, 1)]
+    assert draws[0].indices.tolist() != draws[1].indices.tolist()
+    assert (folder / "selections" / "topk-k100.npz").exists()
+
+
+def test_a_grid_grows_in_its_folder(finished):
+    folder, records, _ = finished
+    more = dataclasses.replace(SETTINGS, seeds=(0, 1, 2), splits=(0.25, 0.5, 1.0))
+    told: list[str] = []
+    grown = Study(Where("digits", folder), more).train(told.append)
+    # Of seed 2 all 11, of the others the split 0.25 of three arms.
+    assert told[0].startswith("training 1 of 17: steps-random-k100-split0.25")
+    by_name = {(r.method, r.split, r.seed): r for r in grown}
+    for record in records:
+        assert by_name[(record.method, record.split, record.seed)] == record
+    grid = json.loads((folder / "settings.json").read_text())["notes"]["grid"]
+    assert grid["seeds"] == [0, 1, 2]
+
+
+def test_schedules_of_the_learning_rate_change_the_training(tmp_path):
+    losses = {}
+    for schedule, warm_up in (("constant", 0), ("constant", 0.5), ("step", 0), ("cosine", 0.5)):
+        training = dataclasses.replace(SETTINGS.training, schedule=schedule, warm_up=warm_up)
+        settings = dataclasses.replace(
+            SETTINGS, arms=("random",), seeds=(0,), splits=(0.5,), training=training
+        )
+        (record,) = Study(Where("digits", tmp_path / f"{schedule}{warm_up}"), settings).train()
+        losses[schedule, warm_up] = record.curve[-1].train_loss
+    assert len(set(losses.values())) == 4
+
+
+def test_another_recipe_does_not_go_on_in_the_same_folder(finished):
+    folder, *_ = finished
+    training = dataclasses.replace(SETTINGS.training, learning_rate=0.03)
+    other = dataclasses.replace(SETTINGS, training=training)
+    with pytest.raises(ValueError, match=r"training.learning_rate is 0.02 there and 0.03 here"):
+        Study(Where("digits", folder), other)
+
+
+def test_a_mistaken_arm_leaves_no_folder(tmp_path):
+    with pytest.raises(ValueError, match="arm 'best'"):
+        Study(Where("digits", tmp_path / "study"), dataclasses.replace(SETTINGS, arms=("best",)))
+    assert not (tmp_path / "study").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"arms": ()}, "arms must be at least one and distinct"),
+        ({"seeds": (1, 1)}, "seeds must be at least one and distinct"),
+        ({"splits": (1.5,)}, "splits must be from 0 to 1"),
+    ],
+)
+def test_a_grid_that_makes_no_sense_is_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(SETTINGS, **changes)
+
+
+def test_variants_and_deduplication(tmp_path):
+    settings = dataclasses.replace(
+        SETTINGS,
+        arms=("random", "random:dedup=0.2"),
+        seeds=(0,),
+        splits=(1.0,),
+        variant="redundant",
+    )
+    study = Study(Where("digits", tmp_path / "study"), settings)
+    study.train()
+    chosen = {
+        name: Selection.load(tmp_path / "study" / "selections" / f"{name}-k100-seed0.npz").indices
+        for name in ("random", "random_dedup=0.2")
+    }
+    images = open_dataset(tmp_path / "study" / "variant").images
+    distances = {
+        name: np.linalg.norm(
+            np.float64(images[rows])[:, None] - np.float64(images[rows])[None], axis=(2, 3)
+        ).squeeze(-1)
+        + 1e9 * np.eye(100)
+        for name, rows in chosen.items()
+    }
+    nearest = {name: np.median(d.min(axis=1)) for name, d in distances.items()}
+    assert nearest["random_dedup=0.2"] > nearest["random"]
+    with pytest.raises(ValueError, match="variant must be redundant, or long_tailed"):
+        Study(Where("digits", tmp_path / "b"), dataclasses.replace(settings, variant="odd"))
+    many = dataclasses.replace(settings, arms=("random:dedup=0.9",), sizes=(1400,))
+    with pytest.raises(ValueError, match="deduplication leaves .* fewer than the 1400 to select"):
+        Study(Where("digits", tmp_path / "study"), many).train()
+
+
+def test_a_model_of_ones_own(tmp_path, monkeypatch):
+    (tmp_path / "my_models.py").write_text(
+        "from torch import nn\n"
+        "def small(image_shape, n_classes):\n"
+        "    height, width, channels = image_shape\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(height * width * channels, n_classes))\n"
+        "def nothing(image_shape, n_classes):\n"
+        "    return 3\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    base = dataclasses.replace(SETTINGS, arms=("random",), seeds=(0,), splits=(1.0,))
+
+    def with_model(name):
+        training = dataclasses.replace(base.training, model=name)
+        return dataclasses.replace(base, training=training)
+
+    (record,) = Study(Where("digits", tmp_path / "a"), with_model("my_models:small")).train()
+    assert record.settings["model"] == "my_models:small"
+    for name, message in (
+        ("my_models", "model must be MODULE:FUNCTION"),
+        ("my_models:large", "my_models has no callable named 'large'"),
+        ("my_models:nothing", "must give a torch.nn.Module, got 3"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Study(Where("digits", tmp_path / name.replace(":", "-")), with_model(name)).train()
+
+
+def test_a_selection_of_ones_own(tmp_path):
+    rows = np.arange(0, 1438, 9)
+    own = Selection(rows, np.zeros(len(rows)), 1438, "every ninth", {})
+    own.save(tmp_path / "mine.npz")
+    text = f"file:{tmp_path / 'mine.npz'}"
+    settings = dataclasses.replace(
+        SETTINGS, arms=("random", text), seeds=(0,), sizes=(len(rows),), splits=(1.0,)
+    )
+    records = Study(Where("digits", tmp_path / "study"), settings).train()
+    assert {record.n_subset for record in records} == {len(rows)}
+    (mine,) = (record for record in records if record.method == text)
+    assert mine.arm == "selected"
+    assert set(mine.preparation_seconds) == {"writing the subset"}
+
+
+def test_images_that_are_decoded_in_the_loop(tmp_path):
+    settings = dataclasses.replace(
+        SETTINGS,
+        arms=("full", "full:resident", "random", "topk"),
+        seeds=(0,),
+        splits=(0.5,),
+        from_encoded=True,
+        photograph_side=24,
+    )
+    study = Study(Where("digits", tmp_path / "study"), settings)
+    records = {record.method: record for record in study.train()}
+    stages = {method: set(record.preparation_seconds) for method, record in records.items()}
+    chosen = {"selection", "writing the subset"}
+    assert stages == {
+        "full": set(),
+        "full:resident": {"decoding everything"},
+        "random": chosen,
+        "topk": {"decoding everything", "principal components", *chosen},
+    }
+    # The same samples in the same order, wherever they are decoded.
+    assert records["full"].final == records["full:resident"].final
+    assert records["full"].data_wait_seconds > records["full:resident"].data_wait_seconds
+
+
+def test_an_arm_whose_preparation_takes_all_of_the_time_is_left_out(tmp_path):
+    settings = dataclasses.replace(
+        SETTINGS, arms=("random", "topk"), seeds=(0,), splits=(1.0,), totals=("2s",)
+    )
+    study = Study(Where("digits", tmp_path / "study"), settings)
+    study.folder.add_stage_seconds("principal components", 3.0)
+    told: list[str] = []
+    (record,) = study.train(told.append)
+    assert record.method == "random"
+    assert list(study.left_out) == ["time-topk-k100-split1-2s-seed0"]
+    assert "of a budget of 2.0 s were spent before" in told[-1]
+
+
+def test_samples_that_count_as_much_as_their_clusters(tmp_path):
+    settings = dataclasses.replace(
+        SETTINGS, arms=("kmeans", "kmeans:weighted"), seeds=(0,), splits=(1.0,)
+    )
+    plain, weighted = Study(Where("digits", tmp_path / "study"), settings).train()
+    assert len(list((tmp_path / "study" / "selections").glob("*.npz"))) == 1
+    assert plain.final != weighted.final
+
+
+def test_a_training_that_diverges_is_left_out_and_the_others_are_made(tmp_path):
+    training = dataclasses.replace(SETTINGS.training, learning_rate=1e20)
+    settings = dataclasses.replace(
+        SETTINGS, arms=("random", "full"), seeds=(0,), splits=(1.0,), training=training
+    )
+    study = Study(Where("digits", tmp_path / "study"), settings)
+    assert study.train() == ()
+    assert len(study.left_out) == 2
+    told: list[str] = []
+    again = Study(Where("digits", tmp_path / "study"), settings)
+    assert again.train(told.append) == ()
+    assert (told, again.left_out) == ([], study.left_out)
+    assert all("a lower learning rate may help" in why for why in study.left_out.values())

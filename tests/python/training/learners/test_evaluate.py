@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from thinset.losses import classification, reproduction
+from thinset.training.learners.evaluate import evaluate
+from thinset.transforms import TestTransform
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 64, 10_000])
+def test_score_is_the_mean_over_samples_for_any_batch_size(digits, batch_size: int) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    data = type(digits.test)(digits.test.images[:50], digits.test.labels[:50])
+    score = evaluate(
+        model,
+        data,
+        loss=classification,
+        transform=TestTransform(),
+        batch_size=batch_size,
+        device="cpu",
+    )
+    logits = model(TestTransform()(torch.from_numpy(data.images).permute(0, 3, 1, 2))).detach()
+    labels = torch.from_numpy(data.labels)
+    assert score.loss == pytest.approx(float(nn.functional.cross_entropy(logits, labels)))
+    assert score.accuracy == float((logits.argmax(1) == labels).double().mean())
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_model_is_in_evaluation_mode_meanwhile_only(digits, training: bool) -> None:
+    model = nn.BatchNorm2d(1).train(training)
+    options = {"loss": reproduction, "transform": TestTransform(standardise=False)}
+    score = evaluate(model, digits.test, device="cpu", **options)
+    assert model.training is training
+    assert int(model.num_batches_tracked) == 0
+    assert score.accuracy is None
