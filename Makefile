@@ -29,9 +29,7 @@ demo: $(VENV)/.installed
 test: test-cpp test-python
 
 test-cpp: $(VENV)/.installed-dev
-	$(BIN)/cmake --preset release -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) > /dev/null
-	$(BIN)/cmake --build --preset release
-	$(BIN)/ctest --test-dir build/release --output-on-failure
+	$(BIN)/ctest --test-dir build/dev --output-on-failure
 
 test-python: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
@@ -78,8 +76,10 @@ $(VENV)/.installed: $(SOURCES) | $(VENV)/bin/python
 	$(PIP) '.[all]'
 	touch $@
 
-$(VENV)/.installed-dev: $(SOURCES) | $(VENV)/bin/python
-	$(PIP) '.[dev]'
+# One build serves both languages: the C++ tests stand on the library that the package is made of.
+$(VENV)/.installed-dev: $(SOURCES) $(shell git ls-files tests/cpp) | $(VENV)/bin/python
+	$(PIP) '.[dev]' -C build-dir=build/dev -C cmake.define.BUILD_TESTING=ON \
+	  -C cmake.define.THINSET_WARNINGS_AS_ERRORS=ON
 	touch $@ $(VENV)/.installed
 
 $(VENV)/.installed-bench: $(SOURCES) | $(VENV)/bin/python

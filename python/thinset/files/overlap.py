@@ -8,11 +8,11 @@ import numbers
 import os
 import stat
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     Identity: TypeAlias = tuple[int, int]  # device and inode
 
@@ -47,6 +47,8 @@ def require_apart(out: str | os.PathLike[str], *inputs: Any) -> None:
     count), lists of these; anything else is passed over. Files are compared by device and inode, so
     through hard links and symbolic links too. A new `out` may be made inside an input folder.
     """
+    from pathlib import Path  # late, for it takes a fifth of what importing thinset does
+
     origins = _paths(inputs)
     require_not_above(out, *origins)
     written = dict(_files_of_output(Path(os.path.realpath(out)))) if origins else {}
@@ -60,6 +62,8 @@ def require_apart(out: str | os.PathLike[str], *inputs: Any) -> None:
 
 def require_not_above(out: str | os.PathLike[str], *inputs: str | os.PathLike[str]) -> None:
     """Raise ValueError where `out` is one of the paths `inputs`, or a folder above it."""
+    from pathlib import Path  # late, for it takes a fifth of what importing thinset does
+
     target = Path(os.path.realpath(out))
     for origin in inputs:
         if Path(os.path.realpath(origin)).is_relative_to(target):

@@ -62,7 +62,7 @@ def test_chains_of_links_are_one_group():
 
 
 def test_equal_rows_are_one_group_and_need_little_memory():
-    X = np.ones((30_000, 4), np.float32)
+    X = np.ones((12_000, 4), np.float32)
     assert len(thinset.deduplicate(X, 0.0)) == 1
 
 

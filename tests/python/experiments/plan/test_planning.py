@@ -207,7 +207,7 @@ def test_every_stage_has_its_seconds_and_a_budget_is_used_up(tmp_path) -> None:
     assert "advice: do not select; train on everything" in plan.describe()
 
 
-@pytest.mark.parametrize("total", ["37st", "1.5ep", "3000sa"])
+@pytest.mark.parametrize("total", ["37st", "1.5ep", pytest.param("3000sa", marks=pytest.mark.slow)])
 @pytest.mark.usefixtures("unhurried")
 def test_steps_are_foretold_exactly(tmp_path, total) -> None:
     settings = dataclasses.replace(SETTINGS, total=total)
@@ -243,6 +243,7 @@ def test_a_plan_is_made_once_and_followed(tmp_path) -> None:
     assert stored_plan_settings(tmp_path) is None
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unhurried")
 def test_a_plan_for_images_that_are_decoded_in_the_loop(tmp_path) -> None:
     settings = dataclasses.replace(SETTINGS, from_encoded=True, photograph_side=32)
@@ -258,6 +259,7 @@ def test_a_plan_for_images_that_are_decoded_in_the_loop(tmp_path) -> None:
     assert not (tmp_path / "plan" / "decoded").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unhurried")
 def test_probes_predict_the_accuracy(tmp_path) -> None:
     settings = dataclasses.replace(SETTINGS, total="360st", probe_share=0.9)
