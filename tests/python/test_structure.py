@@ -310,7 +310,7 @@ def test_programs_stand_on_the_public_headers_alone(folder, others):
 
 
 # From the bottom up: a folder includes from itself and from those before it.
-_LAYERS = ("runtime", "simd", "rows", "files", "bounds", "methods", "selection")
+_LAYERS = ("runtime", "simd", "rows", "files", "bounds", "methods", "certificates", "selection")
 
 
 @pytest.mark.parametrize("layer", _LAYERS)

@@ -8,7 +8,7 @@
 #include <numeric>
 #include <span>
 
-#include "selection/column_summary.hpp"
+#include "rows/column_summary.hpp"
 
 namespace thinset {
 

@@ -5,9 +5,9 @@
 #include <optional>
 #include <vector>
 
+#include "bounds/image_list.hpp"
 #include "bounds/projection.hpp"
-#include "methods/best_row.hpp"
-#include "methods/image_list.hpp"
+#include "rows/best_row.hpp"
 
 namespace thinset {
 

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <span>
 
-#include "selection/column_summary.hpp"
+#include "rows/column_summary.hpp"
 #include "thinset/distance.hpp"
 #include "thinset/matrix_view.hpp"
 #include "thinset/memory_need.hpp"

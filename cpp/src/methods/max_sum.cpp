@@ -8,7 +8,7 @@
 #include <numeric>
 #include <vector>
 
-#include "methods/best_row.hpp"
+#include "rows/best_row.hpp"
 #include "simd/screen_kernels.hpp"
 
 namespace thinset {

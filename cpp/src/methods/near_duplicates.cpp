@@ -7,9 +7,9 @@
 #include <string>
 #include <utility>
 
+#include "bounds/image_list.hpp"
 #include "bounds/projection.hpp"
-#include "methods/image_list.hpp"
-#include "selection/column_summary.hpp"
+#include "rows/column_summary.hpp"
 #include "thinset/error.hpp"
 
 namespace thinset {

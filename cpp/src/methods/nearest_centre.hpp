@@ -5,8 +5,8 @@
 #include <optional>
 #include <vector>
 
+#include "bounds/image_list.hpp"
 #include "bounds/projection.hpp"
-#include "methods/image_list.hpp"
 #include "thinset/distance.hpp"
 #include "thinset/parallel_for.hpp"
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <type_traits>
 
-#include "bounds/magnitudes.hpp"
-#include "methods/best_row.hpp"
+#include "rows/best_row.hpp"
+#include "rows/magnitudes.hpp"
 #include "thinset/error.hpp"
 
 namespace thinset {

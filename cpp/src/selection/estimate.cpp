@@ -6,7 +6,7 @@
 #include "methods/facility_location.hpp"
 #include "methods/max_min.hpp"
 #include "methods/max_sum.hpp"
-#include "selection/column_summary.hpp"
+#include "rows/column_summary.hpp"
 #include "thinset/class_budgets.hpp"
 #include "thinset/processors.hpp"
 #include "thinset/random.hpp"

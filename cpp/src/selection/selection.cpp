@@ -6,12 +6,12 @@
 #include <cmath>
 #include <string>
 
-#include "bounds/magnitudes.hpp"
 #include "methods/facility_location.hpp"
 #include "methods/local_search.hpp"
 #include "methods/max_min.hpp"
 #include "methods/max_sum.hpp"
-#include "selection/column_summary.hpp"
+#include "rows/column_summary.hpp"
+#include "rows/magnitudes.hpp"
 #include "thinset/error.hpp"
 #include "thinset/estimate.hpp"
 #include "thinset/random.hpp"

@@ -203,7 +203,7 @@ def make_inputs():
         SelectionSettings,
         TrainingSettings,
     )
-    from thinset.training import run as training_run
+    from thinset.training.loop import run as training_run
 
     digits = import_dataset("digits", "digits")
     train = write_subset(np.arange(0, 1438, 12), digits["train"], "data/train")

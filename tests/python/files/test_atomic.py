@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from thinset import _core, atomic_files, partial_files
+from thinset import _core
+from thinset.files import atomic
+from thinset.files import partial as partial_files
 from thinset.files.atomic import atomic_file, atomic_folder, write_json
 from thinset.files.partial import partial_of, remove_leftovers
 
@@ -442,7 +444,7 @@ def test_files_and_folders_are_synced_before_the_exchange(
         return exchange(first, second)
 
     monkeypatch.setattr(os, "fsync", note_fsync)
-    monkeypatch.setattr(atomic_files._core, "exchange_paths", note_exchange)
+    monkeypatch.setattr(atomic._core, "exchange_paths", note_exchange)
     new_folder(tmp_path / "target")
     before, after = events[: events.index("exchange")], events[events.index("exchange") + 1 :]
     assert before[:2] == ["file", "deep"]

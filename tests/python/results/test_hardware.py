@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from thinset import _core
-from thinset.report import hardware
-from thinset.results import describe_hardware, describe_versions
+from thinset.results import describe_hardware, describe_versions, hardware
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +57,7 @@ def test_versions_are_those_in_use() -> None:
 
 def test_describing_and_importing_load_no_heavy_library() -> None:
     program = (
-        "import sys, thinset.report as report; report.describe_hardware(); "
+        "import sys, thinset.results as results; results.describe_hardware(); "
         "print([name for name in ('torch', 'matplotlib', 'PIL') if name in sys.modules])"
     )
     output = subprocess.run(

@@ -1,4 +1,4 @@
-#include "bounds/magnitudes.hpp"
+#include "rows/magnitudes.hpp"
 
 #include <algorithm>
 #include <sstream>

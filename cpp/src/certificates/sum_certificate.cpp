@@ -9,8 +9,8 @@
 
 #include "bounds/rounding.hpp"
 #include "methods/max_sum.hpp"
+#include "rows/column_summary.hpp"
 #include "rows/distance_sums.hpp"
-#include "selection/column_summary.hpp"
 #include "thinset/certificates.hpp"
 #include "thinset/objective.hpp"
 

@@ -1,4 +1,4 @@
-#include "methods/image_list.hpp"
+#include "bounds/image_list.hpp"
 
 #include <limits>
 

@@ -11,7 +11,7 @@
 #include <optional>
 #include <string>
 
-#include "selection/column_summary.hpp"
+#include "rows/column_summary.hpp"
 
 namespace thinset {
 

@@ -5,11 +5,11 @@
 #include <span>
 #include <vector>
 
+#include "bounds/image_list.hpp"
 #include "bounds/projection.hpp"
 #include "bounds/rounding.hpp"
-#include "methods/image_list.hpp"
 #include "methods/max_min.hpp"
-#include "selection/column_summary.hpp"
+#include "rows/column_summary.hpp"
 #include "thinset/certificates.hpp"
 #include "thinset/objective.hpp"
 

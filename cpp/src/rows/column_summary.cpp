@@ -1,4 +1,4 @@
-#include "selection/column_summary.hpp"
+#include "rows/column_summary.hpp"
 
 #include <algorithm>
 #include <cstdint>
