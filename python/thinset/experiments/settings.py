@@ -34,7 +34,7 @@ class EncoderSettings:
     seed: of its first weights and the order of its samples.
     crop: side of the square crop that is encoded, in pixels; None for the whole image; "auto" takes
         three quarters of colour images of at least 32 pixels, else the whole image.
-    n_components: of the PCA.
+    n_components: of the PCA, at most; no more than there are samples, or values in one.
     """
 
     kind: Literal["autoencoder", "pca", "given"] = "autoencoder"

@@ -212,7 +212,10 @@ def sweep(scenario: Scenario, plan: list[list[Any]]) -> tuple[int, list[str]]:
 
 
 def kill(scenario: Scenario, n_kills: int, seed: int) -> tuple[int, list[str]]:
-    """Kill the command at random moments, and look at what is there."""
+    """Kill the command at so many random moments, and look at what is there.
+
+    A command that ends before its moment comes does not count, and is tried again.
+    """
     arguments = scenario.command.split()
     generator = np.random.default_rng(seed)
     found: list[str] = []
@@ -230,7 +233,9 @@ def kill(scenario: Scenario, n_kills: int, seed: int) -> tuple[int, list[str]]:
         longest = time.monotonic() - start
         expected = _fingerprints(scenario, work)
         os.chdir("/")
-        for _ in range(n_kills):
+        for _ in range(5 * n_kills):
+            if n_killed == n_kills:
+                break
             shutil.rmtree(work)
             shutil.copytree(template, work)
             seconds = float(generator.uniform(0, longest))

@@ -56,8 +56,8 @@ def outcome(failing_calls: FailingCalls, scenario: str, plan: Any) -> tuple[int,
 def test_a_sample_of_failing_calls(failing_calls: FailingCalls, scenario: str) -> None:
     plan = [(*failure, 11, 200) for failure in [*FAILURES, *KILLS]]
     n_failed, problems = outcome(failing_calls, scenario, plan)
-    assert n_failed >= 20
     assert problems == []
+    assert n_failed >= 20
 
 
 @pytest.mark.slow
@@ -65,8 +65,8 @@ def test_a_sample_of_failing_calls(failing_calls: FailingCalls, scenario: str) -
 def test_every_failing_call(failing_calls: FailingCalls, scenario: str) -> None:
     plan = [(*failure, 1, 2000) for failure in [*FAILURES, *KILLS]]
     n_failed, problems = outcome(failing_calls, scenario, plan)
-    assert n_failed >= 150
     assert problems == []
+    assert n_failed >= 150
 
 
 @pytest.mark.slow
@@ -75,23 +75,23 @@ def test_failing_calls_of_long_commands(failing_calls: FailingCalls, scenario: s
     step = {"embed": 3, "train": 3, "run": 29}[scenario]
     plan = [(*failure, step, 2000) for failure in [*FAILURES, *KILLS]]
     n_failed, problems = outcome(failing_calls, scenario, plan)
-    assert n_failed >= 60
     assert problems == []
+    assert n_failed >= 60
 
 
 @pytest.mark.parametrize("scenario", QUICK)
 def test_kills_at_random_moments(failing_calls: FailingCalls, scenario: str) -> None:
-    n_killed, problems = outcome(failing_calls, scenario, 5)
-    assert n_killed >= 1
+    n_killed, problems = outcome(failing_calls, scenario, 3)
     assert problems == []
+    assert n_killed == 3
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scenario", [*QUICK, "run"])
 def test_a_hundred_kills(failing_calls: FailingCalls, scenario: str) -> None:
     n_killed, problems = outcome(failing_calls, scenario, 100)
-    assert n_killed >= 50
     assert problems == []
+    assert n_killed == 100
 
 
 def test_the_sweep_notices_what_should_not_happen(failing_calls: FailingCalls) -> None:

@@ -222,7 +222,13 @@ def prepare_embeddings(
     if settings.kind == "autoencoder":
         return _encoded(data, folder, settings, device=device, show_progress=show_progress)
     _forget_unless_known(folder, "principal components")
-    embeddings = pca(data, settings.n_components, folder.embeddings)
+    n_components = min(settings.n_components, len(data), math.prod(data.image_shape))
+    if n_components < settings.n_components and show_progress:
+        _print_note(
+            f"{n_components} principal components instead of {settings.n_components}: "
+            f"{len(data)} samples of {math.prod(data.image_shape)} values have no more"
+        )
+    embeddings = pca(data, n_components, folder.embeddings)
     folder.know_seconds("principal components", seconds_of_embeddings(folder.embeddings))
     return embeddings
 

@@ -12,9 +12,11 @@ from thinset.data import import_dataset
 from thinset.experiments.prepare.preparation import (
     open_training_data,
     prepare_data,
+    prepare_embeddings,
     prepare_encoded,
 )
 from thinset.experiments.run_folder import RunFolder
+from thinset.experiments.settings import EncoderSettings
 
 Image = pytest.importorskip("PIL.Image", reason="needs Pillow")
 
@@ -181,3 +183,17 @@ def test_a_run_keeps_its_size(photos, tmp_path, capsys):
     status, _, error = call(capsys, "report", out)
     assert status == 0, error
     assert "--image-size 8 8" in page.read_text()
+
+
+@pytest.mark.parametrize(("shape", "n_components"), [((20, 8, 8, 1), 20), ((80, 3, 3, 1), 9)])
+def test_there_are_no_more_components_than_samples_or_values(shape, n_components, tmp_path, capsys):
+    images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    save_pair(tmp_path / "small", images, None)
+    import_dataset(tmp_path / "small", tmp_path / "data")
+    folder = folder_of(tmp_path / "run")
+    data = open_training_data(str(tmp_path / "data"), folder, show_progress=False)
+    embeddings = prepare_embeddings(
+        data, folder, EncoderSettings(kind="pca"), device="cpu", show_progress=True
+    )
+    assert embeddings.shape == (shape[0], n_components)
+    assert f"{n_components} principal components instead of 64" in capsys.readouterr().err
