@@ -108,7 +108,7 @@ def _require_replaceable(
     if not os.path.lexists(target):
         return
     if not overwrite:
-        raise FileExistsError(f"{target} already exists; choose another output or pass overwrite")
+        raise FileExistsError(f"{target} already exists; choose another output, or overwrite it")
     if not target.is_dir():
         raise FileExistsError(
             f"{target} is not a folder and is not replaced; choose another output"

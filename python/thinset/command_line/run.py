@@ -27,6 +27,8 @@ from thinset.command_line.arguments import (
     from_recipe,
     optional,
     parse_count,
+    parse_length,
+    parse_time,
     typed_again,
     where_of,
 )
@@ -124,7 +126,11 @@ class Command:
         return dataclasses.replace(
             recipe,
             seeds=tuple(range(self.seed, self.seed + n_seeds)),
-            **_given(split=self.split, steps=self.steps, time=self.time),
+            **_given(
+                split=self.split,
+                steps=self.steps and parse_length("--steps", self.steps),
+                time=self.time and parse_time("--budget", self.time),
+            ),
             encoder=dataclasses.replace(
                 recipe.encoder,
                 path=given_path,
