@@ -153,7 +153,7 @@ def test_from_source_to_subset(capsys, tmp_path, monkeypatch):
     record = json.loads((tmp_path / "trained/record.json").read_text())
     assert [phase["steps"] for phase in record["phases"]] == [3, 3]
     assert (tmp_path / "trained/classifier.safetensors").exists()
-    assert call(capsys, "verify", ".")[:2] == (0, "ok: 12 checked under .\n")
+    assert call(capsys, "verify", ".")[:2] == (0, "ok: 12 parts checked under .\n")
 
     with open("subset/images.npy", "r+b") as file:
         file.seek(200)
