@@ -50,7 +50,7 @@ class Command:
     out: Output
     """folder of the run and its report"""
     preset: Preset = "quick"
-    """smoke: about a minute; quick: half an hour on two cores; paper: the paper's lengths
+    """smoke: a few minutes; quick: half an hour on two cores; paper: the paper's lengths
     (--size is the older name)"""
     image_size: ImageSize = None
     """resize every image to this; by default images of several sizes become their median height
