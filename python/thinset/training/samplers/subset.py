@@ -52,8 +52,8 @@ def subset_rows(indices: Indices, n_total: int) -> torch.Tensor:
             raise ValueError("the mask selects no sample; at least one must be True")
     if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iu":
         raise ValueError(
-            "indices must be one row of at least one integer, or a mask of booleans, "
-            f"got {array.dtype} of shape {array.shape}"
+            "indices must be one row of at least one integer, a mask of booleans, or a Selection "
+            f"(thinset.Selection.load reads a saved one), got {array.dtype} of shape {array.shape}"
         )
     _require_in_range(array, n_total)
     return torch.from_numpy(array.astype(np.int64))
