@@ -51,6 +51,10 @@ class BalancedPasses:
         """How many samples pass `number`, from 0 on, has: all passes are alike."""
         return self.n_samples
 
+    def numbers_of_each_length(self, first: int) -> list[int]:
+        """Passes, from `first` on, that have every length there is from then on."""
+        return [first]
+
     def order(self, number: int) -> torch.Tensor:
         """The samples of pass `number`: int64 (n_samples,)."""
         start, end = number * self.n_samples, (number + 1) * self.n_samples

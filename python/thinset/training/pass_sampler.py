@@ -26,6 +26,7 @@ class NumberedPasses(Protocol):
     """Passes whose samples depend on the arguments and the number of the pass alone."""
 
     def length(self, number: int) -> int: ...
+    def numbers_of_each_length(self, first: int) -> list[int]: ...
     def order(self, number: int) -> torch.Tensor: ...
     def identity(self) -> dict[str, Any]: ...
 
@@ -36,11 +37,15 @@ class PassSampler(Sampler[int]):
     A subclass defines `_passes_for`. `num_replicas` and `rank`: see Replicas.
 
     A pass that the loop leaves after one batch was only looked at and begins again; one that it
-    leaves later is over.
+    leaves later is over. With `drop_last`, the full batches of a pass are all of it. A pass of a
+    single batch is over with that batch; where it may have been a look, a warning says so.
     """
 
     _for_trainers: str | None = None
     """What trainers need instead, where the passes differ in length; None where they do not."""
+
+    _for_longer_passes = ""
+    """What else helps where a pass is shorter than a batch, continuing a sentence."""
 
     def __init__(self, num_replicas: int | None, rank: int | None) -> None:
         self._replicas = Replicas(num_replicas, rank)
@@ -51,6 +56,8 @@ class PassSampler(Sampler[int]):
         self._position = 0  # how many of its samples have been given to this replica
         self._epoch = 0  # that a loop or a library has named last
         self._n_looks = 0
+        self._was_read_to_end = False
+        self._has_warned_of_single_batch = False
         self._unchecked_state: dict[str, Any] | None = None
         self._length_read: int | None = None
 
@@ -71,14 +78,18 @@ class PassSampler(Sampler[int]):
     def __len__(self) -> int:
         """Return how many indices the current pass gives; fewer where it was resumed midway.
 
-        Between passes, that of the next one.
+        Between passes, that of the next one. Raises ValueError where a pass from then on is shorter
+        than a batch and the loader drops it.
         """
         reader = Reader()
         self._refuse(reader)
         share = self._replicas.share(reader)
         number, start = self._coming_pass, 0
-        if number == self._pass:
+        if number == self._pass and not self._is_dropped(reader, share):
             start = self._start
+        elif number == self._pass:
+            number += 1
+        self._require_batches(reader, share, number)
         passes = self._passes_for(share.batches_in_step)
         self._length_read = share.length(passes.length(number)) - start
         return self._length_read
@@ -87,7 +98,11 @@ class PassSampler(Sampler[int]):
         reader = Reader()
         self._refuse(reader)
         self._leave_pass()
-        self._read_with(reader)
+        share = self._replicas.share(reader)
+        if self._is_dropped(reader, share):
+            self._move_to(self._pass + 1, 0)
+        self._require_batches(reader, share, self._pass)
+        self._read_with(reader, share)
         number, start = self._pass, self._start
         order = self._current_share.of(self._passes.order(number))
         self._warn_of_other_length(len(order) - start)
@@ -95,6 +110,7 @@ class PassSampler(Sampler[int]):
             for offset, index in enumerate(order[first : first + _CHUNK].tolist(), start=1):
                 self._position = first + offset
                 yield index
+        self._was_read_to_end = True
 
     def set_epoch(self, epoch: int) -> None:
         """Begin pass number `epoch`, from 0 on, next; one that was resumed midway goes on there.
@@ -190,7 +206,10 @@ class PassSampler(Sampler[int]):
         given, length = self._position - self._start, self._length(self._pass)
         if self._reader is None or given == 0:
             return
-        if not self._reader.has_only_looked(given, length - self._start):
+        n_samples = length - self._start
+        if not self._reader.has_only_looked(given, n_samples):
+            if self._reader.has_single_batch(n_samples, was_read_to_end=self._was_read_to_end):
+                self._warn_of_single_batch()
             self._move_to(self._pass + 1, 0)
             return
         self._position = self._start
@@ -202,8 +221,21 @@ class PassSampler(Sampler[int]):
                 "set_epoch(number) before each pass (set_epoch(0) after looking at batches)"
             )
 
-    def _read_with(self, reader: Reader) -> None:
-        self._reader, self._share = reader, self._replicas.share(reader)
+    def _is_dropped(self, reader: Reader, share: Share) -> bool:
+        """Whether the loader drops what is left of a pass that was resumed midway."""
+        length = share.length(self._passes_for(share.batches_in_step).length(self._pass))
+        return self._start > 0 and reader.is_remainder(length - self._start)
+
+    def _require_batches(self, reader: Reader, share: Share, number: int) -> None:
+        """Raise ValueError where a pass from `number` on is shorter than the loader's batch."""
+        passes = self._passes_for(share.batches_in_step)
+        for one in passes.numbers_of_each_length(number):
+            length = share.length(passes.length(one))
+            reader.require_batch(f"pass {one}", length, self._for_longer_passes)
+
+    def _read_with(self, reader: Reader, share: Share) -> None:
+        self._reader, self._share = reader, share
+        self._was_read_to_end = False
         if self._unchecked_state is not None:
             require_same_sampler(self._unchecked_state, self._identity())
             self._unchecked_state = None
@@ -216,6 +248,17 @@ class PassSampler(Sampler[int]):
                 f"{type(self).__name__} does not work in the trainer of {name}, which takes the "
                 f"length of one pass for that of all; use {self._for_trainers}"
             )
+
+    def _warn_of_single_batch(self) -> None:
+        if self._has_warned_of_single_batch:
+            return
+        self._has_warned_of_single_batch = True
+        warnings.warn(
+            f"pass {self._pass} has a single batch, so that a look at it cannot be told from "
+            "training on it: it counts as trained; call set_epoch(number) before each pass "
+            "(set_epoch(0) after looking at batches)",
+            stacklevel=4,
+        )
 
     def _warn_of_other_length(self, length: int) -> None:
         if self._for_trainers and self._length_read is not None and self._length_read < length:

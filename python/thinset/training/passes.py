@@ -51,6 +51,10 @@ class TwoPhasePasses:
             return self.n_total
         return min(len(self._subset), self.n_fast - number * len(self._subset))
 
+    def numbers_of_each_length(self, first: int) -> list[int]:
+        """Passes, from `first` on, that have every length there is from then on."""
+        return sorted({first, max(first, self._n_fast_passes - 1), max(first, self._n_fast_passes)})
+
     def order(self, number: int) -> torch.Tensor:
         """The samples of pass `number`: int64 (length,)."""
         generator = generator_for(self.seed, f"two-phase sampler, pass {number}")

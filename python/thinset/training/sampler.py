@@ -26,8 +26,9 @@ class TwoPhaseSampler(PassSampler):
     the seed and the number of the pass only.
 
     A look at one batch, `next(iter(loader))`, changes nothing: the pass begins again. A pass that
-    the loop leaves later is over, and iterating again begins the next one. `set_epoch(0)` begins
-    with the first pass again.
+    the loop leaves later is over, and iterating again begins the next one; so is a pass of a single
+    batch. `set_epoch(0)` begins with the first pass again. A loader with `drop_last=True` must
+    leave a batch of every pass.
 
     Several processes train one model: where torch.distributed is initialised, each gives its share
     of every pass, as torch's DistributedSampler does; some samples come twice where it does not
@@ -40,13 +41,16 @@ class TwoPhaseSampler(PassSampler):
     transformers) are refused with a RuntimeError: thinset.integrations has what fits them.
 
     Raises ValueError for indices that are empty, repeated, out of range or of another length, for
-    a `fast` that is a time or lacks `batch_size`, and for a rank outside 0..num_replicas-1.
+    a `fast` that is a time or lacks `batch_size`, and for a rank outside 0..num_replicas-1; when
+    read, where a pass is shorter than a batch and the loader drops it.
     """
 
     _for_trainers = (
         "TwoPhaseLoader of thinset.integrations.lightning, TwoPhaseCallback of "
         "thinset.integrations.transformers, or thinset.training.TwoPhaseEpochSampler"
     )
+
+    _for_longer_passes = ", a larger subset or another fast="
 
     def __init__(
         self,
