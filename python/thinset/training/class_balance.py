@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from thinset.training.randomness import generator_for
+from thinset.training.subset import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,9 @@ class BalancedPasses:
         values = validated_labels(labels)
         self.n_total = len(values)
         self.seed = operator.index(seed)
-        self.n_samples = self.n_total if n_samples is None else operator.index(n_samples)
+        self.n_samples = self.n_total
+        if n_samples is not None:
+            self.n_samples = whole_number("n_samples", n_samples, "the length of a pass")
         if self.n_samples < 1:
             raise ValueError(f"n_samples must be at least 1, got {n_samples}")
         self._classes = class_numbers(values)

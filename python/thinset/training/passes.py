@@ -10,7 +10,7 @@ import torch
 
 from thinset.training.duration import Duration
 from thinset.training.randomness import generator_for
-from thinset.training.subset import subset_rows
+from thinset.training.subset import subset_rows, whole_number
 
 if TYPE_CHECKING:
     from thinset.training.subset import Indices
@@ -35,7 +35,7 @@ class TwoPhasePasses:
         seed: int,
         samples_in_step: int | None,
     ) -> None:
-        self.n_total = operator.index(n_total)
+        self.n_total = whole_number("n_total", n_total, "the number of samples")
         self.seed = operator.index(seed)
         self._subset = subset_rows(indices, self.n_total)
         n_subset = len(self._subset)

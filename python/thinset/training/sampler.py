@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from thinset.training.pass_sampler import PassSampler
 from thinset.training.passes import TwoPhasePasses, parse_fast
-from thinset.training.subset import subset_rows
+from thinset.training.subset import subset_rows, whole_number
 
 if TYPE_CHECKING:
     from thinset.training.duration import Duration
@@ -50,7 +50,7 @@ class TwoPhaseSampler(PassSampler):
         "thinset.integrations.transformers, or thinset.training.TwoPhaseEpochSampler"
     )
 
-    _for_longer_passes = ", a larger subset or another fast="
+    _for_longer_passes = ", a larger subset, or another length of fast"
 
     def __init__(
         self,
@@ -63,6 +63,7 @@ class TwoPhaseSampler(PassSampler):
         num_replicas: int | None = None,
         rank: int | None = None,
     ) -> None:
+        n_total = whole_number("n_total", n_total, "the number of samples")
         rows = subset_rows(indices, n_total)
         self._arguments = (n_total, rows, parse_fast(fast), seed)
         self._batch_size = batch_size
