@@ -51,6 +51,7 @@ class PassSampler(Sampler[int]):
         self._replicas = Replicas(num_replicas, rank)
         self._share: Share | None = None  # that of the pass begun last
         self._reader: Reader | None = None  # of the pass under way, or of the last one
+        self._leader: Reader | None = None  # where another process reads: the pass under way there
         self._pass = 0  # the pass that is under way or comes next
         self._start = 0  # where in it iteration began or begins: above 0 only when resumed
         self._position = 0  # how many of its samples have been given to this replica
@@ -123,14 +124,24 @@ class PassSampler(Sampler[int]):
             raise ValueError(f"epoch must be at least 0, got {epoch}")
         if is_called_by("lightning.fabric.wrappers", "lightning_fabric.wrappers"):
             return  # It counts looks as well.
-        self._refuse(Reader())
+        reader = Reader()
+        self._refuse(reader)
         self._epoch = epoch
         if is_called_by("accelerate"):
+            if reader.follows:
+                self._follow(reader, epoch, last)
+                return
             is_over = self._position == self._length(self._pass)
             if epoch == last or (epoch == last + 1 and is_over):
                 return  # It counts from 0 after a resumption as well.
         if epoch != self._pass or self._reader is not None:
             self._move_to(epoch, 0)
+
+    def _follow(self, reader: Reader, epoch: int, last: int) -> None:
+        """Keep the number of the pass where another process reads the sampler."""
+        if epoch != last:
+            self._move_to(self._pass + 1 if epoch == last + 1 else epoch, 0)
+        self._leader = reader
 
     def state_dict(self, n_consumed: int | None = None) -> dict[str, Any]:
         """Return the place in the sequence of passes, as plain numbers and texts.
@@ -163,6 +174,8 @@ class PassSampler(Sampler[int]):
     @property
     def _coming_pass(self) -> int:
         """Number of the pass that is under way for the loop, or else comes next."""
+        if self._leader is not None and self._leader.has_counted_pass:
+            return self._pass + 1
         given = self._position - self._start
         taken = given if self._reader is None else self._reader.n_taken(given)
         return self._place_after(given if taken is None else taken)[0]
@@ -199,8 +212,8 @@ class PassSampler(Sampler[int]):
         given = self._position - self._start
         taken = given if self._reader is None else self._reader.n_taken(given)
         number, position = self._place_after(given if taken is None else taken)
-        place = {"_pass": number, "_start": position, "_position": position, "_reader": None}
-        return {**vars(self), **place}
+        place = {"_pass": number, "_start": position, "_position": position}
+        return {**vars(self), **place, "_reader": None, "_leader": None}
 
     def _leave_pass(self) -> None:
         given, length = self._position - self._start, self._length(self._pass)
@@ -273,7 +286,7 @@ class PassSampler(Sampler[int]):
     def _move_to(self, number: int, position: int) -> None:
         self._pass = number
         self._start = self._position = position
-        self._reader = None
+        self._reader = self._leader = None
         self._n_looks = 0
         self._unchecked_state = None
 

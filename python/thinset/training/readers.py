@@ -39,8 +39,8 @@ class Reader:
     Trainer of that library reads, which takes the length of one epoch for that of all.
     `lightning_trainer`: that Trainer itself. `has_fixed_length`: Lightning's
     DistributedSamplerWrapper reads, which never changes its length. `is_dispatched`: one process
-    reads for all of them. `batch_size`: of the loader; None where batches may differ in size, and
-    where a length is read without a batch sampler.
+    reads for all of them, and this one `follows` where it is another. `batch_size`: of the loader;
+    None where batches may differ in size, and where a length is read without a batch sampler.
     """
 
     def __init__(self) -> None:
@@ -48,6 +48,7 @@ class Reader:
         self.batches_in_step = 1
         self.has_fixed_length = False
         self.is_dispatched = False
+        self.follows = False
         self.trainer: str | None = None
         self.lightning_trainer: Any = None
         self.batch_size: int | None = None
@@ -99,6 +100,12 @@ class Reader:
         return n_samples // size if self._drops_last else -(-n_samples // size)
 
     @property
+    def has_counted_pass(self) -> bool:
+        """Whether the loader of Accelerate has ended a pass since."""
+        wrapper = None if self._wrapper is None else self._wrapper()
+        return wrapper is not None and wrapper.iteration != self._wrapper_iteration
+
+    @property
     def reads_through_loader(self) -> bool:
         """Whether a DataLoader reads, rather than a loop of someone's own."""
         return self._loader is not None
@@ -112,15 +119,15 @@ class Reader:
         per_batch = self._samples_per_batch
         if self._loader is None or per_batch is None or n_given == 0:
             return False
-        wrapper = None if self._wrapper is None else self._wrapper()
-        if wrapper is not None and wrapper.iteration != self._wrapper_iteration:
-            return False  # it counts the passes that have ended
+        if self.has_counted_pass:
+            return False
         n_yielded = self._n_yielded_of_last_pass(n_given, per_batch)
         if n_yielded - self._n_ahead > max(self._n_ahead, 1):
             return False
         if self._drops_last:
             n_samples -= n_samples % per_batch
-        return wrapper is not None or n_yielded * per_batch < n_samples
+        is_wrapped = self._wrapper is not None and self._wrapper() is not None
+        return is_wrapped or n_yielded * per_batch < n_samples
 
     def has_single_batch(self, n_samples: int, *, was_read_to_end: bool) -> bool:
         """Whether a pass has one batch, and a look at it cannot be told from training on it.
@@ -176,6 +183,7 @@ class Reader:
                 self._divide_among(owner.state.num_processes, is_split=owner.split_batches)
                 self._n_ahead = self.batches_in_step
                 self.is_dispatched = True
+                self.follows = owner.state.process_index != 0
         elif name == "BatchSamplerShard":
             self._divide_among(owner.num_processes, is_split=owner.split_batches)
         elif isinstance(owner, BatchSampler) and self._loader is None:
