@@ -192,3 +192,10 @@ def test_samplers_take_the_number_of_samples(value, got: str) -> None:
             make()
     with pytest.raises(ValueError, match=f"n_samples must be the length of a pass.*got {got}"):
         ClassBalancedSampler([0, 1], n_samples=value)
+
+
+def test_a_pruned_pass_of_one_batch_without_losses_is_warned_of() -> None:
+    source = loader(LossPruningSampler(12, 3))
+    first = rows_of_passes(source, 1)
+    with pytest.warns(UserWarning, match="no losses were given in pass 0, which begins again"):
+        assert rows_of_passes(source, 1) == first
