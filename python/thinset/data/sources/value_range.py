@@ -71,8 +71,8 @@ def conversion_of(arrays: Mapping[str, Array]) -> Conversion:
     for name, reading in readings.items():
         if reading.scale != readings[first].scale:
             raise ValueError(
-                f"{first} holds {_described(first, arrays[first])} ({readings[first].scale}), but "
-                f"{name} holds {_described(name, arrays[name])} ({reading.scale}): all splits need "
+                f"{first} holds {_described(first, arrays[first])} (scale: {readings[first].scale}), but "
+                f"{name} holds {_described(name, arrays[name])} (scale: {reading.scale}); all splits need "
                 "the same scale of values; save both as uint8 in 0..255, or both as float32 in "
                 "0..1 or standardised alike"
             )
