@@ -70,11 +70,13 @@ def conversion_of(arrays: Mapping[str, Array]) -> Conversion:
     first = next(iter(readings))
     for name, reading in readings.items():
         if reading.scale != readings[first].scale:
+            one, other = (
+                f"{which} holds {_described(which, arrays[which])} (scale: {readings[which].scale})"
+                for which in (first, name)
+            )
             raise ValueError(
-                f"{first} holds {_described(first, arrays[first])} (scale: {readings[first].scale}), but "
-                f"{name} holds {_described(name, arrays[name])} (scale: {reading.scale}); all splits need "
-                "the same scale of values; save both as uint8 in 0..255, or both as float32 in "
-                "0..1 or standardised alike"
+                f"{one}, but {other}; all splits need the same scale of values: save both as uint8 "
+                "in 0..255, or both as float32 in 0..1 or standardised alike"
             )
     if len({reading.is_uint8 for reading in readings.values()}) == 2:
         kinds = ", ".join(sorted({array.dtype.name for array in arrays.values()}))
