@@ -320,7 +320,7 @@ TEST(an_output_may_not_be_an_input_by_any_name) {
         check::message_of<InvalidInput>([&] { check_output(folder / name, inputs); }),
         "a file that a process has open"));
   }
-  CHECK(folder.n_entries() == 4);
+  CHECK(folder.n_entries() == 6);
 }
 
 TEST_MAIN

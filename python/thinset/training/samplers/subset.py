@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
@@ -57,6 +58,20 @@ def subset_rows(indices: Indices, n_total: int) -> torch.Tensor:
         )
     _require_in_range(array, n_total)
     return torch.from_numpy(array.astype(np.int64))
+
+
+def whole_number(name: str, value: Any, meaning: str) -> int:
+    """Return `value` as an int; ValueError where it is an array, a dataset or a fraction."""
+    try:
+        if not isinstance(value, bool):
+            return operator.index(value)
+    except TypeError:
+        pass
+    shape = getattr(value, "shape", None)
+    got = repr(value) if isinstance(value, bool | float | str) else type(value).__name__
+    if shape is not None:
+        got += f" of shape {tuple(shape)}"
+    raise ValueError(f"{name} must be {meaning}, an int, got {got}")
 
 
 def _require_in_range(array: np.ndarray[Any, Any], n_total: int) -> None:
