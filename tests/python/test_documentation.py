@@ -23,7 +23,7 @@ def python_blocks(page):
 def test_code_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     data = import_dataset("digits", "data")
-    full = thinset.write_subset(np.tile(np.arange(1438), 4), "data/train", "my-dataset")
+    full = thinset.write_subset(np.tile(np.arange(1438), 4), "data/train", "my-dataset/train")
     np.save("embeddings.npy", np.asarray(full.images, np.float32).reshape(len(full), -1) + 0.5)
     monkeypatch.setattr(thinset, "select", quiet(thinset.select))
     names = {"dataset": full, "full": full, "test": data["test"]}

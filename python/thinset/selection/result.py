@@ -143,12 +143,12 @@ class Selection:
 
         from thinset.files.atomic import atomic_file
 
+        self._inputs.require_apart(path)
         if os.fsdecode(path).endswith(".npy"):
             raise ValueError(
                 f"a selection is saved as .npz, got {os.fsdecode(path)}; "
                 "numpy.save(path, selection.indices) writes row numbers alone"
             )
-        self._inputs.require_apart(path)
         description: dict[str, Any] = {
             "format": _FORMAT,
             "version": _VERSION,

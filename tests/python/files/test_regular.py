@@ -105,7 +105,7 @@ def test_embeddings_refuse_pipes(pipe: Path) -> None:
     "command",
     [
         "select PIPE -n 2 -o out",
-        "select x.npy -n 2 -o out --labels PIPE",
+        "select x.npy -n 2 -o out --per-class balanced --labels PIPE",
         "select x.npy -n 2 -o out --initial-subset PIPE",
         "select x.npy -n 2 -o PIPE",
         "subset PIPE data -o out",
