@@ -7,8 +7,8 @@
 #include "bindings.hpp"
 #include "numpy_view.hpp"
 #include "python_monitor.hpp"
+#include "thinset/instruction_set.hpp"
 #include "thinset/processors.hpp"
-#include "thinset/row_kernels.hpp"
 #include "thinset/selection.hpp"
 
 namespace py = pybind11;

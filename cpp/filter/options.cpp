@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "text.hpp"
+#include "thinset/error.hpp"
 
 namespace thinset::filter {
 
