@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "bindings.hpp"
+#include "method_options.hpp"
 #include "numpy_view.hpp"
 #include "python_monitor.hpp"
 #include "thinset/instruction_set.hpp"
@@ -41,9 +42,7 @@ py::tuple select_rows(const Embeddings& embeddings, std::size_t n_samples,
                       const std::optional<std::string>& per_class,
                       const std::optional<Int64Array>& initial_subset, std::uint64_t seed,
                       unsigned n_threads, std::uint64_t max_memory, const py::object& progress,
-                      bool bfloat16, const std::string& mode, bool refill, bool drop_constant,
-                      bool stratified, std::size_t n_iterations, const std::string& seeding,
-                      std::size_t max_swaps) {
+                      bool bfloat16, const py::kwargs& options) {
   const AnyMatrix matrix = matrix_view(embeddings, bfloat16);
   SelectionRequest request;
   request.method = method_from_name(method);
@@ -65,10 +64,7 @@ py::tuple select_rows(const Embeddings& embeddings, std::size_t n_samples,
   }
   request.seed = seed;
   request.max_memory = max_memory;
-  request.top_k = {top_k_mode_from_name(mode), refill, drop_constant};
-  request.kmeans = {n_iterations, seeding_from_name(seeding)};
-  request.stratified = stratified;
-  request.max_swaps = max_swaps;
+  read_options(options, request);
   ArraysRead arrays;
   arrays.add(embeddings);
   if (labels) {
@@ -97,13 +93,11 @@ void bind_selection(py::module_& module) {
       py::arg("method"), py::arg("metric") = "euclidean", py::arg("labels") = py::none(),
       py::arg("per_class") = py::none(), py::arg("initial_subset") = py::none(),
       py::arg("seed") = 0, py::arg("n_threads") = 0, py::arg("max_memory") = 0,
-      py::arg("progress") = py::none(), py::arg("bfloat16") = false, py::arg("mode") = "max",
-      py::arg("refill") = true, py::arg("drop_constant") = false, py::arg("stratified") = false,
-      py::arg("n_iterations") = 10, py::arg("seeding") = "kmeans++", py::arg("max_swaps") = 0,
+      py::arg("progress") = py::none(), py::arg("bfloat16") = false,
       "Choose rows: (indices int64, gains float64, constant columns int64, what each swap gained "
-      "float64). Options that a "
-      "method does not have are ignored; thinset.select refuses them. Several arrays stand "
-      "for one whose rows run through in their order.");
+      "float64). Keyword arguments are the options of methods; a method ignores those of others, "
+      "thinset.select refuses them. Several arrays stand for one whose rows run through in their "
+      "order.");
   module.def("shape_of", &shape_of, py::arg("embeddings"), py::kw_only(),
              py::arg("bfloat16") = false,
              "(rows, columns) of an array, or of several one after another; refuses what select "

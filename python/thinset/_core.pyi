@@ -34,13 +34,7 @@ def select(
     max_memory: int = 0,
     progress: _Progress = None,
     bfloat16: bool = False,
-    mode: str = "max",
-    refill: bool = True,
-    drop_constant: bool = False,
-    stratified: bool = False,
-    n_iterations: int = 10,
-    seeding: str = "kmeans++",
-    max_swaps: int = 0,
+    **kwargs: bool | int | str,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]: ...
 def shape_of(embeddings: _Embeddings, *, bfloat16: bool = False) -> tuple[int, int]: ...
 def samples_of_fraction(fraction: float, n_rows: int) -> int: ...
@@ -55,13 +49,7 @@ def estimate(
     labels: NDArray[np.int64] | None = None,
     per_class: str | None = None,
     n_threads: int = 0,
-    mode: str = "max",
-    refill: bool = True,
-    drop_constant: bool = False,
-    stratified: bool = False,
-    n_iterations: int = 10,
-    seeding: str = "kmeans++",
-    max_swaps: int = 0,
+    **kwargs: bool | int | str,
 ) -> tuple[int, int, float, float, float]: ...
 def estimate_figures(
     n_rows: int,

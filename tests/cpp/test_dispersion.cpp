@@ -113,7 +113,7 @@ namespace {
 template <class T>
 void check_both_methods(const std::string& name, const Rows<T>& rows, std::size_t k, Metric metric,
                         const std::vector<std::size_t>& initial) {
-  Job job(2);
+  Job job(1);
   const ColumnSummary summary = summarise_columns(rows, job);
   const Picks min = max_min(rows, summary, k, metric, initial, job);
   const Picks naive_min = by_definition(
@@ -135,14 +135,14 @@ void check_both_methods(const std::string& name, const Rows<T>& rows, std::size_
 
 template <class T>
 void check_adversarial_data() {
-  constexpr std::size_t n_rows = 240;
+  constexpr std::size_t n_rows = 160;
   std::vector<std::size_t> initial(40);
   std::iota(initial.begin(), initial.end(), n_rows - 40);
   for (const std::size_t n_columns : {1, 4, 17, 100}) {
     for (const auto& matrix : adversarial::matrices<T>(n_rows, n_columns, 9)) {
       for (const Metric metric : adversarial::metrics) {
-        check_both_methods(matrix.name, matrix.rows(), 150, metric, {});
-        check_both_methods(matrix.name + " with initial rows", matrix.rows(), 150, metric, initial);
+        check_both_methods(matrix.name, matrix.rows(), 100, metric, {});
+        check_both_methods(matrix.name + " with initial rows", matrix.rows(), 100, metric, initial);
       }
     }
   }
