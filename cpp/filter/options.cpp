@@ -5,6 +5,7 @@
 #include <functional>
 #include <limits>
 #include <string_view>
+#include <utility>
 
 #include "text.hpp"
 #include "thinset/error.hpp"
@@ -31,6 +32,15 @@ Number parse_number(const std::string& option, const std::string& text) {
   return value;
 }
 
+template <class Number>
+Number parse_positive(const std::string& option, const std::string& text) {
+  const auto value = parse_number<Number>(option, text);
+  if (value == 0) {
+    throw UsageError(option + " must be at least 1" + got(text));
+  }
+  return value;
+}
+
 // Names are checked where they are read, so that a misspelt one is a usage error.
 template <class Parse>
 auto parse_name(const std::string& option, const std::string& text, const Parse& parse) {
@@ -46,6 +56,7 @@ struct OptionRule {
   std::string_view short_name;
   bool selects;  // belongs to choosing rows
   std::function<void(Options&, const std::string&)> store;
+  std::string_view method = {};  // the only one that it belongs to; empty for all
 };
 
 const std::vector<OptionRule>& valued_options() {
@@ -53,7 +64,7 @@ const std::vector<OptionRule>& valued_options() {
       {"--output", "-o", false, [](Options& o, const std::string& v) { o.output = v; }},
       {"--threads", "-t", false,
        [](Options& o, const std::string& v) {
-         o.n_threads = parse_number<unsigned>("--threads", v);
+         o.n_threads = parse_positive<unsigned>("--threads", v);
        }},
       {"--n-samples", "-n", true,
        [](Options& o, const std::string& v) {
@@ -83,22 +94,26 @@ const std::vector<OptionRule>& valued_options() {
       {"--mode", "", true,
        [](Options& o, const std::string& v) {
          o.request.top_k.mode = parse_name("--mode", v, top_k_mode_from_name);
-       }},
+       },
+       "topk"},
       {"--iterations", "", true,
        [](Options& o, const std::string& v) {
          o.request.kmeans.n_iterations = parse_number<std::size_t>("--iterations", v);
-       }},
+       },
+       "kmeans"},
       {"--seeding", "", true,
        [](Options& o, const std::string& v) {
          o.request.kmeans.seeding = parse_name("--seeding", v, seeding_from_name);
-       }},
+       },
+       "kmeans"},
       {"--max-swaps", "", true,
        [](Options& o, const std::string& v) {
          o.request.max_swaps = parse_number<std::size_t>("--max-swaps", v);
-       }},
+       },
+       "max_sum"},
       {"--max-memory", "", true,
        [](Options& o, const std::string& v) {
-         o.request.max_memory = parse_number<std::uint64_t>("--max-memory", v);
+         o.request.max_memory = parse_positive<std::uint64_t>("--max-memory", v);
        }},
   };
   return rules;
@@ -108,15 +123,16 @@ struct FlagRule {
   std::string_view name;
   bool selects;
   std::function<void(Options&)> store;
+  std::string_view method = {};
 };
 
 const std::vector<FlagRule>& flags() {
   static const std::vector<FlagRule> rules = {
       {"--json", false, [](Options& o) { o.json = true; }},
       {"--dry-run", true, [](Options& o) { o.dry_run = true; }},
-      {"--no-refill", true, [](Options& o) { o.request.top_k.refill = false; }},
-      {"--drop-constant", true, [](Options& o) { o.request.top_k.drop_constant = true; }},
-      {"--stratified", true, [](Options& o) { o.request.stratified = true; }},
+      {"--no-refill", true, [](Options& o) { o.request.top_k.refill = false; }, "topk"},
+      {"--drop-constant", true, [](Options& o) { o.request.top_k.drop_constant = true; }, "topk"},
+      {"--stratified", true, [](Options& o) { o.request.stratified = true; }, "random"},
   };
   return rules;
 }
@@ -177,6 +193,7 @@ Options parse_options(std::span<const char* const> arguments) {
   }
   options.command = parse_command(arguments[0]);
   bool only_files = false;
+  std::vector<std::pair<std::string, std::string_view>> of_methods;  // options, and whose they are
   for (std::size_t i = 1; i < arguments.size(); ++i) {
     const std::string argument = arguments[i];
     if (only_files || argument.empty() || argument[0] != '-') {
@@ -203,6 +220,7 @@ Options parse_options(std::span<const char* const> arguments) {
     if (flag != flags().end()) {
       refuse_misplaced(flag->selects);
       flag->store(options);
+      of_methods.emplace_back(name, flag->method);
       continue;
     }
     const auto rule = std::ranges::find_if(valued_options(), [&](const OptionRule& candidate) {
@@ -213,6 +231,7 @@ Options parse_options(std::span<const char* const> arguments) {
       throw UsageError("unknown option '" + shortened(argument) + "'");
     }
     refuse_misplaced(rule->selects);
+    of_methods.emplace_back(name, rule->method);
     if (equals != std::string::npos) {
       rule->store(options, argument.substr(equals + 1));
     } else if (i + 1 < arguments.size()) {
@@ -222,6 +241,12 @@ Options parse_options(std::span<const char* const> arguments) {
     }
   }
   check_complete(options);
+  for (const auto& [name, method] : of_methods) {
+    if (!method.empty() && method != options.method) {
+      throw UsageError(name + " belongs to the method " + std::string(method) + "; this one is " +
+                       options.method);
+    }
+  }
   return options;
 }
 

@@ -42,8 +42,8 @@ class Duration:
         match = _PATTERN.fullmatch(text)
         if match is None or match[2].lower() not in UNITS:
             raise ValueError(
-                f"a duration is a number and one of {', '.join(UNITS)}, such as '10000st', "
-                f"'200ep' or '7min', got {text!r}"
+                "a length is a number with a unit: st (steps), ep (epochs), sa (samples), s, min "
+                f"or h, such as 10000st, 200ep or 7min; got {text!r}"
             )
         return cls(float(match[1]), match[2].lower())
 

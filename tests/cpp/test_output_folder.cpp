@@ -312,7 +312,15 @@ TEST(an_output_may_not_be_an_input_by_any_name) {
                           "the output must not be the input"));
   }
   check_output(folder / "new", inputs);
-  CHECK(folder.n_entries() == 4);
+  // However many links lead to what a process has open.
+  fs::create_symlink("/proc/self/fd/0", folder / "open");
+  fs::create_symlink("open", folder / "link");
+  for (const char* name : {"open", "link"}) {
+    CHECK(check::contains(
+        check::message_of<InvalidInput>([&] { check_output(folder / name, inputs); }),
+        "a file that a process has open"));
+  }
+  CHECK(folder.n_entries() == 6);
 }
 
 TEST_MAIN

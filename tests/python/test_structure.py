@@ -66,7 +66,6 @@ EAGER_LIBRARIES = {
     "losses": {"torch"},
     "transforms": {"torch"},
     "selection": {"numpy"},
-    "selection.on_device": {"numpy", "torch"},
     "data": {"numpy"},
     "data.batches": {"numpy", "torch"},
     "results": {"numpy"},
@@ -174,20 +173,6 @@ def test_imports_point_downwards(name):
         elif eager is not None and library not in sys.stdlib_module_names:
             allowed = eager | lazy if imported.lazy else eager
             assert library in allowed, f"{where}; {unit} may import {sorted(allowed) or 'none'}"
-
-
-def test_selection_loads_torch_for_a_tensor_on_a_device_alone():
-    """Only where embeddings come in, and only inside a function, is the device path imported."""
-    roads = []
-    for name, file in package_files().items():
-        module, package = location(file)
-        if not module.startswith("thinset.selection.on_device"):
-            roads += [
-                (name, imported.lazy)
-                for imported in imports_of(file.read_text(encoding="utf-8"), package)
-                if imported.module.startswith("thinset.selection.on_device")
-            ]
-    assert roads == [("thinset/selection/matrix_input.py", True)]
 
 
 def test_the_import_rule_sees_every_form_of_import():

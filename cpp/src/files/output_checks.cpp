@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <string>
+#include <system_error>
 
 #include "files/file_kind.hpp"
 #include "files/temporary_names.hpp"
@@ -12,15 +13,38 @@ namespace thinset {
 
 namespace {
 
-// Links such as /dev/stdout lead to whatever file the process has open; replacing the link would
-// break it for every process.
-bool is_link_among_devices(const std::filesystem::path& path) {
-  struct stat link{};
-  struct stat folder{};
-  struct stat devices{};
-  return ::lstat(path.c_str(), &link) == 0 && S_ISLNK(link.st_mode) &&
-         ::stat(parent_of(path).c_str(), &folder) == 0 && ::stat("/dev", &devices) == 0 &&
-         is_same_file(folder, devices);
+constexpr int most_links = 40;  // as Linux follows
+
+bool is_process_file_system(const struct stat& folder) {
+  struct stat processes{};
+  struct stat root{};
+  return ::stat("/proc", &processes) == 0 && ::stat("/", &root) == 0 &&
+         processes.st_dev != root.st_dev && folder.st_dev == processes.st_dev;
+}
+
+// Links in /dev and /proc, such as /dev/stdout, lead to whatever file the process has open.
+// Replacing one, or a link to one, would write somewhere else, and break it for every process.
+bool leads_to_open_file(std::filesystem::path path) {
+  for (int n_links = 0; n_links < most_links; ++n_links) {
+    struct stat link{};
+    if (::lstat(path.c_str(), &link) != 0 || !S_ISLNK(link.st_mode)) {
+      return false;
+    }
+    struct stat folder{};
+    struct stat devices{};
+    if (::stat(parent_of(path).c_str(), &folder) == 0 &&
+        (is_process_file_system(folder) ||
+         (::stat("/dev", &devices) == 0 && is_same_file(folder, devices)))) {
+      return true;
+    }
+    std::error_code error;
+    const std::filesystem::path next = std::filesystem::read_symlink(path, error);
+    if (error) {
+      return false;
+    }
+    path = parent_of(path) / next;  // an absolute one stands alone
+  }
+  return false;
 }
 
 }  // namespace
@@ -28,9 +52,9 @@ bool is_link_among_devices(const std::filesystem::path& path) {
 void check_output(const std::filesystem::path& output,
                   std::span<const std::filesystem::path> inputs) {
   struct stat target{};
-  if (is_link_among_devices(output)) {
+  if (leads_to_open_file(output)) {
     throw InvalidInput("the output '" + output.string() +
-                       "' is a link among the devices; name a regular file");
+                       "' is a link to a file that a process has open; name a regular file");
   }
   if (::stat(output.c_str(), &target) != 0) {
     return;

@@ -40,7 +40,7 @@ __all__ = [
 
 # Name, module, line of help. The modules import torch and more, so that none is loaded for --help.
 COMMANDS = (
-    ("demo", "demo", "run every step on the embedded digits dataset, in about a minute"),
+    ("demo", "demo", "run every step on the embedded digits dataset, in a few minutes"),
     ("run", "run", "embed, select, write the subset, train every arm, report"),
     ("embed", "embed", "turn a dataset into an array of embeddings"),
     ("select", "select", "choose rows of an array of embeddings"),

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from thinset.duration import Duration
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
@@ -67,6 +69,29 @@ def parse_count(text: str) -> float:
         raise ValueError(
             f"--n-samples needs a count such as 4320 or a fraction such as 0.1, got {text!r}"
         ) from None
+
+
+def parse_time(option: str, text: str) -> str:
+    """A time such as 90s or 7min, as it was typed; ValueError, naming the option, otherwise."""
+    if _duration(option, text).is_time:
+        return text
+    raise ValueError(f"{option} must be a time such as 90s or 7min, got {text!r}")
+
+
+def parse_length(option: str, text: str) -> str:
+    """A length that is not a time, as it was typed; ValueError, naming the option, otherwise."""
+    if not _duration(option, text).is_time:
+        return text
+    raise ValueError(
+        f"{option} must be in steps, epochs or samples, such as 1000st or 20ep; got {text!r}"
+    )
+
+
+def _duration(option: str, text: str) -> Duration:
+    try:
+        return Duration.parse(text)
+    except ValueError as error:
+        raise ValueError(f"{option}: {error}") from None
 
 
 def where_of(name: str, command: Any) -> Where:

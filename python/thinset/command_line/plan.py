@@ -25,6 +25,8 @@ from thinset.command_line.arguments import (
     Source,
     WarmUp,
     optional,
+    parse_length,
+    parse_time,
     where_of,
 )
 from thinset.command_line.study_options import say
@@ -100,9 +102,12 @@ class Command:
         """The preset's recipe, with the values that were given."""
         from thinset.experiments.settings import PlanSettings, load_recipe
 
-        total = self.budget or self.steps
-        if total is None or (self.budget and self.steps):
+        if (self.budget is None) == (self.steps is None):
             raise UsageError("give --budget or --steps, one of the two")
+        if self.budget is not None:
+            total = parse_time("--budget", self.budget)
+        else:
+            total = parse_length("--steps", str(self.steps))
         recipe = load_recipe("plan", self.preset, PlanSettings)
         path = None if self.embeddings is None else str(self.embeddings)
         encoder = {"kind": "given" if path else self.encoder, "path": path}

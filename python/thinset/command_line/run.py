@@ -27,6 +27,8 @@ from thinset.command_line.arguments import (
     from_recipe,
     optional,
     parse_count,
+    parse_length,
+    parse_time,
     typed_again,
     where_of,
 )
@@ -48,7 +50,7 @@ class Command:
     out: Output
     """folder of the run and its report"""
     preset: Preset = "quick"
-    """smoke: about a minute; quick: half an hour on two cores; paper: the paper's lengths
+    """smoke: a few minutes; quick: half an hour on two cores; paper: the paper's lengths
     (--size is the older name)"""
     image_size: ImageSize = None
     """resize every image to this; by default images of several sizes become their median height
@@ -124,7 +126,11 @@ class Command:
         return dataclasses.replace(
             recipe,
             seeds=tuple(range(self.seed, self.seed + n_seeds)),
-            **_given(split=self.split, steps=self.steps, time=self.time),
+            **_given(
+                split=self.split,
+                steps=self.steps and parse_length("--steps", self.steps),
+                time=self.time and parse_time("--budget", self.time),
+            ),
             encoder=dataclasses.replace(
                 recipe.encoder,
                 path=given_path,

@@ -91,6 +91,8 @@ class Command:
             # Before the work; it may take minutes.
             require_apart(self.out, self.embeddings, self.labels, self.initial_subset)
             require_file_target(self.out)
+        if self.labels is not None and self.per_class is None and not self.stratified:
+            raise ValueError("--labels needs --per-class, or --stratified with the method random")
         # Options at their default are not passed on: they may belong to another method.
         options: dict[str, Any] = {
             field.name: getattr(self, field.name)

@@ -15,6 +15,8 @@ from thinset.command_line.arguments import (
     WarmUp,
     from_recipe,
     parse_count,
+    parse_length,
+    parse_time,
 )
 
 if TYPE_CHECKING:
@@ -81,7 +83,7 @@ class StudyOptions:
             "seeds": self.seeds or self._seeds_of(settings),
             "sizes": self.sizes and tuple(parse_count(text) for text in self.sizes),
             "splits": self.splits,
-            "totals": self.steps or self.budget,
+            "totals": self._totals(),
             "accounting": self.accounting,
             "encoder": _changed(
                 settings,
@@ -107,6 +109,13 @@ class StudyOptions:
                     f"{_AS_TYPED.get(name, f'--{name}')} does not apply to this figure"
                 )
         return dataclasses.replace(settings, **given)
+
+    def _totals(self) -> tuple[str, ...] | None:
+        if self.steps is not None:
+            return tuple(parse_length("--steps", text) for text in self.steps)
+        if self.budget is not None:
+            return tuple(parse_time("--budget", text) for text in self.budget)
+        return None
 
     def _seeds_of(self, settings: DataSettings) -> tuple[int, ...] | None:
         if self.seed is None or not hasattr(settings, "seeds"):

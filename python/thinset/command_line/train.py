@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from thinset.training import Log
 
 
+_SPLIT = 0.5
+
+
 @dataclass(frozen=True)
 class Command:
     """Train the classifier in two phases: on the subset, then on everything.
@@ -27,12 +30,14 @@ class Command:
     out: Output
     """folder of the weights and the record"""
     test: Path
-    """dataset folder to test on; it decides nothing"""
+    """dataset folder to test on; used for reporting alone"""
     subset: Annotated[Path | None, optional(metavar="DIR")] = None
     """dataset folder with the subset; without it, both phases train on all samples"""
     total: str = "1000st"
     """length of both phases: steps (st), epochs (ep), samples (sa) or time (s, min, h)"""
-    split: float = 0.5
+    split: Annotated[
+        float | None, tyro.conf.arg(metavar="SHARE", help_behavior_hint="(default: 0.5)")
+    ] = None
     """share of the total spent on the subset, 0 to 1"""
     batch_size: int = 256
     """samples per step"""
@@ -62,7 +67,12 @@ class Command:
         from thinset.experiments.trial import Trial, train
         from thinset.results.records import RunRecord
         from thinset.training import TrainingDivergedError, save_weights
+        from thinset.training.precision import resolve_device
 
+        resolve_device(self.device)
+        if self.subset is None and self.split is not None:
+            raise ValueError("--split needs --subset: without one there is a single phase")
+        split = _SPLIT if self.split is None else self.split
         data = TrainAndTest(open_dataset(self.data), open_dataset(self.test))
         require_matching_splits(*data)
         subset = None if self.subset is None else open_dataset(self.subset)
@@ -70,7 +80,7 @@ class Command:
             require_matching_splits(data.train, subset)
         settings = RunSettings(
             seeds=(self.seed,),
-            split=self.split,
+            split=split,
             steps=self.total,
             training=TrainingSettings(
                 batch_size=self.batch_size,
@@ -98,7 +108,7 @@ class Command:
                 method="full" if subset is None else subset.name,
                 seed=self.seed,
                 total=self.total,
-                split=0.0 if subset is None else self.split,
+                split=0.0 if subset is None else split,
                 subset=subset,
                 n_subset=len(data.train if subset is None else subset),
                 preparation_seconds={},

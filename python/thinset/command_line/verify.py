@@ -26,4 +26,5 @@ class Command:
         n_checked = verify(self.path)
         if n_checked == 0:
             raise ValueError(f"{self.path} holds no dataset folder, selection or run record")
-        print(f"ok: {n_checked} checked under {self.path}")
+        parts = "part" if n_checked == 1 else "parts"
+        print(f"ok: {n_checked} {parts} checked under {self.path}")

@@ -123,8 +123,10 @@ class Manifest:
         try:
             content = read_json(path)
         except FileNotFoundError as error:
+            inside = [path.parent for path in sorted(Path(folder).glob(f"*/{MANIFEST_FILE}"))]
+            hint = f"; it holds {' and '.join(map(str, inside))}" if inside else ""
             raise FileNotFoundError(
-                f"{folder} is not a dataset folder: it has no {MANIFEST_FILE}"
+                f"{folder} is not a dataset folder: it has no {MANIFEST_FILE}{hint}"
             ) from error
         try:
             return cls._from_dict(content)

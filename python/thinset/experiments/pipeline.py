@@ -19,7 +19,9 @@ from thinset.experiments.prepare.preparation import (
     reproductions,
 )
 from thinset.experiments.run_folder import RunFolder, identity_of
+from thinset.experiments.trial import require_model
 from thinset.training import Duration
+from thinset.training.precision import resolve_device
 
 if TYPE_CHECKING:
     import os
@@ -47,6 +49,8 @@ def run_pipeline(
     for length in (settings.steps, settings.encoder.length, settings.time):
         if length is not None:
             Duration.parse(length)
+    resolve_device(device)
+    require_model(settings.training.model)
     folder = RunFolder(
         Path(out),
         {**identity_of(source, device, image_size), "settings": asdict(settings)},

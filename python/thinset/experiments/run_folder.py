@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import time
 from typing import TYPE_CHECKING, Any
@@ -56,7 +57,7 @@ class RunFolder:
                 _require_independent(path, difference)
                 # Figures of a training with other settings; nothing of it is left.
                 (path / "log.jsonl").unlink(missing_ok=True)
-        elif path.exists() and any(map(_is_content, path.iterdir())):
+        elif _holds_something(path):
             raise FileExistsError(f"{path} is not empty and holds no run; choose another output")
         write_json_with_digest(stored, {**settings, "notes": notes or {}})
 
@@ -250,6 +251,12 @@ def _is_seconds(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
 
 
+def _holds_something(path: Path) -> bool:
+    # The real path: "new/../photos" is there only once "new" is made.
+    folder = type(path)(os.path.realpath(path))
+    return folder.exists() and any(map(_is_content, folder.iterdir()))
+
+
 def _is_content(path: Path) -> bool:
     """Whether `path` is more than an empty folder or what a kill left of an unfinished file."""
     is_leftover = path.name.startswith(".") and path.name.endswith((".partial", ".making"))
@@ -298,13 +305,14 @@ def _require_independent(path: Path, difference: tuple[tuple[str, ...], Any, Any
         for entry in path.iterdir()
         if entry.name not in ("settings.json", "log.jsonl") and _is_content(entry)
     }
-    depends_on: set[str] = set()
-    if made <= _PREPARED | _SELECTED:
-        depends_on |= _DECIDES_PREPARED if made else set()
-        depends_on |= _DECIDES_SELECTED if made & _SELECTED else set()
-        if not depends_on & set(where):
-            return
+    is_kept = not made or not _DECIDES_PREPARED & set(where)
+    if made <= _PREPARED | _SELECTED and is_kept:
+        if _DECIDES_SELECTED & set(where):
+            # Nothing was trained on it yet, and selecting again takes seconds.
+            for name in made & _SELECTED:
+                _remove(path / name)
+        return
     raise ValueError(
         f"{path} holds a run with other settings: {'.'.join(where)} is {stored!r} there and "
-        f"{here!r} here; choose another output"
+        f"{here!r} here; choose another output, or remove the folder"
     )

@@ -207,6 +207,12 @@ def new_classifier(
     return model
 
 
+def require_model(name: str | None) -> None:
+    """Raise ValueError where the settings name a model that cannot be called."""
+    if name is not None:
+        _factory(name)
+
+
 def _factory(name: str) -> Callable[..., Any]:
     module, colon, attribute = name.partition(":")
     if not colon:
@@ -215,6 +221,8 @@ def _factory(name: str) -> Callable[..., Any]:
     sys.path.insert(0, "")
     try:
         factory = getattr(importlib.import_module(module), attribute, None)
+    except ModuleNotFoundError as error:
+        raise ValueError(f"model {name!r}: {error}") from error
     finally:
         sys.path.remove("")
     if not callable(factory):

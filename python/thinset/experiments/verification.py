@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thinset.data import verify_dataset
+from thinset.data.manifest import MANIFEST_FILE
 from thinset.experiments.finished import (
     FACTS_FILE,
     REPRODUCTIONS_FILE,
@@ -28,6 +29,7 @@ from thinset.selection import Selection
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_ARRAYS = {"images.npy", "labels.npy"}
 _WEIGHTS = ("classifier.safetensors", "encoder.safetensors")
 
 
@@ -37,6 +39,7 @@ def verify(path: Path) -> int:
     Raises FileNotFoundError where there is nothing, and ValueError naming the first part that is
     damaged or has changed since it was written.
     """
+    _require_no_dangling_link(path)
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist")
     if not path.is_dir():
@@ -51,12 +54,31 @@ def verify(path: Path) -> int:
     # Without following links, which may lead in circles; hidden folders hold unfinished work.
     for folder, names, files in os.walk(path):
         names[:] = sorted(name for name in names if not name.startswith("."))
+        _require_manifest(Path(folder), {*names, *files}, files)
         for name in sorted(files):
+            _require_no_dangling_link(Path(folder, name))
             check = _check_of(Path(folder, name))
             if check is not None:
                 check(Path(folder, name))
                 n_checked += 1
     return n_checked
+
+
+def _require_manifest(folder: Path, entries: set[str], files: list[str]) -> None:
+    """Refuse the arrays of a dataset folder without the manifest that describes them."""
+    arrays = sorted(entries & _ARRAYS)
+    if arrays and MANIFEST_FILE not in files:
+        what = "which is a folder" if MANIFEST_FILE in entries else "which is missing"
+        raise ValueError(
+            f"{folder} holds {arrays[0]}, but cannot be verified without its {MANIFEST_FILE}, "
+            f"{what}; restore it, or import the arrays again with `thinset data import`"
+        )
+
+
+def _require_no_dangling_link(path: Path) -> None:
+    # Editors leave hidden ones.
+    if path.is_symlink() and not path.exists() and not path.name.startswith("."):
+        raise ValueError(f"{path} is a link to nothing; restore what it links to, or remove it")
 
 
 def _check_of(path: Path) -> Callable[[Path], object] | None:

@@ -31,6 +31,7 @@ from thinset.training import (
     SampleWeights,
     TrainingDivergedError,
 )
+from thinset.training.precision import resolve_device
 
 if TYPE_CHECKING:
     import os
@@ -81,6 +82,7 @@ class Workbench:
     ) -> None:
         self._where = where
         self.device = where.device
+        resolve_device(where.device)  # a mistake must not leave a folder
         grid = asdict(settings)
         stays = {name: grid.pop(name) for name in (*_FIXED, *fixed)}
         self.folder = RunFolder(

@@ -28,6 +28,9 @@ _IS_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 _CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF, errno.ENOSYS}
 
 
+_MOST_LINKS = 40  # as Linux follows
+
+
 def first_entry(folder: Path) -> str | None:
     """The name of an entry of `folder`: to `atomic_folder`, every entry is somebody else's."""
     return min((path.name for path in folder.iterdir()), default=None)
@@ -98,8 +101,31 @@ def write_json(target: str | os.PathLike[str], content: Any) -> None:
 
 def require_file_target(target: str | os.PathLike[str]) -> None:
     """Raise as `atomic_file` does where `target` exists and is no regular file."""
+    if _leads_to_open_file(Path(target)):
+        raise ValueError(
+            f"{target} is a link to a file that a process has open; name a regular file"
+        )
     if Path(target).exists():
         require_regular(target)
+
+
+def _leads_to_open_file(path: Path) -> bool:
+    """Whether `path` is a link in /dev or /proc, such as /dev/stdout, or a link to one.
+
+    Replacing it would write somewhere else, and break it for every process.
+    """
+    for _ in range(_MOST_LINKS):
+        if not path.is_symlink():
+            return False
+        with contextlib.suppress(OSError):
+            folder, root, processes = (
+                place.stat() for place in (path.parent, Path("/"), Path("/proc"))
+            )
+            is_process = processes.st_dev != root.st_dev and folder.st_dev == processes.st_dev
+            if is_process or path.parent.samefile("/dev"):
+                return True
+        path = path.parent / path.readlink()
+    return False
 
 
 def _require_replaceable(
@@ -108,7 +134,7 @@ def _require_replaceable(
     if not os.path.lexists(target):
         return
     if not overwrite:
-        raise FileExistsError(f"{target} already exists; choose another output or pass overwrite")
+        raise FileExistsError(f"{target} already exists; choose another output, or overwrite it")
     if not target.is_dir():
         raise FileExistsError(
             f"{target} is not a folder and is not replaced; choose another output"

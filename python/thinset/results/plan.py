@@ -7,6 +7,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from thinset.duration import Duration
 from thinset.files.json import read_json, write_json_with_digest
 from thinset.results.field_checks import (
     check_integers,
@@ -142,7 +143,9 @@ class Plan:
             for row in (header, *rows)
         ]
         advice = [f"advice: {self.advice}", *self.reasons]
-        planning = f"planning took {spoken_seconds(self.planning_seconds)}, part of the budget"
+        planning = f"planning took {spoken_seconds(self.planning_seconds)}"
+        if Duration.parse(self.total).is_time:
+            planning += ", part of the budget"
         return "\n".join([*facts, "", *table, "", *advice, planning])
 
     @property

@@ -12,7 +12,7 @@ from thinset.selection.arguments import as_count, as_metric, as_per_class, as_th
 from thinset.selection.figures import RATIOS, Certificates, Objective
 from thinset.selection.frame_input import as_frame
 from thinset.selection.integer_input import as_labels
-from thinset.selection.matrix_input import DeviceMatrix, as_matrix
+from thinset.selection.matrix_input import as_matrix, bytes_copied, tensor_on_device
 from thinset.selection.methods import resolve_options
 
 if TYPE_CHECKING:
@@ -85,11 +85,12 @@ def estimate(
 ) -> Estimate:
     """Predict what `select` with the same arguments will take, without selecting.
 
-    embeddings_or_shape: what `select` takes, in host memory or files, or a tuple (N, D) of ints. No
-        value is read. dtype: the element type that goes with a shape (default float32), "bfloat16"
-        included; embeddings have their own. Takes some milliseconds.
+    embeddings_or_shape: what `select` takes, or a tuple (N, D) of ints. No value is read. The copy
+        in host memory of a tensor on another device counts. dtype: the element type that goes with
+        a shape (default float32), "bfloat16" included; embeddings have their own. Takes some
+        milliseconds.
 
-    Raises ValueError where `select` would refuse the request, and for a tensor on another device.
+    Raises ValueError where `select` would refuse the request.
     """
     options = resolve_options(method, method_options)
     (n_rows, n_columns), dtype_name = _shape_and_dtype(embeddings_or_shape, dtype)
@@ -106,7 +107,8 @@ def estimate(
         **options,
     )
     likely, at_most, low, seconds, high = figures
-    return Estimate(likely, at_most, seconds, low, high)
+    n_copied = 0 if _is_shape(embeddings_or_shape) else bytes_copied(embeddings_or_shape)
+    return Estimate(likely + n_copied, at_most + n_copied, seconds, low, high)
 
 
 def estimate_figures(
@@ -160,9 +162,11 @@ def _shape_and_dtype(
     frame = as_frame(embeddings_or_shape)
     if frame is not None:
         return frame.shape, frame.dtype().name
+    tensor = tensor_on_device(embeddings_or_shape)
+    if tensor is not None:
+        n_rows, n_columns = tensor.shape
+        return (n_rows, n_columns), str(tensor.dtype).removeprefix("torch.")
     matrix = as_matrix(embeddings_or_shape)
-    if isinstance(matrix, DeviceMatrix):
-        raise ValueError("estimates are for embeddings in host memory or in files")
     return matrix.shape, matrix.dtype_name
 
 

@@ -32,7 +32,7 @@ class Figures(Mapping[str, float]):
 
     def __getitem__(self, name: str) -> float:
         if name not in self.names:
-            raise KeyError(name)
+            raise KeyError(f"{name}: there are {', '.join(self.names)}")
         if name not in self._known:
             if self._compute is None:
                 raise ValueError(

@@ -91,8 +91,7 @@ def device_tensor(source: object, name: str) -> torch.Tensor | None:
     if "torch" not in sys.modules:
         raise ValueError(
             f"{name} must be in host memory, got {type(source).__name__} on another device (DLPack "
-            f"device type {int(kind)}); pass numpy.asarray({name}), or import torch first to "
-            "select on the device"
+            f"device type {int(kind)}); pass a copy in host memory, or import torch, which makes it"
         )
     return _tensor_of_dlpack(source, name)
 

@@ -101,43 +101,13 @@ class HostMatrix(NamedTuple):
         return None
 
 
-class DeviceMatrix(NamedTuple):
-    """A torch tensor on a device other than the host."""
-
-    values: torch.Tensor
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        n_rows, n_columns = self.values.shape
-        return n_rows, n_columns
-
-    @property
-    def dtype_name(self) -> str:
-        return str(self.values.dtype).removeprefix("torch.")
-
-    def choose(self, n_samples: int, *, n_threads: int, **request: Any) -> Choice:
-        """Select rows on the device. The threads are the core's; a device has its own."""
-        # Loads torch, which only a user of tensors needs to have.
-        from thinset.selection import on_device
-
-        del n_threads
-        return on_device.select(self.values, n_samples, **request)
-
-    def figure(self, name: str, indices: NDArray[np.int64], **request: Any) -> float:
-        """One figure or bound, from a copy of the tensor on the host."""
-        return _as_host_matrix(self.values.cpu(), "").figure(name, indices, **request)
-
-
-Matrix: TypeAlias = "HostMatrix | DeviceMatrix"
-
-
-def as_matrix(embeddings: object) -> Matrix:
+def as_matrix(embeddings: object) -> HostMatrix:
     """View embeddings as a matrix where they are, without a copy.
 
-    Takes an ndarray or memmap, a path to a .npy file (it is mapped), a torch tensor on the host or
-    on another device, and anything with DLPack, `__array__` or the buffer protocol; or a list or
-    tuple of these, in host memory, as shards of one matrix. Frames of pandas, polars and pyarrow,
-    and lists of rows of numbers, are copied. Raises ValueError for anything else.
+    Takes an ndarray or memmap, a path to a .npy file (it is mapped), a torch tensor, and anything
+    with DLPack, `__array__` or the buffer protocol; or a list or tuple of these as shards of one
+    matrix. Copied to host memory are tensors on another device, frames of pandas, polars and
+    pyarrow, and lists of rows of numbers. Raises ValueError for anything else.
     """
     if isinstance(embeddings, (list, tuple)) and not _holds_rows(embeddings):
         return _stack([_as_shard(number, shard) for number, shard in enumerate(embeddings)])
@@ -152,21 +122,40 @@ def _holds_rows(embeddings: list[Any] | tuple[Any, ...]) -> bool:
     )
 
 
-def _as_one_matrix(embeddings: object, name: str) -> Matrix:
+def _as_one_matrix(embeddings: object, name: str) -> HostMatrix:
     """`name`: what messages call it, unless it is a file; "" where nothing else could be meant."""
     if isinstance(embeddings, (str, os.PathLike)):
         name = f"'{_path_text(embeddings)}'"
         embeddings = _open(embeddings)
     try:
-        tensor = embeddings if is_tensor(embeddings) else device_tensor(embeddings, "embeddings")
-        if tensor is None or _lies_on_host(tensor):
-            return _as_host_matrix(embeddings, name)
-        check_dense(tensor, "embeddings")
-        _check_floats(str(tensor.dtype).removeprefix("torch."), "tensor")
-        _check_shape(tuple(tensor.shape))
-        return DeviceMatrix(tensor.detach())
+        tensor = tensor_on_device(embeddings)
+        return _as_host_matrix(embeddings if tensor is None else tensor.cpu(), name)
     except ValueError as error:
         raise ValueError(f"{name}: {error}" if name else str(error)) from None
+
+
+def tensor_on_device(embeddings: object) -> torch.Tensor | None:
+    """The tensor on a device other than the host that `embeddings` are; None where they are not.
+
+    Raises ValueError where `select` would refuse it.
+    """
+    tensor = embeddings if is_tensor(embeddings) else device_tensor(embeddings, "embeddings")
+    if tensor is None or _lies_on_host(tensor):
+        return None
+    check_dense(tensor, "embeddings")
+    _check_floats(str(tensor.dtype).removeprefix("torch."), "tensor")
+    _check_shape(tuple(tensor.shape))
+    if tensor.device.type == "meta":
+        raise ValueError("tensors on the device 'meta' have a shape and no values")
+    return tensor.detach()
+
+
+def bytes_copied(embeddings: object) -> int:
+    """The size of the copies in host memory that `as_matrix` makes of tensors on other devices."""
+    if isinstance(embeddings, (list, tuple)):
+        return sum(bytes_copied(shard) for shard in embeddings if hasattr(shard, "__dlpack__"))
+    tensor = tensor_on_device(embeddings)
+    return 0 if tensor is None else tensor.numel() * tensor.element_size()
 
 
 def _path_text(path: str | os.PathLike[str]) -> str:
@@ -251,13 +240,7 @@ def _check_layout(array: HostArray) -> None:
 
 
 def _as_shard(number: int, embeddings: object) -> HostMatrix:
-    shard = _as_one_matrix(embeddings, f"shard {number}")
-    if isinstance(shard, DeviceMatrix):
-        raise ValueError(
-            f"shards must be in host memory or in files: shard {number} is on "
-            f"{shard.values.device}; pass the tensor's .cpu()"
-        )
-    return shard
+    return _as_one_matrix(embeddings, f"shard {number}")
 
 
 def _stack(shards: list[HostMatrix]) -> HostMatrix:

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from thinset.selection.matrix_input import Matrix
+    from thinset.selection.matrix_input import HostMatrix
     from thinset.selection.reporting import Progress
 
 
 class Subset(NamedTuple):
     """Rows of a matrix whose figures are wanted."""
 
-    matrix: Matrix
+    matrix: HostMatrix
     indices: NDArray[np.int64]
     metric: str
     n_threads: int

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from thinset.selection.arguments import as_metric, as_threads, is_real, shown
-from thinset.selection.matrix_input import HostMatrix, as_matrix
+from thinset.selection.matrix_input import as_matrix
 from thinset.selection.reporting import progress_callback
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def deduplicate(
 
     Parameters
     ----------
-    embeddings: as for `select`, in host memory.
+    embeddings: as for `select`.
     distance: at least 0, in the metric's own units; 0 groups equal rows.
     metric: "euclidean", "sqeuclidean" or "cosine".
     n_threads: None for every available core; the groups do not depend on it.
@@ -78,11 +78,6 @@ def deduplicate(
         be read. KeyboardInterrupt: within 0.2 s of Ctrl-C.
     """
     matrix = as_matrix(embeddings)
-    if not isinstance(matrix, HostMatrix):
-        raise ValueError(
-            f"embeddings must be in host memory or in a file, got a tensor on "
-            f"{matrix.values.device}; pass embeddings.cpu()"
-        )
     limit = _as_distance(distance)
     metric = as_metric(metric)
     with progress_callback(progress, "deduplicate") as callback:

@@ -134,15 +134,21 @@ class Selection:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a .npz file (arrays and JSON text, no pickle), atomically.
 
-        Raises ValueError where it would overwrite a file that the rows were chosen from.
+        Raises ValueError where it would overwrite a file that the rows were chosen from, and for a
+        name in .npy, which stands for another format.
         """
         import io
         import json
+        import os
 
         from thinset.files.atomic import atomic_file
 
+        if os.fsdecode(path).endswith(".npy"):
+            raise ValueError(
+                f"a selection is saved as .npz, got {os.fsdecode(path)}; "
+                "numpy.save(path, selection.indices) writes row numbers alone"
+            )
         self._inputs.require_apart(path)
-
         description: dict[str, Any] = {
             "format": _FORMAT,
             "version": _VERSION,

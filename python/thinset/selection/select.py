@@ -15,7 +15,7 @@ from thinset.selection.arguments import (
     as_threads,
 )
 from thinset.selection.integer_input import as_labels, as_row_numbers
-from thinset.selection.matrix_input import as_matrix
+from thinset.selection.matrix_input import as_matrix, bytes_copied
 from thinset.selection.measuring import Subset
 from thinset.selection.methods import resolve_options
 from thinset.selection.reporting import progress_callback
@@ -57,10 +57,9 @@ def select(
     ----------
     embeddings: (N, D), float16, bfloat16, float32 or float64, finite: an ndarray, memmap, torch
         tensor, anything with DLPack or the buffer protocol, or a path to a .npy file. Rows are read
-        where they are; the matrix is not copied. A tensor on another device is selected from there,
-        with the same result. A list of several stands for one matrix, whose row numbers run through
-        its shards in the order given. Data frames (pandas, polars, pyarrow) and lists of rows of
-        numbers are copied into a matrix first.
+        where they are; the matrix is not copied. A list of several stands for one matrix, whose row
+        numbers run through its shards in the order given. Tensors on another device, data frames
+        (pandas, polars, pyarrow) and lists of rows of numbers are copied to host memory first.
     n_samples: how many rows: an int in [1, N], or a float fraction in (0, 1], rounded to the
         nearest count.
     method: one of `thinset.methods()`.
@@ -102,6 +101,7 @@ def select(
     if initial_subset is not None:
         initial = as_row_numbers(initial_subset, "initial_subset")
     threads = as_threads(n_threads)
+    memory = _memory_beside_copies(as_bytes(max_memory), bytes_copied(embeddings))
     with progress_callback(progress, f"select {method}") as callback:
         indices, gains, constant_columns, swaps = matrix.choose(
             n_chosen,
@@ -112,7 +112,7 @@ def select(
             initial_subset=initial,
             seed=settings["random_state"],
             n_threads=threads,
-            max_memory=as_bytes(max_memory),
+            max_memory=memory,
             progress=callback,
             **options,
         )
@@ -138,6 +138,18 @@ def select(
         certificates=certificates,
         inputs=Inputs(embeddings, getattr(matrix, "values", None), labels, initial_subset),
     )
+
+
+def _memory_beside_copies(max_memory: int, n_copied: int) -> int:
+    """What is left for the core, to which 0 is no limit."""
+    if max_memory == 0:
+        return 0
+    if max_memory <= n_copied:
+        raise ValueError(
+            f"max_memory must be more than the {n_copied:,} bytes of the tensor's copy in host "
+            f"memory, got {max_memory:,} bytes"
+        )
+    return max_memory - n_copied
 
 
 def _swaps_made(options: dict[str, Any], swaps: NDArray[np.float64]) -> dict[str, Any]:

@@ -8,10 +8,18 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
-    """Turn "auto" into CUDA where there is one and the CPU elsewhere; others are taken as named."""
+    """Turn "auto" into CUDA where there is one and the CPU elsewhere; others are taken as named.
+
+    Raises ValueError for CUDA where this torch or this machine has none.
+    """
+    has_cuda = torch.cuda.is_available()
     if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(device)
+        return torch.device("cuda" if has_cuda else "cpu")
+    resolved = torch.device(device)
+    if resolved.type == "cuda" and not has_cuda:
+        reason = "no GPU was found" if torch.version.cuda else "this torch is built without CUDA"
+        raise ValueError(f"device must be auto or cpu here, got {device}: {reason}")
+    return resolved
 
 
 def resolve_precision(precision: str, device: torch.device) -> torch.dtype:

@@ -98,10 +98,10 @@ def test_version(capsys):
         (["select", "gone.npy", "-n", "3", "-o", "s.npz"], 4, "No such file or directory"),
         (["select", "gone.npy", "-n", "x", "-o", "s.npz"], 3, "a count such as 4320"),
         (["run", "nowhere", "-o", "out"], 4, "nowhere does not exist"),
-        (["run", "digits", "-o", "out", "--steps", "5"], 3, "a duration is a number and one of"),
+        (["run", "digits", "-o", "out", "--steps", "5"], 3, "a length is a number with a unit"),
         (["run", "digits", "-o", "out", "--n-seeds", "0"], 3, "--n-seeds must be at least 1"),
         (["plan", "digits", "-o", "out"], 2, "give --budget or --steps, one of the two"),
-        (["plan", "digits", "-o", "out", "--budget", "9"], 3, "a duration is a number and one of"),
+        (["plan", "digits", "-o", "out", "--budget", "9"], 3, "a length is a number with a unit"),
         (["run", "digits", "-o", "out", "--plan"], 2, "give --budget or --steps"),
         (
             ["run", "digits", "-o", "out", "--plan", "--budget", "9s", "--method", "topk"],
@@ -153,7 +153,7 @@ def test_from_source_to_subset(capsys, tmp_path, monkeypatch):
     record = json.loads((tmp_path / "trained/record.json").read_text())
     assert [phase["steps"] for phase in record["phases"]] == [3, 3]
     assert (tmp_path / "trained/classifier.safetensors").exists()
-    assert call(capsys, "verify", ".")[:2] == (0, "ok: 12 checked under .\n")
+    assert call(capsys, "verify", ".")[:2] == (0, "ok: 12 parts checked under .\n")
 
     with open("subset/images.npy", "r+b") as file:
         file.seek(200)

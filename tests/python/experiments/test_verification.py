@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from thinset.command_line import main
+from thinset.data import import_dataset
 from thinset.experiments.pipeline import run_pipeline
 from thinset.experiments.settings import (
     EncoderSettings,
@@ -138,3 +139,29 @@ def test_a_planned_run_is_reported_again(tmp_path, capsys):
     assert main(["report", out]) == 0
     page = (tmp_path / "out" / "report" / "index.html").read_text(encoding="utf-8")
     assert "Prediction and outcome" in page
+
+
+@pytest.mark.parametrize("form", ["gone", "a folder", "a link to nothing"])
+def test_a_dataset_without_its_manifest_is_damaged(tmp_path, form):
+    import_dataset("digits", tmp_path / "data")
+    assert verify(tmp_path / "data") == 2
+    manifest = tmp_path / "data" / "test" / "manifest.json"
+    manifest.unlink()
+    if form == "a folder":
+        manifest.mkdir()
+    elif form == "a link to nothing":
+        manifest.symlink_to("nowhere")
+    with pytest.raises(ValueError, match=r"data/test.* manifest\.json|manifest\.json is a link to"):
+        verify(tmp_path / "data")
+    (tmp_path / "data" / "test" / "images.npy").unlink()
+    with pytest.raises(ValueError, match=r"data/test.* manifest\.json|manifest\.json is a link to"):
+        verify(tmp_path / "data")
+
+
+def test_links_to_nothing_are_damage(tmp_path):
+    import_dataset("digits", tmp_path / "data")
+    (tmp_path / "data" / ".#lock-of-an-editor").symlink_to("nowhere")
+    assert verify(tmp_path / "data") == 2
+    (tmp_path / "data" / "validation").symlink_to("nowhere")
+    with pytest.raises(ValueError, match="data/validation is a link to nothing"):
+        verify(tmp_path / "data")

@@ -450,3 +450,16 @@ def test_files_and_folders_are_synced_before_the_exchange(
     assert before[:2] == ["file", "deep"]
     assert before[2].endswith(".partial")
     assert after == [tmp_path.name]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+def test_a_link_to_what_a_process_has_open_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "open").symlink_to("/proc/self/fd/0")
+    (tmp_path / "link").symlink_to("open")
+    for name in ("open", "link"):
+        with (
+            pytest.raises(ValueError, match=f"{name} is a link to a file that a process has open"),
+            atomic_file(tmp_path / name),
+        ):
+            pass
+        assert (tmp_path / name).is_symlink()

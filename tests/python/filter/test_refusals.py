@@ -100,6 +100,20 @@ USAGE = {
         ["filter", "X.npy", "X.npy", "-n", "3", "-o", "out", "--dry-run"],
         "--dry-run belongs to select",
     ),
+    "another method's option": (
+        ["select", "X.npy", "-n", "3", "-m", "kmeans", "--mode", "abs"],
+        "--mode belongs to the method topk; this one is kmeans",
+    ),
+    "another method's flag": (
+        ["select", "X.npy", "--no-refill", "-n", "3", "-m", "random"],
+        "--no-refill belongs to the method topk; this one is random",
+    ),
+    "swaps of topk": (["select", "X.npy", "-n", "3", "--max-swaps", "9"], "method max_sum"),
+    "no threads": (["select", "X.npy", "-n", "3", "-t", "0"], "--threads must be at least 1"),
+    "no memory": (
+        ["select", "X.npy", "-n", "3", "--max-memory", "0"],
+        "--max-memory must be at least 1",
+    ),
     "no output": (["gather", "rows.npy", "X.npy"], "gather needs --output"),
 }
 BAD_INPUT = {

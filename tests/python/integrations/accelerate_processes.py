@@ -59,6 +59,18 @@ def two_phases() -> dict:
     return seen
 
 
+def announced() -> list:
+    """Length and phase before each pass, in the process that reads and in the other."""
+    one = sampler()
+    prepared = accelerator(dispatch_batches=True).prepare(loader(one))
+    next(iter(prepared))
+    seen = []
+    for _ in range(4):
+        seen.append([len(prepared), one.phase])
+        seen[-1].append(len(list(zip(prepared, strict=True))))
+    return seen
+
+
 def steps() -> list[int]:
     """How many steps the fast phase of 3 takes: whole passes are of two steps here."""
     prepared = accelerator().prepare(loader(sampler(fast="3st", batch_size=2)))
@@ -141,6 +153,7 @@ def main(folder: Path) -> None:
         "two phases": two_phases(),
         "made early": passes(accelerator().prepare(loader(early))),
         "steps": steps(),
+        "announced": announced(),
         "epochs": epochs(),
         "resumed": resumed(),
         "left early": left_early(),

@@ -68,6 +68,11 @@ def test_steps_are_those_of_all_processes(seen: list[dict]) -> None:
     assert [one["steps"] for one in seen] == [[2, 1, 8]] * 2
 
 
+def test_every_process_announces_the_next_pass(seen: list[dict]) -> None:
+    fast, everything = [2, "fast", 2], [8, "fine-tuning", 8]
+    assert [one["announced"] for one in seen] == [[fast, fast, everything, everything]] * 2
+
+
 def test_epochs_of_one_length_are_divided_once(seen: list[dict]) -> None:
     sampler = TwoPhaseEpochSampler(N_TOTAL, SUBSET, fast="4ep")
     for epoch, one in enumerate(both(seen, "epochs")):

@@ -273,7 +273,7 @@ def refused():
         "negated view": (torch._neg_view(tensor), r"resolve_neg\(\)"),
         "transposed tensor": (tensor.T, r"C order.*embeddings.contiguous\(\)"),
         "meta": (tensor.to("meta"), "device 'meta' .* no values"),
-        "shard on a device": ([tensor.to("meta")], "shard 0 is on meta"),
+        "shard on a device": ([tensor.to("meta")], "shard 0: tensors on the device 'meta'"),
         "1-D tensor on a device": (tensor[0].to("meta"), r"2-D array .*shape \(6,\)"),
         "float8 on a device": (float8.to("meta"), one_of + "float8_e4m3fn"),
         "column of texts": (frame.assign(e="x"), "numbers: column 'e' holds str"),

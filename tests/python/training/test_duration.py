@@ -30,7 +30,7 @@ def test_parse(text: str, amount: float, unit: str) -> None:
     "text", ["", "7", "min", "7 minutes", "-1st", "nanep", "infs", "1_000st", "7min 3s", "0x1st"]
 )
 def test_parse_refuses_other_texts(text: str) -> None:
-    with pytest.raises(ValueError, match="a duration is a number and one of"):
+    with pytest.raises(ValueError, match="a length is a number with a unit"):
         Duration.parse(text)
 
 

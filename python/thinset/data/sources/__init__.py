@@ -15,6 +15,7 @@ from thinset.data.sources.digits import DIGITS, Digits
 from thinset.data.sources.file_tree import printable
 from thinset.data.sources.image_folder import ImageFolder
 from thinset.data.sources.image_stream import ImageStream, Opened, ReadOptions, Source
+from thinset.data.sources.input_files import require_no_dangling_link
 from thinset.data.sources.map_style import import_map_style
 from thinset.data.sources.mnist import Mnist
 from thinset.data.sources.npy_pair import NpyPair
@@ -23,6 +24,7 @@ from thinset.data.sources.write_stream import write_stream
 from thinset.data.store import Dataset, open_dataset
 from thinset.files.atomic import atomic_folder
 from thinset.files.overlap import require_apart
+from thinset.files.regular import require_regular
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -88,7 +90,7 @@ def import_dataset(
     `overwrite` is false or something is in it that no import wrote.
     """
     path = os.fspath(source)
-    if path != DIGITS and Path(path).exists():
+    if not _is_embedded(path, kind) and Path(path).exists():
         require_apart(out, path)
     options = ReadOptions(size, image_column, label_column, with_labels, skip_unreadable)
     opened = open_source(path, options, kind=kind)
@@ -108,8 +110,12 @@ def import_dataset(
 
 def open_source(path: str, options: ReadOptions, *, kind: str | None = None) -> Opened:
     """Open all splits of a source, checked against each other; see `import_dataset`."""
-    if path != DIGITS and not Path(path).exists():
-        raise FileNotFoundError(f"{path} does not exist")
+    if not _is_embedded(path, kind):
+        require_no_dangling_link(Path(path))
+        if not Path(path).exists():
+            raise FileNotFoundError(f"{path} does not exist")
+        if not Path(path).is_dir():
+            require_regular(path)
     reader = recognise(path) if kind is None else _of_kind(kind)
     if reader.name != Parquet.name:
         for option in ("image_column", "label_column"):
@@ -127,6 +133,10 @@ def open_source(path: str, options: ReadOptions, *, kind: str | None = None) -> 
         for split, stream in opened.streams.items()
     }
     return Opened(streams, opened.notes)
+
+
+def _is_embedded(path: str, kind: str | None) -> bool:
+    return path == DIGITS and kind in (None, DIGITS)
 
 
 def _prepared(stream: ImageStream, notes: tuple[str, ...], *, with_labels: bool) -> ImageStream:

@@ -15,6 +15,7 @@ import numpy as np
 from thinset.data.sources.cifar_files import CifarFiles, require_unpickled
 from thinset.data.sources.encoded_image import resized
 from thinset.data.sources.image_stream import BATCH_SIZE, ImageStream, Opened
+from thinset.data.sources.input_files import is_there, require_input_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -66,6 +67,8 @@ class Cifar:
             raise FileNotFoundError(
                 f"{path} has neither {self.files['train'][0]} nor {self.archive}"
             )
+        if not location.is_dir():
+            require_input_file(location)
         record = self.n_label_bytes + _IMAGE_BYTES
         streams = {}
         with CifarFiles(location, record) as files:
@@ -92,9 +95,9 @@ class Cifar:
             is_archive = root.name.endswith((".tar.gz", ".tgz"))
             return root if is_archive and ("100" in root.name) == (self.number == "100") else None
         for folder in (root, root / self.folder):
-            if (folder / self.files["train"][0]).is_file():
+            if is_there(folder / self.files["train"][0]):
                 return folder
-        return root / self.archive if (root / self.archive).is_file() else None
+        return root / self.archive if is_there(root / self.archive) else None
 
 
 CIFAR10 = Cifar(

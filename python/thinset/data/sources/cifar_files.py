@@ -9,6 +9,8 @@ import zlib
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from thinset.data.sources.input_files import is_there, require_input_file
+
 if TYPE_CHECKING:
     from typing_extensions import Self
 
@@ -85,6 +87,7 @@ class CifarFiles:
     def n_records(self, name: str) -> int:
         """The number of records in a file, from its size."""
         if self._archive is None:
+            require_input_file(self._location / name)
             n_bytes = (self._location / name).stat().st_size
         else:
             n_bytes = self._member(name).size
@@ -98,7 +101,7 @@ class CifarFiles:
 
     def lines(self, name: str) -> tuple[str, ...] | None:
         """The lines of a text file, without empty ones; None where the file is missing."""
-        if name not in self._members and not (self._location / name).is_file():
+        if name not in self._members and not is_there(self._location / name):
             return None
         with self.open(name) as file:
             text = file.read(1 << 16).decode("utf-8", "replace")
@@ -107,6 +110,7 @@ class CifarFiles:
     def open(self, name: str) -> IO[bytes]:
         """Open a file for reading from its start."""
         if self._archive is None:
+            require_input_file(self._location / name)
             return open(self._location / name, "rb")
         content = self._archive.extractfile(self._member(name))
         assert content is not None  # members are regular files

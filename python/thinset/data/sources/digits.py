@@ -37,8 +37,13 @@ class Digits:
         """Whether `path` is the name itself; a folder of that name is "./digits"."""
         return path == DIGITS
 
-    def open(self, path: str, options: ReadOptions) -> Opened:  # noqa: ARG002
-        """Open both splits."""
+    def open(self, path: str, options: ReadOptions) -> Opened:
+        """Open both splits; ValueError for another path than the name itself."""
+        if path != DIGITS:
+            raise ValueError(
+                f"the kind {DIGITS!r} is the embedded dataset, got the source {path}; give "
+                f"{DIGITS!r} as the source, or leave the kind out to read {path}"
+            )
         with np.load(_FILE, allow_pickle=False) as content:
             levels, labels = content["images"], content["labels"]
         return Opened(

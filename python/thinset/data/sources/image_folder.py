@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from thinset.data.sources.encoded_splits import EncodedSplit, open_encoded_splits
 from thinset.data.sources.file_tree import read_tree
 from thinset.data.sources.image_files import keep_images, looks_like_image
-from thinset.data.sources.image_folder_layout import find_layout
+from thinset.data.sources.image_folder_layout import find_layout, require_named_classes
 from thinset.data.sources.image_stream import Opened
+from thinset.data.sources.input_files import require_split_folder
 from thinset.data.sources.listing import count, first_of
+from thinset.data.sources.split_names import split_of_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -45,6 +47,9 @@ class ImageFolder:
         if not root.is_dir():
             raise ValueError(f"{path} must be a folder of images")
         tree = read_tree(root)
+        for entry in (*tree.dangling, *tree.special):
+            if len(entry.parts) == 1 and split_of_folder(entry.name) is not None:
+                require_split_folder(root / entry)
         if tree.dangling and not options.skip_unreadable:
             raise ValueError(
                 f"{path} has {count(len(tree.dangling), 'link')} to nothing "
@@ -53,6 +58,8 @@ class ImageFolder:
             )
         images, others = keep_images(root, tree.files)
         layout = find_layout(path, images)
+        if options.with_labels:
+            require_named_classes(path, layout)
         opened = open_encoded_splits(
             {split: _split(root, files) for split, files in layout.splits.items()},
             name=root.resolve().name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     LabelledFile = tuple[Path, int | None]
+
+# Folders named after what is in them: train/images, as detection datasets have it.
+_ANY_IMAGES = re.compile(r"(jpeg|png)?images?|imgs?|pictures?|photos?|jpe?gs?|pngs?", re.IGNORECASE)
 
 _LOOSE = ""
 """Stands for the folder of images that are in none."""
@@ -41,7 +45,8 @@ def find_layout(path: str, images: Sequence[Path]) -> Layout:
     folders are left out.
 
     Raises ValueError where there are no images, no training split, a class that only another
-    split has, two folders for one split, or folders that may be splits or classes.
+    split has, two folders for one split, folders that may be splits or classes, or splits inside
+    of class folders.
     """
     if not images:
         raise ValueError(f"{path} has no image files")
@@ -59,6 +64,7 @@ def find_layout(path: str, images: Sequence[Path]) -> Layout:
         }
         notes += _about_loose(tops.get(_LOOSE, []))
     else:
+        _require_no_splits_inside(path, tops, depth + 1)
         splits = {"train": tops}
     for by_folder in splits.values():
         if len(by_folder) > 1:
@@ -68,6 +74,36 @@ def find_layout(path: str, images: Sequence[Path]) -> Layout:
         split: _labelled(path, split, by_folder, class_names) for split, by_folder in splits.items()
     }
     return Layout(labelled, class_names, (*notes, *_about_classes(labelled, class_names)))
+
+
+def require_named_classes(path: str, layout: Layout) -> None:
+    """Raise ValueError where the one class is a folder that is called images or the like."""
+    if layout.class_names is None or len(layout.class_names) > 1:
+        return
+    name = layout.class_names[0]
+    if _ANY_IMAGES.fullmatch(name):
+        raise ValueError(
+            f"{path} has one class folder only, {name}, whose name is of no class; make a folder "
+            "for each class (train/cat, train/dog), or read the images alone with `thinset data "
+            "import --no-labels`"
+        )
+
+
+def _require_no_splits_inside(path: str, tops: Mapping[str, list[Path]], depth: int) -> None:
+    """Refuse cat/train, cat/test, dog/train, ..., which would all be training data."""
+    inside = {
+        folder: split
+        for files in tops.values()
+        for file in files
+        for folder in file.parts[depth:-1][:1]
+        if (split := split_of_folder(folder)) is not None
+    }
+    if "train" in inside.values() and len(set(inside.values())) > 1:
+        top = next(name for name in sorted(tops) if name != _LOOSE)
+        raise ValueError(
+            f"{path}: the folders {first_of(sorted(inside))} are splits inside of class folders "
+            f"such as {top}; put the splits outside: train/{top}, test/{top}"
+        )
 
 
 def _wrapper(images: Sequence[Path]) -> Path:

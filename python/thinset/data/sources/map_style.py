@@ -153,6 +153,13 @@ class _Reader:
                 f"{' as the first ones are' if image.dtype.kind == 'f' else ''}, "
                 f"got {image.min()}..{image.max()}; leave out transforms that normalise"
             )
+        # Rounded, all of these would be black.
+        is_fraction = image.dtype.kind == "f" and not is_unit and image.max() <= 1
+        if is_fraction and ((image > 0) & (image < 1)).any():
+            raise ValueError(
+                f"item {index}: {image.dtype} images must be in 0..{GREY_LEVELS} as the first ones "
+                f"are, got {image.min()}..{image.max()}; give all images the same scale"
+            )
         return np.asarray(np.rint(image * GREY_LEVELS if is_unit else image), dtype=np.uint8)
 
 

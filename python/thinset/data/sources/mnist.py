@@ -18,6 +18,8 @@ import numpy as np
 
 from thinset.data.sources.encoded_image import resized
 from thinset.data.sources.image_stream import BATCH_SIZE, ImageStream, Opened
+from thinset.data.sources.input_files import require_input_file
+from thinset.data.sources.listing import count, first_of
 from thinset.data.sources.mnist_files import IdxFiles, find_idx
 
 if TYPE_CHECKING:
@@ -64,10 +66,16 @@ class Mnist:
         files = find_idx(path)
         if files is None or "train" not in files.splits:
             raise ValueError(f"{path} has no training images under MNIST's file names")
+        for split, part in files.parts:
+            require_input_file(files.parts[split, part])
+            files.require(split, "images" if part == "labels" else "labels")
         streams = {
             split: resized(_stream(files, split, path), options.size) for split in files.splits
         }
         notes = []
+        if files.others:
+            n_others = count(len(files.others), "other IDX file")
+            notes.append(f"left out {n_others}: {first_of(files.others)}")
         if files.name or files.folder.resolve() != _folder_of(path):
             notes.append(f"read {files.name or 'the IDX files'} in {files.folder}")
         if files.name in _EMNIST_CLASSES:

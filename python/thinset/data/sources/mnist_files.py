@@ -6,8 +6,10 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from thinset.data.sources.file_tree import read_tree
+from thinset.data.sources.file_tree import FileTree, read_tree
+from thinset.data.sources.input_files import require_split_folder
 from thinset.data.sources.listing import first_of
+from thinset.data.sources.split_names import split_of_folder
 
 # train-images-idx3-ubyte, train-images.idx3-ubyte, emnist-letters-train-images-idx3-ubyte.gz, ...
 _NAME = re.compile(
@@ -23,12 +25,13 @@ _SPLITS = {"train": "train", "t10k": "test", "test": "test"}
 class IdxFiles:
     """The files of one dataset: its name from the file names, "" for MNIST's own names.
 
-    `parts` are the files by (split, "images" or "labels").
+    `parts` are the files by (split, "images" or "labels"); `others` those of other datasets.
     """
 
     folder: Path
     name: str
     parts: dict[tuple[str, str], Path] = field(default_factory=dict)
+    others: list[Path] = field(default_factory=list)
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -62,10 +65,11 @@ def find_idx(path: str) -> IdxFiles | None:
         if match is None or not root.is_file():
             return None
         name = (match["set"] or "").lower()
-        found = _datasets(root.parent, [Path(f.name) for f in root.parent.iterdir() if f.is_file()])
+        found = _datasets(root.parent, [Path(entry.name) for entry in root.parent.iterdir()])
         return next((files for files in found if files.name == name), None)
     tree = read_tree(root, depth=_DEPTH)
-    datasets = [files for files in _datasets(root, tree.files) if files.splits]
+    entries = [*tree.files, *tree.dangling, *tree.special, *_folders_without_files(tree)]
+    datasets = [files for files in _datasets(root, entries) if files.splits]
     nearest = min((len(files.folder.parts) for files in datasets), default=0)
     datasets = [files for files in datasets if len(files.folder.parts) == nearest]
     if len(datasets) > 1:
@@ -73,7 +77,24 @@ def find_idx(path: str) -> IdxFiles | None:
             f"{path} has {len(datasets)} datasets of IDX files; give one of them: "
             f"{first_of(datasets, 10)}"
         )
-    return datasets[0] if datasets else None
+    if not datasets:
+        return None
+    found_in = {part.parent for part in datasets[0].parts.values()}
+    datasets[0].others = sorted(
+        root / entry
+        for entry in entries
+        if _NAME.fullmatch(entry.name) and (root / entry).parent not in found_in
+    )
+    for entry in (*tree.dangling, *tree.special):
+        if split_of_folder(entry.name) is not None:
+            require_split_folder(root / entry)
+    return datasets[0]
+
+
+def _folders_without_files(tree: FileTree) -> list[Path]:
+    """Folders under the name of a file that do not hold that file, as some archives unpack."""
+    holding = {file.parent for file in tree.files if _NAME.fullmatch(file.name)}
+    return [folder for folder in tree.folders if folder not in holding]
 
 
 def _datasets(root: Path, files: list[Path]) -> list[IdxFiles]:

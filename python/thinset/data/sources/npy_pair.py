@@ -13,7 +13,9 @@ from thinset.data.npy_file import open_npy
 from thinset.data.sources.encoded_image import resized
 from thinset.data.sources.image_layout import channels_last, is_channels_first
 from thinset.data.sources.image_stream import ImageStream, Opened, array_batches
+from thinset.data.sources.input_files import is_there, require_input_file, require_split_folder
 from thinset.data.sources.label_classes import LabelClasses, classes_of, with_gaps_filled
+from thinset.data.sources.listing import first_of
 from thinset.data.sources.split_names import in_order, split_of_folder
 from thinset.data.sources.value_range import Conversion, conversion_of
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 _IMAGES = "images.npy"
 _LABELS = "labels.npy"
+_ARRAY_SUFFIXES = (".npy", ".npz")
 
 
 class NpyPair:
@@ -52,12 +55,13 @@ class NpyPair:
         if "train" not in folders:
             found = ", ".join(str(folder) for folder in folders.values()) or "none"
             raise ValueError(f"{path} has no training split with {_IMAGES}, found {found}")
-        notes: list[str] = []
+        _require_whole_pairs(folders, with_labels=options.with_labels)
+        notes = _about_unread(path, folders, with_labels=options.with_labels)
         images = {split: _open_images(f / _IMAGES, notes) for split, f in folders.items()}
         conversion = conversion_of(
             {str(folders[split] / _IMAGES): array for split, array in images.items()}
         )
-        notes += [conversion.note] if conversion.note else []
+        notes += conversion.notes
         labels = {
             split: _open_labels(folder / _LABELS, len(images[split]))
             for split, folder in folders.items()
@@ -91,21 +95,78 @@ class NpyPair:
 def _folders(path: str) -> dict[str, Path]:
     """The folder of each split."""
     root = Path(path)
-    if (root / _IMAGES).is_file():
-        return {"train": root}
     if not root.is_dir():
         return {}
     found: dict[str, Path] = {}
-    for folder in sorted(root.iterdir()):
+    entries = [entry for entry in sorted(root.iterdir()) if split_of_folder(entry.name) is not None]
+    for folder in entries:
         split = split_of_folder(folder.name)
-        if split is not None and (folder / _IMAGES).is_file():
+        if split is not None and _has_pair(folder):
             if split in found:
                 raise ValueError(
                     f"{path}: the folders {found[split].name} and {folder.name} are both named "
                     f"after the {split} split; move one of them elsewhere"
                 )
             found[split] = folder
+    if is_there(root / _IMAGES):
+        if found:
+            raise ValueError(
+                f"{path} has {_IMAGES} and also {next(iter(found.values())) / _IMAGES}; move the "
+                "arrays of each split into a folder train, test or validation, or give one folder"
+            )
+        return {"train": root}
+    if found:
+        for entry in entries:
+            require_split_folder(entry)
     return {split: found[split] for split in in_order(found)}
+
+
+def _has_pair(folder: Path) -> bool:
+    return is_there(folder / _IMAGES) or is_there(folder / _LABELS)
+
+
+def _require_whole_pairs(folders: Mapping[str, Path], *, with_labels: bool) -> None:
+    """Refuse half a pair, and names of a pair that are no regular files."""
+    has_labels = {split: is_there(folder / _LABELS) for split, folder in folders.items()}
+    for split, folder in folders.items():
+        if not is_there(folder / _IMAGES):
+            raise ValueError(f"{folder} has {_LABELS}, but no {_IMAGES}; add it or move the labels")
+        require_input_file(folder / _IMAGES)
+        if has_labels[split]:
+            require_input_file(folder / _LABELS)
+        elif with_labels and any(has_labels.values()):
+            other = next(other for other in folders.values() if is_there(other / _LABELS))
+            raise ValueError(
+                f"{folder} has no {_LABELS}, but {other} has; add it, or read the images alone "
+                "with `thinset data import --no-labels`"
+            )
+
+
+def _about_unread(path: str, folders: Mapping[str, Path], *, with_labels: bool) -> list[str]:
+    """What else looks like arrays of a dataset, beside those that are read."""
+    root = Path(path)
+    read = {folder / name for folder in folders.values() for name in (_IMAGES, _LABELS)}
+    unread = []
+    for folder in dict.fromkeys((root, *folders.values())):
+        if not (folder / MANIFEST_FILE).is_file():
+            unread += [
+                entry
+                for entry in sorted(folder.iterdir())
+                if entry.suffix.lower() in _ARRAY_SUFFIXES and entry not in read
+            ]
+    if root not in folders.values():
+        unread += [
+            entry
+            for entry in sorted(root.iterdir())
+            if entry.is_dir()
+            and entry not in folders.values()
+            and (split_of_folder(entry.name) is not None or _has_pair(entry))
+        ]
+    what = f"left out {first_of(unread, 10)}: only {_IMAGES} and {_LABELS} of each split are read"
+    notes = [what] if unread else []
+    if unread and with_labels and not any(is_there(f / _LABELS) for f in folders.values()):
+        notes.append(f"there is no {_LABELS}, so the images have no labels")
+    return notes
 
 
 def _open_images(path: Path, notes: list[str]) -> np.ndarray[Any, Any]:
@@ -172,7 +233,7 @@ def _numbered(labels: Array | None, classes: LabelClasses, path: Path) -> Array 
 
 
 def _open_labels(path: Path, n_images: int) -> np.ndarray[Any, Any] | None:
-    if not path.is_file():
+    if not is_there(path):
         return None
     labels: np.ndarray[Any, Any] = open_npy(path)
     if labels.shape == (n_images, 1):  # as Keras has them

@@ -53,8 +53,12 @@ class Parquet:
             if not any(map(count_rows, of_split)):
                 raise ValueError(f"{path} has no rows in its {split} files")
         labels = _Labels(columns, files)
+        # An empty image is one that cannot be read.
+        missing = b"" if options.skip_unreadable else None
         splits = {
-            split: _split(of_split, columns, labels if split in labels.splits else None, root)
+            split: _split(
+                of_split, columns, labels if split in labels.splits else None, root, missing
+            )
             for split, of_split in files.items()
         }
         opened = open_encoded_splits(
@@ -161,11 +165,15 @@ def _distinct(files: Sequence[Path], column: str) -> set[LabelValue]:
 
 
 def _split(
-    files: Sequence[Path], columns: Columns, labels: _Labels | None, root: Path
+    files: Sequence[Path],
+    columns: Columns,
+    labels: _Labels | None,
+    root: Path,
+    missing: bytes | None,
 ) -> EncodedSplit:
     def encoded() -> Iterator[EncodedSample]:
         label_column = None if labels is None else columns.label
-        for image, label in samples(files, columns.image, label_column, root):
+        for image, label in samples(files, columns.image, label_column, root, missing=missing):
             number = None if label is None or labels is None else labels.number(label)
             yield str(image), image.value, number
 

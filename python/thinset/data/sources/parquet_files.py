@@ -7,7 +7,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from thinset.data.sources.file_tree import read_tree
+from thinset.data.sources.file_tree import FileTree, read_tree
+from thinset.data.sources.input_files import require_input_file, require_split_folder
 from thinset.data.sources.listing import count, first_of
 from thinset.data.sources.split_names import in_order, split_of_folder, splits_in
 
@@ -23,6 +24,11 @@ _PART = re.compile(
     re.IGNORECASE,
 )
 
+# train-00000-of-00005, with a hash behind it or not.
+_SHARD = re.compile(
+    r"(?P<name>.*?)(?P<number>\d+)[-_]of[-_](?P<total>\d+)(?:[-_.].*)?", re.IGNORECASE
+)
+
 
 class ParquetFiles(NamedTuple):
     """The files of each split, and what there is to say about the choice."""
@@ -35,7 +41,8 @@ def has_parquet(path: str) -> bool:
     """Whether `path` is a .parquet file, or a folder with one not more than three folders deep."""
     root = Path(path)
     if root.is_dir():
-        return any(_is_parquet(file) for file in read_tree(root, depth=_DEPTH).files)
+        tree = read_tree(root, depth=_DEPTH)
+        return any(map(_is_parquet, (*tree.files, *tree.dangling, *tree.special)))
     return _is_parquet(root) and root.is_file()
 
 
@@ -53,16 +60,23 @@ def find_parquet(path: str) -> ParquetFiles:
     if not root.is_dir():
         if not (_is_parquet(root) and root.is_file()):
             raise ValueError(f"{path} is neither a {_SUFFIX} file nor a folder of them")
-        is_other = bool(splits_in(root.stem) - {"train"})
-        note = f"{root.name} is read as training data, because it is given alone"
-        return ParquetFiles({"train": [root]}, (note,) if is_other else ())
-    files = [file for file in read_tree(root, depth=_DEPTH).files if _is_parquet(file)]
+        notes = []
+        if splits_in(root.stem) - {"train"}:
+            notes.append(f"{root.name} is read as training data, because it is given alone")
+        shard = _SHARD.fullmatch(root.stem)
+        if shard is not None and int(shard["total"]) > 1:
+            notes.append(f"{root.name} is one of {int(shard['total'])} shards; it is read alone")
+        return ParquetFiles({"train": [root]}, tuple(notes))
+    tree = read_tree(root, depth=_DEPTH)
+    _require_regular_files(root, tree)
+    files = [file for file in tree.files if _is_parquet(file)]
     if not files:
         raise ValueError(f"{path} has no {_SUFFIX} files")
     split_of = {file: _split_of(path, file) for file in files}
     named = {file: split for file, split in split_of.items() if split is not None}
     others = [file for file in files if file not in named]
     _require_one_dataset(path, list(named or files))
+    _require_all_shards(root, list(named or files))
     if not named:
         return ParquetFiles(
             {"train": [root / file for file in files]},
@@ -93,6 +107,46 @@ def find_parquet(path: str) -> ParquetFiles:
 
 def _is_parquet(path: Path) -> bool:
     return path.suffix.lower() == _SUFFIX
+
+
+def _require_regular_files(root: Path, tree: FileTree) -> None:
+    """Refuse files and folders of splits that are links to nothing, pipes, devices or folders."""
+    for entry in sorted((*tree.dangling, *tree.special)):
+        if _is_parquet(entry):
+            require_input_file(root / entry)
+        elif split_of_folder(entry.name) is not None:
+            require_split_folder(root / entry)
+    # Some programs write one table as a folder of files, and name the folder after the format.
+    with_files = {folder for file in tree.files if _is_parquet(file) for folder in file.parents}
+    for folder in tree.folders:
+        if _is_parquet(folder) and folder not in with_files:
+            require_input_file(root / folder)
+
+
+def _require_all_shards(root: Path, files: Sequence[Path]) -> None:
+    """Refuse shards NAME-00000-of-00003 where one of the number that they state is missing."""
+    shards: dict[tuple[Path, str], dict[str, dict[int, str]]] = defaultdict(dict)
+    for file in files:
+        match = _SHARD.fullmatch(file.stem)
+        if match is not None:
+            of_total = shards[file.parent, match["name"]].setdefault(match["total"], {})
+            of_total[int(match["number"])] = match["number"]
+    for (folder, name), by_total in shards.items():
+        if len(by_total) > 1:
+            totals = " and ".join(f"of {total}" for total in sorted(by_total))
+            raise ValueError(
+                f"{root / folder} has shards {name}* {totals}; move those of one set elsewhere"
+            )
+        for total, found in by_total.items():
+            first = int(0 not in found and int(total) in found)  # some number them from 1
+            width = len(next(iter(found.values())))
+            for number in range(first, first + int(total)):
+                if number not in found:
+                    missing = f"{name}{number:0{width}}-of-{total}"
+                    raise ValueError(
+                        f"{root / folder / missing}{_SUFFIX} is missing: {len(found)} of "
+                        f"{int(total)} shards are there; fetch it, or give single files"
+                    )
 
 
 def _split_of(path: str, file: Path) -> str | None:

@@ -47,15 +47,15 @@ def label_rows(files: Sequence[Path], column: str) -> Iterator[Row]:
 
 
 def samples(
-    files: Sequence[Path], image: str, label: str | None, root: Path
+    files: Sequence[Path], image: str, label: str | None, root: Path, *, missing: bytes | None
 ) -> Iterator[tuple[Row, Row | None]]:
     """Every image, as bytes or the path of a file inside `root`, with its label.
 
     Raises ValueError, naming file and row, where there is no image, and where it would be a file
-    that is not there or not inside `root`.
+    that is not there, unless `missing` is to stand for these; and for a file not inside `root`.
     """
     for path, first_row, batch in _record_batches(files, [image] + ([label] if label else [])):
-        images = _images(path, first_row, batch.column(image), image, root)
+        images = _images(path, first_row, batch.column(image), image, root=root, missing=missing)
         if label is None:
             yield from ((row, None) for row in images)
         else:
@@ -63,7 +63,9 @@ def samples(
             yield from zip(images, labels, strict=True)
 
 
-def _images(path: Path, first_row: int, column: Any, name: str, root: Path) -> Iterator[Row]:
+def _images(
+    path: Path, first_row: int, column: Any, name: str, *, root: Path, missing: bytes | None
+) -> Iterator[Row]:
     column = _plain(column)
     contents, paths = column, None
     if pyarrow().types.is_struct(column.type):
@@ -78,13 +80,18 @@ def _images(path: Path, first_row: int, column: Any, name: str, root: Path) -> I
         content = None if contents is None else contents[index].as_py()
         if content is None:
             file = None if paths is None else _text(where, paths[index], name)
-            if file is None:
-                raise ValueError(f"{where}: column {name!r} holds no image")
-            content = _file_inside(where, file, root)
+            content = missing if file is None else _file_inside(where, file, root) or missing
+            if content is None:
+                reason = f": column {name!r} holds no image"
+                if file is not None:
+                    reason = f" names the image file {_short(file)}, but {root} has no such file"
+                raise ValueError(
+                    f"{where}{reason} (`thinset data import --skip-unreadable` leaves it out)"
+                )
         yield where._replace(value=content)
 
 
-def _file_inside(where: Row, file: str, root: Path) -> Path:
+def _file_inside(where: Row, file: str, root: Path) -> Path | None:
     """The file that a row names, relative to its parquet file or to the folder of all."""
     for folder in (where.path.parent, root):
         # Judged by the name alone: links that the owner of the folder made are followed.
@@ -97,7 +104,7 @@ def _file_inside(where: Row, file: str, root: Path) -> Path:
                 f"{where} names the image file {_short(file)}, which is outside of {root}; images "
                 "are read from there alone"
             )
-    raise ValueError(f"{where} names the image file {_short(file)}, but {root} has no such file")
+    return None
 
 
 def _labels(path: Path, first_row: int, column: Any, name: str) -> Iterator[Row]:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from thinset.training.randomness import generator_for
+from thinset.training.samplers.subset import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,9 @@ class BalancedPasses:
         values = validated_labels(labels)
         self.n_total = len(values)
         self.seed = operator.index(seed)
-        self.n_samples = self.n_total if n_samples is None else operator.index(n_samples)
+        self.n_samples = self.n_total
+        if n_samples is not None:
+            self.n_samples = whole_number("n_samples", n_samples, "the length of a pass")
         if self.n_samples < 1:
             raise ValueError(f"n_samples must be at least 1, got {n_samples}")
         self._classes = class_numbers(values)
@@ -50,6 +53,10 @@ class BalancedPasses:
     def length(self, number: int) -> int:  # noqa: ARG002
         """How many samples pass `number`, from 0 on, has: all passes are alike."""
         return self.n_samples
+
+    def numbers_of_each_length(self, first: int) -> list[int]:
+        """Passes, from `first` on, that have every length there is from then on."""
+        return [first]
 
     def order(self, number: int) -> torch.Tensor:
         """The samples of pass `number`: int64 (n_samples,)."""

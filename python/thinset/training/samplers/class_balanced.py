@@ -32,6 +32,8 @@ class ClassBalancedSampler(PassSampler):
     each sample, for `n_samples` below 1, and for a rank outside 0..num_replicas-1.
     """
 
+    _for_longer_passes = " or a larger n_samples"
+
     def __init__(
         self,
         labels: Labels,

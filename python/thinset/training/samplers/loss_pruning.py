@@ -14,6 +14,7 @@ from thinset.training.samplers.orders import LossPruning, PrunedPasses
 from thinset.training.samplers.passes import require_same_sampler
 from thinset.training.samplers.readers import Reader
 from thinset.training.samplers.replicas import Replicas
+from thinset.training.samplers.subset import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,8 +46,9 @@ class LossPruningSampler(Sampler[int]):
     Where torch.distributed is initialised, the processes divide every pass and exchange their
     losses in `mean`, which all of them must call equally often; their states are alike.
 
-    Raises ValueError where a number is out of range, and RuntimeError where a loader reads that
-    cannot follow passes of different lengths.
+    Raises ValueError where a number is out of range or a pass is shorter than a batch and the
+    loader drops it, and RuntimeError where a loader reads that cannot follow passes of different
+    lengths.
     """
 
     def __init__(
@@ -58,14 +60,14 @@ class LossPruningSampler(Sampler[int]):
         full_from: float = LossPruning.full_from,
         seed: int = 0,
     ) -> None:
-        for name, value in (("n_total", n_total), ("n_passes", n_passes)):
+        self.n_total = whole_number("n_total", n_total, "the number of samples")
+        self.n_passes = whole_number("n_passes", n_passes, "the number of passes")
+        for name, value in (("n_total", self.n_total), ("n_passes", self.n_passes)):
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
-        self.n_total = n_total
-        self.n_passes = n_passes
         self.seed = seed
         self._rule = LossPruning(share, full_from)
-        self._passes = PrunedPasses(n_total, share, full_from)
+        self._passes = PrunedPasses(self.n_total, share, full_from)
         self._replicas = Replicas(None, None)
         self._reader: Reader | None = None  # of the pass under way, or of the last one
         self._share = self._replicas.share(None)
@@ -83,21 +85,21 @@ class LossPruningSampler(Sampler[int]):
         reader = Reader()
         _require_able(reader)
         share = self._replicas.share(reader)
-        n_left = len(self._order) - self._n_trained
-        if self._n_trained and (
-            n_left <= 0 or (self._reader and self._reader.is_remainder(n_left))
-        ):
+        if self._is_over(reader, share):
             self._begin_next_pass()
+        self._require_batch(reader, share)
         return share.length(len(self._order)) - self._start // share.num_replicas
 
     def __iter__(self) -> Iterator[int]:
         reader = Reader()
         _require_able(reader)
-        if self._n_trained > self._start:
+        share = self._replicas.share(reader)
+        if self._n_trained > self._start or self._is_over(reader, share):
             self._begin_next_pass()
         elif self._reader and self._n_given == self._n_shown(self._share):
             self._warn_of_no_losses()
-        self._reader, self._share = reader, self._replicas.share(reader)
+        self._require_batch(reader, share)
+        self._reader, self._share = reader, share
         _require_length(reader, self._n_shown(self._share))
         rows = self._share.of(self._order)[self._start // self._share.num_replicas :].tolist()
         self._n_given = 0
@@ -200,6 +202,16 @@ class LossPruningSampler(Sampler[int]):
                 f"loop has taken of this pass, got {n_losses} more; to give those of a batch "
                 f"twice, {_GIVE_INDICES}"
             )
+
+    def _is_over(self, reader: Reader, share: Share) -> bool:
+        """Whether nothing is left of the pass, or less than the loader makes a batch of."""
+        n_left = share.length(max(len(self._order) - self._n_trained, 0))
+        readers = (reader, self._reader or reader)
+        return self._n_trained > 0 and any(one.is_remainder(n_left) for one in readers)
+
+    def _require_batch(self, reader: Reader, share: Share) -> None:
+        n_samples = share.length(len(self._order))
+        reader.require_batch(f"pass {self._pass}", n_samples, "")
 
     def _begin_next_pass(self) -> None:
         self._pass += 1

@@ -26,6 +26,7 @@ class NumberedPasses(Protocol):
     """Passes whose samples depend on the arguments and the number of the pass alone."""
 
     def length(self, number: int) -> int: ...
+    def numbers_of_each_length(self, first: int) -> list[int]: ...
     def order(self, number: int) -> torch.Tensor: ...
     def identity(self) -> dict[str, Any]: ...
 
@@ -36,21 +37,28 @@ class PassSampler(Sampler[int]):
     A subclass defines `_passes_for`. `num_replicas` and `rank`: see Replicas.
 
     A pass that the loop leaves after one batch was only looked at and begins again; one that it
-    leaves later is over.
+    leaves later is over. With `drop_last`, the full batches of a pass are all of it. A pass of a
+    single batch is over with that batch; where it may have been a look, a warning says so.
     """
 
     _for_trainers: str | None = None
     """What trainers need instead, where the passes differ in length; None where they do not."""
 
+    _for_longer_passes = ""
+    """What else helps where a pass is shorter than a batch, continuing a sentence."""
+
     def __init__(self, num_replicas: int | None, rank: int | None) -> None:
         self._replicas = Replicas(num_replicas, rank)
         self._share: Share | None = None  # that of the pass begun last
         self._reader: Reader | None = None  # of the pass under way, or of the last one
+        self._leader: Reader | None = None  # where another process reads: the pass under way there
         self._pass = 0  # the pass that is under way or comes next
         self._start = 0  # where in it iteration began or begins: above 0 only when resumed
         self._position = 0  # how many of its samples have been given to this replica
         self._epoch = 0  # that a loop or a library has named last
         self._n_looks = 0
+        self._was_read_to_end = False
+        self._has_warned_of_single_batch = False
         self._unchecked_state: dict[str, Any] | None = None
         self._length_read: int | None = None
 
@@ -71,14 +79,18 @@ class PassSampler(Sampler[int]):
     def __len__(self) -> int:
         """Return how many indices the current pass gives; fewer where it was resumed midway.
 
-        Between passes, that of the next one.
+        Between passes, that of the next one. Raises ValueError where a pass from then on is shorter
+        than a batch and the loader drops it.
         """
         reader = Reader()
         self._refuse(reader)
         share = self._replicas.share(reader)
         number, start = self._coming_pass, 0
-        if number == self._pass:
+        if number == self._pass and not self._is_dropped(reader, share):
             start = self._start
+        elif number == self._pass:
+            number += 1
+        self._require_batches(reader, share, number)
         passes = self._passes_for(share.batches_in_step)
         self._length_read = share.length(passes.length(number)) - start
         return self._length_read
@@ -87,7 +99,11 @@ class PassSampler(Sampler[int]):
         reader = Reader()
         self._refuse(reader)
         self._leave_pass()
-        self._read_with(reader)
+        share = self._replicas.share(reader)
+        if self._is_dropped(reader, share):
+            self._move_to(self._pass + 1, 0)
+        self._require_batches(reader, share, self._pass)
+        self._read_with(reader, share)
         number, start = self._pass, self._start
         order = self._current_share.of(self._passes.order(number))
         self._warn_of_other_length(len(order) - start)
@@ -95,6 +111,7 @@ class PassSampler(Sampler[int]):
             for offset, index in enumerate(order[first : first + _CHUNK].tolist(), start=1):
                 self._position = first + offset
                 yield index
+        self._was_read_to_end = True
 
     def set_epoch(self, epoch: int) -> None:
         """Begin pass number `epoch`, from 0 on, next; one that was resumed midway goes on there.
@@ -107,14 +124,24 @@ class PassSampler(Sampler[int]):
             raise ValueError(f"epoch must be at least 0, got {epoch}")
         if is_called_by("lightning.fabric.wrappers", "lightning_fabric.wrappers"):
             return  # It counts looks as well.
-        self._refuse(Reader())
+        reader = Reader()
+        self._refuse(reader)
         self._epoch = epoch
         if is_called_by("accelerate"):
+            if reader.follows:
+                self._follow(reader, epoch, last)
+                return
             is_over = self._position == self._length(self._pass)
             if epoch == last or (epoch == last + 1 and is_over):
                 return  # It counts from 0 after a resumption as well.
         if epoch != self._pass or self._reader is not None:
             self._move_to(epoch, 0)
+
+    def _follow(self, reader: Reader, epoch: int, last: int) -> None:
+        """Keep the number of the pass where another process reads the sampler."""
+        if epoch != last:
+            self._move_to(self._pass + 1 if epoch == last + 1 else epoch, 0)
+        self._leader = reader
 
     def state_dict(self, n_consumed: int | None = None) -> dict[str, Any]:
         """Return the place in the sequence of passes, as plain numbers and texts.
@@ -147,6 +174,8 @@ class PassSampler(Sampler[int]):
     @property
     def _coming_pass(self) -> int:
         """Number of the pass that is under way for the loop, or else comes next."""
+        if self._leader is not None and self._leader.has_counted_pass:
+            return self._pass + 1
         given = self._position - self._start
         taken = given if self._reader is None else self._reader.n_taken(given)
         return self._place_after(given if taken is None else taken)[0]
@@ -183,14 +212,17 @@ class PassSampler(Sampler[int]):
         given = self._position - self._start
         taken = given if self._reader is None else self._reader.n_taken(given)
         number, position = self._place_after(given if taken is None else taken)
-        place = {"_pass": number, "_start": position, "_position": position, "_reader": None}
-        return {**vars(self), **place}
+        place = {"_pass": number, "_start": position, "_position": position}
+        return {**vars(self), **place, "_reader": None, "_leader": None}
 
     def _leave_pass(self) -> None:
         given, length = self._position - self._start, self._length(self._pass)
         if self._reader is None or given == 0:
             return
-        if not self._reader.has_only_looked(given, length - self._start):
+        n_samples = length - self._start
+        if not self._reader.has_only_looked(given, n_samples):
+            if self._reader.has_single_batch(n_samples, was_read_to_end=self._was_read_to_end):
+                self._warn_of_single_batch()
             self._move_to(self._pass + 1, 0)
             return
         self._position = self._start
@@ -202,8 +234,21 @@ class PassSampler(Sampler[int]):
                 "set_epoch(number) before each pass (set_epoch(0) after looking at batches)"
             )
 
-    def _read_with(self, reader: Reader) -> None:
-        self._reader, self._share = reader, self._replicas.share(reader)
+    def _is_dropped(self, reader: Reader, share: Share) -> bool:
+        """Whether the loader drops what is left of a pass that was resumed midway."""
+        length = share.length(self._passes_for(share.batches_in_step).length(self._pass))
+        return self._start > 0 and reader.is_remainder(length - self._start)
+
+    def _require_batches(self, reader: Reader, share: Share, number: int) -> None:
+        """Raise ValueError where a pass from `number` on is shorter than the loader's batch."""
+        passes = self._passes_for(share.batches_in_step)
+        for one in passes.numbers_of_each_length(number):
+            length = share.length(passes.length(one))
+            reader.require_batch(f"pass {one}", length, self._for_longer_passes)
+
+    def _read_with(self, reader: Reader, share: Share) -> None:
+        self._reader, self._share = reader, share
+        self._was_read_to_end = False
         if self._unchecked_state is not None:
             require_same_sampler(self._unchecked_state, self._identity())
             self._unchecked_state = None
@@ -216,6 +261,17 @@ class PassSampler(Sampler[int]):
                 f"{type(self).__name__} does not work in the trainer of {name}, which takes the "
                 f"length of one pass for that of all; use {self._for_trainers}"
             )
+
+    def _warn_of_single_batch(self) -> None:
+        if self._has_warned_of_single_batch:
+            return
+        self._has_warned_of_single_batch = True
+        warnings.warn(
+            f"pass {self._pass} has a single batch, so that a look at it cannot be told from "
+            "training on it: it counts as trained; call set_epoch(number) before each pass "
+            "(set_epoch(0) after looking at batches)",
+            stacklevel=4,
+        )
 
     def _warn_of_other_length(self, length: int) -> None:
         if self._for_trainers and self._length_read is not None and self._length_read < length:
@@ -230,7 +286,7 @@ class PassSampler(Sampler[int]):
     def _move_to(self, number: int, position: int) -> None:
         self._pass = number
         self._start = self._position = position
-        self._reader = None
+        self._reader = self._leader = None
         self._n_looks = 0
         self._unchecked_state = None
 

@@ -10,7 +10,7 @@ import torch
 
 from thinset.duration import Duration
 from thinset.training.randomness import generator_for
-from thinset.training.samplers.subset import subset_rows
+from thinset.training.samplers.subset import subset_rows, whole_number
 
 if TYPE_CHECKING:
     from thinset.training.samplers.subset import Indices
@@ -35,7 +35,7 @@ class TwoPhasePasses:
         seed: int,
         samples_in_step: int | None,
     ) -> None:
-        self.n_total = operator.index(n_total)
+        self.n_total = whole_number("n_total", n_total, "the number of samples")
         self.seed = operator.index(seed)
         self._subset = subset_rows(indices, self.n_total)
         n_subset = len(self._subset)
@@ -50,6 +50,10 @@ class TwoPhasePasses:
         if not self.is_fast(number):
             return self.n_total
         return min(len(self._subset), self.n_fast - number * len(self._subset))
+
+    def numbers_of_each_length(self, first: int) -> list[int]:
+        """Passes, from `first` on, that have every length there is from then on."""
+        return sorted({first, max(first, self._n_fast_passes - 1), max(first, self._n_fast_passes)})
 
     def order(self, number: int) -> torch.Tensor:
         """The samples of pass `number`: int64 (length,)."""

@@ -39,7 +39,8 @@ class Reader:
     Trainer of that library reads, which takes the length of one epoch for that of all.
     `lightning_trainer`: that Trainer itself. `has_fixed_length`: Lightning's
     DistributedSamplerWrapper reads, which never changes its length. `is_dispatched`: one process
-    reads for all of them. `batch_size`: of the loader; None where batches may differ in size.
+    reads for all of them, and this one `follows` where it is another. `batch_size`: of the loader;
+    None where batches may differ in size, and where a length is read without a batch sampler.
     """
 
     def __init__(self) -> None:
@@ -47,6 +48,7 @@ class Reader:
         self.batches_in_step = 1
         self.has_fixed_length = False
         self.is_dispatched = False
+        self.follows = False
         self.trainer: str | None = None
         self.lightning_trainer: Any = None
         self.batch_size: int | None = None
@@ -54,6 +56,7 @@ class Reader:
         self._n_yielded_before = 0  # batches, where the iterator was resumed
         self._drops_last = False
         self._n_skipped = 0  # batches
+        self._tasks: dict[int, Any] | None = None  # batches sent to workers and not yet taken
         self._wrapper: weakref.ref[Any] | None = None  # the loader of Accelerate around that one
         self._wrapper_iteration = 0
         self._n_ahead = 0  # batches that the wrapper holds back
@@ -76,13 +79,31 @@ class Reader:
 
     def is_remainder(self, n_samples: int) -> bool:
         """Whether the loader gives no batch of the `n_samples` that are left of a pass."""
-        per_batch = self._samples_per_batch or 0
-        return n_samples <= 0 or (self._drops_last and n_samples < per_batch)
+        in_step = (self.batch_size or 0) * self.batches_in_step
+        return n_samples <= 0 or (self._drops_last and n_samples < in_step)
+
+    def require_batch(self, name: str, n_samples: int, remedy: str) -> None:
+        """Raise ValueError where the loader drops all of the `n_samples` of a pass."""
+        if n_samples <= 0 or not self.is_remainder(n_samples):
+            return
+        batch = f"a batch of {self.batch_size}"
+        if self.batches_in_step > 1:
+            batch += f" for each of {self.batches_in_step} processes"
+        raise ValueError(
+            f"{name} has {n_samples} samples, fewer than {batch}, so drop_last=True leaves no "
+            f"batch of it; set drop_last=False, or choose a smaller batch_size{remedy}"
+        )
 
     def n_batches(self, n_samples: int) -> int:
         """Batches that the loader makes of so many samples."""
         size = self.batch_size or 1
         return n_samples // size if self._drops_last else -(-n_samples // size)
+
+    @property
+    def has_counted_pass(self) -> bool:
+        """Whether the loader of Accelerate has ended a pass since."""
+        wrapper = None if self._wrapper is None else self._wrapper()
+        return wrapper is not None and wrapper.iteration != self._wrapper_iteration
 
     @property
     def reads_through_loader(self) -> bool:
@@ -92,21 +113,41 @@ class Reader:
     def has_only_looked(self, n_given: int, n_samples: int) -> bool:
         """Whether a pass of `n_samples` was left after one batch: a look, not training.
 
-        To be called when the next pass begins. A pass of a single batch is over with that batch.
+        To be called when the next pass begins. A pass of a single batch is over with that batch:
+        see `has_single_batch`.
         """
         per_batch = self._samples_per_batch
         if self._loader is None or per_batch is None or n_given == 0:
             return False
-        wrapper = None if self._wrapper is None else self._wrapper()
-        if wrapper is not None and wrapper.iteration != self._wrapper_iteration:
-            return False  # it counts the passes that have ended
-        one_turn = max(self._n_ahead, 1)
-        if self._loader.get("_persistent_workers"):  # the iterator has been reset already
-            n_batches = one_turn + self._n_ahead + self._n_prefetched
-            return n_given < n_samples and n_given <= n_batches * per_batch
-        if self._n_yielded - self._n_ahead > one_turn:
+        if self.has_counted_pass:
             return False
-        return wrapper is not None or self._n_yielded * per_batch < n_samples
+        n_yielded = self._n_yielded_of_last_pass(n_given, per_batch)
+        if n_yielded - self._n_ahead > max(self._n_ahead, 1):
+            return False
+        if self._drops_last:
+            n_samples -= n_samples % per_batch
+        is_wrapped = self._wrapper is not None and self._wrapper() is not None
+        return is_wrapped or n_yielded * per_batch < n_samples
+
+    def has_single_batch(self, n_samples: int, *, was_read_to_end: bool) -> bool:
+        """Whether a pass has one batch, and a look at it cannot be told from training on it.
+
+        A loop over a loader without workers reads beyond the last batch, which a look does not do.
+        Workers fetch ahead for both.
+        """
+        if self._loader is None or self._samples_per_batch is None or self._wrapper is not None:
+            return False
+        return self.n_batches(n_samples) == 1 and not (was_read_to_end and not self._n_prefetched)
+
+    def _n_yielded_of_last_pass(self, n_given: int, per_batch: int) -> int:
+        """Batches that the loader gave, although the next pass may have begun already."""
+        if self._tasks is None or (self._loader or {}).get("_task_info") is self._tasks:
+            return self._n_yielded
+        # Persistent workers: their iterator counts the new pass, but the old tasks remain.
+        if self._tasks:
+            return max(self._tasks) + 1 - len(self._tasks)
+        n_sent = n_given // per_batch if self._drops_last else -(-n_given // per_batch)
+        return n_sent - self._n_skipped
 
     @property
     def _n_yielded(self) -> int:
@@ -142,8 +183,11 @@ class Reader:
                 self._divide_among(owner.state.num_processes, is_split=owner.split_batches)
                 self._n_ahead = self.batches_in_step
                 self.is_dispatched = True
+                self.follows = owner.state.process_index != 0
         elif name == "BatchSamplerShard":
             self._divide_among(owner.num_processes, is_split=owner.split_batches)
+        elif isinstance(owner, BatchSampler) and self._loader is None:
+            self._notice_batches(owner)
         elif name in ("_DatasetSamplerWrapper", "DistributedSamplerWrapper"):
             self.divides = self.has_fixed_length = True
         if module.startswith(("lightning.pytorch.", "pytorch_lightning.")):
@@ -158,13 +202,19 @@ class Reader:
         # The attributes outlive the iterator, which must not be kept alive with its workers.
         self._loader = vars(iterator)
         self._n_yielded_before = int(self._loader.get("_num_yielded", 0))
+        self._tasks = self._loader.get("_task_info")
+        self.batch_size, self._drops_last = None, False
         batches: Any = self._loader.get("_index_sampler")
         while hasattr(batches, "batch_sampler"):
             self._n_skipped += getattr(batches, "skip_batches", 0)
             batches = batches.batch_sampler
         if not isinstance(batches, BatchSampler):
             self.batch_size = 1 if isinstance(batches, Sampler) else None
-        elif type(batches).__module__.startswith(("torch.", "torchdata.")):
+        else:
+            self._notice_batches(batches)
+
+    def _notice_batches(self, batches: BatchSampler) -> None:
+        if type(batches).__module__.startswith(("torch.", "torchdata.")):
             self.batch_size, self._drops_last = batches.batch_size, batches.drop_last
 
     def _divide_among(self, n_processes: int, *, is_split: bool) -> None:

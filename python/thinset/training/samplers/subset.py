@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
@@ -52,11 +53,25 @@ def subset_rows(indices: Indices, n_total: int) -> torch.Tensor:
             raise ValueError("the mask selects no sample; at least one must be True")
     if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iu":
         raise ValueError(
-            "indices must be one row of at least one integer, or a mask of booleans, "
-            f"got {array.dtype} of shape {array.shape}"
+            "indices must be one row of at least one integer, a mask of booleans, or a Selection "
+            f"(thinset.Selection.load reads a saved one), got {array.dtype} of shape {array.shape}"
         )
     _require_in_range(array, n_total)
     return torch.from_numpy(array.astype(np.int64))
+
+
+def whole_number(name: str, value: Any, meaning: str) -> int:
+    """Return `value` as an int; ValueError where it is an array, a dataset or a fraction."""
+    try:
+        if not isinstance(value, bool):
+            return operator.index(value)
+    except TypeError:
+        pass
+    shape = getattr(value, "shape", None)
+    got = repr(value) if isinstance(value, bool | float | str) else type(value).__name__
+    if shape is not None:
+        got += f" of shape {tuple(shape)}"
+    raise ValueError(f"{name} must be {meaning}, an int, got {got}")
 
 
 def _require_in_range(array: np.ndarray[Any, Any], n_total: int) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from thinset.training.samplers.pass_sampler import PassSampler
 from thinset.training.samplers.passes import TwoPhasePasses, parse_fast
-from thinset.training.samplers.subset import subset_rows
+from thinset.training.samplers.subset import subset_rows, whole_number
 
 if TYPE_CHECKING:
     from thinset.duration import Duration
@@ -26,8 +26,9 @@ class TwoPhaseSampler(PassSampler):
     the seed and the number of the pass only.
 
     A look at one batch, `next(iter(loader))`, changes nothing: the pass begins again. A pass that
-    the loop leaves later is over, and iterating again begins the next one. `set_epoch(0)` begins
-    with the first pass again.
+    the loop leaves later is over, and iterating again begins the next one; so is a pass of a single
+    batch. `set_epoch(0)` begins with the first pass again. A loader with `drop_last=True` must
+    leave a batch of every pass.
 
     Several processes train one model: where torch.distributed is initialised, each gives its share
     of every pass, as torch's DistributedSampler does; some samples come twice where it does not
@@ -40,13 +41,16 @@ class TwoPhaseSampler(PassSampler):
     transformers) are refused with a RuntimeError: thinset.integrations has what fits them.
 
     Raises ValueError for indices that are empty, repeated, out of range or of another length, for
-    a `fast` that is a time or lacks `batch_size`, and for a rank outside 0..num_replicas-1.
+    a `fast` that is a time or lacks `batch_size`, and for a rank outside 0..num_replicas-1; when
+    read, where a pass is shorter than a batch and the loader drops it.
     """
 
     _for_trainers = (
         "TwoPhaseLoader of thinset.integrations.lightning, TwoPhaseCallback of "
         "thinset.integrations.transformers, or thinset.training.TwoPhaseEpochSampler"
     )
+
+    _for_longer_passes = ", a larger subset, or another length of fast"
 
     def __init__(
         self,
@@ -59,6 +63,7 @@ class TwoPhaseSampler(PassSampler):
         num_replicas: int | None = None,
         rank: int | None = None,
     ) -> None:
+        n_total = whole_number("n_total", n_total, "the number of samples")
         rows = subset_rows(indices, n_total)
         self._arguments = (n_total, rows, parse_fast(fast), seed)
         self._batch_size = batch_size

@@ -10,11 +10,13 @@ from torch.utils.data import Sampler
 from thinset.training.samplers.passes import TwoPhasePasses
 from thinset.training.samplers.readers import Reader
 from thinset.training.samplers.replicas import Replicas
+from thinset.training.samplers.subset import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from thinset.duration import Duration
+    from thinset.training.samplers.replicas import Share
     from thinset.training.samplers.subset import Indices
 
 
@@ -42,8 +44,8 @@ class TwoPhaseEpochSampler(Sampler[int]):
         num_replicas: int | None = None,
         rank: int | None = None,
     ) -> None:
-        self.n_total = n_total
-        self._arguments = (n_total, indices, fast, seed)
+        self.n_total = whole_number("n_total", n_total, "the number of samples")
+        self._arguments = (self.n_total, indices, fast, seed)
         self._batch_size = batch_size
         self._replicas = Replicas(num_replicas, rank)
         self._passes(1)  # refuses wrong arguments at once
@@ -57,12 +59,19 @@ class TwoPhaseEpochSampler(Sampler[int]):
 
     def __len__(self) -> int:
         """Return how many samples an epoch has for this replica, those that `start` skips too."""
-        return self._replicas.share(Reader()).length(self.n_total)
+        return self._readable_share().length(self.n_total)
 
     def __iter__(self) -> Iterator[int]:
-        share = self._replicas.share(Reader())
+        share = self._readable_share()
         order = self._order_of_all(self._passes(share.batches_in_step))
         yield from share.of(order)[self.start :].tolist()
+
+    def _readable_share(self) -> Share:
+        """Raise ValueError where the loader drops whole epochs."""
+        reader = Reader()
+        share = self._replicas.share(reader)
+        reader.require_batch("an epoch", share.length(self.n_total), "")
+        return share
 
     def identity(self) -> dict[str, Any]:
         """What makes the sequence of samples what it is, as plain numbers and texts."""

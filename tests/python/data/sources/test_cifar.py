@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 from typing import TYPE_CHECKING
 
@@ -182,3 +183,21 @@ def test_archives_of_other_datasets_say_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "photos.zip").write_bytes(b"PK")
     with pytest.raises(ValueError, match="is an archive; unpack it and give the folder"):
         import_dataset(tmp_path / "photos.zip", tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["data_batch_1.bin", "data_batch_3.bin", "test_batch.bin"])
+@pytest.mark.parametrize("form", ["link", "folder", "pipe"])
+def test_names_that_are_no_files_are_refused(tmp_path: Path, name: str, form: str) -> None:
+    """Also where an archive beside them could be read instead."""
+    path = save(tmp_path / "in", content()) / name
+    archive(tmp_path / "in" / "cifar-10-binary.tar.gz", content())
+    path.unlink()
+    if form == "link":
+        path.symlink_to("gone")
+    elif form == "folder":
+        path.mkdir()
+    else:
+        os.mkfifo(path)
+    what = {"link": "a link to nothing", "folder": "a folder", "pipe": "a named pipe"}[form]
+    with pytest.raises(ValueError, match=f"{name} is {what}"):
+        import_dataset(tmp_path / "in", tmp_path / "out")

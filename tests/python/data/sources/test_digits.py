@@ -55,3 +55,9 @@ def test_a_folder_of_that_name_is_another_thing() -> None:
     assert DIGITS.recognises("digits")
     assert not DIGITS.recognises("./digits")
     assert list(DIGITS.open("digits", ReadOptions()).streams) == ["train", "test"]
+
+
+def test_the_kind_takes_no_other_source(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(ValueError, match=r"'digits' is the embedded dataset, got .*/mine; give"):
+        import_dataset(tmp_path / "mine", tmp_path / "out", kind="digits")

@@ -211,3 +211,33 @@ def test_pointers_of_git_lfs_are_named(tmp_path: Path) -> None:
     (root / "a" / "2.png").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0")
     with pytest.raises(ValueError, match=r"a/2\.png .* it is a Git LFS pointer; fetch"):
         imported(root)
+
+
+@pytest.mark.parametrize("skip", [False, True])
+@pytest.mark.parametrize("form", ["link", "pipe"])
+def test_a_split_that_is_no_folder_is_refused(tmp_path: Path, form: str, skip: bool) -> None:
+    root = save(tmp_path / "in", "train/cat/1.png", "train/dog/1.png")
+    if form == "link":
+        (root / "test").symlink_to("gone")
+    else:
+        os.mkfifo(root / "test")
+    with pytest.raises(ValueError, match="in/test is a (link to nothing|named pipe)"):
+        imported(root, skip_unreadable=skip)
+
+
+def test_splits_inside_of_class_folders_are_refused() -> None:
+    message = "the folders test, train are splits inside of class folders such as cat; put the "
+    names = [f"{name}/{split}/1.png" for name in ("cat", "dog") for split in ("train", "test")]
+    with pytest.raises(ValueError, match=message):
+        layout(*names)
+    assert layout("cat/train/1.png", "cat/tram/1.png", "dog/1.png") == {"train": [0, 0, 1]}
+
+
+@pytest.mark.parametrize("names", [["train/images/1.png", "test/images/1.png"], ["Images/1.png"]])
+def test_a_class_that_is_named_images_is_refused(tmp_path: Path, names: list[str]) -> None:
+    root = save(tmp_path / "in", *names)
+    with pytest.raises(ValueError, match=r"one class folder only, [iI]mages, .*--no-labels"):
+        imported(root)
+    datasets, _ = imported(root, with_labels=False)
+    assert len(datasets) == len(names)
+    assert datasets["train"].labels is None

@@ -123,6 +123,12 @@ def test_other_types_in_0_to_255(
     assert notes == ([f"{dtype} images in 0..255 are rounded"] if dtype[0] == "f" else [])
 
 
+def test_items_in_0_to_1_among_0_to_255_are_refused(tmp_path: Path, images: np.ndarray) -> None:
+    items = Items([(np.float32(images[0]), 0), (np.float32(images[1] / 255), 0)])
+    with pytest.raises(ValueError, match=r"item 1: float32 .* in 0\.\.255 .* the same scale"):
+        import_map_style(items, tmp_path / "out")
+
+
 def test_booleans_become_black_and_white(tmp_path: Path) -> None:
     items = Items([(np.eye(4, dtype=bool), 0)])
     dataset = import_map_style(items, tmp_path / "out")

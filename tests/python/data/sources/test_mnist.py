@@ -190,3 +190,39 @@ def test_real_mnist(tmp_path: Path) -> None:
     assert pixels["train"].hexdigest() == "6bbc9ace898e44ae57da46a324031adb"
     assert pixels["test"].hexdigest() == "2646ac647ad5339dbf082846283269ea"
     assert np.bincount(datasets["train"].labels)[:2].tolist() == [5923, 6742]
+
+
+@pytest.mark.parametrize("form", ["link", "folder", "pipe"])
+@pytest.mark.parametrize("part", ["train-images-idx3", "t10k-images-idx3", "t10k-labels-idx1"])
+def test_names_that_are_no_files_are_refused(tmp_path: Path, part: str, form: str) -> None:
+    path = put(tmp_path / "in") / f"{part}-ubyte"
+    path.unlink()
+    if form == "link":
+        path.symlink_to("gone")
+    elif form == "folder":
+        path.mkdir()
+    else:
+        os.mkfifo(path)
+    what = {"link": "a link to nothing", "folder": "a folder", "pipe": "a named pipe"}[form]
+    with pytest.raises(ValueError, match=f"{part}-ubyte is {what}"):
+        import_dataset(tmp_path / "in", tmp_path / "out")
+
+
+@pytest.mark.parametrize("part", ["images-idx3", "labels-idx1"])
+def test_half_a_test_split_is_refused(tmp_path: Path, part: str) -> None:
+    (put(tmp_path / "in") / f"t10k-{part}-ubyte").unlink()
+    with pytest.raises(FileNotFoundError, match=f"in has no t10k-{part}-ubyte"):
+        import_dataset(tmp_path / "in", tmp_path / "out")
+
+
+def test_files_in_folders_beside_the_dataset_are_noted(tmp_path: Path) -> None:
+    root = save(tmp_path / "in", "train")
+    save(root / "test", "t10k")
+    notes: list[str] = []
+    datasets = import_dataset(root, tmp_path / "out", note=notes.append)
+    assert list(datasets) == ["train"]
+    files = [root / "test" / f"t10k-{part}-ubyte" for part in ("images-idx3", "labels-idx1")]
+    assert notes == [f"left out 2 other IDX files: {files[0]}, {files[1]}"]
+    (root / "validation").symlink_to("gone")
+    with pytest.raises(ValueError, match="in/validation is a link to nothing"):
+        import_dataset(root, tmp_path / "out", overwrite=True)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -109,16 +110,62 @@ def imported(tmp_path: Path, splits: dict[str, np.ndarray]) -> tuple[dict[str, D
 def test_whole_numbers_up_to_255_become_uint8(
     tmp_path: Path, images: np.ndarray, dtype: str
 ) -> None:
-    """Both splits are read alike, also where one alone could be taken for 0..1."""
-    dark = np.minimum(images[:4], 1)
     datasets, notes = imported(
-        tmp_path, {"train": images.astype(dtype), "test": dark.astype(dtype)}
+        tmp_path, {"train": images.astype(dtype), "test": images[:4].astype(dtype)}
     )
     np.testing.assert_array_equal(datasets["train"].images, images)
-    np.testing.assert_array_equal(datasets["test"].images, dark)
+    np.testing.assert_array_equal(datasets["test"].images, images[:4])
     assert {dataset.images.dtype for dataset in datasets.values()} == {np.dtype(np.uint8)}
-    assert notes == [f"{dtype} images hold whole numbers 0..255: stored as uint8"]
+    assert "images hold whole numbers 0..255: stored as uint8" in notes[0]
     assert datasets["train"].manifest.provenance["notes"] == notes
+
+
+def test_every_split_has_a_note_of_its_own(tmp_path: Path, images: np.ndarray) -> None:
+    whole = images.astype(np.int64)
+    whole.flat[:2] = 0, 255
+    datasets, notes = imported(
+        tmp_path, {"train": images, "test": np.minimum(whole, 1), "val": whole}
+    )
+    np.testing.assert_array_equal(datasets["test"].images, np.minimum(whole, 1))
+    test, validation = (tmp_path / "in" / split / "images.npy" for split in ("test", "val"))
+    assert notes == [
+        f"{test}: integer images hold 0..1 only: stored as uint8, nearly black",
+        f"{validation}: int64 images hold whole numbers 0..255: stored as uint8",
+    ]
+
+
+GREY = np.linspace(0, 255, 60).reshape(3, 4, 5)
+STANDARDISED = np.float32(GREY / 127.5 - 1)
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "ranges"),
+    [
+        (np.uint8(GREY), np.float32(GREY / 255), ("uint8 in 0..255", "float32 in 0..1")),
+        (np.uint8(GREY), np.float64(GREY > 99), ("uint8 in 0..255", "float64 in 0..1")),
+        (np.float32(GREY), np.float32(GREY / 255), ("float32 in 0..255", "float32 in 0..1")),
+        (np.rint(GREY), GREY / 255, ("float64 in 0..255", "float64 in 0..1")),
+        (np.float32(GREY / 255), np.uint8(GREY), ("float32 in 0..1", "uint8 in 0..255")),
+        (STANDARDISED, np.float32(GREY / 255), ("float32 in -1..1", "float32 in 0..1")),
+        (np.uint8(GREY), STANDARDISED, ("uint8 in 0..255", "float32 in -1..1")),
+        (np.uint8(GREY), GREY > 99, ("uint8 in 0..255", "bool in 0..1")),
+    ],
+)
+def test_splits_of_other_ranges_are_refused(
+    tmp_path: Path, train: np.ndarray, test: np.ndarray, ranges: tuple[str, str]
+) -> None:
+    with pytest.raises(ValueError, match="all splits need the same scale") as error:
+        imported(tmp_path, {"train": train, "test": test})
+    assert f"in/train/images.npy holds {ranges[0]}" in str(error.value)
+    assert f"in/test/images.npy holds {ranges[1]}" in str(error.value)
+
+
+def test_fractions_in_one_split_divide_the_others_too(tmp_path: Path) -> None:
+    """Nothing is cut off to whole numbers where one split is uint8."""
+    datasets, notes = imported(tmp_path, {"train": np.uint8(GREY), "test": GREY})
+    np.testing.assert_allclose(datasets["test"].images[..., 0], GREY / 255, rtol=1e-6)
+    np.testing.assert_allclose(datasets["train"].images[..., 0], np.uint8(GREY) / 255, rtol=1e-6)
+    assert notes == ["float64, uint8 images in 0..255 are divided by 255, to be in 0..1"]
 
 
 def test_other_values_up_to_255_are_divided(tmp_path: Path, images: np.ndarray) -> None:
@@ -228,3 +275,94 @@ def test_string_labels_of_another_class_are_refused(tmp_path: Path) -> None:
         save(tmp_path / "in" / split, images, np.array(labels))
     with pytest.raises(ValueError, match=r"test/labels\.npy has the label z in row 1, which no"):
         import_dataset(tmp_path / "in", tmp_path / "out")
+
+
+def make_special(path: Path, form: str) -> None:
+    """What `path` may be that is no file to read."""
+    path.unlink(missing_ok=True)
+    if form == "link":
+        path.symlink_to("gone")
+    elif form == "folder":
+        path.mkdir()
+    else:
+        os.mkfifo(path)
+
+
+SPECIAL = {"link": "is a link to nothing", "folder": "is a folder", "pipe": "is a named pipe"}
+
+
+@pytest.mark.parametrize("form", SPECIAL)
+@pytest.mark.parametrize(
+    "name", ["train/images.npy", "train/labels.npy", "test/images.npy", "test/labels.npy"]
+)
+def test_names_that_are_no_files_are_refused(
+    tmp_path: Path, images: np.ndarray, labels: np.ndarray, name: str, form: str
+) -> None:
+    for split in ("train", "test"):
+        save(tmp_path / "in" / split, images, labels)
+    make_special(tmp_path / "in" / name, form)
+    with pytest.raises(ValueError, match=f"in/{name} {SPECIAL[form]}"):
+        import_dataset(tmp_path / "in", tmp_path / "out")
+    if name.startswith("train"):
+        with pytest.raises(ValueError, match=f"in/{name} {SPECIAL[form]}"):
+            import_dataset(tmp_path / "in" / "train", tmp_path / "out")
+
+
+@pytest.mark.parametrize("form", ["link", "pipe"])
+def test_a_split_folder_that_is_none_is_refused(
+    tmp_path: Path, images: np.ndarray, form: str
+) -> None:
+    save(tmp_path / "in" / "train", images, None)
+    make_special(tmp_path / "in" / "test", form)
+    with pytest.raises(ValueError, match=f"in/test {SPECIAL[form]}"):
+        import_dataset(tmp_path / "in", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("images", r"in/test has labels\.npy, but no images\.npy"),
+        ("labels", r"in/test has no labels\.npy, but .*in/train has"),
+    ],
+)
+def test_half_a_pair_is_refused(
+    tmp_path: Path, images: np.ndarray, labels: np.ndarray, name: str, message: str
+) -> None:
+    for split in ("train", "test"):
+        save(tmp_path / "in" / split, images, labels)
+    (tmp_path / "in" / "test" / f"{name}.npy").unlink()
+    with pytest.raises(ValueError, match=message):
+        import_dataset(tmp_path / "in", tmp_path / "out")
+    if name == "labels":
+        assert import_dataset(tmp_path / "in", tmp_path / "out", with_labels=False)["test"]
+
+
+@pytest.mark.parametrize("name", ["labels.npz", "Labels.npy", "targets.npy"])
+def test_labels_under_other_names_are_noted(tmp_path: Path, images: np.ndarray, name: str) -> None:
+    source = save(tmp_path / "in", images, None)
+    (source / name).write_bytes(b"")
+    notes: list[str] = []
+    import_dataset(source, tmp_path / "out", note=notes.append)
+    assert notes == [
+        f"left out {source / name}: only images.npy and labels.npy of each split are read",
+        "there is no labels.npy, so the images have no labels",
+    ]
+
+
+def test_arrays_beside_split_folders_are_noted_or_refused(
+    tmp_path: Path, images: np.ndarray, labels: np.ndarray
+) -> None:
+    root = tmp_path / "in"
+    for split in ("train", "extra"):
+        save(root / split, images, labels)
+    np.save(root / "labels.npy", labels)
+    (root / "test").mkdir()
+    notes: list[str] = []
+    import_dataset(root, tmp_path / "out", note=notes.append)
+    left_out = f"{root / 'labels.npy'}, {root / 'extra'}, {root / 'test'}"
+    assert notes == [f"left out {left_out}: only images.npy and labels.npy of each split are read"]
+    np.save(root / "images.npy", images)
+    with pytest.raises(
+        ValueError, match=r"in has images\.npy and also .*in/train/images\.npy; move"
+    ):
+        import_dataset(root, tmp_path / "out")

@@ -448,3 +448,82 @@ def test_a_number_that_only_test_data_have_is_a_class(tmp_path: Path) -> None:
     assert datasets["train"].labels.tolist() == [0, 2, 0]
     assert datasets["test"].labels.tolist() == [1, 2]
     assert datasets["test"].class_names is None
+
+
+@pytest.mark.parametrize("form", ["link", "folder", "pipe"])
+@pytest.mark.parametrize("name", ["train-1.parquet", "test.parquet"])
+def test_names_that_are_no_files_are_refused(tmp_path: Path, name: str, form: str) -> None:
+    save(tmp_path / "in" / "train-0.parquet", table(image=CONTENT[:2], label=[0, 1]))
+    path = tmp_path / "in" / name
+    if form == "link":
+        path.symlink_to("gone")
+    elif form == "folder":
+        path.mkdir()
+    else:
+        os.mkfifo(path)
+    what = {"link": "a link to nothing", "folder": "a folder", "pipe": "a named pipe"}[form]
+    with pytest.raises(ValueError, match=f"{name} is {what}"):
+        import_dataset(tmp_path / "in", tmp_path / "out")
+
+
+def test_a_folder_of_a_split_that_links_to_nothing_is_refused(tmp_path: Path) -> None:
+    save(tmp_path / "in" / "train" / "0.parquet", table(image=CONTENT[:2], label=[0, 1]))
+    (tmp_path / "in" / "test").symlink_to("gone")
+    with pytest.raises(ValueError, match="in/test is a link to nothing"):
+        import_dataset(tmp_path / "in", tmp_path / "out")
+
+
+def test_a_folder_may_be_named_as_one_file(tmp_path: Path) -> None:
+    save(tmp_path / "in" / "train.parquet" / "part-0.parquet", table(image=CONTENT[:2]))
+    assert len(import_dataset(tmp_path / "in", tmp_path / "out")["train"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["train-00000-of-00003"], "in/train-00001-of-00003.parquet is missing: 1 of 3 shards"),
+        (["train-00001-of-00002-b21bd2e3"], "in/train-00000-of-00002.parquet is missing"),
+        (["train-1-of-3", "train-3-of-3"], "in/train-2-of-3.parquet is missing"),
+        (["train", "test-00001-of-00002"], "in/test-00000-of-00002.parquet is missing"),
+        (["00000-of-00002"], "in/00001-of-00002.parquet is missing"),
+        (
+            ["train-0-of-1", "train-0-of-2", "train-1-of-2"],
+            "has shards train-. of 1 and of 2; move",
+        ),
+        (["train-1-of-1"], None),
+        (["train-0-of-2-aa00bb11", "train-1-of-2-cc22dd33"], None),
+    ],
+)
+def test_missing_shards_are_named(tmp_path: Path, names: list[str], message: str | None) -> None:
+    for name in names:
+        save(tmp_path / "in" / f"{name}.parquet", table(image=CONTENT[:2], label=[0, 1]))
+    if message is None:
+        assert len(import_dataset(tmp_path / "in", tmp_path / "out")["train"]) == 2 * len(names)
+        return
+    with pytest.raises(ValueError, match=message):
+        import_dataset(tmp_path / "in", tmp_path / "out")
+
+
+def test_a_shard_given_alone_is_read_with_a_note(tmp_path: Path) -> None:
+    path = save(tmp_path / "train-00000-of-00003.parquet", table(image=CONTENT[:2], label=[0, 1]))
+    datasets, notes = imported(path, tmp_path / "out")
+    assert len(datasets["train"]) == 2
+    assert notes[0] == f"{path.name} is one of 3 shards; it is read alone"
+
+
+@pytest.mark.parametrize("form", ["binary", "struct", "path"])
+def test_missing_images_can_be_left_out(tmp_path: Path, form: str) -> None:
+    """An image that is null, and a file that is not there."""
+    image: Any = [CONTENT[0], None]
+    if form == "struct":
+        image = pa.array([*structs(CONTENT[:1]), None], STRUCT)
+    elif form == "path":
+        (tmp_path / "0.png").write_bytes(CONTENT[0])
+        image = ["0.png", "gone.png"]
+    path = save(tmp_path / "d.parquet", table(image=image, label=[0, 1]))
+    with pytest.raises(ValueError, match=r"row 1.*--skip-unreadable` leaves it out"):
+        import_dataset(path, tmp_path / "out")
+    datasets, notes = imported(path, tmp_path / "out", skip_unreadable=True)
+    np.testing.assert_array_equal(datasets["train"].images, PIXELS[:1])
+    assert datasets["train"].labels.tolist() == [0]
+    assert f"train: left out 1 unreadable image: {path}, row 1" in notes

@@ -168,6 +168,7 @@ def test_a_length_read_once_for_all_passes_is_warned_of() -> None:
         passes(source, 1)
 
 
+@pytest.mark.filterwarnings("ignore:pass 0 has a single batch:UserWarning")
 def test_length_between_passes_is_that_of_the_next() -> None:
     source = loader(sampler(), batch_size=6)
     for n_batches in (1, 1, 4, 4):
