@@ -1,5 +1,7 @@
 #include <pybind11/stl.h>
 
+#include <cstring>
+#include <new>
 #include <optional>
 #include <string>
 #include <vector>
@@ -38,6 +40,15 @@ void use_set_of_name(const std::string& name) {
 
 // A SelectionResult whose vectors have become arrays.
 struct SelectedArrays {
+  // pybind11 allocates an object that is made without __init__ with this, and does not construct
+  // it: zeros make its members null, which is an exception instead of a crash.
+  static void* operator new(std::size_t size) {
+    void* memory = ::operator new(size);
+    std::memset(memory, 0, size);
+    return memory;
+  }
+  static void operator delete(void* memory) { ::operator delete(memory); }
+
   py::array indices;
   py::array gains;
   py::array constant_columns;

@@ -147,3 +147,10 @@ def test_the_native_module_refuses_unknown_options_and_values_of_other_types():
         _core.select(embeddings, 2, method="topk", mode=3)
     with pytest.raises(ValueError, match="option 'max_swaps' has a value of the wrong type: 'x'"):
         _core.estimate(4, 4, "float32", 2, method="max_sum", max_swaps="x")
+
+
+def test_a_native_result_cannot_be_made_by_hand():
+    with pytest.raises(TypeError, match="No constructor defined"):
+        _core.SelectionResult()
+    with pytest.raises(TypeError):
+        _ = _core.SelectionResult.__new__(_core.SelectionResult).indices
