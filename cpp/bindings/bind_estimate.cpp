@@ -4,6 +4,7 @@
 #include <string>
 
 #include "bindings.hpp"
+#include "method_options.hpp"
 #include "numpy_view.hpp"
 #include "thinset/estimate.hpp"
 
@@ -28,9 +29,7 @@ py::tuple estimate_selection(std::size_t n_rows, std::size_t n_columns, const st
                              std::size_t n_samples, const std::string& method,
                              const std::string& metric, const std::optional<Int64Array>& labels,
                              const std::optional<std::string>& per_class, unsigned n_threads,
-                             const std::string& mode, bool refill, bool drop_constant,
-                             bool stratified, std::size_t n_iterations, const std::string& seeding,
-                             std::size_t max_swaps) {
+                             const py::kwargs& options) {
   const AnyMatrix shape{nullptr, element_from_name(dtype), n_rows, n_columns, n_columns};
   SelectionRequest request;
   request.method = method_from_name(method);
@@ -42,10 +41,7 @@ py::tuple estimate_selection(std::size_t n_rows, std::size_t n_columns, const st
   if (per_class) {
     request.per_class = per_class_from_name(*per_class);
   }
-  request.top_k = {top_k_mode_from_name(mode), refill, drop_constant};
-  request.kmeans = {n_iterations, seeding_from_name(seeding)};
-  request.stratified = stratified;
-  request.max_swaps = max_swaps;
+  read_options(options, request);
   check_request(shape, request);
   const MemoryNeed memory = predicted_memory(shape, request, n_threads);
   const Seconds seconds = predicted_seconds(shape, request, n_threads);
@@ -73,12 +69,9 @@ void bind_estimate(py::module_& module) {
   module.def("estimate", &estimate_selection, py::arg("n_rows"), py::arg("n_columns"),
              py::arg("dtype"), py::arg("n_samples"), py::kw_only(), py::arg("method"),
              py::arg("metric") = "euclidean", py::arg("labels") = py::none(),
-             py::arg("per_class") = py::none(), py::arg("n_threads") = 0, py::arg("mode") = "max",
-             py::arg("refill") = true, py::arg("drop_constant") = false,
-             py::arg("stratified") = false, py::arg("n_iterations") = 10,
-             py::arg("seeding") = "kmeans++", py::arg("max_swaps") = 0,
+             py::arg("per_class") = py::none(), py::arg("n_threads") = 0,
              "What select would take: (likely bytes, bytes at most, seconds if it goes well, "
-             "seconds, seconds if it goes badly).");
+             "seconds, seconds if it goes badly). Keyword arguments are the options of methods.");
   module.def("estimate_figures", &estimate_figures, py::arg("n_rows"), py::arg("n_columns"),
              py::arg("dtype"), py::arg("n_samples"), py::kw_only(), py::arg("metric") = "euclidean",
              py::arg("n_threads") = 0,

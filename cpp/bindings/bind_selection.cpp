@@ -1,14 +1,17 @@
 #include <pybind11/stl.h>
 
+#include <cstring>
+#include <new>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "bindings.hpp"
+#include "method_options.hpp"
 #include "numpy_view.hpp"
 #include "python_monitor.hpp"
+#include "thinset/instruction_set.hpp"
 #include "thinset/processors.hpp"
-#include "thinset/row_kernels.hpp"
 #include "thinset/selection.hpp"
 
 namespace py = pybind11;
@@ -35,15 +38,30 @@ void use_set_of_name(const std::string& name) {
   throw InvalidInput("this processor or build has no instruction set '" + name + "'");
 }
 
-py::tuple select_rows(const Embeddings& embeddings, std::size_t n_samples,
-                      const std::string& method, const std::string& metric,
-                      const std::optional<Int64Array>& labels,
-                      const std::optional<std::string>& per_class,
-                      const std::optional<Int64Array>& initial_subset, std::uint64_t seed,
-                      unsigned n_threads, std::uint64_t max_memory, const py::object& progress,
-                      bool bfloat16, const std::string& mode, bool refill, bool drop_constant,
-                      bool stratified, std::size_t n_iterations, const std::string& seeding,
-                      std::size_t max_swaps) {
+// A SelectionResult whose vectors have become arrays.
+struct SelectedArrays {
+  // pybind11 allocates an object that is made without __init__ with this, and does not construct
+  // it: zeros make its members null, which is an exception instead of a crash.
+  static void* operator new(std::size_t size) {
+    void* memory = ::operator new(size);
+    std::memset(memory, 0, size);
+    return memory;
+  }
+  static void operator delete(void* memory) { ::operator delete(memory); }
+
+  py::array indices;
+  py::array gains;
+  py::array constant_columns;
+  py::array swaps;
+};
+
+SelectedArrays select_rows(const Embeddings& embeddings, std::size_t n_samples,
+                           const std::string& method, const std::string& metric,
+                           const std::optional<Int64Array>& labels,
+                           const std::optional<std::string>& per_class,
+                           const std::optional<Int64Array>& initial_subset, std::uint64_t seed,
+                           unsigned n_threads, std::uint64_t max_memory, const py::object& progress,
+                           bool bfloat16, const py::kwargs& options) {
   const AnyMatrix matrix = matrix_view(embeddings, bfloat16);
   SelectionRequest request;
   request.method = method_from_name(method);
@@ -65,10 +83,7 @@ py::tuple select_rows(const Embeddings& embeddings, std::size_t n_samples,
   }
   request.seed = seed;
   request.max_memory = max_memory;
-  request.top_k = {top_k_mode_from_name(mode), refill, drop_constant};
-  request.kmeans = {n_iterations, seeding_from_name(seeding)};
-  request.stratified = stratified;
-  request.max_swaps = max_swaps;
+  read_options(options, request);
   ArraysRead arrays;
   arrays.add(embeddings);
   if (labels) {
@@ -79,9 +94,8 @@ py::tuple select_rows(const Embeddings& embeddings, std::size_t n_samples,
   }
   SelectionResult result = run_without_gil(n_threads, progress, arrays,
                                            [&](Job& job) { return select(matrix, request, job); });
-  return py::make_tuple(
-      numpy_array(std::move(result.indices)), numpy_array(std::move(result.gains)),
-      numpy_array(std::move(result.constant_columns)), numpy_array(std::move(result.swaps)));
+  return {numpy_array(std::move(result.indices)), numpy_array(std::move(result.gains)),
+          numpy_array(std::move(result.constant_columns)), numpy_array(std::move(result.swaps))};
 }
 
 py::tuple shape_of(const Embeddings& embeddings, bool bfloat16) {
@@ -92,18 +106,24 @@ py::tuple shape_of(const Embeddings& embeddings, bool bfloat16) {
 }  // namespace
 
 void bind_selection(py::module_& module) {
+  const py::metaclass plain(reinterpret_cast<PyObject*>(&PyType_Type));
+  py::class_<SelectedArrays>(module, "SelectionResult", plain, py::is_final(),
+                             "What select returns.")
+      .def_readonly("indices", &SelectedArrays::indices, "The rows, in selection order.")
+      .def_readonly("gains", &SelectedArrays::gains, "What each row gained.")
+      .def_readonly("constant_columns", &SelectedArrays::constant_columns,
+                    "Columns with one value in every row; of topk alone.")
+      .def_readonly("swaps", &SelectedArrays::swaps, "What each exchange of max_sum gained.");
   module.def(
       "select", &select_rows, py::arg("embeddings"), py::arg("n_samples"), py::kw_only(),
       py::arg("method"), py::arg("metric") = "euclidean", py::arg("labels") = py::none(),
       py::arg("per_class") = py::none(), py::arg("initial_subset") = py::none(),
       py::arg("seed") = 0, py::arg("n_threads") = 0, py::arg("max_memory") = 0,
-      py::arg("progress") = py::none(), py::arg("bfloat16") = false, py::arg("mode") = "max",
-      py::arg("refill") = true, py::arg("drop_constant") = false, py::arg("stratified") = false,
-      py::arg("n_iterations") = 10, py::arg("seeding") = "kmeans++", py::arg("max_swaps") = 0,
-      "Choose rows: (indices int64, gains float64, constant columns int64, what each swap gained "
-      "float64). Options that a "
-      "method does not have are ignored; thinset.select refuses them. Several arrays stand "
-      "for one whose rows run through in their order.");
+      py::arg("progress") = py::none(), py::arg("bfloat16") = false,
+      "Choose rows. Keyword arguments are the options of methods; a method ignores those of "
+      "others, "
+      "thinset.select refuses them. Several arrays stand for one whose rows run through in their "
+      "order.");
   module.def("shape_of", &shape_of, py::arg("embeddings"), py::kw_only(),
              py::arg("bfloat16") = false,
              "(rows, columns) of an array, or of several one after another; refuses what select "

@@ -15,6 +15,7 @@
 #include "thinset/estimate.hpp"
 #include "thinset/gather.hpp"
 #include "thinset/npy_array.hpp"
+#include "thinset/output_file.hpp"
 
 namespace thinset::filter {
 
@@ -233,7 +234,7 @@ void run_filter(const Options& options, Monitor& monitor) {
   const AnyMatrix& embeddings = embedding_files.matrix();
   const std::span files = std::span(options.files).subspan(1);
   for (const std::filesystem::path& file : files) {
-    const NpyHeader header = read_npy_header(InputFile(file));
+    const NpyHeader header = read_npy_header(file);
     if (header.n_rows() != embeddings.n_rows) {
       throw InvalidInput("every file must have one row per embedding: '" + file.string() +
                          "' has shape " + format_shape(header.shape) + ", the embeddings have " +

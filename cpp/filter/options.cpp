@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "text.hpp"
+#include "thinset/error.hpp"
 
 namespace thinset::filter {
 

@@ -18,6 +18,19 @@ class Random:
     def below(self, bound: int) -> int: ...
     def uniform(self) -> float: ...
 
+@final
+class SelectionResult:
+    # The native module makes them; calling the class raises TypeError.
+    def __init__(self, *args: object, **kwargs: object) -> None: ...
+    @property
+    def indices(self) -> NDArray[np.int64]: ...
+    @property
+    def gains(self) -> NDArray[np.float64]: ...
+    @property
+    def constant_columns(self) -> NDArray[np.int64]: ...
+    @property
+    def swaps(self) -> NDArray[np.float64]: ...
+
 def exchange_paths(first: bytes, second: bytes) -> bool: ...
 def open_npy(path: str | bytes) -> NDArray[Any]: ...
 def select(
@@ -34,14 +47,8 @@ def select(
     max_memory: int = 0,
     progress: _Progress = None,
     bfloat16: bool = False,
-    mode: str = "max",
-    refill: bool = True,
-    drop_constant: bool = False,
-    stratified: bool = False,
-    n_iterations: int = 10,
-    seeding: str = "kmeans++",
-    max_swaps: int = 0,
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]: ...
+    **kwargs: bool | int | str,
+) -> SelectionResult: ...
 def shape_of(embeddings: _Embeddings, *, bfloat16: bool = False) -> tuple[int, int]: ...
 def samples_of_fraction(fraction: float, n_rows: int) -> int: ...
 def estimate(
@@ -55,13 +62,7 @@ def estimate(
     labels: NDArray[np.int64] | None = None,
     per_class: str | None = None,
     n_threads: int = 0,
-    mode: str = "max",
-    refill: bool = True,
-    drop_constant: bool = False,
-    stratified: bool = False,
-    n_iterations: int = 10,
-    seeding: str = "kmeans++",
-    max_swaps: int = 0,
+    **kwargs: bool | int | str,
 ) -> tuple[int, int, float, float, float]: ...
 def estimate_figures(
     n_rows: int,

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "thinset/matrix_view.hpp"
+#include "rows/rows.hpp"
 #include "thinset/random.hpp"
 
 namespace sample {

@@ -1,8 +1,12 @@
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <limits>
+#include <numeric>
+#include <string>
 #include <vector>
 
+#include "adversarial.hpp"
 #include "check.hpp"
 #include "methods/max_min.hpp"
 #include "methods/max_sum.hpp"
@@ -47,17 +51,21 @@ TEST(gains_of_max_sum_add_up_to_the_objective) {
 }
 
 // Measures every row against every pick, as the definitions say.
-template <class Update>
-Picks by_definition(const sample::Matrix& x, std::size_t k, Metric metric, double first,
-                    bool takes_root, const Update& update) {
+template <class T, class Update>
+Picks by_definition(const Rows<T>& rows, std::size_t k, Metric metric, double first,
+                    bool takes_root, const Update& update,
+                    const std::vector<std::size_t>& initial = {}) {
   Job job(1);
-  const DistanceMeter<float> meter(x.rows(), metric, job);
-  std::vector<double> scores(x.rows().size(), first);
-  std::vector<bool> taken(x.rows().size(), false);
-  std::size_t next = furthest_row(meter, summarise_columns(x.rows(), job).mean, job);
+  const DistanceMeter<T> meter(rows, metric, job);
+  std::vector<double> scores(rows.size(), first);
+  std::vector<bool> taken(rows.size(), false);
+  std::size_t next = furthest_row(meter, summarise_columns(rows, job).mean, job);
   Picks picks;
   Point point;
   while (picks.rows.size() < k) {
+    if (picks.rows.size() < initial.size()) {
+      next = initial[picks.rows.size()];
+    }
     const double score = scores[next];
     picks.rows.push_back(next);
     picks.gains.push_back(takes_root ? meter.distance_from_rank(score) : score);
@@ -85,18 +93,113 @@ TEST(bounds_and_screens_change_nothing) {
       const ColumnSummary summary = summarise_columns(x.rows(), job);
       const Picks min = max_min(x.rows(), summary, k, metric, {}, job);
       const Picks naive_min =
-          by_definition(x, k, metric, std::numeric_limits<double>::infinity(), true,
+          by_definition(x.rows(), k, metric, std::numeric_limits<double>::infinity(), true,
                         [](double score, double rank) { return std::min(score, rank); });
       CHECK(min.rows == naive_min.rows);
       CHECK(min.gains == naive_min.gains);
       const Picks sum = max_sum(x.rows(), summary, k, metric, {}, job);
       const Picks naive_sum =
-          by_definition(x, k, metric, 0.0, false, [metric](double score, double rank) {
+          by_definition(x.rows(), k, metric, 0.0, false, [metric](double score, double rank) {
             return score + (metric == Metric::euclidean ? std::sqrt(rank) : rank);
           });
       CHECK(sum.rows == naive_sum.rows);
       CHECK(sum.gains == naive_sum.gains);
     }
+  }
+}
+
+namespace {
+
+template <class T>
+void check_both_methods(const std::string& name, const Rows<T>& rows, std::size_t k, Metric metric,
+                        const std::vector<std::size_t>& initial) {
+  Job job(1);
+  const ColumnSummary summary = summarise_columns(rows, job);
+  const Picks min = max_min(rows, summary, k, metric, initial, job);
+  const Picks naive_min = by_definition(
+      rows, k, metric, std::numeric_limits<double>::infinity(), true,
+      [](double score, double rank) { return std::min(score, rank); }, initial);
+  const Picks sum = max_sum(rows, summary, k, metric, initial, job);
+  const Picks naive_sum = by_definition(
+      rows, k, metric, 0.0, false,
+      [metric](double score, double rank) {
+        return score + (metric == Metric::euclidean ? std::sqrt(rank) : rank);
+      },
+      initial);
+  const std::string what = name + ", " + std::string(to_string(metric)) + ", " +
+                           std::to_string(rows.n_columns()) + " columns";
+  check::expect(min.rows == naive_min.rows, ("max_min: " + what).c_str(), __FILE__, __LINE__);
+  check::expect(sum.rows == naive_sum.rows, ("max_sum: " + what).c_str(), __FILE__, __LINE__);
+  check::expect(sum.gains == naive_sum.gains, ("gains: " + what).c_str(), __FILE__, __LINE__);
+}
+
+template <class T>
+void check_adversarial_data() {
+  constexpr std::size_t n_rows = 160;
+  std::vector<std::size_t> initial(40);
+  std::iota(initial.begin(), initial.end(), n_rows - 40);
+  for (const std::size_t n_columns : {1, 4, 17, 100}) {
+    for (const auto& matrix : adversarial::matrices<T>(n_rows, n_columns, 9)) {
+      for (const Metric metric : adversarial::metrics) {
+        check_both_methods(matrix.name, matrix.rows(), 100, metric, {});
+        check_both_methods(matrix.name + " with initial rows", matrix.rows(), 100, metric, initial);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+TEST(adversarial_data_change_nothing) {
+  check_adversarial_data<float>();
+  check_adversarial_data<double>();
+}
+
+// float32 rounds squares near 1e-44 up.
+TEST(tiny_differences_in_float32_are_not_screened_wrongly) {
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    sample::Matrix x = sample::uniform(300, 4, seed);
+    for (float& value : x.values) {
+      value *= 1e-22F;
+    }
+    check_both_methods("1e-22", x.rows(), 60, Metric::euclidean, {});
+  }
+}
+
+// Sums over far rows, which come first, have errors as large as the distances inside the cluster.
+TEST(a_cluster_between_opposite_rows_is_told_apart) {
+  for (std::uint64_t seed = 0; seed < 5; ++seed) {
+    Random random(seed);
+    std::vector<double> values;
+    for (std::size_t pair = 0; pair < 500; ++pair) {
+      double point[3];
+      for (double& value : point) {
+        value = pair < 300 ? static_cast<double>(random.below(17)) / 8.0 - 1.0
+                           : 1e-9 * (2.0 * random.uniform() - 1.0);
+      }
+      values.insert(values.end(), {point[0], point[1], point[2], -point[0], -point[1], -point[2]});
+    }
+    const Rows<double> rows(values.data(), 1000, 3, 3);
+    check_both_methods("cluster", rows, 900, Metric::euclidean, {});
+  }
+}
+
+// The centre moves to the initial rows, far from where it was.
+TEST(initial_rows_close_together_far_from_the_others_change_nothing) {
+  for (const double offset : {1e3, 1e6, 1e9}) {
+    Random random(11);
+    std::vector<double> values;
+    for (std::size_t i = 0; i < 600; ++i) {
+      for (std::size_t j = 0; j < 8; ++j) {
+        const double spread = i < 64 ? 1e-9 : 1.0;
+        values.push_back(offset + (i < 64 ? 2.0 : 0.0) + spread * random.uniform());
+      }
+    }
+    std::vector<std::size_t> initial(64);
+    std::iota(initial.begin(), initial.end(), std::size_t{0});
+    const Rows<double> rows(values.data(), 600, 8, 8);
+    check_both_methods("offset " + std::to_string(offset), rows, 300, Metric::euclidean, initial);
+    check_both_methods("offset " + std::to_string(offset), rows, 300, Metric::sqeuclidean, initial);
   }
 }
 

@@ -6,8 +6,8 @@
 #include "methods/facility_location.hpp"
 #include "rows/block_sum.hpp"
 #include "sample_data.hpp"
+#include "thinset/instruction_set.hpp"
 #include "thinset/objective.hpp"
-#include "thinset/row_kernels.hpp"
 
 using namespace thinset;
 

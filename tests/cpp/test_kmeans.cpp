@@ -3,8 +3,8 @@
 #include <vector>
 
 #include "check.hpp"
+#include "methods/kmeans.hpp"
 #include "sample_data.hpp"
-#include "thinset/kmeans.hpp"
 
 using namespace thinset;
 

@@ -3,9 +3,9 @@
 #include <vector>
 
 #include "check.hpp"
+#include "rows/rows.hpp"
 #include "sample_data.hpp"
 #include "thinset/error.hpp"
-#include "thinset/matrix_view.hpp"
 
 using namespace thinset;
 

@@ -7,6 +7,7 @@
 #include "sample_data.hpp"
 #include "thinset/error.hpp"
 #include "thinset/npy_array.hpp"
+#include "thinset/output_file.hpp"
 
 using namespace thinset;
 

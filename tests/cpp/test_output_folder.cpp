@@ -11,8 +11,8 @@
 #include <string>
 
 #include "check.hpp"
+#include "files/descriptor.hpp"
 #include "sample_data.hpp"
-#include "thinset/descriptor.hpp"
 #include "thinset/error.hpp"
 #include "thinset/output_checks.hpp"
 #include "thinset/output_folder.hpp"

@@ -7,9 +7,10 @@
 
 #include "check.hpp"
 #include "sample_data.hpp"
+#include "simd/row_kernels.hpp"
 #include "thinset/error.hpp"
+#include "thinset/instruction_set.hpp"
 #include "thinset/random.hpp"
-#include "thinset/row_kernels.hpp"
 
 using namespace thinset;
 

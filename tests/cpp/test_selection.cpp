@@ -4,9 +4,9 @@
 
 #include "check.hpp"
 #include "sample_data.hpp"
-#include "thinset/class_budgets.hpp"
+#include "selection/class_budgets.hpp"
 #include "thinset/error.hpp"
-#include "thinset/row_kernels.hpp"
+#include "thinset/instruction_set.hpp"
 #include "thinset/selection.hpp"
 
 using namespace thinset;

@@ -2,8 +2,8 @@
 #include <vector>
 
 #include "check.hpp"
+#include "methods/top_k.hpp"
 #include "sample_data.hpp"
-#include "thinset/top_k.hpp"
 
 using namespace thinset;
 

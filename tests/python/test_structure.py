@@ -251,28 +251,47 @@ def test_public_headers_stand_on_the_standard_library_alone():
             assert re.fullmatch(r'"thinset/\w+\.hpp|<\w+', include), f"{file.name}: {include}"
 
 
-@pytest.mark.parametrize("kernels", ["row_kernels", "screen_kernels"])
+_SIMD = CPP / "src" / "simd"
+_KERNELS = ("pair_kernels", "row_kernels", "screen_kernels")
+# Of these headers, kernels use types and constants alone.
+_PLAIN = {"<cstddef", "<cstdint", '"thinset/element.hpp'}
+
+
+def test_every_source_for_one_instruction_set_is_one_of_the_kernels():
+    """Whatever else is compiled for AVX could end up in programs that run without it."""
+    expected = {f"{name}_{set_}.cpp" for name in _KERNELS for set_ in ("plain", "avx2", "avx512")}
+    assert {file.name for file in _SIMD.glob("*.cpp")} == {"instruction_set.cpp", *expected}
+    assert {file.name for file in _SIMD.glob("*_impl.hpp")} == {f"{k}_impl.hpp" for k in _KERNELS}
+
+
+@pytest.mark.parametrize("kernels", _KERNELS)
 def test_kernels_include_nothing_with_inline_functions_of_its_own(kernels):
-    source = CPP / "src" / "simd"
-    allowed = {
-        *("<cstddef", "<cstdint", '"simd/lanes.hpp'),
-        *(f'"thinset/{kernels}.hpp', f'"simd/{kernels}.hpp'),
-    }
-    assert set(includes_of(source / f"{kernels}_impl.hpp")) <= allowed
-    files = sorted(source.glob(f"{kernels}_*.cpp"))
-    assert len(files) == 3
-    for file in files:
+    allowed = {"<cstddef", "<cstdint", '"simd/lanes.hpp', f'"simd/{kernels}.hpp', "<immintrin.h"}
+    assert set(includes_of(_SIMD / f"{kernels}_impl.hpp")) <= allowed
+    header = _SIMD / f"{kernels}.hpp"
+    assert set(includes_of(header)) <= _PLAIN
+    assert not re.search(r"\binline\b(?! constexpr)", without_comments(header.read_text()))
+    for file in _SIMD.glob(f"{kernels}_*.cpp"):
         assert includes_of(file) == [f'"simd/{kernels}_impl.hpp'], file.name
 
 
 def test_lanes_include_intrinsics_alone():
-    allowed = {"<cstddef", "<cstdint", '"thinset/element.hpp', "<immintrin.h", "<arm_neon.h"}
-    assert set(includes_of(CPP / "src" / "simd" / "lanes.hpp")) <= allowed
+    allowed = {*_PLAIN, "<immintrin.h", "<arm_neon.h"}
+    assert set(includes_of(_SIMD / "lanes.hpp")) <= allowed
+
+
+def test_instruction_sets_are_chosen_in_one_place():
+    for file in cpp_files("src"):
+        text = without_comments(file.read_text())
+        chooses = re.search(r"__builtin_cpu|kernels_(plain|avx)", text)
+        kernels = file.name.endswith(("_plain.cpp", "_avx2.cpp", "_avx512.cpp"))
+        assert not chooses or kernels or file.name == "instruction_set.cpp", file.name
 
 
 _FILTER = (
     *("commands", "json_writer", "options", "signals", "standard_streams", "subset_files", "text"),
 )
+_BINDINGS = ("arrays_read", "bindings", "method_options", "numpy_view", "python_monitor")
 
 
 def _headers(*names):
@@ -283,7 +302,7 @@ def _headers(*names):
     ("folder", "others"),
     [
         ("filter", _headers(*_FILTER)),
-        ("bindings", r'"(arrays_read|bindings|numpy_view|python_monitor)\.hpp|<pybind11/\w+\.h'),
+        ("bindings", rf"{_headers(*_BINDINGS)}|<pybind11/\w+\.h"),
         ("fuzz", r'"options\.hpp'),
     ],
 )

@@ -9,8 +9,8 @@
 #include <cstdint>
 #include <span>
 
-#include "thinset/distance.hpp"
 #include "thinset/matrix_view.hpp"
+#include "thinset/metric.hpp"
 #include "thinset/parallel_for.hpp"
 
 namespace thinset {

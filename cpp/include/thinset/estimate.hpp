@@ -1,23 +1,19 @@
-// What a selection will take, told from shapes before the work.
+// The memory and time that a selection will take, predicted from shapes.
 #pragma once
 
 #include <cstddef>
 #include <string_view>
 #include <vector>
 
-#include "thinset/distance.hpp"
 #include "thinset/matrix_view.hpp"
 #include "thinset/memory_need.hpp"
+#include "thinset/metric.hpp"
 #include "thinset/selection.hpp"
 
 namespace thinset {
 
-// The parts that a selection is done in: all rows, or one class after the other.
-std::vector<SelectionSize> selection_sizes(const AnyMatrix& embeddings,
-                                           const SelectionRequest& request, unsigned n_threads);
-
-// Of select() with these embeddings, of which only the shape and the element type are looked at.
-// The request must be one that check_request() accepts.
+// The memory of select() with these embeddings, of which only the shape and the element type are
+// looked at. The request must be one that check_request() accepts.
 MemoryNeed predicted_memory(const AnyMatrix& embeddings, const SelectionRequest& request,
                             unsigned n_threads);
 

@@ -7,10 +7,11 @@
 #include <span>
 #include <string>
 
-#include "thinset/output_file.hpp"
 #include "thinset/parallel_for.hpp"
 
 namespace thinset {
+
+class OutputFile;
 
 // Row i of the new file is row indices[i] of the source; any element type, rank >= 1, order and
 // repetition. The destination appears whole or not at all, and must not be the source itself.

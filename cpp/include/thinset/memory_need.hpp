@@ -1,7 +1,6 @@
-// How the memory that a selection takes is told before it takes it.
+// The memory that a selection needs, predicted before it starts.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 
 namespace thinset {
@@ -14,21 +13,6 @@ struct MemoryNeed {
   friend MemoryNeed operator+(const MemoryNeed& a, const MemoryNeed& b) {
     return {a.likely + b.likely, a.at_most + b.at_most};
   }
-};
-
-// The need of one thing that is done after the other is let go.
-inline MemoryNeed larger_of(const MemoryNeed& a, const MemoryNeed& b) {
-  return {std::max(a.likely, b.likely), std::max(a.at_most, b.at_most)};
-}
-
-// All that the need of a method may depend on, besides its options.
-struct SelectionSize {
-  std::uint64_t n_rows = 0;
-  std::uint64_t n_columns = 0;
-  std::uint64_t n_samples = 0;
-  std::uint64_t element_bytes = 0;
-  bool is_cosine = false;
-  unsigned n_threads = 1;
 };
 
 }  // namespace thinset

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "thinset/distance.hpp"
 #include "thinset/matrix_view.hpp"
+#include "thinset/metric.hpp"
 #include "thinset/parallel_for.hpp"
 
 namespace thinset {

@@ -8,12 +8,13 @@
 #include <string>
 #include <vector>
 
-#include "thinset/input_file.hpp"
 #include "thinset/mapped_file.hpp"
 #include "thinset/matrix_view.hpp"
-#include "thinset/output_file.hpp"
 
 namespace thinset {
+
+class InputFile;
+class OutputFile;
 
 struct NpyHeader {
   std::string descr;  // as in the file: "<f4", "|u1", "<U12"
@@ -42,6 +43,7 @@ NpyHeader parse_npy_header(std::span<const std::byte> file_start, std::uint64_t 
                            const std::string& name);
 
 // The same from the first bytes of a file, without mapping it.
+NpyHeader read_npy_header(const std::filesystem::path& path);
 NpyHeader read_npy_header(const InputFile& file);
 
 // The header's bytes, padded so that the data start at a multiple of 64 (format version 1, or 2

@@ -6,8 +6,8 @@
 #include <limits>
 #include <span>
 
-#include "thinset/distance.hpp"
 #include "thinset/matrix_view.hpp"
+#include "thinset/metric.hpp"
 #include "thinset/parallel_for.hpp"
 
 namespace thinset {

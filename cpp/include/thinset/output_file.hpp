@@ -7,10 +7,9 @@
 #include <memory>
 #include <span>
 
-#include "thinset/parallel_for.hpp"
-
 namespace thinset {
 
+class Job;
 class Partial;
 
 // Written under a temporary name beside the target; commit() syncs and renames it. Without commit()

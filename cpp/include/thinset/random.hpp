@@ -2,11 +2,7 @@
 #pragma once
 
 #include <array>
-#include <cstddef>
 #include <cstdint>
-#include <span>
-
-#include "thinset/picks.hpp"
 
 namespace thinset {
 
@@ -24,12 +20,5 @@ class Random {
  private:
   std::array<std::uint64_t, 4> state_;
 };
-
-// k of n positions drawn without replacement, in the order drawn, after those of `initial`. Gains
-// are 0: chance favours nobody.
-Picks random_picks(std::size_t n, std::size_t k, std::span<const std::size_t> initial,
-                   Random& random);
-
-std::uint64_t random_picks_memory(std::uint64_t n, std::uint64_t k);
 
 }  // namespace thinset

@@ -7,14 +7,15 @@
 #include <string_view>
 #include <vector>
 
-#include "thinset/class_budgets.hpp"
-#include "thinset/distance.hpp"
-#include "thinset/kmeans.hpp"
 #include "thinset/matrix_view.hpp"
+#include "thinset/method_options.hpp"
+#include "thinset/metric.hpp"
 #include "thinset/parallel_for.hpp"
-#include "thinset/top_k.hpp"
 
 namespace thinset {
+
+// Whether rows are chosen inside each class, and how the classes share n_samples.
+enum class PerClass { none, balanced, proportional };
 
 enum class Method { top_k, max_sum, max_min, facility_location, kmeans, random };
 

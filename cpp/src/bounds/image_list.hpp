@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "bounds/projection.hpp"
+#include "rows/selection_size.hpp"
 #include "simd/screen_kernels.hpp"
-#include "thinset/memory_need.hpp"
 
 namespace thinset {
 

@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 
+#include "bounds/rounding.hpp"
 #include "simd/screen_kernels.hpp"
 #include "thinset/random.hpp"
 
@@ -174,8 +175,9 @@ void Projection::project(const Point& point, Image& image) const {
 }
 
 float Projection::limit(const Image& image, double rank) const {
-  // For cosine |x - y|^2 = 2 rank between directions; 1e-12 covers the rounding of the rank.
-  const double square = metric_ == Metric::cosine ? 2.0 * (rank + 1e-12) : rank;
+  // For cosine |x - y|^2 = 2 rank between directions.
+  const double square =
+      metric_ == Metric::cosine ? 2.0 * (rank + error_of_cosine_rank(n_columns_)) : rank;
   const double distance = scale_ * std::sqrt(std::max(square, 0.0));
   if (!(image.radius <= max_radius_of_query && distance <= max_radius_of_query)) {
     return std::numeric_limits<float>::infinity();

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "thinset/distance.hpp"
+#include "rows/distance.hpp"
 #include "thinset/parallel_for.hpp"
 
 namespace thinset {

@@ -6,6 +6,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "bounds/rounding.hpp"
 #include "simd/screen_kernels.hpp"
 
 namespace thinset {
@@ -13,9 +14,8 @@ namespace thinset {
 namespace {
 
 constexpr double float_epsilon = 0x1p-24;
-// What float64 rounds off the sums that are bounded, relatively; of a cosine distance, absolutely.
+// What float64 rounds off the sums that are bounded, relatively.
 constexpr double error_of_exact_sums = 1e-9;
-constexpr double error_of_cosine = 1e-12;
 constexpr std::size_t max_sample = 1024;
 constexpr std::size_t max_rows_per_tile = 1024;
 constexpr std::size_t max_values_per_tile = std::size_t{1} << 18;
@@ -55,6 +55,7 @@ RoughRows<T>::RoughRows(const DistanceMeter<T>& meter, Job& job)
     : meter_(meter),
       job_(job),
       error_((static_cast<double>(meter.n_columns()) + 64.0) * float_epsilon),
+      noise_(meter.metric() == Metric::cosine ? error_of_cosine_rank(meter.n_columns()) : 0.0),
       centre_(meter.n_columns(), 0.0),
       norms_(meter.rows().size()) {
   fit_centre();
@@ -158,21 +159,18 @@ void RoughRows<T>::centre_row(std::size_t row, Point& point, float* values) cons
 
 template <class T>
 float RoughRows<T>::reach_of(double distance) const {
-  const double noise = meter_.metric() == Metric::cosine ? error_of_cosine : 0.0;
-  return rounded_up((distance + noise) * value_per_distance_);
+  return rounded_up((distance + noise_) * value_per_distance_);
 }
 
 template <class T>
 float RoughRows<T>::distance_at_least(float value) const {
-  const double noise = meter_.metric() == Metric::cosine ? error_of_cosine : 0.0;
-  return rounded_down(value / value_per_distance_ - noise);
+  return rounded_down(value / value_per_distance_ - noise_);
 }
 
 template <class T>
 double RoughRows<T>::sum_at_least(double sum, double value_error) const {
-  const double noise =
-      meter_.metric() == Metric::cosine ? error_of_cosine * static_cast<double>(size()) : 0.0;
-  return sum / value_per_distance_ * (1.0 - value_error - error_of_exact_sums) - noise;
+  return sum / value_per_distance_ * (1.0 - value_error - error_of_exact_sums) -
+         noise_ * static_cast<double>(size());
 }
 
 template <class T>

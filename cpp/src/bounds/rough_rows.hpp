@@ -6,8 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "rows/distance.hpp"
 #include "simd/pair_kernels.hpp"
-#include "thinset/distance.hpp"
 #include "thinset/parallel_for.hpp"
 
 namespace thinset {
@@ -63,6 +63,7 @@ class RoughRows {
   const DistanceMeter<T>& meter_;
   Job& job_;
   double error_;  // of a squared distance, relative to the sum of the squared norms
+  double noise_;  // of a distance, absolutely: cosine alone
   bool is_usable_ = true;
   bool fits_float_ = true;  // differences from the centre are in range before they are scaled
   double scale_ = 1.0;

@@ -7,6 +7,7 @@
 #include "bounds/rounding.hpp"
 #include "methods/max_min.hpp"
 #include "rows/column_summary.hpp"
+#include "rows/distance.hpp"
 #include "thinset/certificates.hpp"
 #include "thinset/objective.hpp"
 

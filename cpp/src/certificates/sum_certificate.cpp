@@ -10,6 +10,7 @@
 #include "bounds/rounding.hpp"
 #include "methods/max_sum.hpp"
 #include "rows/column_summary.hpp"
+#include "rows/distance.hpp"
 #include "rows/distance_sums.hpp"
 #include "thinset/certificates.hpp"
 #include "thinset/objective.hpp"

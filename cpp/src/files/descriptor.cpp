@@ -1,4 +1,4 @@
-#include "thinset/descriptor.hpp"
+#include "files/descriptor.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "files/gather_file_order.hpp"
+#include "files/input_file.hpp"
 #include "rows/row_pieces.hpp"
 #include "thinset/error.hpp"
-#include "thinset/input_file.hpp"
 #include "thinset/npy_array.hpp"
 #include "thinset/output_checks.hpp"
 #include "thinset/output_file.hpp"

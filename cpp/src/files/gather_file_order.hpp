@@ -1,8 +1,8 @@
 // Gathering in the order in which the rows lie in the source.
 #pragma once
 
+#include "files/input_file.hpp"
 #include "rows/row_pieces.hpp"
-#include "thinset/input_file.hpp"
 #include "thinset/output_file.hpp"
 #include "thinset/parallel_for.hpp"
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "thinset/descriptor.hpp"
+#include "files/descriptor.hpp"
 #include "thinset/error.hpp"
 
 namespace thinset {

@@ -7,7 +7,9 @@
 #include <optional>
 #include <utility>
 
+#include "files/input_file.hpp"
 #include "thinset/error.hpp"
+#include "thinset/output_file.hpp"
 
 namespace thinset {
 
@@ -46,6 +48,10 @@ NpyHeader read_npy_header(const InputFile& file) {
     file.read_at(0, start);
   }
   return parse_npy_header(start, file.size(), file.path().string());
+}
+
+NpyHeader read_npy_header(const std::filesystem::path& path) {
+  return read_npy_header(InputFile(path));
 }
 
 NpyArray::NpyArray(const std::filesystem::path& path)

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string_view>
 
+#include "files/input_file.hpp"
 #include "thinset/error.hpp"
 #include "thinset/npy_array.hpp"
 

@@ -13,6 +13,7 @@
 #include "files/temporary_names.hpp"
 #include "thinset/error.hpp"
 #include "thinset/output_checks.hpp"
+#include "thinset/parallel_for.hpp"
 
 namespace thinset {
 

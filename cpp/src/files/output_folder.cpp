@@ -8,6 +8,7 @@
 #include <system_error>
 #include <utility>
 
+#include "files/descriptor.hpp"
 #include "files/file_kind.hpp"
 #include "files/folder_entries.hpp"
 #include "files/folder_replacement.hpp"
@@ -15,7 +16,6 @@
 #include "files/swap_folders.hpp"
 #include "files/syncing.hpp"
 #include "files/temporary_names.hpp"
-#include "thinset/descriptor.hpp"
 #include "thinset/error.hpp"
 
 namespace thinset {

@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "thinset/descriptor.hpp"
+#include "files/descriptor.hpp"
 
 namespace thinset {
 

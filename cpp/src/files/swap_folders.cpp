@@ -5,9 +5,9 @@
 
 #include <cerrno>
 
+#include "files/descriptor.hpp"
 #include "files/folder_entries.hpp"
 #include "files/temporary_names.hpp"
-#include "thinset/descriptor.hpp"
 #include "thinset/error.hpp"
 #include "thinset/exchange.hpp"
 

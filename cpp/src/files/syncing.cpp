@@ -5,7 +5,7 @@
 
 #include <cerrno>
 
-#include "thinset/descriptor.hpp"
+#include "files/descriptor.hpp"
 #include "thinset/error.hpp"
 
 namespace thinset {

@@ -11,9 +11,9 @@
 #include <chrono>
 #include <cstdint>
 
+#include "files/descriptor.hpp"
 #include "files/file_kind.hpp"
 #include "files/folder_entries.hpp"
-#include "thinset/descriptor.hpp"
 #include "thinset/random.hpp"
 
 namespace thinset {

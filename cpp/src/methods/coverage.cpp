@@ -8,8 +8,6 @@ namespace thinset {
 
 namespace {
 
-// Smaller ranks are no match for rough ones, whose squares lose what float32 cannot hold.
-constexpr double least_rank_for_screens = 1e-30;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 }  // namespace
@@ -76,9 +74,7 @@ void Coverage<T>::add() {
 
 template <class T>
 void Coverage<T>::look_at(std::size_t row, std::vector<Measured>& measured) const {
-  const double nearest_rank = nearest_rank_[row];
-  if (nearest_rank > least_rank_for_screens &&
-      meter_.is_beyond(meter_.rows().row(row), point_, nearest_rank)) {
+  if (meter_.is_beyond(meter_.rows().row(row), point_, nearest_rank_[row])) {
     return;
   }
   const double rank = meter_.rank(row, point_);

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "bounds/gain_bounds.hpp"
-#include "thinset/distance.hpp"
+#include "rows/distance.hpp"
 #include "thinset/parallel_for.hpp"
 
 namespace thinset {

@@ -199,8 +199,9 @@ class FacilityLocation {
     for (std::size_t i = 0; i < n_rows_; ++i) {
       more += std::max(0.0, distances[i] - reach[i]);
     }
+    const double rounding = 1e-9 + static_cast<double>(n_rows_) * 0x1p-52;
     for (double& gain : gains) {
-      gain = (gain + more) * (1.0 + 1e-9);
+      gain = (gain + more) * (1.0 + rounding);
     }
   }
 

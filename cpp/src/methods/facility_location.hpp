@@ -5,10 +5,10 @@
 #include <cstdint>
 #include <span>
 
-#include "thinset/distance.hpp"
-#include "thinset/matrix_view.hpp"
+#include "methods/picks.hpp"
+#include "rows/distance.hpp"
+#include "rows/rows.hpp"
 #include "thinset/parallel_for.hpp"
-#include "thinset/picks.hpp"
 
 namespace thinset {
 

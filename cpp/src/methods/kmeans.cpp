@@ -1,4 +1,4 @@
-#include "thinset/kmeans.hpp"
+#include "methods/kmeans.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -8,8 +8,9 @@
 #include <vector>
 
 #include "methods/nearest_centre.hpp"
+#include "methods/random_picks.hpp"
+#include "simd/row_kernels.hpp"
 #include "thinset/error.hpp"
-#include "thinset/row_kernels.hpp"
 
 namespace thinset {
 

@@ -7,10 +7,10 @@
 #include <limits>
 #include <vector>
 
-#include "thinset/matrix_view.hpp"
-#include "thinset/memory_need.hpp"
+#include "rows/rows.hpp"
+#include "rows/selection_size.hpp"
+#include "simd/row_kernels.hpp"
 #include "thinset/parallel_for.hpp"
-#include "thinset/row_kernels.hpp"
 
 namespace thinset {
 

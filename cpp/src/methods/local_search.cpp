@@ -4,6 +4,7 @@
 #include <numeric>
 #include <vector>
 
+#include "bounds/rounding.hpp"
 #include "rows/distance_sums.hpp"
 
 namespace thinset {
@@ -12,8 +13,6 @@ namespace {
 
 constexpr std::size_t rows_per_block = 256;
 constexpr double worthwhile = 1e-12;
-// Rounding may take cosine distances this far below 0.
-constexpr double negative_distance = 1e-12;
 
 struct Swap {
   double improvement;
@@ -37,6 +36,7 @@ class LocalSearch {
         job_(job),
         n_fixed_(n_fixed),
         picks_(picks),
+        negative_distance_(error_of_cosine_rank(meter.n_columns())),
         is_chosen_(meter.rows().size(), false),
         sums_(meter.rows().size()) {
     PickedRows<T> set(meter, picks.rows.size());
@@ -104,8 +104,8 @@ class LocalSearch {
   }
 
  private:
-  static bool cannot_win(double difference, const Swap& best) {
-    return difference + negative_distance < best.improvement;
+  [[nodiscard]] bool cannot_win(double difference, const Swap& best) const {
+    return difference + negative_distance_ < best.improvement;
   }
 
   // Places of picks that may go, by rising sum.
@@ -124,7 +124,7 @@ class LocalSearch {
   [[nodiscard]] std::vector<std::size_t> rows_above(double lowest) const {
     std::vector<std::size_t> rows;
     for (std::size_t row = 0; row < sums_.size(); ++row) {
-      if (!is_chosen_[row] && sums_[row] + negative_distance > lowest) {
+      if (!is_chosen_[row] && sums_[row] + negative_distance_ > lowest) {
         rows.push_back(row);
       }
     }
@@ -155,6 +155,7 @@ class LocalSearch {
   Job& job_;
   std::size_t n_fixed_;
   Picks& picks_;
+  double negative_distance_;  // rounding may take cosine distances this far below 0
   std::vector<bool> is_chosen_;
   std::vector<double> sums_;
   double objective_ = 0.0;

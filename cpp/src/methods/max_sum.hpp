@@ -4,12 +4,12 @@
 #include <cstddef>
 #include <span>
 
+#include "methods/picks.hpp"
 #include "rows/column_summary.hpp"
-#include "thinset/distance.hpp"
-#include "thinset/matrix_view.hpp"
-#include "thinset/memory_need.hpp"
+#include "rows/distance.hpp"
+#include "rows/rows.hpp"
+#include "rows/selection_size.hpp"
 #include "thinset/parallel_for.hpp"
-#include "thinset/picks.hpp"
 
 namespace thinset {
 

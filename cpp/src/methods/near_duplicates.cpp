@@ -10,6 +10,7 @@
 #include "bounds/image_list.hpp"
 #include "bounds/projection.hpp"
 #include "rows/column_summary.hpp"
+#include "rows/distance.hpp"
 #include "thinset/error.hpp"
 
 namespace thinset {

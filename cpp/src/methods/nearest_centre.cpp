@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace thinset {
 
@@ -23,7 +22,6 @@ NearestCentre<T>::NearestCentre(const DistanceMeter<T>& meter, const std::vector
       n_columns_(meter.n_columns()),
       k_(centres.size() / meter.n_columns()),
       float_centres_(centres.size()),
-      roughness_(meter.roughness()),
       scratch_(job.n_threads()) {
   if (k_ >= centres_worth_projecting) {
     projection_.emplace(meter, job);
@@ -97,7 +95,7 @@ void NearestCentre<T>::look(std::size_t row, std::size_t centre, Found& found) c
   const float rough =
       kernels_.rough_squared_distance(values, float_centres_.data() + at, n_columns_);
   const double reach = std::sqrt(found.squared_distance) + float_error_;
-  if (rough > reach * reach * roughness_ && rough <= std::numeric_limits<float>::max()) {
+  if (meter_.is_surely_above(rough, reach * reach)) {
     return;
   }
   const double squared = kernels_.squared_distance(values, centres_.data() + at, n_columns_);

@@ -7,7 +7,7 @@
 
 #include "bounds/image_list.hpp"
 #include "bounds/projection.hpp"
-#include "thinset/distance.hpp"
+#include "rows/distance.hpp"
 #include "thinset/parallel_for.hpp"
 
 namespace thinset {
@@ -50,7 +50,6 @@ class NearestCentre {
   std::size_t k_;
   std::vector<float> float_centres_;
   double float_error_ = 0.0;  // no float centre is further than this from its centre
-  double roughness_;
   std::optional<Projection> projection_;
   std::optional<ImageList> images_;
   std::vector<Scratch> scratch_;

@@ -1,4 +1,4 @@
-#include "thinset/top_k.hpp"
+#include "methods/top_k.hpp"
 
 #include <algorithm>
 #include <numeric>

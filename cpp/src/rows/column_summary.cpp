@@ -6,8 +6,8 @@
 #include <mutex>
 #include <string>
 
+#include "simd/row_kernels.hpp"
 #include "thinset/error.hpp"
-#include "thinset/row_kernels.hpp"
 
 namespace thinset {
 

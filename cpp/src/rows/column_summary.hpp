@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "thinset/matrix_view.hpp"
+#include "rows/rows.hpp"
 #include "thinset/parallel_for.hpp"
 
 namespace thinset {

@@ -1,4 +1,4 @@
-#include "thinset/distance.hpp"
+#include "rows/distance.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -19,34 +19,13 @@ constexpr std::size_t rows_per_block = 1024;
 
 }  // namespace
 
-Metric metric_from_name(std::string_view name) {
-  for (const Metric metric : {Metric::euclidean, Metric::sqeuclidean, Metric::cosine}) {
-    if (name == to_string(metric)) {
-      return metric;
-    }
-  }
-  throw InvalidInput("metric must be one of euclidean, sqeuclidean, cosine; got '" +
-                     std::string(name) + "'");
-}
-
-std::string_view to_string(Metric metric) {
-  switch (metric) {
-    case Metric::euclidean:
-      return "euclidean";
-    case Metric::sqeuclidean:
-      return "sqeuclidean";
-    case Metric::cosine:
-      return "cosine";
-  }
-  return "unknown";
-}
-
 template <class T>
 DistanceMeter<T>::DistanceMeter(const Rows<T>& rows, Metric metric, Job& job)
     : rows_(rows),
       metric_(metric),
       kernels_(row_kernels<T>()),
-      roughness_(1.0 + (static_cast<double>(rows.n_columns()) / 16.0 + 32.0) * 0x1p-24) {
+      roughness_(1.0 + (static_cast<double>(rows.n_columns()) / 16.0 + 32.0) * 0x1p-24),
+      lost_(static_cast<double>(rows.n_columns()) * 0x1p-149) {
   if (metric != Metric::cosine) {
     return;
   }

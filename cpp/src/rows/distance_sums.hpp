@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <span>
 
-#include "thinset/distance.hpp"
+#include "rows/distance.hpp"
 #include "thinset/parallel_for.hpp"
 
 namespace thinset {

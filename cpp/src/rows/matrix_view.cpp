@@ -4,6 +4,9 @@
 #include <utility>
 #include <vector>
 
+#include "rows/shard_table.hpp"
+#include "thinset/error.hpp"
+
 namespace thinset {
 
 namespace {

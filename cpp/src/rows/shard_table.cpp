@@ -1,4 +1,4 @@
-#include "thinset/shard_table.hpp"
+#include "rows/shard_table.hpp"
 
 #include <algorithm>
 #include <utility>

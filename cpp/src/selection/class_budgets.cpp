@@ -1,4 +1,4 @@
-#include "thinset/class_budgets.hpp"
+#include "selection/class_budgets.hpp"
 
 #include <algorithm>
 #include <map>

@@ -4,12 +4,15 @@
 #include <vector>
 
 #include "methods/facility_location.hpp"
+#include "methods/kmeans.hpp"
 #include "methods/max_min.hpp"
 #include "methods/max_sum.hpp"
+#include "methods/random_picks.hpp"
+#include "methods/top_k.hpp"
 #include "rows/column_summary.hpp"
-#include "thinset/class_budgets.hpp"
+#include "selection/class_budgets.hpp"
+#include "selection/selection_sizes.hpp"
 #include "thinset/processors.hpp"
-#include "thinset/random.hpp"
 
 namespace thinset {
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "rows/block_sum.hpp"
+#include "rows/distance.hpp"
 #include "thinset/error.hpp"
 
 namespace thinset {

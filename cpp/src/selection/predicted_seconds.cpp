@@ -5,9 +5,10 @@
 #include <string_view>
 #include <vector>
 
+#include "selection/selection_sizes.hpp"
+#include "simd/row_kernels.hpp"
 #include "thinset/estimate.hpp"
 #include "thinset/processors.hpp"
-#include "thinset/row_kernels.hpp"
 
 namespace thinset {
 

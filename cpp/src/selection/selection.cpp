@@ -7,11 +7,16 @@
 #include <string>
 
 #include "methods/facility_location.hpp"
+#include "methods/kmeans.hpp"
 #include "methods/local_search.hpp"
 #include "methods/max_min.hpp"
 #include "methods/max_sum.hpp"
+#include "methods/random_picks.hpp"
+#include "methods/top_k.hpp"
 #include "rows/column_summary.hpp"
 #include "rows/magnitudes.hpp"
+#include "selection/class_budgets.hpp"
+#include "selection/selection_sizes.hpp"
 #include "thinset/error.hpp"
 #include "thinset/estimate.hpp"
 #include "thinset/random.hpp"

@@ -7,7 +7,7 @@
 #include <cstdint>
 
 #include "simd/lanes.hpp"
-#include "thinset/row_kernels.hpp"
+#include "simd/row_kernels.hpp"
 
 namespace thinset::THINSET_KERNELS_NAMESPACE {
 

@@ -26,10 +26,6 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    # indices int64, gains float64, constant columns int64, what each swap gained float64
-    Choice: TypeAlias = tuple[
-        NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]
-    ]
     Report: TypeAlias = Callable[[int, int], None] | None
 
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -65,10 +61,10 @@ class HostMatrix(NamedTuple):
     def dtype_name(self) -> str:
         return "bfloat16" if self.is_bfloat16 else str(self.arrays[0].dtype)
 
-    def choose(self, n_samples: int, **request: Any) -> Choice:
+    def choose(self, n_samples: int, **request: Any) -> _core.SelectionResult:
         """Select rows in the core, which names the keywords of `request`."""
-        choice: Choice = self._call(_core.select, n_samples, **request)
-        return choice
+        chosen: _core.SelectionResult = self._call(_core.select, n_samples, **request)
+        return chosen
 
     def figure(self, name: str, indices: NDArray[np.int64], **request: Any) -> float:
         """One figure of `Objective`, or one bound of `Certificates`."""

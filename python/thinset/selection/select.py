@@ -103,7 +103,7 @@ def select(
     threads = as_threads(n_threads)
     memory = _memory_beside_copies(as_bytes(max_memory), bytes_copied(embeddings))
     with progress_callback(progress, f"select {method}") as callback:
-        indices, gains, constant_columns, swaps = matrix.choose(
+        chosen = matrix.choose(
             n_chosen,
             method=method,
             metric=settings["metric"],
@@ -116,13 +116,14 @@ def select(
             progress=callback,
             **options,
         )
-    if constant_columns.size and not options.get("drop_constant", False):
-        warnings.warn(_constant_columns_message(constant_columns), ConstantColumnsWarning, 2)
-    subset = Subset(matrix, indices, settings["metric"], threads)
+    if chosen.constant_columns.size and not options.get("drop_constant", False):
+        message = _constant_columns_message(chosen.constant_columns)
+        warnings.warn(message, ConstantColumnsWarning, 2)
+    subset = Subset(matrix, chosen.indices, settings["metric"], threads)
     objective, certificates = subset.figures_on_demand(progress)
     return Selection(
-        indices,
-        gains,
+        chosen.indices,
+        chosen.gains,
         n_total,
         method,
         {
@@ -131,9 +132,9 @@ def select(
             "n_initial": 0 if initial is None else len(initial),
             "dtype": matrix.dtype_name,
             "n_columns": n_columns,
-            **_swaps_made(options, swaps),
+            **_swaps_made(options, chosen.swaps),
         },
-        constant_columns=tuple(constant_columns.tolist()),
+        constant_columns=tuple(chosen.constant_columns.tolist()),
         objective=objective,
         certificates=certificates,
         inputs=Inputs(embeddings, getattr(matrix, "values", None), labels, initial_subset),

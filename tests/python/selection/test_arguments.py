@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import thinset
+from thinset import _core
 
 X = np.random.default_rng(3).standard_normal((20, 3)).astype(np.float32)
 
@@ -136,3 +137,20 @@ def test_an_estimate_takes_the_types_of_torch():
     torch = pytest.importorskip("torch")
     for dtype in (torch.bfloat16, torch.float16, "bfloat16", np.float32):
         assert thinset.estimate((1000, 4), 2, dtype=dtype).memory_bytes > 0
+
+
+def test_the_native_module_refuses_unknown_options_and_values_of_other_types():
+    embeddings = np.eye(4)
+    with pytest.raises(ValueError, match="no method has an option 'modes'"):
+        _core.select(embeddings, 2, method="topk", modes="max")
+    with pytest.raises(ValueError, match="option 'mode' has a value of the wrong type: 3"):
+        _core.select(embeddings, 2, method="topk", mode=3)
+    with pytest.raises(ValueError, match="option 'max_swaps' has a value of the wrong type: 'x'"):
+        _core.estimate(4, 4, "float32", 2, method="max_sum", max_swaps="x")
+
+
+def test_a_native_result_cannot_be_made_by_hand():
+    with pytest.raises(TypeError, match="No constructor defined"):
+        _core.SelectionResult()
+    with pytest.raises(TypeError):
+        _ = _core.SelectionResult.__new__(_core.SelectionResult).indices

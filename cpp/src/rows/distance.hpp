@@ -4,26 +4,16 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
-#include <string_view>
 #include <type_traits>
 #include <vector>
 
-#include "thinset/matrix_view.hpp"
-#include "thinset/memory_need.hpp"
+#include "rows/rows.hpp"
+#include "rows/selection_size.hpp"
+#include "simd/row_kernels.hpp"
+#include "thinset/metric.hpp"
 #include "thinset/parallel_for.hpp"
-#include "thinset/row_kernels.hpp"
 
 namespace thinset {
-
-enum class Metric {
-  euclidean,
-  sqeuclidean,
-  cosine,  // 1 - x.y / (|x| |y|)
-};
-
-// Throws InvalidInput for a name that is none of euclidean, sqeuclidean, cosine.
-Metric metric_from_name(std::string_view name);
-std::string_view to_string(Metric metric);
 
 // A row, or any other point, to measure rows against.
 struct Point {
@@ -45,8 +35,11 @@ class DistanceMeter {
   [[nodiscard]] Metric metric() const { return metric_; }
   [[nodiscard]] const Rows<T>& rows() const { return rows_; }
   [[nodiscard]] std::size_t n_columns() const { return rows_.n_columns(); }
-  // No rough_squared_distance() is further than by this factor from the exact one.
-  [[nodiscard]] double roughness() const { return roughness_; }
+  // Whether a rough_squared_distance() proves that the squared distance, as the kernels measure it,
+  // is above `rank`. float32 may round up a square that it cannot hold: lost_ covers that.
+  [[nodiscard]] bool is_surely_above(float rough, double rank) const {
+    return rough > rank * roughness_ + lost_ && rough <= std::numeric_limits<float>::max();
+  }
   [[nodiscard]] double norm(std::size_t i) const { return norms_.empty() ? 0.0 : norms_[i]; }
 
   // Has row i fetched into the cache meanwhile.
@@ -72,13 +65,13 @@ class DistanceMeter {
     }
     return kernels_.squared_distance(row, point.values.data(), point.values.size());
   }
-  // Whether a cheap look tells that the row's rank is above `rank`. Never where it is not.
+  // Whether a cheap measurement proves that the row's rank is above `rank`.
   [[nodiscard]] bool is_beyond(const T* row, const Point& point, double rank) const {
     if (metric_ == Metric::cosine) {
       return false;
     }
     const float rough = kernels_.rough_squared_distance(row, point.floats.data(), n_columns());
-    return rough > rank * roughness_ && rough <= std::numeric_limits<float>::max();
+    return is_surely_above(rough, rank);
   }
   [[nodiscard]] double distance_from_rank(double rank) const {
     return metric_ == Metric::euclidean ? std::sqrt(rank) : rank;
@@ -106,7 +99,8 @@ class DistanceMeter {
   Metric metric_;
   const RowKernels<T>& kernels_;
   std::vector<double> norms_;
-  double roughness_ = 1.0;
+  double roughness_;  // no rough square is above the exact one by a larger factor,
+  double lost_;       // besides this
 };
 
 std::uint64_t distance_meter_memory(const SelectionSize& size);

@@ -4,14 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string_view>
 #include <vector>
 
-#include "thinset/picks.hpp"
+#include "methods/picks.hpp"
+#include "thinset/selection.hpp"
 
 namespace thinset {
-
-enum class PerClass { none, balanced, proportional };
 
 // The rows of one class, rising, and how many of them to choose.
 struct ClassBudget {

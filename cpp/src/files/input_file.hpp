@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <span>
 
-#include "thinset/descriptor.hpp"
+#include "files/descriptor.hpp"
 
 namespace thinset {
 

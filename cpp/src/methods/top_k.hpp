@@ -3,34 +3,16 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <span>
-#include <string_view>
 #include <vector>
 
-#include "thinset/matrix_view.hpp"
-#include "thinset/memory_need.hpp"
+#include "methods/picks.hpp"
+#include "rows/rows.hpp"
+#include "rows/selection_size.hpp"
+#include "thinset/method_options.hpp"
 #include "thinset/parallel_for.hpp"
-#include "thinset/picks.hpp"
 
 namespace thinset {
-
-enum class TopKMode { max, min, abs };
-
-TopKMode top_k_mode_from_name(std::string_view name);
-
-struct TopKOptions {
-  // Which activations count as strong: the largest, the smallest, or the largest in magnitude.
-  TopKMode mode = TopKMode::max;
-  // Deal the elements out in rounds, each taking its best row that nobody has yet, until exactly k
-  // rows are chosen. Without it: the union of every element's k / D best rows (the first k mod D
-  // elements take one more), which is smaller where elements share rows.
-  bool refill = true;
-  // Leave out elements that have the same value in every row: they would hand over arbitrary rows.
-  bool drop_constant = false;
-  // At most so many rows per element are kept beyond what the first pass needs. Changes no result.
-  std::size_t max_depth = std::numeric_limits<std::size_t>::max();
-};
 
 struct TopKPicks {
   Picks picks;

@@ -8,8 +8,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
-#include <vector>
 
 #include "thinset/element.hpp"
 
@@ -52,19 +50,7 @@ struct RowKernels {
                                       std::uint32_t* columns);
 };
 
-enum class InstructionSet { plain, avx2, avx512 };
-
-std::string_view to_string(InstructionSet set);
-
-// The sets that this build has and this processor runs, plain first.
-std::vector<InstructionSet> available_instruction_sets();
-
-// The widest available set, unless use_instruction_set chose another.
-InstructionSet current_instruction_set();
-
-// Throws InvalidInput where `set` is not available. For tests and benchmarks.
-void use_instruction_set(InstructionSet set);
-
+// The table for current_instruction_set().
 template <class T>
 const RowKernels<T>& row_kernels();
 

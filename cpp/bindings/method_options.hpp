@@ -1,0 +1,14 @@
+// The options of single methods, from keyword arguments.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include "thinset/selection.hpp"
+
+namespace thinset::bindings {
+
+// Sets the fields of the request that `options` names. Throws InvalidInput for a name that no
+// method has, and for a value of another type. A method ignores the options of others.
+void read_options(const pybind11::kwargs& options, SelectionRequest& request);
+
+}  // namespace thinset::bindings

@@ -1,0 +1,38 @@
+// The options of single selection methods.
+#pragma once
+
+#include <cstddef>
+#include <limits>
+#include <string_view>
+
+namespace thinset {
+
+enum class TopKMode { max, min, abs };
+
+TopKMode top_k_mode_from_name(std::string_view name);
+
+struct TopKOptions {
+  // Which activations count as strong: the largest, the smallest, or the largest in magnitude.
+  TopKMode mode = TopKMode::max;
+  // Deal the elements out in rounds, each taking its best row that nobody has yet, until exactly k
+  // rows are chosen. Without it: the union of every element's k / D best rows (the first k mod D
+  // elements take one more), which is smaller where elements share rows.
+  bool refill = true;
+  // Leave out elements that have the same value in every row: they would hand over arbitrary rows.
+  bool drop_constant = false;
+  // At most so many rows per element are kept beyond what the first pass needs. Changes no result.
+  std::size_t max_depth = std::numeric_limits<std::size_t>::max();
+};
+
+// The first centres: k-means++ (Arthur and Vassilvitskii 2007) or k rows drawn at random.
+enum class Seeding { plus_plus, random };
+
+Seeding seeding_from_name(std::string_view name);
+
+struct KMeansOptions {
+  // Lloyd iterations at most; it ends earlier once no row changes its cluster.
+  std::size_t n_iterations = 10;
+  Seeding seeding = Seeding::plus_plus;
+};
+
+}  // namespace thinset

@@ -1,0 +1,18 @@
+// How the distance between two rows is measured.
+#pragma once
+
+#include <string_view>
+
+namespace thinset {
+
+enum class Metric {
+  euclidean,
+  sqeuclidean,
+  cosine,  // 1 - x.y / (|x| |y|)
+};
+
+// Throws InvalidInput for a name that is none of euclidean, sqeuclidean, cosine.
+Metric metric_from_name(std::string_view name);
+std::string_view to_string(Metric metric);
+
+}  // namespace thinset

@@ -1,0 +1,196 @@
+// A growing list of rows, seen from a centre: what bounds on sums of distances to them need.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+#include "bounds/sum_bounds.hpp"
+#include "rows/distance.hpp"
+#include "simd/row_kernels.hpp"
+
+namespace thinset {
+
+// With the centre c, the centred sum of the first n points y is S = sum of (y - c). For cosine,
+// points and rows stand for their directions.
+struct CentredSum {
+  explicit CentredSum(std::size_t n_columns) : sum(n_columns, 0.0) {}
+
+  std::size_t n = 0;
+  std::vector<double> sum;
+  double centre_dot_sum = 0.0;  // c.S
+};
+
+// A move of the centre.
+struct CentreShift {
+  std::vector<double> vector;
+  double centre_dot = 0.0;  // of the old centre and `vector`
+  double square = 0.0;
+  std::vector<double> along;  // entry t: the sum of (y - c).vector over the first t points
+};
+
+template <class T>
+class CentredPoints {
+ public:
+  CentredPoints(const DistanceMeter<T>& meter, std::vector<double> centre, std::size_t capacity)
+      : meter_(meter),
+        kernels_(row_kernels<T>()),
+        slack_(static_cast<double>(meter.n_columns() + capacity + 64) * 0x1p-50),
+        centre_(std::move(centre)),
+        centre_norm_(std::sqrt(dot(centre_, centre_))),
+        now_(centre_.size()),
+        window_(centre_.size()) {
+    totals_.reserve(capacity + 1);
+    totals_.push_back({});
+  }
+
+  // How far, relatively, sums of so many terms may be off, on either side of a comparison.
+  [[nodiscard]] double slack() const { return slack_; }
+  [[nodiscard]] std::size_t size() const { return now_.n; }
+  [[nodiscard]] const std::vector<std::size_t>& rows() const { return rows_; }
+
+  // All points, and those before the open window.
+  [[nodiscard]] const CentredSum& now() const { return now_; }
+  [[nodiscard]] const CentredSum& before_window() const { return window_; }
+
+  [[nodiscard]] const Totals& totals() const { return totals_.back(); }
+  [[nodiscard]] Totals totals(std::size_t begin, std::size_t end) const {
+    return totals_[end] - totals_[begin];
+  }
+  [[nodiscard]] Totals open_window() const { return totals_.back() - totals_[window_.n]; }
+
+  // `point` is the row, at `radius` from the centre.
+  void push_back(std::size_t row, const Point& point, double radius) {
+    rows_.push_back(row);
+    add(row, point);
+    now_.centre_dot_sum = dot(centre_, now_.sum);
+    now_.n = rows_.size();
+    count(radius);
+  }
+
+  // At least the length of the centred sum of the open window.
+  [[nodiscard]] double length_of_window() const {
+    std::vector<double> of_window(centre_.size());
+    for (std::size_t j = 0; j < centre_.size(); ++j) {
+      of_window[j] = now_.sum[j] - window_.sum[j];
+    }
+    return std::sqrt(dot(of_window, of_window)) + slack_ * totals_.back().radius;
+  }
+  void close_window() { window_ = now_; }
+
+  // (x - c).vector for row x.
+  [[nodiscard]] double centred_dot(std::size_t row, const std::vector<double>& vector,
+                                   double centre_dot_vector) const {
+    const double product = kernels_.dot(meter_.rows().row(row), vector.data(), vector.size());
+    return product * unit_of(row) - centre_dot_vector;
+  }
+  [[nodiscard]] double centred_dot(std::size_t row, const CentredSum& sum) const {
+    return centred_dot(row, sum.sum, sum.centre_dot_sum);
+  }
+  // At most this far is centred_dot(row, S) from the exact value, for a row at `radius`.
+  [[nodiscard]] double error_of_dot(double radius) const {
+    const auto terms = static_cast<double>(centre_.size() + rows_.size() + 64);
+    return terms * 0x1p-52 * (radius + 2.0 * centre_norm_) * totals_.back().radius;
+  }
+  // At most so much is lost where totals(begin, end).squared_radius is the difference of two sums.
+  [[nodiscard]] double error_of_squares(std::size_t begin, std::size_t end) const {
+    return static_cast<double>(end - begin + 2) * 0x1p-50 * totals_[end].squared_radius;
+  }
+  // A dot of a row at `radius` with the sum of some points, moved with the centre, is at most this
+  // much too small. Before move_centre().
+  [[nodiscard]] double error_of_moved_dot(double radius, const CentreShift& shift) const {
+    const double length = std::sqrt(shift.square);
+    const Totals& all = totals_.back();
+    const double noise = meter_.metric() == Metric::cosine ? 2.0 * all.n : 0.0;
+    return 16.0 * error_of_dot(radius + 3.0 * length) +
+           slack_ * (radius * all.n * (2.0 * radius + centre_norm_ + length) +
+                     3.0 * all.squared_radius + noise);
+  }
+
+  // At least |x - c|.
+  [[nodiscard]] double radius_of(std::size_t row) const {
+    if (meter_.metric() != Metric::cosine) {
+      const double square =
+          kernels_.squared_distance(meter_.rows().row(row), centre_.data(), centre_.size());
+      return std::sqrt(square) * (1.0 + slack_);
+    }
+    const double square = 1.0 - 2.0 * centred_dot(row, centre_, 0.0) + centre_norm_ * centre_norm_;
+    return std::sqrt(std::max(square, 0.0) + slack_) * (1.0 + slack_);
+  }
+
+  // Bounds are tight while the points lie evenly around the centre.
+  [[nodiscard]] bool is_off_centre() const {
+    constexpr double tolerable_share = 0.05;
+    const double n = totals_.back().n;
+    return dot(now_.sum, now_.sum) >
+           tolerable_share * tolerable_share * n * totals_.back().squared_radius;
+  }
+
+  // The move that brings the centre to the mean of the points.
+  [[nodiscard]] CentreShift shift_to_mean() const {
+    CentreShift shift;
+    shift.vector = now_.sum;
+    for (double& value : shift.vector) {
+      value /= static_cast<double>(now_.n);
+    }
+    shift.centre_dot = dot(centre_, shift.vector);
+    shift.square = dot(shift.vector, shift.vector);
+    shift.along.push_back(0.0);
+    for (const std::size_t row : rows_) {
+      shift.along.push_back(shift.along.back() + centred_dot(row, shift.vector, shift.centre_dot));
+    }
+    return shift;
+  }
+  // Closes the window, too. The radii of the points have to be counted anew.
+  void move_centre(const CentreShift& shift) {
+    for (std::size_t j = 0; j < centre_.size(); ++j) {
+      centre_[j] += shift.vector[j];
+    }
+    centre_norm_ = std::sqrt(dot(centre_, centre_));
+    // From the points again: the old sum has errors in proportion to the old radii.
+    std::ranges::fill(now_.sum, 0.0);
+    Point point;
+    for (const std::size_t row : rows_) {
+      meter_.read(row, point);
+      add(row, point);
+    }
+    now_.centre_dot_sum = dot(centre_, now_.sum);
+    window_ = now_;
+    totals_.resize(1);
+  }
+  void count(double radius) {
+    Totals totals = totals_.back();
+    totals.n += 1.0;
+    totals.radius += radius;
+    totals.squared_radius += radius * radius;
+    totals_.push_back(totals);
+  }
+
+ private:
+  static double dot(const std::vector<double>& a, const std::vector<double>& b) {
+    return row_kernels<double>().dot(a.data(), b.data(), a.size());
+  }
+  void add(std::size_t row, const Point& point) {
+    const double unit = unit_of(row);
+    for (std::size_t j = 0; j < centre_.size(); ++j) {
+      now_.sum[j] += point.values[j] * unit - centre_[j];
+    }
+  }
+  [[nodiscard]] double unit_of(std::size_t row) const {
+    return meter_.metric() == Metric::cosine ? 1.0 / meter_.norm(row) : 1.0;
+  }
+
+  const DistanceMeter<T>& meter_;
+  const RowKernels<T>& kernels_;
+  double slack_;
+  std::vector<double> centre_;
+  double centre_norm_;
+  CentredSum now_;
+  CentredSum window_;           // as it was when the open window began
+  std::vector<Totals> totals_;  // entry t: of the first t points
+  std::vector<std::size_t> rows_;
+};
+
+}  // namespace thinset

@@ -1,0 +1,185 @@
+// The bounded mode of max-sum: looks only at rows whose ceiling reaches the best sum known.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <vector>
+
+#include "methods/max_sum_state.hpp"
+
+namespace thinset {
+
+// The bar is the best exact sum that any thread has seen. A row is looked at in up to three steps,
+// each dearer than the last, until its ceiling is below the bar: the bound of the picks that it
+// missed before the open window, the bound of all that it missed, and the distances themselves.
+template <class T>
+class MaxSumSearch {
+ public:
+  explicit MaxSumSearch(MaxSumState<T>& state) : state_(state) {}
+
+  // Offers the rows that may have the largest sum; `hint` is the place of one that probably has a
+  // large one.
+  void run(std::size_t hint, std::vector<MaxSumScratch>& scratch) {
+    Bar bar;
+    look_at(hint, bar, scratch[0]);
+    const std::size_t blocks_per_turn = std::clamp<std::size_t>(
+        state_.rows_per_turn() / Ceilings::rows_per_block, 1, max_blocks_per_turn);
+    state_.job.parallel_for(state_.ceilings.n_blocks(), blocks_per_turn,
+                            [&](std::size_t begin, std::size_t end, unsigned thread) {
+                              look_at_blocks(begin, end, bar, scratch[thread]);
+                            });
+  }
+
+  // A window begins.
+  void forget_effort() { n_looked_at_ = 0; }
+  // Whether the open window took more looks than a plain scan is worth.
+  [[nodiscard]] bool spares_little(std::size_t picks_per_window) const {
+    const auto worth = share_worth_scanning * static_cast<double>(picks_per_window) *
+                       static_cast<double>(state_.ceilings.size());
+    return state_.picks.size() > picks_per_window && static_cast<double>(n_looked_at_) > worth;
+  }
+
+ private:
+  // So few missed picks are measured at once, rather than bounded first, where distances are not
+  // squares.
+  static constexpr std::size_t picks_worth_bounding = 4;
+  // A row that is looked at is taken so far below the bar that it rests for about as many picks.
+  static constexpr double picks_of_rest = 8.0;
+  static constexpr double share_worth_scanning = 0.25;
+  static constexpr std::size_t max_blocks_per_turn = 4;
+  // How many missed picks are measured before the bound is looked at again.
+  static constexpr std::size_t picks_per_check = 32;
+  static constexpr double infinity = std::numeric_limits<double>::infinity();
+
+  // What is known of the picks that a row has not seen.
+  struct Missed {
+    double dot;      // x.S of all picks
+    double squares;  // at least the sum of the squared distances to the missed ones
+  };
+
+  void look_at_blocks(std::size_t begin, std::size_t end, Bar& bar, MaxSumScratch& scratch) {
+    Ceilings& ceilings = state_.ceilings;
+    scratch.places.clear();
+    for (std::size_t block = begin; block < end; ++block) {
+      const double risen = risen_at(ceilings.radius_of_block(block)) * (1.0 + slack());
+      ceilings.for_each_reaching(block, risen, bar.value(), [&](std::size_t place) {
+        state_.meter.prefetch(ceilings.standing(place).row);
+        scratch.places.push_back(place);
+      });
+    }
+    n_looked_at_ += scratch.places.size();
+    for (const std::size_t place : scratch.places) {
+      look_at(place, bar, scratch);
+    }
+  }
+
+  // Lowers the row's ceiling below the bar where bounds can, and measures the row where they
+  // cannot.
+  void look_at(std::size_t place, Bar& bar, MaxSumScratch& scratch) {
+    Ceilings& ceilings = state_.ceilings;
+    const CentredPoints<T>& picks = state_.picks;
+    if (ceilings.is_picked(place)) {
+      return;  // reaches the bar only while there is none
+    }
+    const Standing& standing = ceilings.standing(place);
+    const double radius = ceilings.radius(place);
+    // Squares add up exactly: measuring tells no more than their bound does. Of other distances it
+    // does, by so much that the row rests for some picks: the bar rises by its mean, the row's
+    // ceiling by the triangle inequality.
+    const bool is_open = state_.meter.metric() == Metric::euclidean;
+    const double rises = state_.bounds.from_radii(radius, picks.totals()) - bar.value();
+    const double margin = is_open ? std::max(0.0, picks_of_rest * rises / picks.totals().n) : 0.0;
+    // Lowers the ceiling to one that holds now; says whether that takes the row out.
+    const auto falls_below_bar = [&](double ceiling) {
+      const double risen = risen_at(ceilings.radius_of_block(place / Ceilings::rows_per_block));
+      ceilings.lower_head(place, ceiling, risen);
+      return ceiling * (1.0 + slack()) + margin < bar.value();
+    };
+    const std::size_t n_before = picks.before_window().n;
+    if (standing.n_seen <= n_before) {
+      const double ceiling = standing.sum + bound_of(missed_by(place, picks.before_window()),
+                                                     n_before - standing.n_seen);
+      ceilings.lower_base(place, ceiling);
+      if (falls_below_bar(ceiling + risen_at(radius))) {
+        return;
+      }
+    }
+    Missed missed{0.0, infinity};
+    if (picks.size() - standing.n_seen > (is_open ? picks_worth_bounding : 0)) {
+      missed = missed_by(place, picks.now());
+      if (falls_below_bar(standing.sum + bound_of(missed, picks.size() - standing.n_seen))) {
+        return;
+      }
+    }
+    if (measure(place, missed, bar.value() - margin, scratch)) {
+      falls_below_bar(standing.sum);
+      bar.raise_to(standing.sum);
+      scratch.offer(standing);
+    }
+  }
+
+  // Adds the distances to the picks that the row has not seen, in order. Gives up, and returns
+  // false, where what is left of their squares cannot lift the sum to the bar.
+  bool measure(std::size_t place, Missed missed, double bar, MaxSumScratch& scratch) {
+    const CentredPoints<T>& picks = state_.picks;
+    const std::size_t n_before = picks.before_window().n;
+    Standing& standing = state_.ceilings.standing(place);
+    state_.meter.read(standing.row, scratch.point);
+    while (standing.n_seen < picks.size()) {
+      std::size_t end = std::min(picks.size(), standing.n_seen + picks_per_check);
+      if (standing.n_seen <= n_before && end > n_before) {
+        if (standing.n_seen == n_before) {
+          state_.ceilings.lower_base(place, standing.sum);
+        } else {
+          end = n_before;
+        }
+      }
+      for (; standing.n_seen < end; ++standing.n_seen) {
+        const double rank = state_.picked.rank(standing.n_seen, scratch.point);
+        standing.sum += state_.meter.distance_from_rank(rank);
+        missed.squares -= state_.bounds.square_of(rank);
+      }
+      const std::size_t n_left = picks.size() - end;
+      if (n_left > 0 && (standing.sum + bound_of(missed, n_left)) * (1.0 + slack()) < bar) {
+        // What is left of the squares tells x.S of the picks seen.
+        const double r = state_.ceilings.radius(place);
+        const Totals left = picks.totals(end, picks.size());
+        standing.dot = missed.dot - 0.5 * (left.n * r * r + left.squared_radius - missed.squares);
+        return false;
+      }
+    }
+    standing.dot = picks.centred_dot(standing.row, picks.now());
+    return true;
+  }
+
+  [[nodiscard]] double slack() const { return state_.picks.slack(); }
+
+  // What the open window adds to the sum of a row at this radius, at most.
+  [[nodiscard]] double risen_at(double radius) const {
+    return state_.bounds.from_radii(radius, state_.picks.open_window());
+  }
+
+  [[nodiscard]] Missed missed_by(std::size_t place, const CentredSum& until) const {
+    const Standing& standing = state_.ceilings.standing(place);
+    const double r = state_.ceilings.radius(place);
+    const Totals missed = state_.picks.totals(standing.n_seen, until.n);
+    const double dot = state_.picks.centred_dot(standing.row, until);
+    const double squares = missed.n * r * r - 2.0 * (dot - standing.dot) + missed.squared_radius;
+    const double error = 16.0 * state_.picks.error_of_dot(r) +
+                         state_.picks.error_of_squares(standing.n_seen, until.n) +
+                         slack() * std::fabs(squares);
+    return {dot, squares + error};
+  }
+
+  [[nodiscard]] double bound_of(const Missed& missed, std::size_t n) const {
+    return state_.bounds.from_squares(static_cast<double>(n), missed.squares);
+  }
+
+  MaxSumState<T>& state_;
+  std::atomic<std::size_t> n_looked_at_{0};  // in the open window
+};
+
+}  // namespace thinset

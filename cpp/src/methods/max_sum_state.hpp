@@ -1,0 +1,65 @@
+// What both modes of max-sum work on.
+#pragma once
+
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+#include "bounds/centred_points.hpp"
+#include "bounds/sum_bounds.hpp"
+#include "methods/ceilings.hpp"
+#include "rows/best_row.hpp"
+#include "rows/distance.hpp"
+#include "thinset/parallel_for.hpp"
+
+namespace thinset {
+
+template <class T>
+struct MaxSumState {
+  MaxSumState(const DistanceMeter<T>& meter_used, std::vector<double> centre, std::size_t k,
+              Job& job_used)
+      : meter(meter_used),
+        job(job_used),
+        bounds(meter.metric()),
+        picks(meter, std::move(centre), k),
+        picked(meter, k),
+        ceilings(meter.rows().size(), picks.slack(), job) {}
+
+  // Adds the distances to the picks that a row has not seen, in order.
+  void see_all(Standing& standing, Point& point) const {
+    meter.read(standing.row, point);
+    for (; standing.n_seen < picked.size(); ++standing.n_seen) {
+      standing.sum += meter.distance_from_rank(picked.rank(standing.n_seen, point));
+    }
+  }
+
+  // However many picks there are, a thread can be interrupted soon.
+  [[nodiscard]] std::size_t rows_per_turn() const {
+    constexpr std::size_t pairs_per_turn = std::size_t{1} << 21;
+    return pairs_per_turn / (picked.size() + 1);
+  }
+
+  const DistanceMeter<T>& meter;
+  Job& job;
+  SumBounds bounds;
+  CentredPoints<T> picks;
+  PickedRows<T> picked;  // the rows of `picks`
+  Point last_pick;
+  Ceilings ceilings;
+};
+
+struct alignas(64) MaxSumScratch {
+  Point point;
+  std::vector<std::size_t> places;
+  BestRow best;
+  BestRow second;
+
+  void offer(const Standing& standing) {
+    if (standing.sum > best.value) {
+      second = best;
+    }
+    best.offer(standing.sum, standing.row);
+  }
+};
+
+}  // namespace thinset

@@ -1,0 +1,201 @@
+// The float32 kernels of bounds, against sums in long double.
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "adversarial.hpp"
+#include "check.hpp"
+#include "simd/pair_kernels.hpp"
+#include "simd/screen_kernels.hpp"
+#include "thinset/instruction_set.hpp"
+
+using namespace thinset;
+
+namespace {
+
+template <class Body>
+void for_each_instruction_set(const Body& body) {
+  for (const InstructionSet set : available_instruction_sets()) {
+    use_instruction_set(set);
+    body();
+  }
+  use_instruction_set(available_instruction_sets().back());
+}
+
+long double dot(const float* x, const float* y, std::size_t n, bool absolute = false) {
+  long double sum = 0.0L;
+  for (std::size_t j = 0; j < n; ++j) {
+    const long double term = static_cast<long double>(x[j]) * y[j];
+    sum += absolute ? std::fabs(term) : term;
+  }
+  return sum;
+}
+
+// Rows as blocks of 16, coordinate by coordinate.
+std::vector<float> blocks_of(const std::vector<float>& values, std::size_t n, std::size_t columns) {
+  std::vector<float> blocks(n * columns);
+  for (std::size_t i = 0; i < n; ++i) {
+    for (std::size_t j = 0; j < columns; ++j) {
+      blocks[i / 16 * 16 * columns + j * 16 + i % 16] = values[i * columns + j];
+    }
+  }
+  return blocks;
+}
+
+}  // namespace
+
+TEST(projections_are_within_their_error) {
+  for_each_instruction_set([] {
+    for (const std::size_t n : adversarial::dimensions) {
+      for (const auto& matrix : adversarial::matrices<float>(8, n, 3)) {
+        const auto directions = adversarial::matrices<float>(5, n, 4).front();
+        for (std::size_t i = 0; i < matrix.n_rows; ++i) {
+          float out[5];
+          const float* x = matrix.values.data() + i * n;
+          screen_kernels().project(x, directions.values.data(), n, 5, out);
+          for (std::size_t d = 0; d < 5; ++d) {
+            const float* direction = directions.values.data() + d * n;
+            const long double bound =
+                (static_cast<double>(n) / 16.0 + 5.0) * 0x1p-24 * dot(x, direction, n, true) +
+                static_cast<double>(n) * 0x1p-149;
+            CHECK(std::fabs(out[d] - dot(x, direction, n)) <= bound);
+          }
+        }
+      }
+    }
+  });
+}
+
+TEST(searches_are_within_their_error) {
+  constexpr std::size_t n_points = points_per_group;
+  for_each_instruction_set([] {
+    for (const std::size_t n : {1U, 15U, 16U, 17U, 32U, 100U}) {
+      for (const auto& matrix : adversarial::matrices<float>(n_points, n, 6)) {
+        if (matrix.name == "huge") {
+          continue;  // images have about unit radius
+        }
+        std::vector<float> norms;
+        for (std::size_t p = 0; p < n_points; ++p) {
+          const float* x = matrix.values.data() + p * n;
+          norms.push_back(static_cast<float>(dot(x, x, n)));
+        }
+        const std::vector<float> blocks = blocks_of(matrix.values, n_points, n);
+        for (const std::size_t n_queries : {1U, 2U, 3U, 7U, 11U}) {
+          std::vector<float> limits;
+          for (std::size_t q = 0; q < n_queries; ++q) {
+            const float* query = matrix.values.data() + q * n;
+            const float* edge = matrix.values.data() + (n_points - 1 - q) * n;
+            limits.push_back(static_cast<float>(dot(edge, edge, n) - 2.0L * dot(edge, query, n)));
+          }
+          std::vector<std::uint64_t> near(n_queries);
+          screen_kernels().find_near(matrix.values.data(), limits.data(), n_queries, blocks.data(),
+                                     norms.data(), 1, n, near.data());
+          for (std::size_t q = 0; q < n_queries; ++q) {
+            for (std::size_t p = 0; p < n_points; ++p) {
+              const float* query = matrix.values.data() + q * n;
+              const float* x = matrix.values.data() + p * n;
+              const long double value = dot(x, x, n) - 2.0L * dot(x, query, n);
+              const long double error =
+                  (static_cast<double>(n) + 4.0) * 0x1p-24 * (dot(x, x, n) + dot(query, query, n)) +
+                  static_cast<double>(n) * 0x1p-147;
+              const bool is_near = (near[q] >> p & 1U) != 0;
+              CHECK(is_near || value + error > limits[q]);
+              CHECK(!is_near || value - error <= limits[q]);
+            }
+          }
+        }
+      }
+    }
+  });
+}
+
+TEST(values_at_least_a_limit_are_found) {
+  for_each_instruction_set([] {
+    std::vector<double> values;
+    for (int i = 0; i < 64; ++i) {
+      values.push_back(i % 9 == 0 ? -std::numeric_limits<double>::infinity() : (i * 37) % 64);
+    }
+    for (const std::size_t n : {0U, 1U, 15U, 16U, 17U, 63U, 64U}) {
+      std::uint64_t expected = 0;
+      for (std::size_t i = 0; i < n; ++i) {
+        expected |= std::uint64_t{values[i] >= 31.0 ? 1U : 0U} << i;
+      }
+      CHECK(screen_kernels().find_at_least(values.data(), n, 31.0) == expected);
+    }
+  });
+}
+
+// Sums and gains of all pairs, and the pairs in reach, from values that are exact in float32.
+TEST(pairs_are_added_to_both_sides) {
+  constexpr std::size_t n_queries = 16;
+  constexpr std::size_t n_points = 64;
+  constexpr std::size_t n = 17;
+  for_each_instruction_set([] {
+    for (const bool roots : {false, true}) {
+      std::vector<float> values(n_points * n);
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        values[i] = static_cast<float>(static_cast<int>(i * 7919 % 13) - 6);
+      }
+      std::vector<float> norms(n_points);
+      std::vector<float> reaches(n_points);
+      for (std::size_t p = 0; p < n_points; ++p) {
+        norms[p] = static_cast<float>(dot(&values[p * n], &values[p * n], n));
+        reaches[p] = roots ? 20.0F : 400.0F;
+      }
+      // The last query is padding.
+      std::vector<float> query_norms(norms.begin(), norms.begin() + n_queries);
+      query_norms.back() = -std::numeric_limits<float>::infinity();
+      std::vector<float> query_reaches(reaches.begin(), reaches.begin() + n_queries);
+      query_reaches.back() = -1.0F;
+      std::vector<float> query_sums(n_queries * 16), query_gains(n_queries * 16);
+      std::vector<float> point_sums(n_points), point_gains(n_points);
+      const std::vector<float> blocks = blocks_of(values, n_points, n);
+      const PairSide queries{values.data(),     query_norms.data(), query_reaches.data(),
+                             query_sums.data(), query_gains.data(), n_queries};
+      const PairSide points{blocks.data(),     norms.data(),       reaches.data(),
+                            point_sums.data(), point_gains.data(), n_points};
+      pair_kernels().add_pairs(queries, points, n, roots);
+      std::vector<PairInReach> found(n_points * n_queries);
+      std::vector<std::uint32_t> n_found(n_points);
+      std::vector<float> gains(n_points);
+      PairSide listed = points;
+      listed.gains = gains.data();
+      pair_kernels().find_in_reach(queries, listed, n, roots, found.data(), n_found.data());
+      const auto value = [&](std::size_t q, std::size_t p) {
+        long double square = 0.0L;
+        for (std::size_t j = 0; j < n; ++j) {
+          const long double difference = values[q * n + j] - values[p * n + j];
+          square += difference * difference;
+        }
+        return roots ? std::sqrt(square) : square;
+      };
+      for (std::size_t p = 0; p < n_points; ++p) {
+        long double sum = 0.0L;
+        long double gain = 0.0L;
+        std::size_t listed_pairs = 0;
+        for (std::size_t q = 0; q + 1 < n_queries; ++q) {
+          sum += value(q, p);
+          gain += std::max(0.0L, reaches[q] - value(q, p));
+          if (value(q, p) <= reaches[q]) {
+            CHECK(found[p * n_queries + listed_pairs].query == q);
+            CHECK(std::fabs(found[p * n_queries + listed_pairs].v - value(q, p)) < 1e-4L);
+            ++listed_pairs;
+          }
+        }
+        CHECK(n_found[p] == listed_pairs);
+        CHECK(std::fabs(point_sums[p] - sum) <= 1e-5L * sum);
+        CHECK(std::fabs(point_gains[p] - gain) <= 1e-5L * gain + 1e-3L);
+        CHECK(std::fabs(gains[p] - gain) <= 1e-5L * gain + 1e-3L);
+      }
+      long double query_sum = 0.0L;
+      long double expected = 0.0L;
+      for (std::size_t lane = 0; lane < 16; ++lane) query_sum += query_sums[lane];
+      for (std::size_t p = 0; p < n_points; ++p) expected += value(0, p);
+      CHECK(std::fabs(query_sum - expected) <= 1e-5L * expected);
+    }
+  });
+}
+
+TEST_MAIN
