@@ -25,7 +25,7 @@ from thinset.command_line import main
 ALLOWED = {0, 2, 3, 4}
 MOST_SECONDS = 60.0
 MOST_BYTES = 12 * 2**30
-"""Settings that were changed to huge networks or batches end here, not when the memory is used up"""
+"""Settings changed to huge networks or batches end here, before the memory is used up"""
 
 # What is damaged, and the commands that read it. {out} is an empty path.
 CASES = {
