@@ -9,7 +9,8 @@ SOURCES := CMakeLists.txt pyproject.toml constraints.txt $(shell git ls-files cp
 SANITIZED := build/sanitize-python
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 
-.PHONY: help demo test test-cpp test-python test-slow test-sanitize bench bench-self check format clean
+.PHONY: help demo test test-cpp test-python test-slow test-sanitize coverage bench bench-self check \
+  format clean
 
 help:
 	@echo "make demo       the whole pipeline on the embedded digits dataset, and its report page"
@@ -17,6 +18,7 @@ help:
 	@echo "make test-slow  the tests that take minutes; real data from THINSET_TEST_CIFAR10 and _MNIST"
 	@echo "make test-sanitize  C++ tests under the address, undefined-behaviour, leak and thread"
 	@echo "                sanitizers, then selection from Python and thinset-filter (needs GCC)"
+	@echo "make coverage   line coverage of the Python package by the fast tests, in build/coverage"
 	@echo "make bench      benchmarks against other libraries, answers checked first"
 	@echo "make bench-self thinset alone under pytest-benchmark, to compare one commit with another"
 	@echo "make check      formatting, lint and types of both languages"
@@ -48,6 +50,9 @@ test-sanitize: $(VENV)/.installed-dev $(SANITIZED)/.installed
 	LSAN_OPTIONS=suppressions=$(abspath tests/leaks_of_others.txt):print_suppressions=0 \
 	$(SANITIZED)/bin/python -m pytest --timeout 1200 tests/python/selection tests/python/filter \
 	  --ignore tests/python/selection/test_wrong_selectors.py
+
+coverage: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest --cov thinset --cov-report term:skip-covered --cov-report html:build/coverage
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python benchmarks/run.py
