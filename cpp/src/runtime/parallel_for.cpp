@@ -100,7 +100,7 @@ void Job::parallel_for(std::size_t n, std::size_t block, const Body& body) {
   n_ = n;
   block_ = std::max<std::size_t>(block, 1);
   next_block_.store(0);
-  // Work that fits in one block is not worth waking anybody for.
+  // Work that fits in one block is too small to split across threads.
   if (!workers_.empty() && n_ > block_) {
     busy_.store(static_cast<unsigned>(workers_.size()));
     round_.fetch_add(1);

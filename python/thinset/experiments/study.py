@@ -41,7 +41,7 @@ class Study:
     def train(self, note: Callable[[str], None] | None = None) -> tuple[RunRecord, ...]:
         """Train what is missing; return the records of the whole grid.
 
-        See Workbench.train_missing for what is told to `note`, and what is left out.
+        See Workbench.train_missing for when `note` is called, and what is left out.
         """
         trainings = {cell.name: functools.partial(self._train, cell) for cell in self._cells}
         self._bench.train_missing(trainings, note)

@@ -97,7 +97,7 @@ def time_to_accuracy(records: Sequence[RunRecord]) -> Markup:
         "speed-up is the time that everything needs over the arm's."
     )
     return section(
-        "Time to the accuracy of everything",
+        "Time to full-data accuracy",
         table(("arm", "at equal", "reached", "time", "speed-up"), rows),
         element("p", note, css_class="note"),
     )

@@ -108,7 +108,7 @@ class Plan:
         try:
             return _plan({key: content[key] for key in content if key not in ("schema", "version")})
         except ValueError as error:
-            raise ValueError(f"{path} is not a whole plan: {error}") from error
+            raise ValueError(f"{path} is not a valid plan: {error}") from error
 
     def describe(self) -> str:
         """The plan for a person at a terminal."""

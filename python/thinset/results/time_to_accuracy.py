@@ -19,7 +19,7 @@ _FEWEST_POINTS = 3  # of a curve; between fewer, interpolation would tell too li
 
 @dataclass(frozen=True)
 class TimeToAccuracy:
-    """When the runs of one configuration reach the final accuracy of everything, seed by seed.
+    """When the runs of one configuration reach the final full-data accuracy, seed by seed.
 
     Seconds are those that the comparison holds equal, evaluations included, interpolated between
     evaluations; None for a run that never gets there. `full_seconds` are those of training on

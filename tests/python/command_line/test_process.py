@@ -134,7 +134,7 @@ def test_every_failure_is_one_line(capsys, monkeypatch, error, status, text):
     assert text in lines[0]
 
 
-def test_a_traceback_is_shown_to_whoever_asks_for_it(capsys, monkeypatch):
+def test_a_traceback_is_shown_on_request(capsys, monkeypatch):
     def fail(_arguments):
         raise KeyError("surprise")
 

@@ -71,7 +71,7 @@ def test_curves_of_two_points_tell_too_little(timed: list[RunRecord]) -> None:
 def test_the_page_of_a_study_has_the_table(timed: list[RunRecord], tmp_path: Path) -> None:
     inputs = StudyInputs("A study", "noise", timed, "thinset compare noise")
     page = write_study_report(inputs, tmp_path / "timed").read_text(encoding="utf-8")
-    assert "Time to the accuracy of everything" in page
+    assert "Time to full-data accuracy" in page
     assert "1 of 2" in page
     assert "13.3 s" in page
     steps = [replace(run, comparison="steps") for run in timed]

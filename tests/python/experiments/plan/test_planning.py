@@ -209,7 +209,7 @@ def test_every_stage_has_its_seconds_and_a_budget_is_used_up(tmp_path) -> None:
 
 @pytest.mark.parametrize("total", ["37st", "1.5ep", pytest.param("3000sa", marks=pytest.mark.slow)])
 @pytest.mark.usefixtures("unhurried")
-def test_steps_are_foretold_exactly(tmp_path, total) -> None:
+def test_steps_are_predicted_exactly(tmp_path, total) -> None:
     settings = dataclasses.replace(SETTINGS, total=total)
     planner = Planner(Where("digits", tmp_path / "plan"), settings)
     plan = planner.plan(lambda _: None)
@@ -468,7 +468,7 @@ def test_other_files_are_not_plans(tmp_path) -> None:
     with pytest.raises(ValueError, match="is not a thinset-plan of version 1"):
         Plan.load(path)
     path.write_text('{"schema": "thinset-plan", "version": 1, "choices": []}')
-    with pytest.raises(ValueError, match="is not a whole plan"):
+    with pytest.raises(ValueError, match="is not a valid plan"):
         Plan.load(path)
 
 
