@@ -36,7 +36,7 @@ def run_campaign(inputs, seed, n_commands, timeout):
 
 
 def test_damaged_files_are_refused_in_one_line(inputs):
-    run_campaign(inputs, seed=0, n_commands=80, timeout=900)
+    run_campaign(inputs, seed=0, n_commands=60, timeout=900)
 
 
 @pytest.mark.slow

@@ -37,6 +37,7 @@ def test_libraries(in_two_processes, way: str, tmp_path: Path) -> None:
     assert len(first) == len(second) == 15
 
 
+@pytest.mark.slow
 def test_transformers_resumes_in_mid_epoch(in_two_processes, tmp_path: Path) -> None:
     """Batches are skipped there, and the Trainer's call of set_epoch does not reach the sampler."""
     both = in_two_processes(SCRIPT, tmp_path, "transformers-resumed")

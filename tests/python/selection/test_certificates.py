@@ -93,6 +93,7 @@ def test_balls_that_hold_more_than_two_points(metric):
     st.sampled_from(sorted(FAMILIES)), st.integers(0, 2**32), st.sampled_from(METRICS), st.data()
 )
 @example("normal", 0, "euclidean", None)
+@pytest.mark.slow
 def test_bounds_hold_for_larger_matrices(family, seed, metric, data):
     """Past what can be tried one by one, for what the methods themselves find."""
     n, d, k = 150, 6, 20

@@ -207,7 +207,10 @@ def test_every_stage_has_its_seconds_and_a_budget_is_used_up(tmp_path) -> None:
     assert "advice: do not select; train on everything" in plan.describe()
 
 
-@pytest.mark.parametrize("total", ["37st", "1.5ep", pytest.param("3000sa", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "total",
+    ["37st", *(pytest.param(length, marks=pytest.mark.slow) for length in ("1.5ep", "3000sa"))],
+)
 @pytest.mark.usefixtures("unhurried")
 def test_steps_are_predicted_exactly(tmp_path, total) -> None:
     settings = dataclasses.replace(SETTINGS, total=total)
