@@ -14,9 +14,9 @@ TopKMode top_k_mode_from_name(std::string_view name);
 struct TopKOptions {
   // Which activations count as strong: the largest, the smallest, or the largest in magnitude.
   TopKMode mode = TopKMode::max;
-  // Deal the elements out in rounds, each taking its best row that nobody has yet, until exactly k
-  // rows are chosen. Without it: the union of every element's k / D best rows (the first k mod D
-  // elements take one more), which is smaller where elements share rows.
+  // Choose exactly k rows, in rounds: in each, every element takes its best row not yet chosen.
+  // Without it: the union of every element's k / D best rows (the first k mod D elements take one
+  // more), which is smaller where elements share rows.
   bool refill = true;
   // Leave out elements that have the same value in every row: they would hand over arbitrary rows.
   bool drop_constant = false;

@@ -243,7 +243,7 @@ std::size_t item_size_of(const std::string& descr, const std::string& name) {
   return 0;
 }
 
-// An array without rows may still not claim columns that nobody can count.
+// Even without rows, the number of columns must be one that can be counted.
 std::uint64_t checked_bytes(const NpyHeader& header, const std::string& name) {
   std::uint64_t bytes = std::max<std::uint64_t>(header.item_size, 1);
   for (const std::uint64_t length : header.shape) {

@@ -57,7 +57,7 @@ class Board {
   std::size_t n_sorted_ = 0;
 };
 
-// At least the best `depth` rows of every element that nobody has taken yet.
+// At least the best `depth` rows of every element that are not taken yet.
 template <class T>
 class Leaderboards {
  public:

@@ -14,9 +14,9 @@ class TopKOptions:
 
     mode: which activations count as strong: the largest ("max"), the smallest ("min") or the
         largest in magnitude ("abs").
-    refill: deal the elements out in rounds, each taking its best row that nobody has yet, until
-        exactly n_samples rows are chosen. False gives the bare union of every element's best
-        n_samples / D rows, which is smaller where elements share rows.
+    refill: choose exactly n_samples rows, in rounds: in each, every element takes its best row not
+        yet chosen. False gives the bare union of every element's best n_samples / D
+        rows, which is smaller where elements share rows.
     drop_constant: leave out elements with one value in every row; they would hand over rows in
         index order, whatever the rows hold.
     """

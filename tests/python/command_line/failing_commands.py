@@ -227,12 +227,16 @@ def kill(scenario: Scenario, n_kills: int, seed: int) -> tuple[int, list[str]]:
         scenario.prepare()
         shutil.copytree(template, work)
         os.chdir(work)
-        start = time.monotonic()
         if main(arguments) != 0:
             return 0, ["the undisturbed command fails"]
-        longest = time.monotonic() - start
         expected = _fingerprints(scenario, work)
         os.chdir("/")
+        # Not of the first time, which loads libraries.
+        shutil.rmtree(work)
+        shutil.copytree(template, work)
+        start = time.monotonic()
+        _in_child(work, lambda: main(arguments))
+        longest = time.monotonic() - start
         for _ in range(5 * n_kills):
             if n_killed == n_kills:
                 break

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-import os
 import tarfile
 from typing import TYPE_CHECKING
 
@@ -186,18 +185,10 @@ def test_archives_of_other_datasets_say_what_to_do(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["data_batch_1.bin", "data_batch_3.bin", "test_batch.bin"])
-@pytest.mark.parametrize("form", ["link", "folder", "pipe"])
-def test_names_that_are_no_files_are_refused(tmp_path: Path, name: str, form: str) -> None:
+def test_names_that_are_no_files_are_refused(tmp_path: Path, name: str, put_no_file) -> None:
     """Also where an archive beside them could be read instead."""
     path = save(tmp_path / "in", content()) / name
     archive(tmp_path / "in" / "cifar-10-binary.tar.gz", content())
-    path.unlink()
-    if form == "link":
-        path.symlink_to("gone")
-    elif form == "folder":
-        path.mkdir()
-    else:
-        os.mkfifo(path)
-    what = {"link": "a link to nothing", "folder": "a folder", "pipe": "a named pipe"}[form]
+    what = put_no_file(path)
     with pytest.raises(ValueError, match=f"{name} is {what}"):
         import_dataset(tmp_path / "in", tmp_path / "out")
