@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any, NoReturn, final
 
 SECONDS_PER_UNIT = {"s": 1.0, "min": 60.0, "h": 3600.0}
 UNITS = ("st", "ep", "sa", *SECONDS_PER_UNIT)
@@ -15,24 +15,45 @@ _WHOLE_UNITS = ("st", "sa")
 _PATTERN = re.compile(r"\s*(\d+(?:\.\d*)?(?:e[+-]?\d+)?|\.\d+)\s*([a-z]+)\s*", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
+@final
 class Duration:
     """An amount of training: "10000st" steps, "200ep" epochs, "51200sa" samples, "7min" time.
 
     `amount` is finite and at least 0; steps and samples come whole. Time is in "s", "min" or "h".
-    `str()` gives back what `parse` reads. Raises ValueError otherwise.
+    `str()` gives back what `parse` reads. Immutable and hashable. Raises ValueError otherwise.
     """
 
+    # Not a dataclass: in files a duration is one text, not a table of its fields.
+    __slots__ = ("amount", "unit")
     amount: float
     unit: str
 
-    def __post_init__(self) -> None:
-        if self.unit not in UNITS:
-            raise ValueError(f"unit must be one of {', '.join(UNITS)}, got {self.unit!r}")
-        if not math.isfinite(self.amount) or self.amount < 0:
-            raise ValueError(f"a duration must be finite and at least 0, got {self.amount}")
-        if self.unit in _WHOLE_UNITS and self.amount != int(self.amount):
-            raise ValueError(f"{self.unit!r} needs a whole number, got {self.amount}")
+    def __init__(self, amount: float, unit: str) -> None:
+        if unit not in UNITS:
+            raise ValueError(f"unit must be one of {', '.join(UNITS)}, got {unit!r}")
+        if not math.isfinite(amount) or amount < 0:
+            raise ValueError(f"a duration must be finite and at least 0, got {amount}")
+        if unit in _WHOLE_UNITS and amount != int(amount):
+            raise ValueError(f"{unit!r} needs a whole number, got {amount}")
+        object.__setattr__(self, "amount", amount)
+        object.__setattr__(self, "unit", unit)
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        raise AttributeError(f"a Duration is immutable: cannot set {name!r}")
+
+    def __reduce__(self) -> tuple[type[Duration], tuple[float, str]]:
+        return Duration, (self.amount, self.unit)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Duration):
+            return NotImplemented
+        return (self.amount, self.unit) == (other.amount, other.unit)
+
+    def __hash__(self) -> int:
+        return hash((self.amount, self.unit))
+
+    def __repr__(self) -> str:
+        return f"Duration({self.amount!r}, {self.unit!r})"
 
     @classmethod
     def parse(cls, text: str | Duration) -> Duration:

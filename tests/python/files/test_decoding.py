@@ -1,0 +1,85 @@
+from typing import Literal
+
+import msgspec
+import pytest
+
+from thinset.duration import Duration
+from thinset.files.decoding import Count, Seconds, Share, decode, encode
+
+
+class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    kind: Literal["pca", "given"] = "pca"
+    widths: tuple[int, int] = (1, 2)
+    crop: int | Literal["auto"] | None = "auto"
+    share: Share = 0.5
+    seconds: dict[str, Seconds] = {}
+    size: int | float = 0.1
+
+
+class Whole(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    name: str
+    seeds: tuple[Count, ...] = (0,)
+    total: Duration = Duration(1.0, "ep")
+    part: Part = Part()
+    parts: tuple[Part, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.seeds:
+            raise ValueError("seeds must hold at least one")
+
+
+def test_what_was_encoded_is_decoded_again() -> None:
+    whole = Whole(
+        name="a", seeds=(3, 4), total=Duration.parse("90s"), parts=(Part(kind="given", crop=None),)
+    )
+    plain = encode(whole)
+    assert plain["total"] == "90s"
+    assert decode(plain, Whole, "settings.json") == whole
+
+
+@pytest.mark.parametrize("size", [1, 1.0])
+def test_a_count_and_a_fraction_stay_what_they_are(size: float) -> None:
+    assert type(decode({"size": size}, Part, "x").size) is type(size)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({}, "lacks the entry 'name'"),
+        (5, "the content must be a table, got 5"),
+        ({"name": 5}, "name must be a text, got 5"),
+        ({"name": "a", "other": 1}, "has no entry 'other'; it has name, seeds, total, part, parts"),
+        ({"name": "a", "seeds": 3}, "seeds must be a list, got 3"),
+        ({"name": "a", "seeds": []}, "seeds must hold at least one"),
+        ({"name": "a", "seeds": [1.5]}, "seeds[0] must be a whole number from 0 to 2**63 - 1, got"),
+        ({"name": "a", "seeds": [2**70]}, "seeds[0] must be a whole number from 0 to 2**63 - 1"),
+        ({"name": "a", "seeds": [True]}, "seeds[0] must be a whole number from 0 to 2**63 - 1"),
+        ({"name": "a", "total": "7"}, "total: a length is a number with a unit"),
+        ({"name": "a", "total": 7}, "total must be Duration, got 7"),
+        ({"name": "a", "part": {"kind": "x"}}, "part.kind must be 'given' or 'pca', got 'x'"),
+        ({"name": "a", "part": {"y": 1}}, "part has no entry 'y'; it has kind, widths"),
+        ({"name": "a", "part": {"widths": [1]}}, "part.widths must be a list of 2, got [1]"),
+        ({"name": "a", "part": {"crop": "x"}}, "part.crop must be a whole number, 'auto' or none"),
+        ({"name": "a", "part": {"share": 2}}, "part.share must be a number from 0 to 1, got 2"),
+        ({"name": "a", "part": {"size": "1"}}, "part.size must be a number, got '1'"),
+        (
+            {"name": "a", "part": {"seconds": {"x": -1}}},
+            "every entry of part.seconds must be a number of at least 0, got {'x': -1}",
+        ),
+        (
+            {"name": "a", "parts": [{}, {"widths": [1, "b"]}]},
+            "parts[1].widths[1] must be a whole number, got 'b'",
+        ),
+    ],
+)
+def test_an_error_names_the_file_the_field_and_the_value(content: object, message: str) -> None:
+    with pytest.raises(ValueError) as raised:
+        decode(content, Whole, "settings.json")
+    assert str(raised.value).startswith(f"settings.json: {message}")
+
+
+def test_a_parser_given_for_a_type_goes_first() -> None:
+    whole = decode(
+        {"name": "a", "total": "any"}, Whole, "x", parsers={Duration: lambda _: Duration(2, "st")}
+    )
+    assert whole.total == Duration(2, "st")
