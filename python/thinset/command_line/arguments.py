@@ -14,7 +14,7 @@ from thinset.duration import Duration
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-    from thinset.experiments.workbench import Where
+    from thinset.experiments.where import Where
 
 Source = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")]
 """A dataset folder, a source that can be imported, or "digits"."""
@@ -71,23 +71,26 @@ def parse_count(text: str) -> float:
         ) from None
 
 
-def parse_time(option: str, text: str) -> str:
-    """A time such as 90s or 7min, as it was typed; ValueError, naming the option, otherwise."""
-    if _duration(option, text).is_time:
-        return text
+def parse_time(option: str, text: str) -> Duration:
+    """A time such as 90s or 7min; ValueError, naming the option, otherwise."""
+    duration = parse_duration(option, text)
+    if duration.is_time:
+        return duration
     raise ValueError(f"{option} must be a time such as 90s or 7min, got {text!r}")
 
 
-def parse_length(option: str, text: str) -> str:
-    """A length that is not a time, as it was typed; ValueError, naming the option, otherwise."""
-    if not _duration(option, text).is_time:
-        return text
+def parse_length(option: str, text: str) -> Duration:
+    """A length that is not a time; ValueError, naming the option, otherwise."""
+    duration = parse_duration(option, text)
+    if not duration.is_time:
+        return duration
     raise ValueError(
         f"{option} must be in steps, epochs or samples, such as 1000st or 20ep; got {text!r}"
     )
 
 
-def _duration(option: str, text: str) -> Duration:
+def parse_duration(option: str, text: str) -> Duration:
+    """A length of training; ValueError, naming the option, otherwise."""
     try:
         return Duration.parse(text)
     except ValueError as error:
@@ -96,7 +99,7 @@ def _duration(option: str, text: str) -> Duration:
 
 def where_of(name: str, command: Any) -> Where:
     """Source, output and device of a command that takes DATA, -o, --device and --image-size."""
-    from thinset.experiments.workbench import Where
+    from thinset.experiments.where import Where
 
     return Where(
         command.data,

@@ -54,7 +54,7 @@ class Command(StudyOptions, _Required):
     """where to compute"""
 
     def run(self) -> None:
-        from thinset.experiments.reproduction import COMPARISON, make_figure
+        from thinset.experiments.kinds import trainings
         from thinset.experiments.settings import StudySettings, load_recipe
         from thinset.report.terminal import spoken_comparison
         from thinset.results import load_records
@@ -66,6 +66,7 @@ class Command(StudyOptions, _Required):
         settings = with_embeddings(settings, self.embeddings)
         training = dataclasses.replace(settings.training, model=self.model)
         settings = dataclasses.replace(settings, training=training)
-        page = make_figure(COMPARISON, settings, where_of("compare", self), say)
-        print(spoken_comparison(load_records(page.parent / "records.json")))
+        page = trainings.make("compare", settings, where_of("compare", self), say)
+        records = load_records(page.parent / "records.json")
+        print(spoken_comparison(records, settings.baseline))
         print(f"report: {page}")

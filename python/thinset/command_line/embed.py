@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from thinset.command_line.arguments import Device, ImageSize, Output, Seed, Source, optional
+from thinset.command_line.arguments import (
+    Device,
+    ImageSize,
+    Output,
+    Seed,
+    Source,
+    optional,
+    parse_duration,
+    where_of,
+)
+from thinset.files.decoding import encode
 
 
 @dataclass(frozen=True)
@@ -41,17 +51,14 @@ class Command:
     """where to compute"""
 
     def run(self) -> None:
-        from thinset.experiments.prepare.preparation import (
-            embedding_facts,
-            open_training_data,
-            prepare_embeddings,
-        )
-        from thinset.experiments.run_folder import RunFolder, identity_of
-        from thinset.experiments.settings import EncoderSettings, RunSettings
+        from thinset.experiments.prepare.data import open_training_data
+        from thinset.experiments.prepare.embeddings import embedding_facts, prepare_embeddings
+        from thinset.experiments.run_folder import RunFolder
+        from thinset.experiments.settings import EncoderSettings
 
         settings = EncoderSettings(
             kind=self.encoder,
-            length=self.length,
+            length=parse_duration("--length", self.length),
             crop="auto" if self.crop is None else self.crop,
             widths=self.widths,
             batch_size=self.batch_size,
@@ -59,13 +66,10 @@ class Command:
             n_components=self.n_components,
             seed=self.seed,
         )
-        identity = {
-            **identity_of(self.data, self.device, self.image_size),
-            "encoder": asdict(settings),
-        }
-        folder = RunFolder(self.out, identity)
+        where = where_of("embed", self)
+        folder = RunFolder(self.out, {**where.identity, "encoder": encode(settings)})
         data = open_training_data(self.data, folder, self.image_size, show_progress=True)
-        settings = RunSettings(encoder=settings).resolved_for(data.image_shape).encoder
+        settings = settings.resolved_for(data.image_shape)
         embeddings = prepare_embeddings(
             data, folder, settings, device=self.device, show_progress=True
         )

@@ -25,6 +25,7 @@ from thinset.command_line.arguments import (
     Source,
     WarmUp,
     optional,
+    parse_duration,
     parse_length,
     parse_time,
     where_of,
@@ -111,6 +112,7 @@ class Command:
         recipe = load_recipe("plan", self.preset, PlanSettings)
         path = None if self.embeddings is None else str(self.embeddings)
         encoder = {"kind": "given" if path else self.encoder, "path": path}
+        length = self.encoder_length and parse_duration("--encoder-length", self.encoder_length)
         training = {
             name: getattr(self, name)
             for name in ("model", "learning_rate", "schedule", "warm_up", "batch_size")
@@ -121,7 +123,7 @@ class Command:
             probe_share=self.probe_share,
             seed=self.seed,
             from_encoded=self.encoded,
-            encoder=_with(recipe.encoder, **encoder, length=self.encoder_length, seed=self.seed),
+            encoder=_with(recipe.encoder, **encoder, length=length, seed=self.seed),
             training=_with(recipe.training, **training),
         )
 

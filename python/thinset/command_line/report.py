@@ -17,6 +17,6 @@ class Command:
     """folder that run, demo, compare or reproduce wrote"""
 
     def run(self) -> None:
-        from thinset.experiments.rewriting import rewrite_report
+        from thinset.experiments.pages import write_page
 
-        print(f"report: {rewrite_report(self.run_folder)}")
+        print(f"report: {write_page(self.run_folder)}")

@@ -66,13 +66,13 @@ class Command(StudyOptions):
             raise ValueError(f"--preset {self.preset} needs --data, such as a folder with CIFAR-10")
         settings = settings_of(self.figure, self.preset)
         data = self.data or "digits"
-        # A figure of reproductions is about the autoencoder.
-        if recipe.kind != "reproductions" and self.encoder_length is None:
+        # A figure of reconstructions is about the autoencoder.
+        if recipe.kind != "reconstructions" and self.encoder_length is None:
             settings = with_quick_encoder(settings, self.preset, data)
         settings = self.applied_to(settings)
 
-        from thinset.experiments.reproduction import make_figure
-        from thinset.experiments.workbench import Where
+        from thinset.experiments.kinds import kind_of
+        from thinset.experiments.where import Where
 
         where = Where(
             data,
@@ -82,4 +82,5 @@ class Command(StudyOptions):
             show_progress=True,
             image_size=self.image_size,
         )
-        print(f"report: {make_figure(self.figure, settings, where, say)}")
+        page = kind_of(recipe.kind).make(self.figure, settings, where, say)
+        print(f"report: {page}")

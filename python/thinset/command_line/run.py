@@ -27,14 +27,15 @@ from thinset.command_line.arguments import (
     from_recipe,
     optional,
     parse_count,
+    parse_duration,
     parse_length,
     parse_time,
-    typed_again,
     where_of,
 )
 from thinset.command_line.plan import Command as Plan
 from thinset.command_line.study_options import say
-from thinset.experiments.settings import RunSettings, SelectionSettings, load_recipe
+from thinset.experiments.settings import RunSettings, load_recipe
+from thinset.results.arm import Arm, SelectionRule
 
 
 @dataclass(frozen=True)
@@ -100,21 +101,12 @@ class Command:
     """where to compute"""
 
     def run(self) -> None:
-        from thinset.experiments.pipeline import run_pipeline
+        from thinset.experiments.kinds import run
 
         if self.plan:
             self._run_as_planned()
             return
-        page = run_pipeline(
-            self.data,
-            self.out,
-            self.settings(),
-            device=self.device,
-            image_size=self.image_size,
-            command=typed_again("run", self, "data"),
-            show_progress=True,
-        )
-        print(f"report: {page}")
+        print(f"report: {run.make('run', self.settings(), where_of('run', self))}")
 
     def settings(self) -> RunSettings:
         """The preset's recipe, with the values that were given."""
@@ -128,6 +120,7 @@ class Command:
             seeds=tuple(range(self.seed, self.seed + n_seeds)),
             **_given(
                 split=self.split,
+                size=self.n_samples and parse_count(self.n_samples),
                 steps=self.steps and parse_length("--steps", self.steps),
                 time=self.time and parse_time("--budget", self.time),
             ),
@@ -136,10 +129,12 @@ class Command:
                 path=given_path,
                 seed=self.seed,
                 **_given(
-                    kind="given" if given_path else self._encoder_kind(), length=self.encoder_length
+                    kind="given" if given_path else self._encoder_kind(),
+                    length=self.encoder_length
+                    and parse_duration("--encoder-length", self.encoder_length),
                 ),
             ),
-            selection=self._selection(recipe.selection),
+            arm=self._arm(recipe.arm),
             training=dataclasses.replace(
                 recipe.training,
                 **_given(
@@ -160,29 +155,33 @@ class Command:
         return "pca"
 
     def _run_as_planned(self) -> None:
-        from thinset.experiments.plan.planned_run import run_planned, stored_plan_settings
+        from thinset.experiments.kinds import plan
 
         for name in ("method", "n_samples", "per_class", "dedup", "split", "n_seeds"):
             if getattr(self, name) is not None:
                 option = name.replace("_", "-")
                 raise ValueError(f"the plan decides what to train on: give --plan or --{option}")
-        settings = stored_plan_settings(self.out)
+        settings = plan.stored_settings(self.out)
         if settings is None:
             shared = {field.name for field in dataclasses.fields(Plan)} - {"budget"}
             given = {name: value for name, value in vars(self).items() if name in shared}
             settings = Plan(**given, budget=self.time).settings()
-        page = run_planned(where_of("run", self), settings, say)
-        print(f"report: {page}")
+        print(f"report: {plan.make('plan', settings, where_of('run', self), say)}")
 
-    def _selection(self, recipe: SelectionSettings) -> SelectionSettings:
+    def _arm(self, recipe: Arm) -> Arm:
+        rule = recipe.rule
+        assert rule is not None
         # A method that is given selects from all classes at once, unless --per-class is given too.
-        method = {} if self.method is None else {"method": self.method, "per_class": None}
-        given = _given(
-            per_class=self.per_class,
-            dedup=self.dedup,
-            n_samples=self.n_samples and parse_count(self.n_samples),
+        is_recipe = self.method is None
+        return Arm(
+            SelectionRule.of(
+                rule.method if self.method is None else self.method,
+                per_class=self.per_class or (rule.per_class if is_recipe else None),
+                metric=self.metric,
+                dedup=rule.dedup if self.dedup is None else self.dedup,
+                options=dict(rule.options) if is_recipe else {},
+            )
         )
-        return dataclasses.replace(recipe, metric=self.metric, **{**method, **given})
 
 
 def _given(**values: Any) -> dict[str, Any]:

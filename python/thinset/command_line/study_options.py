@@ -14,14 +14,18 @@ from thinset.command_line.arguments import (
     Schedule,
     WarmUp,
     from_recipe,
+    optional,
     parse_count,
+    parse_duration,
     parse_length,
     parse_time,
 )
+from thinset.results.arm import Arm
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from thinset.duration import Duration
     from thinset.experiments.settings import DataSettings, StudySettings
 
     Settings = TypeVar("Settings", bound=DataSettings)
@@ -42,6 +46,8 @@ class StudyOptions:
     methods: Annotated[tuple[str, ...] | None, from_recipe(aliases=["-m"], metavar="ARM...")] = None
     """arms, such as: full random random:stratified topk kmeans:per_class repeated_random
     loss_pruning topk:then=loss_pruning"""
+    baseline: Annotated[str | None, optional(metavar="ARM")] = None
+    """arm that the others are compared with; by default random or, without it, full"""
     seeds: Annotated[tuple[int, ...] | None, from_recipe(metavar="INT...")] = None
     """one training of every arm each"""
     seed: Annotated[int | None, from_recipe(metavar="INT")] = None
@@ -79,7 +85,8 @@ class StudyOptions:
             if getattr(self, one) is not None and getattr(self, other) is not None:
                 raise ValueError(f"give --{one} or --{other}, not both")
         given: dict[str, Any] = {
-            "arms": self.methods,
+            "arms": self.methods and tuple(map(Arm.parse, self.methods)),
+            "baseline": self.baseline and Arm.parse(self.baseline),
             "seeds": self.seeds or self._seeds_of(settings),
             "sizes": self.sizes and tuple(parse_count(text) for text in self.sizes),
             "splits": self.splits,
@@ -88,7 +95,8 @@ class StudyOptions:
             "encoder": _changed(
                 settings,
                 "encoder",
-                length=self.encoder_length,
+                length=self.encoder_length
+                and parse_duration("--encoder-length", self.encoder_length),
                 # Where nothing but the encoder is trained, the seed is its own.
                 seed=None if hasattr(settings, "seeds") else self.seed,
             ),
@@ -110,7 +118,7 @@ class StudyOptions:
                 )
         return dataclasses.replace(settings, **given)
 
-    def _totals(self) -> tuple[str, ...] | None:
+    def _totals(self) -> tuple[Duration, ...] | None:
         if self.steps is not None:
             return tuple(parse_length("--steps", text) for text in self.steps)
         if self.budget is not None:

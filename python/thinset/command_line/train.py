@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from thinset.command_line.arguments import Device, Output, Seed, optional, typed_again
+from thinset.command_line.arguments import (
+    Device,
+    Output,
+    Seed,
+    optional,
+    parse_duration,
+    typed_again,
+)
 
 if TYPE_CHECKING:
     from thinset.training import Log
@@ -61,11 +68,12 @@ class Command:
 
     def run(self) -> None:
         from thinset.data import open_dataset, require_matching_splits
-        from thinset.experiments.prepare.preparation import TrainAndTest
+        from thinset.experiments.prepare.data import TrainAndTest
         from thinset.experiments.run_folder import RunFolder
-        from thinset.experiments.settings import RunSettings, TrainingSettings
+        from thinset.experiments.settings import TrainingSettings
         from thinset.experiments.trial import Trial, train
-        from thinset.results.records import RunRecord
+        from thinset.files.decoding import encode
+        from thinset.results import FULL, Arm, RunRecord
         from thinset.training import TrainingDivergedError, save_weights
         from thinset.training.precision import resolve_device
 
@@ -78,17 +86,13 @@ class Command:
         subset = None if self.subset is None else open_dataset(self.subset)
         if subset is not None:
             require_matching_splits(data.train, subset)
-        settings = RunSettings(
-            seeds=(self.seed,),
-            split=split,
-            steps=self.total,
-            training=TrainingSettings(
-                batch_size=self.batch_size,
-                learning_rate=self.learning_rate,
-                schedule=self.schedule,
-                warm_up=self.warm_up,
-                evaluations=self.evaluations,
-            ),
+        total = parse_duration("--total", self.total)
+        training = TrainingSettings(
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            schedule=self.schedule,
+            warm_up=self.warm_up,
+            evaluations=self.evaluations,
         ).resolved_for(data.train.image_shape)
         sources = {"data": self.data, "test": self.test, "subset": self.subset}
         folder = RunFolder(
@@ -96,22 +100,23 @@ class Command:
             {
                 **{name: None if path is None else str(path) for name, path in sources.items()},
                 "device": self.device,
-                **asdict(settings),
+                "seed": self.seed,
+                "split": split,
+                "total": str(total),
+                "training": encode(training),
             },
         )
         path = self.out / "record.json"
         if not path.exists():
             trial = Trial(
                 name="training",
-                arm="full" if subset is None else "selected",
+                arm=FULL if self.subset is None else Arm(data=str(self.subset)),
                 comparison="steps",
-                method="full" if subset is None else subset.name,
                 seed=self.seed,
-                total=self.total,
-                split=0.0 if subset is None else split,
+                total=total,
+                split=None if subset is None else split,
                 subset=subset,
-                n_subset=len(data.train if subset is None else subset),
-                preparation_seconds={},
+                n_samples=0 if subset is None else len(subset),
             )
             checkpoint = folder.checkpoint("training")
             try:
@@ -119,7 +124,7 @@ class Command:
                     trial,
                     data.train,
                     data.test,
-                    settings.training,
+                    training,
                     device=self.device,
                     command=typed_again("train", self, "data"),
                     checkpoint_path=checkpoint,
@@ -135,7 +140,7 @@ class Command:
             checkpoint.unlink(missing_ok=True)
         record = RunRecord.load(path)
         print(
-            f"test accuracy {record.final.test_accuracy:.2f} % after {record.steps} steps, "
+            f"{record.main_metric.label} {record.score:.2f} % after {record.steps} steps, "
             f"{record.total_seconds:.1f} s: {path}"
         )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from thinset.data.download import download
 from thinset.data.encoded import EncodedDataset, open_encoded
+from thinset.data.joined import join_datasets
 from thinset.data.manifest import ArrayEntry, Manifest
 from thinset.data.matching_splits import require_matching_splits
 from thinset.data.sources import SOURCES, import_dataset, import_map_style
@@ -27,6 +28,7 @@ __all__ = [
     "hold_out",
     "import_dataset",
     "import_map_style",
+    "join_datasets",
     "open_dataset",
     "open_encoded",
     "require_matching_splits",

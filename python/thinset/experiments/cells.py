@@ -1,45 +1,59 @@
-"""Which trainings a grid holds, by name alone: nothing is prepared yet."""
+"""Which trainings an experiment consists of: nothing is prepared yet."""
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from thinset.duration import Duration
-from thinset.experiments.arms import FULL, ArmSpec, parse_arm
+from thinset.results.arm import FULL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from thinset.duration import Duration
     from thinset.experiments.settings import StudySettings
+    from thinset.results.arm import Arm
     from thinset.results.records import Comparison
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One training of a grid.
+    """One training of an experiment.
 
-    split is None in arms without a subset, size there and in arms whose file decides it.
+    split is None in arms without a fast phase, size there and in arms that bring their own.
     """
 
-    arm: ArmSpec
+    arm: Arm
     size: float | None
     split: float | None
-    total: str
+    total: Duration
     comparison: Comparison
     seed: int
 
     @property
     def name(self) -> str:
         """A name that is safe for a file and tells cells apart."""
-        parts = [self.comparison, self.arm.text]
+        parts = [self.comparison, str(self.arm)]
         if self.size is not None:
             parts.append(f"k{self.size!r}")
         if self.split is not None:
             parts.append(f"split{self.split!r}".removesuffix(".0"))
-        text = "-".join([*parts, self.total, f"seed{self.seed}"])
-        return as_file_name(text)
+        return as_file_name("-".join([*parts, str(self.total), f"seed{self.seed}"]))
+
+    def without_subset(self) -> Cell:
+        """The same length of training on everything."""
+        return dataclasses.replace(self, arm=FULL, size=None, split=None)
+
+
+def cell_of(
+    arm: Arm, *, size: float, split: float, total: Duration, comparison: Comparison, seed: int
+) -> Cell:
+    """The cell of `arm`, with `size` and `split` where they apply to it."""
+    if not arm.has_fast_phase:
+        return Cell(arm, None, None, total, comparison, seed)
+    return Cell(arm, None if arm.has_own_size else size, split, total, comparison, seed)
 
 
 def as_file_name(text: str) -> str:
@@ -51,32 +65,31 @@ def cells_of(settings: StudySettings) -> tuple[Cell, ...]:
     """Every training of the grid, once, in the order in which they are trained.
 
     Seed by seed, so that what is finished at any time compares all arms; within an arm from the
-    smallest split to the largest, so that each goes on with the first phase of the one before. A
+    smallest split to the largest, so that each continues the first phase of the one before. A
     split of 0 is training on everything, whatever the arm. Raises ValueError where two trainings
     would share the name of a record.
     """
-    arms = tuple(parse_arm(text) for text in settings.arms)
     cells: dict[Cell, None] = {}
     for seed in settings.seeds:
         for total in settings.totals:
             for comparison in _comparisons(total, settings):
-                for arm in arms:
+                for arm in settings.arms:
                     for cell in _cells_of_arm(arm, total, comparison, seed, settings):
                         cells.setdefault(cell)
     names: dict[str, Cell] = {}
     for cell in cells:
         if cell != names.setdefault(cell.name, cell):
-            first, second = names[cell.name].arm.text, cell.arm.text
+            first, second = str(names[cell.name].arm), str(cell.arm)
             raise ValueError(f"arms {first!r} and {second!r} cannot be told apart by file names")
     return tuple(cells)
 
 
-def comparison_of(total: str) -> Comparison:
+def comparison_of(total: Duration) -> Comparison:
     """What arms of this length have in common, everything counted."""
-    return "time" if Duration.parse(total).is_time else "steps"
+    return "time" if total.is_time else "steps"
 
 
-def _comparisons(total: str, settings: StudySettings) -> tuple[Comparison, ...]:
+def _comparisons(total: Duration, settings: StudySettings) -> tuple[Comparison, ...]:
     if comparison_of(total) == "steps":
         return ("steps",)
     names: dict[str, Comparison] = {"everything": "time", "training": "training time"}
@@ -84,14 +97,11 @@ def _comparisons(total: str, settings: StudySettings) -> tuple[Comparison, ...]:
 
 
 def _cells_of_arm(
-    arm: ArmSpec, total: str, comparison: Comparison, seed: int, settings: StudySettings
+    arm: Arm, total: Duration, comparison: Comparison, seed: int, settings: StudySettings
 ) -> Iterator[Cell]:
-    if not arm.has_fast_phase:
-        yield Cell(arm, None, None, total, comparison, seed)
-        return
-    for size in settings.sizes if arm.file is None else (None,):
+    for size in settings.sizes:
         for split in sorted(settings.splits):
-            if split > 0:
-                yield Cell(arm, size, split, total, comparison, seed)
-            else:
-                yield Cell(parse_arm(FULL), None, None, total, comparison, seed)
+            cell = cell_of(
+                arm, size=size, split=split, total=total, comparison=comparison, seed=seed
+            )
+            yield cell.without_subset() if cell.split == 0 else cell

@@ -1,69 +1,154 @@
-"""Reading the folder of a finished run, without torch: reports need nothing that trains."""
+"""The folder of an experiment, read without torch: pages need nothing that trains."""
 
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
 from thinset.data import open_dataset
 from thinset.data.npy_file import open_npy
+from thinset.experiments.figures.registry import recipe_of
+from thinset.experiments.kinds import kind_of
+from thinset.experiments.run_folder import (
+    finished_records,
+    read_left_out,
+    read_settings,
+    read_stages,
+)
+from thinset.experiments.settings import DataSettings
+from thinset.experiments.settings_v1 import upgraded_settings
 from thinset.files.atomic import atomic_file
+from thinset.files.decoding import decode
 from thinset.files.json import read_json, write_json_with_digest
-from thinset.report import Reproductions
-from thinset.results.records import RunRecord
+from thinset.report import Reconstructions
+from thinset.selection import Selection
 from thinset.selection.npz_file import read_npz
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable
 
     from thinset.data import Dataset
-    from thinset.experiments.settings import EncoderSettings
+    from thinset.results import RunRecord
 
 FACTS_FILE = "embedding_facts.json"
-REPRODUCTIONS_FILE = "reproductions.npz"
-_REPRODUCTIONS = ("inputs", "embeddings", "outputs")
+RECONSTRUCTIONS_FILE = "reconstructions.npz"
+OLD_RECONSTRUCTIONS_FILE = "reproductions.npz"
+_RECONSTRUCTIONS = ("inputs", "embeddings", "outputs")
+
+S_co = TypeVar("S_co", bound=DataSettings, covariant=True)
 
 
-def finished_training_data(source: str, path: Path) -> Dataset:
-    """The training data of the run in the folder `path`; FileNotFoundError where there are none."""
-    # What the run has made goes first: it may have resized or split its source.
-    places = (
-        path / "variant",
-        path / "split" / "train",
-        path / "data" / "train",
-        Path(source),
-        Path(source) / "train",
-    )
-    for place in places:
-        if (place / "manifest.json").exists():
-            return open_dataset(place)
-    raise FileNotFoundError(f"{path} holds no finished training and no training data; run it first")
+@dataclass(frozen=True)
+class Finished(Generic[S_co]):
+    """What an experiment left in its folder, read when it is asked for.
+
+    figure: the name of its recipe. Missing parts raise FileNotFoundError, damaged ones ValueError.
+    """
+
+    path: Path
+    figure: str
+    settings: S_co
+    source: str
+    command: str
+
+    @classmethod
+    def read(cls, out: str | os.PathLike[str]) -> Finished[Any]:
+        """Read the settings of the experiment in the folder `out`."""
+        path = Path(out)
+        stored, notes = read_settings(path)
+        figure = notes.get("figure") or "run"
+        table = {**stored["settings"], **notes.get("grid", {})}
+        kind = kind_of(recipe_of(figure).kind)
+        settings: Any = decode(upgraded_settings(table), kind.Settings, str(path / "settings.json"))
+        return cls(path, figure, settings, stored["source"], notes.get("command", ""))
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report"
+
+    @cached_property
+    def data(self) -> Dataset:
+        """The training data."""
+        # What the experiment has made goes first: it may have resized or split its source.
+        places = (
+            self.path / "variant",
+            self.path / "split" / "train",
+            self.path / "data" / "train",
+            Path(self.source),
+            Path(self.source) / "train",
+        )
+        for place in places:
+            if (place / "manifest.json").exists():
+                return open_dataset(place)
+        raise FileNotFoundError(
+            f"{self.path} holds no finished training and no training data; run it first"
+        )
+
+    @property
+    def subject(self) -> str:
+        """What was trained on, in words."""
+        height, width, channels = self.data.image_shape
+        return (
+            f"{self.data.name}: {len(self.data):,} training samples, "
+            f"{height} \N{MULTIPLICATION SIGN} {width} \N{MULTIPLICATION SIGN} {channels}"
+        )
+
+    @property
+    def embeddings(self) -> np.ndarray[Any, Any]:
+        """The embedding matrix."""
+        encoder = self.settings.encoder
+        if encoder.kind == "given" and encoder.path is not None:
+            return open_npy(encoder.path)
+        return open_npy(self.path / "embeddings" / "embeddings.npy")
+
+    def records(self, names: Iterable[str]) -> tuple[RunRecord, ...]:
+        """Those records that are there, in the order of their names; at least one."""
+        records = tuple(self.records_by_name(names).values())
+        if not records:
+            raise FileNotFoundError(f"{self.path} holds no finished training; run it first")
+        return records
+
+    def records_by_name(self, names: Iterable[str]) -> dict[str, RunRecord]:
+        """Those records that are there, in the order of their names."""
+        return finished_records(self.path, names)
+
+    def left_out(self, names: Iterable[str]) -> dict[str, str]:
+        """Trainings among `names` that could not be made, and why."""
+        reasons = read_left_out(self.path)
+        return {name: reasons[name] for name in names if name in reasons}
+
+    @property
+    def stage_seconds(self) -> dict[str, float]:
+        return read_stages(self.path)
+
+    def selection(self, *names: str) -> Selection:
+        """The selection of the first of these names that is there."""
+        files = [self.path / "selections" / f"{name}.npz" for name in names]
+        return Selection.load(next((file for file in files if file.exists()), files[0]))
+
+    @property
+    def embedding_facts(self) -> dict[str, Any] | None:
+        return stored_facts(self.path)
+
+    @property
+    def reconstructions(self) -> Reconstructions | None:
+        return stored_reconstructions(self.path)
 
 
-def finished_embeddings(path: Path, settings: EncoderSettings) -> np.ndarray[Any, Any]:
-    """The embedding matrix of the run in the folder `path`."""
-    if settings.kind == "given" and settings.path is not None:
-        return open_npy(settings.path)
-    return open_npy(path / "embeddings" / "embeddings.npy")
-
-
-def finished_records(names: Iterable[str], path: Path) -> tuple[RunRecord, ...]:
-    """Those records in the folder `path` that are there, in the order of their names."""
-    files = (path / "records" / f"{name}.json" for name in names)
-    return tuple(RunRecord.load(file) for file in files if file.exists())
-
-
-def store_shown(path: Path, facts: dict[str, Any], reproductions: Reproductions | None) -> None:
-    """Keep in the folder `path` what a report shows of embeddings and of the autoencoder."""
+def store_shown(path: Path, facts: dict[str, Any], shown: Reconstructions | None) -> None:
+    """Keep in the folder `path` what a page shows of embeddings and of the autoencoder."""
     write_json_with_digest(path / FACTS_FILE, facts)
-    if reproductions is not None:
+    if shown is not None:
         # In memory first: where a disk is full, an archive that is half written cannot be closed.
         content = io.BytesIO()
-        np.savez(content, **{name: getattr(reproductions, name) for name in _REPRODUCTIONS})
-        with atomic_file(path / REPRODUCTIONS_FILE) as partial:
+        np.savez(content, **{name: getattr(shown, name) for name in _RECONSTRUCTIONS})
+        with atomic_file(path / RECONSTRUCTIONS_FILE) as partial:
             partial.write_bytes(content.getbuffer())
 
 
@@ -72,18 +157,15 @@ def stored_facts(path: Path) -> dict[str, Any] | None:
     file = path / FACTS_FILE
     if not file.exists():
         return None
-    facts = read_json(file)
-    if not isinstance(facts, dict):
-        raise ValueError(f"{file} must hold a JSON object, got {type(facts).__name__}")
-    return facts
+    return decode(read_json(file), dict[str, Any], str(file))
 
 
-def stored_reproductions(path: Path) -> Reproductions | None:
+def stored_reconstructions(path: Path) -> Reconstructions | None:
     """What `store_shown` kept of the autoencoder; None where there is nothing."""
-    file = path / REPRODUCTIONS_FILE
-    if not file.exists():
-        return None
-    try:
-        return Reproductions(*read_npz(file, *_REPRODUCTIONS))
-    except ValueError as error:
-        raise ValueError(f"{file} is damaged: {error}") from error
+    for file in (path / RECONSTRUCTIONS_FILE, path / OLD_RECONSTRUCTIONS_FILE):
+        if file.exists():
+            try:
+                return Reconstructions(*read_npz(file, *_RECONSTRUCTIONS))
+            except ValueError as error:
+                raise ValueError(f"{file} is damaged: {error}") from error
+    return None

@@ -10,8 +10,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from thinset.data.sources.digits import DIGITS
+from thinset.experiments.cells import as_file_name
 from thinset.files.json import read_json, write_json_with_digest
 from thinset.files.overlap import require_not_above
+from thinset.results.arm import Arm
+from thinset.results.records import RunRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,7 +32,7 @@ _DECIDES_PREPARED = {
 }  # fmt: skip
 _INPUTS = ("source", "data", "test", "subset")  # paths among the settings
 _SELECTED = {"selections", "subsets"}
-_DECIDES_SELECTED = {"selection", "seeds"}
+_DECIDES_SELECTED = {"arm", "size", "seeds"}
 
 SECONDS_SUFFIX = ".seconds.json"
 
@@ -157,10 +160,30 @@ class RunFolder:
         self.checkpoint(name).unlink(missing_ok=True)
 
 
-def identity_of(source: str, device: str, image_size: tuple[int, int] | None) -> dict[str, Any]:
-    """What a run folder keeps of where its data come from; no image size leaves no entry."""
-    size = {} if image_size is None else {"image_size": list(image_size)}
-    return {"source": source, "device": device, **size}
+def finished_records(path: Path, names: Iterable[str]) -> dict[str, RunRecord]:
+    """Those records in the folder `path` that are there, in the order of their names.
+
+    Earlier versions named a record by its arm as it was typed; such files are found, too.
+    """
+    names = tuple(names)
+    files = {name: path / "records" / f"{name}.json" for name in names}
+    if not all(file.exists() for file in files.values()):
+        files = {**_old_files(path), **{n: file for n, file in files.items() if file.exists()}}
+    return {name: RunRecord.load(files[name]) for name in names if name in files}
+
+
+def _old_files(path: Path) -> dict[str, Path]:
+    """Records of version 1 by the name that they would have today."""
+    files = {}
+    for file in sorted((path / "records").glob("*.json")):
+        content = _read_object(file)
+        if content.get("version") == 1 and isinstance(content.get("method"), str):
+            old, new = (
+                as_file_name(f"{arm}-")
+                for arm in (content["method"], str(Arm.recorded(content["method"])))
+            )
+            files[file.stem.replace(f"-{old}", f"-{new}", 1)] = file
+    return {name: file for name, file in files.items() if file.exists()}
 
 
 def read_settings(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -9,16 +9,20 @@ from __future__ import annotations
 import dataclasses
 import importlib.resources
 import sys
-import types
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from typing_extensions import Self
+from thinset.duration import Duration
+from thinset.files.decoding import Count, Share, decode
+from thinset.results.arm import RANDOM, Arm, SelectionRule
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 Auto = Literal["auto"]
 T = TypeVar("T")
@@ -38,7 +42,7 @@ class EncoderSettings:
     """
 
     kind: Literal["autoencoder", "pca", "given"] = "autoencoder"
-    length: str = "40000st"
+    length: Duration = Duration(40_000, "st")
     crop: int | Auto | None = "auto"
     widths: tuple[int, int, int] = (64, 96, 24)
     batch_size: int = 1024
@@ -51,25 +55,6 @@ class EncoderSettings:
     def resolved_for(self, image_shape: tuple[int, int, int]) -> EncoderSettings:
         """Settle every "auto" by the dataset's (height, width, channels)."""
         return dataclasses.replace(self, crop=_settle(self.crop, _automatic_crop(image_shape)))
-
-
-@dataclass(frozen=True)
-class SelectionSettings:
-    """Which rows are selected; see `thinset.select`.
-
-    n_samples: a count or a fraction. dedup: where it is given, near-duplicates are left out first
-        (thinset.deduplicate): rows closer than this share of the typical distance of two rows, the
-        root of the mean square over all pairs.
-    options: the method's own. Unless they say otherwise, topk leaves out dead embedding elements,
-        which would hand over arbitrary rows.
-    """
-
-    method: str = "topk"
-    n_samples: float = 0.0864
-    per_class: str | None = None
-    metric: str = "euclidean"
-    dedup: float | None = None
-    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -127,39 +112,6 @@ class TrainingSettings:
 
 
 @dataclass(frozen=True)
-class RunSettings:
-    """Everything that decides the results of a run.
-
-    seeds: one training of every arm each. split: the share spent on the subset. steps: the length
-        of the runs that are compared at equal steps. time: the wall-clock budget, everything
-        counted, of those compared at equal time; None takes, seed by seed, what the selected arm
-        needed for its steps, preparation included. hold_out: the share of the training data kept
-        for testing where the source has no test data of its own.
-    """
-
-    seeds: tuple[int, ...] = (0, 1)
-    split: float = 0.5
-    steps: str = "10000st"
-    time: str | None = None
-    hold_out: float = 0.2
-    encoder: EncoderSettings = field(default_factory=EncoderSettings)
-    selection: SelectionSettings = field(default_factory=SelectionSettings)
-    training: TrainingSettings = field(default_factory=TrainingSettings)
-
-    def __post_init__(self) -> None:
-        if not self.seeds or len(set(self.seeds)) != len(self.seeds):
-            raise ValueError(f"seeds must be at least one and distinct, got {self.seeds}")
-
-    def resolved_for(self, image_shape: tuple[int, int, int]) -> RunSettings:
-        """Settle every "auto" by the dataset's (height, width, channels)."""
-        return dataclasses.replace(
-            self,
-            encoder=self.encoder.resolved_for(image_shape),
-            training=self.training.resolved_for(image_shape),
-        )
-
-
-@dataclass(frozen=True)
 class DataSettings:
     """What a study takes its samples from and selects them by.
 
@@ -183,41 +135,69 @@ class DataSettings:
 
     def resolved_for(self, image_shape: tuple[int, int, int]) -> Self:
         """Settle every "auto" by the dataset's (height, width, channels)."""
-        return dataclasses.replace(self, encoder=self.encoder.resolved_for(image_shape))
+        settled: dict[str, Any] = {"encoder": self.encoder.resolved_for(image_shape)}
+        training = getattr(self, "training", None)
+        if training is not None:
+            settled["training"] = training.resolved_for(image_shape)
+        return dataclasses.replace(self, **settled)
 
 
-Data = TypeVar("Data", bound=DataSettings)
+@dataclass(frozen=True)
+class RunSettings(DataSettings):
+    """A selection against random samples and everything, at equal steps and at equal time.
+
+    arm, size: what is selected, and how much of it, a count or a fraction. seeds: one training of
+    every arm each. split: the share spent on the subset. steps: the length of the runs that are
+    compared at equal steps. time: the wall-clock budget, everything counted, of those compared at
+    equal time; None takes what the slowest run of the selected arm needed for its steps,
+    preparation included.
+    """
+
+    arm: Arm = Arm(SelectionRule("kmeans", "balanced"))
+    size: int | float = 0.0864
+    seeds: tuple[Count, ...] = (0, 1)
+    split: Share = 0.5
+    steps: Duration = Duration(10_000, "st")
+    time: Duration | None = None
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+
+    def __post_init__(self) -> None:
+        _require_distinct(self, "seeds")
+        if self.arm.rule is None or self.arm.kind != "selected":
+            raise ValueError(f"arm must select samples by a method, such as topk; got {self.arm}")
 
 
 @dataclass(frozen=True)
 class StudySettings(DataSettings):
     """A grid of trainings: every arm at every size, split and length, with every seed.
 
-    arms: see thinset.experiments.arms. sizes: of the subsets, counts or fractions.
+    arms: see thinset.results.arm. sizes: of the subsets, counts or fractions.
     splits: shares of the training spent on the subset. totals: lengths of training; those in time
         are budgets.
     accounting: what a budget in time counts: "everything", or, as in the paper, "training" alone,
         which leaves out what came before training.
+    baseline: the arm that all are compared with; None takes random or, without it, full.
     """
 
-    arms: tuple[str, ...] = ("random", "topk")
-    seeds: tuple[int, ...] = (0, 1, 2)
-    sizes: tuple[float, ...] = (0.0864,)
+    arms: tuple[Arm, ...] = (RANDOM, Arm(SelectionRule("topk")))
+    seeds: tuple[Count, ...] = (0, 1, 2)
+    sizes: tuple[int | float, ...] = (0.0864,)
     splits: tuple[float, ...] = (1.0,)
-    totals: tuple[str, ...] = ("400st",)
+    totals: tuple[Duration, ...] = (Duration(400, "st"),)
     accounting: tuple[Literal["everything", "training"], ...] = ("everything",)
+    baseline: Arm | None = None
     training: TrainingSettings = field(default_factory=TrainingSettings)
-
-    def fully_resolved_for(self, image_shape: tuple[int, int, int]) -> Self:
-        """Settle every "auto", those of the training too."""
-        training = self.training.resolved_for(image_shape)
-        return dataclasses.replace(self.resolved_for(image_shape), training=training)
 
     def __post_init__(self) -> None:
         _require_distinct(self, "arms", "seeds", "sizes", "splits", "totals", "accounting")
         for split in self.splits:
             if not 0 <= split <= 1:
                 raise ValueError(f"splits must be from 0 to 1, got {split}")
+        if self.baseline is not None and self.baseline not in self.arms:
+            raise ValueError(
+                f"baseline must be one of the arms {', '.join(map(str, self.arms))}; "
+                f"got {self.baseline}"
+            )
 
 
 @dataclass(frozen=True)
@@ -228,33 +208,29 @@ class PlanSettings(DataSettings):
     it, at most, goes into short trainings that tell the accuracy.
     """
 
-    total: str = "7min"
-    probe_share: float = 0.1
-    seed: int = 0
+    total: Duration = Duration(7, "min")
+    probe_share: Share = 0.1
+    seed: Count = 0
     training: TrainingSettings = field(default_factory=TrainingSettings)
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.probe_share <= 1:
-            raise ValueError(f"probe_share must be from 0 to 1, got {self.probe_share}")
 
 
 @dataclass(frozen=True)
-class SearchSettings(DataSettings):
-    """A search over configurations of training: everywhere on everything, and on subsets.
+class RankingSettings(DataSettings):
+    """Hyper-parameters ranked by trainings on everything, and by shorter ones on subsets.
 
-    Each arm trains every configuration for `total`, everything for `reference_total` too: that is
+    Each arm trains every setting for `total`, everything for `reference_total` too: that is
     the ranking the arms try to find for less. All are scored on `hold_out` of the training data,
-    never on test data. learning_rates, widths: their product is searched; a width multiplies the
-    widths of the paper's classifier. size: of the subsets. training: what the configurations share.
+    never on test data. learning_rates, widths: their product is ranked; a width multiplies the
+    widths of the paper's classifier. size: of the subsets. training: what the settings share.
     """
 
     hold_out: float = 0.1
     on_validation: bool = True
-    arms: tuple[str, ...] = ("full", "random", "kmeans:per_class")
-    seeds: tuple[int, ...] = (0, 1, 2)
-    size: float = 0.0864
-    total: str = "150st"
-    reference_total: str = "400st"
+    arms: tuple[Arm, ...] = (FULL, RANDOM, Arm(SelectionRule("kmeans", "balanced")))
+    seeds: tuple[Count, ...] = (0, 1, 2)
+    size: int | float = 0.0864
+    total: Duration = Duration(150, "st")
+    reference_total: Duration = Duration(400, "st")
     learning_rates: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3)
     widths: tuple[float, ...] = (0.25, 0.5, 1.0)
     training: TrainingSettings = field(default_factory=TrainingSettings)
@@ -262,7 +238,7 @@ class SearchSettings(DataSettings):
     def __post_init__(self) -> None:
         _require_distinct(self, "arms", "seeds", "learning_rates", "widths")
         if len(self.learning_rates) * len(self.widths) < 3:
-            raise ValueError("a search needs at least three configurations to rank")
+            raise ValueError("there must be at least three settings to rank")
 
 
 def _require_distinct(settings: Any, *names: str) -> None:
@@ -282,7 +258,7 @@ def _settle(value: Any, automatic: Any) -> Any:
 
 
 def read_recipe(name: str) -> dict[str, Any]:
-    """The tables of a recipe: one per size, and `figure` for what it reproduces."""
+    """The tables of a recipe: one per size, and `figure` for what it shows."""
     folder = "recipes" if name in ("run", "plan", "compare") else "figures"
     resource = importlib.resources.files(f"thinset.experiments.{folder}") / f"{name}.toml"
     return tomllib.loads(resource.read_text(encoding="utf-8"))
@@ -293,57 +269,4 @@ def load_recipe(name: str, size: str, kind: type[T]) -> T:
     sizes = {key: table for key, table in read_recipe(name).items() if key != "figure"}
     if size not in sizes:
         raise ValueError(f"size must be one of {', '.join(sizes)}; got {size!r}")
-    return from_table(kind, sizes[size], f"{name}.{size}")
-
-
-def from_table(cls: type[T], table: Any, where: str) -> T:
-    """Build a dataclass from nested dicts, strictly. Raises ValueError naming the key."""
-    if not isinstance(table, dict):
-        raise ValueError(f"{where} must be a table, got {table!r}")
-    hints = get_type_hints(cls)
-    unknown = sorted(set(table) - set(hints))
-    if unknown:
-        raise ValueError(f"{where} has no setting {unknown[0]!r}; it has {', '.join(hints)}")
-    values = {key: _typed(hints[key], value, f"{where}.{key}") for key, value in table.items()}
-    return cls(**values)
-
-
-def _typed(hint: Any, value: Any, where: str) -> Any:
-    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        return from_table(hint, value, where)
-    for option in get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,):
-        fits, converted = _as_plain(option, value)
-        if fits:
-            return converted
-    raise ValueError(f"{where} must be {_readable(hint)}, got {value!r}")
-
-
-def _as_plain(hint: Any, value: Any) -> tuple[bool, Any]:
-    origin = get_origin(hint)
-    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        is_table = isinstance(value, dict)
-        return is_table, from_table(hint, value, hint.__name__) if is_table else None
-    if origin is Literal:
-        return value in get_args(hint), value
-    if origin is tuple:
-        kinds = get_args(hint)
-        if not isinstance(value, (list, tuple)):
-            return False, None
-        if kinds[-1] is Ellipsis:
-            kinds = (kinds[0],) * len(value)
-        parts = [_as_plain(kind, part) for kind, part in zip(kinds, value, strict=False)]
-        fits = len(kinds) == len(value) and all(fit for fit, _ in parts)
-        return fits, tuple(part for _, part in parts)
-    if origin is dict:
-        return isinstance(value, dict), value
-    if hint is float:
-        # A whole number stays one: n_samples = 100 is a count, 1.0 a fraction.
-        return isinstance(value, (int, float)) and not isinstance(value, bool), value
-    if hint is int:
-        is_integer = isinstance(value, int) and not isinstance(value, bool)
-        return is_integer and abs(value) < 2**63, value
-    return isinstance(value, hint), value
-
-
-def _readable(hint: Any) -> str:
-    return str(hint).replace("typing.", "").replace("<class '", "").replace("'>", "")
+    return decode(sizes[size], kind, f"{name}.toml: {size}")

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import importlib
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
+from thinset.files.decoding import encode
 from thinset.losses import classification
 from thinset.models import Classifier
 from thinset.results.hardware import describe_hardware, describe_versions
-from thinset.results.records import CurvePoint, FinalScore, PhaseRecord, RunRecord
+from thinset.results.metrics import described
+from thinset.results.records import CurvePoint, FastPhase, PhaseRecord, RunRecord, Score
 from thinset.training import (
     ClassBalanced,
     CosineRate,
@@ -34,11 +36,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from thinset.data import Dataset, EncodedDataset
-    from thinset.experiments.arms import ArmSpec
     from thinset.experiments.run_folder import RunFolder
     from thinset.experiments.settings import TrainingSettings
-    from thinset.results.records import Arm, Comparison
-    from thinset.training import History, Log, Order
+    from thinset.results.arm import Arm
+    from thinset.results.records import Comparison
+    from thinset.training import Duration, History, Log, Order
     from thinset.training.loop.rates import LearningRate
 
 
@@ -46,34 +48,38 @@ if TYPE_CHECKING:
 class Trial:
     """One training: which arm, compared how, with which seed, for how long.
 
-    name: of its record. total: a length; a budget in time counts the preparation, but for the
-    comparison by "training time". split: the share of it spent on the subset. subset: None in arms
-    without one. n_subset: samples in a fast pass. orders: see thinset.training.Phase.
-    preparation_seconds: what this arm needed before training, by stage. n_full: the size of the
-    dataset; None where that is what fine-tuning goes through.
+    name: of its record. total: a budget in time counts the preparation, but for the comparison by
+    "training time". subset, split: what the fast phase trains on, for which share of the total;
+    None without a fast phase, and subset also where every pass draws its own n_samples. n_samples:
+    in a pass of the fast phase. orders: see thinset.training.Phase. preparation_seconds: what this
+    arm needed before training, by stage. n_full: the size of the dataset; None where that is what
+    fine-tuning goes through.
     """
 
     name: str
     arm: Arm
     comparison: Comparison
-    method: str
     seed: int
-    total: str
-    split: float
-    subset: Dataset | None
-    n_subset: int
-    preparation_seconds: dict[str, float]
+    total: Duration
+    subset: Dataset | None = None
+    split: float | None = None
+    n_samples: int = 0
+    preparation_seconds: dict[str, float] = field(default_factory=dict)
     fast_order: Order | None = None
     fine_tuning_order: Order | None = None
-    resident: bool | None = None
     n_full: int | None = None
 
+    @property
+    def fast_phase(self) -> FastPhase | None:
+        """The fast phase as records hold it."""
+        return None if self.split is None else FastPhase(self.n_samples, self.split)
 
-def fine_tuning_order(arm: ArmSpec) -> Order | None:
+
+def fine_tuning_order(arm: Arm) -> Order | None:
     """What the passes of `arm` over everything show; None for every sample, shuffled."""
     if arm.is_balanced:
         return ClassBalanced()
-    return LossPruning() if arm.then == "loss_pruning" else None
+    return LossPruning() if arm.fine_tuning == "loss_pruning" else None
 
 
 def train(
@@ -89,7 +95,7 @@ def train(
     log: Log | None = None,
     show_progress: bool,
 ) -> tuple[nn.Module, RunRecord]:
-    """Train a classifier as `trial` says, going on from its checkpoint if there is one.
+    """Train a classifier as `trial` says, resuming from its checkpoint if there is one.
 
     Initial weights, order of samples and augmentation depend on the seed alone: trials of one seed
     begin with the same weights. The checkpoint is the caller's to remove, once the record is kept.
@@ -102,7 +108,7 @@ def train(
         TwoPhase(
             full,
             full if trial.subset is None else trial.subset,
-            trial.split,
+            trial.split or 0.0,
             trial.total,
             learning_rate=_rate(training),
             fast_order=trial.fast_order,
@@ -120,7 +126,7 @@ def train(
         seed=trial.seed,
         device=device,
         precision=training.precision,
-        resident=trial.resident,
+        resident=trial.arm.is_resident or None,
         evaluations=training.evaluations,
         checkpoint_path=checkpoint_path,
         first_phase_path=first_phase_path,
@@ -273,17 +279,18 @@ def make_record(
     return RunRecord(
         arm=trial.arm,
         comparison=trial.comparison,
-        method=trial.method,
         seed=trial.seed,
-        n_subset=trial.n_subset,
         n_full=len(full) if trial.n_full is None else trial.n_full,
-        split=trial.split,
+        n_trained=len(full),
+        fast_phase=trial.fast_phase,
         total=trial.total,
         phases=tuple(
             PhaseRecord(phase.name, names[phase.name], phase.steps, phase.seconds)
             for phase in history.phases
         ),
         preparation_seconds=trial.preparation_seconds,
+        metrics=described("accuracy", "loss"),
+        metric="accuracy",
         curve=tuple(
             CurvePoint(
                 step=point.step,
@@ -292,16 +299,15 @@ def make_record(
                 seconds=point.seconds,
                 phase=point.phase,
                 train_loss=point.train_loss,
-                test_loss=point.test_loss,
-                test_accuracy=_percent(point.test_accuracy),
+                scores={"accuracy": _percent(point.test_accuracy), "loss": point.test_loss},
             )
             for point in history.curve
         ),
-        final=FinalScore(100 * last.test_accuracy, last.test_loss),
+        final={"accuracy": Score(100 * last.test_accuracy), "loss": Score(last.test_loss)},
         training_seconds=history.training_seconds,
         evaluation_seconds=history.evaluation_seconds,
         data_wait_seconds=history.data_wait_seconds,
-        settings=asdict(training),
+        settings=encode(training),
         hardware=describe_hardware(),
         versions=describe_versions(),
         command=command,

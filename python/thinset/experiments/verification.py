@@ -10,9 +10,10 @@ from thinset.data import verify_dataset
 from thinset.data.manifest import MANIFEST_FILE
 from thinset.experiments.finished import (
     FACTS_FILE,
-    REPRODUCTIONS_FILE,
+    OLD_RECONSTRUCTIONS_FILE,
+    RECONSTRUCTIONS_FILE,
     stored_facts,
-    stored_reproductions,
+    stored_reconstructions,
 )
 from thinset.experiments.run_folder import (
     SECONDS_SUFFIX,
@@ -94,7 +95,8 @@ def _check_of(path: Path) -> Callable[[Path], object] | None:
         "record.json": RunRecord.load,
         "records.json": load_records,
         FACTS_FILE: lambda file: stored_facts(file.parent),
-        REPRODUCTIONS_FILE: lambda file: stored_reproductions(file.parent),
+        RECONSTRUCTIONS_FILE: lambda file: stored_reconstructions(file.parent),
+        OLD_RECONSTRUCTIONS_FILE: lambda file: stored_reconstructions(file.parent),
     }
     if path.name in by_name:
         return by_name[path.name]

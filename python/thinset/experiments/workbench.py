@@ -1,29 +1,40 @@
-"""Data, embeddings and subsets of one folder, and trainings on them."""
+"""The engine of every experiment: prepares data, embeddings and subsets, trains and records.
+
+An experiment says which cells it consists of; what they need is made here, once, in its folder.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-import re
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thinset.experiments.cells import as_file_name
-from thinset.experiments.prepare.preparation import (
+from thinset.experiments.finished import store_shown
+from thinset.experiments.prepare.data import (
     TrainAndTest,
-    embedding_seconds,
     prepare_data,
     prepare_decoded,
-    prepare_distinct,
-    prepare_embeddings,
     prepare_encoded,
-    prepare_given_subset,
-    prepare_subset,
     prepare_variant,
 )
-from thinset.experiments.run_folder import RunFolder, identity_of
+from thinset.experiments.prepare.embeddings import (
+    embedding_facts,
+    embedding_seconds,
+    prepare_embeddings,
+    reconstructions,
+)
+from thinset.experiments.prepare.subsets import (
+    prepare_added,
+    prepare_distinct,
+    prepare_given_data,
+    prepare_given_subset,
+    prepare_subset,
+)
+from thinset.experiments.run_folder import RunFolder, finished_records
 from thinset.experiments.settings import DataSettings
-from thinset.experiments.trial import Trial, fine_tuning_order, train_and_keep
+from thinset.experiments.trial import Trial, fine_tuning_order, require_model, train_and_keep
+from thinset.files.decoding import encode
 from thinset.selection.arguments import as_count
 from thinset.training import (
     NoTimeLeftError,
@@ -34,40 +45,19 @@ from thinset.training import (
 from thinset.training.precision import resolve_device
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Mapping, Sequence
 
     import numpy as np
 
     from thinset.data import Dataset, EncodedDataset
-    from thinset.experiments.arms import ArmSpec
     from thinset.experiments.cells import Cell
-    from thinset.experiments.prepare.preparation import Distinct, Subset
+    from thinset.experiments.prepare.subsets import Made, Subset
     from thinset.experiments.settings import TrainingSettings
-    from thinset.results import RunRecord
+    from thinset.experiments.where import Where
+    from thinset.results import Arm, RunRecord
 
 _FIXED = tuple(field.name for field in dataclasses.fields(DataSettings))
 _DECODING = "decoding everything"
-
-
-@dataclasses.dataclass(frozen=True)
-class Where:
-    """Where data come from and results go to, and how it is run.
-
-    image_size: (height, width) that images are resized to on import; None leaves it to the import.
-    """
-
-    source: str
-    out: str | os.PathLike[str]
-    device: str = "auto"
-    command: str = ""
-    show_progress: bool = False
-    image_size: tuple[int, int] | None = None
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """What a run folder keeps of it, and takes no other of later."""
-        return identity_of(self.source, self.device, self.image_size)
 
 
 class Workbench:
@@ -82,8 +72,10 @@ class Workbench:
     ) -> None:
         self._where = where
         self.device = where.device
-        resolve_device(where.device)  # a mistake must not leave a folder
-        grid = asdict(settings)
+        # Mistakes must not leave a folder.
+        resolve_device(where.device)
+        require_model(settings.training.model if hasattr(settings, "training") else None)
+        grid = encode(settings)
         stays = {name: grid.pop(name) for name in (*_FIXED, *fixed)}
         self.folder = RunFolder(
             Path(where.out),
@@ -126,6 +118,12 @@ class Workbench:
             show_progress=self._where.show_progress,
         )
 
+    def store_shown(self) -> None:
+        """Keep what pages show of the embeddings and, where there is one, of the autoencoder."""
+        facts = embedding_facts(self.embeddings())
+        shown = reconstructions(self.folder, self.data.train, self._encoder)
+        store_shown(self.folder.path, facts, shown)
+
     def train_missing(
         self,
         trainings: Mapping[str, Callable[[], object]],
@@ -137,10 +135,8 @@ class Workbench:
         whose loss is no longer a number, is left out: the folder records why, and later calls skip
         it.
         """
-        done = self.folder.left_out
-        missing = [
-            name for name in trainings if name not in done and not self.folder.record(name).exists()
-        ]
+        done = {**self.folder.left_out, **finished_records(self.folder.path, trainings)}
+        missing = [name for name in trainings if name not in done]
         for number, name in enumerate(missing, start=1):
             if note is not None:
                 note(f"training {number} of {len(missing)}: {name}")
@@ -183,93 +179,100 @@ class Workbench:
             show_progress=self._where.show_progress,
         )
 
-    def _full_of(self, arm: ArmSpec) -> Dataset | EncodedDataset:
+    def _full_of(self, arm: Arm) -> Dataset | EncodedDataset:
         """What `arm` trains on beside its subset: encoded images, where it has not decoded all."""
+        if arm.added is not None:
+            return self._added(arm).data
         if arm.distinct is not None:
             return self._distinct(arm.distinct).data
         if self.encoded is None or self._pays_for_decoding(arm):
             return self.images()
         return self.encoded
 
-    def _pays_for_decoding(self, arm: ArmSpec) -> bool:
-        return self.encoded is not None and (arm.needs_embeddings or bool(arm.resident))
+    def _pays_for_decoding(self, arm: Arm) -> bool:
+        return self.encoded is not None and (
+            arm.needs_embeddings or arm.is_resident or arm.added is not None
+        )
 
     def _trial(self, cell: Cell, name: str) -> Trial:
         arm = cell.arm
-        n_full = len(self.data.train)
         trial = Trial(
             name=name,
-            arm=arm.arm,
+            arm=arm,
             comparison=cell.comparison,
-            method=arm.text,
             seed=cell.seed,
             total=cell.total,
-            split=cell.split or 0.0,
-            subset=None,
-            n_subset=n_full,
+            split=cell.split,
+            n_full=len(self.data.train),
             preparation_seconds=self._decoding_seconds(arm),
             fine_tuning_order=fine_tuning_order(arm),
-            resident=arm.resident,
         )
+        if arm.added is not None:
+            return _after(trial, self._added(arm).seconds)
         if arm.distinct is not None:
-            left = self._distinct(arm.distinct)
-            return dataclasses.replace(
-                trial,
-                n_subset=len(left.data),
-                n_full=n_full,
-                preparation_seconds={
-                    **self._decoding_seconds(arm),
-                    **embedding_seconds(self.folder),
-                    **left.seconds,
-                },
-            )
+            return _after(trial, self._embedding_seconds(arm), self._distinct(arm.distinct).seconds)
         if arm.is_repeated:
             assert cell.size is not None
-            n_samples = as_count(cell.size, n_full)
+            n_samples = as_count(cell.size, len(self.data.train))
             return dataclasses.replace(
-                trial, n_subset=n_samples, fast_order=RepeatedRandom(n_samples)
+                trial, n_samples=n_samples, fast_order=RepeatedRandom(n_samples)
             )
-        if arm.has_fast_phase:
-            subset = self._subset(cell)
-            return dataclasses.replace(
-                trial,
-                subset=subset.data,
-                n_subset=len(subset.data),
-                fast_order=SampleWeights(subset.selection.gains) if arm.is_weighted else None,
-                preparation_seconds={
-                    **self._decoding_seconds(arm),
-                    **(embedding_seconds(self.folder) if arm.needs_embeddings else {}),
-                    **subset.seconds,
-                },
-            )
-        return trial
+        if not arm.has_fast_phase:
+            return trial
+        subset = self.subset(cell)
+        weights = None
+        if arm.is_weighted:
+            assert subset.selection is not None
+            weights = SampleWeights(subset.selection.gains)
+        trial = dataclasses.replace(
+            trial, subset=subset.data, n_samples=len(subset.data), fast_order=weights
+        )
+        return _after(trial, self._embedding_seconds(arm), subset.seconds)
 
-    def _distinct(self, share: float) -> Distinct:
+    def _embedding_seconds(self, arm: Arm) -> dict[str, float]:
+        return embedding_seconds(self.folder) if arm.needs_embeddings else {}
+
+    def _distinct(self, share: float) -> Made:
         return prepare_distinct(self.images(), self.embeddings(), self.folder, share)
 
-    def _subset(self, cell: Cell) -> Subset:
-        if cell.arm.file is not None:
-            return prepare_given_subset(
-                as_file_name(cell.arm.text), self.images(), self.folder, cell.arm.file
-            )
-        assert cell.arm.selection is not None
+    def _added(self, arm: Arm) -> Made:
+        assert arm.added is not None
+        return prepare_added(self.images(), Path(arm.added), self.folder)
+
+    def subset(self, cell: Cell) -> Subset:
+        """The samples that the fast phase of `cell` trains on, prepared once."""
+        arm = cell.arm
+        if arm.data is not None:
+            return prepare_given_data(self.data.train, Path(arm.data))
+        if arm.file is not None:
+            name = as_file_name(f"file:{arm.file}")
+            return prepare_given_subset(name, self.images(), self.folder, Path(arm.file))
+        assert arm.rule is not None
         assert cell.size is not None
-        encoded = None if self._pays_for_decoding(cell.arm) else self.encoded
+        encoded = None if self._pays_for_decoding(arm) else self.encoded
         # Arms that differ in their training alone share a subset.
-        text = re.sub(r":then=\w+|:weighted", "", cell.arm.text)
-        seed = f"-seed{cell.seed}" if cell.arm.depends_on_seed else ""
+        seed = f"-seed{cell.seed}" if arm.rule.depends_on_seed else ""
         return prepare_subset(
-            as_file_name(f"{text}-k{cell.size!r}{seed}"),
+            as_file_name(f"{arm.rule}-k{cell.size!r}{seed}"),
             self.images() if encoded is None else self.data.train,
-            self.embeddings() if cell.arm.needs_embeddings else None,
+            self.embeddings() if arm.needs_embeddings else None,
             self.folder,
-            dataclasses.replace(cell.arm.selection, n_samples=cell.size),
+            rule=arm.rule,
+            size=cell.size,
             seed=cell.seed,
             encoded=encoded,
         )
 
-    def _decoding_seconds(self, arm: ArmSpec) -> dict[str, float]:
+    def _decoding_seconds(self, arm: Arm) -> dict[str, float]:
         if not self._pays_for_decoding(arm):
             return {}
         self.images()
         return {_DECODING: self.folder.stage_seconds[_DECODING]}
+
+
+def _after(trial: Trial, *seconds: Mapping[str, float]) -> Trial:
+    """The same training after preparation that took so many more seconds, by stage."""
+    spent = {**trial.preparation_seconds}
+    for more in seconds:
+        spent |= more
+    return dataclasses.replace(trial, preparation_seconds=spent)

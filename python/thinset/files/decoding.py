@@ -1,11 +1,13 @@
 """Plain JSON or TOML content to typed values and back, strictly, with one style of error.
 
-Types are msgspec structs with `forbid_unknown_fields`. A text that stands for a value, such as
-"10000st", becomes one through the class method `parse` of its type, and `str` turns it back.
+Types are dataclasses or msgspec structs; annotations may hold limits, such as those of Count. A
+text that stands for a value, such as "10000st", becomes one through the class method `parse` of its
+type, and `str` turns it back.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -25,8 +27,11 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=_LARGEST)]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
+_TYPES = (inspect.DataclassType, inspect.StructType)
+_TABLES = (*_TYPES, inspect.DictType)
+_LISTS = (inspect.ListType, inspect.TupleType, inspect.VarTupleType)
 _ERROR = re.compile(r"(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?", re.DOTALL)
-_NAMED = re.compile(r"Object (?P<kind>contains unknown|missing required) field `(?P<name>.*?)`")
+_MISSING = re.compile(r"Object missing required field `(.*?)`")
 
 
 def decode(content: Any, kind: type[T], where: str, *, parsers: Parsers | None = None) -> T:
@@ -42,10 +47,14 @@ def decode(content: Any, kind: type[T], where: str, *, parsers: Parsers | None =
         parse = (parsers or {}).get(wanted) or wanted.parse  # type: ignore[attr-defined]
         return parse(text)
 
+    info = _info(kind)  # type: ignore[arg-type]  # types are hashable
+    unknown = _unknown_entry(info, content, "")
+    if unknown is not None:
+        raise ValueError(f"{where}: {unknown}")
     try:
         return msgspec.convert(content, kind, dec_hook=from_text)
     except msgspec.ValidationError as error:
-        raise ValueError(f"{where}: {_readable(str(error), content, kind)}") from error
+        raise ValueError(f"{where}: {_readable(str(error), content, info)}") from error
 
 
 def encode(value: Any) -> Any:
@@ -53,18 +62,48 @@ def encode(value: Any) -> Any:
     return msgspec.to_builtins(value, enc_hook=str)
 
 
-def _readable(message: str, content: Any, kind: Any) -> str:
+@functools.cache
+def _info(kind: type) -> Any:
+    return inspect.type_info(kind)
+
+
+def _unknown_entry(info: Any, content: Any, path: str) -> str | None:
+    """Say which entry is no field of its type; msgspec would pass over it."""
+    if isinstance(content, (list, tuple)):
+        info = _structured(info, content)
+        items = getattr(info, "item_types", None) or [getattr(info, "item_type", None)] * len(
+            content
+        )
+        parts = [
+            (kind, item, f"{path}[{row}]")
+            for row, (kind, item) in enumerate(zip(items, content, strict=False))
+        ]
+    elif isinstance(content, dict):
+        info = _structured(info, content)
+        if isinstance(info, _TYPES):
+            fields: dict[str, Any] = {field.encode_name: field.type for field in info.fields}
+            unknown = sorted(content.keys() - fields.keys())
+            if unknown:
+                start = f"{path} " if path else ""
+                return f"{start}has no entry {unknown[0]!r}; it has {', '.join(fields)}"
+        else:
+            fields = dict.fromkeys(content, getattr(info, "value_type", None))
+        start = f"{path}." if path else ""
+        parts = [(fields[name], item, f"{start}{name}") for name, item in content.items()]
+    else:
+        return None
+    found = (_unknown_entry(*part) for part in parts)
+    return next((entry for entry in found if entry is not None), None)
+
+
+def _readable(message: str, content: Any, info: Any) -> str:
     found = _ERROR.fullmatch(message)
     assert found is not None
     path, what = (found["path"] or "").lstrip("."), found["what"]
-    info, value = _follow(path, inspect.type_info(kind), content)
-    named = _NAMED.match(what)
-    if named is not None:
-        start = f"{path} " if path else ""
-        if named["kind"] == "missing required":
-            return f"{start}lacks the entry {named['name']!r}"
-        known = ", ".join(field.encode_name for field in getattr(info, "fields", ()))
-        return f"{start}has no entry {named['name']!r}; it has {known}"
+    info, value = _follow(path, info, content)
+    missing = _MISSING.match(what)
+    if missing is not None:
+        return f"{path} lacks the entry {missing[1]!r}".lstrip()
     if what.startswith(("Expected `", "Invalid ")) and info is not None:
         wanted = _described(info)
         subject = f"every entry of {path[:-5]}" if path.endswith("[...]") else path
@@ -91,10 +130,9 @@ def _follow(path: str, info: Any, value: Any) -> tuple[Any, Any]:
 
 def _structured(info: Any, value: Any) -> Any:
     """The member of a union that fits a mapping or a list."""
-    wanted = inspect.StructType if isinstance(value, dict) else inspect.CollectionType
+    wanted = _TABLES if isinstance(value, dict) else _LISTS
     options = info.types if isinstance(info, inspect.UnionType) else (info,)
-    tuples = (inspect.TupleType, wanted)
-    return next((option for option in options if isinstance(option, tuples)), options[0])
+    return next((option for option in options if isinstance(option, wanted)), options[0])
 
 
 def _described(info: Any) -> str:
@@ -125,6 +163,7 @@ def _described(info: Any) -> str:
         inspect.BoolType: "true or false",
         inspect.StrType: "a text",
         inspect.DictType: "a table",
+        inspect.DataclassType: "a table",
         inspect.StructType: "a table",
         inspect.VarTupleType: "a list",
         inspect.ListType: "a list",

@@ -1,19 +1,19 @@
 """Pages that show what was trained: HTML, plots and the records beside them."""
 
 from thinset.report.plan_page import write_plan_report
-from thinset.report.ranking_page import SearchInputs, write_search_report
-from thinset.report.run_inputs import ReportInputs, Reproductions
+from thinset.report.ranking_page import RankingInputs, write_ranking_report
+from thinset.report.run_inputs import Reconstructions, ReportInputs
 from thinset.report.run_page import write_report
 from thinset.report.study_page import PublishedFigure, StudyInputs, write_study_report
 
 __all__ = [
     "PublishedFigure",
+    "RankingInputs",
+    "Reconstructions",
     "ReportInputs",
-    "Reproductions",
-    "SearchInputs",
     "StudyInputs",
     "write_plan_report",
+    "write_ranking_report",
     "write_report",
-    "write_search_report",
     "write_study_report",
 ]

@@ -14,7 +14,7 @@ from thinset.results.records import load_records, save_records
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from matplotlib.figure import Figure
 
@@ -40,6 +40,12 @@ class PageFigure:
     description: str
     figure: Figure
     is_picture: bool = False
+
+
+def curve_names(names: Iterable[str]) -> list[str]:
+    """The figures of scores over time and over steps, which stand side by side."""
+    ends = ("-against-seconds", "-against-steps")
+    return [name for name in names if name.endswith(ends) and not name.startswith("loss-")]
 
 
 class Shown:

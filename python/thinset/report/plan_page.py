@@ -33,7 +33,7 @@ def write_plan_report(
     memory_bytes: the most that the process held while it followed the plan; None where that is no
     longer known. settings: of the training, for the page.
     """
-    title = f"{record.final.test_accuracy:.1f}{PERCENT} after {spoken_length(plan.total)}"
+    title = f"{record.main_metric.spoken(record.score, 1)} after {spoken_length(plan.total)}"
     body = join(
         [
             element(
@@ -69,7 +69,7 @@ def _choices(plan: Plan) -> Markup:
     )  # fmt: skip
     rows = [
         (
-            element("strong", choice.arm) if choice is plan.choice else choice.arm,
+            element("strong", str(choice.arm)) if choice is plan.choice else str(choice.arm),
             *named_size(choice),
             spoken_seconds(sum(choice.preparation_seconds.values())),
             f"{choice.steps:,}",
@@ -112,9 +112,9 @@ def _outcome(plan: Plan, record: RunRecord, memory_bytes: int | None) -> Markup:
         ("memory", spoken_bytes(choice.memory_bytes),
          "not recorded" if memory_bytes is None else spoken_bytes(memory_bytes)),
         (
-            "test accuracy",
+            record.main_metric.label,
             "not predicted" if choice.accuracy is None else choice.accuracy.describe(),
-            f"{record.final.test_accuracy:.2f}{PERCENT}",
+            record.main_metric.spoken(record.score),
         ),
     ]  # fmt: skip
     return table(("", "predicted", "outcome"), rows)

@@ -1,4 +1,4 @@
-"""The report of a search: which arm ranks configurations as training on everything does."""
+"""The report of a ranking: which arm ranks hyper-parameters as training on everything does."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from thinset.report.html import Markup
-    from thinset.results.ranking import ArmOfSearch
+    from thinset.results.ranking import ArmRanking
     from thinset.results.records import RunRecord
 
 _NONE = "\N{EN DASH}"
 _NOTE = (
-    "Agreement is Kendall's tau-b between an arm's ranking of the configurations and the "
-    "reference's, 1 for the same order and 0 for none in common. Regret is by how many points the "
-    "reference training of the configuration that an arm would take stays behind the best one. "
+    "Agreement is Kendall's tau-b between an arm's ranking of the settings and the reference's: 1 "
+    "for the same order, 0 for no agreement. Regret is by how many points the reference training "
+    "of the setting that an arm ranks first falls short of the best one. "
     f"Means over seeds with 95{PERCENT} Student intervals. All scores are on held-out training "
-    "data; no test data are used. Seconds are those of a whole search with one seed, preparation "
+    "data; no test data are used. Seconds are those of all settings with one seed, preparation "
     "counted once."
 )
 
 
 @dataclass(frozen=True)
-class SearchInputs:
-    """What `write_search_report` draws; the first of `arms` is the reference.
+class RankingInputs:
+    """What `write_ranking_report` draws; the first of `arms` is the reference.
 
     `left_out`: trainings that could not be made and score 0, and why.
     """
 
     title: str
     subject: str
-    arms: Sequence[ArmOfSearch]
+    arms: Sequence[ArmRanking]
     records: Sequence[RunRecord]
     command: str
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -49,14 +49,14 @@ class SearchInputs:
     left_out: Mapping[str, str] = field(default_factory=dict)
 
 
-def write_search_report(
-    inputs: SearchInputs, out: str | os.PathLike[str], *, overwrite: bool = False
+def write_ranking_report(
+    inputs: RankingInputs, out: str | os.PathLike[str], *, overwrite: bool = False
 ) -> Path:
     """Write the page, its plot and its records into the folder `out`; see write_document."""
     reference, *arms = inputs.arms
     figure = PageFigure(
         "rankings",
-        "One dot per configuration: its accuracy in each arm's search against that of the long "
+        "One dot per setting: its accuracy in each arm against that of the long "
         "training on everything, means over seeds. The line is equality.",
         "Scatter plots of accuracies, one panel per arm",
         plots.rankings(reference, arms),
@@ -66,15 +66,15 @@ def write_search_report(
     return write_document(inputs.title, body, figures, inputs.records, out, overwrite=overwrite)
 
 
-def headline(arms: Sequence[ArmOfSearch]) -> str:
+def headline(arms: Sequence[ArmRanking]) -> str:
     """Say how far each arm's ranking agrees with the reference's; none is picked."""
     agreements = ", ".join(f"{arm.arm} {arm.mean_agreement:.2f}" for arm in arms[1:])
     return f"Agreement with the ranking by long training on everything: {agreements}"
 
 
-def _body(inputs: SearchInputs, shown: Shown) -> Markup:
+def _body(inputs: RankingInputs, shown: Shown) -> Markup:
     header = (
-        "arm", "agreement", "against random", "regret, points", "time of a search",
+        "arm", "agreement", "against random", "regret, points", "time",
         "of the reference's",
     )  # fmt: skip
     reference, *others = inputs.arms
@@ -93,10 +93,10 @@ def _body(inputs: SearchInputs, shown: Shown) -> Markup:
         )
         for arm in others
     ]
-    configurations = [str(configuration) for configuration in inputs.arms[0].accuracies]
+    settings = [str(setting) for setting in inputs.arms[0].accuracies]
     scores = [
         (name, *(f"{list(arm.accuracies.values())[row]:.1f}{PERCENT}" for arm in inputs.arms))
-        for row, name in enumerate(configurations)
+        for row, name in enumerate(settings)
     ]
     return join(
         [
@@ -109,8 +109,8 @@ def _body(inputs: SearchInputs, shown: Shown) -> Markup:
             section("", shown.full_width("rankings")),
             section("Results", table(header, rows), element("p", _NOTE, css_class="note")),
             section(
-                "Every configuration",
-                table(("configuration", *(arm.arm for arm in inputs.arms)), scores),
+                "Every setting",
+                table(("setting", *(arm.arm for arm in inputs.arms)), scores),
             ),
             section("Left out, and scored 0", facts(inputs.left_out)),
             section("Where the time went", sections.costs(inputs.stage_seconds)),
@@ -119,7 +119,7 @@ def _body(inputs: SearchInputs, shown: Shown) -> Markup:
     )
 
 
-def _differences(arm: ArmOfSearch, random: ArmOfSearch) -> list[float]:
+def _differences(arm: ArmRanking, random: ArmRanking) -> list[float]:
     seeds = [seed for seed in arm.agreement if seed in random.agreement]
     return [arm.agreement[seed] - random.agreement[seed] for seed in seeds]
 

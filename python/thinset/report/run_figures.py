@@ -8,6 +8,7 @@ import numpy as np
 
 from thinset.report import plots
 from thinset.report.document import PageFigure
+from thinset.results.time_to_accuracy import scored_points
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,24 +31,24 @@ def draw_figures(inputs: ReportInputs, *, seed: int = 0) -> dict[str, PageFigure
 
 
 def _training_figures(records: Sequence[RunRecord]) -> Iterator[PageFigure]:
-    measured = [run for run in records if any(p.test_accuracy is not None for p in run.curve)]
+    measured = [run for run in records if scored_points(run)]
     timed = _of_comparison(measured, "time", "steps")
     if timed:
         yield PageFigure(
-            "accuracy-against-seconds",
-            f"Test accuracy against wall-clock time (runs of equal {timed[0].comparison}). A curve "
-            "starts when its preparation is done: the bars along the axis are that cost. "
+            f"{timed[0].metric}-against-seconds",
+            f"{_capital(timed)} against wall-clock time (runs of equal {timed[0].comparison}). A "
+            "curve starts when its preparation is done: the bars along the axis are that cost. "
             "Thin lines: single seeds.",
-            "Line chart of test accuracy against seconds, one colour per arm",
-            plots.accuracy_against_seconds(timed),
+            f"Line chart of {timed[0].main_metric.label} against seconds, one colour per arm",
+            plots.score_against_seconds(timed),
         )
         stepped = _of_comparison(measured, "steps", "time")
         yield PageFigure(
-            "accuracy-against-steps",
-            f"Test accuracy against training steps (runs of equal {stepped[0].comparison}), "
+            f"{timed[0].metric}-against-steps",
+            f"{_capital(stepped)} against training steps (runs of equal {stepped[0].comparison}), "
             "the cost of the selection left out. Thin lines: single seeds.",
-            "Line chart of test accuracy against steps, one colour per arm",
-            plots.accuracy_against_steps(stepped),
+            f"Line chart of {stepped[0].main_metric.label} against steps, one colour per arm",
+            plots.score_against_steps(stepped),
         )
     if records:
         yield PageFigure(
@@ -57,6 +58,11 @@ def _training_figures(records: Sequence[RunRecord]) -> Iterator[PageFigure]:
             "Stacked bars of seconds per stage, one bar per arm",
             plots.two_phase_timeline(records),
         )
+
+
+def _capital(records: Sequence[RunRecord]) -> str:
+    label = records[0].main_metric.label
+    return label[0].upper() + label[1:]
 
 
 def _of_comparison(records: Sequence[RunRecord], first: str, second: str) -> tuple[RunRecord, ...]:
@@ -118,14 +124,14 @@ def _embedding_figures(inputs: ReportInputs, seed: int) -> Iterator[PageFigure]:
                 rng=np.random.default_rng(seed),
             ),
         )
-    if inputs.reproductions is not None:
-        shown = inputs.reproductions
+    if inputs.reconstructions is not None:
+        shown = inputs.reconstructions
         yield PageFigure(
-            "reproductions",
+            "reconstructions",
             "Samples, their embeddings (brighter is more active) and what the decoder makes of "
             "them.",
-            "Rows of inputs, embeddings as heat maps and reproductions",
-            plots.reproduction_triples(
+            "Rows of inputs, embeddings as heat maps and reconstructions",
+            plots.reconstruction_triples(
                 shown.inputs[:_TRIPLES], shown.embeddings[:_TRIPLES], shown.outputs[:_TRIPLES]
             ),
             is_picture=True,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Reproductions:
+class Reconstructions:
     """A few samples before and after an autoencoder.
 
     `inputs` and `outputs` are (n, H, W, C), uint8 or floats in [0, 1]; `embeddings` is
@@ -49,7 +49,7 @@ class ReportInputs:
     class_names: Sequence[str] | None = None
     random_indices: NDArray[np.int64] | None = None
     embeddings: NDArray[Any] | None = None
-    reproductions: Reproductions | None = None
+    reconstructions: Reconstructions | None = None
     embedding_facts: Mapping[str, Any] | None = None
     stage_seconds: Mapping[str, float] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)

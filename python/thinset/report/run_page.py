@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from thinset.report import sections
-from thinset.report.document import Shown, write_document
+from thinset.report.document import Shown, curve_names, write_document
 from thinset.report.html import facts, join, section
 from thinset.report.run_figures import draw_figures
 from thinset.results import findings
@@ -43,7 +43,7 @@ def _body(inputs: ReportInputs, figures: Mapping[str, PageFigure]) -> Markup:
             sections.results(summaries, inputs.records),
             section(
                 "While training",
-                shown.side_by_side("accuracy-against-seconds", "accuracy-against-steps"),
+                shown.side_by_side(*curve_names(figures)),
             ),
             section(
                 "Where the time went",
@@ -58,7 +58,7 @@ def _body(inputs: ReportInputs, figures: Mapping[str, PageFigure]) -> Markup:
             section(
                 "Embeddings",
                 shown.full_width("embedding-map"),
-                shown.full_width("reproductions"),
+                shown.full_width("reconstructions"),
                 facts(inputs.embedding_facts or {}),
             ),
             sections.rerun(inputs.records, inputs.command, inputs.settings),

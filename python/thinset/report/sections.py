@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 import statistics
 from typing import TYPE_CHECKING, Any
 
 from thinset.report.html import Markup, details, element, facts, join, section, table
+from thinset.results.arm import FULL
 from thinset.results.findings import overall_headline, verdict_of
 from thinset.results.grouping import colour_of, group_runs, label_of
 from thinset.results.time_to_accuracy import times_to_accuracy
@@ -38,6 +40,7 @@ def run_masthead(
 ) -> Markup:
     """Return the top of the page: what was gained, in words, and each arm's score."""
     n, k = len(inputs.images), len(inputs.selected_indices)
+    baseline = summaries[0].baseline if summaries else None
     height, width, channels = inputs.images.shape[1:]
     scope = (
         f"{inputs.dataset_name}: {k:,} of {n:,} samples selected ({spoken_share(k, n)}), "
@@ -46,7 +49,7 @@ def run_masthead(
     return element(
         "header",
         element("p", inputs.title, css_class="kicker"),
-        element("h1", overall_headline(findings)),
+        element("h1", overall_headline(findings, baseline)),
         element("p", scope, css_class="scope"),
         *_findings_by_comparison(summaries, findings),
     )
@@ -60,8 +63,8 @@ def results(summaries: Sequence[ArmSummary], records: Sequence[RunRecord]) -> Ma
         if any(summary.configuration.comparison == comparison for summary in summaries)
     ]
     note = (
-        "Accuracies are those of the finished model on the test set, mean ± sample standard "
-        "deviation over seeds. Differences are paired by seed, in percentage points, with the "
+        "Scores are those of the finished model on the test set, mean ± sample standard deviation "
+        f"over seeds. Differences are paired by seed, in {_unit(summaries)}, with the "
         f"95{PERCENT} Student t interval of their mean; it covers the variation between seeds, not "
         "the finite size of the test set. Seconds cover preparation, training and evaluation."
     )
@@ -91,7 +94,7 @@ def time_to_accuracy(records: Sequence[RunRecord]) -> Markup:
     if len(rows) < 2:
         return Markup("")
     note = (
-        "How soon an arm reaches the final test accuracy of training on everything with the same "
+        "How soon an arm reaches the final score of training on everything with the same "
         "seed, in the time that is held equal, evaluations included; read between two evaluations "
         "along a straight line. Mean, and the range over seeds, where every seed gets there. The "
         "speed-up is the time that everything needs over the arm's."
@@ -140,6 +143,11 @@ def rerun(records: Sequence[RunRecord], command: str, settings: Mapping[str, Any
     )
 
 
+def _unit(summaries: Sequence[ArmSummary]) -> str:
+    unit = summaries[0].metric.difference_unit if summaries else ""
+    return {"points": "percentage points", "": "the unit of the score"}.get(unit, unit)
+
+
 def _findings_by_comparison(
     summaries: Sequence[ArmSummary], findings: Sequence[Finding]
 ) -> list[Markup]:
@@ -166,15 +174,17 @@ def _told(finding: Finding) -> Markup:
 
 
 def _totals(arms: Sequence[ArmSummary]) -> list[str]:
-    return sorted({spoken_length(arm.configuration.total) for arm in arms})
+    totals = sorted({arm.configuration.total for arm in arms}, key=str)
+    return [spoken_length(total) for total in totals]
 
 
 def _score(arm: ArmSummary, summaries: Sequence[ArmSummary]) -> Markup:
     among = [summary.configuration for summary in summaries]
+    unit = f"\N{NO-BREAK SPACE}{arm.metric.unit}" if arm.metric.unit else ""
     return element(
         "div",
         element("span", label_of(arm.configuration, among), css_class="arm"),
-        element("span", f"{arm.mean:.1f}", element("small", PERCENT), css_class="value"),
+        element("span", f"{arm.mean:.1f}", element("small", unit), css_class="value"),
         element("span", _spread_and_n(arm), css_class="spread"),
         css_class="score",
         style=f"--arm: {colour_of(arm.configuration, among)}",
@@ -195,26 +205,28 @@ def _mean_of(values: Sequence[float | None], spoken: Callable[[float], str]) -> 
     return element("span", spoken(statistics.fmean(known)), " ", element("small", value_range))
 
 
-def _accuracy(arm: ArmSummary) -> Markup:
+def _mean(arm: ArmSummary) -> Markup:
     deviation = arm.standard_deviation
-    spread = "spread unknown" if deviation is None else f"± {deviation:.2f}"
-    return element("strong", f"{arm.mean:.2f}{PERCENT} ", element("small", spread))
+    decimals = arm.metric.decimals
+    spread = "spread unknown" if deviation is None else f"± {deviation:.{decimals}f}"
+    return element("strong", f"{arm.metric.spoken(arm.mean)} ", element("small", spread))
 
 
 def _summary_table(summaries: Sequence[ArmSummary], comparison: str) -> Markup:
+    metric = summaries[0].metric
+    baselines = _baselines(summaries[0])
     header = (
-        "arm", "samples", "test accuracy", "n", "seeds",
-        "against random", "against full", "steps", "preparation", "in all",
+        "arm", "samples", metric.label, "n", "seeds",
+        *(f"against {name}" for name in baselines), "steps", "preparation", "in all",
     )  # fmt: skip
     rows = [
         (
             _arm_name(arm, summaries),
-            "all" if arm.configuration.n_subset is None else f"{arm.configuration.n_subset:,}",
-            _accuracy(arm),
+            f"{arm.n_samples:,}",
+            _mean(arm),
             arm.n,
             ", ".join(str(seed) for seed in arm.seeds),
-            _difference(arm.versus_random),
-            _difference(arm.versus_full),
+            *(_difference(difference(arm)) for difference in baselines.values()),
             f"{arm.mean_steps:,.0f}",
             spoken_seconds(arm.mean_preparation_seconds),
             spoken_seconds(arm.mean_seconds),
@@ -225,9 +237,22 @@ def _summary_table(summaries: Sequence[ArmSummary], comparison: str) -> Markup:
     return table(header, rows)
 
 
+def _baselines(
+    summary: ArmSummary,
+) -> dict[str, Callable[[ArmSummary], PairedDifference | None]]:
+    """The columns of differences: to the baseline, and to everything where that is another."""
+    columns: dict[str, Callable[[ArmSummary], PairedDifference | None]] = {}
+    if summary.baseline not in (None, FULL):
+        columns[str(summary.baseline)] = operator.attrgetter("versus_baseline")
+    columns["full"] = operator.attrgetter("versus_full")
+    return columns
+
+
 def _runs_table(summaries: Sequence[ArmSummary], records: Sequence[RunRecord]) -> Markup:
+    metrics = records[0].metrics
+    names = [name for name in metrics if all(name in run.final for run in records)]
     header = (
-        "arm", "seed", "test accuracy", "test loss", "steps",
+        "arm", "seed", *(metrics[name].label for name in names), "steps",
         "preparation", "training", "evaluation", "waiting for data",
     )  # fmt: skip
     groups = group_runs(records)
@@ -235,8 +260,7 @@ def _runs_table(summaries: Sequence[ArmSummary], records: Sequence[RunRecord]) -
         (
             _arm_name(arm, summaries, with_comparison=True),
             run.seed,
-            f"{run.final.test_accuracy:.2f}{PERCENT}",
-            "not finite" if run.final.test_loss is None else f"{run.final.test_loss:.4f}",
+            *(_score_of(run, name) for name in names),
             f"{run.steps:,}",
             spoken_seconds(sum(run.preparation_seconds.values())),
             spoken_seconds(run.training_seconds),
@@ -247,6 +271,14 @@ def _runs_table(summaries: Sequence[ArmSummary], records: Sequence[RunRecord]) -
         for run in groups[arm.configuration]
     ]
     return table(header, rows)
+
+
+def _score_of(run: RunRecord, name: str) -> str:
+    score = run.final[name]
+    spoken = run.metrics[name].spoken(score.value)
+    if score.spread is None:
+        return spoken
+    return f"{spoken} ± {score.spread:.2f} ({score.n_networks} networks)"
 
 
 def _arm_name(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from thinset.report import plots, sections
-from thinset.report.document import PageFigure, Shown, write_document
+from thinset.report.document import PageFigure, Shown, curve_names, write_document
 from thinset.report.html import details, element, facts, join, section, table
-from thinset.results.findings import find, overall_headline
+from thinset.results.arm import FULL, RANDOM, Arm
+from thinset.results.findings import find, name_of, overall_headline
 from thinset.results.summaries import summarise
 from thinset.results.wording import PERCENT
 
@@ -18,8 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from thinset.report.html import Markup
-    from thinset.report.run_inputs import Reproductions
+    from thinset.report.run_inputs import Reconstructions
     from thinset.results.findings import Finding
+    from thinset.results.grouping import Configuration
     from thinset.results.records import RunRecord
     from thinset.results.summaries import ArmSummary
 
@@ -30,13 +33,13 @@ _MAX_ROWS = 48  # of the figure of differences; more could not be read
 class PublishedFigure:
     """A figure that a paper reports, and which of our configurations stands beside it.
 
-    `value` is in percent, or a text. `arm` and the others pick the configuration: `split` None is
-    any, `comparison` None is any.
+    `value` is in the unit of the metric, or a text. `arm` and the others pick the configuration:
+    `split` None is any, `comparison` None is any.
     """
 
     what: str
     value: float | str
-    arm: str | None = None
+    arm: Arm | None = None
     split: float | None = None
     comparison: str | None = None
 
@@ -46,18 +49,19 @@ class StudyInputs:
     """What `write_study_report` draws; parts that are missing leave their section out.
 
     `subject`: what was trained on, in words. `source`: where the published figures stand.
-    `left_out`: trainings that could not be made, and why.
+    `baseline`: see summarise. `left_out`: trainings that could not be made, and why.
     """
 
     title: str
     subject: str
     records: Sequence[RunRecord]
     command: str
+    baseline: Arm | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     stage_seconds: Mapping[str, float] = field(default_factory=dict)
     source: str = ""
     published: Sequence[PublishedFigure] = ()
-    reproductions: Reproductions | None = None
+    reconstructions: Reconstructions | None = None
     embedding_facts: Mapping[str, Any] | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
 
@@ -70,7 +74,7 @@ def write_study_report(
     Raises ImportError without matplotlib (the extra `report`), and ValueError where a seed occurs
     twice in one configuration.
     """
-    summaries = summarise(inputs.records)
+    summaries = summarise(inputs.records, inputs.baseline)
     figures = {figure.name: figure for figure in _figures(inputs, summaries)}
     body = _body(inputs, summaries, figures)
     return write_document(inputs.title, body, figures, inputs.records, out, overwrite=overwrite)
@@ -81,7 +85,8 @@ def _body(
 ) -> Markup:
     shown = Shown(figures)
     findings = find(summaries)
-    headline = overall_headline(findings) if inputs.records else inputs.title
+    baseline = summaries[0].baseline if summaries else None
+    headline = overall_headline(findings, baseline) if inputs.records else inputs.title
     return join(
         [
             element(
@@ -106,9 +111,9 @@ def _body(
 
 
 def _placed(figures: Mapping[str, PageFigure], shown: Shown) -> Iterator[Markup]:
-    pair = ("accuracy-against-seconds", "accuracy-against-steps")
+    pair = curve_names(figures)
     for name in figures:
-        if name == pair[0]:
+        if name in pair[:1]:
             yield shown.side_by_side(*pair)
         elif name not in pair:
             yield shown.full_width(name)
@@ -121,21 +126,23 @@ def _told(finding: Finding) -> str:
 def _figures(inputs: StudyInputs, summaries: Sequence[ArmSummary]) -> Iterator[PageFigure]:
     """Draw what the records allow: each figure needs something that varies between them."""
     records = inputs.records
+    label = records[0].main_metric.label if records else ""
+    title = label[:1].upper() + label[1:]
     timed = [run for run in records if run.comparison != "steps"]
-    if inputs.reproductions is not None:
-        shown = inputs.reproductions
+    if inputs.reconstructions is not None:
+        shown = inputs.reconstructions
         yield PageFigure(
-            "reproductions",
-            "Inputs, embeddings (brighter is more active) and reproductions: top, middle and "
+            "reconstructions",
+            "Inputs, embeddings (brighter is more active) and reconstructions: top, middle and "
             "bottom rows.",
-            "Rows of inputs, embeddings as heat maps and reproductions",
-            plots.reproduction_triples(shown.inputs, shown.embeddings, shown.outputs),
+            "Rows of inputs, embeddings as heat maps and reconstructions",
+            plots.reconstruction_triples(shown.inputs, shown.embeddings, shown.outputs),
             is_picture=True,
         )
     for comparison in dict.fromkeys(run.comparison for run in records):
         runs = [run for run in records if run.comparison == comparison]
         suffix = "" if comparison == records[0].comparison else f"-{comparison.replace(' ', '-')}"
-        yield from _grid_figures(runs, suffix)
+        yield from _grid_figures(runs, suffix, summaries[0].baseline)
     curves = [run for run in timed if len(run.curve) > 2 and run.comparison == timed[0].comparison]
     if curves:
         yield PageFigure(
@@ -146,39 +153,40 @@ def _figures(inputs: StudyInputs, summaries: Sequence[ArmSummary]) -> Iterator[P
             plots.loss_against_seconds(curves),
         )
         yield PageFigure(
-            "accuracy-against-seconds",
-            "Test accuracy against elapsed time. The bars along the axis are the cost of preparing "
+            f"{records[0].metric}-against-seconds",
+            f"{title} against elapsed time. The bars along the axis are the cost of preparing "
             "a subset. Thin lines: single seeds.",
-            "Line chart of test accuracy against seconds, one colour per arm",
-            plots.accuracy_against_seconds(curves),
+            f"Line chart of {label} against seconds, one colour per arm",
+            plots.score_against_seconds(curves),
         )
         yield PageFigure(
-            "accuracy-against-steps",
-            "Test accuracy against training steps, preparation left out. Thin lines: single seeds.",
-            "Line chart of test accuracy against steps, one colour per arm",
-            plots.accuracy_against_steps(curves),
+            f"{records[0].metric}-against-steps",
+            f"{title} against training steps, preparation left out. Thin lines: single seeds.",
+            f"Line chart of {label} against steps, one colour per arm",
+            plots.score_against_steps(curves),
         )
     if timed:
         yield PageFigure(
             "fixed-budget",
-            "Final test accuracy of every run within the budget; the line is the arm's mean.",
-            "Bars of test accuracy, one per run, grouped by arm",
+            f"Final {label} of every run within the budget; the line is the arm's mean.",
+            f"Bars of {label}, one per run, grouped by arm",
             plots.budget_bars(timed),
         )
     for comparison in dict.fromkeys(run.comparison for run in records):
         compared = [
             summary
             for summary in summaries
-            if summary.configuration.comparison == comparison and summary.versus_random is not None
+            if summary.configuration.comparison == comparison
+            and summary.versus_baseline is not None
         ]
         if compared and len(compared) <= _MAX_ROWS:
             yield PageFigure(
-                f"differences-to-random-{comparison.replace(' ', '-')}",
-                f"Each arm against random selection of the same size on the same seeds, at equal "
+                f"differences-to-{_file_name(compared[0])}-{comparison.replace(' ', '-')}",
+                f"Each arm against {_name_of_baseline(compared[0])} on the same seeds, at equal "
                 f"{comparison}: the mean, and its 95{PERCENT} interval where there are at least "
                 "two seeds.",
                 "Dots with intervals, one row per arm, around zero",
-                plots.differences_to_random(
+                plots.differences_to_baseline(
                     compared, [summary.configuration for summary in summaries]
                 ),
             )
@@ -196,6 +204,16 @@ def _figures(inputs: StudyInputs, summaries: Sequence[ArmSummary]) -> Iterator[P
             )
 
 
+def _file_name(summary: ArmSummary) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", str(summary.baseline)).strip("-")
+
+
+def _name_of_baseline(summary: ArmSummary) -> str:
+    if summary.baseline == RANDOM:
+        return "random selection of the same size"
+    return "" if summary.baseline is None else name_of(summary.baseline)
+
+
 def _beside_full(summaries: Sequence[ArmSummary], comparison: str) -> list[ArmSummary]:
     """What is compared with everything as it is; nothing without another way to train on all."""
     compared = [
@@ -203,31 +221,35 @@ def _beside_full(summaries: Sequence[ArmSummary], comparison: str) -> list[ArmSu
         for summary in summaries
         if summary.configuration.comparison == comparison and summary.versus_full is not None
     ]
-    is_wanted = any(summary.configuration.arm == "full" for summary in compared)
-    return compared if is_wanted else []
+    is_wanted = any(summary.configuration.arm.kind == "full" for summary in compared)
+    return compared if is_wanted and compared[0].baseline != FULL else []
 
 
-def _grid_figures(runs: Sequence[RunRecord], suffix: str) -> Iterator[PageFigure]:
-    subsets = [run for run in runs if run.arm != "full"]
+def _grid_figures(
+    runs: Sequence[RunRecord], suffix: str, baseline: Arm | None
+) -> Iterator[PageFigure]:
+    label = runs[0].main_metric.label
+    phases = [run.fast_phase for run in runs if run.fast_phase is not None]
+    splits, sizes = {phase.split for phase in phases}, {phase.n_samples for phase in phases}
     if len({run.total for run in runs}) != 1:
         return
-    if len({run.split for run in subsets}) > 1 and len({run.n_subset for run in subsets}) == 1:
+    if len(splits) > 1 and len(sizes) == 1:
         yield PageFigure(
-            f"accuracy-against-split{suffix}",
-            "Left: test accuracy by the share of the steps spent on the subset, mean and standard "
-            "deviation over seeds; 0 is training on everything. Right: the difference to random on "
-            f"the same seeds with its 95{PERCENT} interval.",
-            "Lines of test accuracy and of its difference to random against the split",
-            plots.accuracy_against_split(runs),
+            f"{runs[0].metric}-against-split{suffix}",
+            f"Left: {label} by the share of the steps spent on the subset, mean and standard "
+            "deviation over seeds; 0 is training on everything. Right: the difference to "
+            f"{baseline} on the same seeds with its 95{PERCENT} interval.",
+            f"Lines of {label} and of its difference to {baseline} against the split",
+            plots.score_against_split(runs, baseline),
         )
-    if len({run.n_subset for run in subsets}) > 1 and len({run.split for run in subsets}) == 1:
+    if len(sizes) > 1 and len(splits) == 1:
         yield PageFigure(
-            f"accuracy-against-size{suffix}",
-            "Left: test accuracy by the size of the subset, mean and standard deviation over "
-            f"seeds. Right: the difference to random on the same seeds with its 95{PERCENT} "
+            f"{runs[0].metric}-against-size{suffix}",
+            f"Left: {label} by the size of the subset, mean and standard deviation over "
+            f"seeds. Right: the difference to {baseline} on the same seeds with its 95{PERCENT} "
             "interval.",
-            "Lines of test accuracy and of its difference to random against the subset's size",
-            plots.accuracy_against_size(runs),
+            f"Lines of {label} and of its difference to {baseline} against the subset's size",
+            plots.score_against_size(runs, baseline),
         )
 
 
@@ -253,22 +275,19 @@ def _beside_published(inputs: StudyInputs, summaries: Sequence[ArmSummary]) -> M
 
 
 def _ours(published: PublishedFigure, summaries: Sequence[ArmSummary]) -> str:
-    wanted = {
-        "method": published.arm,
-        "split": published.split,
-        "comparison": published.comparison,
-    }
-    found = [
-        summary
-        for summary in summaries
-        if all(
-            value is None or getattr(summary.configuration, name) == value
-            for name, value in wanted.items()
-        )
-    ]
+    found = [s for s in summaries if _is_beside(published, s.configuration)]
     if published.arm is None or len(found) != 1:
         return "not measured here"
     (ours,) = found
     deviation = ours.standard_deviation
     spread = "" if deviation is None else f" ± {deviation:.1f}"
     return f"{ours.mean:.1f}{spread}{PERCENT} (n = {ours.n})"
+
+
+def _is_beside(published: PublishedFigure, configuration: Configuration) -> bool:
+    fast = configuration.fast_phase
+    return (
+        configuration.arm == published.arm
+        and (published.split is None or (fast is not None and fast.split == published.split))
+        and published.comparison in (None, configuration.comparison)
+    )

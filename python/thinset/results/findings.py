@@ -6,14 +6,15 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from thinset.results.arm import FULL, RANDOM
 from thinset.results.grouping import label_of
-from thinset.results.summaries import difference_between
+from thinset.results.summaries import baseline_of, difference_between
 from thinset.results.wording import PERCENT, spoken_points, spoken_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from thinset.results.grouping import Configuration
+    from thinset.results.arm import Arm
     from thinset.results.summaries import ArmSummary, PairedDifference
 
 Verdict = Literal["better", "worse", "no evidence", "spread unknown", "no baseline"]
@@ -38,7 +39,7 @@ _EQUAL = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One comparison of a selection method with random: a headline and the sentences below it."""
+    """One comparison of an arm with the baseline: a headline and the sentences below it."""
 
     comparison: str
     label: str
@@ -48,20 +49,22 @@ class Finding:
 
 
 def find(summaries: Sequence[ArmSummary]) -> tuple[Finding, ...]:
-    """State, for every selected configuration, what it gained over random and over full."""
-    configurations = [summary.configuration for summary in summaries]
-    by_configuration = {summary.configuration: summary for summary in summaries}
-    return tuple(
-        _finding(summary, label_of(summary.configuration, configurations), by_configuration)
-        for summary in summaries
-        if summary.configuration.arm == "selected"
-    )
+    """State, for every arm that is of interest, what it gained over the baseline and over full.
+
+    Beside plain random selection these are the arms that choose or make data, where there are any;
+    in all other cases every arm but the baseline.
+    """
+    compared = [s for s in summaries if s.configuration.arm != s.baseline]
+    chosen = [s for s in compared if s.configuration.arm.kind in ("selected", "data")]
+    if chosen and chosen[0].baseline in (RANDOM, None):
+        compared = chosen
+    return tuple(_finding(summary, summaries) for summary in compared)
 
 
-def overall_headline(findings: Sequence[Finding]) -> str:
-    """Return one sentence for the top of the page; several methods are counted, none is picked."""
+def overall_headline(findings: Sequence[Finding], baseline: Arm | None = None) -> str:
+    """Return one sentence for the top of the page; several arms are counted, none is picked."""
     if not findings:
-        return "No selection was trained on, so nothing is compared"
+        return "Only one arm was trained, so nothing is compared"
     first = [finding for finding in findings if finding.comparison == findings[0].comparison]
     if len(first) == 1:
         return first[0].headline
@@ -69,17 +72,22 @@ def overall_headline(findings: Sequence[Finding]) -> str:
     shares = ", ".join(
         f"{counts[verdict]} {word}" for verdict, word in _COUNTED.items() if counts[verdict]
     )
-    equal = _EQUAL[first[0].comparison]
-    return f"{len(first)} selections against random at {equal}: {shares}"
+    against = "" if baseline is None else f" against {name_of(baseline)}"
+    return f"{len(first)} arms{against} at {_EQUAL[first[0].comparison]}: {shares}"
 
 
-def verdict_of(difference: PairedDifference | None) -> Verdict:
-    """Judge a paired difference by its 95 % interval."""
+def name_of(arm: Arm) -> str:
+    """Return what sentences call an arm that others are compared with."""
+    return "full training" if arm == FULL else str(arm)
+
+
+def verdict_of(difference: PairedDifference | None, sign: int = 1) -> Verdict:
+    """Judge a paired difference by its 95 % interval; `sign` -1 where lower scores are better."""
     if difference is None:
         return "no baseline"
     if difference.interval is None:
         return "spread unknown"
-    low, high = difference.interval
+    low, high = sorted(sign * bound for bound in difference.interval)
     if high - low < _NO_WIDTH:
         return "spread unknown"
     if low > 0.0:
@@ -87,9 +95,9 @@ def verdict_of(difference: PairedDifference | None) -> Verdict:
     return "worse" if high < 0.0 else "no evidence"
 
 
-def describe_difference(difference: PairedDifference) -> str:
+def describe_difference(difference: PairedDifference, unit: str = "points") -> str:
     """Return "+1.2 points, 95 % interval +0.3 to +2.1, 4 paired seeds"."""
-    parts = [f"{spoken_points(difference.mean)} points"]
+    parts = [f"{spoken_points(difference.mean)} {unit}".rstrip()]
     if verdict_of(difference) == "spread unknown":
         parts.append("spread unknown")
     elif difference.interval is not None:
@@ -100,32 +108,36 @@ def describe_difference(difference: PairedDifference) -> str:
     return ", ".join(parts)
 
 
-def _finding(
-    summary: ArmSummary, label: str, by_configuration: dict[Configuration, ArmSummary]
-) -> Finding:
-    comparison = summary.configuration.comparison
-    verdict = verdict_of(summary.versus_random)
-    others = _against_other_full(summary, by_configuration)
-    equal = _EQUAL[comparison]
+def _finding(summary: ArmSummary, summaries: Sequence[ArmSummary]) -> Finding:
+    configuration, metric = summary.configuration, summary.metric
+    label = label_of(configuration, [other.configuration for other in summaries])
+    verdict = verdict_of(summary.versus_baseline, metric.sign)
+    others = _against_other_full(summary, summaries)
+    equal = _EQUAL[configuration.comparison]
+    baseline = "a baseline" if summary.baseline is None else name_of(summary.baseline)
     headlines: dict[Verdict, str] = {
-        "better": f"{label} beats random{_and_full(summary, others)} at {equal}",
-        "worse": f"{label} does worse than random at {equal}",
-        "no evidence": f"No evidence that {label} beats random at {equal}",
-        "spread unknown": f"Too few seeds to tell {label} from random at {equal}",
-        "no baseline": f"{label} has no random baseline at {equal}",
+        "better": f"{label} beats {baseline}{_and_full(summary, others)} at {equal}",
+        "worse": f"{label} does worse than {baseline} at {equal}",
+        "no evidence": f"No evidence that {label} beats {baseline} at {equal}",
+        "spread unknown": f"Too few seeds to tell {label} from {baseline} at {equal}",
+        "no baseline": f"{label} has no baseline at {equal}",
     }
+    unit = metric.difference_unit
     details = [
-        *_against_random(summary, verdict),
-        *_against_full(summary, by_configuration),
-        *(f"Against {name}: {describe_difference(other)}." for name, other in others.items()),
+        *_against_baseline(summary, verdict),
+        *_against_full(summary, summaries),
+        *(f"Against {name}: {describe_difference(other, unit)}." for name, other in others.items()),
     ]
-    return Finding(comparison, label, verdict, headlines[verdict], tuple(details))
+    return Finding(configuration.comparison, label, verdict, headlines[verdict], tuple(details))
 
 
 def _and_full(summary: ArmSummary, others: Mapping[str, PairedDifference]) -> str:
     """Go on after "beats random": a gain over random alone may still be a loss."""
-    better = [name for name, difference in others.items() if verdict_of(difference) == "worse"]
-    verdict = verdict_of(summary.versus_full)
+    if summary.baseline == FULL:
+        return ""
+    sign = summary.metric.sign
+    better = [name for name, other in others.items() if verdict_of(other, sign) == "worse"]
+    verdict = verdict_of(summary.versus_full, sign)
     if verdict == "worse":
         return " but not full training"
     but = f" but not {' or '.join(better)}" if better else ""
@@ -133,44 +145,50 @@ def _and_full(summary: ArmSummary, others: Mapping[str, PairedDifference]) -> st
 
 
 def _against_other_full(
-    summary: ArmSummary, by_configuration: Mapping[Configuration, ArmSummary]
+    summary: ArmSummary, summaries: Sequence[ArmSummary]
 ) -> dict[str, PairedDifference]:
     """The difference to other ways of training on everything, such as full:balanced, by name."""
     configuration = summary.configuration
     differences = {
-        other.method: difference_between(summary, by_configuration[other])
-        for other in by_configuration
-        if other.arm == "full"
-        and other.method != "full"
-        and (other.comparison, other.total) == (configuration.comparison, configuration.total)
+        str(other.configuration.arm): difference_between(summary, other)
+        for other in summaries
+        if other.configuration.arm.kind == "full"
+        and other.configuration.arm not in (FULL, summary.baseline, configuration.arm)
+        and other.configuration.comparison == configuration.comparison
+        and other.configuration.total == configuration.total
     }
     return {name: found for name, found in differences.items() if found is not None}
 
 
-def _against_random(summary: ArmSummary, verdict: Verdict) -> Iterable[str]:
-    difference = summary.versus_random
+def _against_baseline(summary: ArmSummary, verdict: Verdict) -> Iterable[str]:
+    difference = summary.versus_baseline
     if difference is None:
-        yield "No random run shares a seed: the scores say nothing about the selection itself."
+        what = "baseline" if summary.baseline is None else str(summary.baseline)
+        yield f"No {what} run shares a seed: the scores say nothing about the arm itself."
         return
-    yield f"Against random: {describe_difference(difference)}."
+    assert summary.baseline is not None
+    described = describe_difference(difference, summary.metric.difference_unit)
+    yield f"Against {_NAMES.get(summary.baseline, str(summary.baseline))}: {described}."
     if verdict == "spread unknown" and len(difference.seeds) > 1:
         yield "All seeds differ by the same amount, so there is no spread to judge by."
     elif verdict == "spread unknown":
         yield "With one paired seed the spread is unknown: this difference may be chance."
 
 
-def _against_full(
-    summary: ArmSummary, by_configuration: dict[Configuration, ArmSummary]
-) -> Iterable[str]:
+def _against_full(summary: ArmSummary, summaries: Sequence[ArmSummary]) -> Iterable[str]:
     if summary.versus_full is None:
         return
-    yield f"Against training on everything: {describe_difference(summary.versus_full)}."
-    configuration = summary.configuration
-    full = by_configuration[
-        configuration._replace(arm="full", method="full", n_subset=None, split=None)
-    ]
-    if configuration.comparison == "steps":
+    if summary.baseline != FULL:
+        unit = summary.metric.difference_unit
+        yield f"Against {_NAMES[FULL]}: {describe_difference(summary.versus_full, unit)}."
+    key = summary.configuration
+    full = baseline_of(key, FULL, [other.configuration for other in summaries])
+    if key.comparison == "steps":
+        seconds = next(s.mean_seconds for s in summaries if s.configuration == full)
         yield (
-            f"It took {spoken_seconds(summary.mean_seconds)} in all, "
-            f"selection included, against {spoken_seconds(full.mean_seconds)}."
+            f"It took {spoken_seconds(summary.mean_seconds)} in all, preparation included, "
+            f"against {spoken_seconds(seconds)}."
         )
+
+
+_NAMES = {FULL: "training on everything"}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections import Counter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from thinset.results.arm import FULL, RANDOM, Arm
 from thinset.results.wording import PERCENT, spoken_length
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from thinset.results.records import RunRecord
+    from thinset.duration import Duration
+    from thinset.results.records import FastPhase, RunRecord
 
 # Okabe and Ito's palette, safe for colour-blind readers. An arm has one colour on the whole page.
 METHOD_COLOURS = (
@@ -23,31 +26,27 @@ _RANDOM_COLOURS = (RANDOM_COLOUR, "#F0A04B", "#8F3F00")
 _FULL_COLOURS = (FULL_COLOUR, "#1F2328", "#9A9A94", "#7A4E2D", "#B8860B")
 
 _COMPARISON_ORDER = ("time", "training time", "steps")
-_ARM_ORDER = ("selected", "random", "full")
+_KIND_ORDER = ("selected", "data", "random", "full")
 
 
 class Configuration(NamedTuple):
-    """What repeated runs share; `n_subset` and `split` are None for training on everything."""
+    """What repeated runs share; `fast_phase` is None without a subset."""
 
     comparison: str
-    arm: str
-    method: str
-    n_subset: int | None
-    split: float | None
-    total: str
+    arm: Arm
+    fast_phase: FastPhase | None
+    total: Duration
+
+    def __str__(self) -> str:
+        parts = [str(self.arm), str(self.total), f"equal {self.comparison}"]
+        if self.fast_phase is not None:
+            parts.insert(1, f"{self.fast_phase.n_samples} samples, split {self.fast_phase.split}")
+        return ", ".join(parts)
 
 
 def configuration_of(record: RunRecord) -> Configuration:
     """Return the configuration that a run belongs to."""
-    is_full = record.arm == "full"
-    return Configuration(
-        comparison=record.comparison,
-        arm=record.arm,
-        method=record.method,
-        n_subset=None if is_full else record.n_subset,
-        split=None if is_full else record.split,
-        total=record.total,
-    )
+    return Configuration(record.comparison, record.arm, record.fast_phase, record.total)
 
 
 def group_runs(records: Iterable[RunRecord]) -> dict[Configuration, tuple[RunRecord, ...]]:
@@ -77,25 +76,43 @@ def group_runs(records: Iterable[RunRecord]) -> dict[Configuration, tuple[RunRec
 
 def label_of(configuration: Configuration, among: Iterable[Configuration]) -> str:
     """Return a short name; it states only what tells `configuration` from the others of its arm."""
-    name = "full data" if configuration.method == "full" else configuration.method
+    name = "full data" if configuration.arm == FULL else str(configuration.arm)
     rivals = [other for other in among if _is_rival(other, configuration)]
+    fast = configuration.fast_phase
     parts = []
-    if configuration.n_subset is not None and len({rival.n_subset for rival in rivals}) > 1:
-        parts.append(f"k = {configuration.n_subset:,}")
-    if configuration.split is not None and len({rival.split for rival in rivals}) > 1:
-        parts.append(f"{100 * configuration.split:g}{PERCENT} fast")
+    if fast is not None:
+        others = [rival.fast_phase for rival in rivals if rival.fast_phase is not None]
+        if len({other.n_samples for other in others}) > 1:
+            parts.append(f"k = {fast.n_samples:,}")
+        if len({other.split for other in others}) > 1:
+            parts.append(f"{100 * fast.split:g}{PERCENT} fast")
     if len({rival.total for rival in rivals}) > 1:
         parts.append(spoken_length(configuration.total))
     return f"{name} ({', '.join(parts)})" if parts else name
 
 
 def colour_of(configuration: Configuration, among: Iterable[Configuration]) -> str:
-    """Return the colour of the configuration's arm; each method has its own."""
-    arm = configuration.arm
-    palette = {"full": _FULL_COLOURS, "random": _RANDOM_COLOURS}.get(arm, METHOD_COLOURS)
-    methods = {other.method for other in among if other.arm == arm}
-    in_order = sorted(methods, key=lambda method: (method != arm, method))
-    return palette[in_order.index(configuration.method) % len(palette)]
+    """Return the colour of the configuration's arm; each has its own."""
+    arms = {other.arm for other in among}
+    return colours_of(arms)[configuration.arm]
+
+
+def colours_of(arms: Iterable[Arm]) -> dict[Arm, str]:
+    """Return the colour of each arm: plain `random` and `full` always have the same."""
+    palettes = {"full": _FULL_COLOURS, "random": _RANDOM_COLOURS}
+    colours = {}
+    taken: Counter[str] = Counter()
+    for arm in sorted(set(arms), key=arm_order):
+        palette = palettes.get(arm.kind, METHOD_COLOURS)
+        name = arm.kind if arm.kind in palettes else "method"
+        colours[arm] = palette[taken[name] % len(palette)]
+        taken[name] += 1
+    return colours
+
+
+def arm_order(arm: Arm) -> tuple[int, bool, str]:
+    """Sort key of the page: by kind, the plain arm of each first."""
+    return _KIND_ORDER.index(arm.kind), arm not in (FULL, RANDOM), str(arm)
 
 
 def line_style_of(configuration: Configuration, among: Sequence[Configuration]) -> str:
@@ -105,21 +122,20 @@ def line_style_of(configuration: Configuration, among: Sequence[Configuration]) 
     return styles[rivals.index(configuration) % len(styles)]
 
 
-def line_style_of_method(method: str) -> str:
-    """Return the line style for figures with one line per method: broken for its variants."""
-    return "--" if ":" in method else "-"
+def line_style_of_arm(arm: Arm) -> str:
+    """Return the line style for figures with one line per arm: broken for variants of a method."""
+    return "-" if arm.is_plain else "--"
 
 
 def _is_rival(other: Configuration, configuration: Configuration) -> bool:
-    return other[:3] == configuration[:3]
+    return (other.comparison, other.arm) == (configuration.comparison, configuration.arm)
 
 
-def _page_order(configuration: Configuration) -> tuple[int, int, str, int, float, str]:
+def _page_order(configuration: Configuration) -> tuple[Any, ...]:
+    fast = configuration.fast_phase
     return (
         _COMPARISON_ORDER.index(configuration.comparison),
-        _ARM_ORDER.index(configuration.arm),
-        configuration.method,
-        configuration.n_subset or 0,
-        configuration.split or 0.0,
-        configuration.total,
+        arm_order(configuration.arm),
+        (0, 0.0) if fast is None else (fast.n_samples, fast.split),
+        str(configuration.total),
     )

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from thinset.duration import Duration
+from thinset.duration import Duration  # noqa: TC001 - decode looks it up
+from thinset.files.decoding import Count, Seconds, Share, decode, encode
 from thinset.files.json import read_json, write_json_with_digest
-from thinset.results.field_checks import (
-    check_integers,
-    check_mappings,
-    check_number,
-    check_numbers,
-    check_texts,
-)
+from thinset.results.arm import FULL, Arm
 from thinset.results.wording import spoken_seconds
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-T = TypeVar("T")
-
 SCHEMA = "thinset-plan"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -40,26 +32,32 @@ class Prediction:
 
 
 @dataclass(frozen=True)
+class PlannedSubset:
+    """The size of a subset, as a share of all samples, and the share of the training on it."""
+
+    size: Share
+    split: Share
+
+
+@dataclass(frozen=True)
 class Choice:
     """One way to train, and what it will take.
 
-    arm: as in `thinset compare`. size: of the subset, as a share; None where there is none, and
-    with it split, the share of the training spent on it. preparation_seconds: before training, by
-    stage. training_seconds: of all steps; evaluation_seconds: of all tests. waiting_share: of the
+    subset: None where there is none. preparation_seconds: before training, by stage.
+    training_seconds: of all steps; evaluation_seconds: of all tests. waiting_share: of the
     training, for images. memory_bytes: the most that the process will hold, mapped files included.
     disk_bytes: what it writes. accuracy: None where no probe run was long enough to tell.
     """
 
-    arm: str
-    size: float | None
-    split: float | None
-    preparation_seconds: dict[str, float]
-    steps: int
-    training_seconds: float
-    evaluation_seconds: float
-    waiting_share: float
-    memory_bytes: int
-    disk_bytes: int
+    arm: Arm
+    subset: PlannedSubset | None
+    preparation_seconds: dict[str, Seconds]
+    steps: Count
+    training_seconds: Seconds
+    evaluation_seconds: Seconds
+    waiting_share: Share
+    memory_bytes: Count
+    disk_bytes: Count
     accuracy: Prediction | None
 
     @property
@@ -79,16 +77,23 @@ class Plan:
     """
 
     source: str
-    total: str
+    total: Duration
     facts: dict[str, str]
     choices: tuple[Choice, ...]
-    recommended: int
+    recommended: Count
     reasons: tuple[str, ...]
-    planning_seconds: float
+    planning_seconds: Seconds
     hardware: dict[str, Any]
     versions: dict[str, Any]
     command: str
-    least_seconds: float | None = None
+    least_seconds: Seconds | None = None
+
+    def __post_init__(self) -> None:
+        if self.recommended >= len(self.choices):
+            raise ValueError(
+                f"recommended must be the number of one of {len(self.choices)} choices, "
+                f"got {self.recommended}"
+            )
 
     @property
     def choice(self) -> Choice:
@@ -96,19 +101,19 @@ class Plan:
         return self.choices[self.recommended]
 
     def save(self, path: Path) -> None:
-        write_json_with_digest(path, {"schema": SCHEMA, "version": VERSION, **asdict(self)})
+        write_json_with_digest(path, {"schema": SCHEMA, "version": VERSION, **encode(self)})
 
     @classmethod
     def load(cls, path: Path) -> Plan:
-        """Read what `save` wrote; ValueError, naming the file, where it is something else."""
+        """Read what `save` wrote, now or in version 1; ValueError, naming the file, otherwise."""
         content = read_json(path)
         is_plan = isinstance(content, dict) and content.get("schema") == SCHEMA
-        if not is_plan or content.get("version") != VERSION:
-            raise ValueError(f"{path} is not a {SCHEMA} of version {VERSION}")
-        try:
-            return _plan({key: content[key] for key in content if key not in ("schema", "version")})
-        except ValueError as error:
-            raise ValueError(f"{path} is not a valid plan: {error}") from error
+        if not is_plan or content.get("version") not in (1, VERSION):
+            raise ValueError(f"{path} is not a {SCHEMA} of version 1 or {VERSION}")
+        values = {key: content[key] for key in content if key not in ("schema", "version")}
+        if content["version"] == 1:
+            values["choices"] = _upgraded(values.get("choices"))
+        return decode(values, cls, str(path), parsers={Arm: Arm.recorded})
 
     def describe(self) -> str:
         """The plan for a person at a terminal."""
@@ -127,7 +132,7 @@ class Plan:
         rows = [
             (
                 "->" if choice is self.choice and self.least_seconds is None else "",
-                choice.arm,
+                str(choice.arm),
                 *named_size(choice),
                 spoken_seconds(sum(choice.preparation_seconds.values())),
                 f"{choice.steps:,}",
@@ -144,7 +149,7 @@ class Plan:
         ]
         advice = [f"advice: {self.advice}", *self.reasons]
         planning = f"planning took {spoken_seconds(self.planning_seconds)}"
-        if Duration.parse(self.total).is_time:
+        if self.total.is_time:
             planning += ", part of the budget"
         return "\n".join([*facts, "", *table, "", *advice, planning])
 
@@ -159,24 +164,24 @@ class Plan:
                 f"steps; plan again with at least {_spoken_budget(self.least_seconds)}, in another "
                 "folder"
             )
-        if choice is self.choices[0]:
+        if choice.arm == FULL:
             return "do not select; train on everything"
-        if choice.size is None:
-            words = [word.partition("=")[0] for word in choice.arm.split(":")]
-            first = ", ".join(_BEFORE_TRAINING[word] for word in words if word in _BEFORE_TRAINING)
-            rest = "all that is left" if "dedup" in words else "everything"
-            return f"{first}; then train on {rest} ({choice.arm})"
+        if choice.subset is None:
+            rest = "everything" if choice.arm.distinct is None else "all that is left"
+            return f"{_before_training(choice.arm)}; then train on {rest} ({choice.arm})"
         size, split = named_size(choice)
         return f"train on {choice.arm}, {size} of the samples, for {split} of the training"
 
 
-_BEFORE_TRAINING = {
-    "dedup": "leave out near-duplicates",
-    "balanced": "balance the classes",
-    "resident": "keep all images in memory",
-    "loss_pruning": "leave out what is learned, pass by pass",
-}
-"""What an arm without a subset does, by the word in its name"""
+def _before_training(arm: Arm) -> str:
+    """What an arm without a subset does first."""
+    steps = {
+        "keep all images in memory": arm.is_resident,
+        "balance the classes": arm.is_balanced,
+        "leave out near-duplicates": arm.distinct is not None,
+        "skip well-learned samples in every epoch": arm.fine_tuning == "loss_pruning",
+    }
+    return ", ".join(step for step, is_taken in steps.items() if is_taken)
 
 
 def _spoken_budget(seconds: float) -> str:
@@ -194,9 +199,9 @@ def _rounded_up(value: float) -> str:
 
 def named_size(choice: Choice) -> tuple[str, str]:
     """Size and split as a table shows them."""
-    if choice.size is None or choice.split is None:
+    if choice.subset is None:
         return "all", ""
-    return f"{100 * choice.size:.3g} %", f"{100 * choice.split:.3g} %"
+    return f"{100 * choice.subset.size:.3g} %", f"{100 * choice.subset.split:.3g} %"
 
 
 def spoken_bytes(n_bytes: float) -> str:
@@ -208,52 +213,14 @@ def spoken_bytes(n_bytes: float) -> str:
     return f"{n_bytes:.3g} GB"
 
 
-def _plan(content: dict[str, Any]) -> Plan:
-    choices, reasons = content.get("choices"), content.get("reasons")
-    if not isinstance(choices, list) or not choices:
-        raise ValueError(f"choices must be a list of at least one, got {choices!r}")
-    if not isinstance(reasons, list) or not all(isinstance(reason, str) for reason in reasons):
-        raise ValueError(f"reasons must be a list of strings, got {reasons!r}")
-    decoded = tuple(_choice(choice, f"choices[{row}]") for row, choice in enumerate(choices))
-    plan = _built(Plan, {**content, "choices": decoded, "reasons": tuple(reasons)}, "the plan")
-    check_texts(plan, "source", "total", "command")
-    check_mappings(plan, "facts", "hardware", "versions")
-    check_integers(plan, "recommended")
-    check_numbers(plan, "planning_seconds")
-    check_numbers(plan, "least_seconds", optional=True)
-    if plan.recommended >= len(plan.choices):
-        raise ValueError(
-            f"recommended must be the number of one of {len(plan.choices)} choices, "
-            f"got {plan.recommended}"
-        )
-    return plan
-
-
-def _built(kind: type[T], content: Any, where: str) -> T:
-    if not isinstance(content, dict):
-        raise ValueError(f"{where} must be a mapping, got {content!r}")
-    try:
-        return kind(**content)
-    except TypeError as error:  # a key that is missing or unknown
-        raise ValueError(f"{where}: {error}") from error
-
-
-def _choice(content: Any, where: str) -> Choice:
-    choice = _built(Choice, content, where)
-    if choice.accuracy is not None:
-        prediction = _built(Prediction, choice.accuracy, f"{where}.accuracy")
-        check_numbers(prediction, "mean", "low", "high", low=-math.inf)
-        choice = dataclasses.replace(choice, accuracy=prediction)
-    _check_choice(choice)
-    return choice
-
-
-def _check_choice(choice: Choice) -> None:
-    check_texts(choice, "arm")
-    check_integers(choice, "steps", "memory_bytes", "disk_bytes")
-    check_numbers(choice, "size", optional=True)
-    check_numbers(choice, "split", high=1.0, optional=True)
-    check_numbers(choice, "training_seconds", "evaluation_seconds", "waiting_share")
-    check_mappings(choice, "preparation_seconds")
-    for stage, seconds in choice.preparation_seconds.items():
-        check_number(f"preparation_seconds[{stage!r}]", seconds, 0.0, math.inf)
+def _upgraded(choices: Any) -> Any:
+    """Choices of version 1, with size and split in one place."""
+    if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
+        return choices  # `decode` says what is wrong
+    upgraded = []
+    for choice in choices:
+        rest = {key: value for key, value in choice.items() if key not in ("size", "split")}
+        size, split = choice.get("size"), choice.get("split")
+        subset = None if size is None else {"size": size, "split": split}
+        upgraded.append({**rest, "subset": subset})
+    return upgraded

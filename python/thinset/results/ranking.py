@@ -1,4 +1,4 @@
-"""How far a search on subsets finds what a search on everything would find."""
+"""How far hyper-parameters rank on subsets as they rank on everything."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 REFERENCE = "reference"
 
 
-class Configuration(NamedTuple):
-    """One point of the search."""
+class HyperParameters(NamedTuple):
+    """One setting of a training that is ranked against others."""
 
     learning_rate: float
     width: float
@@ -28,49 +28,49 @@ class Trained:
     """The score of one training, in percent on held-out data, and its seconds in all."""
 
     arm: str
-    configuration: Configuration
+    setting: HyperParameters
     seed: int
     accuracy: float
     seconds: float
 
 
-_Seeds = dict[int, dict[Configuration, Trained]]
+_Seeds = dict[int, dict[HyperParameters, Trained]]
 
 
 @dataclass(frozen=True)
-class ArmOfSearch:
-    """One arm's search, over all seeds.
+class ArmRanking:
+    """How one arm ranks the settings, over all seeds.
 
-    agreement: Kendall's tau-b between the arm's ranking of the configurations and that of the
+    agreement: Kendall's tau-b between the arm's ranking of the settings and that of the
     reference, by seed: 1 for the same order, 0 for none in common. regret: by how many points
-    the reference training of the configuration that the arm would take stays behind that of the
+    the reference training of the setting that the arm would take stays behind that of the
     best, by seed. seconds: of the whole search with one seed, preparation counted once.
-    accuracies: of each configuration, in percent, mean over seeds.
+    accuracies: of each setting, in percent, mean over seeds.
     """
 
     arm: str
     agreement: Mapping[int, float]
     regret: Mapping[int, float]
     seconds: float
-    accuracies: Mapping[Configuration, float]
+    accuracies: Mapping[HyperParameters, float]
 
     @property
     def mean_agreement(self) -> float:
         return statistics.fmean(self.agreement.values())
 
 
-def summarise_search(
+def summarise_ranking(
     reference: Sequence[Trained],
     arms: Mapping[str, Sequence[Trained]],
     preparation: Mapping[str, float],
-) -> tuple[ArmOfSearch, ...]:
-    """Compare each arm's search with the reference on the seeds that both have finished.
+) -> tuple[ArmRanking, ...]:
+    """Compare each arm's ranking with the reference's on the seeds that both have finished.
 
     preparation: seconds that an arm needs once, before any of its trainings; those of its
     trainings do not hold them. The first of the result is the reference itself; an arm without a
     finished seed is left out.
     """
-    grid = tuple(dict.fromkeys(run.configuration for run in reference))
+    grid = tuple(dict.fromkeys(run.setting for run in reference))
     best = _finished_seeds(reference, grid)
     summaries = []
     for name, runs in {REFERENCE: reference, **arms}.items():
@@ -103,31 +103,31 @@ def _summarise(
     name: str,
     mine: _Seeds,
     best: _Seeds,
-    grid: Sequence[Configuration],
+    grid: Sequence[HyperParameters],
     preparation: float,
-) -> ArmOfSearch:
+) -> ArmRanking:
     agreement, regret = {}, {}
     for seed, runs in mine.items():
-        scores = [runs[configuration].accuracy for configuration in grid]
-        truth = [best[seed][configuration].accuracy for configuration in grid]
+        scores = [runs[setting].accuracy for setting in grid]
+        truth = [best[seed][setting].accuracy for setting in grid]
         agreement[seed] = kendall_tau_b(scores, truth)
-        # Of configurations with one score the first of the grid is taken.
+        # Of settings with one score the first of the grid is taken.
         regret[seed] = max(truth) - truth[scores.index(max(scores))]
-    return ArmOfSearch(
+    return ArmRanking(
         arm=name,
         agreement=agreement,
         regret=regret,
         seconds=preparation
         + statistics.fmean(sum(run.seconds for run in runs.values()) for runs in mine.values()),
         accuracies={
-            configuration: statistics.fmean(runs[configuration].accuracy for runs in mine.values())
-            for configuration in grid
+            setting: statistics.fmean(runs[setting].accuracy for runs in mine.values())
+            for setting in grid
         },
     )
 
 
-def _finished_seeds(runs: Sequence[Trained], grid: Sequence[Configuration]) -> _Seeds:
+def _finished_seeds(runs: Sequence[Trained], grid: Sequence[HyperParameters]) -> _Seeds:
     seeds: _Seeds = {}
     for run in runs:
-        seeds.setdefault(run.seed, {})[run.configuration] = run
+        seeds.setdefault(run.seed, {})[run.setting] = run
     return {seed: mine for seed, mine in seeds.items() if set(grid) <= set(mine)}

@@ -1,29 +1,23 @@
 """Records of training runs: what was run, how long it took and what it scored.
 
-A record is one JSON file. Loading is strict: another schema or version, a missing or unknown key,
+A record is one JSON file. Loading is strict: another schema or version, a missing or unknown entry,
 a number that is not finite and content that has changed since it was written are refused, so that a
-figure is never drawn from half a record.
+figure is never drawn from half a record. Records of version 1 are read as those of version 2.
 """
 
 from __future__ import annotations
 
 import itertools
-import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
+from thinset.duration import Duration  # noqa: TC001 - decode looks it up
+from thinset.files.decoding import Count, Seconds, Share, decode, encode
 from thinset.files.json import read_json, write_json_with_digest
-from thinset.results.field_checks import (
-    check_choice,
-    check_integers,
-    check_keys,
-    check_mappings,
-    check_number,
-    check_numbers,
-    check_texts,
-    decode_rows,
-)
+from thinset.results.arm import Arm
+from thinset.results.metrics import Metric  # noqa: TC001 - decode looks it up
+from thinset.results.records_v1 import upgraded
 
 if TYPE_CHECKING:
     import os
@@ -31,9 +25,8 @@ if TYPE_CHECKING:
 
 SCHEMA = "thinset-run"
 COLLECTION_SCHEMA = "thinset-runs"
-VERSION = 1
+VERSION = 2
 
-Arm = Literal["selected", "random", "full"]
 Comparison = Literal["steps", "time", "training time"]
 
 
@@ -43,100 +36,109 @@ class PhaseRecord:
 
     name: str
     dataset: str
-    steps: int
-    seconds: float
-
-    def __post_init__(self) -> None:
-        check_texts(self, "name", "dataset")
-        check_integers(self, "steps")
-        check_numbers(self, "seconds")
+    steps: Count
+    seconds: Seconds
 
 
 @dataclass(frozen=True)
 class CurvePoint:
     """One evaluation in mid-run.
 
-    `seconds` are wall-clock and include the run's preparation. `test_accuracy` is in percent. A
-    loss or accuracy that was not measured, or was not finite, is None.
+    `seconds` are wall-clock and include the run's preparation. `scores` are on test data, by
+    metric, in the metric's unit. A loss or a score that was not finite is None.
     """
 
-    step: int
-    samples: int
-    epoch: float
-    seconds: float
+    step: Count
+    samples: Count
+    epoch: Seconds
+    seconds: Seconds
     phase: str
     train_loss: float | None
-    test_loss: float | None
-    test_accuracy: float | None
-
-    def __post_init__(self) -> None:
-        check_texts(self, "phase")
-        check_integers(self, "step", "samples")
-        check_numbers(self, "epoch", "seconds")
-        check_numbers(self, "train_loss", "test_loss", low=-math.inf, optional=True)
-        check_numbers(self, "test_accuracy", high=100.0, optional=True)
+    scores: dict[str, float | None]
 
 
 @dataclass(frozen=True)
-class FinalScore:
-    """The score of the finished model: accuracy in percent; the loss is None if not finite."""
+class Score:
+    """The score of the finished training; None where it is not finite.
 
-    test_accuracy: float
-    test_loss: float | None
+    Where a set was replayed with several networks, `value` is the mean over `n_networks` and
+    `spread` the sample standard deviation between them.
+    """
 
-    def __post_init__(self) -> None:
-        check_numbers(self, "test_accuracy", high=100.0)
-        check_numbers(self, "test_loss", low=-math.inf, optional=True)
+    value: float | None
+    spread: Seconds | None = None
+    n_networks: Count = 1
+
+
+@dataclass(frozen=True)
+class FastPhase:
+    """How many samples the fast phase trained on, for which share of the training."""
+
+    n_samples: Count
+    split: Share
 
 
 @dataclass(frozen=True)
 class RunRecord:
     """One training run of one arm of a comparison.
 
-    `comparison` says what is held equal between the arms: "steps", wall-clock "time", or the
-    paper's "training time", which leaves preparation out. `method` names the arm among those of its
-    kind ("random" and "full" are what others are compared with). `split` is the share of the total
-    spent on the subset, 0 to 1. `total` is a duration string ("10000st").
-    `preparation_seconds` maps each stage that the arm needed before training (encoder training,
-    encoding, selection, writing) to its seconds. `n_subset` and
-    `split` are ignored for "full".
-    `settings`, `hardware` and `versions` hold free JSON. Raises ValueError, naming the field,
-    where a value breaks these rules.
+    arm: see thinset.results.arm. comparison: what is held equal between the arms: "steps",
+    wall-clock "time", or the paper's "training time", which leaves preparation out. n_full: samples
+    in the whole training data. n_trained: samples in the data of fine-tuning, fewer than n_full
+    after deduplication, more with added data. fast_phase: None without a subset. total: the length
+    of the training. preparation_seconds: of each stage that the arm needed before training (encoder
+    training, encoding, selection, writing). metrics: of the scores, by name. metric: the one that
+    arms are compared by. settings, hardware and versions: free JSON.
     """
 
     arm: Arm
     comparison: Comparison
-    method: str
-    seed: int
-    n_subset: int
-    n_full: int
-    split: float
-    total: str
+    seed: Count
+    n_full: Count
+    n_trained: Count
+    fast_phase: FastPhase | None
+    total: Duration
     phases: tuple[PhaseRecord, ...]
-    preparation_seconds: dict[str, float]
+    preparation_seconds: dict[str, Seconds]
+    metrics: dict[str, Metric]
+    metric: str
     curve: tuple[CurvePoint, ...]
-    final: FinalScore
-    training_seconds: float
-    evaluation_seconds: float
-    data_wait_seconds: float
+    final: dict[str, Score]
+    training_seconds: Seconds
+    evaluation_seconds: Seconds
+    data_wait_seconds: Seconds
     settings: dict[str, Any]
     hardware: dict[str, Any]
     versions: dict[str, Any]
     command: str
 
     def __post_init__(self) -> None:
-        check_choice("arm", self.arm, get_args(Arm))
-        check_choice("comparison", self.comparison, get_args(Comparison))
-        check_texts(self, "method", "total", "command")
-        check_integers(self, "seed", "n_subset", "n_full")
-        check_numbers(self, "training_seconds", "evaluation_seconds", "data_wait_seconds")
-        check_numbers(self, "split", high=1.0)
-        check_mappings(self, "preparation_seconds", "settings", "hardware", "versions")
-        for stage, seconds in self.preparation_seconds.items():
-            check_number(f"preparation_seconds[{stage!r}]", seconds, 0.0, math.inf)
-        if self.n_subset > self.n_full:
-            raise ValueError(f"n_subset must be at most n_full={self.n_full}, got {self.n_subset}")
-        _check_order(self.curve)
+        if self.metric not in self.final or set(self.final) - set(self.metrics):
+            raise ValueError(
+                f"metrics must describe every final score, {self.metric!r} among them; got "
+                f"{sorted(self.metrics)} for {sorted(self.final)}"
+            )
+        if self.final[self.metric].value is None:
+            raise ValueError(f"the final {self.metric} must be a finite number, got none")
+        for name, score in self.final.items():
+            is_percent = self.metrics[name].unit == "%"
+            if is_percent and score.value is not None and not 0 <= score.value <= 100:
+                raise ValueError(f"final.{name} must be from 0 to 100 %, got {score.value}")
+        for number, (before, after) in enumerate(itertools.pairwise(self.curve), start=1):
+            if after.step < before.step or after.seconds < before.seconds:
+                raise ValueError(f"curve[{number}] must not lie before the point ahead of it")
+
+    @property
+    def score(self) -> float:
+        """The final score that arms are compared by, in the unit of its metric."""
+        value = self.final[self.metric].value
+        assert value is not None
+        return value
+
+    @property
+    def main_metric(self) -> Metric:
+        """The metric that arms are compared by."""
+        return self.metrics[self.metric]
 
     @property
     def steps(self) -> int:
@@ -151,34 +153,26 @@ class RunRecord:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record as plain JSON values, with its schema and version."""
-        content = asdict(self)
-        content["phases"] = list(content["phases"])
-        content["curve"] = list(content["curve"])
-        return {"schema": SCHEMA, "version": VERSION, **content}
+        return {"schema": SCHEMA, "version": VERSION, **encode(self)}
 
     @classmethod
-    def from_dict(cls, content: Any) -> RunRecord:
-        """Build a record from what `to_dict` gave; ValueError for anything else."""
-        values = _check_header(content, SCHEMA)
-        check_keys(cls, values, "the record")
-        values["phases"] = decode_rows(PhaseRecord, values["phases"], "phases")
-        values["curve"] = decode_rows(CurvePoint, values["curve"], "curve")
-        check_keys(FinalScore, values["final"], "final")
-        values["final"] = FinalScore(**values["final"])
-        return cls(**values)
+    def from_dict(cls, content: Any, where: str = "the record") -> RunRecord:
+        """Build a record from what `to_dict` gave, now or in version 1; ValueError otherwise."""
+        version, values = _without_header(content, SCHEMA, where)
+        if version == 1:
+            values = upgraded(values, where)
+        return decode(values, cls, where, parsers={Arm: Arm.recorded})
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the record as JSON, atomically; ValueError where it holds NaN or infinity."""
-        write_json_with_digest(path, self.to_dict())
+        """Write the record as JSON, atomically; ValueError where a value breaks the rules."""
+        content = self.to_dict()
+        type(self).from_dict(content, str(path))
+        write_json_with_digest(path, content)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> RunRecord:
         """Read one record; ValueError naming the file where it is not a valid one."""
-        content = read_json(path)
-        try:
-            return cls.from_dict(content)
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from error
+        return cls.from_dict(read_json(path), str(path))
 
 
 def save_records(records: Sequence[RunRecord], path: str | os.PathLike[str]) -> None:
@@ -198,26 +192,21 @@ def load_records(path: str | os.PathLike[str]) -> tuple[RunRecord, ...]:
         if not files:
             raise FileNotFoundError(f"{path} holds no run record (*.json)")
         return tuple(RunRecord.load(file) for file in files)
-    content = read_json(path)
-    try:
-        values = _check_header(content, COLLECTION_SCHEMA)
-        if set(values) != {"runs"} or not isinstance(values["runs"], list):
-            raise ValueError(f"expected the key 'runs' with a list, got {sorted(values)}")  # noqa: TRY301
-        return tuple(RunRecord.from_dict(run) for run in values["runs"])
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+    _, values = _without_header(read_json(path), COLLECTION_SCHEMA, str(path))
+    if set(values) != {"runs"} or not isinstance(values["runs"], list):
+        raise ValueError(f"{path}: expected the entry 'runs' with a list, got {sorted(values)}")
+    return tuple(
+        RunRecord.from_dict(run, f"{path}: runs[{row}]") for row, run in enumerate(values["runs"])
+    )
 
 
-def _check_header(content: Any, schema: str) -> dict[str, Any]:
+def _without_header(content: Any, schema: str, where: str) -> tuple[int, dict[str, Any]]:
+    """The version and everything else; ValueError for another schema or version."""
     if not isinstance(content, dict) or content.get("schema") != schema:
         found = content.get("schema") if isinstance(content, dict) else type(content).__name__
-        raise ValueError(f"schema must be {schema!r}, got {found!r}")
-    if content.get("version") != VERSION or isinstance(content["version"], bool):
-        raise ValueError(f"version must be {VERSION}, got {content.get('version')!r}")
-    return {key: value for key, value in content.items() if key not in ("schema", "version")}
-
-
-def _check_order(curve: Sequence[CurvePoint]) -> None:
-    for number, (before, after) in enumerate(itertools.pairwise(curve), start=1):
-        if after.step < before.step or after.seconds < before.seconds:
-            raise ValueError(f"curve[{number}] must not lie before the point ahead of it")
+        raise ValueError(f"{where}: schema must be {schema!r}, got {found!r}")
+    version = content.get("version")
+    if version not in (1, VERSION) or isinstance(version, bool):
+        raise ValueError(f"{where}: version must be 1 or {VERSION}, got {version!r}")
+    rest = {key: value for key, value in content.items() if key not in ("schema", "version")}
+    return version, rest

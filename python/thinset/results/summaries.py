@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import statistics
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from thinset.files.decoding import encode
+from thinset.results.arm import FULL, RANDOM, Arm
 from thinset.results.grouping import Configuration, group_runs
 from thinset.results.student import mean_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from thinset.results.metrics import Metric
     from thinset.results.records import RunRecord
 
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """Accuracy minus the baseline's on the same seeds, in percentage points.
+    """Score minus the baseline's on the same seeds, in the unit of the metric.
 
     `interval` is the 95 % Student t interval of the mean over the pairs, None with one pair. It
     speaks of the variation between seeds alone, not of the finite size of the test set.
@@ -32,21 +35,26 @@ class PairedDifference:
 class ArmSummary:
     """The runs of one configuration, summarised.
 
-    Accuracies are final test accuracies in percent, in the order of `seeds`. The sample standard
-    deviation (n - 1) is None with one run. Seconds are wall-clock, preparation included. A paired
-    difference is None where no run of that baseline shares a seed; that of an arm without a subset
-    to random also where random has several sizes or splits.
+    scores: final scores in the unit of `metric`, in the order of `seeds`. standard_deviation: of
+    the sample (n - 1); None with one run. n_samples: in a pass of the fast phase or, without one,
+    over the training data. Seconds are wall-clock, preparation included. baseline: the arm that all
+    are compared with; None where there is none. versus_baseline, versus_full: None for the baseline
+    itself, and where no run of it shares a seed, a size and a split with these runs. An arm without
+    a size and a split, or with a size of its own, is compared with the only runs of the baseline.
     """
 
     configuration: Configuration
+    metric: Metric
     seeds: tuple[int, ...]
-    accuracies: tuple[float, ...]
+    scores: tuple[float, ...]
     mean: float
     standard_deviation: float | None
+    n_samples: int
     mean_steps: float
     mean_seconds: float
     mean_preparation_seconds: float
-    versus_random: PairedDifference | None
+    baseline: Arm | None
+    versus_baseline: PairedDifference | None
     versus_full: PairedDifference | None
 
     @property
@@ -56,44 +64,43 @@ class ArmSummary:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        return {**asdict(self), "n": self.n, "configuration": self.configuration._asdict()}
+        configuration = encode(self.configuration._asdict())
+        return {**encode(self), "n": self.n, "configuration": configuration}
 
 
-def summarise(records: Iterable[RunRecord]) -> tuple[ArmSummary, ...]:
-    """Summarise runs per configuration (comparison, arm, method, subset size, split, total).
+def summarise(records: Iterable[RunRecord], baseline: Arm | None = None) -> tuple[ArmSummary, ...]:
+    """Summarise runs per configuration (comparison, arm, size of the subset, split, total).
 
-    The order is fixed: equal time before equal steps; selected, random, full. Raises ValueError
-    where a seed occurs twice in one configuration or the runs disagree on the dataset's size.
+    Each is compared with `baseline`; None takes plain random selection or, where that was not
+    trained, everything. The order is fixed: equal time before equal steps; selected, data, random,
+    full. Raises ValueError where a seed occurs twice in one configuration, the runs disagree on the
+    dataset's size or on the metric, or the baseline is not among them.
     """
     groups = group_runs(records)
-    return tuple(_summarise_group(key, runs, groups) for key, runs in groups.items())
-
-
-def paired_difference(
-    runs: Sequence[RunRecord], baseline: Sequence[RunRecord]
-) -> PairedDifference | None:
-    """Compare final accuracies on the seeds that both have; None where they share none."""
-    ours, theirs = (
-        {run.seed: run.final.test_accuracy for run in group} for group in (runs, baseline)
-    )
-    return _paired(ours, theirs)
+    _require_one_metric(groups)
+    baseline = _resolved(baseline, groups)
+    return tuple(_summarise_group(key, runs, groups, baseline) for key, runs in groups.items())
 
 
 def difference_between(summary: ArmSummary, baseline: ArmSummary) -> PairedDifference | None:
     """Compare two arms on the seeds that both have; None where they share none."""
     return _paired(
-        dict(zip(summary.seeds, summary.accuracies, strict=True)),
-        dict(zip(baseline.seeds, baseline.accuracies, strict=True)),
+        dict(zip(summary.seeds, summary.scores, strict=True)),
+        dict(zip(baseline.seeds, baseline.scores, strict=True)),
     )
 
 
-def _paired(
-    accuracies: Mapping[int, float], reference: Mapping[int, float]
+def paired_difference(
+    runs: Sequence[RunRecord], baseline: Sequence[RunRecord]
 ) -> PairedDifference | None:
+    """Compare final scores on the seeds that both have; None where they share none."""
+    ours, theirs = ({run.seed: run.score for run in group} for group in (runs, baseline))
+    return _paired(ours, theirs)
+
+
+def _paired(scores: Mapping[int, float], reference: Mapping[int, float]) -> PairedDifference | None:
     differences = {
-        seed: accuracy - reference[seed]
-        for seed, accuracy in accuracies.items()
-        if seed in reference
+        seed: score - reference[seed] for seed, score in scores.items() if seed in reference
     }
     if not differences:
         return None
@@ -101,50 +108,68 @@ def _paired(
     return PairedDifference(tuple(differences), statistics.fmean(values), mean_interval(values))
 
 
+Groups = dict[Configuration, tuple["RunRecord", ...]]
+
+
+def _require_one_metric(groups: Groups) -> None:
+    names = sorted({run.metric for runs in groups.values() for run in runs})
+    if len(names) > 1:
+        raise ValueError(f"all runs must be compared by one metric, got {', '.join(names)}")
+
+
+def _resolved(baseline: Arm | None, groups: Groups) -> Arm | None:
+    arms = {key.arm for key in groups}
+    if baseline is None:
+        return next((arm for arm in (RANDOM, FULL) if arm in arms), None)
+    if arms and baseline not in arms:
+        raise ValueError(
+            f"the baseline must be one of the arms {', '.join(sorted(map(str, arms)))}; "
+            f"got {baseline}"
+        )
+    return baseline
+
+
 def _summarise_group(
-    key: Configuration,
-    runs: tuple[RunRecord, ...],
-    groups: Mapping[Configuration, tuple[RunRecord, ...]],
+    key: Configuration, runs: tuple[RunRecord, ...], groups: Groups, baseline: Arm | None
 ) -> ArmSummary:
-    accuracies = tuple(run.final.test_accuracy for run in runs)
-    random = _random_beside(key, groups)
-    full = key._replace(arm="full", method="full", n_subset=None, split=None)
+    scores = tuple(run.score for run in runs)
+    fast = key.fast_phase
     return ArmSummary(
         configuration=key,
+        metric=runs[0].main_metric,
         seeds=tuple(run.seed for run in runs),
-        accuracies=accuracies,
-        mean=statistics.fmean(accuracies),
-        standard_deviation=statistics.stdev(accuracies) if len(runs) > 1 else None,
+        scores=scores,
+        mean=statistics.fmean(scores),
+        standard_deviation=statistics.stdev(scores) if len(runs) > 1 else None,
+        n_samples=runs[0].n_trained if fast is None else fast.n_samples,
         mean_steps=statistics.fmean(run.steps for run in runs),
         mean_seconds=statistics.fmean(run.total_seconds for run in runs),
         mean_preparation_seconds=statistics.fmean(
             sum(run.preparation_seconds.values()) for run in runs
         ),
-        versus_random=_versus(runs, random, key, groups),
-        versus_full=_versus(runs, full, key, groups),
+        baseline=baseline,
+        versus_baseline=None if baseline is None else _versus(runs, baseline, key, groups),
+        versus_full=_versus(runs, FULL, key, groups),
     )
 
 
-def _random_beside(
-    key: Configuration, groups: Mapping[Configuration, tuple[RunRecord, ...]]
-) -> Configuration:
-    """Return the configuration of plain random selection that belongs to `key`.
-
-    An arm without a subset has one only where there is but one in its comparison.
-    """
-    random = key._replace(arm="random", method="random")
-    if key.arm != "full":
-        return random
-    beside = [other for other in groups if other[:3] == random[:3] and other.total == key.total]
-    return beside[0] if len(beside) == 1 else random
-
-
 def _versus(
-    runs: Sequence[RunRecord],
-    baseline: Configuration,
-    key: Configuration,
-    groups: Mapping[Configuration, tuple[RunRecord, ...]],
+    runs: Sequence[RunRecord], baseline: Arm, key: Configuration, groups: Groups
 ) -> PairedDifference | None:
-    if baseline == key or baseline not in groups:
+    beside = baseline_of(key, baseline, groups)
+    return None if beside is None or beside == key else paired_difference(runs, groups[beside])
+
+
+def baseline_of(
+    key: Configuration, baseline: Arm, among: Iterable[Configuration]
+) -> Configuration | None:
+    """Return the configuration of `baseline` that `key` is compared with; None without one."""
+    wanted = key._replace(arm=baseline)
+    there = [other for other in among if other._replace(fast_phase=key.fast_phase) == wanted]
+    if wanted in there:
+        return wanted
+    has_own_size = key.arm.has_own_size or baseline.has_own_size
+    if len(there) != 1:
         return None
-    return paired_difference(runs, groups[baseline])
+    phases = (key.fast_phase, there[0].fast_phase)
+    return there[0] if None in phases or has_own_size else None

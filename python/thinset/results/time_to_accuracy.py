@@ -1,4 +1,4 @@
-"""How soon an arm is as good as training on everything is in the end."""
+"""How soon an arm reaches the final score of training on everything."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from thinset.results.arm import FULL
 from thinset.results.grouping import group_runs
+from thinset.results.summaries import baseline_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,7 +21,7 @@ _FEWEST_POINTS = 3  # of a curve; between fewer, interpolation would tell too li
 
 @dataclass(frozen=True)
 class TimeToAccuracy:
-    """When the runs of one configuration reach the final full-data accuracy, seed by seed.
+    """When the runs of one configuration reach the final score of full-data training, seed by seed.
 
     Seconds are those that the comparison holds equal, evaluations included, interpolated between
     evaluations; None for a run that never gets there. `full_seconds` are those of training on
@@ -51,26 +53,35 @@ def times_to_accuracy(records: Iterable[RunRecord]) -> tuple[TimeToAccuracy, ...
     return tuple(_times_to_accuracy(group_runs(records)))
 
 
-def seconds_to_reach(accuracy: float, run: RunRecord) -> float | None:
-    """Return when the curve of `run` first is at `accuracy` (percent); None where it never is."""
-    points = [(p.seconds, p.test_accuracy) for p in run.curve if p.test_accuracy is not None]
-    if points and points[0][1] >= accuracy:
+def seconds_to_reach(score: float, run: RunRecord) -> float | None:
+    """Return when the curve of `run` first is as good as `score`; None where it never is."""
+    sign = run.main_metric.sign
+    goal = sign * score
+    points = [(seconds, sign * value) for seconds, value in scored_points(run)]
+    if points and points[0][1] >= goal:
         return points[0][0]
     for (start, below), (end, above) in itertools.pairwise(points):
-        if above >= accuracy:
-            return start + (end - start) * (accuracy - below) / (above - below)
+        if above >= goal:
+            return start + (end - start) * (goal - below) / (above - below)
     return None
+
+
+def scored_points(run: RunRecord) -> list[tuple[float, float]]:
+    """Return seconds and score of each evaluation that has one, by the run's main metric."""
+    points = ((point.seconds, point.scores.get(run.metric)) for point in run.curve)
+    return [(seconds, value) for seconds, value in points if value is not None]
 
 
 def _times_to_accuracy(
     groups: dict[Configuration, tuple[RunRecord, ...]],
 ) -> Iterator[TimeToAccuracy]:
     for configuration, runs in groups.items():
-        everything = configuration._replace(arm="full", method="full", n_subset=None, split=None)
-        full = {run.seed: run for run in groups.get(everything, ()) if _is_a_curve(run)}
+        everything = baseline_of(configuration, FULL, groups)
+        runs_of_full = () if everything is None else groups[everything]
+        full = {run.seed: run for run in runs_of_full if _is_a_curve(run)}
         paired = [run for run in runs if run.seed in full and _is_a_curve(run)]
         if paired:
-            goals = {run.seed: full[run.seed].final.test_accuracy for run in paired}
+            goals = {run.seed: full[run.seed].score for run in paired}
             yield TimeToAccuracy(
                 configuration,
                 tuple(goals),
@@ -80,7 +91,7 @@ def _times_to_accuracy(
 
 
 def _is_a_curve(run: RunRecord) -> bool:
-    return sum(point.test_accuracy is not None for point in run.curve) >= _FEWEST_POINTS
+    return len(scored_points(run)) >= _FEWEST_POINTS
 
 
 def _seconds_of_full(full: RunRecord, goal: float) -> float:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from thinset.duration import Duration
 
 PERCENT = "\N{NO-BREAK SPACE}%"
 MINUS = "\N{MINUS SIGN}"
@@ -22,10 +25,9 @@ def spoken_points(difference: float) -> str:
     return "0.0" if float(text) == 0.0 else text.replace("-", MINUS)
 
 
-def spoken_length(total: str) -> str:
-    """Return a duration string in words, "10000st" as "10,000 steps"; others stay as they are."""
-    match = re.fullmatch(r"(\d+)(st|ep|sa|s|min|h)", total)
-    return f"{int(match[1]):,} {_UNITS[match[2]]}" if match else total
+def spoken_length(total: Duration) -> str:
+    """Return a duration in words, "10000st" as "10,000 steps"."""
+    return f"{total.amount:,.10g} {_UNITS[total.unit]}"
 
 
 def spoken_seconds(seconds: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from thinset.selection.method import Method
 
@@ -18,11 +19,12 @@ class KMeansOptions:
     """
 
     n_iterations: int = 10
-    seeding: str = "kmeans++"
+    seeding: Literal["kmeans++", "random"] = "kmeans++"
 
 
 KMEANS = Method(
     "kmeans",
     "one row per k-means cluster, nearest to its centre; gains are cluster sizes",
     KMeansOptions,
+    metrics=("euclidean", "sqeuclidean"),
 )

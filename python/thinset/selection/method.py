@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 
+METRICS = ("euclidean", "sqeuclidean", "cosine")
+
+
 @dataclass(frozen=True)
 class NoOptions:
     """A method without options of its own."""
@@ -16,8 +19,13 @@ class NoOptions:
 
 @dataclass(frozen=True)
 class Method:
-    """A selection method: its name, a line for listings, and the dataclass of its options."""
+    """A selection method.
+
+    name, summary: as listings show them. options: a dataclass of the method's own options; a
+    Literal lists the values of one. metrics: those that it takes.
+    """
 
     name: str
     summary: str
     options: type[DataclassInstance] = NoOptions
+    metrics: tuple[str, ...] = METRICS

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+import typing
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import numpy as np
 
 from thinset.selection import dispersion, facility_location, kmeans, random, topk
-from thinset.selection.arguments import is_int, one_of, shown
+from thinset.selection.arguments import as_metric, as_per_class, is_int, one_of, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,6 +47,35 @@ def resolve_options(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
             raise ValueError(f"method {method!r} has no option {name!r}; it takes {accepted}")
         values[name] = _as_type_of(fields[name].default, name, value)
     return dataclasses.asdict(options_type(**values))
+
+
+def default_options(method: str) -> dict[str, Any]:
+    """All options of `method` with their defaults."""
+    return dataclasses.asdict(_METHODS[method].options())
+
+
+def resolve_rule(
+    method: str, options: Mapping[str, Any], *, per_class: object, metric: str
+) -> tuple[str | None, dict[str, Any]]:
+    """`per_class` as the core names it, and all options of `method`.
+
+    Raises ValueError for whatever `select` would refuse with any embeddings.
+    """
+    resolved = resolve_options(method, options)
+    choices = typing.get_type_hints(_METHODS[method].options)
+    for name, value in resolved.items():
+        if get_origin(choices[name]) is Literal:
+            one_of(get_args(choices[name]), value, name)
+    metrics = _METHODS[method].metrics
+    if as_metric(metric) not in metrics:
+        raise ValueError(
+            f"{method} takes the metrics {', '.join(metrics)}; got {metric}; for cosine, scale the "
+            "rows to norm 1"
+        )
+    resolved_per_class = as_per_class(per_class)
+    if resolved.get("stratified") and resolved_per_class == "balanced":
+        raise ValueError("stratified draws in proportion: it excludes per_class balanced")
+    return resolved_per_class, resolved
 
 
 def _as_type_of(default: object, name: str, value: object) -> bool | int | str:

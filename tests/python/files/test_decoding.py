@@ -1,26 +1,28 @@
+from dataclasses import dataclass, field
 from typing import Literal
 
-import msgspec
 import pytest
 
 from thinset.duration import Duration
 from thinset.files.decoding import Count, Seconds, Share, decode, encode
 
 
-class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+@dataclass(frozen=True)
+class Part:
     kind: Literal["pca", "given"] = "pca"
     widths: tuple[int, int] = (1, 2)
     crop: int | Literal["auto"] | None = "auto"
     share: Share = 0.5
-    seconds: dict[str, Seconds] = {}
+    seconds: dict[str, Seconds] = field(default_factory=dict)
     size: int | float = 0.1
 
 
-class Whole(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+@dataclass(frozen=True)
+class Whole:
     name: str
     seeds: tuple[Count, ...] = (0,)
     total: Duration = Duration(1.0, "ep")
-    part: Part = Part()
+    part: Part = field(default_factory=Part)
     parts: tuple[Part, ...] = ()
 
     def __post_init__(self) -> None:
@@ -58,6 +60,7 @@ def test_a_count_and_a_fraction_stay_what_they_are(size: float) -> None:
         ({"name": "a", "total": 7}, "total must be Duration, got 7"),
         ({"name": "a", "part": {"kind": "x"}}, "part.kind must be 'given' or 'pca', got 'x'"),
         ({"name": "a", "part": {"y": 1}}, "part has no entry 'y'; it has kind, widths"),
+        ({"name": "a", "parts": [{}, {"y": 1}]}, "parts[1] has no entry 'y'; it has kind"),
         ({"name": "a", "part": {"widths": [1]}}, "part.widths must be a list of 2, got [1]"),
         ({"name": "a", "part": {"crop": "x"}}, "part.crop must be a whole number, 'auto' or none"),
         ({"name": "a", "part": {"share": 2}}, "part.share must be a number from 0 to 1, got 2"),

@@ -4,41 +4,33 @@ from __future__ import annotations
 
 import importlib.resources
 from dataclasses import dataclass, field
-from typing import Literal
 
-from thinset.experiments.settings import (
-    DataSettings,
-    SearchSettings,
-    StudySettings,
-    from_table,
-    load_recipe,
-    read_recipe,
-)
-from thinset.report import PublishedFigure  # noqa: TC001 - from_table looks it up
+from thinset.experiments.kinds import kind_of
+from thinset.experiments.settings import DataSettings, load_recipe, read_recipe
+from thinset.files.decoding import decode
+from thinset.report import PublishedFigure  # noqa: TC001 - decode looks it up
 
 
 @dataclass(frozen=True)
 class FigureRecipe:
     """What a recipe's table `figure` says.
 
-    title: what the figure shows. paper: where it stands; empty for this project's own. kind: what
-    it is made from: "trainings" (a Study), "search" (a Search), or "reproductions" (of an
-    autoencoder). published: what the paper reports.
+    title: what the figure shows. paper: where it stands; empty for this project's own. kind: a
+    module of thinset.experiments.kinds. published: what the paper reports.
     """
 
     title: str
     paper: str
-    kind: Literal["trainings", "search", "reproductions"]
+    kind: str
     published: tuple[PublishedFigure, ...] = field(default=())
 
 
-COMPARISON = "compare"
-_COMPARISON_PAGE = FigureRecipe("Which samples to train on", "", "trainings")
-SETTINGS: dict[str, type[DataSettings]] = {
-    "trainings": StudySettings,
-    "search": SearchSettings,
-    "reproductions": DataSettings,
+COMMANDS = {
+    "run": FigureRecipe("Selected samples, random ones and everything", "", "run"),
+    "compare": FigureRecipe("Which samples to train on", "", "trainings"),
+    "plan": FigureRecipe("A training as planned", "", "plan"),
 }
+"""What commands of these names make, which are no figures"""
 
 
 def figures() -> dict[str, FigureRecipe]:
@@ -50,16 +42,16 @@ def figures() -> dict[str, FigureRecipe]:
     )
     tables = {name: read_recipe(name).get("figure") for name in recipes}
     return {
-        name: from_table(FigureRecipe, table, f"{name}.figure")
+        name: decode(table, FigureRecipe, f"{name}.toml: figure")
         for name, table in tables.items()
         if table is not None
     }
 
 
 def recipe_of(name: str) -> FigureRecipe:
-    """The recipe of a figure, or of a comparison (COMPARISON); ValueError for another name."""
-    if name == COMPARISON:
-        return _COMPARISON_PAGE
+    """The recipe of a figure, or of a command (see COMMANDS); ValueError for another name."""
+    if name in COMMANDS:
+        return COMMANDS[name]
     known = figures()
     if name not in known:
         raise ValueError(f"figure must be one of {', '.join(known)}; got {name!r}")
@@ -67,5 +59,5 @@ def recipe_of(name: str) -> FigureRecipe:
 
 
 def settings_of(name: str, size: str) -> DataSettings:
-    """What the recipe of a figure, or COMPARISON, says for one size, in the class of its kind."""
-    return load_recipe(name, size, SETTINGS[recipe_of(name).kind])
+    """What the recipe of a figure or a command says for one preset, in the class of its kind."""
+    return load_recipe(name, size, kind_of(recipe_of(name).kind).Settings)

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from thinset.experiments.arms import parse_arm
 from thinset.results.plan import Choice
 from thinset.selection import estimate
 from thinset.selection.arguments import as_count
-from thinset.training import Duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from thinset.experiments.arms import ArmSpec
     from thinset.experiments.plan.measuring import Measured, Pace
     from thinset.experiments.plan.options import Option
     from thinset.experiments.plan.probes import Forecast
     from thinset.experiments.plan.sampling import Sample
     from thinset.experiments.settings import PlanSettings
     from thinset.experiments.workbench import Workbench
+    from thinset.results import Arm
     from thinset.selection import Estimate
 
 
@@ -53,13 +51,13 @@ class Costs:
 
     def choice(self, option: Option, forecast: Forecast | None) -> Choice:
         """The cost of `option`, and its forecast."""
-        arm = parse_arm(option.arm)
-        n_samples = 0 if option.size is None else as_count(option.size, len(self._data))
+        arm, subset = option.arm, option.subset
+        n_samples = 0 if subset is None else as_count(subset.size, len(self._data))
         preparation = self._preparation(arm, n_samples)
         fast, rest = self._paces(arm)
-        split = option.split or 0.0
+        split = 0.0 if subset is None else subset.split
         evaluations = self._settings.training.evaluations
-        total = Duration.parse(self._settings.total)
+        total = self._settings.total
         if total.is_time:
             # The last evaluation comes when the budget is used up.
             spent = sum(preparation.values()) + self._planning_seconds
@@ -76,9 +74,8 @@ class Costs:
             steps = n_fast + n_rest
         waiting = seconds[0] * fast.waiting_share + seconds[1] * rest.waiting_share
         return Choice(
-            option.arm,
-            option.size,
-            option.split,
+            arm,
+            subset,
             preparation,
             steps,
             sum(seconds),
@@ -89,11 +86,11 @@ class Costs:
             None if forecast is None or steps == 0 else forecast(steps),
         )
 
-    def _decodes_all(self, arm: ArmSpec) -> bool:
+    def _decodes_all(self, arm: Arm) -> bool:
         is_encoded = self._measured.decoding_seconds is not None
-        return is_encoded and (arm.needs_embeddings or bool(arm.resident))
+        return is_encoded and (arm.needs_embeddings or arm.is_resident)
 
-    def _paces(self, arm: ArmSpec) -> tuple[Pace, Pace]:
+    def _paces(self, arm: Arm) -> tuple[Pace, Pace]:
         """Of steps on the subset, and on everything."""
         measured = self._measured
         return measured.in_memory, measured.in_memory if self._decodes_all(arm) else measured.pace
@@ -104,14 +101,14 @@ class Costs:
         assert self._measured.sample is not None
         return self._measured.sample
 
-    def _n_fine_tuned(self, arm: ArmSpec) -> int:
+    def _n_fine_tuned(self, arm: Arm) -> int:
         """How many samples a pass over everything goes through."""
         n_total = len(self._data)
         if arm.distinct is None:
             return n_total
         return max(round(self._sample.distinct_share * n_total), 1)
 
-    def _preparation(self, arm: ArmSpec, n_samples: int) -> dict[str, float]:
+    def _preparation(self, arm: Arm, n_samples: int) -> dict[str, float]:
         measured, n_total = self._measured, len(self._data)
         decoding = measured.decoding_seconds or 0.0
         writing = 0.0 if measured.sample is None else measured.sample.writing_seconds
@@ -129,7 +126,7 @@ class Costs:
             seconds["leaving out near-duplicates"] = (
                 self._sample.deduplication_seconds + writing * n_left
             )
-        if arm.selection is not None:
+        if arm.rule is not None:
             seconds["selection"] = self._selection_seconds(arm, n_samples)
             is_decoded_for_it = not self._decodes_all(arm)
             writing += decoding if is_decoded_for_it else 0.0
@@ -137,47 +134,47 @@ class Costs:
         unused = sum(spent for stage, spent in self._made.items() if stage not in seconds)
         return {FOR_FORECASTS: unused, **seconds} if unused > 0 else seconds
 
-    def _selection_seconds(self, arm: ArmSpec, n_samples: int) -> float:
-        assert arm.selection is not None
-        if arm.selection.dedup is not None:
+    def _selection_seconds(self, arm: Arm, n_samples: int) -> float:
+        assert arm.rule is not None
+        if arm.rule.dedup is not None:
             return self._sample.deduplication_seconds
         if not arm.needs_embeddings:
             sample = self._measured.sample
             return 0.0 if sample is None else sample.choosing_seconds
         return self._estimate(arm, n_samples).seconds
 
-    def _memory(self, arm: ArmSpec, n_samples: int) -> int:
+    def _memory(self, arm: Arm, n_samples: int) -> int:
         is_decoded = self._measured.decoding_seconds is None or self._decodes_all(arm)
         n_images = len(self._data) if is_decoded else 0
         n_images += self._n_written(arm, n_samples)
         images = n_images * int(self._data.images[0].nbytes)
         return self._memory_without_images + images + self._selection_memory(arm, n_samples)
 
-    def _n_written(self, arm: ArmSpec, n_samples: int) -> int:
+    def _n_written(self, arm: Arm, n_samples: int) -> int:
         """How many samples are written as a dataset of their own."""
         if arm.distinct is not None:
             return self._n_fine_tuned(arm)
-        return n_samples if arm.selection is not None else 0
+        return n_samples if arm.rule is not None else 0
 
-    def _selection_memory(self, arm: ArmSpec, n_samples: int) -> int:
+    def _selection_memory(self, arm: Arm, n_samples: int) -> int:
         if not arm.needs_embeddings:
             return 0
         embeddings = 4 * self._sample.n_columns * len(self._data)
-        if arm.selection is None or arm.selection.dedup is not None:
+        if arm.rule is None or arm.rule.dedup is not None:
             return embeddings
         return embeddings + self._estimate(arm, n_samples).memory_bytes
 
-    def _estimate(self, arm: ArmSpec, n_samples: int) -> Estimate:
-        assert arm.selection is not None
+    def _estimate(self, arm: Arm, n_samples: int) -> Estimate:
+        assert arm.rule is not None
         return estimate(
             (len(self._data), self._sample.n_columns),
             n_samples,
-            arm.selection.method,
+            arm.rule.method,
             labels=self._data.labels,
-            per_class=arm.selection.per_class,
+            per_class=arm.rule.per_class,
         )
 
-    def _disk(self, arm: ArmSpec, n_samples: int) -> int:
+    def _disk(self, arm: Arm, n_samples: int) -> int:
         image_bytes = int(self._data.images[0].nbytes)
         n_images = self._n_written(arm, n_samples)
         if self._decodes_all(arm):

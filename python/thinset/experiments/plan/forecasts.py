@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from thinset.experiments.plan.deadline import Deadline, NoTimeToMeasureError
 from thinset.experiments.plan.probes import MOST_VALIDATION, Probes
-from thinset.training import Duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -70,7 +69,7 @@ def _seconds_allowed(
     settings: PlanSettings, n_samples: int, measured: Measured, deadline: Deadline
 ) -> float:
     """The share of a budget, or of the predicted time of so many steps."""
-    total = Duration.parse(settings.total)
+    total = settings.total
     if total.is_time:
         return min(settings.probe_share * total.seconds, deadline.left)
     n_steps = total.n_steps(n_samples, settings.training.batch_size)

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from thinset.data import Dataset, write_subset
+from thinset.duration import Duration
 from thinset.experiments.plan.deadline import Deadline, NoTimeToMeasureError
 from thinset.experiments.plan.memory import forget_peak_memory, held_of_mapped, peak_memory
 from thinset.experiments.plan.sampling import Sample, SampledData
 from thinset.experiments.trial import Trial, train
+from thinset.results import FULL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +55,7 @@ def short_training(
     full: Dataset | EncodedDataset,
     test: Dataset,
     training: TrainingSettings,
-    total: str,
+    total: Duration,
     *,
     seed: int,
     device: str,
@@ -67,15 +69,13 @@ def short_training(
     """
     trial = Trial(
         name="probe",
-        arm="full",
+        arm=FULL,
         comparison="steps",
-        method="probe",
         seed=seed,
         total=total,
-        split=split,
+        split=None if subset is None else split,
         subset=subset,
-        n_subset=len(full if subset is None else subset),
-        preparation_seconds={},
+        n_samples=0 if subset is None else len(subset),
         fine_tuning_order=order,
     )
     with tempfile.TemporaryDirectory() as scratch:
@@ -119,7 +119,7 @@ class _Bursts:
             self._test = _first_rows(test, min(n_tested, _MOST_TESTED), scratch / "many")
         for n_steps in (1, _WARM_UP_STEPS):
             if self._fits(n_steps * self._first.step_seconds, self._first):
-                self._first = self._pace_over(f"{n_steps}st")
+                self._first = self._pace_over(Duration(n_steps, "st"))
         self._paces: list[Pace] = []
 
     def _pace_of_few_samples(self) -> Pace:
@@ -130,16 +130,16 @@ class _Bursts:
         whole = self._training
         few = min(_FEWEST, whole.batch_size)
         self._training = replace(whole, batch_size=few, evaluations=1)
-        pace = self._pace_over("1st")
+        pace = self._pace_over(Duration(1, "st"))
         if self._fits(2 * pace.step_seconds, pace):  # now that everything is warm
-            pace = self._pace_over("2st")
+            pace = self._pace_over(Duration(2, "st"))
         self._training = whole
         return replace(pace, step_seconds=pace.step_seconds * whole.batch_size / few)
 
     def train(self) -> None:
         """Train for one burst, if there is time."""
         if self._fits(max(self._seconds, self._first.step_seconds), self._first):
-            self._paces.append(self._pace_over(f"{self._seconds}s"))
+            self._paces.append(self._pace_over(Duration(self._seconds, "s")))
 
     def pace(self) -> Pace:
         """That of the burst in the middle, and the memory of the one with least beside it."""
@@ -153,7 +153,7 @@ class _Bursts:
         seconds = training_seconds + len(self._test) * pace.test_seconds
         return seconds <= _SHARE_OF_TIME_LEFT * self._deadline.left
 
-    def _pace_over(self, length: str) -> Pace:
+    def _pace_over(self, length: Duration) -> Pace:
         forget_peak_memory()
         run = self._train(test=self._test, training=self._training, total=length)
         memory = peak_memory() - sum(map(held_of_mapped, (*self._mapped, self._test)))

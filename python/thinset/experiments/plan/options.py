@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from thinset.experiments.arms import BALANCED, FULL
-from thinset.experiments.prepare.preparation import NEAR_DUPLICATES
+from thinset.experiments.prepare.subsets import NEAR_DUPLICATES
+from thinset.results import BALANCED, FULL, LOSS_PRUNING, RANDOM, Arm, SelectionRule
+from thinset.results.plan import PlannedSubset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -47,9 +48,8 @@ _UNKNOWN = (
 class Option:
     """An arm that may be advised, and the reason for it; None where there is none."""
 
-    arm: str
-    size: float | None = None
-    split: float | None = None
+    arm: Arm
+    subset: PlannedSubset | None = None
     reason: str | None = None
 
 
@@ -61,19 +61,19 @@ def class_sizes(data: Dataset) -> np.ndarray[tuple[int], np.dtype[np.int64]] | N
 def options_for(data: Dataset, total: Duration, measured: Measured) -> tuple[Option, ...]:
     """Everything first, then what there is a reason for, then the rest."""
     balance, distinct = _reason_to_balance(data), _reason_to_deduplicate(len(data), measured)
-    deduplicated = f"{FULL}:dedup={NEAR_DUPLICATES}"
     others = [*_in_memory(len(data), total, measured, balance)]
     if balance and distinct:
-        both = f"{BALANCED}:dedup={NEAR_DUPLICATES}"
+        both = Arm(is_balanced=True, distinct=NEAR_DUPLICATES)
         others.append(Option(both, reason=f"{distinct}; {balance}"))
     can_embed = measured.sample is not None and measured.embedding_seconds is not None
     if can_embed:
-        others.append(Option(deduplicated, reason=distinct))
+        others.append(Option(Arm(distinct=NEAR_DUPLICATES), reason=distinct))
     if balance:
         others.append(Option(BALANCED, reason=balance))
     if can_embed:
-        others.append(Option("kmeans" if data.labels is None else "kmeans:per_class", 0.0864, 0.5))
-    others.append(Option("loss_pruning"))
+        rule = SelectionRule("kmeans", None if data.labels is None else "balanced")
+        others.append(Option(Arm(rule), PlannedSubset(0.0864, 0.5)))
+    others.append(Option(LOSS_PRUNING))
     return (Option(FULL), *sorted(others, key=lambda option: option.reason is None))
 
 
@@ -95,11 +95,10 @@ def _in_memory(
     if total.is_time:
         share = _DECODED_WITHIN * total.seconds / (measured.decoding_seconds * n_total)
     if share >= 1:
-        arm = f"{BALANCED if balance else FULL}:resident"
-        yield Option(arm, reason=reason)
+        yield Option(Arm(is_balanced=balance is not None, is_resident=True), reason=reason)
     else:
-        arm = "random:per_class" if balance else "random"
-        yield Option(arm, float(f"{max(share, 0.001):.2g}"), 0.9, reason)
+        arm = Arm(SelectionRule("random", "balanced")) if balance else RANDOM
+        yield Option(arm, PlannedSubset(float(f"{max(share, 0.001):.2g}"), 0.9), reason)
 
 
 def _reason_to_deduplicate(n_total: int, measured: Measured) -> str | None:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from typing import TYPE_CHECKING
 
-from thinset.experiments.arms import parse_arm
 from thinset.experiments.cells import Cell, comparison_of
+from thinset.experiments.kinds.plan import PLAN_FILE, PLANNED
 from thinset.experiments.plan.costs import FOR_FORECASTS, Costs
 from thinset.experiments.plan.deadline import Deadline, NoTimeToMeasureError
 from thinset.experiments.plan.forecasts import make_forecasts
 from thinset.experiments.plan.measuring import Measured, measure
 from thinset.experiments.plan.options import advise, class_sizes, options_for
-from thinset.experiments.workbench import Where, Workbench
+from thinset.experiments.workbench import Workbench
 from thinset.results import Plan, describe_hardware, describe_versions
-from thinset.training import Duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,11 +22,9 @@ if TYPE_CHECKING:
     from thinset.experiments.plan.options import Option
     from thinset.experiments.plan.probes import Forecast
     from thinset.experiments.settings import PlanSettings
+    from thinset.experiments.where import Where
     from thinset.results import RunRecord
     from thinset.results.plan import Choice
-
-PLAN = "plan.json"
-"""Where a folder keeps its plan"""
 
 _FEWEST_SAMPLES = 100
 _PLANNING_SHARE = 0.2
@@ -45,7 +41,7 @@ class Planner:
     """Plans a training on the data of a folder, and follows the plan."""
 
     def __init__(self, where: Where, settings: PlanSettings) -> None:
-        self._total = Duration.parse(settings.total)  # first: a mistake must not leave a folder
+        self._total = settings.total
         self._where = where
         fixed = ("training", "total", "probe_share", "seed")
         self._bench = Workbench(where, settings, fixed=fixed, figure="plan")
@@ -56,14 +52,11 @@ class Planner:
                 f"a plan needs at least {_FEWEST_SAMPLES} training samples with labels, got "
                 f"{len(data)} {'without' if data.labels is None else 'with'} labels"
             )
-        shape = data.image_shape
-        self._settings = dataclasses.replace(
-            settings.resolved_for(shape), training=settings.training.resolved_for(shape)
-        )
+        self._settings = settings.resolved_for(data.image_shape)
 
     def plan(self, note: Callable[[str], None]) -> Plan:
         """Measure and advise; the plan of a folder is made once."""
-        path = self.folder.path / PLAN
+        path = self.folder.path / PLAN_FILE
         if not path.exists():
             self._new_plan(note).save(path)
         return Plan.load(path)
@@ -77,10 +70,11 @@ class Planner:
         if plan.least_seconds is not None:
             raise ValueError(f"the plan in {self.folder.path} cannot be followed: {plan.advice}")
         choice, settings = plan.choice, self._settings
+        subset = choice.subset
         cell = Cell(
-            parse_arm(choice.arm),
-            choice.size,
-            choice.split,
+            choice.arm,
+            None if subset is None else subset.size,
+            None if subset is None else subset.split,
             settings.total,
             comparison_of(settings.total),
             settings.seed,
@@ -91,7 +85,7 @@ class Planner:
         return self._bench.train(
             cell,
             settings.training,
-            "planned",
+            PLANNED,
             weights=self.folder.path / "classifier.safetensors",
             planning_seconds=planning_seconds,
         )

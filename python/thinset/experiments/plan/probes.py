@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from thinset.data import Dataset, write_subset
-from thinset.experiments.arms import parse_arm
+from thinset.duration import Duration
+from thinset.experiments.cells import as_file_name
 from thinset.experiments.plan.learning_curve import extrapolate
 from thinset.experiments.plan.measuring import short_training
-from thinset.experiments.prepare.preparation import (
+from thinset.experiments.prepare.subsets import (
     NEAR_DUPLICATES,
     distinct_rows,
     select_rows,
@@ -25,10 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from thinset.experiments.arms import ArmSpec
     from thinset.experiments.plan.options import Option
     from thinset.experiments.settings import PlanSettings
     from thinset.experiments.workbench import Workbench
+    from thinset.results import Arm
     from thinset.results.plan import Prediction
 
     Forecast = Callable[[int], Prediction]
@@ -62,42 +63,42 @@ class Probes:
 
     def forecast(self, option: Option, lengths: Sequence[int]) -> Forecast:
         """The accuracy of `option` by its length, from trainings of `lengths` steps."""
-        arm = parse_arm(option.arm)
+        arm = option.arm
         full, subset = self._distinct(arm), self._subset(arm, option)
         accuracies = [
             short_training(
                 full,
                 self._test,
                 dataclasses.replace(self._settings.training, evaluations=1),
-                f"{length}st",
+                Duration(length, "st"),
                 seed=self._settings.seed,
                 device=self._device,
                 subset=subset,
-                split=option.split or 0.0,
+                split=0.0 if option.subset is None else option.subset.split,
                 order=fine_tuning_order(arm),
-            ).final.test_accuracy
+            ).score
             for length in lengths
         ]
         n_tested = len(self._test)
         return lambda steps: extrapolate(lengths, accuracies, n_tested, steps)
 
-    def _distinct(self, arm: ArmSpec) -> Dataset:
+    def _distinct(self, arm: Arm) -> Dataset:
         if arm.distinct is None:
             return self._train
         rows = distinct_rows(self._embeddings[self._rows], arm.distinct)
-        return write_subset(rows, self._train, self._scratch / arm.text)
+        return write_subset(rows, self._train, self._scratch / as_file_name(str(arm)))
 
-    def _subset(self, arm: ArmSpec, option: Option) -> Dataset | None:
-        if arm.selection is None or option.size is None:
+    def _subset(self, arm: Arm, option: Option) -> Dataset | None:
+        if arm.rule is None or option.subset is None:
             return None
-        n_samples = as_count(option.size, len(self._train))
         selection = select_rows(
             self._embeddings[self._rows] if arm.needs_embeddings else None,
             self._train,
-            dataclasses.replace(arm.selection, n_samples=n_samples),
+            arm.rule,
+            as_count(option.subset.size, len(self._train)),
             seed=self._settings.seed,
         )
-        return write_subset(selection, self._train, self._scratch / arm.text)
+        return write_subset(selection, self._train, self._scratch / as_file_name(str(arm)))
 
 
 def _balanced_rows(

@@ -10,9 +10,8 @@ import numpy as np
 
 from thinset.data import Dataset, write_subset
 from thinset.embeddings import encode, pca, train_autoencoder
-from thinset.experiments.prepare.preparation import NEAR_DUPLICATES, typical_distance
+from thinset.experiments.prepare.subsets import NEAR_DUPLICATES, typical_distance
 from thinset.selection import deduplicate, select
-from thinset.training import Duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -175,7 +174,7 @@ class SampledData:
         start = time.monotonic()
         encode(trained.model, encoded, self._scratch / "encoded", device=device)
         encoding = (time.monotonic() - start) / n_encoded
-        whole = Duration.parse(settings.length)
+        whole = settings.length
         n_steps = 0 if whole.is_time else whole.n_steps(len(self._data), settings.batch_size)
         training = whole.seconds if whole.is_time else n_steps * step_seconds
         return {"encoder training": training, "encoding": encoding * len(self._data)}

@@ -21,7 +21,7 @@ _TITLES = {"time": "everything counted", "training time": "training alone counte
 
 @styled
 def budget_bars(records: Sequence[RunRecord]) -> Figure:
-    """Draw the final test accuracy (%) of every run, arm beside arm, and each arm's mean.
+    """Draw the final score of every run, arm beside arm, and each arm's mean.
 
     One panel for each budget and way of counting it.
     """
@@ -37,24 +37,26 @@ def budget_bars(records: Sequence[RunRecord]) -> Figure:
             if (key.comparison, key.total) == (comparison, total)
         }
         for place, (key, runs) in enumerate(arms.items()):
-            accuracies = [run.final.test_accuracy for run in runs]
-            mean, n = statistics.fmean(accuracies), len(runs)
+            scores = [run.score for run in runs]
+            mean, n = statistics.fmean(scores), len(runs)
             width = 0.8 / n
             colour = colour_of(key, groups)
             x = [place + (number - (n - 1) / 2) * width for number in range(n)]
-            axes.bar(x, accuracies, 0.86 * width, color=colour, alpha=0.65)
+            axes.bar(x, scores, 0.86 * width, color=colour, alpha=0.65)
             axes.plot([place - 0.42, place + 0.42], [mean, mean], color=INK, linewidth=1.2)
-            spread = f" ± {statistics.stdev(accuracies):.1f}" if n > 1 else ""
+            spread = f" ± {statistics.stdev(scores):.1f}" if n > 1 else ""
             axes.annotate(
-                f"{mean:.1f}{spread}", (place, max(accuracies)), xytext=(0, 4),
+                f"{mean:.1f}{spread}", (place, max(scores)), xytext=(0, 4),
                 textcoords="offset points", ha="center", fontsize=9.5, color=INK,
             )  # fmt: skip
         names = [shortened(label_of(key, arms), 26) for key in arms]
         axes.set_xticks(range(len(arms)), names)
         axes.tick_params(axis="x", length=0)
         axes.grid(visible=False, axis="x")
-        axes.set_ylim(0, 112)
-        axes.set_yticks(range(0, 101, 25))
-        axes.set_ylabel("test accuracy (%)")
+        metric = records[0].main_metric
+        if metric.unit == "%":
+            axes.set_ylim(0, 112)
+            axes.set_yticks(range(0, 101, 25))
+        axes.set_ylabel(metric.axis_label)
         axes.set_title(f"{spoken_length(total)}, {_TITLES[comparison]}", fontsize=10.5, loc="left")
     return figure

@@ -1,4 +1,4 @@
-"""Test accuracy while training, against wall-clock seconds and against steps."""
+"""Scores while training, against wall-clock seconds and against steps."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from thinset.results.grouping import colour_of, group_runs, label_of, line_style
 from thinset.results.wording import shortened, spoken_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from thinset.results.records import RunRecord
+    from thinset.results.records import CurvePoint, RunRecord
 
     Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -27,8 +27,8 @@ _VISIBLE_SHARE = 0.01
 
 
 @styled
-def accuracy_against_seconds(records: Sequence[RunRecord]) -> Figure:
-    """Draw test accuracy (%) against wall-clock seconds since the work began.
+def score_against_seconds(records: Sequence[RunRecord]) -> Figure:
+    """Draw the score that arms are compared by against wall-clock seconds since the work began.
 
     Every seed is a thin line, their mean a strong one. The cost of preparing a subset (encoder,
     encoding, selection, writing) is drawn as a bar along the time axis, before the curve starts.
@@ -43,8 +43,11 @@ def accuracy_against_seconds(records: Sequence[RunRecord]) -> Figure:
 
 
 @styled
-def accuracy_against_steps(records: Sequence[RunRecord]) -> Figure:
-    """Draw test accuracy (%) against training steps; a line marks the start of fine-tuning."""
+def score_against_steps(records: Sequence[RunRecord]) -> Figure:
+    """Draw the score that arms are compared by against training steps.
+
+    A line marks the start of fine-tuning.
+    """
     figure = new_figure(5.6, 3.9)
     axes = figure.subplots()
     _draw_arms(axes, records, "step")
@@ -62,9 +65,9 @@ def loss_against_seconds(records: Sequence[RunRecord]) -> Figure:
     """
     figure = new_figure(10.4, 4.1)
     train, test = figure.subplots(1, 2)
-    _draw_arms(train, records, "seconds", "train_loss")
+    _draw_arms(train, records, "seconds", lambda _, point: point.train_loss)
     legend_above(train, figure)
-    _draw_arms(test, records, "seconds", "test_loss")
+    _draw_arms(test, records, "seconds", lambda _, point: point.scores.get("loss"))
     for axes, name in ((train, "training loss"), (test, "test loss")):
         axes.set_yscale("log")
         _label_decades(axes)
@@ -93,7 +96,9 @@ def _draw_arms(
     axes: Axes,
     records: Sequence[RunRecord],
     x: Literal["step", "seconds"],
-    y: Literal["test_accuracy", "test_loss", "train_loss"] = "test_accuracy",
+    y: Callable[[RunRecord, CurvePoint], float | None] = lambda run, point: point.scores.get(
+        run.metric
+    ),
 ) -> None:
     groups = group_runs(records)
     for key, runs in groups.items():
@@ -101,17 +106,17 @@ def _draw_arms(
         style = line_style_of(key, list(groups))
         curves = [curve for run in runs if len((curve := _curve_of(run, x, y))[0]) > 0]
         mean = mean_curve(curves)
-        for steps, accuracy in curves:
+        for at, values in curves:
             strength: dict[str, Any] = (
                 {"linewidth": 2.4} if mean is None else {"linewidth": 0.9, "alpha": 0.4}
             )
-            axes.plot(steps, accuracy, color=colour, linestyle=style, **strength)
+            axes.plot(at, values, color=colour, linestyle=style, **strength)
         if mean is not None:
             axes.plot(*mean, color=colour, linestyle=style, linewidth=2.4)
         label = f"{shortened(label_of(key, groups))}, n = {len(runs)}"
         axes.plot([], [], color=colour, linestyle=style, linewidth=2.4, label=label)
     axes.set_xlim(left=0)
-    axes.set_ylabel("test accuracy (%)")
+    axes.set_ylabel(records[0].main_metric.axis_label)
 
 
 def _seconds_label(records: Sequence[RunRecord]) -> str:
@@ -135,11 +140,12 @@ def _label_decades(axes: Axes) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _curve_of(run: RunRecord, x: str, y: str) -> Curve:
-    measured = [point for point in run.curve if getattr(point, y) is not None]
+def _curve_of(run: RunRecord, x: str, y: Callable[[RunRecord, CurvePoint], float | None]) -> Curve:
+    values = [(float(getattr(point, x)), y(run, point)) for point in run.curve]
+    measured = [(at, value) for at, value in values if value is not None]
     return (
-        np.array([float(getattr(point, x)) for point in measured]),
-        np.array([getattr(point, y) for point in measured], dtype=np.float64),
+        np.array([at for at, _ in measured], dtype=np.float64),
+        np.array([value for _, value in measured], dtype=np.float64),
     )
 
 
@@ -170,7 +176,7 @@ def _draw_preparation(axes: Axes, records: Sequence[RunRecord]) -> None:
 
 
 def _draw_phase_change(axes: Axes, records: Sequence[RunRecord]) -> None:
-    two_phase = [run for run in records if len(run.phases) == 2 and run.arm != "full"]
+    two_phase = [run for run in records if len(run.phases) == 2 and run.fast_phase is not None]
     starts = {run.phases[0].steps for run in two_phase}
     if len(starts) != 1:
         return

@@ -14,26 +14,27 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from thinset.results.grouping import Configuration
+    from thinset.results.metrics import Metric
     from thinset.results.summaries import ArmSummary, PairedDifference
 
 
-def differences_to_random(
+def differences_to_baseline(
     summaries: Sequence[ArmSummary], among: Sequence[Configuration]
 ) -> Figure:
-    """Draw test accuracy minus that of random on the same seeds, in points, one row per arm.
+    """Draw the score minus that of the baseline on the same seeds, one row per arm.
 
     The dot is the mean over the seeds, the bar its 95 % interval. Arms stand in the order of
     the table, never sorted by what they scored. `among`: everything on the page, which decides
     the colours.
     """
-    rows = [(summary.configuration, summary.versus_random) for summary in summaries]
-    return _draw(rows, among, "random")
+    rows = [(summary.configuration, summary.versus_baseline) for summary in summaries]
+    return _draw(rows, among, str(summaries[0].baseline), summaries[0].metric)
 
 
 def differences_to_full(summaries: Sequence[ArmSummary], among: Sequence[Configuration]) -> Figure:
     """Draw the same against training on everything as it is."""
     rows = [(summary.configuration, summary.versus_full) for summary in summaries]
-    return _draw(rows, among, "the full data")
+    return _draw(rows, among, "the full data", summaries[0].metric)
 
 
 @styled
@@ -41,6 +42,7 @@ def _draw(
     rows: Sequence[tuple[Configuration, PairedDifference | None]],
     among: Sequence[Configuration],
     baseline: str,
+    metric: Metric,
 ) -> Figure:
     figure = new_figure(10.4, 0.9 + 0.36 * len(rows))
     axes = figure.subplots()
@@ -59,5 +61,6 @@ def _draw(
     axes.set_yticks(range(len(shown)), [shortened(label_of(key, shown), 40) for key in shown])
     axes.set_ylim(len(shown) - 0.4, -0.75)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel(f"points of test accuracy against {baseline} on the same seeds")
+    unit = f"{metric.difference_unit} of " if metric.difference_unit else ""
+    axes.set_xlabel(f"{unit}{metric.label} against {baseline} on the same seeds")
     return figure

@@ -1,4 +1,4 @@
-"""Accuracy over a grid: against the split, or against the size of the subset."""
+"""Scores over a grid: against the split, or against the size of the subset."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import statistics
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from thinset.report.plots.style import INK, legend_above, new_figure, styled
-from thinset.results.grouping import colour_of, group_runs, line_style_of_method
-from thinset.results.summaries import paired_difference
+from thinset.results.arm import FULL
+from thinset.results.grouping import colour_of, group_runs, line_style_of_arm
+from thinset.results.summaries import baseline_of, paired_difference
 from thinset.results.wording import shortened
 
 if TYPE_CHECKING:
@@ -16,16 +17,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from thinset.results.arm import Arm
     from thinset.results.grouping import Configuration
     from thinset.results.records import RunRecord
     from thinset.results.summaries import PairedDifference
-
-
-class _Arm(NamedTuple):
-    """What one line shows."""
-
-    kind: str
-    method: str
 
 
 class _Point(NamedTuple):
@@ -37,14 +32,14 @@ class _Point(NamedTuple):
 
 
 @styled
-def accuracy_against_split(records: Sequence[RunRecord]) -> Figure:
-    """Draw test accuracy (%) and its difference to random against the fast share of the steps.
+def score_against_split(records: Sequence[RunRecord], baseline: Arm | None) -> Figure:
+    """Draw scores and their differences to the baseline against the fast share of the steps.
 
     One line per arm; training on everything is the split 0 of all of them. Bars: sample standard
     deviation on the left, 95 % interval of the paired difference on the right.
     """
-    splits = sorted({run.split for run in records if run.arm != "full"} | {0.0})
-    figure, panels = _draw(records, splits, lambda run: 0.0 if run.arm == "full" else run.split)
+    splits = sorted({_split_of(run) for run in records} | {0.0})
+    figure, panels = _draw(records, splits, _split_of, baseline)
     for axes in panels:
         axes.set_xlabel("share of the steps on the subset (%)")
         axes.set_xticks(range(len(splits)), [f"{100 * split:g}" for split in splits])
@@ -52,11 +47,11 @@ def accuracy_against_split(records: Sequence[RunRecord]) -> Figure:
 
 
 @styled
-def accuracy_against_size(records: Sequence[RunRecord]) -> Figure:
-    """Draw test accuracy (%) and its difference to random against the size of the subset."""
-    subsets = [run for run in records if run.arm != "full"]
-    sizes = sorted({run.n_subset for run in subsets})
-    figure, panels = _draw(subsets, sizes, lambda run: run.n_subset)
+def score_against_size(records: Sequence[RunRecord], baseline: Arm | None) -> Figure:
+    """Draw scores and their differences to the baseline against the size of the subset."""
+    subsets = [run for run in records if run.fast_phase is not None]
+    sizes = sorted({_size_of(run) for run in subsets})
+    figure, panels = _draw(subsets, sizes, _size_of, baseline)
     n_full = records[0].n_full
     names = [f"{size:,}\n{100 * size / n_full:.3g} %" for size in sizes]
     for axes in panels:
@@ -69,17 +64,18 @@ def _draw(
     records: Sequence[RunRecord],
     places: Sequence[float],
     place_of: Callable[[RunRecord], float],
+    baseline: Arm | None,
 ) -> tuple[Figure, tuple[Axes, Axes]]:
-    """Draw accuracies and differences, one line per arm, over places side by side."""
+    """Draw scores and differences, one line per arm, over places side by side."""
     figure = new_figure(10.4, 4.4)
-    accuracy, difference = figure.subplots(1, 2)
+    score, difference = figure.subplots(1, 2)
     groups = group_runs(records)
-    by_arm: dict[_Arm, dict[float, _Point]] = {}
-    keys: dict[_Arm, Configuration] = {}
+    by_arm: dict[Arm, dict[float, _Point]] = {}
+    keys: dict[Arm, Configuration] = {}
     for key, runs in groups.items():
-        arm = _Arm(key.arm, key.method)
-        keys.setdefault(arm, key)
-        by_arm.setdefault(arm, {})[place_of(runs[0])] = _point(key, runs, groups)
+        keys.setdefault(key.arm, key)
+        point = _point(key, runs, groups, baseline)
+        by_arm.setdefault(key.arm, {})[place_of(runs[0])] = point
     for number, arm in enumerate(by_arm):
         shown = _with_full(arm, by_arm)
         if not shown:
@@ -88,21 +84,22 @@ def _draw(
         shift = 0.028 * (number - (len(by_arm) - 1) / 2)
         look = {
             "color": colour_of(keys[arm], groups),
-            "linestyle": line_style_of_method(arm.method),
+            "linestyle": line_style_of_arm(arm),
         }
-        accuracy.errorbar(
+        score.errorbar(
             [places.index(place) + shift for place in shown],
             [point.mean for point in shown.values()],
             yerr=[point.deviation for point in shown.values()],
             marker="o", markersize=4, linewidth=1.6, elinewidth=0.8,
-            label=shortened(arm.method, 34), **look,
+            label=shortened(str(arm), 34), **look,
         )  # fmt: skip
         _draw_differences(difference, shown, places, shift, look)
-    accuracy.set_ylabel("test accuracy (%)")
-    difference.set_ylabel("points against random")
+    metric = records[0].main_metric
+    score.set_ylabel(metric.axis_label)
+    difference.set_ylabel(f"{metric.difference_unit} against {baseline}".strip())
     difference.axhline(0.0, color=INK, linewidth=0.8)
-    legend_above(accuracy, figure)
-    return figure, (accuracy, difference)
+    legend_above(score, figure)
+    return figure, (score, difference)
 
 
 def _draw_differences(
@@ -130,21 +127,31 @@ def _point(
     key: Configuration,
     runs: Sequence[RunRecord],
     groups: Mapping[Configuration, Sequence[RunRecord]],
+    baseline: Arm | None,
 ) -> _Point:
-    accuracies = [run.final.test_accuracy for run in runs]
-    random = key._replace(arm="random", method="random")
-    difference = (
-        paired_difference(runs, groups[random]) if random != key and random in groups else None
-    )
-    deviation = statistics.stdev(accuracies) if len(accuracies) > 1 else 0.0
-    return _Point(statistics.fmean(accuracies), deviation, difference)
+    scores = [run.score for run in runs]
+    beside = None if baseline is None else baseline_of(key, baseline, groups)
+    difference = None
+    if beside is not None and beside != key:
+        difference = paired_difference(runs, groups[beside])
+    deviation = statistics.stdev(scores) if len(scores) > 1 else 0.0
+    return _Point(statistics.fmean(scores), deviation, difference)
 
 
-def _with_full(arm: _Arm, by_arm: Mapping[_Arm, Mapping[float, _Point]]) -> dict[float, _Point]:
+def _split_of(run: RunRecord) -> float:
+    return 0.0 if run.fast_phase is None else run.fast_phase.split
+
+
+def _size_of(run: RunRecord) -> int:
+    assert run.fast_phase is not None
+    return run.fast_phase.n_samples
+
+
+def _with_full(arm: Arm, by_arm: Mapping[Arm, Mapping[float, _Point]]) -> dict[float, _Point]:
     """Put training on everything in front, where the grid has a place for it."""
     points = by_arm[arm]
-    full = by_arm.get(_Arm("full", "full"), {})
-    if arm.kind == "full":
-        is_alone = len(by_arm) == 1 or arm.method != "full"
+    full = by_arm.get(FULL, {})
+    if not arm.has_fast_phase:
+        is_alone = len(by_arm) == 1 or arm != FULL
         return dict(points) if is_alone else {}
     return dict(sorted({**full, **points}.items()))

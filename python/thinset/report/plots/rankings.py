@@ -1,4 +1,4 @@
-"""Scores of configurations in a search: on a subset against on everything."""
+"""Scores of hyper-parameters: on a subset against on everything."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 from thinset.report.plots.style import RULE, new_figure, styled
-from thinset.results.grouping import FULL_COLOUR, METHOD_COLOURS, RANDOM_COLOUR
+from thinset.results.arm import Arm
+from thinset.results.grouping import colours_of
 from thinset.results.wording import shortened
 
 if TYPE_CHECKING:
@@ -14,26 +15,25 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from thinset.results.ranking import ArmOfSearch
+    from thinset.results.ranking import ArmRanking
 
 _COLUMNS = 3
 
 
 @styled
-def rankings(reference: ArmOfSearch, arms: Sequence[ArmOfSearch]) -> Figure:
-    """Draw one panel per arm: each configuration's accuracy there against that of the reference.
+def rankings(reference: ArmRanking, arms: Sequence[ArmRanking]) -> Figure:
+    """Draw one panel per arm: each setting's accuracy there against that of the reference.
 
-    Means over seeds, in percent. Points in rising order are configurations that both rank alike.
+    Means over seeds, in percent. Points in rising order are settings that both rank alike.
     """
     n_columns = min(_COLUMNS, len(arms))
     n_rows = math.ceil(len(arms) / n_columns)
     figure = new_figure(10.4, 0.3 + 3.4 * n_rows)
     panels = figure.subplots(n_rows, n_columns, squeeze=False, sharex=True).flat
-    methods = iter(METHOD_COLOURS * len(arms))
+    colours = colours_of(Arm.recorded(arm.arm) for arm in arms)
     for arm, axes in zip(arms, panels, strict=False):  # in this order: no panel is taken in vain
-        name = arm.arm.split(":")[0]
-        colour = {"full": FULL_COLOUR, "random": RANDOM_COLOUR}.get(name) or next(methods)
-        x = [reference.accuracies[configuration] for configuration in arm.accuracies]
+        colour = colours[Arm.recorded(arm.arm)]
+        x = [reference.accuracies[setting] for setting in arm.accuracies]
         axes.plot(x, list(arm.accuracies.values()), "o", color=colour, markersize=5.5)
         axes.set_title(
             f"{shortened(arm.arm)}: agreement {arm.mean_agreement:.2f}", fontsize=10.5, loc="left"

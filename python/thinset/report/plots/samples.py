@@ -1,4 +1,4 @@
-"""Pictures of samples: contact sheets, and inputs beside their embeddings and reproductions.
+"""Pictures of samples: contact sheets, and inputs beside their embeddings and reconstructions.
 
 Figure numbers are those of Gonzalez, Landgraf and Miikkulainen, "Faster Training by Selecting
 Samples Using Embeddings".
@@ -46,10 +46,10 @@ def contact_sheet(images: NDArray[Any], *, columns: int = 10) -> Figure:
 
 
 @styled
-def reproduction_triples(
+def reconstruction_triples(
     inputs: NDArray[Any], embeddings: NDArray[Any], outputs: NDArray[Any]
 ) -> Figure:
-    """Draw inputs, embeddings as heat maps and reproductions, the triple of Figure 4.
+    """Draw inputs, embeddings as heat maps and reconstructions, the triple of Figure 4.
 
     Each column is one sample. `inputs` and `outputs` are (n, H, W, C), uint8 or floats in [0, 1]
     (clipped to that range); `embeddings` is (n, h, w, c), drawn as c tiles of h x w, or (n, D).

@@ -1,4 +1,4 @@
-"""A grid of trainings on one dataset: training those that are missing."""
+"""A grid of trainings on one dataset: every arm at every size, split and length."""
 
 from __future__ import annotations
 
@@ -7,15 +7,23 @@ import functools
 from typing import TYPE_CHECKING
 
 from thinset.experiments.cells import Cell, cells_of
-from thinset.experiments.workbench import Where, Workbench
+from thinset.experiments.figures.registry import recipe_of
+from thinset.experiments.run_folder import finished_records
+from thinset.experiments.settings import StudySettings
+from thinset.files.decoding import encode
+from thinset.report import StudyInputs, write_study_report
 from thinset.results.records import RunRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from thinset.experiments.settings import StudySettings
+    from thinset.experiments.finished import Finished
+    from thinset.experiments.where import Where
+    from thinset.experiments.workbench import Workbench
     from thinset.results.records import Comparison
+
+Settings = StudySettings
 
 _OTHER_ACCOUNTING: dict[Comparison, Comparison] = {
     "time": "training time",
@@ -23,20 +31,31 @@ _OTHER_ACCOUNTING: dict[Comparison, Comparison] = {
 }
 
 
-class Study:
-    """The trainings of a grid, whose records lie in one folder.
+def make(
+    name: str, settings: StudySettings, where: Where, note: Callable[[str], None] | None = None
+) -> Path:
+    """Train what is missing of the grid, and write its page; returns its path.
 
-    Each training that is missing is made; what is there is not repeated. A later call may ask for
-    more arms, seeds, sizes, splits and lengths in the same folder, but not for other data, another
-    encoder or another recipe of training: see RunFolder for what is refused.
+    A later call may ask for more arms, seeds, sizes, splits and lengths in the same folder, but not
+    for other data, another encoder or another recipe of training: see RunFolder.
     """
+    from thinset.experiments.finished import Finished
 
-    def __init__(self, where: Where, settings: StudySettings, *, figure: str = "") -> None:
+    Study(where, settings, figure=name).train(note)
+    return write_page(Finished.read(where.out))
+
+
+class Study:
+    """The trainings of a grid, whose records lie in one folder; none is made twice."""
+
+    def __init__(self, where: Where, settings: StudySettings, *, figure: str = "compare") -> None:
+        from thinset.experiments.workbench import Workbench
+
         self._cells = cells_of(settings)  # first: a mistake in an arm must not leave a folder
-        self._bench = Workbench(where, settings, fixed=("training",), figure=figure)
+        self._bench: Workbench = Workbench(where, settings, fixed=("training",), figure=figure)
         self.folder = self._bench.folder
         self.data = self._bench.data
-        self.settings = settings.fully_resolved_for(self.data.train.image_shape)
+        self.settings = settings.resolved_for(self.data.train.image_shape)
 
     def train(self, note: Callable[[str], None] | None = None) -> tuple[RunRecord, ...]:
         """Train what is missing; return the records of the whole grid.
@@ -49,8 +68,8 @@ class Study:
 
     def records(self) -> tuple[RunRecord, ...]:
         """The records of those trainings of the grid that are finished."""
-        paths = (self._path(cell) for cell in self._cells)
-        return tuple(RunRecord.load(path) for path in paths if path.exists())
+        names = (cell.name for cell in self._cells)
+        return tuple(finished_records(self.folder.path, names).values())
 
     @property
     def left_out(self) -> dict[str, str]:
@@ -103,3 +122,22 @@ class Study:
         if any(self._path(dataclasses.replace(cell, split=split)).exists() for split in longer):
             path.unlink(missing_ok=True)
         return path
+
+
+def write_page(finished: Finished[StudySettings]) -> Path:
+    """Write the page of what is trained so far; FileNotFoundError where nothing is."""
+    recipe = recipe_of(finished.figure)
+    names = [cell.name for cell in cells_of(finished.settings)]
+    inputs = StudyInputs(
+        title=recipe.title,
+        subject=finished.subject,
+        records=finished.records(names),
+        baseline=finished.settings.baseline,
+        command=finished.command,
+        settings=encode(finished.settings.resolved_for(finished.data.image_shape)),
+        stage_seconds=finished.stage_seconds,
+        source=recipe.paper,
+        published=recipe.published,
+        left_out=finished.left_out(names),
+    )
+    return write_study_report(inputs, finished.report, overwrite=True)

@@ -1,0 +1,43 @@
+"""Kinds of experiment, one module each, all on one engine (thinset.experiments.workbench).
+
+A module has `Settings`, a dataclass on top of DataSettings; `make(recipe, settings, where, note)`,
+which trains what is missing in a folder and writes its page; and `write_page(finished)`, which
+writes the page again from the folder alone. `make` imports torch when it is called, so that pages
+and lists need none.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from thinset.experiments.finished import Finished
+    from thinset.experiments.settings import DataSettings
+    from thinset.experiments.where import Where
+
+
+class Kind(Protocol):
+    """What a module of this package has; see above."""
+
+    Settings: type[DataSettings]
+
+    def make(self, name: str, settings: Any, where: Where, note: Callable[[str], None]) -> Path: ...
+
+    def write_page(self, finished: Finished[Any]) -> Path: ...
+
+
+def kinds() -> tuple[str, ...]:
+    """The names of all kinds."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+
+
+def kind_of(name: str) -> Kind:
+    """The kind of this name; ValueError for another."""
+    if name not in kinds():
+        raise ValueError(f"kind must be one of {', '.join(kinds())}; got {name!r}")
+    return cast("Kind", importlib.import_module(f"{__name__}.{name}"))

@@ -1,0 +1,69 @@
+"""A training that follows its plan, and the page that holds the two against each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from thinset.experiments.settings import PlanSettings
+from thinset.files.decoding import encode
+from thinset.report import write_plan_report
+from thinset.results import Plan, RunRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from thinset.experiments.finished import Finished
+    from thinset.experiments.where import Where
+
+Settings = PlanSettings
+
+PLAN_FILE = "plan.json"
+"""Where a folder keeps its plan"""
+PLANNED = "planned"
+"""The name of the record of the training that followed the plan"""
+
+
+def make(
+    name: str,  # noqa: ARG001 - as every kind's
+    settings: PlanSettings,
+    where: Where,
+    note: Callable[[str], None],
+) -> Path:
+    """Plan, train as planned and write the page; returns its path.
+
+    Called again on the same folder, it resumes where it was stopped.
+    """
+    from thinset.experiments.finished import Finished
+    from thinset.experiments.plan.memory import forget_peak_memory, peak_memory
+    from thinset.experiments.plan.planning import Planner
+
+    planner = Planner(where, settings)
+    plan = planner.plan(note)
+    note(plan.describe())
+    forget_peak_memory()
+    planner.follow(plan)
+    return write_page(Finished.read(where.out), peak_memory())
+
+
+def stored_settings(out: Path) -> PlanSettings | None:
+    """What the plan in the folder `out` was made for; None where there is no plan."""
+    from thinset.experiments.finished import Finished
+
+    if not (out / PLAN_FILE).exists():
+        return None
+    settings: PlanSettings = Finished.read(out).settings
+    return settings
+
+
+def write_page(finished: Finished[PlanSettings], memory_bytes: int | None = None) -> Path:
+    """Write the page; memory_bytes is the most that the process held, where that is known."""
+    record = finished.path / "records" / f"{PLANNED}.json"
+    if not record.exists():
+        raise FileNotFoundError(
+            f"{finished.path} holds a plan that was not followed; thinset run --plan "
+            f"-o {finished.path} follows it"
+        )
+    plan = Plan.load(finished.path / PLAN_FILE)
+    settings = encode(finished.settings)
+    return write_plan_report(plan, RunRecord.load(record), memory_bytes, settings, finished.report)

@@ -1,0 +1,133 @@
+"""Hyper-parameters ranked by long trainings on everything, and by short ones on subsets."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from thinset.experiments.cells import Cell, cell_of
+from thinset.experiments.figures.registry import recipe_of
+from thinset.experiments.settings import RankingSettings
+from thinset.files.decoding import encode
+from thinset.report import RankingInputs, write_ranking_report
+from thinset.results import FULL, REFERENCE, summarise_ranking
+from thinset.results.ranking import HyperParameters, Trained
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from thinset.duration import Duration
+    from thinset.experiments.finished import Finished
+    from thinset.experiments.where import Where
+    from thinset.experiments.workbench import Workbench
+    from thinset.results import Arm
+
+Settings = RankingSettings
+
+
+@dataclass(frozen=True)
+class Point:
+    """One training: an arm, or the reference, with one setting and one seed."""
+
+    arm: str
+    setting: HyperParameters
+    cell: Cell
+
+    @property
+    def name(self) -> str:
+        """A name that is safe for a file and tells points apart."""
+        rate, width = self.setting
+        kind = "reference-" if self.arm == REFERENCE else ""
+        return f"{kind}rate{rate!r}-width{width!r}-{self.cell.name}"
+
+
+def points_of(settings: RankingSettings) -> Iterator[Point]:
+    """Seed by seed, so that what is finished at any time compares all arms."""
+    arms: list[tuple[str, Arm, Duration]] = [
+        (REFERENCE, FULL, settings.reference_total),
+        *((str(arm), arm, settings.total) for arm in settings.arms),
+    ]
+    for seed in settings.seeds:
+        for rate, width in itertools.product(settings.learning_rates, settings.widths):
+            for name, arm, total in arms:
+                cell = cell_of(
+                    arm, size=settings.size, split=1.0, total=total, comparison="steps", seed=seed
+                )
+                yield Point(name, HyperParameters(rate, width), cell)
+
+
+def make(
+    name: str, settings: RankingSettings, where: Where, note: Callable[[str], None] | None = None
+) -> Path:
+    """Train what is missing, and write the page; returns its path.
+
+    A later call may ask for more arms, seeds, learning rates and widths in the same folder.
+    """
+    from thinset.experiments.finished import Finished
+    from thinset.experiments.workbench import Workbench
+
+    points = tuple(points_of(settings))
+    fixed = ("training", "total", "reference_total", "size")
+    bench = Workbench(where, settings, fixed=fixed, figure=name)
+    trainings = {point.name: functools.partial(_train, bench, settings, point) for point in points}
+    bench.train_missing(trainings, note)
+    return write_page(Finished.read(where.out))
+
+
+def _train(bench: Workbench, settings: RankingSettings, point: Point) -> None:
+    rate, width = point.setting
+    training = dataclasses.replace(settings.training, learning_rate=rate, width=width)
+    bench.train(point.cell, training, point.name)
+
+
+def write_page(finished: Finished[RankingSettings]) -> Path:
+    """Write the page of what is trained so far; FileNotFoundError without a reference."""
+    points = tuple(points_of(finished.settings))
+    left_out = finished.left_out(point.name for point in points)
+    records = finished.records(point.name for point in points)
+    trained, preparation = _trained(points, finished, left_out)
+    if REFERENCE not in trained:
+        raise FileNotFoundError(
+            f"{finished.path} holds no finished reference training; run it first"
+        )
+    reference = trained.pop(REFERENCE)
+    inputs = RankingInputs(
+        title=recipe_of(finished.figure).title,
+        subject=finished.subject,
+        arms=summarise_ranking(reference, trained, preparation),
+        records=records,
+        command=finished.command,
+        settings=encode(finished.settings),
+        stage_seconds=finished.stage_seconds,
+        left_out=left_out,
+    )
+    return write_ranking_report(inputs, finished.report, overwrite=True)
+
+
+def _trained(
+    points: tuple[Point, ...], finished: Finished[RankingSettings], left_out: dict[str, str]
+) -> tuple[dict[str, list[Trained]], dict[str, float]]:
+    """What is trained by arm, the reference among them, and seconds that each arm paid once.
+
+    A training that is left out, for it diverged, scores 0 and has no record.
+    """
+    trained: dict[str, list[Trained]] = {}
+    preparation: dict[str, float] = {}
+    records = finished.records_by_name(point.name for point in points)
+    for point in points:
+        score = seconds = 0.0
+        record = records.get(point.name)
+        if record is not None:
+            once = sum(record.preparation_seconds.values())
+            preparation[point.arm] = max(once, preparation.get(point.arm, 0.0))
+            score, seconds = record.score, record.total_seconds - once
+        elif point.name not in left_out:
+            continue
+        trained.setdefault(point.arm, []).append(
+            Trained(point.arm, point.setting, point.cell.seed, score, seconds)
+        )
+    return trained, preparation

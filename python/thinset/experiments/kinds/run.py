@@ -1,0 +1,143 @@
+"""One selection against random samples and everything, at equal steps and at equal time."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from typing import TYPE_CHECKING
+
+from thinset.duration import Duration
+from thinset.experiments.cells import Cell, cell_of
+from thinset.experiments.settings import RunSettings
+from thinset.files.decoding import encode
+from thinset.report import ReportInputs, write_report
+from thinset.results import FULL, RANDOM, Arm, RunRecord, load_records
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from thinset.experiments.finished import Finished
+    from thinset.experiments.where import Where
+    from thinset.experiments.workbench import Workbench
+    from thinset.results.records import Comparison
+
+Settings = RunSettings
+
+
+def make(
+    name: str, settings: RunSettings, where: Where, note: Callable[[str], None] | None = None
+) -> Path:
+    """Do everything `settings` asks for, and write the page; returns its path.
+
+    Every stage leaves its result in the folder; the same call on the same folder resumes where the
+    last one stopped, within a training too. See RunFolder and `prepare_data` for what is refused.
+    """
+    from thinset.experiments.finished import Finished
+    from thinset.experiments.workbench import Workbench
+
+    fixed = tuple(field.name for field in dataclasses.fields(RunSettings))
+    bench = Workbench(where, settings, fixed=fixed, figure=name)
+    _train_at_equal_steps(bench, settings, note)
+    _train_at_equal_time(bench, settings, note)
+    bench.store_shown()
+    return write_page(Finished.read(where.out))
+
+
+def _arms(settings: RunSettings) -> tuple[Arm, Arm, Arm]:
+    return settings.arm, RANDOM, FULL
+
+
+def _cell(
+    settings: RunSettings, arm: Arm, total: Duration, comparison: Comparison, seed: int
+) -> Cell:
+    return cell_of(
+        arm,
+        size=settings.size,
+        split=settings.split,
+        total=total,
+        comparison=comparison,
+        seed=seed,
+    )
+
+
+def _train_at_equal_steps(
+    bench: Workbench, settings: RunSettings, note: Callable[[str], None] | None
+) -> None:
+    cells = (
+        _cell(settings, arm, settings.steps, "steps", seed)
+        for seed in settings.seeds
+        for arm in _arms(settings)
+    )
+    _train(bench, settings, cells, note)
+
+
+def _train_at_equal_time(
+    bench: Workbench, settings: RunSettings, note: Callable[[str], None] | None
+) -> None:
+    """All arms within one budget, what came before training included.
+
+    Without a budget in the settings, the selected arm's runs of equal steps stand in both
+    comparisons, and the others get what the slowest of those took, in whole seconds.
+    """
+    budget = settings.time
+    if budget is None:
+        selected = {
+            seed: _cell(settings, settings.arm, settings.steps, "steps", seed)
+            for seed in settings.seeds
+        }
+        records = {
+            seed: RunRecord.load(bench.folder.record(cell.name)) for seed, cell in selected.items()
+        }
+        slowest = max(record.curve[-1].seconds for record in records.values())
+        budget = Duration(math.ceil(slowest), "s")
+        for seed, record in records.items():
+            same = dataclasses.replace(record, comparison="time", total=budget)
+            path = bench.folder.record(_cell(settings, settings.arm, budget, "time", seed).name)
+            if not path.exists():
+                same.save(path)
+    cells = (
+        _cell(settings, arm, budget, "time", seed)
+        for seed in settings.seeds
+        for arm in _arms(settings)
+    )
+    _train(bench, settings, cells, note)
+
+
+def _train(
+    bench: Workbench,
+    settings: RunSettings,
+    cells: Iterable[Cell],
+    note: Callable[[str], None] | None,
+) -> None:
+    trainings = {
+        cell.name: functools.partial(bench.train, cell, settings.training, cell.name)
+        for cell in cells
+    }
+    bench.train_missing(trainings, note)
+
+
+def write_page(finished: Finished[RunSettings]) -> Path:
+    """Write the page with its plots and records beside it; returns its path."""
+    settings = finished.settings.resolved_for(finished.data.image_shape)
+    seed = settings.seeds[0]
+    selected, by_chance = (f"{arm.rule}-k{settings.size!r}" for arm in (settings.arm, RANDOM))
+    data = finished.data
+    inputs = ReportInputs(
+        title=f"thinset on {data.name}",
+        dataset_name=data.name,
+        images=data.images,
+        labels=data.labels,
+        class_names=data.class_names,
+        selected_indices=finished.selection(selected, "selected").indices,
+        random_indices=finished.selection(by_chance, f"random-seed{seed}").indices,
+        embeddings=finished.embeddings,
+        reconstructions=finished.reconstructions,
+        embedding_facts=finished.embedding_facts,
+        stage_seconds=finished.stage_seconds,
+        records=load_records(finished.path / "records"),
+        settings=encode(settings),
+        command=finished.command,
+    )
+    return write_report(inputs, finished.report, overwrite=True)

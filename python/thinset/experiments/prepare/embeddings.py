@@ -1,0 +1,176 @@
+"""The embeddings of an experiment, computed once, and what its pages say of them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from thinset._core import open_npy
+from thinset.embeddings import (
+    CenterCrop,
+    describe_embeddings,
+    encode,
+    load_autoencoder,
+    pca,
+    train_autoencoder,
+)
+from thinset.embeddings.store import DESCRIPTION_FILE, seconds_of_embeddings
+from thinset.embeddings.train_encoder import seconds_of_encoder
+from thinset.experiments.prepare.data import print_note
+from thinset.report import Reconstructions
+from thinset.selection.matrix_input import as_matrix
+from thinset.training import TrainingDivergedError
+
+if TYPE_CHECKING:
+    from thinset.data import Dataset
+    from thinset.experiments.run_folder import RunFolder
+    from thinset.experiments.settings import EncoderSettings
+
+_N_RECONSTRUCTIONS = 6  # as in the paper's Figure 4
+
+
+def prepare_embeddings(
+    data: Dataset,
+    folder: RunFolder,
+    settings: EncoderSettings,
+    *,
+    device: str,
+    show_progress: bool,
+) -> np.ndarray[Any, Any]:
+    """The embedding matrix (N, D) of `data`, computed once, memory-mapped."""
+    if settings.kind == "given":
+        if settings.path is None:
+            raise ValueError('encoder.path must name a .npy file where encoder.kind is "given"')
+        as_matrix(settings.path)  # refuses what cannot be selected from, and names the file
+        embeddings = open_npy(settings.path)
+        if len(embeddings) != len(data):
+            raise ValueError(
+                f"'{settings.path}': given embeddings must have one row for each of {len(data)} "
+                f"samples, got shape {embeddings.shape}"
+            )
+        return embeddings
+    if settings.kind == "autoencoder":
+        return _encoded(data, folder, settings, device=device, show_progress=show_progress)
+    _forget_unless_known(folder, "principal components")
+    n_components = min(settings.n_components, len(data), math.prod(data.image_shape))
+    if n_components < settings.n_components and show_progress:
+        print_note(
+            f"{n_components} principal components instead of {settings.n_components}: "
+            f"{len(data)} samples of {math.prod(data.image_shape)} values have no more"
+        )
+    embeddings = pca(data, n_components, folder.embeddings)
+    folder.know_seconds("principal components", seconds_of_embeddings(folder.embeddings))
+    return embeddings
+
+
+def _encoded(
+    data: Dataset,
+    folder: RunFolder,
+    settings: EncoderSettings,
+    *,
+    device: str,
+    show_progress: bool,
+) -> np.ndarray[Any, Any]:
+    is_trained = folder.encoder.exists() and folder.know_seconds(
+        "encoder training", seconds_of_encoder(folder.encoder)
+    )
+    if not is_trained:
+        _train_encoder(data, folder, settings, device=device, show_progress=show_progress)
+    _forget_unless_known(folder, "encoding")
+    embeddings = encode(
+        load_autoencoder(folder.encoder),
+        data,
+        folder.embeddings,
+        device=device,
+        show_progress=show_progress,
+    )
+    folder.know_seconds("encoding", seconds_of_embeddings(folder.embeddings))
+    return embeddings
+
+
+def _forget_unless_known(folder: RunFolder, stage: str) -> None:
+    """Have embeddings computed again where nothing says what computing them took."""
+    if not folder.know_seconds(stage, seconds_of_embeddings(folder.embeddings)):
+        (folder.embeddings / DESCRIPTION_FILE).unlink(missing_ok=True)
+
+
+def embedding_seconds(folder: RunFolder) -> dict[str, float]:
+    """Seconds that the embeddings of `folder` took, by stage; empty where they were given."""
+    stages = ("encoder training", "encoding", "principal components")
+    seconds = folder.stage_seconds
+    return {stage: seconds[stage] for stage in stages if stage in seconds}
+
+
+def _train_encoder(
+    data: Dataset,
+    folder: RunFolder,
+    settings: EncoderSettings,
+    *,
+    device: str,
+    show_progress: bool,
+) -> None:
+    checkpoint = folder.checkpoint("encoder")
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    assert not isinstance(settings.crop, str)
+    try:
+        trained = train_autoencoder(
+            data,
+            folder.encoder,
+            length=settings.length,
+            crop=settings.crop,
+            widths=settings.widths,
+            batch_size=settings.batch_size,
+            learning_rate=settings.learning_rate,
+            momentum=settings.momentum,
+            seed=settings.seed,
+            device=device,
+            checkpoint_path=checkpoint,
+            resume=True,
+            overwrite=True,
+            show_progress=show_progress,
+        )
+    except TrainingDivergedError:
+        checkpoint.unlink(missing_ok=True)  # it would diverge again, and keep out other settings
+        raise
+    # The history's seconds, not the clock's: they count what was done before an interruption.
+    folder.add_stage_seconds("encoder training", trained.history.seconds)
+    checkpoint.unlink(missing_ok=True)
+
+
+def embedding_facts(embeddings: np.ndarray[Any, Any]) -> dict[str, Any]:
+    """What the report says of the embeddings, as plain JSON."""
+    facts = describe_embeddings(embeddings)
+    return {
+        "samples": facts.n_samples,
+        "dimensions": facts.n_dimensions,
+        "constant columns": list(facts.constant_columns),
+        "smallest value": facts.minimum,
+        "largest value": facts.maximum,
+        "share of zeros": facts.share_of_zeros,
+    }
+
+
+def reconstructions(
+    folder: RunFolder, data: Dataset, settings: EncoderSettings
+) -> Reconstructions | None:
+    """What the folder's autoencoder makes of a few samples; None where there is no autoencoder."""
+    if settings.kind != "autoencoder":
+        return None
+    model = load_autoencoder(folder.encoder)
+    n_shown = min(_N_RECONSTRUCTIONS, len(data))
+    rows = np.random.default_rng(0).choice(len(data), n_shown, replace=False)
+    images = torch.from_numpy(np.array(data.images[rows])).permute(0, 3, 1, 2)
+    assert not isinstance(settings.crop, str)
+    inputs = CenterCrop(settings.crop)(images)
+    with torch.inference_mode():
+        embeddings = model.encode(inputs)
+        outputs = model(inputs)
+
+    def as_images(batch: torch.Tensor) -> np.ndarray[Any, Any]:
+        return batch.clamp(0, 1).permute(0, 2, 3, 1).numpy()
+
+    channels = embeddings.permute(0, 2, 3, 1).numpy() if embeddings.ndim == 4 else embeddings
+    return Reconstructions(as_images(inputs), np.asarray(channels), as_images(outputs))

@@ -1,0 +1,198 @@
+"""The samples that an experiment trains on: selected, deduplicated, given or added; each once."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from thinset.data import (
+    Dataset,
+    EncodedDataset,
+    join_datasets,
+    open_dataset,
+    require_matching_splits,
+    write_subset,
+)
+from thinset.selection import Selection, deduplicate, select
+from thinset.selection.arguments import as_count
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from thinset.experiments.run_folder import RunFolder
+    from thinset.results.arm import SelectionRule
+
+NEAR_DUPLICATES = 0.2
+"""The distance below which samples count as near-duplicates, as a share of the typical one"""
+
+
+class Subset(NamedTuple):
+    """What a fast phase trains on, and the seconds that making it took, by stage.
+
+    selection: the rows; None where the samples do not come from the training data.
+    """
+
+    selection: Selection | None
+    data: Dataset
+    seconds: dict[str, float]
+
+
+class Made(NamedTuple):
+    """A dataset made of the training data, and the seconds that it took, by stage."""
+
+    data: Dataset
+    seconds: dict[str, float]
+
+
+def prepare_subset(
+    name: str,
+    data: Dataset,
+    embeddings: np.ndarray[Any, Any] | None,
+    folder: RunFolder,
+    *,
+    rule: SelectionRule,
+    size: float,
+    seed: int,
+    encoded: EncodedDataset | None = None,
+) -> Subset:
+    """Select rows and write them as the dataset folder subsets/`name`, once.
+
+    Without `embeddings` the method must be one that does not look at them. With `encoded` the
+    samples are decoded from there, and not copied from `data`.
+    """
+    selection_path, subset_path = folder.selection(name), folder.subset(name)
+    stages = {stage: f"{stage} ({name})" for stage in ("selection", "writing the subset")}
+    if not folder.is_made(selection_path, stages["selection"]):
+        with folder.making(selection_path, stages["selection"]) as partial:
+            select_rows(embeddings, data, rule, size, seed=seed).save(partial)
+    selection = Selection.load(selection_path)
+    if not folder.is_made(subset_path, stages["writing the subset"]):
+        with folder.making(subset_path, stages["writing the subset"]) as partial:
+            if encoded is None:
+                write_subset(selection, data, partial)
+            else:
+                encoded.write_rows(selection.indices, partial)
+    seconds = folder.stage_seconds
+    return Subset(
+        selection,
+        open_dataset(subset_path),
+        {stage: seconds[key] for stage, key in stages.items()},
+    )
+
+
+def prepare_given_subset(name: str, data: Dataset, folder: RunFolder, path: Path) -> Subset:
+    """Write the samples of a saved selection as the dataset folder subsets/`name`, once."""
+    selection = Selection.load(path)
+    subset_path = folder.subset(name)
+    stage = f"writing the subset ({name})"
+    if not folder.is_made(subset_path, stage):
+        with folder.making(subset_path, stage) as partial:
+            write_subset(selection, data, partial)
+    seconds = folder.stage_seconds[stage]
+    return Subset(selection, open_dataset(subset_path), {"writing the subset": seconds})
+
+
+def prepare_given_data(data: Dataset, path: Path) -> Subset:
+    """Open the dataset folder `path` to train on; making it is not this experiment's work.
+
+    Raises ValueError where its images or classes do not go with those of `data`.
+    """
+    given = open_dataset(path)
+    require_matching_splits(data, given)
+    return Subset(None, given, {})
+
+
+def prepare_added(data: Dataset, path: Path, folder: RunFolder) -> Made:
+    """Write the samples of `data` and of the dataset folder `path` as one folder, once.
+
+    Raises ValueError where the images or classes of the two do not go together.
+    """
+    added = open_dataset(path)
+    require_matching_splits(data, added)
+    stage = f"adding samples ({added.fingerprint[:12]})"
+    out = folder.subset(f"full-and-{added.fingerprint[:12]}")
+    if not folder.is_made(out, stage):
+        with folder.making(out, stage) as partial:
+            join_datasets((data, added), partial)
+    return Made(open_dataset(out), {"adding samples": folder.stage_seconds[stage]})
+
+
+def prepare_distinct(
+    data: Dataset, embeddings: np.ndarray[Any, Any], folder: RunFolder, share: float
+) -> Made:
+    """Write what deduplication at `share` of the typical distance leaves as a folder, once."""
+    stage = f"leaving out near-duplicates ({share!r})"
+    path = folder.subset(f"distinct-{share!r}")
+    if not folder.is_made(path, stage):
+        with folder.making(path, stage) as partial:
+            write_subset(distinct_rows(embeddings, share), data, partial)
+    seconds = folder.stage_seconds[stage]
+    return Made(open_dataset(path), {"leaving out near-duplicates": seconds})
+
+
+def distinct_rows(
+    embeddings: np.ndarray[Any, Any], share: float
+) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """One row of each group of rows closer than `share` of the typical distance."""
+    return deduplicate(embeddings, share * typical_distance(embeddings)).representatives
+
+
+def select_rows(
+    embeddings: np.ndarray[Any, Any] | None,
+    data: Dataset,
+    rule: SelectionRule,
+    size: float,
+    *,
+    seed: int,
+) -> Selection:
+    """Select rows of `data` by `rule`, among those that deduplication leaves.
+
+    size: a count, or a fraction of all samples. Without `embeddings` the rule must need none.
+    """
+    if embeddings is None:
+        if rule.needs_embeddings:
+            raise ValueError(f"{rule} selects by embeddings, and there are none")
+        embeddings = np.zeros((len(data), 1), np.float32)
+    labels: np.ndarray[Any, Any] | None = data.labels
+    rows: np.ndarray[Any, np.dtype[np.int64]] | None = None
+    if rule.dedup is not None:
+        rows = distinct_rows(embeddings, rule.dedup)
+        size = _count(size, len(data), len(rows))
+        embeddings = embeddings[rows]
+        labels = None if labels is None else labels[rows]
+    selection = select(
+        embeddings,
+        size,
+        rule.method,
+        labels=labels,
+        per_class=rule.per_class,
+        metric=rule.metric,
+        random_state=seed,
+        **rule.method_options,
+    )
+    if rows is None:
+        return selection
+    return Selection(
+        rows[selection.indices],
+        selection.gains,
+        len(data),
+        selection.method,
+        {**selection.params, "dedup": rule.dedup, "n_distinct": len(rows)},
+        constant_columns=selection.constant_columns,
+    )
+
+
+def typical_distance(embeddings: np.ndarray[Any, Any]) -> float:
+    """The root of the mean squared distance over all pairs of rows."""
+    return math.sqrt(2 * float(np.var(embeddings, axis=0, dtype=np.float64).sum()))
+
+
+def _count(size: float, n_total: int, n_left: int) -> int:
+    count = as_count(size, n_total)
+    if count > n_left:
+        raise ValueError(
+            f"deduplication leaves {n_left} of {n_total} samples, fewer than the {count} to select"
+        )
+    return count

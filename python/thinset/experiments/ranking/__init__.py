@@ -1,1 +1,0 @@
-"""Ranking hyper-parameters on subsets."""

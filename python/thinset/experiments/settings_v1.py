@@ -1,0 +1,25 @@
+"""Settings as earlier versions stored them, turned into those of today."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from thinset.results.arm import Arm, SelectionRule
+
+
+def upgraded_settings(table: dict[str, Any]) -> dict[str, Any]:
+    """`table` with the arm of a run in one entry; everything else stays as it is.
+
+    Earlier runs kept a table `selection` with the method, its options and the size.
+    """
+    selection = table.get("selection")
+    if not isinstance(selection, dict):
+        return table
+    rest = {name: value for name, value in table.items() if name != "selection"}
+    try:
+        values = dict(selection)
+        size, method = values.pop("n_samples"), values.pop("method")
+        rule = SelectionRule.of(method, **values)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"settings.json: selection is damaged: {error}") from error
+    return {**rest, "arm": str(Arm(rule)), "size": size}

@@ -1,0 +1,371 @@
+"""Arms: the ways to train that an experiment compares, each parsed once from a short text.
+
+    full                         everything, shuffled
+    full:resident                the same, with the data in the training device's memory
+    full:balanced                everything, every class shown equally often
+    full:dedup=0.2               everything that deduplication leaves
+    full+data:FOLDER             everything, and the samples of another dataset folder
+    loss_pruning                 everything but some of what is learned (see LossPruning)
+    repeated_random              a new random subset in every fast pass
+    random  random:stratified    a random subset
+    topk  topk:per_class         a subset by any method of thinset.methods(), with its options
+    kmeans:per_class=balanced:then=loss_pruning
+    kmeans:weighted              each sample counts as much as its cluster holds
+    random:dedup=0.2             near-duplicates left out first
+    file:mine.npz                a selection made elsewhere, saved by Selection.save
+    data:FOLDER                  another dataset folder: generated, distilled or chosen elsewhere
+
+Options follow colons; one without a value is switched on. Beside a method's own there are
+`per_class` (balanced, where no value is given), `metric`, `dedup` (see SelectionRule), and `then`:
+what fine-tuning goes through, `full` or `loss_pruning`. Those of `full` combine.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, final
+
+from thinset.selection import methods
+from thinset.selection.methods import default_options, resolve_rule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Value: TypeAlias = "bool | int | float | str"
+FineTuning: TypeAlias = Literal["full", "loss_pruning"]
+Kind: TypeAlias = Literal["selected", "data", "random", "full"]
+"""How pages group arms"""
+
+_DEFAULTS: dict[str, dict[str, Any]] = {"topk": {"drop_constant": True}}
+_METRICS = ("sqeuclidean", "cosine")
+_EXAMPLES = {"file": "mine.npz", "data": "generated", "full+data": "generated"}
+"""Of the path that follows the name of an arm"""
+
+
+@dataclass(frozen=True)
+class SelectionRule:
+    """How rows are selected, however many.
+
+    method: one of thinset.methods(). per_class, metric: see thinset.select. dedup: where it is
+    given, near-duplicates are left out first (thinset.deduplicate): rows closer than this share of
+    the typical distance, the root mean square over all pairs. options: the method's own that differ
+    from their defaults, by name. One default is not that of `select`: topk leaves out dead
+    embedding elements, which would select arbitrary rows.
+    """
+
+    method: str
+    per_class: Literal["balanced", "proportional"] | None = None
+    metric: str = "euclidean"
+    dedup: float | None = None
+    options: tuple[tuple[str, Value], ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        method: str,
+        *,
+        per_class: Any = None,
+        metric: str = "euclidean",
+        dedup: float | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> SelectionRule:
+        """Check the values, and leave out options that have their default.
+
+        Raises ValueError where `select` would refuse them whatever the embeddings.
+        """
+        given = {**_DEFAULTS.get(method, {}), **(options or {})}
+        per_class, resolved = resolve_rule(method, given, per_class=per_class, metric=metric)
+        defaults = {**default_options(method), **_DEFAULTS.get(method, {})}
+        differing = tuple(
+            (name, value) for name, value in sorted(resolved.items()) if value != defaults[name]
+        )
+        return cls(method, per_class, metric, None if dedup is None else float(dedup), differing)
+
+    @property
+    def method_options(self) -> dict[str, Any]:
+        """What `select` takes as the options of the method."""
+        return {**_DEFAULTS.get(self.method, {}), **dict(self.options)}
+
+    @property
+    def needs_embeddings(self) -> bool:
+        return self.method != "random" or self.dedup is not None
+
+    @property
+    def depends_on_seed(self) -> bool:
+        """Whether another seed may select other rows."""
+        return self.method in ("random", "kmeans")
+
+    def __str__(self) -> str:
+        words = [self.method]
+        if self.per_class is not None:
+            balanced = self.per_class == "balanced"
+            words.append("per_class" if balanced else f"per_class={self.per_class}")
+        if self.metric != "euclidean":
+            words.append(f"metric={self.metric}")
+        if self.dedup is not None:
+            words.append(f"dedup={_number(self.dedup)}")
+        words += [_option(name, value) for name, value in self.options]
+        return ":".join(words)
+
+
+@final
+class Arm:
+    """One way to train, but for the size of its subset; equal where it means the same.
+
+    What the fast phase trains on is one of: rule, which selects a subset; file, a saved selection;
+    data, another dataset folder; is_repeated, a new random subset in every pass. None of them is
+    training on everything. added: a dataset folder whose samples count as part of everything.
+    distinct: everything means what deduplication at this share of the typical distance leaves.
+    is_weighted: the loss weighs samples by the gains of the selection, which for kmeans are sizes
+    of clusters. is_balanced: every class is shown equally often. is_resident: the data are kept in
+    the training device's memory. fine_tuning: what fine-tuning goes through. other: the text of an
+    arm that a record names and this version cannot train. Immutable and hashable.
+    """
+
+    # Not a dataclass: in files an arm is one text, not a table of its fields.
+    __slots__ = (
+        "_text", "added", "data", "distinct", "file", "fine_tuning", "is_balanced", "is_repeated",
+        "is_resident", "is_weighted", "other", "rule",
+    )  # fmt: skip
+    _text: str
+    rule: SelectionRule | None
+    file: str | None
+    data: str | None
+    added: str | None
+    distinct: float | None
+    is_repeated: bool
+    is_weighted: bool
+    is_balanced: bool
+    is_resident: bool
+    fine_tuning: FineTuning
+    other: str | None
+
+    def __init__(
+        self,
+        rule: SelectionRule | None = None,
+        *,
+        file: str | None = None,
+        data: str | None = None,
+        added: str | None = None,
+        distinct: float | None = None,
+        is_repeated: bool = False,
+        is_weighted: bool = False,
+        is_balanced: bool = False,
+        is_resident: bool = False,
+        fine_tuning: FineTuning = "full",
+        other: str | None = None,
+    ) -> None:
+        values = {
+            "rule": rule, "file": file, "data": data, "added": added, "distinct": distinct,
+            "is_repeated": is_repeated, "is_weighted": is_weighted, "is_balanced": is_balanced,
+            "is_resident": is_resident, "fine_tuning": fine_tuning, "other": other,
+        }  # fmt: skip
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "_text", self._canonical_text())
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        raise AttributeError(f"an Arm is immutable: cannot set {name!r}")
+
+    def __reduce__(self) -> tuple[Callable[[str], Arm], tuple[str]]:
+        return Arm.recorded, (self._text,)
+
+    def __eq__(self, other: object) -> bool:
+        return self._text == other._text if isinstance(other, Arm) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __repr__(self) -> str:
+        return f"Arm.parse({self._text!r})"
+
+    def __str__(self) -> str:
+        """The one text of all that mean this arm; Arm.parse reads it."""
+        return self._text
+
+    @classmethod
+    def parse(cls, text: str) -> Arm:
+        """Read an arm; ValueError, quoting it, for an unknown name, option or value."""
+        name, _, rest = text.partition(":")
+        path = None
+        if name in _EXAMPLES:
+            path, _, rest = rest.partition(":")
+            if not path:
+                raise ValueError(
+                    f"arm {text!r} must name a file or folder, such as {name}:{_EXAMPLES[name]}"
+                )
+        options = _Options.read(text, rest)
+        if name == "full":
+            return cls(**options.take_of_full())
+        if name == "loss_pruning":
+            options.refuse_others()
+            return cls(fine_tuning="loss_pruning")
+        fine_tuning: FineTuning = options.take("then", "full", ("full", "loss_pruning"))
+        if name == "full+data":
+            return cls(added=path, fine_tuning=fine_tuning, **options.take_of_full())
+        if name in ("file", "data"):
+            options.refuse_others()
+            if name == "file":
+                return cls(file=path, fine_tuning=fine_tuning)
+            return cls(data=path, fine_tuning=fine_tuning)
+        if name == "repeated_random":
+            options.refuse_others()
+            return cls(is_repeated=True, fine_tuning=fine_tuning)
+        if name not in methods():
+            names = ("full", "loss_pruning", "repeated_random", *_EXAMPLES)
+            known = ", ".join((*names, *methods()))
+            raise ValueError(f"arm {text!r}: the name must be one of {known}; got {name!r}")
+        is_weighted = options.take("weighted", False, (True,))
+        if is_weighted and name != "kmeans":
+            raise ValueError(f"arm {text!r}: only the clusters of kmeans have sizes to weigh by")
+        return cls(rule=options.take_rule(name), is_weighted=is_weighted, fine_tuning=fine_tuning)
+
+    @classmethod
+    def recorded(cls, text: str) -> Arm:
+        """The arm that a record names, which may be one that this version cannot train."""
+        try:
+            return cls.parse(text)
+        except ValueError:
+            return cls(other=text)
+
+    @property
+    def kind(self) -> Kind:
+        """How pages group it."""
+        if self.is_repeated or (self.rule is not None and self.rule.method == "random"):
+            return "random"
+        if self.data is not None or self.added is not None:
+            return "data"
+        return "selected" if self.has_fast_phase else "full"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it has no options."""
+        return ":" not in self._name() and self._text == self._name()
+
+    @property
+    def has_fast_phase(self) -> bool:
+        return (
+            self.is_repeated
+            or self.rule is not None
+            or self.file is not None
+            or self.data is not None
+            or self.other is not None
+        )
+
+    @property
+    def has_own_size(self) -> bool:
+        """Whether the size of its subset is not the experiment's to choose."""
+        return self.file is not None or self.data is not None
+
+    @property
+    def needs_embeddings(self) -> bool:
+        if self.rule is None:
+            return self.distinct is not None
+        return self.rule.needs_embeddings
+
+    def _canonical_text(self) -> str:
+        words = [self._name()]
+        if self.is_resident:
+            words.append("resident")
+        if self.is_balanced:
+            words.append("balanced")
+        if self.distinct is not None:
+            words.append(f"dedup={_number(self.distinct)}")
+        if self.is_weighted:
+            words.append("weighted")
+        if self.fine_tuning != "full":
+            words.append(f"then={self.fine_tuning}")
+        text = ":".join(words)
+        return "loss_pruning" if text == "full:then=loss_pruning" else text
+
+    def _name(self) -> str:
+        if self.other is not None:
+            return self.other
+        if self.rule is not None:
+            return str(self.rule)
+        for name, path in (("file", self.file), ("data", self.data), ("full+data", self.added)):
+            if path is not None:
+                return f"{name}:{path}"
+        return "repeated_random" if self.is_repeated else "full"
+
+
+FULL = Arm()
+BALANCED = Arm(is_balanced=True)
+LOSS_PRUNING = Arm(fine_tuning="loss_pruning")
+RANDOM = Arm(SelectionRule("random"))
+
+
+@dataclass
+class _Options:
+    """The options of an arm that are not taken yet."""
+
+    text: str
+    values: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, text: str, rest: str) -> _Options:
+        pairs = (word.partition("=") for word in rest.split(":") if rest)
+        return cls(text, {key: _value(value) if sign else True for key, sign, value in pairs})
+
+    def take(self, name: str, default: Any, allowed: tuple[Any, ...]) -> Any:
+        value = self.values.pop(name, default)
+        if value not in (default, *allowed):
+            raise ValueError(
+                f"arm {self.text!r}: {name} must be {' or '.join(map(str, allowed))}, got {value}"
+            )
+        return value
+
+    def take_dedup(self) -> float | None:
+        dedup = self.values.pop("dedup", None)
+        if dedup is None:
+            return None
+        if isinstance(dedup, (bool, str)) or not 0 <= dedup < 1:
+            raise ValueError(
+                f"arm {self.text!r}: dedup must be at least 0 and below 1, got {dedup}"
+            )
+        return float(dedup)
+
+    def take_of_full(self) -> dict[str, Any]:
+        taken = {
+            "is_resident": self.take("resident", False, (True,)),
+            "is_balanced": self.take("balanced", False, (True,)),
+            "distinct": self.take_dedup(),
+        }
+        self.refuse_others()
+        return taken
+
+    def take_rule(self, method: str) -> SelectionRule:
+        per_class = self.take("per_class", None, (True, "balanced", "proportional"))
+        metric = self.take("metric", "euclidean", _METRICS)
+        dedup = self.take_dedup()
+        try:
+            return SelectionRule.of(
+                method, per_class=per_class, metric=metric, dedup=dedup, options=self.values
+            )
+        except ValueError as error:
+            raise ValueError(f"arm {self.text!r}: {error}") from None
+
+    def refuse_others(self) -> None:
+        if self.values:
+            raise ValueError(f"arm {self.text!r} has no option {next(iter(self.values))!r}")
+
+
+def _number(value: float) -> str:
+    return repr(value).removesuffix(".0")
+
+
+def _option(name: str, value: Value) -> str:
+    return name if value is True else f"{name}={'false' if value is False else value}"
+
+
+def _value(text: str) -> Value:
+    words = {"true": True, "false": False}
+    if text in words:
+        return words[text]
+    if re.fullmatch(r"[+-]?\d+", text):
+        return int(text)
+    try:
+        return float(text)
+    except ValueError:
+        return text
