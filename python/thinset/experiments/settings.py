@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from thinset.duration import Duration
 from thinset.files.decoding import Count, Share, decode
-from thinset.results.arm import RANDOM, Arm, SelectionRule
+from thinset.results.arm import FULL, RANDOM, Arm, SelectionRule
 
 if sys.version_info >= (3, 11):
     import tomllib
