@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 from pathlib import Path
 from typing import Any, Protocol
@@ -8,7 +9,23 @@ from typing import Any, Protocol
 import pytest
 
 from failing_calls import FailingCalls
-from thinset.results import CurvePoint, FinalScore, PhaseRecord, RunRecord
+from thinset.duration import Duration
+from thinset.results import (
+    Arm,
+    CurvePoint,
+    FastPhase,
+    PhaseRecord,
+    RunRecord,
+    Score,
+    described,
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _signals_have_their_usual_meaning() -> None:
+    """Under nohup, or in the background of a script, commands would ignore signals, too."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
@@ -30,10 +47,18 @@ def failing_calls(tmp_path_factory) -> FailingCalls:
 
 
 class MakeRecord(Protocol):
-    """Builds a valid record; `changes` replace its fields."""
+    """Builds a valid record of an arm; `changes` replace its fields."""
 
     def __call__(
-        self, arm: str = ..., seed: int = ..., accuracy: float = ..., **changes: Any
+        self,
+        arm: str = ...,
+        seed: int = ...,
+        accuracy: float = ...,
+        *,
+        n_subset: int = ...,
+        split: float = ...,
+        total: str = ...,
+        **changes: Any,
     ) -> RunRecord: ...
 
 
@@ -46,8 +71,7 @@ def _curve(accuracy: float, preparation: float) -> tuple[CurvePoint, ...]:
             seconds=preparation + number + 1.0,
             phase="fast" if number < 2 else "fine-tuning",
             train_loss=2.0 - 0.1 * number,
-            test_loss=2.1 - 0.1 * number,
-            test_accuracy=accuracy * (number + 1) / 4,
+            scores={"accuracy": accuracy * (number + 1) / 4, "loss": 2.1 - 0.1 * number},
         )
         for number in range(4)
     )
@@ -56,25 +80,35 @@ def _curve(accuracy: float, preparation: float) -> tuple[CurvePoint, ...]:
 @pytest.fixture
 def make_record() -> MakeRecord:
     def make(
-        arm: str = "selected", seed: int = 0, accuracy: float = 50.0, **changes: Any
+        arm: str = "topk",
+        seed: int = 0,
+        accuracy: float = 50.0,
+        *,
+        n_subset: int = 20,
+        split: float = 0.5,
+        total: str = "40st",
+        **changes: Any,
     ) -> RunRecord:
-        preparation = {"encoder training": 3.0, "selection": 0.5} if arm == "selected" else {}
+        parsed = Arm.recorded(arm)
+        is_selected = parsed.kind == "selected"
+        preparation = {"encoder training": 3.0, "selection": 0.5} if is_selected else {}
         content: dict[str, Any] = {
-            "arm": arm,
+            "arm": parsed,
             "comparison": "steps",
-            "method": "topk" if arm == "selected" else arm,
             "seed": seed,
-            "n_subset": 20,
             "n_full": 200,
-            "split": 0.0 if arm == "full" else 0.5,
-            "total": "40st",
+            "n_trained": 200,
+            "fast_phase": FastPhase(n_subset, split) if parsed.has_fast_phase else None,
+            "total": Duration.parse(total),
             "phases": (
                 PhaseRecord("fast", "subset", 20, 2.0),
                 PhaseRecord("fine-tuning", "full", 20, 1.5),
             ),
             "preparation_seconds": preparation,
+            "metrics": described("accuracy", "loss"),
+            "metric": "accuracy",
             "curve": _curve(accuracy, sum(preparation.values())),
-            "final": FinalScore(accuracy, 0.9),
+            "final": {"accuracy": Score(accuracy), "loss": Score(0.9)},
             "training_seconds": 3.5,
             "evaluation_seconds": 0.5,
             "data_wait_seconds": 0.1,
@@ -90,7 +124,7 @@ def make_record() -> MakeRecord:
 
 @pytest.fixture
 def comparison_records(make_record: MakeRecord) -> list[RunRecord]:
-    scores = {"selected": (50.0, 52.0, 51.0), "random": (49.0, 50.0, 50.5), "full": (60, 61, 62)}
+    scores = {"topk": (50.0, 52.0, 51.0), "random": (49.0, 50.0, 50.5), "full": (60, 61, 62)}
     return [
         make_record(arm, seed, float(accuracy), comparison=comparison, total=total)
         for comparison, total in (("steps", "40st"), ("time", "8s"))

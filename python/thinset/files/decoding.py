@@ -7,6 +7,7 @@ type, and `str` turns it back.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import re
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -59,6 +60,9 @@ def decode(content: Any, kind: type[T], where: str, *, parsers: Parsers | None =
 
 def encode(value: Any) -> Any:
     """Plain JSON content: dicts, lists, texts, numbers."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        # msgspec leaves out fields that have the default of their class.
+        value = dataclasses.asdict(value)
     return msgspec.to_builtins(value, enc_hook=str)
 
 

@@ -144,7 +144,7 @@ def _figures(inputs: StudyInputs, summaries: Sequence[ArmSummary]) -> Iterator[P
         suffix = "" if comparison == records[0].comparison else f"-{comparison.replace(' ', '-')}"
         yield from _grid_figures(runs, suffix, summaries[0].baseline)
     curves = [run for run in timed if len(run.curve) > 2 and run.comparison == timed[0].comparison]
-    if curves:
+    if any(point.scores.get("loss") is not None for run in curves for point in run.curve):
         yield PageFigure(
             "loss-against-seconds",
             "Loss against elapsed time. The training loss is on what each phase shows: on a subset "
@@ -152,6 +152,7 @@ def _figures(inputs: StudyInputs, summaries: Sequence[ArmSummary]) -> Iterator[P
             "Line charts of training and test loss against seconds, one colour per arm",
             plots.loss_against_seconds(curves),
         )
+    if curves:
         yield PageFigure(
             f"{records[0].metric}-against-seconds",
             f"{title} against elapsed time. The bars along the axis are the cost of preparing "

@@ -12,7 +12,7 @@ from thinset.experiments.reproduction import COMPARISON, figures, settings_of
 from thinset.experiments.settings import read_recipe
 from thinset.results import load_records
 
-TRAINED = [name for name, figure in figures().items() if figure.kind != "reproductions"]
+TRAINED = [name for name, figure in figures().items() if figure.kind != "reconstructions"]
 
 
 def test_the_list_names_every_figure_and_where_it_stands(capsys):
@@ -56,7 +56,7 @@ def test_figure_4_shows_inputs_embeddings_and_reproductions(tmp_path):
     out = tmp_path / "out"
     assert main(["reproduce", "fig4", "-o", str(out), "--encoder-length", "20st"]) == 0
     text = (out / "report" / "index.html").read_text(encoding="utf-8")
-    assert 'id="reproductions"' in text
+    assert 'id="reconstructions"' in text
     assert "constant columns" in text
     assert main(["report", str(out)]) == 0
     assert (out / "report" / "index.html").read_text(encoding="utf-8") == text

@@ -36,6 +36,8 @@ def test_what_was_encoded_is_decoded_again() -> None:
     )
     plain = encode(whole)
     assert plain["total"] == "90s"
+    assert plain["parts"][0].keys() == {"kind", "widths", "crop", "share", "seconds", "size"}
+    assert encode(decode({"name": "b"}, Whole, "x")).keys() == plain.keys()
     assert decode(plain, Whole, "settings.json") == whole
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from thinset.report import ReportInputs, Reproductions
+from thinset.report import ReportInputs, Reconstructions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ def make_inputs(comparison_records: list[RunRecord]) -> Callable[..., ReportInpu
             "labels": np.arange(200) % 4,
             "class_names": ["north", "east", "south", "west"],
             "embeddings": embeddings,
-            "reproductions": Reproductions(
+            "reconstructions": Reconstructions(
                 images[:3] / 255.0, embeddings[:3].reshape(3, 2, 2, 3), images[:3] / 255.0
             ),
             "embedding_facts": {"dead_columns": [3]},

@@ -38,7 +38,7 @@ def _legend(figure: Figure) -> list[str]:
 
 def test_curves_show_every_seed_and_the_mean(comparison_records: list[RunRecord]) -> None:
     runs = [run for run in comparison_records if run.comparison == "steps"]
-    figure = plots.accuracy_against_steps(runs)
+    figure = plots.score_against_steps(runs)
     assert _legend(figure) == ["topk, n = 3", "random, n = 3", "full data, n = 3"]
     strong = [line for line in figure.axes[0].lines if line.get_linewidth() > 2]
     selected = next(line for line in strong if line.get_color() == SELECTED_COLOUR)
@@ -49,13 +49,13 @@ def test_curves_show_every_seed_and_the_mean(comparison_records: list[RunRecord]
 
 
 def test_the_start_of_fine_tuning_is_marked(comparison_records: list[RunRecord]) -> None:
-    figure = plots.accuracy_against_steps(comparison_records[:9])
+    figure = plots.score_against_steps(comparison_records[:9])
     assert [text.get_text() for text in figure.axes[0].texts] == ["fine-tuning"]
     assert figure.axes[0].texts[0].xy[0] == 20
 
 
 def test_seconds_start_at_zero_and_show_the_preparation(make_record: MakeRecord) -> None:
-    figure = plots.accuracy_against_seconds([make_record("selected"), make_record("random")])
+    figure = plots.score_against_seconds([make_record("topk"), make_record("random")])
     axes = figure.axes[0]
     assert axes.get_xlim()[0] == 0.0
     assert [text.get_text() for text in axes.texts] == ["preparing topk: 3.50 s"]
@@ -64,7 +64,7 @@ def test_seconds_start_at_zero_and_show_the_preparation(make_record: MakeRecord)
 
 
 def test_a_run_without_measurements_draws_no_curve(make_record: MakeRecord) -> None:
-    figure = plots.accuracy_against_seconds([make_record(), make_record(seed=1, curve=())])
+    figure = plots.score_against_seconds([make_record(), make_record(seed=1, curve=())])
     assert _legend(figure) == ["topk, n = 2"]
 
 
@@ -166,12 +166,12 @@ def test_an_embedding_keeps_its_channels_apart() -> None:
 def test_reproductions_need_one_length() -> None:
     images = np.zeros((3, 4, 4, 1))
     with pytest.raises(ValueError, match="got 3, 2 and 3"):
-        plots.reproduction_triples(images, np.zeros((2, 5)), images)
+        plots.reconstruction_triples(images, np.zeros((2, 5)), images)
 
 
 def test_reproductions_draw_three_rows() -> None:
     images = np.random.default_rng(2).random((4, 6, 6, 1))
-    figure = plots.reproduction_triples(images, np.zeros((4, 5)), images + 1.0)
+    figure = plots.reconstruction_triples(images, np.zeros((4, 5)), images + 1.0)
     assert len(figure.axes) == 12
     assert (np.asarray(figure.axes[8].images[0].get_array()) == 255).all()
 
@@ -253,7 +253,7 @@ def test_class_balance_refuses_unknown_arms() -> None:
 
 def test_figures_are_the_same_bytes_every_time(comparison_records: list[RunRecord]) -> None:
     drawings = [
-        plots.rendered(plots.accuracy_against_steps(comparison_records), kind)
+        plots.rendered(plots.score_against_steps(comparison_records), kind)
         for kind in ("svg", "png")
         for _ in range(2)
     ]
@@ -279,7 +279,7 @@ def test_a_missing_matplotlib_names_the_extra(monkeypatch: pytest.MonkeyPatch) -
 
 def test_two_arms_of_one_colour_differ_in_style(make_record: MakeRecord) -> None:
     runs = [make_record(split=split) for split in (0.5, 0.9)]
-    figure = plots.accuracy_against_steps([dataclasses.replace(run, seed=1) for run in runs])
+    figure = plots.score_against_steps([dataclasses.replace(run, seed=1) for run in runs])
     styles = {line.get_linestyle() for line in figure.axes[0].lines if len(line.get_xdata()) == 0}
     assert styles == {"-", "--"}
 
@@ -294,8 +294,7 @@ def test_an_axis_of_losses_has_several_labels(make_record, span):
             step=step,
             seconds=float(step),
             train_loss=loss,
-            test_loss=loss,
-            test_accuracy=accuracy,
+            scores={"loss": loss, "accuracy": accuracy},
         )
         for step, loss, accuracy in curve
     )

@@ -68,7 +68,7 @@ _FIGURES = {
     "dropped-samples",
     "class-balance",
     "embedding-map",
-    "reproductions",
+    "reconstructions",
 }
 
 
@@ -124,7 +124,7 @@ def test_everything_that_is_not_given_is_left_out(
         class_names=None,
         random_indices=None,
         embeddings=None,
-        reproductions=None,
+        reconstructions=None,
         embedding_facts=None,
         stage_seconds={},
         settings={},
@@ -132,7 +132,7 @@ def test_everything_that_is_not_given_is_left_out(
     structure = _parse(write_report(bare, tmp_path / "report"))
     assert set(structure.identifiers) == {"kept-samples", "dropped-samples"}
     assert structure.texts["h2"] == ["What was kept", "How to run it again"]
-    assert structure.texts["h1"] == ["No selection was trained on, so nothing is compared"]
+    assert structure.texts["h1"] == ["Only one arm was trained, so nothing is compared"]
 
 
 def test_a_selection_of_everything_drops_nothing(
@@ -146,7 +146,7 @@ def test_a_selection_of_everything_drops_nothing(
 def test_one_seed_says_that_the_spread_is_unknown(
     tmp_path: Path, make_inputs: Callable[..., ReportInputs], make_record: MakeRecord
 ) -> None:
-    records = [make_record("selected"), make_record("random")]
+    records = [make_record("topk"), make_record("random")]
     structure = _parse(write_report(make_inputs(records=records), tmp_path / "report"))
     assert structure.texts["h1"] == ["Too few seeds to tell topk from random at equal steps"]
     assert "spread unknown" in structure.texts["small"]
@@ -174,8 +174,7 @@ def test_hostile_texts_stay_texts(
         stage_seconds={attack: 1.0},
         records=[
             make_record(
-                method=attack,
-                total=attack,
+                attack,
                 hardware={attack: attack},
                 versions={attack: attack},
                 preparation_seconds={attack: 1.0},
@@ -192,12 +191,12 @@ def test_hostile_texts_stay_texts(
 def test_an_existing_folder_is_kept_unless_overwritten(
     tmp_path: Path, make_inputs: Callable[..., ReportInputs]
 ) -> None:
-    inputs = make_inputs(embeddings=None, reproductions=None, records=[])
+    inputs = make_inputs(embeddings=None, reconstructions=None, records=[])
     page = write_report(inputs, tmp_path / "report")
     with pytest.raises(FileExistsError):
         write_report(inputs, tmp_path / "report")
     before = page.read_bytes()
-    again = make_inputs(embeddings=None, reproductions=None, records=[], title="Second")
+    again = make_inputs(embeddings=None, reconstructions=None, records=[], title="Second")
     write_report(again, tmp_path / "report", overwrite=True)
     assert page.read_bytes() != before
 

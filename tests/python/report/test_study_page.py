@@ -9,7 +9,7 @@ import pytest
 
 from thinset.report import PublishedFigure, StudyInputs, plots, write_study_report
 from thinset.report.terminal import spoken_comparison
-from thinset.results import summarise
+from thinset.results import FULL, RANDOM, Arm, summarise
 from thinset.results.grouping import RANDOM_COLOUR, SELECTED_COLOUR, colour_of, configuration_of
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ def by_split(make_record: MakeRecord) -> list[RunRecord]:
         base = 68.0 - 4 * split + seed
         records += [
             make_record("random", seed, base, split=split),
-            make_record("random", seed, base + 0.5, split=split, method="random:stratified"),
-            make_record("selected", seed, base + gains[split] + 0.1 * seed, split=split),
+            make_record("random:stratified", seed, base + 0.5, split=split),
+            make_record("topk", seed, base + gains[split] + 0.1 * seed, split=split),
         ]
     return records
 
@@ -45,7 +45,7 @@ def page_of(records: list[RunRecord], out: Path, **changes: object) -> str:
 
 
 def test_a_grid_of_splits_is_drawn_with_everything_at_zero(by_split: list[RunRecord]) -> None:
-    figure = plots.accuracy_against_split(by_split)
+    figure = plots.score_against_split(by_split, RANDOM)
     accuracy, difference = figure.axes
     assert [text.get_text() for text in accuracy.get_xticklabels()] == ["0", "50", "100"]
     lines = {
@@ -65,8 +65,8 @@ def test_a_grid_of_sizes_leaves_everything_out(make_record: MakeRecord) -> None:
     records = [make_record("full", seed, 70.0) for seed in range(2)]
     for size, seed in itertools.product((10, 40), range(2)):
         records.append(make_record("random", seed, 40.0 + size, n_subset=size))
-        records.append(make_record("selected", seed, 41.0 + size, n_subset=size))
-    figure = plots.accuracy_against_size(records)
+        records.append(make_record("topk", seed, 41.0 + size, n_subset=size))
+    figure = plots.score_against_size(records, RANDOM)
     labels = [text.get_text() for text in figure.axes[0].get_xticklabels()]
     assert labels == ["10\n5 %", "40\n20 %"]
     lines = [line for line in figure.axes[0].lines if len(np.asarray(line.get_xdata())) == 2]
@@ -77,7 +77,7 @@ def test_budgets_are_bars_from_zero_one_per_run(make_record: MakeRecord) -> None
     records = [
         make_record(arm, seed, 50.0 + seed, comparison=comparison, total="60s")
         for comparison in ("time", "training time")
-        for arm in ("selected", "random", "full")
+        for arm in ("topk", "random", "full")
         for seed in range(4)
     ]
     figure = plots.budget_bars(records)
@@ -93,17 +93,17 @@ def test_budgets_are_bars_from_zero_one_per_run(make_record: MakeRecord) -> None
 
 def test_differences_are_drawn_with_their_intervals(by_split: list[RunRecord]) -> None:
     summaries = summarise(by_split)
-    compared = [summary for summary in summaries if summary.versus_random is not None]
+    compared = [summary for summary in summaries if summary.versus_baseline is not None]
     among = [summary.configuration for summary in summaries]
-    axes = plots.differences_to_random(compared, among).axes[0]
+    axes = plots.differences_to_baseline(compared, among).axes[0]
     bars = [line for line in axes.lines if len(np.asarray(line.get_xdata())) == 2]
-    first = compared[0].versus_random
+    first = compared[0].versus_baseline
     assert first is not None
     np.testing.assert_allclose(bars[0].get_xdata(), first.interval)
 
 
 def test_losses_have_an_axis_each(make_record: MakeRecord) -> None:
-    records = [make_record(arm, seed, 50.0) for arm in ("selected", "random") for seed in range(2)]
+    records = [make_record(arm, seed, 50.0) for arm in ("topk", "random") for seed in range(2)]
     figure = plots.loss_against_seconds(records)
     assert [axes.get_ylabel() for axes in figure.axes] == ["training loss", "test loss"]
     assert [axes.get_yscale() for axes in figure.axes] == ["log", "log"]
@@ -113,7 +113,7 @@ def test_losses_have_an_axis_each(make_record: MakeRecord) -> None:
 
 def test_variants_of_an_arm_have_colours_of_their_own(by_split: list[RunRecord]) -> None:
     keys = {configuration_of(record) for record in by_split}
-    colours = {key.method: colour_of(key, keys) for key in keys}
+    colours = {key.arm: colour_of(key, keys) for key in keys}
     assert len(set(colours.values())) == len(colours) == 4
 
 
@@ -121,10 +121,10 @@ def test_the_page_says_what_lost_and_what_was_published(
     by_split: list[RunRecord], tmp_path: Path
 ) -> None:
     published = (
-        PublishedFigure("100/0, top-k", 63.9, "topk", 1.0),
-        PublishedFigure("all at once", 83.3, "full"),
+        PublishedFigure("100/0, top-k", 63.9, Arm.parse("topk"), 1.0),
+        PublishedFigure("all at once", 83.3, FULL),
         PublishedFigure("how long", "736 s"),
-        PublishedFigure("50/50, k-means", 60.0, "kmeans", 0.5),
+        PublishedFigure("50/50, k-means", 60.0, Arm.parse("kmeans"), 0.5),
     )
     text = page_of(by_split, tmp_path / "out", source="A paper", published=published)
     assert "topk (100" in text
@@ -144,7 +144,7 @@ def test_every_comparison_has_its_own_figure_of_differences(
     records = [
         make_record(arm, seed, 50.0 + seed, comparison=comparison, total="60s")
         for comparison in ("time", "training time")
-        for arm in ("selected", "random")
+        for arm in ("topk", "random")
         for seed in range(2)
     ]
     text = page_of(records, tmp_path / "out")
@@ -157,10 +157,14 @@ def test_every_comparison_has_its_own_figure_of_differences(
 def test_ways_to_train_on_everything_are_drawn_against_the_plain_one(
     make_record: MakeRecord, tmp_path: Path
 ) -> None:
-    plain = [make_record(arm, seed, 50.0 + seed) for arm in ("selected", "full") for seed in (0, 1)]
-    assert "differences-to-full" not in page_of(plain, tmp_path / "plain")
+    plain = [make_record(arm, seed, 50.0 + seed) for arm in ("topk", "full") for seed in (0, 1)]
+    assert "differences-to-full" in page_of(plain, tmp_path / "plain")
+    with_random = [*plain, make_record("random", 0, 40.0), make_record("random", 1, 41.5)]
+    text = page_of(with_random, tmp_path / "random")
+    assert "differences-to-random" in text
+    assert "differences-to-full" not in text
     balanced = [
-        make_record("full", seed, 60.0 + 2 * seed, method="full:balanced") for seed in (0, 1)
+        make_record("full:balanced", seed, 60.0 + 2 * seed) for seed in (0, 1)
     ]
     text = page_of([*plain, *balanced], tmp_path / "out")
     assert 'id="differences-to-full-steps"' in text
@@ -184,6 +188,6 @@ def test_the_terminal_hears_every_arm_and_the_verdicts(by_split: list[RunRecord]
 
 
 def test_same_records_same_picture(by_split: list[RunRecord]) -> None:
-    pictures = [plots.rendered(plots.accuracy_against_split(by_split), "png") for _ in range(2)]
+    pictures = [plots.rendered(plots.score_against_split(by_split, RANDOM), "png") for _ in range(2)]
     assert pictures[0] == pictures[1]
     assert io.BytesIO(pictures[0]).read(4) == b"\x89PNG"

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from thinset.report import SearchInputs, plots, write_search_report
-from thinset.results import REFERENCE, summarise_search
-from thinset.results.ranking import Configuration, Trained, kendall_tau_b
+from thinset.report import RankingInputs, plots, write_ranking_report
+from thinset.results import REFERENCE, summarise_ranking
+from thinset.results.ranking import HyperParameters, Trained, kendall_tau_b
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,7 @@ TRUTH = (60.0, 80.0, 70.0)
 
 def trainings(arm: str, scores: dict[int, tuple[float, ...]], seconds: float) -> list[Trained]:
     return [
-        Trained(arm, Configuration(rate, 1.0), seed, accuracy, seconds)
+        Trained(arm, HyperParameters(rate, 1.0), seed, accuracy, seconds)
         for seed, accuracies in scores.items()
         for rate, accuracy in zip(RATES, accuracies, strict=True)
     ]
@@ -45,7 +45,7 @@ def test_kendalls_tau_with_ties(first, second, expected):
 def test_agreement_and_regret_are_taken_seed_by_seed():
     reference = trainings(REFERENCE, {0: TRUTH, 1: TRUTH}, 10.0)
     random = trainings("random", {0: (30.0, 50.0, 40.0), 1: (50.0, 30.0, 40.0)}, 2.0)
-    summary = summarise_search(reference, {"random": random}, {"random": 5.0})
+    summary = summarise_ranking(reference, {"random": random}, {"random": 5.0})
     assert [arm.arm for arm in summary] == [REFERENCE, "random"]
     assert summary[0].agreement == {0: 1.0, 1: 1.0}
     assert summary[0].regret == {0: 0.0, 1: 0.0}
@@ -54,13 +54,13 @@ def test_agreement_and_regret_are_taken_seed_by_seed():
     # Seed 0 takes the best; seed 1 takes rate 0.01, which gives 60 where 80 was to be had.
     assert summary[1].regret == {0: 0.0, 1: 20.0}
     assert summary[1].seconds == 3 * 2.0 + 5.0
-    assert summary[1].accuracies[Configuration(0.01, 1.0)] == 40.0
+    assert summary[1].accuracies[HyperParameters(0.01, 1.0)] == 40.0
 
 
 def test_only_seeds_that_both_have_are_compared():
     reference = trainings(REFERENCE, {0: TRUTH}, 10.0)
     random = trainings("random", {0: TRUTH, 1: (1.0, 2.0, 3.0)}, 2.0)
-    (_, arm) = summarise_search(reference, {"random": random}, {})
+    (_, arm) = summarise_ranking(reference, {"random": random}, {})
     assert arm.agreement == {0: 1.0}
 
 
@@ -68,7 +68,7 @@ def test_a_seed_that_is_not_finished_does_not_count():
     reference = trainings(REFERENCE, {0: TRUTH, 1: TRUTH}, 10.0)
     random = trainings("random", {0: TRUTH, 1: TRUTH}, 2.0)[:-1]
     topk = trainings("topk", {0: TRUTH}, 2.0)[:-1]
-    summary = summarise_search(reference, {"random": random, "topk": topk}, {})
+    summary = summarise_ranking(reference, {"random": random, "topk": topk}, {})
     assert [arm.arm for arm in summary] == [REFERENCE, "random"]
     assert list(summary[1].agreement) == [0]
 
@@ -77,7 +77,7 @@ def test_a_seed_that_is_not_finished_does_not_count():
 def test_the_figure_has_a_panel_for_each_arm_and_no_other(n_arms):
     reference = trainings(REFERENCE, {0: TRUTH}, 10.0)
     arms = {f"topk:seed={n}": trainings("topk", {0: TRUTH}, 1.0) for n in range(n_arms)}
-    summary = summarise_search(reference, arms, {})
+    summary = summarise_ranking(reference, arms, {})
     figure = plots.rankings(summary[0], summary[1:])
     assert sum(axes.get_visible() for axes in figure.axes) == n_arms
 
@@ -88,14 +88,14 @@ def test_the_page_tells_agreements_and_picks_none(make_record: MakeRecord, tmp_p
         "random": trainings("random", {0: TRUTH, 1: (1.0, 3.0, 2.0)}, 1.0),
         "topk": trainings("topk", {0: (3.0, 2.0, 1.0), 1: TRUTH}, 1.0),
     }
-    inputs = SearchInputs(
+    inputs = RankingInputs(
         "A search",
         "noise",
-        summarise_search(reference, arms, {}),
+        summarise_ranking(reference, arms, {}),
         [make_record(arm, seed) for arm, seed in itertools.product(("random",), range(2))],
         "thinset reproduce repeated_search",
     )
-    page = write_search_report(inputs, tmp_path / "out")
+    page = write_ranking_report(inputs, tmp_path / "out")
     text = page.read_text(encoding="utf-8")
     assert "random 1.00, topk 0.33" in text
     assert 'id="rankings"' in text

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from thinset.report import StudyInputs, write_study_report
-from thinset.results import FinalScore
+from thinset.results import Score
 from thinset.results.time_to_accuracy import seconds_to_reach, times_to_accuracy
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ def timed(make_record: MakeRecord) -> list[RunRecord]:
         curve(make_record, "full", 1, (20.0, 40.0, 60.0)),
         curve(make_record, "random", 0, (30.0, 50.0, 70.0)),
         curve(make_record, "random", 1, (30.0, 50.0, 59.0)),
-        curve(make_record, "selected", 0, (65.0, 66.0, 67.0)),
-        curve(make_record, "selected", 1, (40.0, 70.0, 50.0)),
+        curve(make_record, "topk", 0, (65.0, 66.0, 67.0)),
+        curve(make_record, "topk", 1, (40.0, 70.0, 50.0)),
     ]
 
 
@@ -33,10 +33,10 @@ def curve(make_record: MakeRecord, arm: str, seed: int, accuracies: tuple[float,
     record = make_record(arm, seed, comparison="time", total="40s")
     point = record.curve[-1]
     points = tuple(
-        replace(point, step=int(seconds), seconds=seconds, test_accuracy=accuracy)
+        replace(point, step=int(seconds), seconds=seconds, scores={"accuracy": accuracy})
         for seconds, accuracy in zip((10.0, 20.0, 40.0), accuracies, strict=True)
     )
-    return replace(record, curve=points, final=FinalScore(accuracies[-1], 1.0))
+    return replace(record, curve=points, final={"accuracy": Score(accuracies[-1])})
 
 
 def test_the_first_time_counts_read_between_evaluations(timed: list[RunRecord]) -> None:
@@ -50,22 +50,22 @@ def test_the_first_time_counts_read_between_evaluations(timed: list[RunRecord]) 
 
 
 def test_arms_are_compared_on_the_seeds_of_everything(timed: list[RunRecord]) -> None:
-    times = {arm.configuration.arm: arm for arm in times_to_accuracy(timed)}
+    times = {str(arm.configuration.arm): arm for arm in times_to_accuracy(timed)}
     assert times["full"].seconds == (40.0, 40.0)
     assert times["full"].speedups == (1.0, 1.0)
     assert times["random"].seconds == (30.0, None)
     assert times["random"].n_reached == 1
     assert times["random"].speedups == (pytest.approx(4 / 3), None)
-    assert times["selected"].seconds == (10.0, pytest.approx(10 + 10 * 20 / 30))
+    assert times["topk"].seconds == (10.0, pytest.approx(10 + 10 * 20 / 30))
     (alone,) = times_to_accuracy(timed[1:3])
-    assert alone.configuration.arm == "full", "random shares no seed with everything"
+    assert str(alone.configuration.arm) == "full", "random shares no seed with everything"
 
 
 def test_curves_of_two_points_tell_too_little(timed: list[RunRecord]) -> None:
     short = [replace(run, curve=run.curve[1:]) for run in timed]
     assert times_to_accuracy(short) == ()
     mixed = [timed[0], short[2]]
-    assert [arm.configuration.arm for arm in times_to_accuracy(mixed)] == ["full"]
+    assert [str(arm.configuration.arm) for arm in times_to_accuracy(mixed)] == ["full"]
 
 
 def test_the_page_of_a_study_has_the_table(timed: list[RunRecord], tmp_path: Path) -> None:

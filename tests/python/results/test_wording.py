@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from thinset.duration import Duration
 from thinset.results.wording import (
     shortened,
     spoken_length,
@@ -35,12 +36,11 @@ def test_points_carry_their_sign(value: float, text: str) -> None:
         ("51200sa", "51,200 samples"),
         ("7min", "7 min"),
         ("90s", "90 s"),
-        ("1.5h", "1.5h"),
-        ("soon", "soon"),
+        ("1.5h", "1.5 h"),
     ],
 )
 def test_lengths_become_words(total: str, text: str) -> None:
-    assert spoken_length(total) == text
+    assert spoken_length(Duration.parse(total)) == text
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from thinset.experiments.ranking.ranking import Search
 from thinset.experiments.settings import EncoderSettings, SearchSettings, TrainingSettings
 from thinset.experiments.workbench import Where
-from thinset.results import REFERENCE, summarise_search
+from thinset.results import REFERENCE, summarise_ranking
 
 SETTINGS = SearchSettings(
     arms=("full", "random"),
@@ -74,7 +74,7 @@ def test_a_configuration_that_diverges_scores_nothing(tmp_path):
     assert all(len(runs) == 4 for runs in trained.values())
     diverged = [run.accuracy for run in trained["random"] if run.configuration.learning_rate > 1]
     assert diverged == [0.0, 0.0]
-    reference, full, random = summarise_search(trained.pop(REFERENCE), trained, preparation)
+    reference, full, random = summarise_ranking(trained.pop(REFERENCE), trained, preparation)
     assert reference.regret == {0: 0.0}
     assert max(full.regret[0], random.regret[0]) < 100
 
