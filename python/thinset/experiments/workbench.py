@@ -128,12 +128,14 @@ class Workbench:
         self,
         trainings: Mapping[str, Callable[[], object]],
         note: Callable[[str], None] | None = None,
+        *,
+        leave_out: bool = True,
     ) -> None:
         """Call those of `trainings` whose record, named by the key, is not there yet.
 
         `note` is called for each one. A training whose preparation takes all of its budget, or
         whose loss is no longer a number, is left out: the folder records why, and later calls skip
-        it.
+        it. Without `leave_out` it raises NoTimeLeftError or TrainingDivergedError instead.
         """
         done = {**self.folder.left_out, **finished_records(self.folder.path, trainings)}
         missing = [name for name in trainings if name not in done]
@@ -143,6 +145,8 @@ class Workbench:
             try:
                 trainings[name]()
             except (NoTimeLeftError, TrainingDivergedError) as error:
+                if not leave_out:
+                    raise
                 self.folder.leave_out(name, str(error))
                 if note is not None:
                     note(f"left out: {error}")
@@ -210,7 +214,8 @@ class Workbench:
         if arm.added is not None:
             return _after(trial, self._added(arm).seconds)
         if arm.distinct is not None:
-            return _after(trial, self._embedding_seconds(arm), self._distinct(arm.distinct).seconds)
+            left = self._distinct(arm.distinct)  # first: it makes the embeddings
+            return _after(trial, self._embedding_seconds(arm), left.seconds)
         if arm.is_repeated:
             assert cell.size is not None
             n_samples = as_count(cell.size, len(self.data.train))

@@ -53,8 +53,8 @@ CASES = {
     "run/stages.json": ("report run", "verify run"),
     "run/embedding_facts.json": ("report run", "verify run"),
     "run/reproductions.npz": ("report run", "verify run"),
-    "run/selections/selected.npz": ("report run", "verify run"),
-    "run/records/steps-full-seed0.json": ("report run", "verify run"),
+    "run/selections/topk-k20.npz": ("report run", "verify run"),
+    "run/records/steps-full-1st-seed0.json": ("report run", "verify run"),
     "run/embeddings/embeddings.json": ("verify run", "embed data/train -o run"),
     "run/embeddings/embeddings.npy": ("verify run", "report run"),
     "run/encoder/encoder.json": ("verify run/encoder",),
@@ -199,13 +199,15 @@ def make_inputs():
     import numpy as np
 
     from thinset.data import import_dataset, write_subset
-    from thinset.experiments.pipeline import run_pipeline
+    from thinset.duration import Duration
+    from thinset.experiments.kinds import run
     from thinset.experiments.settings import (
         EncoderSettings,
         RunSettings,
-        SelectionSettings,
         TrainingSettings,
     )
+    from thinset.experiments.where import Where
+    from thinset.results import Arm
     from thinset.training.loop import run as training_run
 
     digits = import_dataset("digits", "digits")
@@ -218,12 +220,13 @@ def make_inputs():
     call("select embeddings.npy -n 9 -o selection.npz")
     settings = RunSettings(
         seeds=(0,),
-        steps="1st",
-        encoder=EncoderSettings(length="1st", batch_size=16),
-        selection=SelectionSettings(n_samples=20),
+        steps=Duration(1, "st"),
+        encoder=EncoderSettings(length=Duration(1, "st"), batch_size=16),
+        arm=Arm.parse("topk"),
+        size=20,
         training=TrainingSettings(batch_size=8, evaluations=1, width=0.1),
     )
-    run_pipeline("data", "run", settings)
+    run.make("run", settings, Where("data", "run"))
     call("plan digits --preset smoke --steps 2st --probe-share 0 -o planned")
     # A training that was killed after its last checkpoint.
     write_record = training_run.Run._leave_stage

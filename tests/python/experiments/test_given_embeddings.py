@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from thinset.experiments.prepare.preparation import prepare_embeddings
+from thinset.experiments.prepare.embeddings import prepare_embeddings
 from thinset.experiments.settings import EncoderSettings
 
 

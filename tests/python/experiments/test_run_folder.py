@@ -11,36 +11,41 @@ import pytest
 
 from thinset.data import import_dataset
 from thinset.experiments import run_folder
-from thinset.experiments.pipeline import run_pipeline
+from thinset.duration import Duration
+from thinset.experiments.kinds import run
+from thinset.experiments.kinds.trainings import Study
 from thinset.experiments.run_folder import RunFolder, read_settings, read_stages
 from thinset.experiments.settings import (
     EncoderSettings,
     RunSettings,
-    SelectionSettings,
     StudySettings,
     TrainingSettings,
 )
-from thinset.experiments.study import Study
-from thinset.experiments.workbench import Where
-from thinset.results import load_records
+from thinset.experiments.where import Where
+from thinset.results import Arm, load_records
 from thinset.training import TrainingDivergedError
 
 SETTINGS = RunSettings(
     seeds=(0,),
-    steps="4st",
-    encoder=EncoderSettings(length="3st", batch_size=64),
-    selection=SelectionSettings(n_samples=60),
+    steps=Duration(4, "st"),
+    encoder=EncoderSettings(length=Duration(3, "st"), batch_size=64),
+    arm=Arm.parse("topk"),
+    size=60,
     training=TrainingSettings(batch_size=32, learning_rate=0.02, evaluations=1),
 )
 STAGES = {
     "import",
     "encoder training",
     "encoding",
-    "selection (selected)",
-    "writing the subset (selected)",
-    "selection (random-seed0)",
-    "writing the subset (random-seed0)",
+    "selection (topk-k60)",
+    "writing the subset (topk-k60)",
+    "selection (random-k60-seed0)",
+    "writing the subset (random-k60-seed0)",
 }
+
+
+def make(source, out, settings):
+    return run.make("run", settings, Where(str(source), out))
 
 
 class Killed(BaseException):
@@ -73,7 +78,7 @@ def resumed_until_done(action):
 
 
 def test_a_run_killed_after_every_stage_still_charges_each(tmp_path, killed_before_stages):
-    resumed_until_done(lambda: run_pipeline("digits", tmp_path / "run", SETTINGS))
+    resumed_until_done(lambda: make("digits", tmp_path / "run", SETTINGS))
     assert killed_before_stages == STAGES
     stages = read_stages(tmp_path / "run")
     assert set(stages) == STAGES
@@ -86,13 +91,13 @@ def test_a_run_killed_after_every_stage_still_charges_each(tmp_path, killed_befo
     (record,) = [
         record
         for record in load_records(tmp_path / "run" / "records")
-        if (record.arm, record.comparison) == ("selected", "steps")
+        if (record.arm, record.comparison) == (SETTINGS.arm, "steps")
     ]
     assert record.preparation_seconds == {
         "encoder training": stages["encoder training"],
         "encoding": stages["encoding"],
-        "selection": stages["selection (selected)"],
-        "writing the subset": stages["writing the subset (selected)"],
+        "selection": stages["selection (topk-k60)"],
+        "writing the subset": stages["writing the subset (topk-k60)"],
     }
 
 
@@ -115,10 +120,10 @@ def test_a_comparison_killed_after_every_stage_still_charges_each(
     tmp_path, folder_of_images, killed_before_stages
 ):
     settings = StudySettings(
-        arms=("full", "random", "kmeans", "full:dedup=0.01"),
+        arms=tuple(map(Arm.parse, ("full", "random", "kmeans", "full:dedup=0.01"))),
         seeds=(0,),
         sizes=(20,),
-        totals=("2s",),
+        totals=(Duration(2, "s"),),
         from_encoded=True,
         encoder=EncoderSettings(kind="pca", n_components=4),
         training=TrainingSettings(batch_size=16, evaluations=1, width=0.25),
@@ -126,7 +131,7 @@ def test_a_comparison_killed_after_every_stage_still_charges_each(
     where = Where(str(folder_of_images), tmp_path / "study")
     records = resumed_until_done(lambda: Study(where, settings).train())
     assert {"decoding everything", "principal components"} <= killed_before_stages
-    seconds = {record.method: record.preparation_seconds for record in records}
+    seconds = {str(record.arm): record.preparation_seconds for record in records}
     assert set(seconds["kmeans"]) == {
         "decoding everything", "principal components", "selection", "writing the subset",
     }  # fmt: skip
@@ -140,7 +145,7 @@ def test_a_comparison_killed_after_every_stage_still_charges_each(
 def test_a_split_killed_before_its_seconds_is_kept_with_them(tmp_path, killed_before_stages):
     digits = import_dataset("digits", tmp_path / "digits")
     settings = dataclasses.replace(SETTINGS, encoder=EncoderSettings(kind="pca", n_components=4))
-    resumed_until_done(lambda: run_pipeline(str(digits["train"].path), tmp_path / "run", settings))
+    resumed_until_done(lambda: make(str(digits["train"].path), tmp_path / "run", settings))
     assert "splitting" in killed_before_stages
     assert read_stages(tmp_path / "run")["splitting"] > 0
 
@@ -180,29 +185,25 @@ def test_a_result_without_known_seconds_is_made_again(tmp_path):
 
 def failed_run(folder, settings, message):
     with pytest.raises((ValueError, OSError), match=message):
-        run_pipeline("digits", folder, settings)
+        make("digits", folder, settings)
 
 
 def test_a_failed_run_does_not_block_its_folder(tmp_path):
     """Each failure comes later than the one before; the last call is free to change all of it."""
     with pytest.raises(FileNotFoundError, match="nowhere does not exist"):
-        run_pipeline("nowhere", tmp_path / "run", SETTINGS)
-    too_many = dataclasses.replace(
-        SETTINGS, selection=dataclasses.replace(SETTINGS.selection, n_samples=99_999)
-    )
+        make("nowhere", tmp_path / "run", SETTINGS)
+    too_many = dataclasses.replace(SETTINGS, size=99_999)
     failed_run(tmp_path / "run", too_many, "n_samples")
     no_model = dataclasses.replace(SETTINGS.training, model="json:nothing")
     failed_run(tmp_path / "run", dataclasses.replace(SETTINGS, training=no_model), "no callable")
     diverging = dataclasses.replace(SETTINGS.training, learning_rate=1e30)
     with pytest.raises(TrainingDivergedError):
-        run_pipeline("digits", tmp_path / "run", dataclasses.replace(SETTINGS, training=diverging))
-    assert run_pipeline("digits", tmp_path / "run", SETTINGS).exists()
+        make("digits", tmp_path / "run", dataclasses.replace(SETTINGS, training=diverging))
+    assert make("digits", tmp_path / "run", SETTINGS).exists()
 
 
 def test_what_was_made_keeps_the_settings_that_it_depends_on(tmp_path):
-    too_many = dataclasses.replace(
-        SETTINGS, selection=dataclasses.replace(SETTINGS.selection, n_samples=99_999)
-    )
+    too_many = dataclasses.replace(SETTINGS, size=99_999)
     failed_run(tmp_path / "run", too_many, "n_samples")
     other = dataclasses.replace(SETTINGS, encoder=dataclasses.replace(SETTINGS.encoder, seed=5))
     failed_run(tmp_path / "run", other, r"settings\.encoder\.seed is 0 there and 5 here")
@@ -269,7 +270,7 @@ def test_every_json_file_of_a_run_states_its_digest(tmp_path):
 def test_folders_of_earlier_versions_are_resumed(tmp_path):
     """Their files state no digests, and no result has a file with its seconds."""
     folder = tmp_path / "run"
-    run_pipeline("digits", folder, SETTINGS)
+    make("digits", folder, SETTINGS)
     for path in folder.rglob("*.json"):
         if path.name.endswith(run_folder.SECONDS_SUFFIX):
             path.unlink()
@@ -283,6 +284,6 @@ def test_folders_of_earlier_versions_are_resumed(tmp_path):
         path.write_text(json.dumps(content))
     before = {path: os.stat(path).st_mtime_ns for path in folder.rglob("*.npy")}
     records = {path: path.read_bytes() for path in (folder / "records").iterdir()}
-    run_pipeline("digits", folder, SETTINGS)
+    make("digits", folder, SETTINGS)
     assert {path: os.stat(path).st_mtime_ns for path in folder.rglob("*.npy")} == before
     assert {path: path.read_bytes() for path in (folder / "records").iterdir()} == records

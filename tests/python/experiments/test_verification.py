@@ -10,20 +10,23 @@ import pytest
 
 from thinset.command_line import main
 from thinset.data import import_dataset
-from thinset.experiments.pipeline import run_pipeline
+from thinset.duration import Duration
+from thinset.experiments.kinds import run
 from thinset.experiments.settings import (
     EncoderSettings,
     RunSettings,
-    SelectionSettings,
     TrainingSettings,
 )
 from thinset.experiments.verification import verify
+from thinset.experiments.where import Where
+from thinset.results import Arm
 
 SETTINGS = RunSettings(
     seeds=(0,),
-    steps="2st",
-    encoder=EncoderSettings(length="2st", batch_size=64),
-    selection=SelectionSettings(n_samples=60),
+    steps=Duration(2, "st"),
+    encoder=EncoderSettings(length=Duration(2, "st"), batch_size=64),
+    arm=Arm.parse("topk"),
+    size=60,
     training=TrainingSettings(batch_size=32, learning_rate=0.02, evaluations=1, width=0.1),
 )
 
@@ -31,7 +34,7 @@ SETTINGS = RunSettings(
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "run"
-    run_pipeline("digits", folder, SETTINGS, command="thinset run digits")
+    run.make("run", SETTINGS, Where("digits", folder, command="thinset run digits"))
     return folder
 
 
@@ -68,7 +71,7 @@ def _refusal(folder):
 
 
 def test_a_part_can_be_verified_by_itself(finished, capsys):
-    for part in ("embeddings", "encoder", "records", "settings.json", "selections/selected.npz"):
+    for part in ("embeddings", "encoder", "records", "settings.json", "selections/topk-k60.npz"):
         assert main(["verify", str(finished / part)]) == 0, capsys.readouterr().err
 
 
@@ -134,7 +137,7 @@ def test_a_planned_run_is_reported_again(tmp_path, capsys):
     out = str(tmp_path / "out")
     assert main(["plan", "digits", "-o", out, *options]) == 0
     assert main(["report", out]) == 4
-    assert "has not been followed" in capsys.readouterr().err
+    assert "a plan that was not followed" in capsys.readouterr().err
     assert main(["run", "digits", "--plan", "-o", out]) == 0
     assert main(["report", out]) == 0
     page = (tmp_path / "out" / "report" / "index.html").read_text(encoding="utf-8")

@@ -163,9 +163,7 @@ def test_ways_to_train_on_everything_are_drawn_against_the_plain_one(
     text = page_of(with_random, tmp_path / "random")
     assert "differences-to-random" in text
     assert "differences-to-full" not in text
-    balanced = [
-        make_record("full:balanced", seed, 60.0 + 2 * seed) for seed in (0, 1)
-    ]
+    balanced = [make_record("full:balanced", seed, 60.0 + 2 * seed) for seed in (0, 1)]
     text = page_of([*plain, *balanced], tmp_path / "out")
     assert 'id="differences-to-full-steps"' in text
     assert "differences-to-random" not in text
@@ -188,6 +186,8 @@ def test_the_terminal_hears_every_arm_and_the_verdicts(by_split: list[RunRecord]
 
 
 def test_same_records_same_picture(by_split: list[RunRecord]) -> None:
-    pictures = [plots.rendered(plots.score_against_split(by_split, RANDOM), "png") for _ in range(2)]
+    pictures = [
+        plots.rendered(plots.score_against_split(by_split, RANDOM), "png") for _ in range(2)
+    ]
     assert pictures[0] == pictures[1]
     assert io.BytesIO(pictures[0]).read(4) == b"\x89PNG"

@@ -85,8 +85,7 @@ def test_another_way_to_train_on_everything_is_held_against_the_gain(
         for seed, accuracy in enumerate((55, 56.2, 56.8))
     ]
     other_length = [
-        make_record("full:dedup=0.2", seed, 99.0 + seed / 10, total="9st")
-        for seed in range(3)
+        make_record("full:dedup=0.2", seed, 99.0 + seed / 10, total="9st") for seed in range(3)
     ]
     finding = _only_finding([*runs, *balanced, *other_length])
     assert finding.headline == (

@@ -118,9 +118,7 @@ def test_the_order_does_not_depend_on_scores(make_record: MakeRecord) -> None:
         ]
 
     expected = [
-        (comparison, arm)
-        for comparison in ("time", "steps")
-        for arm in ("topk", "random", "full")
+        (comparison, arm) for comparison in ("time", "steps") for arm in ("topk", "random", "full")
     ]
     assert order("topk") == order("full") == expected
 

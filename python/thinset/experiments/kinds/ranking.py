@@ -89,7 +89,7 @@ def write_page(finished: Finished[RankingSettings]) -> Path:
     points = tuple(points_of(finished.settings))
     left_out = finished.left_out(point.name for point in points)
     records = finished.records(point.name for point in points)
-    trained, preparation = _trained(points, finished, left_out)
+    trained, preparation = trained_by_arm(points, finished, left_out)
     if REFERENCE not in trained:
         raise FileNotFoundError(
             f"{finished.path} holds no finished reference training; run it first"
@@ -108,7 +108,7 @@ def write_page(finished: Finished[RankingSettings]) -> Path:
     return write_ranking_report(inputs, finished.report, overwrite=True)
 
 
-def _trained(
+def trained_by_arm(
     points: tuple[Point, ...], finished: Finished[RankingSettings], left_out: dict[str, str]
 ) -> tuple[dict[str, list[Trained]], dict[str, float]]:
     """What is trained by arm, the reference among them, and seconds that each arm paid once.

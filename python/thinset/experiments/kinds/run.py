@@ -115,7 +115,7 @@ def _train(
         cell.name: functools.partial(bench.train, cell, settings.training, cell.name)
         for cell in cells
     }
-    bench.train_missing(trainings, note)
+    bench.train_missing(trainings, note, leave_out=False)
 
 
 def write_page(finished: Finished[RunSettings]) -> Path:

@@ -19,7 +19,7 @@ from thinset.experiments.plan.options import advise, options_for
 from thinset.experiments.plan.planned_run import run_planned, stored_plan_settings
 from thinset.experiments.plan.planning import Planner
 from thinset.experiments.plan.sampling import Sample, SampledData
-from thinset.experiments.prepare.preparation import typical_distance
+from thinset.experiments.prepare.subsets import typical_distance
 from thinset.experiments.settings import EncoderSettings, PlanSettings, TrainingSettings
 from thinset.experiments.workbench import Where, Workbench
 from thinset.models import Classifier

@@ -8,19 +8,31 @@ import json
 import numpy as np
 import pytest
 
-from thinset.data import open_dataset
-from thinset.experiments.prepare.preparation import typical_distance
+from thinset.data import import_dataset, open_dataset, write_subset
+from thinset.duration import Duration
+from thinset.experiments.cells import cells_of
+from thinset.experiments.kinds.trainings import Study
+from thinset.experiments.prepare.subsets import typical_distance
 from thinset.experiments.settings import EncoderSettings, StudySettings, TrainingSettings
-from thinset.experiments.study import Study, cells_of
-from thinset.experiments.workbench import Where
+from thinset.experiments.where import Where
+from thinset.results import FULL, RANDOM, Arm, FastPhase
 from thinset.selection import Selection, deduplicate
 
+
+def arms(*texts: str) -> tuple[Arm, ...]:
+    return tuple(map(Arm.parse, texts))
+
+
+def lengths(*texts: str) -> tuple[Duration, ...]:
+    return tuple(map(Duration.parse, texts))
+
+
 SETTINGS = StudySettings(
-    arms=("full", "random", "topk", "repeated_random", "loss_pruning"),
+    arms=arms("full", "random", "topk", "repeated_random", "loss_pruning"),
     seeds=(0, 1),
     sizes=(100,),
     splits=(0.0, 0.5, 1.0),
-    totals=("6st",),
+    totals=lengths("6st"),
     encoder=EncoderSettings(kind="pca", n_components=8),
     training=TrainingSettings(batch_size=32, learning_rate=0.02, evaluations=1),
 )
@@ -48,20 +60,20 @@ def test_the_grid_holds_every_training_once():
 def test_budgets_are_counted_in_each_way_and_steps_in_one():
     settings = dataclasses.replace(
         SETTINGS,
-        arms=("random",),
+        arms=arms("random"),
         seeds=(0,),
         splits=(0.5,),
-        totals=("6st", "3s"),
+        totals=lengths("6st", "3s"),
         accounting=("everything", "training"),
     )
     assert [cell.comparison for cell in cells_of(settings)] == ["steps", "time", "training time"]
 
 
 def test_cells_are_told_apart_or_refused():
-    one = dataclasses.replace(SETTINGS, arms=("topk",), seeds=(0,), splits=(1.0,))
+    one = dataclasses.replace(SETTINGS, arms=arms("topk"), seeds=(0,), splits=(1.0,))
     sizes = [(1,), (1.0,), (0.1234567,), (0.1234568,)]
     assert len({names(dataclasses.replace(one, sizes=size))[0] for size in sizes}) == 4
-    files = dataclasses.replace(one, arms=("file:a/b.npz", "file:a_b.npz"))
+    files = dataclasses.replace(one, arms=arms("file:a/b.npz", "file:a_b.npz"))
     with pytest.raises(ValueError, match="'file:a/b.npz' and 'file:a_b.npz' cannot be told apart"):
         cells_of(files)
 
@@ -69,34 +81,34 @@ def test_cells_are_told_apart_or_refused():
 def test_what_costs_nothing_before_training_is_trained_once_for_both_accountings(tmp_path):
     settings = dataclasses.replace(
         SETTINGS,
-        arms=("full", "random"),
+        arms=arms("full", "random"),
         seeds=(0,),
         splits=(0.5,),
-        totals=("1s",),
+        totals=lengths("1s"),
         accounting=("everything", "training"),
     )
     records = Study(Where("digits", tmp_path / "study"), settings).train()
     by_arm = {(record.arm, record.comparison): record for record in records}
-    full = by_arm["full", "time"]
-    assert dataclasses.replace(full, comparison="training time") == by_arm["full", "training time"]
-    assert by_arm["random", "time"].curve != by_arm["random", "training time"].curve
+    full = by_arm[FULL, "time"]
+    assert dataclasses.replace(full, comparison="training time") == by_arm[FULL, "training time"]
+    assert by_arm[RANDOM, "time"].curve != by_arm[RANDOM, "training time"].curve
 
 
 def test_everything_balanced_or_deduplicated_is_trained_as_everything(tmp_path):
-    arms = ("full", "full:balanced", "full:dedup=0.3", "full:balanced:dedup=0.3")
-    settings = dataclasses.replace(SETTINGS, arms=arms, seeds=(0,), splits=(0.5, 1.0))
+    texts = ("full", "full:balanced", "full:dedup=0.3", "full:balanced:dedup=0.3")
+    settings = dataclasses.replace(SETTINGS, arms=arms(*texts), seeds=(0,), splits=(0.5, 1.0))
     study = Study(Where("digits", tmp_path / "study"), settings)
-    records = {record.method: record for record in study.train()}
-    assert tuple(records) == arms  # a split does not apply
+    records = {str(record.arm): record for record in study.train()}
+    assert tuple(records) == texts  # a split does not apply
     embeddings = np.load(study.folder.embeddings / "embeddings.npy")
     rows = deduplicate(embeddings, 0.3 * typical_distance(embeddings)).representatives
     assert 1 < len(rows) < 1438
     left = open_dataset(study.folder.subset("distinct-0.3"))
     np.testing.assert_array_equal(left.images, study.data.train.images[rows])
-    for method, record in records.items():
-        is_distinct = "dedup" in method
-        assert (record.arm, record.n_full) == ("full", 1438)
-        assert record.n_subset == (len(rows) if is_distinct else 1438)
+    for text, record in records.items():
+        is_distinct = "dedup" in text
+        assert (record.fast_phase, record.n_full) == (None, 1438)
+        assert record.n_trained == (len(rows) if is_distinct else 1438)
         assert [(phase.name, phase.steps) for phase in record.phases] == [("fine-tuning", 6)]
         stages = ["principal components", "leaving out near-duplicates"] if is_distinct else []
         assert list(record.preparation_seconds) == stages
@@ -105,7 +117,7 @@ def test_everything_balanced_or_deduplicated_is_trained_as_everything(tmp_path):
     # Called again, nothing is deduplicated or trained again.
     before = study.folder.stage_seconds
     again = Study(Where("digits", tmp_path / "study"), settings)
-    assert {record.method: record for record in again.train()} == records
+    assert {str(record.arm): record for record in again.train()} == records
     assert again.folder.stage_seconds == before
 
 
@@ -133,22 +145,24 @@ def test_records_say_what_was_trained(finished):
             0.5: [("fast", 3), ("fine-tuning", 3)],
             1.0: [("fast", 6)],
         }
-        assert phases == expected[record.split]
-        assert record.n_subset == (1438 if record.arm == "full" else 100)
+        fast = record.fast_phase or FastPhase(1438, 0.0)
+        assert phases == expected[fast.split]
+        assert fast.n_samples == (100 if record.arm.has_fast_phase else 1438)
         assert record.steps == 6
         stages = set(record.preparation_seconds)
         needs = {"selection", "writing the subset"}
         assert stages == {
             "topk": {"principal components", *needs},
             "random": needs,
-        }.get(record.method, set())
+        }.get(str(record.arm), set())
 
 
 def test_splits_that_share_a_first_phase_train_as_if_alone(finished, tmp_path):
     _, records, _ = finished
-    alone = dataclasses.replace(SETTINGS, splits=(1.0,), arms=("topk",), seeds=(1,))
+    alone = dataclasses.replace(SETTINGS, splits=(1.0,), arms=arms("topk"), seeds=(1,))
     (record,) = Study(Where("digits", tmp_path / "alone"), alone).train()
-    (shared,) = (r for r in records if (r.method, r.split, r.seed) == ("topk", 1.0, 1))
+    wanted = (Arm.parse("topk"), FastPhase(100, 1.0), 1)
+    (shared,) = (r for r in records if (r.arm, r.fast_phase, r.seed) == wanted)
     assert record.final == shared.final
     assert [p.train_loss for p in record.curve] == [p.train_loss for p in shared.curve]
 
@@ -167,9 +181,9 @@ def test_a_grid_grows_in_its_folder(finished):
     grown = Study(Where("digits", folder), more).train(told.append)
     # Of seed 2 all 11, of the others the split 0.25 of three arms.
     assert told[0].startswith("training 1 of 17: steps-random-k100-split0.25")
-    by_name = {(r.method, r.split, r.seed): r for r in grown}
+    by_name = {(r.arm, r.fast_phase, r.seed): r for r in grown}
     for record in records:
-        assert by_name[(record.method, record.split, record.seed)] == record
+        assert by_name[(record.arm, record.fast_phase, record.seed)] == record
     grid = json.loads((folder / "settings.json").read_text())["notes"]["grid"]
     assert grid["seeds"] == [0, 1, 2]
 
@@ -179,7 +193,7 @@ def test_schedules_of_the_learning_rate_change_the_training(tmp_path):
     for schedule, warm_up in (("constant", 0), ("constant", 0.5), ("step", 0), ("cosine", 0.5)):
         training = dataclasses.replace(SETTINGS.training, schedule=schedule, warm_up=warm_up)
         settings = dataclasses.replace(
-            SETTINGS, arms=("random",), seeds=(0,), splits=(0.5,), training=training
+            SETTINGS, arms=arms("random"), seeds=(0,), splits=(0.5,), training=training
         )
         (record,) = Study(Where("digits", tmp_path / f"{schedule}{warm_up}"), settings).train()
         losses[schedule, warm_up] = record.curve[-1].train_loss
@@ -195,8 +209,9 @@ def test_another_recipe_does_not_go_on_in_the_same_folder(finished):
 
 
 def test_a_mistaken_arm_leaves_no_folder(tmp_path):
-    with pytest.raises(ValueError, match="arm 'best'"):
-        Study(Where("digits", tmp_path / "study"), dataclasses.replace(SETTINGS, arms=("best",)))
+    same = arms("file:a/b.npz", "file:a_b.npz")
+    with pytest.raises(ValueError, match="cannot be told apart"):
+        Study(Where("digits", tmp_path / "study"), dataclasses.replace(SETTINGS, arms=same))
     assert not (tmp_path / "study").exists()
 
 
@@ -206,6 +221,7 @@ def test_a_mistaken_arm_leaves_no_folder(tmp_path):
         ({"arms": ()}, "arms must be at least one and distinct"),
         ({"seeds": (1, 1)}, "seeds must be at least one and distinct"),
         ({"splits": (1.5,)}, "splits must be from 0 to 1"),
+        ({"baseline": Arm.parse("kmeans")}, "baseline must be one of the arms .*; got kmeans"),
     ],
 )
 def test_a_grid_that_makes_no_sense_is_refused(changes, message):
@@ -216,7 +232,7 @@ def test_a_grid_that_makes_no_sense_is_refused(changes, message):
 def test_variants_and_deduplication(tmp_path):
     settings = dataclasses.replace(
         SETTINGS,
-        arms=("random", "random:dedup=0.2"),
+        arms=arms("random", "random:dedup=0.2"),
         seeds=(0,),
         splits=(1.0,),
         variant="redundant",
@@ -239,7 +255,7 @@ def test_variants_and_deduplication(tmp_path):
     assert nearest["random_dedup=0.2"] > nearest["random"]
     with pytest.raises(ValueError, match="variant must be redundant, or long_tailed"):
         Study(Where("digits", tmp_path / "b"), dataclasses.replace(settings, variant="odd"))
-    many = dataclasses.replace(settings, arms=("random:dedup=0.9",), sizes=(1400,))
+    many = dataclasses.replace(settings, arms=arms("random:dedup=0.9"), sizes=(1400,))
     with pytest.raises(ValueError, match="deduplication leaves .* fewer than the 1400 to select"):
         Study(Where("digits", tmp_path / "study"), many).train()
 
@@ -254,7 +270,7 @@ def test_a_model_of_ones_own(tmp_path, monkeypatch):
         "    return 3\n"
     )
     monkeypatch.chdir(tmp_path)
-    base = dataclasses.replace(SETTINGS, arms=("random",), seeds=(0,), splits=(1.0,))
+    base = dataclasses.replace(SETTINGS, arms=arms("random"), seeds=(0,), splits=(1.0,))
 
     def with_model(name):
         training = dataclasses.replace(base.training, model=name)
@@ -277,27 +293,27 @@ def test_a_selection_of_ones_own(tmp_path):
     own.save(tmp_path / "mine.npz")
     text = f"file:{tmp_path / 'mine.npz'}"
     settings = dataclasses.replace(
-        SETTINGS, arms=("random", text), seeds=(0,), sizes=(len(rows),), splits=(1.0,)
+        SETTINGS, arms=arms("random", text), seeds=(0,), sizes=(len(rows),), splits=(1.0,)
     )
     records = Study(Where("digits", tmp_path / "study"), settings).train()
-    assert {record.n_subset for record in records} == {len(rows)}
-    (mine,) = (record for record in records if record.method == text)
-    assert mine.arm == "selected"
+    assert {record.fast_phase.n_samples for record in records} == {len(rows)}
+    (mine,) = (record for record in records if str(record.arm) == text)
+    assert mine.arm.kind == "selected"
     assert set(mine.preparation_seconds) == {"writing the subset"}
 
 
 def test_images_that_are_decoded_in_the_loop(tmp_path):
     settings = dataclasses.replace(
         SETTINGS,
-        arms=("full", "full:resident", "random", "topk"),
+        arms=arms("full", "full:resident", "random", "topk"),
         seeds=(0,),
         splits=(0.5,),
         from_encoded=True,
         photograph_side=24,
     )
     study = Study(Where("digits", tmp_path / "study"), settings)
-    records = {record.method: record for record in study.train()}
-    stages = {method: set(record.preparation_seconds) for method, record in records.items()}
+    records = {str(record.arm): record for record in study.train()}
+    stages = {text: set(record.preparation_seconds) for text, record in records.items()}
     chosen = {"selection", "writing the subset"}
     assert stages == {
         "full": set(),
@@ -312,20 +328,20 @@ def test_images_that_are_decoded_in_the_loop(tmp_path):
 
 def test_an_arm_whose_preparation_takes_all_of_the_time_is_left_out(tmp_path):
     settings = dataclasses.replace(
-        SETTINGS, arms=("random", "topk"), seeds=(0,), splits=(1.0,), totals=("2s",)
+        SETTINGS, arms=arms("random", "topk"), seeds=(0,), splits=(1.0,), totals=lengths("2s")
     )
     study = Study(Where("digits", tmp_path / "study"), settings)
     study.folder.add_stage_seconds("principal components", 3.0)
     told: list[str] = []
     (record,) = study.train(told.append)
-    assert record.method == "random"
+    assert record.arm == RANDOM
     assert list(study.left_out) == ["time-topk-k100-split1-2s-seed0"]
     assert "of a budget of 2.0 s were spent before" in told[-1]
 
 
 def test_samples_that_count_as_much_as_their_clusters(tmp_path):
     settings = dataclasses.replace(
-        SETTINGS, arms=("kmeans", "kmeans:weighted"), seeds=(0,), splits=(1.0,)
+        SETTINGS, arms=arms("kmeans", "kmeans:weighted"), seeds=(0,), splits=(1.0,)
     )
     plain, weighted = Study(Where("digits", tmp_path / "study"), settings).train()
     assert len(list((tmp_path / "study" / "selections").glob("*.npz"))) == 1
@@ -335,7 +351,7 @@ def test_samples_that_count_as_much_as_their_clusters(tmp_path):
 def test_a_training_that_diverges_is_left_out_and_the_others_are_made(tmp_path):
     training = dataclasses.replace(SETTINGS.training, learning_rate=1e20)
     settings = dataclasses.replace(
-        SETTINGS, arms=("random", "full"), seeds=(0,), splits=(1.0,), training=training
+        SETTINGS, arms=arms("random", "full"), seeds=(0,), splits=(1.0,), training=training
     )
     study = Study(Where("digits", tmp_path / "study"), settings)
     assert study.train() == ()
@@ -345,3 +361,38 @@ def test_a_training_that_diverges_is_left_out_and_the_others_are_made(tmp_path):
     assert again.train(told.append) == ()
     assert (told, again.left_out) == ([], study.left_out)
     assert all("a lower learning rate may help" in why for why in study.left_out.values())
+
+
+def test_another_dataset_is_an_arm(tmp_path):
+    splits = import_dataset("digits", tmp_path / "digits")
+    small = write_subset(np.arange(40), splits["train"], tmp_path / "small")
+    texts = ("full", f"data:{small.path}", f"full+data:{small.path}")
+    settings = dataclasses.replace(SETTINGS, arms=arms(*texts), seeds=(0,), splits=(0.5,))
+    where = Where(str(tmp_path / "digits"), tmp_path / "study")
+    records = {str(record.arm): record for record in Study(where, settings).train()}
+    assert tuple(records) == texts
+    data, added = records[texts[1]], records[texts[2]]
+    assert data.arm.kind == added.arm.kind == "data"
+    assert data.fast_phase == FastPhase(40, 0.5)
+    assert [(phase.name, phase.steps) for phase in data.phases] == [("fast", 3), ("fine-tuning", 3)]
+    assert data.preparation_seconds == {}
+    assert (added.fast_phase, added.n_full, added.n_trained) == (None, 1438, 1478)
+    assert list(added.preparation_seconds) == ["adding samples"]
+    joined = open_dataset(next((tmp_path / "study" / "subsets").glob("full-and-*")))
+    np.testing.assert_array_equal(joined.images[1438:], small.images)
+    grey = np.zeros((4, 5, 5, 1), np.uint8)
+    odd = write_subset([0, 1], (grey, np.zeros(4, np.int64)), tmp_path / "odd")
+    settings = dataclasses.replace(settings, arms=arms(f"data:{odd.path}"))
+    with pytest.raises(ValueError, match=r"odd has images of 5 x 5 x 1 .* training images are 8 x"):
+        Study(Where(str(tmp_path / "digits"), tmp_path / "other"), settings).train()
+
+
+def test_two_spellings_of_an_arm_are_one(tmp_path):
+    one = dataclasses.replace(SETTINGS, arms=arms("kmeans:per_class"), seeds=(0,), splits=(1.0,))
+    (record,) = Study(Where("digits", tmp_path / "study"), one).train()
+    other = dataclasses.replace(one, arms=arms("kmeans:per_class=balanced:n_iterations=10"))
+    told: list[str] = []
+    assert Study(Where("digits", tmp_path / "study"), other).train(told.append) == (record,)
+    assert told == []
+    with pytest.raises(ValueError, match="arms must be at least one and distinct"):
+        dataclasses.replace(one, arms=one.arms + other.arms)

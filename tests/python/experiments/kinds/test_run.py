@@ -10,30 +10,36 @@ import numpy as np
 import pytest
 
 from thinset.data import import_dataset, open_dataset, write_subset
-from thinset.experiments.pipeline import run_pipeline
-from thinset.experiments.rewriting import rewrite_report
+from thinset.duration import Duration
+from thinset.experiments.kinds import run
+from thinset.experiments.pages import write_page
 from thinset.experiments.settings import (
     EncoderSettings,
     RunSettings,
-    SelectionSettings,
     TrainingSettings,
 )
-from thinset.results.records import load_records
+from thinset.experiments.where import Where
+from thinset.results import FULL, RANDOM, Arm, load_records
 from thinset.selection import Selection, select
 
 SETTINGS = RunSettings(
     seeds=(0, 1),
-    steps="6st",
-    encoder=EncoderSettings(length="5st", batch_size=64),
-    selection=SelectionSettings(n_samples=100),
+    steps=Duration(6, "st"),
+    encoder=EncoderSettings(length=Duration(5, "st"), batch_size=64),
+    arm=Arm.parse("topk"),
+    size=100,
     training=TrainingSettings(batch_size=32, learning_rate=0.02, evaluations=2),
 )
+
+
+def make(source, out, settings, command=""):
+    return run.make("run", settings, Where(source, out, command=command))
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "run"
-    page = run_pipeline("digits", folder, SETTINGS, command="thinset run digits")
+    page = make("digits", folder, SETTINGS, command="thinset run digits")
     return folder, page
 
 
@@ -44,7 +50,7 @@ def test_every_arm_is_trained_in_both_comparisons(finished):
     assert found == {
         (comparison, arm, seed)
         for comparison in ("steps", "time")
-        for arm in ("selected", "random", "full")
+        for arm in (Arm.parse("topk"), RANDOM, FULL)
         for seed in (0, 1)
     }
     text = page.read_text(encoding="utf-8")
@@ -54,16 +60,12 @@ def test_every_arm_is_trained_in_both_comparisons(finished):
 
 
 def test_random_is_plainly_random_whatever_is_selected(tmp_path):
-    selection = SelectionSettings("kmeans", n_samples=100, per_class="balanced", dedup=0.1)
-    settings = dataclasses.replace(SETTINGS, seeds=(0,), selection=selection)
-    run_pipeline("digits", tmp_path / "run", settings)
+    arm = Arm.parse("kmeans:per_class:dedup=0.1")
+    settings = dataclasses.replace(SETTINGS, seeds=(0,), arm=arm)
+    make("digits", tmp_path / "run", settings)
     records = load_records(tmp_path / "run" / "records")
-    assert {record.method for record in records} == {
-        "kmeans:per_class:dedup=0.1",
-        "random",
-        "full",
-    }
-    chance = Selection.load(tmp_path / "run" / "selections" / "random-seed0.npz")
+    assert {record.arm for record in records} == {arm, RANDOM, FULL}
+    chance = Selection.load(tmp_path / "run" / "selections" / "random-k100-seed0.npz")
     plain = select(np.zeros((1438, 1)), 100, "random", random_state=0)
     assert chance.indices.tolist() == plain.indices.tolist()
 
@@ -72,21 +74,21 @@ def test_preparation_counts_for_the_arm_that_needs_it(finished):
     for record in load_records(finished[0] / "records"):
         stages = set(record.preparation_seconds)
         expected = {
-            "selected": {"encoder training", "encoding", "selection", "writing the subset"},
+            "topk": {"encoder training", "encoding", "selection", "writing the subset"},
             "random": {"selection", "writing the subset"},
             "full": set(),
         }
-        assert stages == expected[record.arm]
+        assert stages == expected[str(record.arm)]
         before = sum(record.preparation_seconds.values())
         assert record.curve[0].seconds > before
-        assert record.n_subset == (1438 if record.arm == "full" else 100)
+        assert (record.fast_phase is None) == (record.arm == FULL)
 
 
 def test_equal_steps_are_equal_and_split_in_half(finished):
     for record in load_records(finished[0] / "records"):
         if record.comparison == "steps":
             assert record.steps == 6
-            if record.arm != "full":
+            if record.arm != FULL:
                 assert [(p.name, p.steps) for p in record.phases] == [
                     ("fast", 3),
                     ("fine-tuning", 3),
@@ -95,21 +97,21 @@ def test_equal_steps_are_equal_and_split_in_half(finished):
 
 def test_equal_time_is_what_the_slowest_selected_run_took(finished):
     records = load_records(finished[0] / "records")
-    of_steps = {r.seed: r for r in records if (r.comparison, r.arm) == ("steps", "selected")}
+    of_steps = {r.seed: r for r in records if (r.comparison, r.arm) == ("steps", SETTINGS.arm)}
     of_time = [r for r in records if r.comparison == "time"]
     slowest = max(record.curve[-1].seconds for record in of_steps.values())
     budgets = {record.total for record in of_time}
-    assert budgets == {f"{int(np.ceil(slowest))}s"}
+    assert budgets == {Duration(int(np.ceil(slowest)), "s")}
     for record in of_time:
-        if record.arm == "selected":
+        if record.arm == SETTINGS.arm:
             assert record.final == of_steps[record.seed].final
 
 
 def test_seeds_share_first_weights_but_not_random_subsets(finished):
     folder, _ = finished
-    draws = [Selection.load(folder / f"selections/random-seed{seed}.npz") for seed in (0, 1)]
+    draws = [Selection.load(folder / f"selections/random-k100-seed{seed}.npz") for seed in (0, 1)]
     assert draws[0].indices.tolist() != draws[1].indices.tolist()
-    assert len(draws[0]) == len(Selection.load(folder / "selections/selected.npz")) == 100
+    assert len(draws[0]) == len(Selection.load(folder / "selections/topk-k100.npz")) == 100
 
 
 def test_going_on_repeats_nothing_and_changes_nothing(finished, tmp_path):
@@ -117,11 +119,11 @@ def test_going_on_repeats_nothing_and_changes_nothing(finished, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(folder, copy)
     kept = {path: path.stat().st_mtime_ns for path in (copy / "records").iterdir()}
-    lost = copy / "records" / "steps-random-seed1.json"
+    lost = copy / "records" / "steps-random-k100-split0.5-6st-seed1.json"
     before = json.loads(lost.read_text())
     lost.unlink()
     shutil.rmtree(copy / "report")
-    run_pipeline("digits", copy, SETTINGS, command="thinset run digits")
+    make("digits", copy, SETTINGS, command="thinset run digits")
     after = json.loads(lost.read_text())
     assert after["final"] == before["final"]
     assert [point["train_loss"] for point in after["curve"]] == [
@@ -133,29 +135,29 @@ def test_going_on_repeats_nothing_and_changes_nothing(finished, tmp_path):
 
 def test_other_settings_do_not_go_on_in_the_same_folder(finished):
     folder, _ = finished
-    other = dataclasses.replace(SETTINGS, steps="7st")
+    other = dataclasses.replace(SETTINGS, steps=Duration(7, "st"))
     with pytest.raises(ValueError, match=r"settings.steps is '6st' there and '7st' here"):
-        run_pipeline("digits", folder, other)
+        make("digits", folder, other)
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(FileExistsError, match="is not empty and holds no run"):
-        run_pipeline("digits", tmp_path, SETTINGS)
+        make("digits", tmp_path, SETTINGS)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
-def test_a_mistaken_length_is_refused_before_any_work(tmp_path):
-    with pytest.raises(ValueError, match="7parsecs"):
-        run_pipeline("digits", tmp_path / "run", dataclasses.replace(SETTINGS, time="7parsecs"))
-    assert not (tmp_path / "run").exists()
+@pytest.mark.parametrize("text", ["random", "full", "file:mine.npz", "data:folder"])
+def test_an_arm_that_selects_nothing_is_refused(text):
+    with pytest.raises(ValueError, match=f"arm must select samples by a method, .* got {text}"):
+        dataclasses.replace(SETTINGS, arm=Arm.parse(text))
 
 
 def test_report_is_written_again_from_the_folder(finished):
     folder, page = finished
     before = page.read_bytes()
     page.unlink()
-    assert rewrite_report(folder) == page
+    assert write_page(folder) == page
     assert page.read_bytes() == before
 
 
@@ -170,17 +172,18 @@ def test_given_embeddings_and_held_out_test_data(tmp_path):
         seeds=(3,),
         hold_out=0.25,
         encoder=EncoderSettings(kind="given", path=str(tmp_path / "E.npy")),
-        selection=SelectionSettings(n_samples=0.2, method="max_min"),
+        arm=Arm.parse("max_min"),
+        size=0.2,
     )
     with pytest.raises(
         ValueError, match=r"one row for each of 27\d samples, got shape \(360, 64\)"
     ):
-        run_pipeline(str(tmp_path / "small"), tmp_path / "run", settings)
+        make(str(tmp_path / "small"), tmp_path / "run", settings)
     train = open_dataset(tmp_path / "run" / "split" / "train")
     test = open_dataset(tmp_path / "run" / "split" / "test")
     assert len(train) + len(test) == 360
     np.save(tmp_path / "E.npy", embeddings[train.array("indices")])
-    run_pipeline(str(tmp_path / "small"), tmp_path / "run", settings)
+    make(str(tmp_path / "small"), tmp_path / "run", settings)
     record = load_records(tmp_path / "run" / "records")[0]
     assert record.n_full == len(train)
     assert not (tmp_path / "run" / "encoder").exists()
@@ -190,7 +193,7 @@ def test_principal_components_as_embeddings(tmp_path):
     settings = dataclasses.replace(
         SETTINGS, seeds=(0,), encoder=EncoderSettings(kind="pca", n_components=8)
     )
-    run_pipeline("digits", tmp_path / "run", settings)
+    make("digits", tmp_path / "run", settings)
     assert np.load(tmp_path / "run/embeddings/embeddings.npy").shape == (1438, 8)
-    selected = [r for r in load_records(tmp_path / "run/records") if r.arm == "selected"]
+    selected = [r for r in load_records(tmp_path / "run/records") if r.arm == SETTINGS.arm]
     assert "principal components" in selected[0].preparation_seconds

@@ -9,12 +9,8 @@ import pytest
 
 from thinset.command_line import main
 from thinset.data import import_dataset
-from thinset.experiments.prepare.preparation import (
-    open_training_data,
-    prepare_data,
-    prepare_embeddings,
-    prepare_encoded,
-)
+from thinset.experiments.prepare.data import open_training_data, prepare_data, prepare_encoded
+from thinset.experiments.prepare.embeddings import prepare_embeddings
 from thinset.experiments.run_folder import RunFolder
 from thinset.experiments.settings import EncoderSettings
 

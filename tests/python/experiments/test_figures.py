@@ -8,9 +8,9 @@ import pytest
 
 from thinset.command_line import main
 from thinset.command_line.study_options import StudyOptions
-from thinset.experiments.reproduction import COMPARISON, figures, settings_of
+from thinset.experiments.figures.registry import COMMANDS, figures, settings_of
 from thinset.experiments.settings import read_recipe
-from thinset.results import load_records
+from thinset.results import RANDOM, load_records
 
 TRAINED = [name for name, figure in figures().items() if figure.kind != "reconstructions"]
 
@@ -25,7 +25,7 @@ def test_the_list_names_every_figure_and_where_it_stands(capsys):
     assert {"fig4", "fig5", "fig6", "fig7"} <= set(figures())
 
 
-@pytest.mark.parametrize("name", [*figures(), COMPARISON])
+@pytest.mark.parametrize("name", [*figures(), *COMMANDS])
 def test_every_recipe_has_three_sizes_that_can_be_read(name):
     sizes = [size for size in read_recipe(name) if size != "figure"]
     assert sizes == ["smoke", "quick", "paper"]
@@ -41,7 +41,7 @@ def test_a_figure_is_made_in_the_size_smoke(name, tmp_path, capsys):
     assert figures()[name].title in text
     assert f"thinset reproduce {name} --out " in text
     records = load_records(page.parent / "records.json")
-    assert {"random"} <= {record.method for record in records}
+    assert RANDOM in {record.arm for record in records}
     assert len({record.seed for record in records}) >= 2
     assert list((page.parent / "plots").glob("*.png"))
     # What is there is not trained again, and the page can be written again from the folder.

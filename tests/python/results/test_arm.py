@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+from thinset import select
+from thinset.results import BALANCED, FULL, LOSS_PRUNING, RANDOM, Arm, SelectionRule
+
+TEXTS = [
+    "full",
+    "full:resident",
+    "full:balanced",
+    "full:dedup=0.2",
+    "full:resident:balanced:dedup=0",
+    "full+data:made",
+    "full+data:made:balanced:then=loss_pruning",
+    "loss_pruning",
+    "repeated_random",
+    "repeated_random:then=loss_pruning",
+    "random",
+    "random:stratified",
+    "random:dedup=0.2",
+    "topk",
+    "topk:per_class:metric=cosine:dedup=0.25:mode=abs:refill=false:then=loss_pruning",
+    "kmeans:per_class=proportional:n_iterations=3",
+    "kmeans:weighted",
+    "facility_location:metric=cosine",
+    "file:folder/k=3/mine.npz",
+    "file:mine.npz:then=loss_pruning",
+    "data:generated",
+]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_an_arm_is_written_as_it_is_read(text: str) -> None:
+    arm = Arm.parse(text)
+    assert str(arm) == text
+    assert Arm.parse(str(arm)) == Arm.recorded(text) == arm
+    assert copy.deepcopy(arm) == pickle.loads(pickle.dumps(arm)) == arm
+    assert len({arm, Arm.parse(text)}) == 1
+
+
+def test_arms_of_other_meaning_differ() -> None:
+    assert len(set(map(Arm.parse, TEXTS))) == len(TEXTS)
+    assert Arm.parse("full") != "full"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("kmeans:per_class", "kmeans:per_class=balanced"),
+        ("kmeans:per_class", "kmeans:per_class=true"),
+        ("kmeans:weighted", "kmeans:weighted=true"),
+        ("kmeans", "kmeans:weighted=false"),
+        ("kmeans", "kmeans:seeding=kmeans++:n_iterations=10"),
+        ("topk:mode=abs:per_class", "topk:per_class:mode=abs"),
+        ("topk", "topk:metric=euclidean:then=full"),
+        ("topk", "topk:drop_constant"),
+        ("full:balanced:dedup=0.2", "full:dedup=0.20:balanced=true"),
+        ("full", "full:balanced=false"),
+        ("random:dedup=0", "random:dedup=0.0"),
+    ],
+)
+def test_two_texts_of_one_meaning_are_one_arm(one: str, other: str) -> None:
+    assert Arm.parse(one) == Arm.parse(other)
+    assert hash(Arm.parse(one)) == hash(Arm.parse(other))
+
+
+def test_an_arm_cannot_be_changed() -> None:
+    with pytest.raises(AttributeError, match="an Arm is immutable: cannot set 'distinct'"):
+        Arm.parse("full").distinct = 0.5
+
+
+def test_training_on_everything_has_no_fast_phase() -> None:
+    arms = [Arm.parse(text) for text in TEXTS if text.startswith(("full", "loss"))]
+    assert not any(arm.has_fast_phase for arm in arms)
+    assert {arm.kind for arm in arms} == {"full", "data"}
+    assert [FULL, BALANCED, LOSS_PRUNING] == [arms[0], arms[2], arms[-1]]
+    both = Arm.parse("full:resident:dedup=0:balanced")
+    assert (both.is_resident, both.is_balanced, both.distinct) == (True, True, 0.0)
+    assert (both.needs_embeddings, BALANCED.needs_embeddings) == (True, False)
+    assert LOSS_PRUNING.fine_tuning == "loss_pruning"
+
+
+def test_random_arms_need_no_embeddings() -> None:
+    arms = [
+        Arm.parse(t) for t in ("random", "random:stratified", "repeated_random", "random:dedup=0.2")
+    ]
+    assert [arm.kind for arm in arms] == ["random"] * 4
+    assert [arm.needs_embeddings for arm in arms] == [False, False, False, True]
+    assert arms[0] == RANDOM
+    assert arms[1].rule is not None
+    assert arms[1].rule.method_options == {"stratified": True}
+    assert (arms[2].is_repeated, arms[2].rule) == (True, None)
+
+
+def test_options_go_where_they_belong() -> None:
+    arm = Arm.parse("topk:per_class:mode=abs:metric=cosine:dedup=0.25:then=loss_pruning")
+    assert arm.rule == SelectionRule("topk", "balanced", "cosine", 0.25, (("mode", "abs"),))
+    assert (arm.kind, arm.fine_tuning) == ("selected", "loss_pruning")
+    assert arm.rule.method_options == {"drop_constant": True, "mode": "abs"}
+
+
+def test_sets_that_bring_their_own_size() -> None:
+    arms = {text: Arm.parse(text) for text in ("file:mine.npz", "data:made", "topk")}
+    assert [arm.has_own_size for arm in arms.values()] == [True, True, False]
+    assert [arm.kind for arm in arms.values()] == ["selected", "data", "selected"]
+    assert (arms["file:mine.npz"].file, arms["data:made"].data) == ("mine.npz", "made")
+    assert Arm.parse("full+data:made").added == "made"
+
+
+def test_only_methods_that_draw_lots_depend_on_the_seed() -> None:
+    rules = [SelectionRule.of(method) for method in ("random", "kmeans", "topk", "max_min")]
+    assert [rule.depends_on_seed for rule in rules] == [True, True, False, False]
+
+
+def test_a_record_may_name_an_arm_of_another_program() -> None:
+    other = Arm.recorded("my own: way")
+    assert (str(other), other.other, other.kind) == ("my own: way", "my own: way", "selected")
+    assert other == Arm.recorded("my own: way") != Arm.recorded("another way")
+
+
+@pytest.mark.parametrize("per_class", [None, "balanced", "proportional"])
+@pytest.mark.parametrize("metric", ["euclidean", "sqeuclidean", "cosine"])
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        ("topk", {}),
+        ("topk", {"mode": "best"}),
+        ("topk", {"mode": "min", "drop_constant": False}),
+        ("topk", {"refill": 3}),
+        ("max_sum", {}),
+        ("max_min", {}),
+        ("facility_location", {}),
+        ("kmeans", {}),
+        ("kmeans", {"n_iterations": 3, "seeding": "random"}),
+        ("kmeans", {"seeding": "best"}),
+        ("kmeans", {"n_iterations": -1}),
+        ("random", {"stratified": True}),
+        ("random", {"mode": "max"}),
+    ],
+)
+def test_a_rule_is_refused_where_selecting_by_it_would_be(
+    method: str, options: dict[str, object], metric: str, per_class: str | None
+) -> None:
+    rows = np.array([[1.0, 2.0], [2.0, 5.0], [3.0, 1.0], [4.0, 4.0]])
+
+    def is_refused(action: object) -> bool:
+        try:
+            action()  # type: ignore[operator]
+        except ValueError:
+            return True
+        return False
+
+    def selected() -> None:
+        labels = np.array([0, 1, 0, 1])
+        select(rows, 2, method, labels=labels, per_class=per_class, metric=metric, **options)
+
+    def written() -> None:
+        SelectionRule.of(method, per_class=per_class, metric=metric, options=options)
+
+    assert is_refused(written) == is_refused(selected)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("best", "arm 'best': the name must be one of full, loss_pruning, .*topk"),
+        ("file", "arm 'file' must name a file or folder, such as file:mine.npz"),
+        ("data", "arm 'data' must name a file or folder, such as data:generated"),
+        ("full+data", "must name a file or folder, such as full\\+data:generated"),
+        ("file:a.npz:b.npz", "has no option 'b.npz'"),
+        ("data:a:balanced", "has no option 'balanced'"),
+        ("full:k=3", "arm 'full:k=3' has no option 'k'"),
+        ("full:resident=no", "resident must be True, got no"),
+        ("full:balanced=2", "balanced must be True, got 2"),
+        ("full:dedup", "dedup must be at least 0 and below 1, got True"),
+        ("full:dedup=1", "dedup must be at least 0 and below 1, got 1"),
+        ("full:dedup=nan", "dedup must be at least 0 and below 1, got nan"),
+        ("loss_pruning:share=0.5", "has no option 'share'"),
+        ("repeated_random:stratified", "has no option 'stratified'"),
+        ("topk:refil=false", "method 'topk' has no option 'refil'"),
+        ("topk:mode=best", "mode must be one of max, min, abs"),
+        ("topk:per_class=some", "per_class must be True or balanced or proportional, got some"),
+        ("topk:metric=l1", "metric must be .*, got l1"),
+        ("topk:weighted", "only the clusters of kmeans have sizes"),
+        ("kmeans:metric=cosine", "kmeans takes the metrics euclidean, sqeuclidean; got cosine"),
+        ("random:dedup", "dedup must be at least 0 and below 1, got True"),
+        ("random:dedup=2", "dedup must be at least 0 and below 1, got 2"),
+        ("random:then=rest", "then must be full or loss_pruning, got rest"),
+        ("random:stratified:per_class", "stratified"),
+    ],
+)
+def test_a_mistake_is_quoted(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as raised:
+        Arm.parse(text)
+    assert text in str(raised.value)
