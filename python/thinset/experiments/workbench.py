@@ -34,7 +34,7 @@ from thinset.experiments.prepare.subsets import (
 from thinset.experiments.run_folder import RunFolder, finished_records
 from thinset.experiments.settings import DataSettings
 from thinset.experiments.trial import Trial, fine_tuning_order, require_model, train_and_keep
-from thinset.files.decoding import encode
+from thinset.files.decoding import decode, encode
 from thinset.selection.arguments import as_count
 from thinset.training import (
     NoTimeLeftError,
@@ -73,6 +73,7 @@ class Workbench:
         self._where = where
         self.device = where.device
         # Mistakes must not leave a folder.
+        decode(encode(settings), type(settings), "settings")
         resolve_device(where.device)
         require_model(settings.training.model if hasattr(settings, "training") else None)
         grid = encode(settings)

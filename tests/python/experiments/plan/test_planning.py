@@ -5,30 +5,34 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from thinset.data import import_dataset, write_subset
+from thinset.experiments.kinds import plan as plan_kind
 from thinset.experiments.plan import measuring, planning, sampling
 from thinset.experiments.plan.deadline import Deadline, NoTimeToMeasureError
 from thinset.experiments.plan.learning_curve import extrapolate
 from thinset.experiments.plan.measuring import Measured, Pace, measure
 from thinset.experiments.plan.options import advise, options_for
-from thinset.experiments.plan.planned_run import run_planned, stored_plan_settings
 from thinset.experiments.plan.planning import Planner
 from thinset.experiments.plan.sampling import Sample, SampledData
 from thinset.experiments.prepare.subsets import typical_distance
 from thinset.experiments.settings import EncoderSettings, PlanSettings, TrainingSettings
-from thinset.experiments.workbench import Where, Workbench
+from thinset.experiments.where import Where
+from thinset.experiments.workbench import Workbench
 from thinset.models import Classifier
-from thinset.results.plan import Choice, Plan, Prediction
+from thinset.results import FULL, Arm
+from thinset.results.plan import Choice, Plan, PlannedSubset, Prediction
 from thinset.selection import deduplicate
 from thinset.training import Duration, load_weights
 
+GOLDEN = Path(__file__).parents[3] / "golden"
 SETTINGS = PlanSettings(
-    total="40st",
+    total=Duration(40, "st"),
     probe_share=0,
     encoder=EncoderSettings(kind="pca", n_components=8),
     training=TrainingSettings(batch_size=32, learning_rate=0.02, evaluations=2),
@@ -64,8 +68,8 @@ def advised(data, total, measured, **changes):
     left = changes.get("steps", {})
     forecasts = changes.get("forecasts", {})
     choices = tuple(
-        Choice(option.arm, option.size, option.split, {}, left.get(option.arm, 100), 1.0, 0.1, 0.0,
-               10**8, 0, forecasts.get(option.arm))
+        Choice(option.arm, option.subset, {}, left.get(str(option.arm), 100), 1.0, 0.1, 0.0,
+               10**8, 0, forecasts.get(str(option.arm)))
         for option in options
     )  # fmt: skip
     number, reasons = advise(options, choices)
@@ -74,7 +78,7 @@ def advised(data, total, measured, **changes):
 
 def test_calm_data_are_best_trained_on_as_they_are(digits) -> None:
     choice, reasons = advised(digits["train"], "60s", Measured(QUICK, QUICK, None, {}, CALM))
-    assert choice.arm == "full"
+    assert str(choice.arm) == "full"
     assert "no subset has been found to beat everything" in reasons[0]
 
 
@@ -82,26 +86,26 @@ def test_what_waits_for_images_gets_them_into_memory(digits) -> None:
     measured = Measured(WAITING, QUICK, 0.02, {}, CALM)
     choice, (reason,) = advised(digits["train"], "60s", measured)
     # 0.15 * 60 s / 0.02 s = 450 of 1,438 images can be decoded within the share meant for it.
-    assert (choice.arm, choice.size, choice.split) == ("random", 0.31, 0.9)
+    assert (str(choice.arm), choice.subset) == ("random", PlannedSubset(0.31, 0.9))
     assert "75 % of a training on everything is waiting for images" in reason
     assert "100 steps a second, 4.0 times as many" in reason
     choice, _ = advised(digits["train"], "10min", measured)
-    assert (choice.arm, choice.size) == ("full:resident", None)
+    assert (str(choice.arm), choice.subset) == ("full:resident", None)
     does_not_wait = dataclasses.replace(measured, pace=QUICK)
-    assert advised(digits["train"], "60s", does_not_wait)[0].arm == "full"
+    assert advised(digits["train"], "60s", does_not_wait)[0].arm == Arm.parse("full")
 
 
 def test_what_repeats_itself_is_deduplicated(digits) -> None:
     repetitive = dataclasses.replace(CALM, near_duplicates=0.02)
     measured = Measured(QUICK, QUICK, None, {}, repetitive)
     choice, (reason,) = advised(digits["train"], "60s", measured)
-    assert (choice.arm, choice.size, choice.split) == ("full:dedup=0.2", None, None)
+    assert (str(choice.arm), choice.subset) == ("full:dedup=0.2", None)
     assert "as if there were 50 different ones" in reason
 
 
 def test_classes_that_differ_in_size_are_balanced(lopsided) -> None:
     choice, (reason,) = advised(lopsided, "60s", Measured(QUICK, QUICK, None, {}, CALM))
-    assert (choice.arm, choice.size) == ("full:balanced", None)
+    assert (str(choice.arm), choice.subset) == ("full:balanced", None)
     assert "classes differ in size, 14 to 140" in reason
 
 
@@ -109,23 +113,23 @@ def test_both_are_advised_where_both_are_needed(lopsided) -> None:
     repetitive = dataclasses.replace(CALM, near_duplicates=0.2)
     measured = Measured(QUICK, QUICK, None, {}, repetitive)
     choice, (reason,) = advised(lopsided, "60s", measured)
-    assert choice.arm == "full:balanced:dedup=0.2"
+    assert str(choice.arm) == "full:balanced:dedup=0.2"
     assert "samples repeat themselves" in reason
     assert "classes differ in size" in reason
     # Balancing costs nothing, so it is what is left where there is no time to deduplicate.
     short = {"full:balanced:dedup=0.2": 10, "full:dedup=0.2": 10}
     choice, reasons = advised(lopsided, "60s", measured, steps=short)
-    assert choice.arm == "full:balanced"
+    assert str(choice.arm) == "full:balanced"
     assert "only 10 steps of 100 would be left" in reasons[0]
 
 
 def test_a_subset_is_balanced_where_images_wait_and_classes_differ(lopsided) -> None:
     measured = Measured(WAITING, QUICK, 0.02, {}, CALM)
     choice, (reason,) = advised(lopsided, "5s", measured)
-    assert choice.arm == "random:per_class"
+    assert str(choice.arm) == "random:per_class"
     assert "waiting for images" in reason
     assert "classes differ in size" in reason
-    assert advised(lopsided, "10min", measured)[0].arm == "full:balanced:resident"
+    assert advised(lopsided, "10min", measured)[0].arm == Arm.parse("full:balanced:resident")
 
 
 def test_nothing_that_needs_embeddings_is_offered_where_they_were_not_measured(lopsided) -> None:
@@ -133,19 +137,19 @@ def test_nothing_that_needs_embeddings_is_offered_where_they_were_not_measured(l
     for measured in (Measured(QUICK, QUICK, None, None, sample, "no time"),
                      Measured(QUICK, QUICK, None, None, None, "no time")):  # fmt: skip
         options = options_for(lopsided, Duration.parse("60s"), measured)
-        assert [option.arm for option in options] == ["full", "full:balanced", "loss_pruning"]
+        assert [str(option.arm) for option in options] == ["full", "full:balanced", "loss_pruning"]
 
 
 def test_what_leaves_no_time_is_not_advised(digits) -> None:
     repetitive = dataclasses.replace(CALM, near_duplicates=0.02)
     measured = Measured(QUICK, QUICK, None, {}, repetitive)
     choice, (reason,) = advised(digits["train"], "60s", measured, steps={"full:dedup=0.2": 49})
-    assert choice.arm == "full"
+    assert str(choice.arm) == "full"
     assert "only 49 steps of 100 would be left" in reason
     choice, _ = advised(digits["train"], "60s", measured, steps={"full:dedup=0.2": 51})
-    assert choice.arm == "full:dedup=0.2"
+    assert str(choice.arm) == "full:dedup=0.2"
     nothing = dict.fromkeys(("full", "full:dedup=0.2", "kmeans:per_class", "loss_pruning"), 0)
-    assert advised(digits["train"], "60s", measured, steps=nothing)[0].arm == "full"
+    assert advised(digits["train"], "60s", measured, steps=nothing)[0].arm == Arm.parse("full")
 
 
 def test_short_trainings_overrule_the_rules_where_they_are_clear(digits) -> None:
@@ -155,7 +159,9 @@ def test_short_trainings_overrule_the_rules_where_they_are_clear(digits) -> None
     for theirs, arm in ((Prediction(75.0, 73.0, 77.9), "full"),
                         (Prediction(76.0, 74.0, 78.1), "full:dedup=0.2")):  # fmt: skip
         forecasts = {"full": full, "full:dedup=0.2": theirs}
-        assert advised(digits["train"], "60s", measured, forecasts=forecasts)[0].arm == arm
+        assert advised(digits["train"], "60s", measured, forecasts=forecasts)[0].arm == Arm.parse(
+            arm
+        )
 
 
 def test_repetition_is_seen_in_a_sample(digits, tmp_path) -> None:
@@ -184,9 +190,9 @@ def test_repetition_is_seen_in_a_sample(digits, tmp_path) -> None:
 
 @pytest.mark.usefixtures("unhurried")
 def test_every_stage_has_its_seconds_and_a_budget_is_used_up(tmp_path) -> None:
-    settings = dataclasses.replace(SETTINGS, total="90s")
+    settings = dataclasses.replace(SETTINGS, total=Duration(90, "s"))
     plan = Planner(Where("digits", tmp_path / "plan"), settings).plan(lambda _: None)
-    choices = {choice.arm: choice for choice in plan.choices}
+    choices = {str(choice.arm): choice for choice in plan.choices}
     assert list(choices) == ["full", "full:dedup=0.2", "kmeans:per_class", "loss_pruning"]
     assert choices["full"].preparation_seconds == {}
     assert set(choices["kmeans:per_class"].preparation_seconds) == {
@@ -202,7 +208,7 @@ def test_every_stage_has_its_seconds_and_a_budget_is_used_up(tmp_path) -> None:
         less = choices["full"].training_seconds - choice.training_seconds
         assert less == pytest.approx(sum(choice.preparation_seconds.values()))
     assert choices["full"].steps >= choices["kmeans:per_class"].steps > 0
-    assert plan.choice.arm == "full"
+    assert plan.choice.arm == FULL
     assert Plan.load(tmp_path / "plan" / "plan.json") == plan
     assert "advice: do not select; train on everything" in plan.describe()
 
@@ -213,13 +219,13 @@ def test_every_stage_has_its_seconds_and_a_budget_is_used_up(tmp_path) -> None:
 )
 @pytest.mark.usefixtures("unhurried")
 def test_steps_are_predicted_exactly(tmp_path, total) -> None:
-    settings = dataclasses.replace(SETTINGS, total=total)
+    settings = dataclasses.replace(SETTINGS, total=Duration.parse(total))
     planner = Planner(Where("digits", tmp_path / "plan"), settings)
     plan = planner.plan(lambda _: None)
     for number, choice in enumerate(plan.choices):
-        if choice.arm not in {"full", "kmeans:per_class"}:
+        if str(choice.arm) not in {"full", "kmeans:per_class"}:
             continue
-        other = Planner(Where("digits", tmp_path / choice.arm[:4]), settings)
+        other = Planner(Where("digits", tmp_path / str(choice.arm)[:4]), settings)
         record = other.follow(dataclasses.replace(plan, recommended=number))
         assert record.steps == choice.steps, choice.arm
 
@@ -229,10 +235,10 @@ def test_a_plan_is_made_once_and_followed(tmp_path) -> None:
     where = Where("digits", tmp_path / "plan")
     plan = Planner(where, SETTINGS).plan(lambda _: None)
     told: list[str] = []
-    page = run_planned(where, SETTINGS, told.append)
+    page = plan_kind.make("plan", SETTINGS, where, told.append)
     assert told == [plan.describe()]
     record = json.loads((tmp_path / "plan" / "records" / "planned.json").read_text())
-    assert record["method"] == "full"
+    assert record["arm"] == "full"
     assert record["preparation_seconds"] == {"planning": plan.planning_seconds}
     assert sum(phase["steps"] for phase in record["phases"]) == 40
     load_weights(Classifier((8, 8, 1), 10), tmp_path / "plan" / "classifier.safetensors")
@@ -240,10 +246,10 @@ def test_a_plan_is_made_once_and_followed(tmp_path) -> None:
     for expected in ("Prediction and outcome", "all steps", "memory", "do not select"):
         assert expected in text
     with pytest.raises(ValueError, match="settings.total is '40st' there and '41st' here"):
-        Planner(where, dataclasses.replace(SETTINGS, total="41st"))
-    stored = stored_plan_settings(tmp_path / "plan")
+        Planner(where, dataclasses.replace(SETTINGS, total=Duration(41, "st")))
+    stored = plan_kind.stored_settings(tmp_path / "plan")
     assert stored == SETTINGS
-    assert stored_plan_settings(tmp_path) is None
+    assert plan_kind.stored_settings(tmp_path) is None
 
 
 @pytest.mark.slow
@@ -252,7 +258,7 @@ def test_a_plan_for_images_that_are_decoded_in_the_loop(tmp_path) -> None:
     settings = dataclasses.replace(SETTINGS, from_encoded=True, photograph_side=32)
     where = Where("digits", tmp_path / "plan")
     plan = Planner(where, settings).plan(lambda _: None)
-    choices = {choice.arm: choice for choice in plan.choices}
+    choices = {str(choice.arm): choice for choice in plan.choices}
     by_embeddings, random, full = (choices[arm] for arm in ("kmeans:per_class", "random", "full"))
     assert by_embeddings.preparation_seconds["decoding everything"] > 0
     # Images of 8 x 8: of the 1,438, only those that are decoded once and kept take memory.
@@ -265,7 +271,7 @@ def test_a_plan_for_images_that_are_decoded_in_the_loop(tmp_path) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("unhurried")
 def test_probes_predict_the_accuracy(tmp_path) -> None:
-    settings = dataclasses.replace(SETTINGS, total="360st", probe_share=0.9)
+    settings = dataclasses.replace(SETTINGS, total=Duration(360, "st"), probe_share=0.9)
     planner = Planner(Where("digits", tmp_path / "plan"), settings)
     plan = planner.plan(lambda _: None)
     forecast = plan.choices[0].accuracy
@@ -275,7 +281,7 @@ def test_probes_predict_the_accuracy(tmp_path) -> None:
     assert plan.choices[-1].accuracy is None
     # Embeddings made for the forecasts count, whether an arm uses them or not.
     seconds = planner.folder.stage_seconds["principal components"]
-    choices = {choice.arm: choice.preparation_seconds for choice in plan.choices}
+    choices = {str(choice.arm): choice.preparation_seconds for choice in plan.choices}
     assert choices["full"] == {"embeddings for the forecasts": seconds}
     assert choices["full:dedup=0.2"]["principal components"] == seconds
     assert "embeddings for the forecasts" not in choices["full:dedup=0.2"]
@@ -285,7 +291,7 @@ def test_probes_predict_the_accuracy(tmp_path) -> None:
 
 @pytest.mark.usefixtures("unhurried")
 def test_forecasts_are_left_out_where_they_take_too_long(tmp_path) -> None:
-    settings = dataclasses.replace(SETTINGS, total="20s", probe_share=0.001)
+    settings = dataclasses.replace(SETTINGS, total=Duration(20, "s"), probe_share=0.001)
     plan = Planner(Where("digits", tmp_path / "plan"), settings).plan(lambda _: None)
     assert all(choice.accuracy is None for choice in plan.choices)
     assert "none: short trainings would take about" in plan.facts["forecasts"]
@@ -301,11 +307,11 @@ def test_looking_at_a_sample_ends_at_the_deadline(digits, tmp_path, monkeypatch)
     monkeypatch.setattr(sampling, "pca", endless)
     with pytest.raises(NoTimeToMeasureError, match="no time left"):
         SampledData(digits["train"], SETTINGS.encoder, None, tmp_path, Deadline(0.1))
-    settings = dataclasses.replace(SETTINGS, total="5s")
+    settings = dataclasses.replace(SETTINGS, total=Duration(5, "s"))
     plan = Planner(Where("digits", tmp_path / "plan"), settings).plan(lambda _: None)
     assert plan.facts["repetition"] == plan.facts["embeddings"]
     assert "not measured: planning has no time left for it" in plan.facts["repetition"]
-    assert [choice.arm for choice in plan.choices] == ["full", "loss_pruning"]
+    assert [str(choice.arm) for choice in plan.choices] == ["full", "loss_pruning"]
     assert "whether samples repeat themselves was not measured" in plan.reasons[0]
 
 
@@ -346,7 +352,7 @@ def slow_model(tmp_path, monkeypatch):
 
 def test_a_budget_that_is_too_short_is_called_so(tmp_path, slow_model) -> None:
     training = dataclasses.replace(SETTINGS.training, model=slow_model)
-    settings = dataclasses.replace(SETTINGS, total="3s", training=training)
+    settings = dataclasses.replace(SETTINGS, total=Duration(3, "s"), training=training)
     planner = Planner(Where("digits", tmp_path / "plan"), settings)
     plan = planner.plan(lambda _: None)
     # A step and a test on a few samples, of half a second each, are always taken; a fifth of the
@@ -363,13 +369,15 @@ def test_a_budget_that_is_too_short_is_called_so(tmp_path, slow_model) -> None:
     with pytest.raises(ValueError, match="cannot be followed: the budget of 3s is too short"):
         planner.follow(plan)
     with pytest.raises(ValueError, match="cannot be followed: the budget of 3s is too short"):
-        run_planned(Where("digits", tmp_path / "plan"), settings, lambda _: None)
+        plan_kind.make("plan", settings, Where("digits", tmp_path / "plan"), lambda _: None)
 
 
 def test_planning_keeps_within_its_share_of_the_budget(tmp_path, slow_model) -> None:
     training = dataclasses.replace(SETTINGS.training, model=slow_model, evaluations=1)
-    encoder = EncoderSettings(kind="autoencoder", length="50st", batch_size=32)
-    settings = dataclasses.replace(SETTINGS, total="30s", training=training, encoder=encoder)
+    encoder = EncoderSettings(kind="autoencoder", length=Duration(50, "st"), batch_size=32)
+    settings = dataclasses.replace(
+        SETTINGS, total=Duration(30, "s"), training=training, encoder=encoder
+    )
     plan = Planner(Where("digits", tmp_path / "plan"), settings).plan(lambda _: None)
     # A fifth of the budget is enough for twelve batches; the last burst may have begun before.
     assert 2 <= len((tmp_path / "calls").read_text()) <= 12 + 3
@@ -384,7 +392,7 @@ def test_a_whole_batch_is_not_trained_on_where_that_takes_too_long(tmp_path, mon
     def train(_full, test, training, total, **_options):
         sizes.append((training.batch_size, total))
         seconds = pace_of["few" if training.batch_size <= 8 else "whole"]
-        n_steps = int(total.removesuffix("st"))
+        n_steps = int(total.amount)
         return SimpleNamespace(
             training_seconds=seconds * n_steps, steps=n_steps, evaluation_seconds=0.01 * len(test),
             curve=[None], data_wait_seconds=0.0,
@@ -392,12 +400,14 @@ def test_a_whole_batch_is_not_trained_on_where_that_takes_too_long(tmp_path, mon
 
     monkeypatch.setattr(measuring, "short_training", train)
     settings = dataclasses.replace(
-        SETTINGS, total="60s", training=dataclasses.replace(SETTINGS.training, batch_size=64)
+        SETTINGS,
+        total=Duration(60, "s"),
+        training=dataclasses.replace(SETTINGS.training, batch_size=64),
     )
     planner = Planner(Where("digits", tmp_path / "plan"), settings)
     plan = planner.plan(lambda _: None)
     # 3.2 s for a step of 64 are more than a quarter of the 12 s that planning has.
-    assert sizes == [(8, "1st"), (8, "2st")]
+    assert sizes == [(8, Duration(1, "st")), (8, Duration(2, "st"))]
     assert plan.facts["steps"].startswith("0.312 per second")
 
 
@@ -405,8 +415,8 @@ def test_a_whole_batch_is_not_trained_on_where_that_takes_too_long(tmp_path, mon
     ("seconds", "typed"), [(44.2, "45s"), (8.01, "8.1s"), (269, "4.5min"), (7201, "2.1h")]
 )
 def test_the_least_budget_is_rounded_up(seconds, typed) -> None:
-    choice = Choice("full", None, None, {}, 0, 0.0, 1.0, 0.0, 10**8, 0, None)
-    plan = Plan("d", "1s", {}, (choice,), 0, (), 2.0, {}, {}, "", seconds)
+    choice = Choice(FULL, None, {}, 0, 0.0, 1.0, 0.0, 10**8, 0, None)
+    plan = Plan("d", Duration(1, "s"), {}, (choice,), 0, (), 2.0, {}, {}, "", seconds)
     assert f"plan again with at least {typed}, in another folder" in plan.advice
 
 
@@ -425,8 +435,9 @@ def test_the_least_budget_is_rounded_up(seconds, typed) -> None:
     ],
 )
 def test_advice_says_what_to_do_first(arm, advice) -> None:
-    full = Choice("full", None, None, {}, 100, 1.0, 1.0, 0.0, 10**8, 0, None)
-    plan = Plan("d", "9s", {}, (full, dataclasses.replace(full, arm=arm)), 1, (), 2.0, {}, {}, "")
+    full = Choice(FULL, None, {}, 100, 1.0, 1.0, 0.0, 10**8, 0, None)
+    other = dataclasses.replace(full, arm=Arm.parse(arm))
+    plan = Plan("d", Duration(9, "s"), {}, (full, other), 1, (), 2.0, {}, {}, "")
     assert plan.advice == advice
 
 
@@ -468,14 +479,34 @@ def test_too_little_data_are_refused(tmp_path, digits, count, labelled) -> None:
 def test_other_files_are_not_plans(tmp_path) -> None:
     path = tmp_path / "plan.json"
     path.write_text('{"schema": "thinset-run", "version": 1}')
-    with pytest.raises(ValueError, match="is not a thinset-plan of version 1"):
+    with pytest.raises(ValueError, match="is not a thinset-plan of version 1 or 2"):
         Plan.load(path)
     path.write_text('{"schema": "thinset-plan", "version": 1, "choices": []}')
-    with pytest.raises(ValueError, match="is not a valid plan"):
+    with pytest.raises(ValueError, match=r"plan\.json: lacks the entry"):
         Plan.load(path)
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1])
-def test_share_of_probes_is_checked(share) -> None:
-    with pytest.raises(ValueError, match=f"probe_share must be from 0 to 1, got {share}"):
-        dataclasses.replace(SETTINGS, probe_share=share)
+def test_share_of_probes_is_checked(tmp_path, share) -> None:
+    settings = dataclasses.replace(SETTINGS, probe_share=share)
+    with pytest.raises(ValueError, match=f"probe_share must be a number from 0 to 1, got {share}"):
+        Planner(Where("digits", tmp_path / "plan"), settings)
+    assert not (tmp_path / "plan").exists()
+
+
+def test_plans_of_version_1_still_load(tmp_path) -> None:
+    plan = Plan.load(GOLDEN / "plan_v1.json")
+    assert [str(choice.arm) for choice in plan.choices] == ["full", "loss_pruning"]
+    assert [choice.subset for choice in plan.choices] == [None, None]
+    assert plan.total == Duration(20, "s")
+    plan.save(tmp_path / "plan.json")
+    assert Plan.load(tmp_path / "plan.json") == plan
+    content = json.loads((GOLDEN / "plan_v1.json").read_text())
+    del content["sha256"]
+    content["choices"][1] |= {"arm": "kmeans:per_class", "size": 0.0864, "split": 0.5}
+    (tmp_path / "subset.json").write_text(json.dumps(content))
+    assert Plan.load(tmp_path / "subset.json").choices[1].subset == PlannedSubset(0.0864, 0.5)
+    content["choices"][1]["steps"] = -1
+    (tmp_path / "damaged.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r"damaged\.json: choices\[1\]\.steps must be a whole"):
+        Plan.load(tmp_path / "damaged.json")
