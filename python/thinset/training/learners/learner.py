@@ -73,7 +73,8 @@ class Learner(Protocol):
     def load(self, tensors: Mapping[str, torch.Tensor], path: Path) -> None:
         """Restore what `tensors` returned; they are on the CPU.
 
-        Raises ValueError, naming `path`, where they belong to other networks or optimizers.
+        Raises ValueError, naming `path`, where they belong to other networks or optimizers; a
+        KeyError for a missing name becomes such an error in the loop.
         """
 
     def describe(self) -> Mapping[str, Any]:

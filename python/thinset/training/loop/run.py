@@ -99,7 +99,11 @@ class Run:
         self._load(stored, path)
 
     def _load(self, stored: StoredRun, path: Path) -> None:
-        self._learner.load(stored.learner, path)
+        try:
+            self._learner.load(stored.learner, path)
+        except KeyError as error:
+            name = type(self._learner).__name__
+            raise ValueError(f"{path} lacks the tensor {error} of {name}") from error
         self._place = stored.place
         self._history = stored.history
         self._best_weights = stored.best
