@@ -143,15 +143,46 @@ def test_trainings_that_share_their_first_phase_keep_the_same(digits, tmp_path: 
         assert train_scripted(digits, validation, first_phase_path=path)[0] == best
 
 
-@pytest.mark.parametrize("function", [train_scripted, None])
-def test_the_best_needs_validation_data(digits, function) -> None:
+def test_the_best_needs_validation_data(digits) -> None:
     message = 'keep="best" needs validation_data: test data must not choose the weights'
     with pytest.raises(ValueError, match=message):
-        if function is None:
-            fit_digits(digits, validation_data=None)
-        else:
-            learner = Scripted({})
-            train(learner, [], learning_rate=0.1, keep="best", test_data=digits.test)
+        fit_digits(digits, validation_data=None)
+    with pytest.raises(ValueError, match=message):
+        train(Scripted({}), [], learning_rate=0.1, keep="best", test_data=digits.test)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"test_transform": None},
+        {"test_transform": None, "test_data": None},
+        {"test_transform": None, "validation_data": None, "keep": "last"},
+        {"test_data": None, "validation_data": None, "keep": "last"},
+    ],
+)
+def test_data_to_score_and_its_transform_are_given_together(digits, options) -> None:
+    with pytest.raises(ValueError, match="test_transform and data to score .* given together"):
+        fit_digits(digits, **options)
+
+
+@pytest.mark.parametrize("name", ["step", "self", "done", "nearest neighbour", "loss"])
+def test_a_metric_may_have_any_name(digits, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    learner = Scripted({})
+    learner.score = lambda _: {name: 0.5}
+    logged = []
+    history = train(
+        learner,
+        TwoPhase(rows(digits, 9), rows(digits, 5), 0.5, "6st"),
+        learning_rate=0.1,
+        test_data=rows(digits, 3),
+        batch_size=2,
+        evaluations=2,
+        log=lambda values, step: logged.append((step, values[f"test_{name}"])),
+        show_progress=True,
+    )
+    assert logged == [(3, 0.5), (6, 0.5)]
+    assert history.final.scores == {name: 0.5}
+    assert "done" in capsys.readouterr().err
 
 
 def test_keep_has_two_values(digits) -> None:
