@@ -8,6 +8,7 @@ from thinset.training.learners.fit import fit
 from thinset.training.learners.learner import Goal, Learner
 from thinset.training.learners.optimizer_state import load_optimizer, optimizer_tensors
 from thinset.training.learners.supervised import SupervisedLearner
+from thinset.training.loop.checkpoint import prefixed, unprefixed
 from thinset.training.loop.history import Best, Evaluation, History, PhaseTotals
 from thinset.training.loop.ledger import Ledger
 from thinset.training.loop.metrics_log import JsonLines, Log
@@ -28,7 +29,14 @@ from thinset.training.samplers.orders import (
 )
 from thinset.training.samplers.two_phase import TwoPhaseSampler
 from thinset.training.samplers.two_phase_epoch import TwoPhaseEpochSampler
-from thinset.training.weights import load_weights, save_weights, weights_fingerprint
+from thinset.training.weights import (
+    copy_tensors,
+    load_weights,
+    named_tensors,
+    restore_tensors,
+    save_weights,
+    weights_fingerprint,
+)
 
 __all__ = [
     "Best",
@@ -61,13 +69,18 @@ __all__ = [
     "TwoPhaseEpochSampler",
     "TwoPhaseSampler",
     "WarmUpRate",
+    "copy_tensors",
     "evaluate",
     "fit",
     "generator_for",
     "load_optimizer",
     "load_weights",
+    "named_tensors",
     "optimizer_tensors",
+    "prefixed",
+    "restore_tensors",
     "save_weights",
     "train",
+    "unprefixed",
     "weights_fingerprint",
 ]

@@ -18,13 +18,17 @@ from thinset.training import (
     Phase,
     TrainingDivergedError,
     TwoPhase,
+    copy_tensors,
     generator_for,
     load_optimizer,
+    named_tensors,
     optimizer_tensors,
+    prefixed,
+    restore_tensors,
     train,
+    unprefixed,
 )
-from thinset.training.loop.checkpoint import prefixed, read_tensors, unprefixed
-from thinset.training.weights import copy_tensors, named_tensors, restore_tensors
+from thinset.training.loop.checkpoint import read_tensors
 
 if TYPE_CHECKING:
     from pathlib import Path
