@@ -51,7 +51,7 @@ def load_optimizer(
     _require_same_shapes(_shapes(optimizer), content["shapes"], path)
     try:
         _restore(optimizer, _decoded(content["state"], tensors))
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise ValueError(
             f"{path} is damaged: its {here} state cannot be loaded: {error}"
         ) from error
@@ -67,8 +67,9 @@ def _restore(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     # torch casts floating-point state to the parameter's dtype and takes texts for sequences.
     for number, values in state["state"].items():
-        parameter = parameters[number]
-        optimizer.state[parameter] = _placed(values, loaded[number], parameter)
+        if isinstance(number, int):  # other keys are state of the whole optimizer, kept as it is
+            parameter = parameters[number]
+            optimizer.state[parameter] = _placed(values, loaded[number], parameter)
 
 
 def _shapes(optimizer: torch.optim.Optimizer) -> list[list[list[int]]]:
@@ -81,7 +82,7 @@ def _content(tensors: Mapping[str, torch.Tensor], path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} holds no complete optimizer state: {_STRUCTURE!r} is missing")
     try:
         content = json.loads(tensors[_STRUCTURE].numpy().tobytes())
-    except (ValueError, RecursionError) as error:
+    except (RecursionError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is damaged: its optimizer state is not JSON: {error}") from error
     if not isinstance(content, dict) or content.keys() != _ENTRIES:
         raise ValueError(f"{path} is damaged: its optimizer state lacks {sorted(_ENTRIES)}")

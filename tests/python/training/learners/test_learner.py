@@ -15,6 +15,7 @@ from thinset.training import (
     History,
     JsonLines,
     Learner,
+    LossPruning,
     Phase,
     TrainingDivergedError,
     TwoPhase,
@@ -187,6 +188,22 @@ def test_a_resumed_pair_equals_an_uninterrupted_one(
     assert resumed.n_steps == 12 - stop_at
     assert_same_state(resumed, expected)
     assert without_seconds(resumed_history) == without_seconds(history)
+
+
+def test_a_pair_resumes_where_its_losses_decide_what_it_is_shown(digits, tmp_path: Path) -> None:
+    few = type(digits.train)(digits.train.images[:70], digits.train.labels[:70])
+    options = {"phases": TwoPhase(few, few, 0.5, "24st", fast_order=LossPruning())}
+    expected, _ = train_pair(digits, checkpoint_path=tmp_path / "whole", **options)
+    everything, _ = train_pair(digits, phases=TwoPhase(few, few, 0.5, "24st"))
+    assert any(
+        not torch.equal(value, everything.tensors()[name])
+        for name, value in expected.tensors().items()
+    )
+    with pytest.raises(KeyboardInterrupt):
+        options["checkpoint_path"] = tmp_path / "part"
+        train_pair(digits, learner=AdversarialPair(stop_at=8), **options)
+    resumed, _ = train_pair(digits, resume=True, **options)
+    assert_same_state(resumed, expected)
 
 
 def test_each_kind_of_state_of_the_pair_matters(digits, tmp_path: Path) -> None:

@@ -6,7 +6,20 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
-from torch.optim import SGD, Adagrad, Adam, AdamW, RMSprop
+from torch.optim import (
+    ASGD,
+    SGD,
+    Adadelta,
+    Adafactor,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    NAdam,
+    RAdam,
+    RMSprop,
+    Rprop,
+)
 
 from thinset.training import load_optimizer, optimizer_tensors
 from thinset.training.loop.checkpoint import read_tensors, write_tensors
@@ -32,6 +45,7 @@ class Unusual(torch.optim.Optimizer):
                 state["mean"] = state["mean"] / 3 + number
                 state["history"].append(parameter.detach().mean())
                 state["exact"] /= 3
+                self.state["all"] = {"n": state["n"], "mean": torch.tensor(state["mean"])}
                 parameter.data -= group["lr"] * (state["exact"] + state["mean"]).float()
 
 
@@ -55,8 +69,9 @@ OPTIMIZERS = {
     "Adam with a tensor as rate": adam_with_a_tensor_rate,
     "AdamW": lambda parameters: AdamW(parameters, weight_decay=0.1),
     "RMSprop": lambda parameters: RMSprop(parameters, momentum=0.5, centered=True),
-    "Adagrad": lambda parameters: Adagrad(parameters, lr=0.1),
     "unusual": Unusual,
+    **{kind.__name__: kind for kind in (ASGD, Adadelta, Adafactor, Adagrad, Adamax, NAdam, RAdam)},
+    "Rprop": Rprop,
 }
 
 
@@ -113,6 +128,29 @@ def test_any_optimizer_comes_back_exactly(
     take_steps(resumed, other, 3)
     assert_same(other.state_dict(), optimizer.state_dict())
     assert_same(dict(resumed.state_dict()), dict(model.state_dict()))
+
+
+def test_lbfgs_comes_back_exactly(tmp_path: Path) -> None:
+    models = [network(), network()]
+    optimizers = [torch.optim.LBFGS(model.parameters(), max_iter=3) for model in models]
+    inputs = torch.linspace(-1, 1, 15).view(5, 3)
+
+    def take_step(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        def closure() -> torch.Tensor:
+            optimizer.zero_grad()
+            loss = model(inputs).square().sum()
+            loss.backward()
+            return loss
+
+        optimizer.step(closure)
+
+    take_step(models[0], optimizers[0])
+    models[1].load_state_dict(models[0].state_dict())
+    load_optimizer(optimizers[1], stored(optimizers[0], tmp_path / "state"), tmp_path / "state")
+    assert_same(optimizers[1].state_dict(), optimizers[0].state_dict())
+    for model, optimizer in zip(models, optimizers, strict=True):
+        take_step(model, optimizer)
+    assert_same(dict(models[1].state_dict()), dict(models[0].state_dict()))
 
 
 def test_state_has_the_memory_format_of_its_parameter(tmp_path: Path) -> None:
