@@ -77,10 +77,10 @@ class StoredRun:
         tensors, content = read_tensors(path)
         version = content.get(_VERSION)
         if version != VERSION:
+            found = "version 1 or another kind of file" if version is None else f"version {version}"
             raise ValueError(
-                f"{path} must be the checkpoint of a run, version {VERSION}, got version "
-                f"{version}: another version of thinset wrote it, or it holds something else; "
-                "choose another path, or delete it to train from the beginning"
+                f"{path} must be the checkpoint of a run, version {VERSION}, got {found}; choose "
+                "another path, or delete it to train from the beginning"
             )
         try:
             return cls(
