@@ -23,10 +23,8 @@ from thinset.data.batches import Batch, DeviceBatches
 from thinset.losses import classification
 from thinset.models import Classifier
 from thinset.results import describe_hardware, describe_versions
-from thinset.training import generator_for
-from thinset.training.learners.supervised import Learner
-from thinset.training.loop.settings import RunSettings
-from thinset.training.precision import resolve_device, resolve_precision
+from thinset.training import SupervisedLearner, generator_for
+from thinset.training.precision import resolve_device
 from thinset.transforms import TrainTransform
 
 if TYPE_CHECKING:
@@ -90,22 +88,17 @@ class Way:
     def __init__(
         self, data: Dataset, batches: Iterator[Batch], transform: object, arguments: object
     ) -> None:
-        device = resolve_device(arguments.device)
-        settings = RunSettings(
-            loss=classification, train_transform=transform, test_transform=None,
-            batch_size=arguments.batch_size, learning_rate=0.01, momentum=0.9,
-            weight_decay=0.004, ema_decay=0.9999, seed=0, device=device,
-            dtype=resolve_precision("auto", device), resident=None, evaluations=1,
-            checkpoint_seconds=60.0,
-        )  # fmt: skip
         model = Classifier(
             (AUGMENTATION.crop, AUGMENTATION.crop, data.image_shape[2]), data.n_classes,
             generator=generator_for(0, "classifier weights"),
         )  # fmt: skip
-        self._learner = Learner(model, settings)
+        self._learner = SupervisedLearner(
+            model, loss=classification, train_transform=transform,
+            batch_size=arguments.batch_size, weight_decay=0.004, device=arguments.device,
+        )  # fmt: skip
         self._batches = batches
         self._n_before = 0
-        model.train()
+        self._learner.start()
         self.take(WARM_UP_STEPS)
 
     def compile(self) -> None:

@@ -60,7 +60,7 @@ class ProgressBar:
         elif self._enabled:
             self._print_line("done" if kind is None else "stopped")
 
-    def update_to(self, done: float, **facts: Any) -> None:
+    def update_to(self, done: float, /, **facts: Any) -> None:
         """Say that `done` units in all are finished, with figures worth showing beside them."""
         step = done - self._done
         self._done = done
@@ -78,7 +78,7 @@ class ProgressBar:
         elif time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
             self._print_line("")
 
-    def update(self, step: float = 1, **facts: Any) -> None:
+    def update(self, step: float = 1, /, **facts: Any) -> None:
         """Say that `step` more units are finished."""
         self.update_to(self._done + step, **facts)
 

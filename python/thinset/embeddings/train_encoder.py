@@ -12,7 +12,7 @@ from thinset.files.atomic import atomic_folder
 from thinset.files.json import read_json, write_json_with_digest
 from thinset.losses import reproduction
 from thinset.models import Autoencoder
-from thinset.training.loop.fit import fit
+from thinset.training.learners.fit import fit
 from thinset.training.phases import Phase
 from thinset.training.randomness import generator_for
 from thinset.training.weights import load_weights, save_weights, weights_fingerprint

@@ -1,16 +1,21 @@
-"""Two-phase training: lengths with units, phases, a sampler for any loop, and one built-in loop."""
+"""Two-phase training: lengths with units, phases, samplers for any loop, and a built-in loop."""
 
 from __future__ import annotations
 
 from thinset.duration import Duration
 from thinset.training.learners.evaluate import Score, evaluate
-from thinset.training.loop.fit import fit
-from thinset.training.loop.history import CurvePoint, History, PhaseTotals
+from thinset.training.learners.fit import fit
+from thinset.training.learners.learner import Goal, Learner
+from thinset.training.learners.optimizer_state import load_optimizer, optimizer_tensors
+from thinset.training.learners.supervised import SupervisedLearner
+from thinset.training.loop.checkpoint import prefixed, unprefixed
+from thinset.training.loop.history import Best, Evaluation, History, PhaseTotals
 from thinset.training.loop.ledger import Ledger
 from thinset.training.loop.metrics_log import JsonLines, Log
 from thinset.training.loop.rates import CosineRate, LinearRate, OneCycleRate, StepRate, WarmUpRate
 from thinset.training.loop.run import TrainingDivergedError
 from thinset.training.loop.schedule import NoTimeLeftError
+from thinset.training.loop.train import train
 from thinset.training.phases import Phase, TwoPhase
 from thinset.training.randomness import generator_for
 from thinset.training.samplers.class_balanced import ClassBalancedSampler
@@ -24,16 +29,26 @@ from thinset.training.samplers.orders import (
 )
 from thinset.training.samplers.two_phase import TwoPhaseSampler
 from thinset.training.samplers.two_phase_epoch import TwoPhaseEpochSampler
-from thinset.training.weights import load_weights, save_weights, weights_fingerprint
+from thinset.training.weights import (
+    copy_tensors,
+    load_weights,
+    named_tensors,
+    restore_tensors,
+    save_weights,
+    weights_fingerprint,
+)
 
 __all__ = [
+    "Best",
     "ClassBalanced",
     "ClassBalancedSampler",
     "CosineRate",
-    "CurvePoint",
     "Duration",
+    "Evaluation",
+    "Goal",
     "History",
     "JsonLines",
+    "Learner",
     "Ledger",
     "LinearRate",
     "Log",
@@ -48,15 +63,24 @@ __all__ = [
     "SampleWeights",
     "Score",
     "StepRate",
+    "SupervisedLearner",
     "TrainingDivergedError",
     "TwoPhase",
     "TwoPhaseEpochSampler",
     "TwoPhaseSampler",
     "WarmUpRate",
+    "copy_tensors",
     "evaluate",
     "fit",
     "generator_for",
+    "load_optimizer",
     "load_weights",
+    "named_tensors",
+    "optimizer_tensors",
+    "prefixed",
+    "restore_tensors",
     "save_weights",
+    "train",
+    "unprefixed",
     "weights_fingerprint",
 ]

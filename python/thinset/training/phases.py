@@ -48,11 +48,11 @@ class TwoPhase:
 
     `learning_rate`: a function of how much of both phases together is done, 0..1. Or one for each
     phase, `fast_learning_rate` and `fine_tuning_learning_rate`: a constant or a function of how
-    much of the phase is done. None of them keeps the rate that training is called with, the same
-    in both phases, as in the paper. `fast_order` and `fine_tuning_order`: see Phase.
+    much of the phase is done. Without any, both phases have the rate that `fit` is called with, as
+    in the paper. `fast_order` and `fine_tuning_order`: see Phase.
 
-    `.phases` leaves a phase of no length out. Raises ValueError for a split outside 0..1, for a
-    total of nothing, and for a learning rate that is given both as a whole and by phase.
+    `.phases` leaves out a phase of length 0. Raises ValueError for a split outside 0..1, for a
+    total of 0, and for a learning rate that is given both as a whole and by phase.
     """
 
     def __init__(

@@ -12,6 +12,7 @@ from thinset.training.loop.checkpoint import read_tensors, write_tensors
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Mapping
 
     from torch import nn
 
@@ -32,6 +33,33 @@ def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
     model.load_state_dict(tensors)
 
 
+def named_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
+    """Return all parameters and buffers by name, without gradients and without copies.
+
+    Unlike state_dict(), this includes buffers that are not persistent.
+    """
+    return {
+        name: tensor.detach()
+        for name, tensor in (*model.named_parameters(), *model.named_buffers())
+    }
+
+
+@torch.no_grad()
+def copy_tensors(model: nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Copy what `named_tensors` gave into the parameters and buffers of `model`."""
+    for name, value in named_tensors(model).items():
+        value.copy_(tensors[name])
+
+
+def restore_tensors(model: nn.Module, tensors: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Copy what `named_tensors` gave, read from the file `path`, into `model`.
+
+    Raises ValueError where names or shapes are not the model's.
+    """
+    require_same_shapes(named_tensors(model), tensors, path)
+    copy_tensors(model, tensors)
+
+
 def weights_fingerprint(model: nn.Module) -> str:
     """SHA-256 over names, dtypes, shapes and values of the model's state, wherever it is."""
     digest = hashlib.sha256()
@@ -43,7 +71,7 @@ def weights_fingerprint(model: nn.Module) -> str:
 
 
 def require_same_shapes(
-    expected: dict[str, torch.Tensor], found: dict[str, torch.Tensor], path: Path
+    expected: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor], path: Path
 ) -> None:
     """Raise ValueError, naming the first difference, unless both have the same names and shapes."""
     for name in (*expected, *found):

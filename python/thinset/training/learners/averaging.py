@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from thinset.training.weights import named_tensors
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -19,7 +21,7 @@ class WeightAverage:
     Parameters and floating-point buffers (a batch norm's running statistics, which belong to the
     weights they were gathered with) are averaged; integer buffers are copied. The decay of a step
     is min(decay, (1 + step) / (10 + step)), `step` being the number of steps done before it: a long
-    average would otherwise keep the first, random weights in sight throughout a short run. The
+    average would otherwise keep a share of the random initial weights throughout a short run. The
     rule is that of TensorFlow's ExponentialMovingAverage, which the paper's classifier is tested
     with. Raises ValueError unless `decay` is in [0, 1).
     """
@@ -29,14 +31,14 @@ class WeightAverage:
             raise ValueError(f"ema_decay must be at least 0 and less than 1, got {decay}")
         self.decay = decay
         self._model = model
-        self.state = {name: value.clone() for name, value in _tensors(model).items()}
+        self.state = {name: value.clone() for name, value in named_tensors(model).items()}
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        """Take in the model's weights after a step; `step` steps were done before it."""
+        """Add the model's weights after a step; `step` steps were done before it."""
         decay = min(self.decay, (1 + step) / (10 + step))
         averages, values = [], []
-        for name, value in _tensors(self._model).items():
+        for name, value in named_tensors(self._model).items():
             if value.is_floating_point():
                 averages.append(self.state[name])
                 values.append(value)
@@ -46,30 +48,16 @@ class WeightAverage:
 
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:
-        """Let the model have the averaged weights inside the `with` block."""
+        """Put the averaged weights into the model inside the `with` block."""
         self._swap()
         try:
             yield
         finally:
             self._swap()
 
-    def apply(self) -> None:
-        """Leave the averaged weights in the model for good."""
-        with torch.no_grad():
-            for name, value in _tensors(self._model).items():
-                value.copy_(self.state[name])
-
     @torch.no_grad()
     def _swap(self) -> None:
-        for name, value in _tensors(self._model).items():
+        for name, value in named_tensors(self._model).items():
             held = value.clone()
             value.copy_(self.state[name])
             self.state[name].copy_(held)
-
-
-def _tensors(model: nn.Module) -> dict[str, torch.Tensor]:
-    # Not state_dict(): that leaves buffers out which a model keeps but does not save.
-    return {
-        name: tensor.detach()
-        for name, tensor in (*model.named_parameters(), *model.named_buffers())
-    }

@@ -20,7 +20,7 @@ ImageTransform = Callable[[torch.Tensor], torch.Tensor]
 
 
 class Score(NamedTuple):
-    """`loss`: mean over the samples. `accuracy`: share of right answers, 0..1, or None."""
+    """`loss`: mean over the samples. `accuracy`: share of correct predictions, 0..1, or None."""
 
     loss: float
     accuracy: float | None
@@ -40,10 +40,10 @@ def evaluate(
     """Score `model`, which is on `device`, on every sample of `dataset` once.
 
     `dtype`: what layers compute in, float32 or bfloat16. The model is in evaluation mode meanwhile
-    and goes back to the mode it was in.
+    and returns to its previous mode.
     """
     device = resolve_device(device)
-    # Sums stay on the device: reading them in every batch would wait for it every time.
+    # Sums stay on the device: reading them would wait for it in every batch.
     loss_sum = torch.zeros((), dtype=torch.float64, device=device)
     n_correct = torch.zeros((), dtype=torch.int64, device=device)
     has_accuracy = True

@@ -1,4 +1,4 @@
-"""Stochastic gradient descent with L2 regularisation where the model wants it."""
+"""Stochastic gradient descent with L2 regularisation of chosen parameters."""
 
 from __future__ import annotations
 
@@ -7,11 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from torch import nn
-
-_BUFFER = "momentum_buffer"
 
 
 def sgd(model: nn.Module, momentum: float, weight_decay: float) -> torch.optim.SGD:
@@ -34,20 +30,3 @@ def sgd(model: nn.Module, momentum: float, weight_decay: float) -> torch.optim.S
         {"params": [p for p in trainable if id(p) not in regularised], "weight_decay": 0.0},
     ]
     return torch.optim.SGD([g for g in groups if g["params"]], lr=0.0, momentum=momentum)
-
-
-def momentum_tensors(optimizer: torch.optim.SGD) -> dict[str, torch.Tensor]:
-    """Return the momentum of each parameter that has one, by the parameter's number."""
-    state = optimizer.state_dict()["state"]
-    return {
-        str(number): values[_BUFFER]
-        for number, values in state.items()
-        if values.get(_BUFFER) is not None
-    }
-
-
-def load_momentum(optimizer: torch.optim.SGD, tensors: Mapping[str, torch.Tensor]) -> None:
-    """Give the parameters the momentum that `momentum_tensors` returned."""
-    groups = optimizer.state_dict()["param_groups"]
-    state = {int(number): {_BUFFER: tensor} for number, tensor in tensors.items()}
-    optimizer.load_state_dict({"state": state, "param_groups": groups})

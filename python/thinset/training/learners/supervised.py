@@ -1,58 +1,110 @@
-"""What learns: the model with its optimiser, its average and its random generators."""
+"""One model trained by stochastic gradient descent on a loss of images and labels."""
 
 from __future__ import annotations
 
 import contextlib
 from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from thinset.training.learners.averaging import WeightAverage
-from thinset.training.learners.evaluate import Score, evaluate
-from thinset.training.learners.optimiser import load_momentum, momentum_tensors, sgd
+from thinset.training.learners.evaluate import evaluate
+from thinset.training.learners.learner import Goal
+from thinset.training.learners.optimiser import sgd
+from thinset.training.learners.optimizer_state import load_optimizer, optimizer_tensors
 from thinset.training.loop.checkpoint import prefixed, unprefixed
-from thinset.training.precision import autocast
-from thinset.training.randomness import generator_for, layer_rng_state, set_layer_rng_state
-from thinset.training.weights import require_same_shapes
+from thinset.training.precision import autocast, resolve_device, resolve_precision
+from thinset.training.randomness import generator_for
+from thinset.training.weights import (
+    copy_tensors,
+    named_tensors,
+    require_same_shapes,
+    restore_tensors,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from torch import nn
 
     from thinset.data.batches import Batch, ImageRows
-    from thinset.training.loop.settings import RunSettings
+    from thinset.losses import Objective
+    from thinset.training.learners.evaluate import ImageTransform
 
 _STEPS_IN_FLIGHT = 2
 
+RandomTransform = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
+"""Turns stored images (B, C, H, W) and a generator into what the model is trained on."""
 
-class Learner:
-    """Takes steps, is tested, and can be written down and restored exactly.
 
-    The model is trained in place, on the settings' device and in channels_last memory format.
+class SupervisedLearner:
+    """A Learner of one model; `fit` documents the arguments.
+
+    The model is trained in place, on `device` and in channels_last memory format. `batch_size`:
+    samples per batch in scoring. Raises ValueError for settings out of range and for a model
+    without trainable parameters.
     """
 
-    def __init__(self, model: nn.Module, settings: RunSettings) -> None:
-        self._settings = settings
-        device = settings.device
-        self.model = model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._optimizer = sgd(model, settings.momentum, settings.weight_decay)
-        self._average = (
-            None if settings.ema_decay is None else WeightAverage(model, settings.ema_decay)
-        )
-        self._augmentation_generator = generator_for(settings.seed, "augmentation", device)
-        self._loss_sum = torch.zeros((), device=device)
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        loss: Objective,
+        train_transform: RandomTransform,
+        test_transform: ImageTransform | None = None,
+        batch_size: int = 1024,
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+        ema_decay: float | None = 0.9999,
+        seed: int = 0,
+        device: torch.device | str = "auto",
+        precision: str = "auto",
+    ) -> None:
+        for name, value in (("momentum", momentum), ("weight_decay", weight_decay)):
+            if not 0 <= value < float("inf"):
+                raise ValueError(f"{name} must be finite and >= 0, got {value}")
+        self._loss = loss
+        self._train_transform = train_transform
+        self._test_transform = test_transform
+        self._batch_size = batch_size
+        self._device = resolve_device(device)
+        self._dtype = resolve_precision(precision, self._device)
+        self._described = {
+            "loss": loss,
+            "train_transform": train_transform,
+            "test_transform": test_transform,
+            "momentum": momentum,
+            "weight_decay": weight_decay,
+            "ema_decay": ema_decay,
+            "seed": seed,
+            "dtype": self._dtype,
+        }
+        self.model = model.to(device=self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._optimizer = sgd(model, momentum, weight_decay)
+        self._average = None if ema_decay is None else WeightAverage(model, ema_decay)
+        self._augmentation_generator = generator_for(seed, "augmentation", self._device)
+        self._loss_sum = torch.zeros((), device=self._device)
         self._events: deque[torch.cuda.Event] = deque()
 
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self._device
+
+    def start(self) -> None:
+        """Put the model into training mode."""
+        self.model.train()
+
     def step(self, batch: Batch, *, learning_rate: float, n_before: int) -> torch.Tensor:
-        """Take one step and return the loss of each sample; `n_before` steps were taken before."""
-        settings = self._settings
+        """Take one step and return the loss of each sample (B,); see Learner."""
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate
-        images = settings.train_transform(batch.images, self._augmentation_generator)
-        with autocast(settings.dtype, settings.device):
-            outcome = settings.loss(self.model, images, batch.labels)
+        images = self._train_transform(batch.images, self._augmentation_generator)
+        with autocast(self._dtype, self._device):
+            outcome = self._loss(self.model, images, batch.labels)
         loss = outcome.weighted_loss(batch.weights)
         self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -69,55 +121,74 @@ class Learner:
         self._loss_sum.zero_()
         return loss_sum
 
-    def score(self, test_data: ImageRows) -> Score:
-        """Score the averaged weights, where there is an average, on `test_data`."""
-        settings = self._settings
-        assert settings.test_transform is not None
+    def score(self, data: ImageRows) -> dict[str, float]:
+        """Score the averaged weights, or the model's own where there is no average, on `data`.
+
+        "loss": mean over the samples. "accuracy": share of correct predictions, 0..1; absent where
+        the loss has no predictions to count, as that of an autoencoder.
+        """
+        if self._test_transform is None:
+            raise ValueError("a SupervisedLearner needs a test_transform to be scored")
         averaged = contextlib.nullcontext() if self._average is None else self._average.applied()
         with averaged:
-            return evaluate(
+            score = evaluate(
                 self.model,
-                test_data,
-                loss=settings.loss,
-                transform=settings.test_transform,
-                batch_size=settings.batch_size,
-                device=settings.device,
-                dtype=settings.dtype,
+                data,
+                loss=self._loss,
+                transform=self._test_transform,
+                batch_size=self._batch_size,
+                device=self._device,
+                dtype=self._dtype,
             )
+        metrics = {"loss": score.loss}
+        if score.accuracy is not None:
+            metrics["accuracy"] = score.accuracy
+        return metrics
 
-    def finish(self) -> None:
-        """Leave the weights that were tested in the model, in evaluation mode."""
-        if self._average is not None:
-            self._average.apply()
+    def goal(self, scores: Mapping[str, float]) -> Goal:
+        """Return the highest accuracy, or the lowest loss where there is no accuracy."""
+        if "accuracy" in scores:
+            return Goal("accuracy", higher_is_better=True)
+        return Goal("loss", higher_is_better=False)
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """Return the averaged parameters and buffers, or the model's own without an average."""
+        return named_tensors(self.model) if self._average is None else self._average.state
+
+    def finish(self, weights: Mapping[str, torch.Tensor] | None = None) -> None:
+        """Leave `weights`, or those that `weights()` returns now, in the model for evaluation."""
+        copy_tensors(self.model, self.weights() if weights is None else weights)
         self.model.eval()
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """Everything that the next steps depend on, by name."""
+        """Return everything that the next steps depend on, by name."""
         return {
             "loss_sum": self._loss_sum,
             "augmentation_generator": self._augmentation_generator.get_state(),
-            "layer_generator": layer_rng_state(self._settings.device),
-            **prefixed("model", self.model.state_dict()),
+            **prefixed("model", named_tensors(self.model)),
             **prefixed("average", {} if self._average is None else self._average.state),
-            **prefixed("momentum", momentum_tensors(self._optimizer)),
+            **prefixed("optimizer", optimizer_tensors(self._optimizer)),
         }
 
-    def load(self, tensors: dict[str, torch.Tensor], path: Path) -> None:
-        """Go back to what `tensors` gave; ValueError, naming `path`, where the model is another."""
-        weights = unprefixed("model", tensors)
-        require_same_shapes(self.model.state_dict(), weights, path)
-        self.model.load_state_dict(weights)
+    def load(self, tensors: Mapping[str, torch.Tensor], path: Path) -> None:
+        """Restore what `tensors` returned; ValueError, naming `path`, for that of another model."""
+        restore_tensors(self.model, unprefixed("model", tensors), path)
         if self._average is not None:
-            for name, value in unprefixed("average", tensors).items():
+            averages = unprefixed("average", tensors)
+            require_same_shapes(self._average.state, averages, path)
+            for name, value in averages.items():
                 self._average.state[name].copy_(value)
-        load_momentum(self._optimizer, unprefixed("momentum", tensors))
+        load_optimizer(self._optimizer, unprefixed("optimizer", tensors), path)
         self._augmentation_generator.set_state(tensors["augmentation_generator"])
-        set_layer_rng_state(self._settings.device, tensors["layer_generator"])
         self._loss_sum.copy_(tensors["loss_sum"])
 
+    def describe(self) -> dict[str, Any]:
+        """Return the settings that the weights and scores depend on."""
+        return self._described
+
     def _wait_for_earlier_steps(self) -> None:
-        # CUDA takes orders far ahead of its work: without this a time limit would be noticed late.
-        if self._settings.device.type == "cuda":
+        # CUDA queues work far ahead of its completion: time limits would be noticed late.
+        if self._device.type == "cuda":
             event = torch.cuda.Event()  # type: ignore[no-untyped-call]
             event.record()
             self._events.append(event)

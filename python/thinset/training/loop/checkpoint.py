@@ -39,11 +39,10 @@ def write_tensors(
     """
     header = {"format": FORMAT, "version": VERSION, "content": content}
     text = json.dumps(header, allow_nan=False)
-    # Copies of their own on the CPU: safetensors takes neither views nor shared memory.
+    # Separate copies on the CPU: safetensors accepts neither views nor shared memory.
     copies = {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
     metadata = {_KEY: text.removesuffix("}") + _DIGEST.format(_digest(text, copies))}
-    # Written by ourselves: save_file writes to a file of its own, which a kill would leave behind,
-    # and gives the failures of the system an error type of its own.
+    # Not save_file: a kill would leave its temporary file behind, and it does not raise OSError.
     data = save(copies, metadata)
     with atomic_file(path) as partial:
         partial.write_bytes(data)
@@ -63,7 +62,7 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, torch.Tensor],
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, ValueError, RuntimeError, KeyError, OverflowError) as error:
-        # Torch and safetensors answer headers that make no sense in many ways.
+        # Torch and safetensors raise many kinds of errors for damaged headers.
         raise ValueError(f"{path} is damaged or no safetensors file: {error}") from error
     text = metadata.get(_KEY)
     if text is None:
@@ -80,12 +79,12 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, torch.Tensor],
 
 
 def prefixed(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Put the tensors of one part under names of their own."""
+    """Return the tensors of one part under names that begin with `prefix`."""
     return {f"{prefix}/{name}": value for name, value in tensors.items()}
 
 
 def unprefixed(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return the tensors that `prefixed` put there."""
+    """Return the tensors that `prefixed` named, under their own names."""
     return {
         name.removeprefix(f"{prefix}/"): value
         for name, value in tensors.items()
@@ -106,7 +105,9 @@ def _content(text: str, path: Path) -> dict[str, Any]:
             f"got {header.get('format')} version {header.get('version')}"
         )
     if header.keys() != {"format", "version", "content"}:
-        raise ValueError(f"{path} has changed since it was written: it states no whole SHA-256")
+        raise ValueError(
+            f"{path} has changed since it was written: its SHA-256 is missing or incomplete"
+        )
     content = header.get("content")
     if not isinstance(content, dict):
         raise ValueError(f"{path} is damaged: its content must be a JSON object, got {content!r}")

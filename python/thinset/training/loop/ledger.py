@@ -1,4 +1,4 @@
-"""Where the wall-clock time of a run went."""
+"""Wall-clock time of a run by stage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the figures of a training go while it runs."""
+"""Writing the figures of a training while it runs."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ Log = Callable[[dict[str, float], int], None]
 class JsonLines:
     """Appends a line of JSON to a file: the step, and the figures by name.
 
-    A training that goes on from a checkpoint comes to some steps again: what the file has of them
-    is replaced.
+    A training that resumes from a checkpoint repeats some steps: their lines are replaced.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -37,7 +36,7 @@ class JsonLines:
             lines.write(json.dumps({"step": step, **values}) + "\n")
 
     def _drop_from(self, step: int) -> None:
-        """Leave the lines before `step`; one that was cut off by a crash goes, too."""
+        """Keep the lines before `step`; a line that a crash cut off is dropped as well."""
         kept = []
         if self._path.exists():
             for line in read_text(self._path).splitlines():

@@ -1,7 +1,8 @@
 """Learning rates over the course of a training or of one phase of it.
 
-Each is a function of how much is done, from 0 to 1. Whether that is a share of steps or of
-wall-clock time is for the length of the phase to say: the same rate serves "10000st" and "7min".
+Each is a function of how much is done, from 0 to 1: a share of steps where the phase's length is
+in steps, epochs or samples, and of wall-clock time where it is a time. The same rate serves
+"10000st" and "7min".
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _FIRST = 0.04  # share of the peak at which a rise begins: a rate of 0 would was
 
 @dataclass(frozen=True)
 class LinearRate:
-    """A learning rate that goes in a straight line from `start` to `end`."""
+    """A learning rate that changes linearly from `start` to `end`."""
 
     start: float
     end: float
@@ -47,8 +48,9 @@ class CosineRate:
 class StepRate:
     """A learning rate that begins at `start` and is multiplied by `factor` at each share of `at`.
 
-    The shares are above 0 and below 1, and rise. As they stand: a tenth at one half and again at
-    three quarters, as in He et al., "Deep Residual Learning for Image Recognition", 2016.
+    The shares are above 0, below 1 and ascending. The defaults divide the rate by ten at one half
+    and again at three quarters, after He et al., "Deep Residual Learning for Image Recognition",
+    2016.
     """
 
     start: float
@@ -65,10 +67,10 @@ class StepRate:
 
 @dataclass(frozen=True)
 class OneCycleRate:
-    """A learning rate that rises in a straight line to `peak` and falls in another to 0.
+    """A learning rate that rises linearly to `peak` and falls linearly to 0.
 
-    `warm_up`: the share that the rise takes, above 0 and below 1. It starts and ends above 0
-    wherever a step begins. After Smith and Topin, "Super-Convergence", 2018.
+    `warm_up`: the share that the rise takes, above 0 and below 1. No step has a rate of 0. After
+    Smith and Topin, "Super-Convergence", 2018.
     """
 
     peak: float
@@ -85,9 +87,9 @@ class OneCycleRate:
 
 @dataclass(frozen=True)
 class WarmUpRate:
-    """Any learning rate after a rise in a straight line to where it begins.
+    """Any learning rate, after a linear rise to its first value.
 
-    `share`: what the rise takes, above 0 and below 1; `rate` has its whole course in the rest.
+    `share`: what the rise takes, above 0 and below 1; `rate` runs from 0 to 1 in the rest.
     """
 
     rate: LearningRate
@@ -104,7 +106,7 @@ class WarmUpRate:
 
 @dataclass(frozen=True)
 class PartOfRate:
-    """What a learning rate does between two shares of its course, as a rate of its own."""
+    """The part of a learning rate between two shares of its course, as a rate from 0 to 1."""
 
     rate: Callable[[float], float]
     start: float

@@ -2,61 +2,47 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import torch
-
-from thinset.data.batches import DeviceBatches, ImageRows
-from thinset.training.loop.checkpoint import prefixed, unprefixed, write_tensors
-from thinset.training.loop.history import CurvePoint, History, PhaseTotals
+from thinset.data.batches import DeviceBatches
+from thinset.training.loop.history import Best, Evaluation, History, PhaseTotals
+from thinset.training.loop.identity import first_phase_identity, run_identity
 from thinset.training.loop.rates import rate_at
-from thinset.training.loop.settings import dataset_fingerprint, describe, require_same_settings
-from thinset.training.randomness import generator_for
+from thinset.training.loop.settings import require_same_settings
+from thinset.training.loop.stored_run import Place, StoredRun
+from thinset.training.randomness import generator_for, layer_rng_state, set_layer_rng_state
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    import torch
+
+    from thinset.data.batches import ImageRows
     from thinset.progress import ProgressBar
-    from thinset.training.learners.evaluate import Score
-    from thinset.training.learners.supervised import Learner
+    from thinset.training.learners.learner import Learner
     from thinset.training.loop.metrics_log import Log
     from thinset.training.loop.schedule import Schedule, Stage
-    from thinset.training.loop.settings import RunSettings
-
-StoredState = tuple[dict[str, torch.Tensor], dict[str, Any]]
-"""What a checkpoint file holds: tensors, and JSON-able content."""
+    from thinset.training.loop.settings import LoopSettings
 
 
 class TrainingDivergedError(ValueError):
-    """The loss is no longer a finite number."""
-
-
-@dataclass
-class _Place:
-    """Where in the schedule a run is."""
-
-    stage: int = 0
-    steps: int = 0  # done in this stage
-    began: float = 0.0  # elapsed seconds from which the stage's time counts
-    n_evaluations: int = 0
-    n_unreported: int = 0  # steps since the last evaluation
+    """A loss or another score is no longer a finite number."""
 
 
 class Run:
-    """One training run; `fit` is its only user and documents the arguments."""
+    """One training run; `train` is its only user and documents the arguments."""
 
     def __init__(
         self,
         learner: Learner,
         schedule: Schedule,
-        settings: RunSettings,
+        settings: LoopSettings,
         *,
         test_data: ImageRows | None,
+        validation_data: ImageRows | None,
         checkpoint_path: Path | None,
         first_phase_path: Path | None,
         clock: Callable[[], float],
@@ -66,64 +52,64 @@ class Run:
         self._schedule = schedule
         self._settings = settings
         self._test_data = test_data
+        self._validation_data = validation_data
         self._checkpoint_path = checkpoint_path
         self._first_phase_path = first_phase_path
         self._clock = clock
         self._log = log
         self._batches: DeviceBatches | None = None
-        self._place = _Place()
+        self._place = Place()
         self._history = History(seconds=schedule.seconds_already_spent)
+        self._best_weights: dict[str, torch.Tensor] = {}
         self._last_lap = self._last_save = clock()
         self._last_rate: float | None = None
 
     def train(self, bar: ProgressBar) -> History:
         """Train from where the run is to the schedule's end."""
-        self._learner.model.train()
+        self._learner.start()
         while self._place.stage < len(self._schedule.stages):
             self._train_stage(bar)
             if self._place.stage == 0 and self._first_phase_path is not None:
                 self._write(self._first_phase_path, self._first_phase_identity)
             self._leave_stage()
-        self._learner.finish()
+        self._learner.finish(self._best_weights or None)
         return self._history
 
-    def restore(self, tensors: dict[str, torch.Tensor], content: dict[str, Any]) -> None:
+    def restore(self, stored: StoredRun) -> None:
         """Go back to where a checkpoint was written; ValueError where it is of another run."""
         assert self._checkpoint_path is not None
-        require_same_settings(self._identity, content["settings"], self._checkpoint_path)
-        self._load(tensors, content, self._checkpoint_path)
+        require_same_settings(self._identity, stored.identity, self._checkpoint_path)
+        self._load(stored, self._checkpoint_path)
 
-    def continue_first_phase(
-        self, tensors: dict[str, torch.Tensor], content: dict[str, Any]
-    ) -> None:
-        """Go on with the first phase of a training that differs only in what came after it.
+    def continue_first_phase(self, stored: StoredRun) -> None:
+        """Continue the first phase of a training that differs only in what came after it.
 
         Raises ValueError where it differs in more, or its first phase was longer than this one.
         """
         path = self._first_phase_path
         assert path is not None
-        require_same_settings(self._first_phase_identity, content["settings"], path)
+        require_same_settings(self._first_phase_identity, stored.identity, path)
         n_steps = self._schedule.stages[0].n_steps
         assert n_steps is not None
-        if content["place"]["steps"] > n_steps:
+        if stored.place.steps > n_steps:
             raise ValueError(
-                f"{path} is of a first phase of {content['place']['steps']} steps; this one must "
-                f"be at least as long, got {n_steps}"
+                f"{path} is of a first phase of {stored.place.steps} steps; this one must be at "
+                f"least as long, got {n_steps}"
             )
-        self._load(tensors, content, path)
+        self._load(stored, path)
 
-    def _load(self, tensors: dict[str, torch.Tensor], content: dict[str, Any], path: Path) -> None:
-        self._learner.load(tensors, path)
-        self._place = _Place(**content["place"])
-        self._history = History.from_dict(content["history"])
+    def _load(self, stored: StoredRun, path: Path) -> None:
+        try:
+            self._learner.load(stored.learner, path)
+        except KeyError as error:
+            name = type(self._learner).__name__
+            raise ValueError(f"{path} lacks the tensor {error} of {name}") from error
+        self._place = stored.place
+        self._history = stored.history
+        self._best_weights = stored.best
         self._batches = self._open_batches(self._schedule.stages[self._place.stage])
-        self._batches.load_state_dict(
-            {
-                **content["batches"],
-                "generator_state": tensors["order_generator"],
-                "passes": unprefixed("passes", tensors),
-            }
-        )
+        self._batches.load_state_dict(stored.batches)
+        set_layer_rng_state(self._learner.device, stored.layer_generator)
 
     def _train_stage(self, bar: ProgressBar) -> None:
         stage = self._schedule.stages[self._place.stage]
@@ -131,14 +117,14 @@ class Run:
             name = str(getattr(stage.phase.dataset, "name", type(stage.phase.dataset).__name__))
             self._history.phases.append(PhaseTotals(stage.phase.name, name))
         batches = self._batches = self._batches or self._open_batches(stage)
-        # However little time there is, a run of no steps at all would have nothing to report.
+        # At least one step, however little time there is: a run without steps has no result.
         while (done := self._done(stage)) < 1 or self._history.steps == 0:
             batches.progress = done
             self._last_rate = _learning_rate(stage, done, self._settings)
             self._step(batches, self._last_rate)
             progress = self._schedule.progress(self._place.stage, self._done(stage))
             bar.update_to(self._history.steps if self._schedule.n_steps else 100 * progress)
-            # The small term keeps 0.3 * 10 = 2.9999999999999996 from coming a step late.
+            # The small term keeps 0.3 * 10 = 2.9999999999999996 from being reached a step late.
             n_due = math.floor(progress * self._settings.evaluations + 1e-9)
             if n_due > self._place.n_evaluations:
                 self._place.n_evaluations = n_due
@@ -146,7 +132,7 @@ class Run:
                 self._save()
             elif self._clock() - self._last_save >= self._settings.checkpoint_seconds:
                 self._save()
-        # Where an earlier stage used up all of the time, its last steps are still to be looked at.
+        # Where an earlier stage used up all of the time, its last steps are not evaluated yet.
         if stage is self._schedule.stages[-1] and self._place.n_unreported > 0:
             self._report(bar)
             self._save()
@@ -166,7 +152,7 @@ class Run:
         dataset, order = stage.phase.dataset, stage.phase.order
         return DeviceBatches(
             dataset,
-            device=settings.device,
+            device=self._learner.device,
             batch_size=settings.batch_size,
             generator=generator_for(settings.seed, f"order of phase {self._place.stage}"),
             passes=None if order is None else order.over(dataset),
@@ -208,44 +194,72 @@ class Run:
         # Reading the loss waits for the device: that time still belongs to the steps.
         train_loss = self._learner.take_loss_sum() / self._place.n_unreported
         self._history.phases[-1].seconds += self._lap()
-        score = None if self._test_data is None else self._learner.score(self._test_data)
+        self._require_finite("training", {"loss": train_loss})
+        validation_scores = self._scores("validation", self._validation_data)
+        scores = self._scores("test", self._test_data)
         self._history.evaluation_seconds += self._lap()
-        for name, loss in (("training", train_loss), ("test", score and score.loss)):
-            if loss is not None and not math.isfinite(loss):
+        self._place.n_unreported = 0
+        evaluation = self._evaluation(train_loss, scores, validation_scores)
+        self._history.curve.append(evaluation)
+        if self._settings.keep == "best":
+            self._keep_if_best(evaluation)
+        if self._log is not None:
+            self._log(self._figures(evaluation), evaluation.step)
+        bar.update(0, **{**(scores or validation_scores), "loss": train_loss})
+
+    def _scores(self, name: str, data: ImageRows | None) -> dict[str, float]:
+        if data is None:
+            return {}
+        scores = {metric: float(score) for metric, score in self._learner.score(data).items()}
+        self._require_finite(name, scores)
+        return scores
+
+    def _require_finite(self, name: str, scores: Mapping[str, float]) -> None:
+        for metric, score in scores.items():
+            if not math.isfinite(score):
                 raise TrainingDivergedError(
-                    f"the {name} loss is {loss} after step {self._history.steps}; "
+                    f"the {name} {metric} is {score} after step {self._history.steps}; "
                     "a lower learning rate may help"
                 )
-        self._place.n_unreported = 0
-        point = self._curve_point(train_loss, score)
-        self._history.curve.append(point)
-        if self._log is not None:
-            self._log(self._figures(point), point.step)
-        facts = {"loss": train_loss, "accuracy": point.test_accuracy}
-        bar.update(0, **{name: value for name, value in facts.items() if value is not None})
 
-    def _figures(self, point: CurvePoint) -> dict[str, float]:
-        figures = {
-            "train_loss": point.train_loss,
-            "test_loss": point.test_loss,
-            "test_accuracy": point.test_accuracy,
-            "learning_rate": self._last_rate,
-            "epoch": point.epoch,
-            "seconds": point.seconds,
-        }
-        return {name: value for name, value in figures.items() if value is not None}
+    def _keep_if_best(self, evaluation: Evaluation) -> None:
+        scores = evaluation.validation_scores
+        goal = self._learner.goal(scores)
+        if goal.metric not in scores:
+            raise ValueError(
+                f"the learner's goal must be one of its scores {', '.join(scores) or 'none'}, "
+                f"got {goal.metric!r}"
+            )
+        score, best = scores[goal.metric], self._history.best
+        if best is None or goal.is_better(score, best.score):
+            self._history.best = Best(goal.metric, score, evaluation.step)
+            self._best_weights = {
+                name: weight.detach().to("cpu", copy=True)
+                for name, weight in self._learner.weights().items()
+            }
 
-    def _curve_point(self, train_loss: float, score: Score | None) -> CurvePoint:
+    def _figures(self, evaluation: Evaluation) -> dict[str, float]:
+        figures = {"train_loss": evaluation.train_loss}
+        for prefix in ("validation", "test"):
+            scores = evaluation.scores if prefix == "test" else evaluation.validation_scores
+            figures.update({f"{prefix}_{metric}": score for metric, score in scores.items()})
+        if self._last_rate is not None:
+            figures["learning_rate"] = self._last_rate
+        return {**figures, "epoch": evaluation.epoch, "seconds": evaluation.seconds}
+
+    def _evaluation(
+        self, train_loss: float, scores: dict[str, float], validation_scores: dict[str, float]
+    ) -> Evaluation:
         assert self._batches is not None
-        return CurvePoint(
+        return Evaluation(
             step=self._history.steps,
             samples=self._history.samples,
             epoch=self._batches.samples_drawn / self._batches.n_samples,
             seconds=self._history.seconds,
             phase=self._history.phases[-1].name,
             train_loss=train_loss,
-            test_loss=None if score is None else score.loss,
-            test_accuracy=None if score is None else score.accuracy,
+            scores=scores,
+            validation_scores=validation_scores,
         )
 
     def _save(self) -> None:
@@ -255,53 +269,36 @@ class Run:
 
     def _write(self, path: Path, identity: dict[str, Any]) -> None:
         assert self._batches is not None
-        order = self._batches.state_dict()
-        tensors = {
-            "order_generator": order.pop("generator_state"),
-            **prefixed("passes", order.pop("passes")),
-            **self._learner.tensors(),
-        }
-        content = {
-            "settings": identity,
-            "seconds_already_spent": self._schedule.seconds_already_spent,
-            "place": dataclasses.asdict(self._place),
-            "history": self._history.to_dict(),
-            "batches": order,
-        }
-        write_tensors(path, tensors, content)
-        # On the run's clock, since the user waits for it, but on no step's account.
+        StoredRun(
+            identity=identity,
+            seconds_already_spent=self._schedule.seconds_already_spent,
+            place=self._place,
+            history=self._history,
+            batches=self._batches.state_dict(),
+            layer_generator=layer_rng_state(self._learner.device),
+            learner=dict(self._learner.tensors()),
+            best=self._best_weights,
+        ).write(path)
+        # Part of the run's time, since the user waits for it, but of no step's.
         self._lap()
 
     @functools.cached_property
     def _identity(self) -> dict[str, Any]:
         # Computed once: digests of datasets in memory take time.
-        identity = self._settings.identity()
-        for number, stage in enumerate(self._schedule.stages):
-            phase = stage.phase
-            identity[f"phase {number}"] = {
-                "name": phase.name,
-                "dataset": dataset_fingerprint(phase.dataset),
-                "length": str(phase.length),
-                "learning_rate": describe(phase.learning_rate),
-                "order": describe(phase.order),
-            }
-        test_data = self._test_data
-        identity["test_data"] = None if test_data is None else dataset_fingerprint(test_data)
-        return identity
+        return run_identity(
+            self._learner,
+            self._schedule,
+            self._settings,
+            test_data=self._test_data,
+            validation_data=self._validation_data,
+        )
 
     @functools.cached_property
     def _first_phase_identity(self) -> dict[str, Any]:
-        """What decides the first phase but for its length; evaluations depend on the total."""
-        phase = {
-            name: value for name, value in self._identity["phase 0"].items() if name != "length"
-        }
-        settings = {
-            name: value for name, value in self._identity.items() if not name.startswith("phase ")
-        }
-        return {**settings, "total steps": self._schedule.n_steps, "first phase": phase}
+        return first_phase_identity(self._identity, self._schedule)
 
 
-def _learning_rate(stage: Stage, done: float, settings: RunSettings) -> float:
+def _learning_rate(stage: Stage, done: float, settings: LoopSettings) -> float:
     rate = stage.phase.learning_rate
     if rate is None:
         rate = settings.learning_rate

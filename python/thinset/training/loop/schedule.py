@@ -1,4 +1,4 @@
-"""How far a run of several phases is, in steps or in time."""
+"""Progress of a run of several phases, in steps or in time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Stage:
     seconds: float | None
 
     def done(self, n_steps: int, seconds: float) -> float:
-        """Return the share that is done, 0..1, after so many steps and seconds in this stage."""
+        """Return the share that is done, 0..1, after `n_steps` and `seconds` in this stage."""
         if self.n_steps is not None:
             return n_steps / self.n_steps
         assert self.seconds is not None
@@ -28,11 +28,11 @@ class Stage:
 
 
 class NoTimeLeftError(ValueError):
-    """All of a time budget was spent before training."""
+    """The whole time budget was spent before training."""
 
 
 class Schedule:
-    """The stages of a run, and how much of the whole run is behind.
+    """The stages of a run, and the progress through them.
 
     A time budget includes the `seconds_already_spent` before training (embedding, selecting, ...):
     phases limited by time are shortened, all by the same factor, so that they end together with
@@ -92,5 +92,5 @@ def _weights(stages: tuple[Stage, ...]) -> list[float]:
         return [float(n) for n in steps]
     if len(seconds) == len(stages):
         return seconds
-    # Steps and seconds cannot be compared before training: each stage counts as much as another.
+    # Steps and seconds cannot be compared before training: all stages weigh the same.
     return [1.0] * len(stages)

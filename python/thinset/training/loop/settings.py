@@ -1,11 +1,10 @@
-"""The settings of a run as plain values, by which a checkpoint knows whose it is."""
+"""Settings of the training loop, and settings as plain values that a checkpoint can compare."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -13,53 +12,46 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    import torch
-
     from thinset.data.batches import ImageRows
-    from thinset.losses import Objective
-    from thinset.training.learners.evaluate import ImageTransform
     from thinset.training.loop.rates import LearningRate
 
 _ROWS_PER_UPDATE = 1024
 
-RandomTransform = Callable[["torch.Tensor", "torch.Generator"], "torch.Tensor"]
-"""Turns stored images (B, C, H, W) and a generator into what the model is trained on."""
+Keep = Literal["last", "best"]
+"""Which weights a training leaves: those of its end, or the best ones on validation data."""
 
 
 @dataclass(frozen=True)
-class RunSettings:
-    """What a run does with a batch and when it looks up; see `fit` for the meaning of each."""
+class LoopSettings:
+    """How the loop draws batches, evaluates and saves; see `train` for the meaning of each.
 
-    loss: Objective
-    train_transform: RandomTransform
-    test_transform: ImageTransform | None
+    Raises ValueError for values out of range.
+    """
+
     batch_size: int
     learning_rate: LearningRate
-    momentum: float
-    weight_decay: float
-    ema_decay: float | None
     seed: int
-    device: torch.device
-    dtype: torch.dtype
     resident: bool | None
     evaluations: int
     checkpoint_seconds: float
+    keep: Keep
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "evaluations"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("momentum", "weight_decay", "checkpoint_seconds"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must be finite and >= 0, got {getattr(self, name)}")
+        if not 0 <= self.checkpoint_seconds < float("inf"):
+            raise ValueError(
+                f"checkpoint_seconds must be finite and >= 0, got {self.checkpoint_seconds}"
+            )
+        if self.keep not in get_args(Keep):
+            raise ValueError(f"keep must be last or best, got {self.keep!r}")
 
     def identity(self) -> dict[str, Any]:
         """Everything that the weights depend on, as plain values."""
-        described = {field.name: describe(getattr(self, field.name)) for field in fields(self)}
-        described["device"] = self.device.type
-        # Neither where the data lies nor how often state is saved changes any number.
-        del described["resident"], described["checkpoint_seconds"]
-        return described
+        # Neither where the data is nor how often state is saved changes any number.
+        names = ("batch_size", "learning_rate", "seed", "evaluations", "keep")
+        return {name: describe(getattr(self, name)) for name in names}
 
 
 def describe(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Class-balanced sampling for anyone's DataLoader."""
+"""Class-balanced sampling for any DataLoader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dynamic loss pruning for anyone's training loop."""
+"""Dynamic loss pruning for any training loop."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class LossPruningSampler(Sampler[int]):
         ...
         loss = sampler.mean(cross_entropy(model(images), labels, reduction="none"))
 
-    `n_total`: size of the dataset. `n_passes`: how often training will go through the loader; in
+    `n_total`: size of the dataset. `n_passes`: how many passes training makes over the loader; in
     the last of them, from `full_from` of all on, everything is shown. `share`: see LossPruning.
 
     Call `mean` once for each batch, in turn. Where batches are left out or fetched ahead of the
-    loop, and where Accelerate divides them, say whose losses they are: `mean(losses, indices)`.
+    loop, and where Accelerate divides them, pass the samples' numbers: `mean(losses, indices)`.
     A pass without losses (a look at a batch) begins again.
 
     Where torch.distributed is initialised, the processes divide every pass and exchange their
@@ -114,7 +114,7 @@ class LossPruningSampler(Sampler[int]):
         loop took from the loader last, or a part of it, in turn.
 
         Raises ValueError for losses that are not one for each sample, and RuntimeError where it
-        cannot be told whose they are without `indices`.
+        is unknown which samples they belong to without `indices`.
         """
         if losses.ndim != 1:
             raise ValueError(
@@ -140,7 +140,7 @@ class LossPruningSampler(Sampler[int]):
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where `state_dict` was taken, with the very same passes.
+        """Resume where `state_dict` was taken, with the same passes.
 
         Raises ValueError where the state is not of a sampler with the same arguments.
         """

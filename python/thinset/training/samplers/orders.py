@@ -1,6 +1,6 @@
-"""What each pass of a phase shows, where that is not simply everything, shuffled.
+"""What each pass of a phase shows, other than everything, shuffled.
 
-An order is a plain description; `over` makes of it the passes of one training.
+An order is a plain description; its `over` makes the passes of one training.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Order(Protocol):
-    """How the passes over a dataset go; its repr says all that they depend on."""
+    """How the passes over a dataset are made; its repr states everything that they depend on."""
 
     def over(self, dataset: ImageRows) -> Passes:
         """Return fresh passes over `dataset`."""
@@ -50,10 +50,10 @@ class RepeatedRandom:
 class LossPruning:
     """Leave out, in each pass, some of the samples that the model has already learned.
 
-    A sample is well learned where its last loss lies below the mean of all last losses. Of those a
+    A sample is well learned where its last loss is below the mean of all last losses. Of those a
     random `share` is left out of the pass, and the others count 1 / (1 - share), so that the
-    expected sum of gradients over a pass is that of everything. From `full_from`, a share of the
-    phase, on nothing is left out. A sample that was never shown is shown.
+    expected sum of gradients over a pass is that of everything. Nothing is left out after the
+    share `full_from` of the phase. A sample that was never shown is shown.
 
     The idea of "InfoBatch: Lossless Training Speed Up by Unbiased Dynamic Data Pruning" (Qin et
     al., 2024); its values are the defaults.
@@ -152,7 +152,7 @@ class _WeightedPasses(ShuffledPasses):
 
 
 class _BalancedPasses(ShuffledPasses):
-    """All passes go on in one sequence for each class; its seed is drawn with the first pass."""
+    """All passes continue one sequence for each class; its seed is drawn with the first pass."""
 
     def __init__(self, labels: Labels) -> None:
         super().__init__(len(labels))

@@ -1,4 +1,4 @@
-"""A sampler that gives one pass after the other, for anyone's DataLoader."""
+"""A sampler that gives one pass after the other, for any DataLoader."""
 
 from __future__ import annotations
 
@@ -114,10 +114,10 @@ class PassSampler(Sampler[int]):
         self._was_read_to_end = True
 
     def set_epoch(self, epoch: int) -> None:
-        """Begin pass number `epoch`, from 0 on, next; one that was resumed midway goes on there.
+        """Begin pass number `epoch`, from 0 on, next; one that was resumed midway continues there.
 
-        A loop that begins training anew calls `set_epoch(0)`. Accelerate and Lightning Fabric call
-        it themselves, with the number of passes they have seen.
+        A loop that trains from the beginning calls `set_epoch(0)`. Accelerate and Lightning Fabric
+        call it themselves, with the number of passes they have seen.
         """
         epoch, last = operator.index(epoch), self._epoch
         if epoch < 0:
@@ -157,7 +157,7 @@ class PassSampler(Sampler[int]):
         return {**self._identity(), "pass": number, "position": position}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where `state_dict` was taken: the next pass begins there, in the same order.
+        """Resume where `state_dict` was taken: the next pass begins there, in the same order.
 
         Raises ValueError where the state is not of a sampler with the same arguments.
         """
@@ -208,7 +208,7 @@ class PassSampler(Sampler[int]):
         return taken
 
     def __getstate__(self) -> dict[str, Any]:
-        # The reader belongs to this process; a copy goes on where the loop is.
+        # The reader belongs to this process; a copy continues where the loop is.
         given = self._position - self._start
         taken = given if self._reader is None else self._reader.n_taken(given)
         number, position = self._place_after(given if taken is None else taken)

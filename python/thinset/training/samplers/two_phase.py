@@ -1,4 +1,4 @@
-"""Two-phase training for anyone's DataLoader."""
+"""Two-phase training for any DataLoader."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def fit_digits(digits, phases=None, model=None, **options) -> tuple[nn.Module, H
 
 
 class Clock:
-    """A clock that goes on by one second whenever it is asked for during a step."""
+    """A clock that stands still unless the test moves it."""
 
     def __init__(self) -> None:
         self.now = 0.0
