@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from thinset.experiments.settings import TrainingSettings
     from thinset.results.arm import Arm
     from thinset.results.records import Comparison
-    from thinset.training import Duration, History, Log, Order
+    from thinset.training import Duration, Evaluation, History, Log, Order
     from thinset.training.loop.rates import LearningRate
 
 
@@ -273,8 +273,7 @@ def make_record(
     command: str,
 ) -> RunRecord:
     """Put what happened beside what was asked for."""
-    last = history.curve[-1]
-    assert last.test_accuracy is not None
+    final = _scores(history.final)
     names = {"fast": "subset", "fine-tuning": "full"}
     return RunRecord(
         arm=trial.arm,
@@ -289,7 +288,7 @@ def make_record(
             for phase in history.phases
         ),
         preparation_seconds=trial.preparation_seconds,
-        metrics=described("accuracy", "loss"),
+        metrics=described(*final),
         metric="accuracy",
         curve=tuple(
             CurvePoint(
@@ -299,11 +298,11 @@ def make_record(
                 seconds=point.seconds,
                 phase=point.phase,
                 train_loss=point.train_loss,
-                scores={"accuracy": _percent(point.test_accuracy), "loss": point.test_loss},
+                scores=dict(_scores(point)),
             )
             for point in history.curve
         ),
-        final={"accuracy": Score(100 * last.test_accuracy), "loss": Score(last.test_loss)},
+        final={name: Score(score) for name, score in final.items()},
         training_seconds=history.training_seconds,
         evaluation_seconds=history.evaluation_seconds,
         data_wait_seconds=history.data_wait_seconds,
@@ -314,5 +313,9 @@ def make_record(
     )
 
 
-def _percent(accuracy: float | None) -> float | None:
-    return None if accuracy is None else 100 * accuracy
+def _scores(evaluation: Evaluation) -> dict[str, float]:
+    """Scores on test data in the units of records: shares become percent."""
+    return {
+        name: 100 * score if described(name)[name].unit == "%" else score
+        for name, score in evaluation.scores.items()
+    }

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from thinset.data import import_dataset
-from thinset.experiments import run_folder
 from thinset.duration import Duration
+from thinset.experiments import run_folder
 from thinset.experiments.kinds import run
 from thinset.experiments.kinds.trainings import Study
 from thinset.experiments.run_folder import RunFolder, read_settings, read_stages

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from thinset.report import ReportInputs, Reconstructions
+from thinset.report import Reconstructions, ReportInputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable

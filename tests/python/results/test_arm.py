@@ -78,7 +78,7 @@ def test_training_on_everything_has_no_fast_phase() -> None:
     arms = [Arm.parse(text) for text in TEXTS if text.startswith(("full", "loss"))]
     assert not any(arm.has_fast_phase for arm in arms)
     assert {arm.kind for arm in arms} == {"full", "data"}
-    assert [FULL, BALANCED, LOSS_PRUNING] == [arms[0], arms[2], arms[-1]]
+    assert [arms[0], arms[2], arms[-1]] == [FULL, BALANCED, LOSS_PRUNING]
     both = Arm.parse("full:resident:dedup=0:balanced")
     assert (both.is_resident, both.is_balanced, both.distinct) == (True, True, 0.0)
     assert (both.needs_embeddings, BALANCED.needs_embeddings) == (True, False)
