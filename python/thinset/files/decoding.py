@@ -20,8 +20,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _LARGEST = 2**63 - 1
+_DIGEST = r"^[0-9a-f]{64}\Z"
+
+_MOST_ENTRIES = 1000
+"""In larger mappings, the entry at fault is not looked for"""
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=_LARGEST)]
+Positive = Annotated[int, msgspec.Meta(ge=1, le=_LARGEST)]
+Digest = Annotated[str, msgspec.Meta(pattern=_DIGEST)]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
@@ -42,10 +48,17 @@ def decode(content: Any, kind: type[T], where: str, *, parsers: Parsers | None =
         parse = (parsers or {}).get(wanted) or wanted.parse  # type: ignore[attr-defined]
         return parse(text)
 
+    def error_of(content: Any) -> str | None:
+        try:
+            msgspec.convert(content, kind, dec_hook=from_text)
+        except msgspec.ValidationError as error:
+            return str(error)
+        return None
+
     try:
         return msgspec.convert(content, kind, dec_hook=from_text)
     except msgspec.ValidationError as error:
-        raise ValueError(f"{where}: {_readable(str(error), content, kind)}") from error
+        raise ValueError(f"{where}: {_readable(str(error), content, kind, error_of)}") from error
 
 
 def encode(value: Any) -> Any:
@@ -53,17 +66,19 @@ def encode(value: Any) -> Any:
     return msgspec.to_builtins(value, enc_hook=str)
 
 
-def _readable(message: str, content: Any, kind: Any) -> str:
+def _readable(message: str, content: Any, kind: Any, error_of: Callable[[Any], str | None]) -> str:
     found = _ERROR.fullmatch(message)
     assert found is not None
-    path, what = (found["path"] or "").lstrip("."), found["what"]
-    info, value = _follow(path, inspect.type_info(kind), content)
+    steps, what = _steps(found["path"] or "", content, message, error_of), found["what"]
+    info, value = _follow(steps, inspect.type_info(kind), content)
+    path = _text(steps)
     named = _NAMED.match(what)
     if named is not None:
         start = f"{path} " if path else ""
         if named["kind"] == "missing required":
             return f"{start}lacks the entry {named['name']!r}"
-        known = ", ".join(field.encode_name for field in getattr(info, "fields", ()))
+        fields = getattr(_structured(info, value), "fields", ())
+        known = ", ".join(field.encode_name for field in fields)
         return f"{start}has no entry {named['name']!r}; it has {known}"
     if what.startswith(("Expected `", "Invalid ")) and info is not None:
         wanted = _described(info)
@@ -72,29 +87,76 @@ def _readable(message: str, content: Any, kind: Any) -> str:
     return f"{path}: {what}" if path else what
 
 
-def _follow(path: str, info: Any, value: Any) -> tuple[Any, Any]:
-    """The type and the value at `path`, such as "training.widths[0]"."""
+def _steps(
+    path: str, content: Any, message: str, error_of: Callable[[Any], str | None]
+) -> list[Any]:
+    """The steps from the content to the place at fault: names, numbers, keys of mappings.
+
+    msgspec leaves the keys open, as in "arrays[...].dtype". Here the key is the one that gives the
+    same error when its entry is the only one.
+    """
+    steps: list[Any] = []
+    value = content
     for name, item in re.findall(r"([^.\[\]]+)|\[(\d+|\.\.\.)\]", path):
-        info = _structured(info, value)
-        if name:
-            fields = {field.encode_name: field.type for field in getattr(info, "fields", ())}
-            info, value = fields.get(name), value.get(name) if isinstance(value, dict) else None
-        elif item == "...":  # some entry of a mapping, which msgspec does not name
-            info = getattr(info, "value_type", None)
+        step = name or (... if item == "..." else int(item))
+        if step is ... and isinstance(value, dict) and len(value) <= _MOST_ENTRIES:
+            reduced = (
+                (key, _replaced(content, steps, {key: entry})) for key, entry in value.items()
+            )
+            step = next((key for key, other in reduced if error_of(other) == message), ...)
+        steps.append(step)
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, list) and isinstance(step, int):
+            value = value[step]
+    return steps
+
+
+def _replaced(content: Any, steps: list[Any], value: Any) -> Any:
+    if not steps:
+        return value
+    first, *rest = steps
+    changed = dict(content) if isinstance(content, dict) else list(content)
+    changed[first] = _replaced(content[first], rest, value)
+    return changed
+
+
+def _text(steps: list[Any]) -> str:
+    """Steps as they are written in Python: training.widths[0]."""
+    text = ""
+    for step in steps:
+        if isinstance(step, str):
+            text += f".{step}" if re.fullmatch(r"[\w-]+", step) else f"[{step!r}]"
         else:
-            number = int(item)
+            text += "[...]" if step is ... else f"[{step}]"
+    return text.removeprefix(".")
+
+
+def _follow(steps: list[Any], info: Any, value: Any) -> tuple[Any, Any]:
+    """The type and the value at the end of `steps`."""
+    for step in steps:
+        info = _structured(info, value)
+        if isinstance(info, inspect.DictType):
+            info, value = info.value_type, value if step is ... else value[step]
+        elif isinstance(step, str):
+            fields = {field.encode_name: field.type for field in getattr(info, "fields", ())}
+            info, value = fields.get(step), value.get(step) if isinstance(value, dict) else None
+        elif step is ...:
+            info = None
+        else:
             items = getattr(info, "item_types", None)
-            info = items[number] if items else getattr(info, "item_type", None)
-            value = value[number]
+            info = items[step] if items else getattr(info, "item_type", None)
+            value = value[step]
     return info, value
 
 
 def _structured(info: Any, value: Any) -> Any:
     """The member of a union that fits a mapping or a list."""
-    wanted = inspect.StructType if isinstance(value, dict) else inspect.CollectionType
+    tables = (inspect.StructType, inspect.DictType)
+    lists = (inspect.TupleType, inspect.CollectionType)
+    wanted = tables if isinstance(value, dict) else lists
     options = info.types if isinstance(info, inspect.UnionType) else (info,)
-    tuples = (inspect.TupleType, wanted)
-    return next((option for option in options if isinstance(option, tuples)), options[0])
+    return next((option for option in options if isinstance(option, wanted)), options[0])
 
 
 def _described(info: Any) -> str:
@@ -115,11 +177,16 @@ def _described(info: Any) -> str:
     if isinstance(info, (inspect.IntType, inspect.FloatType)):
         word = "a whole number" if isinstance(info, inspect.IntType) else "a number"
         low, high = info.ge, info.le
+        if info.gt is not None:
+            return f"{word} above {info.gt:g}"
         if high == _LARGEST:
             return f"{word} from {low:g} to 2**63 - 1"
         if low is not None and high is not None:
             return f"{word} from {low:g} to {high:g}"
         return word if low is None else f"{word} of at least {low:g}"
+    if isinstance(info, inspect.StrType) and info.pattern is not None:
+        is_digest = info.pattern == _DIGEST
+        return "64 hexadecimal digits" if is_digest else f"a text that matches {info.pattern}"
     names = {
         inspect.NoneType: "none",
         inspect.BoolType: "true or false",

@@ -1,10 +1,10 @@
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 import pytest
 
 from thinset.duration import Duration
-from thinset.files.decoding import Count, Seconds, Share, decode, encode
+from thinset.files.decoding import Count, Digest, Positive, Seconds, Share, decode, encode
 
 
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -14,6 +14,9 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     share: Share = 0.5
     seconds: dict[str, Seconds] = {}
     size: int | float = 0.1
+    rate: Annotated[float, msgspec.Meta(gt=0)] = 0.1
+    first: Positive = 1
+    sha256: Digest | None = None
 
 
 class Whole(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -22,6 +25,8 @@ class Whole(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     total: Duration = Duration(1.0, "ep")
     part: Part = Part()
     parts: tuple[Part, ...] = ()
+    by_name: dict[str, Part] = {}
+    other: Part | None = None
 
     def __post_init__(self) -> None:
         if not self.seeds:
@@ -48,7 +53,10 @@ def test_a_count_and_a_fraction_stay_what_they_are(size: float) -> None:
         ({}, "lacks the entry 'name'"),
         (5, "the content must be a table, got 5"),
         ({"name": 5}, "name must be a text, got 5"),
-        ({"name": "a", "other": 1}, "has no entry 'other'; it has name, seeds, total, part, parts"),
+        (
+            {"name": "a", "more": 1},
+            "has no entry 'more'; it has name, seeds, total, part, parts, by_name, other",
+        ),
         ({"name": "a", "seeds": 3}, "seeds must be a list, got 3"),
         ({"name": "a", "seeds": []}, "seeds must hold at least one"),
         ({"name": "a", "seeds": [1.5]}, "seeds[0] must be a whole number from 0 to 2**63 - 1, got"),
@@ -64,7 +72,34 @@ def test_a_count_and_a_fraction_stay_what_they_are(size: float) -> None:
         ({"name": "a", "part": {"size": "1"}}, "part.size must be a number, got '1'"),
         (
             {"name": "a", "part": {"seconds": {"x": -1}}},
-            "every entry of part.seconds must be a number of at least 0, got {'x': -1}",
+            "part.seconds.x must be a number of at least 0, got -1",
+        ),
+        (
+            {"name": "a", "part": {"seconds": {"x": 1, "a b": "c", "y": -1}}},
+            "part.seconds['a b'] must be a number of at least 0, got 'c'",
+        ),
+        (
+            {
+                "name": "a",
+                "part": {"seconds": {**dict.fromkeys(map(str, range(1000)), 1), "x": -1}},
+            },
+            "every entry of part.seconds must be a number of at least 0, got {'0': 1,",
+        ),
+        (
+            {"name": "a", "by_name": {"b": {}, "c": {"widths": [1, 2]}, "d": {"widths": [1]}}},
+            "by_name.d.widths must be a list of 2, got [1]",
+        ),
+        ({"name": "a", "by_name": {"b": {"y": 1}}}, "by_name.b has no entry 'y'; it has kind"),
+        ({"name": "a", "other": {"y": 1}}, "other has no entry 'y'; it has kind, widths"),
+        ({"name": "a", "part": {"rate": 0}}, "part.rate must be a number above 0, got 0"),
+        ({"name": "a", "part": {"first": 0}}, "part.first must be a whole number from 1 to 2**63"),
+        (
+            {"name": "a", "part": {"sha256": "ab"}},
+            "part.sha256 must be 64 hexadecimal digits or none, got",
+        ),
+        (
+            {"name": "a", "part": {"sha256": "0" * 64 + "\n"}},
+            "part.sha256 must be 64 hexadecimal digits or none, got",
         ),
         (
             {"name": "a", "parts": [{}, {"widths": [1, "b"]}]},
