@@ -300,7 +300,7 @@ def test_a_folder_can_be_moved(tmp_path: Path, dataset: Dataset) -> None:
     [
         (-1, True, r"labels\.npy: label -1 in row 2 is not in 0\.\."),
         (-(2**63), False, "in row 2 is not in"),
-        (99, True, "the manifest names 3 classes"),
+        (99, True, "the dataset has 3 classes"),
         (2**62, False, "without class names, labels must be below 1,000,000"),
     ],
 )

@@ -15,7 +15,7 @@ def test_redundant_data_repeat_a_few_samples_often(digits, tmp_path):
     made = write_redundant(digits, tmp_path / "a", seed=1)
     assert made.image_shape == digits.image_shape
     assert len(made) == len(digits)
-    n_distinct = made.manifest.provenance["n_distinct"]
+    n_distinct = made.manifest.provenance.params["n_distinct"]
     assert 0.15 * len(made) < n_distinct < 0.5 * len(made)
     pairs = zip(digits.images, digits.labels, strict=True)
     originals = {image.tobytes(): label for image, label in pairs}
@@ -36,7 +36,7 @@ def test_further_occurrences_are_shifted_and_brightened_a_little(tmp_path):
     np.save(tmp_path / "labels.npy", np.arange(2000) % 2)
     source = import_dataset(str(tmp_path), tmp_path / "data")["train"]
     made = write_redundant(source, tmp_path / "redundant", exponent=50.0)
-    assert made.manifest.provenance["n_distinct"] == 1
+    assert made.manifest.provenance.params["n_distinct"] == 1
     first, copies = made.images[0], np.int64(made.images[1:])
     np.testing.assert_array_equal(first, images[0])
     brightness = copies[:, 0, 0, 0] - 0
