@@ -7,6 +7,7 @@ Version 1, which has no schedule and whose provenance is free JSON, is read too.
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -117,17 +118,28 @@ class Manifest(msgspec.Struct, frozen=True):
         """Write manifest.json into `folder`, atomically.
 
         NumPy numbers and arrays become plain ones. Raises ValueError for a field that could not be
-        read again, and where provenance has NaN.
+        read again, such as NaN in the provenance, and TypeError for what JSON cannot hold.
         """
+        write_json_with_digest(Path(folder) / MANIFEST_FILE, self.content())
+
+    def content(self) -> dict[str, Any]:
+        """The content of the file; errors as in `save`."""
         fields = {name: getattr(self, name) for name in self.__struct_fields__}
         content = {"format": FORMAT, "version": VERSION, **_as_json(fields)}
         _decoded(content, MANIFEST_FILE)
-        write_json_with_digest(Path(folder) / MANIFEST_FILE, content)
+        try:
+            json.dumps(content, allow_nan=False)
+        except ValueError as error:
+            raise ValueError(f"{MANIFEST_FILE}: not all numbers are finite: {error}") from error
+        return content
 
 
 class _Header(msgspec.Struct, frozen=True):
     format: Literal["thinset-dataset"]
     version: Literal[1, 2]
+
+
+_HEADER = _Header.__struct_fields__
 
 
 class _Version1(msgspec.Struct, Generic[P], frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -148,7 +160,9 @@ class _Version2(_Version1[P], Generic[P], frozen=True, forbid_unknown_fields=Tru
 
 
 def _decoded(content: Any, where: str) -> Manifest:
-    header = decode(content, _Header, where)
+    is_table = isinstance(content, dict)
+    start = {name: content[name] for name in _HEADER if name in content} if is_table else content
+    header = decode(start, _Header, where)
     stored: Any
     if header.version == 1:
         stored = decode(content, _Version1[dict[str, Any]], where)
@@ -160,12 +174,6 @@ def _decoded(content: Any, where: str) -> Manifest:
         return Manifest(**{name: getattr(stored, name) for name in names})
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from error
-
-
-def require_image_shape(shape: tuple[int, ...]) -> None:
-    """Raise ValueError unless `shape` is (height, width, channels), each at least 1."""
-    if len(shape) != 3 or not all(_is_integer(length) and length >= 1 for length in shape):
-        raise ValueError(f"image_shape must be (height, width, channels), each >= 1, got {shape}")
 
 
 def _as_json(content: Any) -> Any:
@@ -191,7 +199,3 @@ def _require_dtype_name(name: str) -> None:
             known = np.dtype(name)
     if known is None or known.name != name or known.hasobject:
         raise ValueError(f"dtype must be the name of a plain numpy dtype, got {name!r}")
-
-
-def _is_integer(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)

@@ -13,10 +13,11 @@ import operator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
+import msgspec
 import numpy as np
 
 from thinset.data.labels import require_labels, require_stored_labels
-from thinset.data.manifest import IMAGE_DTYPES, Manifest, require_image_shape
+from thinset.data.manifest import IMAGE_DTYPES, ArrayEntry, Manifest
 from thinset.data.npy_file import NpyFileWriter, file_digest, open_npy
 from thinset.data.provenance import Provenance, as_provenance
 from thinset.data.replaceable import foreign_to_dataset
@@ -55,9 +56,9 @@ class Dataset:
         self.soft_labels: np.memmap[Any, np.dtype[np.float32]] | None = (
             self.array("soft_labels") if "soft_labels" in self.manifest.arrays else None
         )
-        self.require_whole_labels()
+        self.require_valid_labels()
 
-    def require_whole_labels(self) -> None:
+    def require_valid_labels(self) -> None:
         """Check labels and soft labels again; ValueError names the file and the row at fault."""
         arrays = self.manifest.arrays
         if self.soft_labels is not None:
@@ -216,23 +217,26 @@ class DatasetWriter:
         schedule: TrainingSchedule | None = None,
         overwrite: bool = False,
     ) -> None:
-        require_image_shape(tuple(image_shape))
-        height, width, channels = image_shape
-        self._image_shape = (height, width, channels)
         self._image_dtype = np.dtype(image_dtype).newbyteorder("=")
         if self._image_dtype.name not in IMAGE_DTYPES:
             raise ValueError(f"image_dtype must be one of {IMAGE_DTYPES}, got {image_dtype}")
-        if n_samples < 1:
-            raise ValueError(f"n_samples must be at least 1, got {n_samples}")
-        if schedule is not None:
-            schedule.require_rows(n_samples)
-        self._out = Path(out)
-        self._name = name
+        self._image_shape = tuple(image_shape)
         self._n_samples = n_samples
-        self._class_names = None if class_names is None else tuple(class_names)
-        self._n_classes = None if self._class_names is None else len(self._class_names)
-        self._provenance = as_provenance(provenance)
-        self._schedule = schedule
+        images = ArrayEntry(
+            "images.npy", self._image_dtype.name, (n_samples, *self._image_shape), "0" * 64
+        )
+        self._manifest = Manifest(
+            name=name,
+            n_samples=n_samples,
+            image_shape=self._image_shape,  # type: ignore[arg-type]  # checked just below
+            arrays={"images": images},
+            class_names=None if class_names is None else tuple(class_names),
+            provenance=as_provenance(provenance),
+            schedule=schedule,
+        )
+        self._manifest.content()  # what cannot be written is refused before the work
+        self._n_classes = None if class_names is None else len(class_names)
+        self._out = Path(out)
         self._overwrite = overwrite
         self._n_written = 0
         self._resources = contextlib.ExitStack()
@@ -331,12 +335,4 @@ class DatasetWriter:
             arrays["labels"] = self._labels.entry()
         if self._soft_labels is not None:
             arrays["soft_labels"] = self._soft_labels.entry()
-        Manifest(
-            name=self._name,
-            n_samples=self._n_samples,
-            image_shape=self._image_shape,
-            arrays=arrays,
-            class_names=self._class_names,
-            provenance=self._provenance,
-            schedule=self._schedule,
-        ).save(self._folder)
+        msgspec.structs.replace(self._manifest, arrays=arrays).save(self._folder)

@@ -110,7 +110,7 @@ class _Origin:
     @classmethod
     def of_dataset(cls, dataset: Dataset) -> _Origin:
         origin = cls(dataset.images, dataset.labels)
-        dataset.require_whole_labels()
+        dataset.require_valid_labels()
         entries = dataset.manifest.arrays
         origin.arrays = {
             role: dataset.path / entries[role].file for role in _ROW_ROLES if role in entries

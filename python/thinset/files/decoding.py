@@ -1,11 +1,14 @@
 """Plain JSON or TOML content to typed values and back, strictly, with one style of error.
 
-Types are msgspec structs with `forbid_unknown_fields`. A text that stands for a value, such as
-"10000st", becomes one through the class method `parse` of its type, and `str` turns it back.
+Types are dataclasses or msgspec structs; annotations may hold limits, such as those of Count. A
+text that stands for a value, such as "10000st", becomes one through the class method `parse` of its
+type, and `str` turns it back.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import re
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -13,7 +16,7 @@ import msgspec
 from msgspec import inspect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     Parsers = Mapping[type, Callable[[str], Any]]
 
@@ -21,7 +24,6 @@ T = TypeVar("T")
 
 _LARGEST = 2**63 - 1
 _DIGEST = r"^[0-9a-f]{64}\Z"
-
 _MOST_ENTRIES = 1000
 """In larger mappings, the entry at fault is not looked for"""
 
@@ -31,8 +33,11 @@ Digest = Annotated[str, msgspec.Meta(pattern=_DIGEST)]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
+_TYPES = (inspect.DataclassType, inspect.StructType)
+_TABLES = (*_TYPES, inspect.DictType)
+_LISTS = (inspect.ListType, inspect.TupleType, inspect.VarTupleType)
 _ERROR = re.compile(r"(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?", re.DOTALL)
-_NAMED = re.compile(r"Object (?P<kind>contains unknown|missing required) field `(?P<name>.*?)`")
+_MISSING = re.compile(r"Object missing required field `(.*?)`")
 
 
 def decode(content: Any, kind: type[T], where: str, *, parsers: Parsers | None = None) -> T:
@@ -55,31 +60,62 @@ def decode(content: Any, kind: type[T], where: str, *, parsers: Parsers | None =
             return str(error)
         return None
 
+    info = _info(kind)  # type: ignore[arg-type]  # types are hashable
+    unknown = _unknown_entry(info, content, ())
+    if unknown is not None:
+        raise ValueError(f"{where}: {unknown}")
     try:
         return msgspec.convert(content, kind, dec_hook=from_text)
     except msgspec.ValidationError as error:
-        raise ValueError(f"{where}: {_readable(str(error), content, kind, error_of)}") from error
+        raise ValueError(f"{where}: {_readable(str(error), content, info, error_of)}") from error
 
 
 def encode(value: Any) -> Any:
     """Plain JSON content: dicts, lists, texts, numbers."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        # msgspec leaves out fields that have the default of their class.
+        value = dataclasses.asdict(value)
     return msgspec.to_builtins(value, enc_hook=str)
 
 
-def _readable(message: str, content: Any, kind: Any, error_of: Callable[[Any], str | None]) -> str:
+@functools.cache
+def _info(kind: type) -> Any:
+    return inspect.type_info(kind)
+
+
+def _unknown_entry(info: Any, content: Any, steps: tuple[Any, ...]) -> str | None:
+    """Say which entry is no field of its type; msgspec would pass over it."""
+    info = _structured(info, content)
+    parts: list[tuple[Any, Any, Any]] = []  # the type, the value and the step of each entry
+    if isinstance(content, (list, tuple)) and isinstance(info, _LISTS):
+        one = getattr(info, "item_type", None)
+        items = getattr(info, "item_types", None) or [one] * len(content)
+        parts = [
+            (kind, item, row) for row, (kind, item) in enumerate(zip(items, content, strict=False))
+        ]
+    elif isinstance(content, dict) and isinstance(info, _TYPES):
+        fields = {field.encode_name: field.type for field in info.fields}
+        known = {*fields, getattr(info, "tag_field", None)}
+        unknown = sorted(content.keys() - known)
+        if unknown:
+            start = f"{_text(steps)} " if steps else ""
+            return f"{start}has no entry {unknown[0]!r}; it has {', '.join(fields)}"
+        parts = [(fields[name], item, name) for name, item in content.items() if name in fields]
+    elif isinstance(content, dict) and isinstance(info, inspect.DictType):
+        parts = [(info.value_type, item, name) for name, item in content.items()]
+    found = (_unknown_entry(kind, item, (*steps, step)) for kind, item, step in parts)
+    return next((entry for entry in found if entry is not None), None)
+
+
+def _readable(message: str, content: Any, info: Any, error_of: Callable[[Any], str | None]) -> str:
     found = _ERROR.fullmatch(message)
     assert found is not None
     steps, what = _steps(found["path"] or "", content, message, error_of), found["what"]
-    info, value = _follow(steps, inspect.type_info(kind), content)
+    info, value = _follow(steps, info, content)
     path = _text(steps)
-    named = _NAMED.match(what)
-    if named is not None:
-        start = f"{path} " if path else ""
-        if named["kind"] == "missing required":
-            return f"{start}lacks the entry {named['name']!r}"
-        fields = getattr(_structured(info, value), "fields", ())
-        known = ", ".join(field.encode_name for field in fields)
-        return f"{start}has no entry {named['name']!r}; it has {known}"
+    missing = _MISSING.match(what)
+    if missing is not None:
+        return f"{path} lacks the entry {missing[1]!r}".lstrip()
     if what.startswith(("Expected `", "Invalid ")) and info is not None:
         wanted = _described(info)
         subject = f"every entry of {path[:-5]}" if path.endswith("[...]") else path
@@ -121,7 +157,7 @@ def _replaced(content: Any, steps: list[Any], value: Any) -> Any:
     return changed
 
 
-def _text(steps: list[Any]) -> str:
+def _text(steps: Sequence[Any]) -> str:
     """Steps as they are written in Python: training.widths[0]."""
     text = ""
     for step in steps:
@@ -152,9 +188,7 @@ def _follow(steps: list[Any], info: Any, value: Any) -> tuple[Any, Any]:
 
 def _structured(info: Any, value: Any) -> Any:
     """The member of a union that fits a mapping or a list."""
-    tables = (inspect.StructType, inspect.DictType)
-    lists = (inspect.TupleType, inspect.CollectionType)
-    wanted = tables if isinstance(value, dict) else lists
+    wanted = _TABLES if isinstance(value, dict) else _LISTS
     options = info.types if isinstance(info, inspect.UnionType) else (info,)
     return next((option for option in options if isinstance(option, wanted)), options[0])
 
@@ -192,6 +226,7 @@ def _described(info: Any) -> str:
         inspect.BoolType: "true or false",
         inspect.StrType: "a text",
         inspect.DictType: "a table",
+        inspect.DataclassType: "a table",
         inspect.StructType: "a table",
         inspect.VarTupleType: "a list",
         inspect.ListType: "a list",
@@ -200,5 +235,8 @@ def _described(info: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except RecursionError:
+        text = f"a deeply nested {type(value).__name__}"
     return text if len(text) <= 80 else f"{text[:77]}..."
