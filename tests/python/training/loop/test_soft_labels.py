@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from thinset.data import DatasetWriter, open_dataset
 from thinset.losses import classification
 from thinset.models import Classifier
 from thinset.training import Phase, TwoPhase, fit, generator_for
+from thinset.training.loop.settings import dataset_fingerprint
 from thinset.transforms import TestTransform, TrainTransform
 
 N_CLASSES = 10
@@ -87,3 +90,18 @@ def test_soft_labels_are_what_is_learned(digits, tmp_path):
     both = write(tmp_path / "both", digits.test, digits.test.labels, expected.soft_labels)
     _, history = trained(TwoPhase(train, part, "50%", "100st"), both)
     assert history.curve[-1].test_accuracy < 0.1
+
+
+def test_arrays_in_memory_with_other_soft_labels_are_other_data(digits):
+    """A checkpoint of the one is not resumed with the other."""
+    images, labels = digits.test
+    soft_labels = one_hot(labels)
+    datasets = [
+        digits.test,
+        SimpleNamespace(images=images, labels=labels, soft_labels=None),
+        SimpleNamespace(images=images, labels=labels, soft_labels=soft_labels),
+        SimpleNamespace(images=images, labels=labels, soft_labels=soft_labels[::-1]),
+    ]
+    first, same, soft, other = map(dataset_fingerprint, datasets)
+    assert first == same
+    assert len({same, soft, other}) == 3
