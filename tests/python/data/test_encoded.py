@@ -11,6 +11,8 @@ torch = pytest.importorskip("torch")
 from PIL import Image  # noqa: E402
 
 from thinset.data import (  # noqa: E402
+    Parent,
+    SelectedFrom,
     import_dataset,
     open_dataset,
     open_encoded,
@@ -70,6 +72,9 @@ def test_chosen_rows_are_decoded_into_a_dataset(folder, tmp_path):
     np.testing.assert_array_equal(subset.images, encoded.images.take(np.array([7, 1])))
     assert subset.labels.tolist() == [1, 0]
     assert subset.image_shape == (3, 4, 3)
+    assert subset.manifest.provenance == SelectedFrom(
+        parent=Parent(encoded.name, 10, encoded.fingerprint)
+    )
 
 
 def test_files_are_read_when_they_are_wanted(folder):

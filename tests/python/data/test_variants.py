@@ -3,7 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from thinset.data import import_dataset, write_long_tailed, write_redundant
+from thinset.data import (
+    GeneratedBy,
+    Parent,
+    import_dataset,
+    write_long_tailed,
+    write_redundant,
+)
 
 
 @pytest.fixture(scope="module")
@@ -16,6 +22,12 @@ def test_redundant_data_repeat_a_few_samples_often(digits, tmp_path):
     assert made.image_shape == digits.image_shape
     assert len(made) == len(digits)
     n_distinct = made.manifest.provenance.params["n_distinct"]
+    assert made.manifest.provenance == GeneratedBy(
+        by="redundant",
+        parent=Parent(digits.name, len(digits), digits.fingerprint),
+        seed=1,
+        params={"exponent": 1.0, "n_distinct": n_distinct},
+    )
     assert 0.15 * len(made) < n_distinct < 0.5 * len(made)
     pairs = zip(digits.images, digits.labels, strict=True)
     originals = {image.tobytes(): label for image, label in pairs}
