@@ -30,15 +30,13 @@ class Parent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
         return cls(dataset.name, len(dataset), dataset.fingerprint)
 
 
-class ImportedFrom(
-    msgspec.Struct,
-    frozen=True,
-    forbid_unknown_fields=True,
-    omit_defaults=True,
-    kw_only=True,
-    tag_field="kind",
-    tag="imported",
+class _Kind(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="kind"
 ):
+    """What is not known is left out of the manifest."""
+
+
+class ImportedFrom(_Kind, kw_only=True, tag="imported"):
     """Read from a source of the kind `source`: "parquet", "mnist", "map-style", ...
 
     path, split: what was read. dataset: the type of a map-style dataset. credit: whom to cite.
@@ -55,15 +53,7 @@ class ImportedFrom(
     notes: list[str] = []
 
 
-class SelectedFrom(
-    msgspec.Struct,
-    frozen=True,
-    forbid_unknown_fields=True,
-    omit_defaults=True,
-    kw_only=True,
-    tag_field="kind",
-    tag="selected",
-):
+class SelectedFrom(_Kind, kw_only=True, tag="selected"):
     """Rows of another dataset, chosen by `method` with `params`; None where that is not known.
 
     dropped: the parts of the parent that the rows cannot keep, such as "schedule".
@@ -75,15 +65,13 @@ class SelectedFrom(
     dropped: tuple[str, ...] = ()
 
 
-class GeneratedBy(
-    msgspec.Struct,
-    frozen=True,
-    forbid_unknown_fields=True,
-    omit_defaults=True,
-    kw_only=True,
-    tag_field="kind",
-    tag="generated",
-):
+class JoinedFrom(_Kind, kw_only=True, tag="joined"):
+    """All samples of `parents`, one dataset after the other."""
+
+    parents: tuple[Parent, ...]
+
+
+class GeneratedBy(_Kind, kw_only=True, tag="generated"):
     """Made by the method `by`, from `parent` where there is one.
 
     model: SHA-256 of the weights of the generator. seed: of the random numbers.
@@ -96,15 +84,7 @@ class GeneratedBy(
     params: dict[str, Any] = {}
 
 
-class DistilledBy(
-    msgspec.Struct,
-    frozen=True,
-    forbid_unknown_fields=True,
-    omit_defaults=True,
-    kw_only=True,
-    tag_field="kind",
-    tag="distilled",
-):
+class DistilledBy(_Kind, kw_only=True, tag="distilled"):
     """Learned from `parent` by the method `by`.
 
     model: SHA-256 of the weights that training on it starts from, where they are fixed. seed: of
@@ -118,11 +98,13 @@ class DistilledBy(
     params: dict[str, Any] = {}
 
 
-Provenance: TypeAlias = ImportedFrom | SelectedFrom | GeneratedBy | DistilledBy | Mapping[str, Any]
+Provenance: TypeAlias = (
+    ImportedFrom | SelectedFrom | JoinedFrom | GeneratedBy | DistilledBy | Mapping[str, Any]
+)
 
 _TYPES: dict[Any, Any] = {
     kind.__struct_config__.tag: kind
-    for kind in (ImportedFrom, SelectedFrom, GeneratedBy, DistilledBy)
+    for kind in (ImportedFrom, SelectedFrom, JoinedFrom, GeneratedBy, DistilledBy)
 }
 
 

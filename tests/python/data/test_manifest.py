@@ -13,6 +13,7 @@ from thinset.data import (
     DistilledBy,
     GeneratedBy,
     ImportedFrom,
+    JoinedFrom,
     Manifest,
     Parent,
     ScheduleStep,
@@ -62,6 +63,7 @@ PROVENANCES: dict[str, Provenance] = {
     "selected": SelectedFrom(
         parent=Parent("all", 50, DIGEST), method="topk", params={"k": [1]}, dropped=("schedule",)
     ),
+    "joined": JoinedFrom(parents=(Parent("a", 3), Parent("b", None, DIGEST))),
     "generated": GeneratedBy(by="cdcgan", model=DIGEST, parent=Parent("all"), seed=3),
     "distilled": DistilledBy(by="unrolled", parent=Parent(n_samples=3), params={"x": {"y": 0.5}}),
 }
