@@ -36,7 +36,7 @@ class _Kind(
     """What is not known is left out of the manifest."""
 
 
-class ImportedFrom(_Kind, kw_only=True, tag="imported"):
+class ImportedFrom(_Kind, frozen=True, kw_only=True, tag="imported"):
     """Read from a source of the kind `source`: "parquet", "mnist", "map-style", ...
 
     path, split: what was read. dataset: the type of a map-style dataset. credit: whom to cite.
@@ -53,7 +53,7 @@ class ImportedFrom(_Kind, kw_only=True, tag="imported"):
     notes: list[str] = []
 
 
-class SelectedFrom(_Kind, kw_only=True, tag="selected"):
+class SelectedFrom(_Kind, frozen=True, kw_only=True, tag="selected"):
     """Rows of another dataset, chosen by `method` with `params`; None where that is not known.
 
     dropped: the parts of the parent that the rows cannot keep, such as "schedule".
@@ -65,13 +65,13 @@ class SelectedFrom(_Kind, kw_only=True, tag="selected"):
     dropped: tuple[str, ...] = ()
 
 
-class JoinedFrom(_Kind, kw_only=True, tag="joined"):
+class JoinedFrom(_Kind, frozen=True, kw_only=True, tag="joined"):
     """All samples of `parents`, one dataset after the other."""
 
     parents: tuple[Parent, ...]
 
 
-class GeneratedBy(_Kind, kw_only=True, tag="generated"):
+class GeneratedBy(_Kind, frozen=True, kw_only=True, tag="generated"):
     """Made by the method `by`, from `parent` where there is one.
 
     model: SHA-256 of the weights of the generator. seed: of the random numbers.
@@ -84,7 +84,7 @@ class GeneratedBy(_Kind, kw_only=True, tag="generated"):
     params: dict[str, Any] = {}
 
 
-class DistilledBy(_Kind, kw_only=True, tag="distilled"):
+class DistilledBy(_Kind, frozen=True, kw_only=True, tag="distilled"):
     """Learned from `parent` by the method `by`.
 
     model: SHA-256 of the weights that training on it starts from, where they are fixed. seed: of
