@@ -32,6 +32,12 @@ def images():
     return (37 * np.arange(n) % 256).astype(np.uint8).reshape(N_IMAGES, *IMAGE_SHAPE)
 
 
+def soft_labels():
+    """(10, 3) float32: 1/2, 1/4, 1/4, turned by one place from row to row."""
+    first = np.array([0.5, 0.25, 0.25], np.float32)
+    return np.stack([np.roll(first, row) for row in range(N_IMAGES)])
+
+
 def image_labels():
     """(10,): 0, 1, 2, 0, 1, ..."""
     return np.arange(N_IMAGES, dtype=np.int64) % len(CLASS_NAMES)

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 import thinset
-from thinset.data import DatasetWriter
+from thinset.data import DatasetWriter, DistilledBy, Parent, ScheduleStep, TrainingSchedule
 
 FOLDER = Path(__file__).parent
 sys.path.insert(0, str(FOLDER.parent))
@@ -93,6 +93,8 @@ def write_npy_files() -> None:
 
 
 def write_dataset() -> None:
+    """dataset_v1 and subset_v1 are of version 1, and stay as they are."""
+    steps = (ScheduleStep((0, 4), 0.02), ScheduleStep((4, inputs.N_IMAGES), 0.0078125))
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / "dataset"
         with DatasetWriter(
@@ -102,10 +104,17 @@ def write_dataset() -> None:
             image_dtype="uint8",
             n_samples=inputs.N_IMAGES,
             class_names=inputs.CLASS_NAMES,
-            provenance={"source": "tests/golden/inputs.py"},
+            provenance=DistilledBy(
+                by="tests/golden/inputs.py",
+                parent=Parent("golden parent", 50, "ab" * 32),
+                model="cd" * 32,
+                seed=7,
+                params={"nested": {"x": [1, None, 0.5]}},
+            ),
+            schedule=TrainingSchedule(steps, repeats=3),
         ) as writer:
-            writer.append(inputs.images(), inputs.image_labels())
-        shutil.copytree(written, FOLDER / "dataset_v1", dirs_exist_ok=True)
+            writer.append(inputs.images(), inputs.image_labels(), inputs.soft_labels())
+        shutil.copytree(written, FOLDER / "dataset_v2", dirs_exist_ok=True)
 
 
 if __name__ == "__main__":

@@ -35,6 +35,9 @@ def test_code_runs(page, tmp_path, monkeypatch):
     if page in ("README.md", "docs/package.md"):
         assert len(thinset.open_dataset("my-subset")) == 4320
         assert len(next(iter(names["loader"]))[0]) == 256
+    elif page == "docs/data.md":
+        assert names["distilled"].soft_labels.shape == (20, 10)
+        assert len(names["distilled"].schedule.steps) == 2
     elif page == "docs/selection.md":
         # Every sample of the data lies there four times.
         assert (names["groups"].sizes % 4 == 0).all()

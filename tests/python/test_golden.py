@@ -12,12 +12,21 @@ import pytest
 import thinset
 from golden import inputs
 from oracles import selection as oracle
-from thinset.data import verify_dataset
+from thinset.data import (
+    DistilledBy,
+    Parent,
+    ScheduleStep,
+    SelectedFrom,
+    TrainingSchedule,
+    verify_dataset,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::thinset.ConstantColumnsWarning")
 
 FOLDER = Path(__file__).parents[1] / "golden"
 SELECTIONS = json.loads((FOLDER / "selections.json").read_text(encoding="utf-8"))
+SUBSET_FINGERPRINT = "8047664adf4345938b14994c87749c65b963a8c264c0ce941ade77154f552f57"
+DATASET_2_FINGERPRINT = "4eb5058abd7e888492baddd2823d8dd61daaed88b9b54478730d00cbb8a07eff"
 DATASET_FINGERPRINT = "b51e3618298d2f313aca7aaf9353803c8adcad67ecdc85aa7d971a82d83a97cf"
 
 
@@ -119,7 +128,7 @@ def test_saved_selection(name, figures, certificates):
     assert dict(selection.certificates) == {key: fresh.certificates[key] for key in certificates}
 
 
-def test_dataset_folder(tmp_path):
+def test_dataset_folder_of_version_1(tmp_path):
     verify_dataset(FOLDER / "dataset_v1")
     dataset = thinset.open_dataset(FOLDER / "dataset_v1")
     np.testing.assert_array_equal(dataset.images, inputs.images())
@@ -130,3 +139,46 @@ def test_dataset_folder(tmp_path):
     assert dataset.fingerprint == DATASET_FINGERPRINT
     subset = thinset.write_subset([7, 0, 7], dataset, tmp_path / "subset")
     np.testing.assert_array_equal(subset.images, inputs.images()[[7, 0, 7]])
+
+
+def test_subset_folder_of_version_1(tmp_path):
+    verify_dataset(FOLDER / "subset_v1")
+    subset = thinset.open_dataset(FOLDER / "subset_v1")
+    rows = [8, 7, 6, 9]
+    np.testing.assert_array_equal(subset.array("indices"), rows)
+    np.testing.assert_array_equal(subset.images, inputs.images()[rows])
+    np.testing.assert_array_equal(subset.labels, inputs.image_labels()[rows])
+    assert subset.fingerprint == SUBSET_FINGERPRINT
+    assert (subset.soft_labels, subset.schedule) == (None, None)
+    provenance = subset.manifest.provenance
+    assert provenance["parent"] == {
+        "n_samples": inputs.N_IMAGES,
+        "name": "golden",
+        "fingerprint": DATASET_FINGERPRINT,
+    }
+    assert (provenance["kind"], provenance["method"]) == ("subset", "topk")
+    # Selected again, it has the same content and fingerprint in version 2.
+    made = thinset.write_subset(rows, FOLDER / "dataset_v1", tmp_path / "subset")
+    assert made.fingerprint == SUBSET_FINGERPRINT
+    assert made.manifest.provenance == SelectedFrom(
+        parent=Parent("golden", inputs.N_IMAGES, DATASET_FINGERPRINT)
+    )
+
+
+def test_dataset_folder_of_version_2():
+    verify_dataset(FOLDER / "dataset_v2")
+    dataset = thinset.open_dataset(FOLDER / "dataset_v2")
+    np.testing.assert_array_equal(dataset.images, inputs.images())
+    np.testing.assert_array_equal(dataset.labels, inputs.image_labels())
+    np.testing.assert_array_equal(dataset.soft_labels, inputs.soft_labels())
+    assert dataset.class_names == inputs.CLASS_NAMES
+    steps = (ScheduleStep((0, 4), 0.02), ScheduleStep((4, inputs.N_IMAGES), 0.0078125))
+    assert dataset.schedule == TrainingSchedule(steps, repeats=3)
+    assert dataset.manifest.provenance == DistilledBy(
+        by="tests/golden/inputs.py",
+        parent=Parent("golden parent", 50, "ab" * 32),
+        model="cd" * 32,
+        seed=7,
+        params={"nested": {"x": [1, None, 0.5]}},
+    )
+    assert dataset.fingerprint == DATASET_2_FINGERPRINT

@@ -10,6 +10,16 @@ from thinset.data.encoded import EncodedDataset, open_encoded
 from thinset.data.joined import join_datasets
 from thinset.data.manifest import ArrayEntry, Manifest
 from thinset.data.matching_splits import require_matching_splits
+from thinset.data.provenance import (
+    DistilledBy,
+    GeneratedBy,
+    ImportedFrom,
+    JoinedFrom,
+    Parent,
+    Provenance,
+    SelectedFrom,
+)
+from thinset.data.schedule import ScheduleStep, TrainingSchedule
 from thinset.data.sources import SOURCES, import_dataset, import_map_style
 from thinset.data.splits import SPLITS, hold_out
 from thinset.data.store import Dataset, DatasetWriter, open_dataset, verify_dataset
@@ -22,8 +32,17 @@ __all__ = [
     "ArrayEntry",
     "Dataset",
     "DatasetWriter",
+    "DistilledBy",
     "EncodedDataset",
+    "GeneratedBy",
+    "ImportedFrom",
+    "JoinedFrom",
     "Manifest",
+    "Parent",
+    "Provenance",
+    "ScheduleStep",
+    "SelectedFrom",
+    "TrainingSchedule",
     "download",
     "hold_out",
     "import_dataset",

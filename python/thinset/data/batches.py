@@ -25,7 +25,10 @@ _BLOCK_BYTES = 1 << 26
 
 
 class ImageRows(Protocol):
-    """What batches are drawn from: an open Dataset, or any object with these two arrays."""
+    """What batches are drawn from: an open Dataset, or any object with these two arrays.
+
+    It may have `soft_labels` as well: (N, C) float32, or None.
+    """
 
     @property
     def images(self) -> np.ndarray[Any, Any] | EncodedImages:
@@ -47,9 +50,10 @@ class ImageArrays(ImageRows, Protocol):
 class Batch(NamedTuple):
     """Samples on the training device.
 
-    images: (B, C, H, W), in the dataset's dtype. labels: (B,) int64, -1 where there are none.
-    indices: (B,) int64 on the CPU, the rows of the dataset. weights: (B,) float32, how much each
-    sample counts in the loss; None where all count 1.
+    images: (B, C, H, W), in the dataset's dtype. labels: (B,) int64, -1 where there are none; soft
+    labels (B, classes) float32 where the dataset has them. indices: (B,) int64 on the CPU, the rows
+    of the dataset. weights: (B,) float32, how much each sample counts in the loss; None where all
+    count 1.
     """
 
     images: torch.Tensor
@@ -105,39 +109,39 @@ class ShuffledPasses:
 
 
 class _ResidentRows:
-    """The whole dataset in the device's memory; brought there block by block."""
+    """A whole array in the device's memory; brought there block by block."""
 
-    def __init__(self, images: np.ndarray[Any, Any] | EncodedImages, device: torch.device) -> None:
-        self._images = torch.empty(images.shape, dtype=_torch_dtype(images), device=device)
-        n_rows = max(1, _BLOCK_BYTES // images[0].nbytes)
-        for start in range(0, len(images), n_rows):
+    def __init__(self, array: np.ndarray[Any, Any] | EncodedImages, device: torch.device) -> None:
+        self._array = torch.empty(array.shape, dtype=_torch_dtype(array), device=device)
+        n_rows = max(1, _BLOCK_BYTES // array[0].nbytes)
+        for start in range(0, len(array), n_rows):
             # np.array copies: torch cannot wrap read-only memory.
-            block = torch.from_numpy(np.array(images[start : start + n_rows]))
-            self._images[start : start + n_rows] = block
+            block = torch.from_numpy(np.array(array[start : start + n_rows]))
+            self._array[start : start + n_rows] = block
 
     def take(self, indices: torch.Tensor) -> torch.Tensor:
-        return self._images.index_select(0, _to_device(indices, self._images.device))
+        return self._array.index_select(0, _to_device(indices, self._array.device))
 
 
 class _MappedRows:
-    """The dataset where it lies, in host memory or on disk; rows are copied batch by batch.
+    """An array where it lies, in host memory or on disk; rows are copied batch by batch.
 
     For a CUDA device the copies go through two pinned buffers in turn, so that a copy runs beside
     the step before it; a buffer is filled again only when its last copy has arrived.
     """
 
-    def __init__(self, images: np.ndarray[Any, Any] | EncodedImages, device: torch.device) -> None:
-        self._images = images
+    def __init__(self, array: np.ndarray[Any, Any] | EncodedImages, device: torch.device) -> None:
+        self._array = array
         self._device = device
         self._pinned = device.type == "cuda"
         self._buffers: list[tuple[torch.Tensor, torch.cuda.Event]] = []
 
     def take(self, indices: torch.Tensor) -> torch.Tensor:
         if not self._pinned:
-            return torch.from_numpy(self._images.take(indices.numpy(), axis=0)).to(self._device)
+            return torch.from_numpy(self._array.take(indices.numpy(), axis=0)).to(self._device)
         buffer, copied = self._next_buffer(len(indices))
         # mode="clip" lets numpy write straight into the buffer; the indices are known to be valid.
-        self._images.take(indices.numpy(), axis=0, out=buffer.numpy(), mode="clip")
+        self._array.take(indices.numpy(), axis=0, out=buffer.numpy(), mode="clip")
         rows_on_device = buffer.to(self._device, non_blocking=True)
         copied.record(torch.cuda.current_stream(self._device))
         return rows_on_device
@@ -145,8 +149,8 @@ class _MappedRows:
     def _next_buffer(self, n_rows: int) -> tuple[torch.Tensor, torch.cuda.Event]:
         # Batches never grow, so that buffers made for the first two hold all that follow.
         if len(self._buffers) < 2:
-            shape = (n_rows, *self._images.shape[1:])
-            buffer = torch.empty(shape, dtype=_torch_dtype(self._images), pin_memory=True)
+            shape = (n_rows, *self._array.shape[1:])
+            buffer = torch.empty(shape, dtype=_torch_dtype(self._array), pin_memory=True)
             self._buffers.append((buffer, torch.cuda.Event()))  # type: ignore[no-untyped-call]
         else:
             self._buffers.reverse()
@@ -156,10 +160,19 @@ class _MappedRows:
 
 
 class _Rows:
-    """Images as NCHW and labels of chosen rows, on the device."""
+    """Images as NCHW and labels of chosen rows, on the device.
+
+    Soft labels take the place of labels where there are both, if `prefer_soft`.
+    """
 
     def __init__(
-        self, dataset: ImageRows, *, device: torch.device, resident: bool, channels_last: bool
+        self,
+        dataset: ImageRows,
+        *,
+        device: torch.device,
+        resident: bool,
+        channels_last: bool,
+        prefer_soft: bool,
     ) -> None:
         images, labels = dataset.images, dataset.labels
         if images.ndim != 4 or len(images) == 0:
@@ -169,7 +182,12 @@ class _Rows:
             )
         if labels is not None and labels.shape != (len(images),):
             raise ValueError(f"labels must have shape ({len(images)},), got {labels.shape}")
-        self._images = (_ResidentRows if resident else _MappedRows)(images, device)
+        rows_of = _ResidentRows if resident else _MappedRows
+        self._images = rows_of(images, device)
+        soft_labels = _soft_labels(dataset)
+        self._soft_labels: _ResidentRows | _MappedRows | None = None
+        if soft_labels is not None and (prefer_soft or labels is None):
+            self._soft_labels = rows_of(soft_labels, device)
         self._labels = torch.from_numpy(
             np.full(len(images), NO_LABEL, np.int64) if labels is None else np.array(labels)
         )
@@ -184,7 +202,22 @@ class _Rows:
         images = self._images.take(indices).permute(0, 3, 1, 2)
         if not self._channels_last:
             images = images.contiguous()
+        if self._soft_labels is not None:
+            return images, self._soft_labels.take(indices)
         return images, _to_device(self._labels.index_select(0, indices), self._device)
+
+
+def _soft_labels(dataset: ImageRows) -> np.ndarray[Any, Any] | None:
+    values: np.ndarray[Any, Any] | None = getattr(dataset, "soft_labels", None)
+    n_samples = len(dataset.images)
+    if values is None:
+        return None
+    if values.dtype != np.float32 or values.ndim != 2 or len(values) != n_samples:
+        raise ValueError(
+            f"soft_labels must be float32 of shape ({n_samples}, C), got {values.dtype} of shape "
+            f"{values.shape}"
+        )
+    return values
 
 
 class DeviceBatches:
@@ -223,9 +256,15 @@ class DeviceBatches:
         self.batch_size = batch_size
         self.progress = 0.0
         """The share of the phase that is done, for passes that depend on it; the caller's to set"""
-        self.resident = _fits(dataset.images.nbytes, device) if resident is None else resident
+        soft_labels = _soft_labels(dataset)
+        n_bytes = dataset.images.nbytes + (0 if soft_labels is None else soft_labels.nbytes)
+        self.resident = _fits(n_bytes, device) if resident is None else resident
         self._rows = _Rows(
-            dataset, device=device, resident=self.resident, channels_last=channels_last
+            dataset,
+            device=device,
+            resident=self.resident,
+            channels_last=channels_last,
+            prefer_soft=True,
         )
         self._passes = ShuffledPasses(len(self._rows)) if passes is None else passes
         self._generator = generator
@@ -331,12 +370,19 @@ def ordered_batches(
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Every sample once, in order, for evaluation and encoding; the last batch may be smaller.
 
-    Gives images (B, C, H, W) and labels (B,) int64 like DeviceBatches. The dataset stays where it
-    lies; one batch at a time is copied to `device`. Raises ValueError for `batch_size` below 1 and
-    shapes that do not fit.
+    Gives images (B, C, H, W) and labels (B,) int64; soft labels (B, classes) float32 only where
+    there are no labels, because accuracy counts true classes. The dataset stays where it lies; one
+    batch at a time is copied to `device`. Raises ValueError for `batch_size` below 1 and shapes
+    that do not fit.
     """
     _require_batch_size(batch_size)
-    rows = _Rows(dataset, device=torch.device(device), resident=False, channels_last=channels_last)
+    rows = _Rows(
+        dataset,
+        device=torch.device(device),
+        resident=False,
+        channels_last=channels_last,
+        prefer_soft=False,
+    )
     starts = range(0, len(rows), batch_size)
     return (rows.take(torch.arange(i, min(i + batch_size, len(rows)))) for i in starts)
 

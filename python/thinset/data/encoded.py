@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from thinset.data.provenance import Parent, SelectedFrom
 from thinset.data.sources import ReadOptions, open_source
 from thinset.data.sources.encoded_image import decode
 from thinset.data.sources.image_stream import BATCH_SIZE, require_split
@@ -94,15 +95,17 @@ class EncodedDataset:
         contents = [content for _, content, _ in samples]
         labels = [label for _, _, label in samples]
         self.name = stream.name
-        self._path = stream.provenance.get("path")
+        self._path = stream.provenance.path
         self.image_shape = stream.image_shape
         self.class_names = stream.class_names
         self.images = EncodedImages(names, contents, stream.image_shape, resize=stream.resizes)
         self.labels: np.ndarray[Any, np.dtype[np.int64]] | None = (
             None if None in labels else np.array(labels, np.int64)
         )
-        provenance = {key: value for key, value in stream.provenance.items() if key != "notes"}
-        self._provenance = repr((provenance, stream.image_shape, len(samples)))
+        # Of this very form since the first version: runs and checkpoints hold fingerprints.
+        read = stream.provenance
+        origin = {"kind": read.source, "path": read.path, "split": read.split, "size": read.size}
+        self._origin = repr((origin, stream.image_shape, len(samples)))
 
     def __len__(self) -> int:
         return len(self.images)
@@ -133,7 +136,7 @@ class EncodedDataset:
             image_dtype="uint8",
             n_samples=len(indices),
             class_names=self.class_names,
-            provenance={"kind": "subset", "parent": {"name": self.name}},
+            provenance=SelectedFrom(parent=Parent(self.name, len(self), self.fingerprint)),
             overwrite=overwrite,
         ) as writer:
             for start in range(0, len(indices), BATCH_SIZE):
@@ -144,7 +147,7 @@ class EncodedDataset:
     @property
     def fingerprint(self) -> str:
         """SHA-256 over where the images come from, their number, shape and labels."""
-        digest = hashlib.sha256(self._provenance.encode())
+        digest = hashlib.sha256(self._origin.encode())
         if self.labels is not None:
             digest.update(self.labels.tobytes())
         return digest.hexdigest()
@@ -164,6 +167,6 @@ def open_encoded(
     require_split(split, list(opened.streams), path)
     stream = opened.streams[split]
     if stream.encoded is None:
-        kind = stream.provenance["kind"]
+        kind = stream.provenance.source
         raise ValueError(f"{path} holds no encoded images: it is of the kind {kind!r}")
     return EncodedDataset(stream)

@@ -1,76 +1,62 @@
 """The manifest of a dataset folder: what the folder holds, and where it came from.
 
-The manifest is the last file written, so a folder that has one is complete.
+The manifest is the last file written, so a folder that has one is complete. Version 2 is written.
+Version 1, which has no schedule and whose provenance is free JSON, is read too.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import re
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
+import msgspec
 import numpy as np
 
+from thinset.data.provenance import Provenance, provenance_type
+from thinset.data.schedule import TrainingSchedule
+from thinset.files.decoding import Count, Digest, Positive, decode
 from thinset.files.json import read_json, write_json_with_digest
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
 
 FORMAT = "thinset-dataset"
-VERSION = 1
+VERSION = 2
 MANIFEST_FILE = "manifest.json"
 IMAGE_DTYPES = ("uint8", "float32")
 
-_KEYS = frozenset(
-    {
-        "format",
-        "version",
-        "name",
-        "n_samples",
-        "image_shape",
-        "class_names",
-        "arrays",
-        "provenance",
-    }
-)
-_ENTRY_KEYS = frozenset({"file", "dtype", "shape", "sha256"})
+P = TypeVar("P")
 
 
-@dataclass(frozen=True)
-class ArrayEntry:
+class ArrayEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One .npy file of the folder: its name, dtype, shape and the SHA-256 of the whole file.
 
     Raises ValueError where `file` is not a plain file name, so that a manifest can never point
-    outside its folder, and where dtype, shape or digest are not well formed.
+    outside its folder, and where `dtype` is not the name of a plain dtype.
     """
 
     file: str
     dtype: str
-    shape: tuple[int, ...]
-    sha256: str
+    shape: tuple[Count, ...]
+    sha256: Digest
 
     def __post_init__(self) -> None:
         _require_plain_file_name(self.file)
         _require_dtype_name(self.dtype)
-        if not all(_is_integer(length) and length >= 0 for length in self.shape):
-            raise ValueError(f"array {self.file!r}: shape must hold lengths >= 0, got {self.shape}")
-        if not re.fullmatch(r"[0-9a-f]{64}", self.sha256):
-            raise ValueError(
-                f"array {self.file!r}: sha256 must be 64 hexadecimal digits, got {self.sha256!r}"
-            )
 
 
-@dataclass(frozen=True)
-class Manifest:
+class Manifest(msgspec.Struct, frozen=True):
     """What a dataset folder holds.
 
-    `image_shape` is (height, width, channels). `arrays` maps a role ("images", "labels",
-    "indices", ...) to its file; "images" must be there: uint8 or float32, (n_samples,
-    *image_shape); "labels", where present: int64, (n_samples,). `provenance` is free JSON.
-    Raises ValueError naming the field that does not fit the others.
+    `image_shape` is (height, width, channels). `arrays` maps a role to its file: "images" (uint8
+    or float32, (n_samples, *image_shape)) must be there; "labels" (int64, (n_samples,)),
+    "soft_labels" (float32, (n_samples, C) for C classes), "indices" and others may be. `schedule`
+    says in which steps to train, where the data were distilled. Raises ValueError naming the field
+    that does not fit the others.
     """
 
     name: str
@@ -78,37 +64,35 @@ class Manifest:
     image_shape: tuple[int, int, int]
     arrays: Mapping[str, ArrayEntry]
     class_names: tuple[str, ...] | None = None
-    provenance: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Provenance = msgspec.field(default_factory=dict)
+    schedule: TrainingSchedule | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str):
-            raise TypeError(f"name must be a string, got {self.name!r}")
-        if not _is_integer(self.n_samples) or self.n_samples < 1:
-            raise ValueError(f"n_samples must be an integer >= 1, got {self.n_samples!r}")
-        require_image_shape(self.image_shape)
-        if self.class_names is not None and not all(isinstance(n, str) for n in self.class_names):
-            raise ValueError(f"class_names must be strings, got {self.class_names!r}")
-        self._require_images()
-        self._require_labels()
+        if "images" not in self.arrays:
+            raise ValueError(f"arrays must have the entry 'images', got {sorted(self.arrays)}")
+        self._require("images", IMAGE_DTYPES, tuple(self.image_shape))
+        self._require("labels", ("int64",), ())
+        soft_labels = self.arrays.get("soft_labels")
+        if soft_labels is not None:
+            n_given = soft_labels.shape[1] if len(soft_labels.shape) == 2 else 1
+            n_classes = max(1, n_given if self.class_names is None else len(self.class_names))
+            self._require("soft_labels", ("float32",), (n_classes,))
+        if self.schedule is not None:
+            self.schedule.require_rows(self.n_samples)
 
-    def _require_images(self) -> None:
-        images = self.arrays.get("images")
-        if images is None:
-            raise ValueError(f"arrays must name 'images', got {sorted(self.arrays)}")
-        if images.dtype not in IMAGE_DTYPES:
-            raise ValueError(f"images must be one of {IMAGE_DTYPES}, got {images.dtype!r}")
-        expected = (self.n_samples, *self.image_shape)
-        if images.shape != expected:
-            raise ValueError(f"images must have shape {expected}, got {images.shape}")
-
-    def _require_labels(self) -> None:
-        labels = self.arrays.get("labels")
-        if labels is None:
+    def _require(self, role: str, dtypes: tuple[str, ...], shape: tuple[int, ...]) -> None:
+        """Raise ValueError unless each sample has a row of this shape in the array, if any."""
+        entry = self.arrays.get(role)
+        if entry is None:
             return
-        if labels.dtype != "int64" or labels.shape != (self.n_samples,):
+        if entry.dtype not in dtypes:
             raise ValueError(
-                f"labels must be int64 of shape ({self.n_samples},), "
-                f"got {labels.dtype} of shape {labels.shape}"
+                f"arrays.{role}.dtype must be {' or '.join(dtypes)}, got {entry.dtype!r}"
+            )
+        expected = (self.n_samples, *shape)
+        if tuple(entry.shape) != expected:
+            raise ValueError(
+                f"arrays.{role}.shape must be {list(expected)}, got {list(entry.shape)}"
             )
 
     @classmethod
@@ -128,71 +112,77 @@ class Manifest:
             raise FileNotFoundError(
                 f"{folder} is not a dataset folder: it has no {MANIFEST_FILE}{hint}"
             ) from error
-        try:
-            return cls._from_dict(content)
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"{path}: {error}") from error
-
-    @classmethod
-    def _from_dict(cls, content: Any) -> Manifest:
-        if not isinstance(content, dict) or content.get("format") != FORMAT:
-            raise ValueError(f"not a dataset manifest: expected a JSON object of format {FORMAT!r}")
-        if content.get("version") != VERSION:
-            raise ValueError(f"version must be {VERSION}, got {content.get('version')!r}")
-        _require_keys(content, _KEYS, "manifest")
-        arrays = _require_type(content["arrays"], dict, "arrays")
-        class_names = content["class_names"]
-        if class_names is not None:
-            class_names = tuple(_require_type(class_names, list, "class_names"))
-        return cls(
-            name=content["name"],
-            n_samples=content["n_samples"],
-            image_shape=tuple(_require_type(content["image_shape"], list, "image_shape")),
-            arrays={role: _entry_from_dict(role, entry) for role, entry in arrays.items()},
-            class_names=class_names,
-            provenance=_require_type(content["provenance"], dict, "provenance"),
-        )
+        return _decoded(content, str(path))
 
     def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write manifest.json into `folder`, atomically; ValueError where provenance has NaN."""
-        content = {
-            "format": FORMAT,
-            "version": VERSION,
-            "name": self.name,
-            "n_samples": self.n_samples,
-            "image_shape": self.image_shape,
-            "class_names": self.class_names,
-            "arrays": {role: asdict(entry) for role, entry in self.arrays.items()},
-            "provenance": self.provenance,
-        }
-        write_json_with_digest(Path(folder) / MANIFEST_FILE, content)
+        """Write manifest.json into `folder`, atomically.
+
+        NumPy numbers and arrays become plain ones. Raises ValueError for a field that could not be
+        read again, such as NaN in the provenance, and TypeError for what JSON cannot hold.
+        """
+        write_json_with_digest(Path(folder) / MANIFEST_FILE, self.content())
+
+    def content(self) -> dict[str, Any]:
+        """The content of the file; errors as in `save`."""
+        fields = {name: getattr(self, name) for name in self.__struct_fields__}
+        content = {"format": FORMAT, "version": VERSION, **_as_json(fields)}
+        _decoded(content, MANIFEST_FILE)
+        try:
+            json.dumps(content, allow_nan=False)
+        except ValueError as error:
+            raise ValueError(f"{MANIFEST_FILE}: not all numbers are finite: {error}") from error
+        return content
 
 
-def require_image_shape(shape: tuple[int, ...]) -> None:
-    """Raise ValueError unless `shape` is (height, width, channels), each at least 1."""
-    if len(shape) != 3 or not all(_is_integer(length) and length >= 1 for length in shape):
-        raise ValueError(f"image_shape must be (height, width, channels), each >= 1, got {shape}")
+class _Header(msgspec.Struct, frozen=True):
+    format: Literal["thinset-dataset"]
+    version: Literal[1, 2]
 
 
-def _entry_from_dict(role: str, content: Any) -> ArrayEntry:
-    where = f"arrays.{role}"
-    _require_keys(_require_type(content, dict, where), _ENTRY_KEYS, where)
-    for key in ("file", "dtype", "sha256"):
-        _require_type(content[key], str, f"{where}.{key}")
-    shape = tuple(_require_type(content["shape"], list, f"{where}.shape"))
-    return ArrayEntry(content["file"], content["dtype"], shape, content["sha256"])
+_HEADER = _Header.__struct_fields__
 
 
-def _require_keys(content: dict[str, Any], expected: frozenset[str], where: str) -> None:
-    if content.keys() != expected:
-        missing, unknown = sorted(expected - content.keys()), sorted(content.keys() - expected)
-        raise ValueError(f"{where}: missing keys {missing}, unknown keys {unknown}")
+class _Version1(msgspec.Struct, Generic[P], frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The fields of the file, none of them optional."""
+
+    format: str
+    version: int
+    name: str
+    n_samples: Positive
+    image_shape: tuple[Positive, Positive, Positive]
+    class_names: tuple[str, ...] | None
+    arrays: dict[str, ArrayEntry]
+    provenance: P
 
 
-def _require_type(value: Any, kind: type, where: str) -> Any:
-    if not isinstance(value, kind):
-        raise TypeError(f"{where} must be a JSON {kind.__name__}, got {type(value).__name__}")
-    return value
+class _Version2(_Version1[P], Generic[P], frozen=True, forbid_unknown_fields=True, kw_only=True):
+    schedule: TrainingSchedule | None
+
+
+def _decoded(content: Any, where: str) -> Manifest:
+    is_table = isinstance(content, dict)
+    start = {name: content[name] for name in _HEADER if name in content} if is_table else content
+    header = decode(start, _Header, where)
+    stored: Any
+    if header.version == 1:
+        stored = decode(content, _Version1[dict[str, Any]], where)
+    else:
+        kind = provenance_type(content.get("provenance"))
+        stored = decode(content, _Version2[kind], where)  # type: ignore[valid-type]
+    names = (name for name in Manifest.__struct_fields__ if hasattr(stored, name))
+    try:
+        return Manifest(**{name: getattr(stored, name) for name in names})
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
+
+
+def _as_json(content: Any) -> Any:
+    def plain(value: object) -> Any:
+        if isinstance(value, (np.generic, np.ndarray)):
+            return value.tolist()
+        raise TypeError(f"a manifest cannot hold {type(value).__name__} objects, got {value!r}")
+
+    return msgspec.to_builtins(content, enc_hook=plain, str_keys=True)
 
 
 def _require_plain_file_name(file: str) -> None:
@@ -209,7 +199,3 @@ def _require_dtype_name(name: str) -> None:
             known = np.dtype(name)
     if known is None or known.name != name or known.hasobject:
         raise ValueError(f"dtype must be the name of a plain numpy dtype, got {name!r}")
-
-
-def _is_integer(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)

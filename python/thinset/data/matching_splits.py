@@ -16,14 +16,14 @@ _LARGEST_FLOAT = 16.0
 def require_matching_splits(train: Dataset, test: Dataset) -> None:
     """Raise ValueError, naming what differs, unless a classifier can be tested on `test`.
 
-    Both need labels, images of the same shape, and the same classes: the same names where both have
-    names, and no label in `test` beyond the classes of `train`. Floating-point images must be about
-    in 0..1, as training takes them; 1,024 rows of each are looked at.
+    Both need labels or soft labels, images of the same shape, and the same classes: the same names
+    where both have names, and no label in `test` beyond the classes of `train`. Floating-point
+    images must be about in 0..1, as training takes them; 1,024 rows of each are looked at.
     """
     require_one_shape(train.image_shape, test.image_shape, str(test.path))
-    if train.labels is None:
+    if not _has_labels(train):
         raise ValueError(f"{train.path} has no labels, which training a classifier needs")
-    if test.labels is None:
+    if not _has_labels(test):
         raise ValueError(
             f"{test.path} has no labels, which measuring accuracy needs; give {train.path} alone "
             "to hold a part of it out for testing"
@@ -52,7 +52,7 @@ def require_matching_classes(train: Dataset, other: Dataset, name: str) -> None:
 
     A split without labels, or without names for its classes, has nothing to disagree in.
     """
-    if train.labels is None or other.labels is None or other is train:
+    if not _has_labels(train) or not _has_labels(other) or other is train:
         return
     names = (train.class_names, other.class_names)
     if None not in names and names[0] != names[1]:
@@ -60,6 +60,13 @@ def require_matching_classes(train: Dataset, other: Dataset, name: str) -> None:
             f"{name} has the classes {_few(names[1])}, but the training data have "
             f"{_few(names[0])}; both need the same names in the same order"
         )
+    if other.soft_labels is not None and other.n_classes > train.n_classes:
+        raise ValueError(
+            f"{name} has soft labels for {other.n_classes} classes, but the training data have "
+            f"classes 0 to {train.n_classes - 1} only"
+        )
+    if other.labels is None:
+        return
     beyond = np.flatnonzero(np.asarray(other.labels) >= train.n_classes)
     if len(beyond):
         row = int(beyond[0])
@@ -87,6 +94,10 @@ def require_known_range(dataset: Dataset) -> None:
                 "but training takes floating-point images in 0..1; `thinset data import` scales "
                 "images in 0..255"
             )
+
+
+def _has_labels(dataset: Dataset) -> bool:
+    return dataset.labels is not None or dataset.soft_labels is not None
 
 
 def _few(names: tuple[str, ...] | None) -> str:

@@ -13,6 +13,7 @@ from thinset.data.arrays import as_array, as_images, as_row_indices
 from thinset.data.labels import require_labels
 from thinset.data.manifest import IMAGE_DTYPES, Manifest
 from thinset.data.npy_file import NpyFileWriter, describe_npy
+from thinset.data.provenance import Parent, SelectedFrom
 from thinset.data.store import Dataset, new_dataset_folder, open_dataset
 from thinset.files.overlap import require_apart
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 _BYTES_PER_PIECE = 1 << 24
+_ROW_ROLES = ("images", "labels", "soft_labels")
 
 
 def write_subset(
@@ -40,8 +42,9 @@ def write_subset(
     lists or tensors. `source` is a dataset, the path of a dataset folder, or a pair (images,
     labels) of arrays, tensors or lists: images (N, height, width, channels) uint8 or float32,
     labels (N,) integers or None. The native core copies the rows from file to file with `n_threads`
-    threads (None: all cores), so that neither side need fit in memory. The indices themselves are
-    kept beside the rows as indices.npy.
+    threads (None: all cores), so that neither side need fit in memory. Soft labels of a dataset are
+    copied too. The indices themselves are kept beside the rows as indices.npy. A training schedule
+    is for all rows in their order: it is not kept, and the provenance says so.
 
     The folder appears whole or not at all; with `overwrite`, one that is there is replaced if
     thinset wrote everything in it. Everything is checked before that. Raises ValueError for indices
@@ -64,9 +67,10 @@ def write_subset(
         )
     indices = as_row_indices(_rows_of(selection), origin.n_samples)
     with new_dataset_folder(out, overwrite=overwrite) as folder:
-        arrays = {"images": _gather(indices, origin.images, folder / "images.npy", n_threads)}
-        if origin.labels is not None:
-            arrays["labels"] = _gather(indices, origin.labels, folder / "labels.npy", n_threads)
+        arrays = {
+            role: _gather(indices, array, folder / f"{role}.npy", n_threads)
+            for role, array in origin.arrays.items()
+        }
         arrays["indices"] = _write_indices(indices, folder / "indices.npy")
         Manifest(
             name=Path(out).name if name is None else name,
@@ -94,22 +98,26 @@ class _Origin:
             labels = require_labels(as_array(labels, "labels"))
             if len(labels) != len(images):
                 raise ValueError(f"{len(images)} images need as many labels, got {len(labels)}")
-        self.images: Array | Path = images
-        self.labels: Array | Path | None = labels
+        self.arrays: dict[str, Array | Path] = {"images": images}
+        if labels is not None:
+            self.arrays["labels"] = labels
         self.n_samples = len(images)
         self.image_shape: tuple[int, int, int] = images.shape[1:]
         self.class_names: tuple[str, ...] | None = None
-        self.parent: dict[str, Any] = {"n_samples": self.n_samples}
+        self.parent = Parent(n_samples=self.n_samples)
+        self.dropped: tuple[str, ...] = ()
 
     @classmethod
     def of_dataset(cls, dataset: Dataset) -> _Origin:
         origin = cls(dataset.images, dataset.labels)
-        if dataset.labels is not None:
-            require_labels(dataset.labels, dataset.class_names)
-        files = {role: dataset.path / e.file for role, e in dataset.manifest.arrays.items()}
-        origin.images, origin.labels = files["images"], files.get("labels")
+        dataset.require_valid_labels()
+        entries = dataset.manifest.arrays
+        origin.arrays = {
+            role: dataset.path / entries[role].file for role in _ROW_ROLES if role in entries
+        }
         origin.class_names = dataset.class_names
-        origin.parent |= {"name": dataset.name, "fingerprint": dataset.fingerprint}
+        origin.parent = Parent.of(dataset)
+        origin.dropped = () if dataset.schedule is None else ("schedule",)
         return origin
 
 
@@ -163,19 +171,10 @@ def _write_indices(indices: Array, path: Path) -> ArrayEntry:
     return writer.entry()
 
 
-def _provenance(selection: Any, origin: _Origin) -> dict[str, Any]:
-    return {
-        "kind": "subset",
-        "parent": origin.parent,
-        "method": getattr(selection, "method", None),
-        "params": _as_json(getattr(selection, "params", {})),
-    }
-
-
-def _as_json(value: Any) -> Any:
-    """Parameters as JSON holds them: NumPy numbers and arrays become plain ones."""
-    if isinstance(value, dict):
-        return {str(key): _as_json(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_as_json(item) for item in value]
-    return value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value
+def _provenance(selection: Any, origin: _Origin) -> SelectedFrom:
+    return SelectedFrom(
+        parent=origin.parent,
+        method=getattr(selection, "method", None),
+        params=getattr(selection, "params", {}),
+        dropped=origin.dropped,
+    )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from thinset.data.provenance import GeneratedBy, Parent
 from thinset.data.store import DatasetWriter, open_dataset
 from thinset.data.subset import write_subset
 from thinset.files.atomic import atomic_file
@@ -65,21 +66,23 @@ def write_redundant(
         image_dtype="uint8",
         n_samples=n_samples,
         class_names=source.class_names,
-        provenance={
-            "kind": "redundant",
-            "parent": {"name": source.name, "fingerprint": source.fingerprint},
-            "exponent": exponent,
-            "seed": seed,
-            "n_distinct": int(n_samples - is_copy.sum()),
-        },
+        provenance=GeneratedBy(
+            by="redundant",
+            parent=Parent.of(source),
+            seed=seed,
+            params={"exponent": exponent, "n_distinct": int(n_samples - is_copy.sum())},
+        ),
         overwrite=overwrite,
     ) as writer:
         for start in range(0, n_samples, _ROWS_PER_BATCH):
             rows = slice(start, start + _ROWS_PER_BATCH)
             images = source.images[origins[rows]]
             images[is_copy[rows]] = _perturbed(images[is_copy[rows]], generator)
-            labels = None if source.labels is None else source.labels[origins[rows]]
-            writer.append(images, labels)
+            labels, soft_labels = (
+                None if array is None else array[origins[rows]]
+                for array in (source.labels, source.soft_labels)
+            )
+            writer.append(images, labels, soft_labels)
     return open_dataset(out)
 
 
@@ -126,8 +129,9 @@ def write_photographs(
     """Write the images enlarged to `side` x `side` pixels as JPEG into one parquet file.
 
     A stand-in for a collection of photographs, whose decoding takes longer than that of small
-    images. The layout is that which `open_encoded` reads. Raises ValueError for a side below 1 and
-    images that are not uint8 with 1 or 3 channels, ImportError without Pillow and pyarrow.
+    images. The layout is that which `open_encoded` reads. Raises ValueError for a side below 1,
+    images that are not uint8 with 1 or 3 channels and soft labels, which that layout cannot hold;
+    ImportError without Pillow and pyarrow.
     """
     if side < 1:
         raise ValueError(f"side must be at least 1, got {side}")
@@ -137,6 +141,8 @@ def write_photographs(
             f"images must be uint8 with 1 or 3 channels, got {source.images.dtype} of shape "
             f"{source.image_shape}"
         )
+    if source.soft_labels is not None:
+        raise ValueError(f"{source.path} has soft labels, which the parquet file cannot hold")
     try:
         import pyarrow as pa
         import pyarrow.parquet

@@ -77,7 +77,7 @@ class Workbench:
         resolve_device(where.device)
         require_model(settings.training.model if hasattr(settings, "training") else None)
         grid = encode(settings)
-        stays = {name: grid.pop(name) for name in (*_FIXED, *fixed)}
+        stays = {name: grid.pop(name) for name in dict.fromkeys((*_FIXED, *fixed))}
         self.folder = RunFolder(
             Path(where.out),
             {**where.identity, "settings": stays},

@@ -16,15 +16,20 @@ import msgspec
 from msgspec import inspect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     Parsers = Mapping[type, Callable[[str], Any]]
 
 T = TypeVar("T")
 
 _LARGEST = 2**63 - 1
+_DIGEST = r"^[0-9a-f]{64}\Z"
+_MOST_ENTRIES = 1000
+"""In larger mappings, the entry at fault is not looked for"""
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=_LARGEST)]
+Positive = Annotated[int, msgspec.Meta(ge=1, le=_LARGEST)]
+Digest = Annotated[str, msgspec.Meta(pattern=_DIGEST)]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
@@ -48,14 +53,21 @@ def decode(content: Any, kind: type[T], where: str, *, parsers: Parsers | None =
         parse = (parsers or {}).get(wanted) or wanted.parse  # type: ignore[attr-defined]
         return parse(text)
 
+    def error_of(content: Any) -> str | None:
+        try:
+            msgspec.convert(content, kind, dec_hook=from_text)
+        except msgspec.ValidationError as error:
+            return str(error)
+        return None
+
     info = _info(kind)  # type: ignore[arg-type]  # types are hashable
-    unknown = _unknown_entry(info, content, "")
+    unknown = _unknown_entry(info, content, ())
     if unknown is not None:
         raise ValueError(f"{where}: {unknown}")
     try:
         return msgspec.convert(content, kind, dec_hook=from_text)
     except msgspec.ValidationError as error:
-        raise ValueError(f"{where}: {_readable(str(error), content, info)}") from error
+        raise ValueError(f"{where}: {_readable(str(error), content, info, error_of)}") from error
 
 
 def encode(value: Any) -> Any:
@@ -71,40 +83,36 @@ def _info(kind: type) -> Any:
     return inspect.type_info(kind)
 
 
-def _unknown_entry(info: Any, content: Any, path: str) -> str | None:
+def _unknown_entry(info: Any, content: Any, steps: tuple[Any, ...]) -> str | None:
     """Say which entry is no field of its type; msgspec would pass over it."""
-    if isinstance(content, (list, tuple)):
-        info = _structured(info, content)
-        items = getattr(info, "item_types", None) or [getattr(info, "item_type", None)] * len(
-            content
-        )
+    info = _structured(info, content)
+    parts: list[tuple[Any, Any, Any]] = []  # the type, the value and the step of each entry
+    if isinstance(content, (list, tuple)) and isinstance(info, _LISTS):
+        one = getattr(info, "item_type", None)
+        items = getattr(info, "item_types", None) or [one] * len(content)
         parts = [
-            (kind, item, f"{path}[{row}]")
-            for row, (kind, item) in enumerate(zip(items, content, strict=False))
+            (kind, item, row) for row, (kind, item) in enumerate(zip(items, content, strict=False))
         ]
-    elif isinstance(content, dict):
-        info = _structured(info, content)
-        if isinstance(info, _TYPES):
-            fields: dict[str, Any] = {field.encode_name: field.type for field in info.fields}
-            unknown = sorted(content.keys() - fields.keys())
-            if unknown:
-                start = f"{path} " if path else ""
-                return f"{start}has no entry {unknown[0]!r}; it has {', '.join(fields)}"
-        else:
-            fields = dict.fromkeys(content, getattr(info, "value_type", None))
-        start = f"{path}." if path else ""
-        parts = [(fields[name], item, f"{start}{name}") for name, item in content.items()]
-    else:
-        return None
-    found = (_unknown_entry(*part) for part in parts)
+    elif isinstance(content, dict) and isinstance(info, _TYPES):
+        fields = {field.encode_name: field.type for field in info.fields}
+        known = {*fields, getattr(info, "tag_field", None)}
+        unknown = sorted(content.keys() - known)
+        if unknown:
+            start = f"{_text(steps)} " if steps else ""
+            return f"{start}has no entry {unknown[0]!r}; it has {', '.join(fields)}"
+        parts = [(fields[name], item, name) for name, item in content.items() if name in fields]
+    elif isinstance(content, dict) and isinstance(info, inspect.DictType):
+        parts = [(info.value_type, item, name) for name, item in content.items()]
+    found = (_unknown_entry(kind, item, (*steps, step)) for kind, item, step in parts)
     return next((entry for entry in found if entry is not None), None)
 
 
-def _readable(message: str, content: Any, info: Any) -> str:
+def _readable(message: str, content: Any, info: Any, error_of: Callable[[Any], str | None]) -> str:
     found = _ERROR.fullmatch(message)
     assert found is not None
-    path, what = (found["path"] or "").lstrip("."), found["what"]
-    info, value = _follow(path, info, content)
+    steps, what = _steps(found["path"] or "", content, message, error_of), found["what"]
+    info, value = _follow(steps, info, content)
+    path = _text(steps)
     missing = _MISSING.match(what)
     if missing is not None:
         return f"{path} lacks the entry {missing[1]!r}".lstrip()
@@ -115,20 +123,66 @@ def _readable(message: str, content: Any, info: Any) -> str:
     return f"{path}: {what}" if path else what
 
 
-def _follow(path: str, info: Any, value: Any) -> tuple[Any, Any]:
-    """The type and the value at `path`, such as "training.widths[0]"."""
+def _steps(
+    path: str, content: Any, message: str, error_of: Callable[[Any], str | None]
+) -> list[Any]:
+    """The steps from the content to the place at fault: names, numbers, keys of mappings.
+
+    msgspec leaves the keys open, as in "arrays[...].dtype". Here the key is the one that gives the
+    same error when its entry is the only one.
+    """
+    steps: list[Any] = []
+    value = content
     for name, item in re.findall(r"([^.\[\]]+)|\[(\d+|\.\.\.)\]", path):
-        info = _structured(info, value)
-        if name:
-            fields = {field.encode_name: field.type for field in getattr(info, "fields", ())}
-            info, value = fields.get(name), value.get(name) if isinstance(value, dict) else None
-        elif item == "...":  # some entry of a mapping, which msgspec does not name
-            info = getattr(info, "value_type", None)
+        step = name or (... if item == "..." else int(item))
+        if step is ... and isinstance(value, dict) and len(value) <= _MOST_ENTRIES:
+            reduced = (
+                (key, _replaced(content, steps, {key: entry})) for key, entry in value.items()
+            )
+            step = next((key for key, other in reduced if error_of(other) == message), ...)
+        steps.append(step)
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, list) and isinstance(step, int):
+            value = value[step]
+    return steps
+
+
+def _replaced(content: Any, steps: list[Any], value: Any) -> Any:
+    if not steps:
+        return value
+    first, *rest = steps
+    changed = dict(content) if isinstance(content, dict) else list(content)
+    changed[first] = _replaced(content[first], rest, value)
+    return changed
+
+
+def _text(steps: Sequence[Any]) -> str:
+    """Steps as they are written in Python: training.widths[0]."""
+    text = ""
+    for step in steps:
+        if isinstance(step, str):
+            text += f".{step}" if re.fullmatch(r"[\w-]+", step) else f"[{step!r}]"
         else:
-            number = int(item)
+            text += "[...]" if step is ... else f"[{step}]"
+    return text.removeprefix(".")
+
+
+def _follow(steps: list[Any], info: Any, value: Any) -> tuple[Any, Any]:
+    """The type and the value at the end of `steps`."""
+    for step in steps:
+        info = _structured(info, value)
+        if isinstance(info, inspect.DictType):
+            info, value = info.value_type, value if step is ... else value[step]
+        elif isinstance(step, str):
+            fields = {field.encode_name: field.type for field in getattr(info, "fields", ())}
+            info, value = fields.get(step), value.get(step) if isinstance(value, dict) else None
+        elif step is ...:
+            info = None
+        else:
             items = getattr(info, "item_types", None)
-            info = items[number] if items else getattr(info, "item_type", None)
-            value = value[number]
+            info = items[step] if items else getattr(info, "item_type", None)
+            value = value[step]
     return info, value
 
 
@@ -157,11 +211,16 @@ def _described(info: Any) -> str:
     if isinstance(info, (inspect.IntType, inspect.FloatType)):
         word = "a whole number" if isinstance(info, inspect.IntType) else "a number"
         low, high = info.ge, info.le
+        if info.gt is not None:
+            return f"{word} above {info.gt:g}"
         if high == _LARGEST:
             return f"{word} from {low:g} to 2**63 - 1"
         if low is not None and high is not None:
             return f"{word} from {low:g} to {high:g}"
         return word if low is None else f"{word} of at least {low:g}"
+    if isinstance(info, inspect.StrType) and info.pattern is not None:
+        is_digest = info.pattern == _DIGEST
+        return "64 hexadecimal digits" if is_digest else f"a text that matches {info.pattern}"
     names = {
         inspect.NoneType: "none",
         inspect.BoolType: "true or false",
@@ -176,5 +235,8 @@ def _described(info: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except RecursionError:
+        text = f"a deeply nested {type(value).__name__}"
     return text if len(text) <= 80 else f"{text[:77]}..."

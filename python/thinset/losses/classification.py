@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """-log softmax(logits)[label] of every sample, in nats: (B,) float32.
 
-    `logits` (B, K) float, `labels` (B,) int64 in [0, K). This is the cross-entropy that Eq. 1 of
+    `logits` (B, K) float, `labels` (B,) int64 in [0, K) or probabilities (B, K) float, which weigh
+    the terms of all classes. This is the cross-entropy that Eq. 1 of
     "Faster Training by Selecting Samples Using Embeddings" means; as printed there,
     log(1 - y) is a misprint of log(y).
     """
@@ -24,7 +25,11 @@ def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 
 
 def classification(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> Outcome:
-    """Objective: cross-entropy of the logits `model(images)`; correct where the largest wins."""
+    """Objective: cross-entropy of the logits `model(images)`; correct where the largest wins.
+
+    With probabilities (B, K) for labels, the most probable class is the correct one.
+    """
     logits = model(images)
-    n_correct = (logits.detach().argmax(dim=1) == labels).sum()
+    classes = labels.argmax(dim=1) if labels.ndim == 2 else labels
+    n_correct = (logits.detach().argmax(dim=1) == classes).sum()
     return Outcome(cross_entropy(logits, labels), n_correct)

@@ -30,7 +30,10 @@ class Outcome(NamedTuple):
 
 
 class Objective(Protocol):
-    """A function of a model, float images (B, C, H, W) and int64 labels (B,)."""
+    """A function of a model, float images (B, C, H, W) and labels.
+
+    Labels are class numbers (B,) int64, or soft labels (B, classes) float32 where data have them.
+    """
 
     def __call__(
         self, model: nn.Module, images: torch.Tensor, labels: torch.Tensor, /

@@ -42,6 +42,16 @@ CASES = {
         "verify data/train",
         "subset selection.npz data/train -o {out}",
     ),
+    "distilled/manifest.json": (
+        "verify distilled",
+        "subset rows.npy distilled -o {out}",
+        "data import distilled -o {out}",
+    ),
+    "distilled/soft_labels.npy": (
+        "verify distilled",
+        "subset rows.npy distilled -o {out}",
+        "train distilled --test data/test --total 1st --batch-size 8 --evaluations 1 -o {out}",
+    ),
     "embeddings.npy": ("select embeddings.npy -n 5 -o {out}",),
     "labels.npy": ("select embeddings.npy -n 5 --labels labels.npy --per-class balanced -o {out}",),
     "rows.npy": (
@@ -214,6 +224,7 @@ def make_inputs():
     train = write_subset(np.arange(0, 1438, 12), digits["train"], "data/train")
     write_subset(np.arange(40), digits["test"], "data/test")
     shutil.rmtree("digits")
+    _write_distilled("distilled", train)
     np.save("embeddings.npy", np.random.default_rng(0).standard_normal((len(train), 4), np.float32))
     np.save("labels.npy", np.asarray(train.labels))
     np.save("rows.npy", np.array([3, 1, 2]))
@@ -236,6 +247,26 @@ def make_inputs():
     training_run.Run._leave_stage = write_record
     for name in CASES:
         assert Path(name).exists(), name
+
+
+def _write_distilled(out, train):
+    """A dataset with soft labels, a schedule and typed provenance."""
+    import numpy as np
+
+    from thinset.data import DatasetWriter, DistilledBy, Parent, ScheduleStep, TrainingSchedule
+
+    steps = tuple(ScheduleStep((start, start + 5), 0.01 * (start + 1)) for start in range(0, 20, 5))
+    with DatasetWriter(
+        out,
+        name="distilled",
+        image_shape=train.image_shape,
+        image_dtype="uint8",
+        n_samples=20,
+        provenance=DistilledBy(by="test", parent=Parent.of(train), seed=1, params={"x": [1.5]}),
+        schedule=TrainingSchedule(steps, repeats=2),
+    ) as writer:
+        soft_labels = np.random.default_rng(0).dirichlet(np.ones(10), 20)
+        writer.append(train.images[:20], soft_labels=soft_labels)
 
 
 def _raise(_run):

@@ -138,6 +138,46 @@ def test_ordered_batches_give_everything_once_in_order(
     np.testing.assert_array_equal(labels, dataset.labels)
 
 
+SOFT = np.random.default_rng(2).dirichlet(np.ones(5), N_SAMPLES).astype(np.float32)
+
+
+def with_soft_labels(dataset: Dataset, labels: Any) -> SimpleNamespace:
+    return SimpleNamespace(images=np.array(dataset.images), labels=labels, soft_labels=SOFT)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("resident", [True, False])
+@pytest.mark.parametrize("has_labels", [True, False])
+def test_soft_labels_are_the_labels_of_a_batch(
+    dataset: Dataset, device: str, resident: bool, has_labels: bool
+) -> None:
+    soft = with_soft_labels(dataset, dataset.labels if has_labels else None)
+    batches, hard = stream(soft, device=device, resident=resident), stream(dataset)
+    for _ in range(12):
+        images, labels, indices, _ = next(batches)
+        assert labels.dtype == torch.float32
+        assert labels.device.type == device
+        np.testing.assert_array_equal(labels.cpu().numpy(), SOFT[rows(images)])
+        assert indices.tolist() == next(hard).indices.tolist()
+
+
+def test_ordered_batches_give_soft_labels_only_instead_of_labels(dataset: Dataset) -> None:
+    for labels, expected in ((dataset.labels, dataset.labels), (None, SOFT)):
+        soft = with_soft_labels(dataset, labels)
+        given = [y for _, y in ordered_batches(soft, device="cpu", batch_size=10)]
+        np.testing.assert_array_equal(torch.cat(given).numpy(), expected)
+
+
+@pytest.mark.parametrize("unfit", [SOFT[1:], SOFT[:, 0], SOFT.astype(np.float64)])
+def test_soft_labels_that_do_not_fit_are_refused(dataset: Dataset, unfit: np.ndarray) -> None:
+    soft = with_soft_labels(dataset, dataset.labels)
+    soft.soft_labels = unfit
+    with pytest.raises(ValueError, match=r"soft_labels must be float32 of shape \(23, C\), got"):
+        stream(soft)
+    with pytest.raises(ValueError, match=r"soft_labels must be float32 of shape \(23, C\), got"):
+        ordered_batches(soft, device="cpu", batch_size=4)
+
+
 def test_arguments_are_checked_at_once(dataset: Dataset) -> None:
     with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
         stream(dataset, 0)

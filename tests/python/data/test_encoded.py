@@ -11,6 +11,8 @@ torch = pytest.importorskip("torch")
 from PIL import Image  # noqa: E402
 
 from thinset.data import (  # noqa: E402
+    Parent,
+    SelectedFrom,
     import_dataset,
     open_dataset,
     open_encoded,
@@ -70,6 +72,9 @@ def test_chosen_rows_are_decoded_into_a_dataset(folder, tmp_path):
     np.testing.assert_array_equal(subset.images, encoded.images.take(np.array([7, 1])))
     assert subset.labels.tolist() == [1, 0]
     assert subset.image_shape == (3, 4, 3)
+    assert subset.manifest.provenance == SelectedFrom(
+        parent=Parent(encoded.name, 10, encoded.fingerprint)
+    )
 
 
 def test_files_are_read_when_they_are_wanted(folder):
@@ -110,3 +115,20 @@ def test_a_source_without_encoded_images_is_refused(tmp_path):
     np.save(tmp_path / "labels.npy", np.arange(4))
     with pytest.raises(ValueError, match="holds no encoded images: it is of the kind 'npy'"):
         open_encoded(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        (None, "44611b4f6b2a1af51234f21baa7c2999ff782791746a7659731108f8cfe37a0a"),
+        ((4, 5), "4f1a1684b742c9dd4b3bad9324af25beec9a651b6c058ef114b49a7ae473a808"),
+    ],
+)
+def test_the_fingerprint_is_that_of_earlier_versions(tmp_path, monkeypatch, size, expected):
+    """Runs and checkpoints hold it."""
+    monkeypatch.chdir(tmp_path)
+    for number, name in enumerate(("a/0.png", "a/1.png", "b/0.png")):
+        path = tmp_path / "photos" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((2, 3), 40 * number, np.uint8)).save(path)
+    assert open_encoded("photos", size=size).fingerprint == expected

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from thinset.data import Dataset, DatasetWriter, open_dataset, verify_dataset
+from thinset.data import Dataset, DatasetWriter, GeneratedBy, open_dataset, verify_dataset
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -209,7 +209,18 @@ def test_labels_for_some_batches_only_are_refused(
     [
         ({"image_shape": (4, 5)}, "image_shape must be"),
         ({"image_dtype": "float64"}, "image_dtype must be one of"),
-        ({"n_samples": 0}, "n_samples must be at least 1, got 0"),
+        ({"n_samples": 0}, r"n_samples must be a whole number from 1 to 2\*\*63 - 1, got 0"),
+        ({"n_samples": 5.0}, r"n_samples must be a whole number from 1 to 2\*\*63 - 1, got 5.0"),
+        ({"n_samples": True}, r"n_samples must be a whole number from 1 to 2\*\*63 - 1, got True"),
+        ({"image_shape": (4, 5, 0)}, r"image_shape\[2\] must be a whole number from 1"),
+        ({"name": 3}, "name must be a text, got 3"),
+        ({"class_names": ("a", 2)}, r"class_names\[1\] must be a text, got 2"),
+        ({"provenance": {"x": float("nan")}}, "manifest.json: not all numbers are finite"),
+        ({"provenance": {"kind": "generated"}}, "provenance: lacks the entry 'by'"),
+        (
+            {"provenance": GeneratedBy(by="gan", seed=-1)},
+            r"provenance\.seed must be a whole number from 0 .* or none, got -1",
+        ),
     ],
 )
 def test_settings_that_do_not_hold_up(
@@ -300,7 +311,7 @@ def test_a_folder_can_be_moved(tmp_path: Path, dataset: Dataset) -> None:
     [
         (-1, True, r"labels\.npy: label -1 in row 2 is not in 0\.\."),
         (-(2**63), False, "in row 2 is not in"),
-        (99, True, "the manifest names 3 classes"),
+        (99, True, "the dataset has 3 classes"),
         (2**62, False, "without class names, labels must be below 1,000,000"),
     ],
 )

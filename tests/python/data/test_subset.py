@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from thinset.data import Dataset, open_dataset, verify_dataset, write_subset
+from thinset.data import (
+    Dataset,
+    Parent,
+    SelectedFrom,
+    open_dataset,
+    verify_dataset,
+    write_subset,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,16 +60,11 @@ def test_the_manifest_says_where_the_rows_came_from(tmp_path: Path, dataset: Dat
     )
     subset = write_subset(selection, dataset, tmp_path / "subset", name="best insects")
     assert subset.name == "best insects"
-    assert subset.manifest.provenance == {
-        "kind": "subset",
-        "parent": {
-            "name": "insects",
-            "n_samples": N_SAMPLES,
-            "fingerprint": dataset.fingerprint,
-        },
-        "method": "topk",
-        "params": {"mode": "max", "random_state": 3, "initial_subset": [1, 2]},
-    }
+    assert subset.manifest.provenance == SelectedFrom(
+        parent=Parent("insects", N_SAMPLES, dataset.fingerprint),
+        method="topk",
+        params={"mode": "max", "random_state": 3, "initial_subset": [1, 2]},
+    )
 
 
 def test_from_arrays(tmp_path: Path, images: np.ndarray, labels: np.ndarray) -> None:
@@ -87,7 +89,7 @@ def test_a_subset_of_a_subset(tmp_path: Path, dataset: Dataset) -> None:
     subset = write_subset(INDICES, dataset, tmp_path / "subset")
     smaller = write_subset([4, 0], subset, tmp_path / "smaller")
     np.testing.assert_array_equal(smaller.images, dataset.images[[3, 22]])
-    assert smaller.manifest.provenance["parent"]["fingerprint"] == subset.fingerprint
+    assert smaller.manifest.provenance.parent.fingerprint == subset.fingerprint
 
 
 @pytest.mark.parametrize("index", [-1, N_SAMPLES, 2**62])

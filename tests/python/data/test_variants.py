@@ -3,7 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from thinset.data import import_dataset, write_long_tailed, write_redundant
+from thinset.data import (
+    GeneratedBy,
+    Parent,
+    import_dataset,
+    write_long_tailed,
+    write_redundant,
+)
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +21,13 @@ def test_redundant_data_repeat_a_few_samples_often(digits, tmp_path):
     made = write_redundant(digits, tmp_path / "a", seed=1)
     assert made.image_shape == digits.image_shape
     assert len(made) == len(digits)
-    n_distinct = made.manifest.provenance["n_distinct"]
+    n_distinct = made.manifest.provenance.params["n_distinct"]
+    assert made.manifest.provenance == GeneratedBy(
+        by="redundant",
+        parent=Parent(digits.name, len(digits), digits.fingerprint),
+        seed=1,
+        params={"exponent": 1.0, "n_distinct": n_distinct},
+    )
     assert 0.15 * len(made) < n_distinct < 0.5 * len(made)
     pairs = zip(digits.images, digits.labels, strict=True)
     originals = {image.tobytes(): label for image, label in pairs}
@@ -36,7 +48,7 @@ def test_further_occurrences_are_shifted_and_brightened_a_little(tmp_path):
     np.save(tmp_path / "labels.npy", np.arange(2000) % 2)
     source = import_dataset(str(tmp_path), tmp_path / "data")["train"]
     made = write_redundant(source, tmp_path / "redundant", exponent=50.0)
-    assert made.manifest.provenance["n_distinct"] == 1
+    assert made.manifest.provenance.params["n_distinct"] == 1
     first, copies = made.images[0], np.int64(made.images[1:])
     np.testing.assert_array_equal(first, images[0])
     brightness = copies[:, 0, 0, 0] - 0

@@ -17,6 +17,19 @@ def test_cross_entropy_is_minus_log_probability() -> None:
     assert actual.numpy() == pytest.approx(expected, rel=1e-6)
 
 
+def test_cross_entropy_with_probabilities_weighs_all_classes() -> None:
+    rng = np.random.default_rng(0)
+    logits, targets = rng.normal(size=(7, 4)), rng.dirichlet(np.ones(4), 7)
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    expected = -(targets * np.log(probabilities)).sum(axis=1)
+    actual = cross_entropy(torch.from_numpy(logits).float(), torch.from_numpy(targets).float())
+    assert actual.numpy() == pytest.approx(expected, rel=1e-5)
+    one_hot = torch.eye(4)[[0, 2, 1, 3, 3, 0, 1]]
+    hard = cross_entropy(torch.from_numpy(logits).float(), one_hot.argmax(dim=1))
+    soft = cross_entropy(torch.from_numpy(logits).float(), one_hot)
+    assert soft.numpy() == pytest.approx(hard.numpy(), rel=1e-6)
+
+
 def test_cross_entropy_of_coarse_logits_is_computed_in_float32() -> None:
     logits = torch.tensor([[0.0, 6.0]], dtype=torch.bfloat16)
     loss = cross_entropy(logits, torch.tensor([1]))
@@ -41,6 +54,15 @@ def test_classification_counts_right_answers() -> None:
     outcome = classification(nn.Identity(), images, torch.tensor([0, 0, 0]))
     assert outcome.n_correct is not None
     assert int(outcome.n_correct) == 2
+
+
+def test_classification_counts_the_most_probable_class() -> None:
+    images = torch.tensor([[3.0, 1.0], [0.0, 2.0], [5.0, 4.0]])
+    soft_labels = torch.tensor([[0.6, 0.4], [0.6, 0.4], [0.1, 0.9]])
+    outcome = classification(nn.Identity(), images, soft_labels)
+    assert outcome.n_correct is not None
+    assert int(outcome.n_correct) == 1
+    assert outcome.losses.shape == (3,)
 
 
 def test_reproduction_has_nothing_to_be_right_about() -> None:

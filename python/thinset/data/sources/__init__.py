@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from thinset.data.matching_splits import require_matching_classes, require_one_shape
 from thinset.data.replaceable import foreign_to_import
 from thinset.data.sources.cifar import CIFAR10, CIFAR100
@@ -141,12 +143,12 @@ def _is_embedded(path: str, kind: str | None) -> bool:
 
 def _prepared(stream: ImageStream, notes: tuple[str, ...], *, with_labels: bool) -> ImageStream:
     """The stream with the notes in its provenance, as text that JSON can hold."""
-    provenance = {
-        key: printable(value) if isinstance(value, str) else value
-        for key, value in stream.provenance.items()
-    }
-    if notes:
-        provenance["notes"] = [printable(note) for note in notes]
+    path = stream.provenance.path
+    provenance = msgspec.structs.replace(
+        stream.provenance,
+        path=None if path is None else printable(path),
+        notes=[printable(note) for note in notes],
+    )
     stream = replace(stream, name=printable(stream.name), provenance=provenance)
     return stream if with_labels else _without_labels(stream)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from thinset.data.provenance import ImportedFrom
 from thinset.data.sources.cifar_files import CifarFiles, require_unpickled
 from thinset.data.sources.encoded_image import resized
 from thinset.data.sources.image_stream import BATCH_SIZE, ImageStream, Opened
@@ -82,7 +83,7 @@ class Cifar:
                     image_shape=(32, 32, 3),
                     batches=_Batches(location, names, self.n_label_bytes),
                     class_names=class_names,
-                    provenance={"kind": self.name, "path": path, "split": split},
+                    provenance=ImportedFrom(source=self.name, path=path, split=split),
                 )
                 streams[split] = resized(stream, options.size)
         notes = ("the labels are the fine ones, not the 20 coarse ones",)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from thinset.data.provenance import ImportedFrom
 from thinset.data.sources.encoded_image import resized
 from thinset.data.sources.image_stream import ImageStream, Opened, array_batches
 
@@ -62,11 +63,11 @@ def _stream(split: str, levels: np.ndarray[Any, Any], labels: np.ndarray[Any, An
         image_shape=(8, 8, 1),
         batches=lambda: array_batches(images, labels),
         class_names=tuple("0123456789"),
-        provenance={
-            "kind": Digits.name,
-            "split": split,
-            "credit": "Alpaydin and Kaynak (1998), https://doi.org/10.24432/C50P49, CC BY 4.0",
-        },
+        provenance=ImportedFrom(
+            source=Digits.name,
+            split=split,
+            credit="Alpaydin and Kaynak (1998), https://doi.org/10.24432/C50P49, CC BY 4.0",
+        ),
     )
 
 

@@ -11,6 +11,7 @@ import io
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def resized(stream: ImageStream, size: tuple[int, int] | None) -> ImageStream:
         stream,
         image_shape=(*size, stream.image_shape[2]),
         batches=batches,
-        provenance={**stream.provenance, "size": size},
+        provenance=msgspec.structs.replace(stream.provenance, size=size),
     )
 
 

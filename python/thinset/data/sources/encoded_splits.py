@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 
 from thinset.data.sources.encoded_image import decode, describe, is_readable, require_size
@@ -16,6 +17,7 @@ from thinset.data.sources.listing import count, first_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from thinset.data.provenance import ImportedFrom
     from thinset.data.sources.image_stream import Batch, EncodedSample, ReadOptions
 
     Size = tuple[int, int]
@@ -45,7 +47,7 @@ def open_encoded_splits(
     splits: Mapping[str, EncodedSplit],
     *,
     name: str,
-    provenance: Mapping[str, Any],
+    provenance: ImportedFrom,
     class_names: tuple[str, ...] | None,
     options: ReadOptions,
 ) -> Opened:
@@ -74,11 +76,9 @@ def open_encoded_splits(
             shape,
             name=name,
             class_names=class_names,
-            provenance={
-                **provenance,
-                "split": split,
-                "size": size if resizes else None,
-            },
+            provenance=msgspec.structs.replace(
+                provenance, split=split, size=size if resizes else None
+            ),
             resizes=resizes,
         )
         for split, content in splits.items()
@@ -133,7 +133,7 @@ def _stream(
     *,
     name: str,
     class_names: tuple[str, ...] | None,
-    provenance: Mapping[str, Any],
+    provenance: ImportedFrom,
     resizes: bool,
 ) -> ImageStream:
     left_out = survey.unreadable

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from thinset.data.provenance import ImportedFrom
 from thinset.data.sources.encoded_splits import EncodedSplit, open_encoded_splits
 from thinset.data.sources.file_tree import read_tree
 from thinset.data.sources.image_files import keep_images, looks_like_image
@@ -63,7 +64,7 @@ class ImageFolder:
         opened = open_encoded_splits(
             {split: _split(root, files) for split, files in layout.splits.items()},
             name=root.resolve().name,
-            provenance={"kind": self.name, "path": path},
+            provenance=ImportedFrom(source=self.name, path=path),
             class_names=layout.class_names,
             options=options,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -10,6 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from thinset.data.provenance import ImportedFrom
 
     Batch = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any] | None]
     EncodedSample = tuple[str, bytes | Path, int | None]
@@ -25,8 +27,9 @@ class ImageStream:
 
     Iterating gives batches, in order: images (B, height, width, channels) of `image_dtype` in C
     order and labels (B,) integers, or None throughout. `image_shape` is (height, width, channels);
-    `provenance` is free JSON. `encoded`, where the source holds encoded images: gives each one's
-    name, its content or its file, and its label; `resizes` tells whether decoding resizes them.
+    `provenance` says what was read. `encoded`, where the source holds encoded images: gives each
+    one's name, its content or its file, and its label; `resizes` tells whether decoding resizes
+    them.
     Iterating raises ValueError or OSError, naming the file, where the source is damaged.
     """
 
@@ -34,9 +37,9 @@ class ImageStream:
     n_samples: int
     image_shape: tuple[int, int, int]
     batches: Callable[[], Iterator[Batch]]
+    provenance: ImportedFrom
     image_dtype: str = "uint8"
     class_names: tuple[str, ...] | None = None
-    provenance: Mapping[str, Any] = field(default_factory=dict)
     encoded: Callable[[], Iterator[EncodedSample]] | None = None
     resizes: bool = False
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from thinset.data.provenance import ImportedFrom
 from thinset.data.sources.encoded_image import resized
 from thinset.data.sources.image_layout import is_channels_first
 from thinset.data.sources.image_stream import BATCH_SIZE, ImageStream
@@ -69,7 +70,7 @@ def import_map_style(
         image_shape=reader.shape,
         batches=reader.batches,
         class_names=None if class_names is None else tuple(class_names),
-        provenance={"kind": "map-style", "dataset": kind, "notes": reader.notes},
+        provenance=ImportedFrom(source="map-style", dataset=kind, notes=reader.notes),
     )
     write_stream(
         resized(stream, size),

@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from thinset.data.provenance import ImportedFrom
 from thinset.data.sources.encoded_image import resized
 from thinset.data.sources.image_stream import BATCH_SIZE, ImageStream, Opened
 from thinset.data.sources.input_files import require_input_file
@@ -110,7 +111,7 @@ def _stream(files: IdxFiles, split: str, path: str) -> ImageStream:
         image_shape=(width, height, 1) if is_transposed else (height, width, 1),
         batches=batches,
         class_names=_EMNIST_CLASSES.get(files.name) if files.name else _DIGITS,
-        provenance={"kind": Mnist.name, "path": path, "split": split},
+        provenance=ImportedFrom(source=Mnist.name, path=path, split=split),
     )
 
 

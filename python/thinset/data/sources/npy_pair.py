@@ -10,6 +10,7 @@ import numpy as np
 
 from thinset.data.manifest import MANIFEST_FILE, Manifest
 from thinset.data.npy_file import open_npy
+from thinset.data.provenance import ImportedFrom
 from thinset.data.sources.encoded_image import resized
 from thinset.data.sources.image_layout import channels_last, is_channels_first
 from thinset.data.sources.image_stream import ImageStream, Opened, array_batches
@@ -20,7 +21,7 @@ from thinset.data.sources.split_names import in_order, split_of_folder
 from thinset.data.sources.value_range import Conversion, conversion_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from thinset.data.sources.image_stream import Batch, ReadOptions
 
@@ -86,7 +87,7 @@ class NpyPair:
                 batches=_Batches(images[split], labels[split], conversion),
                 image_dtype=conversion.dtype,
                 class_names=names[split],
-                provenance={"kind": self.name, "path": path, "split": split},
+                provenance=ImportedFrom(source=self.name, path=path, split=split),
             )
             streams[split] = resized(stream, options.size)
         return Opened(streams, tuple(dict.fromkeys(notes)))
@@ -164,9 +165,24 @@ def _about_unread(path: str, folders: Mapping[str, Path], *, with_labels: bool) 
         ]
     what = f"left out {first_of(unread, 10)}: only {_IMAGES} and {_LABELS} of each split are read"
     notes = [what] if unread else []
+    notes += _left_out_of_datasets(folders.values())
     if unread and with_labels and not any(is_there(f / _LABELS) for f in folders.values()):
         notes.append(f"there is no {_LABELS}, so the images have no labels")
     return notes
+
+
+def _left_out_of_datasets(folders: Iterable[Path]) -> list[str]:
+    """What dataset folders hold that images and labels alone do not tell."""
+    parts = []
+    for folder in folders:
+        if (folder / MANIFEST_FILE).is_file():
+            manifest = Manifest.load(folder)
+            if "soft_labels" in manifest.arrays:
+                parts.append(f"the soft labels of {folder}")
+            if manifest.schedule is not None:
+                parts.append(f"the training schedule of {folder}")
+    what = " and ".join(parts)
+    return [f"left out {what}; to keep them, use the dataset folder itself"] if parts else []
 
 
 def _open_images(path: Path, notes: list[str]) -> np.ndarray[Any, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from thinset.data.provenance import ImportedFrom
 from thinset.data.sources.encoded_splits import EncodedSplit, open_encoded_splits
 from thinset.data.sources.image_stream import Opened
 from thinset.data.sources.label_classes import (
@@ -64,7 +65,7 @@ class Parquet:
         opened = open_encoded_splits(
             splits,
             name=Path(path).resolve().name.removesuffix(".parquet"),
-            provenance={"kind": self.name, "path": path},
+            provenance=ImportedFrom(source=self.name, path=path),
             class_names=labels.class_names,
             options=options,
         )

@@ -75,7 +75,7 @@ def dataset_fingerprint(dataset: ImageRows) -> str:
     if own is not None:
         return str(own)
     digest = hashlib.sha256()
-    for array in (dataset.images, dataset.labels):
+    for array in (dataset.images, dataset.labels, getattr(dataset, "soft_labels", None)):
         if array is None:
             continue
         digest.update(f"{array.dtype} {array.shape}\n".encode())

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from thinset.data import SOURCES, import_dataset
+from thinset.data import SOURCES, ImportedFrom, import_dataset
 from thinset.data.sources import ReadOptions
 
 if TYPE_CHECKING:
@@ -44,6 +44,10 @@ def test_they_are_those_of_scikit_learn() -> None:
 def test_the_content_is_pinned(tmp_path: Path) -> None:
     """Results on the digits can only be compared while the images and the split stay the same."""
     datasets = import_dataset("digits", tmp_path / "digits")
+    credit = "Alpaydin and Kaynak (1998), https://doi.org/10.24432/C50P49, CC BY 4.0"
+    for split, dataset in datasets.items():
+        expected = ImportedFrom(source="digits", split=split, credit=credit)
+        assert dataset.manifest.provenance == expected
     assert {split: dataset.fingerprint[:16] for split, dataset in datasets.items()} == {
         "train": "8a595b7bf27f21f9",
         "test": "3bce712bf86d2ede",

@@ -47,7 +47,7 @@ def test_the_size_where_none_is_given(
     resized = [note for note in notes if "--image-size HEIGHT WIDTH" in note]
     assert len(resized) == (len(set(sizes)) > 1)
     assert all(f"all become {expected[0]} x {expected[1]} " in note for note in resized)
-    assert dataset.manifest.provenance["size"] == (list(expected) if resized else None)
+    assert dataset.manifest.provenance.size == (expected if resized else None)
 
     encoded = open_encoded(source)
     np.testing.assert_array_equal(encoded.images[:], dataset.images)

@@ -101,7 +101,7 @@ def test_sizes_apply_to_every_kind(tmp_path: Path) -> None:
     pytest.importorskip("PIL", reason="needs Pillow")
     small = import_dataset("digits", tmp_path / "small", size=(4, 4))["test"]
     assert small.image_shape == (4, 4, 1)
-    assert small.manifest.provenance["size"] == [4, 4]
+    assert small.manifest.provenance.size == (4, 4)
     large = import_dataset("digits", tmp_path / "same", size=(8, 8))["test"]
     # Averages of 2x2 blocks, weighted a little by the bilinear filter's neighbours.
     blocks = large.images.reshape(-1, 4, 2, 4, 2, 1).mean(axis=(2, 4))

@@ -73,7 +73,7 @@ def test_names_come_from_the_dataset(tmp_path: Path, images: np.ndarray) -> None
     dataset = import_map_style(items, tmp_path / "out", size=(2, 2))
     assert (dataset.name, dataset.class_names) == ("Items", ("no", "yes"))
     assert dataset.image_shape == (2, 2, 3)
-    assert dataset.manifest.provenance["dataset"].endswith(".Items")
+    assert dataset.manifest.provenance.dataset.endswith(".Items")
 
 
 GOOD = np.zeros((4, 5, 3), np.uint8)
@@ -119,7 +119,7 @@ def test_other_types_in_0_to_255(
     items = Items(zip(images.astype(dtype), labels, strict=True))
     dataset = import_map_style(items, tmp_path / "out")
     assert_imported(dataset, images, labels)
-    notes = dataset.manifest.provenance["notes"]
+    notes = dataset.manifest.provenance.notes
     assert notes == ([f"{dtype} images in 0..255 are rounded"] if dtype[0] == "f" else [])
 
 
@@ -140,6 +140,6 @@ def test_arrays_with_channels_first(tmp_path: Path, labels: np.ndarray) -> None:
     items = Items(zip(images.transpose(0, 3, 1, 2), labels, strict=True))
     dataset = import_map_style(items, tmp_path / "out")
     assert_imported(dataset, images, labels)
-    assert dataset.manifest.provenance["notes"] == [
+    assert dataset.manifest.provenance.notes == [
         "images of shape (3, 6, 7) have their channels first"
     ]

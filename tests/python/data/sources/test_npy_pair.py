@@ -29,7 +29,7 @@ def test_a_pair_is_training_data(tmp_path: Path, images: np.ndarray, labels: np.
     np.testing.assert_array_equal(datasets["train"].images, images)
     np.testing.assert_array_equal(datasets["train"].labels, labels)
     assert datasets["train"].name == "pair/train"
-    assert datasets["train"].manifest.provenance["kind"] == "npy"
+    assert datasets["train"].manifest.provenance.source == "npy"
 
 
 def test_train_and_test_folders(tmp_path: Path, images: np.ndarray, labels: np.ndarray) -> None:
@@ -117,7 +117,7 @@ def test_whole_numbers_up_to_255_become_uint8(
     np.testing.assert_array_equal(datasets["test"].images, images[:4])
     assert {dataset.images.dtype for dataset in datasets.values()} == {np.dtype(np.uint8)}
     assert "images hold whole numbers 0..255: stored as uint8" in notes[0]
-    assert datasets["train"].manifest.provenance["notes"] == notes
+    assert datasets["train"].manifest.provenance.notes == notes
 
 
 def test_every_split_has_a_note_of_its_own(tmp_path: Path, images: np.ndarray) -> None:

@@ -41,7 +41,7 @@ def test_what_is_taken_for_what_is_said(tmp_path: Path) -> None:
         "images from column 'image', labels from column 'label'; not read: image_id",
         "labels are strings, sorted: 2 classes, cat, dog",
     ]
-    assert datasets["train"].manifest.provenance["notes"] == notes
+    assert datasets["train"].manifest.provenance.notes == notes
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,54 @@
+"""The order and the step sizes in which a distilled dataset is to be trained on."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+import msgspec
+
+from thinset.files.decoding import Count, Positive
+
+
+class ScheduleStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One gradient step: the rows start..stop-1 of the dataset, and the step size.
+
+    `step_size` is the learning rate of plain gradient descent, finite and above 0. Raises
+    ValueError where `rows` are empty or a number is out of range.
+    """
+
+    rows: tuple[Count, Count]
+    step_size: Annotated[float, msgspec.Meta(gt=0)]
+
+    def __post_init__(self) -> None:
+        start, stop = self.rows
+        if not 0 <= start < stop:
+            raise ValueError(f"rows must be (start, stop) with 0 <= start < stop, got {self.rows}")
+        if not (math.isfinite(self.step_size) and self.step_size > 0):
+            raise ValueError(f"step_size must be finite and above 0, got {self.step_size}")
+
+
+class TrainingSchedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The gradient steps that a dataset was distilled for, in order, all done `repeats` times.
+
+    Step sizes that differ from one repetition to the next are steps of their own. Raises ValueError
+    without steps and for `repeats` below 1.
+    """
+
+    steps: tuple[ScheduleStep, ...]
+    repeats: Positive = 1
+
+    def __post_init__(self) -> None:
+        if not self.steps:
+            raise ValueError("steps must hold at least one step")
+        if self.repeats < 1:
+            raise ValueError(f"repeats must be at least 1, got {self.repeats}")
+
+    def require_rows(self, n_samples: int) -> None:
+        """Raise ValueError, naming the step, where one shows rows that the dataset lacks."""
+        for number, step in enumerate(self.steps):
+            if step.rows[1] > n_samples:
+                raise ValueError(
+                    f"schedule.steps[{number}].rows must be in 0..{n_samples}, "
+                    f"got {list(step.rows)}"
+                )
