@@ -42,6 +42,14 @@ class Cell:
             parts.append(f"split{self.split!r}".removesuffix(".0"))
         return as_file_name("-".join([*parts, str(self.total), f"seed{self.seed}"]))
 
+    @property
+    def selection_name(self) -> str:
+        """Of the files of its selection; arms that differ in their training alone share it."""
+        rule = self.arm.rule
+        assert rule is not None
+        seed = f"-seed{self.seed}" if rule.depends_on_seed else ""
+        return as_file_name(f"{rule}-k{self.size!r}{seed}")
+
     def without_subset(self) -> Cell:
         """The same length of training on everything."""
         return dataclasses.replace(self, arm=FULL, size=None, split=None)

@@ -256,10 +256,8 @@ class Workbench:
         assert arm.rule is not None
         assert cell.size is not None
         encoded = None if self._pays_for_decoding(arm) else self.encoded
-        # Arms that differ in their training alone share a subset.
-        seed = f"-seed{cell.seed}" if arm.rule.depends_on_seed else ""
         return prepare_subset(
-            as_file_name(f"{arm.rule}-k{cell.size!r}{seed}"),
+            cell.selection_name,
             self.images() if encoded is None else self.data.train,
             self.embeddings() if arm.needs_embeddings else None,
             self.folder,

@@ -122,7 +122,10 @@ def write_page(finished: Finished[RunSettings]) -> Path:
     """Write the page with its plots and records beside it; returns its path."""
     settings = finished.settings.resolved_for(finished.data.image_shape)
     seed = settings.seeds[0]
-    selected, by_chance = (f"{arm.rule}-k{settings.size!r}" for arm in (settings.arm, RANDOM))
+    selected, by_chance = (
+        _cell(settings, arm, settings.steps, "steps", seed).selection_name
+        for arm in (settings.arm, RANDOM)
+    )
     data = finished.data
     inputs = ReportInputs(
         title=f"thinset on {data.name}",
