@@ -101,12 +101,13 @@ class Command:
     """where to compute"""
 
     def run(self) -> None:
+        from thinset.experiments.figures.registry import recipe_of
         from thinset.experiments.kinds import run
 
         if self.plan:
             self._run_as_planned()
             return
-        print(f"report: {run.make('run', self.settings(), where_of('run', self))}")
+        print(f"report: {run.make(recipe_of('run'), self.settings(), where_of('run', self))}")
 
     def settings(self) -> RunSettings:
         """The preset's recipe, with the values that were given."""
@@ -155,6 +156,7 @@ class Command:
         return "pca"
 
     def _run_as_planned(self) -> None:
+        from thinset.experiments.figures.registry import recipe_of
         from thinset.experiments.kinds import plan
 
         for name in ("method", "n_samples", "per_class", "dedup", "split", "n_seeds"):
@@ -166,7 +168,7 @@ class Command:
             shared = {field.name for field in dataclasses.fields(Plan)} - {"budget"}
             given = {name: value for name, value in vars(self).items() if name in shared}
             settings = Plan(**given, budget=self.time).settings()
-        print(f"report: {plan.make('plan', settings, where_of('run', self), say)}")
+        print(f"report: {plan.make(recipe_of('plan'), settings, where_of('run', self), say)}")
 
     def _arm(self, recipe: Arm) -> Arm:
         rule = recipe.rule

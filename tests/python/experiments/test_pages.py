@@ -10,6 +10,7 @@ import pytest
 from thinset.command_line import main
 from thinset.experiments.finished import Finished
 from thinset.experiments.kinds.trainings import Study
+from thinset.experiments.settings import StudySettings
 from thinset.experiments.settings_v1 import upgraded_settings
 from thinset.experiments.where import Where
 from thinset.results import Arm
@@ -35,7 +36,7 @@ def test_the_page_of_a_comparison_of_version_1_is_written_again(compared, capsys
 
 
 def test_a_comparison_of_version_1_grows(compared):
-    finished = Finished.read(compared)
+    finished = Finished.read(compared, StudySettings)
     told: list[str] = []
     study = Study(Where("digits", compared), finished.settings)
     records = study.train(told.append)
@@ -64,6 +65,6 @@ def test_the_selection_of_an_earlier_run_is_an_arm():
 
 def test_a_folder_without_trainings_says_so(compared):
     shutil.rmtree(compared / "records")
-    finished = Finished.read(compared)
+    finished = Finished.read(compared, StudySettings)
     with pytest.raises(FileNotFoundError, match="holds no finished training; run it first"):
         finished.records(["steps-full-30st-seed0"])

@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 import importlib.resources
-from dataclasses import dataclass, field
 
+from thinset.experiments.figures.recipe import FigureRecipe
 from thinset.experiments.kinds import kind_of
 from thinset.experiments.settings import DataSettings, load_recipe, read_recipe
 from thinset.files.decoding import decode
-from thinset.report import PublishedFigure  # noqa: TC001 - decode looks it up
-
-
-@dataclass(frozen=True)
-class FigureRecipe:
-    """What a recipe's table `figure` says.
-
-    title: what the figure shows. paper: where it stands; empty for this project's own. kind: a
-    module of thinset.experiments.kinds. published: what the paper reports.
-    """
-
-    title: str
-    paper: str
-    kind: str
-    published: tuple[PublishedFigure, ...] = field(default=())
-
 
 COMMANDS = {
-    "run": FigureRecipe("Selected samples, random ones and everything", "", "run"),
-    "compare": FigureRecipe("Which samples to train on", "", "trainings"),
-    "plan": FigureRecipe("A training as planned", "", "plan"),
+    "run": FigureRecipe("run", "Selected samples, random ones and everything", "", "run"),
+    "compare": FigureRecipe("compare", "Which samples to train on", "", "trainings"),
+    "plan": FigureRecipe("plan", "A training as planned", "", "plan"),
 }
 """What commands of these names make, which are no figures"""
 
@@ -42,7 +26,7 @@ def figures() -> dict[str, FigureRecipe]:
     )
     tables = {name: read_recipe(name).get("figure") for name in recipes}
     return {
-        name: decode(table, FigureRecipe, f"{name}.toml: figure")
+        name: decode({"name": name, **table}, FigureRecipe, f"{name}.toml: figure")
         for name, table in tables.items()
         if table is not None
     }

@@ -1,9 +1,9 @@
 """Kinds of experiment, one module each, all on one engine (thinset.experiments.workbench).
 
 A module has `Settings`, a dataclass on top of DataSettings; `make(recipe, settings, where, note)`,
-which trains what is missing in a folder and writes its page; and `write_page(finished)`, which
-writes the page again from the folder alone. `make` imports torch when it is called, so that pages
-and lists need none.
+which trains what is missing in a folder and writes its page; and `write_page(recipe, finished)`,
+which writes the page again from the folder alone. `make` imports torch when it is called, so that
+pages and lists need none.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from thinset.experiments.figures.recipe import FigureRecipe
     from thinset.experiments.finished import Finished
     from thinset.experiments.settings import DataSettings
     from thinset.experiments.where import Where
@@ -26,9 +27,15 @@ class Kind(Protocol):
 
     Settings: type[DataSettings]
 
-    def make(self, name: str, settings: Any, where: Where, note: Callable[[str], None]) -> Path: ...
+    def make(
+        self,
+        recipe: FigureRecipe,
+        settings: Any,
+        where: Where,
+        note: Callable[[str], None],
+    ) -> Path: ...
 
-    def write_page(self, finished: Finished[Any]) -> Path: ...
+    def write_page(self, recipe: FigureRecipe, finished: Finished[Any]) -> Path: ...
 
 
 def kinds() -> tuple[str, ...]:

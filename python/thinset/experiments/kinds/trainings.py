@@ -7,7 +7,7 @@ import functools
 from typing import TYPE_CHECKING
 
 from thinset.experiments.cells import Cell, cells_of
-from thinset.experiments.figures.registry import recipe_of
+from thinset.experiments.finished import Finished
 from thinset.experiments.run_folder import finished_records
 from thinset.experiments.settings import StudySettings
 from thinset.files.decoding import encode
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from thinset.experiments.finished import Finished
+    from thinset.experiments.figures.recipe import FigureRecipe
     from thinset.experiments.where import Where
     from thinset.experiments.workbench import Workbench
     from thinset.results.records import Comparison
@@ -32,17 +32,18 @@ _OTHER_ACCOUNTING: dict[Comparison, Comparison] = {
 
 
 def make(
-    name: str, settings: StudySettings, where: Where, note: Callable[[str], None] | None = None
+    recipe: FigureRecipe,
+    settings: StudySettings,
+    where: Where,
+    note: Callable[[str], None] | None = None,
 ) -> Path:
     """Train what is missing of the grid, and write its page; returns its path.
 
     A later call may ask for more arms, seeds, sizes, splits and lengths in the same folder, but not
     for other data, another encoder or another recipe of training: see RunFolder.
     """
-    from thinset.experiments.finished import Finished
-
-    Study(where, settings, figure=name).train(note)
-    return write_page(Finished.read(where.out))
+    Study(where, settings, figure=recipe.name).train(note)
+    return write_page(recipe, Finished.read(where.out, StudySettings))
 
 
 class Study:
@@ -124,9 +125,8 @@ class Study:
         return path
 
 
-def write_page(finished: Finished[StudySettings]) -> Path:
+def write_page(recipe: FigureRecipe, finished: Finished[StudySettings]) -> Path:
     """Write the page of what is trained so far; FileNotFoundError where nothing is."""
-    recipe = recipe_of(finished.figure)
     names = [cell.name for cell in cells_of(finished.settings)]
     inputs = StudyInputs(
         title=recipe.title,
