@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import torch
     from torch import nn
 
@@ -13,11 +16,20 @@ class Outcome(NamedTuple):
     """How a model did on one batch.
 
     `losses`: (B,) float tensor, one loss per sample, to be differentiated. `n_correct`:
-    0-dimensional integer tensor, or None where there is nothing to be right about.
+    0-dimensional integer tensor, or None where there is nothing to be right about. `sums`: further
+    metrics by name, each a 0-dimensional tensor with the sum over the batch; their means over a
+    dataset become scores.
     """
 
     losses: torch.Tensor
     n_correct: torch.Tensor | None
+    sums: Mapping[str, torch.Tensor] = MappingProxyType({})
+
+    @property
+    def counted(self) -> dict[str, torch.Tensor]:
+        """All sums over the batch by the name of their metric, the accuracy's among them."""
+        accuracy = {} if self.n_correct is None else {"accuracy": self.n_correct}
+        return {**accuracy, **self.sums}
 
     @property
     def loss(self) -> torch.Tensor:
