@@ -62,7 +62,7 @@ CASES = {
     "run/settings.json": ("report run", "verify run"),
     "run/stages.json": ("report run", "verify run"),
     "run/embedding_facts.json": ("report run", "verify run"),
-    "run/reproductions.npz": ("report run", "verify run"),
+    "run/reconstructions.npz": ("report run", "verify run"),
     "run/selections/topk-k20.npz": ("report run", "verify run"),
     "run/records/steps-full-1st-seed0.json": ("report run", "verify run"),
     "run/embeddings/embeddings.json": ("verify run", "embed data/train -o run"),
