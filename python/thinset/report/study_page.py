@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from thinset.report import plots, sections
-from thinset.report.document import PageFigure, Shown, curve_names, write_document
-from thinset.report.html import details, element, facts, join, section, table
+from thinset.report.cells import facts, table
+from thinset.report.document import PageFigure, curve_names, write_document
 from thinset.results.arm import FULL, RANDOM, Arm
 from thinset.results.findings import find, name_of, overall_headline
 from thinset.results.summaries import summarise
@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from thinset.report.html import Markup
+    from thinset.report.cells import Table
     from thinset.report.run_inputs import Reconstructions
-    from thinset.results.findings import Finding
     from thinset.results.grouping import Configuration
     from thinset.results.records import RunRecord
     from thinset.results.summaries import ArmSummary
@@ -71,56 +70,40 @@ def write_study_report(
 ) -> Path:
     """Write the page, its plots and its records into the folder `out`; see write_document.
 
-    Raises ImportError without matplotlib (the extra `report`), and ValueError where a seed occurs
+    Raises ImportError without the extra `report`, and ValueError where a seed occurs
     twice in one configuration.
     """
     summaries = summarise(inputs.records, inputs.baseline)
     figures = {figure.name: figure for figure in _figures(inputs, summaries)}
-    body = _body(inputs, summaries, figures)
-    return write_document(inputs.title, body, figures, inputs.records, out, overwrite=overwrite)
-
-
-def _body(
-    inputs: StudyInputs, summaries: Sequence[ArmSummary], figures: Mapping[str, PageFigure]
-) -> Markup:
-    shown = Shown(figures)
     findings = find(summaries)
     baseline = summaries[0].baseline if summaries else None
-    headline = overall_headline(findings, baseline) if inputs.records else inputs.title
-    return join(
-        [
-            element(
-                "header",
-                element("p", inputs.title, css_class="kicker"),
-                element("h1", headline),
-                element("p", inputs.subject, css_class="scope"),
-            ),
-            section("", *_placed(figures, shown)),
-            _beside_published(inputs, summaries),
-            sections.results(summaries, inputs.records),
-            sections.time_to_accuracy(inputs.records),
-            details("In words", element("ul", *(element("li", _told(told)) for told in findings)))
-            if findings
-            else "",
-            section("Left out", facts(inputs.left_out)),
-            section("Embeddings", facts(inputs.embedding_facts)) if inputs.embedding_facts else "",
-            section("Where the time went", sections.costs(inputs.stage_seconds)),
-            sections.rerun(inputs.records, inputs.command, inputs.settings),
-        ]
+    content = {
+        "title": inputs.title,
+        "headline": overall_headline(findings, baseline) if inputs.records else inputs.title,
+        "scope": inputs.subject,
+        "rows": list(_rows(figures)),
+        "published": _beside_published(inputs, summaries),
+        "results": sections.results(summaries, inputs.records),
+        "times": sections.time_to_accuracy(inputs.records),
+        "findings": findings,
+        "left_out": facts(inputs.left_out),
+        "embedding_facts": facts(inputs.embedding_facts),
+        "costs": sections.costs(inputs.stage_seconds),
+        "rerun": sections.rerun(inputs.records, inputs.command, inputs.settings),
+    }
+    return write_document(
+        "study.html.j2", content, figures, inputs.records, out, overwrite=overwrite
     )
 
 
-def _placed(figures: Mapping[str, PageFigure], shown: Shown) -> Iterator[Markup]:
-    pair = curve_names(figures)
+def _rows(figures: Mapping[str, PageFigure]) -> Iterator[list[str]]:
+    """The names of the figures, row by row."""
+    curves = curve_names(figures)
     for name in figures:
-        if name in pair[:1]:
-            yield shown.side_by_side(*pair)
-        elif name not in pair:
-            yield shown.full_width(name)
-
-
-def _told(finding: Finding) -> str:
-    return f"{finding.headline}. {' '.join(finding.details)}"
+        if name in curves[:1]:
+            yield curves
+        elif name not in curves:
+            yield [name]
 
 
 def _figures(inputs: StudyInputs, summaries: Sequence[ArmSummary]) -> Iterator[PageFigure]:
@@ -254,9 +237,9 @@ def _grid_figures(
         )
 
 
-def _beside_published(inputs: StudyInputs, summaries: Sequence[ArmSummary]) -> Markup | str:
+def _beside_published(inputs: StudyInputs, summaries: Sequence[ArmSummary]) -> Table | None:
     if not inputs.published:
-        return ""
+        return None
     rows = [
         (
             published.what,
@@ -267,12 +250,7 @@ def _beside_published(inputs: StudyInputs, summaries: Sequence[ArmSummary]) -> M
         )
         for published in inputs.published
     ]
-    note = f"Here: {inputs.subject}; lengths and settings as told below."
-    return section(
-        "Beside the paper",
-        table((inputs.source, "published", "here"), rows),
-        element("p", note, css_class="note"),
-    )
+    return table((inputs.source, "published", "here"), rows)
 
 
 def _ours(published: PublishedFigure, summaries: Sequence[ArmSummary]) -> str:
