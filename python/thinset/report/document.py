@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -28,9 +29,10 @@ _PLOTS = "plots"
 
 @dataclass(frozen=True)
 class PageFigure:
-    """A figure with the name of its file, its caption and what it shows in words.
+    """A figure with its caption and a description in words.
 
-    A `is_picture` figure consists of pixels and goes into the page as PNG, a chart as SVG.
+    `name` is that of its file and its element in the page; see figure_name. A figure that
+    `is_picture` consists of pixels and goes into the page as PNG, a chart as SVG.
     """
 
     name: str
@@ -44,6 +46,11 @@ class PageFigure:
         media_type = "image/png" if self.is_picture else "image/svg+xml"
         data = rendered(self.figure, "png" if self.is_picture else "svg")
         return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def figure_name(*parts: object) -> str:
+    """Join texts to a name that is safe for a file: names of metrics come from files."""
+    return re.sub(r"[^a-z0-9]+", "-", " ".join(map(str, parts)).lower()).strip("-")
 
 
 def curve_names(names: Iterable[str]) -> list[str]:

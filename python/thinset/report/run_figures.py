@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from thinset.report import plots
-from thinset.report.document import PageFigure
+from thinset.report.document import PageFigure, figure_name
 from thinset.results.time_to_accuracy import scored_points
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def _training_figures(records: Sequence[RunRecord]) -> Iterator[PageFigure]:
     timed = _of_comparison(measured, "time", "steps")
     if timed:
         yield PageFigure(
-            f"{timed[0].metric}-against-seconds",
+            figure_name(timed[0].metric, "against seconds"),
             f"{_capital(timed)} against wall-clock time (runs of equal {timed[0].comparison}). A "
             "curve starts when its preparation is done: the bars along the axis are that cost. "
             "Thin lines: single seeds.",
@@ -44,9 +44,9 @@ def _training_figures(records: Sequence[RunRecord]) -> Iterator[PageFigure]:
         )
         stepped = _of_comparison(measured, "steps", "time")
         yield PageFigure(
-            f"{timed[0].metric}-against-steps",
+            figure_name(timed[0].metric, "against steps"),
             f"{_capital(stepped)} against training steps (runs of equal {stepped[0].comparison}), "
-            "the cost of the selection left out. Thin lines: single seeds.",
+            "without preparation. Thin lines: single seeds.",
             f"Line chart of {stepped[0].main_metric.label} against steps, one colour per arm",
             plots.score_against_steps(stepped),
         )
@@ -128,8 +128,7 @@ def _embedding_figures(inputs: ReportInputs, seed: int) -> Iterator[PageFigure]:
         shown = inputs.reconstructions
         yield PageFigure(
             "reconstructions",
-            "Samples, their embeddings (brighter is more active) and what the decoder makes of "
-            "them.",
+            "Samples, their embeddings (brighter is more active) and their reconstructions.",
             "Rows of inputs, embeddings as heat maps and reconstructions",
             plots.reconstruction_triples(
                 shown.inputs[:_TRIPLES], shown.embeddings[:_TRIPLES], shown.outputs[:_TRIPLES]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from thinset.report.cells import Table
     from thinset.results.findings import Finding
     from thinset.results.grouping import Configuration
+    from thinset.results.metrics import Metric
     from thinset.results.records import RunRecord
     from thinset.results.summaries import ArmSummary, PairedDifference
 
@@ -136,6 +137,16 @@ def rerun(
     }
 
 
+def few_decimals(metric: Metric) -> int:
+    """Decimals of a score beside its spread: a second one of a percentage is noise."""
+    return 1 if metric.unit == "%" else metric.decimals
+
+
+def with_unit(number: str, unit: str) -> str:
+    """Return a number with the unit of its metric; some metrics have none."""
+    return f"{number}\N{NO-BREAK SPACE}{unit}" if unit else number
+
+
 def _by_comparison(
     summaries: Sequence[ArmSummary],
 ) -> Iterator[tuple[str, str, list[ArmSummary]]]:
@@ -151,12 +162,13 @@ def _totals(arms: Sequence[ArmSummary]) -> list[str]:
 
 
 def _score(arm: ArmSummary, among: Sequence[Configuration]) -> ArmScore:
-    n = f"n = {arm.n}"
+    decimals, deviation = few_decimals(arm.metric), arm.standard_deviation
+    spread = "" if deviation is None else f"± {deviation:.{decimals}f}, "
     return ArmScore(
         label_of(arm.configuration, among),
-        f"{arm.mean:.1f}",
-        f"\N{NO-BREAK SPACE}{arm.metric.unit}" if arm.metric.unit else "",
-        n if arm.standard_deviation is None else f"± {arm.standard_deviation:.1f}, {n}",
+        f"{arm.mean:.{decimals}f}",
+        with_unit("", arm.metric.unit),
+        f"{spread}n = {arm.n}",
         colour_of(arm.configuration, among),
     )
 

@@ -119,17 +119,8 @@ def test_templates_hold_no_script_and_no_address() -> None:
     assert len(templates) >= 6
     for template in templates:
         text = template.read_text(encoding="utf-8")
-        for forbidden in (
-            "<script",
-            "<link",
-            "http:",
-            "https:",
-            "@import",
-            "url(",
-            "|safe",
-            "| safe",
-        ):
-            assert forbidden not in text, f"{template.name} holds {forbidden}"
+        found = re.search(r"<script|<link|https?:|@import|url\(|\|\s*safe", text)
+        assert found is None, f"{template.name} holds {found[0]}"
 
 
 def test_reports_are_imported_without_the_extra_and_name_it(tmp_path: Path) -> None:
