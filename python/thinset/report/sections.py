@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import operator
 import statistics
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from thinset.report.cells import NONE, Cell, facts, table
@@ -12,12 +10,7 @@ from thinset.results.arm import FULL
 from thinset.results.findings import verdict_of
 from thinset.results.grouping import colour_of, group_runs, label_of
 from thinset.results.time_to_accuracy import times_to_accuracy
-from thinset.results.wording import (
-    spoken_length,
-    spoken_points,
-    spoken_seconds,
-    spoken_share,
-)
+from thinset.results.wording import spoken_length, spoken_points, spoken_seconds, spoken_share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -36,59 +29,32 @@ _COMPARISON_TITLES = {
 }
 
 
-@dataclass(frozen=True)
-class ArmScore:
-    """The score of an arm on a card."""
-
-    arm: str
-    value: str
-    unit: str
-    spread: str
-    colour: str
-
-
-@dataclass(frozen=True)
-class Card:
-    """What one comparison found."""
-
-    title: str
-    scores: list[ArmScore]
-    findings: list[Finding]
-
-
-@dataclass(frozen=True)
-class Results:
-    """A table per comparison with its title, the unit of differences, and every single run."""
-
-    tables: list[tuple[str, Table]]
-    unit: str
-    runs: Table
-
-
-def cards(summaries: Sequence[ArmSummary], findings: Sequence[Finding]) -> list[Card]:
-    """Return a card per comparison."""
+def cards(summaries: Sequence[ArmSummary], findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    """Return what each comparison found: a title, the score of each arm, and findings."""
     among = [summary.configuration for summary in summaries]
     return [
-        Card(
-            f"{title} ({', '.join(_totals(arms))})",
-            [_score(arm, among) for arm in arms],
-            [finding for finding in findings if finding.comparison == comparison],
-        )
+        {
+            "title": f"{title} ({', '.join(_totals(arms))})",
+            "scores": [_score(arm, among) for arm in arms],
+            "findings": [finding for finding in findings if finding.comparison == comparison],
+        }
         for comparison, title, arms in _by_comparison(summaries)
     ]
 
 
-def results(summaries: Sequence[ArmSummary], records: Sequence[RunRecord]) -> Results | None:
-    """Return the results of all arms; None without any."""
+def results(summaries: Sequence[ArmSummary], records: Sequence[RunRecord]) -> dict[str, Any] | None:
+    """Return a table per comparison with its title, the unit of differences, and every run."""
     if not summaries:
         return None
     among = [summary.configuration for summary in summaries]
     unit = summaries[0].metric.difference_unit
-    return Results(
-        [(title, _summary_table(arms, among)) for _, title, arms in _by_comparison(summaries)],
-        {"points": "percentage points", "": "the unit of the score"}.get(unit, unit),
-        _runs_table(among, records),
-    )
+    return {
+        "tables": [
+            (title, _summary_table(arms, among)) for _, title, arms in _by_comparison(summaries)
+        ],
+        "unit": {"points": "percentage points", "": "the unit of the score"}.get(unit, unit),
+        "runs": _runs_table(among, records),
+    }
 
 
 def time_to_accuracy(records: Sequence[RunRecord]) -> Table | None:
@@ -161,16 +127,16 @@ def _totals(arms: Sequence[ArmSummary]) -> list[str]:
     return [spoken_length(total) for total in totals]
 
 
-def _score(arm: ArmSummary, among: Sequence[Configuration]) -> ArmScore:
+def _score(arm: ArmSummary, among: Sequence[Configuration]) -> dict[str, str]:
     decimals, deviation = few_decimals(arm.metric), arm.standard_deviation
     spread = "" if deviation is None else f"± {deviation:.{decimals}f}, "
-    return ArmScore(
-        label_of(arm.configuration, among),
-        f"{arm.mean:.{decimals}f}",
-        with_unit("", arm.metric.unit),
-        f"{spread}n = {arm.n}",
-        colour_of(arm.configuration, among),
-    )
+    return {
+        "arm": label_of(arm.configuration, among),
+        "colour": colour_of(arm.configuration, among),
+        "value": f"{arm.mean:.{decimals}f}",
+        "unit": with_unit("", arm.metric.unit),
+        "spread": f"{spread}n = {arm.n}",
+    }
 
 
 def _mean_of(values: Sequence[float | None], spoken: Callable[[float], str]) -> Cell:
@@ -189,10 +155,12 @@ def _mean(arm: ArmSummary) -> Cell:
 
 
 def _summary_table(arms: Sequence[ArmSummary], among: Sequence[Configuration]) -> Table:
-    baselines = _baselines(arms[0])
+    # Full-data training has a column of its own, unless it is the baseline.
+    baseline = None if arms[0].baseline == FULL else arms[0].baseline
     header = (
         "arm", "samples", arms[0].metric.label, "n", "seeds",
-        *(f"against {name}" for name in baselines), "steps", "preparation", "total time",
+        *([] if baseline is None else [f"against {baseline}"]), "against full",
+        "steps", "preparation", "total time",
     )  # fmt: skip
     rows: list[tuple[Cell | str | int, ...]] = [
         (
@@ -201,7 +169,8 @@ def _summary_table(arms: Sequence[ArmSummary], among: Sequence[Configuration]) -
             _mean(arm),
             arm.n,
             ", ".join(str(seed) for seed in arm.seeds),
-            *(_difference(difference(arm)) for difference in baselines.values()),
+            *([] if baseline is None else [_difference(arm.versus_baseline)]),
+            _difference(arm.versus_full),
             f"{arm.mean_steps:,.0f}",
             spoken_seconds(arm.mean_preparation_seconds),
             spoken_seconds(arm.mean_seconds),
@@ -209,17 +178,6 @@ def _summary_table(arms: Sequence[ArmSummary], among: Sequence[Configuration]) -
         for arm in arms
     ]
     return table(header, rows)
-
-
-def _baselines(
-    summary: ArmSummary,
-) -> dict[str, Callable[[ArmSummary], PairedDifference | None]]:
-    """The columns of differences: to the baseline, and to everything where that is another."""
-    columns: dict[str, Callable[[ArmSummary], PairedDifference | None]] = {}
-    if summary.baseline not in (None, FULL):
-        columns[str(summary.baseline)] = operator.attrgetter("versus_baseline")
-    columns["full"] = operator.attrgetter("versus_full")
-    return columns
 
 
 def _runs_table(among: Sequence[Configuration], records: Sequence[RunRecord]) -> Table:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from thinset.report import plots
 from thinset.report.document import PageFigure, figure_name
+from thinset.report.run_figures import curve_figures, reconstruction_figure
 from thinset.results.arm import FULL, RANDOM
 from thinset.results.wording import PERCENT
 
@@ -25,19 +26,9 @@ _MAX_ROWS = 48  # of a figure of differences; more are not readable
 def draw_figures(inputs: StudyInputs, summaries: Sequence[ArmSummary]) -> Iterator[PageFigure]:
     """Draw every figure that the records allow; a grid needs two sizes or splits."""
     records = inputs.records
-    label = records[0].main_metric.label if records else ""
-    title = label[:1].upper() + label[1:]
     timed = [run for run in records if run.comparison != "steps"]
     if inputs.reconstructions is not None:
-        shown = inputs.reconstructions
-        yield PageFigure(
-            "reconstructions",
-            "Inputs, embeddings (brighter is more active) and reconstructions: top, middle and "
-            "bottom rows.",
-            "Rows of inputs, embeddings as heat maps and reconstructions",
-            plots.reconstruction_triples(shown.inputs, shown.embeddings, shown.outputs),
-            is_picture=True,
-        )
+        yield reconstruction_figure(inputs.reconstructions)
     for comparison in dict.fromkeys(run.comparison for run in records):
         runs = [run for run in records if run.comparison == comparison]
         suffix = "" if comparison == records[0].comparison else comparison
@@ -51,21 +42,9 @@ def draw_figures(inputs: StudyInputs, summaries: Sequence[ArmSummary]) -> Iterat
             "Line charts of training and test loss against seconds, one colour per arm",
             plots.loss_against_seconds(curves),
         )
-    if curves:
-        yield PageFigure(
-            figure_name(records[0].metric, "against seconds"),
-            f"{title} against elapsed time. The bars along the axis are the cost of preparing "
-            "a subset. Thin lines: single seeds.",
-            f"Line chart of {label} against seconds, one colour per arm",
-            plots.score_against_seconds(curves),
-        )
-        yield PageFigure(
-            figure_name(records[0].metric, "against steps"),
-            f"{title} against training steps, without preparation. Thin lines: single seeds.",
-            f"Line chart of {label} against steps, one colour per arm",
-            plots.score_against_steps(curves),
-        )
+    yield from curve_figures(curves, curves)
     if timed:
+        label = timed[0].main_metric.label
         yield PageFigure(
             "fixed-budget",
             f"Final {label} of every run within the budget; the line is the arm's mean.",
