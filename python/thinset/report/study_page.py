@@ -9,6 +9,7 @@ from thinset.report import sections
 from thinset.report.cells import facts, table
 from thinset.report.document import curve_names, write_document
 from thinset.report.study_figures import draw_figures
+from thinset.results.arm import Arm  # noqa: TC001 - decode looks it up
 from thinset.results.findings import find, overall_headline
 from thinset.results.metrics import METRICS
 from thinset.results.summaries import summarise
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from thinset.report.cells import Table
     from thinset.report.document import PageFigure
     from thinset.report.run_inputs import Reconstructions
-    from thinset.results.arm import Arm
     from thinset.results.grouping import Configuration
     from thinset.results.records import RunRecord
     from thinset.results.summaries import ArmSummary
