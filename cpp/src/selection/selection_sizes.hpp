@@ -1,4 +1,4 @@
-// A selection as the parts that it is done in.
+// Splits a selection into its parts.
 #pragma once
 
 #include <vector>
@@ -9,7 +9,7 @@
 
 namespace thinset {
 
-// The parts that a selection is done in: all rows, or one class after the other.
+// The parts of a selection: all rows, or one class after the other.
 std::vector<SelectionSize> selection_sizes(const AnyMatrix& embeddings,
                                            const SelectionRequest& request, unsigned n_threads);
 

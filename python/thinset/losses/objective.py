@@ -1,4 +1,4 @@
-"""What the training loop asks of a model on one batch."""
+"""The interface between the training loop and a model on one batch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Outcome(NamedTuple):
     """How a model did on one batch.
 
     `losses`: (B,) float tensor, one loss per sample, to be differentiated. `n_correct`:
-    0-dimensional integer tensor, or None where there is nothing to be right about.
+    0-dimensional integer tensor, or None if there is no notion of a correct prediction.
     """
 
     losses: torch.Tensor
@@ -32,7 +32,7 @@ class Outcome(NamedTuple):
 class Objective(Protocol):
     """A function of a model, float images (B, C, H, W) and labels.
 
-    Labels are class numbers (B,) int64, or soft labels (B, classes) float32 where data have them.
+    Labels are class numbers (B,) int64, or soft labels (B, classes) float32 if the data have them.
     """
 
     def __call__(

@@ -110,7 +110,7 @@ def test_version(capsys):
         ),
         (["verify", "nowhere"], 4, "nowhere does not exist"),
         (["verify", "."], 3, "holds no dataset folder, selection or run record"),
-        (["report", "."], 3, "holds no run: there is no settings.json"),
+        (["report", "."], 3, "is not the folder of a run: it has no settings.json"),
     ],
 )
 def test_mistakes(capsys, tmp_path, monkeypatch, arguments, status, message):

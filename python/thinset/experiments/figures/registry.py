@@ -1,4 +1,4 @@
-"""The figures that can be reproduced, as their recipes describe them; nothing here trains."""
+"""The figures that can be reproduced, as described by their recipes; nothing here trains."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from thinset.report import PublishedFigure  # noqa: TC001 - decode looks it up
 
 @dataclass(frozen=True)
 class FigureRecipe:
-    """What a recipe's table `figure` says.
+    """The table `figure` of a recipe.
 
-    title: what the figure shows. paper: where it stands; empty for this project's own. kind: a
-    module of thinset.experiments.kinds. published: what the paper reports.
+    title: what the figure shows. paper: the source; empty for figures of this project. kind: a
+    module of thinset.experiments.kinds. published: the values in the paper.
     """
 
     title: str
@@ -30,7 +30,7 @@ COMMANDS = {
     "compare": FigureRecipe("Which samples to train on", "", "trainings"),
     "plan": FigureRecipe("A training as planned", "", "plan"),
 }
-"""What commands of these names make, which are no figures"""
+"""Results of commands, by command; these are not figures"""
 
 
 def figures() -> dict[str, FigureRecipe]:
@@ -59,5 +59,5 @@ def recipe_of(name: str) -> FigureRecipe:
 
 
 def settings_of(name: str, size: str) -> DataSettings:
-    """What the recipe of a figure or a command says for one preset, in the class of its kind."""
+    """The settings of one preset of a figure or a command, in the class of its kind."""
     return load_recipe(name, size, kind_of(recipe_of(name).kind).Settings)

@@ -2,8 +2,8 @@
 
 A module has `Settings`, a dataclass on top of DataSettings; `make(recipe, settings, where, note)`,
 which trains what is missing in a folder and writes its page; and `write_page(finished)`, which
-writes the page again from the folder alone. `make` imports torch when it is called, so that pages
-and lists need none.
+rewrites the page from the folder. `make` imports torch when it is called, so that pages and lists
+do not need torch.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Kind(Protocol):
-    """What a module of this package has; see above."""
+    """The interface of a module of this package; see above."""
 
     Settings: type[DataSettings]
 
@@ -37,7 +37,7 @@ def kinds() -> tuple[str, ...]:
 
 
 def kind_of(name: str) -> Kind:
-    """The kind of this name; ValueError for another."""
+    """The kind with this name; ValueError for an unknown name."""
     if name not in kinds():
         raise ValueError(f"kind must be one of {', '.join(kinds())}; got {name!r}")
     return cast("Kind", importlib.import_module(f"{__name__}.{name}"))

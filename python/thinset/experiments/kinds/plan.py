@@ -1,4 +1,4 @@
-"""A training that follows its plan, and the page that holds the two against each other."""
+"""A training that follows its plan, and the page that compares the two."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Settings = PlanSettings
 
 PLAN_FILE = "plan.json"
-"""Where a folder keeps its plan"""
+"""The plan's file in a folder"""
 PLANNED = "planned"
 """The name of the record of the training that followed the plan"""
 
@@ -32,7 +32,7 @@ def make(
 ) -> Path:
     """Plan, train as planned and write the page; returns its path.
 
-    Called again on the same folder, it resumes where it was stopped.
+    Call it again on the same folder to resume.
     """
     from thinset.experiments.finished import Finished
     from thinset.experiments.plan.memory import forget_peak_memory, peak_memory
@@ -47,7 +47,7 @@ def make(
 
 
 def stored_settings(out: Path) -> PlanSettings | None:
-    """What the plan in the folder `out` was made for; None where there is no plan."""
+    """What the plan in the folder `out` was made for; None if there is no plan."""
     from thinset.experiments.finished import Finished
 
     if not (out / PLAN_FILE).exists():
@@ -57,11 +57,11 @@ def stored_settings(out: Path) -> PlanSettings | None:
 
 
 def write_page(finished: Finished[PlanSettings], memory_bytes: int | None = None) -> Path:
-    """Write the page; memory_bytes is the most that the process held, where that is known."""
+    """Write the page; memory_bytes is the peak memory of the process, if known."""
     record = finished.path / "records" / f"{PLANNED}.json"
     if not record.exists():
         raise FileNotFoundError(
-            f"{finished.path} holds a plan that was not followed; thinset run --plan "
+            f"{finished.path} has a plan that was not followed; thinset run --plan "
             f"-o {finished.path} follows it"
         )
     plan = Plan.load(finished.path / PLAN_FILE)
