@@ -30,7 +30,7 @@ std::span<const std::byte> extent_of(const py::array& array) {
 }
 
 bool is_mmap(const py::object& object) {
-  // A mapping can only come from a module that is loaded already.
+  // A mapping can only come from a module that is already loaded.
   const py::dict modules = py::module_::import("sys").attr("modules");
   return modules.contains("mmap") &&
          py::isinstance(object, py::object(modules["mmap"]).attr("mmap"));
@@ -41,11 +41,11 @@ std::string quoted(const std::string& name) {
   return text.append(name).append("'");
 }
 
-// What the bytes of an array belong to, as its chain of bases says.
+// The owner of an array's bytes, found through its chain of bases.
 struct Origin {
-  py::object owner;    // a capsule of ours, an mmap.mmap, or whatever ends the chain
-  py::object topmost;  // the array right above it
-  std::string name;    // of the file, quoted; empty where it is not known
+  py::object owner;    // our capsule, an mmap.mmap, or the end of the chain
+  py::object topmost;  // the array directly above it
+  std::string name;    // of the file, quoted; empty if unknown
 };
 
 Origin origin_of(const py::array& array) {
@@ -66,7 +66,7 @@ Origin origin_of(const py::array& array) {
   return origin;
 }
 
-// The length of the file under an mmap.mmap; nothing where it has none or does not tell.
+// The length of the file under an mmap.mmap; empty if there is none or it is unknown.
 std::optional<std::uint64_t> length_of_file(const py::object& mapping) {
   try {
     return mapping.attr("size")().cast<std::uint64_t>();
@@ -75,8 +75,8 @@ std::optional<std::uint64_t> length_of_file(const py::object& mapping) {
   }
 }
 
-// How many bytes the file of a mapping must have for the whole array. A plain array over an
-// mmap.mmap does not tell where in the file that begins.
+// The bytes that the file of a mapping must have for the whole array. A plain array over an
+// mmap.mmap does not know its offset in the file.
 std::uint64_t bytes_needed(const Origin& origin) {
   const py::object offset = py::getattr(origin.topmost, "offset", py::none());
   if (!offset.is_none()) {
@@ -85,7 +85,7 @@ std::uint64_t bytes_needed(const Origin& origin) {
   return py::len(origin.owner);
 }
 
-// Every mmap.mmap of which pages were replaced by zeros, as long as it lives.
+// Every existing mmap.mmap with pages that were replaced by zeros.
 py::object broken_mappings() {
   static PyObject* set = nullptr;
   if (set == nullptr) {
@@ -139,7 +139,7 @@ void ArraysRead::watch(Job& job) const {
   }
 }
 
-// The zeros stay where they are, and so must be remembered for later calls.
+// The zeros stay in the mapping, so they must be recorded for later calls.
 void ArraysRead::note_missing_pages(Source& source) {
   if (!source.guard.is_broken()) {
     return;

@@ -1,4 +1,4 @@
-// The arrays that one native call reads: where they lie in mapped files, what may go wrong there.
+// The arrays that one native call reads, and the checks of those in mapped files.
 #pragma once
 
 #include <pybind11/numpy.h>
@@ -18,20 +18,21 @@ struct MappedArray {
   static constexpr const char* capsule_name = "thinset.MappedArray";
 
   NpyArray array;
-  bool is_broken = false;  // pages of it were replaced by zeros
+  bool is_broken = false;  // some pages were replaced by zeros
 };
 
 // Guards arrays while a call reads them. A mapped file can become shorter before the call, while
-// it runs, or by less than a page, which nothing signals: so lengths are compared before and after.
+// it runs, or by less than a page, which raises no signal. Lengths are therefore compared before
+// and after.
 class ArraysRead {
  public:
-  // `what` stands in messages where the name of the file is not known: "embeddings".
+  // `what` is used in messages if the name of the file is unknown: "embeddings".
   void add(const pybind11::array& array, const char* what);
   void add(const Embeddings& embeddings);
 
   void watch(Job& job) const;
 
-  // Throws FormatError where a file is shorter than its mapping. Needs the GIL, and no Python
+  // Throws FormatError if a file is shorter than its mapping. Needs the GIL, and no Python
   // exception set.
   void check();
 
@@ -39,9 +40,9 @@ class ArraysRead {
   struct Source {
     std::string name;
     MappingGuard guard;
-    MappedArray* file = nullptr;  // what open_npy mapped
-    pybind11::object mapping;     // an mmap.mmap, as numpy.memmap has it
-    std::uint64_t n_bytes = 0;    // that the file of `mapping` must have
+    MappedArray* file = nullptr;  // mapped by open_npy
+    pybind11::object mapping;     // an mmap.mmap, as in numpy.memmap
+    std::uint64_t n_bytes = 0;    // required of the file of `mapping`
   };
 
   static void note_missing_pages(Source& source);

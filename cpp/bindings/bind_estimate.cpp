@@ -70,13 +70,13 @@ void bind_estimate(py::module_& module) {
              py::arg("dtype"), py::arg("n_samples"), py::kw_only(), py::arg("method"),
              py::arg("metric") = "euclidean", py::arg("labels") = py::none(),
              py::arg("per_class") = py::none(), py::arg("n_threads") = 0,
-             "What select would take: (likely bytes, bytes at most, seconds if it goes well, "
-             "seconds, seconds if it goes badly). Keyword arguments are the options of methods.");
+             "The cost of select: (likely bytes, bytes at most, seconds at best, likely seconds, "
+             "seconds at worst). Keyword arguments are the options of methods.");
   module.def("estimate_figures", &estimate_figures, py::arg("n_rows"), py::arg("n_columns"),
              py::arg("dtype"), py::arg("n_samples"), py::kw_only(), py::arg("metric") = "euclidean",
              py::arg("n_threads") = 0,
-             "What each figure and bound of a subset of n_samples rows would take, by the name of "
-             "its function: (seconds if it goes well, seconds, seconds if it goes badly).");
+             "The cost of each figure and bound of a subset of n_samples rows, by function name: "
+             "(seconds at best, likely seconds, seconds at worst).");
 }
 
 }  // namespace thinset::bindings

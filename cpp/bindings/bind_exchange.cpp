@@ -18,8 +18,8 @@ void bind_exchange(py::module_& module) {
         return exchange_paths(from, to);
       },
       py::arg("first"), py::arg("second"),
-      "Give each of two paths the content of the other, in one step. Returns false, and changes "
-      "nothing, where the system or the file system cannot. Raises OSError.");
+      "Exchange the contents of two paths in one step. Returns false, and changes nothing, if the "
+      "system or the file system does not support it. Raises OSError.");
 }
 
 }  // namespace thinset::bindings

@@ -53,7 +53,7 @@ void bind_gather(py::module_& module) {
   constexpr const char* doc =
       "Write a new .npy file at `destination` whose row i is row indices[i] of `source`, a .npy "
       "file "
-      "or a C-contiguous array. The file appears whole or not at all.";
+      "or a C-contiguous array. The file is written atomically.";
   module.def("gather", &gather_file, py::arg("source"), py::arg("indices"), py::arg("destination"),
              py::kw_only(), py::arg("n_threads") = 0, py::arg("progress") = py::none(), doc);
   module.def("gather", &gather_array, py::arg("source"), py::arg("indices"), py::arg("destination"),

@@ -24,8 +24,8 @@ void bind_near_duplicates(py::module_& module) {
       },
       py::arg("embeddings"), py::arg("distance"), py::kw_only(), py::arg("metric") = "euclidean",
       py::arg("n_threads") = 0, py::arg("progress") = py::none(), py::arg("bfloat16") = false,
-      "For each row the lowest row of its group: rows within the distance of each other are linked "
-      "and chains of links are groups.");
+      "The lowest row of each row's group: rows within the distance are linked, and chains of "
+      "links form groups.");
 }
 
 }  // namespace thinset::bindings

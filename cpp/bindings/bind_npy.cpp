@@ -30,8 +30,8 @@ void bind_npy(py::module_& module) {
         return array;
       },
       py::arg("path"),
-      "Map a .npy file into memory: a read-only array that lies in the file. Raises FormatError "
-      "where the file is truncated, corrupt or of a kind that is not read, and OSError.");
+      "Map a .npy file into memory: a read-only array backed by the file. Raises FormatError if "
+      "the file is truncated, corrupt or unsupported, and OSError.");
 }
 
 }  // namespace thinset::bindings

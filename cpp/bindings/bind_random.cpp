@@ -9,7 +9,7 @@ namespace py = pybind11;
 namespace thinset::bindings {
 
 void bind_random(py::module_& module) {
-  // A plain metaclass, which the stub can say; final, because only pybind11's own looks after
+  // A plain metaclass, which the stub can express. Final, because only pybind11's metaclass handles
   // subclasses that do not call __init__.
   const py::metaclass plain(reinterpret_cast<PyObject*>(&PyType_Type));
   py::class_<Random>(module, "Random", plain, py::is_final(),

@@ -40,8 +40,8 @@ void use_set_of_name(const std::string& name) {
 
 // A SelectionResult whose vectors have become arrays.
 struct SelectedArrays {
-  // pybind11 allocates an object that is made without __init__ with this, and does not construct
-  // it: zeros make its members null, which is an exception instead of a crash.
+  // pybind11 uses this to allocate an object that is made without __init__, and does not construct
+  // it. Zeros make its members null, which raises an exception instead of crashing.
   static void* operator new(std::size_t size) {
     void* memory = ::operator new(size);
     std::memset(memory, 0, size);
@@ -108,41 +108,39 @@ py::tuple shape_of(const Embeddings& embeddings, bool bfloat16) {
 void bind_selection(py::module_& module) {
   const py::metaclass plain(reinterpret_cast<PyObject*>(&PyType_Type));
   py::class_<SelectedArrays>(module, "SelectionResult", plain, py::is_final(),
-                             "What select returns.")
+                             "The result of select.")
       .def_readonly("indices", &SelectedArrays::indices, "The rows, in selection order.")
       .def_readonly("gains", &SelectedArrays::gains, "What each row gained.")
       .def_readonly("constant_columns", &SelectedArrays::constant_columns,
                     "Columns with one value in every row; of topk alone.")
       .def_readonly("swaps", &SelectedArrays::swaps, "What each exchange of max_sum gained.");
-  module.def(
-      "select", &select_rows, py::arg("embeddings"), py::arg("n_samples"), py::kw_only(),
-      py::arg("method"), py::arg("metric") = "euclidean", py::arg("labels") = py::none(),
-      py::arg("per_class") = py::none(), py::arg("initial_subset") = py::none(),
-      py::arg("seed") = 0, py::arg("n_threads") = 0, py::arg("max_memory") = 0,
-      py::arg("progress") = py::none(), py::arg("bfloat16") = false,
-      "Choose rows. Keyword arguments are the options of methods; a method ignores those of "
-      "others, "
-      "thinset.select refuses them. Several arrays stand for one whose rows run through in their "
-      "order.");
+  module.def("select", &select_rows, py::arg("embeddings"), py::arg("n_samples"), py::kw_only(),
+             py::arg("method"), py::arg("metric") = "euclidean", py::arg("labels") = py::none(),
+             py::arg("per_class") = py::none(), py::arg("initial_subset") = py::none(),
+             py::arg("seed") = 0, py::arg("n_threads") = 0, py::arg("max_memory") = 0,
+             py::arg("progress") = py::none(), py::arg("bfloat16") = false,
+             "Choose rows. Keyword arguments are the options of methods; a method ignores those of "
+             "others, thinset.select refuses them. Several arrays are shards of one matrix, with "
+             "rows numbered in their order.");
   module.def("shape_of", &shape_of, py::arg("embeddings"), py::kw_only(),
              py::arg("bfloat16") = false,
              "(rows, columns) of an array, or of several one after another; refuses what select "
-             "would refuse to view.");
+             "would refuse.");
   module.def("samples_of_fraction", &samples_of_fraction, py::arg("fraction"), py::arg("n_rows"),
              "floor(fraction * n_rows + 1/2), at least 1.");
   module.def(
       "instruction_set", [] { return std::string(to_string(current_instruction_set())); },
       "The vector instructions in use: plain, avx2 or avx512.");
   module.def("available_instruction_sets", &available_set_names,
-             "The instruction sets that this build has and this processor runs, plain first, the "
-             "widest last.");
+             "The instruction sets that this build has and this processor supports, from plain to "
+             "the widest.");
   module.def("use_instruction_set", &use_set_of_name, py::arg("name"),
-             "Compute with another available instruction set from here on. Answers are the same "
-             "with each: for tests and benchmarks.");
+             "Use another available instruction set from now on. Results are the same with each; "
+             "for tests and benchmarks.");
   module.def(
       "available_processors", [] { return available_processors(); },
-      "How many processors this process may keep busy: those of its affinity mask, within the CPU "
-      "quota of its control groups. The default of n_threads.");
+      "The number of processors that this process may use: those of its affinity mask, within the "
+      "CPU quota of its control groups. The default of n_threads.");
 }
 
 }  // namespace thinset::bindings

@@ -10,7 +10,7 @@ namespace thinset::bindings {
 
 namespace {
 
-// A message may name a file, whose name may be any bytes: decoded as Python decodes file names.
+// A message may contain a file name, which may be any bytes; decoded as Python decodes file names.
 void set_error(PyObject* type, const char* message) {
   PyObject* text = PyUnicode_DecodeFSDefault(message);
   if (text != nullptr) {

@@ -18,7 +18,7 @@ struct Option {
   void (*set)(SelectionRequest& request, const py::handle& value);
 };
 
-// A new option of a method is one line here.
+// Each option of a method is one line here.
 constexpr Option all_options[] = {
     {"mode",
      [](SelectionRequest& r, const py::handle& v) {

@@ -1,4 +1,4 @@
-// The options of single methods, from keyword arguments.
+// The options of the methods, from keyword arguments.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -7,8 +7,8 @@
 
 namespace thinset::bindings {
 
-// Sets the fields of the request that `options` names. Throws InvalidInput for a name that no
-// method has, and for a value of another type. A method ignores the options of others.
+// Sets the fields of the request that `options` names. Throws InvalidInput for an unknown name and
+// for a value of a wrong type. A method ignores the options of others.
 void read_options(const pybind11::kwargs& options, SelectionRequest& request);
 
 }  // namespace thinset::bindings

@@ -1,4 +1,4 @@
-// The only crossing between numpy arrays and the library's views. Nothing here copies an array.
+// Converts between numpy arrays and the library's views, without copying arrays.
 #pragma once
 
 #include <pybind11/numpy.h>
@@ -17,7 +17,7 @@
 namespace thinset::bindings {
 
 // A 2-D array of float32, float64 or float16, or of uint16 that holds bfloat16. Columns must be
-// adjacent in memory; rows may be any positive distance apart.
+// contiguous; rows may have any positive stride.
 inline AnyMatrix matrix_view(const pybind11::array& array, bool bfloat16) {
   const auto shape = [&] {
     std::vector<std::uint64_t> lengths(array.shape(), array.shape() + array.ndim());
@@ -59,7 +59,7 @@ inline AnyMatrix matrix_view(const pybind11::array& array, bool bfloat16) {
   return matrix;
 }
 
-// One array, or several whose rows run through in their order.
+// One array, or several as shards of one matrix.
 using Embeddings = std::variant<pybind11::array, std::vector<pybind11::array>>;
 
 inline AnyMatrix matrix_view(const Embeddings& embeddings, bool bfloat16) {
@@ -88,7 +88,7 @@ inline std::span<const std::int64_t> int64_view(const Int64Array& array, const c
   return {array.data(), static_cast<std::size_t>(array.size())};
 }
 
-// Hands a vector over to numpy, which frees it.
+// Gives ownership of a vector to numpy.
 template <class Value>
 pybind11::array_t<Value> numpy_array(std::vector<Value>&& values) {
   auto* owned = new std::vector<Value>(std::move(values));

@@ -1,4 +1,4 @@
-// Python's signals and a progress callback, seen from a native loop that runs without the GIL.
+// Python's signals and a progress callback for a native loop that runs without the GIL.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -16,8 +16,8 @@ namespace thinset::bindings {
 
 class PythonMonitor final : public Monitor {
  public:
-  // `progress` is None or a callable (done: int, total: int) -> None; what it raises stops the
-  // work.
+  // `progress` is None or a callable (done: int, total: int) -> None; an exception from it stops
+  // the work.
   explicit PythonMonitor(pybind11::object progress) : progress_(std::move(progress)) {}
 
   void report(std::uint64_t done, std::uint64_t total) override;
@@ -29,8 +29,8 @@ class PythonMonitor final : public Monitor {
 
 // Runs work(job) without the GIL. Safe because the library touches no Python object: the arrays are
 // kept alive by the caller's arguments, and the monitor takes the GIL itself. `arrays` are all
-// those that the work reads: where the file under one becomes shorter, that is said before anything
-// else, for the work may have read zeros.
+// arrays that the work reads: if the file of one becomes shorter, that error takes precedence,
+// because the work may have read zeros.
 template <class Work>
 auto run_without_gil(unsigned n_threads, const pybind11::object& progress, ArraysRead& arrays,
                      const Work& work) {

@@ -31,7 +31,7 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-// What the options ask for, with what they name read from its files.
+// The request of the options, with the named files read.
 class SettledRequest {
  public:
   SettledRequest(const Options& options, const AnyMatrix& embeddings) : request_(options.request) {
@@ -123,8 +123,8 @@ class EmbeddingFiles {
   }
   [[nodiscard]] const AnyMatrix& matrix() const { return matrix_; }
 
-  // The rows that the options ask for. That a file became shorter goes before any other error: it
-  // may have come of zeros that stand for what the file lacks.
+  // The selected rows. The error that a file became shorter replaces any other error, which may be
+  // caused by zeros in place of the missing bytes.
   [[nodiscard]] SelectionResult select(const Options& options, Job& job) const {
     for (const MappingGuard& guard : guards_) {
       job.watch(guard);
@@ -272,7 +272,7 @@ void run_info(const Options& options) {
         " bytes of data from byte " + std::to_string(header.data_offset) + "\n");
 }
 
-// As the shell's `>> FILE` does: text would be added to an input that is being read.
+// With the shell's `>> FILE`, text would be appended to an input while it is read.
 void refuse_printing_into_inputs(const Options& options) {
   for (const std::filesystem::path& file : options.files) {
     if (is_standard_output(file)) {

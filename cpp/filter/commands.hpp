@@ -1,4 +1,4 @@
-// What the binary does, one function per command.
+// The commands of the binary, one function each.
 #pragma once
 
 #include "options.hpp"
@@ -6,7 +6,7 @@
 
 namespace thinset::filter {
 
-// Prints results to standard output. Throws what the library throws.
+// Prints results to standard output. Throws the library's exceptions.
 void run(const Options& options, Monitor& monitor);
 
 }  // namespace thinset::filter

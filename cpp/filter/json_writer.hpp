@@ -11,7 +11,7 @@ namespace thinset::filter {
 class JsonObject {
  public:
   void add(std::string_view key, std::string_view value);
-  // Without this, a literal would rather become a bool than a string_view.
+  // Without this, a literal would convert to bool instead of string_view.
   void add(std::string_view key, const char* value) { add(key, std::string_view(value)); }
   void add(std::string_view key, std::uint64_t value);
   void add(std::string_view key, double value);

@@ -23,10 +23,10 @@ namespace {
 
 using namespace thinset::filter;
 
-// After a signal: 128 and its number.
+// After a signal: 128 plus its number.
 enum ExitStatus { done = 0, usage = 2, bad_input = 3, io_failure = 4, after_signal = 128 };
 
-// A percentage on a terminal, nothing off it.
+// A percentage on a terminal, nothing elsewhere.
 class TerminalMonitor final : public thinset::Monitor {
  public:
   ~TerminalMonitor() override {
@@ -68,7 +68,7 @@ int fail(int status, std::string_view message, bool json) {
 }
 
 int run_arguments(std::span<const char* const> arguments) {
-  // Known before the options are, for the message about them.
+  // Determined before the options are parsed, for error messages about them.
   const bool json = std::ranges::find(arguments, std::string_view("--json")) != arguments.end();
   try {
     const Options options = parse_options(arguments);
@@ -83,7 +83,7 @@ int run_arguments(std::span<const char* const> arguments) {
   } catch (const thinset::InvalidInput& error) {
     return fail(bad_input, error.what(), json);
   } catch (const thinset::FileError& error) {
-    // The reader of the output has seen enough, as in `... | head`: no message.
+    // The reader of the output has closed it, as in `... | head`: no message.
     return error.code() == EPIPE ? io_failure : fail(io_failure, error.what(), json);
   } catch (const std::bad_alloc&) {
     return fail(io_failure, "out of memory", json);
@@ -100,7 +100,7 @@ int main(int argc, char** argv) {
   try {
     return run_arguments({argv + 1, static_cast<std::size_t>(argc) - (argc > 0)});
   } catch (...) {
-    // Not even memory for a message.
+    // There is not even memory for a message.
     print_message("thinset-filter: error: out of memory\n");
     return io_failure;
   }

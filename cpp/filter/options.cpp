@@ -14,7 +14,7 @@ namespace thinset::filter {
 
 namespace {
 
-// The argument of a usage error's message, which may be of any length.
+// The argument in a usage error's message, which may have any length.
 std::string got(const std::string& text) { return ", got '" + shortened(text) + "'"; }
 
 template <class Number>
@@ -41,11 +41,11 @@ Number parse_positive(const std::string& option, const std::string& text) {
   return value;
 }
 
-// Names are checked where they are read, so that a misspelt one is a usage error.
+// Names are checked when they are parsed, so that a misspelt name is a usage error.
 template <class Parse>
 auto parse_name(const std::string& option, const std::string& text, const Parse& parse) {
   try {
-    return parse(shortened(text));  // no name is as long as what that cuts
+    return parse(shortened(text));  // all valid names are shorter than the limit
   } catch (const InvalidInput& error) {
     throw UsageError(option + ": " + error.what());
   }
@@ -54,9 +54,9 @@ auto parse_name(const std::string& option, const std::string& text, const Parse&
 struct OptionRule {
   std::string_view name;
   std::string_view short_name;
-  bool selects;  // belongs to choosing rows
+  bool selects;  // applies to choosing rows
   std::function<void(Options&, const std::string&)> store;
-  std::string_view method = {};  // the only one that it belongs to; empty for all
+  std::string_view method = {};  // the only method that it applies to; empty for all
 };
 
 const std::vector<OptionRule>& valued_options() {
@@ -148,7 +148,7 @@ Command parse_command(const std::string& name) {
                    shortened(name) + "'");
 }
 
-// A subset of a file needs a place to go, and choosing rows needs to know how many.
+// Copying rows needs an output, and choosing rows needs their number.
 void check_complete(const Options& options) {
   const auto need = [](bool met, const std::string& what) {
     if (!met) {
@@ -168,7 +168,7 @@ void check_complete(const Options& options) {
     case Command::filter:
       need(n_files >= 2, "filter takes an embeddings file and one or more .npy files");
       need(!options.n_samples.empty(), "filter needs --n-samples");
-      need(!options.dry_run, "--dry-run belongs to select");
+      need(!options.dry_run, "--dry-run applies only to select");
       need(!options.output.empty(), "filter needs --output, a folder");
       break;
     case Command::info:
@@ -189,11 +189,11 @@ bool selects_rows(Command command) {
 Options parse_options(std::span<const char* const> arguments) {
   Options options;
   if (arguments.empty()) {
-    throw UsageError("a command is needed: select, gather, filter or info");
+    throw UsageError("a command is missing: give select, gather, filter or info");
   }
   options.command = parse_command(arguments[0]);
   bool only_files = false;
-  std::vector<std::pair<std::string, std::string_view>> of_methods;  // options, and whose they are
+  std::vector<std::pair<std::string, std::string_view>> of_methods;  // options, and their methods
   for (std::size_t i = 1; i < arguments.size(); ++i) {
     const std::string argument = arguments[i];
     if (only_files || argument.empty() || argument[0] != '-') {
@@ -212,7 +212,7 @@ Options parse_options(std::span<const char* const> arguments) {
     const std::string name = argument.substr(0, equals);
     const auto refuse_misplaced = [&](bool selects) {
       if (selects && !selects_rows(options.command)) {
-        throw UsageError(name + " belongs to select and filter");
+        throw UsageError(name + " applies only to select and filter");
       }
     };
     const auto flag =
@@ -243,8 +243,8 @@ Options parse_options(std::span<const char* const> arguments) {
   check_complete(options);
   for (const auto& [name, method] : of_methods) {
     if (!method.empty() && method != options.method) {
-      throw UsageError(name + " belongs to the method " + std::string(method) + "; this one is " +
-                       options.method);
+      throw UsageError(name + " applies only to the method " + std::string(method) +
+                       "; this one is " + options.method);
     }
   }
   return options;
@@ -264,7 +264,7 @@ std::size_t settle_n_samples(const std::string& text, std::size_t n_rows) {
 }
 
 std::string help_text() {
-  return R"(Choose a small, diverse subset of rows of .npy arrays and copy it, exactly.
+  return R"(Select a small, diverse subset of rows of .npy arrays, and copy it.
 
 usage:
   thinset-filter select EMB.npy... -n K [-o INDICES.npy] [options]
@@ -273,11 +273,11 @@ usage:
   thinset-filter info FILE.npy
 
 commands:
-  select   choose K rows of an N x D array of embeddings; without -o the row numbers are
-           printed, one a line, in selection order. Several files stand for one array: row numbers
-           run through them in the order given
-  gather   write DIR/FILE.npy with the rows that INDICES.npy names, in its order
-  filter   select and gather at once; also writes DIR/indices.npy
+  select   choose K rows of an N x D array of embeddings; without -o, print the row numbers,
+           one per line, in selection order. Several files are read as one array, with rows
+           numbered through the files in the given order
+  gather   write DIR/FILE.npy with the rows listed in INDICES.npy, in that order
+  filter   select and gather in one step; also writes DIR/indices.npy
   info     show the type, shape and size of a .npy file
 
 choosing rows:
@@ -286,30 +286,30 @@ choosing rows:
       --metric NAME        euclidean (default), sqeuclidean, cosine: for max_sum, max_min and
                            facility_location
       --labels FILE.npy    one integer class label per row
-      --per-class NAME     balanced or proportional: choose inside each class
+      --per-class NAME     balanced or proportional: choose within each class
       --initial-subset FILE.npy   rows already chosen; they count towards K
   -s, --seed SEED          for kmeans and random (default 0)
       --mode NAME          topk: max (default), min or abs activations
-      --no-refill          topk: the bare union, which may be smaller than K
-      --drop-constant      topk: leave out columns with one value in every row
+      --no-refill          topk: the plain union, which may be smaller than K
+      --drop-constant      topk: ignore columns with one value in every row
       --stratified         random: draw from every class in proportion
       --iterations N       kmeans: at most N Lloyd iterations (default 10)
-      --seeding NAME       kmeans: centres start as kmeans++ (default) or random
+      --seeding NAME       kmeans: initial centres, kmeans++ (default) or random
       --max-swaps N        max_sum: at most N exchanges that improve the choice (default 0)
       --max-memory BYTES   refuse work that may take more memory than this
-      --dry-run            select: say what memory and time it would take, roughly, and stop
+      --dry-run            select: print an estimate of memory and time, and exit
 
 running:
   -o, --output PATH        select: the index file; gather, filter: a folder
-  -t, --threads N          default: every processor; the result is the same for any number
+  -t, --threads N          default: all processors; the result is the same for any number
       --json               print one JSON object on standard output
   -h, --help, --version
 
-Outputs appear whole or not at all, and are never an input. gather and filter replace the folder
-as a whole; other files in it are kept.
+Outputs are written atomically and never overwrite an input. gather and filter replace the folder
+in one step; other files in it are kept.
 
-exit status: 0 done, 2 usage, 3 bad input, 4 input/output failure (a full disk, or a reader of
-standard output that has gone), 128 + N stopped by signal N: 130 interrupted, 143 terminated
+exit status: 0 done, 2 usage, 3 bad input, 4 input/output failure (such as a full disk or a closed
+standard output), 128 + N stopped by signal N: 130 interrupted, 143 terminated
 )";
 }
 

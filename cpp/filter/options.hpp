@@ -25,11 +25,11 @@ struct Options {
   Command command = Command::help;
   std::vector<std::filesystem::path> files;
   std::filesystem::path output;
-  std::string n_samples;  // a count or a fraction; settled once the number of rows is known
+  std::string n_samples;  // a count or a fraction; resolved once the number of rows is known
   std::filesystem::path labels;
   std::filesystem::path initial_subset;
   std::string method = "topk";
-  SelectionRequest request;  // everything of it that needs no file
+  SelectionRequest request;  // the parts that need no file
   unsigned n_threads = 0;
   bool json = false;
   bool dry_run = false;

@@ -21,7 +21,7 @@ void watch_signals() {
   struct sigaction action{};
   ::sigemptyset(&action.sa_mask);
   action.sa_handler = record;
-  // Without SA_RESTART: a write that waits for a reader ends.
+  // Without SA_RESTART, so that a write that waits for a reader returns.
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGXCPU}) {
     struct sigaction old{};
     if (::sigaction(signal, nullptr, &old) == 0 && old.sa_handler != SIG_IGN) {

@@ -16,7 +16,7 @@ namespace {
 
 constexpr const char* output_name = "standard output";
 
-// Writes everything. 0, the error number, or EINTR where a signal asks to stop.
+// Writes everything. Returns 0, the error number, or EINTR if a signal asks to stop.
 int write_all(int descriptor, std::string_view text) noexcept {
   while (!text.empty()) {
     const ssize_t written = ::write(descriptor, text.data(), text.size());
@@ -25,7 +25,7 @@ int write_all(int descriptor, std::string_view text) noexcept {
     } else if (written == 0) {
       return ENOSPC;
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      // The stream shares its state with other processes, one of which does not want to wait.
+      // The stream shares its state with other processes, one of which has made it non-blocking.
       pollfd stream{descriptor, POLLOUT, 0};
       ::poll(&stream, 1, -1);
     } else if (errno != EINTR) {
@@ -43,7 +43,7 @@ int write_all(int descriptor, std::string_view text) noexcept {
 void occupy_standard_streams() noexcept {
   for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (::fcntl(stream, F_GETFD) < 0 && errno == EBADF) {
-      // Takes the lowest free number, which is this one. A folder is always there, and cannot be
+      // Takes the lowest free number, which is this one. A folder always exists and cannot be
       // written to.
       [[maybe_unused]] const int taken = ::open("/", O_RDONLY | O_DIRECTORY);
     }

@@ -1,4 +1,4 @@
-// Standard output and standard error, every write to which is checked.
+// Standard output and standard error, with every write checked.
 #pragma once
 
 #include <filesystem>
@@ -6,18 +6,18 @@
 
 namespace thinset::filter {
 
-// Opens the standard streams that the parent process has closed, so that no data file takes their
-// numbers. Writing to one opened here fails.
+// Opens the standard streams that the parent process has closed, so that no data file gets their
+// numbers. Writing to a stream opened here fails.
 void occupy_standard_streams() noexcept;
 
-// Writes to standard output. Throws FileError, or Interrupted where a signal arrives while the
-// reader makes it wait.
+// Writes to standard output. Throws FileError, or Interrupted if a signal arrives while it waits
+// for the reader.
 void print(std::string_view text);
 
 // Closes standard output, which is when some file systems report a failed write. Throws FileError.
 void close_output();
 
-// Writes to standard error; false where that fails.
+// Writes to standard error; returns false if that fails.
 bool print_message(std::string_view text) noexcept;
 
 // Whether standard output goes to this file.

@@ -13,7 +13,7 @@ namespace {
 
 constexpr const char* indices_name = "indices.npy";
 
-// The indices last: where the files have to appear one by one, they complete the subset.
+// The indices last: if files must be renamed one by one, the indices complete the subset.
 std::vector<std::string> checked_names(const Options& options,
                                        std::span<const std::filesystem::path> sources,
                                        bool with_indices) {

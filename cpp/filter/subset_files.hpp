@@ -1,4 +1,4 @@
-// The files that gather and filter write into one folder, all of them or none.
+// The files that gather and filter write to one folder, atomically.
 #pragma once
 
 #include <cstdint>
@@ -15,14 +15,14 @@ namespace thinset::filter {
 
 class SubsetFiles {
  public:
-  // `sources` are the files whose rows are copied. Throws InvalidInput where an output would be an
+  // `sources` are the files whose rows are copied. Throws InvalidInput if an output would be an
   // input, or two outputs would have one name.
   SubsetFiles(const Options& options, std::span<const std::filesystem::path> sources,
               bool with_indices);
 
   void write(std::span<const std::int64_t> indices, Job& job);
 
-  // The outputs as the user calls them, the indices first.
+  // The outputs under the user's names, indices first.
   [[nodiscard]] std::vector<std::string> names() const;
 
  private:
@@ -32,7 +32,7 @@ class SubsetFiles {
   OutputFolder folder_;
 };
 
-// Throws InvalidInput where `output` is one of the files that the options name as inputs.
+// Throws InvalidInput if `output` is one of the input files in the options.
 void check_against_inputs(const std::filesystem::path& output, const Options& options);
 
 }  // namespace thinset::filter

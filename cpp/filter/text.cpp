@@ -28,7 +28,7 @@ std::size_t utf8_length(std::string_view text) noexcept {
     return 1;
   }
   const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  // 0x80 to 0xc1 start nothing, or only what is written with too many bytes.
+  // 0x80 to 0xc1 start no character, or only overlong encodings.
   if (first < 0xc2 || first > 0xf4 || text.size() < length) {
     return 0;
   }

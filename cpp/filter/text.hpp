@@ -1,4 +1,4 @@
-// Text for terminals and for JSON from bytes that may be anything, such as file names.
+// Text for terminals and for JSON from arbitrary bytes, such as file names.
 #pragma once
 
 #include <cstddef>
@@ -7,18 +7,19 @@
 
 namespace thinset::filter {
 
-// The length of the valid UTF-8 character that `text` starts with; 0 where there is none.
+// The length of the valid UTF-8 character that `text` starts with; 0 if there is none.
 std::size_t utf8_length(std::string_view text) noexcept;
 
-// On one line of a terminal: control characters become escapes such as \n or \x1b. Other bytes
-// stay.
+// One line for a terminal: control characters become escapes such as \n or \x1b. Other bytes are
+// kept.
 std::string printable(std::string_view text);
 
-// A JSON string. A byte that is not UTF-8 becomes a lone surrogate, \udc80 to \udcff, as Python's
-// surrogateescape has it: os.fsencode() of the string that a JSON reader returns is the file name.
+// A JSON string. A byte that is not UTF-8 becomes a lone surrogate, \udc80 to \udcff, as with
+// Python's surrogateescape: os.fsencode() of the string that a JSON reader returns is the file
+// name.
 std::string json_string(std::string_view text);
 
-// Not longer than a line: a long text is cut, and its length is given.
+// At most a line: a long text is cut, and its length is stated.
 std::string shortened(std::string_view text);
 
 }  // namespace thinset::filter

@@ -1,5 +1,5 @@
-// Any bytes as a .npy file: the parser refuses them with a FormatError or returns a header that
-// holds together and survives being written again.
+// Any bytes as a .npy file: the parser refuses them with a FormatError or returns a consistent
+// header that survives a round trip.
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -29,7 +29,7 @@ void check_accepted(const NpyHeader& header, std::uint64_t file_size) {
   require(header.n_bytes() == file_size - header.data_offset);
   require(header.n_rows() == 0 || header.row_bytes() * header.n_rows() == header.n_bytes());
 
-  // What gather writes for such an array must be read as the same array.
+  // The header that gather writes for such an array must describe the same array.
   const std::vector<std::byte> written = format_npy_header(header.descr, header.shape);
   const NpyHeader again =
       parse_npy_header(written, written.size() + header.n_bytes(), "written again");
@@ -39,7 +39,7 @@ void check_accepted(const NpyHeader& header, std::uint64_t file_size) {
 
 }  // namespace
 
-// The last two bytes stand for data behind the header, so that large shapes can be right as well.
+// The last two bytes give the length of the data, so that large shapes can be valid too.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 2) {
     return 0;

@@ -1,5 +1,5 @@
 // Any command line: parse_options refuses it with a UsageError (or, for a fraction out of range,
-// InvalidInput) or returns options that hold what their command needs.
+// InvalidInput) or returns options with everything that their command needs.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -40,7 +40,7 @@ void check_accepted(const Options& options) {
       return;
   }
   if (!options.n_samples.empty()) {
-    // Accepted once, it must settle for every number of rows.
+    // Once accepted, it must resolve for any number of rows.
     for (const std::size_t n_rows : {std::size_t{1}, std::size_t{50000}, ~std::size_t{0} >> 12}) {
       (void)thinset::filter::settle_n_samples(options.n_samples, n_rows);
     }

@@ -1,6 +1,6 @@
 """Write the seed corpora of the fuzzers: OUT/npy_header and OUT/options.
 
-Each seed is a small input that is valid or nearly so: the fuzzers start beyond the first checks.
+Each seed is a small, valid or nearly valid input, so that the fuzzers get past the first checks.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ARRAYS = {
     "structured": np.zeros(1, [("x", "<f4"), ("y", "<i8")]),
 }
 
-# Headers that NumPy would not write: the description, and the bytes of data behind it.
+# Headers that NumPy would not write: the description, and the number of data bytes.
 DESCRIPTIONS = {
     "quote_in_type": ("""{"descr": "<M8[']", 'fortran_order': False, 'shape': (2,), }""", 16),
     "unknown_unit": ("{'descr': '<M8[xyz]', 'fortran_order': False, 'shape': (2,), }", 16),
@@ -55,7 +55,7 @@ COMMAND_LINES = {
 
 
 def npy_seeds() -> Iterator[tuple[str, bytes]]:
-    """Arrays in every format version, and the length of their data in the two bytes behind."""
+    """Arrays in every format version, followed by the length of their data in two bytes."""
     for name, array in ARRAYS.items():
         for version in ((1, 0), (2, 0), (3, 0)):
             file = io.BytesIO()

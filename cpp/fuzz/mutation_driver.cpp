@@ -1,5 +1,5 @@
-// What libFuzzer is to Clang, without the coverage: calls a fuzz target with inputs made from a
-// corpus by random changes, for as long as -max_total_time says. Takes the same arguments.
+// A replacement for libFuzzer without coverage feedback: calls a fuzz target with random mutations
+// of a corpus for -max_total_time seconds. Takes the same arguments.
 #include <algorithm>
 #include <charconv>
 #include <chrono>

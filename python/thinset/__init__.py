@@ -46,7 +46,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Loaded with their first use: training brings torch, data the readers of every source.
+    # Loaded on first use: training imports torch, data imports the readers of every source.
     if name == "training":
         return importlib.import_module("thinset.training")
     if name in ("open_dataset", "write_subset"):

@@ -19,11 +19,12 @@ _PATTERN = re.compile(r"\s*(\d+(?:\.\d*)?(?:e[+-]?\d+)?|\.\d+)\s*([a-z]+)\s*", r
 class Duration:
     """An amount of training: "10000st" steps, "200ep" epochs, "51200sa" samples, "7min" time.
 
-    `amount` is finite and at least 0; steps and samples come whole. Time is in "s", "min" or "h".
-    `str()` gives back what `parse` reads. Immutable and hashable. Raises ValueError otherwise.
+    `amount` is finite and at least 0; steps and samples are whole numbers. Time is in "s", "min" or
+    "h". `str()` returns text that `parse` reads. Immutable and hashable. Raises ValueError
+    otherwise.
     """
 
-    # Not a dataclass: in files a duration is one text, not a table of its fields.
+    # Not a dataclass: in files a duration is one text, not a table of fields.
     __slots__ = ("amount", "unit")
     amount: float
     unit: str
@@ -79,9 +80,9 @@ class Duration:
     __rmul__ = __mul__
 
     def __sub__(self, other: Duration) -> Duration:
-        """Return what is left of this one; both in the same unit, `other` not longer."""
+        """Return this minus `other`; both in the same unit, `other` not longer."""
         if other.unit != self.unit:
-            raise ValueError(f"cannot take {other} from {self}: the units differ")
+            raise ValueError(f"cannot subtract {other} from {self}: the units differ")
         return Duration(self.amount - other.amount, self.unit)
 
     @property
@@ -91,13 +92,13 @@ class Duration:
 
     @property
     def seconds(self) -> float:
-        """The length in seconds; ValueError where it is not wall-clock time."""
+        """The length in seconds; ValueError if it is not wall-clock time."""
         if not self.is_time:
             raise ValueError(f"{self} is not a time in s, min or h")
         return self.amount * SECONDS_PER_UNIT[self.unit]
 
     def n_samples(self, epoch_size: int, batch_size: int) -> int:
-        """How many samples this is, rounded up; ValueError where it is wall-clock time.
+        """How many samples this is, rounded up; ValueError if it is wall-clock time.
 
         `epoch_size` is the number of samples in an epoch, `batch_size` that in a step.
         """

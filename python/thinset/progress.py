@@ -16,12 +16,12 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 class ProgressBar:
-    """Shows how far one piece of work is, on standard error.
+    """Shows the progress of one piece of work on standard error.
 
-    A context manager. `total` is in `unit`s and may be None where it is not known. On a terminal
-    this is a tqdm bar, and in a notebook of Jupyter the widget of tqdm, or its text bar where
-    ipywidgets is not installed. Elsewhere it is a line every ten seconds and one at the end, so
-    that logs stay readable. With `enabled=False` it prints nothing.
+    A context manager. `total` is in `unit`s and may be None if unknown. On a terminal this is a
+    tqdm bar, and in a notebook of Jupyter the widget of tqdm, or its text bar where ipywidgets is
+    not installed. Elsewhere it is a line every ten seconds and one at the end, so that logs stay
+    readable. With `enabled=False` it prints nothing.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class ProgressBar:
         self._bar: Any = None
         kind = _kind_of_bar() if enabled else None
         if kind is not None:
-            # A share of the work has no rate that means anything.
+            # The rate of a share of the work is meaningless.
             form = "{l_bar}{bar}| {elapsed}<{remaining}{postfix}" if unit == "%" else None
             self._bar = kind(
                 desc=label, total=total, unit=unit, dynamic_ncols=True, bar_format=form
@@ -52,7 +52,7 @@ class ProgressBar:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # What ended without an error is done, also where the last of it went by unreported.
+        # Work that ended without an error is complete, even if the last part was not reported.
         if kind is None and self._total is not None and self._done < self._total:
             self.update_to(self._total)
         if self._bar is not None:
@@ -61,7 +61,7 @@ class ProgressBar:
             self._print_line("done" if kind is None else "stopped")
 
     def update_to(self, done: float, /, **facts: Any) -> None:
-        """Say that `done` units in all are finished, with figures worth showing beside them."""
+        """Report that `done` units in all are finished, with figures to show beside them."""
         step = done - self._done
         self._done = done
         if not self._enabled:
@@ -79,7 +79,7 @@ class ProgressBar:
             self._print_line("")
 
     def update(self, step: float = 1, /, **facts: Any) -> None:
-        """Say that `step` more units are finished."""
+        """Report that `step` more units are finished."""
         self.update_to(self._done + step, **facts)
 
     def _print_line(self, state: str) -> None:
@@ -93,9 +93,10 @@ class ProgressBar:
 
 
 def _kind_of_bar() -> Any:
-    """The class of tqdm for where standard error is shown; None where lines are to be printed."""
+    """The class of tqdm for the current standard error; None to print lines."""
     if _runs_in_notebook():
-        # Where ipywidgets is missing, tqdm warns that it falls back to text: that is no news here.
+        # If ipywidgets is missing, tqdm warns that it falls back to text; the warning is not useful
+        # here.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             from tqdm.auto import tqdm as notebook_bar
@@ -108,8 +109,8 @@ def _kind_of_bar() -> Any:
 
 
 def _runs_in_notebook() -> bool:
-    # A kernel can only run where IPython is loaded already.
+    # A kernel can only run if IPython is already loaded.
     get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", None)
     shell = get_ipython() if get_ipython is not None else None
-    # The shell of a terminal has none.
+    # The shell of a terminal has no kernel.
     return getattr(shell, "kernel", None) is not None

@@ -1,8 +1,7 @@
-// How far from the best possible a subset may be: bounds that no k rows whatever can break.
+// How far a subset may be from the best possible: bounds that hold for any k rows.
 //
-// Each holds for distances as real numbers: what rounding may have done to the values it is
-// computed from is added on the safe side. Values whose squares leave float64's range get a bound
-// that says nothing (infinity or 0) or little.
+// Each bound holds for distances as real numbers: rounding errors are added on the safe side.
+// Values whose squares leave float64's range get a trivial bound (infinity or 0) or a loose one.
 #pragma once
 
 #include <cstddef>
@@ -25,10 +24,9 @@ namespace thinset {
 // so that f(S) is at most the sum of the k largest s(x) = sum over z of d(x, z), less f(Z). With
 // S = Z the two sides are equal, and a Z that no single exchange improves leaves a gap of about 2/k
 // of f(Z) at most (see Cevallos, Eisenbrand and Zenklusen 2017, "Local search for max-sum
-// diversification"). The anchors are the subset itself and, where that leaves more than 0.1 %,
-// greedy picks (max_sum.hpp) as well. For squared distances s(x) follows from the anchors' mean
-// alone; for euclidean, rows whose s(x) cannot be among the k largest by Cauchy and Schwarz are not
-// measured.
+// diversification"). The anchors are the subset itself and, if that leaves more than 0.1 %, also
+// greedy picks (max_sum.hpp). For squared distances s(x) follows from the anchors' mean alone; for
+// euclidean, rows whose s(x) cannot be among the k largest by Cauchy and Schwarz are not measured.
 double upper_bound_of_sum_of_pairwise_distances(const AnyMatrix& embeddings,
                                                 std::span<const std::int64_t> indices,
                                                 Metric metric, Job& job);
@@ -51,13 +49,14 @@ double upper_bound_of_smallest_pairwise_distance(const AnyMatrix& embeddings,
 // It holds for centres among the rows. Centres anywhere may halve the radius, not more: each can be
 // replaced by a row inside its ball. Requires indices inside [0, n_rows), no more than rows.
 //
-// Give points weights such that no ball of radius R around a row holds more than 1 of them: k such
-// balls then cover at most a weight of k, and where all weights add up to more, R is too small.
-// This is the dual of the linear relaxation of covering; k + 1 points pairwise more than 2R apart,
-// all of weight 1, are the classical case (Hochbaum and Shmoys 1985). The points are the first 3k/2
-// farthest-point picks; all weights begin at 1 and are divided by the heaviest ball that the point
-// lies in, which makes them admissible, again and again, which from then on only raises them. The
-// largest R is sought between 1/2 and 0.95 of the distance of pick k to those before it.
+// Give points weights such that no ball of radius R around a row holds a weight above 1. Then k
+// such balls cover a weight of at most k; if all weights add up to more, R is too small. This is
+// the dual of the linear relaxation of covering; k + 1 points pairwise more than 2R apart, all of
+// weight 1, are the classical case (Hochbaum and Shmoys 1985). The points are the first 3k/2
+// farthest-point picks; all weights start at 1 and are repeatedly divided by the weight of the
+// heaviest ball that contains the point. The first division makes them admissible; later ones only
+// raise them. The largest R is searched between 1/2 and 0.95 of the distance of pick k to those
+// before it.
 double lower_bound_of_covering_radius(const AnyMatrix& embeddings,
                                       std::span<const std::int64_t> indices, Metric metric,
                                       Job& job);

@@ -17,7 +17,7 @@ class InvalidInput : public Error {
   using Error::Error;
 };
 
-// A file is not what its format says it must be: truncated, corrupt or hostile.
+// A file violates its format: truncated, corrupt or hostile.
 class FormatError : public InvalidInput {
  public:
   using InvalidInput::InvalidInput;

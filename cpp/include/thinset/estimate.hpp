@@ -13,21 +13,21 @@
 namespace thinset {
 
 // The memory of select() with these embeddings, of which only the shape and the element type are
-// looked at. The request must be one that check_request() accepts.
+// read. The request must be one that check_request() accepts.
 MemoryNeed predicted_memory(const AnyMatrix& embeddings, const SelectionRequest& request,
                             unsigned n_threads);
 
-// Rough: how many distances a greedy method can spare depends on the values. Low is for those that
-// spare most, high for those that spare nothing; the middle is a fit to one made-up set of
-// correlated rows.
+// Rough, because the number of distances that a greedy method can skip depends on the values. Low
+// is for values that allow most to be skipped, high for values that allow none; the middle was
+// fitted to one synthetic set of correlated rows.
 struct Seconds {
   double low = 0.0;
   double middle = 0.0;
   double high = 0.0;
 };
 
-// Counted operations times what each takes on this machine, which is measured first, for some
-// milliseconds. The embeddings are taken to be in memory. n_threads = 0 takes every processor.
+// Counted operations times the cost of each on this machine, which is measured first, for some
+// milliseconds. The embeddings are assumed to be in memory. n_threads = 0 uses all processors.
 Seconds predicted_seconds(const AnyMatrix& embeddings, const SelectionRequest& request,
                           unsigned n_threads);
 
@@ -37,7 +37,7 @@ struct FigureSeconds {
   Seconds seconds;
 };
 
-// What each of these functions takes for a subset of n_samples rows, on the same terms.
+// The time of each of these functions for a subset of n_samples rows, predicted in the same way.
 std::vector<FigureSeconds> predicted_figure_seconds(const AnyMatrix& embeddings,
                                                     std::size_t n_samples, Metric metric,
                                                     unsigned n_threads);

@@ -14,20 +14,19 @@ namespace thinset {
 class OutputFile;
 
 // Row i of the new file is row indices[i] of the source; any element type, rank >= 1, order and
-// repetition. The destination appears whole or not at all, and must not be the source itself.
-// Throws InvalidInput for an index outside [0, n_rows), naming its position; FormatError;
-// FileError.
+// repetition. The destination is written atomically, and must not be the source itself. Throws
+// InvalidInput for an index outside [0, n_rows), naming its position; FormatError; FileError.
 void gather(const std::filesystem::path& source, std::span<const std::int64_t> indices,
             const std::filesystem::path& destination, Job& job);
 
-// The same into a file that the caller has opened and this commits.
+// The same into a file that the caller has opened; commits it.
 void gather(const std::filesystem::path& source, std::span<const std::int64_t> indices,
             OutputFile& output, Job& job);
 
-// Throws what gather would throw before it writes anything.
+// Throws any error that gather would throw before it writes anything.
 void check_gather(const std::filesystem::path& source, std::span<const std::int64_t> indices);
 
-// The same from memory: `rows` holds n_rows * row_bytes bytes; `row_shape` and `descr` go to the
+// The same from memory: `rows` holds n_rows * row_bytes bytes; `row_shape` and `descr` are for the
 // header.
 void gather(std::span<const std::byte> rows, const std::string& descr, std::uint64_t n_rows,
             std::span<const std::uint64_t> row_shape, std::size_t row_bytes,

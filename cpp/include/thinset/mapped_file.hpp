@@ -12,7 +12,7 @@ namespace thinset {
 
 class MappedFile {
  public:
-  // Throws what open_regular_file throws.
+  // Throws as open_regular_file does.
   explicit MappedFile(const std::filesystem::path& path);
   ~MappedFile();
   MappedFile(MappedFile&& other) noexcept;
@@ -23,10 +23,10 @@ class MappedFile {
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
 
-  // To live while the bytes are read.
+  // Keep it while the bytes are read.
   [[nodiscard]] MappingGuard guard() const;
-  // Throws FormatError where the file is shorter than it was when it was mapped. Finds what a guard
-  // cannot: the rest of a file's last page reads as zeros.
+  // Throws FormatError if the file has become shorter since it was mapped. A guard cannot detect
+  // this within a file's last page, whose rest reads as zeros.
   void check_length() const;
 
  private:
@@ -37,8 +37,8 @@ class MappedFile {
   std::size_t size_ = 0;
 };
 
-// read(), which reads the file's bytes, or an exception that says that the file became shorter: it
-// goes before any other, for read() may have seen zeros.
+// Returns read(), which reads the file's bytes. If the file became shorter, that exception replaces
+// any other, because read() may have seen zeros.
 template <class Read>
 auto read_whole(const MappedFile& file, const Read& read) {
   const MappingGuard guard = file.guard();

@@ -1,12 +1,12 @@
-// Reads of a mapped file that became shorter, as an exception instead of a signal.
+// Turns reads of a mapped file that became shorter into an exception instead of a signal.
 //
-// A page of a mapping that lies beyond the end of its file, or that the disk cannot deliver, raises
-// SIGBUS when it is read, which ends the process. While a guard lives, such a page in its range is
-// replaced by zeros and the guard is marked: the loop that was reading goes on, and the library
-// throws as soon as it looks (Job does so after every block). The zeros stay in the mapping.
+// Reading a page of a mapping beyond the end of its file, or one that the disk cannot deliver,
+// raises SIGBUS, which ends the process. While a guard exists, such a page in its range is replaced
+// by zeros and the guard is marked. The reading loop continues, and the library throws at its next
+// check (Job checks after every block). The zeros stay in the mapping.
 //
-// The handler is installed with the first guard, stands before the one that it finds, to which it
-// passes on every other SIGBUS, and is taken back with the last guard.
+// The handler is installed with the first guard and removed with the last. It passes every other
+// SIGBUS on to the handler that it replaced.
 #pragma once
 
 #include <cstddef>
@@ -18,10 +18,10 @@ namespace thinset {
 
 class MappingGuard {
  public:
-  // Of the guards that live at a time; further ones do not protect.
+  // The largest number of guards at a time; further guards do not protect.
   static constexpr std::size_t max_guards = 4096;
 
-  // `bytes` may lie in a mapped file, which messages call `name`; other memory is never touched.
+  // `bytes` may be part of a mapped file, called `name` in messages; other memory is never touched.
   MappingGuard(std::span<const std::byte> bytes, std::string name);
   ~MappingGuard();
   MappingGuard(MappingGuard&& other) noexcept;
@@ -31,10 +31,10 @@ class MappingGuard {
 
   // Whether a page of the range was replaced by zeros.
   [[nodiscard]] bool is_broken() const noexcept;
-  // Throws FormatError where one was.
+  // Throws FormatError if one was.
   void check() const;
 
-  // How often pages were replaced in this process: where it has not changed, no guard has.
+  // The number of replacements in this process: while it is unchanged, no guard has changed.
   static std::uint64_t n_replacements() noexcept;
 
  private:

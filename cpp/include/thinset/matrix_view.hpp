@@ -19,13 +19,13 @@ struct AnyMatrix {
   std::size_t n_rows = 0;
   std::size_t n_columns = 0;
   std::size_t row_stride = 0;
-  // Where the rows lie in more than one place; data and row_stride then say nothing.
+  // Set if the rows are in several shards; data and row_stride are then unused.
   std::shared_ptr<const ShardTable> shards = nullptr;
 };
 
-// Several matrices, each in one place, as one: their rows run through in the order given, and stay
-// where they are. Throws InvalidInput where there is none, or where one differs from the first in
-// its columns or its element type.
+// Several contiguous matrices as one: their rows are numbered consecutively and not copied. Throws
+// InvalidInput if there is none, or if one differs from the first in its number of columns or
+// element type.
 AnyMatrix stack(std::span<const AnyMatrix> matrices);
 
 }  // namespace thinset

@@ -5,10 +5,10 @@
 
 namespace thinset {
 
-// Bytes beyond the embeddings at the moment when they are most.
+// Peak bytes in addition to the embeddings.
 struct MemoryNeed {
   std::uint64_t likely = 0;   // memory that is written to
-  std::uint64_t at_most = 0;  // memory that is asked for, whatever the values
+  std::uint64_t at_most = 0;  // memory that is allocated, whatever the values
 
   friend MemoryNeed operator+(const MemoryNeed& a, const MemoryNeed& b) {
     return {a.likely + b.likely, a.at_most + b.at_most};

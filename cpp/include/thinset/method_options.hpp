@@ -1,4 +1,4 @@
-// The options of single selection methods.
+// The options of the selection methods.
 #pragma once
 
 #include <cstddef>
@@ -14,13 +14,13 @@ TopKMode top_k_mode_from_name(std::string_view name);
 struct TopKOptions {
   // Which activations count as strong: the largest, the smallest, or the largest in magnitude.
   TopKMode mode = TopKMode::max;
-  // Choose exactly k rows, in rounds: in each, every element takes its best row not yet chosen.
-  // Without it: the union of every element's k / D best rows (the first k mod D elements take one
-  // more), which is smaller where elements share rows.
+  // Choose exactly k rows, in rounds: in each round, every element takes its best row not yet
+  // chosen. Otherwise, the union of every element's k / D best rows (the first k mod D elements
+  // take one more), which is smaller if elements share rows.
   bool refill = true;
-  // Leave out elements that have the same value in every row: they would hand over arbitrary rows.
+  // Ignore elements that have the same value in every row: they would contribute arbitrary rows.
   bool drop_constant = false;
-  // At most so many rows per element are kept beyond what the first pass needs. Changes no result.
+  // The largest number of extra rows kept per element after the first pass. Changes no result.
   std::size_t max_depth = std::numeric_limits<std::size_t>::max();
 };
 
@@ -30,7 +30,7 @@ enum class Seeding { plus_plus, random };
 Seeding seeding_from_name(std::string_view name);
 
 struct KMeansOptions {
-  // Lloyd iterations at most; it ends earlier once no row changes its cluster.
+  // The largest number of Lloyd iterations; stops earlier if no row changes its cluster.
   std::size_t n_iterations = 10;
   Seeding seeding = Seeding::plus_plus;
 };

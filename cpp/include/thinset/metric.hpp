@@ -1,4 +1,4 @@
-// How the distance between two rows is measured.
+// The distance between two rows.
 #pragma once
 
 #include <string_view>
@@ -11,7 +11,7 @@ enum class Metric {
   cosine,  // 1 - x.y / (|x| |y|)
 };
 
-// Throws InvalidInput for a name that is none of euclidean, sqeuclidean, cosine.
+// Throws InvalidInput for a name other than euclidean, sqeuclidean, cosine.
 Metric metric_from_name(std::string_view name);
 std::string_view to_string(Metric metric);
 

@@ -1,4 +1,4 @@
-// How a caller watches and stops long work.
+// Lets a caller follow and stop long work.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@ class Monitor {
   // `done` of `total` units of the current call are finished.
   virtual void report(std::uint64_t done, std::uint64_t total) = 0;
 
-  // True makes the library throw Interrupted as soon as its threads have come to rest.
+  // True makes the library throw Interrupted as soon as its threads have stopped.
   virtual bool should_stop() = 0;
 };
 

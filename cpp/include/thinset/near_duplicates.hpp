@@ -1,4 +1,4 @@
-// Rows that are (nearly) the same, found exactly and put into groups.
+// Finds (nearly) equal rows exactly and groups them.
 #pragma once
 
 #include <cstdint>
@@ -10,9 +10,9 @@
 
 namespace thinset {
 
-// Links every two rows whose distance is at most `distance`; rows that a chain of links joins are a
-// group (single linkage). Gives for each row the lowest row of its group. Needs O(N) memory, and
-// that of a Projection of a few thousand rows.
+// Links every two rows whose distance is at most `distance`; rows connected by a chain of links
+// form a group (single linkage). Returns the lowest row of each row's group. Needs O(N) memory,
+// plus that of a Projection of a few thousand rows.
 //
 // Throws InvalidInput for a distance that is negative or not a number, for an empty matrix, and for
 // values that are not finite.

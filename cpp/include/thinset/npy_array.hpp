@@ -24,21 +24,20 @@ struct NpyHeader {
 
   [[nodiscard]] std::uint64_t n_items() const;
   [[nodiscard]] std::uint64_t n_bytes() const { return n_items() * item_size; }
-  // Rows of a gather: the first axis, and the bytes of everything under one index of it.
+  // Rows of a gather: the length of the first axis, and the bytes per index of it.
   [[nodiscard]] std::uint64_t n_rows() const { return shape.empty() ? 0 : shape[0]; }
   [[nodiscard]] std::uint64_t row_bytes() const;
 };
 
-// As Python writes it: "(3,)", "(50000, 216)".
+// As Python prints it: "(3,)", "(50000, 216)".
 std::string format_shape(std::span<const std::uint64_t> shape);
 
-// No .npy file's header is longer, magic and version included.
+// The longest header of any .npy file, magic and version included.
 constexpr std::size_t max_npy_header = 12 + (std::size_t{1} << 20);
 
 // Checks everything before anything is allocated or trusted: magic, version, header length, the
 // dictionary's keys and types, the shape's product against overflow, and that the file has exactly
-// the bytes that the header promises. Throws FormatError naming `name` and the byte or value at
-// fault.
+// the bytes that the header states. Throws FormatError with `name` and the faulty byte or value.
 NpyHeader parse_npy_header(std::span<const std::byte> file_start, std::uint64_t file_size,
                            const std::string& name);
 
@@ -46,8 +45,8 @@ NpyHeader parse_npy_header(std::span<const std::byte> file_start, std::uint64_t 
 NpyHeader read_npy_header(const std::filesystem::path& path);
 NpyHeader read_npy_header(const InputFile& file);
 
-// The header's bytes, padded so that the data start at a multiple of 64 (format version 1, or 2
-// where the shape needs it).
+// The header's bytes, padded so that the data start at a multiple of 64 (format version 1, or 2 if
+// the shape needs it).
 std::vector<std::byte> format_npy_header(const std::string& descr,
                                          std::span<const std::uint64_t> shape);
 

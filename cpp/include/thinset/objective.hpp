@@ -1,4 +1,4 @@
-// Figures that say how good a subset is.
+// Figures that measure the quality of a subset.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,7 @@
 
 namespace thinset {
 
-// Throws InvalidInput unless all indices are in [0, n_rows), and as many as is said.
+// Throws InvalidInput unless all indices are in [0, n_rows) and their number is in range.
 void check_indices(const AnyMatrix& embeddings, std::span<const std::int64_t> indices,
                    std::size_t at_least,
                    std::size_t at_most = std::numeric_limits<std::size_t>::max());
@@ -31,7 +31,7 @@ double covering_radius(const AnyMatrix& embeddings, std::span<const std::int64_t
                        Metric metric, Job& job);
 
 // The sum over all rows of their distance to the nearest row of the subset, in the order of
-// BlockSum: what facility location lowers.
+// BlockSum: the sum that facility location minimises.
 double sum_of_nearest_distances(const AnyMatrix& embeddings, std::span<const std::int64_t> indices,
                                 Metric metric, Job& job);
 

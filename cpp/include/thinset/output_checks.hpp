@@ -1,4 +1,4 @@
-// What an output may not be, checked before any work.
+// Checks of an output before any work.
 #pragma once
 
 #include <filesystem>
@@ -6,9 +6,9 @@
 
 namespace thinset {
 
-// Throws InvalidInput where `output` exists and is one of the inputs, by whatever name (a relative
-// path, a symbolic or a hard link), or is no regular file: a folder, FIFO, device or socket is
-// never replaced. Inputs that do not exist are left to whatever opens them.
+// Throws InvalidInput if `output` exists and is one of the inputs under any name (a relative path,
+// a symbolic or a hard link), or is not a regular file: a folder, FIFO, device or socket is never
+// replaced. Missing inputs are not checked here.
 void check_output(const std::filesystem::path& output,
                   std::span<const std::filesystem::path> inputs = {});
 

@@ -1,4 +1,4 @@
-// A file that appears whole or not at all.
+// A file that is written atomically.
 #pragma once
 
 #include <cstddef>
@@ -13,25 +13,26 @@ class Job;
 class Partial;
 
 // Written under a temporary name beside the target; commit() syncs and renames it. Without commit()
-// the temporary file is removed and the target stays as it was. A symbolic link under the target's
+// the temporary file is removed and the target is unchanged. A symbolic link under the target's
 // name is replaced, not followed. Every failure is a FileError.
 class OutputFile {
  public:
-  // `shown` is the name for messages, where it is not the target. Throws InvalidInput where the
-  // target is there and is no regular file.
+  // `shown` is the name for messages if it differs from the target. Throws InvalidInput if the
+  // target exists and is not a regular file.
   explicit OutputFile(std::filesystem::path target, std::filesystem::path shown = {});
   ~OutputFile();
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
 
-  // Takes the space now, so that a full disk is known before the work.
+  // Reserves the space, so that a full disk is detected before the work.
   void reserve(std::uint64_t size);
   // Thread-safe for disjoint ranges.
   void write_at(std::uint64_t offset, std::span<const std::byte> bytes);
-  // Starts bringing a range to the disk while the work goes on. Best for what is not written again.
+  // Starts writing a range to the disk in the background. Use it for ranges that are not written
+  // again.
   void start_syncing(std::uint64_t offset, std::uint64_t size) noexcept;
-  // Brings everything to the disk in steps between which `job` can be interrupted; that leaves
-  // commit() little to wait for.
+  // Writes everything to the disk in steps between which `job` can be interrupted, so that commit()
+  // has little to wait for.
   void sync(Job& job);
   void commit();
 

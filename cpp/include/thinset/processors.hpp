@@ -1,4 +1,4 @@
-// How many processors this process may keep busy.
+// The number of processors that this process may use.
 #pragma once
 
 #include <filesystem>
@@ -10,10 +10,10 @@ namespace thinset {
 // allows, rounded up; at least 1. A container limited to 2 CPUs of a 64-core host gets 2.
 unsigned available_processors();
 
-// The smallest CPU quota, in processors, that the control groups of this process and the groups
-// above them set: cpu.max of version 2, cpu.cfs_quota_us and cpu.cfs_period_us of version 1.
-// Nothing where no group sets one, or where the system's files are absent or cannot be understood.
-// `root` is the folder that holds /proc and /sys, which tests replace.
+// The smallest CPU quota, in processors, set by the control groups of this process and their
+// parents: cpu.max of version 2, cpu.cfs_quota_us and cpu.cfs_period_us of version 1. Empty if no
+// group sets one, or if the system's files are absent or unreadable. `root` is the folder with
+// /proc and /sys; tests replace it.
 std::optional<double> cpu_quota(const std::filesystem::path& root = "/");
 
 // The processors to use for `affinity` processors under a quota.

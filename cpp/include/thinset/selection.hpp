@@ -1,4 +1,4 @@
-// One entry for every selection method: what the binding and the binary call.
+// The entry point for all selection methods, used by the bindings and the binary.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@
 
 namespace thinset {
 
-// Whether rows are chosen inside each class, and how the classes share n_samples.
+// Whether rows are chosen within each class, and how the classes share n_samples.
 enum class PerClass { none, balanced, proportional };
 
 enum class Method { top_k, max_sum, max_min, facility_location, kmeans, random };
@@ -38,9 +38,10 @@ struct SelectionRequest {
   TopKOptions top_k;
   KMeansOptions kmeans;
   bool stratified = false;
-  // Of max_sum: how many exchanges may improve the greedy choice (local_search.hpp), in each class.
+  // For max_sum: the largest number of exchanges after the greedy choice (local_search.hpp), per
+  // class.
   std::size_t max_swaps = 0;
-  // Bytes that the call may ask for beyond the embeddings; 0 sets no limit.
+  // The most bytes that the call may allocate in addition to the embeddings; 0 means no limit.
   std::uint64_t max_memory = 0;
 };
 
@@ -49,15 +50,15 @@ struct SelectionResult {
   std::vector<double> gains;
   // Columns with one value in every row; top_k reports them, other methods leave this empty.
   std::vector<std::int64_t> constant_columns;
-  // By how much each exchange raised the sum of pairwise distances, class by class.
+  // The increase of the sum of pairwise distances by each exchange, class by class.
   std::vector<double> swaps;
 };
 
-// Reads every value once, so that NaN and infinity are refused by every method. Throws InvalidInput
-// where a constraint is broken (the message names it) and Interrupted.
+// Reads every value once, so that every method refuses NaN and infinity. Throws InvalidInput if a
+// constraint is broken (the message names it), and Interrupted.
 SelectionResult select(const AnyMatrix& embeddings, const SelectionRequest& request, Job& job);
 
-// What select() refuses before it looks at any value, max_memory and initial_subset aside.
+// Refuses what select() refuses before it reads any value, except max_memory and initial_subset.
 void check_request(const AnyMatrix& embeddings, const SelectionRequest& request);
 
 }  // namespace thinset

@@ -1,4 +1,4 @@
-// A growing list of rows, seen from a centre: what bounds on sums of distances to them need.
+// A growing list of rows relative to a centre, for bounds on sums of distances to them.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,7 @@
 namespace thinset {
 
 // With the centre c, the centred sum of the first n points y is S = sum of (y - c). For cosine,
-// points and rows stand for their directions.
+// points and rows are replaced by their directions.
 struct CentredSum {
   explicit CentredSum(std::size_t n_columns) : sum(n_columns, 0.0) {}
 
@@ -46,7 +46,7 @@ class CentredPoints {
     totals_.push_back({});
   }
 
-  // How far, relatively, sums of so many terms may be off, on either side of a comparison.
+  // The relative error of sums of this many terms, on either side of a comparison.
   [[nodiscard]] double slack() const { return slack_; }
   [[nodiscard]] std::size_t size() const { return now_.n; }
   [[nodiscard]] const std::vector<std::size_t>& rows() const { return rows_; }
@@ -89,17 +89,17 @@ class CentredPoints {
   [[nodiscard]] double centred_dot(std::size_t row, const CentredSum& sum) const {
     return centred_dot(row, sum.sum, sum.centre_dot_sum);
   }
-  // At most this far is centred_dot(row, S) from the exact value, for a row at `radius`.
+  // The largest error of centred_dot(row, S), for a row at `radius`.
   [[nodiscard]] double error_of_dot(double radius) const {
     const auto terms = static_cast<double>(centre_.size() + rows_.size() + 64);
     return terms * 0x1p-52 * (radius + 2.0 * centre_norm_) * totals_.back().radius;
   }
-  // At most so much is lost where totals(begin, end).squared_radius is the difference of two sums.
+  // The largest error of totals(begin, end).squared_radius as the difference of two sums.
   [[nodiscard]] double error_of_squares(std::size_t begin, std::size_t end) const {
     return static_cast<double>(end - begin + 2) * 0x1p-50 * totals_[end].squared_radius;
   }
-  // A dot of a row at `radius` with the sum of some points, moved with the centre, is at most this
-  // much too small. Before move_centre().
+  // The most by which the dot product of a row at `radius` with the sum of some points is too small
+  // after a move of the centre. Call before move_centre().
   [[nodiscard]] double error_of_moved_dot(double radius, const CentreShift& shift) const {
     const double length = std::sqrt(shift.square);
     const Totals& all = totals_.back();
@@ -120,7 +120,7 @@ class CentredPoints {
     return std::sqrt(std::max(square, 0.0) + slack_) * (1.0 + slack_);
   }
 
-  // Bounds are tight while the points lie evenly around the centre.
+  // Bounds are tight while the points are spread evenly around the centre.
   [[nodiscard]] bool is_off_centre() const {
     constexpr double tolerable_share = 0.05;
     const double n = totals_.back().n;
@@ -128,7 +128,7 @@ class CentredPoints {
            tolerable_share * tolerable_share * n * totals_.back().squared_radius;
   }
 
-  // The move that brings the centre to the mean of the points.
+  // The move of the centre to the mean of the points.
   [[nodiscard]] CentreShift shift_to_mean() const {
     CentreShift shift;
     shift.vector = now_.sum;
@@ -143,13 +143,13 @@ class CentredPoints {
     }
     return shift;
   }
-  // Closes the window, too. The radii of the points have to be counted anew.
+  // Also closes the window. The radii of the points must be added again.
   void move_centre(const CentreShift& shift) {
     for (std::size_t j = 0; j < centre_.size(); ++j) {
       centre_[j] += shift.vector[j];
     }
     centre_norm_ = std::sqrt(dot(centre_, centre_));
-    // From the points again: the old sum has errors in proportion to the old radii.
+    // Recomputed from the points, because the old sum has errors in proportion to the old radii.
     std::ranges::fill(now_.sum, 0.0);
     Point point;
     for (const std::size_t row : rows_) {
@@ -188,7 +188,7 @@ class CentredPoints {
   std::vector<double> centre_;
   double centre_norm_;
   CentredSum now_;
-  CentredSum window_;           // as it was when the open window began
+  CentredSum window_;           // its value when the open window began
   std::vector<Totals> totals_;  // entry t: of the first t points
   std::vector<std::size_t> rows_;
 };

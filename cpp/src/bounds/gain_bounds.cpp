@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t parts_per_thread = 4;
 constexpr std::size_t max_rows_per_turn = 128;
-// Of float32 sums of one term per row of a turn, relatively, and with some to spare.
+// Relative error of float32 sums of one term per row of a batch, with a margin.
 constexpr double error_of_sums = (max_rows_per_turn + 64) * 0x1p-24;
 
 std::size_t rows_per_turn(std::size_t n_columns) {
@@ -89,7 +89,7 @@ void GainBounds<T>::measure(std::size_t begin, std::size_t end, const std::vecto
   }
 }
 
-// Puts the parts together, which lie in rising order of rows.
+// Joins the parts, which are in ascending order of rows.
 template <class T>
 void GainBounds<T>::collect(std::size_t candidate) {
   GainBound& whole = bounds_[candidate];

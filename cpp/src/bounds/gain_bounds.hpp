@@ -1,4 +1,4 @@
-// What a few rows would gain as further picks, and from which rows.
+// The gains of a few rows as further picks, and the rows that contribute to them.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@
 
 namespace thinset {
 
-// A row that a candidate may be nearer to than every pick: at least so far, in distances.
+// A row that a candidate may be nearer to than every pick, with a lower bound of its distance.
 struct Served {
   std::uint32_t row;
   float at_least;
@@ -19,8 +19,8 @@ struct Served {
 
 struct GainBound {
   double gain = 0.0;           // at least the sum of nearest[i] - d(i, candidate) where positive
-  std::vector<Served> served;  // all rows with such a term and few others, rising
-  bool is_listed = false;      // whether `served` is whole: at most max_served were to be listed
+  std::vector<Served> served;  // all rows with such a term and few others, ascending
+  bool is_listed = false;      // whether `served` is complete: it lists at most max_served rows
 };
 
 // Measures candidates against all rows in float32. `nearest` holds each row's distance to its
@@ -30,7 +30,7 @@ class GainBounds {
  public:
   GainBounds(const RoughRows<T>& rows, std::size_t max_served, Job& job);
 
-  // The answer is kept until the next call.
+  // The result is valid until the next call.
   std::vector<GainBound>& bound(std::span<const std::uint32_t> candidates,
                                 const std::vector<double>& nearest);
 

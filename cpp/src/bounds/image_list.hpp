@@ -1,4 +1,4 @@
-// Which of many images under a Projection may be near to some others, several questions at a time.
+// Finds images under a Projection that may be near to given ones, for several queries at a time.
 #pragma once
 
 #include <algorithm>
@@ -13,7 +13,7 @@
 
 namespace thinset {
 
-// Questions to an ImageList, and its answers.
+// Queries of an ImageList, and their results.
 class NearSearch {
  public:
   void clear() {
@@ -28,7 +28,7 @@ class NearSearch {
   void set_limit(std::size_t question, float limit) { limits_[question] = limit; }
   [[nodiscard]] std::size_t size() const { return limits_.size(); }
 
-  // body(number) for each image found near, from `from` on, by rising numbers.
+  // body(number) for each image found near, from number `from` on, in ascending order.
   template <class Body>
   void for_each(std::size_t question, std::size_t from, const Body& body) const {
     for (std::size_t g = 0; g < n_groups_; ++g) {
@@ -63,8 +63,8 @@ class ImageList {
   void set(std::size_t number, const Projection::Image& image);
   [[nodiscard]] std::size_t size() const { return size_; }
 
-  // Finds those of the images [begin, end) that are within the limit of each question, and maybe
-  // some before `begin`.
+  // Finds the images in [begin, end) within the limit of each query, and possibly some before
+  // `begin`.
   void find_near(NearSearch& search, std::size_t begin, std::size_t end) const;
 
  private:

@@ -14,11 +14,11 @@ namespace {
 
 // Point sums take one addition per query: more of them would round worse than products do.
 constexpr std::size_t queries_per_turn = 256;
-// Of float32 sums of up to so many terms, relatively, and with some to spare.
+// Relative error of float32 sums of up to this many terms, with a margin.
 constexpr double error_of_sums = (queries_per_turn + 64) * 0x1p-24;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-// As many as stay in cache beside the queries.
+// As many as fit in cache beside the queries.
 std::size_t points_per_turn(std::size_t n_columns) {
   return std::max<std::size_t>(rows_per_tile(n_columns) / 8, 32) / 32 * 32;
 }
@@ -35,7 +35,7 @@ struct Scratch {
   }
 };
 
-// Adds the sums of a side to the totals of its rows and sets them back to zero.
+// Adds the sums of a side to the totals of its rows and resets them to zero.
 void hand_over(RoughSide& side, std::size_t sums_per_row, PairSums& totals) {
   for (std::size_t i = 0; i < side.rows.size() * sums_per_row; ++i) {
     totals.distances[side.rows[i / sums_per_row]] += side.sums[i];

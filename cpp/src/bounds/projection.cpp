@@ -16,14 +16,14 @@ namespace {
 constexpr std::size_t max_sample = 1024;
 constexpr int n_iterations = 3;
 constexpr std::size_t n_directions = 32;
-// Directions that hold a smaller share of the variance rule out too little.
+// Directions with a smaller share of the variance rule out too few pairs.
 constexpr double telling_share = 0.8;
 constexpr double float_epsilon = 0x1p-24;
-// Scaled radii up to which a row may ask, and beyond which a point has no image in float32.
+// The largest scaled radius of a query, and the radius beyond which a point has no float32 image.
 constexpr double max_radius_of_query = 1e14;
 constexpr double max_radius_of_image = 1e15;
 
-// What the screen sees: the row itself, or for cosine its direction.
+// The input of the screen: the row itself, or for cosine its direction.
 double unit_of(const Point& point, Metric metric) {
   return metric == Metric::cosine ? 1.0 / point.norm : 1.0;
 }
@@ -32,8 +32,8 @@ double dot(const std::vector<double>& a, const std::vector<double>& b) {
   return row_kernels<double>().dot(a.data(), b.data(), a.size());
 }
 
-// Modified Gram-Schmidt, twice for orthogonality to rounding. Vectors that vanish become zero: they
-// then tell nothing, which is safe.
+// Modified Gram-Schmidt, twice for orthogonality to rounding. Vectors that vanish become zero,
+// which rules nothing out and is safe.
 void orthonormalise(std::vector<std::vector<double>>& vectors) {
   for (std::size_t i = 0; i < vectors.size(); ++i) {
     const double before = std::sqrt(dot(vectors[i], vectors[i]));
@@ -64,7 +64,7 @@ Projection::Projection(const DistanceMeter<T>& meter, Job& job)
   const std::size_t n_rows = meter.rows().size();
   const std::size_t n_sample =
       std::clamp(n_rows / 8, std::min<std::size_t>(n_rows, 64), max_sample);
-  // In one piece, so that it is given back to the system.
+  // In one piece, so that it is returned to the system.
   std::vector<double> sample(n_sample * n_columns_);
   Point point;
   for (std::size_t s = 0; s < n_sample; ++s) {

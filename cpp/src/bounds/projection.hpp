@@ -1,4 +1,4 @@
-// Few coordinates that tell most of a distance: what keeps greedy methods from measuring it.
+// A few coordinates that capture most of a distance, so that greedy methods can skip measuring it.
 #pragma once
 
 #include <cstddef>
@@ -11,9 +11,9 @@
 namespace thinset {
 
 // An orthonormal projection onto the directions in which a sample of the rows varies most, or onto
-// all coordinates in float32 where few directions do not tell enough. Two points are at least as
-// far apart as their projections are, whatever the directions: a pair that is far apart there need
-// not be measured.
+// all coordinates in float32 if a few directions are not enough. Two points are at least as far
+// apart as their projections, whatever the directions, so a pair with distant projections need not
+// be measured.
 class Projection {
  public:
   // Fits the directions by subspace iteration on at most 1,024 rows.
@@ -22,8 +22,8 @@ class Projection {
 
   [[nodiscard]] std::size_t n_coordinates() const { return n_coordinates_; }
 
-  // A point seen through the projection. Without coordinates where float32 has no room for them:
-  // nothing is told of such a point.
+  // The image of a point. It has no coordinates if they exceed the range of float32; no bound
+  // follows for such a point.
   struct Image {
     std::vector<float> coordinates;
     double square_norm = 0.0;  // of the coordinates
@@ -37,24 +37,24 @@ class Projection {
   [[nodiscard]] float limit(const Image& image, double rank) const;
 
  private:
-  // Centres and scales the sample, too: rows of n_columns values.
+  // Also centres and scales the sample: rows of n_columns values.
   void centre_on(std::vector<double>& sample);
-  // Returns the share of the variance that lies in the directions.
+  // Returns the share of the variance along the directions.
   double fit(const std::vector<double>& sample, std::size_t n_directions, Job& job);
 
   Metric metric_;
   std::size_t n_columns_;
   std::size_t n_coordinates_;
-  double scale_ = 1.0;  // brings points to about unit radius, so that squares stay in range
+  double scale_ = 1.0;  // scales points to about unit radius, so that squares stay in range
   double rounding_ = 0.0;
   std::vector<double> centre_;
-  std::vector<float> directions_;  // none: all coordinates as they are
+  std::vector<float> directions_;  // empty if all coordinates are used
 };
 
-// While it is fitted, which is when it needs most.
+// The peak, which is while it is fitted.
 std::uint64_t projection_memory(const SelectionSize& size);
 
-// The coordinates of one image, where all are needed; a few may tell enough.
+// The largest number of coordinates of one image; fewer may be enough.
 std::uint64_t image_memory(const SelectionSize& size);
 
 }  // namespace thinset

@@ -14,19 +14,19 @@ namespace thinset {
 namespace {
 
 constexpr double float_epsilon = 0x1p-24;
-// What float64 rounds off the sums that are bounded, relatively.
+// Relative float64 rounding error of the bounded sums.
 constexpr double error_of_exact_sums = 1e-9;
 constexpr std::size_t max_sample = 1024;
 constexpr std::size_t max_rows_per_tile = 1024;
 constexpr std::size_t max_values_per_tile = std::size_t{1} << 18;
 // Squares of larger scaled radii could overflow.
 constexpr double max_radius = 1e15;
-// Beyond, exact distances may themselves lose their squares.
+// Beyond these, exact distances may lose their squares too.
 constexpr double max_scale = 1e100;
 constexpr double max_norm = 1e100;
-// Bounds that are further off, with very many columns, tell little.
+// Looser bounds, with very many columns, are useless.
 constexpr double max_error = 0.1;
-// In these ranges float32 rows need not go through float64.
+// In these ranges float32 rows need no conversion to float64.
 constexpr double max_float_radius = 1e37;
 constexpr double max_float_scale = 1e30;
 
@@ -73,7 +73,7 @@ void RoughRows<T>::fit_centre() {
       centre_[j] += sample[s].values[j] * unit / static_cast<double>(n_sample);
     }
   }
-  // Any centre will do. One of floats spares float32 rows the way through float64.
+  // Any centre will do. A float32 centre avoids converting float32 rows to float64.
   for (double& value : centre_) {
     const auto rough = static_cast<float>(value);
     value = std::isfinite(rough) ? rough : value;
@@ -114,7 +114,7 @@ void RoughRows<T>::measure_norms() {
       centre_row(i, point);
       const double square =
           row_kernels<double>().dot(point.values.data(), point.values.data(), n_columns());
-      const double norm = point.norm;  // of cosine alone; 0 otherwise
+      const double norm = point.norm;  // for cosine only; otherwise 0
       if (!(square <= max_radius * max_radius) || norm > max_norm ||
           (norm != 0.0 && norm < 1.0 / max_norm)) {
         is_in_range = false;

@@ -12,7 +12,7 @@
 
 namespace thinset {
 
-// Some rows as one side of pairs: as queries they lie row by row, as points in blocks.
+// Some rows as one side of pairs: queries are stored row by row, points in blocks.
 struct RoughSide {
   std::vector<std::uint32_t> rows;
   std::vector<float> values, norms, reaches, sums, gains;
@@ -20,9 +20,9 @@ struct RoughSide {
 };
 
 // Rows are centred, scaled to about unit radius and rounded to float32; for cosine, their
-// directions. Squared distances are |x|^2 + |y|^2 - 2 x.y with norms lowered by the largest error
-// there can be, so that what the kernels make of them is never too large. A value is a distance as
-// the kernels have it.
+// directions. Squared distances are |x|^2 + |y|^2 - 2 x.y with norms lowered by the largest
+// possible error, so that the kernels' results are never too large. A value is a distance computed
+// by the kernels.
 template <class T>
 class RoughRows {
  public:
@@ -31,15 +31,15 @@ class RoughRows {
   [[nodiscard]] const DistanceMeter<T>& meter() const { return meter_; }
   [[nodiscard]] std::size_t size() const { return norms_.size(); }
   [[nodiscard]] std::size_t n_columns() const { return centre_.size(); }
-  // Whether float32 has the range and the precision to tell anything.
+  // Whether float32 has enough range and precision for useful bounds.
   [[nodiscard]] bool is_usable() const { return is_usable_; }
-  // The squared radius of every row, a little lowered.
+  // The squared radius of every row, slightly lowered.
   [[nodiscard]] const std::vector<float>& norms() const { return norms_; }
   // Values are roots of squared distances.
   [[nodiscard]] bool takes_roots() const { return meter_.metric() == Metric::euclidean; }
 
-  // The least value that surely reaches a distance, and the largest distance that is surely at most
-  // that of a value.
+  // The smallest value that certainly reaches a distance, and the largest distance that is
+  // certainly at most that of a value.
   [[nodiscard]] float reach_of(double distance) const;
   [[nodiscard]] float distance_at_least(float value) const;
   // Sums of n values, as bounds on sums of distances: `value_error` is the sum's relative error.
@@ -63,7 +63,7 @@ class RoughRows {
   const DistanceMeter<T>& meter_;
   Job& job_;
   double error_;  // of a squared distance, relative to the sum of the squared norms
-  double noise_;  // of a distance, absolutely: cosine alone
+  double noise_;  // of a distance, absolute; cosine only
   bool is_usable_ = true;
   bool fits_float_ = true;  // differences from the centre are in range before they are scaled
   double scale_ = 1.0;
@@ -73,7 +73,7 @@ class RoughRows {
   std::vector<float> norms_;
 };
 
-// How many rows a tile has at most, so that it stays in cache; a multiple of 32.
+// The largest number of rows in a tile that fits in cache; a multiple of 32.
 std::size_t rows_per_tile(std::size_t n_columns);
 
 // Queries [begin, end) of a side, or all its points, for the kernels.

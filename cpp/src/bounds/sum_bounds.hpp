@@ -26,7 +26,7 @@ class SumBounds {
  public:
   explicit SumBounds(Metric metric) : metric_(metric) {}
 
-  // No n distances whose squares add up to `squares` have a larger sum.
+  // The largest sum of n distances whose squares add up to `squares`.
   [[nodiscard]] double from_squares(double n, double squares) const {
     const double sum = std::max(squares, 0.0);
     return metric_ == Metric::euclidean ? std::sqrt(n * sum) : half(sum);
@@ -38,7 +38,7 @@ class SumBounds {
     }
     return half(radius * (points.n * radius + 2.0 * points.radius) + points.squared_radius);
   }
-  // The squared Euclidean distance that a rank stands for.
+  // The squared Euclidean distance of a rank.
   [[nodiscard]] double square_of(double rank) const {
     return metric_ == Metric::cosine ? 2.0 * rank : rank;
   }

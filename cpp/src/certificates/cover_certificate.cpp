@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::size_t rows_per_block = 64;
 constexpr std::size_t blocks_per_round = 64;
-// Pairs kept for each row, on average; where there are more, the search ends at a smaller radius.
+// Average number of pairs kept per row; if there are more, the search ends at a smaller radius.
 constexpr std::size_t pairs_per_row = 32;
 constexpr int n_rounds_of_weights = 10;
 constexpr int n_steps_of_search = 10;
@@ -28,10 +28,10 @@ constexpr int n_steps_of_search = 10;
 constexpr std::size_t max_points = std::numeric_limits<std::uint32_t>::max();
 constexpr std::size_t rows_per_search = 16;
 constexpr std::size_t rows_per_check = 4096;
-// What the sums of weights may be wrong by, relatively.
+// Relative error of the sums of weights.
 constexpr double slack = 1e-9;
 
-// A point that lies near a row.
+// A point near a row.
 struct Near {
   double rank;
   std::uint32_t point;
@@ -83,7 +83,7 @@ class NearPairs {
           n_now, rows_per_search, [&](std::size_t begin, std::size_t end, unsigned thread) {
             find(start + begin, std::span(found).subspan(begin, end - begin), scratch[thread]);
           });
-      // As many units as there are points, over all rows.
+      // In all, as many units as there are points.
       job.advance(points_.size() * (start + n_now) / n - points_.size() * start / n);
       for (std::size_t i = 0; i < n_now; ++i) {
         pairs_.insert(pairs_.end(), found[i].begin(), found[i].end());
@@ -99,7 +99,7 @@ class NearPairs {
   void find(std::size_t begin, std::span<std::vector<Near>> found, Scratch& scratch) const {
     scratch.points.resize(found.size());
     scratch.search.clear();
-    // What is below the next value is at most the limit.
+    // Values below the next float are at most the limit.
     const double beyond = std::nextafter(limit_, std::numeric_limits<double>::infinity());
     for (std::size_t i = 0; i < found.size(); ++i) {
       meter_.read(begin + i, scratch.points[i]);
@@ -118,8 +118,7 @@ class NearPairs {
     }
   }
 
-  // Halves the pairs, or drops all where that leaves too many: many rows may be as far as the
-  // median.
+  // Halves the pairs, or drops all if that leaves too many: many rows may be as far as the median.
   void drop_furthest() {
     std::vector<double> ranks(pairs_.size());
     std::ranges::transform(pairs_, ranks.begin(), [](const Near& near) { return near.rank; });
@@ -146,10 +145,11 @@ class NearPairs {
   ImageList images_;
   PickedRows<T> points_;
   std::vector<Near> pairs_;
-  std::vector<std::size_t> first_;  // per row, where its pairs begin
+  std::vector<std::size_t> first_;  // per row, the position of its first pair
 };
 
-// The sum of weights such that no ball around a row, of radius `limit` in rank, holds more than 1.
+// The sum of weights such that no ball of radius `limit` (a rank) around a row has a weight above
+// 1.
 template <class T>
 double admissible_weight(const NearPairs<T>& pairs, std::size_t n_points, double limit, Job& job) {
   std::vector<double> weights(n_points, 1.0);
@@ -171,7 +171,7 @@ double admissible_weight(const NearPairs<T>& pairs, std::size_t n_points, double
       }
     }
     for (std::size_t point = 0; point < n_points; ++point) {
-      // A point lies in the ball around itself.
+      // A point is in the ball around itself.
       weights[point] /= std::max(heaviest[point], weights[point]);
     }
   }
@@ -182,7 +182,7 @@ double admissible_weight(const NearPairs<T>& pairs, std::size_t n_points, double
   return sum * (1.0 - slack);
 }
 
-// Radii as ranks; all that could lie in a ball, for rounding, is taken to lie in it.
+// Radii as ranks; points that could be in a ball, given rounding, count as being in it.
 template <class T>
 double widened(const DistanceMeter<T>& meter, double rank) {
   const double error = rounding_error(meter.n_columns());
@@ -212,7 +212,7 @@ double bound_of(const Rows<T>& rows, std::size_t k, Metric metric, Job& job) {
     return limit <= pairs.limit() &&
            admissible_weight(pairs, n_points, limit, job) > static_cast<double>(k);
   };
-  // The half of the distance: k + 1 points of weight 1, of which no ball holds two.
+  // Half of the distance: k + 1 points of weight 1, no two of them in one ball.
   double low = std::sqrt(0.25 * (1.0 - 0x1p-40));
   double high = 0.95;
   const double error = metric == Metric::cosine ? 4.0 * rounding_error(rows.n_columns()) : 0.0;

@@ -51,7 +51,7 @@ std::vector<double> cover_squares(const DistanceMeter<T>& meter, const ColumnSum
   return squares;
 }
 
-// The squared distances from the mean (for cosine, of the direction from the mean's), falling.
+// The squared distances from the mean (for cosine, of the direction from the mean's), descending.
 template <class T>
 std::vector<double> squares_from_mean(const DistanceMeter<T>& meter, const ColumnSummary& summary,
                                       Job& job) {
@@ -75,7 +75,7 @@ template <class T>
 double bound_of(const Rows<T>& rows, std::size_t k, Metric metric, Job& job) {
   const ColumnSummary summary = summarise_columns(rows, job);
   const DistanceMeter<T> meter(rows, metric, job);
-  // Of k directions, not all pairs are further apart than those of a regular simplex.
+  // Among k directions, some pair is no further apart than the vertices of a regular simplex.
   double smallest = metric == Metric::cosine ? jung_factor(k - 1) : infinity;
   const std::vector<double> cover = cover_squares(meter, summary, k, job);
   const std::vector<double> radius = squares_from_mean(meter, summary, job);

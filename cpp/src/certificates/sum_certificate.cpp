@@ -20,9 +20,9 @@ namespace thinset {
 namespace {
 
 constexpr std::size_t rows_per_block = 256;
-// Rows measured before the next are compared with the k largest sums so far.
+// Number of rows measured before the next are compared with the k largest sums so far.
 constexpr std::size_t rows_per_round = 1024;
-// A bound this near to the anchors' own sum is not worth a search for better anchors.
+// If the bound is this close to the anchors' own sum, better anchors are not searched.
 constexpr double good_share = 0.999;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
@@ -31,7 +31,8 @@ double sum_of_largest(std::vector<double> values, std::size_t k) {
   return std::accumulate(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(k), 0.0);
 }
 
-// What a set of anchors proves: f(S) <= bound for any S of the same size, and f(anchors) >= sum.
+// The result proved by a set of anchors: f(S) <= bound for any S of the same size, and f(anchors)
+// >= sum.
 struct Proof {
   double bound;
   double sum;
@@ -94,7 +95,7 @@ class Anchors {
     const std::vector<double> squares = for_all_rows([&](std::size_t i) {
       return row_kernels<T>().squared_distance(meter_.rows().row(i), centre.data(), centre.size());
     });
-    // The centre is the mean but for rounding: the centred anchors add up to at most this length.
+    // The centre is the mean up to rounding: the centred anchors add up to at most this length.
     const double off_centre = error_ * (1.0 + error_) * norms + k_ * floor_;
     double spread = 0.0;
     for (const std::size_t row : rows_) {
@@ -131,7 +132,7 @@ class Anchors {
       return k_ - row_kernels<T>().dot(row, sum.data(), sum.size()) / meter_.norm(i);
     });
     const double square = row_kernels<double>().dot(sum.data(), sum.data(), sum.size());
-    // Directions are off by at most error_, and so is every coordinate that adds k of them.
+    // Directions have an error of at most error_, and so has every coordinate that adds k of them.
     const double lost = 4.0 * error_ * k_ * k_;
     const double own = 0.5 * (k_ * k_ - square) - lost;
     return {sum_of_largest(sums, rows_.size()) + lost - own, own};
@@ -161,7 +162,7 @@ class Anchors {
     return {(largest * (1.0 + error_) + k_ * k_ * floor_) - own, own};
   }
 
-  // Anchors that recur count once among the rows; none of them needs to be measured again.
+  // Repeated anchors count once among the rows; none of them needs to be measured again.
   void keep_distinct(std::vector<double>& sums, std::vector<double>& ceilings) const {
     std::size_t n_kept = 0;
     for (std::size_t a = 0; a < rows_.size(); ++a) {
@@ -173,7 +174,7 @@ class Anchors {
     sums.resize(n_kept);
   }
 
-  // Adds the sums of all rows that may be among the k largest, by falling ceiling.
+  // Adds the sums of all rows that may be among the k largest, by descending ceiling.
   void measure_rest(const PickedRows<T>& set, const std::vector<double>& ceilings,
                     std::vector<double>& sums) {
     std::vector<std::size_t> order;
@@ -219,7 +220,7 @@ double bound_of(const Rows<T>& rows, std::span<const std::int64_t> indices, Metr
     return 0.0;
   }
   const DistanceMeter<T> meter(rows, metric, job);
-  // The subset's own proof, greedy picks, and their proof; for euclidean, proofs take their time.
+  // The proof of the subset, the greedy picks, and their proof; for euclidean, proofs take long.
   const std::uint64_t units_of_proof = metric == Metric::euclidean ? indices.size() : 0;
   job.set_total(indices.size() + 2 * units_of_proof);
   const std::vector<std::size_t> own(indices.begin(), indices.end());

@@ -38,7 +38,7 @@ Descriptor open_descriptor(const std::filesystem::path& path, int flags, unsigne
 }
 
 Descriptor open_regular_file(const std::filesystem::path& path) {
-  // O_NONBLOCK: opening a FIFO would wait for a writer. O_NOCTTY: a terminal must not become ours.
+  // O_NONBLOCK: opening a FIFO would wait for a writer. O_NOCTTY: no controlling terminal.
   Descriptor file = open_descriptor(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
   struct stat status{};
   if (!file.is_open()) {

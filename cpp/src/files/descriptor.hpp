@@ -27,13 +27,12 @@ class Descriptor {
   int number_ = -1;
 };
 
-// open() with O_CLOEXEC, repeated where a signal interrupts it. Not open on failure, which is in
-// errno.
+// open() with O_CLOEXEC, repeated if a signal interrupts it. Not open on failure; see errno.
 Descriptor open_descriptor(const std::filesystem::path& path, int flags,
                            unsigned mode = 0) noexcept;
 
-// Opens a regular file for reading. Never waits, as opening a FIFO would. Throws InvalidInput for a
-// FIFO, device or socket, FileError where the file is missing, unreadable or a folder.
+// Opens a regular file for reading. Never blocks, unlike opening a FIFO. Throws InvalidInput for a
+// FIFO, device or socket, FileError if the file is missing, unreadable or a folder.
 Descriptor open_regular_file(const std::filesystem::path& path);
 
 }  // namespace thinset

@@ -37,7 +37,7 @@ bool exchange_paths(const std::filesystem::path& first, const std::filesystem::p
   if (exchange(first.c_str(), second.c_str()) == 0) {
     return true;
   }
-  // NFS and others know plain renames only; some sandboxes forbid the call with EPERM.
+  // NFS and others support only plain renames; some sandboxes forbid the call with EPERM.
   if (errno == EINVAL || errno == ENOSYS || errno == ENOTSUP || errno == EOPNOTSUPP ||
       errno == EPERM) {
     return false;

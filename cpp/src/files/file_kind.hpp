@@ -1,4 +1,4 @@
-// What stands under a name, in words.
+// The kind of a file, in words.
 #pragma once
 
 #include <sys/stat.h>
@@ -9,7 +9,7 @@
 
 namespace thinset {
 
-// "a FIFO", "a folder", ... of the mode that stat() gives.
+// "a FIFO", "a folder", ... for a mode from stat().
 inline std::string kind_of_file(mode_t mode) {
   if (S_ISREG(mode)) return "a regular file";
   if (S_ISDIR(mode)) return "a folder";
@@ -24,7 +24,7 @@ inline bool is_same_file(const struct stat& a, const struct stat& b) {
   return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-// Of the name itself, not of what a link leads to; empty where there is none.
+// Of the name itself, not of a link's target; empty if it does not exist.
 inline std::optional<struct stat> status_of(const std::filesystem::path& path) {
   struct stat status{};
   return ::lstat(path.c_str(), &status) == 0 ? std::optional(status) : std::nullopt;

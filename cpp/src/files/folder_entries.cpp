@@ -17,7 +17,7 @@ struct CloseFolder {
 };
 using OpenFolder = std::unique_ptr<DIR, CloseFolder>;
 
-// The next name but "." and ".."; null at the end, with errno 0, or on failure.
+// The next name except "." and ".."; null at the end (errno 0) or on failure.
 const char* next_name(DIR* folder) noexcept {
   for (;;) {
     errno = 0;
@@ -45,7 +45,7 @@ OpenFolder open_folder_at(int parent, const char* name) noexcept {
 }
 
 void remove_at(int parent, const char* name) noexcept {
-  // Removing entries may hide others from a folder that is being read, and a failure may pass.
+  // Removing entries may hide others while a folder is read, and a failure may be temporary.
   constexpr int max_rounds = 3;
   for (int round = 0; round < max_rounds; ++round) {
     if (::unlinkat(parent, name, 0) == 0 || errno == ENOENT) {

@@ -1,5 +1,5 @@
-// The entries of a folder. std::filesystem's iterators terminate the process where memory runs out
-// while they advance, and remove_all uses them.
+// The entries of a folder. std::filesystem's iterators, which remove_all uses, terminate the
+// process if memory runs out while they advance.
 #pragma once
 
 #include <filesystem>

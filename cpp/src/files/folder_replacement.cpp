@@ -46,7 +46,7 @@ void for_each_entry(
   }
 }
 
-// Whether only its owner may rename `folder`, and that is another user.
+// Whether only the owner may rename `folder`, and the owner is another user.
 bool is_renamed_by_its_owner_alone(const std::filesystem::path& folder, const struct stat& status) {
   const auto parent = status_of(parent_of(folder));
   const uid_t user = ::geteuid();
@@ -65,7 +65,7 @@ int link_entry(const std::filesystem::path& from, const std::filesystem::path& t
   return length >= 0 && ::symlink(target.data(), to.c_str()) == 0 ? 0 : errno;
 }
 
-// The file system or the rights on the file do not allow it, ever.
+// The file system or the file's permissions never allow it.
 bool cannot_link(int failure) {
   return failure == EPERM || failure == EACCES || failure == EMLINK || failure == EXDEV ||
          failure == ENOSYS || failure == EINVAL || failure == ENOTSUP || failure == EOPNOTSUPP;
@@ -84,7 +84,7 @@ std::string obstacle_to_replacing(const std::filesystem::path& folder,
   }
   if (::access(parent_of(folder).c_str(), W_OK | X_OK) != 0 ||
       is_renamed_by_its_owner_alone(folder, status)) {
-    return "it may not be renamed by this user";
+    return "this user may not rename it";
   }
   std::string obstacle;
   for_each_entry(folder, shown, [&](const std::string& name, const struct stat& entry) {
@@ -121,7 +121,7 @@ std::string FolderReplacement::keep_other_files() const {
     }
     const int failure = link_entry(folder_ / name, partial_.path() / name, entry);
     if (cannot_link(failure)) {
-      obstacle = "it holds '" + name + "', which cannot be given a second name";
+      obstacle = "it holds '" + name + "', which cannot be hard-linked";
     } else if (failure != 0 && failure != ENOENT) {
       throw FileError("keep", shown_ / name, failure);
     }
@@ -178,10 +178,10 @@ bool FolderReplacement::replace(const struct stat& old) const {
   if (!S_ISDIR(old.st_mode) || !obstacle_to_replacing(folder_, shown_, old).empty() ||
       !keep_other_files().empty()) {
     throw InvalidInput("the folder '" + shown_.string() +
-                       "' has changed meanwhile and cannot be replaced as a whole any more; try "
+                       "' has changed meanwhile and can no longer be replaced as a whole; try "
                        "again or choose another output folder");
   }
-  // As far as this user may: another owner's folder, replaced by root, stays the owner's.
+  // If permitted: a folder that root replaces keeps its owner.
   [[maybe_unused]] const int ignored = ::fchown(partial_.descriptor(), old.st_uid, old.st_gid);
   if (::fchmod(partial_.descriptor(), old.st_mode & 07777) != 0) {
     throw FileError("replace", shown_, errno);
@@ -189,7 +189,7 @@ bool FolderReplacement::replace(const struct stat& old) const {
   sync_folder(partial_.path(), shown_);
   const Swap swap = swap_folders(partial_.path(), folder_, shown_);
   if (swap == Swap::exchanged) {
-    // What others have written into the old folder since its files were linked.
+    // Files that others have written to the old folder since its files were linked.
     bring_latest_files();
   }
   return swap != Swap::target_is_gone;

@@ -1,4 +1,4 @@
-// A new folder that takes the place of an old one, or of none, in one step.
+// A new folder that replaces an old one, or none, in one step.
 #pragma once
 
 #include <sys/stat.h>
@@ -11,21 +11,21 @@
 
 namespace thinset {
 
-// Why a folder cannot be replaced by a new one that holds the same files; empty where it can.
-// Messages call the folder `shown`.
+// Why a folder cannot be replaced by a new one with the same files; empty if it can. `shown` is the
+// folder's name in messages.
 std::string obstacle_to_replacing(const std::filesystem::path& folder,
                                   const std::filesystem::path& shown, const struct stat& status);
 
 // The new folder is made beside the old one. Its outputs are `names`; every other file and link of
-// the old folder is kept: files get a second name, links are copied.
+// the old folder is kept: files are hard-linked, links are copied.
 class FolderReplacement {
  public:
   FolderReplacement(std::filesystem::path folder, std::filesystem::path shown,
                     const std::vector<std::string>& names);
 
-  // Where the outputs are to be made.
+  // The folder to write the outputs to.
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return partial_.path(); }
-  // Whether the other files of the old folder can be kept: the obstacle, or nothing.
+  // The obstacle to keeping the other files of the old folder; empty if there is none.
   [[nodiscard]] std::string try_to_keep_files() const;
   void commit();
 

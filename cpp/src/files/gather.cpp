@@ -17,9 +17,9 @@ namespace thinset {
 namespace {
 
 // The new file is written in blocks that start at multiples of this size: small enough for a core's
-// cache, and aligned, because the page cache takes aligned blocks in large pages.
+// cache, and aligned, because the page cache stores aligned blocks in large pages.
 constexpr std::uint64_t block_bytes = std::uint64_t{1} << 18;
-// So many finished blocks are worth a request to the disk: less is synced faster at the end.
+// The number of finished blocks per request to the disk; fewer are synced faster at the end.
 constexpr std::uint64_t blocks_per_sync = 64;
 
 void check_indices(std::span<const std::int64_t> indices, std::uint64_t n_rows) {
@@ -48,8 +48,8 @@ void read_block(const RowPieces& rows, std::uint64_t begin, std::uint64_t end, s
   }
 }
 
-// The order of the new file: for rows in memory or in the page cache, where any place is as near
-// as any other.
+// In the order of the new file, for rows in memory or in the page cache, where access order does
+// not matter.
 template <class Read>
 void gather_in_row_order(const RowPieces& rows, OutputFile& output, Job& job, const Read& read) {
   const std::size_t n_blocks = (rows.target_end() + block_bytes - 1) / block_bytes;
@@ -63,8 +63,8 @@ void gather_in_row_order(const RowPieces& rows, OutputFile& output, Job& job, co
     read_block(rows, begin, end, buffer.data(), read);
     output.write_at(begin, {buffer.data(), static_cast<std::size_t>(end - begin)});
     job.count(end - begin);
-    // The disk writes while the next blocks are read: not the latest ones, which other threads may
-    // still be filling.
+    // The disk writes finished blocks while the next are read, except the latest, which other
+    // threads may still be filling.
     if (block % blocks_per_sync == 0 && block >= 2 * blocks_per_sync) {
       output.start_syncing((block - 2 * blocks_per_sync) * block_bytes,
                            blocks_per_sync * block_bytes);
@@ -81,7 +81,7 @@ struct RowLayout {
   std::size_t row_bytes;
 };
 
-// copy(pieces, output) brings every row to its place.
+// copy(pieces, output) copies every row to its place.
 template <class Copy>
 void write_rows(const RowLayout& layout, std::span<const std::int64_t> indices,
                 std::uint64_t source_offset, OutputFile& output, Job& job, const Copy& copy) {

@@ -8,13 +8,14 @@ namespace thinset {
 
 namespace {
 
-// Rows whose reads are sorted and merged at a time: little memory, and a sort of under 0.1 s.
+// Number of rows whose reads are sorted and merged at a time: little memory, and sorted in under
+// 0.1 s.
 constexpr std::size_t max_window = std::size_t{1} << 19;
-// Small rows of a window are put together in a buffer of at most this size.
+// Small rows of a window are collected in a buffer of at most this size.
 constexpr std::size_t window_bytes = std::size_t{1} << 26;
 // Reading through a gap of this size takes a disk about as long as one more read.
 constexpr std::size_t max_gap = std::size_t{1} << 14;
-// Enough for a solid-state disk to be busy all the time.
+// Enough to keep a solid-state disk busy.
 constexpr std::size_t reads_ahead = 128;
 constexpr std::size_t reads_per_block = 16;
 // A read that serves many repetitions is repeated too, so that no block takes long.
@@ -113,7 +114,7 @@ class Window {
       const std::byte* from = buffer.data() + (copies_[i].source - read.source);
       const std::uint64_t target = pieces_.target(copies_[i].piece);
       std::size_t size = pieces_.size(copies_[i].piece);
-      // Rows that lie side by side in both files go in one piece.
+      // Rows that are adjacent in both files are copied in one piece.
       std::size_t next = i + 1;
       for (; next < read.last && copies_[next].piece == copies_[next - 1].piece + 1 &&
              copies_[next].source == copies_[i].source + size;
@@ -151,7 +152,7 @@ bool is_on_disk(const InputFile& input, const RowPieces& pieces) {
   const std::size_t n = std::min(n_samples, pieces.count());
   std::size_t n_resident = 0;
   for (std::size_t i = 0; i < n; ++i) {
-    // Spread over the selection, whose order says nothing about the place in the file.
+    // Sampled across the selection, whose order is unrelated to the position in the file.
     n_resident += input.is_resident(pieces.source(i * (pieces.count() / n))) ? 1 : 0;
   }
   return n_resident + 1 < n;

@@ -1,4 +1,4 @@
-// Gathering in the order in which the rows lie in the source.
+// Gathers rows in the order of the source file.
 #pragma once
 
 #include "files/input_file.hpp"
@@ -8,15 +8,15 @@
 
 namespace thinset {
 
-// Rows below this size are not worth a system call each: they are gathered in file order wherever
-// they are, so that one read fetches many.
+// Rows below this size are too small for a system call each. They are always gathered in file
+// order, so that one read fetches many.
 constexpr std::size_t small_row = 512;
 
-// Whether most of the rows would have to come from the disk; looks at a sample of them.
+// Whether most of the rows would have to be read from the disk, judged by a sample.
 bool is_on_disk(const InputFile& input, const RowPieces& pieces);
 
-// Reads in rising order with many reads under way at a time, neighbours in one, which is what a
-// disk wants; the rows go straight to their places in the new file.
+// Reads in ascending order with many concurrent reads, merging neighbours, which suits disks. Rows
+// are written directly to their places in the new file.
 void gather_in_file_order(const InputFile& input, const RowPieces& pieces, OutputFile& output,
                           Job& job);
 

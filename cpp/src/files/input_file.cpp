@@ -20,7 +20,7 @@ InputFile::InputFile(std::filesystem::path path)
   }
   size_ = static_cast<std::uint64_t>(status.st_size);
 #ifdef __linux__
-  // Read ahead where expect() says so, not where the system guesses.
+  // Read ahead as told by expect(), not as guessed by the system.
   ::posix_fadvise(file_.number(), 0, 0, POSIX_FADV_RANDOM);
 #endif
 }
@@ -46,7 +46,7 @@ void InputFile::read_at(std::uint64_t offset, std::span<std::byte> destination) 
 void InputFile::expect([[maybe_unused]] std::uint64_t offset,
                        [[maybe_unused]] std::size_t size) const noexcept {
 #ifdef __linux__
-  // A hint: what it cannot do, read_at does, or says why not.
+  // A hint: if it fails, read_at still reads the range or reports the error.
   ::posix_fadvise(file_.number(), static_cast<off_t>(offset), static_cast<off_t>(size),
                   POSIX_FADV_WILLNEED);
 #endif

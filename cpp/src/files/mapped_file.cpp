@@ -61,7 +61,7 @@ MappingGuard MappedFile::guard() const {
 
 void MappedFile::check_length() const {
   struct stat status{};
-  // Another file may have taken the name: the mapping still has the old one.
+  // Another file may now have this name; the mapping still refers to the old one.
   if (size_ > 0 && ::stat(path_.c_str(), &status) == 0 && status.st_dev == device_ &&
       status.st_ino == inode_ && static_cast<std::uint64_t>(status.st_size) < size_) {
     throw FormatError("'" + path_.string() + "' became shorter while it was read: from " +

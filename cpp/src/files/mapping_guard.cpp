@@ -18,7 +18,7 @@ namespace thinset {
 namespace {
 
 // A guarded range. The handler reads these without a lock: `begin` is written last and cleared
-// first, and 1 marks a slot that is being filled.
+// first; 1 marks a slot that is being filled.
 struct Slot {
   std::atomic<std::uintptr_t> begin{0};
   std::atomic<std::uintptr_t> end{0};
@@ -28,7 +28,7 @@ struct Slot {
 constexpr std::uintptr_t being_filled = 1;
 
 constinit std::array<Slot, MappingGuard::max_guards> slots;
-constinit std::atomic<std::size_t> n_slots_used{0};  // none beyond was ever used
+constinit std::atomic<std::size_t> n_slots_used{0};  // slots beyond were never used
 constinit std::atomic<std::uint64_t> replacements{0};
 
 static_assert(std::atomic<std::uintptr_t>::is_always_lock_free &&
@@ -43,7 +43,7 @@ struct Range {
   }
 };
 
-// Nothing where the slot is empty or changes meanwhile: it then belongs to another thread's call.
+// Empty if the slot is unused or changes meanwhile; it then belongs to another thread's call.
 Range range_of(const Slot& slot) noexcept {
   const std::uintptr_t begin = slot.begin.load();
   const std::uintptr_t end = slot.end.load();
@@ -55,8 +55,8 @@ std::uintptr_t page_size() noexcept {
   return size;
 }
 
-// Maps zeros from the page of `address` to the end of the guarded range it lies in: a file that
-// became shorter lacks the pages behind, too. Only calls what a signal handler may call.
+// Maps zeros from the page of `address` to the end of its guarded range, because a file that became
+// shorter lacks the later pages too. Calls only functions that are safe in a signal handler.
 bool replace_pages(std::uintptr_t address) noexcept {
   const std::size_t n = n_slots_used.load();
   for (std::size_t i = 0; i < n; ++i) {
@@ -66,7 +66,7 @@ bool replace_pages(std::uintptr_t address) noexcept {
     }
     const std::uintptr_t page = page_size();
     const Range replaced{address / page * page, (range.end + page - 1) / page * page};
-    // Writable, so that a program that writes to its mapping afterwards is not ended by that.
+    // Writable, so that a program that later writes to its mapping does not crash.
     void* zeros = ::mmap(reinterpret_cast<void*>(replaced.begin), replaced.end - replaced.begin,
                          PROT_READ | PROT_WRITE,
                          MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -91,12 +91,12 @@ bool is_none(const struct sigaction& action) {
 
 struct sigaction previous_action{};
 
-// What would have happened without this handler.
+// Do what would have happened without this handler.
 void pass_on(int signal, siginfo_t* info, void* context) {
   if ((previous_action.sa_flags & SA_SIGINFO) != 0) {
     previous_action.sa_sigaction(signal, info, context);
   } else if (is_none(previous_action)) {
-    // Ends the process when the read is tried again.
+    // The retried read then ends the process.
     struct sigaction action{};
     action.sa_handler = SIG_DFL;
     ::sigaction(signal, &action, nullptr);
@@ -107,7 +107,7 @@ void pass_on(int signal, siginfo_t* info, void* context) {
 
 void on_bus_error(int signal, siginfo_t* info, void* context) {
   const int error = errno;
-  // BUS_ADRERR: a page that the file does not have or that cannot be read.
+  // BUS_ADRERR: a page beyond the end of the file, or one that cannot be read.
   const bool is_missing_page = info != nullptr && info->si_code == BUS_ADRERR;
   if (!is_missing_page || !replace_pages(reinterpret_cast<std::uintptr_t>(info->si_addr))) {
     pass_on(signal, info, context);
@@ -119,7 +119,7 @@ bool is_ours(const struct sigaction& action) {
   return (action.sa_flags & SA_SIGINFO) != 0 && action.sa_sigaction == &on_bus_error;
 }
 
-// The handler, installed while any guard lives.
+// The handler, installed while any guard exists.
 class Handler {
  public:
   void acquire() {
@@ -132,8 +132,8 @@ class Handler {
     if (::sigaction(SIGBUS, nullptr, &found) != 0 || is_ours(found)) {
       return;
     }
-    // A handler that was put before ours may pass on to ours: ours before it once more would make a
-    // circle.
+    // A handler installed after ours may pass signals on to ours; installing ours again would
+    // create a cycle.
     if (is_behind_another_ && !is_none(found)) {
       return;
     }
@@ -171,7 +171,7 @@ Handler& handler() {
   return the_handler;
 }
 
-// Fills a free slot; max_guards where there is none.
+// Fills a free slot; returns max_guards if there is none.
 std::size_t fill_slot(const Range& range) noexcept {
   for (std::size_t i = 0; i < slots.size(); ++i) {
     std::uintptr_t free = 0;

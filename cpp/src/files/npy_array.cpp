@@ -15,7 +15,7 @@ namespace thinset {
 
 namespace {
 
-// '<' or '>' where it is this machine's order, '|' and '=' always.
+// '<' or '>' if it is this machine's order; '|' and '=' always.
 bool is_native_order(char order) {
   constexpr char foreign = std::endian::native == std::endian::little ? '>' : '<';
   return order != foreign;

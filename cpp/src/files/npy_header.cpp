@@ -65,7 +65,7 @@ class HeaderParser {
       fail("text after the dictionary");
     }
     if (!has_descr || !has_order || !has_shape) {
-      fail("the keys descr, fortran_order and shape must all be there");
+      fail("the keys descr, fortran_order and shape are all required");
     }
     return header;
   }
@@ -177,7 +177,7 @@ class HeaderParser {
 
 constexpr std::size_t max_item = std::size_t{1} << 30;  // of text; a number has at most 32 bytes
 
-// Whether NumPy has a number of this kind and size in bytes.
+// Whether NumPy has a number type of this kind and size in bytes.
 bool is_number(char kind, std::size_t size) {
   switch (kind) {
     case 'b':
@@ -194,7 +194,7 @@ bool is_number(char kind, std::size_t size) {
   }
 }
 
-// What may follow the size of a time: nothing, or a unit such as [ns] or [25s].
+// The allowed suffix of a time type: nothing, or a unit such as [ns] or [25s].
 bool is_time_unit(std::string_view text) {
   if (text.empty()) {
     return true;
@@ -243,7 +243,7 @@ std::size_t item_size_of(const std::string& descr, const std::string& name) {
   return 0;
 }
 
-// Even without rows, the number of columns must be one that can be counted.
+// Even without rows, the number of columns must be representable.
 std::uint64_t checked_bytes(const NpyHeader& header, const std::string& name) {
   std::uint64_t bytes = std::max<std::uint64_t>(header.item_size, 1);
   for (const std::uint64_t length : header.shape) {
@@ -314,7 +314,7 @@ NpyHeader parse_npy_header(std::span<const std::byte> file_start, std::uint64_t 
   header.data_offset = prefix + length;
   const std::uint64_t expected = checked_bytes(header, name);
   if (file_size - header.data_offset != expected) {
-    refuse(name, "its header promises " + std::to_string(expected) + " bytes of data (shape " +
+    refuse(name, "its header states " + std::to_string(expected) + " bytes of data (shape " +
                      format_shape(header.shape) + ", type " + header.descr + "), the file has " +
                      std::to_string(file_size - header.data_offset));
   }

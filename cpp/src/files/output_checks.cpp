@@ -13,7 +13,7 @@ namespace thinset {
 
 namespace {
 
-constexpr int most_links = 40;  // as Linux follows
+constexpr int most_links = 40;  // the limit of Linux
 
 bool is_process_file_system(const struct stat& folder) {
   struct stat processes{};
@@ -22,8 +22,8 @@ bool is_process_file_system(const struct stat& folder) {
          processes.st_dev != root.st_dev && folder.st_dev == processes.st_dev;
 }
 
-// Links in /dev and /proc, such as /dev/stdout, lead to whatever file the process has open.
-// Replacing one, or a link to one, would write somewhere else, and break it for every process.
+// Links in /dev and /proc, such as /dev/stdout, point to a file that the process has open.
+// Replacing one, or a link to one, would write to another place, and break it for every process.
 bool leads_to_open_file(std::filesystem::path path) {
   for (int n_links = 0; n_links < most_links; ++n_links) {
     struct stat link{};
@@ -42,7 +42,7 @@ bool leads_to_open_file(std::filesystem::path path) {
     if (error) {
       return false;
     }
-    path = parent_of(path) / next;  // an absolute one stands alone
+    path = parent_of(path) / next;  // an absolute path replaces it
   }
   return false;
 }

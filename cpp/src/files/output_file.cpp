@@ -30,8 +30,8 @@ void OutputFile::reserve(std::uint64_t size) {
     return;
   }
 #ifdef __linux__
-  // posix_fallocate would write to every block of a file system without preallocation; that still
-  // reports a full disk when it is written to.
+  // posix_fallocate would write to every block on a file system without preallocation; such a file
+  // system still reports a full disk on writing.
   int failure = 0;
   do {
     failure = ::fallocate(partial_->descriptor(), 0, 0, static_cast<off_t>(size)) == 0 ? 0 : errno;
@@ -53,7 +53,7 @@ void OutputFile::write_at(std::uint64_t offset, std::span<const std::byte> bytes
       throw FileError("write", shown_, errno);
     }
     if (written == 0) {
-      throw FileError("write", shown_, ENOSPC);  // nothing fits, and no error either
+      throw FileError("write", shown_, ENOSPC);  // nothing was written, without an error
     }
     bytes = bytes.subspan(static_cast<std::size_t>(written));
     offset += static_cast<std::uint64_t>(written);
@@ -63,7 +63,7 @@ void OutputFile::write_at(std::uint64_t offset, std::span<const std::byte> bytes
 void OutputFile::start_syncing([[maybe_unused]] std::uint64_t offset,
                                [[maybe_unused]] std::uint64_t size) noexcept {
 #ifdef __linux__
-  // A hint: what fails here fails again in sync() or commit().
+  // A hint: errors here occur again in sync() or commit().
   ::sync_file_range(partial_->descriptor(), static_cast<off_t>(offset), static_cast<off_t>(size),
                     SYNC_FILE_RANGE_WRITE);
 #endif
@@ -71,7 +71,7 @@ void OutputFile::start_syncing([[maybe_unused]] std::uint64_t offset,
 
 void OutputFile::sync([[maybe_unused]] Job& job) {
 #ifdef __linux__
-  // A slow disk writes one step in about 0.1 s; a fast one needs several under way.
+  // A slow disk writes one step in about 0.1 s; a fast disk needs several concurrent steps.
   constexpr off_t step = off_t{1} << 22;
   constexpr off_t ahead = 8 * step;
   struct stat status{};
@@ -79,14 +79,14 @@ void OutputFile::sync([[maybe_unused]] Job& job) {
     throw FileError("sync", shown_, errno);
   }
   if (status.st_size <= ahead) {
-    return;  // steps would only add to what commit() waits for
+    return;  // steps would only make commit() wait longer
   }
   for (off_t start = 0; start < status.st_size; start += step) {
     start_syncing(static_cast<std::uint64_t>(start), static_cast<std::uint64_t>(ahead));
     const int done = ::sync_file_range(
         partial_->descriptor(), start, step,
         SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
-    // An error of the disk is reported once: the fsync of commit() would not see it again.
+    // A disk error is reported only once; the fsync of commit() would not report it again.
     if (done != 0 && errno != ENOSYS && errno != EINVAL && errno != EOPNOTSUPP && errno != ESPIPE) {
       throw FileError("sync", shown_, errno);
     }

@@ -22,7 +22,7 @@ namespace thinset {
 
 namespace {
 
-// Without links, which are followed as long as they lead somewhere.
+// Resolves links that are not broken.
 std::filesystem::path resolve(const std::filesystem::path& folder) {
   std::error_code failure;
   std::filesystem::path resolved = std::filesystem::weakly_canonical(folder, failure);
@@ -76,7 +76,7 @@ void OutputFolder::prepare() {
   std::string obstacle = obstacle_to_replacing(folder_, shown_, *status);
   if (obstacle.empty()) {
     whole_ = std::make_unique<FolderReplacement>(folder_, shown_, names_);
-    obstacle = whole_->try_to_keep_files();  // must be known before the work
+    obstacle = whole_->try_to_keep_files();  // must be checked before the work
   }
   if (!obstacle.empty()) {
     prepare_pieces(obstacle);
@@ -137,7 +137,7 @@ void OutputFolder::commit() {
 void OutputFolder::commit_pieces() {
   const Descriptor folder = open_descriptor(folder_, O_RDONLY | O_DIRECTORY);
   if (folder.is_open() && try_to_lock(folder.number()) == Lock::held_by_another) {
-    throw FileError("write to", shown_, EBUSY);  // by another process that does the same
+    throw FileError("write to", shown_, EBUSY);  // by another process that writes the same folder
   }
   std::size_t n_done = 0;
   try {

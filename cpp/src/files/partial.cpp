@@ -25,7 +25,7 @@ Descriptor create(Partial::Kind kind, const std::filesystem::path& path) {
   if (!folder.is_open()) {
     const int failure = errno;
     ::rmdir(path.c_str());
-    // Another process has taken it for a leftover already: as good as a name that is in use.
+    // Another process has already removed it as a leftover; treat the name as in use.
     errno = failure == ENOENT ? EEXIST : failure;
   }
   return folder;
@@ -46,8 +46,8 @@ Partial::Partial(Kind kind, const std::filesystem::path& place, const std::files
       }
       throw FileError("create", shown, errno);
     }
-    // Until the lock is held, another process may take the partial for a leftover and remove it.
-    // On file systems without locks, no process removes leftovers.
+    // Until the lock is held, another process may treat the partial as a leftover and remove it. On
+    // file systems without locks, no process removes leftovers.
     const Lock lock = try_to_lock(descriptor_.number());
     if (lock != Lock::held_by_another && is_name_of(path_, descriptor_.number())) {
       return;

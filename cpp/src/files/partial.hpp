@@ -7,13 +7,13 @@
 
 namespace thinset {
 
-// Creates it, locked, in `place` for a target of the same or another folder, after removing what
-// dead processes have left there for that target. Removes whatever stands under the temporary name
-// at the end: nothing where it has been renamed.
+// Creates it, locked, in `place` for a target of the same or another folder, after removing
+// leftovers of dead processes for that target. The destructor removes anything that still has the
+// temporary name.
 class Partial {
  public:
   enum class Kind { file, folder };
-  // Throws FileError, which names `shown` as what cannot be created.
+  // Throws FileError, which says that `shown` cannot be created.
   Partial(Kind kind, const std::filesystem::path& place, const std::filesystem::path& target,
           const std::filesystem::path& shown);
   ~Partial();

@@ -1,4 +1,4 @@
-// The rows of a gather: where they are and where they go.
+// The rows of a gather: their positions in the source and in the new file.
 #pragma once
 
 #include <algorithm>
@@ -8,7 +8,7 @@
 
 namespace thinset {
 
-// A row is one piece, or several where it is longer than max_piece, so that any row fits a buffer.
+// A row is one piece, or several if it is longer than max_piece, so that every piece fits a buffer.
 // Pieces are numbered in the order of the new file, whose data they fill without gaps.
 class RowPieces {
  public:
@@ -36,7 +36,7 @@ class RowPieces {
   }
 
   [[nodiscard]] std::size_t count() const noexcept { return indices_.size() * per_row_; }
-  // Of every piece but the last of a long row, which may be shorter.
+  // The size of every piece, except the last of a long row, which may be shorter.
   [[nodiscard]] std::size_t piece_bytes() const noexcept { return piece_bytes_; }
 
   [[nodiscard]] std::uint64_t source(std::size_t piece) const noexcept {
@@ -50,7 +50,7 @@ class RowPieces {
   }
 
  private:
-  // Nearly every row is one piece; do not divide for it.
+  // Nearly every row is one piece, so avoid the division.
   [[nodiscard]] std::size_t row(std::size_t piece) const noexcept {
     return per_row_ == 1 ? piece : piece / per_row_;
   }

@@ -23,7 +23,7 @@ bool is_taken(int failure) { return failure == ENOTEMPTY || failure == EEXIST; }
 
 Swap move_aside_and_in(const std::filesystem::path& replacement,
                        const std::filesystem::path& target, const std::filesystem::path& shown) {
-  // Locked, so that others leave it where it is.
+  // Locked, so that other processes do not move it.
   const Descriptor old = open_descriptor(target, O_RDONLY | O_DIRECTORY);
   if (old.is_open()) {
     try_to_lock(old.number());
@@ -37,7 +37,7 @@ Swap move_aside_and_in(const std::filesystem::path& replacement,
     throw FileError("replace", shown, failure);
   }
   failure = rename_folder(replacement, target);
-  // Another process may have put its folder there; that one is the old folder now.
+  // Another process may have put its folder there, which is now the old folder.
   if (failure != 0 && !is_taken(failure)) {
     rename_folder(aside, target);
     throw FileError("replace", shown, failure);

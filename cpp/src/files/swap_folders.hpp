@@ -1,4 +1,4 @@
-// Putting one folder in the place of another.
+// Replaces one folder by another.
 #pragma once
 
 #include <filesystem>
@@ -7,18 +7,18 @@ namespace thinset {
 
 enum class Swap {
   exchanged,  // the old folder is now where the new one was
-  replaced,   // the old folder is gone
+  replaced,   // the old folder no longer exists
   target_is_gone,
 };
 
-// Puts the folder `replacement` in the place of the folder `target`; at every moment one of them is
-// under the target's name, except on file systems that cannot exchange names: there the old folder
-// is moved aside for a moment, and restore_replaced() brings it back after a kill. Throws
-// FileError, naming `shown`, with the old folder in its place.
+// Replaces the folder `target` by the folder `replacement`. One of them always has the target's
+// name, except on file systems that cannot exchange names: there the old folder is moved aside for
+// a moment, and restore_replaced() restores it after a kill. Throws FileError, naming `shown`, and
+// leaves the old folder in its place.
 Swap swap_folders(const std::filesystem::path& replacement, const std::filesystem::path& target,
                   const std::filesystem::path& shown);
 
-// Undoes what a process that was killed inside swap_folders has left.
+// Cleans up after a process that was killed inside swap_folders.
 void restore_replaced(const std::filesystem::path& target);
 
 }  // namespace thinset

@@ -20,7 +20,7 @@ int sync_descriptor(int descriptor) {
   return result == 0 ? 0 : errno;
 }
 
-// What CIFS, vboxsf and some FUSE file systems answer.
+// The errors of CIFS, vboxsf and some FUSE file systems.
 bool is_unsupported(int failure) {
   return failure == EINVAL || failure == ENOTSUP || failure == EOPNOTSUPP || failure == ENOSYS ||
          failure == EROFS;
@@ -38,7 +38,7 @@ void sync_file(int descriptor, const std::filesystem::path& shown) {
 void sync_folder(const std::filesystem::path& folder, const std::filesystem::path& shown) {
   const Descriptor descriptor = open_descriptor(folder, O_RDONLY | O_DIRECTORY);
   const int failure = descriptor.is_open() ? sync_descriptor(descriptor.number()) : errno;
-  // A folder without the right to read can be written to, but not be opened for syncing.
+  // A folder without read permission can be written to, but cannot be opened for syncing.
   const bool is_impossible = is_unsupported(failure) || failure == EBADF || failure == EACCES;
   if (failure != 0 && !is_impossible) {
     throw FileError("sync", shown, failure);

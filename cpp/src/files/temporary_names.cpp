@@ -51,7 +51,7 @@ std::filesystem::path parent_of(const std::filesystem::path& target) {
 
 std::filesystem::path temporary_name(const std::filesystem::path& place,
                                      const std::filesystem::path& target, std::string_view suffix) {
-  // Only has to differ from other processes and calls: files are created with O_EXCL.
+  // Only needs to differ from other processes and calls, because files are created with O_EXCL.
   static std::atomic<std::uint64_t> calls{0};
   const auto now = std::chrono::system_clock::now().time_since_epoch().count();
   Random random(static_cast<std::uint64_t>(now) ^ static_cast<std::uint64_t>(::getpid()) << 40 ^

@@ -1,10 +1,10 @@
-// Temporary names beside a target, and what dead processes leave under such names.
+// Temporary names beside a target, and leftovers of dead processes under such names.
 //
-// The protocol, which thinset's Python side follows as well: what is being made for a target is
-// called `.NAME.RANDOM.partial`, where NAME is the target's name (its first 200 bytes: a longer one
-// would not fit) and RANDOM is 6 to 8 characters of [A-Za-z0-9_]. The maker holds an exclusive
-// flock on it, on a folder's descriptor for a folder, for as long as it lives. A partial that
-// another process can lock is therefore a leftover.
+// The protocol, shared with thinset's Python side: the unfinished output for a target is named
+// `.NAME.RANDOM.partial`, where NAME is the target's name (its first 200 bytes: a longer one would
+// not fit) and RANDOM is 6 to 8 characters of [A-Za-z0-9_]. The writer holds an exclusive flock on
+// it (for a folder, on the folder's descriptor) while it runs. A partial that another process can
+// lock is therefore a leftover.
 #pragma once
 
 #include <filesystem>
@@ -15,10 +15,10 @@
 namespace thinset {
 
 constexpr std::string_view partial_suffix = ".partial";
-// An old folder that is moved aside where the system cannot exchange two folders.
+// The suffix of an old folder that is moved aside if the system cannot exchange two folders.
 constexpr std::string_view replaced_suffix = ".replaced";
 
-// The folder that a target is, or will be, in.
+// The folder that contains, or will contain, a target.
 std::filesystem::path parent_of(const std::filesystem::path& target);
 
 // A new name in `place` for the target: different at every call.
@@ -32,12 +32,12 @@ Lock try_to_lock(int descriptor) noexcept;
 bool is_name_of(const std::filesystem::path& path, int descriptor) noexcept;
 
 // Calls action(path) for every temporary file and folder of the target in `place` that no living
-// process holds; it is locked meanwhile. Reports no failure: what cannot be looked at stays.
+// process holds; it is locked meanwhile. Reports no failure: inaccessible files are skipped.
 void for_each_leftover(const std::filesystem::path& place, const std::filesystem::path& target,
                        std::string_view suffix,
                        const std::function<void(const std::filesystem::path&)>& action);
 
-// Removes the partial files and folders that dead processes have left for the target.
+// Removes the partial files and folders of dead processes for the target.
 void remove_leftovers(const std::filesystem::path& place, const std::filesystem::path& target);
 
 }  // namespace thinset

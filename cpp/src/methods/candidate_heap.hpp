@@ -1,4 +1,4 @@
-// Rows that may be picked, by what they gain at most.
+// Candidate rows, by upper bounds of their gains.
 #pragma once
 
 #include <algorithm>
@@ -13,10 +13,10 @@ namespace thinset {
 struct Candidate {
   double gain;
   std::uint32_t row;
-  std::uint32_t n_seen = 0;  // how many picks the gain knows of
+  std::uint32_t n_seen = 0;  // number of picks included in the gain
   bool is_exact = false;
 
-  // What gains nothing now never will.
+  // A row that gains nothing now never will.
   [[nodiscard]] bool is_stale(std::uint32_t n_picks) const {
     return gain > 0.0 && n_seen != n_picks;
   }

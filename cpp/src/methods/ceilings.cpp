@@ -18,8 +18,8 @@ Ceilings::Ceilings(std::size_t n_rows, double slack, Job& job)
   }
 }
 
-// Places in order of their radii, rounded to float32: a radix sort, since it takes no longer than a
-// look at every row.
+// Places in order of their radii, rounded to float32: a radix sort, which takes no longer than
+// reading every row.
 std::vector<std::size_t> Ceilings::by_falling_radius() const {
   constexpr std::size_t n_digits = std::size_t{1} << 16;
   std::vector<std::size_t> order(size());
@@ -27,7 +27,7 @@ std::vector<std::size_t> Ceilings::by_falling_radius() const {
   std::vector<std::size_t> next(order.size());
   for (const int shift : {0, 16}) {
     const auto digit_of = [&](std::size_t place) {
-      // Radii are not negative: their bits rise with them.
+      // Radii are not negative, so their bits have the same order.
       const auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(radius_[place]));
       return n_digits - 1 - (bits >> shift) % n_digits;
     };

@@ -1,4 +1,4 @@
-// What max-sum knows of every row: its exact sum over some picks, and a ceiling on its sum over
+// The state of every row in max-sum: its exact sum over some picks, and a ceiling on its sum over
 // all.
 #pragma once
 
@@ -23,22 +23,22 @@ struct Standing {
 };
 
 // A ceiling is never below the row's summed distance to the picks so far. Ceilings rise with the
-// picks, which come in windows: the picks of a closed window add at most what Cauchy and Schwarz
-// allow, given the length of their centred sum; those of the open window add at most what the
-// triangle inequality through the centre allows. Rows lie in blocks by falling radius. All rows of
-// a block rise by the same amount, so that most blocks are skipped as a whole. The invariants:
+// picks, which come in windows. The picks of a closed window add at most the Cauchy-Schwarz bound
+// for the length of their centred sum; those of the open window add at most the bound of the
+// triangle inequality through the centre. Rows are in blocks by descending radius. All rows of a
+// block rise by the same amount, so most blocks are skipped as a whole. The invariants:
 //   ceiling when the open window began <= base of the row + growth of its block,
 //   ceiling now <= head of the row + what the open window adds at the radius of its block,
 //   head of the row <= head of its block.
-// A head starts as base + growth. Looking at a row lowers its base and its head. A row that is
-// picked has the base and the head -infinity.
+// A head starts as base + growth. Evaluating a row lowers its base and its head. A picked row has
+// the base and the head -infinity.
 //
 // A place is a position in the order of the blocks.
 class Ceilings {
  public:
   static constexpr std::size_t rows_per_block = 64;
 
-  // `slack`: how far sums may be off, relatively.
+  // `slack`: relative error of sums.
   Ceilings(std::size_t n_rows, double slack, Job& job);
 
   [[nodiscard]] std::size_t size() const { return standings_.size(); }
@@ -64,7 +64,8 @@ class Ceilings {
     });
   }
 
-  // Begins anew with radius_of(row) for each row. The growth of the blocks must have been settled.
+  // Starts over with radius_of(row) for each row. The growth of the blocks must have been moved
+  // into the bases.
   template <class RadiusOf>
   void sort_by_radius(const RadiusOf& radius_of) {
     for_each_place(rows_per_block,
@@ -74,12 +75,12 @@ class Ceilings {
   void sort_by_radius() { rearrange(by_falling_radius()); }
   void sort_by_row() { rearrange(std::vector<std::size_t>(place_of_)); }
 
-  // Moves what the row's block has grown into the row's base. sort_by_radius must follow.
+  // Moves the growth of the row's block into the row's base. sort_by_radius must follow.
   void settle_growth(std::size_t place) { base_[place] += block_of(place).growth; }
-  // After all picks were seen, outside a window.
+  // Requires that all picks were seen and no window is open.
   void set_base(std::size_t place, double sum) { base_[place] = sum; }
 
-  // A window ends: the rows of a block at radius r rise by growth_of(r).
+  // Ends a window: the rows of a block at radius r rise by growth_of(r).
   template <class GrowthOf>
   void raise(const GrowthOf& growth_of) {
     job_.parallel_for(blocks_.size(), 64, [&](std::size_t begin, std::size_t end, unsigned) {
@@ -101,12 +102,13 @@ class Ceilings {
     const double growth = block_of(place).growth;
     base_[place] = std::min(base_[place], ceiling - growth + slack_ * (ceiling + growth));
   }
-  // `ceiling` holds for all picks; `risen` is what the open window adds at the radius of the block.
+  // `ceiling` holds for all picks; `risen` is the amount that the open window adds at the radius of
+  // the block.
   void lower_head(std::size_t place, double ceiling, double risen) {
     head_[place] = std::min(head_[place], ceiling - risen + slack_ * (ceiling + risen));
   }
 
-  // body(place) for the rows of a block whose ceilings reach `bar`, where the open window adds
+  // body(place) for the rows of a block whose ceilings reach `bar`, if the open window adds
   // `risen`.
   template <class Body>
   void for_each_reaching(std::size_t b, double risen, double bar, const Body& body) {
@@ -136,7 +138,7 @@ class Ceilings {
 
   struct Block {
     double head = 0.0;
-    double radius = 0.0;  // no row has a larger one
+    double radius = 0.0;  // the largest of its rows
     double growth = 0.0;
   };
 

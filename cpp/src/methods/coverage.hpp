@@ -1,4 +1,4 @@
-// How far every row is from its nearest pick, measured exactly.
+// The exact distance of every row to its nearest pick.
 #pragma once
 
 #include <cstddef>
@@ -21,10 +21,10 @@ class Coverage {
   // In the order of BlockSum, as are gains.
   [[nodiscard]] double summed_distance(std::size_t row) const;
 
-  // By how much the candidate would lower the sum of nearest(). `served` lists all rows that it is
-  // nearer to than the picks, and others; without it, all rows are looked at.
+  // The decrease of the sum of nearest() with this candidate. `served` lists all rows that it is
+  // nearer to than the picks, and possibly others; without it, all rows are checked.
   double measure(std::size_t candidate, const std::vector<Served>* served);
-  // Takes the candidate measured last as a pick.
+  // Picks the last measured candidate.
   void add();
 
  private:
@@ -41,7 +41,7 @@ class Coverage {
   std::vector<double> nearest_;
   std::vector<double> nearest_rank_;
   Point point_;
-  std::vector<Measured> measured_;  // the rows that the candidate is nearer to, rising
+  std::vector<Measured> measured_;  // the rows that the candidate is nearer to, ascending
   std::vector<std::vector<Measured>> blocks_;
 };
 

@@ -17,12 +17,12 @@ namespace thinset {
 
 namespace {
 
-// Served rows that are remembered: for each row on average, and of one candidate.
+// Stored served rows: per row on average, and per candidate.
 constexpr std::size_t served_per_row = 128;
 constexpr std::size_t max_served = 1024;
-// Among so many rows near the centre lies, most likely, the first pick.
+// The first pick is most likely among this many rows near the centre.
 constexpr std::size_t n_central = 256;
-// Candidates that are looked at together: the first time in a pick, and at most.
+// Candidates that are evaluated together: the first time in a pick, and at most.
 constexpr std::size_t min_candidates = 32;
 constexpr std::size_t max_candidates = 256;
 // Rows are numbered in 32 bits.
@@ -56,7 +56,7 @@ class FacilityLocation {
   // The row with the smallest summed distance.
   std::size_t first() {
     const std::size_t guess = most_central_row(rough_, n_central, job_);
-    // What candidates gain after the guess is bounded in the same pass.
+    // The gains of candidates after the guess are bounded in the same pass.
     const std::vector<double> reach = coverage_.distances_to(guess);
     PairSums sums = bound_all_pairs(rough_, reach, job_);
     const std::size_t row = smallest_sum(sums.distances);
@@ -82,7 +82,7 @@ class FacilityLocation {
     gains_ = {};
   }
 
-  // The row with the largest gain, which leaves the candidates.
+  // The row with the largest gain, which is removed from the candidates.
   std::size_t best() {
     std::size_t n_at_once = min_candidates;
     for (;; job_.check()) {
@@ -102,14 +102,14 @@ class FacilityLocation {
   }
 
  private:
-  // Bounds anew the gains of stale candidates on top of the heap: of those whose served rows are
-  // known at once, of the others together.
+  // Updates the bounds of stale candidates at the top of the heap: at once for those whose served
+  // rows are known, together for the others.
   void refresh(std::size_t n_at_once) {
     batch_.clear();
     aside_.clear();
     double bar = -infinity;
     while (!heap_.empty() && batch_.size() < n_at_once && aside_.size() < max_candidates) {
-      // Lanes that would be left empty are for those that come up next.
+      // Empty lanes are filled with the next candidates.
       if (heap_.top().gain < bar && batch_.size() % min_candidates == 0) {
         break;
       }
@@ -141,7 +141,7 @@ class FacilityLocation {
     if (served.size() < served.capacity() / 2) {
       served.shrink_to_fit();
     }
-    // At least the gain to the last bit: rounding keeps the order of two sums whose terms are in
+    // At least the gain, to the last bit: rounding preserves the order of two sums whose terms have
     // that order one by one.
     BlockSum sum;
     for (const auto& [row, at_least] : served) {
@@ -192,7 +192,7 @@ class FacilityLocation {
     return best.row;
   }
 
-  // Raises bounds on gains within `reach` to what they are after `first` alone.
+  // Raises bounds on gains within `reach` to the bounds after `first` alone.
   void allow_for(std::size_t first, const std::vector<double>& reach, std::vector<double>& gains) {
     const std::vector<double> distances = coverage_.distances_to(first);
     double more = 0.0;
@@ -213,15 +213,15 @@ class FacilityLocation {
   std::vector<bool> is_picked_;
   std::uint32_t n_picks_ = 0;
 
-  std::vector<double> gains_;  // bounds from the first pass, until start() takes them
+  std::vector<double> gains_;  // bounds from the first pass, until start() uses them
   CandidateHeap heap_;
   std::vector<Candidate> batch_;
   std::vector<Candidate> aside_;
   std::vector<std::uint32_t> batch_rows_;
-  // Per candidate whether the rows that it serves are known, and which these are, rising.
+  // Per candidate, whether its served rows are known, and the rows, ascending.
   std::vector<bool> is_listed_;
   std::vector<std::vector<Served>> served_;
-  std::size_t n_left_;  // how many more may be remembered
+  std::size_t n_left_;  // how many more may be stored
 
   std::size_t measured_row_ = 0;
   std::uint32_t n_picks_when_measured_ = 0;
@@ -264,7 +264,7 @@ Picks facility_location(const Rows<T>& rows, std::size_t k, Metric metric,
 
 std::uint64_t facility_location_memory(std::uint64_t n_rows, std::uint64_t n_columns,
                                        unsigned n_threads) {
-  // Distances, bounds and candidates; vectors of served rows may hold twice their number.
+  // Distances, bounds and candidates; vectors of served rows may have twice that capacity.
   const std::uint64_t of_row = 24 * sizeof(double) + 2 * served_per_row * sizeof(Served);
   // The sample that the centre is fitted to.
   const std::uint64_t of_sample = 1024 * n_columns * (sizeof(double) + sizeof(float));

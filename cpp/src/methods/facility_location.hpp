@@ -1,4 +1,4 @@
-// Facility location: few rows that all rows are near to.
+// Facility location: a few rows that are close to all rows.
 #pragma once
 
 #include <cstddef>
@@ -14,19 +14,19 @@ namespace thinset {
 
 // Greedy facility location (the objective of k-medoids; Nemhauser, Wolsey and Fisher 1978, lazily:
 // Minoux 1978). The cost of a set is the summed distance of every row to its nearest row of the
-// set; each pick is the row that lowers the cost most, and its gain is by how much. The first pick,
-// unless `initial` names it, is the row with the smallest summed distance, and its gain is minus
-// that sum: the gains of the first t picks add up to minus their cost. Ties go to the lower row;
-// sums are those of BlockSum. Requires 1 <= k <= rows.size() and initial.size() <= k.
+// set; each pick is the row that lowers the cost most, and its gain is the decrease. The first
+// pick, unless `initial` names it, is the row with the smallest summed distance, and its gain is
+// minus that sum: the gains of the first t picks add up to minus their cost. Ties go to the lower
+// row; sums are those of BlockSum. Requires 1 <= k <= rows.size() and initial.size() <= k.
 //
-// Gains only shrink, so a stale one is an upper bound, and so is one from rough distances: only
-// what stands on top is measured exactly. A row that a candidate does not serve is never served by
-// it later, so the rows that it serves are kept for the next look, as far as memory allows.
+// Gains only shrink, so a stale one is an upper bound, and so is one from rough distances: only the
+// top candidate is measured exactly. A candidate never serves a row later that it does not serve
+// now, so its served rows are stored for the next evaluation, as far as memory allows.
 template <class T>
 Picks facility_location(const Rows<T>& rows, std::size_t k, Metric metric,
                         std::span<const std::size_t> initial, Job& job);
 
-// An upper bound on the bytes that it takes for float32 screens and what they leave, beside picks.
+// An upper bound on its bytes for float32 screens and their results, without the picks.
 std::uint64_t facility_location_memory(std::uint64_t n_rows, std::uint64_t n_columns,
                                        unsigned n_threads);
 

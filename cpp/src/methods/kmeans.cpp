@@ -38,7 +38,7 @@ class KMeans {
         squared_distance_(meter.rows().size(), infinity) {}
 
   // k-means++ (Arthur and Vassilvitskii 2007): each seed is drawn with probability proportional to
-  // its squared distance to the seeds before it. Leaves every row with its nearest seed.
+  // its squared distance to the seeds before it. Assigns every row to its nearest seed.
   void seed(Random& random) {
     std::vector<bool> taken(rows_.size(), false);
     std::size_t pick = random.below(rows_.size());
@@ -78,7 +78,7 @@ class KMeans {
         rows_.size(), rows_per_search, [&](std::size_t begin, std::size_t end, unsigned thread) {
           std::vector<Found> found;
           for (std::size_t i = begin; i < end; ++i) {
-            // Few rows change their cluster: the last one's centre is the best first guess.
+            // Few rows change their cluster, so the previous centre is the best first guess.
             const double d =
                 kernels_.squared_distance(rows_.row(i), centre(cluster_[i]), n_columns_);
             found.push_back({cluster_[i], d});
@@ -95,7 +95,7 @@ class KMeans {
     return repaired || std::ranges::any_of(changed, [](char c) { return c != 0; });
   }
 
-  // Moves every centre to the mean of its rows, added in rising order.
+  // Moves every centre to the mean of its rows, added in ascending order.
   void update() {
     group_members();
     job_.parallel_for(k_, 1, [&](std::size_t begin, std::size_t end, unsigned) {
@@ -117,7 +117,7 @@ class KMeans {
     });
   }
 
-  // Of every cluster the row nearest to the centre; the largest cluster first.
+  // The row nearest to the centre of every cluster; the largest cluster first.
   Picks representatives() {
     group_members();
     std::vector<std::size_t> nearest(k_);
@@ -177,7 +177,8 @@ class KMeans {
         target -= squared_distance_[i];
       }
     }
-    // Rounding can carry the target past the end: the last row with any probability takes it.
+    // Rounding can move the target past the end; then the last row with a positive probability is
+    // taken.
     for (std::size_t i = rows_.size(); last_possible == rows_.size() && i-- > 0;) {
       if (squared_distance_[i] > 0.0) {
         last_possible = i;
@@ -231,7 +232,7 @@ class KMeans {
     return moved;
   }
 
-  // Lists the rows of every cluster in rising order.
+  // Lists the rows of every cluster in ascending order.
   void group_members() {
     first_member_.assign(k_ + 1, 0);
     for (const std::size_t c : cluster_) {

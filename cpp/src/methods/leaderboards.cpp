@@ -16,21 +16,22 @@ namespace {
 
 constexpr std::size_t rows_per_block = 256;
 constexpr std::size_t rows_ahead = 4;
-// The sample that suggests thresholds: in so many groups of rows, the largest score of each group
-// is noted; the threshold is that which a quarter of the groups reach.
+// The sample that suggests thresholds: the largest score of each of this many groups of rows is
+// recorded; a quarter of the groups reach the threshold.
 constexpr std::size_t n_groups = 64;
 constexpr std::size_t groups_above = n_groups / 4;
-// If p of all rows are above the threshold, a group of g rows reaches it with 1 - (1 - p)^g. That
-// is a quarter for p g = ln(4/3); so many times the depth are to pass, to be sure of enough.
+// If a share p of all rows is above the threshold, a group of g rows reaches it with probability 1
+// - (1 - p)^g. That is a quarter for p g = ln(4/3). This many times the depth should pass, to be
+// sure of enough.
 constexpr double log_four_thirds = 0.2877;
 constexpr double depths_to_pass = 3.0;
 
 constexpr std::uint64_t page_bytes = 4096;
 
-// So many rows that were kept for an element cut it back to the best `depth`.
+// After this many rows are kept for an element, it is cut back to the best `depth`.
 std::size_t most_kept(std::size_t depth) { return 4 * depth + 64; }
 
-// How many rows of each group suggest a threshold; 0 where the rows are too few for that.
+// The number of rows per group that suggest a threshold; 0 if there are too few rows.
 std::size_t rows_per_group(std::size_t n_rows, std::size_t depth) {
   const double wanted = depths_to_pass * static_cast<double>(depth);
   const auto n = static_cast<std::size_t>(log_four_thirds * static_cast<double>(n_rows) / wanted);
@@ -49,7 +50,7 @@ double score_from(double activation, ScoreOf score) {
   return activation;
 }
 
-// The columns that have had one value so far.
+// The columns with only one value so far.
 template <class T>
 class ConstantColumns {
  public:
@@ -79,7 +80,7 @@ class ConstantColumns {
   std::vector<std::size_t> columns_;
 };
 
-// What one thread keeps of the rows that it has seen: per element at least the best `depth`.
+// The rows that one thread keeps: per element at least the best `depth`.
 template <class T>
 class Keeper {
  public:
@@ -94,7 +95,7 @@ class Keeper {
         kept_(std::make_unique_for_overwrite<Candidate[]>(rows.n_columns() * capacity_)),
         n_kept_(rows.n_columns(), 0) {}
 
-  // Returns false where a value is not finite.
+  // Returns false if a value is not finite.
   bool look_at(std::size_t row, const std::vector<char>& taken) {
     const T* values = rows_.row(row);
     const std::size_t n = row_kernels<T>().find_above[static_cast<std::size_t>(score_)](
@@ -113,7 +114,7 @@ class Keeper {
   [[nodiscard]] std::span<const Candidate> kept(std::size_t column) const {
     return {kept_.get() + column * capacity_, n_kept_[column]};
   }
-  // Of all rows seen that were free, those with a score above this are kept.
+  // Free rows with a score above this are kept.
   [[nodiscard]] double threshold(std::size_t column) const { return thresholds_[column]; }
 
  private:
@@ -123,7 +124,7 @@ class Keeper {
     const std::span<Candidate> kept{kept_.get() + column * capacity_, ++n_kept_[column]};
     kept.back() = {score_from(activation, score_), row};
     if (kept.size() == most_kept(depth_)) {
-      // Rows come in rising order: a later one with the same score as the worst would lose.
+      // Rows come in ascending order, so a later one with the score of the worst would lose.
       const auto worst = kept.begin() + static_cast<std::ptrdiff_t>(depth_) - 1;
       std::nth_element(kept.begin(), worst, kept.end());
       thresholds_[column] = static_cast<Score<T>>(worst->score);
@@ -141,7 +142,7 @@ class Keeper {
   std::vector<std::size_t> n_kept_;
 };
 
-// One list of what all threads kept for an element: at least the best `depth`.
+// One list of the rows that all threads kept for an element: at least the best `depth`.
 template <class T>
 Board merged(const std::vector<Keeper<T>>& keepers, std::size_t column, std::size_t depth) {
   std::vector<Candidate> all;
@@ -152,7 +153,7 @@ Board merged(const std::vector<Keeper<T>>& keepers, std::size_t column, std::siz
     all.insert(all.end(), keeper.kept(column).begin(), keeper.kept(column).end());
     complete_above = std::max(complete_above, keeper.threshold(column));
   }
-  // The best `depth` are here in any case, and beyond them all that no thread has dropped.
+  // Contains the best `depth`, and all others that no thread has dropped.
   const auto dropped = std::partition(all.begin(), all.end(),
                                       [&](const Candidate& c) { return c.score > complete_above; });
   const auto n_complete = static_cast<std::size_t>(dropped - all.begin());
@@ -161,7 +162,7 @@ Board merged(const std::vector<Keeper<T>>& keepers, std::size_t column, std::siz
   }
   all.resize(std::max(n_complete, std::min(depth, all.size())));
   Board board(std::move(all));
-  // Half of it is surely asked for.
+  // Half of it is certainly requested.
   board.sort_until(depth / 2);
   return board;
 }
@@ -177,8 +178,8 @@ std::vector<std::size_t> in_all(const std::vector<ConstantColumns<T>>& constant)
   return columns;
 }
 
-// How many of the rows exceed a suggested threshold: a share p for which the largest of a group is
-// below it in three quarters of the groups.
+// The share p of rows that exceed a suggested threshold, such that in three quarters of the groups
+// the largest is below it.
 std::uint64_t likely_to_pass(std::uint64_t n_rows, std::uint64_t depth) {
   const std::size_t group = rows_per_group(n_rows, depth);
   if (group == 0) {
@@ -194,7 +195,7 @@ std::uint64_t likely_to_pass(std::uint64_t n_rows, std::uint64_t depth) {
 template <class T>
 void Leaderboards<T>::fill(std::size_t depth, const std::vector<char>& taken) {
   if (depth == 0) {
-    // Nothing is wanted, but every value is looked at all the same.
+    // Nothing is requested, but every value is still checked.
     fill_above(Thresholds(rows_.n_columns(), -lowest), 0, taken, 0);
     return;
   }
@@ -209,7 +210,8 @@ auto Leaderboards<T>::suggested_thresholds(std::size_t depth, const std::vector<
     -> Thresholds {
   const std::size_t n_looked_at = rows_per_group(rows_.size(), depth);
   const std::size_t stride = rows_.size() / n_groups;
-  // Somewhere in each stretch of rows, so that rows that recur do not recur in the groups.
+  // At a random position in each stretch of rows, so that periodic rows are not periodic in the
+  // groups.
   const auto first_of = [&](std::size_t group) {
     const std::uint64_t scattered = (group + 1) * 0x9e3779b97f4a7c15U >> 32;
     return group * stride + scattered % (stride - n_looked_at + 1);
@@ -238,7 +240,7 @@ auto Leaderboards<T>::suggested_thresholds(std::size_t depth, const std::vector<
     }
     const auto at = of_column.begin() + static_cast<std::ptrdiff_t>(groups_above) - 1;
     std::nth_element(of_column.begin(), at, of_column.end(), std::greater<>());
-    // Rows with just this score must pass: the threshold is the next value below.
+    // Rows with exactly this score must pass, so the threshold is the next value below.
     thresholds[j] = std::nextafter(*at, lowest);
   }
   return thresholds;
@@ -256,7 +258,7 @@ bool Leaderboards<T>::fill_above(const Thresholds& thresholds, std::size_t depth
   job_.counted_parallel_for(rows_.size(), rows_per_block,
                             [&](std::size_t begin, std::size_t end, unsigned thread) {
                               for (std::size_t row = begin; row < end; ++row) {
-                                // The processor's own prefetching ends with every page.
+                                // The processor's own prefetching stops at page boundaries.
                                 fetch(std::min(row + rows_ahead, end - 1));
                                 if (!keepers[thread].look_at(row, taken)) {
                                   is_finite = false;
@@ -301,8 +303,8 @@ MemoryNeed leaderboards_memory(const SelectionSize& size, std::uint64_t depth) {
   const std::uint64_t fixed =
       d * ((size.n_threads + 2) * (sizeof(std::vector<Candidate>) + 4 * sizeof(double)) +
            n_groups * sizeof(double));
-  // Per element and thread, room for what the thread keeps of the rows, of which it writes to some
-  // pages; then all of that in one list.
+  // Per element and thread, room for the kept rows, of which only some pages are written; then all
+  // of them in one list.
   const std::uint64_t room = std::min<std::uint64_t>(most_kept(depth), n);
   const std::uint64_t kept = std::min(size.n_threads * room, likely_to_pass(n, depth));
   const std::uint64_t written = std::min(

@@ -14,7 +14,7 @@
 
 namespace thinset {
 
-// A row's standing in one element. Ordered from best to worst; ties go to the lower row.
+// The score of a row in one element. Ordered from best to worst; ties go to the lower row.
 struct Candidate {
   double score;
   std::size_t row;
@@ -24,7 +24,7 @@ struct Candidate {
   }
 };
 
-// The best rows of one element, sorted as far as anybody has asked.
+// The best rows of one element, sorted only as far as requested.
 class Board {
  public:
   Board() = default;
@@ -64,12 +64,12 @@ class Leaderboards {
   Leaderboards(const Rows<T>& rows, ScoreOf score, Job& job)
       : rows_(rows), score_(score), job_(job), boards_(rows.n_columns()) {}
 
-  // Looks at every value. Throws InvalidInput that names the first that is not finite. taken[i]
-  // tells whether row i is out.
+  // Reads every value. Throws InvalidInput that names the first value that is not finite. taken[i]
+  // says whether row i is excluded.
   void fill(std::size_t depth, const std::vector<char>& taken);
 
   [[nodiscard]] Board& board(std::size_t column) { return boards_[column]; }
-  // Elements that have the same value in every row; known once the boards are filled.
+  // Elements that have the same value in every row; known after the boards are filled.
   [[nodiscard]] const std::vector<std::size_t>& constant_columns() const {
     return constant_columns_;
   }
@@ -81,7 +81,7 @@ class Leaderboards {
 
   [[nodiscard]] Thresholds no_thresholds() const { return Thresholds(rows_.n_columns(), lowest); }
   [[nodiscard]] Thresholds suggested_thresholds(std::size_t depth, const std::vector<char>& taken);
-  // Returns false where a board has fewer than `at_least` rows: the thresholds were too high.
+  // Returns false if a board has fewer than `at_least` rows, because the thresholds were too high.
   bool fill_above(const Thresholds& thresholds, std::size_t depth, const std::vector<char>& taken,
                   std::size_t at_least);
   void fetch(std::size_t row) const;
@@ -93,7 +93,7 @@ class Leaderboards {
   std::vector<std::size_t> constant_columns_;
 };
 
-// n_samples plays no part in it.
+// Does not depend on n_samples.
 MemoryNeed leaderboards_memory(const SelectionSize& size, std::uint64_t depth);
 
 }  // namespace thinset

@@ -52,7 +52,7 @@ class LocalSearch {
     least_scale_ = meter.metric() == Metric::cosine ? k * k : 0.0;
   }
 
-  // Carries out the best exchange; false where none is worthwhile.
+  // Makes the best exchange; returns false if none is worthwhile.
   bool improve() {
     const std::vector<std::size_t> places = places_by_sum();
     const double lowest = sums_[picks_.rows[places.front()]];
@@ -108,7 +108,7 @@ class LocalSearch {
     return difference + negative_distance_ < best.improvement;
   }
 
-  // Places of picks that may go, by rising sum.
+  // Places of picks that may be replaced, by ascending sum.
   [[nodiscard]] std::vector<std::size_t> places_by_sum() const {
     std::vector<std::size_t> places(picks_.rows.size() - n_fixed_);
     std::iota(places.begin(), places.end(), n_fixed_);
@@ -120,7 +120,7 @@ class LocalSearch {
     return places;
   }
 
-  // Rows not chosen whose sums may beat the lowest of the chosen, by falling sum.
+  // Rows not chosen whose sums may beat the lowest of the chosen, by descending sum.
   [[nodiscard]] std::vector<std::size_t> rows_above(double lowest) const {
     std::vector<std::size_t> rows;
     for (std::size_t row = 0; row < sums_.size(); ++row) {

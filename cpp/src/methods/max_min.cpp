@@ -13,12 +13,12 @@ namespace thinset {
 
 namespace {
 
-// Rows that are brought up to date together, and how many picks they see at a time.
+// Number of rows that are updated together, and number of picks that they process at a time.
 constexpr std::size_t rows_per_batch = 16;
 constexpr std::size_t picks_per_stretch = 256;
 // Fewer missed picks than this are measured at once; more are screened first.
 constexpr std::size_t picks_worth_screening = 16;
-// A projection takes milliseconds to fit: it has to spare more than that.
+// A projection takes milliseconds to fit, so it must save more than that.
 constexpr std::size_t pairs_worth_projecting = std::size_t{1} << 17;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double taken = -infinity;
@@ -28,7 +28,7 @@ bool is_worth_projecting(std::size_t n_rows, std::size_t k) {
 }
 
 struct Standing {
-  double rank;  // to the nearest of the picks that the row has seen
+  double rank;  // to the nearest of the picks that the row has processed
   std::size_t row;
 
   [[nodiscard]] bool before(const Standing& other) const {
@@ -105,7 +105,7 @@ class MaxMin {
     for (const std::size_t row : rows) {
       is_taken[row] = true;
     }
-    // A row that is out of the competition for the next pick need not see all of the first ones.
+    // A row that cannot be the next pick need not process all of the first picks.
     Bar bar;
     job_.parallel_for(n, rows_per_batch, [&](std::size_t begin, std::size_t end, unsigned thread) {
       Scratch& scratch = scratch_[thread];
@@ -140,7 +140,7 @@ class MaxMin {
     });
   }
 
-  // Takes the row with the largest rank out of the competition.
+  // Removes the row with the largest rank from the candidates.
   BestRow take_furthest() {
     Bar bar;
     for (Scratch& scratch : scratch_) {
@@ -164,7 +164,7 @@ class MaxMin {
   }
 
  private:
-  // A row that is being brought up to date.
+  // A row that is being updated.
   struct Member {
     Standing standing;
     Point point;
@@ -178,9 +178,9 @@ class MaxMin {
     BestRow best;
   };
 
-  // Lets rows from the top of the heap see the picks they missed, until the top has seen them all
-  // or is out of the competition. Several at a time: they share each stretch of picks while it is
-  // in cache.
+  // Updates rows from the top of the heap with the picks they missed, until the top is up to date
+  // or cannot win. Updates several at a time, which share each stretch of picks while it is in
+  // cache.
   void bring_up_to_date(Heap& heap, Bar& bar, Scratch& scratch) {
     for (;;) {
       std::vector<Member>& members = scratch.members;
@@ -206,7 +206,8 @@ class MaxMin {
     }
   }
 
-  // Shows the members the picks they missed, in order; each stops once its rank is below the bar.
+  // Updates the members with the picks they missed, in order; each stops once its rank is below the
+  // bar.
   void catch_up(Scratch& scratch, const Bar& bar) {
     std::size_t begin = picked_.size();
     for (Member& member : scratch.members) {
@@ -223,7 +224,7 @@ class MaxMin {
     }
   }
 
-  // The picks [begin, end), as far as they are new to a member.
+  // The picks in [begin, end) that are new to a member.
   void show(Scratch& scratch, std::size_t begin, std::size_t end, const Bar& bar) {
     scratch.search.clear();
     scratch.asking.clear();
@@ -267,7 +268,7 @@ class MaxMin {
   PickedRows<T> picked_;
   std::optional<Projection> projection_;
   std::optional<ImageList> images_;
-  std::vector<std::size_t> n_seen_;  // per row: how many of the picks its rank knows
+  std::vector<std::size_t> n_seen_;  // per row: number of picks included in its rank
   std::vector<Heap> heaps_;
   std::vector<Scratch> scratch_;
   Member pick_;
@@ -315,7 +316,7 @@ MemoryNeed max_min_memory(const SelectionSize& size) {
   const std::uint64_t images = projects ? image_list_memory(size) : 0;
   const std::uint64_t picks =
       size.n_samples * (sizeof(std::size_t) + sizeof(double)) + picked_rows_memory(size) + images;
-  // Ranks go when the heaps stand, before there are many picks.
+  // Ranks are freed after the heaps are built, before there are many picks.
   return {always + std::max({fitting, heaps + ranks, heaps + picks}),
           always + std::max(fitting, heaps + ranks + picks)};
 }

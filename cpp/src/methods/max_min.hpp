@@ -19,9 +19,9 @@ namespace thinset {
 // `initial` names the first picks; ties go to the lower row. `summary` is that of `rows`. Requires
 // 1 <= k <= rows.size() and initial.size() <= k.
 //
-// A row's distance to its nearest pick only shrinks, so a stale one is an upper bound: only rows
-// whose stale distance could still be the largest are brought up to date, with all the picks they
-// missed at once, and of those a Projection rules out most.
+// A row's distance to its nearest pick only shrinks, so a stale one is an upper bound. Only rows
+// whose stale distance could still be the largest are updated, with all the picks they missed at
+// once; a Projection rules out most of those picks.
 template <class T>
 Picks max_min(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k, Metric metric,
               std::span<const std::size_t> initial, Job& job);

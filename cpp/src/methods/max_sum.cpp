@@ -17,8 +17,9 @@ namespace {
 constexpr std::size_t picks_per_window = 16;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-// Finds each pick in one of two modes: a search that bounds spare most rows (max_sum_search.hpp),
-// or a plain scan (max_sum_scan.hpp) while the bounds spare too few. Both give the same picks.
+// Finds each pick in one of two modes: a search in which bounds skip most rows
+// (max_sum_search.hpp), or a plain scan (max_sum_scan.hpp) while bounds skip too few. Both give the
+// same picks.
 template <class T>
 class MaxSum {
  public:
@@ -26,11 +27,11 @@ class MaxSum {
     const std::uint64_t n = size.n_rows;
     const std::uint64_t k = size.n_samples;
     const std::uint64_t always = distance_meter_memory(size) + n * Ceilings::bytes_per_row();
-    // An order, and the old standings beside the new.
+    // An order, and the old and the new state of every row.
     const std::uint64_t sorting = n * (sizeof(std::size_t) + sizeof(Standing));
     const std::uint64_t picks =
         picked_rows_memory(size) + k * (sizeof(Totals) + 3 * sizeof(double));
-    // Rows are mostly sorted anew while there are few picks.
+    // Rows are mostly sorted again while there are few picks.
     return {always + std::max(sorting, picks), always + sorting + picks + 4 * k * sizeof(double)};
   }
 
@@ -115,7 +116,7 @@ class MaxSum {
     search_.forget_effort();
   }
 
-  // Moves the centre to the mean of the picks. Only where a window begins.
+  // Moves the centre to the mean of the picks. Only at the start of a window.
   void recentre() {
     CentredPoints<T>& picks = state_.picks;
     Ceilings& ceilings = state_.ceilings;
@@ -146,7 +147,7 @@ class MaxSum {
   std::size_t hint_ = 0;  // the place of a row that probably has a large sum
 };
 
-// For cosine, the mean direction of a sample: any centre will do, the nearer the better.
+// For cosine, the mean direction of a sample: any centre will do; a closer one is better.
 template <class T>
 std::vector<double> centre_of(const DistanceMeter<T>& meter, const std::vector<double>& mean) {
   if (meter.metric() != Metric::cosine) {

@@ -1,4 +1,4 @@
-// Max-sum dispersion: rows with large distances to all others that are chosen.
+// Max-sum dispersion: rows with large distances to all other chosen rows.
 #pragma once
 
 #include <cstddef>
@@ -19,10 +19,10 @@ namespace thinset {
 // to the lower row. `summary` is that of `rows`. Requires 1 <= k <= rows.size() and
 // initial.size() <= k.
 //
-// Sums grow with every pick, so a stale sum bounds nothing. What does: with t picks y, their
-// centred sum S and their sum of squared radii Q, the squared distances of x to all of them add up
-// to t|x|^2 - 2 x.S + Q, and by Cauchy and Schwarz the distances to at most the root of t times
-// that. One product x.S serves while S keeps its direction; only rows that pass are measured.
+// Sums grow with every pick, so a stale sum is not a bound. Instead: with t picks y, their centred
+// sum S and their sum of squared radii Q, the squared distances of x to all of them add up to
+// t|x|^2 - 2 x.S + Q. By Cauchy and Schwarz the distances add up to at most the root of t times
+// that. One product x.S is useful while S keeps its direction; only rows that pass are measured.
 template <class T>
 Picks max_sum(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k, Metric metric,
               std::span<const std::size_t> initial, Job& job);

@@ -1,4 +1,4 @@
-// The plain mode of max-sum: for rows that bounds do not tell apart.
+// The plain mode of max-sum, for rows that bounds cannot separate.
 #pragma once
 
 #include <algorithm>
@@ -9,8 +9,8 @@
 
 namespace thinset {
 
-// Every row sees every pick, in the order of the matrix. Bounds are tried again after twice as many
-// picks as the last time.
+// Measures every row against every pick, in matrix order. Bounds are tried again after twice as
+// many picks as the last time.
 template <class T>
 class MaxSumScan {
  public:
@@ -40,7 +40,7 @@ class MaxSumScan {
                             });
   }
 
-  // To be asked after run(). It ends where a window begins, when all rows have seen all picks.
+  // Call after run(). It ends at the start of a window, when all rows have processed all picks.
   [[nodiscard]] bool is_due_to_end() const {
     return state_.picks.size() == state_.picks.before_window().n &&
            state_.picks.size() >= n_at_end_;
@@ -75,7 +75,7 @@ class MaxSumScan {
   MaxSumState<T>& state_;
   bool is_active_ = false;
   std::size_t length_;
-  std::size_t n_at_end_ = 0;  // so many picks end the scanning
+  std::size_t n_at_end_ = 0;  // number of picks that ends the scan
 };
 
 }  // namespace thinset

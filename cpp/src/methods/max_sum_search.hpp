@@ -1,4 +1,4 @@
-// The bounded mode of max-sum: looks only at rows whose ceiling reaches the best sum known.
+// The bounded mode of max-sum: evaluates only rows whose ceiling reaches the best known sum.
 #pragma once
 
 #include <algorithm>
@@ -12,9 +12,9 @@
 
 namespace thinset {
 
-// The bar is the best exact sum that any thread has seen. A row is looked at in up to three steps,
-// each dearer than the last, until its ceiling is below the bar: the bound of the picks that it
-// missed before the open window, the bound of all that it missed, and the distances themselves.
+// The bar is the best exact sum found by any thread. A row is evaluated in up to three steps, each
+// more expensive than the last, until its ceiling is below the bar: the bound of the picks that it
+// missed before the open window, the bound of all missed picks, and the distances themselves.
 template <class T>
 class MaxSumSearch {
  public:
@@ -35,7 +35,7 @@ class MaxSumSearch {
 
   // A window begins.
   void forget_effort() { n_looked_at_ = 0; }
-  // Whether the open window took more looks than a plain scan is worth.
+  // Whether the open window took more evaluations than a plain scan would.
   [[nodiscard]] bool spares_little(std::size_t picks_per_window) const {
     const auto worth = share_worth_scanning * static_cast<double>(picks_per_window) *
                        static_cast<double>(state_.ceilings.size());
@@ -43,18 +43,18 @@ class MaxSumSearch {
   }
 
  private:
-  // So few missed picks are measured at once, rather than bounded first, where distances are not
-  // squares.
+  // Up to this many missed picks are measured at once instead of bounded first, if distances are
+  // not squares.
   static constexpr std::size_t picks_worth_bounding = 4;
-  // A row that is looked at is taken so far below the bar that it rests for about as many picks.
+  // An evaluated row is lowered so far below the bar that it is skipped for about as many picks.
   static constexpr double picks_of_rest = 8.0;
   static constexpr double share_worth_scanning = 0.25;
   static constexpr std::size_t max_blocks_per_turn = 4;
-  // How many missed picks are measured before the bound is looked at again.
+  // The number of missed picks that are measured before the bound is checked again.
   static constexpr std::size_t picks_per_check = 32;
   static constexpr double infinity = std::numeric_limits<double>::infinity();
 
-  // What is known of the picks that a row has not seen.
+  // Bounds on the picks that a row has not processed.
   struct Missed {
     double dot;      // x.S of all picks
     double squares;  // at least the sum of the squared distances to the missed ones
@@ -76,23 +76,22 @@ class MaxSumSearch {
     }
   }
 
-  // Lowers the row's ceiling below the bar where bounds can, and measures the row where they
-  // cannot.
+  // Lowers the row's ceiling below the bar if bounds allow it; otherwise measures the row.
   void look_at(std::size_t place, Bar& bar, MaxSumScratch& scratch) {
     Ceilings& ceilings = state_.ceilings;
     const CentredPoints<T>& picks = state_.picks;
     if (ceilings.is_picked(place)) {
-      return;  // reaches the bar only while there is none
+      return;  // reaches the bar only while there is no bar
     }
     const Standing& standing = ceilings.standing(place);
     const double radius = ceilings.radius(place);
-    // Squares add up exactly: measuring tells no more than their bound does. Of other distances it
-    // does, by so much that the row rests for some picks: the bar rises by its mean, the row's
-    // ceiling by the triangle inequality.
+    // Squares add up exactly, so measuring gives no more than their bound. For other distances it
+    // does, so the row can be skipped for some picks: the bar rises by its mean, the row's ceiling
+    // by the triangle inequality.
     const bool is_open = state_.meter.metric() == Metric::euclidean;
     const double rises = state_.bounds.from_radii(radius, picks.totals()) - bar.value();
     const double margin = is_open ? std::max(0.0, picks_of_rest * rises / picks.totals().n) : 0.0;
-    // Lowers the ceiling to one that holds now; says whether that takes the row out.
+    // Lowers the ceiling to a currently valid one; returns whether that rules the row out.
     const auto falls_below_bar = [&](double ceiling) {
       const double risen = risen_at(ceilings.radius_of_block(place / Ceilings::rows_per_block));
       ceilings.lower_head(place, ceiling, risen);
@@ -121,8 +120,8 @@ class MaxSumSearch {
     }
   }
 
-  // Adds the distances to the picks that the row has not seen, in order. Gives up, and returns
-  // false, where what is left of their squares cannot lift the sum to the bar.
+  // Adds the distances to the picks that the row has not processed, in order. Stops early, and
+  // returns false, if the remaining squares cannot raise the sum to the bar.
   bool measure(std::size_t place, Missed missed, double bar, MaxSumScratch& scratch) {
     const CentredPoints<T>& picks = state_.picks;
     const std::size_t n_before = picks.before_window().n;
@@ -144,7 +143,7 @@ class MaxSumSearch {
       }
       const std::size_t n_left = picks.size() - end;
       if (n_left > 0 && (standing.sum + bound_of(missed, n_left)) * (1.0 + slack()) < bar) {
-        // What is left of the squares tells x.S of the picks seen.
+        // The remaining squares give x.S of the processed picks.
         const double r = state_.ceilings.radius(place);
         const Totals left = picks.totals(end, picks.size());
         standing.dot = missed.dot - 0.5 * (left.n * r * r + left.squared_radius - missed.squares);
@@ -157,7 +156,7 @@ class MaxSumSearch {
 
   [[nodiscard]] double slack() const { return state_.picks.slack(); }
 
-  // What the open window adds to the sum of a row at this radius, at most.
+  // The most that the open window adds to the sum of a row at this radius.
   [[nodiscard]] double risen_at(double radius) const {
     return state_.bounds.from_radii(radius, state_.picks.open_window());
   }

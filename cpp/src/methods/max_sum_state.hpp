@@ -1,4 +1,4 @@
-// What both modes of max-sum work on.
+// The state shared by both modes of max-sum.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +25,7 @@ struct MaxSumState {
         picked(meter, k),
         ceilings(meter.rows().size(), picks.slack(), job) {}
 
-  // Adds the distances to the picks that a row has not seen, in order.
+  // Adds the distances to the picks that a row has not processed, in order.
   void see_all(Standing& standing, Point& point) const {
     meter.read(standing.row, point);
     for (; standing.n_seen < picked.size(); ++standing.n_seen) {
@@ -33,7 +33,7 @@ struct MaxSumState {
     }
   }
 
-  // However many picks there are, a thread can be interrupted soon.
+  // Limits the work between checks for interrupts, however many picks there are.
   [[nodiscard]] std::size_t rows_per_turn() const {
     constexpr std::size_t pairs_per_turn = std::size_t{1} << 21;
     return pairs_per_turn / (picked.size() + 1);

@@ -22,14 +22,14 @@ constexpr std::size_t rows_per_tile = 16384;
 constexpr std::size_t rows_per_round = 512;
 constexpr std::size_t rows_per_search = 16;
 
-// Groups of rows, each known by its lowest row.
+// Groups of rows, each identified by its lowest row.
 class Groups {
  public:
   explicit Groups(std::size_t n_rows) : lower_(n_rows) {
     std::iota(lower_.begin(), lower_.end(), std::int64_t{0});
   }
 
-  // Changes nothing, so that threads may ask between two rounds of joining.
+  // Changes nothing, so that threads may call it between two rounds of joining.
   [[nodiscard]] std::int64_t lowest(std::int64_t row) const {
     while (lower_[index(row)] != row) {
       row = lower_[index(row)];
@@ -43,10 +43,10 @@ class Groups {
     lower_[index(std::max(a, b))] = std::min(a, b);
   }
 
-  // Brings every row right below the lowest of its group.
+  // Links every row directly to the lowest of its group.
   void settle() {
     for (std::size_t row = 0; row < lower_.size(); ++row) {
-      lower_[row] = lower_[index(lower_[row])];  // what lies lower is settled already
+      lower_[row] = lower_[index(lower_[row])];  // lower rows are already final
     }
   }
 
@@ -66,7 +66,7 @@ class Groups {
   std::vector<std::int64_t> lower_;
 };
 
-// Rows are measured where the projections of two cannot tell that they are apart.
+// Two rows are measured if their projections cannot prove that they are apart.
 template <class T>
 class Linker {
  public:
@@ -115,7 +115,7 @@ class Linker {
     return distance <= distance_;
   }
 
-  // No rank at which the distance is at most the limit reaches this, whatever was rounded.
+  // Above every rank whose distance is at most the limit, rounding included.
   static double beyond(double rank) {
     return rank * (1.0 + 1e-14) + 2.0 * std::numeric_limits<double>::min();
   }
@@ -134,8 +134,8 @@ class Linker {
                       });
   }
 
-  // Links some rows with those of the tile that lie before them. Groups are joined between loops
-  // alone, so that what the threads see of them does not depend on their number.
+  // Links some rows with earlier rows of the tile. Groups are joined only between loops, so that
+  // the threads' view of them does not depend on their number.
   void link(Range rows, Range tile) {
     job_.parallel_for(rows.end - rows.begin, rows_per_search,
                       [&](std::size_t first, std::size_t last, unsigned thread) {
@@ -181,7 +181,8 @@ class Linker {
   double rank_beyond_;
   Groups groups_;
   ImageList tile_;
-  std::vector<std::vector<std::int64_t>> found_;  // per row of a round, what it is linked to
+  std::vector<std::vector<std::int64_t>>
+      found_;  // per row of a round, the rows that it is linked to
   std::vector<Scratch> scratch_;
 };
 
@@ -196,7 +197,7 @@ std::vector<std::int64_t> group_near_duplicates(const AnyMatrix& embeddings, dou
     throw InvalidInput("embeddings must have at least one row and one column");
   }
   return visit(embeddings, [&]<class T>(const Rows<T>& rows) {
-    summarise_columns(rows, job);  // refuses what is not finite
+    summarise_columns(rows, job);  // refuses values that are not finite
     return Linker<T>(rows, distance, metric, job).run();
   });
 }

@@ -1,4 +1,4 @@
-// The nearest of many centres, exactly, without measuring most of them.
+// Finds the nearest of many centres exactly, without measuring most of them.
 #pragma once
 
 #include <cstddef>
@@ -55,7 +55,7 @@ class NearestCentre {
   std::vector<Scratch> scratch_;
 };
 
-// With n_samples centres, once it stands.
+// With n_samples centres, after construction.
 std::uint64_t nearest_centre_memory(const SelectionSize& size);
 
 }  // namespace thinset

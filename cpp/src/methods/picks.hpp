@@ -1,4 +1,4 @@
-// What a selection method hands back: positions in its view, in selection order.
+// The result of a selection method: positions in its view, in selection order.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,7 @@ namespace thinset {
 struct Picks {
   std::vector<std::size_t> rows;
   std::vector<double> gains;
-  // By how much each exchange of a later search raised the objective.
+  // The increase of the objective by each exchange of a later search.
   std::vector<double> swaps = {};
 };
 

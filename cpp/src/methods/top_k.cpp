@@ -12,7 +12,7 @@ namespace thinset {
 
 namespace {
 
-// How many rows per element the first pass keeps, to deal k rows from d elements.
+// The number of rows per element that the first pass keeps, to deal k rows from d elements.
 std::size_t depth_to_deal(std::size_t k, std::size_t d) {
   return std::min(k, 2 * (k / d + 1) + 16);
 }
@@ -29,8 +29,8 @@ ScoreOf score_for(TopKMode mode) {
   return ScoreOf::value;
 }
 
-// Deals the boards out in rounds. A row that is already taken is passed over: with refill the
-// element takes its next best instead, without it the turn is lost.
+// Deals the boards out in rounds. A row that is already taken is skipped: with refill the element
+// takes its next best instead, without refill its turn is lost.
 template <class T>
 class Dealer {
  public:
@@ -55,9 +55,9 @@ class Dealer {
   void deal_until(std::size_t k, Job& job) {
     double depth_per_round = 0.0;
     do {
-      // Enough for the rounds left if few rows are shared; as many as the board that ran out took
-      // for its rounds, and half as many again, where they are. Taken rows are left out, so a board
-      // never needs more than the picks still missing.
+      // Enough for the remaining rounds if few rows are shared; otherwise one and a half times as
+      // many as the exhausted board took for its rounds. Taken rows are excluded, so a board never
+      // needs more than the remaining picks.
       const std::size_t missing = k - picks_.rows.size();
       const auto rounds = static_cast<double>(missing / n_columns_ + 1);
       const auto wanted = std::min(1.5 * rounds * depth_per_round, static_cast<double>(missing));
@@ -104,15 +104,15 @@ class Dealer {
     }
   }
 
-  // A turn takes nanoseconds, a look at the clock more.
+  // A turn takes nanoseconds, reading the clock takes longer.
   void check_at_times(Job& job) {
     if (++n_turns_ % 1024 == 0) {
       job.check();
     }
   }
 
-  // Continues with the element whose turn it is; stops at k picks or where a board runs out.
-  // Returns how many rows of that board went for each of its rounds.
+  // Continues with the element whose turn it is; stops at k picks or when a board is exhausted.
+  // Returns the rows of that board used per round.
   double deal_round_robin(std::size_t k, Job& job) {
     const std::size_t n_before = picks_.rows.size();
     std::vector<std::size_t> next(columns_.size(), 0);
@@ -139,7 +139,7 @@ class Dealer {
   bool drop_constant_;
   std::size_t max_depth_;
   std::size_t n_columns_;
-  std::vector<std::size_t> columns_;  // those that deal
+  std::vector<std::size_t> columns_;  // the dealing columns
   std::vector<char> taken_;
   Picks picks_;
   std::size_t turn_ = 0;
@@ -186,7 +186,7 @@ MemoryNeed top_k_memory(const SelectionSize& size, const TopKOptions& options) {
   if (options.refill) {
     return need_at_depth(size, depth_to_deal(k, d));
   }
-  // Where constant elements are dropped, the others may have to give more.
+  // If constant elements are dropped, the others may have to provide more.
   const std::uint64_t depth = (k + d - 1) / d;
   return {need_at_depth(size, depth).likely,
           need_at_depth(size, options.drop_constant ? k : depth).at_most};

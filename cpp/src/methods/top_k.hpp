@@ -24,17 +24,17 @@ struct TopKPicks {
 // come first and count as taken. Requires 1 <= k <= rows.size(). Ties go to the lower row. Throws
 // InvalidInput that names the first row and column holding NaN or infinity.
 //
-// One pass over the rows: each is compared with the worst score that every element still admits, as
-// a sample of the rows suggests it at first, so that few values are kept and fewer sorted.
+// One pass over the rows: each is compared with the worst score that every element still admits,
+// first estimated from a sample of the rows, so that few values are kept and fewer sorted.
 template <class T>
 TopKPicks top_k(const Rows<T>& rows, std::size_t k, const TopKOptions& options,
                 std::span<const std::size_t> initial, Job& job);
 
-// Values may be so that more rows per element are kept than the first pass keeps; max_depth then
-// holds the need down.
+// Depending on the values, more rows per element may be kept than in the first pass; max_depth
+// limits the memory.
 MemoryNeed top_k_memory(const SelectionSize& size, const TopKOptions& options);
 
-// The largest max_depth whose need stays within `bytes`. Passes are spent to save memory.
+// The largest max_depth whose need stays within `bytes`. Additional passes save memory.
 std::uint64_t deepest_within(const SelectionSize& size, const TopKOptions& options,
                              std::uint64_t bytes);
 

@@ -1,4 +1,4 @@
-// The largest of many values, and whose it is.
+// The largest of many values, and its row.
 #pragma once
 
 #include <atomic>
@@ -20,7 +20,7 @@ struct BestRow {
   }
 };
 
-// The best value any thread has seen so far: what is surely below it need not be looked at.
+// The best value any thread has seen so far: rows that are certainly below it can be skipped.
 class Bar {
  public:
   void lower_to(double value) { value_.store(value, std::memory_order_relaxed); }

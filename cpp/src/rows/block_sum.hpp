@@ -5,8 +5,8 @@
 
 namespace thinset {
 
-// Adds terms by rising row inside blocks of 1,024 rows, and the blocks' sums in order. Rows that
-// are left out count as terms of 0, which change no bit of a sum.
+// Adds terms by ascending row within blocks of 1,024 rows, then the blocks' sums in order. Omitted
+// rows count as terms of 0, which do not change a sum.
 class BlockSum {
  public:
   static constexpr std::size_t rows_per_block = 1024;

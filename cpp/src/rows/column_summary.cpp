@@ -14,7 +14,7 @@ namespace thinset {
 namespace {
 
 constexpr std::size_t rows_per_block = 1024;
-// Blocks whose sums are held at once: bounds the memory at this many rows of doubles.
+// Number of blocks whose sums are held at once: limits memory to this many rows of doubles.
 constexpr std::size_t blocks_per_batch = 64;
 
 struct BlockSummary {

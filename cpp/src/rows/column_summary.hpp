@@ -1,4 +1,4 @@
-// One pass over the embeddings: are they finite, and what do their columns look like?
+// One pass over the embeddings: checks that they are finite, and summarises their columns.
 #pragma once
 
 #include <cstddef>

@@ -124,7 +124,7 @@ std::size_t furthest_row(const DistanceMeter<T>& meter, const std::vector<double
                      }
                      bests[thread].best = best;
                    });
-  // Row 0 where no rank compares: from a point of norm 0, no direction is far.
+  // Row 0 if no rank compares: no direction is far from a point of norm 0.
   BestRow best{-std::numeric_limits<double>::infinity(), 0};
   for (const ThreadBest& mine : bests) {
     best.offer(mine.best.value, mine.best.row);

@@ -28,7 +28,7 @@ struct Point {
 template <class T>
 class DistanceMeter {
  public:
-  // Throws InvalidInput for cosine where the norm of a row is zero, or its square leaves float64's
+  // Throws InvalidInput for cosine if the norm of a row is zero, or its square leaves float64's
   // range (magnitudes.hpp), naming the first such row.
   DistanceMeter(const Rows<T>& rows, Metric metric, Job& job);
 
@@ -42,7 +42,7 @@ class DistanceMeter {
   }
   [[nodiscard]] double norm(std::size_t i) const { return norms_.empty() ? 0.0 : norms_[i]; }
 
-  // Has row i fetched into the cache meanwhile.
+  // Prefetches row i into the cache.
   void prefetch(std::size_t i) const {
     const T* values = rows_.row(i);
     for (std::size_t j = 0; j < n_columns(); j += 64 / sizeof(T)) {
@@ -57,7 +57,7 @@ class DistanceMeter {
   [[nodiscard]] double rank(std::size_t i, const Point& point) const {
     return rank(rows_.row(i), norm(i), point);
   }
-  // The same for a row that lies elsewhere.
+  // The same for a row stored elsewhere.
   [[nodiscard]] double rank(const T* row, double row_norm, const Point& point) const {
     if (metric_ == Metric::cosine) {
       const double dot = kernels_.dot(row, point.values.data(), point.values.size());
@@ -77,8 +77,8 @@ class DistanceMeter {
     return metric_ == Metric::euclidean ? std::sqrt(rank) : rank;
   }
 
-  // The distance itself. Of magnitudes whose squares leave float64's range, too: for figures, which
-  // have no embeddings of other magnitudes to fall back on.
+  // The distance itself, also for magnitudes whose squares leave float64's range; for figures,
+  // which must accept any embeddings.
   [[nodiscard]] double distance(std::size_t i, const Point& point) const {
     const double square = rank(i, point);
     if constexpr (std::is_same_v<T, double>) {
@@ -89,7 +89,7 @@ class DistanceMeter {
     }
     return distance_from_rank(square);
   }
-  // The Euclidean distance, from differences brought near to 1 before they are squared.
+  // The Euclidean distance, from differences scaled to about 1 before they are squared.
   [[nodiscard]] double scaled_distance(std::size_t i, const Point& point) const;
 
  private:

@@ -9,7 +9,7 @@ namespace {
 
 // Rows that share each stretch of the set while it is in cache.
 constexpr std::size_t most_rows_per_block = 16;
-// Elements measured in a block: some 20 ms of work, after which an interrupt is answered.
+// Number of elements measured in a block: about 20 ms of work between checks for interrupts.
 constexpr std::size_t elements_per_block = std::size_t{1} << 24;
 constexpr std::size_t stretch = 256;
 

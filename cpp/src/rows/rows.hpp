@@ -12,11 +12,11 @@
 namespace thinset {
 
 // Rows of one element type, all of them or those that `rows` names (in its order). Index i below is
-// a position in this view; original(i) is the row of the matrix it stands for.
+// a position in this view; original(i) is the corresponding row of the matrix.
 template <class T>
 class Rows {
  public:
-  // `shards`, where there is one, outlives the view.
+  // `shards`, if given, must outlive the view.
   Rows(const T* data, std::size_t n_rows, std::size_t n_columns, std::size_t row_stride,
        const ShardTable* shards = nullptr)
       : data_(data),
@@ -56,7 +56,7 @@ class Rows {
   std::size_t row_stride_;
 };
 
-// Calls visitor(Rows<T>) with the type that the matrix has.
+// Calls visitor(Rows<T>) with the matrix's type.
 template <class Visitor>
 decltype(auto) visit(const AnyMatrix& matrix, Visitor&& visitor) {
   const auto as = [&]<class T>(const T* data) {

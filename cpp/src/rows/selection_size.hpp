@@ -1,4 +1,4 @@
-// The figures that the memory need of a method depends on.
+// The sizes that the memory of a method depends on.
 #pragma once
 
 #include <algorithm>
@@ -8,7 +8,7 @@
 
 namespace thinset {
 
-// Everything that the need of a method may depend on, besides its options.
+// Everything that the memory of a method may depend on, besides its options.
 struct SelectionSize {
   std::uint64_t n_rows = 0;
   std::uint64_t n_columns = 0;
@@ -18,7 +18,7 @@ struct SelectionSize {
   unsigned n_threads = 1;
 };
 
-// The need of two steps of which the second starts after the first has freed its memory.
+// The memory of two steps, if the second starts after the first has freed its memory.
 inline MemoryNeed larger_of(const MemoryNeed& a, const MemoryNeed& b) {
   return {std::max(a.likely, b.likely), std::max(a.at_most, b.at_most)};
 }

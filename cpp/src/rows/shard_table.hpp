@@ -1,4 +1,4 @@
-// Which of several pieces of memory holds a row.
+// Maps rows to shards.
 #pragma once
 
 #include <cstddef>
@@ -6,7 +6,7 @@
 
 namespace thinset {
 
-// Rows that lie a fixed number of elements apart.
+// Rows at a fixed stride, in elements.
 struct Shard {
   const void* data = nullptr;
   std::size_t n_rows = 0;
@@ -15,7 +15,7 @@ struct Shard {
 
 class ShardTable {
  public:
-  // Rows run through the shards in their order. None may be empty.
+  // Rows are numbered through the shards in order. No shard may be empty.
   explicit ShardTable(std::vector<Shard> shards);
 
   struct Place {
@@ -28,7 +28,7 @@ class ShardTable {
   std::vector<Shard> shards_;
   std::vector<std::size_t> starts_;  // the first row of each shard
   // Rows in stretches of 2^shift: the shard that holds the first of each, and the last shard. A
-  // stretch seldom spans two shards, so that there is seldom anything to search.
+  // stretch seldom spans two shards, so a search is seldom needed.
   unsigned shift_ = 0;
   std::vector<std::size_t> first_shard_;
 };

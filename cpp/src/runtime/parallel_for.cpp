@@ -13,8 +13,8 @@ namespace thinset {
 namespace {
 
 constexpr auto poll_interval = std::chrono::milliseconds(50);
-// How often a thread gives its core away before it sleeps: long enough to catch the next round of a
-// greedy loop, short enough to leave the core to others.
+// How often a thread yields its core before it sleeps: long enough to catch the next round of a
+// greedy loop, short enough to free the core for others.
 constexpr int yields_before_sleep = 200;
 
 }  // namespace
@@ -110,7 +110,7 @@ void Job::parallel_for(std::size_t n, std::size_t block, const Body& body) {
   } else {
     run_blocks(0);
   }
-  // The workers may have taken every block before the caller got one to ask after.
+  // The workers may have finished every block before the caller could check for an interrupt.
   check();
 }
 
@@ -154,7 +154,7 @@ bool Job::poll() noexcept {
   return interrupted_;
 }
 
-// Looks at the guards only after pages were replaced somewhere in the process.
+// Checks the guards only after pages were replaced somewhere in the process.
 const MappingGuard* Job::broken_guard() const noexcept {
   if (MappingGuard::n_replacements() != n_replacements_) {
     for (const MappingGuard* guard : guards_) {
@@ -167,7 +167,7 @@ const MappingGuard* Job::broken_guard() const noexcept {
 }
 
 void Job::throw_if_failed() {
-  // Before what a body threw: it may have read zeros.
+  // Before exceptions of a body, which may have read zeros.
   if (const MappingGuard* guard = broken_guard()) {
     guard->check();
   }

@@ -112,7 +112,7 @@ std::optional<double> first_number(std::istream& file) {
   return number(word);
 }
 
-// Of one group; "max" and -1 stand for no limit.
+// The quota of one group; "max" and -1 mean no limit.
 std::optional<double> quota_of(const fs::path& group, bool is_version_2) {
   std::optional<double> quota;
   std::optional<double> period;
@@ -132,8 +132,8 @@ std::optional<double> quota_of(const fs::path& group, bool is_version_2) {
   return *quota / *period;
 }
 
-// `group` as seen from the mount, whose own group may lie below the hierarchy's root: a container
-// that shares the host's namespace has its group mounted as the whole hierarchy.
+// `group` relative to the mount, whose own group may be below the hierarchy's root: in a container
+// that shares the host's namespace, the container's group is mounted as the whole hierarchy.
 fs::path below_mount(const std::string& group, const std::string& mounted) {
   const fs::path relative =
       fs::path(group).lexically_normal().lexically_relative(fs::path(mounted).lexically_normal());
@@ -150,7 +150,7 @@ std::optional<double> cpu_quota(const fs::path& root) {
     if (!group) {
       continue;
     }
-    // A quota binds all groups below it.
+    // A quota applies to all groups below it.
     fs::path folder = mount.point;
     const auto look = [&] {
       const std::optional<double> quota = quota_of(folder, mount.is_version_2);

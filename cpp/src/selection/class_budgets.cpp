@@ -8,16 +8,16 @@ namespace thinset {
 
 namespace {
 
-// Products of two counts of rows: those of 10^10 rows are more than 64 bits hold.
+// For products of two row counts, which exceed 64 bits for 10^10 rows.
 __extension__ using Wide = unsigned __int128;
 
-// Equal shares, capped by class size; what one class lacks goes to the others.
+// Equal shares, capped by class size; the remainder goes to the other classes.
 void assign_balanced(std::vector<ClassBudget>& classes, std::size_t k) {
   std::vector<ClassBudget*> open;
   for (ClassBudget& c : classes) {
     open.push_back(&c);
   }
-  // Classes smaller than an equal share give all they have; the rest share again.
+  // Classes smaller than an equal share give all their rows; the others share again.
   for (;;) {
     const std::size_t share = k / open.size();
     const auto small = std::stable_partition(
@@ -66,7 +66,7 @@ std::vector<ClassBudget> class_budgets(std::span<const std::int64_t> labels, std
   for (const std::int64_t label : labels) {
     ++sizes[label];
   }
-  // Lists that grew would have held twice their memory.
+  // Growing lists would use twice the memory.
   std::map<std::int64_t, std::vector<std::int64_t>> rows_of;
   for (const auto& [label, size] : sizes) {
     rows_of[label].reserve(size);
@@ -88,7 +88,7 @@ std::vector<ClassBudget> class_budgets(std::span<const std::int64_t> labels, std
 
 RowPicks merge_class_picks(std::span<const ClassBudget> budgets, std::span<const Picks> picks) {
   struct Place {
-    // Stands at (2 rank + 1) / budget; compared by cross-multiplication, without rounding.
+    // Its position is (2 rank + 1) / budget; compared by cross-multiplication, without rounding.
     std::size_t rank;
     std::size_t budget;
     std::size_t class_index;

@@ -37,7 +37,7 @@ MemoryNeed method_memory(const SelectionSize& size, const SelectionRequest& requ
     case Method::top_k:
       return top_k_memory(size, request.top_k);
     case Method::max_sum:
-      // Exchanges come after it and hold less.
+      // Exchanges come after it and need less.
       return max_sum_memory(size);
     case Method::max_min:
       return max_min_memory(size);
@@ -98,12 +98,12 @@ MemoryNeed predicted_memory(const AnyMatrix& embeddings, const SelectionRequest&
   const std::uint64_t k = request.n_samples;
   const std::uint64_t initial = request.initial_subset.size() * sizeof(std::size_t);
   const std::uint64_t picks = k * (sizeof(std::size_t) + sizeof(double));
-  // The means of the columns, and what little belongs to no method.
+  // The means of the columns, and small parts that belong to no method.
   const std::uint64_t always = initial + (embeddings.n_columns + 1024) * 3 * sizeof(double);
   need = need + MemoryNeed{always, always + n / 8};
   if (request.per_class != PerClass::none || request.stratified) {
     if (request.method == Method::top_k) {
-      // Lists of ever other lengths, class after class, leave gaps that others do not fit.
+      // Lists of different lengths, class after class, fragment memory.
       need.likely += need.likely * 3 / 10;
     }
     // The rows of every class; picks of all classes, and their order.
@@ -111,10 +111,10 @@ MemoryNeed predicted_memory(const AnyMatrix& embeddings, const SelectionRequest&
     need = larger_of(need + MemoryNeed{rows + picks, rows + 2 * picks},
                      {rows + 5 * picks, rows + 7 * picks});
   } else {
-    // Handing the picks over when the method has let go of the rest.
+    // Returning the picks after the method has freed everything else.
     need = larger_of(need, {always + 2 * picks, always + 2 * picks});
   }
-  // What the allocator keeps beside, and the threads' stacks.
+  // The allocator's overhead and the threads' stacks.
   const unsigned threads = n_threads == 0 ? available_processors() : n_threads;
   need.at_most += need.at_most / 256 + std::uint64_t{threads} * 32768;
   return need;

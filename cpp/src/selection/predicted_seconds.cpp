@@ -14,7 +14,8 @@ namespace thinset {
 
 namespace {
 
-// Rows to try on: more than a core's own cache, in stretches too short to be disturbed in each.
+// Rows for the measurement: more than a core's cache, in stretches short enough that most are
+// undisturbed.
 constexpr std::size_t calibration_bytes = std::size_t{1} << 21;
 constexpr std::size_t stretch_bytes = std::size_t{1} << 15;
 constexpr std::size_t n_stretches = 64;
@@ -22,17 +23,17 @@ constexpr double calibration_seconds = 4e-3;
 // Waking the threads for one step of a greedy method.
 constexpr double seconds_per_round = 1e-5;
 constexpr double seconds_per_deal = 6e-7;
-// A row that is not where the processor expects it.
+// A row that the processor has not prefetched.
 constexpr double seconds_per_visit = 2e-7;
 
-// What one row takes one thread.
+// The time of one row on one thread.
 struct RowCosts {
-  double look = 0.0;      // at every value: is it finite, is it large?
+  double look = 0.0;      // check of every value: finite, not too large
   double distance = 0.0;  // to a point
 };
 
-// How many rows are looked at, between how many rows and points distances are measured, and how
-// many rows are visited out of their order.
+// The number of rows checked, of distances between rows and points, and of rows visited out of
+// order.
 struct Count {
   double looks = 0.0;
   double distances = 0.0;
@@ -92,7 +93,7 @@ RowCosts measure_costs(std::size_t n_columns, Method method) {
   });
   costs.distance = for_each_row(
       [&](const T* row) { kept += kernels.squared_distance(row, point.data(), n_columns); });
-  // Never so: the distances must be seen to be wanted.
+  // Never true; keeps the compiler from removing the distances.
   return kept < 0.0 ? RowCosts{} : costs;
 }
 
@@ -127,7 +128,7 @@ Counts count_operations(const SelectionSize& size, const SelectionRequest& reque
     }
     case Method::max_sum: {
       const double fit = 60.0 * n * std::pow(k, 0.27);
-      // Sums for every row, then two distances per row and exchange, of which few are worthwhile.
+      // Sums for every row, then two distances per row and exchange; few exchanges are worthwhile.
       const auto most_swaps = static_cast<double>(request.max_swaps);
       const double sums = request.max_swaps > 0 ? n * k : 0.0;
       const double swaps = 2.0 * n * std::min(most_swaps, k);
@@ -136,7 +137,7 @@ Counts count_operations(const SelectionSize& size, const SelectionRequest& reque
               {n, std::max(2.0 * fit, n * k) + sums + swaps, n * k}};
     }
     case Method::facility_location:
-      // The first pick takes all pairs into account, in float32; later ones what is left in doubt.
+      // The first pick processes all pairs in float32; later picks only the undecided ones.
       return {{n, 0.05 * n * n, 0.0}, {n, 0.2 * n * n, 0.0}, {n, n * n + n * k, 0.0}};
     case Method::kmeans: {
       const auto iterations = static_cast<double>(request.kmeans.n_iterations);
@@ -164,7 +165,7 @@ Counts of_distances(double low, double middle, double high) {
   return {{0.0, low, 0.0}, {0.0, middle, 0.0}, {0.0, high, 0.0}};
 }
 
-// A greedy selection of so many rows, by which a certificate is found.
+// A greedy selection of this many rows, for a certificate.
 Counts count_greedy(const SelectionSize& size, Method method, double n_samples) {
   SelectionRequest request;
   request.method = method;
@@ -184,9 +185,9 @@ std::vector<FigureCounts> count_figures(const SelectionSize& size) {
   const auto k = static_cast<double>(size.n_samples);
   const double pairs = k * (k - 1.0) / 2.0;
   const double more = std::min(n, 1.5 * k);
-  // Looks for the summary and for the pass over all rows; anchors are measured against each other,
-  // then the rows whose sums may be among the largest, and all of it twice where the subset is not
-  // nearly as good as a greedy one.
+  // Checks for the summary and for the pass over all rows. Anchors are measured against each other,
+  // then the rows whose sums may be among the largest. All of this happens twice if the subset is
+  // much worse than a greedy one.
   const Counts anchors = {
       {2.0 * n, n + k * k, 0.0}, {2.0 * n, n + 2.0 * k * k, 0.0}, {2.0 * n, n + n * k, 0.0}};
   const Counts greedy_sum = count_greedy(size, Method::max_sum, k);

@@ -37,7 +37,7 @@ bool measures_distances(Method method) {
   return method != Method::top_k && method != Method::random;
 }
 
-// Cosine distances concern directions: how large rows are, their norms say (DistanceMeter).
+// Cosine distances depend on directions; DistanceMeter checks the norms of rows.
 bool measures_spans(const SelectionRequest& request) {
   return measures_distances(request.method) &&
          (request.metric != Metric::cosine || request.method == Method::kmeans);
@@ -71,7 +71,7 @@ void check_initial_subset(const AnyMatrix& embeddings, const SelectionRequest& r
   }
 }
 
-// The request as it may be carried out within max_memory.
+// The request, adapted to max_memory.
 SelectionRequest within_memory(const AnyMatrix& embeddings, const SelectionRequest& request,
                                unsigned n_threads) {
   SelectionRequest bounded = request;
@@ -119,7 +119,7 @@ Picks pick(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k,
   throw InvalidInput("unknown method");
 }
 
-// Positions inside a class (its rows are rising) of those initial rows that belong to it.
+// Positions within a class (its rows are ascending) of the initial rows that belong to it.
 std::vector<std::size_t> initial_in_class(const ClassBudget& budget,
                                           std::span<const std::int64_t> initial_subset) {
   std::vector<std::size_t> positions;
@@ -137,7 +137,7 @@ std::vector<std::size_t> initial_in_class(const ClassBudget& budget,
   return positions;
 }
 
-// What select() counts off as progress.
+// The progress units of select().
 std::uint64_t units_of_work(const SelectionRequest& request, std::size_t n_samples) {
   return request.method == Method::kmeans ? n_samples + request.kmeans.n_iterations + 1 : n_samples;
 }
@@ -185,7 +185,7 @@ RowPicks pick_per_class(const Rows<T>& rows, const SelectionRequest& request,
 template <class T>
 SelectionResult result_of(const Rows<T>& rows, const SelectionRequest& request, Job& job) {
   const PerClass per_class = request.stratified ? PerClass::proportional : request.per_class;
-  // Before a value is read, so that what is wrong with the request is said first.
+  // Before any value is read, so that errors of the request come first.
   const Classes classes = classes_of(request, per_class);
   Random random(request.seed);
   const std::vector<std::size_t> initial(request.initial_subset.begin(),
@@ -205,7 +205,7 @@ SelectionResult result_of(const Rows<T>& rows, const SelectionRequest& request, 
     TopKPicks result = top_k(rows, request.n_samples, request.top_k, initial, job);
     return as_result(all_rows(std::move(result.picks)), result.constant_columns);
   }
-  // Every value is looked at, whatever the method reads: a NaN is never passed over.
+  // Every value is checked, whatever the method reads, so that no NaN is missed.
   const ColumnSummary summary = summarise_columns(rows, job);
   if (measures_distances(request.method)) {
     check_largest_value(summary);
@@ -245,7 +245,8 @@ void check_request(const AnyMatrix& embeddings, const SelectionRequest& request)
     throw InvalidInput("kmeans takes Euclidean distances; scale the rows to norm 1 for cosine");
   }
   if (request.stratified && request.method != Method::random) {
-    throw InvalidInput("stratified belongs to the method random; other methods take per_class");
+    throw InvalidInput(
+        "stratified applies only to the method random; use per_class with other methods");
   }
   if (request.stratified && request.per_class == PerClass::balanced) {
     throw InvalidInput("stratified draws in proportion: it excludes per_class balanced");

@@ -59,7 +59,7 @@ constexpr std::array built = {
 #endif
 };
 
-// The processor runs every set up to this one.
+// The processor supports every set up to this one.
 InstructionSet widest_supported() {
 #ifdef THINSET_X86_KERNELS
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&

@@ -3,7 +3,7 @@
 // Included by the per-instruction-set sources alone. Everything here has internal linkage, and
 // nothing calls an inline function of another header: the linker keeps one copy of those, and it
 // could be the one compiled for the widest instructions. GCC's and Clang's vector extension does
-// the arithmetic; intrinsics are left for what it cannot say.
+// the arithmetic; intrinsics are used for everything else.
 #pragma once
 
 #include <cstddef>
@@ -90,7 +90,7 @@ inline float as_float(BFloat16 value) {
 }
 inline float as_float(float value) { return value; }
 
-// Part by part, here and below: compilers copy a structure as a whole by way of the stack.
+// Copied part by part, here and below, because compilers copy a whole structure through the stack.
 inline Floats load_floats(const float* from) {
   Floats lanes;
   for (std::size_t p = 0; p < Floats::n_parts; ++p) {
@@ -161,7 +161,7 @@ inline Doubles load_doubles(const T* from) {
   return load_doubles(floats);
 }
 
-// The first n < 16 values; zeros stand for the others.
+// The first n < 16 values, followed by zeros.
 template <class T>
 inline Floats load_floats(const T* from, std::size_t n) {
 #if defined(__AVX512F__)
@@ -191,7 +191,7 @@ inline Doubles load_doubles(const T* from, std::size_t n) {
   return load_doubles(values);
 }
 
-// As wide as scores have to be: double for double, float for all others.
+// The type of scores: double for double, float for all others.
 inline Doubles load_scores(const double* from) { return load_doubles(from); }
 inline Doubles load_scores(const double* from, std::size_t n) {
   return n == n_lanes ? load_doubles(from) : load_doubles(from, n);
@@ -255,7 +255,7 @@ inline T sum_lanes(Lanes<T> lanes) {
   return sum_pairwise<T, register_bytes>(lanes.part[0]);
 }
 
-// Bit l is set where lane l is at most, or at least, the limit.
+// Bit l is set if lane l is at most, or at least, the limit.
 inline std::uint32_t bits_at_most(const Floats& lanes, float limit) {
 #if defined(__AVX512F__)
   return _mm512_cmp_ps_mask(lanes.part[0], _mm512_set1_ps(limit), _CMP_LE_OQ);
@@ -295,7 +295,7 @@ inline std::uint32_t bits_at_least(const Doubles& lanes, double limit) {
 #endif
 }
 
-// Bit l is set where lane l is above its limit.
+// Bit l is set if lane l is above its limit.
 inline std::uint32_t bits_above(const Floats& lanes, const Floats& limits) {
 #if defined(__AVX512F__)
   return _mm512_cmp_ps_mask(lanes.part[0], limits.part[0], _CMP_GT_OQ);
@@ -329,8 +329,8 @@ inline std::uint32_t bits_above(const Doubles& lanes, const Doubles& limits) {
 #endif
 }
 
-// The dot products of some queries, which lie one after the other, with all points of some blocks,
-// which lie coordinate by coordinate, one register to a coordinate of a block.
+// The dot products of some queries, stored one after the other, with all points of some blocks,
+// stored coordinate by coordinate, one register per coordinate of a block.
 template <std::size_t n_queries, std::size_t n_blocks>
 struct Dots {
   Floats of[n_queries][n_blocks];
@@ -338,7 +338,7 @@ struct Dots {
 template <std::size_t n_queries, std::size_t n_blocks>
 inline void multiply(const float* queries, const float* blocks, std::size_t n_coordinates,
                      Dots<n_queries, n_blocks>& dots) {
-  // Apart from `dots`, so that they stay in registers.
+  // Separate from `dots`, so that they stay in registers.
   Floats sums[n_queries][n_blocks] = {};
   for (std::size_t j = 0; j < n_coordinates; ++j) {
     Floats points[n_blocks];

@@ -1,7 +1,7 @@
 // The loops of pair_kernels.hpp, compiled once per instruction set into a namespace of its own.
 //
-// Included by pair_kernels_<set>.cpp alone, with THINSET_KERNELS_NAMESPACE defined. See lanes.hpp
-// on what may be called here.
+// Included only by pair_kernels_<set>.cpp, with THINSET_KERNELS_NAMESPACE defined. See lanes.hpp on
+// what may be called here.
 
 #include "simd/lanes.hpp"
 #include "simd/pair_kernels.hpp"
@@ -45,7 +45,7 @@ static_assert(queries_per_group % queries_at_once == 0 && blocks_per_group % blo
 
 using GroupDots = Dots<queries_at_once, blocks_at_once>;
 
-// Squared distances or distances, of the smallest sort that the norms allow.
+// Squared distances or distances, the smallest that the norms allow.
 inline Floats values_of(float query_norm, const Floats& point_norms, const Floats& dot,
                         bool roots) {
   const Floats squares = positive_part(all_lanes(query_norm) + point_norms - (dot + dot));

@@ -1,9 +1,9 @@
 // The innermost loops, one table of functions per element type and instruction set.
 //
 // All arithmetic on embeddings is float64 in one canonical order, so that every instruction set
-// gives the same bits: term j goes to lane j mod 16, each lane adds its terms in rising j, and the
-// lanes are added in pairs (l, l + 8), then (l, l + 4), (l, l + 2), (l, l + 1). Multiplications and
-// additions are never fused.
+// gives the same bits: term j goes to lane j mod 16, each lane adds its terms in ascending j, and
+// the lanes are added in pairs (l, l + 8), then (l, l + 4), (l, l + 2), (l, l + 1). Multiplications
+// and additions are never fused.
 #pragma once
 
 #include <cstddef>
@@ -13,11 +13,11 @@
 
 namespace thinset {
 
-// What columns are ranked by in top-k selection: x, -x or |x|.
+// The score that ranks columns in top-k selection: x, -x or |x|.
 enum class ScoreOf { value, negative, magnitude };
 inline constexpr std::size_t n_scores = 3;
 
-// Scores are as wide as they have to be to be exact.
+// Scores are wide enough to be exact.
 template <class T>
 struct ScoreType {
   using type = float;
@@ -35,8 +35,8 @@ struct RowKernels {
   double (*squared_distance)(const T* x, const double* y, std::size_t n);
   // The sum over j of x[j] * y[j].
   double (*dot)(const T* x, const double* y, std::size_t n);
-  // The same in float32, within (n / 16 + 16) 2^-24 of it relatively, unless it is infinite: a
-  // screen that decides nothing. For float64 rows, which float32 cannot hold, always 0.
+  // The same in float32, within (n / 16 + 16) 2^-24 of it relatively, unless it is infinite; used
+  // only for screening. For float64 rows, which float32 cannot hold, always 0.
   float (*rough_squared_distance)(const T* x, const float* y, std::size_t n);
   // y[j] = x[j].
   void (*widen)(const T* x, double* y, std::size_t n);
@@ -44,8 +44,8 @@ struct RowKernels {
   std::size_t (*summarise)(const T* x, std::size_t n, double* sum, double* min, double* max);
   // By ScoreOf: best[j] = max(best[j], score of x[j]).
   void (*raise_scores[n_scores])(const T* x, std::size_t n, Score<T>* best);
-  // By ScoreOf: writes the columns whose score is above their threshold to `columns`, rising, and
-  // returns how many; n + 1 where a value is not finite.
+  // By ScoreOf: writes the columns whose score is above their threshold to `columns`, ascending,
+  // and returns how many; n + 1 if a value is not finite.
   std::size_t (*find_above[n_scores])(const T* x, std::size_t n, const Score<T>* thresholds,
                                       std::uint32_t* columns);
 };

@@ -1,6 +1,6 @@
 // The loops of row_kernels.hpp, compiled once per instruction set into a namespace of its own.
 //
-// Included by row_kernels_<set>.cpp alone, with THINSET_KERNELS_NAMESPACE defined. See lanes.hpp on
+// Included only by row_kernels_<set>.cpp, with THINSET_KERNELS_NAMESPACE defined. See lanes.hpp on
 // what may be called here.
 
 #include <cstddef>
@@ -139,7 +139,7 @@ std::size_t find_above(const T* x, std::size_t n, const Score<T>* thresholds,
   for (; j + n_lanes <= n; j += n_lanes) look(load_scores(x + j), load_scores(thresholds + j), j);
   if (j < n) {
     look(load_scores(x + j, n - j), load_scores(thresholds + j, n - j), j);
-    // Lanes past the end hold 0 against a threshold of 0: none of them is above it.
+    // Lanes past the end hold 0 with a threshold of 0, so none of them is above it.
   }
   return sum_lanes(witness) == Score<T>{0} ? found : n + 1;
 }

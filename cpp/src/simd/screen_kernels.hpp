@@ -1,7 +1,7 @@
-// Cheap float32 tests that spare exact arithmetic, one table of functions per instruction set.
+// Cheap float32 tests that avoid exact arithmetic, one table of functions per instruction set.
 //
-// Nothing here decides a result: a screen may let too much pass, never too little, and what passes
-// is measured exactly (row_kernels.hpp). So these loops may fuse and reorder as they like.
+// Nothing here decides a result: a screen may pass too much, never too little, and everything that
+// passes is measured exactly (row_kernels.hpp). So these loops may fuse and reorder operations.
 #pragma once
 
 #include <cstddef>
@@ -9,23 +9,23 @@
 
 namespace thinset {
 
-// Points lie in blocks of this many, coordinate by coordinate: one register holds one coordinate of
-// a whole block.
+// Points are stored in blocks of this size, coordinate by coordinate: one register holds one
+// coordinate of a whole block.
 inline constexpr std::size_t points_per_block = 16;
-// They are looked through in groups of four blocks: one word has a bit for each.
+// They are screened in groups of four blocks: one word has a bit for each point.
 inline constexpr std::size_t points_per_group = 64;
 
 struct ScreenKernels {
   // out[i] = the sum over j of x[j] * directions[i * n + j], for i < n_directions.
   void (*project)(const float* x, const float* directions, std::size_t n, std::size_t n_directions,
                   float* out);
-  // Bit p of near[q * n_groups + g] is set where point p of group g has |p|^2 - 2 p.q of at most
+  // Bit p of near[q * n_groups + g] is set if point p of group g has |p|^2 - 2 p.q of at most
   // limits[q], in float32: its error is at most (n_coordinates + 4) 2^-24 (|p|^2 + |q|^2). Queries
-  // lie one after the other; `square_norms` holds every |p|^2.
+  // are stored one after the other; `square_norms` holds every |p|^2.
   void (*find_near)(const float* queries, const float* limits, std::size_t n_queries,
                     const float* blocks, const float* square_norms, std::size_t n_groups,
                     std::size_t n_coordinates, std::uint64_t* near);
-  // Bit i is set where values[i] >= limit; n <= 64.
+  // Bit i is set if values[i] >= limit; n <= 64.
   std::uint64_t (*find_at_least)(const double* values, std::size_t n, double limit);
 };
 

@@ -1,6 +1,6 @@
 // The loops of screen_kernels.hpp, compiled once per instruction set into a namespace of its own.
 //
-// Included by screen_kernels_<set>.cpp alone, with THINSET_KERNELS_NAMESPACE defined. As in
+// Included only by screen_kernels_<set>.cpp, with THINSET_KERNELS_NAMESPACE defined. As in
 // row_kernels_impl.hpp, nothing here may call an inline function of another header.
 
 #include "simd/lanes.hpp"

@@ -1,4 +1,4 @@
-"""The command `thinset`: a name, a module that is loaded when it is called, an exit status."""
+"""The command `thinset`: finds the module of a command, loads and runs it, returns a status."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ __all__ = [
     "main",
 ]
 
-# Name, module, line of help. The modules import torch and more, so that none is loaded for --help.
+# Name, module, help text. The modules may import torch, so --help loads none of them.
 COMMANDS = (
     ("demo", "demo", "run every step on the embedded digits dataset, in a few minutes"),
     ("run", "run", "embed, select, write the subset, train every arm, report"),
     ("embed", "embed", "turn a dataset into an array of embeddings"),
     ("select", "select", "choose rows of an array of embeddings"),
-    ("subset", "subset", "write the chosen samples as a dataset of their own"),
+    ("subset", "subset", "write the selected samples to a new dataset folder"),
     ("train", "train", "train on a subset first, then on everything"),
-    ("plan", "plan", "advise how to train within a time, and predict what it takes"),
+    ("plan", "plan", "advise how to train within a time budget, with predicted costs"),
     ("compare", "compare", "compare selection methods with random selection, paired by seed"),
-    ("reproduce", "reproduce", "make a published figure again"),
-    ("report", "report", "write the report page of a finished run again"),
+    ("reproduce", "reproduce", "reproduce a published figure"),
+    ("report", "report", "rewrite the report page of a finished run"),
     ("verify", "verify", "check datasets, selections and runs against their digests"),
     ("data import", "data_import", "read images from files into a dataset folder"),
     ("data list", "data_list", "list the kinds of source that can be imported"),
@@ -61,13 +61,13 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command. Returns the exit status: 0 done, 2 usage, 3 bad input, 4 input/output."""
     arguments = sys.argv[1:] if arguments is None else arguments
     prepare_output()
-    # A warning is a line for the person at the terminal, not a place in our source.
+    # Print a warning as one line, without its place in the source code.
     warnings.showwarning = lambda message, *_args, **_kwargs: complain(message, "warning")
     status = EXIT_FAILURE
     try:
         with signals_as_exceptions():
             status = _guarded(arguments)
-            # Only now is it known whether the output has arrived.
+            # Flushing shows whether the output could be written.
             flush_output()
     except Terminated as signal:
         complain(
@@ -77,7 +77,7 @@ def main(arguments: list[str] | None = None) -> int:
         return signal.exit_status
     except OSError as error:
         abandon_output()
-        if status == 0:  # otherwise the failure is reported already
+        if status == 0:  # otherwise the failure has been reported
             complain(f"cannot write to standard output: {error.strerror or error}")
             return EXIT_IO_FAILURE
     return status
@@ -86,7 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _guarded(arguments: list[str]) -> int:
     try:
         return _dispatch(arguments)
-    except SystemExit as stop:  # the parser's own, for --help and mistakes
+    except SystemExit as stop:  # raised by the parser, for --help and mistakes
         return stop.code if isinstance(stop.code, int) else EXIT_USAGE
     except KeyboardInterrupt:
         complain("interrupted; finished parts are kept, and the same command resumes from them")
@@ -112,7 +112,7 @@ def _dispatch(arguments: list[str]) -> int:
         if arguments[1:2] in (["-h"], ["--help"], ["help"]):
             print(_help([row for row in COMMANDS if row[0].startswith("data ")]))
             return 0
-        complain(f"data takes import, list or download; got {' '.join(arguments[1:2]) or 'none'}")
+        complain(f"data needs import, list or download; got {' '.join(arguments[1:2]) or 'none'}")
     else:
         complain(f"unknown command {arguments[0]!r}")
     print("try 'thinset --help'", file=sys.stderr)
@@ -123,7 +123,7 @@ def _call(name: str, module: str, arguments: list[str]) -> int:
     import tyro
 
     keep_to_cpu_quota()
-    # The command line is read first: a mistake in it must not wait for torch to load.
+    # Parse the command line first, so that mistakes are reported before torch loads.
     command: Any = importlib.import_module(f"thinset.command_line.{module}")
     parsed = tyro.cli(command.Command, prog=f"thinset {name}", args=arguments)
     return parsed.run() or 0
@@ -143,7 +143,7 @@ usage: thinset COMMAND [options]        thinset COMMAND --help
 {commands}
 
 Long commands take --seed, --device auto|cpu|cuda and -o DIR, save their settings in DIR, and
-resume when they are called again after a stop.
+resume if you run them again after an interruption.
 
 exit status: 0 done, 1 failure, 2 usage, 3 bad input, 4 input/output failure, 130 interrupted,
 143 terminated"""

@@ -27,7 +27,7 @@ Preset = Annotated[
     Literal["smoke", "quick", "paper"],
     tyro.conf.arg(aliases=["--size"], metavar="smoke|quick|paper"),
 ]
-"""Which table of a recipe; --size is the older name."""
+"""Name of a table in a recipe; --size is the older name."""
 Count = Annotated[str, tyro.conf.arg(aliases=["-n"], metavar="K")]
 Metric = Literal["euclidean", "sqeuclidean", "cosine"]
 PerClass = Literal["balanced", "proportional"]
@@ -38,8 +38,8 @@ Method = Annotated[
 
 
 def from_recipe(**options: Any) -> Any:
-    """An argument whose default is that of the preset's recipe."""
-    return tyro.conf.arg(help_behavior_hint="(default: the preset's)", **options)
+    """An argument whose default comes from the preset's recipe."""
+    return tyro.conf.arg(help_behavior_hint="(default: from the preset)", **options)
 
 
 def optional(**options: Any) -> Any:
@@ -72,7 +72,7 @@ def parse_count(text: str) -> float:
 
 
 def parse_time(option: str, text: str) -> Duration:
-    """A time such as 90s or 7min; ValueError, naming the option, otherwise."""
+    """Parse a time such as 90s or 7min; a ValueError names the option."""
     duration = parse_duration(option, text)
     if duration.is_time:
         return duration
@@ -80,7 +80,7 @@ def parse_time(option: str, text: str) -> Duration:
 
 
 def parse_length(option: str, text: str) -> Duration:
-    """A length that is not a time; ValueError, naming the option, otherwise."""
+    """Parse a length that is not a time; a ValueError names the option."""
     duration = parse_duration(option, text)
     if not duration.is_time:
         return duration
@@ -90,7 +90,7 @@ def parse_length(option: str, text: str) -> Duration:
 
 
 def parse_duration(option: str, text: str) -> Duration:
-    """A length of training; ValueError, naming the option, otherwise."""
+    """Parse a length of training; a ValueError names the option."""
     try:
         return Duration.parse(text)
     except ValueError as error:
@@ -112,7 +112,7 @@ def where_of(name: str, command: Any) -> Where:
 
 
 def typed_again(name: str, command: DataclassInstance, *positional: str) -> str:
-    """The command line that makes `command`: options that differ from the defaults, quoted."""
+    """The command line of `command`: the options that differ from the defaults, quoted."""
     words: list[object] = ["thinset", name, *(getattr(command, field) for field in positional)]
     for field in dataclasses.fields(command):
         value = getattr(command, field.name)

@@ -33,25 +33,25 @@ class _Required:
 
 @dataclass(frozen=True)
 class Command(StudyOptions, _Required):
-    """Compare selection methods on your data: train on each subset alone, beside random ones.
+    """Compare selection methods on your data: train on each subset alone and on random ones.
 
-    Every difference to random is paired by seed and has a 95 % interval; where the interval
-    contains zero, the answer is "no evidence". Called again on the same folder, also with more arms
-    or seeds, it trains only what is missing.
+    Differences from random are paired by seed and have a 95 % interval. If the interval contains
+    zero, the report says "no evidence". Run it again on the same folder, also with more arms or
+    seeds, to train only what is missing.
     """
 
     preset: Preset = "quick"
     """smoke: under a minute; quick: half an hour on two cores; paper: for a GPU (--size is the
     older name)"""
     image_size: ImageSize = None
-    """resize every image to this; by default images of several sizes become their median height
-    and width, at most 64 each"""
+    """resize every image to this size; by default, images of several sizes are resized to their
+    median height and width, at most 64 each"""
     embeddings: Embeddings = None
     """your own embeddings, one row per training sample"""
     model: Model = None
     """your own model: a function of the image shape (H, W, C) and the number of classes"""
     device: Device = "auto"
-    """where to compute"""
+    """device to compute on"""
 
     def run(self) -> None:
         from thinset.experiments.figures.registry import recipe_of

@@ -16,7 +16,7 @@ from thinset.data import import_dataset
 class Command:
     """Read images from files into dataset folders: DIR/train, and DIR/test and DIR/validation.
 
-    What was taken for what, left out or converted is printed.
+    Prints how the files were interpreted, what was skipped and what was converted.
     """
 
     source: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="SOURCE")]
@@ -24,22 +24,22 @@ class Command:
     out: Output
     """folder of the dataset folders"""
     kind: Annotated[str | None, optional(metavar="KIND")] = None
-    """kind of source; by default recognised from the files"""
+    """kind of source; by default detected from the files"""
     image_size: Annotated[
         tuple[int, int] | None, optional(aliases=["--size"], metavar="HEIGHT WIDTH")
     ] = None
-    """resize every image to this; by default images of several sizes become their median height
-    and width, at most 64 each; --size is the older name"""
+    """resize every image to this size; by default, images of several sizes are resized to their
+    median height and width, at most 64 each; --size is the older name"""
     image_column: Annotated[str | None, optional(metavar="NAME")] = None
     """column of a parquet file that has the images"""
     label_column: Annotated[str | None, optional(metavar="NAME")] = None
     """column of a parquet file that has the labels"""
     no_labels: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """read the images alone"""
+    """read only the images"""
     skip_unreadable: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """leave out images that are damaged or missing, and say how many"""
+    """skip damaged or missing images, and print how many"""
     overwrite: bool = False
-    """replace the folder where it exists"""
+    """replace the folder if it exists"""
 
     def run(self) -> None:
         datasets = import_dataset(

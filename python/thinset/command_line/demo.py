@@ -16,7 +16,7 @@ class Command:
     out: Output = Path("thinset-demo")
     """folder of the run and its report"""
     device: Device = "auto"
-    """where to compute"""
+    """device to compute on"""
     seed: Seed = 0
     """first of the three seeds"""
 

@@ -29,8 +29,8 @@ class Command:
     encoder: Literal["autoencoder", "pca"] = "autoencoder"
     """the paper's autoencoder, or principal components of the pixels"""
     image_size: ImageSize = None
-    """resize every image to this; by default images of several sizes become their median height
-    and width, at most 64 each"""
+    """resize every image to this size; by default, images of several sizes are resized to their
+    median height and width, at most 64 each"""
     length: str = "2000st"
     """length of the autoencoder's training: steps (st), epochs (ep), samples (sa) or time (s, min,
     h)"""
@@ -48,7 +48,7 @@ class Command:
     seed: Seed = 0
     """seed of the initial weights and the order of the samples"""
     device: Device = "auto"
-    """where to compute"""
+    """device to compute on"""
 
     def run(self) -> None:
         from thinset.experiments.prepare.data import open_training_data

@@ -1,4 +1,4 @@
-"""From an exception to one line on standard error and an exit status."""
+"""Turns an exception into one line on standard error and an exit status."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _EXTRAS = {
 def complain(message: object, kind: str = "error") -> None:
     """Print one line on standard error; a message of several lines is joined."""
     text = " ".join(str(message).split("\n")) or "no message"
-    with contextlib.suppress(OSError, ValueError):  # nowhere left to say it
+    with contextlib.suppress(OSError, ValueError):  # nowhere left to print it
         print(f"thinset: {kind}: {text}", file=sys.stderr, flush=True)
 
 
 def report_failure(error: Exception) -> int:
-    """Say what went wrong, and return the exit status."""
+    """Print what went wrong, and return the exit status."""
     if os.environ.get(TRACEBACK_VARIABLE):
         traceback.print_exception(type(error), error, error.__traceback__)
     message, status = _described(error)
@@ -56,20 +56,20 @@ def _described(error: Exception) -> tuple[str, int]:
     if isinstance(error, ValueError):
         return str(error) or repr(error), EXIT_BAD_INPUT
     if isinstance(error, BrokenPipeError):
-        return "cannot write to standard output: its reader has closed it", EXIT_IO_FAILURE
+        return "cannot write to standard output: the reader closed it", EXIT_IO_FAILURE
     if isinstance(error, OSError):
         return _of_system(error), EXIT_IO_FAILURE
     if isinstance(error, RecursionError):
         return "the input is nested too deeply", EXIT_BAD_INPUT
     message = (
-        f"unexpected {type(error).__name__}: {_first_line(error)}; this is a defect of thinset: "
+        f"unexpected {type(error).__name__}: {_first_line(error)}; this is a bug in thinset; "
         f"please report it with the output of the same command under {TRACEBACK_VARIABLE}=1"
     )
     return message, EXIT_FAILURE
 
 
 def _of_system(error: OSError) -> str:
-    """The failure of a system call as a user reads it: the file first, no number."""
+    """Describe the failure of a system call: the file first, without the error number."""
     names = [
         os.fsdecode(name)
         for name in (error.filename, error.filename2)
@@ -81,7 +81,7 @@ def _of_system(error: OSError) -> str:
 
 
 def _is_device_memory(error: Exception) -> bool:
-    # torch is not imported for this: its errors are known by their name and words.
+    # torch is not imported for this: its errors are recognised by name and text.
     text = str(error).lower()
     return isinstance(error, RuntimeError) and (
         type(error).__name__ == "OutOfMemoryError"

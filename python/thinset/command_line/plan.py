@@ -39,13 +39,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Command:
-    """Advise how to train on your data within a time, and predict what each way takes.
+    """Advise how to train on your data within a time budget, and predict the cost of each way.
 
     Measures training, embedding and decoding for a few seconds each, and a sample of the data. The
-    advice may be to balance classes, to leave out near-duplicates, to keep images in memory, or
-    none of these. Planning takes at most a fifth of the budget and skips what does not fit, but
-    always trains for a step. `thinset run --plan` with the same options on the same folder follows
-    the plan.
+    advice may be to balance classes, to remove near-duplicates, to keep images in memory, or none
+    of these. Planning takes at most a fifth of the budget and skips measurements that do not fit,
+    but always measures one training step. `thinset run --plan` with the same options and folder
+    follows the plan.
     """
 
     data: Source
@@ -53,19 +53,19 @@ class Command:
     out: Output
     """folder of the plan"""
     budget: Annotated[str | None, optional(metavar="TIME")] = None
-    """time for everything, planning included, such as 7min"""
+    """time budget for everything, planning included, such as 7min"""
     steps: Annotated[str | None, optional(metavar="LENGTH")] = None
     """length of the training instead of a time, such as 1000st or 20ep"""
     preset: Preset = "quick"
     """smoke: batches of 64, for small images; quick: of 256; paper: of 1024, for a GPU (--size is
     the older name)"""
     image_size: ImageSize = None
-    """resize every image to this; by default images of several sizes become their median height
-    and width, at most 64 each"""
+    """resize every image to this size; by default, images of several sizes are resized to their
+    median height and width, at most 64 each"""
     encoded: bool = False
-    """training decodes each image (JPEG, ...) whenever it needs it"""
+    """keep images encoded (JPEG, ...) and decode them on each use"""
     encoder: Encoder = None
-    """what computes the embeddings; all presets use pca"""
+    """source of the embeddings; all presets use pca"""
     encoder_length: EncoderLength = None
     """length of the autoencoder's training, such as 400st or 90s"""
     embeddings: Embeddings = None
@@ -81,14 +81,14 @@ class Command:
     batch_size: BatchSize = None
     """samples per training step of the classifier"""
     probe_share: Annotated[float, tyro.conf.arg(metavar="SHARE")] = 0.1
-    """share of the budget, at most, for short trainings that predict the accuracy; 0 for none"""
+    """largest share of the budget for short trainings that predict the accuracy; 0 for none"""
     seed: Seed = 0
     """seed of the training"""
     device: Device = "auto"
-    """where to compute"""
+    """device to compute on"""
 
     def run(self) -> None:
-        settings = self.settings()  # first: a mistake in them must not wait for torch to load
+        settings = self.settings()  # first, so that mistakes are reported before torch loads
         from thinset.experiments.plan.planning import Planner
 
         plan = Planner(where_of("plan", self), settings).plan(say)
@@ -100,11 +100,11 @@ class Command:
             print(f"follow it: {shlex.join(again)}")
 
     def settings(self) -> PlanSettings:
-        """The preset's recipe, with the values that were given."""
+        """The preset's recipe with the given values."""
         from thinset.experiments.settings import PlanSettings, load_recipe
 
         if (self.budget is None) == (self.steps is None):
-            raise UsageError("give --budget or --steps, one of the two")
+            raise UsageError("give either --budget or --steps")
         if self.budget is not None:
             total = parse_time("--budget", self.budget)
         else:

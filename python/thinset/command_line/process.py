@@ -1,4 +1,4 @@
-"""What a command owes the process around it: signals answered, output that arrives."""
+"""Signals and standard streams of a command's process."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Terminated(BaseException):
 def signals_as_exceptions() -> Iterator[None]:
     """Raise Terminated for SIGTERM and SIGHUP, so that partial files are removed on the way out.
 
-    Further ones are ignored from then on: they must not interrupt the removal. A signal that is
-    ignored already (nohup) stays so. In threads other than the main one nothing changes.
+    Later signals are ignored, so that they cannot interrupt the removal. A signal that is already
+    ignored (nohup) stays ignored. Does nothing outside the main thread.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -58,11 +58,11 @@ def _raise(number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def prepare_output() -> None:
-    """Make standard output and error fit for any text, and for being closed.
+    """Prepare standard output and error for any text and for closed streams.
 
     File names that are not UTF-8 are printed with escapes. A closed standard output is replaced by
-    a stream whose writing fails: Python itself would drop the output without a word. A closed
-    standard error is replaced by one that goes nowhere.
+    a stream that fails on write, because Python would drop the output silently. A closed standard
+    error is replaced by a stream that discards its output.
     """
     for name, flags in (("stdout", os.O_RDONLY), ("stderr", os.O_WRONLY)):
         stream = getattr(sys, name)
@@ -74,13 +74,13 @@ def prepare_output() -> None:
 
 
 def flush_output() -> None:
-    """Hand standard output to the system; OSError where it does not take it."""
+    """Flush standard output; OSError if that fails."""
     if sys.stdout is not None and not sys.stdout.closed:
         sys.stdout.flush()
 
 
 def abandon_output() -> None:
-    """Let what could not be written go nowhere, or the interpreter would fail once more on it."""
+    """Discard unwritten output, so that the interpreter does not fail on it again at exit."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         descriptor = os.open(os.devnull, os.O_WRONLY)
         os.dup2(descriptor, sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""How many threads other people's libraries start."""
+"""Limits on the threads of third-party libraries."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import os
 
 
 def keep_to_cpu_quota() -> None:
-    """Have torch and BLAS start no more threads than the CPU quota of a container allows.
+    """Limit the threads of torch and BLAS to the CPU quota of the container.
 
-    They count the processors of the affinity mask alone. Only before they are loaded, and unless
-    OMP_NUM_THREADS is set already; processes started from this one do the same.
+    By default they use every processor in the affinity mask. This works only before they are
+    loaded, and does nothing if OMP_NUM_THREADS is set. Child processes inherit the limit.
     """
     from thinset import _core
 

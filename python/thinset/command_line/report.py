@@ -11,10 +11,10 @@ import tyro
 
 @dataclass(frozen=True)
 class Command:
-    """Write the report page of a finished run again from its folder; needs no torch."""
+    """Rewrite the report page of a finished run from its folder; needs no torch."""
 
     run_folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR")]
-    """folder that run, demo, compare or reproduce wrote"""
+    """folder written by run, demo, compare or reproduce"""
 
     def run(self) -> None:
         from thinset.experiments.pages import write_page

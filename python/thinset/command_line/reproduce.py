@@ -20,10 +20,10 @@ from thinset.command_line.usage import UsageError
 
 @dataclass(frozen=True)
 class Command(StudyOptions):
-    """Make a published figure again: train what it needs, and write its page, plots and records.
+    """Reproduce a published figure: train what it needs, and write its page, plots and records.
 
-    `thinset reproduce --list` names the figures. Called again on the same folder, also with more
-    arms or seeds, it trains only what is missing.
+    `thinset reproduce --list` names the figures. Run it again on the same folder, also with more
+    arms or seeds, to train only what is missing.
     """
 
     figure: Annotated[
@@ -31,22 +31,22 @@ class Command(StudyOptions):
     ] = None
     """name of the figure"""
     list: Annotated[bool, tyro.conf.arg(help_behavior_hint="")] = False
-    """name the figures and stop"""
+    """list the figures and exit"""
     preset: Preset = "smoke"
     """smoke: the embedded digits, under a minute; quick: real data, up to an hour on two cores;
     paper: the paper's lengths, for a GPU (--size is the older name)"""
     image_size: ImageSize = None
-    """resize every image to this; by default images of several sizes become their median height
-    and width, at most 64 each"""
+    """resize every image to this size; by default, images of several sizes are resized to their
+    median height and width, at most 64 each"""
     data: Annotated[str | None, tyro.conf.arg(metavar="DATA", help_behavior_hint="")] = None
-    """dataset folder, folder or file to import (see `thinset data list`); the smoke preset uses
-    the embedded digits without it"""
+    """dataset folder, folder or file to import (see `thinset data list`); optional for the smoke
+    preset, which defaults to the embedded digits"""
     out: Annotated[
         Path | None, tyro.conf.arg(aliases=["-o"], metavar="DIR", help_behavior_hint="")
     ] = None
     """folder of the trainings and their report"""
     device: Device = "auto"
-    """where to compute"""
+    """device to compute on"""
 
     def run(self) -> None:
         from thinset.experiments.figures.registry import figures, recipe_of, settings_of

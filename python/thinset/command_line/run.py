@@ -40,10 +40,10 @@ from thinset.results.arm import Arm, SelectionRule
 
 @dataclass(frozen=True)
 class Command:
-    """Embed a dataset, select a subset, train the selected subset, a random one and everything.
+    """Embed a dataset, select a subset, and train on it, on a random subset and on everything.
 
-    Prints the path of the report page. Called again with the same settings on the same folder, it
-    resumes. Options that are left out take the values of the preset's recipe.
+    Prints the path of the report page. Run it again with the same settings and folder to resume.
+    Omitted options take their values from the preset's recipe.
     """
 
     data: Source
@@ -54,21 +54,21 @@ class Command:
     """smoke: a few minutes; quick: half an hour on two cores; paper: the paper's lengths
     (--size is the older name)"""
     image_size: ImageSize = None
-    """resize every image to this; by default images of several sizes become their median height
-    and width, at most 64 each"""
+    """resize every image to this size; by default, images of several sizes are resized to their
+    median height and width, at most 64 each"""
     method: Annotated[Method | None, optional(aliases=["-m"], metavar="NAME")] = None
-    """selection method; by default k-means inside each class; the paper uses topk"""
+    """selection method; by default k-means within each class; the paper uses topk"""
     n_samples: Annotated[str | None, from_recipe(aliases=["-n"], metavar="K")] = None
     """size of the subset: a count, or a fraction with a decimal point"""
     per_class: Annotated[PerClass | None, optional(metavar="balanced|proportional")] = None
-    """select inside each class; balanced for the default method"""
+    """select within each class; balanced for the default method"""
     dedup: Annotated[float | None, optional(metavar="SHARE")] = None
     """remove near-duplicates first: rows closer than this share of the typical distance"""
     metric: Metric = "euclidean"
     """distance used by max_sum, max_min and facility_location"""
     encoder: Encoder = None
-    """what computes the embeddings; smoke trains the autoencoder on the digits, everything else
-    takes pca; the paper uses the autoencoder"""
+    """source of the embeddings; by default the autoencoder for smoke on the digits, otherwise pca;
+    the paper uses the autoencoder"""
     embeddings: Embeddings = None
     """your own embeddings instead, one row per training sample"""
     encoder_length: EncoderLength = None
@@ -82,7 +82,7 @@ class Command:
     default the time that the selected arm needed for its steps"""
     plan: bool = False
     """train once within the budget, as `thinset plan` advises, and report the outcome; if the
-    folder holds a plan, follow it with the options it was made with"""
+    folder has a plan, follow it with the same options"""
     model: Model = None
     """your own model: a function of the image shape (H, W, C) and the number of classes"""
     learning_rate: LearningRate = None
@@ -98,7 +98,7 @@ class Command:
     n_seeds: Annotated[int | None, from_recipe(metavar="INT")] = None
     """number of seeds; every arm is trained once per seed"""
     device: Device = "auto"
-    """where to compute"""
+    """device to compute on"""
 
     def run(self) -> None:
         from thinset.experiments.figures.registry import recipe_of
@@ -110,7 +110,7 @@ class Command:
         print(f"report: {run.make(recipe_of('run'), self.settings(), where_of('run', self))}")
 
     def settings(self) -> RunSettings:
-        """The preset's recipe, with the values that were given."""
+        """The preset's recipe with the given values."""
         recipe = load_recipe("run", self.preset, RunSettings)
         n_seeds = len(recipe.seeds) if self.n_seeds is None else self.n_seeds
         if n_seeds < 1:
@@ -173,7 +173,7 @@ class Command:
     def _arm(self, recipe: Arm) -> Arm:
         rule = recipe.rule
         assert rule is not None
-        # A method that is given selects from all classes at once, unless --per-class is given too.
+        # An explicit method selects from all classes at once, unless --per-class is given too.
         is_recipe = self.method is None
         return Arm(
             SelectionRule.of(

@@ -39,8 +39,8 @@ class Command:
         tyro.conf.Positional[tuple[Path, ...]],
         tyro.conf.arg(metavar="EMBEDDINGS.npy...", help_behavior_hint="(required)"),
     ]
-    """(N, D) array of float16, float32 or float64; several files count as one array, in the order
-    given"""
+    """(N, D) array of float16, float32 or float64; several files are read as one array, in the
+    given order"""
     n_samples: Count
     """number of rows to select: a count, or a fraction with a decimal point (0.1)"""
     out: Annotated[Path | None, optional(aliases=["-o"], metavar="FILE")] = None
@@ -52,13 +52,13 @@ class Command:
     labels: Annotated[Path | None, optional(metavar="PATH")] = None
     """class labels: a .npy file of N integers, or the dataset folder they belong to"""
     per_class: Annotated[PerClass | None, optional(metavar="balanced|proportional")] = None
-    """select inside each class"""
+    """select within each class"""
     initial_subset: Annotated[Path | None, optional(metavar="FILE.npy")] = None
     """rows that are already selected: a .npy file of integers; they count towards K"""
     mode: Literal["max", "min", "abs"] = "max"
     """topk: which activations count as strong"""
     refill: bool = True
-    """topk: fill up to exactly K rows; otherwise the bare union"""
+    """topk: fill up to exactly K rows; otherwise return the plain union, which may be smaller"""
     drop_constant: bool = False
     """topk: ignore columns with one value in every row"""
     stratified: bool = False
@@ -82,13 +82,13 @@ class Command:
     """also compute bounds on how far these are from the best possible; with --dry-run, predict
     the time"""
     dry_run: bool = False
-    """print an estimate of memory and time, and select nothing"""
+    """print an estimate of memory and time without selecting"""
 
     def run(self) -> None:
         if self.out is None and not self.dry_run:
             raise UsageError("select needs -o FILE, or --dry-run")
         if self.out is not None and not self.dry_run:
-            # Before the work; it may take minutes.
+            # Checked before the work, which may take minutes.
             require_apart(self.out, self.embeddings, self.labels, self.initial_subset)
             require_file_target(self.out)
         if self.labels is not None and self.per_class is None and not self.stratified:
@@ -106,7 +106,7 @@ class Command:
             "n_threads": self.threads,
         }
         n_samples = parse_count(self.n_samples)
-        # One file is no list of shards: messages need no number for it.
+        # A single file is not a list of shards, so messages need no shard number.
         embeddings = self.embeddings[0] if len(self.embeddings) == 1 else self.embeddings
         if self.out is None or self.dry_run:
             print(estimate(embeddings, n_samples, self.method, **options).describe())
@@ -128,7 +128,7 @@ class Command:
             progress=True,
             **options,
         )
-        # The figures may take much longer than the selection, which is then kept if they are not.
+        # The figures may take much longer than the selection: save the selection first.
         selection.save(self.out)
         figures = self._compute_figures(selection, embeddings)
         if figures:

@@ -41,17 +41,18 @@ _AS_TYPED = {
 
 @dataclass(frozen=True)
 class StudyOptions:
-    """Options that are left out take the values of the preset's recipe."""
+    """Omitted options take their values from the preset's recipe."""
 
     methods: Annotated[tuple[str, ...] | None, from_recipe(aliases=["-m"], metavar="ARM...")] = None
     """arms, such as: full random random:stratified topk kmeans:per_class repeated_random
     loss_pruning topk:then=loss_pruning"""
     baseline: Annotated[str | None, optional(metavar="ARM")] = None
-    """arm that the others are compared with; by default random or, without it, full"""
+    """reference arm of all comparisons; by default random, or full if random is not among the
+    arms"""
     seeds: Annotated[tuple[int, ...] | None, from_recipe(metavar="INT...")] = None
-    """one training of every arm each"""
+    """seeds; every arm is trained once per seed"""
     seed: Annotated[int | None, from_recipe(metavar="INT")] = None
-    """first of as many consecutive seeds as the preset has; instead of --seeds"""
+    """first of consecutive seeds, as many as in the preset; instead of --seeds"""
     sizes: Annotated[tuple[str, ...] | None, from_recipe(metavar="K...")] = None
     """sizes of the subsets: counts, or fractions with a decimal point"""
     splits: Annotated[tuple[float, ...] | None, from_recipe(metavar="SHARE...")] = None
@@ -64,7 +65,7 @@ class StudyOptions:
         tuple[Literal["everything", "training"], ...] | None,
         from_recipe(metavar="everything|training..."),
     ] = None
-    """what a budget counts: everything, or the training alone as in the paper"""
+    """what a budget counts: everything, or only training, as in the paper"""
     encoder_length: EncoderLength = None
     """length of the autoencoder's training, such as 400st or 90s"""
     learning_rate: LearningRate = None
@@ -77,9 +78,9 @@ class StudyOptions:
     """samples per training step of the classifier"""
 
     def applied_to(self, settings: Settings) -> Settings:
-        """The settings with the values that were given.
+        """The settings with the given values.
 
-        Raises ValueError for steps beside a budget, and for options that do not apply.
+        Raises ValueError if steps and a budget are both given, and for options that do not apply.
         """
         for one, other in (("steps", "budget"), ("seed", "seeds")):
             if getattr(self, one) is not None and getattr(self, other) is not None:
@@ -97,7 +98,7 @@ class StudyOptions:
                 "encoder",
                 length=self.encoder_length
                 and parse_duration("--encoder-length", self.encoder_length),
-                # Where nothing but the encoder is trained, the seed is its own.
+                # If only the encoder is trained, the seed is the encoder's.
                 seed=None if hasattr(settings, "seeds") else self.seed,
             ),
             "training": _changed(
@@ -132,7 +133,7 @@ class StudyOptions:
 
 
 def with_embeddings(settings: StudySettings, path: Path | None) -> StudySettings:
-    """The settings with the embeddings in the file `path`, where one is given."""
+    """The settings with the embeddings in the file `path`, if one is given."""
     if path is None:
         return settings
     encoder = dataclasses.replace(settings.encoder, kind="given", path=str(path))
@@ -155,7 +156,7 @@ def say(text: str) -> None:
 
 
 def _changed(settings: DataSettings, part: str, **values: Any) -> Any:
-    """That part of the settings with the values that are given, or None where there are none."""
+    """That part of the settings with the given values, or None if there are none."""
     given = {name: value for name, value in values.items() if value is not None}
     if not given or not hasattr(settings, part):
         return given or None

@@ -17,7 +17,7 @@ from thinset.selection import Selection
 
 @dataclass(frozen=True)
 class Command:
-    """Write the chosen samples, in selection order, as a dataset folder of their own."""
+    """Write the selected samples, in selection order, to a new dataset folder."""
 
     selection: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="SELECTION")]
     """a saved selection (.npz), or a .npy file of row numbers"""
@@ -26,7 +26,7 @@ class Command:
     out: Output
     """the new dataset folder"""
     overwrite: bool = False
-    """replace the folder where it exists"""
+    """replace the folder if it exists"""
 
     def run(self) -> None:
         rows: Any = (

@@ -28,8 +28,8 @@ _SPLIT = 0.5
 class Command:
     """Train the classifier in two phases: on the subset, then on everything.
 
-    Writes DIR/classifier.safetensors, DIR/record.json and DIR/log.jsonl. Called again after a stop,
-    it resumes.
+    Writes DIR/classifier.safetensors, DIR/record.json and DIR/log.jsonl. Run it again after an
+    interruption to resume.
     """
 
     data: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DATASET")]
@@ -37,7 +37,7 @@ class Command:
     out: Output
     """folder of the weights and the record"""
     test: Path
-    """dataset folder to test on; used for reporting alone"""
+    """dataset folder to test on; used only for reporting"""
     subset: Annotated[Path | None, optional(metavar="DIR")] = None
     """dataset folder with the subset; without it, both phases train on all samples"""
     total: str = "1000st"
@@ -60,11 +60,11 @@ class Command:
         Literal["tensorboard", "wandb", "mlflow"] | None,
         optional(metavar="tensorboard|wandb|mlflow"),
     ] = None
-    """where the figures of each test are logged besides DIR/log.jsonl"""
+    """tool that the figures of each test are logged to, besides DIR/log.jsonl"""
     seed: Seed = 0
     """seed of the initial weights, the order of the samples and the augmentation"""
     device: Device = "auto"
-    """where to compute"""
+    """device to compute on"""
 
     def run(self) -> None:
         from thinset.data import open_dataset, require_matching_splits
@@ -132,7 +132,7 @@ class Command:
                     show_progress=True,
                 )
             except TrainingDivergedError:
-                # It would diverge again, and keep out other settings.
+                # Resuming would diverge again, and would refuse other settings.
                 checkpoint.unlink(missing_ok=True)
                 raise
             save_weights(model, self.out / "classifier.safetensors")

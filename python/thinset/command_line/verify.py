@@ -20,7 +20,7 @@ class Command:
     """
 
     path: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="PATH")]
-    """dataset folder, saved selection (.npz), or a folder that contains such"""
+    """dataset folder, saved selection (.npz), or a folder that contains these"""
 
     def run(self) -> None:
         n_checked = verify(self.path)

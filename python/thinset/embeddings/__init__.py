@@ -1,4 +1,4 @@
-"""From samples to embeddings: an autoencoder, principal components, or any torch module."""
+"""Computes embeddings of samples: autoencoder, principal components, or any torch module."""
 
 from __future__ import annotations
 

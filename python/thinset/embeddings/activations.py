@@ -1,4 +1,4 @@
-"""Scores in the place of activations, for Eq. 4 to choose by: what the paper leaves open."""
+"""Scores that Eq. 4 can use instead of activations; the paper names them but leaves them open."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ def activation_scores(
     n_pairs: int = 0,
     seed: int = 0,
 ) -> np.memmap[Any, np.dtype[np.float32]]:
-    """Standardise activations and take from each what its row has too much of: (N, D'), float32.
+    """Standardise activations and penalise rows that activate many elements: (N, D'), float32.
 
-    `embeddings`: (N, D) floats. Every element that varies gets mean 0 and standard deviation 1; of
-    each row `penalty` is taken off for every element above `threshold`, since a row that activates
-    many elements would be the choice of many. With `n_pairs`, columns are the sums of as many
-    random pairs of elements, drawn by `seed`; without, one for each element that varies. Both are
-    named, and left open, in "Faster Training by Selecting Samples Using Embeddings"; give the
+    `embeddings`: (N, D) floats. Every element that varies gets mean 0 and standard deviation 1;
+    each row loses `penalty` for every element above `threshold`, because a row that activates many
+    elements would be chosen by many. With `n_pairs`, columns are the sums of that many random pairs
+    of elements, drawn with `seed`; without it, there is one column per element that varies. "Faster
+    Training by Selecting Samples Using Embeddings" mentions both and leaves them open. Pass the
     result to `thinset.select(..., method="topk")`.
 
     Writes embeddings.npy and embeddings.json to the folder `out` and maps the matrix read-only;
-    reuses it where it is of the same embeddings already. Read in pieces, three times. Raises
-    ValueError for values that are not finite, for embeddings of which no element varies, and for
-    more pairs than there are.
+    reuses an existing matrix of the same embeddings. Reads the embeddings in pieces, three times.
+    Raises ValueError for values that are not finite, for embeddings of which no element varies, and
+    for more pairs than there are.
     """
     facts = describe_embeddings(embeddings)
     varies = np.setdiff1d(np.arange(facts.n_dimensions), facts.constant_columns)
@@ -86,7 +86,7 @@ def _moments(
 def _drawn_pairs(
     n_elements: int, n_pairs: int, seed: int
 ) -> np.ndarray[Any, np.dtype[np.int64]] | None:
-    """Two rows: the one and the other element of each pair; None without pairs."""
+    """Two rows: the first and the second element of each pair; None without pairs."""
     if n_pairs == 0:
         return None
     one, other = np.tril_indices(n_elements, -1)

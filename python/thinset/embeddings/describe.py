@@ -1,4 +1,4 @@
-"""What an embedding matrix looks like, and which of its elements are dead."""
+"""Describes an embedding matrix and finds its dead elements."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _VALUES_PER_CHUNK = 4_000_000
 class EmbeddingFacts:
     """Figures of an embedding matrix (N, D).
 
-    `constant_columns`: elements with the same value for every sample. They tell samples apart no
-    more, and selecting by them (Eq. 4 of the paper) would take arbitrary rows. `minimum`,
+    `constant_columns`: elements with the same value for every sample. They cannot distinguish
+    samples, and selecting by them (Eq. 4 of the paper) would take arbitrary rows. `minimum`,
     `maximum`: over the whole matrix. `share_of_zeros`: of all values, 0..1.
     """
 
@@ -36,7 +36,9 @@ def describe_embeddings(embeddings: np.ndarray[Any, Any]) -> EmbeddingFacts:
     Raises ValueError unless the matrix is two-dimensional, not empty and finite.
     """
     if embeddings.ndim != 2 or embeddings.size == 0:
-        raise ValueError(f"embeddings must be (N, D), neither 0, got shape {embeddings.shape}")
+        raise ValueError(
+            f"embeddings must be (N, D) with N and D at least 1, got shape {embeddings.shape}"
+        )
     n_samples, n_dimensions = embeddings.shape
     lowest = np.full(n_dimensions, np.inf)
     highest = np.full(n_dimensions, -np.inf)
@@ -46,7 +48,7 @@ def describe_embeddings(embeddings: np.ndarray[Any, Any]) -> EmbeddingFacts:
         highest = np.maximum(highest, rows.max(axis=0))
         n_zeros += rows.size - int(np.count_nonzero(rows))
     if not (np.isfinite(lowest).all() and np.isfinite(highest).all()):
-        raise ValueError("embeddings must be finite, but hold NaN or infinity")
+        raise ValueError("embeddings must be finite, but contain NaN or infinity")
     constant = np.flatnonzero(lowest == highest)
     return EmbeddingFacts(
         n_samples=n_samples,
@@ -59,7 +61,7 @@ def describe_embeddings(embeddings: np.ndarray[Any, Any]) -> EmbeddingFacts:
 
 
 def row_chunks(array: np.ndarray[Any, Any]) -> Iterator[np.ndarray[Any, Any]]:
-    """Give consecutive rows of `array`, some megabytes at a time."""
+    """Yield consecutive rows of `array`, some megabytes at a time."""
     values_per_row = max(1, array[0].size)
     n_rows = max(1, _VALUES_PER_CHUNK // values_per_row)
     for start in range(0, len(array), n_rows):

@@ -1,4 +1,4 @@
-"""Embedding a dataset with a trained encoder."""
+"""Embeds a dataset with a trained encoder."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ def encode(
 ) -> np.memmap[Any, np.dtype[np.float32]]:
     """Embed every sample of `dataset`, in order, as one row of a matrix (N, D), float32.
 
-    `model`: its `encode` method where it has one, the module itself elsewhere, turns transformed
-    images (B, C, H, W) into a tensor (B, ...), which is flattened per sample. `transform`: what
-    stored images go through before; by default the central crop of the autoencoder's size for an
-    Autoencoder, and values in [0, 1] in any case. Computed in float32: coarser numbers would make
-    ties, which selection breaks by row number.
+    `model`: its `encode` method, or the module itself if it has none, turns transformed images
+    (B, C, H, W) into a tensor (B, ...), which is flattened per sample. `transform`: applied to
+    stored images first; by default, scaling to [0, 1] and, for an Autoencoder, the central crop of
+    its size. Computed in float32: lower precision would cause ties, which selection breaks by row
+    number.
 
     Writes embeddings.npy and embeddings.json to the folder `out` and maps the matrix read-only.
-    Embeddings that are there already, of the same data by the same weights and transform, are not
-    computed again; others are replaced. The model stays on `device`, in the mode it was in. Raises
-    ValueError for embeddings that are not finite.
+    Existing embeddings of the same data, weights and transform are reused; others are replaced. The
+    model stays on `device`, in its previous mode. Raises ValueError for embeddings that are not
+    finite.
     """
     began = time.monotonic()
     device = resolve_device(device)
@@ -83,7 +83,7 @@ def _encoded(
 ) -> Iterator[np.ndarray[Any, Any]]:
     encoder = getattr(model, "encode", model)
     for images, _ in batches:
-        # Not around the loop: a generator would leave gradients switched off for its caller.
+        # Not around the loop: the generator would leave gradients disabled for its caller.
         with torch.inference_mode():
             embeddings = encoder(transform(images)).flatten(1).float()
         yield embeddings.cpu().numpy()
@@ -99,6 +99,6 @@ def _default_transform(model: nn.Module, dataset: ImageArrays) -> ImageTransform
     if height != width:
         raise ValueError(
             f"images of {dataset.images.shape[1:3]} pixels cannot be cropped to the autoencoder's "
-            f"{height} x {width}: only square crops are made; give a transform"
+            f"{height} x {width}: only square crops are supported; pass a transform"
         )
     return CenterCrop(height)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Matrix = np.ndarray[Any, np.dtype[np.float64]]
 
 TOLERANCE = 1e-2
-"""The residual of a component as an eigenvector, in shares of the last component's variance."""
+"""Largest residual of a component as an eigenvector, relative to the last component's variance."""
 
 _OVERSAMPLING = 8
 _MOST_PASSES = 12
@@ -41,9 +41,9 @@ def pca(
     """Project samples on their first principal components: a matrix (N, n_components), float32.
 
     `samples`: an embedding matrix (N, D) of floats, or a dataset, whose images are taken as rows of
-    pixel values. Read in pieces, so it may be larger than memory. Components are ordered by falling
-    variance, and each has the sign that makes its largest loading positive, so that equal data give
-    equal embeddings.
+    pixel values. Read in pieces, so it may be larger than memory. Components are ordered by
+    decreasing variance. The sign of each makes its largest loading positive, so that equal data
+    give equal embeddings.
 
     The components are found by block Lanczos iteration from a fixed start (Golub and Underwood,
     1977), which reads the samples a few times instead of summing a D x D covariance C: until every
@@ -52,9 +52,9 @@ def pca(
     16 (n_components + 8) D bytes for every reading.
 
     Writes embeddings.npy and embeddings.json, with the explained variances, to the folder `out` and
-    maps the matrix read-only; reuses it where it is of the same samples already. `before_piece` is
-    called before each piece is read; what it raises ends the computation. Raises ValueError unless
-    1 <= n_components <= min(N, D), and for values that are not finite.
+    maps the matrix read-only; reuses an existing matrix of the same samples. `before_piece` is
+    called before each piece is read; an exception from it ends the computation. Raises ValueError
+    unless 1 <= n_components <= min(N, D), and for values that are not finite.
     """
     began = time.monotonic()
     rows = samples if isinstance(samples, np.ndarray) else samples.images
@@ -86,7 +86,7 @@ def pca(
 class _CentredRows:
     """Samples as rows of values around their mean, read in pieces.
 
-    Float64 stays what it is; everything else is computed in float32, sums over pieces in float64.
+    Float64 is kept; everything else is computed in float32, with sums over pieces in float64.
     """
 
     def __init__(self, rows: np.ndarray[Any, Any], before_piece: Callable[[], None] | None) -> None:
@@ -98,7 +98,7 @@ class _CentredRows:
         for chunk in self._pieces():
             total += chunk.reshape(len(chunk), -1).sum(axis=0, dtype=np.float64)
         if not np.isfinite(total).all():
-            raise ValueError("samples must be finite, but hold NaN or infinity")
+            raise ValueError("samples must be finite, but contain NaN or infinity")
         self._mean = (total / len(rows)).astype(self.dtype)
 
     def chunks(self) -> Iterator[np.ndarray[Any, Any]]:
@@ -126,7 +126,7 @@ class _CentredRows:
 
 
 def _principal_components(centred: _CentredRows, n_components: int) -> tuple[Matrix, Matrix]:
-    """The largest variances, falling, and their components as columns (D, n_components)."""
+    """The largest variances, decreasing, and their components as columns (D, n_components)."""
     n_columns = min(centred.n_values, n_components + _OVERSAMPLING)
     start = np.random.default_rng(0).normal(size=(centred.n_values, n_columns))
     block = np.linalg.qr(start)[0]
@@ -151,7 +151,7 @@ def _principal_components(centred: _CentredRows, n_components: int) -> tuple[Mat
 
 
 def _new_directions(product: Matrix, basis: Matrix) -> Matrix:
-    """Orthonormal columns for what `product` has outside of the basis; none if there is nothing."""
+    """Orthonormal columns that span the part of `product` outside the basis; possibly none."""
     outside = product - basis @ (basis.T @ product)
     left, sizes, _ = np.linalg.svd(outside, full_matrices=False)
     n_free = basis.shape[0] - basis.shape[1]

@@ -1,4 +1,4 @@
-"""Embedding matrices on disk: embeddings.npy, and embeddings.json that says what they are of."""
+"""Embedding matrices on disk: embeddings.npy, described by embeddings.json."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def fingerprint(matrix: np.ndarray[Any, Any]) -> str:
 
 
 def require_output_apart(out: str | os.PathLike[str], *inputs: Any) -> None:
-    """Raise ValueError where embeddings in the folder `out` would overwrite one of `inputs`."""
+    """Raise ValueError if embeddings in the folder `out` would overwrite one of `inputs`."""
     for name in (MATRIX_FILE, DESCRIPTION_FILE):
         require_apart(Path(out) / name, *inputs)
 
@@ -51,9 +51,9 @@ def stored_embeddings(
 ) -> Matrix | None:
     """Map the embeddings in the folder `out`; None unless they are `n_samples` of this `identity`.
 
-    `identity` is JSON-able and says what was embedded by what. A description that cannot be read,
-    or a matrix that does not fit it, counts as none: embeddings can always be computed again. For
-    a matrix that does not fit, a warning says so.
+    `identity` is JSON-able and describes the data and the encoder. An unreadable description, or a
+    matrix that does not match it, counts as none, because embeddings can be recomputed. A matrix
+    that does not match causes a warning.
     """
     out = Path(out)
     try:
@@ -66,13 +66,13 @@ def stored_embeddings(
     try:
         matrix = _described_matrix(out, {**description, "n_samples": n_samples})
     except (OSError, ValueError) as error:
-        warnings.warn(f"{error}; the embeddings are computed again", stacklevel=2)
+        warnings.warn(f"{error}; recomputing the embeddings", stacklevel=2)
         return None
     return matrix
 
 
 def seconds_of_embeddings(out: str | os.PathLike[str]) -> float | None:
-    """What computing the embeddings in the folder `out` took; None where that is not known."""
+    """Seconds that computing the embeddings in the folder `out` took; None if unknown."""
     try:
         seconds = read_json(Path(out) / DESCRIPTION_FILE)["seconds"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -83,9 +83,9 @@ def seconds_of_embeddings(out: str | os.PathLike[str]) -> float | None:
 def verify_embeddings(out: str | os.PathLike[str]) -> None:
     """Read the embeddings in the folder `out` and compare them with their description.
 
-    Raises FileNotFoundError where a file is missing, and ValueError, naming the file, where it is
-    damaged or has changed since it was written. Descriptions of earlier versions state no digest;
-    with those, type and shape are checked alone.
+    Raises FileNotFoundError if a file is missing, and ValueError, naming the file, if it is damaged
+    or has changed since it was written. Descriptions of earlier versions have no digest; for those,
+    only type and shape are checked.
     """
     out = Path(out)
     description = read_json(out / DESCRIPTION_FILE)
@@ -113,15 +113,15 @@ def write_embeddings(
 ) -> Matrix:
     """Stream batches of rows (b, D), `n_samples` in all, to the folder `out` as float32.
 
-    Gives back the matrix (N, D), mapped read-only. `facts` are JSON-able figures kept beside it;
-    so are the seconds since `began`, a reading of time.monotonic. Raises ValueError for a row with
-    NaN or infinity and for too many or too few rows; what was there before then stays as it was.
+    Returns the matrix (N, D), mapped read-only. `facts` are JSON-able figures stored beside it,
+    with the seconds since `began`, a value of time.monotonic. Raises ValueError for a row with NaN
+    or infinity and for too many or too few rows; existing files then stay unchanged.
     """
     out = Path(out)
     began = time.monotonic() if began is None else began
     with atomic_file(out / MATRIX_FILE) as partial:
         entry = _write_rows(partial, batches, n_samples)
-        # Killed after this, there is a matrix that nothing describes: it is computed again.
+        # If killed after this, the matrix has no description and is recomputed.
         (out / DESCRIPTION_FILE).unlink(missing_ok=True)
     description = {
         "format": FORMAT,
@@ -141,24 +141,26 @@ def _write_rows(path: Path, batches: Iterable[np.ndarray[Any, Any]], n_samples: 
     rows = iter(batches)
     first = next(rows, None)
     if first is None:
-        raise ValueError(f"{n_samples} rows of embeddings were expected, 0 came")
+        raise ValueError(f"{n_samples} rows of embeddings were expected, got 0")
     n_written = 0
-    # Written by ordinary calls: through a map, a full disk would kill the process.
+    # Written by ordinary calls: with a memory map, a full disk would kill the process.
     with NpyFileWriter(path, "float32", (n_samples, first.shape[1])) as writer:
         for batch in itertools.chain([first], rows):
             if n_written + len(batch) > n_samples:
-                raise ValueError(f"more than the expected {n_samples} rows of embeddings came")
-            # Infinity is what a value that is too large for float32 becomes.
+                raise ValueError(f"got more than the expected {n_samples} rows of embeddings")
+            # A value that is too large for float32 becomes infinity.
             with np.errstate(over="ignore"):
                 values = np.asarray(batch, np.float32)
             finite = np.isfinite(values).all(axis=1)
             if not finite.all():
                 row = n_written + int(np.argmin(finite))
-                raise ValueError(f"embeddings must be finite, row {row} holds NaN or infinity")
+                raise ValueError(
+                    f"embeddings must be finite, but row {row} contains NaN or infinity"
+                )
             writer.append(values)
             n_written += len(values)
     if n_written != n_samples:
-        raise ValueError(f"{n_samples} rows of embeddings were expected, {n_written} came")
+        raise ValueError(f"{n_samples} rows of embeddings were expected, got {n_written}")
     return writer.entry()
 
 

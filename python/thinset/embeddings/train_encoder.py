@@ -1,4 +1,4 @@
-"""Training the autoencoder whose embeddings samples are selected by."""
+"""Trains the autoencoder that computes embeddings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from thinset.duration import Duration
 from thinset.files.atomic import atomic_folder
 from thinset.files.json import read_json, write_json_with_digest
-from thinset.losses import reproduction
+from thinset.losses import reconstruction
 from thinset.models import Autoencoder
 from thinset.training.learners.fit import fit
 from thinset.training.phases import Phase
@@ -32,7 +32,7 @@ VERSION = 1
 _WEIGHTS = "encoder.safetensors"
 _DESCRIPTION = "encoder.json"
 _IMAGES_FOR_MEAN = 4096
-_LONGEST = 100_000  # pixels or channels in a description: more is damage, and terabytes of weights
+_LONGEST = 100_000  # pixels or channels in a description; more means a damaged file
 
 
 class TrainedAutoencoder(NamedTuple):
@@ -62,15 +62,15 @@ def train_autoencoder(
     overwrite: bool = False,
     show_progress: bool = False,
 ) -> TrainedAutoencoder:
-    """Train an Autoencoder to reproduce the images of `dataset`, scaled to [0, 1].
+    """Train an Autoencoder to reconstruct the images of `dataset`, scaled to [0, 1].
 
     The defaults are those of "Faster Training by Selecting Samples Using Embeddings", sections
     IV-B and V-A, which for CIFAR-10 also take `crop=24`: random crops in training, central ones in
     testing and encoding. `widths`: see Autoencoder. The other settings are those of `fit`.
 
-    With `out`, a folder with encoder.safetensors and encoder.json appears there, which
-    `load_autoencoder` reads. Raises FileExistsError, before training, where `out` exists and
-    `overwrite` is false; otherwise as `fit`.
+    With `out`, writes a folder with encoder.safetensors and encoder.json, which `load_autoencoder`
+    reads. Raises FileExistsError, before training, if `out` exists and `overwrite` is false;
+    otherwise raises as `fit` does.
     """
     if out is not None and Path(out).exists() and not overwrite:
         raise FileExistsError(f"{out} already exists; choose another output, or overwrite it")
@@ -85,7 +85,7 @@ def train_autoencoder(
     history = fit(
         model,
         [Phase("autoencoder", dataset, Duration.parse(length))],
-        loss=reproduction,
+        loss=reconstruction,
         train_transform=RandomCrop(crop),
         test_data=test_data,
         test_transform=None if test_data is None else CenterCrop(crop),
@@ -116,8 +116,8 @@ def save_autoencoder(
 ) -> None:
     """Write the folder `out` with encoder.safetensors and encoder.json, which describes it.
 
-    It appears whole or not at all. Raises FileExistsError where it exists, unless `overwrite` is
-    true and it holds an encoder and nothing else.
+    The folder is written atomically. Raises FileExistsError if it exists, unless `overwrite` is
+    true and it contains only an encoder.
     """
     description = {
         "format": FORMAT,
@@ -133,7 +133,7 @@ def save_autoencoder(
 
 
 def _foreign_to_encoder(folder: Path) -> str | None:
-    """The first entry that is not of an encoder's folder; None where there is none."""
+    """The first entry that does not belong to an encoder's folder; None if there is none."""
     names = sorted(path.name for path in folder.iterdir())
     try:
         _read_description(folder / _DESCRIPTION)
@@ -145,8 +145,8 @@ def _foreign_to_encoder(folder: Path) -> str | None:
 def load_autoencoder(path: str | os.PathLike[str]) -> Autoencoder:
     """Read an autoencoder from the folder that `save_autoencoder` wrote, in evaluation mode.
 
-    Raises OSError where a file cannot be read, and ValueError where one is damaged, of another
-    version, or not what encoder.json says.
+    Raises OSError if a file cannot be read, and ValueError if one is damaged, has another version,
+    or does not match encoder.json.
     """
     folder = Path(path)
     description = _read_description(folder / _DESCRIPTION)
@@ -154,21 +154,21 @@ def load_autoencoder(path: str | os.PathLike[str]) -> Autoencoder:
     load_weights(model, folder / _WEIGHTS)
     if weights_fingerprint(model) != description["weights_sha256"]:
         raise ValueError(
-            f"{folder / _WEIGHTS} has changed since it was written: its weights are "
-            "not those of encoder.json"
+            f"{folder / _WEIGHTS} has changed since it was written: its weights do not match "
+            "encoder.json"
         )
     return model.eval()
 
 
 def _mean_pixel(images: np.ndarray[Any, Any]) -> float:
-    # Some thousands of images, from all over the dataset, tell the mean well enough.
+    # A few thousand images spread over the dataset estimate the mean well enough.
     rows = images[:: max(1, len(images) // _IMAGES_FOR_MEAN)]
     mean = float(rows.mean(dtype=np.float64))
     return mean / GREY_LEVELS if images.dtype == np.uint8 else mean
 
 
 def seconds_of_encoder(path: str | os.PathLike[str]) -> float | None:
-    """What training the autoencoder in the folder `path` took; None where that is not known."""
+    """Seconds that training the autoencoder in the folder `path` took; None if unknown."""
     try:
         seconds = read_json(Path(path) / _DESCRIPTION)["history"]["seconds"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -183,7 +183,7 @@ def _read_description(path: Path) -> dict[str, Any]:
         name for name in names if not isinstance(description, dict) or name not in description
     ]
     if missing:
-        raise ValueError(f"{path} is no description of an encoder: it has no {missing[0]!r}")
+        raise ValueError(f"{path} is not the description of an encoder: it has no {missing[0]!r}")
     found = (description["format"], description["version"])
     if found != (FORMAT, VERSION):
         raise ValueError(f"{path} must be {FORMAT} version {VERSION}, got {found[0]} {found[1]}")

@@ -1,4 +1,4 @@
-"""Which trainings an experiment consists of: nothing is prepared yet."""
+"""The trainings of an experiment, before anything is prepared."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class Cell:
     """One training of an experiment.
 
-    split is None in arms without a fast phase, size there and in arms that bring their own.
+    split is None for arms without a fast phase. size is None for those, and for arms with a fixed
+    size.
     """
 
     arm: Arm
@@ -34,7 +35,7 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """A name that is safe for a file and tells cells apart."""
+        """A name that is unique among cells and safe as a file name."""
         parts = [self.comparison, str(self.arm)]
         if self.size is not None:
             parts.append(f"k{self.size!r}")
@@ -44,7 +45,7 @@ class Cell:
 
     @property
     def selection_name(self) -> str:
-        """Of the files of its selection; arms that differ in their training alone share it."""
+        """The name of its selection's files; arms that differ only in their training share it."""
         rule = self.arm.rule
         assert rule is not None
         seed = f"-seed{self.seed}" if rule.depends_on_seed else ""
@@ -65,16 +66,16 @@ def cell_of(
 
 
 def as_file_name(text: str) -> str:
-    """Replace what has no place in the name of a file."""
+    """Replace characters that are not allowed in a file name."""
     return re.sub(r"[^A-Za-z0-9.=_-]+", "_", text)
 
 
 def cells_of(settings: StudySettings) -> tuple[Cell, ...]:
     """Every training of the grid, once, in the order in which they are trained.
 
-    Seed by seed, so that what is finished at any time compares all arms; within an arm from the
-    smallest split to the largest, so that each continues the first phase of the one before. A
-    split of 0 is training on everything, whatever the arm. Raises ValueError where two trainings
+    Seed by seed, so that the finished trainings compare all arms at any time. Within an arm, from
+    the smallest split to the largest, so that each continues the first phase of the previous one. A
+    split of 0 means training on everything, whatever the arm. Raises ValueError if two trainings
     would share the name of a record.
     """
     cells: dict[Cell, None] = {}
@@ -88,12 +89,12 @@ def cells_of(settings: StudySettings) -> tuple[Cell, ...]:
     for cell in cells:
         if cell != names.setdefault(cell.name, cell):
             first, second = str(names[cell.name].arm), str(cell.arm)
-            raise ValueError(f"arms {first!r} and {second!r} cannot be told apart by file names")
+            raise ValueError(f"arms {first!r} and {second!r} cannot be distinguished by file names")
     return tuple(cells)
 
 
 def comparison_of(total: Duration) -> Comparison:
-    """What arms of this length have in common, everything counted."""
+    """The comparison that arms of this length share, everything counted."""
     return "time" if total.is_time else "steps"
 
 

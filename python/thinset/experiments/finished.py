@@ -1,4 +1,4 @@
-"""The folder of an experiment, read without torch: pages need nothing that trains."""
+"""Reads the folder of an experiment without torch, for pages."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ S_co = TypeVar("S_co", bound=DataSettings, covariant=True)
 
 @dataclass(frozen=True)
 class Finished(Generic[S_co]):
-    """What an experiment left in its folder, read when it is asked for.
+    """The results in an experiment's folder, read on first access.
 
     Missing parts raise FileNotFoundError, damaged ones ValueError.
     """
@@ -70,7 +70,7 @@ class Finished(Generic[S_co]):
     @cached_property
     def data(self) -> Dataset:
         """The training data."""
-        # What the experiment has made goes first: it may have resized or split its source.
+        # The experiment's own data come first: it may have resized or split its source.
         places = (
             self.path / "variant",
             self.path / "split" / "train",
@@ -82,12 +82,12 @@ class Finished(Generic[S_co]):
             if (place / "manifest.json").exists():
                 return open_dataset(place)
         raise FileNotFoundError(
-            f"{self.path} holds no finished training and no training data; run it first"
+            f"{self.path} has no finished training and no training data; run the experiment first"
         )
 
     @property
     def subject(self) -> str:
-        """What was trained on, in words."""
+        """The training data, in words."""
         height, width, channels = self.data.image_shape
         return (
             f"{self.data.name}: {len(self.data):,} training samples, "
@@ -103,18 +103,20 @@ class Finished(Generic[S_co]):
         return open_npy(self.path / "embeddings" / "embeddings.npy")
 
     def records(self, names: Iterable[str]) -> tuple[RunRecord, ...]:
-        """Those records that are there, in the order of their names; at least one."""
+        """The existing records, ordered by name; at least one."""
         records = tuple(self.records_by_name(names).values())
         if not records:
-            raise FileNotFoundError(f"{self.path} holds no finished training; run it first")
+            raise FileNotFoundError(
+                f"{self.path} has no finished training; run the experiment first"
+            )
         return records
 
     def records_by_name(self, names: Iterable[str]) -> dict[str, RunRecord]:
-        """Those records that are there, in the order of their names."""
+        """The existing records, ordered by name."""
         return finished_records(self.path, names)
 
     def left_out(self, names: Iterable[str]) -> dict[str, str]:
-        """Trainings among `names` that could not be made, and why."""
+        """The skipped trainings among `names`, and why."""
         reasons = read_left_out(self.path)
         return {name: reasons[name] for name in names if name in reasons}
 
@@ -123,7 +125,7 @@ class Finished(Generic[S_co]):
         return read_stages(self.path)
 
     def selection(self, *names: str) -> Selection:
-        """The selection of the first of these names that is there."""
+        """The selection of the first of these names that exists."""
         files = [self.path / "selections" / f"{name}.npz" for name in names]
         return Selection.load(next((file for file in files if file.exists()), files[0]))
 
@@ -143,10 +145,10 @@ def figure_of(out: str | os.PathLike[str]) -> str:
 
 
 def store_shown(path: Path, facts: dict[str, Any], shown: Reconstructions | None) -> None:
-    """Keep in the folder `path` what a page shows of embeddings and of the autoencoder."""
+    """Store what a page shows of the embeddings and the autoencoder in the folder `path`."""
     write_json_with_digest(path / FACTS_FILE, facts)
     if shown is not None:
-        # In memory first: where a disk is full, an archive that is half written cannot be closed.
+        # In memory first: on a full disk, a half-written archive cannot be closed.
         content = io.BytesIO()
         np.savez(content, **{name: getattr(shown, name) for name in _RECONSTRUCTIONS})
         with atomic_file(path / RECONSTRUCTIONS_FILE) as partial:
@@ -162,7 +164,7 @@ def stored_facts(path: Path) -> dict[str, Any] | None:
 
 
 def stored_reconstructions(path: Path) -> Reconstructions | None:
-    """What `store_shown` kept of the autoencoder; None where there is nothing."""
+    """What `store_shown` kept of the autoencoder; None if there is nothing."""
     for file in (path / RECONSTRUCTIONS_FILE, path / OLD_RECONSTRUCTIONS_FILE):
         if file.exists():
             try:

@@ -1,4 +1,4 @@
-"""Writing the page of an experiment again from its folder; torch is not needed."""
+"""Rewrites the page of an experiment from its folder, without torch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def write_page(out: str | os.PathLike[str]) -> Path:
     """Write the page of the experiment in the folder `out`; returns its path.
 
-    Raises FileNotFoundError where a part is missing, ValueError where one is damaged.
+    Raises FileNotFoundError if a part is missing, ValueError if one is damaged.
     """
     recipe = recipe_of(figure_of(out))
     kind = kind_of(recipe.kind)

@@ -1,4 +1,4 @@
-"""The folder of a run: where its parts are, and whether it belongs to these settings."""
+"""The folder of a run: the paths of its parts, and the check of its settings."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-# What each part of the folder depends on: parts that are made before training outlive a change of
-# the settings that come after them.
+# The settings that each part of the folder depends on. A part stays valid if settings of later
+# parts change.
 _PREPARED = {
     "data", "split", "variant", "decoded", "photographs.parquet", "encoder", "embeddings",
     "stages.json",
@@ -40,11 +40,11 @@ SECONDS_SUFFIX = ".seconds.json"
 class RunFolder:
     """Paths inside the folder of a run, and the seconds that its finished stages took.
 
-    settings.json holds everything that decides the results, and `notes` for the record, which are
-    those of the last call. An existing folder is resumed if its settings are the same, or if it
-    holds nothing that depends on those that differ: a run that failed does not block its folder.
-    Raises ValueError where the settings do not fit, naming the first that differs, and where the
-    folder is an input or a folder above one; FileExistsError where the folder holds something else.
+    settings.json holds everything that decides the results, and the `notes` of the last call for
+    the record. An existing folder is resumed if its settings are the same, or if nothing in it
+    depends on the settings that differ. A failed run therefore does not block its folder. Raises
+    ValueError if the settings do not match, naming the first that differs, and if the folder is an
+    input or contains one; FileExistsError if the folder holds anything else.
     """
 
     def __init__(
@@ -58,10 +58,12 @@ class RunFolder:
             difference = _difference(_without_notes(stored), settings)
             if difference is not None:
                 _require_independent(path, difference)
-                # Figures of a training with other settings; nothing of it is left.
+                # The log belongs to a training with other settings, which no longer exists.
                 (path / "log.jsonl").unlink(missing_ok=True)
         elif _holds_something(path):
-            raise FileExistsError(f"{path} is not empty and holds no run; choose another output")
+            raise FileExistsError(
+                f"{path} is not empty and is not the folder of a run; choose another output"
+            )
         write_json_with_digest(stored, {**settings, "notes": notes or {}})
 
     @property
@@ -70,7 +72,7 @@ class RunFolder:
 
     @property
     def test_split(self) -> Path:
-        """Training and test data, where the source had no test data of its own."""
+        """Training and test data, if the source had no test data."""
         return self.path / "split"
 
     @property
@@ -111,10 +113,10 @@ class RunFolder:
 
     @contextlib.contextmanager
     def making(self, result: Path, stage: str) -> Iterator[Path]:
-        """Yield a path of the same name to write `result` to; on a clean exit it moves there.
+        """Yield a temporary path of the same name; on a clean exit it is moved to `result`.
 
-        The seconds of the block are those of `stage`. They are on disk before the result is: killed
-        at any moment, there is no result whose seconds are unknown.
+        The seconds of the block are those of `stage`. They are stored before the result, so a kill
+        at any moment leaves no result with unknown seconds.
         """
         workplace = result.with_name(f".{result.name}.making")
         _remove(workplace)
@@ -131,13 +133,13 @@ class RunFolder:
         self.add_stage_seconds(stage, seconds)
 
     def is_made(self, result: Path, stage: str) -> bool:
-        """Whether `result` is there and its seconds are known, which a kill may have kept back."""
+        """Whether `result` exists and its seconds are known; a kill may have prevented that."""
         if not result.exists():
             return False
         return self.know_seconds(stage, _stored_seconds(_seconds_file(result), stage))
 
     def know_seconds(self, stage: str, seconds: float | None) -> bool:
-        """Enter the seconds of a finished `stage` unless they are; whether they are known now."""
+        """Store the seconds of a finished `stage` if needed; return whether they are known."""
         if stage in self.stage_seconds:
             return True
         if seconds is None:
@@ -147,7 +149,7 @@ class RunFolder:
 
     @property
     def left_out(self) -> dict[str, str]:
-        """Trainings that could not be made, by the name of their record, and why."""
+        """The skipped trainings, by the name of their record, and why."""
         return read_left_out(self.path)
 
     def left_out_of(self, names: Iterable[str]) -> dict[str, str]:
@@ -155,15 +157,15 @@ class RunFolder:
         return {name: reasons[name] for name in names if name in reasons}
 
     def leave_out(self, name: str, reason: str) -> None:
-        """Remember that the training `name` cannot be made, and remove its checkpoint."""
+        """Record that the training `name` is skipped, and remove its checkpoint."""
         write_json_with_digest(self.path / "left_out.json", {**self.left_out, name: reason})
         self.checkpoint(name).unlink(missing_ok=True)
 
 
 def finished_records(path: Path, names: Iterable[str]) -> dict[str, RunRecord]:
-    """Those records in the folder `path` that are there, in the order of their names.
+    """The existing records among `names` in the folder `path`, ordered by name.
 
-    Earlier versions named a record by its arm as it was typed; such files are found, too.
+    Earlier versions named a record by its arm as typed; such files are found too.
     """
     names = tuple(names)
     files = {name: path / "records" / f"{name}.json" for name in names}
@@ -173,7 +175,7 @@ def finished_records(path: Path, names: Iterable[str]) -> dict[str, RunRecord]:
 
 
 def _old_files(path: Path) -> dict[str, Path]:
-    """Records of version 1 by the name that they would have today."""
+    """Records of version 1, by their current name."""
     files = {}
     for file in sorted((path / "records").glob("*.json")):
         content = _read_object(file)
@@ -187,12 +189,12 @@ def _old_files(path: Path) -> dict[str, Path]:
 
 
 def read_settings(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Settings and notes of the run in the folder `path`; ValueError where it holds none."""
+    """Settings and notes of the run in the folder `path`; ValueError if it holds none."""
     stored = path / "settings.json"
     try:
         settings = _read_object(stored)
     except FileNotFoundError:
-        raise ValueError(f"{path} holds no run: there is no settings.json") from None
+        raise ValueError(f"{path} is not the folder of a run: it has no settings.json") from None
     if not {"source", "device", "settings", "notes"} <= set(settings):
         raise ValueError(f"{stored} is not the settings of a run")
     notes = settings.pop("notes")
@@ -213,7 +215,7 @@ def read_settings(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def read_settings_object(stored: Path) -> dict[str, Any]:
-    """The content of a settings.json of any command; ValueError where it is damaged."""
+    """The content of a settings.json of any command; ValueError if it is damaged."""
     settings = _read_object(stored)
     if not isinstance(settings.get("notes"), dict):
         raise ValueError(f"{stored} is not the settings of a run: it has no notes")
@@ -221,7 +223,7 @@ def read_settings_object(stored: Path) -> dict[str, Any]:
 
 
 def read_stages(path: Path) -> dict[str, float]:
-    """The seconds of finished stages in the folder `path`; ValueError where they are damaged."""
+    """The seconds of finished stages in the folder `path`; ValueError if they are damaged."""
     stages = _read_object(path / "stages.json", missing={})
     for name, seconds in stages.items():
         if not _is_seconds(seconds):
@@ -232,7 +234,7 @@ def read_stages(path: Path) -> dict[str, float]:
 
 
 def read_left_out(path: Path) -> dict[str, str]:
-    """Trainings left out in the folder `path`, and why; ValueError where the file is damaged."""
+    """The skipped trainings in the folder `path`, and why; ValueError if the file is damaged."""
     reasons = _read_object(path / "left_out.json", missing={})
     for name, reason in reasons.items():
         if not isinstance(reason, str):
@@ -243,7 +245,7 @@ def read_left_out(path: Path) -> dict[str, str]:
 
 
 def verify_seconds(path: Path) -> None:
-    """Check a file that holds the seconds of one result; ValueError where it is damaged."""
+    """Check a file that holds the seconds of one result; ValueError if it is damaged."""
     for name, seconds in _read_object(path).items():
         if not _is_seconds(seconds):
             raise ValueError(f"{path}: {name!r} must be a number of seconds, got {seconds!r}")
@@ -275,13 +277,13 @@ def _is_seconds(value: object) -> bool:
 
 
 def _holds_something(path: Path) -> bool:
-    # The real path: "new/../photos" is there only once "new" is made.
+    # The real path, because "new/../photos" exists only after "new" is made.
     folder = type(path)(os.path.realpath(path))
     return folder.exists() and any(map(_is_content, folder.iterdir()))
 
 
 def _is_content(path: Path) -> bool:
-    """Whether `path` is more than an empty folder or what a kill left of an unfinished file."""
+    """Whether `path` is more than an empty folder or the leftover of an unfinished file."""
     is_leftover = path.name.startswith(".") and path.name.endswith((".partial", ".making"))
     return not is_leftover and not (path.is_dir() and not any(path.iterdir()))
 
@@ -304,13 +306,13 @@ def _difference(
 ) -> tuple[tuple[str, ...], Any, Any] | None:
     """The first setting that differs: its path, its stored value and its value here."""
     if isinstance(stored, dict) and isinstance(settings, dict):
-        # Those on which most depends come first: the rest cannot matter where they do not.
+        # Settings that most parts depend on come first.
         for name in sorted({**stored, **settings}, key=_rank):
             found = _difference(stored.get(name), settings.get(name), (*where, name))
             if found is not None:
                 return found
         return None
-    # Through JSON and back: tuples have become lists.
+    # Through JSON and back, because tuples become lists.
     return None if stored == json.loads(json.dumps(settings)) else (where, stored, settings)
 
 
@@ -321,7 +323,7 @@ def _rank(name: str) -> int:
 
 
 def _require_independent(path: Path, difference: tuple[tuple[str, ...], Any, Any]) -> None:
-    """Refuse unless nothing in the folder depends on the setting that differs."""
+    """Raise an error if anything in the folder depends on the setting that differs."""
     where, stored, here = difference
     made = {
         entry.name.removesuffix(SECONDS_SUFFIX)
@@ -331,7 +333,7 @@ def _require_independent(path: Path, difference: tuple[tuple[str, ...], Any, Any
     is_kept = not made or not _DECIDES_PREPARED & set(where)
     if made <= _PREPARED | _SELECTED and is_kept:
         if _DECIDES_SELECTED & set(where):
-            # Nothing was trained on it yet, and selecting again takes seconds.
+            # Nothing was trained on it yet, and reselecting takes seconds.
             for name in made & _SELECTED:
                 _remove(path / name)
         return

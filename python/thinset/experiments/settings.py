@@ -1,7 +1,7 @@
 """Settings of a run, as frozen dataclasses, and the recipes that fill them.
 
-A recipe is a TOML file beside this one with a table per size. Reading is strict: an unknown key, a
-missing one and a value of another type are refused.
+A recipe is a TOML file with a table per preset. Reading is strict: unknown keys, missing keys and
+values of a wrong type are refused.
 """
 
 from __future__ import annotations
@@ -35,10 +35,11 @@ class EncoderSettings:
     kind: "autoencoder" (the paper's), "pca" (of the pixels), or "given" (`path` to a .npy file with
         one row per sample).
     length, widths, batch_size, learning_rate, momentum: of the autoencoder's training.
-    seed: of its first weights and the order of its samples.
+    seed: of its initial weights and the order of its samples.
     crop: side of the square crop that is encoded, in pixels; None for the whole image; "auto" takes
         three quarters of colour images of at least 32 pixels, else the whole image.
-    n_components: of the PCA, at most; no more than there are samples, or values in one.
+    n_components: largest number of principal components; limited by the number of samples and of
+    values in one.
     """
 
     kind: Literal["autoencoder", "pca", "given"] = "autoencoder"
@@ -53,7 +54,7 @@ class EncoderSettings:
     seed: int = 0
 
     def resolved_for(self, image_shape: tuple[int, int, int]) -> EncoderSettings:
-        """Settle every "auto" by the dataset's (height, width, channels)."""
+        """Resolve every "auto" from the dataset's (height, width, channels)."""
         return dataclasses.replace(self, crop=_settle(self.crop, _automatic_crop(image_shape)))
 
 
@@ -62,14 +63,14 @@ class TrainingSettings:
     """How the classifier is trained, the same in every arm.
 
     model: "MODULE:FUNCTION" of a function that takes the shape of an image (H, W, C) and the number
-        of classes and gives a torch.nn.Module; None for the paper's classifier.
+        of classes and returns a torch.nn.Module; None for the paper's classifier.
     width: multiplies the widths of the paper's classifier.
     schedule: of the learning rate, over both phases together: "constant", as in the paper; "step":
         a tenth after one half, a hundredth after three quarters; "cosine": down to 0; "one_cycle":
         up to learning_rate in the first fifth, then down to 0, in straight lines.
-    warm_up: the share of both phases in which the rate rises first; "one_cycle" has its own.
-    ema_decay: of the average of weights that is tested. evaluations: how many times in a run,
-        evenly spaced. crop as in EncoderSettings.
+    warm_up: the share of both phases in which the rate rises at first; "one_cycle" has its own.
+    ema_decay: of the averaged weights used in tests. evaluations: their number in a run, evenly
+        spaced. crop as in EncoderSettings.
     flip: mirror half of the images; "auto" for colour images (mirrored digits are wrong).
     brightness, contrast: largest shift, lowest and highest factor; "auto" takes the paper's for
         colour images and none for grey ones. precision: "auto", "float32" or "bfloat16".
@@ -113,15 +114,16 @@ class TrainingSettings:
 
 @dataclass(frozen=True)
 class DataSettings:
-    """What a study takes its samples from and selects them by.
+    """The data of a study, and how its samples are selected.
 
-    hold_out: the share of the training data kept for testing where the source has no test data.
-    on_validation: scores on that share, whatever test data there are.
-    from_encoded: whether the training data count as encoded images (JPEG, ...) that are decoded
-        whenever they are wanted: training on everything then waits for decoding, arms that look at
-        embeddings and `full:resident` pay for decoding everything once, random subsets for theirs.
-    photograph_side: makes them JPEG photographs of that many pixels a side first, from which
-        images are decoded and made as small as they were.
+    hold_out: the share of the training data held out for testing if the source has no test data.
+    on_validation: always score on that share instead of test data.
+    from_encoded: whether the training data are encoded images (JPEG, ...) that are decoded on each
+        use. Training on everything then waits for decoding. Arms that need embeddings and
+        `full:resident` pay for decoding everything once, random subsets for decoding their own
+        samples.
+    photograph_side: first turns images into JPEG photographs with this side in pixels, which are
+        decoded and scaled down to the original size.
     variant: None for the training data as it is; "redundant" or, with an imbalance,
         "long_tailed:100" for a harder version of it (see thinset.data.variants).
     """
@@ -146,10 +148,10 @@ class DataSettings:
 class RunSettings(DataSettings):
     """A selection against random samples and everything, at equal steps and at equal time.
 
-    arm, size: what is selected, and how much of it, a count or a fraction. seeds: one training of
-    every arm each. split: the share spent on the subset. steps: the length of the runs that are
-    compared at equal steps. time: the wall-clock budget, everything counted, of those compared at
-    equal time; None takes what the slowest run of the selected arm needed for its steps,
+    arm, size: how samples are selected, and how many, a count or a fraction. seeds: every arm is
+    trained once per seed. split: the share spent on the subset. steps: the length of the runs that
+    are compared at equal steps. time: the wall-clock budget, everything counted, of those compared
+    at equal time; None uses the time that the slowest run of the selected arm needed for its steps,
     preparation included.
     """
 
@@ -175,8 +177,9 @@ class StudySettings(DataSettings):
     splits: shares of the training spent on the subset. totals: lengths of training; those in time
         are budgets.
     accounting: what a budget in time counts: "everything", or, as in the paper, "training" alone,
-        which leaves out what came before training.
-    baseline: the arm that all are compared with; None takes random or, without it, full.
+        which excludes preparation.
+    baseline: the arm that all others are compared with; None means random, or full if random is not
+    an arm.
     """
 
     arms: tuple[Arm, ...] = (RANDOM, Arm(SelectionRule("topk")))
@@ -202,10 +205,10 @@ class StudySettings(DataSettings):
 
 @dataclass(frozen=True)
 class PlanSettings(DataSettings):
-    """What a plan is for.
+    """The goal of a plan.
 
-    total: the length of the training; a time is a budget for everything. probe_share: how much of
-    it, at most, goes into short trainings that tell the accuracy.
+    total: the length of the training; a time is a budget for everything. probe_share: its largest
+    share for short trainings that predict the accuracy.
     """
 
     total: Duration = Duration(7, "min")
@@ -218,10 +221,11 @@ class PlanSettings(DataSettings):
 class RankingSettings(DataSettings):
     """Hyper-parameters ranked by trainings on everything, and by shorter ones on subsets.
 
-    Each arm trains every setting for `total`, everything for `reference_total` too: that is
-    the ranking the arms try to find for less. All are scored on `hold_out` of the training data,
-    never on test data. learning_rates, widths: their product is ranked; a width multiplies the
-    widths of the paper's classifier. size: of the subsets. training: what the settings share.
+    Each arm trains every setting for `total`. The reference ranking trains on everything for
+    `reference_total`; the arms try to match it at lower cost. All are scored on `hold_out` of the
+    training data, never on test data. learning_rates, widths: their product is ranked; a width
+    multiplies the widths of the paper's classifier. size: of the subsets. training: what the
+    settings share.
     """
 
     hold_out: float = 0.1
@@ -258,14 +262,14 @@ def _settle(value: Any, automatic: Any) -> Any:
 
 
 def read_recipe(name: str) -> dict[str, Any]:
-    """The tables of a recipe: one per size, and `figure` for what it shows."""
+    """The tables of a recipe: one per preset, and `figure`, its description."""
     folder = "recipes" if name in ("run", "plan", "compare") else "figures"
     resource = importlib.resources.files(f"thinset.experiments.{folder}") / f"{name}.toml"
     return tomllib.loads(resource.read_text(encoding="utf-8"))
 
 
 def load_recipe(name: str, size: str, kind: type[T]) -> T:
-    """The settings of one size of a recipe; ValueError where there is no such size."""
+    """The settings of one preset of a recipe; ValueError if there is no such preset."""
     sizes = {key: table for key, table in read_recipe(name).items() if key != "figure"}
     if size not in sizes:
         raise ValueError(f"size must be one of {', '.join(sizes)}; got {size!r}")

@@ -1,4 +1,4 @@
-"""Settings as earlier versions stored them, turned into those of today."""
+"""Converts settings of earlier versions to the current form."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from thinset.results.arm import Arm, SelectionRule
 
 
 def upgraded_settings(table: dict[str, Any]) -> dict[str, Any]:
-    """`table` with the arm of a run in one entry; everything else stays as it is.
+    """`table` with the arm of a run in one entry; everything else is unchanged.
 
     Earlier runs kept a table `selection` with the method, its options and the size.
     """

@@ -46,14 +46,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trial:
-    """One training: which arm, compared how, with which seed, for how long.
+    """One training: its arm, comparison, seed and length.
 
-    name: of its record. total: a budget in time counts the preparation, but for the comparison by
-    "training time". subset, split: what the fast phase trains on, for which share of the total;
-    None without a fast phase, and subset also where every pass draws its own n_samples. n_samples:
-    in a pass of the fast phase. orders: see thinset.training.Phase. preparation_seconds: what this
-    arm needed before training, by stage. n_full: the size of the dataset; None where that is what
-    fine-tuning goes through.
+    name: of its record. total: a budget in time includes preparation, except in the comparison by
+    "training time". subset, split: the data of the fast phase and its share of the total; None
+    without a fast phase; subset is also None if every pass draws its own n_samples. n_samples: in a
+    pass of the fast phase. orders: see thinset.training.Phase. preparation_seconds: the preparation
+    of this arm, by stage. n_full: the size of the dataset; None if fine-tuning uses the whole
+    dataset.
     """
 
     name: str
@@ -71,12 +71,12 @@ class Trial:
 
     @property
     def fast_phase(self) -> FastPhase | None:
-        """The fast phase as records hold it."""
+        """The fast phase in the form of records."""
         return None if self.split is None else FastPhase(self.n_samples, self.split)
 
 
 def fine_tuning_order(arm: Arm) -> Order | None:
-    """What the passes of `arm` over everything show; None for every sample, shuffled."""
+    """The order of the passes of `arm` over everything; None for every sample, shuffled."""
     if arm.is_balanced:
         return ClassBalanced()
     return LossPruning() if arm.fine_tuning == "loss_pruning" else None
@@ -97,8 +97,9 @@ def train(
 ) -> tuple[nn.Module, RunRecord]:
     """Train a classifier as `trial` says, resuming from its checkpoint if there is one.
 
-    Initial weights, order of samples and augmentation depend on the seed alone: trials of one seed
-    begin with the same weights. The checkpoint is the caller's to remove, once the record is kept.
+    Initial weights, order of samples and augmentation depend on the seed alone: trials with the
+    same seed start with the same weights. The caller removes the checkpoint after storing the
+    record.
     """
     model = new_classifier(full, training, seed=trial.seed)
     checkpoint_path.parent.mkdir(parents=True, exist_ok=True)
@@ -154,9 +155,10 @@ def train_and_keep(
     weights_path: Path | None = None,
     show_progress: bool,
 ) -> RunRecord:
-    """Train as `train` does and save the record in `folder`, where the checkpoint lies until then.
+    """Train as `train` does and save the record in `folder`, where the checkpoint is until then.
 
-    The model's weights go to `weights_path`, if there is one. What `folder` holds is loaded.
+    Writes the model's weights to `weights_path`, if given. A record that `folder` already has is
+    loaded.
     """
     path = folder.record(trial.name)
     if path.exists():
@@ -175,7 +177,9 @@ def train_and_keep(
             show_progress=show_progress,
         )
     except TrainingDivergedError:
-        checkpoint.unlink(missing_ok=True)  # it would diverge again, and keep out other settings
+        checkpoint.unlink(
+            missing_ok=True
+        )  # resuming would diverge again, and would refuse other settings
         raise
     if weights_path is not None:
         save_weights(model, weights_path)
@@ -187,9 +191,9 @@ def train_and_keep(
 def new_classifier(
     data: Dataset | EncodedDataset, training: TrainingSettings, *, seed: int
 ) -> nn.Module:
-    """Return the model that the settings name, its weights drawn by the seed alone.
+    """Return the model named by the settings, with weights that depend only on the seed.
 
-    Raises ValueError where the name leads to nothing that can be called.
+    Raises ValueError if the name does not refer to a callable.
     """
     height, width, channels = data.image_shape
     crop = _crop(training)
@@ -209,12 +213,12 @@ def new_classifier(
         torch.manual_seed(seed)
         model = factory(image_shape, data.n_classes)
     if not isinstance(model, nn.Module):
-        raise ValueError(f"model {training.model!r} must give a torch.nn.Module, got {model!r}")
+        raise ValueError(f"model {training.model!r} must return a torch.nn.Module, got {model!r}")
     return model
 
 
 def require_model(name: str | None) -> None:
-    """Raise ValueError where the settings name a model that cannot be called."""
+    """Raise ValueError if the settings name a model that cannot be called."""
     if name is not None:
         _factory(name)
 
@@ -223,7 +227,7 @@ def _factory(name: str) -> Callable[..., Any]:
     module, colon, attribute = name.partition(":")
     if not colon:
         raise ValueError(f"model must be MODULE:FUNCTION, such as my_models:small, got {name!r}")
-    # As for a script: modules beside the person's work are found.
+    # As for a script, modules in the current folder are found.
     sys.path.insert(0, "")
     try:
         factory = getattr(importlib.import_module(module), attribute, None)
@@ -238,7 +242,7 @@ def _factory(name: str) -> Callable[..., Any]:
 
 
 def _rate(training: TrainingSettings) -> Callable[[float], float] | None:
-    """The learning rate over both phases; None where it is the same throughout."""
+    """The learning rate over both phases; None if it is the same throughout."""
     peak = training.learning_rate
     rates: dict[str, LearningRate] = {
         "constant": peak,
@@ -272,7 +276,7 @@ def make_record(
     *,
     command: str,
 ) -> RunRecord:
-    """Put what happened beside what was asked for."""
+    """Combine the settings of the trial with its results."""
     final = _scores(history.final)
     names = {"fast": "subset", "fine-tuning": "full"}
     return RunRecord(
@@ -314,7 +318,7 @@ def make_record(
 
 
 def _scores(evaluation: Evaluation) -> dict[str, float]:
-    """Scores on test data in the units of records: shares become percent."""
+    """Scores on test data, in the units of records: shares become percentages."""
     return {
         name: 100 * score if described(name)[name].unit == "%" else score
         for name, score in evaluation.scores.items()

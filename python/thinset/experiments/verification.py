@@ -1,4 +1,4 @@
-"""Whether what a folder holds is what was written there."""
+"""Checks that the content of a folder is unchanged since it was written."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ _WEIGHTS = ("classifier.safetensors", "encoder.safetensors")
 
 
 def verify(path: Path) -> int:
-    """Check everything of thinset's at `path`, a file or a folder; returns how many parts it is.
+    """Check all files of thinset at `path`, a file or a folder; returns the number of parts.
 
-    Raises FileNotFoundError where there is nothing, and ValueError naming the first part that is
+    Raises FileNotFoundError if `path` does not exist, and ValueError naming the first part that is
     damaged or has changed since it was written.
     """
     _require_no_dangling_link(path)
@@ -52,7 +52,7 @@ def verify(path: Path) -> int:
             check(path)
         return 1
     n_checked = 0
-    # Without following links, which may lead in circles; hidden folders hold unfinished work.
+    # Links are not followed, because they may form cycles; hidden folders hold unfinished work.
     for folder, names, files in os.walk(path):
         names[:] = sorted(name for name in names if not name.startswith("."))
         _require_manifest(Path(folder), {*names, *files}, files)
@@ -77,13 +77,13 @@ def _require_manifest(folder: Path, entries: set[str], files: list[str]) -> None
 
 
 def _require_no_dangling_link(path: Path) -> None:
-    # Editors leave hidden ones.
+    # Editors leave hidden files.
     if path.is_symlink() and not path.exists() and not path.name.startswith("."):
-        raise ValueError(f"{path} is a link to nothing; restore what it links to, or remove it")
+        raise ValueError(f"{path} is a broken link; restore its target, or remove it")
 
 
 def _check_of(path: Path) -> Callable[[Path], object] | None:
-    """How the file is checked; None where it is not one of thinset's, or belongs to another."""
+    """The check of a file; None if it is not a file of thinset, or is part of another."""
     by_name: dict[str, Callable[[Path], object]] = {
         "manifest.json": lambda file: verify_dataset(file.parent),
         "embeddings.json": _verify_embeddings,

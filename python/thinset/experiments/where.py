@@ -1,4 +1,4 @@
-"""Where the data of an experiment come from and its results go to."""
+"""The source of an experiment's data and the destination of its results."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Where:
-    """Where data come from and results go to, and how it is run.
+    """The source, the output and the device of an experiment.
 
-    image_size: (height, width) that images are resized to on import; None leaves it to the import.
+    image_size: (height, width) that images are resized to on import; None lets the import decide.
     """
 
     source: str
@@ -25,6 +25,6 @@ class Where:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What a run folder keeps of it, and takes no other of later."""
+        """The part that a run folder stores and later refuses to change."""
         size = {} if self.image_size is None else {"image_size": list(self.image_size)}
         return {"source": self.source, "device": self.device, **size}

@@ -1,6 +1,7 @@
 """The engine of every experiment: prepares data, embeddings and subsets, trains and records.
 
-An experiment says which cells it consists of; what they need is made here, once, in its folder.
+An experiment defines its cells; their data, embeddings and subsets are made here, once, in its
+folder.
 """
 
 from __future__ import annotations
@@ -61,10 +62,10 @@ _DECODING = "decoding everything"
 
 
 class Workbench:
-    """What the trainings of one folder share; each part is made when it is first wanted, once.
+    """The parts that the trainings of one folder share; each is made once, on first use.
 
-    The folder keeps the settings of the data and those named by `fixed`, and takes no others later;
-    the rest of `settings` is the grid, which may grow. `figure` names the recipe, for the record.
+    The folder fixes the settings of the data and those named by `fixed`; the rest of `settings` is
+    the grid, which may grow. `figure` names the recipe, for the record.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class Workbench:
     ) -> None:
         self._where = where
         self.device = where.device
-        # Mistakes must not leave a folder.
+        # Check first, so that mistakes leave no folder.
         decode(encode(settings), type(settings), "settings")
         resolve_device(where.device)
         require_model(settings.training.model if hasattr(settings, "training") else None)
@@ -104,7 +105,7 @@ class Workbench:
             )
 
     def images(self) -> Dataset:
-        """The training images as they lie or, where they are encoded, decoded once."""
+        """The training images as stored or, if they are encoded, decoded once."""
         if self.encoded is None:
             return self.data.train
         return prepare_decoded(self.encoded, self.folder, stage=_DECODING)
@@ -120,7 +121,7 @@ class Workbench:
         )
 
     def store_shown(self) -> None:
-        """Keep what pages show of the embeddings and, where there is one, of the autoencoder."""
+        """Store what pages show of the embeddings and, if there is one, of the autoencoder."""
         facts = embedding_facts(self.embeddings())
         shown = reconstructions(self.folder, self.data.train, self._encoder)
         store_shown(self.folder.path, facts, shown)
@@ -132,11 +133,11 @@ class Workbench:
         *,
         leave_out: bool = True,
     ) -> None:
-        """Call those of `trainings` whose record, named by the key, is not there yet.
+        """Call those of `trainings` whose record, named by the key, does not exist yet.
 
-        `note` is called for each one. A training whose preparation takes all of its budget, or
-        whose loss is no longer a number, is left out: the folder records why, and later calls skip
-        it. Without `leave_out` it raises NoTimeLeftError or TrainingDivergedError instead.
+        `note` is called for each one. A training whose preparation uses up its budget, or whose
+        loss is no longer finite, is skipped: the folder records why, and later calls skip it too.
+        Without `leave_out` it raises NoTimeLeftError or TrainingDivergedError instead.
         """
         done = {**self.folder.left_out, **finished_records(self.folder.path, trainings)}
         missing = [name for name in trainings if name not in done]
@@ -162,9 +163,9 @@ class Workbench:
         weights: Path | None = None,
         planning_seconds: Mapping[str, float] | None = None,
     ) -> RunRecord:
-        """Train one cell; `name` is that of its record, which is kept.
+        """Train one cell and store its record under `name`.
 
-        The model is kept, too, where `weights` are given. `planning_seconds`, by stage, count as
+        The model is stored too if `weights` is given. `planning_seconds`, by stage, count as
         preparation.
         """
         trial = self._trial(cell, name)
@@ -185,7 +186,7 @@ class Workbench:
         )
 
     def _full_of(self, arm: Arm) -> Dataset | EncodedDataset:
-        """What `arm` trains on beside its subset: encoded images, where it has not decoded all."""
+        """The full data that `arm` trains on: encoded images, unless it has decoded all of them."""
         if arm.added is not None:
             return self._added(arm).data
         if arm.distinct is not None:
@@ -215,7 +216,7 @@ class Workbench:
         if arm.added is not None:
             return _after(trial, self._added(arm).seconds)
         if arm.distinct is not None:
-            left = self._distinct(arm.distinct)  # first: it makes the embeddings
+            left = self._distinct(arm.distinct)  # first, because it makes the embeddings
             return _after(trial, self._embedding_seconds(arm), left.seconds)
         if arm.is_repeated:
             assert cell.size is not None
@@ -275,7 +276,7 @@ class Workbench:
 
 
 def _after(trial: Trial, *seconds: Mapping[str, float]) -> Trial:
-    """The same training after preparation that took so many more seconds, by stage."""
+    """The same training with additional preparation seconds, by stage."""
     spent = {**trial.preparation_seconds}
     for more in seconds:
         spent |= more

@@ -1,1 +1,1 @@
-"""Reading and writing files so that nothing is lost."""
+"""Reads and writes files without losing data."""

@@ -1,8 +1,9 @@
-"""Files and folders that appear whole or not at all.
+"""Writes files and folders atomically.
 
-Everything thinset writes goes through here: the content is written beside the target, synced to
-disk and renamed. Killed at any moment, the target is the old state or the complete new one, and the
-next write to it removes what the killed process left (see thinset.files.partial).
+All output of thinset goes through here: the content is written beside the target, synced to disk
+and renamed. If the process is killed at any moment, the target is either the old state or the
+complete new one. The next write removes leftovers of the killed process (see
+thinset.files.partial).
 """
 
 from __future__ import annotations
@@ -21,18 +22,18 @@ from thinset.files.regular import require_regular
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# A full disk, in its several forms: Python's message does not say what was being written.
+# The errors of a full disk: Python's message does not name the file.
 _IS_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
-# What file systems answer that cannot sync a file or a folder; it is as durable as they make it.
+# Errors of file systems that cannot sync a file or a folder; they decide how durable it is.
 _CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF, errno.ENOSYS}
 
 
-_MOST_LINKS = 40  # as Linux follows
+_MOST_LINKS = 40  # the limit of Linux
 
 
 def first_entry(folder: Path) -> str | None:
-    """The name of an entry of `folder`: to `atomic_folder`, every entry is somebody else's."""
+    """The name of an entry of `folder`: `atomic_folder` treats every entry as foreign."""
     return min((path.name for path in folder.iterdir()), default=None)
 
 
@@ -40,11 +41,11 @@ def first_entry(folder: Path) -> str | None:
 def atomic_file(target: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside `target`; on a clean exit it becomes `target`.
 
-    On an exception the temporary file is removed and `target` is left as it was. Parent folders
-    are created. A symbolic link of that name is replaced, not what it leads to.
+    On an exception the temporary file is removed and `target` is unchanged. Parent folders are
+    created. If `target` is a symbolic link, the link is replaced, not its target.
 
-    Raises ValueError where `target` is a pipe, device or socket, IsADirectoryError where it is a
-    folder, before any work is done; OSError where the folder cannot be written.
+    Raises ValueError if `target` is a pipe, device or socket, IsADirectoryError if it is a
+    folder, before any work is done; OSError if the folder cannot be written.
     """
     target = Path(target).absolute()
     require_file_target(target)
@@ -66,22 +67,22 @@ def atomic_folder(
 ) -> Iterator[Path]:
     """Yield a temporary folder beside `target`; on a clean exit it becomes `target`.
 
-    With `overwrite`, an existing folder is exchanged for the new one and then removed, if
-    everything in it was written by thinset: `foreign` names an entry that was not, or None.
-    A symbolic link to a folder stays one: the folder that it leads to is replaced.
+    With `overwrite`, an existing folder is exchanged for the new one and then removed, if thinset
+    wrote everything in it: `foreign` returns the name of an entry that it did not write, or None.
+    If `target` is a symbolic link to a folder, the linked folder is replaced.
 
-    Raises FileExistsError, before any work is done, where `target` exists and `overwrite` is false
-    and where it is no folder or holds a foreign entry.
+    Raises FileExistsError, before any work is done, if `target` exists and `overwrite` is false, is
+    not a folder, or has a foreign entry.
     """
     target = Path(os.path.realpath(target))
     target.parent.mkdir(parents=True, exist_ok=True)
-    remove_leftovers(target)  # which may bring the target back
+    remove_leftovers(target)  # which may restore the target
     _require_replaceable(target, overwrite=overwrite, foreign=foreign)
     with _naming(target), partial_of(target, is_folder=True) as partial:
         yield partial.path
         partial.path.chmod(0o777 & ~_umask())
         _sync_tree(partial.path)
-        # Again: other processes do not wait for this one.
+        # Check again, because other processes may have written meanwhile.
         _require_replaceable(target, overwrite=overwrite, foreign=foreign)
         if os.path.lexists(target):
             _replace_folder(partial.path, target)
@@ -93,14 +94,14 @@ def atomic_folder(
 def write_json(target: str | os.PathLike[str], content: Any) -> None:
     """Write `content` as indented UTF-8 JSON, atomically; NaN and infinity are refused."""
     text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False)
-    # A file name that is not UTF-8 comes as lone surrogates; JSON writes them as \udcff.
+    # A file name that is not UTF-8 contains lone surrogates; JSON writes them as \udcff.
     content_bytes = (text + "\n").encode("utf-8", errors="backslashreplace")
     with atomic_file(target) as partial:
         partial.write_bytes(content_bytes)
 
 
 def require_file_target(target: str | os.PathLike[str]) -> None:
-    """Raise as `atomic_file` does where `target` exists and is no regular file."""
+    """Raise as `atomic_file` does if `target` exists and is not a regular file."""
     if _leads_to_open_file(Path(target)):
         raise ValueError(
             f"{target} is a link to a file that a process has open; name a regular file"
@@ -112,7 +113,7 @@ def require_file_target(target: str | os.PathLike[str]) -> None:
 def _leads_to_open_file(path: Path) -> bool:
     """Whether `path` is a link in /dev or /proc, such as /dev/stdout, or a link to one.
 
-    Replacing it would write somewhere else, and break it for every process.
+    Replacing it would write to another place, and break it for every process.
     """
     for _ in range(_MOST_LINKS):
         if not path.is_symlink():
@@ -148,10 +149,10 @@ def _require_replaceable(
 
 
 def _replace_folder(new: Path, target: Path) -> None:
-    """Put `new` in the place of `target`; the old folder gets the name of `new`."""
+    """Exchange `new` and `target`; the old folder gets the name of `new`."""
     if _core.exchange_paths(os.fsencode(new), os.fsencode(target)):
         return
-    # Two renames instead. Killed between them, the next write to the target undoes the first.
+    # Two renames instead. After a kill between them, the next write to the target undoes the first.
     aside = new.with_name(new.name.removesuffix(PARTIAL) + REPLACED)
     descriptor = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -1,8 +1,8 @@
-"""Plain JSON or TOML content to typed values and back, strictly, with one style of error.
+"""Converts plain JSON or TOML content to typed values and back, strictly.
 
-Types are dataclasses or msgspec structs; annotations may hold limits, such as those of Count. A
-text that stands for a value, such as "10000st", becomes one through the class method `parse` of its
-type, and `str` turns it back.
+Types are dataclasses or msgspec structs; annotations may have limits, such as those of Count. The
+class method `parse` of a type converts a text such as "10000st" to a value, and `str` converts it
+back.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ T = TypeVar("T")
 _LARGEST = 2**63 - 1
 _DIGEST = r"^[0-9a-f]{64}\Z"
 _MOST_ENTRIES = 1000
-"""In larger mappings, the entry at fault is not looked for"""
+"""In larger mappings, the faulty entry is not searched"""
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=_LARGEST)]
 Positive = Annotated[int, msgspec.Meta(ge=1, le=_LARGEST)]
@@ -41,10 +41,10 @@ _MISSING = re.compile(r"Object missing required field `(.*?)`")
 
 
 def decode(content: Any, kind: type[T], where: str, *, parsers: Parsers | None = None) -> T:
-    """Build a `kind` from plain content; `parsers` replace the method `parse` of a type.
+    """Build a `kind` from plain content; `parsers` override the method `parse` of a type.
 
-    Raises ValueError, which starts with `where` and names the field, for an unknown or a missing
-    field and a value of another type or out of range.
+    Raises ValueError, which starts with `where` and names the field, for an unknown or missing
+    field and for a value of a wrong type or out of range.
     """
 
     def from_text(wanted: type, text: Any) -> Any:
@@ -73,7 +73,7 @@ def decode(content: Any, kind: type[T], where: str, *, parsers: Parsers | None =
 def encode(value: Any) -> Any:
     """Plain JSON content: dicts, lists, texts, numbers."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        # msgspec leaves out fields that have the default of their class.
+        # msgspec omits fields with the default of their class.
         value = dataclasses.asdict(value)
     return msgspec.to_builtins(value, enc_hook=str)
 
@@ -84,7 +84,7 @@ def _info(kind: type) -> Any:
 
 
 def _unknown_entry(info: Any, content: Any, steps: tuple[Any, ...]) -> str | None:
-    """Say which entry is no field of its type; msgspec would pass over it."""
+    """Name an entry that is not a field of its type; msgspec would ignore it."""
     info = _structured(info, content)
     parts: list[tuple[Any, Any, Any]] = []  # the type, the value and the step of each entry
     if isinstance(content, (list, tuple)) and isinstance(info, _LISTS):
@@ -126,10 +126,10 @@ def _readable(message: str, content: Any, info: Any, error_of: Callable[[Any], s
 def _steps(
     path: str, content: Any, message: str, error_of: Callable[[Any], str | None]
 ) -> list[Any]:
-    """The steps from the content to the place at fault: names, numbers, keys of mappings.
+    """The steps from the content to the faulty place: names, numbers, keys of mappings.
 
-    msgspec leaves the keys open, as in "arrays[...].dtype". Here the key is the one that gives the
-    same error when its entry is the only one.
+    msgspec does not name the keys, as in "arrays[...].dtype". The key found here is the one that
+    gives the same error if its entry is the only one.
     """
     steps: list[Any] = []
     value = content
@@ -196,7 +196,7 @@ def _structured(info: Any, value: Any) -> Any:
 def _described(info: Any) -> str:
     if isinstance(info, inspect.UnionType):
         kinds = {type(option) for option in info.types}
-        # A whole number is a number: only sizes tell the two apart, by their decimal point.
+        # A whole number is a number; only sizes distinguish the two, by the decimal point.
         is_size = {inspect.IntType, inspect.FloatType} <= kinds
         options = [o for o in info.types if not (is_size and isinstance(o, inspect.IntType))]
         words = [_described(option) for option in options]

@@ -1,8 +1,8 @@
-"""JSON files that carry the SHA-256 of their own content, strictly read.
+"""JSON files with the SHA-256 of their own content, read strictly.
 
 A file written by `write_json_with_digest` is an object whose last entry, "sha256", is the digest of
-all other entries. Files without that entry, which earlier versions and other programs write, are
-read as they are.
+all other entries. Files without that entry, from earlier versions or other programs, are read
+without the check.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def write_json_with_digest(target: str | os.PathLike[str], content: dict[str, An
 def read_json(path: str | os.PathLike[str]) -> Any:
     """Read a JSON file and return its content without the digest.
 
-    Raises OSError where the file cannot be read, and ValueError, naming the file, where it is not
-    JSON, holds a number that is not finite or has more than 300 digits, or is no longer what was
+    Raises OSError if the file cannot be read, and ValueError, naming the file, if it is not JSON,
+    has a number that is not finite or has more than 300 digits, or has changed since it was
     written.
     """
     path = Path(path)
@@ -55,16 +55,16 @@ def read_json(path: str | os.PathLike[str]) -> Any:
             _require_no_damaged_digest(path, content)
         elif expected != _digest_of(text):
             raise ValueError(
-                f"{path} has changed since it was written: its content does not have the SHA-256 "
-                f"that it states; if you changed it on purpose, remove its {DIGEST_KEY!r} entry"
+                f"{path} has changed since it was written: its content does not match its SHA-256; "
+                "if you changed it on purpose, remove its {DIGEST_KEY!r} entry"
             )
     return content
 
 
 def _digest_of(text: str | bytes) -> str:
-    """SHA-256 of a JSON object without its digest, whatever its order of keys and white space.
+    """SHA-256 of a JSON object without its digest, independent of key order and white space.
 
-    Numbers count as they are spelled, so that every changed digit is noticed.
+    Numbers are compared as text, so that every changed digit is noticed.
     """
     content = json.loads(text, parse_float=_spelled, parse_int=_spelled)
     content.pop(DIGEST_KEY, None)
@@ -77,7 +77,7 @@ def _spelled(text: str) -> list[str]:
 
 
 def _require_no_damaged_digest(path: Path, content: dict[str, Any]) -> None:
-    # A changed letter in the key itself must not make a file of today look like one of the past.
+    # A changed letter in the key itself must not make a current file look like an old one.
     for key, value in content.items():
         is_digest = isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value)
         if is_digest and len(key) == len(DIGEST_KEY):

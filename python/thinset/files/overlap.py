@@ -1,4 +1,4 @@
-"""An output never overwrites its input, whatever name or link leads to it."""
+"""Prevents an output from overwriting an input, under any name or link."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ _OUTPUT_DEPTH = 2  # folders below an output that hold its files: DIR/train/imag
 
 
 class Inputs:
-    """What a result was made from, kept with it so that it is not saved over one of them.
+    """The inputs of a result, stored with it so that it is not saved over one of them.
 
-    Arrays and tensors are not copied: a copied result has the same inputs, one that was pickled has
-    none.
+    Arrays and tensors are not copied: a copied result has the same inputs, a pickled one has none.
     """
 
     def __init__(self, *values: Any) -> None:
@@ -41,13 +40,13 @@ class Inputs:
 
 
 def require_apart(out: str | os.PathLike[str], *inputs: Any) -> None:
-    """Raise ValueError where writing the file or folder `out` would overwrite one of `inputs`.
+    """Raise ValueError if writing the file or folder `out` would overwrite one of `inputs`.
 
     `inputs`: paths of files and folders, arrays and tensors (those that are mapped from a file
-    count), lists of these; anything else is passed over. Files are compared by device and inode, so
-    through hard links and symbolic links too. A new `out` may be made inside an input folder.
+    count), lists of these; anything else is ignored. Files are compared by device and inode, so
+    hard links and symbolic links are recognised. A new `out` may be made inside an input folder.
     """
-    from pathlib import Path  # late, for it takes a fifth of what importing thinset does
+    from pathlib import Path  # imported late: it takes a fifth of the time of importing thinset
 
     origins = _paths(inputs)
     require_not_above(out, *origins)
@@ -61,8 +60,8 @@ def require_apart(out: str | os.PathLike[str], *inputs: Any) -> None:
 
 
 def require_not_above(out: str | os.PathLike[str], *inputs: str | os.PathLike[str]) -> None:
-    """Raise ValueError where `out` is one of the paths `inputs`, or a folder above it."""
-    from pathlib import Path  # late, for it takes a fifth of what importing thinset does
+    """Raise ValueError if `out` is one of the paths `inputs`, or a folder above it."""
+    from pathlib import Path  # imported late: it takes a fifth of the time of importing thinset
 
     target = Path(os.path.realpath(out))
     for origin in inputs:
@@ -75,7 +74,7 @@ def _message(out: Path, origin: Path) -> str:
 
 
 def _files_of_output(target: Path, depth: int = _OUTPUT_DEPTH) -> Iterator[tuple[Identity, Path]]:
-    """Every file that goes with `target`. Links in it do, but not what they lead to."""
+    """Every file that disappears with `target`, including links in it, but not their targets."""
     try:
         status = target.lstat()
     except OSError:
@@ -102,7 +101,7 @@ def _files_of_input(origin: Path, inodes: set[int]) -> Iterator[tuple[Path, Iden
             yield path, identity
         elif identity not in seen:
             seen.add(identity)
-            # Only folders and links need a look at what they lead to; an entry tells its inode.
+            # Only folders and links need a stat call; other entries provide their inode.
             paths += [
                 path / entry.name
                 for entry in _entries(path)
@@ -135,7 +134,7 @@ def _flattened(values: Any) -> Iterator[Any]:
     for value in values:
         if not isinstance(value, (list, tuple)):
             yield value
-        # A long list of numbers has no path in it, and none in the middle.
+        # A long list of numbers contains no path, not even in the middle.
         elif value and not isinstance(value[0], numbers.Number):
             yield from _flattened(value)
 
@@ -148,7 +147,7 @@ def _address(array: Any) -> int | None:
 
 
 def _names_of_owners(array: Any) -> Iterator[str]:
-    """The file of a numpy.memmap, whose views know it as their base."""
+    """The file of a numpy.memmap, which is the base of its views."""
     while array is not None:
         name = getattr(array, "filename", None)
         if isinstance(name, (str, os.PathLike)):
@@ -158,7 +157,7 @@ def _names_of_owners(array: Any) -> Iterator[str]:
 
 
 def _files_mapped_at(addresses: list[int]) -> Iterator[str]:
-    """The files mapped at these addresses of this process, by the names that they have now."""
+    """The files mapped at these addresses of this process, by their current names."""
     if not addresses or sys.platform != "linux":
         return
     starts, ends, names = [], [], []

@@ -1,9 +1,9 @@
 """Temporary files and folders beside a target, and the leftovers of killed processes.
 
-A partial is called `.NAME.RANDOM.partial`. Its maker holds an exclusive `flock` on it for as long
-as it lives. A partial whose lock is free is a leftover, and the next write to the same target
-removes it. The native core follows the same rules. A child process made by `fork` shares the lock:
-a partial then stays until the last of these processes ends.
+A partial is named `.NAME.RANDOM.partial`. Its writer holds an exclusive `flock` on it while it
+runs. A partial whose lock is free is a leftover, and the next write to the same target removes it.
+The native core follows the same rules. A child process made by `fork` shares the lock: a partial
+then stays until the last of these processes ends.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PARTIAL = ".partial"
 REPLACED = ".replaced"
-"""A folder moved aside for its successor, where the system cannot exchange two folders."""
+"""A folder moved aside for its successor, if the system cannot exchange two folders."""
 
 _MOST_NAME_BYTES = 200  # of the 255 that a file name may have
 
@@ -37,7 +37,7 @@ class Partial(NamedTuple):
 
 @contextlib.contextmanager
 def partial_of(target: Path, *, is_folder: bool) -> Iterator[Partial]:
-    """Make a locked partial beside `target`; whatever has its name afterwards is removed."""
+    """Make a locked partial beside `target`; anything with its name is removed afterwards."""
     remove_leftovers(target)
     partial = _claim(target, is_folder=is_folder)
     try:
@@ -50,7 +50,7 @@ def partial_of(target: Path, *, is_folder: bool) -> Iterator[Partial]:
 def remove_leftovers(target: Path) -> None:
     """Remove the partials of `target` that no living process holds.
 
-    A folder that was moved aside comes back where its successor never stood in its place.
+    A folder that was moved aside is restored if its successor never replaced it.
     """
     for path in _leftovers(target, REPLACED):
         with _locked_if_free(path) as is_leftover:
@@ -67,7 +67,7 @@ def remove_leftovers(target: Path) -> None:
 
 
 def lock(descriptor: int) -> None:
-    """Lock an open file or folder for as long as it is open, where the file system has locks."""
+    """Lock an open file or folder while it is open, if the file system has locks."""
     with contextlib.suppress(OSError):
         fcntl.flock(descriptor, fcntl.LOCK_EX)
 
@@ -76,7 +76,7 @@ def _claim(target: Path, *, is_folder: bool) -> Partial:
     while True:
         path, descriptor = _create(target, is_folder=is_folder)
         lock(descriptor)
-        # Before the lock was taken, another process may have taken it for a leftover.
+        # Before it was locked, another process may have treated it as a leftover.
         if _is_same(path, descriptor):
             return Partial(path, descriptor)
         os.close(descriptor)
@@ -92,7 +92,7 @@ def _create(target: Path, *, is_folder: bool) -> tuple[Path, int]:
         try:
             return Path(name), os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:
-            continue  # taken for a leftover
+            continue  # removed as a leftover
         except OSError:
             _remove(Path(name))
             raise
@@ -141,7 +141,7 @@ def _is_free(path: Path, descriptor: int) -> bool:
             return False
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        return False  # held by its maker, or the file system has no locks
+        return False  # held by its writer, or the file system has no locks
     return _is_same(path, descriptor)
 
 
@@ -153,7 +153,7 @@ def _is_same(path: Path, descriptor: int) -> bool:
 
 
 def _remove(path: Path) -> None:
-    # What cannot be removed now is removed by the next write to the same target.
+    # The next write to the same target removes what cannot be removed now.
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

@@ -1,6 +1,6 @@
-"""Opens regular files alone, and refuses pipes, devices and sockets.
+"""Opens only regular files; refuses pipes, devices and sockets.
 
-Opening a named pipe waits until another process writes to it, possibly for ever. A device may
+Opening a named pipe waits until another process writes to it, possibly forever. A device may
 deliver bytes without end.
 """
 
@@ -22,7 +22,7 @@ _KINDS = (
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     """Open a file for reading bytes; errors as in `require_regular`."""
     require_regular(path)
-    # It may have been replaced since: neither the opening nor the reading may wait.
+    # It may have been replaced since, so neither opening nor reading may block.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         _require_regular_mode(path, os.fstat(descriptor).st_mode)
@@ -45,8 +45,8 @@ def read_text(path: str | os.PathLike[str]) -> str:
 def require_regular(path: str | os.PathLike[str]) -> None:
     """Check that `path`, or what it links to, is a regular file, for libraries that open it.
 
-    Raises ValueError for pipes, devices and sockets, IsADirectoryError for folders, and OSError
-    where nothing can be found out.
+    Raises ValueError for pipes, devices and sockets, IsADirectoryError for folders, and OSError if
+    its type is unknown.
     """
     _require_regular_mode(path, os.stat(path).st_mode)  # noqa: PTH116 - takes any path
 

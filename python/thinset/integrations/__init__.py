@@ -1,1 +1,1 @@
-"""Other people's libraries: one module for each, which alone imports that library."""
+"""Integrations with other libraries; each library is imported by one module only."""

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 def embeddings(dataset: datasets.Dataset, column: str) -> NDArray[Any]:
     """Return the embeddings in a column of lists of numbers, as a matrix (N, D).
 
-    Nothing is copied where the column lies in one piece; 16-, 32- and 64-bit floats keep their
-    type, integers become float32. Raises ValueError where the column is not there or holds
-    something else, for lists of several lengths, and for missing values.
+    Nothing is copied if the column is contiguous; 16-, 32- and 64-bit floats keep their type,
+    integers become float32. Raises ValueError for a missing column, for values that are not lists
+    of numbers, for lists of different lengths, and for missing values.
     """
     _require_one_split(dataset)
     if column not in dataset.column_names:
@@ -35,9 +35,9 @@ def embeddings(dataset: datasets.Dataset, column: str) -> NDArray[Any]:
 
 
 def select(dataset: datasets.Dataset, selection: Selection) -> datasets.Dataset:
-    """Return the selected rows of `dataset`, in the order in which they were chosen.
+    """Return the selected rows of `dataset`, in selection order.
 
-    ValueError where the selection was made from another number of rows.
+    Raises ValueError if the selection was made from another number of rows.
     """
     _require_one_split(dataset)
     if selection.n_total != len(dataset):

@@ -20,26 +20,26 @@ if TYPE_CHECKING:
 
 
 class TwoPhaseLoader:
-    """The batches of a DataLoader, in two phases: give it to `Trainer.fit` in the loader's place.
+    """The batches of a DataLoader, in two phases: pass it to `Trainer.fit` instead of the loader.
 
     `loader`: an ordinary DataLoader, shuffling or not; its dataset, batch size, workers and all
-    else are taken over. `indices`: the rows of the subset: (k,) integers, a boolean mask or a
+    other settings are kept. `indices`: the rows of the subset: (k,) integers, a boolean mask or a
     Selection. `fast`: how much to train on the subset first: its epochs ("3ep", or 3), samples
     ("12000sa") or steps ("500st"). Every epoch of the Trainer has as many batches as without this,
-    so that lengths, validation and learning rates stay what they are; an epoch may hold several
-    passes over the subset.
+    so lengths, validation and learning rates do not change; an epoch may contain several passes
+    over the subset.
 
-    The Trainer's own number of the epoch says which samples come. So neither a look at a batch nor
-    `lr_find` nor an earlier `fit` takes anything from the fast phase. With `overfit_batches`, every
-    epoch shows the first batches of the first epoch. In a loop of your own, call `set_epoch(epoch)`
-    before each epoch; without it, each iteration shows the next epoch, and one that was left after
-    a single batch begins again.
+    The Trainer's epoch number decides which samples come, so a look at a batch, `lr_find` or an
+    earlier `fit` uses up none of the fast phase. With `overfit_batches`, every epoch shows the
+    first batches of the first epoch. In your own loop, call `set_epoch(epoch)` before each epoch.
+    Without it, each iteration shows the next epoch, and an iteration that ended after one batch is
+    repeated.
 
-    Checkpoints of the Trainer hold the place in the epoch, workers or not, and a resumed training
-    sees the very same samples in the same order. Several processes divide every epoch among them;
-    Lightning leaves the loader as it is.
+    Checkpoints of the Trainer store the position in the epoch, with or without workers, and a
+    resumed training sees the same samples in the same order. Several processes divide every epoch
+    among them; Lightning does not change the loader.
 
-    Raises ValueError for a loader with batches or a sampler of its own or without a length, and as
+    Raises ValueError for a loader with its own batches or sampler or without a length, and as
     TwoPhaseSampler does.
     """
 
@@ -61,11 +61,11 @@ class TwoPhaseLoader:
             batch_size=batch_size,
         )
         self._loader = DataLoader(loader.dataset, sampler=self._sampler, **_options(loader))
-        # Where Lightning looks for set_epoch. An attribute `sampler` would be replaced by it.
+        # Lightning looks for set_epoch here. It would replace an attribute named `sampler`.
         self.batch_sampler = SimpleNamespace(sampler=self)
         self._epoch = 0
-        self._begun_at = 0  # batches of this epoch before those of the iteration under way
-        self._n_given = 0  # batches of this epoch that have been given
+        self._begun_at = 0  # batches of this epoch before the current iteration
+        self._n_given = 0  # batches of this epoch yielded so far
         self._is_under_way = False
         self._named_epoch: int | None = None  # by set_epoch, for the next iteration
 
@@ -83,7 +83,7 @@ class TwoPhaseLoader:
             yield batch
 
     def set_epoch(self, epoch: int) -> None:
-        """Begin epoch `epoch`, from 0 on, next; one that was resumed midway goes on there."""
+        """Start epoch `epoch` (from 0) next; an epoch that was resumed midway continues there."""
         self._named_epoch = epoch
 
     def _begin(self) -> None:
@@ -94,7 +94,7 @@ class TwoPhaseLoader:
         self._sampler.start = n_given * self._batch_size
 
     def _next_place(self) -> tuple[int, int]:
-        """Epoch and number of batches in it after which the next iteration begins."""
+        """Epoch and number of its batches after which the next iteration begins."""
         if _is_overfitting():
             return 0, 0
         is_resumed = not self._is_under_way
@@ -106,11 +106,11 @@ class TwoPhaseLoader:
         return (self._epoch, self._begun_at) if has_only_looked else (self._epoch + 1, 0)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the place after the batch that was given last, as plain numbers and texts."""
+        """Return the position after the last batch, as plain numbers and strings."""
         return {**self._identity(), "epoch": self._epoch, "n_batches": self._n_given}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where `state_dict` was taken; ValueError where it is of another sequence."""
+        """Continue from a `state_dict`; ValueError if it belongs to another sequence."""
         require_same_sampler(state, self._identity())
         epoch, n_given = state["epoch"], state["n_batches"]
         if n_given == len(self):
@@ -124,7 +124,7 @@ class TwoPhaseLoader:
 
 
 def _is_overfitting() -> bool:
-    """Whether the Trainer that reads trains on the same few batches again and again."""
+    """Whether the Trainer trains repeatedly on the same few batches."""
     frame: FrameType | None = sys._getframe(2)  # noqa: SLF001
     while frame is not None:
         trainer: Any = getattr(frame.f_locals.get("self"), "trainer", None)
@@ -141,11 +141,11 @@ def _require_ordinary(loader: object) -> int:
             f"{type(loader).__name__}"
         )
     if loader.batch_size is None:
-        raise ValueError("loader must have a batch_size, not batches or a batch_sampler of its own")
+        raise ValueError("loader must have a batch_size, not its own batches or batch_sampler")
     if not isinstance(loader.sampler, RandomSampler | SequentialSampler):
         raise ValueError(
-            "loader must have no sampler of its own, since the order becomes that of the two "
-            f"phases; got {type(loader.sampler).__name__}"
+            "loader must not have its own sampler, because the two phases define the order; got "
+            f"{type(loader.sampler).__name__}"
         )
     return loader.batch_size
 

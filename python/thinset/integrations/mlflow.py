@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def mlflow_log(path: str | os.PathLike[str]) -> Log:
-    """Begin a run by the name of the folder `path`, or go on with its last; return its `log`.
+    """Start a run named after the folder `path`, or continue its last run; return its `log`.
 
-    Where it is tracked is MLflow's to say: MLFLOW_TRACKING_URI, MLFLOW_EXPERIMENT_NAME.
+    MLflow's settings decide where it is tracked: MLFLOW_TRACKING_URI, MLFLOW_EXPERIMENT_NAME.
     """
     folder = str(Path(path).resolve())
     known = mlflow.search_runs(

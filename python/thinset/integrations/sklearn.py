@@ -20,22 +20,24 @@ _SEEDS = np.iinfo(np.int32).max
 class Selector(BaseEstimator):  # type: ignore[misc]
     """Select rows by any method of `thinset.select`, as a scikit-learn estimator.
 
-    `fit` selects; `get_support` tells which rows, and `fit_resample` gives them, so that it takes
-    its place in the pipelines of imbalanced-learn too. It is no transformer: those keep every row.
+    `fit` selects, `get_support` returns which rows were selected, and `fit_resample` returns the
+    rows, so it also works in the pipelines of imbalanced-learn. It is not a transformer, because
+    transformers keep every row.
 
     Parameters
     ----------
     method: one of `thinset.methods()`.
     n_samples: how many rows: an int in [1, N], or a float fraction in (0, 1].
     metric: "euclidean", "sqeuclidean" or "cosine".
-    per_class: "balanced" or "proportional" to choose inside each class of `y`; None not to.
+    per_class: "balanced" or "proportional" to choose within each class of `y`; None to ignore
+        classes.
     random_state: an int, a RandomState or None, as everywhere in scikit-learn.
-    n_threads: None for every available processor.
+    n_threads: None for all available processors.
     options: the method's own, by name, such as {"mode": "abs"} for top-k.
 
     Attributes
     ----------
-    indices_: (k,) int64, the rows in the order in which they were chosen.
+    indices_: (k,) int64, the rows in selection order.
     gains_: (k,) float64, what each added; see thinset.Selection.
     selection_: the whole thinset.Selection.
     n_features_in_, feature_names_in_: as everywhere in scikit-learn.
@@ -61,7 +63,7 @@ class Selector(BaseEstimator):  # type: ignore[misc]
         self.options = options
 
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Selector:
-        """Select rows of `X`, (N, D); `y`, (N,), holds the classes, and only `per_class` asks.
+        """Select rows of `X`, (N, D); `y`, (N,), holds the classes and is used only by `per_class`.
 
         Raises ValueError as `thinset.select` does.
         """
@@ -104,5 +106,5 @@ class Selector(BaseEstimator):  # type: ignore[misc]
 
 
 def _rows(values: Any, indices: NDArray[np.int64]) -> Any:
-    """Those rows of an array, a list, or a frame or series of pandas, which stays one."""
+    """The given rows of an array, list, or pandas frame or series; the type is kept."""
     return values.iloc[indices] if hasattr(values, "iloc") else np.asarray(values)[indices]

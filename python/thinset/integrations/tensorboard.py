@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class TensorBoardLog:
     """A `log` for `thinset.training.fit` that writes events to the folder `path`.
 
-    A training that goes on from a checkpoint hides what it had written of the steps it repeats.
+    A training that resumes from a checkpoint hides the events of the steps that it repeats.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:

@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 
 class TwoPhaseCallback(TrainerCallback):
-    """Have a Trainer, or any subclass of it, train on a subset first: `callbacks=[...]`.
+    """Makes a Trainer, or any subclass of it, train on a subset first: `callbacks=[...]`.
 
     `indices`: the rows of the subset in `train_dataset`: (k,) integers, a boolean mask or a
     Selection. `fast`: how much to train on the subset first: its epochs ("3ep", or 3), samples
-    ("12000sa") or optimizer steps ("500st"). The Trainer's epochs stay as long as they are, and
-    with them its number of steps and its learning rates; an epoch may hold several passes over the
-    subset. `seed` None takes that of the TrainingArguments (data_seed, or else seed).
+    ("12000sa") or optimizer steps ("500st"). The Trainer's epochs keep their length, so its number
+    of steps and its learning rates do not change; an epoch may contain several passes over the
+    subset. With `seed` None, the seed of the TrainingArguments is used (data_seed, or else seed).
 
-    `resume_from_checkpoint` goes on with the very same samples in the same order, and several
-    processes divide every epoch among them.
+    `resume_from_checkpoint` continues with the same samples in the same order. Several processes
+    divide every epoch among them.
 
-    Raises ValueError for a `fast` that is no length of samples. When training begins, raises
-    ValueError where the train_dataset has no length or the Trainer orders it in another way
-    (grouped by length, in sequence), and for indices as TwoPhaseSampler does.
+    Raises ValueError for a `fast` that is not a length in samples. When training begins, raises
+    ValueError if the train_dataset has no length or the Trainer orders it in another way (grouped
+    by length, in sequence), and for indices as TwoPhaseSampler does.
     """
 
     def __init__(
@@ -62,26 +62,26 @@ class TwoPhaseCallback(TrainerCallback):
             self._indices,
             fast=self._fast,
             seed=seed if self._seed is None else self._seed,
-            # accelerate divides the batches among the processes: here they count as one.
+            # accelerate divides the batches among the processes, so they count as one here.
             batch_size=batches.batch_size * n_batches * args.gradient_accumulation_steps,
             num_replicas=1,
             rank=0,
         )
         batches.sampler = sampler
-        # Where batches are skipped, the Trainer's own call may not reach the sampler.
+        # If batches are skipped, the Trainer's own call may not reach the sampler.
         steps_in_epoch = -(-len(kwargs["train_dataloader"]) // args.gradient_accumulation_steps)
         sampler.set_epoch(state.global_step // max(steps_in_epoch, 1))
 
 
 def _batch_sampler(loader: DataLoader[Any]) -> BatchSampler:
-    """The sampler of batches of torch, which accelerate may have wrapped."""
+    """torch's batch sampler, which accelerate may have wrapped."""
     batches: Any = loader.batch_sampler
     while hasattr(batches, "batch_sampler"):
         batches = batches.batch_sampler
     if type(batches) is not BatchSampler or not isinstance(batches.sampler, RandomSampler):
         raise ValueError(
-            "the Trainer must shuffle a train_dataset that has a length, since the order becomes "
-            "that of the two phases (train_sampling_strategy='random', not grouped by length); got "
+            "the Trainer must shuffle a train_dataset that has a length, because the two phases "
+            "define the order (train_sampling_strategy='random', not grouped by length); got "
             f"{type(getattr(batches, 'sampler', batches)).__name__}"
         )
     return batches

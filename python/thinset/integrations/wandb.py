@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def wandb_log(path: str | os.PathLike[str], **options: Any) -> Log:
-    """Begin the run that belongs to the folder `path`, or go on with it; return its `log`.
+    """Start the run of the folder `path`, or continue it; return its `log`.
 
-    `options`: for wandb.init, such as `project` and `mode`; WANDB_ environment variables count.
+    `options`: for wandb.init, such as `project` and `mode`; WANDB_ environment variables apply.
     """
     name = str(Path(path).resolve())
     run = wandb.init(

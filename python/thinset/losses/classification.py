@@ -25,7 +25,7 @@ def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 
 
 def classification(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> Outcome:
-    """Objective: cross-entropy of the logits `model(images)`; correct where the largest wins.
+    """Objective: cross-entropy of the logits `model(images)`; the largest logit is the prediction.
 
     With probabilities (B, K) for labels, the most probable class is the correct one.
     """

@@ -1,4 +1,4 @@
-"""The reproduction error of an autoencoder."""
+"""The reconstruction error of an autoencoder."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def reproduction_error(reproductions: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
+def reconstruction_error(reconstructions: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
     """Mean squared difference over the pixels and channels of every image: (B,) float32.
 
     Both (B, C, H, W), in the same scale. The "squared-difference similarity loss" of "Faster
     Training by Selecting Samples Using Embeddings", section IV-B. Shapes that differ raise
     ValueError: broadcasting them would hide the mistake.
     """
-    if reproductions.shape != images.shape:
+    if reconstructions.shape != images.shape:
         raise ValueError(
-            "reproductions and images must have the same shape, got "
-            f"{tuple(reproductions.shape)} and {tuple(images.shape)}"
+            "reconstructions and images must have the same shape, got "
+            f"{tuple(reconstructions.shape)} and {tuple(images.shape)}"
         )
-    squared = F.mse_loss(reproductions.float(), images.float(), reduction="none")
+    squared = F.mse_loss(reconstructions.float(), images.float(), reduction="none")
     return squared.flatten(1).mean(dim=1)
 
 
-def reproduction(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> Outcome:  # noqa: ARG001
-    """Objective: how well `model(images)` reproduces its input; labels play no part."""
-    return Outcome(reproduction_error(model(images), images), n_correct=None)
+def reconstruction(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> Outcome:  # noqa: ARG001
+    """Objective: how well `model(images)` reconstructs its input; labels are ignored."""
+    return Outcome(reconstruction_error(model(images), images), n_correct=None)

@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 class Autoencoder(nn.Module):
     """An hourglass of three 5x5 convolutions and three 5x5 transposed ones (section IV-B, Fig. 3).
 
-    Takes float images (B, C, H, W) in [0, 1] and reproduces them at the same size. Each of the
+    Takes float images (B, C, H, W) in [0, 1] and reconstructs them at the same size. Each of the
     three levels halves height and width, rounding up, so 24x24x3 is embedded in 24x3x3 = 216
     values, 28x28x1 in 24x4x4 = 384. `widths` are the channels after each convolution; the last is
     the depth of the embedding and of the decoder's inner layers.
 
     The last layer is rectified as in the paper, so a channel that falls below zero everywhere has
-    no gradient and is never learned again. At the paper's learning rate that happens in the first
-    steps unless reproductions start near the images: `mean_pixel` is the images' mean value, at
-    which they start, and the decoder's weights start small.
+    no gradient and never recovers. At the paper's learning rate this happens in the first steps
+    unless reconstructions start near the images. They therefore start at `mean_pixel`, the images'
+    mean value, and the decoder's weights start small.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Autoencoder(nn.Module):
 
 def _encoder(channels: int, widths: tuple[int, int, int]) -> nn.Sequential:
     first, middle, depth = widths
-    # As in the classifier, the first rectifier stands behind its pooling: same values, less work.
+    # As in the classifier, the first rectifier follows its pooling: same values, less work.
     return nn.Sequential(
         nn.Conv2d(channels, first, 5, padding=2),
         nn.MaxPool2d(3, stride=2, padding=1),
@@ -99,7 +99,7 @@ def _encoder(channels: int, widths: tuple[int, int, int]) -> nn.Sequential:
 def _decoder(channels: int, depth: int, sizes: list[tuple[int, int]]) -> nn.Sequential:
     layers: list[nn.Module] = []
     for level in (2, 1, 0):
-        # Halving rounds up, so 2n - 1 and 2n both shrink to n: output_padding tells them apart.
+        # Halving rounds up, so 2n - 1 and 2n both shrink to n; output_padding distinguishes them.
         even = [1 - size % 2 for size in sizes[level]]
         out_channels = channels if level == 0 else depth
         layers += [

@@ -1,4 +1,4 @@
-"""Records of trainings, and their honest comparison; torch is not needed."""
+"""Records of trainings and their comparison, without torch."""
 
 from thinset.results.arm import BALANCED, FULL, LOSS_PRUNING, RANDOM, Arm, SelectionRule
 from thinset.results.hardware import describe_hardware, describe_versions

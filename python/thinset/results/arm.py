@@ -5,19 +5,17 @@
     full:balanced                everything, every class shown equally often
     full:dedup=0.2               everything that deduplication leaves
     full+data:FOLDER             everything, and the samples of another dataset folder
-    loss_pruning                 everything but some of what is learned (see LossPruning)
-    repeated_random              a new random subset in every fast pass
-    random  random:stratified    a random subset
-    topk  topk:per_class         a subset by any method of thinset.methods(), with its options
-    kmeans:per_class=balanced:then=loss_pruning
-    kmeans:weighted              each sample counts as much as its cluster holds
-    random:dedup=0.2             near-duplicates left out first
-    file:mine.npz                a selection made elsewhere, saved by Selection.save
-    data:FOLDER                  another dataset folder: generated, distilled or chosen elsewhere
+    loss_pruning                 everything except part of what is already learned (see LossPruning)
+    repeated_random              a new random subset in every fast pass random  random:stratified
+    a random subset topk  topk:per_class         a subset by any method of thinset.methods(), with
+    its options kmeans:per_class=balanced:then=loss_pruning kmeans:weighted              each sample
+    weighted by the size of its cluster random:dedup=0.2             near-duplicates removed first
+    file:mine.npz                a selection made elsewhere, saved by Selection.save data:FOLDER
+    another dataset folder: generated, distilled or chosen elsewhere
 
-Options follow colons; one without a value is switched on. Beside a method's own there are
-`per_class` (balanced, where no value is given), `metric`, `dedup` (see SelectionRule), and `then`:
-what fine-tuning goes through, `full` or `loss_pruning`. Those of `full` combine.
+Options follow colons; an option without a value is switched on. Besides the options of a method
+there are `per_class` (balanced by default), `metric`, `dedup` (see SelectionRule), and `then`: the
+data of fine-tuning, `full` or `loss_pruning`. Options of `full` combine.
 """
 
 from __future__ import annotations
@@ -35,22 +33,22 @@ if TYPE_CHECKING:
 Value: TypeAlias = "bool | int | float | str"
 FineTuning: TypeAlias = Literal["full", "loss_pruning"]
 Kind: TypeAlias = Literal["selected", "data", "random", "full"]
-"""How pages group arms"""
+"""Groups of arms on pages"""
 
 _DEFAULTS: dict[str, dict[str, Any]] = {"topk": {"drop_constant": True}}
 _METRICS = ("sqeuclidean", "cosine")
 _EXAMPLES = {"file": "mine.npz", "data": "generated", "full+data": "generated"}
-"""Of the path that follows the name of an arm"""
+"""Examples of the path that follows the name of an arm"""
 
 
 @dataclass(frozen=True)
 class SelectionRule:
-    """How rows are selected, however many.
+    """How rows are selected, independent of their number.
 
-    method: one of thinset.methods(). per_class, metric: see thinset.select. dedup: where it is
-    given, near-duplicates are left out first (thinset.deduplicate): rows closer than this share of
-    the typical distance, the root mean square over all pairs. options: the method's own that differ
-    from their defaults, by name. One default is not that of `select`: topk leaves out dead
+    method: one of thinset.methods(). per_class, metric: see thinset.select. dedup: if given,
+    near-duplicates are removed first (thinset.deduplicate): rows closer than this share of the
+    typical distance, the root mean square over all pairs. options: the method's own options that
+    differ from their defaults, by name. One default differs from `select`: topk ignores dead
     embedding elements, which would select arbitrary rows.
     """
 
@@ -70,9 +68,9 @@ class SelectionRule:
         dedup: float | None = None,
         options: dict[str, Any] | None = None,
     ) -> SelectionRule:
-        """Check the values, and leave out options that have their default.
+        """Check the values, and drop options with their default value.
 
-        Raises ValueError where `select` would refuse them whatever the embeddings.
+        Raises ValueError if `select` would refuse them whatever the embeddings.
         """
         given = {**_DEFAULTS.get(method, {}), **(options or {})}
         per_class, resolved = resolve_rule(method, given, per_class=per_class, metric=metric)
@@ -84,7 +82,7 @@ class SelectionRule:
 
     @property
     def method_options(self) -> dict[str, Any]:
-        """What `select` takes as the options of the method."""
+        """The options of the method for `select`."""
         return {**_DEFAULTS.get(self.method, {}), **dict(self.options)}
 
     @property
@@ -93,7 +91,7 @@ class SelectionRule:
 
     @property
     def depends_on_seed(self) -> bool:
-        """Whether another seed may select other rows."""
+        """Whether the selected rows may depend on the seed."""
         return self.method in ("random", "kmeans")
 
     def __str__(self) -> str:
@@ -111,16 +109,17 @@ class SelectionRule:
 
 @final
 class Arm:
-    """One way to train, but for the size of its subset; equal where it means the same.
+    """One way to train, without the size of its subset; arms with the same meaning are equal.
 
-    What the fast phase trains on is one of: rule, which selects a subset; file, a saved selection;
-    data, another dataset folder; is_repeated, a new random subset in every pass. None of them is
-    training on everything. added: a dataset folder whose samples count as part of everything.
-    distinct: everything means what deduplication at this share of the typical distance leaves.
+    The data of the fast phase are one of: rule, which selects a subset; file, a saved selection;
+    data, another dataset folder; is_repeated, a new random subset in every pass. Without any of
+    them, the arm trains on everything. added: a dataset folder whose samples are added to
+    everything. distinct: everything means the samples that deduplication at this share of the
+    typical distance keeps.
     is_weighted: the loss weighs samples by the gains of the selection, which for kmeans are sizes
     of clusters. is_balanced: every class is shown equally often. is_resident: the data are kept in
-    the training device's memory. fine_tuning: what fine-tuning goes through. other: the text of an
-    arm that a record names and this version cannot train. Immutable and hashable.
+    the training device's memory. fine_tuning: the data of fine-tuning. other: the text of an arm in
+    a record that this version cannot train. Immutable and hashable.
     """
 
     # Not a dataclass: in files an arm is one text, not a table of its fields.
@@ -181,7 +180,7 @@ class Arm:
         return f"Arm.parse({self._text!r})"
 
     def __str__(self) -> str:
-        """The one text of all that mean this arm; Arm.parse reads it."""
+        """The canonical text of this arm; Arm.parse reads it."""
         return self._text
 
     @classmethod
@@ -223,7 +222,7 @@ class Arm:
 
     @classmethod
     def recorded(cls, text: str) -> Arm:
-        """The arm that a record names, which may be one that this version cannot train."""
+        """The arm named by a record, which this version may be unable to train."""
         try:
             return cls.parse(text)
         except ValueError:
@@ -231,7 +230,7 @@ class Arm:
 
     @property
     def kind(self) -> Kind:
-        """How pages group it."""
+        """Its group on pages."""
         if self.is_repeated or (self.rule is not None and self.rule.method == "random"):
             return "random"
         if self.data is not None or self.added is not None:
@@ -255,7 +254,7 @@ class Arm:
 
     @property
     def has_own_size(self) -> bool:
-        """Whether the size of its subset is not the experiment's to choose."""
+        """Whether the arm, not the experiment, fixes the size of its subset."""
         return self.file is not None or self.data is not None
 
     @property
@@ -298,7 +297,7 @@ RANDOM = Arm(SelectionRule("random"))
 
 @dataclass
 class _Options:
-    """The options of an arm that are not taken yet."""
+    """The options of an arm that are not yet used."""
 
     text: str
     values: dict[str, Any] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What the runs show, in words: a gain is claimed only where the interval leaves zero out."""
+"""Findings in words: a gain is claimed only if its interval excludes zero."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 Verdict = Literal["better", "worse", "no evidence", "spread unknown", "no baseline"]
 
-# Differences that agree to this many points have no spread to judge by (accuracies of a small test
-# set move in coarse steps), so that an interval of no width is not taken for certainty.
+# Differences that agree to this many points have no usable spread (accuracies of a small test set
+# move in coarse steps). An interval of zero width must not count as certainty.
 _NO_WIDTH = 1e-6
 
 _COUNTED: dict[Verdict, str] = {
@@ -49,10 +49,10 @@ class Finding:
 
 
 def find(summaries: Sequence[ArmSummary]) -> tuple[Finding, ...]:
-    """State, for every arm that is of interest, what it gained over the baseline and over full.
+    """State, for every arm of interest, its gain over the baseline and over full.
 
-    Beside plain random selection these are the arms that choose or make data, where there are any;
-    in all other cases every arm but the baseline.
+    If the baseline is plain random selection, these are the arms that select or make data, if there
+    are any; otherwise, every arm except the baseline.
     """
     compared = [s for s in summaries if s.configuration.arm != s.baseline]
     chosen = [s for s in compared if s.configuration.arm.kind in ("selected", "data")]
@@ -77,12 +77,12 @@ def overall_headline(findings: Sequence[Finding], baseline: Arm | None = None) -
 
 
 def name_of(arm: Arm) -> str:
-    """Return what sentences call an arm that others are compared with."""
+    """Return the name of a reference arm in sentences."""
     return "full training" if arm == FULL else str(arm)
 
 
 def verdict_of(difference: PairedDifference | None, sign: int = 1) -> Verdict:
-    """Judge a paired difference by its 95 % interval; `sign` -1 where lower scores are better."""
+    """Judge a paired difference by its 95 % interval; `sign` is -1 if lower scores are better."""
     if difference is None:
         return "no baseline"
     if difference.interval is None:
@@ -132,7 +132,7 @@ def _finding(summary: ArmSummary, summaries: Sequence[ArmSummary]) -> Finding:
 
 
 def _and_full(summary: ArmSummary, others: Mapping[str, PairedDifference]) -> str:
-    """Go on after "beats random": a gain over random alone may still be a loss."""
+    """Continue after "beats random": a gain over random alone may still be a loss against full."""
     if summary.baseline == FULL:
         return ""
     sign = summary.metric.sign

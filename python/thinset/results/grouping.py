@@ -1,4 +1,4 @@
-"""Runs that repeat one configuration under different seeds belong together."""
+"""Groups runs that repeat one configuration with different seeds."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _KIND_ORDER = ("selected", "data", "random", "full")
 
 
 class Configuration(NamedTuple):
-    """What repeated runs share; `fast_phase` is None without a subset."""
+    """The common properties of repeated runs; `fast_phase` is None without a subset."""
 
     comparison: str
     arm: Arm
@@ -52,7 +52,7 @@ def configuration_of(record: RunRecord) -> Configuration:
 def group_runs(records: Iterable[RunRecord]) -> dict[Configuration, tuple[RunRecord, ...]]:
     """Group runs by configuration, in the order of the page; each group is sorted by seed.
 
-    The order never depends on a score. Raises ValueError where two runs of one configuration have
+    The order never depends on a score. Raises ValueError if two runs of one configuration have
     the same seed (one of them would count twice) or the runs disagree on the size of the dataset.
     """
     groups: dict[Configuration, dict[int, RunRecord]] = {}
@@ -75,7 +75,7 @@ def group_runs(records: Iterable[RunRecord]) -> dict[Configuration, tuple[RunRec
 
 
 def label_of(configuration: Configuration, among: Iterable[Configuration]) -> str:
-    """Return a short name; it states only what tells `configuration` from the others of its arm."""
+    """Return a short name with the properties that distinguish `configuration` in its arm."""
     name = "full data" if configuration.arm == FULL else str(configuration.arm)
     rivals = [other for other in among if _is_rival(other, configuration)]
     fast = configuration.fast_phase
@@ -116,7 +116,7 @@ def arm_order(arm: Arm) -> tuple[int, bool, str]:
 
 
 def line_style_of(configuration: Configuration, among: Sequence[Configuration]) -> str:
-    """Return the line style that tells configurations of one colour apart."""
+    """Return the line style that distinguishes configurations of one colour."""
     rivals = [other for other in among if _is_rival(other, configuration)]
     styles = ("-", "--", "-.", ":")
     return styles[rivals.index(configuration) % len(styles)]

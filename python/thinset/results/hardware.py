@@ -18,8 +18,8 @@ _PACKAGES = ("thinset", "numpy", "torch")
 def describe_hardware() -> dict[str, Any]:
     """Return CPU model, usable cores, memory in GiB, GPUs and operating system as plain JSON.
 
-    GPUs are listed only where torch is already imported: it is too heavy to import for this alone.
-    Nothing that identifies the machine or its user is included.
+    GPUs are listed only if torch is already imported, because importing it is slow. Nothing that
+    identifies the machine or its user is included.
     """
     return {
         "cpu": _cpu_model(),

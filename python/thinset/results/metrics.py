@@ -1,4 +1,4 @@
-"""What a training is scored by: metrics, each with its unit and direction."""
+"""Metrics of trainings, each with its unit and direction."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Literal
 class Metric:
     """A metric of finished trainings.
 
-    label: what pages call it. unit: of a value, such as "%"; empty where it has none.
-    difference_unit: of a difference of two values. better: which of two values is the better one.
-    decimals: that pages show of a value.
+    label: its name on pages. unit: of a value, such as "%"; empty if it has none.
+    difference_unit: of a difference of two values. better: which of two values is better. decimals:
+    shown on pages.
     """
 
     label: str
@@ -28,7 +28,7 @@ class Metric:
 
     @property
     def axis_label(self) -> str:
-        """What figures write beside an axis."""
+        """The label of an axis."""
         return f"{self.label} ({self.unit})" if self.unit else self.label
 
     def spoken(self, value: float | None, decimals: int | None = None) -> str:

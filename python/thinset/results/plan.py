@@ -1,4 +1,4 @@
-"""A plan: what could be done within a length of training, what each would take, and the advice."""
+"""A plan: ways to train within a given length, the cost of each, and the advice."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VERSION = 2
 
 @dataclass(frozen=True)
 class Prediction:
-    """Accuracy in percent, and where it lies with 95 % certainty as far as the probe runs tell."""
+    """Predicted accuracy in percent, with a 95 % interval based on the probe runs."""
 
     mean: float
     low: float
@@ -41,12 +41,12 @@ class PlannedSubset:
 
 @dataclass(frozen=True)
 class Choice:
-    """One way to train, and what it will take.
+    """One way to train, and its predicted cost.
 
-    subset: None where there is none. preparation_seconds: before training, by stage.
+    subset: None if there is none. preparation_seconds: before training, by stage.
     training_seconds: of all steps; evaluation_seconds: of all tests. waiting_share: of the
-    training, for images. memory_bytes: the most that the process will hold, mapped files included.
-    disk_bytes: what it writes. accuracy: None where no probe run was long enough to tell.
+    training, for images. memory_bytes: the peak memory of the process, mapped files included.
+    disk_bytes: written to disk. accuracy: None if no probe run was long enough.
     """
 
     arm: Arm
@@ -68,12 +68,12 @@ class Choice:
 
 @dataclass(frozen=True)
 class Plan:
-    """What `thinset plan` found.
+    """The result of `thinset plan`.
 
-    total: the length that was asked for; a time is a budget for everything. facts: what was
-    measured, in words. choices: the first is training on everything. recommended: its number.
-    reasons: why, a sentence each. planning_seconds: what finding this out took. least_seconds:
-    where the budget is too short to train, about the shortest one that is not; else None.
+    total: the requested length; a time is a budget for everything. facts: the measurements, in
+    words. choices: the first is training on everything. recommended: the number of the recommended
+    choice. reasons: why, a sentence each. planning_seconds: the time that planning took.
+    least_seconds: if the budget is too short to train, about the shortest useful one; else None.
     """
 
     source: str
@@ -116,7 +116,7 @@ class Plan:
         return decode(values, cls, str(path), parsers={Arm: Arm.recorded})
 
     def describe(self) -> str:
-        """The plan for a person at a terminal."""
+        """The plan as text for a terminal."""
         facts = [f"{name}: {value}" for name, value in self.facts.items()]
         header = (
             "",
@@ -174,7 +174,7 @@ class Plan:
 
 
 def _before_training(arm: Arm) -> str:
-    """What an arm without a subset does first."""
+    """The first steps of an arm without a subset, in words."""
     steps = {
         "keep all images in memory": arm.is_resident,
         "balance the classes": arm.is_balanced,

@@ -1,4 +1,4 @@
-"""How far hyper-parameters rank on subsets as they rank on everything."""
+"""Compares hyper-parameter rankings on subsets with the ranking on everything."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class ArmRanking:
     """How one arm ranks the settings, over all seeds.
 
     agreement: Kendall's tau-b between the arm's ranking of the settings and that of the
-    reference, by seed: 1 for the same order, 0 for none in common. regret: by how many points
-    the reference training of the setting that the arm would take stays behind that of the
-    best, by seed. seconds: of the whole search with one seed, preparation counted once.
+    reference, by seed: 1 for the same order, 0 for unrelated orders. regret: how many points the
+    reference training loses with the setting that the arm ranks first instead of the best, by seed.
+    seconds: of the whole ranking with one seed, preparation counted once.
     accuracies: of each setting, in percent, mean over seeds.
     """
 
@@ -66,9 +66,9 @@ def summarise_ranking(
 ) -> tuple[ArmRanking, ...]:
     """Compare each arm's ranking with the reference's on the seeds that both have finished.
 
-    preparation: seconds that an arm needs once, before any of its trainings; those of its
-    trainings do not hold them. The first of the result is the reference itself; an arm without a
-    finished seed is left out.
+    preparation: seconds that an arm needs once, before any of its trainings; not included in those
+    of its trainings. The first result is the reference itself; an arm without a finished seed is
+    omitted.
     """
     grid = tuple(dict.fromkeys(run.setting for run in reference))
     best = _finished_seeds(reference, grid)
@@ -83,7 +83,7 @@ def summarise_ranking(
 
 
 def kendall_tau_b(first: Sequence[float], second: Sequence[float]) -> float:
-    """Kendall's rank correlation with its correction for ties; 0 where either has no order at all.
+    """Kendall's rank correlation with its correction for ties; 0 if either is constant.
 
     Kendall, "The Treatment of Ties in Ranking Problems", 1945.
     """
@@ -111,7 +111,7 @@ def _summarise(
         scores = [runs[setting].accuracy for setting in grid]
         truth = [best[seed][setting].accuracy for setting in grid]
         agreement[seed] = kendall_tau_b(scores, truth)
-        # Of settings with one score the first of the grid is taken.
+        # If scores are equal, the first setting of the grid is taken.
         regret[seed] = max(truth) - truth[scores.index(max(scores))]
     return ArmRanking(
         arm=name,

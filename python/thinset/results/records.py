@@ -1,8 +1,8 @@
 """Records of training runs: what was run, how long it took and what it scored.
 
 A record is one JSON file. Loading is strict: another schema or version, a missing or unknown entry,
-a number that is not finite and content that has changed since it was written are refused, so that a
-figure is never drawn from half a record. Records of version 1 are read as those of version 2.
+a number that is not finite and content that has changed since it was written are refused, so that
+no figure is drawn from a damaged record. Records of version 1 are converted to version 2.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class PhaseRecord:
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """One evaluation in mid-run.
+    """One evaluation during a run.
 
     `seconds` are wall-clock and include the run's preparation. `scores` are on test data, by
     metric, in the metric's unit. A loss or a score that was not finite is None.
@@ -59,10 +59,10 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class Score:
-    """The score of the finished training; None where it is not finite.
+    """The score of the finished training; None if it is not finite.
 
-    Where a set was replayed with several networks, `value` is the mean over `n_networks` and
-    `spread` the sample standard deviation between them.
+    If a set was replayed with several networks, `value` is the mean over `n_networks` and `spread`
+    the sample standard deviation between them.
     """
 
     value: float | None
@@ -72,7 +72,7 @@ class Score:
 
 @dataclass(frozen=True)
 class FastPhase:
-    """How many samples the fast phase trained on, for which share of the training."""
+    """The number of samples in the fast phase, and its share of the training."""
 
     n_samples: Count
     split: Share
@@ -82,11 +82,11 @@ class FastPhase:
 class RunRecord:
     """One training run of one arm of a comparison.
 
-    arm: see thinset.results.arm. comparison: what is held equal between the arms: "steps",
-    wall-clock "time", or the paper's "training time", which leaves preparation out. n_full: samples
-    in the whole training data. n_trained: samples in the data of fine-tuning, fewer than n_full
-    after deduplication, more with added data. fast_phase: None without a subset. total: the length
-    of the training. preparation_seconds: of each stage that the arm needed before training (encoder
+    arm: see thinset.results.arm. comparison: what is equal for all arms: "steps", wall-clock
+    "time", or the paper's "training time", which excludes preparation. n_full: samples in the whole
+    training data. n_trained: samples in the data of fine-tuning, fewer than n_full after
+    deduplication, more with added data. fast_phase: None without a subset. total: the length of the
+    training. preparation_seconds: of each stage that the arm needed before training (encoder
     training, encoding, selection, writing). metrics: of the scores, by name. metric: the one that
     arms are compared by. settings, hardware and versions: free JSON.
     """
@@ -126,7 +126,7 @@ class RunRecord:
                 raise ValueError(f"final.{name} must be from 0 to 100 %, got {score.value}")
         for number, (before, after) in enumerate(itertools.pairwise(self.curve), start=1):
             if after.step < before.step or after.seconds < before.seconds:
-                raise ValueError(f"curve[{number}] must not lie before the point ahead of it")
+                raise ValueError(f"curve[{number}] must not be earlier than the point before it")
 
     @property
     def score(self) -> float:
@@ -157,21 +157,21 @@ class RunRecord:
 
     @classmethod
     def from_dict(cls, content: Any, where: str = "the record") -> RunRecord:
-        """Build a record from what `to_dict` gave, now or in version 1; ValueError otherwise."""
+        """Build a record from the result of `to_dict`, of version 1 or 2; ValueError otherwise."""
         version, values = _without_header(content, SCHEMA, where)
         if version == 1:
             values = upgraded(values, where)
         return decode(values, cls, where, parsers={Arm: Arm.recorded})
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the record as JSON, atomically; ValueError where a value breaks the rules."""
+        """Write the record as JSON, atomically; ValueError if a value breaks the rules."""
         content = self.to_dict()
         type(self).from_dict(content, str(path))
         write_json_with_digest(path, content)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> RunRecord:
-        """Read one record; ValueError naming the file where it is not a valid one."""
+        """Read one record; ValueError, naming the file, if it is not valid."""
         return cls.from_dict(read_json(path), str(path))
 
 
@@ -184,13 +184,13 @@ def save_records(records: Sequence[RunRecord], path: str | os.PathLike[str]) -> 
 def load_records(path: str | os.PathLike[str]) -> tuple[RunRecord, ...]:
     """Read the records in a folder (every *.json, by name) or in a file by `save_records`.
 
-    Raises FileNotFoundError where there is none, ValueError where a file is no valid record.
+    Raises FileNotFoundError if there is none, ValueError if a file is not a valid record.
     """
     path = Path(path)
     if path.is_dir():
         files = sorted(path.glob("*.json"))
         if not files:
-            raise FileNotFoundError(f"{path} holds no run record (*.json)")
+            raise FileNotFoundError(f"{path} has no run record (*.json)")
         return tuple(RunRecord.load(file) for file in files)
     _, values = _without_header(read_json(path), COLLECTION_SCHEMA, str(path))
     if set(values) != {"runs"} or not isinstance(values["runs"], list):

@@ -1,4 +1,4 @@
-"""Records of version 1, turned into those of version 2."""
+"""Converts records of version 1 to version 2."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ class _Record:
 
 
 def upgraded(content: dict[str, Any], where: str) -> dict[str, Any]:
-    """The same record as version 2 holds it; ValueError, starting with `where`, if damaged.
+    """The same record in version 2; ValueError, starting with `where`, if damaged.
 
-    Version 1 knew three kinds of arms, and accuracy and loss alone. It kept a size and a split for
-    arms without a subset, too.
+    Version 1 knew three kinds of arms, and accuracy and loss alone. It also had a size and a split
+    for arms without a subset.
     """
     old = decode(content, _Record, where)
     is_full = old.arm == "full"

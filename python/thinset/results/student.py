@@ -30,7 +30,7 @@ def two_sided_quantile(confidence: float, degrees_of_freedom: int) -> float:
     Raises ValueError unless 0 < confidence < 1 and degrees_of_freedom >= 1.
     """
     if not 0.0 < confidence < 1.0:
-        raise ValueError(f"confidence must lie between 0 and 1, got {confidence}")
+        raise ValueError(f"confidence must be between 0 and 1, got {confidence}")
     if degrees_of_freedom < 1:
         raise ValueError(f"degrees_of_freedom must be at least 1, got {degrees_of_freedom}")
     low, high = 0.0, 1.0

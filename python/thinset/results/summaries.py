@@ -23,7 +23,7 @@ class PairedDifference:
     """Score minus the baseline's on the same seeds, in the unit of the metric.
 
     `interval` is the 95 % Student t interval of the mean over the pairs, None with one pair. It
-    speaks of the variation between seeds alone, not of the finite size of the test set.
+    covers only the variation between seeds, not the finite size of the test set.
     """
 
     seeds: tuple[int, ...]
@@ -37,10 +37,10 @@ class ArmSummary:
 
     scores: final scores in the unit of `metric`, in the order of `seeds`. standard_deviation: of
     the sample (n - 1); None with one run. n_samples: in a pass of the fast phase or, without one,
-    over the training data. Seconds are wall-clock, preparation included. baseline: the arm that all
-    are compared with; None where there is none. versus_baseline, versus_full: None for the baseline
-    itself, and where no run of it shares a seed, a size and a split with these runs. An arm without
-    a size and a split, or with a size of its own, is compared with the only runs of the baseline.
+    over the training data. Seconds are wall-clock, preparation included. baseline: the reference
+    arm; None if there is none. versus_baseline, versus_full: None for the baseline itself, and if
+    none of its runs shares a seed, a size and a split with these runs. An arm without a size and a
+    split, or with a fixed size, is compared with the only runs of the baseline.
     """
 
     configuration: Configuration
@@ -71,9 +71,9 @@ class ArmSummary:
 def summarise(records: Iterable[RunRecord], baseline: Arm | None = None) -> tuple[ArmSummary, ...]:
     """Summarise runs per configuration (comparison, arm, size of the subset, split, total).
 
-    Each is compared with `baseline`; None takes plain random selection or, where that was not
-    trained, everything. The order is fixed: equal time before equal steps; selected, data, random,
-    full. Raises ValueError where a seed occurs twice in one configuration, the runs disagree on the
+    Each is compared with `baseline`; None means plain random selection or, if that was not trained,
+    everything. The order is fixed: equal time before equal steps; selected, data, random, full.
+    Raises ValueError if a seed occurs twice in one configuration, the runs disagree on the
     dataset's size or on the metric, or the baseline is not among them.
     """
     groups = group_runs(records)
@@ -83,7 +83,7 @@ def summarise(records: Iterable[RunRecord], baseline: Arm | None = None) -> tupl
 
 
 def difference_between(summary: ArmSummary, baseline: ArmSummary) -> PairedDifference | None:
-    """Compare two arms on the seeds that both have; None where they share none."""
+    """Compare two arms on the seeds that both have; None if they share none."""
     return _paired(
         dict(zip(summary.seeds, summary.scores, strict=True)),
         dict(zip(baseline.seeds, baseline.scores, strict=True)),
@@ -93,7 +93,7 @@ def difference_between(summary: ArmSummary, baseline: ArmSummary) -> PairedDiffe
 def paired_difference(
     runs: Sequence[RunRecord], baseline: Sequence[RunRecord]
 ) -> PairedDifference | None:
-    """Compare final scores on the seeds that both have; None where they share none."""
+    """Compare final scores on the seeds that both have; None if they share none."""
     ours, theirs = ({run.seed: run.score for run in group} for group in (runs, baseline))
     return _paired(ours, theirs)
 

@@ -1,4 +1,4 @@
-"""How soon an arm reaches the final score of training on everything."""
+"""The time that an arm needs to reach the final score of full-data training."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from thinset.results.grouping import Configuration
     from thinset.results.records import RunRecord
 
-_FEWEST_POINTS = 3  # of a curve; between fewer, interpolation would tell too little
+_FEWEST_POINTS = 3  # of a curve; interpolation between fewer would be too rough
 
 
 @dataclass(frozen=True)
 class TimeToAccuracy:
-    """When the runs of one configuration reach the final score of full-data training, seed by seed.
+    """The times at which runs of one configuration reach the final full-data score, by seed.
 
-    Seconds are those that the comparison holds equal, evaluations included, interpolated between
-    evaluations; None for a run that never gets there. `full_seconds` are those of training on
-    everything on its way to its own final accuracy.
+    Seconds are those that the comparison equalises, evaluations included, interpolated between
+    evaluations; None for a run that never reaches it. `full_seconds` are those of full-data
+    training until its own final accuracy.
     """
 
     configuration: Configuration
@@ -35,12 +35,12 @@ class TimeToAccuracy:
 
     @property
     def n_reached(self) -> int:
-        """How many of the runs get there."""
+        """The number of runs that reach it."""
         return sum(seconds is not None for seconds in self.seconds)
 
     @property
     def speedups(self) -> tuple[float | None, ...]:
-        """The time that everything needs over the arm's own; None where that never gets there."""
+        """The time of full-data training divided by the arm's; None if the arm never reaches it."""
         pairs = zip(self.full_seconds, self.seconds, strict=True)
         return tuple(full / own if own else None for full, own in pairs)
 
@@ -48,13 +48,13 @@ class TimeToAccuracy:
 def times_to_accuracy(records: Iterable[RunRecord]) -> tuple[TimeToAccuracy, ...]:
     """Compare every configuration with training on everything in the same comparison and length.
 
-    Those without seeds in common with it, and runs with fewer than three evaluations, are left out.
+    Configurations without common seeds, and runs with fewer than three evaluations, are omitted.
     """
     return tuple(_times_to_accuracy(group_runs(records)))
 
 
 def seconds_to_reach(score: float, run: RunRecord) -> float | None:
-    """Return when the curve of `run` first is as good as `score`; None where it never is."""
+    """Return when the curve of `run` first is as good as `score`; None if it never is."""
     sign = run.main_metric.sign
     goal = sign * score
     points = [(seconds, sign * value) for seconds, value in scored_points(run)]

@@ -1,4 +1,4 @@
-"""Numbers as the page and its figures write them."""
+"""Formats numbers for pages and figures."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _UNITS = {"st": "steps", "ep": "epochs", "sa": "samples", "s": "s", "min": "min"
 def spoken_points(difference: float) -> str:
     """Return percentage points with their sign and one decimal, "+1.2".
 
-    A difference that one decimal would turn into nothing gets up to three, "-0.02": whether an
-    interval leaves zero out must be seen.
+    A difference that one decimal would round to zero gets up to three, "-0.02", so that the reader
+    can see whether an interval excludes zero.
     """
     size = abs(difference)
     decimals = 1 if size >= 0.05 else 2 if size >= 0.005 else 3

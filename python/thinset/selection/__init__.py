@@ -1,4 +1,4 @@
-"""Choosing rows of an embedding matrix. Indices in, indices out: nothing here knows a model."""
+"""Selection of rows of an embedding matrix; independent of models."""
 
 from thinset.selection.estimate import Estimate, FiguresEstimate, estimate, estimate_figures
 from thinset.selection.methods import methods

@@ -1,4 +1,4 @@
-"""Arguments of a selection, checked and in the types that the core takes."""
+"""Checks the arguments of a selection and converts them for the core."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def is_real(value: object) -> TypeGuard[float]:
 
 
 def shown(value: object) -> str:
-    """A value as messages show it: on one line, and cut where it is long."""
+    """A value as messages show it: on one line, shortened if it is long."""
     try:
         text = " ".join(repr(value).split())
-    except ValueError:  # Python writes out no integer of more than 4,300 digits.
+    except ValueError:  # Python refuses to format integers of more than 4,300 digits.
         return "an integer of thousands of digits"
     return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "..."
 

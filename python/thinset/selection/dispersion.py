@@ -11,9 +11,9 @@ from thinset.selection.method import Method
 class MaxSumOptions:
     """Options of `max_sum`.
 
-    max_swaps: after the greedy choice, exchange at most this many times (>= 0; inside classes: in
-        each) a chosen row for one that is not, the best exchange first, while that raises the sum.
-        `params` then says how many were made (`n_swaps`) and what they added (`gained_by_swaps`).
+    max_swaps: after the greedy choice, make at most this many exchanges (>= 0; with per_class, in
+        each class) of a chosen row for another row, the best first, while the sum rises. `params`
+        then holds their number (`n_swaps`) and what they added (`gained_by_swaps`).
     """
 
     max_swaps: int = 0
@@ -21,11 +21,11 @@ class MaxSumOptions:
 
 MAX_SUM = Method(
     "max_sum",
-    "greedily the largest sum of pairwise distances (Eq. 3); gains are summed distances",
+    "largest sum of pairwise distances, greedily (Eq. 3); gains are summed distances",
     MaxSumOptions,
 )
 
 MAX_MIN = Method(
     "max_min",
-    "farthest point first (k-center greedy); gains are distances to the nearest row chosen",
+    "farthest point first (k-center greedy); gains are distances to the nearest chosen row",
 )

@@ -1,4 +1,4 @@
-"""The memory and time of a selection and of its figures, predicted before the work."""
+"""Predicts the memory and time of a selection and of its figures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from thinset import _core
 from thinset.selection.arguments import as_count, as_metric, as_per_class, as_threads, shown
-from thinset.selection.figures import RATIOS, Certificates, Objective
+from thinset.selection.figures import RATIOS, Certificates, ObjectiveFigures
 from thinset.selection.frame_input import as_frame
 from thinset.selection.integer_input import as_labels
 from thinset.selection.matrix_input import as_matrix, bytes_copied, tensor_on_device
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What `select` will take beyond the embeddings.
+    """The memory and time that `select` needs in addition to the embeddings.
 
-    memory_bytes: at the moment when it is most; within a tenth of that, from some 20 MB on.
-    memory_bound: what it never exceeds with `max_memory` set to it, and what `max_memory` must
-        allow; more than `memory_bytes` where memory depends on the values.
-    seconds: rough. Counted operations times what each takes on this machine, which is measured
-        for some milliseconds; embeddings that must first be read from a disk take longer.
-    seconds_low, seconds_high: for values that spare most of the work, and for those that spare
-        none of it.
+    memory_bytes: the likely peak; accurate to within a tenth above about 20 MB.
+    memory_bound: never exceeded if `max_memory` is set to it, and the least that `max_memory` must
+        allow; more than `memory_bytes` if memory depends on the values.
+    seconds: rough. Counted operations times the time that each takes on this machine, which is
+        measured for some milliseconds. Embeddings that must first be read from a disk take longer.
+    seconds_low, seconds_high: for values that allow most of the work to be skipped, and for those
+        that allow none.
     """
 
     memory_bytes: int
@@ -41,7 +41,7 @@ class Estimate:
     seconds_high: float
 
     def describe(self) -> str:
-        """Two lines for a person."""
+        """Two lines for people to read."""
         return (
             f"memory beyond the embeddings: about {_as_bytes(self.memory_bytes)}, "
             f"at most {_as_bytes(self.memory_bound)}\n"
@@ -61,7 +61,7 @@ class FiguresEstimate:
     certificates: tuple[float, float, float]
 
     def describe(self) -> str:
-        """Two lines for a person."""
+        """Two lines for people to read."""
         return "\n".join(
             f"{name}: {_as_span(seconds)}"
             for name, seconds in (
@@ -83,14 +83,14 @@ def estimate(
     n_threads: int | None = None,
     **method_options: Any,
 ) -> Estimate:
-    """Predict what `select` with the same arguments will take, without selecting.
+    """Predict the memory and time of `select` with the same arguments, without selecting.
 
-    embeddings_or_shape: what `select` takes, or a tuple (N, D) of ints. No value is read. The copy
-        in host memory of a tensor on another device counts. dtype: the element type that goes with
-        a shape (default float32), "bfloat16" included; embeddings have their own. Takes some
+    embeddings_or_shape: what `select` accepts, or a tuple (N, D) of ints. No value is read. If a
+        tensor on another device is copied to host memory, the copy counts. dtype: the element type
+        for a shape (default float32), "bfloat16" included; embeddings have their own. Takes some
         milliseconds.
 
-    Raises ValueError where `select` would refuse the request.
+    Raises ValueError if `select` would refuse the request.
     """
     options = resolve_options(method, method_options)
     (n_rows, n_columns), dtype_name = _shape_and_dtype(embeddings_or_shape, dtype)
@@ -134,7 +134,7 @@ def estimate_figures(
         n_threads=as_threads(n_threads),
     )
     has_pairs = count > 1
-    figures = Objective.defined(has_pairs)
+    figures = ObjectiveFigures.defined(has_pairs)
     bounds = Certificates.defined(has_pairs)
     compared = [RATIOS[name][0] for name in bounds if name in RATIOS]
     return FiguresEstimate(
@@ -158,7 +158,7 @@ def _shape_and_dtype(
             raise ValueError(f"a shape must not be negative, got {embeddings_or_shape}")
         return embeddings_or_shape, _dtype_name(dtype)
     if dtype is not None:
-        raise ValueError("dtype goes with a shape; embeddings have their own")
+        raise ValueError("dtype applies only to a shape; embeddings have their own")
     frame = as_frame(embeddings_or_shape)
     if frame is not None:
         return frame.shape, frame.dtype().name
@@ -173,7 +173,7 @@ def _shape_and_dtype(
 def _dtype_name(dtype: DTypeLike | None) -> str:
     if dtype is None:
         return "float32"
-    # numpy has no type of this name unless another library adds one.
+    # numpy knows this type name only if another library adds it.
     if str(dtype).removeprefix("torch.") == "bfloat16":
         return "bfloat16"
     try:

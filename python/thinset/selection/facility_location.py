@@ -1,4 +1,4 @@
-"""Facility location: few rows that all rows are near to."""
+"""Facility location: a few rows that are close to all rows."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from thinset.selection.method import Method
 
 FACILITY_LOCATION = Method(
     "facility_location",
-    "greedily the smallest summed distance of all rows to their nearest row chosen; gains are by "
-    "how much it falls",
+    "smallest summed distance of all rows to their nearest chosen row, greedily; gains are the "
+    "decreases of that sum",
 )

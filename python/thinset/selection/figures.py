@@ -1,4 +1,4 @@
-"""Figures that say how good a subset is, computed when they are asked for."""
+"""Figures that measure the quality of a subset, computed on first access."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import ClassVar
 
 
 class Figures(Mapping[str, float]):
-    """Figures of a subset by name, each computed when it is first asked for, then kept.
+    """Figures of a subset by name, each computed on first access, then kept.
 
-    A loaded selection has the figures that were known when it was saved, and a pickled or deeply
-    copied one those that were known then: the embeddings are not part of it.
+    A loaded selection has the figures that were known when it was saved. A pickled or deeply copied
+    one has those that were known at that time. The embeddings are not part of either.
     `Selection.objective_from` and `Selection.certificates_from` compute the others.
     """
 
     names: ClassVar[tuple[str, ...]] = ()
-    """Every figure; those of pairs are not defined for a subset of one row."""
+    """All figures; figures of pairs are not defined for a subset of one row."""
     names_of_pairs: ClassVar[frozenset[str]] = frozenset()
     computed_by: ClassVar[str] = ""
 
@@ -70,11 +70,11 @@ class Figures(Mapping[str, float]):
         self._known[name] = value
 
 
-class Objective(Figures):
-    """Figures of a subset by name, each computed when it is first asked for, then kept.
+class ObjectiveFigures(Figures):
+    """Figures of a subset by name, each computed on first access, then kept.
 
-    sum_of_pairwise_distances: over unordered pairs of the subset (Eq. 3), from 2 rows on.
-    smallest_pairwise_distance: between any two rows of the subset, from 2 rows on.
+    sum_of_pairwise_distances: over unordered pairs of the subset (Eq. 3), for 2 rows or more.
+    smallest_pairwise_distance: between any two rows of the subset, for 2 rows or more.
     covering_radius: the largest distance of any row to its nearest row of the subset.
     sum_of_nearest_distances: over all rows, each to its nearest row of the subset.
     """
@@ -92,20 +92,21 @@ class Objective(Figures):
 class Certificates(Figures):
     """How far a subset may be from the best k rows, by name, computed on demand and then kept.
 
-    The bounds hold for every choice of k rows among all, whatever method made this one: inside
-    classes or after rows already chosen, too, where the best rows may not even be allowed. They are
-    proved, not estimated; rounding is accounted for. The best rows need not be known for that.
+    The bounds hold for every choice of k rows among all rows, whichever method made this one. They
+    also hold within classes and with rows already chosen, although the best rows may not be allowed
+    there. They are proved, not estimated, and account for rounding. The proof does not need the
+    best rows.
 
-    upper_bound_of_sum_of_pairwise_distances: no k rows have a larger sum; from 2 rows on.
+    upper_bound_of_sum_of_pairwise_distances: no k rows have a larger sum; for 2 rows or more.
     share_of_best_possible_sum: the subset's sum is at least this share of the largest possible.
-    upper_bound_of_smallest_pairwise_distance: no k rows are all further apart; from 2 rows on.
+    upper_bound_of_smallest_pairwise_distance: no k rows are all further apart; for 2 rows or more.
     share_of_best_possible_smallest_distance: likewise, at least.
     lower_bound_of_covering_radius: no k rows cover all rows with a smaller radius.
     covering_radius_over_best_possible: the subset's radius is at most this many times the smallest
-        possible; infinite where nothing could be proved.
+        possible; infinite if nothing could be proved.
 
-    The sum's bound costs about as many distances as k rows have pairs, a few times over, and a
-    max_sum selection of k rows where the subset is not nearly as good as one. The other two
+    The bound of the sum costs a few times as many distances as k rows have pairs. If the subset is
+    much worse than a max_sum selection of k rows, it also costs such a selection. The other two
     cost a max_min selection of k and of 1.5 k rows.
     """
 
@@ -124,14 +125,14 @@ class Certificates(Figures):
         self,
         known: Mapping[str, float],
         compute: Callable[[str], float] | None,
-        objective: Objective | None = None,
+        objective: ObjectiveFigures | None = None,
         *,
         has_pairs: bool = True,
     ) -> None:
-        """compute: gives the bounds; `objective` has the figures of the subset."""
+        """compute: computes a bound; `objective` has the figures of the subset."""
         super().__init__(known, None if compute is None else self._figure, has_pairs=has_pairs)
         self._bound = compute
-        self._objective = objective if objective is not None else Objective({}, None)
+        self._objective = objective if objective is not None else ObjectiveFigures({}, None)
 
     def _figure(self, name: str) -> float:
         if name in RATIOS:
@@ -156,7 +157,7 @@ RATIOS = {
 
 
 def ratio(figure: float, bound: float) -> float:
-    """Infinity over infinity proves no share: 0. Zero of zero is the best there is: 1."""
+    """Infinity over infinity proves nothing: 0. Zero over zero is optimal: 1."""
     if bound == float("inf"):
         return 0.0
     if bound == 0.0:

@@ -22,7 +22,7 @@ _LIBRARIES = {
 
 
 class Frame(NamedTuple):
-    """A frame of one of the libraries known here; its columns become those of a matrix."""
+    """A frame of one of the supported libraries; its columns become those of a matrix."""
 
     frame: Any
     library: str
@@ -89,7 +89,7 @@ class Frame(NamedTuple):
 
     def _is_other_than_numbers(self, column: Any) -> bool:
         if self.library == "pandas":
-            # Categories of numbers convert to numbers, and are none.
+            # Categories of numbers would convert to numbers, but are not numbers.
             types = sys.modules["pandas"].api.types
             return not types.is_numeric_dtype(column.dtype) or types.is_bool_dtype(column.dtype)
         if self.library == "polars":
@@ -101,7 +101,7 @@ class Frame(NamedTuple):
 
     def _numpy_type(self, column: Any) -> np.dtype[Any]:
         if self.library == "pandas":
-            # Nullable columns, columns of pyarrow and sparse ones name the type that they hold.
+            # Nullable, pyarrow and sparse columns name the type of their values.
             kind = getattr(
                 column.dtype, "numpy_dtype", getattr(column.dtype, "subtype", column.dtype)
             )
@@ -116,7 +116,7 @@ class Frame(NamedTuple):
         return str(column.type if self.library == "pyarrow" else column.dtype)
 
     def _values(self, column: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
-        """The values of a column; NaN stands for missing ones, so that they are refused later."""
+        """The values of a column; missing ones become NaN, which is refused later."""
         if self.library == "pandas":
             return np.asarray(column.to_numpy(dtype=dtype, na_value=np.nan))
         if self.library == "polars":
@@ -125,7 +125,7 @@ class Frame(NamedTuple):
 
 
 def as_frame(source: object) -> Frame | None:
-    """The frame that `source` is, or None. A frame can only come from a library that is loaded."""
+    """`source` as a frame, or None. A frame can only come from a library that is loaded."""
     for library, names in _LIBRARIES.items():
         module = sys.modules.get(library)
         kinds = tuple(kind for name in names if (kind := getattr(module, name, None)) is not None)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    # (name of the element type, its kind) -> None, or raises ValueError for a type that is not
-    # wanted. The kind is numpy's letter, "fields" or "raw bytes", or "tensor".
+    # (name of the element type, its kind) -> None, or raises ValueError for an unsupported type.
+    # The kind is numpy's letter, "fields" or "raw bytes", or "tensor".
     CheckType = Callable[[str, str], None]
 
 # Device types of DLPack whose memory the processor reads: the host, and memory pinned for a GPU.
@@ -22,10 +22,10 @@ _DLPACK_HOST = (1, 3, 11)
 
 
 class HostArray(NamedTuple):
-    """A numpy array that shares memory with what the user holds.
+    """A numpy array that shares memory with the user's object.
 
-    bfloat16, which numpy does not know, is held as its bits in uint16. `is_tensor` says whose
-    functions a message should name.
+    bfloat16, which numpy does not know, is stored as its bits in uint16. `is_tensor` says whether
+    messages should name torch's functions or numpy's.
     """
 
     values: NDArray[Any]
@@ -37,12 +37,12 @@ def read_array(source: object, name: str, check_type: CheckType) -> HostArray:
     """View an array, tensor or buffer as a numpy array.
 
     source: an ndarray of any subclass, a torch tensor in host memory, or anything with DLPack,
-    `__array__` or the buffer protocol. name: what messages call it. check_type: refuses element
-    types, before any value is read.
+    `__array__` or the buffer protocol. name: used in messages. check_type: refuses element types
+    before any value is read.
 
     Raises ValueError for anything else, for masked values, and for tensors that are not dense.
     """
-    if isinstance(source, bytes):  # would be read as integers, and is likely to be a path
+    if isinstance(source, bytes):  # would be read as integers, but is likely to be a path
         raise NotAnArrayError
     if isinstance(source, np.ma.MaskedArray):
         _refuse_masked(source, name)
@@ -72,7 +72,7 @@ def read_array(source: object, name: str, check_type: CheckType) -> HostArray:
 
 
 class NotAnArrayError(Exception):
-    """What was given is no array of any kind; the caller knows what else it might be."""
+    """The object is not an array of any kind; the caller knows what else it might be."""
 
 
 def is_tensor(source: object) -> TypeGuard[torch.Tensor]:
@@ -82,7 +82,7 @@ def is_tensor(source: object) -> TypeGuard[torch.Tensor]:
 
 
 def device_tensor(source: object, name: str) -> torch.Tensor | None:
-    """The tensor that reads `source` where it is, if that is not host memory; None if it is."""
+    """A tensor that views `source` if it is not in host memory; None if it is."""
     if is_tensor(source) or not hasattr(source, "__dlpack_device__"):
         return None
     kind, _ = source.__dlpack_device__()
@@ -105,7 +105,7 @@ def _tensor_of_dlpack(source: object, name: str) -> torch.Tensor:
 
 
 def check_dense(tensor: torch.Tensor, name: str) -> None:
-    """Raise ValueError for tensors whose elements are not stored one by one as they are."""
+    """Raise ValueError for tensors whose elements are not stored one by one, unchanged."""
     torch = sys.modules["torch"]
     if tensor.is_nested:
         raise ValueError(
@@ -136,7 +136,7 @@ def _of_numpy(array: NDArray[Any], check_type: CheckType) -> HostArray:
 
 
 def _kind(dtype: np.dtype[Any]) -> str:
-    # Types that other libraries add to numpy, such as float8, have the letter V as well.
+    # Types that other libraries add to numpy, such as float8, also have the letter V.
     if dtype.fields is not None:
         return "fields"
     return "raw bytes" if dtype.type is np.void else dtype.kind
@@ -168,7 +168,7 @@ def _of_dlpack(source: Any, name: str, check_type: CheckType) -> HostArray:
     try:
         array = np.from_dlpack(source)
     except (BufferError, RuntimeError, TypeError) as error:
-        # numpy does not take every element type by this road: bfloat16 is one.
+        # numpy does not read every element type through DLPack, for instance bfloat16.
         if hasattr(source, "__array__"):
             return _of_foreign(source, name, check_type)
         if "torch" not in sys.modules:
@@ -194,7 +194,7 @@ def _refuse_masked(array: np.ma.MaskedArray[Any, Any], name: str) -> None:
     mask = np.asarray(np.ma.getmaskarray(array) if array.mask is not np.ma.nomask else False)
     if not mask.any():
         return
-    # One flag for each row: a list of all masked places could be as large as the array.
+    # One flag per row: a list of all masked positions could be as large as the array.
     rows = mask.reshape(len(mask), -1).any(axis=1) if mask.ndim else mask.reshape(1)
     n_masked = int(np.count_nonzero(rows))
     others = f" ({n_masked} rows have masked values)" if n_masked > 1 else ""

@@ -1,4 +1,4 @@
-"""Labels and row numbers, in whatever form they come, as int64."""
+"""Converts labels and row numbers of any supported form to int64."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def as_labels(labels: object, n_rows: int) -> NDArray[np.int64] | None:
-    """Classes (N,). Truth values are the classes 0 and 1. None stays None."""
+    """Classes (N,). Booleans become the classes 0 and 1. None stays None."""
     if labels is None:
         return None
     array = _read(labels, "labels")
@@ -31,7 +31,7 @@ def as_labels(labels: object, n_rows: int) -> NDArray[np.int64] | None:
 
 
 def as_row_numbers(rows: object, name: str) -> NDArray[np.int64]:
-    """Row numbers, in their order; the caller checks their range."""
+    """Row numbers in the given order; the caller checks their range."""
     return _as_int64(
         _read(rows, name), name, {"b": f"numpy.flatnonzero({name}) gives the rows of a mask"}
     )
@@ -60,7 +60,7 @@ def _read(values: object, name: str) -> NDArray[Any]:
 
 
 def _check_type_of(name: str) -> Any:
-    """What refuses types that numpy has no name for; the others are refused with their values."""
+    """A function that refuses types without a numpy name; others are refused with their values."""
 
     def check_type(type_name: str, kind: str) -> None:
         of_torch = kind == "tensor"
@@ -92,7 +92,7 @@ def _as_int64(array: NDArray[Any], name: str, advice: dict[str, str]) -> NDArray
 
 
 def _first_missing(array: NDArray[Any]) -> int | None:
-    """The first entry without a value: frames have NaN, None or a type of their own for these."""
+    """The first missing entry; frames mark these with NaN, None or a type of their own."""
     if array.dtype.kind == "f":
         missing = np.isnan(array)
     elif array.dtype.kind == "O":

@@ -12,10 +12,11 @@ from thinset.selection.method import Method
 class KMeansOptions:
     """Options of `kmeans`.
 
-    n_iterations: Lloyd iterations at most (>= 0); it ends earlier once no row changes its cluster.
-    seeding: where the centres start: "kmeans++" (each seed is drawn with probability proportional
-        to its squared distance to those before it) or "random" (k rows drawn at random: sooner,
-        and usually a little worse).
+    n_iterations: largest number of Lloyd iterations (>= 0); stops earlier if no row changes its
+    cluster.
+    seeding: the initial centres: "kmeans++" (each seed is drawn with probability proportional to
+        its squared distance to those before it) or "random" (k rows drawn at random: faster, and
+        usually a little worse).
     """
 
     n_iterations: int = 10

@@ -1,4 +1,4 @@
-"""Whatever the user holds as embeddings, seen as a matrix where it is."""
+"""Views embeddings of any supported form as a matrix, in place."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ _CONVERSIONS = {
 
 
 class HostMatrix(NamedTuple):
-    """Arrays that share the user's memory; bfloat16 values stand in uint16 as their bits.
+    """Arrays that share the user's memory; bfloat16 values are stored as their bits in uint16.
 
-    One array, or shards whose rows run through in their order. `names`: what messages call each:
+    One array, or shards whose rows are numbered consecutively. `names`: used for each in messages:
     the file, "shard 3", or "" for the only array.
     """
 
@@ -62,16 +62,16 @@ class HostMatrix(NamedTuple):
         return "bfloat16" if self.is_bfloat16 else str(self.arrays[0].dtype)
 
     def choose(self, n_samples: int, **request: Any) -> _core.SelectionResult:
-        """Select rows in the core, which names the keywords of `request`."""
+        """Select rows in the core, which defines the keywords of `request`."""
         chosen: _core.SelectionResult = self._call(_core.select, n_samples, **request)
         return chosen
 
     def figure(self, name: str, indices: NDArray[np.int64], **request: Any) -> float:
-        """One figure of `Objective`, or one bound of `Certificates`."""
+        """One figure of `ObjectiveFigures`, or one bound of `Certificates`."""
         return float(self._call(getattr(_core, name), indices, **request))
 
     def group_near_duplicates(self, distance: float, **request: Any) -> NDArray[np.int64]:
-        """For each row the lowest row of its group."""
+        """The lowest row of each row's group."""
         groups: NDArray[np.int64] = self._call(_core.group_near_duplicates, distance, **request)
         return groups
 
@@ -85,7 +85,7 @@ class HostMatrix(NamedTuple):
             raise ValueError(located) from None
 
     def _locate_row(self, message: str) -> str | None:
-        """The core's message about a row of the whole, with its place in a file or shard added."""
+        """The core's message about a row of the whole matrix, with its file or shard added."""
         found = re.search(r"\brow (\d+)\b", message)
         if self.names == ("",) or found is None or re.match("initial_subset|labels", message):
             return None
@@ -98,12 +98,12 @@ class HostMatrix(NamedTuple):
 
 
 def as_matrix(embeddings: object) -> HostMatrix:
-    """View embeddings as a matrix where they are, without a copy.
+    """View embeddings as a matrix in place, without a copy.
 
     Takes an ndarray or memmap, a path to a .npy file (it is mapped), a torch tensor, and anything
     with DLPack, `__array__` or the buffer protocol; or a list or tuple of these as shards of one
-    matrix. Copied to host memory are tensors on another device, frames of pandas, polars and
-    pyarrow, and lists of rows of numbers. Raises ValueError for anything else.
+    matrix. Tensors on another device, frames of pandas, polars and pyarrow, and lists of rows of
+    numbers are copied to host memory. Raises ValueError for anything else.
     """
     if isinstance(embeddings, (list, tuple)) and not _holds_rows(embeddings):
         return _stack([_as_shard(number, shard) for number, shard in enumerate(embeddings)])
@@ -119,7 +119,7 @@ def _holds_rows(embeddings: list[Any] | tuple[Any, ...]) -> bool:
 
 
 def _as_one_matrix(embeddings: object, name: str) -> HostMatrix:
-    """`name`: what messages call it, unless it is a file; "" where nothing else could be meant."""
+    """`name`: used in messages, unless it is a file; "" if it is the only array."""
     if isinstance(embeddings, (str, os.PathLike)):
         name = f"'{_path_text(embeddings)}'"
         embeddings = _open(embeddings)
@@ -131,9 +131,9 @@ def _as_one_matrix(embeddings: object, name: str) -> HostMatrix:
 
 
 def tensor_on_device(embeddings: object) -> torch.Tensor | None:
-    """The tensor on a device other than the host that `embeddings` are; None where they are not.
+    """`embeddings` as a tensor on a device other than the host; None for anything else.
 
-    Raises ValueError where `select` would refuse it.
+    Raises ValueError if `select` would refuse it.
     """
     tensor = embeddings if is_tensor(embeddings) else device_tensor(embeddings, "embeddings")
     if tensor is None or _lies_on_host(tensor):
@@ -161,7 +161,7 @@ def _path_text(path: str | os.PathLike[str]) -> str:
 def _open(path: str | os.PathLike[str]) -> NDArray[Any]:
     text = _path_text(path)
     if "\0" in text:
-        raise ValueError(f"a path must not hold a null byte, got {text!r}")
+        raise ValueError(f"a path must not contain a null byte, got {text!r}")
     return _core.open_npy(os.fsencode(text))
 
 

@@ -1,11 +1,11 @@
-"""Figures of a selection from embeddings, with progress: when it was made, or once it is loaded."""
+"""Computes figures of a selection from embeddings, with progress, also for a loaded selection."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 from thinset import _core
-from thinset.selection.figures import RATIOS, Certificates, Figures, Objective, ratio
+from thinset.selection.figures import RATIOS, Certificates, Figures, ObjectiveFigures, ratio
 from thinset.selection.reporting import progress_callback, progress_of_parts
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Subset(NamedTuple):
         return len(self.indices) > 1
 
     def figure(self, name: str, report: Callable[[int, int], None] | None) -> float:
-        """One figure of `Objective`, or one bound of `Certificates`."""
+        """One figure of `ObjectiveFigures`, or one bound of `Certificates`."""
         return self.matrix.figure(
             name, self.indices, metric=self.metric, n_threads=self.n_threads, progress=report
         )
@@ -48,27 +48,27 @@ class Subset(NamedTuple):
             n_threads=self.n_threads,
         )
 
-    def figures_on_demand(self, progress: Progress) -> tuple[Objective, Certificates]:
-        """Figures that are computed when they are first asked for, with a bar each if wanted."""
-        # A callable belongs to the call that it was given to, which has ended by then.
+    def figures_on_demand(self, progress: Progress) -> tuple[ObjectiveFigures, Certificates]:
+        """Figures that are computed on first access, optionally with a progress bar for each."""
+        # A callable belongs to the call that received it, which has ended by then.
         bar = progress is True
 
         def compute(name: str) -> float:
             with progress_callback(bar, name) as report:
                 return self.figure(name, report)
 
-        objective = Objective({}, compute, has_pairs=self.has_pairs)
+        objective = ObjectiveFigures({}, compute, has_pairs=self.has_pairs)
         return objective, Certificates({}, compute, objective, has_pairs=self.has_pairs)
 
-    def compute_objective(self, objective: Objective, progress: Progress) -> None:
+    def compute_objective(self, objective: ObjectiveFigures, progress: Progress) -> None:
         """Compute all figures that are not known yet."""
-        names = Objective.defined(self.has_pairs)
+        names = ObjectiveFigures.defined(self.has_pairs)
         self._compute("objective", [(objective, name) for name in names], progress)
 
     def compute_certificates(
-        self, certificates: Certificates, objective: Objective, progress: Progress
+        self, certificates: Certificates, objective: ObjectiveFigures, progress: Progress
     ) -> None:
-        """Compute all bounds and ratios that are not known yet, and the figures behind these."""
+        """Compute all bounds and ratios that are not known yet, and the figures that they need."""
         names = Certificates.defined(self.has_pairs)
         ratios = [name for name in names if name in RATIOS]
         wanted: list[tuple[Figures, str]] = [
@@ -84,7 +84,7 @@ class Subset(NamedTuple):
         missing = [(figures, name) for figures, name in wanted if name not in figures.known]
         if not missing:
             return
-        # What they take differs by orders of magnitude; the prediction takes milliseconds.
+        # Their times differ by orders of magnitude; predicting them takes milliseconds.
         predicted = {} if progress in {None, False} else self.predicted_seconds()
         weights = {name: predicted[name][1] if predicted else 1.0 for _, name in missing}
         with progress_of_parts(progress, label, weights) as report_of:

@@ -1,4 +1,4 @@
-"""What describes a selection method."""
+"""The description of a selection method."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class NoOptions:
 class Method:
     """A selection method.
 
-    name, summary: as listings show them. options: a dataclass of the method's own options; a
-    Literal lists the values of one. metrics: those that it takes.
+    name, summary: shown in listings. options: a dataclass of the method's own options; a Literal
+    lists the values of one. metrics: the metrics that it accepts.
     """
 
     name: str

@@ -59,7 +59,7 @@ def resolve_rule(
 ) -> tuple[str | None, dict[str, Any]]:
     """`per_class` as the core names it, and all options of `method`.
 
-    Raises ValueError for whatever `select` would refuse with any embeddings.
+    Raises ValueError for anything that `select` would refuse whatever the embeddings.
     """
     resolved = resolve_options(method, options)
     choices = typing.get_type_hints(_METHODS[method].options)

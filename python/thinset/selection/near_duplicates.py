@@ -1,4 +1,4 @@
-"""Rows that are nearly the same: found exactly, grouped, and thinned to one each."""
+"""Finds near-duplicate rows exactly, groups them and keeps one of each group."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NearDuplicates:
-    """Groups of rows that chains of near-duplicates join.
+    """Groups of rows that are connected by chains of near-duplicates.
 
-    groups: (N,) int64, for each row the lowest row of its group. distance, metric: as given.
+    groups: (N,) int64, the lowest row of each row's group. distance, metric: as passed.
     """
 
     groups: NDArray[np.int64]
@@ -31,12 +31,12 @@ class NearDuplicates:
 
     @property
     def representatives(self) -> NDArray[np.int64]:
-        """The lowest row of every group, rising: one row of each kind."""
+        """The lowest row of every group, in ascending order."""
         return np.flatnonzero(self.groups == np.arange(len(self.groups)))
 
     @property
     def sizes(self) -> NDArray[np.int64]:
-        """How many rows each of the representatives stands for, itself included."""
+        """The size of each representative's group, itself included."""
         return np.bincount(self.groups, minlength=len(self.groups))[self.representatives]
 
     def __len__(self) -> int:
@@ -60,17 +60,17 @@ def deduplicate(
 ) -> NearDuplicates:
     """Group rows whose distance is at most `distance`, exactly; chains of them are one group.
 
-    Give the representatives to `select`, or to `write_subset`, to go on with one row of each kind.
-    Every pair is considered; a projection rules most of them out, so that 50,000 rows of 216
-    elements take about a second on two cores. Memory is O(N).
+    Pass the representatives to `select` or `write_subset` to keep one row of each group. Every pair
+    is considered; a projection rules most of them out, so that 50,000 rows of 216 elements take
+    about a second on two cores. Memory is O(N).
 
     Parameters
     ----------
     embeddings: as for `select`.
     distance: at least 0, in the metric's own units; 0 groups equal rows.
     metric: "euclidean", "sqeuclidean" or "cosine".
-    n_threads: None for every available core; the groups do not depend on it.
-    progress: True shows a bar; a callable is given (done, total) about every 50 ms.
+    n_threads: None for all available cores; the groups do not depend on it.
+    progress: True shows a bar; a callable receives (done, total) about every 50 ms.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def deduplicate(
 
 
 def _as_distance(distance: object) -> float:
-    # float() would also take a text or a truth value.
+    # float() would also accept a string or a boolean.
     if is_real(distance):
         with contextlib.suppress(OverflowError):
             return float(distance)

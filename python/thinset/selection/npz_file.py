@@ -1,4 +1,4 @@
-"""Reading .npz files that may be damaged or hostile, without pickle or surprises in memory."""
+"""Reads .npz files that may be damaged or hostile, without pickle and in bounded memory."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ _ERRORS = (
 def read_npz(path: str | os.PathLike[str], *names: str) -> tuple[np.ndarray[Any, Any], ...]:
     """Read the named arrays of a .npz file that np.savez wrote.
 
-    Each array is checked against the length of its entry before memory is asked for, and entries
-    must be stored as they are: np.savez does not compress, and compressed ones could unfold to any
-    size. Raises OSError where the file cannot be read, and ValueError, without the file's name,
-    where an array is missing or damaged.
+    Each array is checked against the length of its entry before memory is allocated. Entries must
+    be uncompressed: np.savez does not compress, and a compressed entry could expand to any size.
+    Raises OSError if the file cannot be read, and ValueError, without the file's name, where an
+    array is missing or damaged.
     """
     with open_regular(path) as file:
         try:
@@ -49,7 +49,7 @@ def read_npz(path: str | os.PathLike[str], *names: str) -> tuple[np.ndarray[Any,
                 raise
             raise ValueError("an entry starts outside the file") from error
         except _ERRORS as error:
-            # The messages of these come from several libraries; some are empty.
+            # These messages come from several libraries; some are empty.
             raise ValueError(str(error) or type(error).__name__) from error
 
 
@@ -57,7 +57,7 @@ def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray[Any, Any]:
     entry = archive.getinfo(f"{name}.npy")
     if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
         raise ValueError(f"its entry {entry.filename} is compressed")
-    # No longer than the file itself, whatever the entry says, and checked by its CRC.
+    # At most as long as the file, whatever the entry says, and checked by its CRC.
     content = archive.read(entry)
     stream = io.BytesIO(content)
     version = np.lib.format.read_magic(stream)

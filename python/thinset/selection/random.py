@@ -1,4 +1,4 @@
-"""Chance: the baseline that stands beside every other method."""
+"""Random selection: the baseline for every other method."""
 
 from __future__ import annotations
 

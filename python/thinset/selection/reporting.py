@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Progress = bool | Callable[[int, int], None] | None
 
-# In how many steps the progress of several pieces of work is counted together.
+# The number of steps in which the progress of several pieces of work is counted.
 _STEPS = 1000
 
 
@@ -23,7 +23,7 @@ _STEPS = 1000
 def progress_callback(
     progress: Progress, label: str
 ) -> Iterator[Callable[[int, int], None] | None]:
-    """Give what the core calls with (done, total); a bar is shown meanwhile if asked for."""
+    """Yield a function for the core to call with (done, total); shows a bar if requested."""
     if progress is True:
         with ProgressBar(label, total=100, unit="%") as bar:
             yield lambda done, total: bar.update_to(100 * done // max(total, 1))
@@ -42,9 +42,9 @@ def progress_callback(
 def progress_of_parts(
     progress: Progress, label: str, weights: Mapping[str, float]
 ) -> Iterator[Callable[[str], Callable[[int, int], None] | None]]:
-    """One progress for several pieces of work, in their order, with the share of time of each.
+    """One progress for several pieces of work, in order, with the share of time of each.
 
-    Gives a function from the name of a piece to what the core calls for it.
+    Returns a function from the name of a piece to its callback.
     """
     starts = dict(zip(weights, itertools.accumulate(weights.values(), initial=0.0), strict=False))
     whole = sum(weights.values())

@@ -1,4 +1,4 @@
-"""What a selection returns: indices in selection order, and how good they are."""
+"""The result of a selection: indices in selection order, and how good they are."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from thinset.files.overlap import Inputs
 from thinset.selection.arguments import as_metric, as_threads
 from thinset.selection.estimate import FiguresEstimate, estimate_figures
-from thinset.selection.figures import Certificates, Objective
+from thinset.selection.figures import Certificates, ObjectiveFigures
 from thinset.selection.matrix_input import as_matrix
 from thinset.selection.measuring import Subset
 
@@ -29,15 +29,16 @@ class Selection:
     """Rows chosen from an embedding matrix.
 
     indices: int64 (k,), in selection order, distinct, each in [0, n_total).
-    gains: float64 (k,), what each row added when it was chosen; the method says in which measure.
+    gains: float64 (k,), what each row added when it was chosen, in a measure that depends on the
+    method.
     n_total: the number of rows chosen from.
     method, params: how they were chosen; params is JSON-able and complete.
     constant_columns: embedding elements with one value in every row (reported by topk).
-    objective: figures of the subset, computed on demand (see Objective).
-    certificates: how far they are from the best that any rows could give, computed on demand (see
+    objective: figures of the subset, computed on demand (see ObjectiveFigures).
+    certificates: bounds on how far they are from the best possible, computed on demand (see
         Certificates).
 
-    A selection that was saved and loaded has the figures that were known then; `objective_from` and
+    A loaded selection has the figures that were known when it was saved; `objective_from` and
     `certificates_from` compute the others from the embeddings.
     """
 
@@ -50,7 +51,7 @@ class Selection:
         params: Mapping[str, Any],
         *,
         constant_columns: tuple[int, ...] = (),
-        objective: Objective | None = None,
+        objective: ObjectiveFigures | None = None,
         certificates: Certificates | None = None,
         inputs: Inputs | None = None,
     ) -> None:
@@ -60,7 +61,7 @@ class Selection:
         self.method = method
         self.params = dict(params)
         self.constant_columns = constant_columns
-        self.objective = objective if objective is not None else Objective({}, None)
+        self.objective = objective if objective is not None else ObjectiveFigures({}, None)
         self.certificates = certificates if certificates is not None else Certificates({}, None)
         self._inputs = inputs if inputs is not None else Inputs()
 
@@ -73,20 +74,20 @@ class Selection:
         return f"Selection({self.method}: {len(self):,} of {self.n_total:,} rows{short})"
 
     def mask(self) -> NDArray[np.bool_]:
-        """Boolean (n_total,), true at the chosen rows. The selection order is not in it."""
+        """Boolean (n_total,), true at the chosen rows, without the selection order."""
         mask = np.zeros(self.n_total, dtype=np.bool_)
         mask[self.indices] = True
         return mask
 
     def objective_from(
         self, embeddings: object, *, n_threads: int | None = None, progress: Progress = None
-    ) -> Objective:
+    ) -> ObjectiveFigures:
         """Compute all figures of `objective`, and keep them: `save` then writes them.
 
-        embeddings: those that the rows were chosen from, as for `select`. Figures that are known
-        are not computed again. progress: True shows a bar; a callable is given (done, total).
+        embeddings: those that the rows were chosen from, as for `select`. Known figures are not
+        computed again. progress: True shows a bar; a callable receives (done, total).
 
-        Raises ValueError where the embeddings do not have the selection's rows and columns, and
+        Raises ValueError if the embeddings do not have the selection's rows and columns, and
         KeyboardInterrupt within 0.2 s of Ctrl-C; figures computed by then are kept.
         """
         self._subset_of(embeddings, n_threads).compute_objective(self.objective, progress)
@@ -121,7 +122,7 @@ class Selection:
     def _subset_of(self, embeddings: object, n_threads: int | None) -> Subset:
         matrix = as_matrix(embeddings)
         n_rows, n_columns = matrix.shape
-        # The first files do not say how many columns there were.
+        # Early files do not record the number of columns.
         expected = (self.n_total, self.params.get("n_columns", n_columns))
         if (n_rows, n_columns) != expected:
             raise ValueError(
@@ -134,8 +135,8 @@ class Selection:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a .npz file (arrays and JSON text, no pickle), atomically.
 
-        Raises ValueError where it would overwrite a file that the rows were chosen from, and for a
-        name in .npy, which stands for another format.
+        Raises ValueError if it would overwrite a file that the rows were chosen from, and for a
+        name that ends in .npy, which is another format.
         """
         import io
         import json
@@ -160,7 +161,7 @@ class Selection:
             "certificates": self.certificates.known,
         }
         description["sha256"] = _digest(self.indices, self.gains, description)
-        # In memory first: where a disk is full, an archive that is half written cannot be closed.
+        # In memory first: on a full disk, a half-written archive cannot be closed.
         content = io.BytesIO()
         np.savez(
             content,
@@ -175,8 +176,8 @@ class Selection:
     def load(cls, path: str | os.PathLike[str]) -> Selection:
         """Read what `save` wrote.
 
-        Raises OSError where the file cannot be read, and ValueError, naming it, where it is no
-        saved selection, is damaged or has changed since it was written.
+        Raises OSError if the file cannot be read, and ValueError, naming it, if it is not a saved
+        selection, is damaged or has changed since it was written.
         """
         import json
 
@@ -195,8 +196,8 @@ class Selection:
             description["method"],
             description["params"],
             constant_columns=tuple(description["constant_columns"]),
-            objective=Objective(description["objective"], None),
-            # The first files of this version have none.
+            objective=ObjectiveFigures(description["objective"], None),
+            # Early files of this version have none.
             certificates=Certificates(description.get("certificates", {}), None),
         )
 
@@ -246,16 +247,16 @@ def _check_saved(
     digest = description.pop("sha256", None)
     require(
         digest is None or digest == _digest(indices, gains, description),
-        "it has changed since it was written: its content does not have the SHA-256 that it states",
+        "it has changed since it was written: its content does not match its SHA-256",
     )
 
 
 def _digest(indices: NDArray[Any], gains: NDArray[Any], description: dict[str, Any]) -> str:
-    """SHA-256 over everything that a saved selection holds."""
+    """SHA-256 of the whole content of a saved selection."""
     import hashlib
     import json
 
-    # As it reads back: keys are strings, tuples are lists.
+    # In the form that is read back: keys are strings, tuples are lists.
     stored = json.loads(json.dumps(description))
     digest = hashlib.sha256(json.dumps(stored, sort_keys=True).encode())
     for array in (indices, gains):
@@ -264,7 +265,7 @@ def _digest(indices: NDArray[Any], gains: NDArray[Any], description: dict[str, A
 
 
 def _short_integer(text: str) -> int:
-    # No seed is longer; what is can neither be compared with an array nor become a float.
+    # No seed is longer. A longer number can neither be compared with an array nor become a float.
     if len(text) > 300:
         raise ValueError(f"a number of {len(text)} digits")
     return int(text)

@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# From here on float64 does not hold every integer.
+# Above this, float64 does not represent every integer.
 LARGEST_EXACT_INTEGER = 2**53
 
 
 def matrix_of_rows(rows: Sequence[Sequence[Any]]) -> NDArray[np.float64]:
     """Copy rows of Python numbers into a matrix (N, D), float64.
 
-    Raises ValueError for rows of different lengths, and for what is not a number or not one that
-    float64 holds exactly.
+    Raises ValueError for rows of different lengths, and for values that are not numbers or that
+    float64 cannot represent exactly.
     """
     for number, row in enumerate(rows):
         if len(row) != len(rows[0]):

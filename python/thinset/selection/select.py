@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class ConstantColumnsWarning(UserWarning):
-    """Embedding elements with one value in every row take part in a top-k selection."""
+    """A top-k selection uses embedding elements with one value in every row."""
 
 
 def select(
@@ -57,27 +57,26 @@ def select(
     ----------
     embeddings: (N, D), float16, bfloat16, float32 or float64, finite: an ndarray, memmap, torch
         tensor, anything with DLPack or the buffer protocol, or a path to a .npy file. Rows are read
-        where they are; the matrix is not copied. A list of several stands for one matrix, whose row
-        numbers run through its shards in the order given. Tensors on another device, data frames
+        where they are; the matrix is not copied. A list of these is one matrix in shards; row
+        numbers run through the shards in the given order. Tensors on another device, data frames
         (pandas, polars, pyarrow) and lists of rows of numbers are copied to host memory first.
     n_samples: how many rows: an int in [1, N], or a float fraction in (0, 1], rounded to the
         nearest count.
     method: one of `thinset.methods()`.
-    labels: (N,) integers or truth values. Used by `per_class`, and by `random` with
-        `stratified=True`.
-    per_class: choose inside each class: "balanced" (or True) gives classes equal budgets,
-        "proportional" budgets in proportion to their size.
+    labels: (N,) integers or booleans. Used by `per_class`, and by `random` with `stratified=True`.
+    per_class: choose within each class: "balanced" (or True) gives all classes equal budgets,
+        "proportional" gives budgets in proportion to class size.
     metric: "euclidean", "sqeuclidean" or "cosine": distances of max_sum, max_min,
         facility_location and `objective`.
-    random_state: seed in [0, 2**64), a Generator to draw one from, or None for a fresh one; the
-        seed used stands in `params`. Only kmeans and random are random.
+    random_state: seed in [0, 2**64), a Generator to draw one from, or None for a fresh one;
+        `params` holds the seed used. Only kmeans and random use it.
     n_threads: at most 1,024; by default every available processor.
-    initial_subset: rows already chosen, or a `Selection` to grow; they come first (inside their
+    initial_subset: rows already chosen, or a `Selection` to grow; they come first (within their
         class with `per_class`) and count towards `n_samples`.
     max_memory: bytes, or text such as "512MB": the work is refused if it may take more than this
         beyond the embeddings.
-    progress: True shows a bar, and one for each figure of the result that is computed later; a
-        callable is given (done, total) about every 50 ms.
+    progress: True shows a bar, and one for each figure that is computed later; a callable receives
+        (done, total) about every 50 ms.
     method_options: options of the method; see its options class in `thinset.selection`.
 
     Raises
@@ -142,7 +141,7 @@ def select(
 
 
 def _memory_beside_copies(max_memory: int, n_copied: int) -> int:
-    """What is left for the core, to which 0 is no limit."""
+    """The memory that remains for the core, where 0 means no limit."""
     if max_memory == 0:
         return 0
     if max_memory <= n_copied:
@@ -163,5 +162,5 @@ def _constant_columns_message(columns: NDArray[np.int64]) -> str:
     shown = ", ".join(str(column) for column in columns[:5]) + (", ..." if len(columns) > 5 else "")
     return (
         f"{len(columns)} embedding elements have one value in every row (columns {shown}); topk "
-        "takes rows for them in index order; drop_constant=True leaves these elements out"
+        "takes rows for them in index order; drop_constant=True ignores these elements"
     )

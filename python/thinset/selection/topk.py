@@ -14,11 +14,11 @@ class TopKOptions:
 
     mode: which activations count as strong: the largest ("max"), the smallest ("min") or the
         largest in magnitude ("abs").
-    refill: choose exactly n_samples rows, in rounds: in each, every element takes its best row not
-        yet chosen. False gives the bare union of every element's best n_samples / D
-        rows, which is smaller where elements share rows.
-    drop_constant: leave out elements with one value in every row; they would hand over rows in
-        index order, whatever the rows hold.
+    refill: choose exactly n_samples rows, in rounds: in each round, every element takes its best
+        row not yet chosen. False gives the plain union of every element's best n_samples / D rows,
+        which is smaller if elements share rows.
+    drop_constant: ignore elements with one value in every row; they would contribute rows in index
+        order, whatever their content.
     """
 
     mode: Literal["max", "min", "abs"] = "max"

@@ -1,4 +1,4 @@
-"""Transforms of image batches, on the device where they are."""
+"""Transforms of image batches, on the device of the images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What images go through in front of an autoencoder: a crop, and values in [0, 1]."""
+"""The transforms before an autoencoder: a crop, and scaling to [0, 1]."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ GREY_LEVELS = 255.0
 
 
 def to_unit_range(images: torch.Tensor) -> torch.Tensor:
-    """Turn uint8 images 0..255 into float32 in [0, 1]; float images are taken to be so already.
+    """Turn uint8 images 0..255 into float32 in [0, 1]; float images are assumed to be in [0, 1].
 
     Raises TypeError for any other dtype.
     """
@@ -22,16 +22,17 @@ def to_unit_range(images: torch.Tensor) -> torch.Tensor:
 def random_crop(images: torch.Tensor, size: int, generator: torch.Generator) -> torch.Tensor:
     """Cut a square of `size` pixels out of every image, each position equally likely.
 
-    Any dtype, which is kept. `generator` may lie on any device. Raises ValueError where `size` is
-    not between 1 and the images' height and width.
+    Any dtype, which is kept. `generator` may be on any device. Raises ValueError if `size` is not
+    between 1 and the images' height and width.
     """
     _require_crop_fits(images, size)
     n, _, height, width = images.shape
     top = _positions(n, height - size, generator, images.device)
     left = _positions(n, width - size, generator, images.device)
     sample = torch.arange(n, device=images.device)
-    # All windows as one view without a copy, (B, tops, lefts, C, size, size). One is taken of each
-    # sample, with the channels last: so the stored rows lie, and so they are copied as blocks.
+    # All windows as one view without a copy, (B, tops, lefts, C, size, size). One window is taken
+    # from each sample, with channels last, the layout of the stored rows, so that they are copied
+    # as blocks.
     windows = images.permute(0, 2, 3, 1).unfold(1, size, 1).unfold(2, size, 1)
     return windows.permute(0, 1, 2, 4, 5, 3)[sample, top, left].permute(0, 3, 1, 2)
 
@@ -39,8 +40,8 @@ def random_crop(images: torch.Tensor, size: int, generator: torch.Generator) -> 
 def center_crop(images: torch.Tensor, size: int) -> torch.Tensor:
     """Cut the central square of `size` pixels out of every image, as a view.
 
-    Where the margin is odd, the spare row or column is left at the bottom or right. Raises
-    ValueError where `size` is not between 1 and the images' height and width.
+    If the margin is odd, the extra row or column is at the bottom or right. Raises ValueError if
+    `size` is not between 1 and the images' height and width.
     """
     _require_crop_fits(images, size)
     top = (images.shape[2] - size) // 2

@@ -1,8 +1,8 @@
-"""Traditional image augmentation, in batches on whichever device the images are.
+"""Traditional image augmentation, in batches on the device of the images.
 
 Pure functions of image batches (B, C, H, W). Every sample draws its own random values from an
-explicit generator, which may lie on any device. Functions that compute with pixel values take
-floats in [0, 1]; `to_unit_range` makes them from uint8. Cropping is in thinset.transforms.images.
+explicit generator, which may be on any device. Functions that compute with pixel values take floats
+in [0, 1]; `to_unit_range` makes them from uint8. Cropping is in thinset.transforms.images.
 
 Follows "Faster Training by Selecting Samples Using Embeddings", section IV-A2, and the tutorial
 network that it describes.
@@ -98,13 +98,13 @@ class TrainTransform:
 
 @dataclass(frozen=True)
 class TestTransform:
-    """What test images go through: the central crop and, by default, standardisation.
+    """The transform of test images: the central crop and, by default, standardisation.
 
     `crop`: side in pixels, None for none. Called with uint8 or unit-range float images
     (B, C, H, W), gives float32.
     """
 
-    __test__ = False  # not a test case, whatever pytest makes of the name
+    __test__ = False  # not a test case, despite the name
 
     crop: int | None = None
     standardise: bool = True

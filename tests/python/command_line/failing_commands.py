@@ -139,7 +139,7 @@ def _problems(scenario: Scenario, work: Path, status: int, errors: str, error: s
     expected = (-9, 0) if error == "KILL" else (0, 1, 3, 4)
     if status not in expected:
         found.append(f"status {status}")
-    found += [word for word in ("Traceback", "is a defect", "Exception ignored") if word in errors]
+    found += [word for word in ("Traceback", "is a bug", "Exception ignored") if word in errors]
     if status == 0:
         found += [f"no {name}" for name in scenario.outputs if not (work / name).is_file()]
     return found + [p for name in scenario.never_missing for p in _damage(work / name)]

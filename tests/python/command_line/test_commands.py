@@ -92,7 +92,7 @@ def test_version(capsys):
     [
         ([], 2, ""),
         (["dance"], 2, "unknown command 'dance'"),
-        (["data"], 2, "data takes import, list or download; got none"),
+        (["data"], 2, "data needs import, list or download; got none"),
         (["data", "burn"], 2, "got burn"),
         (["run"], 2, "Missing from thinset run"),
         (["select", "gone.npy", "-n", "3", "-o", "s.npz"], 4, "No such file or directory"),
@@ -100,7 +100,7 @@ def test_version(capsys):
         (["run", "nowhere", "-o", "out"], 4, "nowhere does not exist"),
         (["run", "digits", "-o", "out", "--steps", "5"], 3, "a length is a number with a unit"),
         (["run", "digits", "-o", "out", "--n-seeds", "0"], 3, "--n-seeds must be at least 1"),
-        (["plan", "digits", "-o", "out"], 2, "give --budget or --steps, one of the two"),
+        (["plan", "digits", "-o", "out"], 2, "give either --budget or --steps"),
         (["plan", "digits", "-o", "out", "--budget", "9"], 3, "a length is a number with a unit"),
         (["run", "digits", "-o", "out", "--plan"], 2, "give --budget or --steps"),
         (
@@ -110,7 +110,7 @@ def test_version(capsys):
         ),
         (["verify", "nowhere"], 4, "nowhere does not exist"),
         (["verify", "."], 3, "holds no dataset folder, selection or run record"),
-        (["report", "."], 3, "holds no run: there is no settings.json"),
+        (["report", "."], 3, "is not the folder of a run: it has no settings.json"),
     ],
 )
 def test_mistakes(capsys, tmp_path, monkeypatch, arguments, status, message):

@@ -1,4 +1,4 @@
-"""What a command owes the process around it: signals, full or closed output, last resort."""
+"""Signals, full or closed output, and unexpected errors of a command."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_a_file_size_limit_is_an_input_output_failure(tmp_path):
 @pytest.mark.parametrize(
     ("error", "status", "text"),
     [
-        (KeyError("x"), 1, "unexpected KeyError: 'x'; this is a defect of thinset"),
+        (KeyError("x"), 1, "unexpected KeyError: 'x'; this is a bug in thinset"),
         (MemoryError(), 1, "not enough memory: an allocation failed"),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 8 TB"), 1,
          "not enough memory: [enforce fail]"),

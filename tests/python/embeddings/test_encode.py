@@ -88,7 +88,7 @@ def test_a_matrix_never_stands_beside_the_description_of_another(
     before = encode(model, data, tmp_path, device="cpu").copy()
     broken = nn.Sequential(nn.Flatten(), nn.Linear(432, 2))
     nn.init.constant_(broken[1].bias, float("nan"))
-    with pytest.raises(ValueError, match="must be finite, row 0 holds NaN or infinity"):
+    with pytest.raises(ValueError, match="must be finite, but row 0 contains NaN or infinity"):
         encode(broken, data, tmp_path, device="cpu")
     # What was there before stays, matrix and description.
     assert sorted(path.name for path in tmp_path.iterdir()) == ["embeddings.json", "embeddings.npy"]
@@ -117,7 +117,7 @@ def test_description_says_what_was_embedded(
 
 
 def test_no_square_crop_fits_another_shape(data: Arrays, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="only square crops are made"):
+    with pytest.raises(ValueError, match="only square crops are supported"):
         encode(Autoencoder((8, 6, 3)), data, tmp_path, device="cpu")
 
 
@@ -127,7 +127,7 @@ def test_a_foreign_matrix_is_not_adopted(
 ) -> None:
     expected = encode(model, data, tmp_path, device="cpu").copy()
     np.save(tmp_path / "embeddings.npy", np.zeros(shape, np.float32))
-    with pytest.warns(UserWarning, match=r"embeddings\.npy holds .* are computed again"):
+    with pytest.warns(UserWarning, match=r"embeddings\.npy holds .* recomputing"):
         assert np.array_equal(encode(model, data, tmp_path, device="cpu"), expected)
 
 

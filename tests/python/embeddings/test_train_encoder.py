@@ -75,7 +75,7 @@ def test_weights_that_are_not_the_described_ones_are_refused(
         train_autoencoder(digits["train"], tmp_path / name, length="1st", seed=seed, **SMALL)
     weights = "encoder.safetensors"
     (tmp_path / "one" / weights).write_bytes((tmp_path / "other" / weights).read_bytes())
-    with pytest.raises(ValueError, match="not those of encoder.json"):
+    with pytest.raises(ValueError, match="do not match encoder.json"):
         load_autoencoder(tmp_path / "one")
 
 
@@ -83,8 +83,8 @@ def test_weights_that_are_not_the_described_ones_are_refused(
     ("text", "message"),
     [
         ("", "not a readable JSON file"),
-        ("[]", "no description of an encoder"),
-        ('{"format": "thinset-encoder", "version": 1}', "no description of an encoder"),
+        ("[]", "not the description of an encoder"),
+        ('{"format": "thinset-encoder", "version": 1}', "not the description of an encoder"),
         (
             (
                 '{"format": "thinset-encoder", "version": 2, "image_shape": [8, 8, 1], '

@@ -52,7 +52,7 @@ def test_a_figure_is_made_in_the_size_smoke(name, tmp_path, capsys):
     assert page.read_text(encoding="utf-8") == before
 
 
-def test_figure_4_shows_inputs_embeddings_and_reproductions(tmp_path):
+def test_figure_4_shows_inputs_embeddings_and_reconstructions(tmp_path):
     out = tmp_path / "out"
     assert main(["reproduce", "fig4", "-o", str(out), "--encoder-length", "20st"]) == 0
     text = (out / "report" / "index.html").read_text(encoding="utf-8")

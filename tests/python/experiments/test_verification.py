@@ -167,5 +167,5 @@ def test_links_to_nothing_are_damage(tmp_path):
     (tmp_path / "data" / ".#lock-of-an-editor").symlink_to("nowhere")
     assert verify(tmp_path / "data") == 2
     (tmp_path / "data" / "validation").symlink_to("nowhere")
-    with pytest.raises(ValueError, match="data/validation is a link to nothing"):
+    with pytest.raises(ValueError, match="data/validation is a broken link"):
         verify(tmp_path / "data")

@@ -284,7 +284,7 @@ class Stream(IterableDataset):
             DataLoader(range(9), batch_sampler=BatchSampler(SequentialSampler(range(9)), 2, True)),
             "must have a batch_size",
         ),
-        (DataLoader(range(9), sampler=[1, 2]), "no sampler of its own.*got list"),
+        (DataLoader(range(9), sampler=[1, 2]), "not have its own sampler.*got list"),
     ],
 )
 def test_other_loaders_are_refused(source: object, message: str) -> None:

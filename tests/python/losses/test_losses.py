@@ -5,7 +5,14 @@ import pytest
 import torch
 from torch import nn
 
-from thinset.losses import Outcome, classification, cross_entropy, reproduction, reproduction_error
+from thinset import losses
+from thinset.losses import (
+    Outcome,
+    classification,
+    cross_entropy,
+    reconstruction,
+    reconstruction_error,
+)
 
 
 def test_cross_entropy_is_minus_log_probability() -> None:
@@ -37,16 +44,16 @@ def test_cross_entropy_of_coarse_logits_is_computed_in_float32() -> None:
     assert float(loss) == pytest.approx(np.log1p(np.exp(-6.0)), rel=1e-4)
 
 
-def test_reproduction_error_is_the_mean_squared_difference() -> None:
+def test_reconstruction_error_is_the_mean_squared_difference() -> None:
     rng = np.random.default_rng(0)
     a, b = rng.random((2, 3, 4, 5), dtype=np.float32), rng.random((2, 3, 4, 5), dtype=np.float32)
-    actual = reproduction_error(torch.from_numpy(a), torch.from_numpy(b))
+    actual = reconstruction_error(torch.from_numpy(a), torch.from_numpy(b))
     assert actual.numpy() == pytest.approx(((a - b) ** 2).mean(axis=(1, 2, 3)), rel=1e-6)
 
 
-def test_reproduction_error_refuses_to_broadcast() -> None:
+def test_reconstruction_error_refuses_to_broadcast() -> None:
     with pytest.raises(ValueError, match=r"\(2, 1, 4, 4\) and \(2, 3, 4, 4\)"):
-        reproduction_error(torch.zeros(2, 1, 4, 4), torch.zeros(2, 3, 4, 4))
+        reconstruction_error(torch.zeros(2, 1, 4, 4), torch.zeros(2, 3, 4, 4))
 
 
 def test_classification_counts_right_answers() -> None:
@@ -65,9 +72,9 @@ def test_classification_counts_the_most_probable_class() -> None:
     assert outcome.losses.shape == (3,)
 
 
-def test_reproduction_has_nothing_to_be_right_about() -> None:
+def test_reconstruction_has_nothing_to_be_right_about() -> None:
     images = torch.rand(2, 1, 4, 4)
-    outcome = reproduction(nn.Identity(), images, torch.tensor([-1, -1]))
+    outcome = reconstruction(nn.Identity(), images, torch.tensor([-1, -1]))
     assert outcome.n_correct is None
     assert float(outcome.loss) == 0
 
@@ -77,3 +84,8 @@ def test_weights_multiply_the_losses_of_their_samples() -> None:
     assert float(outcome.loss) == 3
     assert float(outcome.weighted_loss(None)) == 3
     assert float(outcome.weighted_loss(torch.tensor([2.0, 0.0, 0.5]))) == pytest.approx(5 / 3)
+
+
+def test_former_names_still_import() -> None:
+    assert losses.reproduction is reconstruction
+    assert losses.reproduction_error is reconstruction_error

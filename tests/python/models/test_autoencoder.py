@@ -10,7 +10,7 @@ from thinset.models import Autoencoder
     ("image_shape", "embedding_size"),
     [((24, 24, 3), 216), ((28, 28, 1), 384), ((8, 8, 1), 24), ((9, 14, 2), 96), ((1, 1, 1), 24)],
 )
-def test_reproductions_have_the_size_of_the_images(
+def test_reconstructions_have_the_size_of_the_images(
     image_shape: tuple[int, int, int], embedding_size: int
 ) -> None:
     height, width, channels = image_shape
@@ -38,9 +38,9 @@ def test_starts_out_near_the_mean_so_that_no_channel_is_dead(mean_pixel: float) 
     for seed in range(3):
         generator = torch.Generator().manual_seed(seed)
         model = Autoencoder((24, 24, 3), mean_pixel=mean_pixel, generator=generator)
-        reproductions = model(images).detach()
-        assert float((reproductions == 0).float().mean(dim=(0, 2, 3)).max()) < 0.5
-        assert float(reproductions.mean()) == pytest.approx(mean_pixel, abs=0.05)
+        reconstructions = model(images).detach()
+        assert float((reconstructions == 0).float().mean(dim=(0, 2, 3)).max()) < 0.5
+        assert float(reconstructions.mean()) == pytest.approx(mean_pixel, abs=0.05)
 
 
 def test_initial_weights_depend_on_the_generator_alone() -> None:

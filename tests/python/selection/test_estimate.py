@@ -74,7 +74,7 @@ def test_the_text_names_both_figures():
         (((10, 4), 2), {"per_class": True}, "per_class needs labels"),
         (((10, 4), 2), {"method": "best"}, "method must be one of"),
         (((10, 4), 2), {"mod": 1}, "no option 'mod'"),
-        ((np.zeros((10, 4)), 2), {"dtype": "float32"}, "dtype goes with a shape"),
+        ((np.zeros((10, 4)), 2), {"dtype": "float32"}, "dtype applies only to a shape"),
         ((np.zeros(10), 2), {}, r"2-D array .*got shape \(10,\)"),
     ],
 )

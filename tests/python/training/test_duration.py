@@ -65,7 +65,7 @@ def test_text_is_short() -> None:
 
 
 def test_subtraction_needs_one_unit() -> None:
-    with pytest.raises(ValueError, match="cannot take 1s from 1min: the units differ"):
+    with pytest.raises(ValueError, match="cannot subtract 1s from 1min: the units differ"):
         Duration.parse("1min") - Duration.parse("1s")
 
 

@@ -14,7 +14,7 @@ COMMANDS = {
     "compare": FigureRecipe("compare", "Which samples to train on", "", "trainings"),
     "plan": FigureRecipe("plan", "A training as planned", "", "plan"),
 }
-"""What commands of these names make, which are no figures"""
+"""Results of commands, by command; these are not figures"""
 
 
 def figures() -> dict[str, FigureRecipe]:

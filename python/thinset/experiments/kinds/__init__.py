@@ -2,8 +2,8 @@
 
 A module has `Settings`, a dataclass on top of DataSettings; `make(recipe, settings, where, note)`,
 which trains what is missing in a folder and writes its page; and `write_page(recipe, finished)`,
-which writes the page again from the folder alone. `make` imports torch when it is called, so that
-pages and lists need none.
+which rewrites the page from the folder. `make` imports torch when it is called, so that pages and
+lists do not need torch.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def make(
 ) -> Path:
     """Plan, train as planned and write the page; returns its path.
 
-    Called again on the same folder, it resumes where it was stopped.
+    Call it again on the same folder to resume.
     """
     from thinset.experiments.plan.memory import forget_peak_memory, peak_memory
     from thinset.experiments.plan.planning import Planner
@@ -47,7 +47,7 @@ def make(
 
 
 def stored_settings(out: Path) -> PlanSettings | None:
-    """What the plan in the folder `out` was made for; None where there is no plan."""
+    """What the plan in the folder `out` was made for; None if there is no plan."""
     if not (out / PLAN_FILE).exists():
         return None
     return Finished.read(out, PlanSettings).settings
@@ -58,7 +58,7 @@ def write_page(
     finished: Finished[PlanSettings],
     memory_bytes: int | None = None,
 ) -> Path:
-    """Write the page; memory_bytes is the most that the process held, where that is known."""
+    """Write the page; memory_bytes is the peak memory of the process, if known."""
     record = finished.path / "records" / f"{PLANNED}.json"
     if not record.exists():
         raise FileNotFoundError(

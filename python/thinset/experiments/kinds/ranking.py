@@ -87,7 +87,7 @@ def _train(bench: Workbench, settings: RankingSettings, point: Point) -> None:
 
 
 def write_page(recipe: FigureRecipe, finished: Finished[RankingSettings]) -> Path:
-    """Write the page of what is trained so far; FileNotFoundError without a reference."""
+    """Write the page of the trainings finished so far; FileNotFoundError without a reference."""
     points = tuple(points_of(finished.settings))
     left_out = finished.left_out(point.name for point in points)
     records = finished.records(point.name for point in points)

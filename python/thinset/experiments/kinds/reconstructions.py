@@ -1,4 +1,4 @@
-"""What an autoencoder makes of images: no classifier is trained."""
+"""Images reconstructed by an autoencoder; no classifier is trained."""
 
 from __future__ import annotations
 

@@ -35,8 +35,8 @@ def make(
 ) -> Path:
     """Do everything `settings` asks for, and write the page; returns its path.
 
-    Every stage leaves its result in the folder; the same call on the same folder resumes where the
-    last one stopped, within a training too. See RunFolder and `prepare_data` for what is refused.
+    Every stage stores its result in the folder. The same call on the same folder resumes where the
+    last one stopped, even within a training. See RunFolder and `prepare_data` for what is refused.
     """
     from thinset.experiments.workbench import Workbench
 
@@ -79,10 +79,10 @@ def _train_at_equal_steps(
 def _train_at_equal_time(
     bench: Workbench, settings: RunSettings, note: Callable[[str], None] | None
 ) -> None:
-    """All arms within one budget, what came before training included.
+    """All arms within one budget, preparation included.
 
-    Without a budget in the settings, the selected arm's runs of equal steps stand in both
-    comparisons, and the others get what the slowest of those took, in whole seconds.
+    Without a budget in the settings, the selected arm's runs of equal steps appear in both
+    comparisons, and the other arms get the time of the slowest of them, in whole seconds.
     """
     budget = settings.time
     if budget is None:

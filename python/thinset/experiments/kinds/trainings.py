@@ -39,8 +39,8 @@ def make(
 ) -> Path:
     """Train what is missing of the grid, and write its page; returns its path.
 
-    A later call may ask for more arms, seeds, sizes, splits and lengths in the same folder, but not
-    for other data, another encoder or another recipe of training: see RunFolder.
+    A later call may add arms, seeds, sizes, splits and lengths in the same folder, but not change
+    the data, the encoder or the training: see RunFolder.
     """
     Study(where, settings, figure=recipe.name).train(note)
     return write_page(recipe, Finished.read(where.out, StudySettings))
@@ -126,7 +126,7 @@ class Study:
 
 
 def write_page(recipe: FigureRecipe, finished: Finished[StudySettings]) -> Path:
-    """Write the page of what is trained so far; FileNotFoundError where nothing is."""
+    """Write the page of what is trained so far; FileNotFoundError if nothing is."""
     names = [cell.name for cell in cells_of(finished.settings)]
     inputs = StudyInputs(
         title=recipe.title,

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 
 FOR_FORECASTS = "embeddings for the forecasts"
-"""The stage of preparation that stands for what planning made and an arm does not use"""
+"""The preparation stage for results of planning that an arm does not use"""
 
 
 class Costs:
-    """Predicts costs from what was measured.
+    """Predicts costs from measurements.
 
-    planning_seconds: of the budget, spent already. made: stages that planning has finished, and
-    their seconds; an arm that does not use them pays for them all the same.
+    planning_seconds: already spent from the budget. made: stages that planning has finished, and
+    their seconds; an arm pays for them even if it does not use them.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Costs:
         evaluations = self._settings.training.evaluations
         total = self._settings.total
         if total.is_time:
-            # The last evaluation comes when the budget is used up.
+            # The last evaluation happens after the budget is used up.
             spent = sum(preparation.values()) + self._planning_seconds
             spent += (evaluations - 1) * self._test_seconds
             training = max(total.seconds - spent, 0.0)
@@ -91,18 +91,18 @@ class Costs:
         return is_encoded and (arm.needs_embeddings or arm.is_resident)
 
     def _paces(self, arm: Arm) -> tuple[Pace, Pace]:
-        """Of steps on the subset, and on everything."""
+        """The seconds of steps on the subset, and on everything."""
         measured = self._measured
         return measured.in_memory, measured.in_memory if self._decodes_all(arm) else measured.pace
 
     @property
     def _sample(self) -> Sample:
-        """What the sample told; options that need embeddings are only made where there is one."""
+        """The sample's measurements; options that need embeddings exist only if there is one."""
         assert self._measured.sample is not None
         return self._measured.sample
 
     def _n_fine_tuned(self, arm: Arm) -> int:
-        """How many samples a pass over everything goes through."""
+        """The number of samples in a pass over everything."""
         n_total = len(self._data)
         if arm.distinct is None:
             return n_total

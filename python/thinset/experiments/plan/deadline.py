@@ -8,7 +8,7 @@ from thinset.results.wording import spoken_seconds
 
 
 class NoTimeToMeasureError(Exception):
-    """A measurement does not fit in the time that is left for planning; the message says which."""
+    """A measurement does not fit in the remaining planning time; the message says which."""
 
 
 class Deadline:
@@ -19,11 +19,11 @@ class Deadline:
 
     @property
     def left(self) -> float:
-        """Seconds until the deadline; 0 when it is over."""
+        """Seconds until the deadline; 0 after it."""
         return max(self._end - time.monotonic(), 0.0)
 
     def require(self, seconds: float, what: str) -> None:
-        """Raise NoTimeToMeasureError unless `seconds`, which `what` takes, are left."""
+        """Raise NoTimeToMeasureError unless `seconds`, the time that `what` takes, remain."""
         if seconds > self.left:
             raise NoTimeToMeasureError(
                 f"{what} would take about {spoken_seconds(seconds)}, and planning has "
@@ -31,6 +31,6 @@ class Deadline:
             )
 
     def check(self) -> None:
-        """Raise NoTimeToMeasureError when the deadline is over."""
+        """Raise NoTimeToMeasureError after the deadline."""
         if self.left == 0:
             raise NoTimeToMeasureError("planning has no time left for it")

@@ -1,4 +1,4 @@
-"""Forecasts of the accuracy for a plan, as far as there is time for short trainings."""
+"""Forecasts of the accuracy for a plan, if there is time for short trainings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _SHORTEST = 40  # steps
 _LENGTHS = (1, 2, 4)
-"""Of the trainings of an option, in units of the shortest"""
+"""Lengths of the trainings of an option, in units of the shortest"""
 
 
 def make_forecasts(
@@ -32,9 +32,9 @@ def make_forecasts(
     deadline: Deadline,
     note: Callable[[str], None],
 ) -> dict[Option, Forecast]:
-    """Accuracy of everything and of the options with a reason, by short trainings.
+    """Predict the accuracy of everything and of the options with a reason, by short trainings.
 
-    Raises NoTimeToMeasureError where these would take more than their share of the length that is
+    Raises NoTimeToMeasureError if these would take more than their share of the length that is
     planned for, or more than the deadline leaves of a budget.
     """
     if settings.probe_share == 0:
@@ -68,7 +68,7 @@ def make_forecasts(
 def _seconds_allowed(
     settings: PlanSettings, n_samples: int, measured: Measured, deadline: Deadline
 ) -> float:
-    """The share of a budget, or of the predicted time of so many steps."""
+    """The share of a budget, or of the predicted time of a number of steps."""
     total = settings.total
     if total.is_time:
         return min(settings.probe_share * total.seconds, deadline.left)

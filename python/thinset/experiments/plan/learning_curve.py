@@ -1,4 +1,4 @@
-"""The accuracy that more steps will bring, from a few short trainings."""
+"""Predicts the accuracy after more steps from a few short trainings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _EXPONENTS = np.linspace(0.1, 1.5, 57)
 _POINTS_PER_DOUBLING = 1.5
-"""By how much a training on CIFAR-10 left the curves through its first hundreds of steps"""
+"""The deviation of a training on CIFAR-10 from curves through its first hundreds of steps"""
 
 
 def extrapolate(
@@ -22,10 +22,10 @@ def extrapolate(
     """Accuracy in percent after `at` steps, by a curve through the accuracies after `steps`.
 
     The curve is a - b * steps**-c, which learning curves have been found to follow (Hestness et
-    al., 2017), with a from the best accuracy seen to 100 % and b >= 0. Every c, and every a, counts
-    as much as it explains the points, each of which varies as a share of `n_tested` samples does;
-    so the interval is as wide as the points leave open. Trainings as short as these do not keep to
-    such curves, though: every doubling of the longest adds _POINTS_PER_DOUBLING on both sides. At
+    al., 2017), with a from the best accuracy seen to 100 % and b >= 0. Every c and every a is
+    weighted by how well it explains the points, each of which varies like a share of `n_tested`
+    samples. The interval is therefore as wide as the points allow. Such short trainings deviate
+    from these curves, so every doubling of the longest adds _POINTS_PER_DOUBLING on both sides. At
     least two points are needed.
     """
     points = np.asarray(accuracies, np.float64)
@@ -35,7 +35,7 @@ def extrapolate(
     powers = np.asarray(steps, np.float64)[None, :] ** -_EXPONENTS[:, None]
     predicted, misfit = [], []
     for exponent, power in zip(_EXPONENTS, powers, strict=True):
-        # For every limit the best b >= 0, by weighted least squares.
+        # The best b >= 0 for every limit, by weighted least squares.
         gaps = limits[:, None] - points[None, :]
         b = np.maximum((gaps * power / noise**2).sum(axis=1) / (power**2 / noise**2).sum(), 0.0)
         residuals = (gaps - b[:, None] * power) / noise

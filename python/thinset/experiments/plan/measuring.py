@@ -1,4 +1,4 @@
-"""What the parts of the work take on this machine, measured by doing a little of each."""
+"""Measures the cost of each part of the work on this machine by doing a little of it."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ if TYPE_CHECKING:
 
 _MOST_TESTED = 1_000
 _FEWEST = 8
-"""Samples that are trained and tested on first, to predict what whole batches would take"""
+"""Number of samples trained and tested on first, to predict the cost of whole batches"""
 _WARM_UP_STEPS = 4
 _N_BURSTS = 3
 _SHORTEST_BURST = 0.3  # seconds
 _SHARE_OF_TIME_LEFT = 0.25
-"""How much of the time left for planning one burst may take"""
+"""Share of the remaining planning time that one burst may take"""
 
 
 @dataclass(frozen=True)
 class Pace:
     """Seconds of a step and of testing one sample, and the share of a step spent waiting.
 
-    memory_bytes: the most that the process held meanwhile, images that are mapped left out.
+    memory_bytes: the peak memory of the process meanwhile, without mapped images.
     """
 
     step_seconds: float
@@ -63,7 +63,7 @@ def short_training(
     split: float = 0.0,
     order: Order | None = None,
 ) -> RunRecord:
-    """Train as every arm is trained, and keep nothing but the record.
+    """Train as every arm is trained, and keep only the record.
 
     order: of the passes over `full`.
     """
@@ -90,9 +90,9 @@ def short_training(
 class _Bursts:
     """Trains for some tenths of a second at a time.
 
-    Between bursts other things are measured: a machine that others use may be slow for a second or
-    two, which one longer training would take for the pace of all. A step on a few samples is always
-    taken; whole steps and bursts are left out where the deadline leaves no time for them.
+    Between bursts other things are measured, because a shared machine may be slow for a second or
+    two, which would distort one longer training. A step on a few samples is always taken; whole
+    steps and bursts are skipped if the deadline leaves no time for them.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class _Bursts:
         self._paces: list[Pace] = []
 
     def _pace_of_few_samples(self) -> Pace:
-        """The pace of whole batches as steps on a few samples suggest: rather too slow.
+        """The pace of whole batches as predicted from steps on a few samples; an upper bound.
 
         A step has costs that do not grow with its samples.
         """
@@ -131,7 +131,7 @@ class _Bursts:
         few = min(_FEWEST, whole.batch_size)
         self._training = replace(whole, batch_size=few, evaluations=1)
         pace = self._pace_over(Duration(1, "st"))
-        if self._fits(2 * pace.step_seconds, pace):  # now that everything is warm
+        if self._fits(2 * pace.step_seconds, pace):  # after warming up
             pace = self._pace_over(Duration(2, "st"))
         self._training = whole
         return replace(pace, step_seconds=pace.step_seconds * whole.batch_size / few)
@@ -142,7 +142,7 @@ class _Bursts:
             self._paces.append(self._pace_over(Duration(self._seconds, "s")))
 
     def pace(self) -> Pace:
-        """That of the burst in the middle, and the memory of the one with least beside it."""
+        """The pace of the median burst, with the least memory of all bursts."""
         if not self._paces:
             return self._first
         by_speed = sorted(self._paces, key=lambda pace: pace.step_seconds)
@@ -174,9 +174,9 @@ class Measured:
     """Everything that was measured.
 
     pace: of training on everything; in_memory: on images that need no decoding. decoding_seconds:
-    of one image; None where images are not encoded. embedding_seconds: of everything, by stage;
-    None where there was no time to measure it. sample: None where there was no time to look at one.
-    skipped: why, for what was not measured.
+    of one image; None if images are not encoded. embedding_seconds: of everything, by stage;
+    None if there was no time to measure it. sample: None if there was no time to look at one.
+    skipped: the reason, if something was not measured.
     """
 
     pace: Pace
@@ -190,10 +190,10 @@ class Measured:
 def measure(
     bench: Workbench, settings: PlanSettings, seconds: float, deadline: Deadline
 ) -> Measured:
-    """Train, embed and decode, about `seconds` each, and look at a sample of the data.
+    """Train, embed and decode, about `seconds` each, and measure a sample of the data.
 
-    Training is measured by at least a step on a few samples; what else does not end by the deadline
-    is skipped.
+    Training is always measured by at least a step on a few samples. Other measurements that would
+    miss the deadline are skipped.
     """
     data, test, device = bench.data.train, bench.data.test, bench.device
     given = bench.embeddings() if settings.encoder.kind == "given" else None
@@ -237,7 +237,7 @@ def measure(
 
 
 def _decoding_seconds(encoded: EncodedDataset, seconds: float) -> float:
-    """Seconds that decoding one image takes, all that writing it takes included."""
+    """Seconds that decoding one image takes, writing included."""
     n_rows = 4
     while True:
         rows = np.random.default_rng(n_rows).integers(len(encoded), size=n_rows)

@@ -1,4 +1,4 @@
-"""How much memory this process holds, and has held."""
+"""The current and the peak memory of this process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PROCESS = Path("/proc/self")  # Linux
 
 
 def peak_memory() -> int:
-    """The most bytes that this process has held, mapped files included."""
+    """The peak memory of this process in bytes, mapped files included."""
     with contextlib.suppress(OSError):
         status = (_PROCESS / "status").read_text(encoding="utf-8")
         if told := re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE):
@@ -26,13 +26,13 @@ def peak_memory() -> int:
 
 
 def forget_peak_memory() -> None:
-    """Count the peak from here on, where the system can; elsewhere it stays the process's."""
+    """Reset the peak, if the system supports it; otherwise it stays that of the whole process."""
     with contextlib.suppress(OSError):
         (_PROCESS / "clear_refs").write_text("5", encoding="ascii")
 
 
 def held_of_mapped(data: Dataset) -> int:
-    """How many bytes of images in a mapped file this process holds; 0 where nothing tells."""
+    """The bytes of images in mapped files that this process holds; 0 if unknown."""
     filename = data.images.filename
     try:
         mappings = (_PROCESS / "smaps").read_text(encoding="utf-8")

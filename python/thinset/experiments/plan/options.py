@@ -1,8 +1,8 @@
-"""What may be advised, and the advice: the results in docs/when-selecting-helps.md as rules.
+"""Options and advice: the results in docs/when-selecting-helps.md as rules.
 
-Deduplicate where samples repeat themselves, balance where classes differ in size, then train on all
-that is left. A subset is advised only where training waits for its images. Forecasts of the
-accuracy can overrule the rules.
+Deduplicate if samples repeat, balance if classes differ in size, then train on everything that
+remains. A subset is advised only if training waits for its images. Forecasts of the accuracy can
+overrule the rules.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ if TYPE_CHECKING:
     from thinset.training import Duration
 
 _WAITS = 0.2
-"""The share of a step spent waiting from which images in memory are worth having"""
+"""The share of a step spent waiting above which images in memory pay off"""
 _REPEATS = 10.0
-"""Samples repeat themselves where they are as alike as a set this many times smaller would be"""
+"""Samples count as repeated if they are as alike as a set this many times smaller would be"""
 _DIFFERS = 5.0
-"""Classes differ in size where the largest is this many times the smallest"""
+"""Classes differ in size if the largest is this many times the smallest"""
 _DECODED_WITHIN = 0.15
 """The share of a budget that decoding a subset may take"""
 
 _NO_REASON = (
-    "training does not wait for its images, samples do not repeat themselves and classes are of "
-    "similar size: there no subset has been found to beat everything"
+    "training does not wait for its images, samples do not repeat and classes have similar sizes; "
+    "no subset has been found to beat full-data training on such data"
 )
 _UNKNOWN = (
-    "training does not wait for its images and classes are of similar size; whether samples repeat "
-    "themselves was not measured"
+    "training does not wait for its images and classes have similar sizes; repetition of samples "
+    "was not measured"
 )
 
 
 @dataclass(frozen=True)
 class Option:
-    """An arm that may be advised, and the reason for it; None where there is none."""
+    """An arm that may be advised, and the reason for it; None if there is none."""
 
     arm: Arm
     subset: PlannedSubset | None = None
@@ -54,12 +54,12 @@ class Option:
 
 
 def class_sizes(data: Dataset) -> np.ndarray[tuple[int], np.dtype[np.int64]] | None:
-    """How many samples each class has; None without labels."""
+    """The number of samples in each class; None without labels."""
     return None if data.labels is None else np.unique(data.labels, return_counts=True)[1]
 
 
 def options_for(data: Dataset, total: Duration, measured: Measured) -> tuple[Option, ...]:
-    """Everything first, then what there is a reason for, then the rest."""
+    """Everything first, then options with a reason, then the others."""
     balance, distinct = _reason_to_balance(data), _reason_to_deduplicate(len(data), measured)
     others = [*_in_memory(len(data), total, measured, balance)]
     if balance and distinct:
@@ -86,8 +86,8 @@ def _in_memory(
     if measured.pace.waiting_share >= _WAITS:
         faster = measured.pace.step_seconds / measured.in_memory.step_seconds
         reason = (
-            f"{100 * measured.pace.waiting_share:.0f} % of a training on everything is waiting for "
-            f"images; on images that were decoded once and stay in memory it makes "
+            "{100 * measured.pace.waiting_share:.0f} % of full-data training is waiting for "
+            "images; with images decoded once and kept in memory it makes "
             f"{1 / measured.in_memory.step_seconds:.3g} steps a second, {faster:.1f} times as many"
         )
         reason = f"{reason}; {balance}" if balance else reason
@@ -109,7 +109,7 @@ def _reason_to_deduplicate(n_total: int, measured: Measured) -> str | None:
     if n_like >= n_total / _REPEATS:
         return None
     return (
-        f"samples repeat themselves: they are as alike as if there were {n_like:,.0f} different "
+        f"samples repeat: they are as alike as if there were {n_like:,.0f} different "
         "ones; without near-duplicates, rare samples count as much as common ones"
     )
 
@@ -128,7 +128,7 @@ def _reason_to_balance(data: Dataset) -> str | None:
 def advise(
     options: Sequence[Option], choices: Sequence[Choice], *, repetition_is_known: bool = True
 ) -> tuple[int, tuple[str, ...]]:
-    """The number of the choice to take, and why: the first that there is a reason for."""
+    """The index of the choice to take, and why: the first that has a reason."""
     told: list[str] = []
     full = choices[0]
     for number, (option, choice) in enumerate(zip(options, choices, strict=True)):
@@ -140,7 +140,7 @@ def advise(
                 f"{full.steps:,} would be left"
             )
         elif _is_clearly_worse(choice, full):
-            told.append(f"{option.reason}; but short trainings speak against {option.arm}")
+            told.append(f"{option.reason}; but short trainings contradict {option.arm}")
         else:
             return number, (*told, option.reason)
     return 0, tuple(told) or (_NO_REASON if repetition_is_known else _UNKNOWN,)

@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
 _FEWEST_SAMPLES = 100
 _PLANNING_SHARE = 0.2
-"""How much of a budget planning may take, unless more was allowed for short trainings"""
+"""The share of a budget that planning may take, unless short trainings were allowed more"""
 _BUDGET_OF_STEPS = 150.0
-"""The budget in seconds by which planning takes its time where the length is not a time"""
+"""The budget in seconds that planning assumes if the length is not a time"""
 _FEWEST_STEPS = 10
-"""Below this many steps a budget counts as too short"""
+"""A budget of fewer steps is too short"""
 _USEFUL_STEPS = 100
-"""A budget is called useful from one pass over the data on, or this many steps"""
+"""A budget is useful if it allows one pass over the data, or this many steps"""
 
 
 class Planner:
@@ -55,7 +55,7 @@ class Planner:
         self._settings = settings.resolved_for(data.image_shape)
 
     def plan(self, note: Callable[[str], None]) -> Plan:
-        """Measure and advise; the plan of a folder is made once."""
+        """Measure and advise; each folder is planned once."""
         path = self.folder.path / PLAN_FILE
         if not path.exists():
             self._new_plan(note).save(path)
@@ -95,7 +95,7 @@ class Planner:
         before = self.folder.stage_seconds
 
         def made() -> dict[str, float]:
-            # What planning makes and keeps, such as embeddings, is a stage of its own.
+            # Results that planning keeps, such as embeddings, are separate stages.
             after = self.folder.stage_seconds.items()
             return {stage: seconds for stage, seconds in after if stage not in before}
 
@@ -105,7 +105,7 @@ class Planner:
         budget = self._total.seconds if self._total.is_time else _BUDGET_OF_STEPS
         deadline = Deadline(max(_PLANNING_SHARE, self._settings.probe_share) * budget)
         note("measuring training, embedding and a sample of the data")
-        # For each thing that is measured: a fiftieth of a budget, half a second to three.
+        # Time for each measurement: a fiftieth of the budget, from half a second to three.
         seconds = min(max(0.02 * budget, 0.5), 3.0)
         measured = measure(self._bench, self._settings, seconds, deadline)
         data = self._bench.data.train
@@ -140,7 +140,7 @@ class Planner:
     def _least_seconds(
         self, choice: Choice, full: Choice, measured: Measured, planning_seconds: float
     ) -> float | None:
-        """The shortest budget that is of use; None where the one given is long enough."""
+        """The shortest useful budget; None if the given one is long enough."""
         if not self._total.is_time or choice.steps >= _FEWEST_STEPS:
             return None
         one_pass = -(-len(self._bench.data.train) // self._settings.training.batch_size)
@@ -151,7 +151,7 @@ class Planner:
 
 
 def _facts(data: Dataset, measured: Measured) -> dict[str, str]:
-    """What was measured, in words."""
+    """The measurements, in words."""
     pace = measured.pace
     facts = {
         "samples": f"{len(data):,}, {' x '.join(map(str, data.image_shape))}",

@@ -1,4 +1,4 @@
-"""Short trainings, from whose accuracies that of longer ones is predicted."""
+"""Short trainings that predict the accuracy of longer ones."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from thinset.results.plan import Prediction
 
     Forecast = Callable[[int], Prediction]
-    """The accuracy after so many steps"""
+    """The accuracy after each number of steps"""
 
 MOST_VALIDATION = 500  # samples of each class
 
@@ -41,8 +41,9 @@ MOST_VALIDATION = 500  # samples of each class
 class Probes:
     """Short trainings, scored on training data that they did not see.
 
-    As many samples of each class are held out; near-duplicates of what is held out are left out, so
-    that nothing is scored on what it was trained on. Test data stay out of it.
+    Equal numbers of samples of each class are held out. Near-duplicates of held-out samples are
+    removed from the training data, so that no model is scored on samples it was trained on. Test
+    data are not used.
     """
 
     def __init__(
@@ -105,7 +106,7 @@ def _balanced_rows(
     labels: np.ndarray[tuple[int], np.dtype[np.int64]],
     groups: np.ndarray[tuple[int], np.dtype[np.int64]],
 ) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """One row of each of some groups of near-duplicates, as many of every class."""
+    """One row from each of some groups of near-duplicates, equally many of every class."""
     generator = np.random.default_rng(0)
     firsts = np.flatnonzero(groups == np.arange(len(groups)))
     classes, counts = np.unique(labels[firsts], return_counts=True)

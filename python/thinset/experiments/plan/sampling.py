@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 
 _MOST_ROWS = 6_000
 _FIRST_ROWS = 600
-"""How many samples are looked at first, to predict what more of them would take"""
+"""Number of samples measured first, to predict the cost of more"""
 _SHARE_OF_TIME_LEFT = 0.4
-"""How much of the time left for planning the sample may take"""
+"""Share of the remaining planning time that the sample may take"""
 _FEWEST_ENCODED = 32
 _PAIRED_ROWS = 1_000
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What is predicted of the whole dataset from a random sample.
+    """Predictions for the whole dataset from a random sample.
 
-    near_duplicates: how probably two samples drawn at random are near-duplicates. distinct_share:
-    how many of all samples deduplication will leave; rather too many than too few.
-    deduplication_seconds: of everything. choosing_seconds: of random rows, inside classes.
-    writing_seconds: of one sample. n_rows: how many samples were looked at. n_columns: of the
+    near_duplicates: the probability that two random samples are near-duplicates. distinct_share:
+    the share of samples that deduplication will keep; rather too large than too small.
+    deduplication_seconds: of everything. choosing_seconds: of random rows, within classes.
+    writing_seconds: of one sample. n_rows: the number of samples measured. n_columns: of the
     embeddings.
     """
 
@@ -52,8 +52,8 @@ class Sample:
 class SampledData:
     """A random sample of a dataset, and a third of it, written and embedded.
 
-    As many of the samples as the deadline leaves time for. `given`: the embeddings, where they
-    need not be computed. Raises NoTimeToMeasureError where there is no time even for a few.
+    As many samples as the deadline allows. `given`: the embeddings, if they need not be computed.
+    Raises NoTimeToMeasureError if there is no time even for a few.
     """
 
     def __init__(
@@ -104,9 +104,9 @@ class SampledData:
         self._writing_seconds, self._pca_seconds = writing_seconds, pca_seconds
 
     def embedding_seconds(self, seconds: float, *, device: str) -> dict[str, float]:
-        """Of everything, by stage, with the names that the work itself uses.
+        """Seconds of embedding everything, by stage, with the stage names of a run.
 
-        Trains an autoencoder for about `seconds`; NoTimeToMeasureError where that takes too long.
+        Trains an autoencoder for about `seconds`; NoTimeToMeasureError if that takes too long.
         """
         if self._given is not None:
             return {}
@@ -126,7 +126,7 @@ class SampledData:
             start = time.monotonic()
             counts.append(len(deduplicate(matrix, distance)))
             seconds.append(time.monotonic() - start)
-        # As both grew from a third of the sample to all of it, they will grow to everything.
+        # Extrapolate the growth from a third of the sample to all of it.
         n_rows, n_columns = self._embeddings.shape
         n_total = len(self._data)
         more = np.log(n_total / n_rows) / np.log(3)
@@ -180,14 +180,14 @@ class SampledData:
         return {"encoder training": training, "encoding": encoding * len(self._data)}
 
     def _lengths(self, seconds: float) -> Iterator[str]:
-        """One step to see whether there is time, some to warm up, and those that count."""
+        """One step to check the time, some to warm up, and those that are measured."""
         yield "1st"
         yield "4st"
         yield f"{min(seconds, max(self._deadline.left / 4, 0.01)):.3g}s"
 
 
 def _share_of_close_pairs(embeddings: np.ndarray[Any, Any], distance: float) -> float:
-    """How many of all pairs of rows are at most `distance` apart."""
+    """The share of all pairs of rows that are at most `distance` apart."""
     n_rows = len(embeddings)
     squares = (embeddings**2).sum(axis=1)
     n_close = -n_rows  # every row is close to itself

@@ -1,1 +1,1 @@
-"""What comes before training: data, embeddings, subsets."""
+"""Preparation before training: data, embeddings, subsets."""

@@ -1,4 +1,4 @@
-"""The data of an experiment: imported, split, made harder, decoded; each once."""
+"""Imports, splits, modifies and decodes the data of an experiment, each once."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ def prepare_data(
 
     `source`: a dataset folder, a folder with dataset folders train and test, or anything that
     `import_dataset` reads. Without test data, a stratified `hold_out_share` is held out (seed 0);
-    with `on_validation` it is, and stands in for the test data, whatever test data there are.
-    `image_size` = (height, width) resizes the images. Raises ValueError where training and test
-    data do not go together; see `require_matching_splits`.
+    with `on_validation` it is always held out, and replaces the test data. `image_size` = (height,
+    width) resizes the images. Raises ValueError if training and test data do not go together; see
+    `require_matching_splits`.
     """
     splits = _open_splits(source, folder, image_size, show_progress=show_progress)
     if "test" in splits and not on_validation:
@@ -74,7 +74,7 @@ def prepare_data(
 
 
 def prepare_variant(data: TrainAndTest, variant: str | None, folder: RunFolder) -> TrainAndTest:
-    """Make the training data harder (see StudySettings), once; the test data stays as it is."""
+    """Make the training data harder (see StudySettings), once; the test data do not change."""
     if variant is None:
         return data
     name, _, amount = variant.partition(":")
@@ -85,9 +85,7 @@ def prepare_variant(data: TrainAndTest, variant: str | None, folder: RunFolder) 
         elif name == "long_tailed" and amount.replace(".", "", 1).isdigit():
             write_long_tailed(data.train, path, imbalance=float(amount), overwrite=True)
         else:
-            raise ValueError(
-                f"variant must be redundant, or long_tailed: and a number; got {variant!r}"
-            )
+            raise ValueError(f"variant must be redundant, or long_tailed:NUMBER; got {variant!r}")
     return TrainAndTest(open_dataset(path), data.test)
 
 
@@ -100,7 +98,7 @@ def prepare_encoded(
 ) -> EncodedDataset:
     """Open the training images of `source` encoded, or photographs of `data`, made once.
 
-    `image_size` is the one that `data` was prepared with.
+    `image_size`: the size that `data` was prepared with.
     """
     if photograph_side is None:
         return open_encoded(source, size=image_size)
@@ -154,8 +152,8 @@ def _open_splits(
 def _written_splits(
     source: str, folder: RunFolder, image_size: tuple[int, int] | None
 ) -> dict[str, Dataset] | None:
-    """The dataset folders that are the source, or that it was imported to; None without any."""
-    # Images of another size than those of the source are in the run's folder alone.
+    """The dataset folders that the source is or was imported to; None if there are none."""
+    # Resized images exist only in the run's folder.
     if image_size is None:
         if is_dataset_folder(source):
             return {"train": open_dataset(source)}
@@ -165,11 +163,11 @@ def _written_splits(
 
 
 def open_splits(parent: Path) -> dict[str, Dataset]:
-    """The dataset folders train, test and validation in the folder `parent`, those there are."""
+    """The existing dataset folders among train, test and validation in the folder `parent`."""
     names = [name for name in SPLITS if is_dataset_folder(parent / name)]
     return {name: open_dataset(parent / name) for name in names}
 
 
 def print_note(text: str) -> None:
-    """Tell the person at the terminal what preparation decided."""
+    """Print what preparation decided."""
     print(f"thinset: note: {text}", file=sys.stderr, flush=True)  # noqa: T201

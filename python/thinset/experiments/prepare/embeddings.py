@@ -1,4 +1,4 @@
-"""The embeddings of an experiment, computed once, and what its pages say of them."""
+"""The embeddings of an experiment, computed once, and their description for pages."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def prepare_embeddings(
     """The embedding matrix (N, D) of `data`, computed once, memory-mapped."""
     if settings.kind == "given":
         if settings.path is None:
-            raise ValueError('encoder.path must name a .npy file where encoder.kind is "given"')
-        as_matrix(settings.path)  # refuses what cannot be selected from, and names the file
+            raise ValueError('encoder.path must name a .npy file if encoder.kind is "given"')
+        as_matrix(settings.path)  # refuses unusable files, by name
         embeddings = open_npy(settings.path)
         if len(embeddings) != len(data):
             raise ValueError(
@@ -92,13 +92,13 @@ def _encoded(
 
 
 def _forget_unless_known(folder: RunFolder, stage: str) -> None:
-    """Have embeddings computed again where nothing says what computing them took."""
+    """Recompute embeddings if the time that they took is unknown."""
     if not folder.know_seconds(stage, seconds_of_embeddings(folder.embeddings)):
         (folder.embeddings / DESCRIPTION_FILE).unlink(missing_ok=True)
 
 
 def embedding_seconds(folder: RunFolder) -> dict[str, float]:
-    """Seconds that the embeddings of `folder` took, by stage; empty where they were given."""
+    """Seconds that the embeddings of `folder` took, by stage; empty if they were given."""
     stages = ("encoder training", "encoding", "principal components")
     seconds = folder.stage_seconds
     return {stage: seconds[stage] for stage in stages if stage in seconds}
@@ -133,15 +133,17 @@ def _train_encoder(
             show_progress=show_progress,
         )
     except TrainingDivergedError:
-        checkpoint.unlink(missing_ok=True)  # it would diverge again, and keep out other settings
+        checkpoint.unlink(
+            missing_ok=True
+        )  # resuming would diverge again, and would refuse other settings
         raise
-    # The history's seconds, not the clock's: they count what was done before an interruption.
+    # The seconds of the history, not of the clock: they include the time before an interruption.
     folder.add_stage_seconds("encoder training", trained.history.seconds)
     checkpoint.unlink(missing_ok=True)
 
 
 def embedding_facts(embeddings: np.ndarray[Any, Any]) -> dict[str, Any]:
-    """What the report says of the embeddings, as plain JSON."""
+    """The description of the embeddings for the report, as plain JSON."""
     facts = describe_embeddings(embeddings)
     return {
         "samples": facts.n_samples,
@@ -156,7 +158,7 @@ def embedding_facts(embeddings: np.ndarray[Any, Any]) -> dict[str, Any]:
 def reconstructions(
     folder: RunFolder, data: Dataset, settings: EncoderSettings
 ) -> Reconstructions | None:
-    """What the folder's autoencoder makes of a few samples; None where there is no autoencoder."""
+    """A few samples as reconstructed by the folder's autoencoder; None without an autoencoder."""
     if settings.kind != "autoencoder":
         return None
     model = load_autoencoder(folder.encoder)

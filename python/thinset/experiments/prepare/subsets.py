@@ -1,4 +1,4 @@
-"""The samples that an experiment trains on: selected, deduplicated, given or added; each once."""
+"""Selects, deduplicates, opens or adds the samples that an experiment trains on, each once."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ NEAR_DUPLICATES = 0.2
 
 
 class Subset(NamedTuple):
-    """What a fast phase trains on, and the seconds that making it took, by stage.
+    """The data of a fast phase, and the seconds that making it took, by stage.
 
-    selection: the rows; None where the samples do not come from the training data.
+    selection: the rows; None if the samples do not come from the training data.
     """
 
     selection: Selection | None
@@ -59,8 +59,8 @@ def prepare_subset(
 ) -> Subset:
     """Select rows and write them as the dataset folder subsets/`name`, once.
 
-    Without `embeddings` the method must be one that does not look at them. With `encoded` the
-    samples are decoded from there, and not copied from `data`.
+    Without `embeddings` the method must not need them. With `encoded` the samples are decoded from
+    it instead of copied from `data`.
     """
     selection_path, subset_path = folder.selection(name), folder.subset(name)
     stages = {stage: f"{stage} ({name})" for stage in ("selection", "writing the subset")}
@@ -95,9 +95,9 @@ def prepare_given_subset(name: str, data: Dataset, folder: RunFolder, path: Path
 
 
 def prepare_given_data(data: Dataset, path: Path) -> Subset:
-    """Open the dataset folder `path` to train on; making it is not this experiment's work.
+    """Open the dataset folder `path` to train on; making it is not part of the experiment.
 
-    Raises ValueError where its images or classes do not go with those of `data`.
+    Raises ValueError if its images or classes do not match those of `data`.
     """
     given = open_dataset(path)
     require_matching_splits(data, given)
@@ -107,7 +107,7 @@ def prepare_given_data(data: Dataset, path: Path) -> Subset:
 def prepare_added(data: Dataset, path: Path, folder: RunFolder) -> Made:
     """Write the samples of `data` and of the dataset folder `path` as one folder, once.
 
-    Raises ValueError where the images or classes of the two do not go together.
+    Raises ValueError if the images or classes of the two do not match.
     """
     added = open_dataset(path)
     require_matching_splits(data, added)
@@ -122,7 +122,7 @@ def prepare_added(data: Dataset, path: Path, folder: RunFolder) -> Made:
 def prepare_distinct(
     data: Dataset, embeddings: np.ndarray[Any, Any], folder: RunFolder, share: float
 ) -> Made:
-    """Write what deduplication at `share` of the typical distance leaves as a folder, once."""
+    """Write the samples that deduplication at `share` of the typical distance keeps, once."""
     stage = f"leaving out near-duplicates ({share!r})"
     path = folder.subset(f"distinct-{share!r}")
     if not folder.is_made(path, stage):
@@ -147,13 +147,13 @@ def select_rows(
     *,
     seed: int,
 ) -> Selection:
-    """Select rows of `data` by `rule`, among those that deduplication leaves.
+    """Select rows of `data` by `rule`, among those that deduplication keeps.
 
-    size: a count, or a fraction of all samples. Without `embeddings` the rule must need none.
+    size: a count, or a fraction of all samples. Without `embeddings` the rule must not need them.
     """
     if embeddings is None:
         if rule.needs_embeddings:
-            raise ValueError(f"{rule} selects by embeddings, and there are none")
+            raise ValueError(f"{rule} needs embeddings, but there are none")
         embeddings = np.zeros((len(data), 1), np.float32)
     labels: np.ndarray[Any, Any] | None = data.labels
     rows: np.ndarray[Any, np.dtype[np.int64]] | None = None

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 class Classifier(nn.Module):
     """Two 5x5 convolutions, then three fully connected layers (section IV-A, Figure 2).
 
-    Takes float images (B, C, H, W), usually standardised per image, and gives logits
-    (B, `n_classes`). The defaults are the widths of the tutorial network which the paper's
-    description matches; any `image_shape` (H, W, C) is accepted.
+    Takes float images (B, C, H, W), usually standardised per image, and returns logits (B,
+    `n_classes`). The defaults are the widths of the tutorial network that matches the paper's
+    description; any `image_shape` (H, W, C) is accepted.
     """
 
     def __init__(
@@ -38,8 +38,8 @@ class Classifier(nn.Module):
             raise ValueError(f"n_classes must be at least 2, got {n_classes}")
         first, second = convolution_widths
         pooled_area = halved(halved(height)) * halved(halved(width))
-        # Rectifying after the pooling instead of before it gives the same values from a quarter
-        # of the work: the maximum and the rectifier, both monotone, commute.
+        # Rectifying after the pooling gives the same values for a quarter of the work, because the
+        # maximum and the rectifier are both monotone and commute.
         self.features = nn.Sequential(
             nn.Conv2d(channels, first, 5, padding=2),
             nn.MaxPool2d(3, stride=2, padding=1),
@@ -60,8 +60,8 @@ class Classifier(nn.Module):
             output,
         )
         initialise_he(self, generator)
-        # As in the tutorial network: all classes begin about equally likely. Logits that begin as
-        # large as the hidden values make training at the paper's learning rate diverge.
+        # As in the tutorial network: all classes start about equally likely. If logits start as
+        # large as the hidden values, training at the paper's learning rate diverges.
         nn.init.normal_(output.weight, std=1 / output.in_features, generator=generator)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:

@@ -143,7 +143,7 @@ def test_other_settings_do_not_go_on_in_the_same_folder(finished):
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(FileExistsError, match="is not empty and holds no run"):
+    with pytest.raises(FileExistsError, match="is not empty and is not the folder of a run"):
         make("digits", tmp_path, SETTINGS)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 

@@ -74,7 +74,9 @@ def test_cells_are_told_apart_or_refused():
     sizes = [(1,), (1.0,), (0.1234567,), (0.1234568,)]
     assert len({names(dataclasses.replace(one, sizes=size))[0] for size in sizes}) == 4
     files = dataclasses.replace(one, arms=arms("file:a/b.npz", "file:a_b.npz"))
-    with pytest.raises(ValueError, match="'file:a/b.npz' and 'file:a_b.npz' cannot be told apart"):
+    with pytest.raises(
+        ValueError, match="'file:a/b.npz' and 'file:a_b.npz' cannot be distinguished"
+    ):
         cells_of(files)
 
 
@@ -210,7 +212,7 @@ def test_another_recipe_does_not_go_on_in_the_same_folder(finished):
 
 def test_a_mistaken_arm_leaves_no_folder(tmp_path):
     same = arms("file:a/b.npz", "file:a_b.npz")
-    with pytest.raises(ValueError, match="cannot be told apart"):
+    with pytest.raises(ValueError, match="cannot be distinguished"):
         Study(Where("digits", tmp_path / "study"), dataclasses.replace(SETTINGS, arms=same))
     assert not (tmp_path / "study").exists()
 
@@ -281,7 +283,7 @@ def test_a_model_of_ones_own(tmp_path, monkeypatch):
     for name, message in (
         ("my_models", "model must be MODULE:FUNCTION"),
         ("my_models:large", "my_models has no callable named 'large'"),
-        ("my_models:nothing", "must give a torch.nn.Module, got 3"),
+        ("my_models:nothing", "must return a torch.nn.Module, got 3"),
     ):
         with pytest.raises(ValueError, match=message):
             Study(Where("digits", tmp_path / name.replace(":", "-")), with_model(name)).train()

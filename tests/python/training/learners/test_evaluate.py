@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from thinset.losses import classification, reproduction
+from thinset.losses import classification, reconstruction
 from thinset.training.learners.evaluate import evaluate
 from thinset.transforms import TestTransform
 
@@ -32,7 +32,7 @@ def test_score_is_the_mean_over_samples_for_any_batch_size(digits, batch_size: i
 @pytest.mark.parametrize("training", [True, False])
 def test_model_is_in_evaluation_mode_meanwhile_only(digits, training: bool) -> None:
     model = nn.BatchNorm2d(1).train(training)
-    options = {"loss": reproduction, "transform": TestTransform(standardise=False)}
+    options = {"loss": reconstruction, "transform": TestTransform(standardise=False)}
     score = evaluate(model, digits.test, device="cpu", **options)
     assert model.training is training
     assert int(model.num_batches_tracked) == 0

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from thinset.losses import Outcome, classification, reproduction
+from thinset.losses import Outcome, classification, reconstruction
 from thinset.models import Autoencoder, Classifier
 from thinset.training import (
     History,
@@ -83,7 +83,7 @@ def test_trains_an_autoencoder_with_the_same_loop(digits) -> None:
         digits,
         [Phase("all", digits.train, "40st")],
         model,
-        loss=reproduction,
+        loss=reconstruction,
         train_transform=TrainTransform(standardise=False),
         test_transform=TestTransform(standardise=False),
         ema_decay=None,

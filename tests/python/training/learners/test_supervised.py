@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from thinset.losses import classification, reproduction
+from thinset.losses import classification, reconstruction
 from thinset.training import Goal, Phase, SupervisedLearner, fit, train
 from thinset.transforms import TestTransform, TrainTransform
 
@@ -55,7 +55,7 @@ def test_scores_are_loss_and_accuracy_or_loss_alone(digits) -> None:
     assert learner(network()).score(digits.test).keys() == {"loss", "accuracy"}
     autoencoder = nn.Conv2d(1, 1, 3, padding=1)
     transform = TestTransform(standardise=False)
-    options = {"loss": reproduction, "test_transform": transform}
+    options = {"loss": reconstruction, "test_transform": transform}
     assert learner(autoencoder, **options).score(digits.test).keys() == {"loss"}
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from thinset.losses import classification, reproduction
+from thinset.losses import classification, reconstruction
 from thinset.training import Goal, TwoPhase, evaluate, fit, train
 from thinset.transforms import TestTransform, TrainTransform
 
@@ -234,7 +234,7 @@ def test_fit_keeps_the_lowest_loss_where_there_is_no_accuracy(digits) -> None:
     history = fit(
         model,
         TwoPhase(digits.train, digits.subset, 0.5, "8st"),
-        loss=reproduction,
+        loss=reconstruction,
         train_transform=TrainTransform(standardise=False),
         test_transform=TestTransform(standardise=False),
         validation_data=rows(digits, 50),
