@@ -16,9 +16,9 @@ class Outcome(NamedTuple):
     """How a model did on one batch.
 
     `losses`: (B,) float tensor, one loss per sample, to be differentiated. `n_correct`:
-    0-dimensional integer tensor, or None if there is no notion of a correct prediction. `sums`: further
-    metrics by name, each a 0-dimensional tensor with the sum over the batch; their means over a
-    dataset become scores.
+    0-dimensional integer tensor, or None if there is no notion of a correct prediction. `sums`:
+    further metrics by name, each a 0-dimensional tensor with the sum over the batch; their means
+    over a dataset become scores.
     """
 
     losses: torch.Tensor
