@@ -1,4 +1,4 @@
-"""A learner of one's own: the built-in loop drives it, saves it, resumes it and keeps its best.
+"""A custom learner: the built-in loop drives it, saves it, resumes it and keeps its best.
 
 This one trains with AdamW and measures the share of test digits whose class is among the two most
 likely. `python docs/examples/own_learner.py` takes a few seconds on the digits that come with

@@ -40,7 +40,7 @@ class ImageRows(Protocol):
 
 
 class ImageArrays(ImageRows, Protocol):
-    """The same with images that lie in memory or are mapped."""
+    """The same with images in memory or mapped."""
 
     @property
     def images(self) -> np.ndarray[Any, Any]:
@@ -124,7 +124,7 @@ class _ResidentRows:
 
 
 class _MappedRows:
-    """An array where it lies, in host memory or on disk; rows are copied batch by batch.
+    """An array in place, in host memory or on disk; rows are copied batch by batch.
 
     For a CUDA device the copies go through two pinned buffers in turn, so that a copy runs beside
     the step before it; a buffer is filled again only when its last copy has arrived.
@@ -198,7 +198,7 @@ class _Rows:
         return len(self._labels)
 
     def take(self, indices: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        # The rows lie as NHWC; seen as NCHW that is channels_last already, without a copy.
+        # The rows are stored as NHWC, so their NCHW view is channels_last without a copy.
         images = self._images.take(indices).permute(0, 3, 1, 2)
         if not self._channels_last:
             images = images.contiguous()
@@ -229,10 +229,10 @@ class DeviceBatches:
 
     `generator` is a CPU generator that determines the order and belongs to this stream alone; each
     pass is drawn from it when its first sample is wanted. `resident=True` keeps the whole set on
-    the device, `False` leaves it where it lies and copies batches (through pinned memory to CUDA);
-    None picks resident on an accelerator where the set takes at most half of the memory that is
-    free there. `channels_last` gives images in torch's channels_last memory format, which costs
-    nothing here.
+    the device, `False` leaves it in place and copies batches (through pinned memory to CUDA); None
+    picks resident on an accelerator where the set takes at most half of the memory that is free
+    there. `channels_last` gives images in torch's channels_last memory format, which costs nothing
+    here.
 
     Raises ValueError for an empty dataset, shapes that do not fit, `batch_size` below 1 or a
     generator that is not on the CPU.
@@ -371,9 +371,9 @@ def ordered_batches(
     """Every sample once, in order, for evaluation and encoding; the last batch may be smaller.
 
     Gives images (B, C, H, W) and labels (B,) int64; soft labels (B, classes) float32 only where
-    there are no labels, because accuracy counts true classes. The dataset stays where it lies; one
-    batch at a time is copied to `device`. Raises ValueError for `batch_size` below 1 and shapes
-    that do not fit.
+    there are no labels, because accuracy counts true classes. The dataset stays in place; one batch
+    at a time is copied to `device`. Raises ValueError for `batch_size` below 1 and shapes that do
+    not fit.
     """
     _require_batch_size(batch_size)
     rows = _Rows(

@@ -52,7 +52,7 @@ def file_digest(path: str | os.PathLike[str]) -> str:
 
 
 def describe_npy(path: str | os.PathLike[str]) -> ArrayEntry:
-    """The manifest's entry for a .npy file that lies in a dataset folder; reads all of it."""
+    """The manifest's entry for a .npy file in a dataset folder; reads all of it."""
     array = open_npy(path)
     return ArrayEntry(Path(path).name, array.dtype.name, array.shape, file_digest(path))
 

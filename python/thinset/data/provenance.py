@@ -33,7 +33,7 @@ class Parent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 class _Kind(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="kind"
 ):
-    """What is not known is left out of the manifest."""
+    """Unknown values are omitted from the manifest."""
 
 
 class ImportedFrom(_Kind, frozen=True, kw_only=True, tag="imported"):

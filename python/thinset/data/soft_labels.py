@@ -39,7 +39,7 @@ def require_soft_labels(values: Array, *, first_row: int = 0) -> np.ndarray[Any,
 def require_stored_soft_labels(values: Array, path: Path) -> None:
     """Check the soft labels (N, C) of a stored dataset; ValueError names `path` and the row.
 
-    They are read in pieces and never lie in memory as a whole.
+    They are read in pieces and never held in memory as a whole.
     """
     n_rows = max(1, _BYTES_PER_PIECE // (values.itemsize * values.shape[1]))
     for start in range(0, len(values), n_rows):

@@ -34,7 +34,7 @@ def hold_out(
         require_labels(np.asarray(labels)), return_inverse=True, return_counts=True
     )
     if not 0 < fraction < 1:
-        raise ValueError(f"fraction must lie between 0 and 1, got {fraction}")
+        raise ValueError(f"fraction must be between 0 and 1, got {fraction}")
     n_held_out = round(fraction * len(members))
     if not 0 < n_held_out < len(members):
         raise ValueError(

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from thinset.data.schedule import TrainingSchedule
 
 NO_LABEL = -1
-"""Stands for the label of a sample that has none, as in scikit-learn's semi-supervised API."""
+"""The label of a sample without a label, as in scikit-learn's semi-supervised API."""
 
 
 class Dataset:

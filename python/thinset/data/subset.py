@@ -46,10 +46,10 @@ def write_subset(
     copied too. The indices themselves are kept beside the rows as indices.npy. A training schedule
     is for all rows in their order: it is not kept, and the provenance says so.
 
-    The folder appears whole or not at all; with `overwrite`, one that is there is replaced if
-    thinset wrote everything in it. Everything is checked before that. Raises ValueError for indices
-    out of range, a selection made for another number of samples, arrays that are no such images or
-    labels and an output that would replace its source, and FileExistsError where `out` exists and
+    The folder is written atomically; with `overwrite`, an existing folder is replaced if thinset
+    wrote everything in it. Everything is checked before that. Raises ValueError for indices out of
+    range, a selection made for another number of samples, arrays that are no such images or labels
+    and an output that would replace its source, and FileExistsError where `out` exists and
     `overwrite` is false or something else is in it.
     """
     if isinstance(source, (str, os.PathLike)):

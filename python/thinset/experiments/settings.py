@@ -40,7 +40,7 @@ class EncoderSettings:
     crop: side of the square crop that is encoded, in pixels; None for the whole image; "auto" takes
         three quarters of colour images of at least 32 pixels, else the whole image.
     n_components: largest number of principal components; limited by the number of samples and of
-    values in one.
+        values in one.
     """
 
     kind: Literal["autoencoder", "pca", "given"] = "autoencoder"
@@ -180,7 +180,7 @@ class StudySettings(DataSettings):
     accounting: what a budget in time counts: "everything", or, as in the paper, "training" alone,
         which excludes preparation.
     baseline: the arm that all others are compared with; None means random, or full if random is not
-    an arm.
+        an arm.
     """
 
     arms: tuple[Arm, ...] = (RANDOM, Arm(SelectionRule("topk")))

@@ -177,9 +177,7 @@ def train_and_keep(
             show_progress=show_progress,
         )
     except TrainingDivergedError:
-        checkpoint.unlink(
-            missing_ok=True
-        )  # resuming would diverge again, and would refuse other settings
+        checkpoint.unlink(missing_ok=True)  # resuming would diverge again
         raise
     if weights_path is not None:
         save_weights(model, weights_path)

@@ -6,12 +6,14 @@
     full:dedup=0.2               everything that deduplication leaves
     full+data:FOLDER             everything, and the samples of another dataset folder
     loss_pruning                 everything except part of what is already learned (see LossPruning)
-    repeated_random              a new random subset in every fast pass random  random:stratified
-    a random subset topk  topk:per_class         a subset by any method of thinset.methods(), with
-    its options kmeans:per_class=balanced:then=loss_pruning kmeans:weighted              each sample
-    weighted by the size of its cluster random:dedup=0.2             near-duplicates removed first
-    file:mine.npz                a selection made elsewhere, saved by Selection.save data:FOLDER
-    another dataset folder: generated, distilled or chosen elsewhere
+    repeated_random              a new random subset in every fast pass
+    random  random:stratified    a random subset
+    topk  topk:per_class         a subset by any method of thinset.methods(), with its options
+    kmeans:per_class=balanced:then=loss_pruning
+    kmeans:weighted              each sample weighted by the size of its cluster
+    random:dedup=0.2             near-duplicates removed first
+    file:mine.npz                a selection made elsewhere, saved by Selection.save
+    data:FOLDER                  another dataset folder: generated, distilled or chosen elsewhere
 
 Options follow colons; an option without a value is switched on. Besides the options of a method
 there are `per_class` (balanced by default), `metric`, `dedup` (see SelectionRule), and `then`: the

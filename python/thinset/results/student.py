@@ -36,7 +36,7 @@ def two_sided_quantile(confidence: float, degrees_of_freedom: int) -> float:
     low, high = 0.0, 1.0
     while central_probability(high, degrees_of_freedom) < confidence:
         low, high = high, 2.0 * high
-    # The loop ends when no float lies between the two.
+    # The loop ends when there is no float between the two.
     while low < (middle := 0.5 * (low + high)) < high:
         if central_probability(middle, degrees_of_freedom) < confidence:
             low = middle

@@ -13,7 +13,7 @@ class KMeansOptions:
     """Options of `kmeans`.
 
     n_iterations: largest number of Lloyd iterations (>= 0); stops earlier if no row changes its
-    cluster.
+        cluster.
     seeding: the initial centres: "kmeans++" (each seed is drawn with probability proportional to
         its squared distance to those before it) or "random" (k rows drawn at random: faster, and
         usually a little worse).

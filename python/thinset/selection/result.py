@@ -30,7 +30,7 @@ class Selection:
 
     indices: int64 (k,), in selection order, distinct, each in [0, n_total).
     gains: float64 (k,), what each row added when it was chosen, in a measure that depends on the
-    method.
+        method.
     n_total: the number of rows chosen from.
     method, params: how they were chosen; params is JSON-able and complete.
     constant_columns: embedding elements with one value in every row (reported by topk).

@@ -47,7 +47,7 @@ def test_rows_are_drawn_within_a_class_not_taken_from_its_front() -> None:
 
 @pytest.mark.parametrize("fraction", [0.0, 1.0, -0.5, 2.0, float("nan")])
 def test_a_fraction_outside_0_and_1_is_refused(fraction: float) -> None:
-    with pytest.raises(ValueError, match="fraction must lie between 0 and 1"):
+    with pytest.raises(ValueError, match="fraction must be between 0 and 1"):
         hold_out([0, 1, 0, 1], fraction, 0)
 
 

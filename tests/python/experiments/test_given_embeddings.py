@@ -43,5 +43,5 @@ def test_a_truncated_file_is_named(tmp_path):
     np.save(tmp_path / "mine.npy", np.zeros((30, 4)))
     with open(tmp_path / "mine.npy", "r+b") as file:
         file.truncate(500)
-    with pytest.raises(ValueError, match=r"mine\.npy'.*promises 960 bytes of data"):
+    with pytest.raises(ValueError, match=r"mine\.npy'.*states 960 bytes of data"):
         prepared(tmp_path / "mine.npy")

@@ -31,8 +31,8 @@ HOSTILE = {
     "cut inside the header": (npy(header())[:30], "ends inside the header"),
     "header length beyond the file": (b"\x93NUMPY\x01\x00\xff\xff{}", "ends inside the header"),
     "giant header": (b"\x93NUMPY\x02\x00\xff\xff\xff\x7f{}", "a header of 2147483647 bytes"),
-    "truncated data": (npy(header(), DATA[:-4]), "promises 32 bytes of data (shape (4, 2)"),
-    "trailing data": (npy(header(), DATA + b"x"), "promises 32 bytes of data"),
+    "truncated data": (npy(header(), DATA[:-4]), "states 32 bytes of data (shape (4, 2)"),
+    "trailing data": (npy(header(), DATA + b"x"), "states 32 bytes of data"),
     "2^60 rows": (npy(header(shape=f"({2**60}, 216)"), DATA), "more bytes than 63 bits"),
     "2^64 rows": (npy(header(shape=f"({2**64},)"), DATA), "an axis longer than 2^64 - 1"),
     "negative rows": (npy(header(shape="(-4, 2)"), DATA), "must be a non-negative integer"),
@@ -86,7 +86,7 @@ def X(tmp_path):
 
 
 USAGE = {
-    "nothing": ([], "a command is needed"),
+    "nothing": ([], "a command is missing"),
     "unknown command": (["choose"], "got 'choose'"),
     "no file": (["select", "-n", "3"], "takes one or more embeddings files, got 0"),
     "no count": (["select", "X.npy"], "select needs --n-samples"),

@@ -40,7 +40,7 @@ def test_a_file_whose_name_is_not_utf8(tmp_path):
     assert chosen(path) == EXPECTED
     with open(path, "r+b") as file:
         file.truncate(200)
-    with pytest.raises(thinset.FormatError, match="promises"):
+    with pytest.raises(thinset.FormatError, match="header states"):
         chosen(path)
 
 
@@ -63,7 +63,7 @@ def broken_files(folder):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("short", "promises 960 bytes of data.*the file has 860"),
+        ("short", "states 960 bytes of data.*the file has 860"),
         ("empty", "magic"),
         ("text", "magic"),
         ("integers", "got int64"),

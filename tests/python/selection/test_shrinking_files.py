@@ -109,7 +109,7 @@ def test_figures_duplicates_and_gathers_say_so(file, tmp_path):
     for kind, message in answers[:-1]:
         assert (kind, MESSAGE in message) == ("FormatError", True)
     # Opened after the cut: it is plainly not whole.
-    assert "promises" in answers[-1][1]
+    assert "header states" in answers[-1][1]
     assert not (tmp_path / "rows.npy").exists()
 
 

@@ -83,8 +83,7 @@ def import_dataset(
     `image_column` and `label_column` choose columns of parquet files; `with_labels=False` reads the
     images alone. `skip_unreadable` leaves out images that are damaged or missing. `note` is called
     with a sentence on everything that was taken for something, left out or converted; the
-    manifests keep these sentences. `out` appears whole or not at all. Returns the open datasets by
-    split.
+    manifests keep these sentences. `out` is written atomically. Returns the open datasets by split.
 
     Raises ValueError for an unknown kind, a source that no kind recognises, content that is not as
     it must be, splits that do not go together and an output that would replace its source;

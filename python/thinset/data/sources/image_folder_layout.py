@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _ANY_IMAGES = re.compile(r"(jpeg|png)?images?|imgs?|pictures?|photos?|jpe?gs?|pngs?", re.IGNORECASE)
 
 _LOOSE = ""
-"""Stands for the folder of images that are in none."""
+"""Represents the folder of images without a folder."""
 
 
 @dataclass(frozen=True)

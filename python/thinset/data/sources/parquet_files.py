@@ -53,8 +53,8 @@ def find_parquet(path: str) -> ParquetFiles:
     so are train/0000 and default/train/0000. Where no file is, all are training data; where some
     are, the others are left out. A single file is training data whatever its name.
 
-    Raises ValueError where a name stands for several splits, where there is no training split, and
-    where the files belong to several datasets.
+    Raises ValueError if a name matches several splits, if there is no training split, and where the
+    files belong to several datasets.
     """
     root = Path(path)
     if not root.is_dir():
@@ -193,6 +193,6 @@ def _without_parts(stem: str) -> str:
 
 
 def _without_split(name: str) -> str:
-    """The name without the words that stand for a split."""
+    """The name without the words that name a split."""
     words = re.split(r"[-_. ]+", name)
     return "-".join(word for word in words if word and split_of_folder(word) is None)

@@ -52,7 +52,7 @@ def samples(
     """Every image, as bytes or the path of a file inside `root`, with its label.
 
     Raises ValueError, naming file and row, where there is no image, and where it would be a file
-    that is not there, unless `missing` is to stand for these; and for a file not inside `root`.
+    that does not exist, unless `missing` replaces it; and for a file outside `root`.
     """
     for path, first_row, batch in _record_batches(files, [image] + ([label] if label else [])):
         images = _images(path, first_row, batch.column(image), image, root=root, missing=missing)

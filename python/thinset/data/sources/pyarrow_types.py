@@ -1,4 +1,4 @@
-"""What the types of parquet columns can stand for, and pyarrow itself where it is installed."""
+"""Classifies the types of parquet columns, and imports pyarrow if it is installed."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def split_of_folder(name: str) -> str | None:
 
 
 def splits_in(name: str) -> set[str]:
-    """The splits that words of `name` stand for: {"train"} of "mnist_train-00000-of-00002"."""
+    """The splits named by words of `name`: {"train"} for "mnist_train-00000-of-00002"."""
     words = _WORD.findall(re.sub(r"([a-z])([A-Z])", r"\1 \2", name).lower())
     return {split for word in words if (split := split_of_folder(word)) is not None}
 

@@ -113,9 +113,9 @@ def write_page(recipe: FigureRecipe, finished: Finished[RankingSettings]) -> Pat
 def trained_by_arm(
     points: tuple[Point, ...], finished: Finished[RankingSettings], left_out: dict[str, str]
 ) -> tuple[dict[str, list[Trained]], dict[str, float]]:
-    """What is trained by arm, the reference among them, and seconds that each arm paid once.
+    """The finished trainings by arm, with the reference, and the preparation seconds of each arm.
 
-    A training that is left out, for it diverged, scores 0 and has no record.
+    A training that was skipped because it diverged scores 0 and has no record.
     """
     trained: dict[str, list[Trained]] = {}
     preparation: dict[str, float] = {}

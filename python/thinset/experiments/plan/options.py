@@ -86,7 +86,7 @@ def _in_memory(
     if measured.pace.waiting_share >= _WAITS:
         faster = measured.pace.step_seconds / measured.in_memory.step_seconds
         reason = (
-            "{100 * measured.pace.waiting_share:.0f} % of full-data training is waiting for "
+            f"{100 * measured.pace.waiting_share:.0f} % of full-data training is waiting for "
             "images; with images decoded once and kept in memory it makes "
             f"{1 / measured.in_memory.step_seconds:.3g} steps a second, {faster:.1f} times as many"
         )

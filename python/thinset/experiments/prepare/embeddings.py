@@ -133,9 +133,7 @@ def _train_encoder(
             show_progress=show_progress,
         )
     except TrainingDivergedError:
-        checkpoint.unlink(
-            missing_ok=True
-        )  # resuming would diverge again, and would refuse other settings
+        checkpoint.unlink(missing_ok=True)  # resuming would diverge again
         raise
     # The seconds of the history, not of the clock: they include the time before an interruption.
     folder.add_stage_seconds("encoder training", trained.history.seconds)
