@@ -54,7 +54,7 @@ class Command:
         from thinset.experiments.prepare.data import open_training_data
         from thinset.experiments.prepare.embeddings import embedding_facts, prepare_embeddings
         from thinset.experiments.run_folder import RunFolder
-        from thinset.experiments.settings import EncoderSettings
+        from thinset.experiments.settings import EncoderSettings, require_valid
 
         settings = EncoderSettings(
             kind=self.encoder,
@@ -66,6 +66,7 @@ class Command:
             n_components=self.n_components,
             seed=self.seed,
         )
+        require_valid(settings)
         where = where_of("embed", self)
         folder = RunFolder(self.out, {**where.identity, "encoder": encode(settings)})
         data = open_training_data(self.data, folder, self.image_size, show_progress=True)

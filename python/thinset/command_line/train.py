@@ -70,7 +70,7 @@ class Command:
         from thinset.data import open_dataset, require_matching_splits
         from thinset.experiments.prepare.data import TrainAndTest
         from thinset.experiments.run_folder import RunFolder
-        from thinset.experiments.settings import TrainingSettings
+        from thinset.experiments.settings import TrainingSettings, require_valid
         from thinset.experiments.trial import Trial, train
         from thinset.files.decoding import encode
         from thinset.results import FULL, Arm, RunRecord
@@ -94,6 +94,7 @@ class Command:
             warm_up=self.warm_up,
             evaluations=self.evaluations,
         ).resolved_for(data.train.image_shape)
+        require_valid(training)
         sources = {"data": self.data, "test": self.test, "subset": self.subset}
         folder = RunFolder(
             self.out,

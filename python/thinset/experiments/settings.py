@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from thinset.duration import Duration
-from thinset.files.decoding import Count, Share, decode
+from thinset.files.decoding import AboveZero, Count, Positive, Share, decode, encode
 from thinset.results.arm import FULL, RANDOM, Arm, SelectionRule
 
 if sys.version_info >= (3, 11):
@@ -22,6 +22,7 @@ else:
     import tomli as tomllib
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
     from typing_extensions import Self
 
 Auto = Literal["auto"]
@@ -45,14 +46,17 @@ class EncoderSettings:
 
     kind: Literal["autoencoder", "pca", "given"] = "autoencoder"
     length: Duration = Duration(40_000, "st")
-    crop: int | Auto | None = "auto"
-    widths: tuple[int, int, int] = (64, 96, 24)
-    batch_size: int = 1024
-    learning_rate: float = 0.1
-    momentum: float = 0.9
-    n_components: int = 64
+    crop: Positive | Auto | None = "auto"
+    widths: tuple[Positive, Positive, Positive] = (64, 96, 24)
+    batch_size: Positive = 1024
+    learning_rate: AboveZero = 0.1
+    momentum: Share = 0.9
+    n_components: Positive = 64
     path: str | None = None
-    seed: int = 0
+    seed: Count = 0
+
+    def __post_init__(self) -> None:
+        _require_length("encoder.length", self.length)
 
     def resolved_for(self, image_shape: tuple[int, int, int]) -> EncoderSettings:
         """Resolve every "auto" from the dataset's (height, width, channels)."""
@@ -78,16 +82,16 @@ class TrainingSettings:
     """
 
     model: str | None = None
-    width: float = 1.0
-    batch_size: int = 1024
-    learning_rate: float = 0.1
+    width: AboveZero = 1.0
+    batch_size: Positive = 1024
+    learning_rate: AboveZero = 0.1
     schedule: RateSchedule = "constant"
     warm_up: float = 0.0
-    momentum: float = 0.9
+    momentum: Share = 0.9
     weight_decay: float = 0.004
-    ema_decay: float = 0.9999
-    evaluations: int = 10
-    crop: int | Auto | None = "auto"
+    ema_decay: Share = 0.9999
+    evaluations: Positive = 10
+    crop: Positive | Auto | None = "auto"
     flip: bool | Auto = "auto"
     brightness: float | Auto = "auto"
     contrast: tuple[float, float] | Auto | None = "auto"
@@ -129,10 +133,10 @@ class DataSettings:
         "long_tailed:100" for a harder version of it (see thinset.data.variants).
     """
 
-    hold_out: float = 0.2
+    hold_out: Share = 0.2
     on_validation: bool = False
     from_encoded: bool = False
-    photograph_side: int | None = None
+    photograph_side: Positive | None = None
     variant: str | None = None
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
 
@@ -166,6 +170,9 @@ class RunSettings(DataSettings):
 
     def __post_init__(self) -> None:
         _require_distinct(self, "seeds")
+        _require_size("size", self.size)
+        _require_length("steps", self.steps)
+        _require_length("time", self.time)
         if self.arm.rule is None or self.arm.kind != "selected":
             raise ValueError(f"arm must select samples by a method, such as topk; got {self.arm}")
 
@@ -194,6 +201,8 @@ class StudySettings(DataSettings):
 
     def __post_init__(self) -> None:
         _require_distinct(self, "arms", "seeds", "sizes", "splits", "totals", "accounting")
+        _require_size("sizes", *self.sizes)
+        _require_length("totals", *self.totals)
         for split in self.splits:
             if not 0 <= split <= 1:
                 raise ValueError(f"splits must be from 0 to 1, got {split}")
@@ -217,6 +226,9 @@ class PlanSettings(DataSettings):
     seed: Count = 0
     training: TrainingSettings = field(default_factory=TrainingSettings)
 
+    def __post_init__(self) -> None:
+        _require_length("total", self.total)
+
 
 @dataclass(frozen=True)
 class RankingSettings(DataSettings):
@@ -229,19 +241,22 @@ class RankingSettings(DataSettings):
     settings share.
     """
 
-    hold_out: float = 0.1
+    hold_out: Share = 0.1
     on_validation: bool = True
     arms: tuple[Arm, ...] = (FULL, RANDOM, Arm(SelectionRule("kmeans", "balanced")))
     seeds: tuple[Count, ...] = (0, 1, 2)
     size: int | float = 0.0864
     total: Duration = Duration(150, "st")
     reference_total: Duration = Duration(400, "st")
-    learning_rates: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3)
-    widths: tuple[float, ...] = (0.25, 0.5, 1.0)
+    learning_rates: tuple[AboveZero, ...] = (0.01, 0.03, 0.1, 0.3)
+    widths: tuple[AboveZero, ...] = (0.25, 0.5, 1.0)
     training: TrainingSettings = field(default_factory=TrainingSettings)
 
     def __post_init__(self) -> None:
         _require_distinct(self, "arms", "seeds", "learning_rates", "widths")
+        _require_size("size", self.size)
+        _require_length("total", self.total)
+        _require_length("reference_total", self.reference_total)
         if len(self.learning_rates) * len(self.widths) < 3:
             raise ValueError("there must be at least three settings to rank")
 
@@ -253,6 +268,22 @@ def _require_distinct(settings: Any, *names: str) -> None:
             raise ValueError(f"{name} must be at least one and distinct, got {values}")
 
 
+def _require_length(name: str, *lengths: Duration | None) -> None:
+    for length in lengths:
+        if length is not None and length.amount == 0:
+            raise ValueError(f"{name} must be longer than {length}")
+
+
+def _require_size(name: str, *sizes: float) -> None:
+    """Require counts of at least 1, or fractions of all samples."""
+    for size in sizes:
+        if size < 1 if isinstance(size, int) else not 0 < size <= 1:
+            raise ValueError(
+                f"{name} must be a count of at least 1, or a fraction above 0 and at most 1; "
+                f"got {size}"
+            )
+
+
 def _automatic_crop(image_shape: tuple[int, int, int]) -> int | None:
     height, width, channels = image_shape
     return min(height, width) * 3 // 4 if channels == 3 and min(height, width) >= 32 else None
@@ -260,6 +291,11 @@ def _automatic_crop(image_shape: tuple[int, int, int]) -> int | None:
 
 def _settle(value: Any, automatic: Any) -> Any:
     return automatic if value == "auto" else value
+
+
+def require_valid(settings: DataclassInstance) -> None:
+    """Raise ValueError, naming the setting, for a value of a wrong type or out of range."""
+    decode(encode(settings), type(settings), "settings")
 
 
 def read_recipe(name: str) -> dict[str, Any]:

@@ -33,9 +33,9 @@ from thinset.experiments.prepare.subsets import (
     prepare_subset,
 )
 from thinset.experiments.run_folder import RunFolder, finished_records
-from thinset.experiments.settings import DataSettings
+from thinset.experiments.settings import DataSettings, require_valid
 from thinset.experiments.trial import Trial, fine_tuning_order, require_model, train_and_keep
-from thinset.files.decoding import decode, encode
+from thinset.files.decoding import encode
 from thinset.selection.arguments import as_count
 from thinset.training import (
     NoTimeLeftError,
@@ -74,7 +74,7 @@ class Workbench:
         self._where = where
         self.device = where.device
         # Check first, so that mistakes leave no folder.
-        decode(encode(settings), type(settings), "settings")
+        require_valid(settings)
         resolve_device(where.device)
         require_model(settings.training.model if hasattr(settings, "training") else None)
         grid = encode(settings)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import re
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -32,6 +33,7 @@ Positive = Annotated[int, msgspec.Meta(ge=1, le=_LARGEST)]
 Digest = Annotated[str, msgspec.Meta(pattern=_DIGEST)]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+AboveZero = Annotated[float, msgspec.Meta(gt=0)]
 
 _TYPES = (inspect.DataclassType, inspect.StructType)
 _TABLES = (*_TYPES, inspect.DictType)
@@ -61,7 +63,7 @@ def decode(content: Any, kind: type[T], where: str, *, parsers: Parsers | None =
         return None
 
     info = _info(kind)  # type: ignore[arg-type]  # types are hashable
-    unknown = _unknown_entry(info, content, ())
+    unknown = _first_fault(info, content, ())
     if unknown is not None:
         raise ValueError(f"{where}: {unknown}")
     try:
@@ -83,8 +85,10 @@ def _info(kind: type) -> Any:
     return inspect.type_info(kind)
 
 
-def _unknown_entry(info: Any, content: Any, steps: tuple[Any, ...]) -> str | None:
-    """Name an entry that is not a field of its type; msgspec would ignore it."""
+def _first_fault(info: Any, content: Any, steps: tuple[Any, ...]) -> str | None:
+    """Name an entry that is not a field of its type, or a number that msgspec would accept."""
+    if isinstance(content, float) and not math.isfinite(content):
+        return f"{_text(steps) or 'the content'} must be a finite number, got {content}"
     info = _structured(info, content)
     parts: list[tuple[Any, Any, Any]] = []  # the type, the value and the step of each entry
     if isinstance(content, (list, tuple)) and isinstance(info, _LISTS):
@@ -103,7 +107,7 @@ def _unknown_entry(info: Any, content: Any, steps: tuple[Any, ...]) -> str | Non
         parts = [(fields[name], item, name) for name, item in content.items() if name in fields]
     elif isinstance(content, dict) and isinstance(info, inspect.DictType):
         parts = [(info.value_type, item, name) for name, item in content.items()]
-    found = (_unknown_entry(kind, item, (*steps, step)) for kind, item, step in parts)
+    found = (_first_fault(kind, item, (*steps, step)) for kind, item, step in parts)
     return next((entry for entry in found if entry is not None), None)
 
 

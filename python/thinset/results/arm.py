@@ -74,6 +74,8 @@ class SelectionRule:
 
         Raises ValueError if `select` would refuse them whatever the embeddings.
         """
+        if dedup is not None:
+            _require_dedup(dedup)
         given = {**_DEFAULTS.get(method, {}), **(options or {})}
         per_class, resolved = resolve_rule(method, given, per_class=per_class, metric=metric)
         defaults = {**default_options(method), **_DEFAULTS.get(method, {})}
@@ -321,10 +323,10 @@ class _Options:
         dedup = self.values.pop("dedup", None)
         if dedup is None:
             return None
-        if isinstance(dedup, (bool, str)) or not 0 <= dedup < 1:
-            raise ValueError(
-                f"arm {self.text!r}: dedup must be at least 0 and below 1, got {dedup}"
-            )
+        try:
+            _require_dedup(dedup)
+        except ValueError as error:
+            raise ValueError(f"arm {self.text!r}: {error}") from None
         return float(dedup)
 
     def take_of_full(self) -> dict[str, Any]:
@@ -350,6 +352,12 @@ class _Options:
     def refuse_others(self) -> None:
         if self.values:
             raise ValueError(f"arm {self.text!r} has no option {next(iter(self.values))!r}")
+
+
+def _require_dedup(share: Any) -> None:
+    """Raise ValueError unless `share` is a share of the typical distance: 0 <= share < 1."""
+    if isinstance(share, (bool, str)) or not 0 <= share < 1:
+        raise ValueError(f"dedup must be at least 0 and below 1, got {share}")
 
 
 def _number(value: float) -> str:

@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from thinset.duration import Duration
-from thinset.experiments.settings import RunSettings, TrainingSettings, load_recipe
+from thinset.experiments.kinds.trainings import Study
+from thinset.experiments.settings import (
+    PlanSettings,
+    RankingSettings,
+    RunSettings,
+    StudySettings,
+    TrainingSettings,
+    load_recipe,
+)
+from thinset.experiments.where import Where
 from thinset.files.decoding import decode, encode
 
 
@@ -84,3 +93,56 @@ def test_unknown_size_is_refused():
 def test_a_schedule_that_makes_no_sense_is_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         TrainingSettings(**changes)
+
+
+@pytest.mark.parametrize(
+    ("kind", "table", "message"),
+    [
+        (RunSettings, {"split": 1.5}, "split must be a number from 0 to 1, got 1.5"),
+        (RunSettings, {"seeds": [-1]}, r"seeds\[0\] must be a whole number from 0"),
+        (RunSettings, {"size": 0}, "size must be a count of at least 1, or a fraction .* got 0"),
+        (
+            RunSettings,
+            {"size": 1.5},
+            "size must be a count of at least 1, or a fraction .* got 1.5",
+        ),
+        (RunSettings, {"size": 0.0}, "size must be a count of at least 1, or a fraction"),
+        (RunSettings, {"steps": "0st"}, "steps must be longer than 0st"),
+        (RunSettings, {"time": "0s"}, "time must be longer than 0s"),
+        (RunSettings, {"hold_out": float("nan")}, "hold_out must be a finite number, got nan"),
+        (RunSettings, {"encoder": {"length": "0ep"}}, "encoder.length must be longer than 0ep"),
+        (
+            RunSettings,
+            {"encoder": {"n_components": 0}},
+            "n_components must be a whole number from 1",
+        ),
+        (RunSettings, {"encoder": {"crop": 0}}, "encoder.crop must be a whole number from 1"),
+        (RunSettings, {"training": {"batch_size": 0}}, "batch_size must be a whole number from 1"),
+        (RunSettings, {"training": {"learning_rate": 0}}, "learning_rate must be a number above 0"),
+        (RunSettings, {"training": {"learning_rate": float("inf")}}, "must be a finite number"),
+        (
+            RunSettings,
+            {"training": {"evaluations": 0}},
+            "evaluations must be a whole number from 1",
+        ),
+        (StudySettings, {"sizes": [0.1, -3]}, "sizes must be a count of at least 1"),
+        (StudySettings, {"totals": ["5st", "0st"]}, "totals must be longer than 0st"),
+        (PlanSettings, {"total": "0s"}, "total must be longer than 0s"),
+        (
+            RankingSettings,
+            {"learning_rates": [0.1, 0.2, -1]},
+            r"learning_rates\[2\] must be a number",
+        ),
+        (RankingSettings, {"reference_total": "0st"}, "reference_total must be longer than 0st"),
+    ],
+)
+def test_a_value_out_of_range_is_refused(kind, table, message):
+    with pytest.raises(ValueError, match=message):
+        decode(table, kind, "settings")
+
+
+def test_settings_made_in_python_are_checked_before_anything_is_written(tmp_path):
+    settings = StudySettings(training=TrainingSettings(batch_size=0))
+    with pytest.raises(ValueError, match=r"settings: training\.batch_size must be a whole number"):
+        Study(Where("digits", tmp_path / "out"), settings)
+    assert not (tmp_path / "out").exists()
