@@ -102,7 +102,7 @@ def test_version(capsys):
         (["run", "digits", "-o", "out", "--n-seeds", "0"], 3, "--n-seeds must be at least 1"),
         (["plan", "digits", "-o", "out"], 2, "give either --budget or --steps"),
         (["plan", "digits", "-o", "out", "--budget", "9"], 3, "a length is a number with a unit"),
-        (["run", "digits", "-o", "out", "--plan"], 2, "give --budget or --steps"),
+        (["run", "digits", "-o", "out", "--plan"], 2, "give either --budget or --steps"),
         (
             ["run", "digits", "-o", "out", "--plan", "--budget", "9s", "--method", "topk"],
             3,
