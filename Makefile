@@ -74,8 +74,10 @@ format: $(VENV)/.installed-dev
 clean:
 	rm -rf $(VENV) build
 
+# The pip of some systems knows no --config-settings.
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip --disable-pip-version-check install --quiet 'pip>=23.1'
 
 $(VENV)/.installed: $(SOURCES) | $(VENV)/bin/python
 	$(PIP) '.[all]'

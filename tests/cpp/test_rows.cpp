@@ -5,13 +5,13 @@
 #include <vector>
 
 #include "check.hpp"
+#include "files/row_pieces.hpp"
 #include "rows/best_row.hpp"
 #include "rows/block_sum.hpp"
 #include "rows/column_summary.hpp"
 #include "rows/distance.hpp"
 #include "rows/distance_sums.hpp"
 #include "rows/magnitudes.hpp"
-#include "rows/row_pieces.hpp"
 #include "rows/selection_size.hpp"
 #include "rows/shard_table.hpp"
 #include "sample_data.hpp"

@@ -50,6 +50,8 @@ def test_source_distribution_holds_the_sources_alone(source_distribution):
         "cpp/include/thinset/selection.hpp",
         "docs/selection.md",
         "python/thinset/data/sources/digits.npz",
+        "python/thinset/report/templates/base.html.j2",
+        "python/thinset/report/templates/page.css",
         "tests/python/test_golden.py",
     ],
 )

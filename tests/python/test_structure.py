@@ -70,7 +70,7 @@ EAGER_LIBRARIES = {
     "data": {"msgspec", "numpy"},
     "data.batches": {"numpy", "torch"},
     "results": {"msgspec", "numpy"},
-    "report": {"jinja2", "numpy"},
+    "report": {"numpy"},
     "integrations": set(),
     "integrations.datasets": {"numpy", "pyarrow", "datasets"},
     "integrations.lightning": {"torch"},
@@ -83,7 +83,7 @@ EAGER_LIBRARIES = {
 LAZY_LIBRARIES = {
     "progress": {"tqdm"},
     "data": {"pyarrow", "PIL"},
-    "report": {"matplotlib"},
+    "report": {"jinja2", "matplotlib"},
 }
 
 

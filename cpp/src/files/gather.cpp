@@ -6,7 +6,7 @@
 
 #include "files/gather_file_order.hpp"
 #include "files/input_file.hpp"
-#include "rows/row_pieces.hpp"
+#include "files/row_pieces.hpp"
 #include "thinset/error.hpp"
 #include "thinset/npy_array.hpp"
 #include "thinset/output_checks.hpp"

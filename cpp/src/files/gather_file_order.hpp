@@ -2,7 +2,7 @@
 #pragma once
 
 #include "files/input_file.hpp"
-#include "rows/row_pieces.hpp"
+#include "files/row_pieces.hpp"
 #include "thinset/output_file.hpp"
 #include "thinset/parallel_for.hpp"
 

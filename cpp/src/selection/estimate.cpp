@@ -11,7 +11,7 @@
 #include "methods/top_k.hpp"
 #include "rows/column_summary.hpp"
 #include "selection/class_budgets.hpp"
-#include "selection/selection_sizes.hpp"
+#include "selection/selection_parts.hpp"
 #include "thinset/processors.hpp"
 
 namespace thinset {
@@ -61,7 +61,7 @@ MemoryNeed method_memory(const SelectionSize& size, const SelectionRequest& requ
 
 }  // namespace
 
-std::vector<SelectionSize> selection_sizes(const AnyMatrix& embeddings,
+std::vector<SelectionSize> selection_parts(const AnyMatrix& embeddings,
                                            const SelectionRequest& request, unsigned n_threads) {
   SelectionSize size;
   size.n_rows = embeddings.n_rows;
@@ -87,7 +87,7 @@ std::vector<SelectionSize> selection_sizes(const AnyMatrix& embeddings,
 
 MemoryNeed predicted_memory(const AnyMatrix& embeddings, const SelectionRequest& request,
                             unsigned n_threads) {
-  const std::vector<SelectionSize> sizes = selection_sizes(embeddings, request, n_threads);
+  const std::vector<SelectionSize> sizes = selection_parts(embeddings, request, n_threads);
   const std::uint64_t summary = column_summary_memory(embeddings.n_columns);
   // One class after the other.
   MemoryNeed need{summary, summary};

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "selection/selection_sizes.hpp"
+#include "selection/selection_parts.hpp"
 #include "simd/row_kernels.hpp"
 #include "thinset/estimate.hpp"
 #include "thinset/processors.hpp"
@@ -232,7 +232,7 @@ Seconds predicted_seconds(const AnyMatrix& embeddings, const SelectionRequest& r
   const double n_working = working_threads(n_threads);
   const bool is_greedy = request.method == Method::max_sum || request.method == Method::max_min;
   Seconds seconds;
-  for (const SelectionSize& size : selection_sizes(embeddings, request, n_threads)) {
+  for (const SelectionSize& size : selection_parts(embeddings, request, n_threads)) {
     const double one_by_one =
         static_cast<double>(size.n_samples) * (is_greedy ? seconds_per_round : seconds_per_deal);
     const Seconds part = seconds_of(count_operations(size, request), costs, n_working, one_by_one);
@@ -250,7 +250,7 @@ std::vector<FigureSeconds> predicted_figure_seconds(const AnyMatrix& embeddings,
   SelectionRequest request;
   request.n_samples = n_samples;
   request.metric = metric;
-  const SelectionSize size = selection_sizes(embeddings, request, n_threads).front();
+  const SelectionSize size = selection_parts(embeddings, request, n_threads).front();
   std::vector<FigureSeconds> seconds;
   for (const FigureCounts& figure : count_figures(size)) {
     seconds.push_back({figure.name, seconds_of(figure.counts, costs, working_threads(n_threads),

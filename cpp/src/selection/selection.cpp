@@ -16,7 +16,7 @@
 #include "rows/column_summary.hpp"
 #include "rows/magnitudes.hpp"
 #include "selection/class_budgets.hpp"
-#include "selection/selection_sizes.hpp"
+#include "selection/selection_parts.hpp"
 #include "thinset/error.hpp"
 #include "thinset/estimate.hpp"
 #include "thinset/random.hpp"
@@ -86,7 +86,7 @@ SelectionRequest within_memory(const AnyMatrix& embeddings, const SelectionReque
   }
   if (request.method == Method::top_k) {
     const std::uint64_t spare = request.max_memory - needed;
-    for (const SelectionSize& size : selection_sizes(embeddings, request, n_threads)) {
+    for (const SelectionSize& size : selection_parts(embeddings, request, n_threads)) {
       const std::uint64_t own = top_k_memory(size, request.top_k).at_most;
       bounded.top_k.max_depth = std::min<std::size_t>(
           bounded.top_k.max_depth, deepest_within(size, request.top_k, own + spare));

@@ -47,14 +47,6 @@ def optional(**options: Any) -> Any:
     return tyro.conf.arg(help_behavior_hint="", **options)
 
 
-LearningRate = Annotated[float | None, from_recipe(metavar="RATE")]
-Schedule = Annotated[
-    Literal["constant", "step", "cosine", "one_cycle"] | None,
-    from_recipe(metavar="constant|step|cosine|one_cycle"),
-]
-WarmUp = Annotated[float | None, from_recipe(metavar="SHARE")]
-BatchSize = Annotated[int | None, from_recipe(metavar="INT")]
-EncoderLength = Annotated[str | None, from_recipe(metavar="LENGTH")]
 Encoder = Annotated[Literal["autoencoder", "pca"] | None, from_recipe(metavar="autoencoder|pca")]
 ImageSize = Annotated[tuple[int, int] | None, optional(metavar="HEIGHT WIDTH")]
 Embeddings = Annotated[Path | None, optional(metavar="FILE.npy")]

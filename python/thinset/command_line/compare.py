@@ -54,6 +54,7 @@ class Command(StudyOptions, _Required):
     """device to compute on"""
 
     def run(self) -> None:
+        from thinset.experiments.figures.registry import recipe_of
         from thinset.experiments.kinds import trainings
         from thinset.experiments.settings import StudySettings, load_recipe
         from thinset.report.terminal import spoken_comparison
@@ -66,7 +67,7 @@ class Command(StudyOptions, _Required):
         settings = with_embeddings(settings, self.embeddings)
         training = dataclasses.replace(settings.training, model=self.model)
         settings = dataclasses.replace(settings, training=training)
-        page = trainings.make("compare", settings, where_of("compare", self), say)
+        page = trainings.make(recipe_of("compare"), settings, where_of("compare", self), say)
         records = load_records(page.parent / "records.json")
         print(spoken_comparison(records, settings.baseline))
         print(f"report: {page}")

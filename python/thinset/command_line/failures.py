@@ -20,6 +20,7 @@ TRACEBACK_VARIABLE = "THINSET_TRACEBACK"
 _EXTRAS = {
     "torch": "train",
     "safetensors": "train",
+    "jinja2": "report",
     "matplotlib": "report",
     "pyarrow": "parquet",
     "PIL": "parquet",

@@ -5,32 +5,27 @@ from __future__ import annotations
 import dataclasses
 import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from thinset.command_line.arguments import (
-    BatchSize,
     Device,
     Embeddings,
     Encoder,
-    EncoderLength,
     ImageSize,
-    LearningRate,
     Model,
     Output,
     Preset,
-    Schedule,
     Seed,
     Source,
-    WarmUp,
     optional,
-    parse_duration,
     parse_length,
     parse_time,
     where_of,
 )
 from thinset.command_line.study_options import say
+from thinset.command_line.training_options import TrainingOptions
 from thinset.command_line.usage import UsageError
 
 if TYPE_CHECKING:
@@ -38,16 +33,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Command:
-    """Advise how to train on your data within a time budget, and predict the cost of each way.
-
-    Measures training, embedding and decoding for a few seconds each, and a sample of the data. The
-    advice may be to balance classes, to remove near-duplicates, to keep images in memory, or none
-    of these. Planning takes at most a fifth of the budget and skips measurements that do not fit,
-    but always measures one training step. `thinset run --plan` with the same options and folder
-    follows the plan.
-    """
-
+class _Options:
     data: Source
     """dataset folder, folder or file to import (see `thinset data list`), or "digits" """
     out: Output
@@ -66,26 +52,28 @@ class Command:
     """keep images encoded (JPEG, ...) and decode them on each use"""
     encoder: Encoder = None
     """source of the embeddings; all presets use pca"""
-    encoder_length: EncoderLength = None
-    """length of the autoencoder's training, such as 400st or 90s"""
     embeddings: Embeddings = None
     """your own embeddings instead, one row per training sample"""
     model: Model = None
     """your own model: a function of the image shape (H, W, C) and the number of classes"""
-    learning_rate: LearningRate = None
-    """learning rate of the classifier; with one_cycle, its maximum"""
-    schedule: Schedule = None
-    """schedule of the learning rate"""
-    warm_up: WarmUp = None
-    """share of the training in which the learning rate rises; one_cycle has its own"""
-    batch_size: BatchSize = None
-    """samples per training step of the classifier"""
     probe_share: Annotated[float, tyro.conf.arg(metavar="SHARE")] = 0.1
     """largest share of the budget for short trainings that predict the accuracy; 0 for none"""
     seed: Seed = 0
     """seed of the training"""
     device: Device = "auto"
     """device to compute on"""
+
+
+@dataclass(frozen=True)
+class Command(TrainingOptions, _Options):
+    """Advise how to train on your data within a time budget, and predict the cost of each way.
+
+    Measures training, embedding and decoding for a few seconds each, and a sample of the data. The
+    advice may be to balance classes, to remove near-duplicates, to keep images in memory, or none
+    of these. Planning takes at most a fifth of the budget and skips measurements that do not fit,
+    but always measures one training step. `thinset run --plan` with the same options and folder
+    follows the plan.
+    """
 
     def run(self) -> None:
         settings = self.settings()  # first, so that mistakes are reported before torch loads
@@ -111,23 +99,17 @@ class Command:
             total = parse_length("--steps", str(self.steps))
         recipe = load_recipe("plan", self.preset, PlanSettings)
         path = None if self.embeddings is None else str(self.embeddings)
-        encoder = {"kind": "given" if path else self.encoder, "path": path}
-        length = self.encoder_length and parse_duration("--encoder-length", self.encoder_length)
-        training = {
-            name: getattr(self, name)
-            for name in ("model", "learning_rate", "schedule", "warm_up", "batch_size")
-        }
         return dataclasses.replace(
             recipe,
             total=total,
             probe_share=self.probe_share,
             seed=self.seed,
             from_encoded=self.encoded,
-            encoder=_with(recipe.encoder, **encoder, length=length, seed=self.seed),
-            training=_with(recipe.training, **training),
+            encoder=self.encoder_of(
+                recipe.encoder,
+                kind="given" if path else self.encoder,
+                path=path,
+                seed=self.seed,
+            ),
+            training=self.training_of(recipe.training),
         )
-
-
-def _with(part: Any, **values: Any) -> Any:
-    given = {name: value for name, value in values.items() if value is not None}
-    return dataclasses.replace(part, **given)

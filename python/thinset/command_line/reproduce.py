@@ -82,5 +82,5 @@ class Command(StudyOptions):
             show_progress=True,
             image_size=self.image_size,
         )
-        page = kind_of(recipe.kind).make(self.figure, settings, where, say)
+        page = kind_of(recipe.kind).make(recipe, settings, where, say)
         print(f"report: {page}")

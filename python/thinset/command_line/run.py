@@ -4,48 +4,37 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from thinset.command_line.arguments import (
-    BatchSize,
     Device,
     Embeddings,
     Encoder,
-    EncoderLength,
     ImageSize,
-    LearningRate,
     Method,
     Metric,
     Model,
     Output,
     PerClass,
     Preset,
-    Schedule,
     Seed,
     Source,
-    WarmUp,
     from_recipe,
     optional,
     parse_count,
-    parse_duration,
     parse_length,
     parse_time,
     where_of,
 )
 from thinset.command_line.plan import Command as Plan
 from thinset.command_line.study_options import say
+from thinset.command_line.training_options import TrainingOptions, replaced
 from thinset.experiments.settings import RunSettings, load_recipe
 from thinset.results.arm import Arm, SelectionRule
 
 
 @dataclass(frozen=True)
-class Command:
-    """Embed a dataset, select a subset, and train on it, on a random subset and on everything.
-
-    Prints the path of the report page. Run it again with the same settings and folder to resume.
-    Omitted options take their values from the preset's recipe.
-    """
-
+class _Options:
     data: Source
     """dataset folder, folder or file to import (see `thinset data list`), or "digits" """
     out: Output
@@ -71,8 +60,6 @@ class Command:
     the paper uses the autoencoder"""
     embeddings: Embeddings = None
     """your own embeddings instead, one row per training sample"""
-    encoder_length: EncoderLength = None
-    """length of the autoencoder's training, such as 400st or 90s"""
     split: Annotated[float | None, from_recipe(metavar="SHARE")] = None
     """share of the training spent on the subset, 0 to 1"""
     steps: Annotated[str | None, from_recipe(metavar="LENGTH")] = None
@@ -85,14 +72,6 @@ class Command:
     folder has a plan, follow it with the same options"""
     model: Model = None
     """your own model: a function of the image shape (H, W, C) and the number of classes"""
-    learning_rate: LearningRate = None
-    """learning rate of the classifier; with one_cycle, its maximum"""
-    schedule: Schedule = None
-    """schedule of the learning rate, over both phases"""
-    warm_up: WarmUp = None
-    """share of the training in which the learning rate rises; one_cycle has its own"""
-    batch_size: BatchSize = None
-    """samples per training step of the classifier"""
     seed: Seed = 0
     """first seed"""
     n_seeds: Annotated[int | None, from_recipe(metavar="INT")] = None
@@ -100,13 +79,23 @@ class Command:
     device: Device = "auto"
     """device to compute on"""
 
+
+@dataclass(frozen=True)
+class Command(TrainingOptions, _Options):
+    """Embed a dataset, select a subset, and train on it, on a random subset and on everything.
+
+    Prints the path of the report page. Run it again with the same settings and folder to resume.
+    Omitted options take their values from the preset's recipe.
+    """
+
     def run(self) -> None:
+        from thinset.experiments.figures.registry import recipe_of
         from thinset.experiments.kinds import run
 
         if self.plan:
             self._run_as_planned()
             return
-        print(f"report: {run.make('run', self.settings(), where_of('run', self))}")
+        print(f"report: {run.make(recipe_of('run'), self.settings(), where_of('run', self))}")
 
     def settings(self) -> RunSettings:
         """The preset's recipe with the given values."""
@@ -115,36 +104,24 @@ class Command:
         if n_seeds < 1:
             raise ValueError(f"--n-seeds must be at least 1, got {n_seeds}")
         given_path = None if self.embeddings is None else str(self.embeddings)
-        return dataclasses.replace(
+        settings = dataclasses.replace(
             recipe,
             seeds=tuple(range(self.seed, self.seed + n_seeds)),
-            **_given(
-                split=self.split,
-                size=self.n_samples and parse_count(self.n_samples),
-                steps=self.steps and parse_length("--steps", self.steps),
-                time=self.time and parse_time("--budget", self.time),
-            ),
-            encoder=dataclasses.replace(
+            encoder=self.encoder_of(
                 recipe.encoder,
                 path=given_path,
                 seed=self.seed,
-                **_given(
-                    kind="given" if given_path else self._encoder_kind(),
-                    length=self.encoder_length
-                    and parse_duration("--encoder-length", self.encoder_length),
-                ),
+                kind="given" if given_path else self._encoder_kind(),
             ),
             arm=self._arm(recipe.arm),
-            training=dataclasses.replace(
-                recipe.training,
-                **_given(
-                    model=self.model,
-                    learning_rate=self.learning_rate,
-                    schedule=self.schedule,
-                    warm_up=self.warm_up,
-                    batch_size=self.batch_size,
-                ),
-            ),
+            training=self.training_of(recipe.training),
+        )
+        return replaced(
+            settings,
+            split=self.split,
+            size=self.n_samples and parse_count(self.n_samples),
+            steps=self.steps and parse_length("--steps", self.steps),
+            time=self.time and parse_time("--budget", self.time),
         )
 
     def _encoder_kind(self) -> str | None:
@@ -155,6 +132,7 @@ class Command:
         return "pca"
 
     def _run_as_planned(self) -> None:
+        from thinset.experiments.figures.registry import recipe_of
         from thinset.experiments.kinds import plan
 
         for name in ("method", "n_samples", "per_class", "dedup", "split", "n_seeds"):
@@ -166,7 +144,7 @@ class Command:
             shared = {field.name for field in dataclasses.fields(Plan)} - {"budget"}
             given = {name: value for name, value in vars(self).items() if name in shared}
             settings = Plan(**given, budget=self.time).settings()
-        print(f"report: {plan.make('plan', settings, where_of('run', self), say)}")
+        print(f"report: {plan.make(recipe_of('plan'), settings, where_of('run', self), say)}")
 
     def _arm(self, recipe: Arm) -> Arm:
         rule = recipe.rule
@@ -182,7 +160,3 @@ class Command:
                 options=dict(rule.options) if is_recipe else {},
             )
         )
-
-
-def _given(**values: Any) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if value is not None}

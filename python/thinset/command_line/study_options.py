@@ -8,18 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from thinset.command_line.arguments import (
-    BatchSize,
-    EncoderLength,
-    LearningRate,
-    Schedule,
-    WarmUp,
     from_recipe,
     optional,
     parse_count,
-    parse_duration,
     parse_length,
     parse_time,
 )
+from thinset.command_line.training_options import TrainingOptions
+from thinset.experiments.settings import TrainingSettings
 from thinset.results.arm import Arm
 
 if TYPE_CHECKING:
@@ -40,9 +36,7 @@ _AS_TYPED = {
 
 
 @dataclass(frozen=True)
-class StudyOptions:
-    """Omitted options take their values from the preset's recipe."""
-
+class _GridOptions:
     methods: Annotated[tuple[str, ...] | None, from_recipe(aliases=["-m"], metavar="ARM...")] = None
     """arms, such as: full random random:stratified topk kmeans:per_class repeated_random
     loss_pruning topk:then=loss_pruning"""
@@ -66,16 +60,11 @@ class StudyOptions:
         from_recipe(metavar="everything|training..."),
     ] = None
     """what a budget counts: everything, or only training, as in the paper"""
-    encoder_length: EncoderLength = None
-    """length of the autoencoder's training, such as 400st or 90s"""
-    learning_rate: LearningRate = None
-    """learning rate of the classifier; with one_cycle, its maximum"""
-    schedule: Schedule = None
-    """schedule of the learning rate"""
-    warm_up: WarmUp = None
-    """share of the training in which the learning rate rises; one_cycle has its own"""
-    batch_size: BatchSize = None
-    """samples per training step of the classifier"""
+
+
+@dataclass(frozen=True)
+class StudyOptions(TrainingOptions, _GridOptions):
+    """Omitted options take their values from the preset's recipe."""
 
     def applied_to(self, settings: Settings) -> Settings:
         """The settings with the given values.
@@ -93,22 +82,11 @@ class StudyOptions:
             "splits": self.splits,
             "totals": self._totals(),
             "accounting": self.accounting,
-            "encoder": _changed(
-                settings,
-                "encoder",
-                length=self.encoder_length
-                and parse_duration("--encoder-length", self.encoder_length),
-                # If only the encoder is trained, the seed is the encoder's.
-                seed=None if hasattr(settings, "seeds") else self.seed,
+            # If only the encoder is trained, the seed is the encoder's.
+            "encoder": self.encoder_of(
+                settings.encoder, seed=None if hasattr(settings, "seeds") else self.seed
             ),
-            "training": _changed(
-                settings,
-                "training",
-                learning_rate=self.learning_rate,
-                schedule=self.schedule,
-                warm_up=self.warm_up,
-                batch_size=self.batch_size,
-            ),
+            "training": self._training_of(settings),
         }
         given = {name: value for name, value in given.items() if value is not None}
         known = {field.name for field in dataclasses.fields(settings)}
@@ -118,6 +96,12 @@ class StudyOptions:
                     f"{_AS_TYPED.get(name, f'--{name}')} does not apply to this figure"
                 )
         return dataclasses.replace(settings, **given)
+
+    def _training_of(self, settings: DataSettings) -> TrainingSettings | None:
+        """The training with the given values; None if none is given."""
+        if not self.changes_training:
+            return None
+        return self.training_of(getattr(settings, "training", TrainingSettings()))
 
     def _totals(self) -> tuple[Duration, ...] | None:
         if self.steps is not None:
@@ -153,11 +137,3 @@ def with_quick_encoder(settings: Settings, preset: str, data: str) -> Settings:
 def say(text: str) -> None:
     """Print a line of progress on standard error."""
     print(text, file=sys.stderr, flush=True)
-
-
-def _changed(settings: DataSettings, part: str, **values: Any) -> Any:
-    """That part of the settings with the given values, or None if there are none."""
-    given = {name: value for name, value in values.items() if value is not None}
-    if not given or not hasattr(settings, part):
-        return given or None
-    return dataclasses.replace(getattr(settings, part), **given)

@@ -22,9 +22,10 @@ from thinset.data.provenance import (
 from thinset.data.schedule import ScheduleStep, TrainingSchedule
 from thinset.data.sources import SOURCES, import_dataset, import_map_style
 from thinset.data.splits import SPLITS, hold_out
-from thinset.data.store import Dataset, DatasetWriter, open_dataset, verify_dataset
+from thinset.data.store import Dataset, open_dataset, verify_dataset
 from thinset.data.subset import write_subset
 from thinset.data.variants import write_long_tailed, write_photographs, write_redundant
+from thinset.data.writer import DatasetWriter
 
 __all__ = [
     "SOURCES",

@@ -16,7 +16,7 @@ from thinset.data.provenance import Parent, SelectedFrom
 from thinset.data.sources import ReadOptions, open_source
 from thinset.data.sources.encoded_image import decode
 from thinset.data.sources.image_stream import BATCH_SIZE, require_split
-from thinset.data.store import DatasetWriter
+from thinset.data.writer import DatasetWriter
 from thinset.files.overlap import require_apart
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ import numpy as np
 
 from thinset.data.matching_splits import require_matching_classes, require_one_shape
 from thinset.data.provenance import JoinedFrom, Parent
-from thinset.data.store import DatasetWriter, open_dataset
+from thinset.data.store import open_dataset
+from thinset.data.writer import DatasetWriter
 from thinset.files.overlap import require_apart
 
 if TYPE_CHECKING:

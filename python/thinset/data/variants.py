@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thinset.data.provenance import GeneratedBy, Parent
-from thinset.data.store import DatasetWriter, open_dataset
+from thinset.data.store import open_dataset
 from thinset.data.subset import write_subset
+from thinset.data.writer import DatasetWriter
 from thinset.files.atomic import atomic_file
 from thinset.files.overlap import require_apart
 

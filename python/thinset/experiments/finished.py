@@ -12,8 +12,6 @@ import numpy as np
 
 from thinset.data import open_dataset
 from thinset.data.npy_file import open_npy
-from thinset.experiments.figures.registry import recipe_of
-from thinset.experiments.kinds import kind_of
 from thinset.experiments.run_folder import (
     finished_records,
     read_left_out,
@@ -48,25 +46,22 @@ S_co = TypeVar("S_co", bound=DataSettings, covariant=True)
 class Finished(Generic[S_co]):
     """The results in an experiment's folder, read on first access.
 
-    figure: the name of its recipe. Missing parts raise FileNotFoundError, damaged ones ValueError.
+    Missing parts raise FileNotFoundError, damaged ones ValueError.
     """
 
     path: Path
-    figure: str
     settings: S_co
     source: str
     command: str
 
     @classmethod
-    def read(cls, out: str | os.PathLike[str]) -> Finished[Any]:
+    def read(cls, out: str | os.PathLike[str], kind: type[S_co]) -> Finished[S_co]:
         """Read the settings of the experiment in the folder `out`."""
         path = Path(out)
         stored, notes = read_settings(path)
-        figure = notes.get("figure") or "run"
-        table = {**stored["settings"], **notes.get("grid", {})}
-        kind = kind_of(recipe_of(figure).kind)
-        settings: Any = decode(upgraded_settings(table), kind.Settings, str(path / "settings.json"))
-        return cls(path, figure, settings, stored["source"], notes.get("command", ""))
+        table = upgraded_settings({**stored["settings"], **notes.get("grid", {})})
+        settings = decode(table, kind, str(path / "settings.json"))
+        return cls(path, settings, stored["source"], notes.get("command", ""))
 
     @property
     def report(self) -> Path:
@@ -141,6 +136,12 @@ class Finished(Generic[S_co]):
     @property
     def reconstructions(self) -> Reconstructions | None:
         return stored_reconstructions(self.path)
+
+
+def figure_of(out: str | os.PathLike[str]) -> str:
+    """The name of the recipe of the experiment in the folder `out`."""
+    _, notes = read_settings(Path(out))
+    return notes.get("figure") or "run"
 
 
 def store_shown(path: Path, facts: dict[str, Any], shown: Reconstructions | None) -> None:

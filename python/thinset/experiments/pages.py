@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from thinset.experiments.figures.registry import recipe_of
-from thinset.experiments.finished import Finished
+from thinset.experiments.finished import Finished, figure_of
 from thinset.experiments.kinds import kind_of
 
 if TYPE_CHECKING:
@@ -18,5 +18,6 @@ def write_page(out: str | os.PathLike[str]) -> Path:
 
     Raises FileNotFoundError if a part is missing, ValueError if one is damaged.
     """
-    finished = Finished.read(out)
-    return kind_of(recipe_of(finished.figure).kind).write_page(finished)
+    recipe = recipe_of(figure_of(out))
+    kind = kind_of(recipe.kind)
+    return kind.write_page(recipe, Finished.read(out, kind.Settings))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 Auto = Literal["auto"]
+RateSchedule = Literal["constant", "step", "cosine", "one_cycle"]
 T = TypeVar("T")
 
 
@@ -80,7 +81,7 @@ class TrainingSettings:
     width: float = 1.0
     batch_size: int = 1024
     learning_rate: float = 0.1
-    schedule: Literal["constant", "step", "cosine", "one_cycle"] = "constant"
+    schedule: RateSchedule = "constant"
     warm_up: float = 0.0
     momentum: float = 0.9
     weight_decay: float = 0.004

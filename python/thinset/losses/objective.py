@@ -1,10 +1,13 @@
-"""The interface between the training loop and a model on one batch."""
+"""What the training loop asks of a model on one batch."""
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import torch
     from torch import nn
 
@@ -13,11 +16,20 @@ class Outcome(NamedTuple):
     """How a model did on one batch.
 
     `losses`: (B,) float tensor, one loss per sample, to be differentiated. `n_correct`:
-    0-dimensional integer tensor, or None if there is no notion of a correct prediction.
+    0-dimensional integer tensor, or None if there is no notion of a correct prediction. `sums`:
+    further metrics by name, each a 0-dimensional tensor with the sum over the batch; their means
+    over a dataset become scores.
     """
 
     losses: torch.Tensor
     n_correct: torch.Tensor | None
+    sums: Mapping[str, torch.Tensor] = MappingProxyType({})
+
+    @property
+    def counted(self) -> dict[str, torch.Tensor]:
+        """All sums over the batch by the name of their metric, the accuracy's among them."""
+        accuracy = {} if self.n_correct is None else {"accuracy": self.n_correct}
+        return {**accuracy, **self.sums}
 
     @property
     def loss(self) -> torch.Tensor:
@@ -32,7 +44,7 @@ class Outcome(NamedTuple):
 class Objective(Protocol):
     """A function of a model, float images (B, C, H, W) and labels.
 
-    Labels are class numbers (B,) int64, or soft labels (B, classes) float32 if the data have them.
+    Labels are class numbers (B,) int64, or soft labels (B, classes) float32 where data have them.
     """
 
     def __call__(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.resources
+import base64
+import functools
+import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from thinset.files.atomic import atomic_folder
-from thinset.report.html import Markup, element, picture
 from thinset.report.plots import rendered
 from thinset.results.records import load_records, save_records
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Mapping, Sequence
 
+    from jinja2 import Environment
     from matplotlib.figure import Figure
 
     from thinset.results.records import RunRecord
@@ -24,15 +26,13 @@ _PAGE = "index.html"
 _RECORDS = "records.json"
 _PLOTS = "plots"
 
-# The page carries no script and loads nothing: whatever slipped through escaping could not run.
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-
 
 @dataclass(frozen=True)
 class PageFigure:
-    """A figure with the name of its file, its caption and what it shows in words.
+    """A figure with its caption and a description in words.
 
-    A `is_picture` figure consists of pixels and goes into the page as PNG, a chart as SVG.
+    `name` is that of its file and its element in the page; see figure_name. A figure that
+    `is_picture` consists of pixels and goes into the page as PNG, a chart as SVG.
     """
 
     name: str
@@ -41,30 +41,27 @@ class PageFigure:
     figure: Figure
     is_picture: bool = False
 
+    def address(self) -> str:
+        """The image as a data: address, which holds its bytes."""
+        media_type = "image/png" if self.is_picture else "image/svg+xml"
+        data = rendered(self.figure, "png" if self.is_picture else "svg")
+        return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def figure_name(*parts: object) -> str:
+    """Join texts to a name that is safe for a file: names of metrics come from files."""
+    return re.sub(r"[^a-z0-9]+", "-", " ".join(map(str, parts)).lower()).strip("-")
+
 
 def curve_names(names: Iterable[str]) -> list[str]:
-    """The figures of scores over time and over steps, which stand side by side."""
+    """The figures of scores over time and over steps, which share a row."""
     ends = ("-against-seconds", "-against-steps")
     return [name for name in names if name.endswith(ends) and not name.startswith("loss-")]
 
 
-class Shown:
-    """Figures as they stand in a page; one that is missing leaves its place empty."""
-
-    def __init__(self, figures: Mapping[str, PageFigure]) -> None:
-        self._placed = {name: _placed(figure) for name, figure in figures.items()}
-
-    def side_by_side(self, *names: str) -> Markup:
-        present = [self._placed[name] for name in names if name in self._placed]
-        return element("div", *present, css_class="pair") if present else Markup("")
-
-    def full_width(self, name: str) -> Markup:
-        return self._placed.get(name, Markup(""))
-
-
 def write_document(
-    title: str,
-    body: Markup,
+    template: str,
+    content: Mapping[str, Any],
     figures: Mapping[str, PageFigure],
     records: Sequence[RunRecord],
     out: str | os.PathLike[str],
@@ -73,43 +70,36 @@ def write_document(
 ) -> Path:
     """Write `out`/index.html, `out`/plots/*.png and `out`/records.json; return the page's path.
 
-    `out` appears whole or not at all. Raises FileExistsError where it exists, unless `overwrite`;
-    even then only a folder that holds nothing but an earlier report is replaced.
+    `template` is a file in templates/ that is filled with `content` and `figures`. `out` appears
+    whole or not at all. Raises FileExistsError where it exists, unless `overwrite`; even then only
+    a folder that holds nothing but an earlier report is replaced. Raises ImportError without jinja2
+    (the extra `report`).
     """
     out = Path(out)
+    page = _environment().get_template(template).render({**content, "figures": figures})
     with atomic_folder(out, overwrite=overwrite, foreign=_foreign_to_report) as folder:
         (folder / _PLOTS).mkdir()
         for name, shown in figures.items():
             (folder / _PLOTS / f"{name}.png").write_bytes(rendered(shown.figure, "png"))
         save_records(records, folder / _RECORDS)
-        (folder / _PAGE).write_text(_document(title, body), encoding="utf-8")
+        (folder / _PAGE).write_text(page, encoding="utf-8")
     return out / _PAGE
 
 
-def _document(title: str, body: Markup) -> str:
-    style = importlib.resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8")
-    head = element(
-        "head",
-        Markup('<meta charset="utf-8">'),
-        Markup('<meta name="viewport" content="width=device-width, initial-scale=1">'),
-        Markup(f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'),
-        element("title", title),
-        element("style", Markup(style)),
-    )
-    document = element("html", head, element("body", element("main", body)), lang="en")
-    return f"<!doctype html>\n{document}\n"
-
-
-def _placed(shown: PageFigure) -> Markup:
-    if shown.is_picture:
-        image = picture(rendered(shown.figure, "png"), "image/png", shown.description)
-    else:
-        image = picture(rendered(shown.figure, "svg"), "image/svg+xml", shown.description)
-    return element(
-        "figure",
-        element("div", image, css_class="image"),
-        element("figcaption", shown.caption),
-        id=shown.name,
+@functools.cache
+def _environment() -> Environment:
+    """Templates that escape every value, and fail on a name that is not given."""
+    try:
+        import jinja2
+    except ImportError as error:
+        raise ImportError("report pages need jinja2: pip install 'thinset[report]'") from error
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("thinset.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
 
 

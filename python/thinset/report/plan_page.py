@@ -1,12 +1,12 @@
-"""The report of a training that followed a plan: what was predicted, and what came of it."""
+"""The report of a training that followed a plan: prediction and outcome."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from thinset.report import sections
+from thinset.report.cells import Cell, facts, table
 from thinset.report.document import write_document
-from thinset.report.html import element, facts, join, section, table
 from thinset.results.plan import named_size, spoken_bytes
 from thinset.results.wording import PERCENT, spoken_length, spoken_seconds
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from thinset.report.html import Markup
+    from thinset.report.cells import Table
     from thinset.results.plan import Plan
     from thinset.results.records import RunRecord
 
@@ -30,46 +30,32 @@ def write_plan_report(
 ) -> Path:
     """Write the page and the record into the folder `out`; see write_document.
 
-    memory_bytes: the most that the process held while it followed the plan; None where that is no
-    longer known. settings: of the training, for the page.
+    memory_bytes: peak memory of the process while it followed the plan; None if unknown.
+    settings: of the training, for the page.
     """
     title = f"{record.main_metric.spoken(record.score, 1)} after {spoken_length(plan.total)}"
-    body = join(
-        [
-            element(
-                "header",
-                element("p", f"thinset on {plan.source}, as planned", css_class="kicker"),
-                element("h1", title),
-                element("p", f"The advice: {plan.advice}.", css_class="scope"),
-            ),
-            section(
-                "The plan",
-                element("ul", *(element("li", f"{reason}.") for reason in plan.reasons)),
-                _choices(plan),
-                element("p", _FORECASTS, css_class="note"),
-                facts(plan.facts),
-            ),
-            section("Prediction and outcome", _outcome(plan, record, memory_bytes)),
-            sections.rerun([record], plan.command, settings),
-        ]
-    )
-    return write_document(title, body, {}, [record], out, overwrite=True)
+    content = {
+        "title": title,
+        "headline": title,
+        "scope": f"The advice: {plan.advice}.",
+        "source": plan.source,
+        "reasons": plan.reasons,
+        "choices": _choices(plan),
+        "measured": facts(plan.facts),
+        "outcome": _outcome(plan, record, memory_bytes),
+        "rerun": sections.rerun([record], plan.command, settings),
+    }
+    return write_document("plan.html.j2", content, {}, [record], out, overwrite=True)
 
 
-_FORECASTS = (
-    f"Accuracies are forecasts from short trainings, with a 95{PERCENT} interval as far as these "
-    "tell; they were scored on training data held out, never on test data."
-)
-
-
-def _choices(plan: Plan) -> Markup:
+def _choices(plan: Plan) -> Table:
     header = (
-        "train on", "size", "split", "before training", "steps", "waiting", "in all", "memory",
-        "disk", "accuracy",
+        "train on", "size", "split", "before training", "steps", "waiting for data", "total time",
+        "memory", "disk", "accuracy",
     )  # fmt: skip
     rows = [
         (
-            element("strong", str(choice.arm)) if choice is plan.choice else str(choice.arm),
+            Cell(str(choice.arm), is_strong=choice is plan.choice),
             *named_size(choice),
             spoken_seconds(sum(choice.preparation_seconds.values())),
             f"{choice.steps:,}",
@@ -84,7 +70,7 @@ def _choices(plan: Plan) -> Markup:
     return table(header, rows)
 
 
-def _outcome(plan: Plan, record: RunRecord, memory_bytes: int | None) -> Markup:
+def _outcome(plan: Plan, record: RunRecord, memory_bytes: int | None) -> Table:
     choice = plan.choice
     predicted = {"planning": plan.planning_seconds, **choice.preparation_seconds}
     spent = dict(record.preparation_seconds)
@@ -104,10 +90,10 @@ def _outcome(plan: Plan, record: RunRecord, memory_bytes: int | None) -> Markup:
         *stages,
         *phases,
         ("all steps", *_times(choice.training_seconds, record.training_seconds)),
-        ("of that, waiting for images", f"{100 * choice.waiting_share:.0f}{PERCENT}",
+        ("waiting for data", f"{100 * choice.waiting_share:.0f}{PERCENT}",
          f"{100 * record.data_wait_seconds / max(record.training_seconds, 1e-9):.0f}{PERCENT}"),
         ("evaluation", *_times(choice.evaluation_seconds, record.evaluation_seconds)),
-        ("in all", *_times(plan.planning_seconds + choice.seconds, record.total_seconds)),
+        ("total time", *_times(plan.planning_seconds + choice.seconds, record.total_seconds)),
         ("steps", f"{choice.steps:,}", f"{record.steps:,}"),
         ("memory", spoken_bytes(choice.memory_bytes),
          "not recorded" if memory_bytes is None else spoken_bytes(memory_bytes)),

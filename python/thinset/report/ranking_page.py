@@ -1,4 +1,4 @@
-"""The report of a ranking: which arm ranks hyper-parameters as training on everything does."""
+"""The report of a ranking: how well arms rank hyper-parameters, against full-data training."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from thinset.report import plots, sections
-from thinset.report.document import PageFigure, Shown, write_document
-from thinset.report.html import element, facts, join, section, table
+from thinset.report.cells import NONE, Cell, facts, table
+from thinset.report.document import PageFigure, write_document
 from thinset.results.student import mean_interval
 from thinset.results.wording import PERCENT, spoken_seconds
 
@@ -17,26 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
-    from thinset.report.html import Markup
+    from thinset.report.cells import Table
     from thinset.results.ranking import ArmRanking
     from thinset.results.records import RunRecord
-
-_NONE = "\N{EN DASH}"
-_NOTE = (
-    "Agreement is Kendall's tau-b between an arm's ranking of the settings and the reference's: 1 "
-    "for the same order, 0 for no agreement. Regret is by how many points the reference training "
-    "of the setting that an arm ranks first falls short of the best one. "
-    f"Means over seeds with 95{PERCENT} Student intervals. All scores are on held-out training "
-    "data; no test data are used. Seconds are those of all settings with one seed, preparation "
-    "counted once."
-)
 
 
 @dataclass(frozen=True)
 class RankingInputs:
     """What `write_ranking_report` draws; the first of `arms` is the reference.
 
-    `left_out`: trainings that could not be made and score 0, and why.
+    `left_out`: trainings that failed and score 0, with the reason.
     """
 
     title: str
@@ -56,67 +46,62 @@ def write_ranking_report(
     reference, *arms = inputs.arms
     figure = PageFigure(
         "rankings",
-        "One dot per setting: its accuracy in each arm against that of the long "
-        "training on everything, means over seeds. The line is equality.",
+        "One dot per setting: its accuracy in the arm against its accuracy in the reference, the "
+        "long training on everything. Means over seeds; on the line, both are equal.",
         "Scatter plots of accuracies, one panel per arm",
         plots.rankings(reference, arms),
     )
+    content = {
+        "title": inputs.title,
+        "headline": headline(inputs.arms),
+        "scope": inputs.subject,
+        "results": _results(reference, arms),
+        "scores": _scores(inputs.arms),
+        "left_out": facts(inputs.left_out),
+        "costs": sections.costs(inputs.stage_seconds),
+        "rerun": sections.rerun(inputs.records, inputs.command, inputs.settings),
+    }
     figures = {figure.name: figure}
-    body = _body(inputs, Shown(figures))
-    return write_document(inputs.title, body, figures, inputs.records, out, overwrite=overwrite)
+    return write_document(
+        "ranking.html.j2", content, figures, inputs.records, out, overwrite=overwrite
+    )
 
 
 def headline(arms: Sequence[ArmRanking]) -> str:
-    """Say how far each arm's ranking agrees with the reference's; none is picked."""
+    """State each arm's agreement with the reference; no arm is picked."""
     agreements = ", ".join(f"{arm.arm} {arm.mean_agreement:.2f}" for arm in arms[1:])
     return f"Agreement with the ranking by long training on everything: {agreements}"
 
 
-def _body(inputs: RankingInputs, shown: Shown) -> Markup:
+def _results(reference: ArmRanking, arms: Sequence[ArmRanking]) -> Table:
     header = (
         "arm", "agreement", "against random", "regret, points", "time",
-        "of the reference's",
+        "of reference time",
     )  # fmt: skip
-    reference, *others = inputs.arms
-    random = next((arm for arm in others if arm.arm == "random"), None)
-    rows: list[tuple[Any, ...]] = [
-        ("reference", "1", _NONE, "0", spoken_seconds(reference.seconds), f"100{PERCENT}")
+    random = next((arm for arm in arms if arm.arm == "random"), None)
+    rows: list[tuple[Cell | str, ...]] = [
+        ("reference", "1", NONE, "0", spoken_seconds(reference.seconds), f"100{PERCENT}")
     ]
     rows += [
         (
             arm.arm,
             _with_interval(arm.agreement.values()),
-            _NONE if random is None or arm is random else _with_interval(_differences(arm, random)),
+            NONE if random is None or arm is random else _with_interval(_differences(arm, random)),
             _with_interval(arm.regret.values()),
             spoken_seconds(arm.seconds),
             f"{100 * arm.seconds / reference.seconds:.0f}{PERCENT}",
         )
-        for arm in others
+        for arm in arms
     ]
-    settings = [str(setting) for setting in inputs.arms[0].accuracies]
-    scores = [
-        (name, *(f"{list(arm.accuracies.values())[row]:.1f}{PERCENT}" for arm in inputs.arms))
-        for row, name in enumerate(settings)
+    return table(header, rows)
+
+
+def _scores(arms: Sequence[ArmRanking]) -> Table:
+    rows = [
+        (str(setting), *(f"{arm.accuracies[setting]:.1f}{PERCENT}" for arm in arms))
+        for setting in arms[0].accuracies
     ]
-    return join(
-        [
-            element(
-                "header",
-                element("p", inputs.title, css_class="kicker"),
-                element("h1", headline(inputs.arms)),
-                element("p", inputs.subject, css_class="scope"),
-            ),
-            section("", shown.full_width("rankings")),
-            section("Results", table(header, rows), element("p", _NOTE, css_class="note")),
-            section(
-                "Every setting",
-                table(("setting", *(arm.arm for arm in inputs.arms)), scores),
-            ),
-            section("Left out, and scored 0", facts(inputs.left_out)),
-            section("Where the time went", sections.costs(inputs.stage_seconds)),
-            sections.rerun(inputs.records, inputs.command, inputs.settings),
-        ]
-    )
+    return table(("setting", *(arm.arm for arm in arms)), rows)
 
 
 def _differences(arm: ArmRanking, random: ArmRanking) -> list[float]:
@@ -124,9 +109,9 @@ def _differences(arm: ArmRanking, random: ArmRanking) -> list[float]:
     return [arm.agreement[seed] - random.agreement[seed] for seed in seeds]
 
 
-def _with_interval(values: Collection[float]) -> Markup:
+def _with_interval(values: Collection[float]) -> Cell:
     if not values:
-        return element("span", _NONE)
+        return Cell(NONE)
     interval = mean_interval(tuple(values))
-    small = "spread unknown" if interval is None else f"{interval[0]:.2f} to {interval[1]:.2f}"
-    return element("span", f"{statistics.fmean(values):.2f} ", element("small", small))
+    remark = "spread unknown" if interval is None else f"{interval[0]:.2f} to {interval[1]:.2f}"
+    return Cell(f"{statistics.fmean(values):.2f}", remark)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from thinset.report import plots
-from thinset.report.document import PageFigure
+from thinset.report.document import PageFigure, figure_name
 from thinset.results.time_to_accuracy import scored_points
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from thinset.report.run_inputs import ReportInputs
+    from thinset.report.run_inputs import Reconstructions, ReportInputs
     from thinset.results.records import RunRecord
 
 SHEET_COLUMNS = 10
@@ -32,24 +32,9 @@ def draw_figures(inputs: ReportInputs, *, seed: int = 0) -> dict[str, PageFigure
 
 def _training_figures(records: Sequence[RunRecord]) -> Iterator[PageFigure]:
     measured = [run for run in records if scored_points(run)]
-    timed = _of_comparison(measured, "time", "steps")
-    if timed:
-        yield PageFigure(
-            f"{timed[0].metric}-against-seconds",
-            f"{_capital(timed)} against wall-clock time (runs of equal {timed[0].comparison}). A "
-            "curve starts when its preparation is done: the bars along the axis are that cost. "
-            "Thin lines: single seeds.",
-            f"Line chart of {timed[0].main_metric.label} against seconds, one colour per arm",
-            plots.score_against_seconds(timed),
-        )
-        stepped = _of_comparison(measured, "steps", "time")
-        yield PageFigure(
-            f"{timed[0].metric}-against-steps",
-            f"{_capital(stepped)} against training steps (runs of equal {stepped[0].comparison}), "
-            "the cost of the selection left out. Thin lines: single seeds.",
-            f"Line chart of {stepped[0].main_metric.label} against steps, one colour per arm",
-            plots.score_against_steps(stepped),
-        )
+    yield from curve_figures(
+        _of_comparison(measured, "time", "steps"), _of_comparison(measured, "steps", "time")
+    )
     if records:
         yield PageFigure(
             "timeline",
@@ -60,9 +45,41 @@ def _training_figures(records: Sequence[RunRecord]) -> Iterator[PageFigure]:
         )
 
 
+def curve_figures(timed: Sequence[RunRecord], stepped: Sequence[RunRecord]) -> Iterator[PageFigure]:
+    """Draw the scores of `timed` over seconds and those of `stepped` over steps."""
+    if timed:
+        yield PageFigure(
+            figure_name(timed[0].metric, "against seconds"),
+            f"{_capital(timed)} against wall-clock time (runs of equal {timed[0].comparison}). A "
+            "curve starts when its preparation is done: the bars along the axis are that cost. "
+            "Thin lines: single seeds.",
+            f"Line chart of {timed[0].main_metric.label} against seconds, one colour per arm",
+            plots.score_against_seconds(timed),
+        )
+    if stepped:
+        yield PageFigure(
+            figure_name(stepped[0].metric, "against steps"),
+            f"{_capital(stepped)} against training steps (runs of equal {stepped[0].comparison}), "
+            "without preparation. Thin lines: single seeds.",
+            f"Line chart of {stepped[0].main_metric.label} against steps, one colour per arm",
+            plots.score_against_steps(stepped),
+        )
+
+
+def reconstruction_figure(shown: Reconstructions) -> PageFigure:
+    """Draw samples above their embeddings and reconstructions."""
+    return PageFigure(
+        "reconstructions",
+        "Top to bottom: samples, their embeddings (brighter is more active), reconstructions.",
+        "Rows of inputs, embeddings as heat maps and reconstructions",
+        plots.reconstruction_triples(shown.inputs, shown.embeddings, shown.outputs),
+        is_picture=True,
+    )
+
+
 def _capital(records: Sequence[RunRecord]) -> str:
     label = records[0].main_metric.label
-    return label[0].upper() + label[1:]
+    return label[:1].upper() + label[1:]
 
 
 def _of_comparison(records: Sequence[RunRecord], first: str, second: str) -> tuple[RunRecord, ...]:
@@ -125,14 +142,4 @@ def _embedding_figures(inputs: ReportInputs, seed: int) -> Iterator[PageFigure]:
             ),
         )
     if inputs.reconstructions is not None:
-        shown = inputs.reconstructions
-        yield PageFigure(
-            "reconstructions",
-            "Samples, their embeddings (brighter is more active) and what the decoder makes of "
-            "them.",
-            "Rows of inputs, embeddings as heat maps and reconstructions",
-            plots.reconstruction_triples(
-                shown.inputs[:_TRIPLES], shown.embeddings[:_TRIPLES], shown.outputs[:_TRIPLES]
-            ),
-            is_picture=True,
-        )
+        yield reconstruction_figure(inputs.reconstructions.first(_TRIPLES))

@@ -26,6 +26,10 @@ class Reconstructions:
     embeddings: NDArray[Any]
     outputs: NDArray[Any]
 
+    def first(self, n: int) -> Reconstructions:
+        """At most n of them."""
+        return Reconstructions(self.inputs[:n], self.embeddings[:n], self.outputs[:n])
+
 
 @dataclass(frozen=True)
 class ReportInputs:

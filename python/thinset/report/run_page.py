@@ -5,19 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from thinset.report import sections
-from thinset.report.document import Shown, curve_names, write_document
-from thinset.report.html import facts, join, section
+from thinset.report.cells import facts
+from thinset.report.document import curve_names, write_document
 from thinset.report.run_figures import draw_figures
-from thinset.results import findings
+from thinset.results.findings import find, overall_headline
 from thinset.results.summaries import summarise
+from thinset.results.wording import spoken_share
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
     from pathlib import Path
 
-    from thinset.report.document import PageFigure
-    from thinset.report.html import Markup
     from thinset.report.run_inputs import ReportInputs
 
 
@@ -26,41 +24,30 @@ def write_report(
 ) -> Path:
     """Write the page, its plots and its records into the folder `out`; see write_document.
 
-    Raises ImportError without matplotlib (the extra `report`), and ValueError where a seed occurs
+    Raises ImportError without the extra `report`, and ValueError where a seed occurs
     twice in one configuration or an embedding is not finite.
     """
     figures = draw_figures(inputs)
-    body = _body(inputs, figures)
-    return write_document(inputs.title, body, figures, inputs.records, out, overwrite=overwrite)
-
-
-def _body(inputs: ReportInputs, figures: Mapping[str, PageFigure]) -> Markup:
     summaries = summarise(inputs.records)
-    shown = Shown(figures)
-    return join(
-        [
-            sections.run_masthead(inputs, summaries, findings.find(summaries)),
-            sections.results(summaries, inputs.records),
-            section(
-                "While training",
-                shown.side_by_side(*curve_names(figures)),
-            ),
-            section(
-                "Where the time went",
-                shown.full_width("timeline"),
-                sections.costs(inputs.stage_seconds),
-            ),
-            section(
-                "What was kept",
-                shown.side_by_side("kept-samples", "dropped-samples"),
-                shown.full_width("class-balance"),
-            ),
-            section(
-                "Embeddings",
-                shown.full_width("embedding-map"),
-                shown.full_width("reconstructions"),
-                facts(inputs.embedding_facts or {}),
-            ),
-            sections.rerun(inputs.records, inputs.command, inputs.settings),
-        ]
+    findings = find(summaries)
+    content = {
+        "title": inputs.title,
+        "headline": overall_headline(findings, summaries[0].baseline if summaries else None),
+        "scope": _scope(inputs),
+        "cards": sections.cards(summaries, findings),
+        "results": sections.results(summaries, inputs.records),
+        "curves": curve_names(figures),
+        "costs": sections.costs(inputs.stage_seconds),
+        "embedding_facts": facts(inputs.embedding_facts),
+        "rerun": sections.rerun(inputs.records, inputs.command, inputs.settings),
+    }
+    return write_document("run.html.j2", content, figures, inputs.records, out, overwrite=overwrite)
+
+
+def _scope(inputs: ReportInputs) -> str:
+    n, k = len(inputs.images), len(inputs.selected_indices)
+    height, width, channels = inputs.images.shape[1:]
+    return (
+        f"{inputs.dataset_name}: {k:,} of {n:,} samples selected ({spoken_share(k, n)}), "
+        f"{height} \N{MULTIPLICATION SIGN} {width} \N{MULTIPLICATION SIGN} {channels}"
     )

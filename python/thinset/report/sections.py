@@ -1,30 +1,24 @@
-"""The sections of the report page, each a piece of HTML."""
+"""What the sections of several pages show, ready for templates/parts.html.j2."""
 
 from __future__ import annotations
 
-import operator
 import statistics
 from typing import TYPE_CHECKING, Any
 
-from thinset.report.html import Markup, details, element, facts, join, section, table
+from thinset.report.cells import NONE, Cell, facts, table
 from thinset.results.arm import FULL
-from thinset.results.findings import overall_headline, verdict_of
+from thinset.results.findings import verdict_of
 from thinset.results.grouping import colour_of, group_runs, label_of
 from thinset.results.time_to_accuracy import times_to_accuracy
-from thinset.results.wording import (
-    PERCENT,
-    spoken_length,
-    spoken_points,
-    spoken_seconds,
-    spoken_share,
-)
+from thinset.results.wording import spoken_length, spoken_points, spoken_seconds, spoken_share
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from thinset.report.run_inputs import ReportInputs
+    from thinset.report.cells import Table
     from thinset.results.findings import Finding
     from thinset.results.grouping import Configuration
+    from thinset.results.metrics import Metric
     from thinset.results.records import RunRecord
     from thinset.results.summaries import ArmSummary, PairedDifference
 
@@ -35,51 +29,39 @@ _COMPARISON_TITLES = {
 }
 
 
-def run_masthead(
-    inputs: ReportInputs, summaries: Sequence[ArmSummary], findings: Sequence[Finding]
-) -> Markup:
-    """Return the top of the page: what was gained, in words, and each arm's score."""
-    n, k = len(inputs.images), len(inputs.selected_indices)
-    baseline = summaries[0].baseline if summaries else None
-    height, width, channels = inputs.images.shape[1:]
-    scope = (
-        f"{inputs.dataset_name}: {k:,} of {n:,} samples selected ({spoken_share(k, n)}), "
-        f"{height} \N{MULTIPLICATION SIGN} {width} \N{MULTIPLICATION SIGN} {channels}"
-    )
-    return element(
-        "header",
-        element("p", inputs.title, css_class="kicker"),
-        element("h1", overall_headline(findings, baseline)),
-        element("p", scope, css_class="scope"),
-        *_findings_by_comparison(summaries, findings),
-    )
-
-
-def results(summaries: Sequence[ArmSummary], records: Sequence[RunRecord]) -> Markup:
-    """Return a table per comparison, and every single run."""
-    tables = [
-        join([element("h3", title), _summary_table(summaries, comparison)])
-        for comparison, title in _COMPARISON_TITLES.items()
-        if any(summary.configuration.comparison == comparison for summary in summaries)
+def cards(summaries: Sequence[ArmSummary], findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    """Return what each comparison found: a title, the score of each arm, and findings."""
+    among = [summary.configuration for summary in summaries]
+    return [
+        {
+            "title": f"{title} ({', '.join(_totals(arms))})",
+            "scores": [_score(arm, among) for arm in arms],
+            "findings": [finding for finding in findings if finding.comparison == comparison],
+        }
+        for comparison, title, arms in _by_comparison(summaries)
     ]
-    note = (
-        "Scores are those of the finished model on the test set, mean ± sample standard deviation "
-        f"over seeds. Differences are paired by seed, in {_unit(summaries)}, with the "
-        f"95{PERCENT} Student t interval of their mean; it covers the variation between seeds, not "
-        "the finite size of the test set. Seconds cover preparation, training and evaluation."
-    )
-    if not tables:
-        return Markup("")
-    return section(
-        "Results", *tables, element("p", note, css_class="note"),
-        details("Every run", _runs_table(summaries, records)),
-    )  # fmt: skip
 
 
-def time_to_accuracy(records: Sequence[RunRecord]) -> Markup:
-    """Return how soon each arm is as good as everything is in the end, where curves tell."""
-    timed = [run for run in records if run.comparison != "steps"]
-    times = times_to_accuracy(timed)
+def results(summaries: Sequence[ArmSummary], records: Sequence[RunRecord]) -> dict[str, Any] | None:
+    """Return a table per comparison with its title, the unit of differences, and every run."""
+    if not summaries:
+        return None
+    among = [summary.configuration for summary in summaries]
+    unit = summaries[0].metric.difference_unit
+    return {
+        "tables": [
+            (title, _summary_table(arms, among)) for _, title, arms in _by_comparison(summaries)
+        ],
+        "unit": {"points": "percentage points", "": "the unit of the score"}.get(unit, unit),
+        "runs": _runs_table(among, records),
+    }
+
+
+def time_to_accuracy(records: Sequence[RunRecord]) -> Table | None:
+    """Return when each arm reaches the final score of full-data training; None if unknown."""
+    times = times_to_accuracy([run for run in records if run.comparison != "steps"])
+    if len(times) < 2:
+        return None
     among = [arm.configuration for arm in times]
     rows = [
         (
@@ -91,86 +73,53 @@ def time_to_accuracy(records: Sequence[RunRecord]) -> Markup:
         )
         for arm in times
     ]
-    if len(rows) < 2:
-        return Markup("")
-    note = (
-        "How soon an arm reaches the final score of training on everything with the same "
-        "seed, in the time that is held equal, evaluations included; read between two evaluations "
-        "along a straight line. Mean, and the range over seeds, where every seed gets there. The "
-        "speed-up is the time that everything needs over the arm's."
-    )
-    return section(
-        "Time to full-data accuracy",
-        table(("arm", "at equal", "reached", "time", "speed-up"), rows),
-        element("p", note, css_class="note"),
-    )
+    return table(("arm", "at equal", "reached", "time", "speed-up"), rows)
 
 
-def costs(stage_seconds: Mapping[str, float]) -> Markup:
-    """Return the seconds that each stage of making these results took."""
+def costs(stage_seconds: Mapping[str, float]) -> Table | None:
+    """Return the time that each stage took; None where none was measured."""
     if not stage_seconds:
-        return Markup("")
+        return None
     total = sum(stage_seconds.values())
     rows = [
         (stage.replace("_", " "), spoken_seconds(seconds), spoken_share(seconds, total))
         for stage, seconds in stage_seconds.items()
     ]
-    rows.append(("total", spoken_seconds(total), ""))
-    return element(
-        "div",
-        element("h3", "Making all of these results"),
-        table(("stage", "time", "share"), rows),
-        css_class="narrow totalled",
-    )
+    return table(("stage", "time", "share"), [*rows, ("total", spoken_seconds(total), "")])
 
 
-def rerun(records: Sequence[RunRecord], command: str, settings: Mapping[str, Any]) -> Markup:
+def rerun(
+    records: Sequence[RunRecord], command: str, settings: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return the command, the settings, the machines and the versions."""
     machines = _distinct(run.hardware for run in records)
     versions = _distinct(run.versions for run in records)
-    warning = (
-        element("p", f"The runs come from {len(machines)} machines: times cannot be compared.")
-        if len(machines) > 1
-        else Markup("")
-    )
-    return section(
-        "How to run it again",
-        element("pre", element("code", command)),
-        details("Settings", facts(settings)) if settings else Markup(""),
-        warning,
-        *(join([element("h3", "Hardware"), facts(machine)]) for machine in machines if machine),
-        *(join([element("h3", "Software"), facts(version)]) for version in versions if version),
-    )
+    return {
+        "command": command,
+        "settings": facts(settings),
+        "n_machines": len(machines),
+        "machines": [facts(machine) for machine in machines if machine],
+        "versions": [facts(version) for version in versions if version],
+    }
 
 
-def _unit(summaries: Sequence[ArmSummary]) -> str:
-    unit = summaries[0].metric.difference_unit if summaries else ""
-    return {"points": "percentage points", "": "the unit of the score"}.get(unit, unit)
+def few_decimals(metric: Metric) -> int:
+    """Decimals of a score beside its spread: a second one of a percentage is noise."""
+    return 1 if metric.unit == "%" else metric.decimals
 
 
-def _findings_by_comparison(
-    summaries: Sequence[ArmSummary], findings: Sequence[Finding]
-) -> list[Markup]:
-    cards = []
+def with_unit(number: str, unit: str) -> str:
+    """Return a number with the unit of its metric; some metrics have none."""
+    return f"{number}\N{NO-BREAK SPACE}{unit}" if unit else number
+
+
+def _by_comparison(
+    summaries: Sequence[ArmSummary],
+) -> Iterator[tuple[str, str, list[ArmSummary]]]:
     for comparison, title in _COMPARISON_TITLES.items():
-        arms = [s for s in summaries if s.configuration.comparison == comparison]
-        if not arms:
-            continue
-        told = [finding for finding in findings if finding.comparison == comparison]
-        cards.append(
-            element(
-                "article",
-                element("h2", f"{title} ({', '.join(_totals(arms))})"),
-                element("div", *(_score(arm, summaries) for arm in arms), css_class="scores"),
-                *(_told(finding) for finding in told),
-            )
-        )
-    return [element("div", *cards, css_class="cards")] if cards else []
-
-
-def _told(finding: Finding) -> Markup:
-    sentences = (element("li", sentence) for sentence in finding.details)
-    return join([element("p", element("strong", finding.headline)), element("ul", *sentences)])
+        arms = [arm for arm in summaries if arm.configuration.comparison == comparison]
+        if arms:
+            yield comparison, title, arms
 
 
 def _totals(arms: Sequence[ArmSummary]) -> list[str]:
@@ -178,77 +127,60 @@ def _totals(arms: Sequence[ArmSummary]) -> list[str]:
     return [spoken_length(total) for total in totals]
 
 
-def _score(arm: ArmSummary, summaries: Sequence[ArmSummary]) -> Markup:
-    among = [summary.configuration for summary in summaries]
-    unit = f"\N{NO-BREAK SPACE}{arm.metric.unit}" if arm.metric.unit else ""
-    return element(
-        "div",
-        element("span", label_of(arm.configuration, among), css_class="arm"),
-        element("span", f"{arm.mean:.1f}", element("small", unit), css_class="value"),
-        element("span", _spread_and_n(arm), css_class="spread"),
-        css_class="score",
-        style=f"--arm: {colour_of(arm.configuration, among)}",
-    )
+def _score(arm: ArmSummary, among: Sequence[Configuration]) -> dict[str, str]:
+    decimals, deviation = few_decimals(arm.metric), arm.standard_deviation
+    spread = "" if deviation is None else f"± {deviation:.{decimals}f}, "
+    return {
+        "arm": label_of(arm.configuration, among),
+        "colour": colour_of(arm.configuration, among),
+        "value": f"{arm.mean:.{decimals}f}",
+        "unit": with_unit("", arm.metric.unit),
+        "spread": f"{spread}n = {arm.n}",
+    }
 
 
-def _spread_and_n(arm: ArmSummary) -> str:
-    n = f"n = {arm.n}"
-    return n if arm.standard_deviation is None else f"± {arm.standard_deviation:.1f}, {n}"
-
-
-def _mean_of(values: Sequence[float | None], spoken: Callable[[float], str]) -> Markup:
+def _mean_of(values: Sequence[float | None], spoken: Callable[[float], str]) -> Cell:
     """Return the mean of values with their range; a dash where one of them is missing."""
     known = [value for value in values if value is not None]
     if len(known) < len(values):
-        return Markup("\N{EN DASH}")
+        return Cell(NONE)
     value_range = f"{spoken(min(known))} to {spoken(max(known))}" if len(known) > 1 else ""
-    return element("span", spoken(statistics.fmean(known)), " ", element("small", value_range))
+    return Cell(spoken(statistics.fmean(known)), value_range)
 
 
-def _mean(arm: ArmSummary) -> Markup:
+def _mean(arm: ArmSummary) -> Cell:
     deviation = arm.standard_deviation
-    decimals = arm.metric.decimals
-    spread = "spread unknown" if deviation is None else f"± {deviation:.{decimals}f}"
-    return element("strong", f"{arm.metric.spoken(arm.mean)} ", element("small", spread))
+    spread = "spread unknown" if deviation is None else f"± {deviation:.{arm.metric.decimals}f}"
+    return Cell(arm.metric.spoken(arm.mean), spread, is_strong=True)
 
 
-def _summary_table(summaries: Sequence[ArmSummary], comparison: str) -> Markup:
-    metric = summaries[0].metric
-    baselines = _baselines(summaries[0])
+def _summary_table(arms: Sequence[ArmSummary], among: Sequence[Configuration]) -> Table:
+    # Full-data training has a column of its own, unless it is the baseline.
+    baseline = None if arms[0].baseline == FULL else arms[0].baseline
     header = (
-        "arm", "samples", metric.label, "n", "seeds",
-        *(f"against {name}" for name in baselines), "steps", "preparation", "in all",
+        "arm", "samples", arms[0].metric.label, "n", "seeds",
+        *([] if baseline is None else [f"against {baseline}"]), "against full",
+        "steps", "preparation", "total time",
     )  # fmt: skip
-    rows = [
+    rows: list[tuple[Cell | str | int, ...]] = [
         (
-            _arm_name(arm, summaries),
+            _named(arm.configuration, among),
             f"{arm.n_samples:,}",
             _mean(arm),
             arm.n,
             ", ".join(str(seed) for seed in arm.seeds),
-            *(_difference(difference(arm)) for difference in baselines.values()),
+            *([] if baseline is None else [_difference(arm.versus_baseline)]),
+            _difference(arm.versus_full),
             f"{arm.mean_steps:,.0f}",
             spoken_seconds(arm.mean_preparation_seconds),
             spoken_seconds(arm.mean_seconds),
         )
-        for arm in summaries
-        if arm.configuration.comparison == comparison
+        for arm in arms
     ]
     return table(header, rows)
 
 
-def _baselines(
-    summary: ArmSummary,
-) -> dict[str, Callable[[ArmSummary], PairedDifference | None]]:
-    """The columns of differences: to the baseline, and to everything where that is another."""
-    columns: dict[str, Callable[[ArmSummary], PairedDifference | None]] = {}
-    if summary.baseline not in (None, FULL):
-        columns[str(summary.baseline)] = operator.attrgetter("versus_baseline")
-    columns["full"] = operator.attrgetter("versus_full")
-    return columns
-
-
-def _runs_table(summaries: Sequence[ArmSummary], records: Sequence[RunRecord]) -> Markup:
+def _runs_table(among: Sequence[Configuration], records: Sequence[RunRecord]) -> Table:
     metrics = records[0].metrics
     names = [name for name in metrics if all(name in run.final for run in records)]
     header = (
@@ -256,9 +188,9 @@ def _runs_table(summaries: Sequence[ArmSummary], records: Sequence[RunRecord]) -
         "preparation", "training", "evaluation", "waiting for data",
     )  # fmt: skip
     groups = group_runs(records)
-    rows = [
+    rows: list[tuple[Cell | str | int, ...]] = [
         (
-            _arm_name(arm, summaries, with_comparison=True),
+            _named(configuration, among, f", equal {configuration.comparison}"),
             run.seed,
             *(_score_of(run, name) for name in names),
             f"{run.steps:,}",
@@ -267,8 +199,8 @@ def _runs_table(summaries: Sequence[ArmSummary], records: Sequence[RunRecord]) -
             spoken_seconds(run.evaluation_seconds),
             spoken_seconds(run.data_wait_seconds),
         )
-        for arm in summaries
-        for run in groups[arm.configuration]
+        for configuration in among
+        for run in groups[configuration]
     ]
     return table(header, rows)
 
@@ -281,33 +213,18 @@ def _score_of(run: RunRecord, name: str) -> str:
     return f"{spoken} ± {score.spread:.2f} ({score.n_networks} networks)"
 
 
-def _arm_name(
-    arm: ArmSummary, summaries: Sequence[ArmSummary], *, with_comparison: bool = False
-) -> Markup:
-    among = [summary.configuration for summary in summaries]
-    suffix = f", equal {arm.configuration.comparison}" if with_comparison else ""
-    return _named(arm.configuration, among, suffix)
+def _named(configuration: Configuration, among: Sequence[Configuration], suffix: str = "") -> Cell:
+    return Cell(f"{label_of(configuration, among)}{suffix}", colour=colour_of(configuration, among))
 
 
-def _named(
-    configuration: Configuration, among: Sequence[Configuration], suffix: str = ""
-) -> Markup:
-    return element(
-        "span", f"{label_of(configuration, among)}{suffix}", css_class="arm",
-        style=f"--arm: {colour_of(configuration, among)}",
-    )  # fmt: skip
-
-
-def _difference(difference: PairedDifference | None) -> Any:
+def _difference(difference: PairedDifference | None) -> Cell:
     if difference is None:
-        return "\N{EN DASH}"
+        return Cell(NONE)
+    mean = spoken_points(difference.mean)
     if difference.interval is None or verdict_of(difference) == "spread unknown":
-        return element(
-            "span", spoken_points(difference.mean), " ", element("small", "spread unknown")
-        )
+        return Cell(mean, "spread unknown")
     low, high = difference.interval
-    interval = f"{spoken_points(low)} to {spoken_points(high)}"
-    return element("span", spoken_points(difference.mean), " ", element("small", interval))
+    return Cell(mean, f"{spoken_points(low)} to {spoken_points(high)}")
 
 
 def _distinct(mappings: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from thinset.duration import Duration
-from thinset.training.learners.evaluate import Score, evaluate
+from thinset.training.learners.evaluate import evaluate
 from thinset.training.learners.fit import fit
 from thinset.training.learners.learner import Goal, Learner
 from thinset.training.learners.optimizer_state import load_optimizer, optimizer_tensors
@@ -61,7 +61,6 @@ __all__ = [
     "PhaseTotals",
     "RepeatedRandom",
     "SampleWeights",
-    "Score",
     "StepRate",
     "SupervisedLearner",
     "TrainingDivergedError",

@@ -62,7 +62,7 @@ CASES = {
     "run/settings.json": ("report run", "verify run"),
     "run/stages.json": ("report run", "verify run"),
     "run/embedding_facts.json": ("report run", "verify run"),
-    "run/reproductions.npz": ("report run", "verify run"),
+    "run/reconstructions.npz": ("report run", "verify run"),
     "run/selections/topk-k20.npz": ("report run", "verify run"),
     "run/records/steps-full-1st-seed0.json": ("report run", "verify run"),
     "run/embeddings/embeddings.json": ("verify run", "embed data/train -o run"),
@@ -210,6 +210,7 @@ def make_inputs():
 
     from thinset.data import import_dataset, write_subset
     from thinset.duration import Duration
+    from thinset.experiments.figures.registry import recipe_of
     from thinset.experiments.kinds import run
     from thinset.experiments.settings import (
         EncoderSettings,
@@ -237,7 +238,7 @@ def make_inputs():
         size=20,
         training=TrainingSettings(batch_size=8, evaluations=1, width=0.1),
     )
-    run.make("run", settings, Where("data", "run"))
+    run.make(recipe_of("run"), settings, Where("data", "run"))
     call("plan digits --preset smoke --steps 2st --probe-share 0 -o planned")
     # A training that was killed after its last checkpoint.
     write_record = training_run.Run._leave_stage

@@ -262,13 +262,21 @@ def test_a_plan_that_cannot_be_followed_says_so(capsys, tmp_path, monkeypatch):
 
 
 def test_a_method_that_is_asked_for_is_taken_as_it_is():
-    default = Run("digits", "out").settings().selection
-    asked = Run("digits", "out", method="topk").settings().selection
-    inside = Run("digits", "out", method="topk", per_class="proportional", dedup=0.1)
-    assert (default.method, default.per_class, default.dedup) == ("kmeans", "balanced", None)
-    assert (asked.method, asked.per_class) == ("topk", None)
-    selection = inside.settings().selection
-    assert (selection.method, selection.per_class, selection.dedup) == ("topk", "proportional", 0.1)
+    arms = [
+        str(Run("digits", "out", **options).settings().arm)
+        for options in (
+            {},
+            {"method": "topk"},
+            {"method": "topk", "per_class": "proportional", "dedup": 0.1},
+            {"dedup": 0.1},
+        )
+    ]
+    assert arms == [
+        "kmeans:per_class",
+        "topk",
+        "topk:per_class=proportional:dedup=0.1",
+        "kmeans:per_class:dedup=0.1",
+    ]
 
 
 @pytest.mark.slow

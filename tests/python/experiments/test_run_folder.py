@@ -12,6 +12,7 @@ import pytest
 from thinset.data import import_dataset
 from thinset.duration import Duration
 from thinset.experiments import run_folder
+from thinset.experiments.figures.registry import recipe_of
 from thinset.experiments.kinds import run
 from thinset.experiments.kinds.trainings import Study
 from thinset.experiments.run_folder import RunFolder, read_settings, read_stages
@@ -45,7 +46,7 @@ STAGES = {
 
 
 def make(source, out, settings):
-    return run.make("run", settings, Where(str(source), out))
+    return run.make(recipe_of("run"), settings, Where(str(source), out))
 
 
 class Killed(BaseException):

@@ -11,6 +11,7 @@ import pytest
 from thinset.command_line import main
 from thinset.data import import_dataset
 from thinset.duration import Duration
+from thinset.experiments.figures.registry import recipe_of
 from thinset.experiments.kinds import run
 from thinset.experiments.settings import (
     EncoderSettings,
@@ -34,7 +35,7 @@ SETTINGS = RunSettings(
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "run"
-    run.make("run", SETTINGS, Where("digits", folder, command="thinset run digits"))
+    run.make(recipe_of("run"), SETTINGS, Where("digits", folder, command="thinset run digits"))
     return folder
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 
 from thinset.report import PublishedFigure, StudyInputs, plots, write_study_report
 from thinset.report.terminal import spoken_comparison
-from thinset.results import FULL, RANDOM, Arm, summarise
+from thinset.results import FULL, RANDOM, Arm, Score, summarise
 from thinset.results.grouping import RANDOM_COLOUR, SELECTED_COLOUR, colour_of, configuration_of
+from thinset.results.metrics import Metric, described
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -117,7 +119,7 @@ def test_variants_of_an_arm_have_colours_of_their_own(by_split: list[RunRecord])
     assert len(set(colours.values())) == len(colours) == 4
 
 
-def test_the_page_says_what_lost_and_what_was_published(
+def test_the_page_shows_losses_and_published_figures(
     by_split: list[RunRecord], tmp_path: Path
 ) -> None:
     published = (
@@ -136,6 +138,45 @@ def test_the_page_says_what_lost_and_what_was_published(
     assert 'id="accuracy-against-split"' in text
     assert 'id="differences-to-random-steps"' in text
     assert (tmp_path / "out" / "plots" / "accuracy-against-split.png").exists()
+
+
+def test_published_figures_have_the_unit_of_the_metric(
+    by_split: list[RunRecord], tmp_path: Path
+) -> None:
+    kid = [
+        replace(
+            run,
+            metric="kid",
+            metrics=described("kid"),
+            final={"kid": Score(0.031 + 0.001 * run.seed)},
+        )
+        for run in by_split
+    ]
+    published = (PublishedFigure("a generator", 0.05, FULL),)
+    text = page_of(kid, tmp_path / "out", source="A paper", published=published)
+    assert "<td>a generator</td><td>0.05</td><td>0.0320 ± 0.0010 (n = 3)</td>" in text
+
+
+def test_names_of_metrics_do_not_lead_out_of_the_folder(
+    make_record: MakeRecord, tmp_path: Path
+) -> None:
+    name = "../../An odd/metric"
+    records = [
+        replace(
+            run,
+            metric=name,
+            metrics={name: Metric("oddness", "%")},
+            final={name: run.final["accuracy"]},
+            curve=tuple(
+                replace(point, scores={name: point.scores["accuracy"]}) for point in run.curve
+            ),
+        )
+        for run in (make_record(arm, comparison="time", total="8s") for arm in ("topk", "random"))
+    ]
+    text = page_of(records, tmp_path / "deep" / "out")
+    assert 'id="an-odd-metric-against-seconds"' in text
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["out"]
+    assert (tmp_path / "deep" / "out" / "plots" / "an-odd-metric-against-seconds.png").exists()
 
 
 def test_every_comparison_has_its_own_figure_of_differences(
@@ -177,7 +218,7 @@ def test_ways_to_train_on_everything_are_drawn_against_the_plain_one(
     np.testing.assert_allclose(bars[1].get_xdata(), compared[1].versus_full.interval)
 
 
-def test_the_terminal_hears_every_arm_and_the_verdicts(by_split: list[RunRecord]) -> None:
+def test_the_terminal_shows_every_arm_and_the_verdicts(by_split: list[RunRecord]) -> None:
     spoken = spoken_comparison(by_split)
     lines = spoken.splitlines()
     assert any(line.startswith("random (100") for line in lines)

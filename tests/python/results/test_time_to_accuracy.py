@@ -77,4 +77,4 @@ def test_the_page_of_a_study_has_the_table(timed: list[RunRecord], tmp_path: Pat
     steps = [replace(run, comparison="steps") for run in timed]
     inputs = StudyInputs("A study", "noise", steps, "thinset compare noise")
     page = write_study_report(inputs, tmp_path / "steps").read_text(encoding="utf-8")
-    assert "Time to the accuracy" not in page
+    assert "Time to full-data accuracy" not in page

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from thinset.data.store import DatasetWriter
+from thinset.data.writer import DatasetWriter
 from thinset.progress import ProgressBar
 
 if TYPE_CHECKING:

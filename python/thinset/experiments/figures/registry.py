@@ -1,34 +1,18 @@
-"""The figures that can be reproduced, as described by their recipes; nothing here trains."""
+"""The figures that can be reproduced, as their recipes describe them; nothing here trains."""
 
 from __future__ import annotations
 
 import importlib.resources
-from dataclasses import dataclass, field
 
+from thinset.experiments.figures.recipe import FigureRecipe
 from thinset.experiments.kinds import kind_of
 from thinset.experiments.settings import DataSettings, load_recipe, read_recipe
 from thinset.files.decoding import decode
-from thinset.report import PublishedFigure  # noqa: TC001 - decode looks it up
-
-
-@dataclass(frozen=True)
-class FigureRecipe:
-    """The table `figure` of a recipe.
-
-    title: what the figure shows. paper: the source; empty for figures of this project. kind: a
-    module of thinset.experiments.kinds. published: the values in the paper.
-    """
-
-    title: str
-    paper: str
-    kind: str
-    published: tuple[PublishedFigure, ...] = field(default=())
-
 
 COMMANDS = {
-    "run": FigureRecipe("Selected samples, random ones and everything", "", "run"),
-    "compare": FigureRecipe("Which samples to train on", "", "trainings"),
-    "plan": FigureRecipe("A training as planned", "", "plan"),
+    "run": FigureRecipe("run", "Selected samples, random ones and everything", "", "run"),
+    "compare": FigureRecipe("compare", "Which samples to train on", "", "trainings"),
+    "plan": FigureRecipe("plan", "A training as planned", "", "plan"),
 }
 """Results of commands, by command; these are not figures"""
 
@@ -42,7 +26,7 @@ def figures() -> dict[str, FigureRecipe]:
     )
     tables = {name: read_recipe(name).get("figure") for name in recipes}
     return {
-        name: decode(table, FigureRecipe, f"{name}.toml: figure")
+        name: decode({"name": name, **table}, FigureRecipe, f"{name}.toml: figure")
         for name, table in tables.items()
         if table is not None
     }
@@ -59,5 +43,5 @@ def recipe_of(name: str) -> FigureRecipe:
 
 
 def settings_of(name: str, size: str) -> DataSettings:
-    """The settings of one preset of a figure or a command, in the class of its kind."""
+    """What the recipe of a figure or a command says for one preset, in the class of its kind."""
     return load_recipe(name, size, kind_of(recipe_of(name).kind).Settings)

@@ -1,9 +1,9 @@
 """Kinds of experiment, one module each, all on one engine (thinset.experiments.workbench).
 
 A module has `Settings`, a dataclass on top of DataSettings; `make(recipe, settings, where, note)`,
-which trains what is missing in a folder and writes its page; and `write_page(finished)`, which
-rewrites the page from the folder. `make` imports torch when it is called, so that pages and lists
-do not need torch.
+which trains what is missing in a folder and writes its page; and `write_page(recipe, finished)`,
+which rewrites the page from the folder. `make` imports torch when it is called, so that pages and
+lists do not need torch.
 """
 
 from __future__ import annotations
@@ -16,19 +16,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from thinset.experiments.figures.recipe import FigureRecipe
     from thinset.experiments.finished import Finished
     from thinset.experiments.settings import DataSettings
     from thinset.experiments.where import Where
 
 
 class Kind(Protocol):
-    """The interface of a module of this package; see above."""
+    """What a module of this package has; see above."""
 
     Settings: type[DataSettings]
 
-    def make(self, name: str, settings: Any, where: Where, note: Callable[[str], None]) -> Path: ...
+    def make(
+        self,
+        recipe: FigureRecipe,
+        settings: Any,
+        where: Where,
+        note: Callable[[str], None],
+    ) -> Path: ...
 
-    def write_page(self, finished: Finished[Any]) -> Path: ...
+    def write_page(self, recipe: FigureRecipe, finished: Finished[Any]) -> Path: ...
 
 
 def kinds() -> tuple[str, ...]:
@@ -37,7 +44,7 @@ def kinds() -> tuple[str, ...]:
 
 
 def kind_of(name: str) -> Kind:
-    """The kind with this name; ValueError for an unknown name."""
+    """The kind of this name; ValueError for another."""
     if name not in kinds():
         raise ValueError(f"kind must be one of {', '.join(kinds())}; got {name!r}")
     return cast("Kind", importlib.import_module(f"{__name__}.{name}"))

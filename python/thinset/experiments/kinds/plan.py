@@ -1,9 +1,10 @@
-"""A training that follows its plan, and the page that compares the two."""
+"""A training that follows its plan, and the page that holds the two against each other."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from thinset.experiments.finished import Finished
 from thinset.experiments.settings import PlanSettings
 from thinset.files.decoding import encode
 from thinset.report import write_plan_report
@@ -13,19 +14,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from thinset.experiments.finished import Finished
+    from thinset.experiments.figures.recipe import FigureRecipe
     from thinset.experiments.where import Where
 
 Settings = PlanSettings
 
 PLAN_FILE = "plan.json"
-"""The plan's file in a folder"""
+"""Where a folder keeps its plan"""
 PLANNED = "planned"
 """The name of the record of the training that followed the plan"""
 
 
 def make(
-    name: str,  # noqa: ARG001 - as every kind's
+    recipe: FigureRecipe,
     settings: PlanSettings,
     where: Where,
     note: Callable[[str], None],
@@ -34,7 +35,6 @@ def make(
 
     Call it again on the same folder to resume.
     """
-    from thinset.experiments.finished import Finished
     from thinset.experiments.plan.memory import forget_peak_memory, peak_memory
     from thinset.experiments.plan.planning import Planner
 
@@ -43,25 +43,26 @@ def make(
     note(plan.describe())
     forget_peak_memory()
     planner.follow(plan)
-    return write_page(Finished.read(where.out), peak_memory())
+    return write_page(recipe, Finished.read(where.out, PlanSettings), peak_memory())
 
 
 def stored_settings(out: Path) -> PlanSettings | None:
     """What the plan in the folder `out` was made for; None if there is no plan."""
-    from thinset.experiments.finished import Finished
-
     if not (out / PLAN_FILE).exists():
         return None
-    settings: PlanSettings = Finished.read(out).settings
-    return settings
+    return Finished.read(out, PlanSettings).settings
 
 
-def write_page(finished: Finished[PlanSettings], memory_bytes: int | None = None) -> Path:
+def write_page(
+    recipe: FigureRecipe,  # noqa: ARG001 - as every kind's
+    finished: Finished[PlanSettings],
+    memory_bytes: int | None = None,
+) -> Path:
     """Write the page; memory_bytes is the peak memory of the process, if known."""
     record = finished.path / "records" / f"{PLANNED}.json"
     if not record.exists():
         raise FileNotFoundError(
-            f"{finished.path} has a plan that was not followed; thinset run --plan "
+            f"{finished.path} holds a plan that was not followed; thinset run --plan "
             f"-o {finished.path} follows it"
         )
     plan = Plan.load(finished.path / PLAN_FILE)

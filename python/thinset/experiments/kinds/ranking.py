@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from thinset.experiments.cells import Cell, cell_of
-from thinset.experiments.figures.registry import recipe_of
+from thinset.experiments.finished import Finished
 from thinset.experiments.settings import RankingSettings
 from thinset.files.decoding import encode
 from thinset.report import RankingInputs, write_ranking_report
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from thinset.duration import Duration
-    from thinset.experiments.finished import Finished
+    from thinset.experiments.figures.recipe import FigureRecipe
     from thinset.experiments.where import Where
     from thinset.experiments.workbench import Workbench
     from thinset.results import Arm
@@ -39,14 +39,14 @@ class Point:
 
     @property
     def name(self) -> str:
-        """A name that is unique among points and safe as a file name."""
+        """A name that is safe for a file and tells points apart."""
         rate, width = self.setting
         kind = "reference-" if self.arm == REFERENCE else ""
         return f"{kind}rate{rate!r}-width{width!r}-{self.cell.name}"
 
 
 def points_of(settings: RankingSettings) -> Iterator[Point]:
-    """Seed by seed, so that the finished trainings compare all arms at any time."""
+    """Seed by seed, so that what is finished at any time compares all arms."""
     arms: list[tuple[str, Arm, Duration]] = [
         (REFERENCE, FULL, settings.reference_total),
         *((str(arm), arm, settings.total) for arm in settings.arms),
@@ -61,21 +61,23 @@ def points_of(settings: RankingSettings) -> Iterator[Point]:
 
 
 def make(
-    name: str, settings: RankingSettings, where: Where, note: Callable[[str], None] | None = None
+    recipe: FigureRecipe,
+    settings: RankingSettings,
+    where: Where,
+    note: Callable[[str], None] | None = None,
 ) -> Path:
     """Train what is missing, and write the page; returns its path.
 
     A later call may ask for more arms, seeds, learning rates and widths in the same folder.
     """
-    from thinset.experiments.finished import Finished
     from thinset.experiments.workbench import Workbench
 
     points = tuple(points_of(settings))
     fixed = ("training", "total", "reference_total", "size")
-    bench = Workbench(where, settings, fixed=fixed, figure=name)
+    bench = Workbench(where, settings, fixed=fixed, figure=recipe.name)
     trainings = {point.name: functools.partial(_train, bench, settings, point) for point in points}
     bench.train_missing(trainings, note)
-    return write_page(Finished.read(where.out))
+    return write_page(recipe, Finished.read(where.out, RankingSettings))
 
 
 def _train(bench: Workbench, settings: RankingSettings, point: Point) -> None:
@@ -84,7 +86,7 @@ def _train(bench: Workbench, settings: RankingSettings, point: Point) -> None:
     bench.train(point.cell, training, point.name)
 
 
-def write_page(finished: Finished[RankingSettings]) -> Path:
+def write_page(recipe: FigureRecipe, finished: Finished[RankingSettings]) -> Path:
     """Write the page of the trainings finished so far; FileNotFoundError without a reference."""
     points = tuple(points_of(finished.settings))
     left_out = finished.left_out(point.name for point in points)
@@ -92,11 +94,11 @@ def write_page(finished: Finished[RankingSettings]) -> Path:
     trained, preparation = trained_by_arm(points, finished, left_out)
     if REFERENCE not in trained:
         raise FileNotFoundError(
-            f"{finished.path} has no finished reference training; run the experiment first"
+            f"{finished.path} holds no finished reference training; run it first"
         )
     reference = trained.pop(REFERENCE)
     inputs = RankingInputs(
-        title=recipe_of(finished.figure).title,
+        title=recipe.title,
         subject=finished.subject,
         arms=summarise_ranking(reference, trained, preparation),
         records=records,

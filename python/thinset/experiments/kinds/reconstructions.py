@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from thinset.experiments.figures.registry import recipe_of
+from thinset.experiments.finished import Finished
 from thinset.experiments.settings import DataSettings
 from thinset.files.decoding import encode
 from thinset.report import StudyInputs, write_study_report
@@ -13,30 +13,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from thinset.experiments.finished import Finished
+    from thinset.experiments.figures.recipe import FigureRecipe
     from thinset.experiments.where import Where
 
 Settings = DataSettings
 
 
 def make(
-    name: str,
+    recipe: FigureRecipe,
     settings: DataSettings,
     where: Where,
     note: Callable[[str], None] | None = None,  # noqa: ARG001 - as every kind's
 ) -> Path:
     """Train the autoencoder, and write the page; returns its path."""
-    from thinset.experiments.finished import Finished
     from thinset.experiments.workbench import Workbench
 
-    bench = Workbench(where, settings, fixed=(), figure=name)
+    bench = Workbench(where, settings, fixed=(), figure=recipe.name)
     bench.store_shown()
-    return write_page(Finished.read(where.out))
+    return write_page(recipe, Finished.read(where.out, DataSettings))
 
 
-def write_page(finished: Finished[DataSettings]) -> Path:
+def write_page(recipe: FigureRecipe, finished: Finished[DataSettings]) -> Path:
     """Write the page of reconstructed images; returns its path."""
-    recipe = recipe_of(finished.figure)
     inputs = StudyInputs(
         title=recipe.title,
         subject=finished.subject,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from thinset.duration import Duration
 from thinset.experiments.cells import Cell, cell_of
+from thinset.experiments.finished import Finished
 from thinset.experiments.settings import RunSettings
 from thinset.files.decoding import encode
 from thinset.report import ReportInputs, write_report
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from thinset.experiments.finished import Finished
+    from thinset.experiments.figures.recipe import FigureRecipe
     from thinset.experiments.where import Where
     from thinset.experiments.workbench import Workbench
     from thinset.results.records import Comparison
@@ -27,22 +28,24 @@ Settings = RunSettings
 
 
 def make(
-    name: str, settings: RunSettings, where: Where, note: Callable[[str], None] | None = None
+    recipe: FigureRecipe,
+    settings: RunSettings,
+    where: Where,
+    note: Callable[[str], None] | None = None,
 ) -> Path:
     """Do everything `settings` asks for, and write the page; returns its path.
 
     Every stage stores its result in the folder. The same call on the same folder resumes where the
     last one stopped, even within a training. See RunFolder and `prepare_data` for what is refused.
     """
-    from thinset.experiments.finished import Finished
     from thinset.experiments.workbench import Workbench
 
     fixed = tuple(field.name for field in dataclasses.fields(RunSettings))
-    bench = Workbench(where, settings, fixed=fixed, figure=name)
+    bench = Workbench(where, settings, fixed=fixed, figure=recipe.name)
     _train_at_equal_steps(bench, settings, note)
     _train_at_equal_time(bench, settings, note)
     bench.store_shown()
-    return write_page(Finished.read(where.out))
+    return write_page(recipe, Finished.read(where.out, RunSettings))
 
 
 def _arms(settings: RunSettings) -> tuple[Arm, Arm, Arm]:
@@ -118,7 +121,10 @@ def _train(
     bench.train_missing(trainings, note, leave_out=False)
 
 
-def write_page(finished: Finished[RunSettings]) -> Path:
+def write_page(
+    recipe: FigureRecipe,  # noqa: ARG001 - as every kind's
+    finished: Finished[RunSettings],
+) -> Path:
     """Write the page with its plots and records beside it; returns its path."""
     settings = finished.settings.resolved_for(finished.data.image_shape)
     seed = settings.seeds[0]

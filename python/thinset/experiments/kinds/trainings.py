@@ -7,7 +7,7 @@ import functools
 from typing import TYPE_CHECKING
 
 from thinset.experiments.cells import Cell, cells_of
-from thinset.experiments.figures.registry import recipe_of
+from thinset.experiments.finished import Finished
 from thinset.experiments.run_folder import finished_records
 from thinset.experiments.settings import StudySettings
 from thinset.files.decoding import encode
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from thinset.experiments.finished import Finished
+    from thinset.experiments.figures.recipe import FigureRecipe
     from thinset.experiments.where import Where
     from thinset.experiments.workbench import Workbench
     from thinset.results.records import Comparison
@@ -32,26 +32,27 @@ _OTHER_ACCOUNTING: dict[Comparison, Comparison] = {
 
 
 def make(
-    name: str, settings: StudySettings, where: Where, note: Callable[[str], None] | None = None
+    recipe: FigureRecipe,
+    settings: StudySettings,
+    where: Where,
+    note: Callable[[str], None] | None = None,
 ) -> Path:
     """Train what is missing of the grid, and write its page; returns its path.
 
     A later call may add arms, seeds, sizes, splits and lengths in the same folder, but not change
     the data, the encoder or the training: see RunFolder.
     """
-    from thinset.experiments.finished import Finished
-
-    Study(where, settings, figure=name).train(note)
-    return write_page(Finished.read(where.out))
+    Study(where, settings, figure=recipe.name).train(note)
+    return write_page(recipe, Finished.read(where.out, StudySettings))
 
 
 class Study:
-    """The trainings of a grid, with their records in one folder; none runs twice."""
+    """The trainings of a grid, whose records lie in one folder; none is made twice."""
 
     def __init__(self, where: Where, settings: StudySettings, *, figure: str = "compare") -> None:
         from thinset.experiments.workbench import Workbench
 
-        self._cells = cells_of(settings)  # first, so that a mistake in an arm leaves no folder
+        self._cells = cells_of(settings)  # first: a mistake in an arm must not leave a folder
         self._bench: Workbench = Workbench(where, settings, fixed=("training",), figure=figure)
         self.folder = self._bench.folder
         self.data = self._bench.data
@@ -60,7 +61,7 @@ class Study:
     def train(self, note: Callable[[str], None] | None = None) -> tuple[RunRecord, ...]:
         """Train what is missing; return the records of the whole grid.
 
-        See Workbench.train_missing for calls of `note` and for skipped trainings.
+        See Workbench.train_missing for when `note` is called, and what is left out.
         """
         trainings = {cell.name: functools.partial(self._train, cell) for cell in self._cells}
         self._bench.train_missing(trainings, note)
@@ -73,7 +74,7 @@ class Study:
 
     @property
     def left_out(self) -> dict[str, str]:
-        """The skipped trainings of the grid, by name, and why."""
+        """Those trainings of the grid that could not be made, by name, and why."""
         return self.folder.left_out_of(cell.name for cell in self._cells)
 
     def _path(self, cell: Cell) -> Path:
@@ -88,7 +89,7 @@ class Study:
             first_phase.unlink(missing_ok=True)
 
     def _taken_from_other_accounting(self, cell: Cell) -> bool:
-        """Whether the record could be copied from the other accounting of the budget.
+        """Whether the record could be had from the other accounting of the budget, and is kept now.
 
         With preparation counted or not, an arm that prepares nothing trains for the same time.
         """
@@ -105,7 +106,7 @@ class Study:
         return True
 
     def _first_phase(self, cell: Cell) -> Path | None:
-        """The state after the fast phase, shared by trainings that differ only in the split."""
+        """Where trainings that differ only in the split share the state after the fast phase."""
         is_shared = (
             len(self.settings.splits) > 1
             and cell.arm.has_fast_phase
@@ -117,16 +118,15 @@ class Study:
             return None
         name = dataclasses.replace(cell, split=0.0).name
         path = self.folder.checkpoint(f"first-phase-{name}")
-        # A split that is added later, below a finished one, starts from scratch.
+        # A split asked for later, below one that is finished, begins anew.
         longer = [split for split in self.settings.splits if split > (cell.split or 0.0)]
         if any(self._path(dataclasses.replace(cell, split=split)).exists() for split in longer):
             path.unlink(missing_ok=True)
         return path
 
 
-def write_page(finished: Finished[StudySettings]) -> Path:
+def write_page(recipe: FigureRecipe, finished: Finished[StudySettings]) -> Path:
     """Write the page of what is trained so far; FileNotFoundError if nothing is."""
-    recipe = recipe_of(finished.figure)
     names = [cell.name for cell in cells_of(finished.settings)]
     inputs = StudyInputs(
         title=recipe.title,

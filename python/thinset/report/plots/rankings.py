@@ -40,7 +40,7 @@ def rankings(reference: ArmRanking, arms: Sequence[ArmRanking]) -> Figure:
         )
         axes.axline((min(x), min(x)), slope=1, color=RULE, linewidth=1.0)
         axes.set_xlabel("accuracy of the reference (%)")
-        axes.set_ylabel("accuracy here (%)")
+        axes.set_ylabel("accuracy of the arm (%)")
         axes.tick_params(labelbottom=True)
     for axes in panels:
         axes.set_visible(False)

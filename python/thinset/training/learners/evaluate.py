@@ -1,9 +1,9 @@
-"""Loss and accuracy on a dataset."""
+"""Scores on a dataset: loss, accuracy and whatever else a loss counts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -19,13 +19,6 @@ ImageTransform = Callable[[torch.Tensor], torch.Tensor]
 """Turns stored images (B, C, H, W) into what the model takes."""
 
 
-class Score(NamedTuple):
-    """`loss`: mean over the samples. `accuracy`: share of correct predictions, 0..1, or None."""
-
-    loss: float
-    accuracy: float | None
-
-
 @torch.no_grad()
 def evaluate(
     model: nn.Module,
@@ -36,8 +29,11 @@ def evaluate(
     batch_size: int = 1024,
     device: torch.device | str = "auto",
     dtype: torch.dtype = torch.float32,
-) -> Score:
+) -> dict[str, float]:
     """Score `model`, which is on `device`, on every sample of `dataset` once.
+
+    Returns means over the samples by name: "loss"; "accuracy", the share of correct predictions in
+    0..1, where the loss counts them; and whatever else it counts, see Outcome.
 
     `dtype`: what layers compute in, float32 or bfloat16. The model is in evaluation mode meanwhile
     and returns to its previous mode.
@@ -45,8 +41,7 @@ def evaluate(
     device = resolve_device(device)
     # Sums stay on the device: reading them would wait for it in every batch.
     loss_sum = torch.zeros((), dtype=torch.float64, device=device)
-    n_correct = torch.zeros((), dtype=torch.int64, device=device)
-    has_accuracy = True
+    sums: dict[str, torch.Tensor] = {}
     was_training = model.training
     model.eval()
     try:
@@ -56,12 +51,10 @@ def evaluate(
             with autocast(dtype, device):
                 outcome = loss(model, transform(images), labels)
             loss_sum += outcome.loss.double() * len(images)
-            if outcome.n_correct is None:
-                has_accuracy = False
-            else:
-                n_correct += outcome.n_correct
+            for name, value in outcome.counted.items():
+                sums[name] = sums.get(name, 0) + value
     finally:
         model.train(was_training)
     n_samples = len(dataset.images)
-    accuracy = int(n_correct) / n_samples if has_accuracy else None
-    return Score(float(loss_sum) / n_samples, accuracy)
+    counted = {name: float(value) / n_samples for name, value in sums.items()}
+    return {"loss": float(loss_sum) / n_samples, **counted}

@@ -125,13 +125,14 @@ class SupervisedLearner:
         """Score the averaged weights, or the model's own where there is no average, on `data`.
 
         "loss": mean over the samples. "accuracy": share of correct predictions, 0..1; absent where
-        the loss has no predictions to count, as that of an autoencoder.
+        the loss has no predictions to count, as that of an autoencoder. Further metrics are those
+        that the loss sums up; see Outcome.
         """
         if self._test_transform is None:
             raise ValueError("a SupervisedLearner needs a test_transform to be scored")
         averaged = contextlib.nullcontext() if self._average is None else self._average.applied()
         with averaged:
-            score = evaluate(
+            return evaluate(
                 self.model,
                 data,
                 loss=self._loss,
@@ -140,10 +141,6 @@ class SupervisedLearner:
                 device=self._device,
                 dtype=self._dtype,
             )
-        metrics = {"loss": score.loss}
-        if score.accuracy is not None:
-            metrics["accuracy"] = score.accuracy
-        return metrics
 
     def goal(self, scores: Mapping[str, float]) -> Goal:
         """Return the highest accuracy, or the lowest loss where there is no accuracy."""

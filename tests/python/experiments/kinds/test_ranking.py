@@ -6,6 +6,7 @@ import pytest
 
 from thinset.data import open_dataset
 from thinset.duration import Duration
+from thinset.experiments.figures.registry import recipe_of
 from thinset.experiments.finished import Finished
 from thinset.experiments.kinds import ranking
 from thinset.experiments.settings import EncoderSettings, RankingSettings, TrainingSettings
@@ -26,7 +27,7 @@ SETTINGS = RankingSettings(
 
 
 def make(out, settings, note=None):
-    return ranking.make("repeated_search", settings, Where("digits", out), note)
+    return ranking.make(recipe_of("repeated_search"), settings, Where("digits", out), note)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,7 @@ def test_a_ranking_grows_in_its_folder(finished):
 def test_a_setting_that_diverges_scores_nothing(tmp_path):
     settings = dataclasses.replace(SETTINGS, learning_rates=(0.01, 1e20))
     make(tmp_path / "ranking", settings)
-    finished = Finished.read(tmp_path / "ranking")
+    finished = Finished.read(tmp_path / "ranking", RankingSettings)
     points = tuple(ranking.points_of(settings))
     left_out = finished.left_out(point.name for point in points)
     assert len(finished.records(point.name for point in points)) == len(left_out) == 6

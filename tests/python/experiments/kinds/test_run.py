@@ -11,6 +11,7 @@ import pytest
 
 from thinset.data import import_dataset, open_dataset, write_subset
 from thinset.duration import Duration
+from thinset.experiments.figures.registry import recipe_of
 from thinset.experiments.kinds import run
 from thinset.experiments.pages import write_page
 from thinset.experiments.settings import (
@@ -33,7 +34,7 @@ SETTINGS = RunSettings(
 
 
 def make(source, out, settings, command=""):
-    return run.make("run", settings, Where(source, out, command=command))
+    return run.make(recipe_of("run"), settings, Where(source, out, command=command))
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from thinset.data import import_dataset, write_subset
+from thinset.experiments.figures.registry import recipe_of
 from thinset.experiments.kinds import plan as plan_kind
 from thinset.experiments.plan import measuring, planning, sampling
 from thinset.experiments.plan.deadline import Deadline, NoTimeToMeasureError
@@ -235,7 +236,7 @@ def test_a_plan_is_made_once_and_followed(tmp_path) -> None:
     where = Where("digits", tmp_path / "plan")
     plan = Planner(where, SETTINGS).plan(lambda _: None)
     told: list[str] = []
-    page = plan_kind.make("plan", SETTINGS, where, told.append)
+    page = plan_kind.make(recipe_of("plan"), SETTINGS, where, told.append)
     assert told == [plan.describe()]
     record = json.loads((tmp_path / "plan" / "records" / "planned.json").read_text())
     assert record["arm"] == "full"
@@ -369,7 +370,9 @@ def test_a_budget_that_is_too_short_is_called_so(tmp_path, slow_model) -> None:
     with pytest.raises(ValueError, match="cannot be followed: the budget of 3s is too short"):
         planner.follow(plan)
     with pytest.raises(ValueError, match="cannot be followed: the budget of 3s is too short"):
-        plan_kind.make("plan", settings, Where("digits", tmp_path / "plan"), lambda _: None)
+        plan_kind.make(
+            recipe_of("plan"), settings, Where("digits", tmp_path / "plan"), lambda _: None
+        )
 
 
 def test_planning_keeps_within_its_share_of_the_budget(tmp_path, slow_model) -> None:

@@ -226,7 +226,7 @@ def test_fit_keeps_the_highest_accuracy_on_validation_data(digits, ema_decay) ->
         score = evaluate(
             model, data, loss=classification, transform=TestTransform(), batch_size=32, device="cpu"
         )
-        assert score._asdict() == scores
+        assert score == scores
 
 
 def test_fit_keeps_the_lowest_loss_where_there_is_no_accuracy(digits) -> None:

@@ -1,4 +1,4 @@
-// Splits a selection into its parts.
+// A selection split into parts, each done on its own.
 #pragma once
 
 #include <vector>
@@ -9,8 +9,8 @@
 
 namespace thinset {
 
-// The parts of a selection: all rows, or one class after the other.
-std::vector<SelectionSize> selection_sizes(const AnyMatrix& embeddings,
+// One part with all rows or, where the request selects inside classes, one for each class.
+std::vector<SelectionSize> selection_parts(const AnyMatrix& embeddings,
                                            const SelectionRequest& request, unsigned n_threads);
 
 }  // namespace thinset

@@ -1,0 +1,120 @@
+"""Which figures the page of a study shows, and what is written under each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from thinset.report import plots
+from thinset.report.document import PageFigure, figure_name
+from thinset.report.run_figures import curve_figures, reconstruction_figure
+from thinset.results.arm import FULL, RANDOM
+from thinset.results.wording import PERCENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from matplotlib.figure import Figure
+
+    from thinset.report.study_page import StudyInputs
+    from thinset.results.arm import Arm
+    from thinset.results.records import RunRecord
+    from thinset.results.summaries import ArmSummary
+
+_MAX_ROWS = 48  # of a figure of differences; more are not readable
+
+
+def draw_figures(inputs: StudyInputs, summaries: Sequence[ArmSummary]) -> Iterator[PageFigure]:
+    """Draw every figure that the records allow; a grid needs two sizes or splits."""
+    records = inputs.records
+    timed = [run for run in records if run.comparison != "steps"]
+    if inputs.reconstructions is not None:
+        yield reconstruction_figure(inputs.reconstructions)
+    for comparison in dict.fromkeys(run.comparison for run in records):
+        runs = [run for run in records if run.comparison == comparison]
+        suffix = "" if comparison == records[0].comparison else comparison
+        yield from _grid_figures(runs, suffix, summaries[0].baseline)
+    curves = [run for run in timed if len(run.curve) > 2 and run.comparison == timed[0].comparison]
+    if any(point.scores.get("loss") is not None for run in curves for point in run.curve):
+        yield PageFigure(
+            "loss-against-seconds",
+            "Loss against elapsed time. Training loss is measured on the data of each phase: it "
+            "falls faster on a subset, where there is less to learn. Thin lines: single seeds.",
+            "Line charts of training and test loss against seconds, one colour per arm",
+            plots.loss_against_seconds(curves),
+        )
+    yield from curve_figures(curves, curves)
+    if timed:
+        label = timed[0].main_metric.label
+        yield PageFigure(
+            "fixed-budget",
+            f"Final {label} of every run within the budget; the line is the arm's mean.",
+            f"Bars of {label}, one per run, grouped by arm",
+            plots.budget_bars(timed),
+        )
+    for comparison in dict.fromkeys(run.comparison for run in records):
+        yield from _difference_figures(summaries, comparison)
+
+
+def _difference_figures(summaries: Sequence[ArmSummary], comparison: str) -> Iterator[PageFigure]:
+    among = [summary.configuration for summary in summaries]
+    arms = [arm for arm in summaries if arm.configuration.comparison == comparison]
+    compared = [arm for arm in arms if arm.versus_baseline is not None]
+    if 0 < len(compared) <= _MAX_ROWS:
+        figure = plots.differences_to_baseline(compared, among)
+        yield _difference_figure(compared[0].baseline, comparison, figure)
+    beside_full = _beside_full(arms)
+    if 0 < len(beside_full) <= _MAX_ROWS:
+        yield _difference_figure(FULL, comparison, plots.differences_to_full(beside_full, among))
+
+
+def _difference_figure(baseline: Arm | None, comparison: str, figure: Figure) -> PageFigure:
+    return PageFigure(
+        figure_name("differences to", baseline, comparison),
+        f"Each arm against {_described(baseline)} on the same seeds, at equal {comparison}: the "
+        f"mean, with its 95{PERCENT} interval if there are at least two seeds.",
+        "Dots with intervals, one row per arm, around zero",
+        figure,
+    )
+
+
+def _described(baseline: Arm | None) -> str:
+    if baseline == RANDOM:
+        return "random selection of the same size"
+    if baseline == FULL:
+        return "plain training on the full data"
+    return str(baseline)
+
+
+def _beside_full(arms: Sequence[ArmSummary]) -> list[ArmSummary]:
+    """The arms to compare with plain full-data training; none unless another arm uses all data."""
+    compared = [arm for arm in arms if arm.versus_full is not None]
+    is_wanted = any(arm.configuration.arm.kind == "full" for arm in compared)
+    return compared if is_wanted and compared[0].baseline != FULL else []
+
+
+def _grid_figures(
+    runs: Sequence[RunRecord], suffix: str, baseline: Arm | None
+) -> Iterator[PageFigure]:
+    label = runs[0].main_metric.label
+    phases = [run.fast_phase for run in runs if run.fast_phase is not None]
+    splits, sizes = {phase.split for phase in phases}, {phase.n_samples for phase in phases}
+    if len({run.total for run in runs}) != 1:
+        return
+    if len(splits) > 1 and len(sizes) == 1:
+        yield PageFigure(
+            figure_name(runs[0].metric, "against split", suffix),
+            f"Left: {label} by the share of the steps spent on the subset, mean and standard "
+            "deviation over seeds; 0 is training on everything. Right: the difference to "
+            f"{baseline} on the same seeds with its 95{PERCENT} interval.",
+            f"Lines of {label} and of its difference to {baseline} against the split",
+            plots.score_against_split(runs, baseline),
+        )
+    if len(sizes) > 1 and len(splits) == 1:
+        yield PageFigure(
+            figure_name(runs[0].metric, "against size", suffix),
+            f"Left: {label} by the size of the subset, mean and standard deviation over "
+            f"seeds. Right: the difference to {baseline} on the same seeds with its 95{PERCENT} "
+            "interval.",
+            f"Lines of {label} and of its difference to {baseline} against the subset's size",
+            plots.score_against_size(runs, baseline),
+        )
