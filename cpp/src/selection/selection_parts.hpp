@@ -1,4 +1,4 @@
-// A selection split into parts, each done on its own.
+// A selection split into independent parts.
 #pragma once
 
 #include <vector>
@@ -9,7 +9,7 @@
 
 namespace thinset {
 
-// One part with all rows or, where the request selects inside classes, one for each class.
+// One part with all rows, or one per class if the request selects within classes.
 std::vector<SelectionSize> selection_parts(const AnyMatrix& embeddings,
                                            const SelectionRequest& request, unsigned n_threads);
 

@@ -106,7 +106,7 @@ class TrainingSettings:
             )
 
     def resolved_for(self, image_shape: tuple[int, int, int]) -> TrainingSettings:
-        """Settle every "auto" by the dataset's (height, width, channels)."""
+        """Resolve every "auto" from the dataset's (height, width, channels)."""
         is_colour = image_shape[2] == 3
         return dataclasses.replace(
             self,

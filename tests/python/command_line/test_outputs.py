@@ -131,8 +131,8 @@ def test_an_output_over_an_input_is_refused(
         ("subset z.npy data -o sub/../pair --overwrite", 4, "'images.npy', which thinset did not"),
         ("subset z.npy data -o imported --overwrite", 4, "which thinset did not write"),
         ("data import pair -o data", 4, "already exists"),
-        ("embed data -o pair", 4, "holds no run"),
-        ("train data --test data -o sub/../pair", 4, "holds no run"),
+        ("embed data -o pair", 4, "is not the folder of a run"),
+        ("train data --test data -o sub/../pair", 4, "is not the folder of a run"),
     ],
 )
 def test_other_outputs_that_are_refused(

@@ -59,7 +59,7 @@ def test_a_full_disk_keeps_the_old_embeddings(
     ("rows", "message"),
     [
         ([], "30 rows of embeddings were expected, got 0"),
-        ([MATRIX[:29]], "30 rows of embeddings were expected, 29 came"),
+        ([MATRIX[:29]], "30 rows of embeddings were expected, got 29"),
         ([MATRIX, MATRIX[:1]], "more than the expected 30 rows"),
         ([MATRIX[:, :3], MATRIX[:0]], "rows must be float32 of shape"),
         ([MATRIX[:20], np.full((10, 4), 1e39)], "row 20 contains NaN or infinity"),

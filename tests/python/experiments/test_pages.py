@@ -66,5 +66,7 @@ def test_the_selection_of_an_earlier_run_is_an_arm():
 def test_a_folder_without_trainings_says_so(compared):
     shutil.rmtree(compared / "records")
     finished = Finished.read(compared, StudySettings)
-    with pytest.raises(FileNotFoundError, match="holds no finished training; run it first"):
+    with pytest.raises(
+        FileNotFoundError, match="has no finished training; run the experiment first"
+    ):
         finished.records(["steps-full-30st-seed0"])

@@ -1,4 +1,4 @@
-"""What a recipe says of the page that it makes."""
+"""The description of a page in a recipe."""
 
 from __future__ import annotations
 

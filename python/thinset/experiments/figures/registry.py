@@ -1,4 +1,4 @@
-"""The figures that can be reproduced, as their recipes describe them; nothing here trains."""
+"""The figures that can be reproduced, as described by their recipes; nothing here trains."""
 
 from __future__ import annotations
 
@@ -43,5 +43,5 @@ def recipe_of(name: str) -> FigureRecipe:
 
 
 def settings_of(name: str, size: str) -> DataSettings:
-    """What the recipe of a figure or a command says for one preset, in the class of its kind."""
+    """The settings of one preset of a figure or a command, in the class of its kind."""
     return load_recipe(name, size, kind_of(recipe_of(name).kind).Settings)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Kind(Protocol):
-    """What a module of this package has; see above."""
+    """The interface of a module of this package; see above."""
 
     Settings: type[DataSettings]
 
@@ -44,7 +44,7 @@ def kinds() -> tuple[str, ...]:
 
 
 def kind_of(name: str) -> Kind:
-    """The kind of this name; ValueError for another."""
+    """The kind with this name; ValueError for an unknown name."""
     if name not in kinds():
         raise ValueError(f"kind must be one of {', '.join(kinds())}; got {name!r}")
     return cast("Kind", importlib.import_module(f"{__name__}.{name}"))

@@ -1,4 +1,4 @@
-"""A training that follows its plan, and the page that holds the two against each other."""
+"""A training that follows its plan, and the page that compares the two."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Settings = PlanSettings
 
 PLAN_FILE = "plan.json"
-"""Where a folder keeps its plan"""
+"""The plan's file in a folder"""
 PLANNED = "planned"
 """The name of the record of the training that followed the plan"""
 
@@ -62,7 +62,7 @@ def write_page(
     record = finished.path / "records" / f"{PLANNED}.json"
     if not record.exists():
         raise FileNotFoundError(
-            f"{finished.path} holds a plan that was not followed; thinset run --plan "
+            f"{finished.path} has a plan that was not followed; thinset run --plan "
             f"-o {finished.path} follows it"
         )
     plan = Plan.load(finished.path / PLAN_FILE)

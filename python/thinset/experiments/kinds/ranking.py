@@ -39,14 +39,14 @@ class Point:
 
     @property
     def name(self) -> str:
-        """A name that is safe for a file and tells points apart."""
+        """A name that is unique among points and safe as a file name."""
         rate, width = self.setting
         kind = "reference-" if self.arm == REFERENCE else ""
         return f"{kind}rate{rate!r}-width{width!r}-{self.cell.name}"
 
 
 def points_of(settings: RankingSettings) -> Iterator[Point]:
-    """Seed by seed, so that what is finished at any time compares all arms."""
+    """Seed by seed, so that the finished trainings compare all arms at any time."""
     arms: list[tuple[str, Arm, Duration]] = [
         (REFERENCE, FULL, settings.reference_total),
         *((str(arm), arm, settings.total) for arm in settings.arms),
@@ -94,7 +94,7 @@ def write_page(recipe: FigureRecipe, finished: Finished[RankingSettings]) -> Pat
     trained, preparation = trained_by_arm(points, finished, left_out)
     if REFERENCE not in trained:
         raise FileNotFoundError(
-            f"{finished.path} holds no finished reference training; run it first"
+            f"{finished.path} has no finished reference training; run the experiment first"
         )
     reference = trained.pop(REFERENCE)
     inputs = RankingInputs(

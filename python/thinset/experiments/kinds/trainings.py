@@ -47,12 +47,12 @@ def make(
 
 
 class Study:
-    """The trainings of a grid, whose records lie in one folder; none is made twice."""
+    """The trainings of a grid, with their records in one folder; none runs twice."""
 
     def __init__(self, where: Where, settings: StudySettings, *, figure: str = "compare") -> None:
         from thinset.experiments.workbench import Workbench
 
-        self._cells = cells_of(settings)  # first: a mistake in an arm must not leave a folder
+        self._cells = cells_of(settings)  # first, so that a mistake in an arm leaves no folder
         self._bench: Workbench = Workbench(where, settings, fixed=("training",), figure=figure)
         self.folder = self._bench.folder
         self.data = self._bench.data
@@ -61,7 +61,7 @@ class Study:
     def train(self, note: Callable[[str], None] | None = None) -> tuple[RunRecord, ...]:
         """Train what is missing; return the records of the whole grid.
 
-        See Workbench.train_missing for when `note` is called, and what is left out.
+        See Workbench.train_missing for calls of `note` and for skipped trainings.
         """
         trainings = {cell.name: functools.partial(self._train, cell) for cell in self._cells}
         self._bench.train_missing(trainings, note)
@@ -74,7 +74,7 @@ class Study:
 
     @property
     def left_out(self) -> dict[str, str]:
-        """Those trainings of the grid that could not be made, by name, and why."""
+        """The skipped trainings of the grid, by name, and why."""
         return self.folder.left_out_of(cell.name for cell in self._cells)
 
     def _path(self, cell: Cell) -> Path:
@@ -89,7 +89,7 @@ class Study:
             first_phase.unlink(missing_ok=True)
 
     def _taken_from_other_accounting(self, cell: Cell) -> bool:
-        """Whether the record could be had from the other accounting of the budget, and is kept now.
+        """Whether the record could be copied from the other accounting of the budget.
 
         With preparation counted or not, an arm that prepares nothing trains for the same time.
         """
@@ -106,7 +106,7 @@ class Study:
         return True
 
     def _first_phase(self, cell: Cell) -> Path | None:
-        """Where trainings that differ only in the split share the state after the fast phase."""
+        """The state after the fast phase, shared by trainings that differ only in the split."""
         is_shared = (
             len(self.settings.splits) > 1
             and cell.arm.has_fast_phase
@@ -118,7 +118,7 @@ class Study:
             return None
         name = dataclasses.replace(cell, split=0.0).name
         path = self.folder.checkpoint(f"first-phase-{name}")
-        # A split asked for later, below one that is finished, begins anew.
+        # A split that is added later, below a finished one, starts from scratch.
         longer = [split for split in self.settings.splits if split > (cell.split or 0.0)]
         if any(self._path(dataclasses.replace(cell, split=split)).exists() for split in longer):
             path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Scores on a dataset: loss, accuracy and whatever else a loss counts."""
+"""Scores on a dataset: loss, accuracy and any further metrics of the loss."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def advised(data, total, measured, **changes):
 def test_calm_data_are_best_trained_on_as_they_are(digits) -> None:
     choice, reasons = advised(digits["train"], "60s", Measured(QUICK, QUICK, None, {}, CALM))
     assert str(choice.arm) == "full"
-    assert "no subset has been found to beat everything" in reasons[0]
+    assert "no subset has been found to beat full-data training" in reasons[0]
 
 
 def test_what_waits_for_images_gets_them_into_memory(digits) -> None:
