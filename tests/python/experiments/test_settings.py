@@ -100,11 +100,11 @@ def test_a_schedule_that_makes_no_sense_is_refused(changes, message):
     [
         (RunSettings, {"split": 1.5}, "split must be a number from 0 to 1, got 1.5"),
         (RunSettings, {"seeds": [-1]}, r"seeds\[0\] must be a whole number from 0"),
-        (RunSettings, {"size": 0}, "size must be a count of at least 1, or a fraction .* got 0"),
+        (RunSettings, {"size": 0}, "size must be a count of at least 1, .* got 0"),
         (
             RunSettings,
             {"size": 1.5},
-            "size must be a count of at least 1, or a fraction .* got 1.5",
+            "size must be a count of at least 1, .* got 1.5",
         ),
         (RunSettings, {"size": 0.0}, "size must be a count of at least 1, or a fraction"),
         (RunSettings, {"steps": "0st"}, "steps must be longer than 0st"),
@@ -114,16 +114,16 @@ def test_a_schedule_that_makes_no_sense_is_refused(changes, message):
         (
             RunSettings,
             {"encoder": {"n_components": 0}},
-            "n_components must be a whole number from 1",
+            "n_components must be a whole number",
         ),
         (RunSettings, {"encoder": {"crop": 0}}, "encoder.crop must be a whole number from 1"),
-        (RunSettings, {"training": {"batch_size": 0}}, "batch_size must be a whole number from 1"),
+        (RunSettings, {"training": {"batch_size": 0}}, "batch_size must be a whole number"),
         (RunSettings, {"training": {"learning_rate": 0}}, "learning_rate must be a number above 0"),
         (RunSettings, {"training": {"learning_rate": float("inf")}}, "must be a finite number"),
         (
             RunSettings,
             {"training": {"evaluations": 0}},
-            "evaluations must be a whole number from 1",
+            "evaluations must be a whole number",
         ),
         (StudySettings, {"sizes": [0.1, -3]}, "sizes must be a count of at least 1"),
         (StudySettings, {"totals": ["5st", "0st"]}, "totals must be longer than 0st"),
@@ -131,7 +131,7 @@ def test_a_schedule_that_makes_no_sense_is_refused(changes, message):
         (
             RankingSettings,
             {"learning_rates": [0.1, 0.2, -1]},
-            r"learning_rates\[2\] must be a number",
+            r"learning_rates\[2\] must be",
         ),
         (RankingSettings, {"reference_total": "0st"}, "reference_total must be longer than 0st"),
     ],

@@ -74,7 +74,7 @@ def reconstruction_triples(
         _show(grid[0, column], _colours(_clipped(inputs[column : column + 1]))[0])
         _show(grid[1, column], maps[column], cmap="viridis", vmin=low, vmax=high)
         _show(grid[2, column], _colours(_clipped(outputs[column : column + 1]))[0])
-    for axes, name in zip(grid[:, 0], ("input", "embedding", "reproduction"), strict=True):
+    for axes, name in zip(grid[:, 0], ("input", "embedding", "reconstruction"), strict=True):
         axes.set_ylabel(name, rotation=0, ha="right", va="center", labelpad=8)
     return figure
 
