@@ -53,13 +53,13 @@ Embeddings = Annotated[Path | None, optional(metavar="FILE.npy")]
 Model = Annotated[str | None, optional(metavar="MODULE:FUNCTION")]
 
 
-def parse_count(text: str) -> float:
+def parse_count(text: str, option: str = "--n-samples") -> float:
     """A count ("4320") or, with a decimal point, a fraction ("0.0864")."""
     try:
         return float(text) if "." in text else int(text)
     except ValueError:
         raise ValueError(
-            f"--n-samples needs a count such as 4320 or a fraction such as 0.1, got {text!r}"
+            f"{option} needs a count such as 4320 or a fraction such as 0.1, got {text!r}"
         ) from None
 
 

@@ -71,6 +71,9 @@ class StudyOptions(TrainingOptions, _GridOptions):
 
         Raises ValueError if steps and a budget are both given, and for options that do not apply.
         """
+        for name in ("seeds", "sizes", "splits", "steps", "budget", "accounting"):
+            if getattr(self, name) == ():
+                raise ValueError(f"--{name} needs at least one value")
         for one, other in (("steps", "budget"), ("seed", "seeds")):
             if getattr(self, one) is not None and getattr(self, other) is not None:
                 raise ValueError(f"give --{one} or --{other}, not both")
@@ -78,7 +81,7 @@ class StudyOptions(TrainingOptions, _GridOptions):
             "arms": self.methods and tuple(map(Arm.parse, self.methods)),
             "baseline": self.baseline and Arm.parse(self.baseline),
             "seeds": self.seeds or self._seeds_of(settings),
-            "sizes": self.sizes and tuple(parse_count(text) for text in self.sizes),
+            "sizes": self.sizes and tuple(parse_count(text, "--sizes") for text in self.sizes),
             "splits": self.splits,
             "totals": self._totals(),
             "accounting": self.accounting,

@@ -60,10 +60,10 @@ def require_matching_classes(train: Dataset, other: Dataset, name: str) -> None:
             f"{name} has the classes {_few(names[1])}, but the training data have "
             f"{_few(names[0])}; both need the same names in the same order"
         )
-    if other.soft_labels is not None and other.n_classes > train.n_classes:
+    if other.soft_labels is not None and other.n_classes != train.n_classes:
         raise ValueError(
             f"{name} has soft labels for {other.n_classes} classes, but the training data have "
-            f"classes 0 to {train.n_classes - 1} only"
+            f"{train.n_classes}; both need the same classes"
         )
     if other.labels is None:
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from thinset.experiments.settings import StudySettings
     from thinset.results.arm import Arm
     from thinset.results.records import Comparison
+
+_LONGEST = 150
+"""Of names with paths in them, in characters"""
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,8 @@ class Cell:
             parts.append(f"k{self.size!r}")
         if self.split is not None:
             parts.append(f"split{self.split!r}".removesuffix(".0"))
-        return as_file_name("-".join([*parts, str(self.total), f"seed{self.seed}"]))
+        text = "-".join([*parts, str(self.total), f"seed{self.seed}"])
+        return as_unique_file_name(text) if self.arm.path is not None else as_file_name(text)
 
     @property
     def selection_name(self) -> str:
@@ -66,8 +71,14 @@ def cell_of(
 
 
 def as_file_name(text: str) -> str:
-    """Replace characters that are not allowed in a file name."""
+    """Replace the characters that do not belong in a file name."""
     return re.sub(r"[^A-Za-z0-9.=_-]+", "_", text)
+
+
+def as_unique_file_name(text: str) -> str:
+    """The same for texts with paths in them, which may differ only in replaced characters."""
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    return f"{as_file_name(text)[-_LONGEST:]}-{digest}"
 
 
 def cells_of(settings: StudySettings) -> tuple[Cell, ...]:

@@ -20,11 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+SECONDS_SUFFIX = ".seconds.json"
+INPUTS_FILE = "inputs.json"
+"""Fingerprints of the data, by name, that lie outside of the folder"""
+
 # The settings that each part of the folder depends on. A part stays valid if settings of later
 # parts change.
 _PREPARED = {
     "data", "split", "variant", "decoded", "photographs.parquet", "encoder", "embeddings",
-    "stages.json",
+    "stages.json", INPUTS_FILE,
 }  # fmt: skip
 _DECIDES_PREPARED = {
     "source", "image_size", "device", "encoder", "hold_out", "on_validation", "from_encoded",
@@ -33,8 +37,6 @@ _DECIDES_PREPARED = {
 _INPUTS = ("source", "data", "test", "subset")  # paths among the settings
 _SELECTED = {"selections", "subsets"}
 _DECIDES_SELECTED = {"arm", "size", "seeds"}
-
-SECONDS_SUFFIX = ".seconds.json"
 
 
 class RunFolder:
@@ -60,11 +62,27 @@ class RunFolder:
                 _require_independent(path, difference)
                 # The log belongs to a training with other settings, which no longer exists.
                 (path / "log.jsonl").unlink(missing_ok=True)
+            _require_same_figure(stored, notes or {})
         elif _holds_something(path):
             raise FileExistsError(
                 f"{path} is not empty and is not the folder of a run; choose another output"
             )
         write_json_with_digest(stored, {**settings, "notes": notes or {}})
+
+    def require_unchanged(self, name: str, fingerprint: str) -> None:
+        """Remember the content of an input that lies outside of the folder.
+
+        Raises ValueError if the input had other content in an earlier call: trainings of the two
+        would be mixed.
+        """
+        file = self.path / INPUTS_FILE
+        known = read_inputs(file)
+        if known.get(name, fingerprint) != fingerprint:
+            raise ValueError(
+                f"{name} has changed since {self.path} was begun with it; choose another output"
+            )
+        if name not in known:
+            write_json_with_digest(file, {**known, name: fingerprint})
 
     @property
     def data(self) -> Path:
@@ -242,6 +260,26 @@ def read_left_out(path: Path) -> dict[str, str]:
                 f"{path / 'left_out.json'}: {name!r} must be a reason in words, got {reason!r}"
             )
     return reasons
+
+
+def read_inputs(file: Path) -> dict[str, str]:
+    """Fingerprints of inputs by name; ValueError if the file is damaged."""
+    inputs = _read_object(file, missing={})
+    for name, fingerprint in inputs.items():
+        if not isinstance(fingerprint, str):
+            raise ValueError(f"{file}: {name!r} must be a text, got {fingerprint!r}")
+    return inputs
+
+
+def _require_same_figure(stored: Path, notes: dict[str, Any]) -> None:
+    """Refuse a folder that another command or figure has begun."""
+    old = _read_object(stored).get("notes")
+    begun, here = (n.get("figure") if isinstance(n, dict) else None for n in (old, notes))
+    if begun is not None and here is not None and begun != here:
+        raise ValueError(
+            f"{stored.parent} holds the results of {begun!r}, not of {here!r}; "
+            "choose another output"
+        )
 
 
 def verify_seconds(path: Path) -> None:

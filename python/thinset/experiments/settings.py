@@ -263,9 +263,13 @@ class RankingSettings(DataSettings):
 
 def _require_distinct(settings: Any, *names: str) -> None:
     for name in names:
-        values = getattr(settings, name)
-        if not values or len(set(values)) != len(values):
-            raise ValueError(f"{name} must be at least one and distinct, got {values}")
+        # By type, too: the size 1 is a count, 1.0 a fraction.
+        values = [(type(value), value) for value in getattr(settings, name)]
+        repeated = [value for row, (_, value) in enumerate(values) if values[row] in values[:row]]
+        if repeated:
+            raise ValueError(f"{name} must be distinct, got {repeated[0]} twice")
+        if not values:
+            raise ValueError(f"{name} must have at least one value")
 
 
 def _require_length(name: str, *lengths: Duration | None) -> None:

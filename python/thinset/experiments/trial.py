@@ -209,7 +209,13 @@ def new_classifier(
     factory = _factory(training.model)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = factory(image_shape, data.n_classes)
+        try:
+            model = factory(image_shape, data.n_classes)
+        except TypeError as error:
+            raise ValueError(
+                f"model {training.model!r} must take the image shape (H, W, C) and the number of "
+                f"classes: {error}"
+            ) from error
     if not isinstance(model, nn.Module):
         raise ValueError(f"model {training.model!r} must return a torch.nn.Module, got {model!r}")
     return model

@@ -16,7 +16,9 @@ from thinset.experiments.finished import (
     stored_reconstructions,
 )
 from thinset.experiments.run_folder import (
+    INPUTS_FILE,
     SECONDS_SUFFIX,
+    read_inputs,
     read_left_out,
     read_settings_object,
     read_stages,
@@ -90,6 +92,7 @@ def _check_of(path: Path) -> Callable[[Path], object] | None:
         "encoder.json": _verify_encoder,
         "settings.json": read_settings_object,
         "stages.json": lambda file: read_stages(file.parent),
+        INPUTS_FILE: read_inputs,
         "left_out.json": lambda file: read_left_out(file.parent),
         "plan.json": Plan.load,
         "record.json": RunRecord.load,

@@ -10,7 +10,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from thinset.experiments.cells import as_file_name
+from thinset.experiments.cells import as_unique_file_name
 from thinset.experiments.finished import store_shown
 from thinset.experiments.prepare.data import (
     TrainAndTest,
@@ -36,7 +36,9 @@ from thinset.experiments.run_folder import RunFolder, finished_records
 from thinset.experiments.settings import DataSettings, require_valid
 from thinset.experiments.trial import Trial, fine_tuning_order, require_model, train_and_keep
 from thinset.files.decoding import encode
+from thinset.report import require_report_extra
 from thinset.selection.arguments import as_count
+from thinset.selection.matrix_input import as_matrix
 from thinset.training import (
     NoTimeLeftError,
     RepeatedRandom,
@@ -74,8 +76,11 @@ class Workbench:
         self._where = where
         self.device = where.device
         # Check first, so that mistakes leave no folder.
+        require_report_extra()  # the page comes last, after hours of training
         require_valid(settings)
         resolve_device(where.device)
+        if settings.encoder.kind == "given" and settings.encoder.path is not None:
+            as_matrix(settings.encoder.path)
         require_model(settings.training.model if hasattr(settings, "training") else None)
         grid = encode(settings)
         stays = {name: grid.pop(name) for name in dict.fromkeys((*_FIXED, *fixed))}
@@ -93,6 +98,9 @@ class Workbench:
             show_progress=where.show_progress,
         )
         self.data: TrainAndTest = prepare_variant(data, settings.variant, self.folder)
+        for part, dataset in zip(("training", "test"), data, strict=True):
+            name = f"the {part} data of {where.source}"
+            self.folder.require_unchanged(name, dataset.fingerprint)
         self._encoder = settings.encoder.resolved_for(self.data.train.image_shape)
         self.encoded: EncodedDataset | None = None
         if settings.from_encoded:
@@ -250,9 +258,9 @@ class Workbench:
         """The samples that the fast phase of `cell` trains on, prepared once."""
         arm = cell.arm
         if arm.data is not None:
-            return prepare_given_data(self.data.train, Path(arm.data))
+            return prepare_given_data(self.data.train, Path(arm.data), self.folder)
         if arm.file is not None:
-            name = as_file_name(f"file:{arm.file}")
+            name = as_unique_file_name(f"file:{arm.file}")
             return prepare_given_subset(name, self.images(), self.folder, Path(arm.file))
         assert arm.rule is not None
         assert cell.size is not None

@@ -1,5 +1,6 @@
 """Pages that show what was trained: HTML, plots and the records beside them."""
 
+from thinset.report.document import require_report_extra
 from thinset.report.plan_page import write_plan_report
 from thinset.report.ranking_page import RankingInputs, write_ranking_report
 from thinset.report.run_inputs import Reconstructions, ReportInputs
@@ -12,6 +13,7 @@ __all__ = [
     "Reconstructions",
     "ReportInputs",
     "StudyInputs",
+    "require_report_extra",
     "write_plan_report",
     "write_ranking_report",
     "write_report",

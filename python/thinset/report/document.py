@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import importlib.util
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -87,6 +88,13 @@ def write_document(
 
 
 @functools.cache
+def require_report_extra() -> None:
+    """Raise ImportError, saying what to install, unless pages can be written."""
+    _environment()
+    if importlib.util.find_spec("matplotlib") is None:
+        raise ImportError("plots need matplotlib: pip install 'thinset[report]'")
+
+
 def _environment() -> Environment:
     """Templates that escape every value, and fail on a name that is not given."""
     try:

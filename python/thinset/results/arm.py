@@ -22,6 +22,7 @@ data of fine-tuning, `full` or `loss_pruning`. Options of `full` combine.
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, final
@@ -38,6 +39,8 @@ Kind: TypeAlias = Literal["selected", "data", "random", "full"]
 """Groups of arms on pages"""
 
 _DEFAULTS: dict[str, dict[str, Any]] = {"topk": {"drop_constant": True}}
+_WITHOUT_METRIC = ("topk", "kmeans", "random")
+"""Methods that select the same rows by every metric that they take"""
 _METRICS = ("sqeuclidean", "cosine")
 _EXAMPLES = {"file": "mine.npz", "data": "generated", "full+data": "generated"}
 """Examples of the path that follows the name of an arm"""
@@ -82,7 +85,11 @@ class SelectionRule:
         differing = tuple(
             (name, value) for name, value in sorted(resolved.items()) if value != defaults[name]
         )
-        return cls(method, per_class, metric, None if dedup is None else float(dedup), differing)
+        if method in _WITHOUT_METRIC:
+            metric = "euclidean"
+        return cls(
+            method, per_class, metric, None if dedup is None else abs(float(dedup)), differing
+        )
 
     @property
     def method_options(self) -> dict[str, Any]:
@@ -109,6 +116,11 @@ class SelectionRule:
             words.append(f"dedup={_number(self.dedup)}")
         words += [_option(name, value) for name, value in self.options]
         return ":".join(words)
+
+
+def _plain(path: str | None) -> str | None:
+    """One text for all spellings of a path: ./data and data/ are data."""
+    return None if path is None else os.path.normpath(path)
 
 
 @final
@@ -160,7 +172,8 @@ class Arm:
         other: str | None = None,
     ) -> None:
         values = {
-            "rule": rule, "file": file, "data": data, "added": added, "distinct": distinct,
+            "rule": rule, "file": _plain(file), "data": _plain(data), "added": _plain(added),
+            "distinct": distinct,
             "is_repeated": is_repeated, "is_weighted": is_weighted, "is_balanced": is_balanced,
             "is_resident": is_resident, "fine_tuning": fine_tuning, "other": other,
         }  # fmt: skip
@@ -190,7 +203,7 @@ class Arm:
     @classmethod
     def parse(cls, text: str) -> Arm:
         """Read an arm; ValueError, quoting it, for an unknown name, option or value."""
-        name, _, rest = text.partition(":")
+        name, colon, rest = text.partition(":")
         path = None
         if name in _EXAMPLES:
             path, _, rest = rest.partition(":")
@@ -198,6 +211,8 @@ class Arm:
                 raise ValueError(
                     f"arm {text!r} must name a file or folder, such as {name}:{_EXAMPLES[name]}"
                 )
+        elif colon and not rest:
+            raise ValueError(f"arm {text!r} ends with a colon; an option must follow it")
         options = _Options.read(text, rest)
         if name == "full":
             return cls(**options.take_of_full())
@@ -206,7 +221,14 @@ class Arm:
             return cls(fine_tuning="loss_pruning")
         fine_tuning: FineTuning = options.take("then", "full", ("full", "loss_pruning"))
         if name == "full+data":
-            return cls(added=path, fine_tuning=fine_tuning, **options.take_of_full())
+            arm = cls(added=path, fine_tuning=fine_tuning, **options.take_of_full())
+            if arm.distinct is not None:
+                raise ValueError(f"arm {text!r}: added data cannot be deduplicated; omit dedup")
+            if arm.is_balanced and fine_tuning != "full":
+                raise ValueError(
+                    f"arm {text!r}: balanced and then={fine_tuning} exclude each other"
+                )
+            return arm
         if name in ("file", "data"):
             options.refuse_others()
             if name == "file":
@@ -240,6 +262,11 @@ class Arm:
         if self.data is not None or self.added is not None:
             return "data"
         return "selected" if self.has_fast_phase else "full"
+
+    @property
+    def path(self) -> str | None:
+        """The file or folder that the arm names."""
+        return self.file or self.data or self.added
 
     @property
     def is_plain(self) -> bool:
@@ -308,12 +335,18 @@ class _Options:
 
     @classmethod
     def read(cls, text: str, rest: str) -> _Options:
-        pairs = (word.partition("=") for word in rest.split(":") if rest)
-        return cls(text, {key: _value(value) if sign else True for key, sign, value in pairs})
+        values: dict[str, Any] = {}
+        for word in rest.split(":") if rest else ():
+            key, sign, value = word.partition("=")
+            if key in values:
+                raise ValueError(f"arm {text!r} has the option {key!r} twice")
+            values[key] = _value(value) if sign else True
+        return cls(text, values)
 
     def take(self, name: str, default: Any, allowed: tuple[Any, ...]) -> Any:
         value = self.values.pop(name, default)
-        if value not in (default, *allowed):
+        # By type, too: 1 is not True.
+        if not any(value == one and type(value) is type(one) for one in (default, *allowed)):
             raise ValueError(
                 f"arm {self.text!r}: {name} must be {' or '.join(map(str, allowed))}, got {value}"
             )
@@ -327,7 +360,7 @@ class _Options:
             _require_dedup(dedup)
         except ValueError as error:
             raise ValueError(f"arm {self.text!r}: {error}") from None
-        return float(dedup)
+        return abs(float(dedup))  # -0.0 is 0.0
 
     def take_of_full(self) -> dict[str, Any]:
         taken = {
@@ -372,9 +405,10 @@ def _value(text: str) -> Value:
     words = {"true": True, "false": False}
     if text in words:
         return words[text]
-    if re.fullmatch(r"[+-]?\d+", text):
+    if re.fullmatch(r"[+-]?\d{1,18}", text):
         return int(text)
     try:
-        return float(text)
+        # Python would read 0.2_5 as well.
+        return text if "_" in text else float(text)
     except ValueError:
         return text

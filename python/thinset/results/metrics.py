@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+import msgspec
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class Metric:
     unit: str = ""
     difference_unit: str = ""
     better: Literal["higher", "lower"] = "higher"
-    decimals: int = 2
+    decimals: Annotated[int, msgspec.Meta(ge=0, le=20)] = 2
 
     @property
     def sign(self) -> int:

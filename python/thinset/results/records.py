@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from thinset.duration import Duration  # noqa: TC001 - decode looks it up
-from thinset.files.decoding import Count, Seconds, Share, decode, encode
+from thinset.files.decoding import Count, Positive, Seconds, Share, decode, encode
 from thinset.files.json import read_json, write_json_with_digest
 from thinset.results.arm import Arm
 from thinset.results.metrics import Metric  # noqa: TC001 - decode looks it up
@@ -67,7 +67,7 @@ class Score:
 
     value: float | None
     spread: Seconds | None = None
-    n_networks: Count = 1
+    n_networks: Positive = 1
 
 
 @dataclass(frozen=True)
@@ -206,7 +206,7 @@ def _without_header(content: Any, schema: str, where: str) -> tuple[int, dict[st
         found = content.get("schema") if isinstance(content, dict) else type(content).__name__
         raise ValueError(f"{where}: schema must be {schema!r}, got {found!r}")
     version = content.get("version")
-    if version not in (1, VERSION) or isinstance(version, bool):
+    if type(version) is not int or version not in (1, VERSION):
         raise ValueError(f"{where}: version must be 1 or {VERSION}, got {version!r}")
     rest = {key: value for key, value in content.items() if key not in ("schema", "version")}
     return version, rest

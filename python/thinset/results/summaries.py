@@ -115,6 +115,10 @@ def _require_one_metric(groups: Groups) -> None:
     names = sorted({run.metric for runs in groups.values() for run in runs})
     if len(names) > 1:
         raise ValueError(f"all runs must be compared by one metric, got {', '.join(names)}")
+    metrics = {run.main_metric for runs in groups.values() for run in runs}
+    if len(metrics) > 1:
+        one, other = sorted(metrics, key=str)[:2]
+        raise ValueError(f"all runs must agree on the metric {names[0]}, got {one} and {other}")
 
 
 def _resolved(baseline: Arm | None, groups: Groups) -> Arm | None:

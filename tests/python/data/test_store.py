@@ -215,7 +215,10 @@ def test_labels_for_some_batches_only_are_refused(
         ({"image_shape": (4, 5, 0)}, r"image_shape\[2\] must be a whole number from 1"),
         ({"name": 3}, "name must be a text, got 3"),
         ({"class_names": ("a", 2)}, r"class_names\[1\] must be a text, got 2"),
-        ({"provenance": {"x": float("nan")}}, "manifest.json: not all numbers are finite"),
+        (
+            {"provenance": {"x": float("nan")}},
+            "manifest.json: provenance.x must be a finite number, got nan",
+        ),
         ({"provenance": {"kind": "generated"}}, "provenance: lacks the entry 'by'"),
         (
             {"provenance": GeneratedBy(by="gan", seed=-1)},

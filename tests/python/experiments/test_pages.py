@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -45,6 +46,21 @@ def test_a_comparison_of_version_1_grows(compared):
     assert {record.arm for record in records} == {
         *map(Arm.parse, ("full", "random", "kmeans:per_class", "topk"))
     }
+
+
+def test_a_comparison_of_version_1_takes_another_seed(compared):
+    settings = dataclasses.replace(
+        Finished.read(compared, StudySettings).settings,
+        arms=tuple(map(Arm.parse, ("full", "random"))),
+        seeds=(0, 1, 2),
+    )
+    told: list[str] = []
+    records = Study(Where("digits", compared), settings).train(told.append)
+    assert [line.rpartition(" ")[2] for line in told] == [
+        "steps-full-30st-seed2",
+        "steps-random-k0.0864-split1-30st-seed2",
+    ]
+    assert {record.n_full for record in records} == {1438}
 
 
 def test_the_selection_of_an_earlier_run_is_an_arm():

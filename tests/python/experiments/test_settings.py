@@ -55,8 +55,8 @@ def test_settings_survive_json():
         ({"sedes": [1]}, r"run: has no entry 'sedes'; it has hold_out, "),
         ({"encoder": {"depth": 3}}, r"run: encoder has no entry 'depth'"),
         ({"encoder": 3}, r"run: encoder must be a table, got 3"),
-        ({"seeds": [0, 0]}, "at least one and distinct"),
-        ({"seeds": []}, "at least one and distinct"),
+        ({"seeds": [0, 0]}, "seeds must be distinct, got 0 twice"),
+        ({"seeds": []}, "seeds must have at least one value"),
         (
             {"seeds": [0.5]},
             r"run: seeds\[0\] must be a whole number from 0 to 2\*\*63 - 1, got 0.5",

@@ -16,7 +16,8 @@ TEXTS = [
     "full:dedup=0.2",
     "full:resident:balanced:dedup=0",
     "full+data:made",
-    "full+data:made:balanced:then=loss_pruning",
+    "full+data:made:resident:balanced",
+    "full+data:made:then=loss_pruning",
     "loss_pruning",
     "repeated_random",
     "repeated_random:then=loss_pruning",
@@ -24,7 +25,7 @@ TEXTS = [
     "random:stratified",
     "random:dedup=0.2",
     "topk",
-    "topk:per_class:metric=cosine:dedup=0.25:mode=abs:refill=false:then=loss_pruning",
+    "topk:per_class:dedup=0.25:mode=abs:refill=false:then=loss_pruning",
     "kmeans:per_class=proportional:n_iterations=3",
     "kmeans:weighted",
     "facility_location:metric=cosine",
@@ -62,6 +63,12 @@ def test_arms_of_other_meaning_differ() -> None:
         ("full:balanced:dedup=0.2", "full:dedup=0.20:balanced=true"),
         ("full", "full:balanced=false"),
         ("random:dedup=0", "random:dedup=0.0"),
+        ("full:dedup=0", "full:dedup=-0.0"),
+        ("topk", "topk:metric=cosine"),
+        ("random", "random:metric=sqeuclidean"),
+        ("kmeans", "kmeans:metric=sqeuclidean"),
+        ("data:good", "data:./good/"),
+        ("file:a/x.npz", "file:a/b/../x.npz"),
     ],
 )
 def test_two_texts_of_one_meaning_are_one_arm(one: str, other: str) -> None:
@@ -99,7 +106,7 @@ def test_random_arms_need_no_embeddings() -> None:
 
 def test_options_go_where_they_belong() -> None:
     arm = Arm.parse("topk:per_class:mode=abs:metric=cosine:dedup=0.25:then=loss_pruning")
-    assert arm.rule == SelectionRule("topk", "balanced", "cosine", 0.25, (("mode", "abs"),))
+    assert arm.rule == SelectionRule("topk", "balanced", "euclidean", 0.25, (("mode", "abs"),))
     assert (arm.kind, arm.fine_tuning) == ("selected", "loss_pruning")
     assert arm.rule.method_options == {"drop_constant": True, "mode": "abs"}
 
@@ -174,6 +181,14 @@ def test_a_rule_is_refused_where_selecting_by_it_would_be(
         ("full+data", "must name a file or folder, such as full\\+data:generated"),
         ("file:a.npz:b.npz", "has no option 'b.npz'"),
         ("data:a:balanced", "has no option 'balanced'"),
+        ("full:", "ends with a colon"),
+        ("full::balanced", "has no option ''"),
+        ("full:dedup=0.2:dedup=0.3", "has the option 'dedup' twice"),
+        ("full:balanced=1", "balanced must be True, got 1"),
+        ("random:dedup=0.2_0", "dedup must be at least 0 and below 1, got 0.2_0"),
+        ("full+data:made:dedup=0.2", "added data cannot be deduplicated; omit dedup"),
+        ("full+data:made:balanced:then=loss_pruning", "exclude each other"),
+        ("kmeans:n_iterations=" + "9" * 5000, "n_iterations"),
         ("full:k=3", "arm 'full:k=3' has no option 'k'"),
         ("full:resident=no", "resident must be True, got no"),
         ("full:balanced=2", "balanced must be True, got 2"),

@@ -62,8 +62,8 @@ def write_page(
     record = finished.path / "records" / f"{PLANNED}.json"
     if not record.exists():
         raise FileNotFoundError(
-            f"{finished.path} has a plan that was not followed; thinset run --plan "
-            f"-o {finished.path} follows it"
+            f"{finished.path} has a plan that was not followed; "
+            f"thinset run {finished.source} --plan -o {finished.path} follows it"
         )
     plan = Plan.load(finished.path / PLAN_FILE)
     settings = encode(finished.settings)

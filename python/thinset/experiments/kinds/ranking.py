@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from thinset.experiments.cells import Cell, cell_of
 from thinset.experiments.finished import Finished
+from thinset.experiments.prepare.subsets import require_readable
 from thinset.experiments.settings import RankingSettings
 from thinset.files.decoding import encode
 from thinset.report import RankingInputs, write_ranking_report
@@ -72,6 +73,7 @@ def make(
     """
     from thinset.experiments.workbench import Workbench
 
+    require_readable(settings.arms)
     points = tuple(points_of(settings))
     fixed = ("training", "total", "reference_total", "size")
     bench = Workbench(where, settings, fixed=fixed, figure=recipe.name)

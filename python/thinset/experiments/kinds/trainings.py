@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from thinset.experiments.cells import Cell, cells_of
 from thinset.experiments.finished import Finished
+from thinset.experiments.prepare.subsets import require_readable
 from thinset.experiments.run_folder import finished_records
 from thinset.experiments.settings import StudySettings
 from thinset.files.decoding import encode
@@ -52,6 +53,7 @@ class Study:
     def __init__(self, where: Where, settings: StudySettings, *, figure: str = "compare") -> None:
         from thinset.experiments.workbench import Workbench
 
+        require_readable(settings.arms)
         self._cells = cells_of(settings)  # first, so that a mistake in an arm leaves no folder
         self._bench: Workbench = Workbench(where, settings, fixed=("training",), figure=figure)
         self.folder = self._bench.folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,10 +20,11 @@ from thinset.selection import Selection, deduplicate, select
 from thinset.selection.arguments import as_count
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from thinset.experiments.run_folder import RunFolder
-    from thinset.results.arm import SelectionRule
+    from thinset.results.arm import Arm, SelectionRule
 
 NEAR_DUPLICATES = 0.2
 """The distance below which samples count as near-duplicates, as a share of the typical one"""
@@ -85,6 +87,8 @@ def prepare_subset(
 def prepare_given_subset(name: str, data: Dataset, folder: RunFolder, path: Path) -> Subset:
     """Write the samples of a saved selection as the dataset folder subsets/`name`, once."""
     selection = Selection.load(path)
+    digest = hashlib.sha256(selection.indices.tobytes()).hexdigest()
+    folder.require_unchanged(f"file:{path}", digest)
     subset_path = folder.subset(name)
     stage = f"writing the subset ({name})"
     if not folder.is_made(subset_path, stage):
@@ -94,13 +98,23 @@ def prepare_given_subset(name: str, data: Dataset, folder: RunFolder, path: Path
     return Subset(selection, open_dataset(subset_path), {"writing the subset": seconds})
 
 
-def prepare_given_data(data: Dataset, path: Path) -> Subset:
+def require_readable(arms: Iterable[Arm]) -> None:
+    """Open the files and folders that arms name; OSError or ValueError if one cannot be used."""
+    for arm in arms:
+        if arm.file is not None:
+            Selection.load(arm.file)
+        elif arm.path is not None:
+            open_dataset(arm.path)
+
+
+def prepare_given_data(data: Dataset, path: Path, folder: RunFolder) -> Subset:
     """Open the dataset folder `path` to train on; making it is not part of the experiment.
 
     Raises ValueError if its images or classes do not match those of `data`.
     """
     given = open_dataset(path)
     require_matching_splits(data, given)
+    folder.require_unchanged(f"data:{path}", given.fingerprint)
     return Subset(None, given, {})
 
 
@@ -111,6 +125,7 @@ def prepare_added(data: Dataset, path: Path, folder: RunFolder) -> Made:
     """
     added = open_dataset(path)
     require_matching_splits(data, added)
+    folder.require_unchanged(f"full+data:{path}", added.fingerprint)
     stage = f"adding samples ({added.fingerprint[:12]})"
     out = folder.subset(f"full-and-{added.fingerprint[:12]}")
     if not folder.is_made(out, stage):

@@ -89,8 +89,8 @@ def test_a_setting_that_diverges_scores_nothing(tmp_path):
     ("changes", "message"),
     [
         ({"learning_rates": (0.1,), "widths": (1.0,)}, "at least three settings"),
-        ({"seeds": ()}, "seeds must be at least one"),
-        ({"arms": (RANDOM, RANDOM)}, "arms must be at least one and distinct"),
+        ({"seeds": ()}, "seeds must have at least one"),
+        ({"arms": (RANDOM, RANDOM)}, "arms must be distinct, got random twice"),
     ],
 )
 def test_a_ranking_that_makes_no_sense_is_refused(changes, message):

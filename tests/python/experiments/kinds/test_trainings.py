@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
 
-from thinset.data import import_dataset, open_dataset, write_subset
+from thinset.data import DatasetWriter, import_dataset, open_dataset, write_subset
 from thinset.duration import Duration
 from thinset.experiments.cells import cells_of
 from thinset.experiments.kinds.trainings import Study
 from thinset.experiments.prepare.subsets import typical_distance
 from thinset.experiments.settings import EncoderSettings, StudySettings, TrainingSettings
+from thinset.experiments.verification import verify
 from thinset.experiments.where import Where
 from thinset.results import FULL, RANDOM, Arm, FastPhase
-from thinset.selection import Selection, deduplicate
+from thinset.selection import Selection, deduplicate, select
 
 
 def arms(*texts: str) -> tuple[Arm, ...]:
@@ -69,15 +71,14 @@ def test_budgets_are_counted_in_each_way_and_steps_in_one():
     assert [cell.comparison for cell in cells_of(settings)] == ["steps", "time", "training time"]
 
 
-def test_cells_are_told_apart_or_refused():
+def test_cells_are_told_apart():
     one = dataclasses.replace(SETTINGS, arms=arms("topk"), seeds=(0,), splits=(1.0,))
     sizes = [(1,), (1.0,), (0.1234567,), (0.1234568,)]
     assert len({names(dataclasses.replace(one, sizes=size))[0] for size in sizes}) == 4
-    files = dataclasses.replace(one, arms=arms("file:a/b.npz", "file:a_b.npz"))
-    with pytest.raises(
-        ValueError, match="'file:a/b.npz' and 'file:a_b.npz' cannot be distinguished"
-    ):
-        cells_of(files)
+    texts = ("file:a/b.npz", "file:a_b.npz", "data:ü", "data:ö", f"data:{'x' * 400}")
+    files = names(dataclasses.replace(one, arms=arms(*texts)))
+    assert len(set(files)) == len(texts)
+    assert max(map(len, files)) < 200
 
 
 def test_what_costs_nothing_before_training_is_trained_once_for_both_accountings(tmp_path):
@@ -211,17 +212,19 @@ def test_another_recipe_does_not_go_on_in_the_same_folder(finished):
 
 
 def test_a_mistaken_arm_leaves_no_folder(tmp_path):
-    same = arms("file:a/b.npz", "file:a_b.npz")
-    with pytest.raises(ValueError, match="cannot be distinguished"):
-        Study(Where("digits", tmp_path / "study"), dataclasses.replace(SETTINGS, arms=same))
+    for text in ("file:missing.npz", "data:missing", "full+data:missing"):
+        missing = dataclasses.replace(SETTINGS, arms=arms("full", text))
+        with pytest.raises(FileNotFoundError, match="missing"):
+            Study(Where("digits", tmp_path / "study"), missing)
     assert not (tmp_path / "study").exists()
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"arms": ()}, "arms must be at least one and distinct"),
-        ({"seeds": (1, 1)}, "seeds must be at least one and distinct"),
+        ({"arms": ()}, "arms must have at least one value"),
+        ({"arms": arms("random", "random")}, "arms must be distinct, got random twice"),
+        ({"seeds": (1, 1)}, "seeds must be distinct, got 1 twice"),
         ({"splits": (1.5,)}, "splits must be from 0 to 1"),
         ({"baseline": Arm.parse("kmeans")}, "baseline must be one of the arms .*; got kmeans"),
     ],
@@ -396,5 +399,59 @@ def test_two_spellings_of_an_arm_are_one(tmp_path):
     told: list[str] = []
     assert Study(Where("digits", tmp_path / "study"), other).train(told.append) == (record,)
     assert told == []
-    with pytest.raises(ValueError, match="arms must be at least one and distinct"):
+    with pytest.raises(ValueError, match="arms must be distinct, got kmeans:per_class twice"):
         dataclasses.replace(one, arms=one.arms + other.arms)
+
+
+def test_data_that_changed_between_two_calls_are_not_mixed(tmp_path):
+    source = import_dataset("digits", tmp_path / "digits")
+    train = source["train"]
+    write_subset(np.arange(40), train, tmp_path / "made")
+    select(np.zeros((1438, 1)), 30, "random", random_state=0).save(tmp_path / "mine.npz")
+    texts = (f"data:{tmp_path / 'made'}", f"file:{tmp_path / 'mine.npz'}")
+    settings = dataclasses.replace(SETTINGS, arms=arms(*texts), seeds=(0,), splits=(1.0,))
+    where = Where(str(tmp_path / "digits"), tmp_path / "study")
+    before = Study(where, settings).train()
+    assert len(before) == 2
+    assert verify(tmp_path / "study") > 0
+    more = dataclasses.replace(settings, seeds=(0, 1))
+    write_subset(np.arange(40, 80), train, tmp_path / "made", overwrite=True)
+    with pytest.raises(ValueError, match=r"data:.*made has changed since .*study was begun"):
+        Study(where, more).train()
+    write_subset(np.arange(40), train, tmp_path / "made", overwrite=True)
+    select(np.zeros((1438, 1)), 50, "random", random_state=1).save(tmp_path / "mine.npz")
+    with pytest.raises(ValueError, match=r"file:.*mine.npz has changed since"):
+        Study(where, more).train()
+    write_subset(np.arange(1438)[::-1], train, tmp_path / "other")
+    shutil.rmtree(tmp_path / "digits" / "train")
+    (tmp_path / "other").rename(tmp_path / "digits" / "train")
+    with pytest.raises(ValueError, match=r"the training data of .*digits has changed since"):
+        Study(where, settings)
+
+
+def test_the_folder_of_another_figure_is_refused(tmp_path):
+    small = dataclasses.replace(SETTINGS, arms=arms("random"), seeds=(0,), splits=(1.0,))
+    Study(Where("digits", tmp_path / "study"), small)
+    with pytest.raises(ValueError, match="holds the results of 'compare', not of 'fig5'; choose"):
+        Study(Where("digits", tmp_path / "study"), small, figure="fig5")
+
+
+def test_a_model_that_takes_other_arguments_is_refused(tmp_path):
+    training = dataclasses.replace(SETTINGS.training, model="os:getcwd")
+    settings = dataclasses.replace(SETTINGS, arms=arms("full"), training=training)
+    with pytest.raises(ValueError, match="model 'os:getcwd' must take the image shape"):
+        Study(Where("digits", tmp_path / "study"), settings).train()
+
+
+def test_soft_labels_of_other_classes_are_refused(tmp_path):
+    with DatasetWriter(
+        tmp_path / "soft", name="soft", image_shape=(8, 8, 1), image_dtype="uint8", n_samples=4
+    ) as writer:
+        writer.append(
+            np.zeros((4, 8, 8, 1), np.uint8), soft_labels=np.full((4, 5), 0.2, np.float32)
+        )
+    settings = dataclasses.replace(
+        SETTINGS, arms=arms(f"data:{tmp_path / 'soft'}"), seeds=(0,), splits=(1.0,)
+    )
+    with pytest.raises(ValueError, match="soft labels for 5 classes, but the .* have 10"):
+        Study(Where("digits", tmp_path / "study"), settings).train()
