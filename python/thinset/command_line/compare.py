@@ -33,11 +33,11 @@ class _Required:
 
 @dataclass(frozen=True)
 class Command(StudyOptions, _Required):
-    """Compare selection methods on your data: train on each subset alone and on random ones.
+    """Compare ways to train on your data: selected subsets, other datasets, everything.
 
-    Differences from random are paired by seed and have a 95 % interval. If the interval contains
-    zero, the report says "no evidence". Run it again on the same folder, also with more arms or
-    seeds, to train only what is missing.
+    Differences from the baseline, random by default, are paired by seed and have a 95 % interval.
+    If the interval contains zero, the report says "no evidence". Run it again on the same folder,
+    also with more arms or seeds, to train only what is missing.
     """
 
     preset: Preset = "quick"

@@ -39,7 +39,7 @@ _AS_TYPED = {
 class _GridOptions:
     methods: Annotated[tuple[str, ...] | None, from_recipe(aliases=["-m"], metavar="ARM...")] = None
     """arms, such as: full random random:stratified topk kmeans:per_class repeated_random
-    loss_pruning topk:then=loss_pruning"""
+    loss_pruning topk:then=loss_pruning data:FOLDER full+data:FOLDER"""
     baseline: Annotated[str | None, optional(metavar="ARM")] = None
     """reference arm of all comparisons; by default random, or full if random is not among the
     arms"""
