@@ -68,13 +68,14 @@ class Command:
 
     def run(self) -> None:
         from thinset.data import open_dataset, require_matching_splits
+        from thinset.experiments.checkpoints import kept_until_done
         from thinset.experiments.prepare.data import TrainAndTest
         from thinset.experiments.run_folder import RunFolder
         from thinset.experiments.settings import TrainingSettings, require_valid
         from thinset.experiments.trial import Trial, train
         from thinset.files.decoding import encode
         from thinset.results import FULL, Arm, RunRecord
-        from thinset.training import TrainingDivergedError, save_weights
+        from thinset.training import save_weights
         from thinset.training.precision import resolve_device
 
         resolve_device(self.device)
@@ -119,8 +120,7 @@ class Command:
                 subset=subset,
                 n_samples=0 if subset is None else len(subset),
             )
-            checkpoint = folder.checkpoint("training")
-            try:
+            with kept_until_done(folder.checkpoint("training")) as checkpoint:
                 model, record = train(
                     trial,
                     data.train,
@@ -132,13 +132,8 @@ class Command:
                     log=self._log(),
                     show_progress=True,
                 )
-            except TrainingDivergedError:
-                # Resuming would diverge again, and would refuse other settings.
-                checkpoint.unlink(missing_ok=True)
-                raise
-            save_weights(model, self.out / "classifier.safetensors")
-            record.save(path)
-            checkpoint.unlink(missing_ok=True)
+                save_weights(model, self.out / "classifier.safetensors")
+                record.save(path)
         record = RunRecord.load(path)
         print(
             f"{record.main_metric.label} {record.score:.2f} % after {record.steps} steps, "

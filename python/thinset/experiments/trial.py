@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from thinset.experiments.checkpoints import kept_until_done
 from thinset.files.decoding import encode
 from thinset.losses import classification
 from thinset.models import Classifier
@@ -22,7 +23,6 @@ from thinset.training import (
     LossPruning,
     OneCycleRate,
     StepRate,
-    TrainingDivergedError,
     TwoPhase,
     WarmUpRate,
     fit,
@@ -102,7 +102,6 @@ def train(
     record.
     """
     model = new_classifier(full, training, seed=trial.seed)
-    checkpoint_path.parent.mkdir(parents=True, exist_ok=True)
     counts_preparation = trial.comparison != "training time"
     history = fit(
         model,
@@ -163,8 +162,7 @@ def train_and_keep(
     path = folder.record(trial.name)
     if path.exists():
         return RunRecord.load(path)
-    checkpoint = folder.checkpoint(trial.name)
-    try:
+    with kept_until_done(folder.checkpoint(trial.name)) as checkpoint:
         model, record = train(
             trial,
             full,
@@ -176,13 +174,9 @@ def train_and_keep(
             first_phase_path=first_phase_path,
             show_progress=show_progress,
         )
-    except TrainingDivergedError:
-        checkpoint.unlink(missing_ok=True)  # resuming would diverge again
-        raise
-    if weights_path is not None:
-        save_weights(model, weights_path)
-    record.save(path)
-    checkpoint.unlink(missing_ok=True)
+        if weights_path is not None:
+            save_weights(model, weights_path)
+        record.save(path)
     return record
 
 

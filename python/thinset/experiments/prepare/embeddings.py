@@ -19,10 +19,10 @@ from thinset.embeddings import (
 )
 from thinset.embeddings.store import DESCRIPTION_FILE, seconds_of_embeddings
 from thinset.embeddings.train_encoder import seconds_of_encoder
+from thinset.experiments.checkpoints import kept_until_done
 from thinset.experiments.prepare.data import print_note
 from thinset.report import Reconstructions
 from thinset.selection.matrix_input import as_matrix
-from thinset.training import TrainingDivergedError
 
 if TYPE_CHECKING:
     from thinset.data import Dataset
@@ -112,10 +112,8 @@ def _train_encoder(
     device: str,
     show_progress: bool,
 ) -> None:
-    checkpoint = folder.checkpoint("encoder")
-    checkpoint.parent.mkdir(parents=True, exist_ok=True)
     assert not isinstance(settings.crop, str)
-    try:
+    with kept_until_done(folder.checkpoint("encoder")) as checkpoint:
         trained = train_autoencoder(
             data,
             folder.encoder,
@@ -132,12 +130,8 @@ def _train_encoder(
             overwrite=True,
             show_progress=show_progress,
         )
-    except TrainingDivergedError:
-        checkpoint.unlink(missing_ok=True)  # resuming would diverge again
-        raise
-    # The seconds of the history, not of the clock: they include the time before an interruption.
-    folder.add_stage_seconds("encoder training", trained.history.seconds)
-    checkpoint.unlink(missing_ok=True)
+        # Those of the history, not of the clock: they include the time before an interruption.
+        folder.add_stage_seconds("encoder training", trained.history.seconds)
 
 
 def embedding_facts(embeddings: np.ndarray[Any, Any]) -> dict[str, Any]:
