@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from thinset.report import plots, sections
 from thinset.report.cells import NONE, Cell, facts, table
 from thinset.report.document import PageFigure, write_document
+from thinset.results.arm import RANDOM
 from thinset.results.student import mean_interval
 from thinset.results.wording import PERCENT, spoken_seconds
 
@@ -78,13 +79,13 @@ def _results(reference: ArmRanking, arms: Sequence[ArmRanking]) -> Table:
         "arm", "agreement", "against random", "regret, points", "time",
         "of reference time",
     )  # fmt: skip
-    random = next((arm for arm in arms if arm.arm == "random"), None)
+    random = next((arm for arm in arms if arm.arm == RANDOM), None)
     rows: list[tuple[Cell | str, ...]] = [
         ("reference", "1", NONE, "0", spoken_seconds(reference.seconds), f"100{PERCENT}")
     ]
     rows += [
         (
-            arm.arm,
+            str(arm.arm),
             _with_interval(arm.agreement.values()),
             NONE if random is None or arm is random else _with_interval(_differences(arm, random)),
             _with_interval(arm.regret.values()),
@@ -101,7 +102,7 @@ def _scores(arms: Sequence[ArmRanking]) -> Table:
         (str(setting), *(f"{arm.accuracies[setting]:.1f}{PERCENT}" for arm in arms))
         for setting in arms[0].accuracies
     ]
-    return table(("setting", *(arm.arm for arm in arms)), rows)
+    return table(("setting", *(str(arm.arm) for arm in arms)), rows)
 
 
 def _differences(arm: ArmRanking, random: ArmRanking) -> list[float]:

@@ -6,11 +6,14 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from thinset.results.arm import Arm
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-REFERENCE = "reference"
+REFERENCE = Arm(other="reference")
+"""The long training on everything that others are compared with"""
 
 
 class HyperParameters(NamedTuple):
@@ -27,7 +30,7 @@ class HyperParameters(NamedTuple):
 class Trained:
     """The score of one training, in percent on held-out data, and its seconds in all."""
 
-    arm: str
+    arm: Arm
     setting: HyperParameters
     seed: int
     accuracy: float
@@ -48,7 +51,7 @@ class ArmRanking:
     accuracies: of each setting, in percent, mean over seeds.
     """
 
-    arm: str
+    arm: Arm
     agreement: Mapping[int, float]
     regret: Mapping[int, float]
     seconds: float
@@ -61,8 +64,8 @@ class ArmRanking:
 
 def summarise_ranking(
     reference: Sequence[Trained],
-    arms: Mapping[str, Sequence[Trained]],
-    preparation: Mapping[str, float],
+    arms: Mapping[Arm, Sequence[Trained]],
+    preparation: Mapping[Arm, float],
 ) -> tuple[ArmRanking, ...]:
     """Compare each arm's ranking with the reference's on the seeds that both have finished.
 
@@ -73,12 +76,12 @@ def summarise_ranking(
     grid = tuple(dict.fromkeys(run.setting for run in reference))
     best = _finished_seeds(reference, grid)
     summaries = []
-    for name, runs in {REFERENCE: reference, **arms}.items():
+    for arm, runs in {REFERENCE: reference, **arms}.items():
         mine = {
             seed: scores for seed, scores in _finished_seeds(runs, grid).items() if seed in best
         }
         if mine:
-            summaries.append(_summarise(name, mine, best, grid, preparation.get(name, 0.0)))
+            summaries.append(_summarise(arm, mine, best, grid, preparation.get(arm, 0.0)))
     return tuple(summaries)
 
 
@@ -100,7 +103,7 @@ def kendall_tau_b(first: Sequence[float], second: Sequence[float]) -> float:
 
 
 def _summarise(
-    name: str,
+    arm: Arm,
     mine: _Seeds,
     best: _Seeds,
     grid: Sequence[HyperParameters],
@@ -114,7 +117,7 @@ def _summarise(
         # If scores are equal, the first setting of the grid is taken.
         regret[seed] = max(truth) - truth[scores.index(max(scores))]
     return ArmRanking(
-        arm=name,
+        arm=arm,
         agreement=agreement,
         regret=regret,
         seconds=preparation

@@ -22,7 +22,7 @@ from thinset.report import (
     write_study_report,
 )
 from thinset.report.document import write_document
-from thinset.results import Plan
+from thinset.results import REFERENCE, Arm, Plan
 from thinset.results.arm import FULL
 from thinset.results.plan import Choice
 from thinset.results.ranking import ArmRanking, HyperParameters
@@ -55,7 +55,10 @@ def study(record: MakeRecord, out: Path) -> Path:
 
 def ranking(record: MakeRecord, out: Path) -> Path:
     scores = {HyperParameters(0.1, 1.0): 50.0}
-    arms = [ArmRanking(name, {0: 1.0}, {0: 0.0}, 1.0, scores) for name in ("reference", ATTACK)]
+    arms = [
+        ArmRanking(arm, {0: 1.0}, {0: 0.0}, 1.0, scores)
+        for arm in (REFERENCE, Arm.recorded(ATTACK))
+    ]
     inputs = RankingInputs(
         ATTACK, ATTACK, arms, [record()], ATTACK, left_out={ATTACK: ATTACK},
         settings={ATTACK: ATTACK}, stage_seconds={ATTACK: 1.0},

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from thinset.report import RankingInputs, plots, write_ranking_report
-from thinset.results import REFERENCE, summarise_ranking
+from thinset.results import RANDOM, REFERENCE, Arm, summarise_ranking
 from thinset.results.ranking import HyperParameters, Trained, kendall_tau_b
 
 if TYPE_CHECKING:
@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
     from conftest import MakeRecord
 
+TOPK = Arm.parse("topk")
 RATES = (0.01, 0.1, 1.0)
 TRUTH = (60.0, 80.0, 70.0)
 
 
-def trainings(arm: str, scores: dict[int, tuple[float, ...]], seconds: float) -> list[Trained]:
+def trainings(arm: Arm, scores: dict[int, tuple[float, ...]], seconds: float) -> list[Trained]:
     return [
         Trained(arm, HyperParameters(rate, 1.0), seed, accuracy, seconds)
         for seed, accuracies in scores.items()
@@ -44,9 +45,9 @@ def test_kendalls_tau_with_ties(first, second, expected):
 
 def test_agreement_and_regret_are_taken_seed_by_seed():
     reference = trainings(REFERENCE, {0: TRUTH, 1: TRUTH}, 10.0)
-    random = trainings("random", {0: (30.0, 50.0, 40.0), 1: (50.0, 30.0, 40.0)}, 2.0)
-    summary = summarise_ranking(reference, {"random": random}, {"random": 5.0})
-    assert [arm.arm for arm in summary] == [REFERENCE, "random"]
+    random = trainings(RANDOM, {0: (30.0, 50.0, 40.0), 1: (50.0, 30.0, 40.0)}, 2.0)
+    summary = summarise_ranking(reference, {RANDOM: random}, {RANDOM: 5.0})
+    assert [arm.arm for arm in summary] == [REFERENCE, RANDOM]
     assert summary[0].agreement == {0: 1.0, 1: 1.0}
     assert summary[0].regret == {0: 0.0, 1: 0.0}
     assert summary[0].seconds == 30.0
@@ -59,24 +60,24 @@ def test_agreement_and_regret_are_taken_seed_by_seed():
 
 def test_only_seeds_that_both_have_are_compared():
     reference = trainings(REFERENCE, {0: TRUTH}, 10.0)
-    random = trainings("random", {0: TRUTH, 1: (1.0, 2.0, 3.0)}, 2.0)
-    (_, arm) = summarise_ranking(reference, {"random": random}, {})
+    random = trainings(RANDOM, {0: TRUTH, 1: (1.0, 2.0, 3.0)}, 2.0)
+    (_, arm) = summarise_ranking(reference, {RANDOM: random}, {})
     assert arm.agreement == {0: 1.0}
 
 
 def test_a_seed_that_is_not_finished_does_not_count():
     reference = trainings(REFERENCE, {0: TRUTH, 1: TRUTH}, 10.0)
-    random = trainings("random", {0: TRUTH, 1: TRUTH}, 2.0)[:-1]
-    topk = trainings("topk", {0: TRUTH}, 2.0)[:-1]
-    summary = summarise_ranking(reference, {"random": random, "topk": topk}, {})
-    assert [arm.arm for arm in summary] == [REFERENCE, "random"]
+    random = trainings(RANDOM, {0: TRUTH, 1: TRUTH}, 2.0)[:-1]
+    topk = trainings(TOPK, {0: TRUTH}, 2.0)[:-1]
+    summary = summarise_ranking(reference, {RANDOM: random, TOPK: topk}, {})
+    assert [arm.arm for arm in summary] == [REFERENCE, RANDOM]
     assert list(summary[1].agreement) == [0]
 
 
 @pytest.mark.parametrize("n_arms", [1, 2, 3, 4, 5, 7])
 def test_the_figure_has_a_panel_for_each_arm_and_no_other(n_arms):
     reference = trainings(REFERENCE, {0: TRUTH}, 10.0)
-    arms = {f"topk:seed={n}": trainings("topk", {0: TRUTH}, 1.0) for n in range(n_arms)}
+    arms = {Arm.recorded(f"topk:seed={n}"): trainings(TOPK, {0: TRUTH}, 1.0) for n in range(n_arms)}
     summary = summarise_ranking(reference, arms, {})
     figure = plots.rankings(summary[0], summary[1:])
     assert sum(axes.get_visible() for axes in figure.axes) == n_arms
@@ -85,8 +86,8 @@ def test_the_figure_has_a_panel_for_each_arm_and_no_other(n_arms):
 def test_the_page_tells_agreements_and_picks_none(make_record: MakeRecord, tmp_path: Path) -> None:
     reference = trainings(REFERENCE, {0: TRUTH, 1: TRUTH}, 10.0)
     arms = {
-        "random": trainings("random", {0: TRUTH, 1: (1.0, 3.0, 2.0)}, 1.0),
-        "topk": trainings("topk", {0: (3.0, 2.0, 1.0), 1: TRUTH}, 1.0),
+        RANDOM: trainings(RANDOM, {0: TRUTH, 1: (1.0, 3.0, 2.0)}, 1.0),
+        TOPK: trainings(TOPK, {0: (3.0, 2.0, 1.0), 1: TRUTH}, 1.0),
     }
     inputs = RankingInputs(
         "A search",

@@ -34,7 +34,7 @@ Settings = RankingSettings
 class Point:
     """One training: an arm, or the reference, with one setting and one seed."""
 
-    arm: str
+    arm: Arm
     setting: HyperParameters
     cell: Cell
 
@@ -48,17 +48,17 @@ class Point:
 
 def points_of(settings: RankingSettings) -> Iterator[Point]:
     """Seed by seed, so that the finished trainings compare all arms at any time."""
-    arms: list[tuple[str, Arm, Duration]] = [
+    arms: list[tuple[Arm, Arm, Duration]] = [
         (REFERENCE, FULL, settings.reference_total),
-        *((str(arm), arm, settings.total) for arm in settings.arms),
+        *((arm, arm, settings.total) for arm in settings.arms),
     ]
     for seed in settings.seeds:
         for rate, width in itertools.product(settings.learning_rates, settings.widths):
-            for name, arm, total in arms:
+            for ranked, arm, total in arms:
                 cell = cell_of(
                     arm, size=settings.size, split=1.0, total=total, comparison="steps", seed=seed
                 )
-                yield Point(name, HyperParameters(rate, width), cell)
+                yield Point(ranked, HyperParameters(rate, width), cell)
 
 
 def make(
@@ -114,13 +114,13 @@ def write_page(recipe: FigureRecipe, finished: Finished[RankingSettings]) -> Pat
 
 def trained_by_arm(
     points: tuple[Point, ...], finished: Finished[RankingSettings], left_out: dict[str, str]
-) -> tuple[dict[str, list[Trained]], dict[str, float]]:
+) -> tuple[dict[Arm, list[Trained]], dict[Arm, float]]:
     """The finished trainings by arm, with the reference, and the preparation seconds of each arm.
 
     A training that was skipped because it diverged scores 0 and has no record.
     """
-    trained: dict[str, list[Trained]] = {}
-    preparation: dict[str, float] = {}
+    trained: dict[Arm, list[Trained]] = {}
+    preparation: dict[Arm, float] = {}
     records = finished.records_by_name(point.name for point in points)
     for point in points:
         score = seconds = 0.0

@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING
 
 from thinset.report.plots.style import RULE, new_figure, styled
-from thinset.results.arm import Arm
 from thinset.results.grouping import colours_of
 from thinset.results.wording import shortened
 
@@ -30,14 +29,13 @@ def rankings(reference: ArmRanking, arms: Sequence[ArmRanking]) -> Figure:
     n_rows = math.ceil(len(arms) / n_columns)
     figure = new_figure(10.4, 0.3 + 3.4 * n_rows)
     panels = figure.subplots(n_rows, n_columns, squeeze=False, sharex=True).flat
-    colours = colours_of(Arm.recorded(arm.arm) for arm in arms)
+    colours = colours_of(arm.arm for arm in arms)
     for arm, axes in zip(arms, panels, strict=False):  # in this order: no panel is taken in vain
-        colour = colours[Arm.recorded(arm.arm)]
+        colour = colours[arm.arm]
         x = [reference.accuracies[setting] for setting in arm.accuracies]
         axes.plot(x, list(arm.accuracies.values()), "o", color=colour, markersize=5.5)
-        axes.set_title(
-            f"{shortened(arm.arm)}: agreement {arm.mean_agreement:.2f}", fontsize=10.5, loc="left"
-        )
+        title = f"{shortened(str(arm.arm))}: agreement {arm.mean_agreement:.2f}"
+        axes.set_title(title, fontsize=10.5, loc="left")
         axes.axline((min(x), min(x)), slope=1, color=RULE, linewidth=1.0)
         axes.set_xlabel("accuracy of the reference (%)")
         axes.set_ylabel("accuracy of the arm (%)")

@@ -75,10 +75,10 @@ def test_a_setting_that_diverges_scores_nothing(tmp_path):
     left_out = finished.left_out(point.name for point in points)
     assert len(finished.records(point.name for point in points)) == len(left_out) == 6
     trained, preparation = ranking.trained_by_arm(points, finished, left_out)
-    assert preparation["full"] == 0.0
-    assert preparation["random"] > 0.0
+    assert preparation[FULL] == 0.0
+    assert preparation[RANDOM] > 0.0
     assert all(len(runs) == 4 for runs in trained.values())
-    diverged = [run.accuracy for run in trained["random"] if run.setting.learning_rate > 1]
+    diverged = [run.accuracy for run in trained[RANDOM] if run.setting.learning_rate > 1]
     assert diverged == [0.0, 0.0]
     reference, full, random = summarise_ranking(trained.pop(REFERENCE), trained, preparation)
     assert reference.regret == {0: 0.0}
