@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import warnings
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Protocol
 
 from torch.utils.data import Sampler
@@ -31,7 +32,7 @@ class NumberedPasses(Protocol):
     def identity(self) -> dict[str, Any]: ...
 
 
-class PassSampler(Sampler[int]):
+class PassSampler(Sampler[int], ABC):
     """Gives the passes one after the other and keeps the place among them.
 
     A subclass defines `_passes_for`. `num_replicas` and `rank`: see Replicas.
@@ -62,9 +63,9 @@ class PassSampler(Sampler[int]):
         self._unchecked_state: dict[str, Any] | None = None
         self._length_read: int | None = None
 
+    @abstractmethod
     def _passes_for(self, batches_in_step: int) -> NumberedPasses:
         """The passes where all processes together train on so many batches in a step."""
-        raise NotImplementedError
 
     @property
     def num_replicas(self) -> int:
