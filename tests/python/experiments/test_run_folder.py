@@ -206,8 +206,11 @@ def test_a_failed_run_does_not_block_its_folder(tmp_path):
 def test_what_was_made_keeps_the_settings_that_it_depends_on(tmp_path):
     too_many = dataclasses.replace(SETTINGS, size=99_999)
     failed_run(tmp_path / "run", too_many, "n_samples")
+    made = (tmp_path / "run" / "embeddings" / "embeddings.npy").read_bytes()
     other = dataclasses.replace(SETTINGS, encoder=dataclasses.replace(SETTINGS.encoder, seed=5))
-    failed_run(tmp_path / "run", other, r"settings\.encoder\.seed is 0 there and 5 here")
+    with pytest.raises(ValueError, match=r"settings\.encoder\.seed is 0 there and 5 here"):
+        make("digits", tmp_path / "run", other)
+    assert (tmp_path / "run" / "embeddings" / "embeddings.npy").read_bytes() == made
 
 
 def test_a_first_write_that_was_killed_does_not_block_the_folder(tmp_path):

@@ -5,164 +5,41 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from thinset.data import import_dataset, write_subset
+from thinset.data import write_subset
 from thinset.experiments.figures.registry import recipe_of
 from thinset.experiments.kinds import plan as plan_kind
 from thinset.experiments.plan import measuring, planning, sampling
 from thinset.experiments.plan.deadline import Deadline, NoTimeToMeasureError
-from thinset.experiments.plan.learning_curve import extrapolate
-from thinset.experiments.plan.measuring import Measured, Pace, measure
-from thinset.experiments.plan.options import advise, options_for
+from thinset.experiments.plan.measuring import measure
 from thinset.experiments.plan.planning import Planner
-from thinset.experiments.plan.sampling import Sample, SampledData
+from thinset.experiments.plan.sampling import SampledData
 from thinset.experiments.prepare.subsets import typical_distance
 from thinset.experiments.settings import EncoderSettings, PlanSettings, TrainingSettings
 from thinset.experiments.where import Where
 from thinset.experiments.workbench import Workbench
 from thinset.models import Classifier
-from thinset.results import FULL, Arm
-from thinset.results.plan import Choice, Plan, PlannedSubset, Prediction
+from thinset.results import FULL
+from thinset.results.plan import Plan
 from thinset.selection import deduplicate
 from thinset.training import Duration, load_weights
 
-GOLDEN = Path(__file__).parents[3] / "golden"
 SETTINGS = PlanSettings(
     total=Duration(40, "st"),
     probe_share=0,
     encoder=EncoderSettings(kind="pca", n_components=8),
     training=TrainingSettings(batch_size=32, learning_rate=0.02, evaluations=2),
 )
-CALM = Sample(0.0, 1.0, 0.5, 0.01, 1e-5, 1000, 8)
-QUICK = Pace(0.01, 1e-4, 0.02, 10**8)
-WAITING = Pace(0.04, 1e-4, 0.75, 10**8)
-
-
-@pytest.fixture(scope="module")
-def digits(tmp_path_factory):
-    return import_dataset("digits", tmp_path_factory.mktemp("digits") / "data")
-
-
-@pytest.fixture(scope="module")
-def lopsided(digits, tmp_path_factory):
-    """Digits whose first class has many times the samples of the last."""
-    train = digits["train"]
-    rows = [np.flatnonzero(train.labels == label)[: 140 // (label + 1)] for label in range(10)]
-    path = tmp_path_factory.mktemp("lopsided") / "train"
-    return write_subset(np.concatenate(rows), train, path)
 
 
 @pytest.fixture
 def unhurried(monkeypatch):
     """Planning takes the time it needs, however busy the machine is."""
     monkeypatch.setattr(planning, "_PLANNING_SHARE", 100.0)
-
-
-def advised(data, total, measured, **changes):
-    """The arm that is advised, with choices that differ in the steps that are left alone."""
-    options = options_for(data, Duration.parse(total), measured)
-    left = changes.get("steps", {})
-    forecasts = changes.get("forecasts", {})
-    choices = tuple(
-        Choice(option.arm, option.subset, {}, left.get(str(option.arm), 100), 1.0, 0.1, 0.0,
-               10**8, 0, forecasts.get(str(option.arm)))
-        for option in options
-    )  # fmt: skip
-    number, reasons = advise(options, choices)
-    return choices[number], reasons
-
-
-def test_calm_data_are_best_trained_on_as_they_are(digits) -> None:
-    choice, reasons = advised(digits["train"], "60s", Measured(QUICK, QUICK, None, {}, CALM))
-    assert str(choice.arm) == "full"
-    assert "no subset has been found to beat full-data training" in reasons[0]
-
-
-def test_what_waits_for_images_gets_them_into_memory(digits) -> None:
-    measured = Measured(WAITING, QUICK, 0.02, {}, CALM)
-    choice, (reason,) = advised(digits["train"], "60s", measured)
-    # 0.15 * 60 s / 0.02 s = 450 of 1,438 images can be decoded within the share meant for it.
-    assert (str(choice.arm), choice.subset) == ("random", PlannedSubset(0.31, 0.9))
-    assert "75 % of full-data training is waiting for images" in reason
-    assert "100 steps a second, 4.0 times as many" in reason
-    choice, _ = advised(digits["train"], "10min", measured)
-    assert (str(choice.arm), choice.subset) == ("full:resident", None)
-    does_not_wait = dataclasses.replace(measured, pace=QUICK)
-    assert advised(digits["train"], "60s", does_not_wait)[0].arm == Arm.parse("full")
-
-
-def test_what_repeats_itself_is_deduplicated(digits) -> None:
-    repetitive = dataclasses.replace(CALM, near_duplicates=0.02)
-    measured = Measured(QUICK, QUICK, None, {}, repetitive)
-    choice, (reason,) = advised(digits["train"], "60s", measured)
-    assert (str(choice.arm), choice.subset) == ("full:dedup=0.2", None)
-    assert "as if there were 50 different ones" in reason
-
-
-def test_classes_that_differ_in_size_are_balanced(lopsided) -> None:
-    choice, (reason,) = advised(lopsided, "60s", Measured(QUICK, QUICK, None, {}, CALM))
-    assert (str(choice.arm), choice.subset) == ("full:balanced", None)
-    assert "classes differ in size, 14 to 140" in reason
-
-
-def test_both_are_advised_where_both_are_needed(lopsided) -> None:
-    repetitive = dataclasses.replace(CALM, near_duplicates=0.2)
-    measured = Measured(QUICK, QUICK, None, {}, repetitive)
-    choice, (reason,) = advised(lopsided, "60s", measured)
-    assert str(choice.arm) == "full:balanced:dedup=0.2"
-    assert "samples repeat" in reason
-    assert "classes differ in size" in reason
-    # Balancing costs nothing, so it is what is left where there is no time to deduplicate.
-    short = {"full:balanced:dedup=0.2": 10, "full:dedup=0.2": 10}
-    choice, reasons = advised(lopsided, "60s", measured, steps=short)
-    assert str(choice.arm) == "full:balanced"
-    assert "only 10 steps of 100 would be left" in reasons[0]
-
-
-def test_a_subset_is_balanced_where_images_wait_and_classes_differ(lopsided) -> None:
-    measured = Measured(WAITING, QUICK, 0.02, {}, CALM)
-    choice, (reason,) = advised(lopsided, "5s", measured)
-    assert str(choice.arm) == "random:per_class"
-    assert "waiting for images" in reason
-    assert "classes differ in size" in reason
-    assert advised(lopsided, "10min", measured)[0].arm == Arm.parse("full:balanced:resident")
-
-
-def test_nothing_that_needs_embeddings_is_offered_where_they_were_not_measured(lopsided) -> None:
-    sample = dataclasses.replace(CALM, near_duplicates=0.2)
-    for measured in (Measured(QUICK, QUICK, None, None, sample, "no time"),
-                     Measured(QUICK, QUICK, None, None, None, "no time")):  # fmt: skip
-        options = options_for(lopsided, Duration.parse("60s"), measured)
-        assert [str(option.arm) for option in options] == ["full", "full:balanced", "loss_pruning"]
-
-
-def test_what_leaves_no_time_is_not_advised(digits) -> None:
-    repetitive = dataclasses.replace(CALM, near_duplicates=0.02)
-    measured = Measured(QUICK, QUICK, None, {}, repetitive)
-    choice, (reason,) = advised(digits["train"], "60s", measured, steps={"full:dedup=0.2": 49})
-    assert str(choice.arm) == "full"
-    assert "only 49 steps of 100 would be left" in reason
-    choice, _ = advised(digits["train"], "60s", measured, steps={"full:dedup=0.2": 51})
-    assert str(choice.arm) == "full:dedup=0.2"
-    nothing = dict.fromkeys(("full", "full:dedup=0.2", "kmeans:per_class", "loss_pruning"), 0)
-    assert advised(digits["train"], "60s", measured, steps=nothing)[0].arm == Arm.parse("full")
-
-
-def test_short_trainings_overrule_the_rules_where_they_are_clear(digits) -> None:
-    repetitive = dataclasses.replace(CALM, near_duplicates=0.02)
-    measured = Measured(QUICK, QUICK, None, {}, repetitive)
-    full = Prediction(80.0, 78.0, 82.0)
-    for theirs, arm in ((Prediction(75.0, 73.0, 77.9), "full"),
-                        (Prediction(76.0, 74.0, 78.1), "full:dedup=0.2")):  # fmt: skip
-        forecasts = {"full": full, "full:dedup=0.2": theirs}
-        assert advised(digits["train"], "60s", measured, forecasts=forecasts)[0].arm == Arm.parse(
-            arm
-        )
 
 
 def test_repetition_is_seen_in_a_sample(digits, tmp_path) -> None:
@@ -414,60 +291,6 @@ def test_a_whole_batch_is_not_trained_on_where_that_takes_too_long(tmp_path, mon
     assert plan.facts["steps"].startswith("0.312 per second")
 
 
-@pytest.mark.parametrize(
-    ("seconds", "typed"), [(44.2, "45s"), (8.01, "8.1s"), (269, "4.5min"), (7201, "2.1h")]
-)
-def test_the_least_budget_is_rounded_up(seconds, typed) -> None:
-    choice = Choice(FULL, None, {}, 0, 0.0, 1.0, 0.0, 10**8, 0, None)
-    plan = Plan("d", Duration(1, "s"), {}, (choice,), 0, (), 2.0, {}, {}, "", seconds)
-    assert f"plan again with at least {typed}, in another folder" in plan.advice
-
-
-@pytest.mark.parametrize(
-    ("arm", "advice"),
-    [
-        ("full:balanced", "balance the classes; then train on everything (full:balanced)"),
-        (
-            "full:balanced:dedup=0.2",
-            (
-                "balance the classes, leave out near-duplicates; then train on all that is left "
-                "(full:balanced:dedup=0.2)"
-            ),
-        ),
-        ("full:resident", "keep all images in memory; then train on everything (full:resident)"),
-    ],
-)
-def test_advice_says_what_to_do_first(arm, advice) -> None:
-    full = Choice(FULL, None, {}, 100, 1.0, 1.0, 0.0, 10**8, 0, None)
-    other = dataclasses.replace(full, arm=Arm.parse(arm))
-    plan = Plan("d", Duration(9, "s"), {}, (full, other), 1, (), 2.0, {}, {}, "")
-    assert plan.advice == advice
-
-
-def test_a_curve_that_is_a_power_law_is_found() -> None:
-    steps = [50, 100, 200, 400]
-    truth = [90 - 300 * n**-0.6 for n in steps]
-    forecast = extrapolate(steps, truth, 10**6, 1600)
-    assert forecast.mean == pytest.approx(90 - 300 * 1600**-0.6, abs=0.7)
-    assert forecast.low < 90 - 300 * 1600**-0.6 < forecast.high
-    # Twice the longest probe two times over.
-    assert forecast.high - forecast.low == pytest.approx(2 * 2 * 1.5, abs=1)
-
-
-def test_few_tests_and_far_forecasts_are_uncertain() -> None:
-    def width(n_tested: int, at: int) -> float:
-        forecast = extrapolate([50, 100, 200], [50.0, 60.0, 67.0], n_tested, at)
-        return forecast.high - forecast.low
-
-    assert width(500, 1000) > width(5000, 1000)
-    assert width(5000, 10_000) > width(5000, 1000) > width(5000, 250)
-
-
-def test_an_accuracy_is_from_0_to_100_percent() -> None:
-    assert extrapolate([5, 10], [100.0, 100.0], 100, 1000).high <= 100
-    assert extrapolate([5, 10], [0.0, 0.5], 100, 20).low >= 0
-
-
 @pytest.mark.parametrize(("count", "labelled"), [(99, True), (200, False)])
 def test_too_little_data_are_refused(tmp_path, digits, count, labelled) -> None:
     train = digits["train"]
@@ -479,37 +302,9 @@ def test_too_little_data_are_refused(tmp_path, digits, count, labelled) -> None:
         Planner(Where(str(tmp_path / "data"), tmp_path / "plan"), SETTINGS)
 
 
-def test_other_files_are_not_plans(tmp_path) -> None:
-    path = tmp_path / "plan.json"
-    path.write_text('{"schema": "thinset-run", "version": 1}')
-    with pytest.raises(ValueError, match="is not a thinset-plan of version 1 or 2"):
-        Plan.load(path)
-    path.write_text('{"schema": "thinset-plan", "version": 1, "choices": []}')
-    with pytest.raises(ValueError, match=r"plan\.json: lacks the entry"):
-        Plan.load(path)
-
-
 @pytest.mark.parametrize("share", [-0.1, 1.1])
 def test_share_of_probes_is_checked(tmp_path, share) -> None:
     settings = dataclasses.replace(SETTINGS, probe_share=share)
     with pytest.raises(ValueError, match=f"probe_share must be a number from 0 to 1, got {share}"):
         Planner(Where("digits", tmp_path / "plan"), settings)
     assert not (tmp_path / "plan").exists()
-
-
-def test_plans_of_version_1_still_load(tmp_path) -> None:
-    plan = Plan.load(GOLDEN / "plan_v1.json")
-    assert [str(choice.arm) for choice in plan.choices] == ["full", "loss_pruning"]
-    assert [choice.subset for choice in plan.choices] == [None, None]
-    assert plan.total == Duration(20, "s")
-    plan.save(tmp_path / "plan.json")
-    assert Plan.load(tmp_path / "plan.json") == plan
-    content = json.loads((GOLDEN / "plan_v1.json").read_text())
-    del content["sha256"]
-    content["choices"][1] |= {"arm": "kmeans:per_class", "size": 0.0864, "split": 0.5}
-    (tmp_path / "subset.json").write_text(json.dumps(content))
-    assert Plan.load(tmp_path / "subset.json").choices[1].subset == PlannedSubset(0.0864, 0.5)
-    content["choices"][1]["steps"] = -1
-    (tmp_path / "damaged.json").write_text(json.dumps(content))
-    with pytest.raises(ValueError, match=r"damaged\.json: choices\[1\]\.steps must be a whole"):
-        Plan.load(tmp_path / "damaged.json")
