@@ -86,8 +86,7 @@ def cells_of(settings: StudySettings) -> tuple[Cell, ...]:
 
     Seed by seed, so that the finished trainings compare all arms at any time. Within an arm, from
     the smallest split to the largest, so that each continues the first phase of the previous one. A
-    split of 0 means training on everything, whatever the arm. Raises ValueError if two trainings
-    would share the name of a record.
+    split of 0 means training on everything, whatever the arm.
     """
     cells: dict[Cell, None] = {}
     for seed in settings.seeds:
@@ -96,11 +95,6 @@ def cells_of(settings: StudySettings) -> tuple[Cell, ...]:
                 for arm in settings.arms:
                     for cell in _cells_of_arm(arm, total, comparison, seed, settings):
                         cells.setdefault(cell)
-    names: dict[str, Cell] = {}
-    for cell in cells:
-        if cell != names.setdefault(cell.name, cell):
-            first, second = str(names[cell.name].arm), str(cell.arm)
-            raise ValueError(f"arms {first!r} and {second!r} cannot be distinguished by file names")
     return tuple(cells)
 
 

@@ -75,7 +75,13 @@ def test_cells_are_told_apart():
     one = dataclasses.replace(SETTINGS, arms=arms("topk"), seeds=(0,), splits=(1.0,))
     sizes = [(1,), (1.0,), (0.1234567,), (0.1234568,)]
     assert len({names(dataclasses.replace(one, sizes=size))[0] for size in sizes}) == 4
-    texts = ("file:a/b.npz", "file:a_b.npz", "data:ü", "data:ö", f"data:{'x' * 400}")
+    texts = (
+        "full", "full:balanced", "full:dedup=0.2", "full:resident", "loss_pruning",
+        "random", "random:dedup=0.2", "random:stratified", "random:then=loss_pruning",
+        "kmeans", "kmeans:per_class", "kmeans:weighted", "kmeans:n_iterations=3",
+        "kmeans:seeding=random", "max_min:metric=cosine", "topk:mode=abs", "repeated_random",
+        "file:a/b.npz", "file:a_b.npz", "data:ü", "data:ö", "full+data:ö", f"data:{'x' * 400}",
+    )  # fmt: skip
     files = names(dataclasses.replace(one, arms=arms(*texts)))
     assert len(set(files)) == len(texts)
     assert max(map(len, files)) < 200
