@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from thinset.duration import Duration
 from thinset.files.decoding import AboveZero, Count, Positive, Share, decode, encode
-from thinset.results.arm import FULL, RANDOM, Arm, SelectionRule
+from thinset.results.arm import FULL, RANDOM, Arm
+from thinset.results.selection_rule import SelectionRule
 
 if sys.version_info >= (3, 11):
     import tomllib

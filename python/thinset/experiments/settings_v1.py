@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from thinset.results.arm import Arm, SelectionRule
+from thinset.results.arm import Arm
+from thinset.results.selection_rule import SelectionRule
 
 
 def upgraded_settings(table: dict[str, Any]) -> dict[str, Any]:
