@@ -238,6 +238,11 @@ class Arm:
         return self.file is not None or self.data is not None
 
     @property
+    def needs_images(self) -> bool:
+        """Whether all images are needed as pixels before the training."""
+        return self.augment is not None or self.added is not None or self.generated is not None
+
+    @property
     def needs_embeddings(self) -> bool:
         if self.rule is None:
             return self.distinct is not None
