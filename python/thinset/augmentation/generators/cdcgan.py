@@ -1,4 +1,4 @@
-"""The conditional DCGAN of "Neural data augmentation", section 2.3; see cdcgan.md."""
+"""The conditional DCGAN of "Neural data augmentation", section 2.4.1; see cdcgan.md."""
 
 from __future__ import annotations
 

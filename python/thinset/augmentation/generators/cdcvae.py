@@ -1,4 +1,4 @@
-"""The conditional convolutional VAE of "Neural data augmentation", section 2.4; see cdcvae.md."""
+"""The conditional convolutional VAE of "Neural data augmentation", section 2.4.2; see cdcvae.md."""
 
 from __future__ import annotations
 
