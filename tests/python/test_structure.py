@@ -1,9 +1,10 @@
 """The map of the project holds: who may import whom, and what the sources may not contain.
 
 Imports point downwards only: command_line -> experiments -> {augmentation, embeddings, report} ->
-{results, metrics, training} -> {data, selection, transforms} -> {models, losses, _core}. Wings
-(augmentation) know no arms. selection and data stand on the native core and numpy; results and
-report need no torch; integrations stand on these, and nothing but the command line stands on them. The parts of training that show samples stand on
+{results, metrics, training} -> {data, selection, transforms} -> {models, losses, _core}.
+augmentation knows neither arms nor selections: experiments gives it rows. selection and data stand
+on the native core and numpy; results and report need no torch; integrations stand on these, and
+nothing but the command line stands on them. The parts of training that show samples stand on
 nothing that trains. In C++, bindings, filter and fuzz stand on the library, which knows none of
 them, and include its public headers alone; in the library the folders have an order, too.
 """
@@ -27,7 +28,7 @@ CPP = ROOT / "cpp"
 _BASE = {"duration", "files", "progress"}
 _MODELS = {"models", "losses"}
 _BELOW_TRAINING = {*_BASE, *_MODELS, "data", "selection", "transforms"}
-_BELOW_WINGS = {*_BELOW_TRAINING, "training", "results"}
+_BELOW_WINGS = {*_BELOW_TRAINING, "training", "metrics", "results"}
 _BELOW_EXPERIMENTS = {*_BELOW_WINGS, "augmentation", "embeddings", "report"}
 
 # Which units of the package each unit may import, besides itself. "thinset" is the face of the
@@ -43,8 +44,8 @@ ALLOWED = {
     "transforms": {"models", "losses"},
     "results": {*_BASE, "_core", "selection"},
     "training": _BELOW_TRAINING,
+    "metrics": {*_BELOW_TRAINING, "training"},
     "embeddings": {*_BELOW_TRAINING, "training"},
-    # Chosen rows and arms are the business of experiments: a wing is given indices.
     "augmentation": {*_BELOW_TRAINING, "training", "metrics"} - {"selection"},
     "report": {*_BASE, "results"},
     # Each module of it stands on one library of other people.
