@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 Auto = Literal["auto"]
 RateSchedule = Literal["constant", "step", "cosine", "one_cycle"]
+Optimizer = Literal["sgd", "adam"]
+Keep = Literal["last", "best"]
 T = TypeVar("T")
 
 
@@ -67,15 +69,22 @@ class EncoderSettings:
 class TrainingSettings:
     """How the classifier is trained, the same in every arm.
 
-    model: "MODULE:FUNCTION" of a function that takes the shape of an image (H, W, C) and the number
-        of classes and returns a torch.nn.Module; None for the paper's classifier.
-    width: multiplies the widths of the paper's classifier.
+    model: "paper" or "vgg" (see thinset.models.classifiers), or "MODULE:FUNCTION" of a function
+        that takes the shape of an image (H, W, C) and the number of classes and returns a
+        torch.nn.Module; None for "paper".
+    width: multiplies the widths of the model; other models than "paper" and "vgg" need a parameter
+        of that name.
+    optimizer: "sgd", with momentum and weight_decay, or "adam" at its defaults, without either.
     schedule: of the learning rate, over both phases together: "constant", as in the paper; "step":
         a tenth after one half, a hundredth after three quarters; "cosine": down to 0; "one_cycle":
         up to learning_rate in the first fifth, then down to 0, in straight lines.
     warm_up: the share of both phases in which the rate rises at first; "one_cycle" has its own.
-    ema_decay: of the averaged weights used in tests. evaluations: their number in a run, evenly
-        spaced. crop as in EncoderSettings.
+    ema_decay: of the averaged weights used in tests; None for no average. evaluations: their number
+        in a run, evenly spaced.
+    keep: the weights of the "last" evaluation, or those of the "best" one on validation data; see
+        DataSettings.validation.
+    standardise: each image by itself; "auto" for all models but those that standardise by the
+        training data, such as "vgg". crop as in EncoderSettings.
     flip: mirror half of the images; "auto" for colour images (mirrored digits are wrong).
     brightness, contrast: largest shift, lowest and highest factor; "auto" takes the paper's for
         colour images and none for grey ones. precision: "auto", "float32" or "bfloat16".
@@ -87,10 +96,13 @@ class TrainingSettings:
     learning_rate: AboveZero = 0.1
     schedule: RateSchedule = "constant"
     warm_up: float = 0.0
+    optimizer: Optimizer = "sgd"
     momentum: Share = 0.9
     weight_decay: float = 0.004
-    ema_decay: Share = 0.9999
+    ema_decay: Share | None = 0.9999
     evaluations: Positive = 10
+    keep: Keep = "last"
+    standardise: bool | Auto = "auto"
     crop: Positive | Auto | None = "auto"
     flip: bool | Auto = "auto"
     brightness: float | Auto = "auto"
