@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from thinset.duration import Duration
+from thinset.experiments.generation import GenerationSettings
 from thinset.files.decoding import AboveZero, Count, Positive, Share, decode, encode
 from thinset.results.arm import FULL, RANDOM, Arm
 from thinset.results.selection_rule import SelectionRule
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 Auto = Literal["auto"]
 RateSchedule = Literal["constant", "step", "cosine", "one_cycle"]
+Optimizer = Literal["sgd", "adam"]
+Keep = Literal["last", "best"]
 T = TypeVar("T")
 
 
@@ -68,15 +71,22 @@ class EncoderSettings:
 class TrainingSettings:
     """How the classifier is trained, the same in every arm.
 
-    model: "MODULE:FUNCTION" of a function that takes the shape of an image (H, W, C) and the number
-        of classes and returns a torch.nn.Module; None for the paper's classifier.
-    width: multiplies the widths of the paper's classifier.
+    model: "paper" or "vgg" (see thinset.models.classifiers), or "MODULE:FUNCTION" of a function
+        that takes the shape of an image (H, W, C) and the number of classes and returns a
+        torch.nn.Module; None for "paper".
+    width: multiplies the widths of the model; other models than "paper" and "vgg" need a parameter
+        of that name.
+    optimizer: "sgd", with momentum and weight_decay, or "adam" at its defaults, without either.
     schedule: of the learning rate, over both phases together: "constant", as in the paper; "step":
         a tenth after one half, a hundredth after three quarters; "cosine": down to 0; "one_cycle":
         up to learning_rate in the first fifth, then down to 0, in straight lines.
     warm_up: the share of both phases in which the rate rises at first; "one_cycle" has its own.
-    ema_decay: of the averaged weights used in tests. evaluations: their number in a run, evenly
-        spaced. crop as in EncoderSettings.
+    ema_decay: of the averaged weights used in tests; None for no average. evaluations: their number
+        in a run, evenly spaced.
+    keep: the weights of the "last" evaluation, or those of the "best" one on validation data; see
+        DataSettings.validation.
+    standardise: each image by itself; "auto" for all models but those that standardise by the
+        training data, such as "vgg". crop as in EncoderSettings.
     flip: mirror half of the images; "auto" for colour images (mirrored digits are wrong).
     brightness, contrast: largest shift, lowest and highest factor; "auto" takes the paper's for
         colour images and none for grey ones. precision: "auto", "float32" or "bfloat16".
@@ -88,10 +98,13 @@ class TrainingSettings:
     learning_rate: AboveZero = 0.1
     schedule: RateSchedule = "constant"
     warm_up: float = 0.0
+    optimizer: Optimizer = "sgd"
     momentum: Share = 0.9
     weight_decay: float = 0.004
-    ema_decay: Share = 0.9999
+    ema_decay: Share | None = 0.9999
     evaluations: Positive = 10
+    keep: Keep = "last"
+    standardise: bool | Auto = "auto"
     crop: Positive | Auto | None = "auto"
     flip: bool | Auto = "auto"
     brightness: float | Auto = "auto"
@@ -132,6 +145,7 @@ class DataSettings:
         decoded and scaled down to the original size.
     variant: None for the training data as it is; "redundant" or, with an imbalance,
         "long_tailed:100" for a harder version of it (see thinset.data.variants).
+    generation: how arms with augment=... or generated:... get their images.
     """
 
     hold_out: Share = 0.2
@@ -140,6 +154,7 @@ class DataSettings:
     photograph_side: Positive | None = None
     variant: str | None = None
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    generation: GenerationSettings = field(default_factory=GenerationSettings)
 
     def resolved_for(self, image_shape: tuple[int, int, int]) -> Self:
         """Settle every "auto" by the dataset's (height, width, channels)."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thinset.experiments.cells import as_unique_file_name
+from thinset.experiments.classifier import require_model
 from thinset.experiments.finished import store_shown
 from thinset.experiments.prepare.data import (
     TrainAndTest,
@@ -43,7 +44,7 @@ from thinset.experiments.prepare.subsets import (
 )
 from thinset.experiments.run_folder import RunFolder, finished_records
 from thinset.experiments.settings import DataSettings, TrainingSettings, require_valid
-from thinset.experiments.trial import Trial, fine_tuning_order, require_model, train_and_keep
+from thinset.experiments.trial import Trial, fine_tuning_order, train_and_keep
 from thinset.files.decoding import encode
 from thinset.report import require_report_extra
 from thinset.selection.arguments import as_count
@@ -64,8 +65,8 @@ if TYPE_CHECKING:
     from thinset.augmentation.trained_generator import TrainedGenerator
     from thinset.data import Dataset, EncodedDataset
     from thinset.experiments.cells import Cell
-    from thinset.experiments.prepare.subsets import Made
     from thinset.experiments.prepare.kept import RealClassifier
+    from thinset.experiments.prepare.subsets import Made
     from thinset.experiments.where import Where
     from thinset.results import Arm, RunRecord
 

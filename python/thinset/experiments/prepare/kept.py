@@ -10,15 +10,15 @@ import torch
 from thinset.data import open_dataset, write_subset
 from thinset.data.batches import ordered_batches
 from thinset.experiments.checkpoints import kept_until_done
+from thinset.experiments.classifier import new_classifier
 from thinset.experiments.prepare.subsets import Made
-from thinset.experiments.trial import Trial, new_classifier, train
+from thinset.experiments.trial import Trial, scoring_transform, standardised_for, train
 from thinset.metrics import ModuleExtractor, features_of, nearest
 from thinset.results.arm import FULL
 from thinset.selection import select
 from thinset.training import load_weights, save_weights
 from thinset.training.precision import resolve_device
 from thinset.training.weights import weights_fingerprint
-from thinset.transforms.training import TestTransform
 
 if TYPE_CHECKING:
     from torch import nn
@@ -40,10 +40,9 @@ class RealClassifier:
     """A classifier trained on real data alone; it judges generated images."""
 
     def __init__(self, model: nn.Module, training: TrainingSettings, device: str) -> None:
-        assert not isinstance(training.crop, str)
         self._device = resolve_device(device)
         self._model = model.to(self._device).eval()
-        self._transform = TestTransform(crop=training.crop, standardise=training.standardise)
+        self._transform = scoring_transform(standardised_for(model, training))
         digest = weights_fingerprint(model)[:12]
         self.extractor = ModuleExtractor(
             model, f"classifier trained on the real data (SHA-256 {digest})", self._transform
