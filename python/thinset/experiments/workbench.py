@@ -33,7 +33,12 @@ from thinset.experiments.prepare.generated import (
     prepare_generator,
     trained_by,
 )
-from thinset.experiments.prepare.kept import CLASSIFIER_STAGE, prepare_classifier, prepare_kept
+from thinset.experiments.prepare.kept import (
+    CLASSIFIER_STAGE,
+    ScoresInTraining,
+    prepare_classifier,
+    prepare_kept,
+)
 from thinset.experiments.prepare.subsets import (
     Subset,
     prepare_added,
@@ -69,6 +74,7 @@ if TYPE_CHECKING:
     from thinset.experiments.prepare.subsets import Made
     from thinset.experiments.where import Where
     from thinset.results import Arm, RunRecord
+    from thinset.training.learners.generative import Observer
 
 _FIXED = tuple(field.name for field in dataclasses.fields(DataSettings))
 _DECODING = "decoding everything"
@@ -78,11 +84,18 @@ class Workbench:
     """The parts that the trainings of one folder share; each is made once, on first use.
 
     The folder fixes the settings of the data and those named by `fixed`; the rest of `settings` is
-    the grid, which may grow. `figure` names the recipe, for the record.
+    the grid, which may grow. `figure` names the recipe, for the record. `data`: training and test
+    data that are prepared already; by default they are prepared in the folder.
     """
 
     def __init__(
-        self, where: Where, settings: DataSettings, *, fixed: Sequence[str], figure: str
+        self,
+        where: Where,
+        settings: DataSettings,
+        *,
+        fixed: Sequence[str],
+        figure: str,
+        data: TrainAndTest | None = None,
     ) -> None:
         self._where = where
         self.device = where.device
@@ -100,14 +113,15 @@ class Workbench:
             {**where.identity, "settings": stays},
             notes={"command": where.command, "figure": figure, "grid": grid},
         )
-        data = prepare_data(
-            where.source,
-            self.folder,
-            hold_out_share=settings.hold_out,
-            on_validation=settings.on_validation,
-            image_size=where.image_size,
-            show_progress=where.show_progress,
-        )
+        if data is None:
+            data = prepare_data(
+                where.source,
+                self.folder,
+                hold_out_share=settings.hold_out,
+                on_validation=settings.on_validation,
+                image_size=where.image_size,
+                show_progress=where.show_progress,
+            )
         self.data: TrainAndTest = prepare_variant(data, settings.variant, self.folder)
         for part, dataset in zip(("training", "test"), data, strict=True):
             name = f"the {part} data of {where.source}"
@@ -211,7 +225,7 @@ class Workbench:
         """The full data of an arm: encoded images, unless it has decoded all of them."""
         arm = cell.arm
         if arm.augment is not None and not arm.has_fast_phase:
-            return self._augmented(cell, self.images(), "full").data
+            return self.augmented(arm, cell.seed).data
         if arm.added is not None:
             return self._added(arm).data
         if arm.distinct is not None:
@@ -239,7 +253,7 @@ class Workbench:
             fine_tuning_order=fine_tuning_order(arm),
         )
         if arm.augment is not None and not arm.has_fast_phase:
-            made = self._augmented(cell, self.images(), "full")
+            made = self.augmented(arm, cell.seed)
             return _after(trial, self._generator_seconds(cell), made.seconds)
         if arm.added is not None:
             return _after(trial, self._added(arm).seconds)
@@ -272,17 +286,21 @@ class Workbench:
     def _distinct(self, share: float) -> Made:
         return prepare_distinct(self.images(), self.embeddings(), self.folder, share)
 
-    def _augmented(self, cell: Cell, data: Dataset, key: str) -> Made:
+    def augmented(self, arm: Arm, seed: int) -> Made:
+        """The training data and one image for each sample, as `arm` says; the images come last."""
+        return self._augmented(arm, seed, self.images(), "full")
+
+    def _augmented(self, arm: Arm, seed: int, data: Dataset, key: str) -> Made:
         """The samples of `data`, which has the name `key`, and one image for each of them."""
-        assert cell.arm.augment is not None
-        name = trained_by(cell.arm.augment)
+        assert arm.augment is not None
+        name = trained_by(arm.augment)
         return prepare_augmented(
-            cell.arm.augment,
+            arm.augment,
             data,
             self.folder,
-            None if name is None else self.generator(name, cell.seed),
+            None if name is None else self.generator(name, seed),
             key=key,
-            seed=cell.seed,
+            seed=seed,
             device=self.device,
             show_progress=self._where.show_progress,
         )
@@ -296,8 +314,12 @@ class Workbench:
             self._generation,
             seed=seed,
             device=self.device,
+            observe=self._scores_in_training() if self._generation.n_scored else None,
             show_progress=self._where.show_progress,
         )
+
+    def _scores_in_training(self) -> Observer:
+        return ScoresInTraining(self.classifier(), self.images(), self._generation.n_scored)
 
     def classifier(self) -> RealClassifier:
         """The classifier that keeps and measures generated images, trained once."""
@@ -378,7 +400,7 @@ class Workbench:
         )
         if arm.augment is None:
             return subset
-        made = self._augmented(cell, subset.data, cell.selection_name)
+        made = self._augmented(arm, cell.seed, subset.data, cell.selection_name)
         return Subset(subset.selection, made.data, {**subset.seconds, **made.seconds})
 
     def _decoding_seconds(self, arm: Arm) -> dict[str, float]:
