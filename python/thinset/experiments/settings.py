@@ -13,7 +13,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from thinset.duration import Duration
-from thinset.files.decoding import AboveZero, Count, Positive, Share, decode, encode
+from thinset.files.decoding import (
+    AboveZero,
+    Count,
+    Fraction,
+    Positive,
+    Share,
+    decode,
+    encode,
+)
 from thinset.results.arm import FULL, RANDOM, Arm, SelectionRule
 
 if sys.version_info >= (3, 11):
@@ -135,6 +143,12 @@ class DataSettings:
 
     hold_out: the share of the training data held out for testing if the source has no test data.
     on_validation: always score on that share instead of test data.
+    validation: the validation data, held out of the training data by class: a count, or a fraction
+        with a decimal point. A validation split of the source is used instead. None uses no
+        validation data, except that training.keep = "best" uses such a split.
+    share: the fraction of the (remaining) training data that is used, by class; that of a smaller
+        share is a part of that of a larger one.
+    split_seed: of both choices.
     from_encoded: whether the training data are encoded images (JPEG, ...) that are decoded on each
         use. Training on everything then waits for decoding. Arms that need embeddings and
         `full:resident` pay for decoding everything once, random subsets for decoding their own
@@ -147,6 +161,9 @@ class DataSettings:
 
     hold_out: Share = 0.2
     on_validation: bool = False
+    validation: Fraction | Positive | None = None
+    share: Fraction = 1.0
+    split_seed: Count = 0
     from_encoded: bool = False
     photograph_side: Positive | None = None
     variant: str | None = None

@@ -14,11 +14,13 @@ from thinset.experiments.cells import as_unique_file_name
 from thinset.experiments.classifier import require_model
 from thinset.experiments.finished import store_shown
 from thinset.experiments.prepare.data import (
-    TrainAndTest,
+    Splits,
     prepare_data,
     prepare_decoded,
     prepare_encoded,
+    prepare_parts,
     prepare_variant,
+    print_note,
 )
 from thinset.experiments.prepare.embeddings import (
     embedding_facts,
@@ -90,18 +92,7 @@ class Workbench:
             {**where.identity, "settings": stays},
             notes={"command": where.command, "figure": figure, "grid": grid},
         )
-        data = prepare_data(
-            where.source,
-            self.folder,
-            hold_out_share=settings.hold_out,
-            on_validation=settings.on_validation,
-            image_size=where.image_size,
-            show_progress=where.show_progress,
-        )
-        self.data: TrainAndTest = prepare_variant(data, settings.variant, self.folder)
-        for part, dataset in zip(("training", "test"), data, strict=True):
-            name = f"the {part} data of {where.source}"
-            self.folder.require_unchanged(name, dataset.fingerprint)
+        self.data = self._prepared(settings)
         self._encoder = settings.encoder.resolved_for(self.data.train.image_shape)
         self.encoded: EncodedDataset | None = None
         if settings.from_encoded:
@@ -112,6 +103,41 @@ class Workbench:
                 settings.photograph_side,
                 where.image_size,
             )
+
+    def _prepared(self, settings: DataSettings) -> Splits:
+        keeps_best = hasattr(settings, "training") and settings.training.keep == "best"
+        data = prepare_data(
+            self._where.source,
+            self.folder,
+            hold_out_share=settings.hold_out,
+            on_validation=settings.on_validation,
+            image_size=self._where.image_size,
+            uses_validation=keeps_best or settings.validation is not None,
+            show_progress=self._where.show_progress,
+        )
+        if settings.validation is not None and data.validation is not None:
+            print_note(
+                f"the validation split of {self._where.source} is used; validation = "
+                f"{settings.validation} is for sources without one"
+            )
+        data = prepare_parts(
+            data,
+            self.folder,
+            validation=settings.validation,
+            share=settings.share,
+            seed=settings.split_seed,
+        )
+        if keeps_best and data.validation is None:
+            raise ValueError(
+                f'training.keep = "best" needs validation data, but {self._where.source} has none; '
+                "set validation to a count or a fraction of the training data"
+            )
+        data = prepare_variant(data, settings.variant, self.folder)
+        for part, dataset in zip(("training", "test", "validation"), data, strict=True):
+            if dataset is not None:
+                name = f"the {part} data of {self._where.source}"
+                self.folder.require_unchanged(name, dataset.fingerprint)
+        return data
 
     def images(self) -> Dataset:
         """The training images as stored or, if they are encoded, decoded once."""
@@ -189,6 +215,7 @@ class Workbench:
             self.folder,
             device=self.device,
             command=self._where.command,
+            validation=self.data.validation,
             first_phase_path=first_phase,
             weights_path=weights,
             show_progress=self._where.show_progress,
