@@ -66,7 +66,7 @@ def nested_subsets(labels: ArrayLike, shares: Iterable[float], seed: int) -> dic
     a smaller subset (the Alabama paradox). Instead, all rows are put into one order such that every
     beginning of it is stratified.
 
-    Raises ValueError for a share out of range, and one that gives fewer rows than there are classes.
+    Raises ValueError for a share out of range, and one that gives fewer rows than classes.
     """
     values = require_labels(np.asarray(labels))
     shares = tuple(shares)

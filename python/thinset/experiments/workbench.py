@@ -14,10 +14,11 @@ from thinset.experiments.cells import as_unique_file_name
 from thinset.experiments.classifier import require_model
 from thinset.experiments.finished import store_shown
 from thinset.experiments.prepare.data import (
-    TrainAndTest,
-    prepare_data,
+    Splits,
     prepare_decoded,
     prepare_encoded,
+    prepare_parts,
+    prepare_splits,
     prepare_variant,
 )
 from thinset.experiments.prepare.embeddings import (
@@ -84,8 +85,8 @@ class Workbench:
     """The parts that the trainings of one folder share; each is made once, on first use.
 
     The folder fixes the settings of the data and those named by `fixed`; the rest of `settings` is
-    the grid, which may grow. `figure` names the recipe, for the record. `data`: training and test
-    data that are prepared already; by default they are prepared in the folder.
+    the grid, which may grow. `figure` names the recipe, for the record. `data`: the splits, if they
+    are prepared already; by default they are prepared in the folder.
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class Workbench:
         *,
         fixed: Sequence[str],
         figure: str,
-        data: TrainAndTest | None = None,
+        data: Splits | None = None,
     ) -> None:
         self._where = where
         self.device = where.device
@@ -113,20 +114,8 @@ class Workbench:
             {**where.identity, "settings": stays},
             notes={"command": where.command, "figure": figure, "grid": grid},
         )
-        if data is None:
-            data = prepare_data(
-                where.source,
-                self.folder,
-                hold_out_share=settings.hold_out,
-                on_validation=settings.on_validation,
-                image_size=where.image_size,
-                show_progress=where.show_progress,
-            )
-        self.data: TrainAndTest = prepare_variant(data, settings.variant, self.folder)
-        for part, dataset in zip(("training", "test"), data, strict=True):
-            name = f"the {part} data of {where.source}"
-            self.folder.require_unchanged(name, dataset.fingerprint)
         self._generation = settings.generation
+        self.data = self._prepared(settings, data)
         training = getattr(settings, "training", TrainingSettings())
         self._classifier_training = training.resolved_for(self.data.train.image_shape)
         self._encoder = settings.encoder.resolved_for(self.data.train.image_shape)
@@ -139,6 +128,29 @@ class Workbench:
                 settings.photograph_side,
                 where.image_size,
             )
+
+    def _prepared(self, settings: DataSettings, data: Splits | None) -> Splits:
+        where = self._where
+        if data is None:
+            data = prepare_splits(where, settings, self.folder)
+        data = prepare_parts(
+            data,
+            self.folder,
+            validation=settings.validation,
+            share=settings.share,
+            seed=settings.split_seed,
+        )
+        if settings.keeps_best and data.validation is None:
+            raise ValueError(
+                f'training.keep = "best" needs validation data, but {where.source} has none; '
+                "set validation to a count or a fraction of the training data"
+            )
+        data = prepare_variant(data, settings.variant, self.folder)
+        for part, dataset in zip(("training", "test", "validation"), data, strict=True):
+            if dataset is not None:
+                name = f"the {part} data of {where.source}"
+                self.folder.require_unchanged(name, dataset.fingerprint)
+        return data
 
     def images(self) -> Dataset:
         """The training images as stored or, if they are encoded, decoded once."""
@@ -216,6 +228,7 @@ class Workbench:
             self.folder,
             device=self.device,
             command=self._where.command,
+            validation=self.data.validation,
             first_phase_path=first_phase,
             weights_path=weights,
             show_progress=self._where.show_progress,

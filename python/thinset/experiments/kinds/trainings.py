@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from thinset.experiments.figures.recipe import FigureRecipe
+    from thinset.experiments.prepare.data import Splits
     from thinset.experiments.where import Where
     from thinset.experiments.workbench import Workbench
     from thinset.results.records import Comparison
@@ -56,7 +57,7 @@ class Study:
         settings: StudySettings,
         *,
         figure: str = "compare",
-        data: TrainAndTest | None = None,
+        data: Splits | None = None,
     ) -> None:
         from thinset.experiments.workbench import Workbench
 

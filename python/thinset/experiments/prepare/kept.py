@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -120,6 +121,7 @@ def prepare_classifier(
     path = folder.path / "classifier.safetensors"
     if not folder.is_made(path, CLASSIFIER_STAGE):
         trial = Trial(CLASSIFIER_STAGE, FULL, "steps", seed=0, total=length)
+        training = dataclasses.replace(training, keep="last", evaluations=1)
         with kept_until_done(folder.checkpoint("classifier")) as checkpoint:
             with folder.making(path, CLASSIFIER_STAGE) as partial:
                 model, record = train(
