@@ -91,9 +91,7 @@ def precision_and_recall(
     )
 
 
-def _radii(
-    features: NDArray[Any], k: int, name: str, n_threads: int | None
-) -> NDArray[np.float64]:
+def _radii(features: NDArray[Any], k: int, name: str, n_threads: int | None) -> NDArray[np.float64]:
     """The distance of each sample to its k-th nearest other one."""
     if not is_int(k) or not 1 <= k < len(features):
         raise ValueError(
