@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 _TWICE = Arm(augment="augorig")
 _MEASURES: tuple[tuple[str, Callable[[Measures], float], str], ...] = (
-    ("FID[classifier]", lambda one: one.fid, ".1f"),
-    ("KID[classifier] \N{MULTIPLICATION SIGN} 1000", lambda one: 1000 * one.kid, ".1f"),
+    ("FID[classifier]", lambda one: one.fid, ".3g"),
+    ("KID[classifier] \N{MULTIPLICATION SIGN} 1000", lambda one: 1000 * one.kid, ".3g"),
     ("density", lambda one: one.density, ".2f"),
     ("coverage", lambda one: one.coverage, ".2f"),
     ("in the asked class (%)", lambda one: 100 * one.agreement, ".1f"),
@@ -72,7 +72,7 @@ def write_augmentation_report(
             _by_length(records, lambda runs: _scores(inputs, runs, "validation accuracy"))
         ),
         "differences": [
-            (f"Against {_name(baseline)}, {spoken_length(length)}", found)
+            (f"Against {_spoken(baseline)}, {spoken_length(length)}", found)
             for baseline in inputs.baselines
             for length, found in _by_length(
                 records, functools.partial(_differences, inputs, baseline=baseline)
@@ -104,9 +104,18 @@ def write_augmentation_report(
 
 
 def _name(arm: Arm) -> str:
+    """A short name for the head of a table: the augmentation of everything, by its own name."""
     if arm == FULL:
+        return "original"
+    if arm == _TWICE:
+        return "original twice"
+    return arm.augment if arm == Arm(augment=arm.augment) and arm.augment else str(arm)
+
+
+def _spoken(baseline: Arm) -> str:
+    if baseline == FULL:
         return "the original images"
-    return "the original images twice" if arm == _TWICE else str(arm)
+    return "the original images twice" if baseline == _TWICE else str(baseline)
 
 
 def _arms(records: Sequence[RunRecord]) -> list[Arm]:
@@ -130,7 +139,7 @@ def _runs(size: SizeResults, among: Sequence[RunRecord], arm: Arm) -> list[RunRe
 
 
 def _header(arms: Sequence[Arm]) -> tuple[str, ...]:
-    return ("size", "images", *(_name(arm) if arm == FULL else str(arm) for arm in arms))
+    return ("size", "images", *map(_name, arms))
 
 
 def _spread(scores: Sequence[float], decimals: int) -> str:
@@ -233,7 +242,7 @@ def _ours(size: SizeResults, published: PublishedTable, arm: Arm) -> str:
         runs = [run for run in size.records if run.arm == arm]
         lengths = list(dict.fromkeys(run.total for run in runs))
         scores = [run.score for run in runs if run.total == lengths[-1]]
-    return f"here {statistics.fmean(scores):.2f}" if scores else ""
+    return f"here {statistics.fmean(scores):.4g}" if scores else ""
 
 
 def _measures(inputs: AugmentationInputs) -> Table | None:
@@ -295,7 +304,7 @@ def _headline(inputs: AugmentationInputs) -> str:
                         better.append((found.mean, f"{arm.augment} at {size.name}"))
     if not compared:
         return inputs.title
-    beside = _name(baseline)
+    beside = _spoken(baseline)
     if not better:
         return (
             f"Generated images helped in none of {compared} comparisons with training on {beside}"

@@ -21,7 +21,6 @@ from thinset.results.arm import FULL
 from thinset.selection import select
 from thinset.training import load_weights, save_weights
 from thinset.training.precision import resolve_device
-from thinset.training.weights import weights_fingerprint
 
 if TYPE_CHECKING:
     from torch import nn
@@ -48,9 +47,10 @@ class RealClassifier:
         self._device = resolve_device(device)
         self._model = model.to(self._device).eval()
         self._transform = scoring_transform(standardised_for(model, training))
-        digest = weights_fingerprint(model)[:12]
-        self.name = f"classifier trained on the real data (SHA-256 {digest})"
-        self._extractor = ModuleExtractor(model, self.name, self._transform)
+        self._extractor = ModuleExtractor(
+            model, "classifier trained on the real data", transform=self._transform
+        )
+        self.name = self._extractor.name
 
     def features(self, data: ImageArrays) -> np.ndarray[Any, np.dtype[np.float32]]:
         """Its last hidden layer for every image: (N, D)."""
