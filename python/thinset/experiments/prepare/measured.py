@@ -41,7 +41,9 @@ def prepare_measures(
     features = judge.features(artificial)
     real_features = judge.features(real)
     values = density_and_coverage(real_features[:_MOST_COMPARED], features[:_MOST_COMPARED])
-    copies = near_copies(artificial.images[:_MOST_COMPARED], real.images)
+    copies = near_copies(
+        artificial.images[:_MOST_COMPARED], real.images, n_measured=min(_MOST_COMPARED, len(real))
+    )
     measured = Measures(
         augmentation=augmentation,
         share=share,
