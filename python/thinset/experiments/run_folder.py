@@ -29,11 +29,11 @@ INPUTS_FILE = "inputs.json"
 # parts change.
 _PREPARED = {
     "data", "split", "parts", "variant", "decoded", "photographs.parquet", "encoder", "embeddings",
-    "stages.json", INPUTS_FILE,
+    "generators", "classifier.safetensors", "stages.json", INPUTS_FILE,
 }  # fmt: skip
 _DECIDES_PREPARED = {
     "source", "image_size", "device", "encoder", "hold_out", "on_validation", "from_encoded",
-    "photograph_side", "variant", "validation", "share", "split_seed",
+    "photograph_side", "variant", "validation", "share", "split_seed", "generation",
 }  # fmt: skip
 _INPUTS = ("source", "data", "test", "subset")  # paths among the settings
 _SELECTED = {"selections", "subsets"}

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from thinset.duration import Duration
+from thinset.experiments.generation import GenerationSettings
 from thinset.files.decoding import (
     AboveZero,
     Count,
@@ -22,7 +23,8 @@ from thinset.files.decoding import (
     decode,
     encode,
 )
-from thinset.results.arm import FULL, RANDOM, Arm, SelectionRule
+from thinset.results.arm import FULL, RANDOM, Arm
+from thinset.results.selection_rule import SelectionRule
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -157,6 +159,7 @@ class DataSettings:
         decoded and scaled down to the original size.
     variant: None for the training data as it is; "redundant" or, with an imbalance,
         "long_tailed:100" for a harder version of it (see thinset.data.variants).
+    generation: how arms with augment=... or generated:... get their images.
     """
 
     hold_out: Share = 0.2
@@ -168,6 +171,7 @@ class DataSettings:
     photograph_side: Positive | None = None
     variant: str | None = None
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    generation: GenerationSettings = field(default_factory=GenerationSettings)
 
     def resolved_for(self, image_shape: tuple[int, int, int]) -> Self:
         """Settle every "auto" by the dataset's (height, width, channels)."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from thinset.results.arm import Arm, SelectionRule
+from thinset.experiments.generation import GenerationSettings
+from thinset.files.decoding import encode
+from thinset.results.arm import Arm
+from thinset.results.selection_rule import SelectionRule
 
 _ADDED: dict[str, Any] = {
     "share": 1.0,
@@ -12,6 +15,7 @@ _ADDED: dict[str, Any] = {
     "optimizer": "sgd",
     "keep": "last",
     "standardise": "auto",
+    "generation": encode(GenerationSettings()),
 }
 
 

@@ -100,8 +100,7 @@ def train(
     record.
     """
     model = new_classifier(full, training, seed=trial.seed)
-    if training.standardise == "auto":
-        training = replace(training, standardise=not hasattr(model, "standardise_by"))
+    training = standardised_for(model, training)
     counts_preparation = trial.comparison != "training time"
     history = fit(
         model,
@@ -143,6 +142,13 @@ def train(
         label=trial.name,
     )
     return model, make_record(trial, history, full, training, command=command)
+
+
+def standardised_for(model: nn.Module, training: TrainingSettings) -> TrainingSettings:
+    """The settings with `standardise` resolved: off for models that standardise images inside."""
+    if training.standardise != "auto":
+        return training
+    return replace(training, standardise=not hasattr(model, "standardise_by"))
 
 
 def train_and_keep(

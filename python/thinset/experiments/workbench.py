@@ -28,7 +28,16 @@ from thinset.experiments.prepare.embeddings import (
     prepare_embeddings,
     reconstructions,
 )
+from thinset.experiments.prepare.generated import (
+    generator_stage,
+    prepare_augmented,
+    prepare_generated,
+    prepare_generator,
+    trained_by,
+)
+from thinset.experiments.prepare.kept import CLASSIFIER_STAGE, prepare_classifier, prepare_kept
 from thinset.experiments.prepare.subsets import (
+    Subset,
     prepare_added,
     prepare_distinct,
     prepare_given_data,
@@ -36,7 +45,7 @@ from thinset.experiments.prepare.subsets import (
     prepare_subset,
 )
 from thinset.experiments.run_folder import RunFolder, finished_records
-from thinset.experiments.settings import DataSettings, require_valid
+from thinset.experiments.settings import DataSettings, TrainingSettings, require_valid
 from thinset.experiments.trial import Trial, fine_tuning_order, train_and_keep
 from thinset.files.decoding import encode
 from thinset.report import require_report_extra
@@ -55,10 +64,11 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from thinset.augmentation.trained_generator import TrainedGenerator
     from thinset.data import Dataset, EncodedDataset
     from thinset.experiments.cells import Cell
-    from thinset.experiments.prepare.subsets import Made, Subset
-    from thinset.experiments.settings import TrainingSettings
+    from thinset.experiments.prepare.kept import RealClassifier
+    from thinset.experiments.prepare.subsets import Made
     from thinset.experiments.where import Where
     from thinset.results import Arm, RunRecord
 
@@ -93,6 +103,9 @@ class Workbench:
             notes={"command": where.command, "figure": figure, "grid": grid},
         )
         self.data = self._prepared(settings)
+        self._generation = settings.generation
+        training = getattr(settings, "training", TrainingSettings())
+        self._classifier_training = training.resolved_for(self.data.train.image_shape)
         self._encoder = settings.encoder.resolved_for(self.data.train.image_shape)
         self.encoded: EncodedDataset | None = None
         if settings.from_encoded:
@@ -209,7 +222,7 @@ class Workbench:
             trial = dataclasses.replace(trial, preparation_seconds=seconds)
         return train_and_keep(
             trial,
-            self._full_of(cell.arm),
+            self._full_of(cell),
             self.data.test,
             training.resolved_for(self.data.train.image_shape),
             self.folder,
@@ -221,8 +234,11 @@ class Workbench:
             show_progress=self._where.show_progress,
         )
 
-    def _full_of(self, arm: Arm) -> Dataset | EncodedDataset:
-        """The full data that `arm` trains on: encoded images, unless it has decoded all of them."""
+    def _full_of(self, cell: Cell) -> Dataset | EncodedDataset:
+        """The full data of an arm: encoded images, unless it has decoded all of them."""
+        arm = cell.arm
+        if arm.augment is not None and not arm.has_fast_phase:
+            return self._augmented(cell, self.images(), "full").data
         if arm.added is not None:
             return self._added(arm).data
         if arm.distinct is not None:
@@ -233,7 +249,7 @@ class Workbench:
 
     def _pays_for_decoding(self, arm: Arm) -> bool:
         return self.encoded is not None and (
-            arm.needs_embeddings or arm.is_resident or arm.added is not None
+            arm.needs_embeddings or arm.is_resident or arm.needs_images
         )
 
     def _trial(self, cell: Cell, name: str) -> Trial:
@@ -249,6 +265,9 @@ class Workbench:
             preparation_seconds=self._decoding_seconds(arm),
             fine_tuning_order=fine_tuning_order(arm),
         )
+        if arm.augment is not None and not arm.has_fast_phase:
+            made = self._augmented(cell, self.images(), "full")
+            return _after(trial, self._generator_seconds(cell), made.seconds)
         if arm.added is not None:
             return _after(trial, self._added(arm).seconds)
         if arm.distinct is not None:
@@ -270,13 +289,92 @@ class Workbench:
         trial = dataclasses.replace(
             trial, subset=subset.data, n_samples=len(subset.data), fast_order=weights
         )
-        return _after(trial, self._embedding_seconds(arm), subset.seconds)
+        return _after(
+            trial, self._embedding_seconds(arm), self._generator_seconds(cell), subset.seconds
+        )
 
     def _embedding_seconds(self, arm: Arm) -> dict[str, float]:
         return embedding_seconds(self.folder) if arm.needs_embeddings else {}
 
     def _distinct(self, share: float) -> Made:
         return prepare_distinct(self.images(), self.embeddings(), self.folder, share)
+
+    def _augmented(self, cell: Cell, data: Dataset, key: str) -> Made:
+        """The samples of `data`, which has the name `key`, and one image for each of them."""
+        assert cell.arm.augment is not None
+        name = trained_by(cell.arm.augment)
+        return prepare_augmented(
+            cell.arm.augment,
+            data,
+            self.folder,
+            None if name is None else self.generator(name, cell.seed),
+            key=key,
+            seed=cell.seed,
+            device=self.device,
+            show_progress=self._where.show_progress,
+        )
+
+    def generator(self, name: str, seed: int) -> TrainedGenerator:
+        """The generator `name`, trained on the training data once for each of its seeds."""
+        return prepare_generator(
+            name,
+            self.images(),
+            self.folder,
+            self._generation,
+            seed=seed,
+            device=self.device,
+            show_progress=self._where.show_progress,
+        )
+
+    def classifier(self) -> RealClassifier:
+        """The classifier that keeps and measures generated images, trained once."""
+        return prepare_classifier(
+            self.images(),
+            self.data.test,
+            self._classifier_training,
+            self._generation.classifier_length,
+            self.folder,
+            device=self.device,
+            show_progress=self._where.show_progress,
+        )
+
+    def _generator_seconds(self, cell: Cell) -> dict[str, float]:
+        arm = cell.arm
+        name = arm.generated or (None if arm.augment is None else trained_by(arm.augment))
+        if name is None:
+            return {}
+        stage = generator_stage(name, cell.seed % self._generation.n_seeds)
+        seconds = {"training the generator": self.folder.stage_seconds[stage]}
+        if arm.keep is not None:
+            seconds["training the classifier"] = self.folder.stage_seconds[CLASSIFIER_STAGE]
+        return seconds
+
+    def _generated(self, cell: Cell) -> Subset:
+        """The generated images that the fast phase of `cell` trains on."""
+        assert cell.arm.generated is not None
+        assert cell.size is not None
+        n_images = as_count(cell.size, len(self.data.train))
+        model = self.generator(cell.arm.generated, cell.seed)
+        n_drawn = n_images * (1 if cell.arm.keep is None else self._generation.candidates)
+        drawn = prepare_generated(
+            model,
+            n_drawn,
+            self.folder,
+            seed=cell.seed,
+            device=self.device,
+            show_progress=self._where.show_progress,
+        )
+        if cell.arm.keep is None:
+            return Subset(None, *drawn)
+        kept = prepare_kept(
+            drawn.data,
+            n_images,
+            self.images(),
+            self.classifier(),
+            self.folder,
+            keep=cell.arm.keep,
+        )
+        return Subset(None, kept.data, {**drawn.seconds, **kept.seconds})
 
     def _added(self, arm: Arm) -> Made:
         assert arm.added is not None
@@ -285,6 +383,8 @@ class Workbench:
     def subset(self, cell: Cell) -> Subset:
         """The samples that the fast phase of `cell` trains on, prepared once."""
         arm = cell.arm
+        if arm.generated is not None:
+            return self._generated(cell)
         if arm.data is not None:
             return prepare_given_data(self.data.train, Path(arm.data), self.folder)
         if arm.file is not None:
@@ -293,7 +393,7 @@ class Workbench:
         assert arm.rule is not None
         assert cell.size is not None
         encoded = None if self._pays_for_decoding(arm) else self.encoded
-        return prepare_subset(
+        subset = prepare_subset(
             cell.selection_name,
             self.images() if encoded is None else self.data.train,
             self.embeddings() if arm.needs_embeddings else None,
@@ -303,6 +403,10 @@ class Workbench:
             seed=cell.seed,
             encoded=encoded,
         )
+        if arm.augment is None:
+            return subset
+        made = self._augmented(cell, subset.data, cell.selection_name)
+        return Subset(subset.selection, made.data, {**subset.seconds, **made.seconds})
 
     def _decoding_seconds(self, arm: Arm) -> dict[str, float]:
         if not self._pays_for_decoding(arm):

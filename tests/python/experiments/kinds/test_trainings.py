@@ -536,7 +536,7 @@ def test_a_folder_from_before_these_settings_is_continued(tmp_path):
     path = tmp_path / "study" / "settings.json"
     content = json.loads(path.read_text())
     del content["sha256"]
-    for name in ("validation", "share", "split_seed"):
+    for name in ("validation", "share", "split_seed", "generation"):
         del content["settings"][name]
     for name in ("optimizer", "keep", "standardise"):
         del content["settings"]["training"][name]
