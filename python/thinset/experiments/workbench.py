@@ -15,12 +15,12 @@ from thinset.experiments.classifier import require_model
 from thinset.experiments.finished import store_shown
 from thinset.experiments.prepare.data import (
     Splits,
-    prepare_data,
+    keeps_best,
     prepare_decoded,
     prepare_encoded,
     prepare_parts,
+    prepare_splits,
     prepare_variant,
-    print_note,
 )
 from thinset.experiments.prepare.embeddings import (
     embedding_facts,
@@ -35,7 +35,12 @@ from thinset.experiments.prepare.generated import (
     prepare_generator,
     trained_by,
 )
-from thinset.experiments.prepare.kept import CLASSIFIER_STAGE, prepare_classifier, prepare_kept
+from thinset.experiments.prepare.kept import (
+    CLASSIFIER_STAGE,
+    ScoresInTraining,
+    prepare_classifier,
+    prepare_kept,
+)
 from thinset.experiments.prepare.subsets import (
     Subset,
     prepare_added,
@@ -71,6 +76,7 @@ if TYPE_CHECKING:
     from thinset.experiments.prepare.subsets import Made
     from thinset.experiments.where import Where
     from thinset.results import Arm, RunRecord
+    from thinset.training.learners.generative import Observer
 
 _FIXED = tuple(field.name for field in dataclasses.fields(DataSettings))
 _DECODING = "decoding everything"
@@ -80,11 +86,18 @@ class Workbench:
     """The parts that the trainings of one folder share; each is made once, on first use.
 
     The folder fixes the settings of the data and those named by `fixed`; the rest of `settings` is
-    the grid, which may grow. `figure` names the recipe, for the record.
+    the grid, which may grow. `figure` names the recipe, for the record. `data`: what
+    prepare_splits returned, if it is shared by several folders; by default it is prepared here.
     """
 
     def __init__(
-        self, where: Where, settings: DataSettings, *, fixed: Sequence[str], figure: str
+        self,
+        where: Where,
+        settings: DataSettings,
+        *,
+        fixed: Sequence[str],
+        figure: str,
+        data: Splits | None = None,
     ) -> None:
         self._where = where
         self.device = where.device
@@ -102,7 +115,7 @@ class Workbench:
             {**where.identity, "settings": stays},
             notes={"command": where.command, "figure": figure, "grid": grid},
         )
-        self.data = self._prepared(settings)
+        self.data = self._prepared(settings, data)
         self._generation = settings.generation
         training = getattr(settings, "training", TrainingSettings())
         self._classifier_training = training.resolved_for(self.data.train.image_shape)
@@ -117,22 +130,9 @@ class Workbench:
                 where.image_size,
             )
 
-    def _prepared(self, settings: DataSettings) -> Splits:
-        keeps_best = hasattr(settings, "training") and settings.training.keep == "best"
-        data = prepare_data(
-            self._where.source,
-            self.folder,
-            hold_out_share=settings.hold_out,
-            on_validation=settings.on_validation,
-            image_size=self._where.image_size,
-            uses_validation=keeps_best or settings.validation is not None,
-            show_progress=self._where.show_progress,
-        )
-        if settings.validation is not None and data.validation is not None:
-            print_note(
-                f"the validation split of {self._where.source} is used; validation = "
-                f"{settings.validation} is for sources without one"
-            )
+    def _prepared(self, settings: DataSettings, data: Splits | None) -> Splits:
+        if data is None:
+            data = prepare_splits(self._where, settings, self.folder)
         data = prepare_parts(
             data,
             self.folder,
@@ -140,7 +140,7 @@ class Workbench:
             share=settings.share,
             seed=settings.split_seed,
         )
-        if keeps_best and data.validation is None:
+        if keeps_best(settings) and data.validation is None:
             raise ValueError(
                 f'training.keep = "best" needs validation data, but {self._where.source} has none; '
                 "set validation to a count or a fraction of the training data"
@@ -238,7 +238,7 @@ class Workbench:
         """The full data of an arm: encoded images, unless it has decoded all of them."""
         arm = cell.arm
         if arm.augment is not None and not arm.has_fast_phase:
-            return self._augmented(cell, self.images(), "full").data
+            return self.augmented(arm, cell.seed).data
         if arm.added is not None:
             return self._added(arm).data
         if arm.distinct is not None:
@@ -266,7 +266,7 @@ class Workbench:
             fine_tuning_order=fine_tuning_order(arm),
         )
         if arm.augment is not None and not arm.has_fast_phase:
-            made = self._augmented(cell, self.images(), "full")
+            made = self.augmented(arm, cell.seed)
             return _after(trial, self._generator_seconds(cell), made.seconds)
         if arm.added is not None:
             return _after(trial, self._added(arm).seconds)
@@ -299,17 +299,21 @@ class Workbench:
     def _distinct(self, share: float) -> Made:
         return prepare_distinct(self.images(), self.embeddings(), self.folder, share)
 
-    def _augmented(self, cell: Cell, data: Dataset, key: str) -> Made:
+    def augmented(self, arm: Arm, seed: int) -> Made:
+        """The training data and one image for each sample, as `arm` says; the images come last."""
+        return self._augmented(arm, seed, self.images(), "full")
+
+    def _augmented(self, arm: Arm, seed: int, data: Dataset, key: str) -> Made:
         """The samples of `data`, which has the name `key`, and one image for each of them."""
-        assert cell.arm.augment is not None
-        name = trained_by(cell.arm.augment)
+        assert arm.augment is not None
+        name = trained_by(arm.augment)
         return prepare_augmented(
-            cell.arm.augment,
+            arm.augment,
             data,
             self.folder,
-            None if name is None else self.generator(name, cell.seed),
+            None if name is None else self.generator(name, seed),
             key=key,
-            seed=cell.seed,
+            seed=seed,
             device=self.device,
             show_progress=self._where.show_progress,
         )
@@ -323,8 +327,12 @@ class Workbench:
             self._generation,
             seed=seed,
             device=self.device,
+            observe=self._scores_in_training() if self._generation.n_scored else None,
             show_progress=self._where.show_progress,
         )
+
+    def _scores_in_training(self) -> Observer:
+        return ScoresInTraining(self.classifier(), self.images(), self._generation.n_scored)
 
     def classifier(self) -> RealClassifier:
         """The classifier that keeps and measures generated images, trained once."""
@@ -405,7 +413,7 @@ class Workbench:
         )
         if arm.augment is None:
             return subset
-        made = self._augmented(cell, subset.data, cell.selection_name)
+        made = self._augmented(arm, cell.seed, subset.data, cell.selection_name)
         return Subset(subset.selection, made.data, {**subset.seconds, **made.seconds})
 
     def _decoding_seconds(self, arm: Arm) -> dict[str, float]:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     import os
 
     from thinset.experiments.run_folder import RunFolder
+    from thinset.experiments.settings import DataSettings
+    from thinset.experiments.where import Where
 
 
 class Splits(NamedTuple):
@@ -41,6 +43,34 @@ class Splits(NamedTuple):
 
 def is_dataset_folder(path: str | os.PathLike[str]) -> bool:
     return (Path(path) / "manifest.json").exists()
+
+
+def prepare_splits(where: Where, settings: DataSettings, folder: RunFolder) -> Splits:
+    """Open the data of an experiment by its settings, see `prepare_data`; `prepare_parts` is next.
+
+    The validation split of the source is among them if the settings ask for validation data.
+    """
+    data = prepare_data(
+        where.source,
+        folder,
+        hold_out_share=settings.hold_out,
+        on_validation=settings.on_validation,
+        image_size=where.image_size,
+        uses_validation=settings.validation is not None or keeps_best(settings),
+        show_progress=where.show_progress,
+    )
+    if settings.validation is not None and data.validation is not None and where.show_progress:
+        print_note(
+            f"the validation split of {where.source} is used; validation = {settings.validation} "
+            "is for sources without one"
+        )
+    return data
+
+
+def keeps_best(settings: DataSettings) -> bool:
+    """Whether a training keeps its best weights on validation data."""
+    training = getattr(settings, "training", None)
+    return training is not None and training.keep == "best"
 
 
 def prepare_data(
