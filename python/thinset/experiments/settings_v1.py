@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from thinset.experiments.generation import GenerationSettings
@@ -15,7 +16,8 @@ _ADDED: dict[str, Any] = {
     "optimizer": "sgd",
     "keep": "last",
     "standardise": "auto",
-    "generation": encode(GenerationSettings()),
+    # Through JSON and back, because tuples become lists.
+    "generation": json.loads(json.dumps(encode(GenerationSettings()))),
 }
 
 
