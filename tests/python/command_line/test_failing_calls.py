@@ -61,7 +61,7 @@ def test_a_sample_of_failing_calls(failing_calls: FailingCalls, scenario: str) -
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scenario", QUICK)
+@pytest.mark.parametrize("scenario", [*QUICK, "split"])
 def test_every_failing_call(failing_calls: FailingCalls, scenario: str) -> None:
     plan = [(*failure, 1, 2000) for failure in [*FAILURES, *KILLS]]
     n_failed, problems = outcome(failing_calls, scenario, plan)
@@ -79,7 +79,7 @@ def test_failing_calls_of_long_commands(failing_calls: FailingCalls, scenario: s
     assert n_failed >= 60
 
 
-@pytest.mark.parametrize("scenario", QUICK)
+@pytest.mark.parametrize("scenario", [*QUICK, "split"])
 def test_kills_at_random_moments(failing_calls: FailingCalls, scenario: str) -> None:
     n_killed, problems = outcome(failing_calls, scenario, 3)
     assert problems == []
