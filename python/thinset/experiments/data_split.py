@@ -20,7 +20,7 @@ from thinset.data.manifest import MANIFEST_FILE
 from thinset.data.replaceable import foreign_to_dataset
 from thinset.data.sources.digits import DIGITS
 from thinset.data.splits import SPLITS, require_every_class
-from thinset.experiments.prepare.data import is_dataset_folder, open_splits
+from thinset.experiments.prepare.data import as_selection, is_dataset_folder, open_splits
 from thinset.files.atomic import atomic_folder
 from thinset.files.overlap import require_apart
 from thinset.selection import Selection
@@ -90,13 +90,13 @@ def split_dataset(
             if len(indices) == len(whole):
                 _copy(whole, folder / name)
                 continue
-            chosen = _selection(indices, len(whole), "stratified split", seed, part=name)
+            chosen = as_selection(indices, len(whole), "stratified split", seed, part=name)
             write_subset(chosen, whole, folder / name, name=f"{whole.name}/{name}")
         for name in splits.keys() - rows.keys():
             _copy(splits[name], folder / name)
         (folder / SUBSETS).mkdir()
         for share, indices in subsets.items():
-            chosen = _selection(indices, len(rows["train"]), "nested", seed, share=share)
+            chosen = as_selection(indices, len(rows["train"]), "nested", seed, share=share)
             chosen.save(folder / SUBSETS / f"{share_name(share)}.npz")
         shutil.rmtree(folder / _IMPORTED, ignore_errors=True)
     return open_splits(Path(out))
@@ -175,14 +175,6 @@ def _require_two_samples(labels: Indices) -> None:
             f"class {classes[counts.argmin()]} has a single sample, but each class needs at least "
             "2 to be in the training and in the validation data; leave the class out first"
         )
-
-
-def _selection(
-    indices: Indices, n_total: int, method: str, seed: int, **params: object
-) -> Selection:
-    """The rows in ascending order, as a selection without gains."""
-    values = {"n_samples": len(indices), "seed": seed, **params}
-    return Selection(indices, np.zeros(len(indices)), n_total, method, values)
 
 
 def _copy(dataset: Dataset, target: Path) -> None:
