@@ -10,9 +10,9 @@ from thinset.experiments.settings import (
     DataSettings,
     StudySettings,
     TrainingSettings,
-    _require_distinct,
+    require_distinct,
 )
-from thinset.files.decoding import Count, Share
+from thinset.files.decoding import Count, Positive, Share  # noqa: TC001 - decode looks them up
 from thinset.results.arm import Arm
 from thinset.results.arm_options import AUGMENTATIONS, GENERATORS
 
@@ -21,13 +21,16 @@ from thinset.results.arm_options import AUGMENTATIONS, GENERATORS
 class AugmentationSettings(DataSettings):
     """Trainings with artificial images, and what those images are like, by size of the data.
 
-    shares: how much of the training data there is; each is a nested subset (see DataSettings.share).
+    n_train: size of the training data if there are more; the rest is validation data then, instead
+    of `validation`. shares: how much of the training data there is; each is a nested subset
+    (see DataSettings).
     arms, seeds, sizes, splits, totals, accounting, training: of the trainings at each share, as in
     StudySettings; without arms nothing is trained. baselines: the arms that all others are compared
     with. measured: augmentations whose images are measured at each share, for each of the seeds.
     shown: generators whose images are drawn in grids.
     """
 
+    n_train: Positive | None = None
     shares: tuple[Share, ...] = (1.0,)
     arms: tuple[Arm, ...] = ()
     baselines: tuple[Arm, ...] = (Arm(augment="augorig"), Arm())
@@ -41,7 +44,7 @@ class AugmentationSettings(DataSettings):
     training: TrainingSettings = field(default_factory=TrainingSettings)
 
     def __post_init__(self) -> None:
-        _require_distinct(self, "shares", "seeds")
+        require_distinct(self, "shares", "seeds")
         for name, known in (("measured", AUGMENTATIONS), ("shown", GENERATORS)):
             for value in getattr(self, name):
                 if value not in known:

@@ -8,7 +8,7 @@ from typing import Any
 
 from thinset.augmentation.generators import cdcgan, cdcvae, flow, generator_named
 from thinset.duration import Duration
-from thinset.files.decoding import Count, Positive  # noqa: TC001 - decode looks them up
+from thinset.files.decoding import Count, Positive  # noqa: TC001
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class GenerationSettings:
     with seed s uses the generator with seed s modulo n_seeds. candidates: how many images are drawn
     for each that `keep` keeps. classifier_length: of the classifier that keeps and measures images;
     it is trained on real data. n_scored: number of images that it scores at each evaluation of a
-    generator's training (FID, and the share in the class that was asked for); 0 for none. cdcgan, cdcvae, flow: see thinset.augmentation.generators.
+    generator's training (FID, and the share in the class that was asked for); 0 for none. cdcgan,
+    cdcvae, flow: see thinset.augmentation.generators.
     """
 
     length: Duration = Duration(500, "ep")

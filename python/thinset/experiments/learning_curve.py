@@ -10,7 +10,7 @@ import numpy as np
 
 from thinset.experiments.kinds.augmentation import folder_of
 from thinset.experiments.kinds.trainings import Study
-from thinset.experiments.prepare.data import prepare_splits
+from thinset.experiments.prepare.data import prepare_parts, prepare_splits
 from thinset.experiments.prepare.generated import shown_rows
 from thinset.experiments.prepare.kept import Images
 from thinset.experiments.prepare.measured import prepare_measures
@@ -42,14 +42,24 @@ class LearningCurve:
         self._settings = settings
         self._figure = figure
         grid = encode(settings)
-        fixed = (*(field.name for field in dataclasses.fields(DataSettings)), "training")
+        fixed = (*(field.name for field in dataclasses.fields(DataSettings)), "n_train", "training")
         stays = {name: grid.pop(name) for name in fixed}
         folder = RunFolder(
             Path(where.out),
             {**where.identity, "settings": stays},
             notes={"command": where.command, "figure": figure, "grid": grid},
         )
-        self._data = prepare_splits(where, settings, folder)
+        splits = prepare_splits(where, settings, folder)
+        validation = settings.validation
+        if settings.n_train is not None and len(splits.train) > settings.n_train:
+            validation = len(splits.train) - settings.n_train
+        self._data = prepare_parts(
+            splits,
+            folder,
+            validation=validation,
+            share=1.0,  # each size takes its own of the rest
+            seed=settings.split_seed,
+        )
         self._studies: dict[float, Study] = {}
         self._judge: RealClassifier | None = None
 
@@ -103,6 +113,6 @@ class LearningCurve:
         for name in self._settings.shown:
             bench = self.at(share).bench
             model = bench.generator(name, self._settings.seeds[0])
-            with atomic_file(bench.folder.path / "generators" / f"{name}.npy") as partial:
-                with partial.open("wb") as file:
-                    np.save(file, shown_rows(model.generator))
+            path = bench.folder.path / "generators" / f"{name}.npy"
+            with atomic_file(path) as partial, partial.open("wb") as file:
+                np.save(file, shown_rows(model.generator))

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 Auto = Literal["auto"]
+Whole = Literal["whole"]
 RateSchedule = Literal["constant", "step", "cosine", "one_cycle"]
 Optimizer = Literal["sgd", "adam"]
 Keep = Literal["last", "best"]
@@ -50,15 +51,15 @@ class EncoderSettings:
         one row per sample).
     length, widths, batch_size, learning_rate, momentum: of the autoencoder's training.
     seed: of its initial weights and the order of its samples.
-    crop: side of the square crop that is encoded, in pixels; None for the whole image; "auto" takes
-        three quarters of colour images of at least 32 pixels, else the whole image.
+    crop: side of the square crop that is encoded, in pixels; "whole" or None for the whole image;
+        "auto" takes three quarters of colour images of at least 32 pixels, else the whole image.
     n_components: largest number of principal components; limited by the number of samples and of
         values in one.
     """
 
     kind: Literal["autoencoder", "pca", "given"] = "autoencoder"
     length: Duration = Duration(40_000, "st")
-    crop: Positive | Auto | None = "auto"
+    crop: Positive | Auto | Whole | None = "auto"
     widths: tuple[Positive, Positive, Positive] = (64, 96, 24)
     batch_size: Positive = 1024
     learning_rate: AboveZero = 0.1
@@ -89,8 +90,8 @@ class TrainingSettings:
         a tenth after one half, a hundredth after three quarters; "cosine": down to 0; "one_cycle":
         up to learning_rate in the first fifth, then down to 0, in straight lines.
     warm_up: the share of both phases in which the rate rises at first; "one_cycle" has its own.
-    ema_decay: of the averaged weights used in tests; None for no average. evaluations: their number
-        in a run, evenly spaced.
+    ema_decay: of the averaged weights used in tests; 0 or None for no average. evaluations: their
+        number in a run, evenly spaced.
     keep: the weights of the "last" evaluation, or those of the "best" one on validation data; see
         DataSettings.validation.
     standardise: each image by itself; "auto" for all models but those that standardise by the
@@ -113,7 +114,7 @@ class TrainingSettings:
     evaluations: Positive = 10
     keep: Keep = "last"
     standardise: bool | Auto = "auto"
-    crop: Positive | Auto | None = "auto"
+    crop: Positive | Auto | Whole | None = "auto"
     flip: bool | Auto = "auto"
     brightness: float | Auto = "auto"
     contrast: tuple[float, float] | Auto | None = "auto"
@@ -173,6 +174,12 @@ class DataSettings:
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     generation: GenerationSettings = field(default_factory=GenerationSettings)
 
+    @property
+    def keeps_best(self) -> bool:
+        """Whether validation data decide which weights of a training are kept."""
+        training = getattr(self, "training", None)
+        return training is not None and training.keep == "best"
+
     def resolved_for(self, image_shape: tuple[int, int, int]) -> Self:
         """Settle every "auto" by the dataset's (height, width, channels)."""
         settled: dict[str, Any] = {"encoder": self.encoder.resolved_for(image_shape)}
@@ -202,7 +209,7 @@ class RunSettings(DataSettings):
     training: TrainingSettings = field(default_factory=TrainingSettings)
 
     def __post_init__(self) -> None:
-        _require_distinct(self, "seeds")
+        require_distinct(self, "seeds")
         _require_size("size", self.size)
         _require_length("steps", self.steps)
         _require_length("time", self.time)
@@ -233,7 +240,7 @@ class StudySettings(DataSettings):
     training: TrainingSettings = field(default_factory=TrainingSettings)
 
     def __post_init__(self) -> None:
-        _require_distinct(self, "arms", "seeds", "sizes", "splits", "totals", "accounting")
+        require_distinct(self, "arms", "seeds", "sizes", "splits", "totals", "accounting")
         _require_size("sizes", *self.sizes)
         _require_length("totals", *self.totals)
         for split in self.splits:
@@ -286,7 +293,7 @@ class RankingSettings(DataSettings):
     training: TrainingSettings = field(default_factory=TrainingSettings)
 
     def __post_init__(self) -> None:
-        _require_distinct(self, "arms", "seeds", "learning_rates", "widths")
+        require_distinct(self, "arms", "seeds", "learning_rates", "widths")
         _require_size("size", self.size)
         _require_length("total", self.total)
         _require_length("reference_total", self.reference_total)
@@ -294,7 +301,7 @@ class RankingSettings(DataSettings):
             raise ValueError("there must be at least three settings to rank")
 
 
-def _require_distinct(settings: Any, *names: str) -> None:
+def require_distinct(settings: Any, *names: str) -> None:
     for name in names:
         # By type, too: the size 1 is a count, 1.0 a fraction.
         values = [(type(value), value) for value in getattr(settings, name)]
@@ -327,6 +334,8 @@ def _automatic_crop(image_shape: tuple[int, int, int]) -> int | None:
 
 
 def _settle(value: Any, automatic: Any) -> Any:
+    if value == "whole":  # recipes have no other way to write None
+        return None
     return automatic if value == "auto" else value
 
 

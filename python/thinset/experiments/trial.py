@@ -125,7 +125,7 @@ def train(
         momentum=training.momentum,
         # Adam is used at its defaults.
         weight_decay=training.weight_decay if training.optimizer == "sgd" else 0.0,
-        ema_decay=training.ema_decay,
+        ema_decay=training.ema_decay or None,
         seed=trial.seed,
         device=device,
         precision=training.precision,

@@ -15,7 +15,6 @@ from thinset.experiments.classifier import require_model
 from thinset.experiments.finished import store_shown
 from thinset.experiments.prepare.data import (
     Splits,
-    keeps_best,
     prepare_decoded,
     prepare_encoded,
     prepare_parts,
@@ -86,8 +85,8 @@ class Workbench:
     """The parts that the trainings of one folder share; each is made once, on first use.
 
     The folder fixes the settings of the data and those named by `fixed`; the rest of `settings` is
-    the grid, which may grow. `figure` names the recipe, for the record. `data`: what
-    prepare_splits returned, if it is shared by several folders; by default it is prepared here.
+    the grid, which may grow. `figure` names the recipe, for the record. `data`: the splits, if they
+    are prepared already; by default they are prepared in the folder.
     """
 
     def __init__(
@@ -115,8 +114,8 @@ class Workbench:
             {**where.identity, "settings": stays},
             notes={"command": where.command, "figure": figure, "grid": grid},
         )
-        self.data = self._prepared(settings, data)
         self._generation = settings.generation
+        self.data = self._prepared(settings, data)
         training = getattr(settings, "training", TrainingSettings())
         self._classifier_training = training.resolved_for(self.data.train.image_shape)
         self._encoder = settings.encoder.resolved_for(self.data.train.image_shape)
@@ -131,8 +130,9 @@ class Workbench:
             )
 
     def _prepared(self, settings: DataSettings, data: Splits | None) -> Splits:
+        where = self._where
         if data is None:
-            data = prepare_splits(self._where, settings, self.folder)
+            data = prepare_splits(where, settings, self.folder)
         data = prepare_parts(
             data,
             self.folder,
@@ -140,15 +140,15 @@ class Workbench:
             share=settings.share,
             seed=settings.split_seed,
         )
-        if keeps_best(settings) and data.validation is None:
+        if settings.keeps_best and data.validation is None:
             raise ValueError(
-                f'training.keep = "best" needs validation data, but {self._where.source} has none; '
+                f'training.keep = "best" needs validation data, but {where.source} has none; '
                 "set validation to a count or a fraction of the training data"
             )
         data = prepare_variant(data, settings.variant, self.folder)
         for part, dataset in zip(("training", "test", "validation"), data, strict=True):
             if dataset is not None:
-                name = f"the {part} data of {self._where.source}"
+                name = f"the {part} data of {where.source}"
                 self.folder.require_unchanged(name, dataset.fingerprint)
         return data
 

@@ -22,9 +22,8 @@ def draw_figures(inputs: AugmentationInputs) -> Iterator[PageFigure]:
         if len({run.n_full for run in runs}) > 1:
             yield PageFigure(
                 figure_name("learning curves", total),
-                f"Test accuracy against the number of real training images, {spoken_length(total)}: "
-                "mean and standard deviation over seeds; lines are logarithmic fits where there are "
-                "at least three sizes.",
+                f"Test accuracy against the number of real images, {spoken_length(total)}: "
+                "mean and standard deviation over seeds; logarithmic fits from three sizes on.",
                 "Lines of test accuracy against the number of training images, one for each arm",
                 plots.learning_curves(runs),
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import statistics
 from typing import TYPE_CHECKING
 
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
 
 _TWICE = Arm(augment="augorig")
 _MEASURES: tuple[tuple[str, Callable[[Measures], float], str], ...] = (
-    ("FID[classifier]", lambda one: one.fid, ".1f"),
-    ("KID[classifier] \N{MULTIPLICATION SIGN} 1000", lambda one: 1000 * one.kid, ".1f"),
+    ("FID[classifier]", lambda one: one.fid, ".3g"),
+    ("KID[classifier] \N{MULTIPLICATION SIGN} 1000", lambda one: 1000 * one.kid, ".3g"),
     ("density", lambda one: one.density, ".2f"),
     ("coverage", lambda one: one.coverage, ".2f"),
     ("in the asked class (%)", lambda one: 100 * one.agreement, ".1f"),
@@ -68,13 +69,13 @@ def write_augmentation_report(
         "quality": [name for name in figures if name.startswith("fid")],
         "accuracy": list(_by_length(records, lambda runs: _scores(inputs, runs, "accuracy"))),
         "validation": list(
-            _by_length(records, lambda runs: _scores(inputs, runs, "validation_accuracy"))
+            _by_length(records, lambda runs: _scores(inputs, runs, "validation accuracy"))
         ),
         "differences": [
-            (f"Against {_name(baseline)}, {spoken_length(length)}", found)
+            (f"Against {_spoken(baseline)}, {spoken_length(length)}", found)
             for baseline in inputs.baselines
             for length, found in _by_length(
-                records, lambda runs: _differences(inputs, runs, baseline)
+                records, functools.partial(_differences, inputs, baseline=baseline)
             )
         ],
         "fits": list(_by_length(records, lambda runs: _fits(inputs, runs))),
@@ -103,9 +104,18 @@ def write_augmentation_report(
 
 
 def _name(arm: Arm) -> str:
+    """A short name for the head of a table: the augmentation of everything, by its own name."""
     if arm == FULL:
+        return "original"
+    if arm == _TWICE:
+        return "original twice"
+    return arm.augment if arm == Arm(augment=arm.augment) and arm.augment else str(arm)
+
+
+def _spoken(baseline: Arm) -> str:
+    if baseline == FULL:
         return "the original images"
-    return "the original images twice" if arm == _TWICE else str(arm)
+    return "the original images twice" if baseline == _TWICE else str(baseline)
 
 
 def _arms(records: Sequence[RunRecord]) -> list[Arm]:
@@ -128,8 +138,8 @@ def _runs(size: SizeResults, among: Sequence[RunRecord], arm: Arm) -> list[RunRe
     return sorted(wanted, key=lambda run: run.seed)
 
 
-def _header(inputs: AugmentationInputs, arms: Sequence[Arm]) -> tuple[str, ...]:
-    return ("size", "images", *(_name(arm) if arm == FULL else str(arm) for arm in arms))
+def _header(arms: Sequence[Arm]) -> tuple[str, ...]:
+    return ("size", "images", *map(_name, arms))
 
 
 def _spread(scores: Sequence[float], decimals: int) -> str:
@@ -140,10 +150,14 @@ def _spread(scores: Sequence[float], decimals: int) -> str:
 def _scores(inputs: AugmentationInputs, among: Sequence[RunRecord], metric: str) -> Table | None:
     """Mean and deviation of a metric, a row for each size; None where no run has it."""
     arms = _arms(among)
-    rows = []
+    rows: list[list[Cell | str]] = []
     for size in inputs.sizes:
         by_arm = {
-            arm: [run.final[metric].value for run in _runs(size, among, arm) if metric in run.final]
+            arm: [
+                value
+                for run in _runs(size, among, arm)
+                if metric in run.final and (value := run.final[metric].value) is not None
+            ]
             for arm in arms
         }
         means = [statistics.fmean(scores) for scores in by_arm.values() if scores]
@@ -158,8 +172,8 @@ def _scores(inputs: AugmentationInputs, among: Sequence[RunRecord], metric: str)
             )
             for scores in by_arm.values()
         ]
-        rows.append((size.name, f"{n_images:,}", *cells))
-    return table(_header(inputs, arms), rows) if rows else None
+        rows.append([size.name, f"{n_images:,}", *cells])
+    return table(_header(arms), rows) if rows else None
 
 
 def _difference(
@@ -170,16 +184,16 @@ def _difference(
 
 
 def _differences(
-    inputs: AugmentationInputs, among: Sequence[RunRecord], baseline: Arm
+    inputs: AugmentationInputs, among: Sequence[RunRecord], *, baseline: Arm
 ) -> Table | None:
     arms = [arm for arm in _arms(among) if arm != baseline]
-    rows = []
+    rows: list[list[Cell | str]] = []
     for size in inputs.sizes:
         found = [_difference(size, among, arm, baseline) for arm in arms]
         if any(found):
             n_images = next(run.n_full for run in size.records)
-            rows.append((size.name, f"{n_images:,}", *map(_difference_cell, found)))
-    return table(_header(inputs, arms), rows) if rows else None
+            rows.append([size.name, f"{n_images:,}", *map(_difference_cell, found)])
+    return table(_header(arms), rows) if rows else None
 
 
 def _difference_cell(found: PairedDifference | None) -> Cell:
@@ -210,14 +224,14 @@ def _fits(inputs: AugmentationInputs, among: Sequence[RunRecord]) -> Table | Non
 def _beside(inputs: AugmentationInputs, published: PublishedTable) -> Table:
     """The paper's scores, and ours below each where there are any."""
     sizes = {f"{100 * size.share:g}": size for size in inputs.sizes}
-    rows = []
+    rows: list[list[Cell | str]] = []
     for percent, *scores in published.rows:
         size = sizes.get(f"{percent:g}")
         cells = [
             Cell(f"{score:.2f}", "" if size is None else _ours(size, published, arm))
             for arm, score in zip(published.arms, scores, strict=True)
         ]
-        rows.append((f"{percent:g}\N{NO-BREAK SPACE}%", *cells))
+        rows.append([f"{percent:g}\N{NO-BREAK SPACE}%", *cells])
     return table(("size", *map(_name, published.arms)), rows)
 
 
@@ -228,11 +242,11 @@ def _ours(size: SizeResults, published: PublishedTable, arm: Arm) -> str:
         runs = [run for run in size.records if run.arm == arm]
         lengths = list(dict.fromkeys(run.total for run in runs))
         scores = [run.score for run in runs if run.total == lengths[-1]]
-    return f"here {statistics.fmean(scores):.2f}" if scores else ""
+    return f"here {statistics.fmean(scores):.4g}" if scores else ""
 
 
 def _measures(inputs: AugmentationInputs) -> Table | None:
-    rows = []
+    rows: list[list[Cell | str]] = []
     for size in inputs.sizes:
         for name in dict.fromkeys(one.augmentation for one in size.measures):
             found = [one for one in size.measures if one.augmentation == name]
@@ -245,7 +259,7 @@ def _measures(inputs: AugmentationInputs) -> Table | None:
             n_images = found[0].n_artificial
             seconds = statistics.fmean(one.seconds for one in found)
             rows.append(
-                (size.name, name, f"{n_images:,}", str(len(found)), *cells, spoken_seconds(seconds))
+                [size.name, name, f"{n_images:,}", str(len(found)), *cells, spoken_seconds(seconds)]
             )
     if not rows:
         return None
@@ -290,7 +304,7 @@ def _headline(inputs: AugmentationInputs) -> str:
                         better.append((found.mean, f"{arm.augment} at {size.name}"))
     if not compared:
         return inputs.title
-    beside = _name(baseline)
+    beside = _spoken(baseline)
     if not better:
         return (
             f"Generated images helped in none of {compared} comparisons with training on {beside}"

@@ -47,17 +47,14 @@ def is_dataset_folder(path: str | os.PathLike[str]) -> bool:
 
 
 def prepare_splits(where: Where, settings: DataSettings, folder: RunFolder) -> Splits:
-    """Open the data of an experiment by its settings, see `prepare_data`; `prepare_parts` is next.
-
-    The validation split of the source is among them if the settings ask for validation data.
-    """
+    """The data of an experiment before its own parts are chosen; see prepare_data."""
     data = prepare_data(
         where.source,
         folder,
         hold_out_share=settings.hold_out,
         on_validation=settings.on_validation,
         image_size=where.image_size,
-        uses_validation=settings.validation is not None or keeps_best(settings),
+        uses_validation=settings.keeps_best or settings.validation is not None,
         show_progress=where.show_progress,
     )
     if settings.validation is not None and data.validation is not None and where.show_progress:
@@ -66,12 +63,6 @@ def prepare_splits(where: Where, settings: DataSettings, folder: RunFolder) -> S
             "is for sources without one"
         )
     return data
-
-
-def keeps_best(settings: DataSettings) -> bool:
-    """Whether a training keeps its best weights on validation data."""
-    training = getattr(settings, "training", None)
-    return training is not None and training.keep == "best"
 
 
 def prepare_data(

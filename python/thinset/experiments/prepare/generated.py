@@ -82,7 +82,8 @@ def train_and_keep_generator(
 ) -> TrainedGenerator:
     """Train as `train_generator` does and write the file `path`, resuming from `checkpoint`.
 
-    With `grids`, a folder, grids of samples are written there instead of calling `observe`. The checkpoint is removed when the file is there. After a divergence it stays: it holds the last
+    With `grids`, a folder, grids of samples are written there instead of calling `observe`. The
+    checkpoint is removed when the file is there. After a divergence it stays: it holds the last
     good state.
     """
     checkpoint.parent.mkdir(parents=True, exist_ok=True)

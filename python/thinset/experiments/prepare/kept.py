@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -20,7 +21,6 @@ from thinset.results.arm import FULL
 from thinset.selection import select
 from thinset.training import load_weights, save_weights
 from thinset.training.precision import resolve_device
-from thinset.training.weights import weights_fingerprint
 
 if TYPE_CHECKING:
     from torch import nn
@@ -47,9 +47,10 @@ class RealClassifier:
         self._device = resolve_device(device)
         self._model = model.to(self._device).eval()
         self._transform = scoring_transform(standardised_for(model, training))
-        digest = weights_fingerprint(model)[:12]
-        self.name = f"classifier trained on the real data (SHA-256 {digest})"
-        self._extractor = ModuleExtractor(model, self.name, self._transform)
+        self._extractor = ModuleExtractor(
+            model, "classifier trained on the real data", transform=self._transform
+        )
+        self.name = self._extractor.name
 
     def features(self, data: ImageArrays) -> np.ndarray[Any, np.dtype[np.float32]]:
         """Its last hidden layer for every image: (N, D)."""
@@ -120,6 +121,7 @@ def prepare_classifier(
     path = folder.path / "classifier.safetensors"
     if not folder.is_made(path, CLASSIFIER_STAGE):
         trial = Trial(CLASSIFIER_STAGE, FULL, "steps", seed=0, total=length)
+        training = dataclasses.replace(training, keep="last", evaluations=1)
         with kept_until_done(folder.checkpoint("classifier")) as checkpoint:
             with folder.making(path, CLASSIFIER_STAGE) as partial:
                 model, record = train(

@@ -50,7 +50,7 @@ def prepare_measures(
         n_artificial=len(artificial.images),
         extractor=judge.name,
         fid=float(frechet_distance(features, real_features, allow_few=True)),
-        kid=float(kernel_distance(features, real_features, seed=0).mean),
+        kid=float(kernel_distance(features, real_features, seed=0)),
         density=values.density,
         coverage=values.coverage,
         agreement=judge.agreement(artificial),

@@ -7,6 +7,7 @@ import statistics
 from typing import TYPE_CHECKING, Any
 
 from thinset.report.plots.style import legend_above, new_figure, styled
+from thinset.results.arm import FULL
 from thinset.results.grouping import METHOD_COLOURS, colours_of
 from thinset.results.learning_curves import logarithmic_fit
 
@@ -50,7 +51,8 @@ def learning_curves(records: Sequence[RunRecord]) -> Figure:
             [size for size in sizes for _ in by_size[size]],
             [score for size in sizes for score in by_size[size]],
         )
-        label = str(arm) if fit is None else f"{arm} (R² {fit.r_squared:.2f})"
+        name = "original" if arm == FULL else str(arm).removeprefix("full:augment=")
+        label = name if fit is None else f"{name} (R² {fit.r_squared:.2f})"
         axes.errorbar(
             sizes, means, spreads, color=colour, marker="o", markersize=4, capsize=2,
             linestyle="none" if fit else "-", linewidth=1, label=label,
