@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import tempfile
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +78,9 @@ class InceptionExtractor:
 
 def _read_weights(path: Path) -> dict[str, torch.Tensor]:
     try:
-        weights: Any = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on the form of files that are refused anyway
+            weights: Any = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
         raise ValueError(
             f"{path} is not a file of tensors alone, or is damaged: {str(error).splitlines()[0]}"
