@@ -83,7 +83,7 @@ def _read_weights(path: Path) -> dict[str, torch.Tensor]:
             weights: Any = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
         raise ValueError(
-            f"{path} is not a file of tensors alone, or is damaged: {str(error).splitlines()[0]}"
+            f"{path} is not a file of tensors alone, or is damaged: {_first_line(error)}"
         ) from None
     if not isinstance(weights, dict) or not all(
         isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in weights.items()
@@ -110,7 +110,10 @@ def _network(weights: dict[str, torch.Tensor], layer: str, path: Path) -> Any:
             )
         except RuntimeError as error:
             raise ValueError(
-                f"{path} does not hold the weights of this Inception network: "
-                f"{str(error).splitlines()[0]}"
+                f"{path} does not hold the weights of this Inception network: {_first_line(error)}"
             ) from None
     return network.eval()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
