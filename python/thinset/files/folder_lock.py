@@ -103,7 +103,7 @@ def _release(file: Path, descriptor: int, owner: int) -> None:
 
 def _is_file_at(file: Path, descriptor: int) -> bool:
     try:
-        there = os.stat(file, follow_symlinks=False)
+        there = file.lstat()
     except OSError:
         return False
     return os.path.samestat(there, os.fstat(descriptor))

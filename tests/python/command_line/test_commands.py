@@ -94,7 +94,7 @@ def test_version(capsys):
         (["dance"], 2, "unknown command 'dance'"),
         (["data"], 2, "data needs import, list or download; got none"),
         (["data", "burn"], 2, "got burn"),
-        (["run"], 2, "Missing from thinset run"),
+        (["run"], 2, "thinset run: missing DATA, -o/--out DIR"),
         (["select", "gone.npy", "-n", "3", "-o", "s.npz"], 4, "No such file or directory"),
         (["select", "gone.npy", "-n", "x", "-o", "s.npz"], 3, "a count such as 4320"),
         (["run", "nowhere", "-o", "out"], 4, "nowhere does not exist"),
