@@ -99,11 +99,11 @@ def test_a_learner_that_keeps_to_the_protocol_is_trained(tmp_path):
         ({"score": None}, r"Odd\.score must return a dict of numbers .*; got None"),
         (
             {"score": {"loss": "x"}},
-            r"Odd\.score must return .*; 'loss' is not a number; got str 'x'",
+            r"Odd\.score must .*'loss' is not a number; got str",
         ),
         (
             {"score": {"loss": torch.zeros(2)}},
-            r"Odd\.score must .*'loss' is not a number; got Tensor",
+            r"Odd\.score must .* is not a number; got Tensor",
         ),
         ({"score": {1: 0.5}}, r"Odd\.score must return .* by the name .*; got the name 1"),
         ({"goal": "loss"}, r"Odd\.goal must return a Goal; got str 'loss'"),
@@ -112,7 +112,7 @@ def test_a_learner_that_keeps_to_the_protocol_is_trained(tmp_path):
         ({"tensors": None}, r"Odd\.tensors must return a dict of tensors by name; got None"),
         (
             {"tensors": {"w": np.zeros(1)}},
-            r"Odd\.tensors must return .*; 'w' is not a tensor; got ndarray",
+            r"Odd\.tensors must .* is not a tensor; got ndarray",
         ),
         ({"describe": 3}, r"Odd\.describe must return a dict of settings by name; got int 3"),
     ],
