@@ -1,9 +1,9 @@
 """The map of the project holds: who may import whom, and what the sources may not contain.
 
 Imports point downwards only: command_line -> experiments -> {embeddings, report} -> {results,
-training} -> {data, selection, transforms} -> {models, losses, _core}. selection and data stand on
-the native core and numpy; results and report need no torch; integrations stand on these, and
-nothing but the command line stands on them. The parts of training that show samples stand on
+metrics, training} -> {data, selection, transforms} -> {models, losses, _core}. selection and data
+stand on the native core and numpy; results and report need no torch; integrations stand on these,
+and nothing but the command line stands on them. The parts of training that show samples stand on
 nothing that trains. In C++, bindings, filter and fuzz stand on the library, which knows none of
 them, and include its public headers alone; in the library the folders have an order, too.
 """
@@ -28,7 +28,7 @@ _BASE = {"duration", "files", "progress"}
 _MODELS = {"models", "losses"}
 _BELOW_TRAINING = {*_BASE, *_MODELS, "data", "selection", "transforms"}
 _BELOW_WINGS = {*_BELOW_TRAINING, "training", "results"}
-_BELOW_EXPERIMENTS = {*_BELOW_WINGS, "embeddings", "report"}
+_BELOW_EXPERIMENTS = {*_BELOW_WINGS, "embeddings", "metrics", "report"}
 
 # Which units of the package each unit may import, besides itself. "thinset" is the face of the
 # package, `_core` the native module.
@@ -43,6 +43,8 @@ ALLOWED = {
     "transforms": {"models", "losses"},
     "results": {*_BASE, "_core", "selection"},
     "training": _BELOW_TRAINING,
+    # The device of a network and the fingerprint of its weights are training's.
+    "metrics": {*_BELOW_TRAINING, "_core", "training"},
     "embeddings": {*_BELOW_TRAINING, "training"},
     "report": {*_BASE, "results"},
     # Each module of it stands on one library of other people.
@@ -69,6 +71,9 @@ EAGER_LIBRARIES = {
     "selection": {"numpy"},
     "data": {"msgspec", "numpy"},
     "data.batches": {"numpy", "torch"},
+    "metrics": {"numpy"},
+    "metrics.features": {"numpy", "torch"},
+    "metrics.inception": {"torch"},
     "results": {"msgspec", "numpy"},
     "report": {"numpy"},
     "integrations": set(),
@@ -83,6 +88,7 @@ EAGER_LIBRARIES = {
 LAZY_LIBRARIES = {
     "progress": {"tqdm"},
     "data": {"pyarrow", "PIL"},
+    "metrics": {"torch_fidelity"},
     "report": {"jinja2", "matplotlib"},
 }
 

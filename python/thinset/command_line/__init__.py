@@ -49,6 +49,9 @@ COMMANDS = (
     ("train", "train", "train on a subset first, then on everything"),
     ("plan", "plan", "advise how to train within a time budget, with predicted costs"),
     ("compare", "compare", "compare selection methods with random selection, paired by seed"),
+    ("augment train", "augment_train", "train a generator of labelled images"),
+    ("augment sample", "augment_sample", "draw images from a trained generator"),
+    ("augment apply", "augment_apply", "make one new image for each sample of a dataset"),
     ("reproduce", "reproduce", "reproduce a published figure"),
     ("report", "report", "rewrite the report page of a finished run"),
     ("verify", "verify", "check datasets, selections and runs against their digests"),
@@ -109,11 +112,16 @@ def _dispatch(arguments: list[str]) -> int:
         words = name.split()
         if arguments[: len(words)] == words:
             return _call(name, module, arguments[len(words) :])
-    if arguments[0] == "data":
+    of_group = [row for row in COMMANDS if row[0].startswith(f"{arguments[0]} ")]
+    if of_group:
         if arguments[1:2] in (["-h"], ["--help"], ["help"]):
-            print(_help([row for row in COMMANDS if row[0].startswith("data ")]))
+            print(_help(of_group))
             return 0
-        complain(f"data needs import, list or download; got {' '.join(arguments[1:2]) or 'none'}")
+        *others, last = (name.split()[1] for name, *_ in of_group)
+        complain(
+            f"{arguments[0]} needs {', '.join(others)} or {last}; "
+            f"got {' '.join(arguments[1:2]) or 'none'}"
+        )
     else:
         complain(f"unknown command {arguments[0]!r}")
     print("try 'thinset --help'", file=sys.stderr)

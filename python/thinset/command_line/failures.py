@@ -25,6 +25,8 @@ _EXTRAS = {
     "pyarrow": "parquet",
     "PIL": "parquet",
     "tensorboard": "tensorboard",
+    "torch_fidelity": "metrics",
+    "torchvision": "metrics",
     "wandb": "wandb",
     "mlflow": "mlflow",
 }

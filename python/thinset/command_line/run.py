@@ -30,7 +30,8 @@ from thinset.command_line.plan import Command as Plan
 from thinset.command_line.study_options import say
 from thinset.command_line.training_options import TrainingOptions, replaced
 from thinset.experiments.settings import RunSettings, load_recipe
-from thinset.results.arm import Arm, SelectionRule
+from thinset.results.arm import Arm
+from thinset.results.selection_rule import SelectionRule
 
 
 @dataclass(frozen=True)

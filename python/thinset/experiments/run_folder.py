@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from thinset.data.sources.digits import DIGITS
 from thinset.experiments.cells import as_file_name
+from thinset.experiments.settings_v1 import with_added_settings
 from thinset.files.folder_lock import LOCK_FILE, lock_folder
 from thinset.files.json import read_json, write_json_with_digest
 from thinset.files.overlap import require_not_above
@@ -28,12 +29,12 @@ INPUTS_FILE = "inputs.json"
 # The settings that each part of the folder depends on. A part stays valid if settings of later
 # parts change.
 _PREPARED = {
-    "data", "split", "variant", "decoded", "photographs.parquet", "encoder", "embeddings",
-    "stages.json", INPUTS_FILE,
+    "data", "split", "parts", "variant", "decoded", "photographs.parquet", "encoder", "embeddings",
+    "generators", "classifier.safetensors", "stages.json", INPUTS_FILE,
 }  # fmt: skip
 _DECIDES_PREPARED = {
     "source", "image_size", "device", "encoder", "hold_out", "on_validation", "from_encoded",
-    "photograph_side", "variant",
+    "photograph_side", "variant", "validation", "share", "split_seed", "generation",
 }  # fmt: skip
 _INPUTS = ("source", "data", "test", "subset")  # paths among the settings
 _SELECTED = {"selections", "subsets"}
@@ -63,7 +64,8 @@ class RunFolder:
         self._lock = lock_folder(path)
         _require_own(path)
         if stored.exists():
-            difference = _difference(_without_notes(stored), settings)
+            earlier = with_added_settings(_without_notes(stored), settings)
+            difference = _difference(earlier, settings)
             if difference is not None:
                 _require_independent(path, difference)
                 # The log belongs to a training with other settings, which no longer exists.
@@ -94,6 +96,11 @@ class RunFolder:
     def test_split(self) -> Path:
         """Training and test data, if the source had no test data."""
         return self.path / "split"
+
+    @property
+    def parts(self) -> Path:
+        """The training and validation data that were chosen from the training data."""
+        return self.path / "parts"
 
     @property
     def encoder(self) -> Path:

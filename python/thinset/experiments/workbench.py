@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thinset.experiments.cells import as_unique_file_name
+from thinset.experiments.classifier import require_model
 from thinset.experiments.finished import store_shown
 from thinset.experiments.prepare.data import (
-    TrainAndTest,
-    prepare_data,
+    Splits,
     prepare_decoded,
     prepare_encoded,
+    prepare_parts,
+    prepare_splits,
     prepare_variant,
 )
 from thinset.experiments.prepare.embeddings import (
@@ -25,7 +27,21 @@ from thinset.experiments.prepare.embeddings import (
     prepare_embeddings,
     reconstructions,
 )
+from thinset.experiments.prepare.generated import (
+    generator_stage,
+    prepare_augmented,
+    prepare_generated,
+    prepare_generator,
+    trained_by,
+)
+from thinset.experiments.prepare.kept import (
+    CLASSIFIER_STAGE,
+    ScoresInTraining,
+    prepare_classifier,
+    prepare_kept,
+)
 from thinset.experiments.prepare.subsets import (
+    Subset,
     prepare_added,
     prepare_distinct,
     prepare_given_data,
@@ -33,8 +49,8 @@ from thinset.experiments.prepare.subsets import (
     prepare_subset,
 )
 from thinset.experiments.run_folder import RunFolder, finished_records
-from thinset.experiments.settings import DataSettings, require_valid
-from thinset.experiments.trial import Trial, fine_tuning_order, require_model, train_and_keep
+from thinset.experiments.settings import DataSettings, TrainingSettings, require_valid
+from thinset.experiments.trial import Trial, fine_tuning_order, train_and_keep
 from thinset.files.decoding import encode
 from thinset.report import require_report_extra
 from thinset.selection.arguments import as_count
@@ -52,12 +68,14 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from thinset.augmentation.trained_generator import TrainedGenerator
     from thinset.data import Dataset, EncodedDataset
     from thinset.experiments.cells import Cell
-    from thinset.experiments.prepare.subsets import Made, Subset
-    from thinset.experiments.settings import TrainingSettings
+    from thinset.experiments.prepare.kept import RealClassifier
+    from thinset.experiments.prepare.subsets import Made
     from thinset.experiments.where import Where
     from thinset.results import Arm, RunRecord
+    from thinset.training.learners.generative import Observer
 
 _FIXED = tuple(field.name for field in dataclasses.fields(DataSettings))
 _DECODING = "decoding everything"
@@ -67,11 +85,18 @@ class Workbench:
     """The parts that the trainings of one folder share; each is made once, on first use.
 
     The folder fixes the settings of the data and those named by `fixed`; the rest of `settings` is
-    the grid, which may grow. `figure` names the recipe, for the record.
+    the grid, which may grow. `figure` names the recipe, for the record. `data`: the splits, if they
+    are prepared already; by default they are prepared in the folder.
     """
 
     def __init__(
-        self, where: Where, settings: DataSettings, *, fixed: Sequence[str], figure: str
+        self,
+        where: Where,
+        settings: DataSettings,
+        *,
+        fixed: Sequence[str],
+        figure: str,
+        data: Splits | None = None,
     ) -> None:
         self._where = where
         self.device = where.device
@@ -89,18 +114,10 @@ class Workbench:
             {**where.identity, "settings": stays},
             notes={"command": where.command, "figure": figure, "grid": grid},
         )
-        data = prepare_data(
-            where.source,
-            self.folder,
-            hold_out_share=settings.hold_out,
-            on_validation=settings.on_validation,
-            image_size=where.image_size,
-            show_progress=where.show_progress,
-        )
-        self.data: TrainAndTest = prepare_variant(data, settings.variant, self.folder)
-        for part, dataset in zip(("training", "test"), data, strict=True):
-            name = f"the {part} data of {where.source}"
-            self.folder.require_unchanged(name, dataset.fingerprint)
+        self._generation = settings.generation
+        self.data = self._prepared(settings, data)
+        training = getattr(settings, "training", TrainingSettings())
+        self._classifier_training = training.resolved_for(self.data.train.image_shape)
         self._encoder = settings.encoder.resolved_for(self.data.train.image_shape)
         self.encoded: EncodedDataset | None = None
         if settings.from_encoded:
@@ -111,6 +128,29 @@ class Workbench:
                 settings.photograph_side,
                 where.image_size,
             )
+
+    def _prepared(self, settings: DataSettings, data: Splits | None) -> Splits:
+        where = self._where
+        if data is None:
+            data = prepare_splits(where, settings, self.folder)
+        data = prepare_parts(
+            data,
+            self.folder,
+            validation=settings.validation,
+            share=settings.share,
+            seed=settings.split_seed,
+        )
+        if settings.keeps_best and data.validation is None:
+            raise ValueError(
+                f'training.keep = "best" needs validation data, but {where.source} has none; '
+                "set validation to a count or a fraction of the training data"
+            )
+        data = prepare_variant(data, settings.variant, self.folder)
+        for part, dataset in zip(("training", "test", "validation"), data, strict=True):
+            if dataset is not None:
+                name = f"the {part} data of {where.source}"
+                self.folder.require_unchanged(name, dataset.fingerprint)
+        return data
 
     def images(self) -> Dataset:
         """The training images as stored or, if they are encoded, decoded once."""
@@ -182,19 +222,23 @@ class Workbench:
             trial = dataclasses.replace(trial, preparation_seconds=seconds)
         return train_and_keep(
             trial,
-            self._full_of(cell.arm),
+            self._full_of(cell),
             self.data.test,
             training.resolved_for(self.data.train.image_shape),
             self.folder,
             device=self.device,
             command=self._where.command,
+            validation=self.data.validation,
             first_phase_path=first_phase,
             weights_path=weights,
             show_progress=self._where.show_progress,
         )
 
-    def _full_of(self, arm: Arm) -> Dataset | EncodedDataset:
-        """The full data that `arm` trains on: encoded images, unless it has decoded all of them."""
+    def _full_of(self, cell: Cell) -> Dataset | EncodedDataset:
+        """The full data of an arm: encoded images, unless it has decoded all of them."""
+        arm = cell.arm
+        if arm.augment is not None and not arm.has_fast_phase:
+            return self.augmented(arm, cell.seed).data
         if arm.added is not None:
             return self._added(arm).data
         if arm.distinct is not None:
@@ -205,7 +249,7 @@ class Workbench:
 
     def _pays_for_decoding(self, arm: Arm) -> bool:
         return self.encoded is not None and (
-            arm.needs_embeddings or arm.is_resident or arm.added is not None
+            arm.needs_embeddings or arm.is_resident or arm.needs_images
         )
 
     def _trial(self, cell: Cell, name: str) -> Trial:
@@ -221,6 +265,9 @@ class Workbench:
             preparation_seconds=self._decoding_seconds(arm),
             fine_tuning_order=fine_tuning_order(arm),
         )
+        if arm.augment is not None and not arm.has_fast_phase:
+            made = self.augmented(arm, cell.seed)
+            return _after(trial, self._generator_seconds(cell), made.seconds)
         if arm.added is not None:
             return _after(trial, self._added(arm).seconds)
         if arm.distinct is not None:
@@ -242,13 +289,100 @@ class Workbench:
         trial = dataclasses.replace(
             trial, subset=subset.data, n_samples=len(subset.data), fast_order=weights
         )
-        return _after(trial, self._embedding_seconds(arm), subset.seconds)
+        return _after(
+            trial, self._embedding_seconds(arm), self._generator_seconds(cell), subset.seconds
+        )
 
     def _embedding_seconds(self, arm: Arm) -> dict[str, float]:
         return embedding_seconds(self.folder) if arm.needs_embeddings else {}
 
     def _distinct(self, share: float) -> Made:
         return prepare_distinct(self.images(), self.embeddings(), self.folder, share)
+
+    def augmented(self, arm: Arm, seed: int) -> Made:
+        """The training data and one image for each sample, as `arm` says; the images come last."""
+        return self._augmented(arm, seed, self.images(), "full")
+
+    def _augmented(self, arm: Arm, seed: int, data: Dataset, key: str) -> Made:
+        """The samples of `data`, which has the name `key`, and one image for each of them."""
+        assert arm.augment is not None
+        name = trained_by(arm.augment)
+        return prepare_augmented(
+            arm.augment,
+            data,
+            self.folder,
+            None if name is None else self.generator(name, seed),
+            key=key,
+            seed=seed,
+            device=self.device,
+            show_progress=self._where.show_progress,
+        )
+
+    def generator(self, name: str, seed: int) -> TrainedGenerator:
+        """The generator `name`, trained on the training data once for each of its seeds."""
+        return prepare_generator(
+            name,
+            self.images(),
+            self.folder,
+            self._generation,
+            seed=seed,
+            device=self.device,
+            observe=self._scores_in_training() if self._generation.n_scored else None,
+            show_progress=self._where.show_progress,
+        )
+
+    def _scores_in_training(self) -> Observer:
+        return ScoresInTraining(self.classifier(), self.images(), self._generation.n_scored)
+
+    def classifier(self) -> RealClassifier:
+        """The classifier that keeps and measures generated images, trained once."""
+        return prepare_classifier(
+            self.images(),
+            self.data.test,
+            self._classifier_training,
+            self._generation.classifier_length,
+            self.folder,
+            device=self.device,
+            show_progress=self._where.show_progress,
+        )
+
+    def _generator_seconds(self, cell: Cell) -> dict[str, float]:
+        arm = cell.arm
+        name = arm.generated or (None if arm.augment is None else trained_by(arm.augment))
+        if name is None:
+            return {}
+        stage = generator_stage(name, cell.seed % self._generation.n_seeds)
+        seconds = {"training the generator": self.folder.stage_seconds[stage]}
+        if arm.keep is not None:
+            seconds["training the classifier"] = self.folder.stage_seconds[CLASSIFIER_STAGE]
+        return seconds
+
+    def _generated(self, cell: Cell) -> Subset:
+        """The generated images that the fast phase of `cell` trains on."""
+        assert cell.arm.generated is not None
+        assert cell.size is not None
+        n_images = as_count(cell.size, len(self.data.train))
+        model = self.generator(cell.arm.generated, cell.seed)
+        n_drawn = n_images * (1 if cell.arm.keep is None else self._generation.candidates)
+        drawn = prepare_generated(
+            model,
+            n_drawn,
+            self.folder,
+            seed=cell.seed,
+            device=self.device,
+            show_progress=self._where.show_progress,
+        )
+        if cell.arm.keep is None:
+            return Subset(None, *drawn)
+        kept = prepare_kept(
+            drawn.data,
+            n_images,
+            self.images(),
+            self.classifier(),
+            self.folder,
+            keep=cell.arm.keep,
+        )
+        return Subset(None, kept.data, {**drawn.seconds, **kept.seconds})
 
     def _added(self, arm: Arm) -> Made:
         assert arm.added is not None
@@ -257,6 +391,8 @@ class Workbench:
     def subset(self, cell: Cell) -> Subset:
         """The samples that the fast phase of `cell` trains on, prepared once."""
         arm = cell.arm
+        if arm.generated is not None:
+            return self._generated(cell)
         if arm.data is not None:
             return prepare_given_data(self.data.train, Path(arm.data), self.folder)
         if arm.file is not None:
@@ -265,7 +401,7 @@ class Workbench:
         assert arm.rule is not None
         assert cell.size is not None
         encoded = None if self._pays_for_decoding(arm) else self.encoded
-        return prepare_subset(
+        subset = prepare_subset(
             cell.selection_name,
             self.images() if encoded is None else self.data.train,
             self.embeddings() if arm.needs_embeddings else None,
@@ -275,6 +411,10 @@ class Workbench:
             seed=cell.seed,
             encoded=encoded,
         )
+        if arm.augment is None:
+            return subset
+        made = self._augmented(arm, cell.seed, subset.data, cell.selection_name)
+        return Subset(subset.selection, made.data, {**subset.seconds, **made.seconds})
 
     def _decoding_seconds(self, arm: Arm) -> dict[str, float]:
         if not self._pays_for_decoding(arm):

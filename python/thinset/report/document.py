@@ -91,8 +91,13 @@ def write_document(
 def require_report_extra() -> None:
     """Raise ImportError, saying what to install, unless pages can be written."""
     _environment()
-    if importlib.util.find_spec("matplotlib") is None:
+    if not draws_plots():
         raise ImportError("plots need matplotlib: pip install 'thinset[report]'")
+
+
+def draws_plots() -> bool:
+    """Whether matplotlib is installed."""
+    return importlib.util.find_spec("matplotlib") is not None
 
 
 def _environment() -> Environment:

@@ -1,6 +1,6 @@
 """Records of trainings and their comparison, without torch."""
 
-from thinset.results.arm import BALANCED, FULL, LOSS_PRUNING, RANDOM, Arm, SelectionRule
+from thinset.results.arm import BALANCED, FULL, LOSS_PRUNING, RANDOM, Arm
 from thinset.results.hardware import describe_hardware, describe_versions
 from thinset.results.metrics import METRICS, Metric, described
 from thinset.results.plan import Plan
@@ -14,6 +14,7 @@ from thinset.results.records import (
     load_records,
     save_records,
 )
+from thinset.results.selection_rule import SelectionRule
 from thinset.results.summaries import ArmSummary, PairedDifference, summarise
 
 __all__ = [

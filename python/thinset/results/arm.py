@@ -14,108 +14,35 @@
     random:dedup=0.2             near-duplicates removed first
     file:mine.npz                a selection made elsewhere, saved by Selection.save
     data:FOLDER                  another dataset folder: generated, distilled or chosen elsewhere
+    full:augment=rot             everything, and one transformed or generated image for each sample
+    kmeans:augment=flow          the same with a subset
+    generated:flow               generated images instead of real ones
+    generated:flow:keep=coverage the best of ten times as many
 
 Options follow colons; an option without a value is switched on. Besides the options of a method
-there are `per_class` (balanced by default), `metric`, `dedup` (see SelectionRule), and `then`: the
-data of fine-tuning, `full` or `loss_pruning`. Options of `full` combine.
+there are `per_class` (balanced by default), `metric`, `dedup` (see SelectionRule), `augment` (see
+AUGMENTATIONS), and `then`: the data of fine-tuning, `full` or `loss_pruning`. Options of `full`
+combine.
 """
 
 from __future__ import annotations
 
 import os
-import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, final
 
+from thinset.results.arm_options import ArmOptions, Keep
+from thinset.results.selection_rule import SelectionRule, as_text
 from thinset.selection import methods
-from thinset.selection.methods import default_options, resolve_rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Value: TypeAlias = "bool | int | float | str"
 FineTuning: TypeAlias = Literal["full", "loss_pruning"]
 Kind: TypeAlias = Literal["selected", "data", "random", "full"]
 """Groups of arms on pages"""
 
-_DEFAULTS: dict[str, dict[str, Any]] = {"topk": {"drop_constant": True}}
-_WITHOUT_METRIC = ("topk", "kmeans", "random")
-"""Methods that select the same rows by every metric that they take"""
-_METRICS = ("sqeuclidean", "cosine")
 _EXAMPLES = {"file": "mine.npz", "data": "generated", "full+data": "generated"}
 """Examples of the path that follows the name of an arm"""
-
-
-@dataclass(frozen=True)
-class SelectionRule:
-    """How rows are selected, independent of their number.
-
-    method: one of thinset.methods(). per_class, metric: see thinset.select. dedup: if given,
-    near-duplicates are removed first (thinset.deduplicate): rows closer than this share of the
-    typical distance, the root mean square over all pairs. options: the method's own options that
-    differ from their defaults, by name. One default differs from `select`: topk ignores dead
-    embedding elements, which would select arbitrary rows.
-    """
-
-    method: str
-    per_class: Literal["balanced", "proportional"] | None = None
-    metric: str = "euclidean"
-    dedup: float | None = None
-    options: tuple[tuple[str, Value], ...] = ()
-
-    @classmethod
-    def of(
-        cls,
-        method: str,
-        *,
-        per_class: Any = None,
-        metric: str = "euclidean",
-        dedup: float | None = None,
-        options: dict[str, Any] | None = None,
-    ) -> SelectionRule:
-        """Check the values, and drop options with their default value.
-
-        Raises ValueError if `select` would refuse them whatever the embeddings.
-        """
-        if dedup is not None:
-            _require_dedup(dedup)
-        given = {**_DEFAULTS.get(method, {}), **(options or {})}
-        per_class, resolved = resolve_rule(method, given, per_class=per_class, metric=metric)
-        defaults = {**default_options(method), **_DEFAULTS.get(method, {})}
-        differing = tuple(
-            (name, value) for name, value in sorted(resolved.items()) if value != defaults[name]
-        )
-        if method in _WITHOUT_METRIC:
-            metric = "euclidean"
-        return cls(
-            method, per_class, metric, None if dedup is None else abs(float(dedup)), differing
-        )
-
-    @property
-    def method_options(self) -> dict[str, Any]:
-        """The options of the method for `select`."""
-        return {**_DEFAULTS.get(self.method, {}), **dict(self.options)}
-
-    @property
-    def needs_embeddings(self) -> bool:
-        return self.method != "random" or self.dedup is not None
-
-    @property
-    def depends_on_seed(self) -> bool:
-        """Whether the selected rows may depend on the seed."""
-        return self.method in ("random", "kmeans")
-
-    def __str__(self) -> str:
-        words = [self.method]
-        if self.per_class is not None:
-            balanced = self.per_class == "balanced"
-            words.append("per_class" if balanced else f"per_class={self.per_class}")
-        if self.metric != "euclidean":
-            words.append(f"metric={self.metric}")
-        if self.dedup is not None:
-            words.append(f"dedup={_number(self.dedup)}")
-        words += [_option(name, value) for name, value in self.options]
-        return ":".join(words)
 
 
 def _plain(path: str | None) -> str | None:
@@ -128,8 +55,10 @@ class Arm:
     """One way to train, without the size of its subset; arms with the same meaning are equal.
 
     The data of the fast phase are one of: rule, which selects a subset; file, a saved selection;
-    data, another dataset folder; is_repeated, a new random subset in every pass. Without any of
-    them, the arm trains on everything. added: a dataset folder whose samples are added to
+    data, another dataset folder; generated, images drawn by this generator, of which `keep` says
+    how the best are kept; is_repeated, a new random subset in every pass. Without any of them, the
+    arm trains on everything. augment: one image is made for each of these samples and trained on,
+    too. added: a dataset folder whose samples are added to
     everything. distinct: everything means the samples that deduplication at this share of the
     typical distance keeps.
     is_weighted: the loss weighs samples by the gains of the selection, which for kmeans are sizes
@@ -140,8 +69,8 @@ class Arm:
 
     # Not a dataclass: in files an arm is one text, not a table of its fields.
     __slots__ = (
-        "_text", "added", "data", "distinct", "file", "fine_tuning", "is_balanced", "is_repeated",
-        "is_resident", "is_weighted", "other", "rule",
+        "_text", "added", "augment", "data", "distinct", "file", "fine_tuning", "generated",
+        "is_balanced", "is_repeated", "is_resident", "is_weighted", "keep", "other", "rule",
     )  # fmt: skip
     _text: str
     rule: SelectionRule | None
@@ -149,6 +78,9 @@ class Arm:
     data: str | None
     added: str | None
     distinct: float | None
+    augment: str | None
+    generated: str | None
+    keep: Keep | None
     is_repeated: bool
     is_weighted: bool
     is_balanced: bool
@@ -164,6 +96,9 @@ class Arm:
         data: str | None = None,
         added: str | None = None,
         distinct: float | None = None,
+        augment: str | None = None,
+        generated: str | None = None,
+        keep: Keep | None = None,
         is_repeated: bool = False,
         is_weighted: bool = False,
         is_balanced: bool = False,
@@ -173,7 +108,7 @@ class Arm:
     ) -> None:
         values = {
             "rule": rule, "file": _plain(file), "data": _plain(data), "added": _plain(added),
-            "distinct": distinct,
+            "distinct": distinct, "augment": augment, "generated": generated, "keep": keep,
             "is_repeated": is_repeated, "is_weighted": is_weighted, "is_balanced": is_balanced,
             "is_resident": is_resident, "fine_tuning": fine_tuning, "other": other,
         }  # fmt: skip
@@ -213,7 +148,7 @@ class Arm:
                 )
         elif colon and not rest:
             raise ValueError(f"arm {text!r} ends with a colon; an option must follow it")
-        options = _Options.read(text, rest)
+        options = ArmOptions.read(text, rest)
         if name == "full":
             return cls(**options.take_of_full())
         if name == "loss_pruning":
@@ -222,8 +157,9 @@ class Arm:
         fine_tuning: FineTuning = options.take("then", "full", ("full", "loss_pruning"))
         if name == "full+data":
             arm = cls(added=path, fine_tuning=fine_tuning, **options.take_of_full())
-            if arm.distinct is not None:
-                raise ValueError(f"arm {text!r}: added data cannot be deduplicated; omit dedup")
+            for option, value in (("dedup", arm.distinct), ("augment", arm.augment)):
+                if value is not None:
+                    raise ValueError(f"arm {text!r}: {option} does not apply to added data")
             if arm.is_balanced and fine_tuning != "full":
                 raise ValueError(
                     f"arm {text!r}: balanced and then={fine_tuning} exclude each other"
@@ -237,14 +173,24 @@ class Arm:
         if name == "repeated_random":
             options.refuse_others()
             return cls(is_repeated=True, fine_tuning=fine_tuning)
+        if name == "generated":
+            return cls(fine_tuning=fine_tuning, **options.take_generated())
         if name not in methods():
-            names = ("full", "loss_pruning", "repeated_random", *_EXAMPLES)
+            names = ("full", "loss_pruning", "repeated_random", "generated", *_EXAMPLES)
             known = ", ".join((*names, *methods()))
             raise ValueError(f"arm {text!r}: the name must be one of {known}; got {name!r}")
         is_weighted = options.take("weighted", False, (True,))
         if is_weighted and name != "kmeans":
             raise ValueError(f"arm {text!r}: only the clusters of kmeans have sizes to weigh by")
-        return cls(rule=options.take_rule(name), is_weighted=is_weighted, fine_tuning=fine_tuning)
+        augment = options.take_augment()
+        if is_weighted and augment is not None:
+            raise ValueError(f"arm {text!r}: weighted and augment exclude each other")
+        return cls(
+            rule=options.take_rule(name),
+            augment=augment,
+            is_weighted=is_weighted,
+            fine_tuning=fine_tuning,
+        )
 
     @classmethod
     def recorded(cls, text: str) -> Arm:
@@ -259,7 +205,9 @@ class Arm:
         """Its group on pages."""
         if self.is_repeated or (self.rule is not None and self.rule.method == "random"):
             return "random"
-        if self.data is not None or self.added is not None:
+        if self.data is not None or self.added is not None or self.generated is not None:
+            return "data"
+        if self.augment is not None and self.rule is None:
             return "data"
         return "selected" if self.has_fast_phase else "full"
 
@@ -280,6 +228,7 @@ class Arm:
             or self.rule is not None
             or self.file is not None
             or self.data is not None
+            or self.generated is not None
             or self.other is not None
         )
 
@@ -287,6 +236,11 @@ class Arm:
     def has_own_size(self) -> bool:
         """Whether the arm, not the experiment, fixes the size of its subset."""
         return self.file is not None or self.data is not None
+
+    @property
+    def needs_images(self) -> bool:
+        """Whether all images are needed as pixels before the training."""
+        return self.augment is not None or self.added is not None or self.generated is not None
 
     @property
     def needs_embeddings(self) -> bool:
@@ -301,7 +255,9 @@ class Arm:
         if self.is_balanced:
             words.append("balanced")
         if self.distinct is not None:
-            words.append(f"dedup={_number(self.distinct)}")
+            words.append(f"dedup={as_text(self.distinct)}")
+        if self.augment is not None:
+            words.append(f"augment={self.augment}")
         if self.is_weighted:
             words.append("weighted")
         if self.fine_tuning != "full":
@@ -317,6 +273,8 @@ class Arm:
         for name, path in (("file", self.file), ("data", self.data), ("full+data", self.added)):
             if path is not None:
                 return f"{name}:{path}"
+        if self.generated is not None:
+            return f"generated:{self.generated}" + (f":keep={self.keep}" if self.keep else "")
         return "repeated_random" if self.is_repeated else "full"
 
 
@@ -324,91 +282,3 @@ FULL = Arm()
 BALANCED = Arm(is_balanced=True)
 LOSS_PRUNING = Arm(fine_tuning="loss_pruning")
 RANDOM = Arm(SelectionRule("random"))
-
-
-@dataclass
-class _Options:
-    """The options of an arm that are not yet used."""
-
-    text: str
-    values: dict[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def read(cls, text: str, rest: str) -> _Options:
-        values: dict[str, Any] = {}
-        for word in rest.split(":") if rest else ():
-            key, sign, value = word.partition("=")
-            if key in values:
-                raise ValueError(f"arm {text!r} has the option {key!r} twice")
-            values[key] = _value(value) if sign else True
-        return cls(text, values)
-
-    def take(self, name: str, default: Any, allowed: tuple[Any, ...]) -> Any:
-        value = self.values.pop(name, default)
-        # By type, too: 1 is not True.
-        if not any(value == one and type(value) is type(one) for one in (default, *allowed)):
-            raise ValueError(
-                f"arm {self.text!r}: {name} must be {' or '.join(map(str, allowed))}, got {value}"
-            )
-        return value
-
-    def take_dedup(self) -> float | None:
-        dedup = self.values.pop("dedup", None)
-        if dedup is None:
-            return None
-        try:
-            _require_dedup(dedup)
-        except ValueError as error:
-            raise ValueError(f"arm {self.text!r}: {error}") from None
-        return abs(float(dedup))  # -0.0 is 0.0
-
-    def take_of_full(self) -> dict[str, Any]:
-        taken = {
-            "is_resident": self.take("resident", False, (True,)),
-            "is_balanced": self.take("balanced", False, (True,)),
-            "distinct": self.take_dedup(),
-        }
-        self.refuse_others()
-        return taken
-
-    def take_rule(self, method: str) -> SelectionRule:
-        per_class = self.take("per_class", None, (True, "balanced", "proportional"))
-        metric = self.take("metric", "euclidean", _METRICS)
-        dedup = self.take_dedup()
-        try:
-            return SelectionRule.of(
-                method, per_class=per_class, metric=metric, dedup=dedup, options=self.values
-            )
-        except ValueError as error:
-            raise ValueError(f"arm {self.text!r}: {error}") from None
-
-    def refuse_others(self) -> None:
-        if self.values:
-            raise ValueError(f"arm {self.text!r} has no option {next(iter(self.values))!r}")
-
-
-def _require_dedup(share: Any) -> None:
-    """Raise ValueError unless `share` is a share of the typical distance: 0 <= share < 1."""
-    if isinstance(share, (bool, str)) or not 0 <= share < 1:
-        raise ValueError(f"dedup must be at least 0 and below 1, got {share}")
-
-
-def _number(value: float) -> str:
-    return repr(value).removesuffix(".0")
-
-
-def _option(name: str, value: Value) -> str:
-    return name if value is True else f"{name}={'false' if value is False else value}"
-
-
-def _value(text: str) -> Value:
-    words = {"true": True, "false": False}
-    if text in words:
-        return words[text]
-    if re.fullmatch(r"[+-]?\d{1,18}", text):
-        return int(text)
-    try:
-        # Python would read 0.2_5 as well.
-        return text if "_" in text else float(text)
-    except ValueError:
-        return text

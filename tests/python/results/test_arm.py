@@ -186,7 +186,7 @@ def test_a_rule_is_refused_where_selecting_by_it_would_be(
         ("full:dedup=0.2:dedup=0.3", "has the option 'dedup' twice"),
         ("full:balanced=1", "balanced must be True, got 1"),
         ("random:dedup=0.2_0", "dedup must be at least 0 and below 1, got 0.2_0"),
-        ("full+data:made:dedup=0.2", "added data cannot be deduplicated; omit dedup"),
+        ("full+data:made:dedup=0.2", "dedup does not apply to added data"),
         ("full+data:made:balanced:then=loss_pruning", "exclude each other"),
         ("kmeans:n_iterations=" + "9" * 5000, "n_iterations"),
         ("full:k=3", "arm 'full:k=3' has no option 'k'"),

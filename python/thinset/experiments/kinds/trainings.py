@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from thinset.experiments.figures.recipe import FigureRecipe
+    from thinset.experiments.prepare.data import Splits
     from thinset.experiments.where import Where
     from thinset.experiments.workbench import Workbench
     from thinset.results.records import Comparison
@@ -52,14 +53,23 @@ def make(
 class Study:
     """The trainings of a grid, with their records in one folder; none runs twice."""
 
-    def __init__(self, where: Where, settings: StudySettings, *, figure: str = "compare") -> None:
+    def __init__(
+        self,
+        where: Where,
+        settings: StudySettings,
+        *,
+        figure: str = "compare",
+        data: Splits | None = None,
+    ) -> None:
         from thinset.experiments.workbench import Workbench
 
         require_readable(settings.arms)
         self._cells = cells_of(settings)  # first, so that a mistake in an arm leaves no folder
-        self._bench: Workbench = Workbench(where, settings, fixed=("training",), figure=figure)
-        self.folder = self._bench.folder
-        self.data = self._bench.data
+        self.bench: Workbench = Workbench(
+            where, settings, fixed=("training",), figure=figure, data=data
+        )
+        self.folder = self.bench.folder
+        self.data = self.bench.data
         self.settings = settings.resolved_for(self.data.train.image_shape)
 
     def train(self, note: Callable[[str], None] | None = None) -> tuple[RunRecord, ...]:
@@ -68,7 +78,7 @@ class Study:
         See Workbench.train_missing for calls of `note` and for skipped trainings.
         """
         trainings = {cell.name: functools.partial(self._train, cell) for cell in self._cells}
-        self._bench.train_missing(trainings, note)
+        self.bench.train_missing(trainings, note)
         # Now no training is left that could continue a first phase, whatever the grid was earlier.
         for path in self.folder.checkpoint("any").parent.glob(f"{_FIRST_PHASE}*"):
             path.unlink()
@@ -91,7 +101,7 @@ class Study:
         if self._taken_from_other_accounting(cell):
             return
         first_phase = self._first_phase(cell)
-        self._bench.train(cell, self.settings.training, cell.name, first_phase)
+        self.bench.train(cell, self.settings.training, cell.name, first_phase)
         if first_phase is not None and not self._is_continued(cell):
             first_phase.unlink(missing_ok=True)
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from thinset.experiments.run_folder import RunFolder
-    from thinset.results.arm import Arm, SelectionRule
+    from thinset.results.arm import Arm
+    from thinset.results.selection_rule import SelectionRule
 
 NEAR_DUPLICATES = 0.2
 """The distance below which samples count as near-duplicates, as a share of the typical one"""

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import torch
 
 from thinset.training.arguments import is_number, shown
-from thinset.training.weights import named_tensors
+from thinset.training.weights import named_tensors, require_same_shapes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from torch import nn
 
@@ -46,6 +47,12 @@ class WeightAverage:
             else:
                 self.state[name].copy_(value)
         torch._foreach_lerp_(averages, values, 1 - decay)
+
+    def load(self, tensors: Mapping[str, torch.Tensor], path: Path) -> None:
+        """Restore `state`, read from the file `path`; ValueError for that of another model."""
+        require_same_shapes(self.state, tensors, path)
+        for name, value in tensors.items():
+            self.state[name].copy_(value)
 
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:

@@ -1,9 +1,8 @@
-"""One model trained by stochastic gradient descent on a loss of images and labels."""
+"""One model trained by gradient descent on a loss of images and labels."""
 
 from __future__ import annotations
 
 import contextlib
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +12,15 @@ from thinset.training.arguments import require_number, require_whole
 from thinset.training.learners.averaging import WeightAverage
 from thinset.training.learners.evaluate import evaluate
 from thinset.training.learners.learner import Goal
-from thinset.training.learners.optimiser import sgd
+from thinset.training.learners.optimiser import new_optimizer
 from thinset.training.learners.optimizer_state import load_optimizer, optimizer_tensors
+from thinset.training.learners.steps_in_flight import StepsInFlight
 from thinset.training.loop.checkpoint import prefixed, unprefixed
 from thinset.training.precision import autocast, resolve_device, resolve_precision
 from thinset.training.randomness import generator_for
 from thinset.training.weights import (
     copy_tensors,
     named_tensors,
-    require_same_shapes,
     restore_tensors,
 )
 
@@ -34,8 +33,7 @@ if TYPE_CHECKING:
     from thinset.data.batches import Batch, ImageRows
     from thinset.losses import Objective
     from thinset.training.learners.evaluate import ImageTransform
-
-_STEPS_IN_FLIGHT = 2
+    from thinset.training.learners.optimiser import OptimizerName
 
 RandomTransform = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 """Turns stored images (B, C, H, W) and a generator into what the model is trained on."""
@@ -57,6 +55,7 @@ class SupervisedLearner:
         train_transform: RandomTransform,
         test_transform: ImageTransform | None = None,
         batch_size: int = 1024,
+        optimizer: OptimizerName = "sgd",
         momentum: float = 0.9,
         weight_decay: float = 0.0,
         ema_decay: float | None = 0.9999,
@@ -78,6 +77,7 @@ class SupervisedLearner:
             "loss": loss,
             "train_transform": train_transform,
             "test_transform": test_transform,
+            "optimizer": optimizer,
             "momentum": momentum,
             "weight_decay": weight_decay,
             "ema_decay": ema_decay,
@@ -85,11 +85,13 @@ class SupervisedLearner:
             "dtype": self._dtype,
         }
         self.model = model.to(device=self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._optimizer = sgd(model, momentum, weight_decay)
+        self._optimizer = new_optimizer(
+            optimizer, model, momentum=momentum, weight_decay=weight_decay
+        )
         self._average = None if ema_decay is None else WeightAverage(model, ema_decay)
         self._augmentation_generator = generator_for(seed, "augmentation", self._device)
         self._loss_sum = torch.zeros((), device=self._device)
-        self._events: deque[torch.cuda.Event] = deque()
+        self._steps_in_flight = StepsInFlight(self._device)
 
     @property
     def device(self) -> torch.device:
@@ -114,7 +116,7 @@ class SupervisedLearner:
         if self._average is not None:
             self._average.update(n_before)
         self._loss_sum += loss.detach()
-        self._wait_for_earlier_steps()
+        self._steps_in_flight.wait()
         return outcome.losses.detach()
 
     def take_loss_sum(self) -> float:
@@ -173,10 +175,7 @@ class SupervisedLearner:
         """Restore what `tensors` returned; ValueError, naming `path`, for that of another model."""
         restore_tensors(self.model, unprefixed("model", tensors), path)
         if self._average is not None:
-            averages = unprefixed("average", tensors)
-            require_same_shapes(self._average.state, averages, path)
-            for name, value in averages.items():
-                self._average.state[name].copy_(value)
+            self._average.load(unprefixed("average", tensors), path)
         load_optimizer(self._optimizer, unprefixed("optimizer", tensors), path)
         self._augmentation_generator.set_state(tensors["augmentation_generator"])
         self._loss_sum.copy_(tensors["loss_sum"])
@@ -184,12 +183,3 @@ class SupervisedLearner:
     def describe(self) -> dict[str, Any]:
         """Return the settings that the weights and scores depend on."""
         return self._described
-
-    def _wait_for_earlier_steps(self) -> None:
-        # CUDA queues work far ahead of its completion: time limits would be noticed late.
-        if self._device.type == "cuda":
-            event = torch.cuda.Event()  # type: ignore[no-untyped-call]
-            event.record()
-            self._events.append(event)
-            if len(self._events) > _STEPS_IN_FLIGHT:
-                self._events.popleft().synchronize()

@@ -280,6 +280,7 @@ class Run:
 
     def _write(self, path: Path, identity: dict[str, Any]) -> None:
         assert self._batches is not None
+        self._require_finite_weights()
         StoredRun(
             identity=identity,
             seconds_already_spent=self._schedule.seconds_already_spent,
@@ -292,6 +293,15 @@ class Run:
         ).write(path)
         # Part of the run's time, since the user waits for it, but of no step's.
         self._lap()
+
+    def _require_finite_weights(self) -> None:
+        """Keep the last good checkpoint; the loss would show the fault at the next evaluation."""
+        for name, weight in self._learner.weights().items():
+            if weight.is_floating_point() and not bool(weight.isfinite().all()):
+                raise TrainingDivergedError(
+                    f"training diverged: {name} is not finite after step {self._history.steps}; "
+                    "use a lower learning rate"
+                )
 
     @functools.cached_property
     def _identity(self) -> dict[str, Any]:

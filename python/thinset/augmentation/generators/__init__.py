@@ -1,0 +1,57 @@
+"""The generators that can be trained, one module each.
+
+A module has `Settings`, a frozen dataclass whose `model` is the module's name; `networks(settings,
+image_shape, n_classes, generator)`, which returns the networks by name, the ImageGenerator first;
+and `learner(networks, settings, ...)`, which returns their Learner.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import torch
+    from torch import nn
+
+    from thinset.training.learners.generative import GenerativeLearner, Observer
+
+
+class Generator(Protocol):
+    """The interface of a module of this package."""
+
+    Settings: type[Any]
+
+    def networks(
+        self,
+        settings: Any,
+        image_shape: tuple[int, int, int],
+        n_classes: int,
+        generator: torch.Generator,
+    ) -> dict[str, nn.Module]: ...
+
+    def learner(
+        self,
+        networks: Mapping[str, nn.Module],
+        settings: Any,
+        *,
+        seed: int,
+        device: torch.device | str,
+        precision: str,
+        observe: Observer | None,
+    ) -> GenerativeLearner: ...
+
+
+def generators() -> tuple[str, ...]:
+    """The names of all generators."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+
+
+def generator_named(name: str) -> Generator:
+    """The module of the generator with this name; ValueError for an unknown name."""
+    if name not in generators():
+        raise ValueError(f"model must be one of {', '.join(generators())}; got {name!r}")
+    return cast("Generator", importlib.import_module(f"{__name__}.{name}"))

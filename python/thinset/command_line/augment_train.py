@@ -1,0 +1,158 @@
+"""thinset augment train."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from thinset.command_line.arguments import (
+    Device,
+    ImageSize,
+    Output,
+    Seed,
+    Source,
+    parse_duration,
+    where_of,
+)
+
+
+def of_model(**options: Any) -> Any:
+    """An argument whose default depends on the model."""
+    return tyro.conf.arg(help_behavior_hint="(default: that of the model)", **options)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorOptions:
+    """Settings of the generators; options that a model does not have are refused."""
+
+    batch_size: Annotated[int | None, of_model(metavar="INT")] = None
+    """images per step"""
+    learning_rate: Annotated[float | None, of_model(metavar="RATE")] = None
+    """learning rate of Adam; of a GAN, the discriminator's"""
+    ema_decay: Annotated[float | None, of_model(metavar="SHARE")] = None
+    """decay of the averaged weights that images are drawn with"""
+    latent_size: Annotated[int | None, of_model(metavar="INT")] = None
+    """cdcgan, cdcvae: elements of a latent; by default 62 for grey images, 100 for colour"""
+    loss: Annotated[
+        Literal["non_saturating", "hinge", "wasserstein"] | None,
+        of_model(metavar="non_saturating|hinge|wasserstein"),
+    ] = None
+    """cdcgan: adversarial loss"""
+    penalty: Annotated[float | None, of_model(metavar="FACTOR")] = None
+    """cdcgan: factor of the gradient penalty; 10 for wasserstein, otherwise 0"""
+    spectral_norm: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """cdcgan: spectral norm in the discriminator"""
+    differentiable: Annotated[str | None, of_model(metavar="POLICY")] = None
+    """cdcgan: augmentation of all images that the discriminator sees, such as
+    color,translation,cutout; helps with few images"""
+    n_discriminator: Annotated[int | None, of_model(metavar="INT")] = None
+    """cdcgan: steps of the discriminator for each of the generator"""
+    beta: Annotated[float | None, of_model(metavar="FACTOR")] = None
+    """cdcvae: factor of the divergence from the prior"""
+    free_nats: Annotated[float | None, of_model(metavar="NATS")] = None
+    """cdcvae: divergence of each latent element that is free"""
+    amsgrad: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """cdcgan, cdcvae: the AMSGrad variant of Adam"""
+    widths: Annotated[tuple[int, int] | None, of_model(metavar="INT INT")] = None
+    """flow: channels at half and quarter resolution"""
+    n_steps: Annotated[int | None, of_model(metavar="INT")] = None
+    """flow: integration steps in sampling"""
+    solver: Annotated[Literal["euler", "midpoint"] | None, of_model(metavar="euler|midpoint")] = (
+        None
+    )
+    """flow: integration method"""
+
+    def settings_of(self, model: str) -> Any:
+        """The settings of the generator `model`; ValueError for options that do not apply."""
+        from thinset.experiments.generation import generator_settings
+        from thinset.experiments.settings import require_valid
+
+        settings = generator_settings(model, self.given)
+        require_valid(settings)
+        return settings
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The options that are given, by name."""
+        names = (field.name for field in dataclasses.fields(GeneratorOptions))
+        values = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in values.items() if value not in (None, False)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command(GeneratorOptions):
+    """Train a generator of labelled images.
+
+    Writes DIR/generator.safetensors, DIR/log.jsonl with losses and scores, and DIR/grids with
+    samples at each evaluation. Run it again after an interruption to resume.
+    """
+
+    data: Source
+    """dataset folder, source to import (see `thinset data list`), or "digits" """
+    out: Output
+    """folder of the generator"""
+    model: Literal["cdcgan", "cdcvae", "flow"] = "cdcgan"
+    """conditional GAN, conditional VAE, or flow matching"""
+    length: str = "500ep"
+    """length of the training: steps (st), epochs (ep), samples (sa) or time (s, min, h)"""
+    evaluations: int = 10
+    """number of evaluations, each with a grid of samples"""
+    image_size: ImageSize = None
+    """resize every image to this size; sides must be divisible by 4"""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """what layers compute in; auto is bfloat16 where the device computes in it natively"""
+    seed: Seed = 0
+    """seed of the initial weights, the order of the images and the noise"""
+    device: Device = "auto"
+    """device to compute on"""
+
+    def run(self) -> None:
+        from thinset.augmentation.trained_generator import MODEL_FILE, TrainedGenerator
+        from thinset.experiments.prepare.data import open_training_data
+        from thinset.experiments.prepare.generated import train_and_keep_generator
+        from thinset.experiments.run_folder import RunFolder
+        from thinset.files.decoding import encode
+        from thinset.training import JsonLines
+        from thinset.training.precision import resolve_device
+
+        resolve_device(self.device)
+        settings = self.settings_of(self.model)
+        length = parse_duration("--length", self.length)
+        where = where_of("augment train", self)
+        folder = RunFolder(
+            self.out,
+            {
+                **where.identity,
+                "settings": encode(settings),
+                "length": str(length),
+                "evaluations": self.evaluations,
+                "precision": self.precision,
+                "seed": self.seed,
+            },
+        )
+        path = self.out / MODEL_FILE
+        if path.exists():
+            trained = TrainedGenerator.load(path)
+        else:
+            trained = train_and_keep_generator(
+                open_training_data(self.data, folder, self.image_size, show_progress=True),
+                path,
+                settings=settings,
+                length=length,
+                checkpoint=folder.checkpoint("generator"),
+                grids=self.out / "grids",
+                seed=self.seed,
+                device=self.device,
+                precision=self.precision,
+                evaluations=self.evaluations,
+                log=JsonLines(self.out / "log.jsonl"),
+                show_progress=True,
+            )
+        scores = ", ".join(
+            f"{name} {score:.4g}" for name, score in trained.history.final.scores.items()
+        )
+        print(f"{self.model} after {trained.history.steps} steps: {scores}")
+        print(f"generator: {path}")

@@ -1,0 +1,55 @@
+"""Settings of the generators that an experiment trains."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from thinset.augmentation.generators import cdcgan, cdcvae, flow, generator_named
+from thinset.duration import Duration
+from thinset.files.decoding import Count, Positive  # noqa: TC001
+
+
+@dataclass(frozen=True)
+class GenerationSettings:
+    """How arms with augment=... or generated:... get their images.
+
+    length: of the training of a generator. n_seeds: number of generators of each kind; a training
+    with seed s uses the generator with seed s modulo n_seeds. candidates: how many images are drawn
+    for each that `keep` keeps. classifier_length: of the classifier that keeps and measures images;
+    it is trained on real data. n_scored: number of images that it scores at each evaluation of a
+    generator's training (FID, and the share in the class that was asked for); 0 for none. cdcgan,
+    cdcvae, flow: see thinset.augmentation.generators.
+    """
+
+    length: Duration = Duration(500, "ep")
+    n_seeds: Positive = 1
+    candidates: Positive = 10
+    classifier_length: Duration = Duration(1000, "st")
+    n_scored: Count = 0
+    cdcgan: cdcgan.Settings = field(default_factory=cdcgan.Settings)
+    cdcvae: cdcvae.Settings = field(default_factory=cdcvae.Settings)
+    flow: flow.Settings = field(default_factory=flow.Settings)
+
+    def __post_init__(self) -> None:
+        for name in ("length", "classifier_length"):
+            if getattr(self, name).amount == 0:
+                raise ValueError(f"generation.{name} must be longer than {getattr(self, name)}")
+
+    def of(self, name: str) -> Any:
+        """The settings of the generator `name`."""
+        return getattr(self, name)
+
+
+def generator_settings(name: str, given: dict[str, Any]) -> Any:
+    """The Settings of the generator `name` with the values `given`.
+
+    Raises ValueError for a setting that the generator does not have.
+    """
+    settings = generator_named(name).Settings
+    known = {part.name for part in dataclasses.fields(settings)}
+    for key in given:
+        if key not in known:
+            raise ValueError(f"--{key.replace('_', '-')} does not apply to {name}")
+    return settings(**given)

@@ -1,0 +1,242 @@
+"""Trains generators and makes the images that an experiment adds or trains on, each once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from thinset.augmentation.apply import INTERPOLATED_BY, TRADITIONAL, augment
+from thinset.augmentation.generate import generate, interpolate
+from thinset.augmentation.train import train_generator
+from thinset.augmentation.trained_generator import TrainedGenerator, as_rows
+from thinset.data import join_datasets, open_dataset
+from thinset.experiments.prepare.subsets import Made
+from thinset.files.json import write_json_with_digest
+from thinset.report.document import draws_plots
+from thinset.training import TrainingDivergedError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+
+    from thinset.data import Dataset
+    from thinset.duration import Duration
+    from thinset.experiments.generation import GenerationSettings
+    from thinset.experiments.run_folder import RunFolder
+    from thinset.models.generators import ImageGenerator
+    from thinset.training import Log
+    from thinset.training.learners.generative import Observer
+
+_SHOWN_PER_CLASS = 10
+_MOST_CLASSES = 20
+
+
+class SampleGrids:
+    """Writes a grid of generated images at each evaluation: a row for each class.
+
+    The same latents each time, so that grids show how images change. Files are
+    `folder`/0001.png, ...; grids of earlier evaluations stay when a training resumes.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __call__(self, generator: ImageGenerator) -> dict[str, float]:
+        """Draw the grid; see thinset.training.learners.generative.Observer."""
+        from thinset.report.plots import contact_sheet, rendered
+
+        self._folder.mkdir(parents=True, exist_ok=True)
+        number = 1 + len(list(self._folder.glob("[0-9]*.png")))
+        sheet = contact_sheet(shown_rows(generator), columns=_SHOWN_PER_CLASS)
+        (self._folder / f"{number:04d}.png").write_bytes(rendered(sheet, "png"))
+        return {}
+
+
+def shown_rows(generator: ImageGenerator) -> np.ndarray[Any, Any]:
+    """Images of the first classes, uint8 (n, H, W, C), class by class."""
+    n_classes = min(generator.n_classes, _MOST_CLASSES)
+    device = next(generator.parameters()).device
+    noise = torch.Generator().manual_seed(0)
+    latents = generator.latents(n_classes * _SHOWN_PER_CLASS, noise).to(device)
+    labels = torch.arange(n_classes, device=device).repeat_interleave(_SHOWN_PER_CLASS)
+    return as_rows(generator(latents, labels), "uint8")
+
+
+def train_and_keep_generator(
+    data: Dataset,
+    path: Path,
+    *,
+    settings: Any,
+    length: Duration,
+    checkpoint: Path,
+    grids: Path | None,
+    seed: int,
+    device: str,
+    precision: str = "auto",
+    evaluations: int = 10,
+    log: Log | None = None,
+    observe: Observer | None = None,
+    show_progress: bool,
+) -> TrainedGenerator:
+    """Train as `train_generator` does and write the file `path`, resuming from `checkpoint`.
+
+    With `grids`, a folder, grids of samples are written there instead of calling `observe`. The
+    checkpoint is removed when the file is there. After a divergence it stays: it holds the last
+    good state.
+    """
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    if grids is not None and draws_plots():
+        observe = SampleGrids(grids)
+    try:
+        trained = train_generator(
+            data,
+            path,
+            settings=settings,
+            length=length,
+            seed=seed,
+            device=device,
+            precision=precision,
+            evaluations=evaluations,
+            observe=observe,
+            log=log,
+            checkpoint_path=checkpoint,
+            resume=True,
+            show_progress=show_progress,
+        )
+    except TrainingDivergedError as error:
+        kept = f"; the last good state is kept in {checkpoint}" if checkpoint.exists() else ""
+        raise TrainingDivergedError(f"{settings.model}: {error}{kept}") from None
+    checkpoint.unlink(missing_ok=True)
+    return trained
+
+
+def prepare_generator(
+    name: str,
+    data: Dataset,
+    folder: RunFolder,
+    settings: GenerationSettings,
+    *,
+    seed: int,
+    device: str,
+    observe: Observer | None = None,
+    show_progress: bool,
+) -> TrainedGenerator:
+    """The generator `name` trained on `data`, once for each seed modulo `settings.n_seeds`."""
+    own_seed = seed % settings.n_seeds
+    path = folder.path / "generators" / f"{name}-seed{own_seed}.safetensors"
+    stage = generator_stage(name, own_seed)
+    if not folder.is_made(path, stage):
+        with folder.making(path, stage) as partial:
+            trained = train_and_keep_generator(
+                data,
+                partial,
+                settings=settings.of(name),
+                length=settings.length,
+                checkpoint=folder.checkpoint(f"generator-{name}-seed{own_seed}"),
+                grids=None,
+                observe=observe,
+                seed=own_seed,
+                device=device,
+                show_progress=show_progress,
+            )
+            # The page reads it without torch.
+            write_json_with_digest(
+                path.with_suffix(".json"),
+                {"history": trained.history.to_dict(), "collapse": trained.collapse},
+            )
+        # Those of the history, not of the clock: they include the time before an interruption.
+        folder.add_stage_seconds(stage, trained.history.seconds)
+    return TrainedGenerator.load(path)
+
+
+def generator_stage(name: str, seed: int) -> str:
+    """The name of the stage that trains a generator."""
+    return f"training a generator ({name}, seed {seed})"
+
+
+def prepare_augmented(
+    method: str,
+    data: Dataset,
+    folder: RunFolder,
+    model: TrainedGenerator | None,
+    *,
+    key: str,
+    seed: int,
+    device: str,
+    show_progress: bool,
+) -> Made:
+    """Write `data` and one image for each of its samples as one dataset folder, once.
+
+    key: names `data` in the folder. model: the generator, for methods that have one. The rows of
+    `data` come first.
+    """
+    name = f"{key}-{method}" + ("" if method == "augorig" else f"-seed{seed}")
+    path, stage = folder.subset(name), f"augmenting ({name})"
+    if not folder.is_made(path, stage):
+        with folder.making(path, stage) as partial:
+            if method == "augorig":
+                parts = (data, data)
+            else:
+                artificial = partial.with_name("artificial")
+                make_images(
+                    method, data, artificial, model, seed=seed, device=device,
+                    show_progress=show_progress,
+                )  # fmt: skip
+                parts = (data, open_dataset(artificial))
+            join_datasets(parts, partial)
+    return Made(open_dataset(path), {"augmenting": folder.stage_seconds[stage]})
+
+
+def make_images(
+    method: str,
+    data: Dataset,
+    out: Path,
+    model: TrainedGenerator | None,
+    *,
+    seed: int,
+    device: str,
+    overwrite: bool = False,
+    show_progress: bool = False,
+) -> Dataset:
+    """Write one image for each sample of `data`, made by `method`, as the dataset folder `out`.
+
+    Generators draw balanced classes; other methods keep the label of each sample.
+    """
+    options: dict[str, Any] = {
+        "seed": seed, "device": device, "overwrite": overwrite, "show_progress": show_progress,
+    }  # fmt: skip
+    if method in TRADITIONAL:
+        return augment(data, out, method, **options)
+    assert model is not None
+    if method == "interpolate":
+        return interpolate(model, data, out, **options)
+    return generate(model, out, len(data), **options)
+
+
+def prepare_generated(
+    model: TrainedGenerator,
+    n_images: int,
+    folder: RunFolder,
+    *,
+    seed: int,
+    device: str,
+    show_progress: bool,
+) -> Made:
+    """Draw `n_images` images of balanced classes as a dataset folder, once."""
+    name = f"generated-{model.name}-n{n_images}-seed{seed}"
+    path, stage = folder.subset(name), f"generating ({name})"
+    if not folder.is_made(path, stage):
+        with folder.making(path, stage) as partial:
+            generate(
+                model, partial, n_images, seed=seed, device=device, show_progress=show_progress
+            )
+    return Made(open_dataset(path), {"generating": folder.stage_seconds[stage]})
+
+
+def trained_by(method: str) -> str | None:
+    """The generator that `method` draws from; None for a method without one."""
+    if method in TRADITIONAL:
+        return None
+    return INTERPOLATED_BY if method == "interpolate" else method

@@ -1,0 +1,71 @@
+"""What every generator of images has: latents, labels and an image shape."""
+
+from __future__ import annotations
+
+import abc
+from typing import TYPE_CHECKING
+
+from torch import nn
+from torch.nn import functional as F
+
+from thinset.models.image_shape import validated_image_shape
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import torch
+
+_DIVISOR = 4  # each network halves the image twice
+
+
+class ImageGenerator(nn.Module, abc.ABC):
+    """A network that turns latents and class numbers into images.
+
+    image_shape: (height, width, channels). n_classes: number of classes it is conditioned on.
+    """
+
+    def __init__(self, image_shape: Sequence[int], n_classes: int) -> None:
+        super().__init__()
+        self.image_shape = quarterable(image_shape)
+        self.n_classes = validated_n_classes(n_classes)
+
+    @abc.abstractmethod
+    def latents(self, n_images: int, generator: torch.Generator) -> torch.Tensor:
+        """Draw latents for `n_images`, one row each, float32, on the device of `generator`."""
+
+    @abc.abstractmethod
+    def forward(self, latents: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Return images (B, C, H, W) in [0, 1] of the classes `labels`, (B,) int64."""
+
+
+def quarterable(image_shape: Sequence[int]) -> tuple[int, int, int]:
+    """Return (height, width, channels); ValueError unless both sides are multiples of 4."""
+    shape = validated_image_shape(image_shape)
+    for name, side in zip(("height", "width"), shape[:2], strict=True):
+        if side % _DIVISOR:
+            raise ValueError(
+                f"the {name} of images must be divisible by {_DIVISOR}, got {side}; resize them "
+                f"to {side - side % _DIVISOR + _DIVISOR}, for example with --image-size"
+            )
+    return shape
+
+
+def validated_n_classes(n_classes: int) -> int:
+    """Return `n_classes`; ValueError unless it is at least 1."""
+    if n_classes < 1:
+        raise ValueError(f"n_classes must be at least 1, got {n_classes}")
+    return n_classes
+
+
+def one_hot(labels: torch.Tensor, n_classes: int) -> torch.Tensor:
+    """Return labels (B,) int64 as float32 (B, n_classes); soft labels are returned unchanged.
+
+    Raises ValueError for soft labels with another number of columns.
+    """
+    if labels.is_floating_point():
+        if labels.shape[1:] != (n_classes,):
+            raise ValueError(
+                f"soft labels must have {n_classes} columns, got shape {tuple(labels.shape)}"
+            )
+        return labels
+    return F.one_hot(labels, n_classes).float()

@@ -1,0 +1,118 @@
+"""Reads the options in the text of an arm."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from thinset.results.selection_rule import SelectionRule, Value, require_dedup
+
+AUGMENTATIONS = (
+    "augorig", "blur", "cdcgan", "cdcvae", "flow", "interpolate", "rot", "rotblur",
+)  # fmt: skip
+"""Names of the ways to make one image for each sample; see thinset.augmentation"""
+GENERATORS = ("cdcgan", "cdcvae", "flow")
+"""Those of them that draw images by class alone"""
+Keep: TypeAlias = Literal["coverage", "typicality", "confidence"]
+_KEEP: tuple[Keep, ...] = ("coverage", "typicality", "confidence")
+_METRICS = ("sqeuclidean", "cosine")
+
+
+@dataclass
+class ArmOptions:
+    """The options of an arm that are not yet used."""
+
+    text: str
+    values: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, text: str, rest: str) -> ArmOptions:
+        values: dict[str, Any] = {}
+        for word in rest.split(":") if rest else ():
+            key, sign, value = word.partition("=")
+            if key in values:
+                raise ValueError(f"arm {text!r} has the option {key!r} twice")
+            values[key] = _value(value) if sign else True
+        return cls(text, values)
+
+    def take(self, name: str, default: Any, allowed: tuple[Any, ...]) -> Any:
+        value = self.values.pop(name, default)
+        # By type, too: 1 is not True.
+        if not any(value == one and type(value) is type(one) for one in (default, *allowed)):
+            raise ValueError(
+                f"arm {self.text!r}: {name} must be {' or '.join(map(str, allowed))}, got {value}"
+            )
+        return value
+
+    def take_dedup(self) -> float | None:
+        dedup = self.values.pop("dedup", None)
+        if dedup is None:
+            return None
+        try:
+            require_dedup(dedup)
+        except ValueError as error:
+            raise ValueError(f"arm {self.text!r}: {error}") from None
+        return abs(float(dedup))  # -0.0 is 0.0
+
+    def take_of_full(self) -> dict[str, Any]:
+        taken = {
+            "is_resident": self.take("resident", False, (True,)),
+            "is_balanced": self.take("balanced", False, (True,)),
+            "distinct": self.take_dedup(),
+            "augment": self.take_augment(),
+        }
+        self.refuse_others()
+        if taken["augment"] is not None and taken["distinct"] is not None:
+            raise ValueError(f"arm {self.text!r}: augment and dedup exclude each other")
+        return taken
+
+    def take_augment(self) -> str | None:
+        """The value of `augment`."""
+        value: Any = self.values.pop("augment", None)
+        if value is not None and value not in AUGMENTATIONS:
+            raise ValueError(
+                f"arm {self.text!r}: augment must be one of {', '.join(AUGMENTATIONS)}, got {value}"
+            )
+        return None if value is None else str(value)
+
+    def take_generated(self) -> dict[str, Any]:
+        """The generator, the first word, and how its images are kept."""
+        named = [name for name, value in self.values.items() if value is True]
+        if len(named) != 1 or named[0] not in GENERATORS:
+            raise ValueError(
+                f"arm {self.text!r} must name a generator, {', '.join(GENERATORS)}, such as "
+                f"generated:{GENERATORS[-1]}"
+            )
+        del self.values[named[0]]
+        keep = self.take("keep", None, _KEEP)
+        self.refuse_others()
+        return {"generated": named[0], "keep": keep}
+
+    def take_rule(self, method: str) -> SelectionRule:
+        per_class = self.take("per_class", None, (True, "balanced", "proportional"))
+        metric = self.take("metric", "euclidean", _METRICS)
+        dedup = self.take_dedup()
+        try:
+            return SelectionRule.of(
+                method, per_class=per_class, metric=metric, dedup=dedup, options=self.values
+            )
+        except ValueError as error:
+            raise ValueError(f"arm {self.text!r}: {error}") from None
+
+    def refuse_others(self) -> None:
+        if self.values:
+            raise ValueError(f"arm {self.text!r} has no option {next(iter(self.values))!r}")
+
+
+def _value(text: str) -> Value:
+    words = {"true": True, "false": False}
+    if text in words:
+        return words[text]
+    if re.fullmatch(r"[+-]?\d{1,18}", text):
+        return int(text)
+    try:
+        # Python would read 0.2_5 as well.
+        return text if "_" in text else float(text)
+    except ValueError:
+        return text

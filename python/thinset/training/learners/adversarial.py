@@ -1,0 +1,174 @@
+"""A generator and a discriminator trained against each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+
+from thinset.losses.adversarial import (
+    ADVERSARIAL_LOSSES,
+    AdversarialLoss,
+    feature_matching,
+    gradient_penalty,
+)
+from thinset.training.learners.generative import GenerativeLearner
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from thinset.models.generators import ImageGenerator
+    from thinset.training.learners.generative import Observer
+
+
+class Augmentation(Protocol):
+    """A differentiable augmentation, as thinset.transforms.differentiable has it."""
+
+    def __call__(self, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor: ...
+
+
+class AdversarialLearner(GenerativeLearner):
+    """Alternates updates of the discriminator and the generator (Goodfellow et al., 2014).
+
+    `discriminator(images, labels)` returns logits (B,). Both are trained by Adam; the loop's
+    learning rate is the discriminator's, and the generator's is `generator_rate` times that. One
+    step trains the discriminator on one batch; every `n_discriminator` steps the generator is
+    trained once. Real and generated images pass through the discriminator as separate batches.
+
+    `loss`: see thinset.losses.adversarial. `penalty`: factor of the gradient penalty, which
+    "wasserstein" needs. `matches_features`: the generator matches the discriminator's mean hidden
+    features instead of fooling it. `augmentation`: applied to every image that the discriminator
+    sees (Zhao et al., "Differentiable Augmentation for Data-Efficient GAN Training", 2020).
+    `amsgrad`: see torch.optim.Adam. Other arguments: see GenerativeLearner.
+
+    Raises ValueError for settings out of range.
+    """
+
+    def __init__(
+        self,
+        generator: ImageGenerator,
+        discriminator: nn.Module,
+        *,
+        loss: AdversarialLoss = "non_saturating",
+        penalty: float = 0.0,
+        matches_features: bool = False,
+        n_discriminator: int = 1,
+        generator_rate: float = 5.0,
+        betas: tuple[float, float] = (0.5, 0.999),
+        amsgrad: bool = False,
+        augmentation: Augmentation | None = None,
+        ema_decay: float | None = None,
+        seed: int = 0,
+        device: torch.device | str = "auto",
+        precision: str = "auto",
+        observe: Observer | None = None,
+    ) -> None:
+        if loss not in ADVERSARIAL_LOSSES:
+            names = ", ".join(ADVERSARIAL_LOSSES)
+            raise ValueError(f"loss must be one of {names}; got {loss!r}")
+        if penalty < 0 or (loss == "wasserstein" and penalty == 0):
+            raise ValueError(
+                f"penalty must be at least 0, and above 0 for wasserstein; got {penalty}"
+            )
+        if penalty > 0 and any(isinstance(part, _BATCH_NORMS) for part in discriminator.modules()):
+            raise ValueError(
+                "a gradient penalty needs a discriminator without batch norm, which makes scores "
+                "depend on the rest of the batch"
+            )
+        if n_discriminator < 1:
+            raise ValueError(f"n_discriminator must be at least 1, got {n_discriminator}")
+        if not generator_rate > 0:
+            raise ValueError(f"generator_rate must be above 0, got {generator_rate}")
+        networks = {"generator": generator, "discriminator": discriminator}
+        factors = {"generator": generator_rate, "discriminator": 1.0}
+        super().__init__(
+            networks,
+            {
+                name: (
+                    torch.optim.Adam(network.parameters(), betas=betas, amsgrad=amsgrad),
+                    factors[name],
+                )
+                for name, network in networks.items()
+            },
+            losses=("discriminator_loss", "generator_loss"),
+            ema_decay=ema_decay,
+            seed=seed,
+            device=device,
+            precision=precision,
+            observe=observe,
+            described={
+                "loss": loss,
+                "penalty": penalty,
+                "matches_features": matches_features,
+                "n_discriminator": n_discriminator,
+                "generator_rate": generator_rate,
+                "betas": betas,
+                "amsgrad": amsgrad,
+                "augmentation": augmentation,
+            },
+        )
+        self._discriminator = discriminator
+        self._losses = ADVERSARIAL_LOSSES[loss]
+        self._penalty = penalty
+        self._matches_features = matches_features
+        self._n_discriminator = n_discriminator
+        self._augmentation = augmentation
+
+    def _step(self, images: torch.Tensor, labels: torch.Tensor, n_before: int) -> torch.Tensor:
+        losses = self._train_discriminator(images, labels)
+        if (n_before + 1) % self._n_discriminator == 0:
+            self._train_generator(images, labels)
+        return losses
+
+    def _draw(self, labels: torch.Tensor) -> torch.Tensor:
+        with self._autocast():
+            drawn: torch.Tensor = self._generator(
+                self._generator.latents(len(labels), self._noise), labels
+            )
+        return drawn
+
+    def _augmented(self, images: torch.Tensor) -> torch.Tensor:
+        return images if self._augmentation is None else self._augmentation(images, self._noise)
+
+    def _train_discriminator(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        optimizer, _ = self._optimizers["discriminator"]
+        with torch.no_grad():
+            drawn = self._draw(labels)
+        real, generated = self._augmented(images), self._augmented(drawn)
+        with self._autocast():
+            losses = self._losses.discriminator(
+                self._discriminator(real, labels), self._discriminator(generated, labels)
+            )
+        total = losses.mean()
+        if self._penalty > 0:
+            penalties = gradient_penalty(
+                lambda points: self._discriminator(points, labels), real, generated, self._noise
+            )
+            total = total + self._penalty * penalties.mean()
+        optimizer.zero_grad()
+        total.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        self._count(discriminator_loss=losses)
+        return losses
+
+    def _train_generator(self, images: torch.Tensor, labels: torch.Tensor) -> None:
+        optimizer, _ = self._optimizers["generator"]
+        self._discriminator.requires_grad_(requires_grad=False)
+        try:
+            generated = self._augmented(self._draw(labels))
+            with self._autocast():
+                if self._matches_features:
+                    real = self._discriminator.hidden(self._augmented(images), labels)  # type: ignore[operator]
+                    loss = feature_matching(real, self._discriminator.hidden(generated, labels))  # type: ignore[operator]
+                else:
+                    loss = self._losses.generator(self._discriminator(generated, labels)).mean()
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+        finally:
+            self._discriminator.requires_grad_(requires_grad=True)
+        optimizer.step()
+        # Weighed by the steps that it stands for, so that the mean over all steps is its mean.
+        self._count(generator_loss=loss * self._n_discriminator)
+
+
+_BATCH_NORMS = (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)
