@@ -60,6 +60,7 @@ def test_failures_of_the_system_name_the_file_first(capsys, tmp_path, monkeypatc
     assert (status, error) == (4, "thinset: error: nothing.npy: No such file or directory\n")
 
 
+@pytest.mark.alone
 def test_help_answers_within_a_third_of_a_second():
     command = [sys.executable, "-c", "import thinset.command_line as c; c.main(['--help'])"]
     # Processor time: other programs may keep the machine busy.
