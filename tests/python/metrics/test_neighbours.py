@@ -102,6 +102,7 @@ def test_directions_that_rule_out_too_little_are_given_up(share):
     same(nearest(queries, X, 2), oracle.nearest(queries, X, 2))
 
 
+@pytest.mark.alone
 def test_rows_in_descending_distance_are_not_all_measured():
     """Whatever the order of the reference, the first rows looked at are spread over it."""
     generator = np.random.default_rng(3)
@@ -164,6 +165,7 @@ def test_progress_is_reported_and_an_exception_stops_the_search():
         nearest(np.tile(X, (4, 1)), X, progress=stop)
 
 
+@pytest.mark.alone
 def test_ctrl_c_stops_the_search():
     X = np.random.default_rng(7).standard_normal((30_000, 400), dtype=np.float32)
     threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()

@@ -23,6 +23,7 @@ from thinset.data import (
     write_redundant,
     write_subset,
 )
+from thinset.data.soft_labels import class_numbers
 from thinset.data.splits import require_every_class
 from thinset.selection import Selection
 
@@ -79,10 +80,10 @@ def prepare_data(
 
     `source`: a dataset folder, a folder with dataset folders train and test, or anything that
     `import_dataset` reads. Without test data, a stratified `hold_out_share` is held out (seed 0);
-    with `on_validation` it is always held out, and replaces the test data. `image_size` = (height,
-    width) resizes the images. A validation split of the source is returned if `uses_validation`;
-    else a note says that it is not used. Raises ValueError if the splits do not go together; see
-    `require_matching_splits`.
+    with `on_validation` it is always held out, and replaces the test data. Without labels, the most
+    probable class of the soft labels decides. `image_size` = (height, width) resizes the images. A
+    validation split of the source is returned if `uses_validation`; else a note says that it is not
+    used. Raises ValueError if the splits do not go together; see `require_matching_splits`.
     """
     splits = _open_splits(source, folder, image_size, show_progress=show_progress)
     validation = splits.get("validation") if uses_validation else None
@@ -96,10 +97,11 @@ def prepare_data(
     parts = {name: folder.test_split / name for name in ("train", "test")}
     if not folder.is_made(folder.test_split, "splitting"):
         whole = splits["train"]
-        if whole.labels is None:
+        labels = class_numbers(whole)
+        if labels is None:
             raise ValueError(f"{source} has no labels, which training a classifier needs")
         with folder.making(folder.test_split, "splitting") as path:
-            rows = hold_out(whole.labels, hold_out_share, random_state=0)
+            rows = hold_out(labels, hold_out_share, random_state=0)
             for name, indices in zip(parts, rows, strict=True):
                 write_subset(indices, whole, path / name, name=f"{whole.name}/{name}")
     data = Splits(open_dataset(parts["train"]), open_dataset(parts["test"]), validation)
@@ -138,9 +140,10 @@ def prepare_parts(
 def _rows_of_parts(
     data: Dataset, validation: float | None, share: float, seed: int
 ) -> dict[str, np.ndarray[Any, np.dtype[np.int64]]]:
-    if data.labels is None:
+    labels = class_numbers(data)
+    if labels is None:
         raise ValueError(f"{data.path} has no labels, which choosing samples by class needs")
-    labels = np.asarray(data.labels)
+    labels = np.asarray(labels)
     rows = {"train": np.arange(len(data))}
     if validation is not None:
         rows["train"], rows["validation"] = hold_out(labels, validation, seed)

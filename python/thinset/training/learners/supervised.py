@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from thinset.training.arguments import require_number, require_whole
 from thinset.training.learners.averaging import WeightAverage
 from thinset.training.learners.evaluate import evaluate
 from thinset.training.learners.learner import Goal
@@ -62,9 +63,10 @@ class SupervisedLearner:
         device: torch.device | str = "auto",
         precision: str = "auto",
     ) -> None:
-        for name, value in (("momentum", momentum), ("weight_decay", weight_decay)):
-            if not 0 <= value < float("inf"):
-                raise ValueError(f"{name} must be finite and >= 0, got {value}")
+        require_number("momentum", momentum)
+        require_number("weight_decay", weight_decay)
+        require_whole("batch_size", batch_size, least=1)
+        require_whole("seed", seed)
         self._loss = loss
         self._train_transform = train_transform
         self._test_transform = test_transform

@@ -17,8 +17,10 @@ from thinset.experiments.prepare.subsets import typical_distance
 from thinset.experiments.settings import EncoderSettings, StudySettings, TrainingSettings
 from thinset.experiments.verification import verify
 from thinset.experiments.where import Where
-from thinset.results import FULL, RANDOM, Arm, FastPhase
+from thinset.experiments.workbench import Workbench
+from thinset.results import FULL, RANDOM, Arm, FastPhase, RunRecord
 from thinset.selection import Selection, deduplicate, select
+from thinset.training import TrainingDivergedError
 
 
 def arms(*texts: str) -> tuple[Arm, ...]:
@@ -195,6 +197,47 @@ def test_a_grid_grows_in_its_folder(finished):
         assert by_name[(record.arm, record.fast_phase, record.seed)] == record
     grid = json.loads((folder / "settings.json").read_text())["notes"]["grid"]
     assert grid["seeds"] == [0, 1, 2]
+    assert not list((folder / "checkpoints").iterdir())
+
+
+def test_a_smaller_split_is_added_while_a_larger_one_is_unfinished(tmp_path, monkeypatch):
+    """The state after the first phase of the larger one is too late for the smaller one."""
+    one = dataclasses.replace(SETTINGS, arms=arms("topk"), seeds=(1,), splits=(0.5, 1.0))
+    where = Where("digits", tmp_path / "study")
+    real = RunRecord.save
+
+    def killed(record, path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(RunRecord, "save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        Study(where, one).train()
+    monkeypatch.setattr(RunRecord, "save", real)
+    kept = sorted(path.name[:12] for path in (tmp_path / "study" / "checkpoints").iterdir())
+    assert kept == ["first-phase-", "steps-topk-k"]
+    grown = dataclasses.replace(one, splits=(0.25, 0.5, 1.0))
+    records = Study(where, grown).train()
+    assert [record.fast_phase.split for record in records] == [0.25, 0.5, 1.0]
+    assert not list((tmp_path / "study" / "checkpoints").iterdir())
+    for record in records:
+        alone = dataclasses.replace(one, splits=(record.fast_phase.split,))
+        (other,) = Study(Where("digits", tmp_path / f"{alone.splits}"), alone).train()
+        assert record.final == other.final
+
+
+def test_no_checkpoint_stays_where_the_largest_split_diverges(tmp_path, monkeypatch):
+    settings = dataclasses.replace(SETTINGS, arms=arms("topk"), seeds=(0,), splits=(0.5, 1.0))
+    study = Study(Where("digits", tmp_path / "study"), settings)
+    real = Workbench.train
+
+    def train(bench, cell, *arguments, **options):
+        if cell.split == 1:
+            raise TrainingDivergedError("the loss is nan")
+        return real(bench, cell, *arguments, **options)
+
+    monkeypatch.setattr(Workbench, "train", train)
+    assert len(study.train()) == len(study.left_out) == 1
+    assert not list((tmp_path / "study" / "checkpoints").iterdir())
 
 
 def test_schedules_of_the_learning_rate_change_the_training(tmp_path):

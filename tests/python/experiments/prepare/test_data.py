@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from thinset.command_line import main
-from thinset.data import hold_out, import_dataset, nested_subsets, verify_dataset
+from thinset.data import DatasetWriter, hold_out, import_dataset, nested_subsets, verify_dataset
 from thinset.experiments.prepare.data import (
     Splits,
     open_training_data,
@@ -301,3 +301,22 @@ def test_there_are_no_more_components_than_samples_or_values(shape, n_components
     )
     assert embeddings.shape == (shape[0], n_components)
     assert f"{n_components} principal components instead of 64" in capsys.readouterr().err
+
+
+def test_soft_labels_alone_are_split_by_the_most_probable_class(tmp_path):
+    values = np.full((40, 4), 0.1, np.float32)
+    values[np.arange(40), np.arange(40) % 4] = 0.7
+    with DatasetWriter(
+        tmp_path / "soft", name="soft", image_shape=(8, 8, 1), image_dtype="uint8", n_samples=40
+    ) as writer:
+        writer.append(GREY, soft_labels=values)
+    data = prepared(tmp_path / "soft", tmp_path)
+    for part, n_rows in ((data.train, 30), (data.test, 10)):
+        assert part.labels is None
+        counts = np.bincount(part.soft_labels.argmax(axis=1), minlength=4)
+        assert counts.sum() == n_rows
+        assert np.ptp(counts) <= 1
+    folder = folder_of(tmp_path / "run")
+    parts = prepare_parts(data, folder, validation=0.4, share=0.5, seed=0)
+    assert np.bincount(parts.train.soft_labels.argmax(axis=1)).min() >= 2
+    assert (len(parts.train), len(parts.validation)) == (9, 12)
