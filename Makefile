@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+# Processes that the Python tests run in
+JOBS ?= 2
 SOURCES := CMakeLists.txt pyproject.toml constraints.txt $(shell git ls-files cpp python)
 
 # Beside the environment, so that the tests find everything but thinset itself in the usual one.
@@ -14,7 +16,7 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 
 help:
 	@echo "make demo       the whole pipeline on the embedded digits dataset, and its report page"
-	@echo "make test       C++ and Python tests"
+	@echo "make test       C++ and Python tests, these in two processes (JOBS=4: in four)"
 	@echo "make test-slow  the tests that take minutes; real data from THINSET_TEST_CIFAR10 and _MNIST"
 	@echo "make test-sanitize  C++ tests under the address, undefined-behaviour, leak and thread"
 	@echo "                sanitizers, then selection from Python and thinset-filter (needs GCC)"
@@ -33,8 +35,12 @@ test: test-cpp test-python
 test-cpp: $(VENV)/.installed-dev
 	$(BIN)/ctest --test-dir build/dev --output-on-failure
 
+# Each process has one thread for torch: more threads than cores slow each other down. Status 5: no
+# test was chosen, which PYTEST_ADDOPTS="-k name" may do to either call.
 test-python: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -p no:benchmark -m "not slow and not alone" \
+	  -n $(JOBS) --dist worksteal || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest -m "alone and not slow" || [ $$? -eq 5 ]
 
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow --timeout 3600

@@ -10,6 +10,7 @@ void bind_estimate(pybind11::module_& module);
 void bind_exchange(pybind11::module_& module);
 void bind_gather(pybind11::module_& module);
 void bind_near_duplicates(pybind11::module_& module);
+void bind_nearest(pybind11::module_& module);
 void bind_npy(pybind11::module_& module);
 void bind_objective(pybind11::module_& module);
 void bind_random(pybind11::module_& module);

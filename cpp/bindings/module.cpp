@@ -7,6 +7,7 @@ PYBIND11_MODULE(_core, module) {
   thinset::bindings::bind_exchange(module);
   thinset::bindings::bind_gather(module);
   thinset::bindings::bind_near_duplicates(module);
+  thinset::bindings::bind_nearest(module);
   thinset::bindings::bind_npy(module);
   thinset::bindings::bind_objective(module);
   thinset::bindings::bind_random(module);

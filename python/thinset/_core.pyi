@@ -149,6 +149,25 @@ def group_near_duplicates(
     progress: _Progress = None,
     bfloat16: bool = False,
 ) -> NDArray[np.int64]: ...
+def nearest(
+    queries: _Embeddings,
+    reference: _Embeddings,
+    k: int,
+    *,
+    skipped: NDArray[np.int64] | None = None,
+    n_threads: int = 0,
+    progress: _Progress = None,
+    bfloat16: bool = False,
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]: ...
+def count_in_balls(
+    centres: _Embeddings,
+    radii: NDArray[np.float64],
+    points: _Embeddings,
+    *,
+    n_threads: int = 0,
+    progress: _Progress = None,
+    bfloat16: bool = False,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]: ...
 @overload
 def gather(
     source: str | bytes,

@@ -52,6 +52,7 @@ def test_nothing_is_opened_written_or_started(fresh_import):
     assert fresh_import["events"] == []
 
 
+@pytest.mark.alone
 def test_import_costs_little_beside_numpy(tmp_path):
     # Byte code is kept, as it is where a package is installed, whatever this environment says.
     environment = dict(os.environ, PYTHONPYCACHEPREFIX=str(tmp_path))

@@ -44,7 +44,8 @@ ALLOWED = {
     "transforms": {"models", "losses"},
     "results": {*_BASE, "_core", "selection"},
     "training": _BELOW_TRAINING,
-    "metrics": {*_BELOW_TRAINING, "training"},
+    # The device of a network and the fingerprint of its weights are training's.
+    "metrics": {*_BELOW_TRAINING, "_core", "training"},
     "embeddings": {*_BELOW_TRAINING, "training"},
     "augmentation": {*_BELOW_TRAINING, "training", "metrics"} - {"selection"},
     "report": {*_BASE, "results"},
@@ -72,6 +73,9 @@ EAGER_LIBRARIES = {
     "selection": {"numpy"},
     "data": {"msgspec", "numpy"},
     "data.batches": {"numpy", "torch"},
+    "metrics": {"numpy"},
+    "metrics.features": {"numpy", "torch"},
+    "metrics.inception": {"torch"},
     "results": {"msgspec", "numpy"},
     "report": {"numpy"},
     "integrations": set(),
@@ -86,6 +90,7 @@ EAGER_LIBRARIES = {
 LAZY_LIBRARIES = {
     "progress": {"tqdm"},
     "data": {"pyarrow", "PIL"},
+    "metrics": {"torch_fidelity"},
     "report": {"jinja2", "matplotlib"},
 }
 

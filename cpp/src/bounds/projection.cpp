@@ -16,8 +16,6 @@ namespace {
 constexpr std::size_t max_sample = 1024;
 constexpr int n_iterations = 3;
 constexpr std::size_t n_directions = 32;
-// Directions with a smaller share of the variance rule out too few pairs.
-constexpr double telling_share = 0.8;
 constexpr double float_epsilon = 0x1p-24;
 // The largest scaled radius of a query, and the radius beyond which a point has no float32 image.
 constexpr double max_radius_of_query = 1e14;
@@ -56,7 +54,7 @@ void orthonormalise(std::vector<std::vector<double>>& vectors) {
 }  // namespace
 
 template <class T>
-Projection::Projection(const DistanceMeter<T>& meter, Job& job)
+Projection::Projection(const DistanceMeter<T>& meter, Job& job, double telling_share)
     : metric_(meter.metric()),
       n_columns_(meter.n_columns()),
       n_coordinates_(n_columns_),
@@ -75,13 +73,17 @@ Projection::Projection(const DistanceMeter<T>& meter, Job& job)
     }
   }
   centre_on(sample);
-  if (n_columns_ > 2 * n_directions && fit(sample, n_directions, job) >= telling_share) {
+  if (telling_share <= 1.0 && n_columns_ > 2 * n_directions &&
+      fit(sample, n_directions, job) >= telling_share) {
     n_coordinates_ = n_directions;
   } else {
     directions_.clear();
   }
-  const auto n_terms = static_cast<double>(std::max(n_columns_ / 16, n_coordinates_) + 40);
-  rounding_ = n_terms * float_epsilon * std::sqrt(static_cast<double>(n_coordinates_));
+  rounding_ = 40.0 * float_epsilon;
+  if (!directions_.empty()) {
+    const auto n_terms = static_cast<double>(std::max(n_columns_ / 16, n_coordinates_) + 40);
+    rounding_ = n_terms * float_epsilon * std::sqrt(static_cast<double>(n_coordinates_));
+  }
 }
 
 void Projection::centre_on(std::vector<double>& sample) {
@@ -195,10 +197,10 @@ float Projection::limit(const Image& image, double rank) const {
   return std::nextafter(static_cast<float>(limit), std::numeric_limits<float>::infinity());
 }
 
-template Projection::Projection(const DistanceMeter<float>&, Job&);
-template Projection::Projection(const DistanceMeter<double>&, Job&);
-template Projection::Projection(const DistanceMeter<Float16>&, Job&);
-template Projection::Projection(const DistanceMeter<BFloat16>&, Job&);
+template Projection::Projection(const DistanceMeter<float>&, Job&, double);
+template Projection::Projection(const DistanceMeter<double>&, Job&, double);
+template Projection::Projection(const DistanceMeter<Float16>&, Job&, double);
+template Projection::Projection(const DistanceMeter<BFloat16>&, Job&, double);
 
 std::uint64_t projection_memory(const SelectionSize& size) {
   const std::uint64_t n_sample = std::clamp<std::uint64_t>(

@@ -16,9 +16,11 @@ namespace thinset {
 // be measured.
 class Projection {
  public:
-  // Fits the directions by subspace iteration on at most 1,024 rows.
+  // Fits the directions by subspace iteration on at most 1,024 rows. They are used if they have at
+  // least `telling_share` of the variance; with all_coordinates, they are not even fitted.
   template <class T>
-  Projection(const DistanceMeter<T>& meter, Job& job);
+  Projection(const DistanceMeter<T>& meter, Job& job, double telling_share = 0.8);
+  static constexpr double all_coordinates = 2.0;
 
   [[nodiscard]] std::size_t n_coordinates() const { return n_coordinates_; }
 

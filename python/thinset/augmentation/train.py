@@ -47,7 +47,7 @@ def train_generator(
     validation_data: Dataset | None = None,
     seed: int = 0,
     device: torch.device | str = "auto",
-    precision: str = "auto",
+    precision: str = "float32",
     evaluations: int = 10,
     observe: Observer | None = None,
     log: Log | None = None,
@@ -62,7 +62,9 @@ def train_generator(
     `length`: the paper trains for 500 epochs. `validation_data`: labelled images of the same shape
     that scores compare with (a VAE's lower bound, and the diversity of all); by default `data`.
     `observe`: called with the generator at each of the `evaluations`; see
-    thinset.training.learners.generative. Checkpoints, `log`: see thinset.training.train. With
+    thinset.training.learners.generative. `precision`: see `fit`; bfloat16 is
+    slower than float32 for networks of this size, on a GPU as well. Checkpoints, `log`: see
+    thinset.training.train. With
     `out`, writes the file that TrainedGenerator.load reads.
 
     Warns with CollapseWarning, and says so in the result, if the generator collapsed: generated

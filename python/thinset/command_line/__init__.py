@@ -14,6 +14,7 @@ from thinset.command_line.failures import (
     EXIT_IO_FAILURE,
     EXIT_USAGE,
     complain,
+    print_line,
     report_failure,
 )
 from thinset.command_line.process import (
@@ -55,6 +56,7 @@ COMMANDS = (
     ("report", "report", "rewrite the report page of a finished run"),
     ("verify", "verify", "check datasets, selections and runs against their digests"),
     ("data import", "data_import", "read images from files into a dataset folder"),
+    ("data split", "data_split", "divide training data by class, with nested subsets"),
     ("data list", "data_list", "list the kinds of source that can be imported"),
     ("data download", "data_download", "download a public dataset, checked by SHA-256"),
 )
@@ -128,12 +130,16 @@ def _dispatch(arguments: list[str]) -> int:
 
 
 def _call(name: str, module: str, arguments: list[str]) -> int:
-    import tyro
+    from thinset.command_line.parsing import ArgumentsError, parse
 
     keep_to_cpu_quota()
     # Parse the command line first, so that mistakes are reported before torch loads.
     command: Any = importlib.import_module(f"thinset.command_line.{module}")
-    parsed = tyro.cli(command.Command, prog=f"thinset {name}", args=arguments)
+    try:
+        parsed = parse(command.Command, f"thinset {name}", arguments)
+    except ArgumentsError as error:
+        print_line(f"thinset {name}: {error}; see thinset {name} --help")
+        return EXIT_USAGE
     return parsed.run() or 0
 
 

@@ -25,6 +25,8 @@ _EXTRAS = {
     "pyarrow": "parquet",
     "PIL": "parquet",
     "tensorboard": "tensorboard",
+    "torch_fidelity": "metrics",
+    "torchvision": "metrics",
     "wandb": "wandb",
     "mlflow": "mlflow",
 }
@@ -32,9 +34,13 @@ _EXTRAS = {
 
 def complain(message: object, kind: str = "error") -> None:
     """Print one line on standard error; a message of several lines is joined."""
-    text = " ".join(str(message).split("\n")) or "no message"
+    print_line(f"thinset: {kind}: {' '.join(str(message).split(chr(10))) or 'no message'}")
+
+
+def print_line(text: str) -> None:
+    """Print `text` on standard error, if that is still open."""
     with contextlib.suppress(OSError, ValueError):  # nowhere left to print it
-        print(f"thinset: {kind}: {text}", file=sys.stderr, flush=True)
+        print(text, file=sys.stderr, flush=True)
 
 
 def report_failure(error: Exception) -> int:

@@ -11,10 +11,11 @@ from thinset.command_line.arguments import (
     from_recipe,
     optional,
     parse_count,
+    parse_duration,
     parse_length,
     parse_time,
 )
-from thinset.command_line.training_options import TrainingOptions
+from thinset.command_line.training_options import TrainingOptions, replaced
 from thinset.experiments.settings import TrainingSettings
 from thinset.results.arm import Arm
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from thinset.duration import Duration
+    from thinset.experiments.generation import GenerationSettings
     from thinset.experiments.settings import DataSettings, StudySettings
 
     Settings = TypeVar("Settings", bound=DataSettings)
@@ -49,6 +51,14 @@ class _GridOptions:
     """first of consecutive seeds, as many as in the preset; instead of --seeds"""
     sizes: Annotated[tuple[str, ...] | None, from_recipe(metavar="K...")] = None
     """sizes of the subsets: counts, or fractions with a decimal point"""
+    shares: Annotated[tuple[float, ...] | None, from_recipe(metavar="SHARE...")] = None
+    """how much of the training data to use, for figures that compare several amounts"""
+    augmentations: Annotated[tuple[str, ...] | None, from_recipe(metavar="NAME...")] = None
+    """augmentations to measure and to show, such as: rot cdcgan flow"""
+    generator_length: Annotated[str | None, from_recipe(metavar="LENGTH")] = None
+    """length of the training of each generator, such as 1000st or 50ep"""
+    generator_seeds: Annotated[int | None, from_recipe(metavar="N")] = None
+    """number of generators of each kind; trainings take turns through them"""
     splits: Annotated[tuple[float, ...] | None, from_recipe(metavar="SHARE...")] = None
     """shares of the training spent on the subset, 0 to 1; 1 is the subset alone"""
     steps: Annotated[tuple[str, ...] | None, from_recipe(metavar="LENGTH...")] = None
@@ -71,7 +81,7 @@ class StudyOptions(TrainingOptions, _GridOptions):
 
         Raises ValueError if steps and a budget are both given, and for options that do not apply.
         """
-        for name in ("seeds", "sizes", "splits", "steps", "budget", "accounting"):
+        for name in ("seeds", "sizes", "shares", "splits", "steps", "budget", "accounting"):
             if getattr(self, name) == ():
                 raise ValueError(f"--{name} needs at least one value")
         for one, other in (("steps", "budget"), ("seed", "seeds")):
@@ -82,6 +92,7 @@ class StudyOptions(TrainingOptions, _GridOptions):
             "baseline": self.baseline and Arm.parse(self.baseline),
             "seeds": self.seeds or self._seeds_of(settings),
             "sizes": self.sizes and tuple(parse_count(text, "--sizes") for text in self.sizes),
+            "shares": self.shares,
             "splits": self.splits,
             "totals": self._totals(),
             "accounting": self.accounting,
@@ -90,6 +101,8 @@ class StudyOptions(TrainingOptions, _GridOptions):
                 settings.encoder, seed=None if hasattr(settings, "seeds") else self.seed
             ),
             "training": self._training_of(settings),
+            "generation": self._generation_of(settings.generation),
+            **self._augmentations_of(settings),
         }
         given = {name: value for name, value in given.items() if value is not None}
         known = {field.name for field in dataclasses.fields(settings)}
@@ -99,6 +112,35 @@ class StudyOptions(TrainingOptions, _GridOptions):
                     f"{_AS_TYPED.get(name, f'--{name}')} does not apply to this figure"
                 )
         return dataclasses.replace(settings, **given)
+
+    def _augmentations_of(self, settings: DataSettings) -> dict[str, tuple[str, ...] | None]:
+        """What to measure and to show, of what the recipe measures and shows."""
+        names = self.augmentations
+        if names is None:
+            return {}
+        parts = {part: getattr(settings, part, None) for part in ("measured", "shown")}
+        known = {name for values in parts.values() for name in values or ()}
+        for name in names:
+            if name not in known:
+                raise ValueError(
+                    f"--augmentations must be among {', '.join(sorted(known))} here; got {name}"
+                    if known
+                    else "--augmentations does not apply to this figure"
+                )
+        return {
+            part: tuple(name for name in values if name in names)
+            for part, values in parts.items()
+            if values
+        }
+
+    def _generation_of(self, recipe: GenerationSettings) -> GenerationSettings | None:
+        """The settings of generators with the given values; None if none is given."""
+        length = self.generator_length
+        values = {
+            "length": None if length is None else parse_duration("--generator-length", length),
+            "n_seeds": self.generator_seeds,
+        }
+        return None if set(values.values()) == {None} else replaced(recipe, **values)
 
     def _training_of(self, settings: DataSettings) -> TrainingSettings | None:
         """The training with the given values; None if none is given."""

@@ -69,7 +69,7 @@ class Command:
     def run(self) -> None:
         from thinset.data import open_dataset, require_matching_splits
         from thinset.experiments.checkpoints import kept_until_done
-        from thinset.experiments.prepare.data import TrainAndTest
+        from thinset.experiments.prepare.data import Splits
         from thinset.experiments.run_folder import RunFolder
         from thinset.experiments.settings import TrainingSettings, require_valid
         from thinset.experiments.trial import Trial, train
@@ -82,8 +82,8 @@ class Command:
         if self.subset is None and self.split is not None:
             raise ValueError("--split needs --subset: without one there is a single phase")
         split = _SPLIT if self.split is None else self.split
-        data = TrainAndTest(open_dataset(self.data), open_dataset(self.test))
-        require_matching_splits(*data)
+        data = Splits(open_dataset(self.data), open_dataset(self.test))
+        require_matching_splits(data.train, data.test)
         subset = None if self.subset is None else open_dataset(self.subset)
         if subset is not None:
             require_matching_splits(data.train, subset)

@@ -21,7 +21,7 @@ from thinset.data.provenance import (
 )
 from thinset.data.schedule import ScheduleStep, TrainingSchedule
 from thinset.data.sources import SOURCES, import_dataset, import_map_style
-from thinset.data.splits import SPLITS, hold_out
+from thinset.data.splits import SPLITS, hold_out, nested_subsets
 from thinset.data.store import Dataset, open_dataset, verify_dataset
 from thinset.data.subset import write_subset
 from thinset.data.variants import write_long_tailed, write_photographs, write_redundant
@@ -49,6 +49,7 @@ __all__ = [
     "import_dataset",
     "import_map_style",
     "join_datasets",
+    "nested_subsets",
     "open_dataset",
     "open_encoded",
     "require_matching_splits",

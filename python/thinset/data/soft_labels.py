@@ -9,6 +9,8 @@ import numpy as np
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from thinset.data.store import Dataset
+
     Array = np.ndarray[Any, Any]
 
 LARGEST_ERROR = 1e-3
@@ -46,6 +48,21 @@ def require_stored_soft_labels(values: Array, path: Path) -> None:
         fault = _first_fault(values[start : start + n_rows], start)
         if fault is not None:
             raise ValueError(f"{path}: {fault}")
+
+
+def class_numbers(dataset: Dataset) -> np.ndarray[Any, np.dtype[np.int64]] | None:
+    """The class of each sample: its label or, with soft labels alone, the most probable class.
+
+    Of equally probable classes the lowest counts. None if the dataset has neither.
+    """
+    values = dataset.soft_labels
+    if dataset.labels is not None or values is None:
+        return dataset.labels
+    classes = np.empty(len(values), np.int64)
+    n_rows = max(1, _BYTES_PER_PIECE // (values.itemsize * values.shape[1]))
+    for start in range(0, len(values), n_rows):
+        classes[start : start + n_rows] = values[start : start + n_rows].argmax(axis=1)
+    return classes
 
 
 def _first_fault(rows: Array, first_row: int) -> str | None:

@@ -7,20 +7,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
 
 from thinset.data.labels import require_labels
-from thinset.data.manifest import IMAGE_DTYPES, ArrayEntry, Manifest
+from thinset.data.manifest import ArrayEntry, Manifest
 from thinset.data.npy_file import NpyFileWriter
 from thinset.data.provenance import Provenance, as_provenance
 from thinset.data.soft_labels import require_soft_labels
 from thinset.data.store import new_dataset_folder
+from thinset.data.writer_arguments import (
+    as_class_names,
+    as_image_dtype,
+    as_image_shape,
+    as_n_samples,
+    require_array,
+    require_name,
+    require_provenance,
+    require_schedule,
+)
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
     from types import TracebackType
 
+    import numpy as np
     from typing_extensions import Self
 
     from thinset.data.schedule import TrainingSchedule
@@ -36,8 +46,9 @@ class DatasetWriter:
     of thinset.data.provenance, or free JSON. `schedule` says in which steps to train, for distilled
     data.
 
-    Raises ValueError where an argument or a batch does not fit, FileExistsError on entering where
-    `out` exists, unless `overwrite` is true and everything in it belongs to a dataset folder.
+    Raises ValueError where an argument or a batch does not fit or has another type, FileExistsError
+    on entering where `out` exists, unless `overwrite` is true and everything in it belongs to a
+    dataset folder.
     """
 
     def __init__(
@@ -53,25 +64,27 @@ class DatasetWriter:
         schedule: TrainingSchedule | None = None,
         overwrite: bool = False,
     ) -> None:
-        self._image_dtype = np.dtype(image_dtype).newbyteorder("=")
-        if self._image_dtype.name not in IMAGE_DTYPES:
-            raise ValueError(f"image_dtype must be one of {IMAGE_DTYPES}, got {image_dtype}")
-        self._image_shape = tuple(image_shape)
-        self._n_samples = n_samples
+        self._image_dtype = as_image_dtype(image_dtype)
+        self._image_shape = as_image_shape(image_shape)
+        self._n_samples = as_n_samples(n_samples)
+        names = as_class_names(class_names)
+        require_name(name)
+        require_provenance(provenance)
+        require_schedule(schedule)
         images = ArrayEntry(
-            "images.npy", self._image_dtype.name, (n_samples, *self._image_shape), "0" * 64
+            "images.npy", self._image_dtype.name, (self._n_samples, *self._image_shape), "0" * 64
         )
         self._manifest = Manifest(
             name=name,
-            n_samples=n_samples,
-            image_shape=self._image_shape,  # type: ignore[arg-type]  # checked just below
+            n_samples=self._n_samples,
+            image_shape=self._image_shape,
             arrays={"images": images},
-            class_names=None if class_names is None else tuple(class_names),
+            class_names=names,
             provenance=as_provenance(provenance),
             schedule=schedule,
         )
         self._manifest.content()  # what cannot be written is refused before the work
-        self._n_classes = None if class_names is None else len(class_names)
+        self._n_classes = None if names is None else len(names)
         self._out = Path(out)
         self._overwrite = overwrite
         self._n_written = 0
@@ -116,6 +129,15 @@ class DatasetWriter:
 
         `soft_labels`: (B, C) floating point; each row is at least 0 and sums to 1 within 0.001.
         """
+        require_array("images", images, "B, height, width, channels")
+        if labels is not None:
+            require_array("labels", labels, "B,")
+        if soft_labels is not None:
+            require_array("soft_labels", soft_labels, "B, C")
+        if images.ndim != 4:
+            raise ValueError(
+                f"images must have shape (B, height, width, channels), got shape {images.shape}"
+            )
         if self._n_written + len(images) > self._n_samples:
             raise ValueError(
                 f"{self._out}: n_samples is {self._n_samples}, but rows up to "

@@ -73,6 +73,7 @@ class Finished(Generic[S_co]):
         # The experiment's own data come first: it may have resized or split its source.
         places = (
             self.path / "variant",
+            self.path / "parts" / "train",
             self.path / "split" / "train",
             self.path / "data" / "train",
             Path(self.source),

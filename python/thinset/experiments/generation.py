@@ -8,7 +8,7 @@ from typing import Any
 
 from thinset.augmentation.generators import cdcgan, cdcvae, flow, generator_named
 from thinset.duration import Duration
-from thinset.files.decoding import Positive  # noqa: TC001 - decode looks it up
+from thinset.files.decoding import Count, Positive  # noqa: TC001
 
 
 @dataclass(frozen=True)
@@ -18,13 +18,16 @@ class GenerationSettings:
     length: of the training of a generator. n_seeds: number of generators of each kind; a training
     with seed s uses the generator with seed s modulo n_seeds. candidates: how many images are drawn
     for each that `keep` keeps. classifier_length: of the classifier that keeps and measures images;
-    it is trained on real data. cdcgan, cdcvae, flow: see thinset.augmentation.generators.
+    it is trained on real data. n_scored: number of images that it scores at each evaluation of a
+    generator's training (FID, and the share in the class that was asked for); 0 for none. cdcgan,
+    cdcvae, flow: see thinset.augmentation.generators.
     """
 
     length: Duration = Duration(500, "ep")
     n_seeds: Positive = 1
     candidates: Positive = 10
     classifier_length: Duration = Duration(1000, "st")
+    n_scored: Count = 0
     cdcgan: cdcgan.Settings = field(default_factory=cdcgan.Settings)
     cdcvae: cdcvae.Settings = field(default_factory=cdcvae.Settings)
     flow: flow.Settings = field(default_factory=flow.Settings)

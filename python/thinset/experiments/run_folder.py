@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from thinset.data.sources.digits import DIGITS
 from thinset.experiments.cells import as_file_name
+from thinset.experiments.settings_v1 import with_added_settings
+from thinset.files.folder_lock import LOCK_FILE, lock_folder
 from thinset.files.json import read_json, write_json_with_digest
 from thinset.files.overlap import require_not_above
 from thinset.results.arm import Arm
@@ -27,12 +29,12 @@ INPUTS_FILE = "inputs.json"
 # The settings that each part of the folder depends on. A part stays valid if settings of later
 # parts change.
 _PREPARED = {
-    "data", "split", "variant", "decoded", "photographs.parquet", "encoder", "embeddings",
+    "data", "split", "parts", "variant", "decoded", "photographs.parquet", "encoder", "embeddings",
     "generators", "classifier.safetensors", "stages.json", INPUTS_FILE,
 }  # fmt: skip
 _DECIDES_PREPARED = {
     "source", "image_size", "device", "encoder", "hold_out", "on_validation", "from_encoded",
-    "photograph_side", "variant", "generation",
+    "photograph_side", "variant", "validation", "share", "split_seed", "generation",
 }  # fmt: skip
 _INPUTS = ("source", "data", "test", "subset")  # paths among the settings
 _SELECTED = {"selections", "subsets"}
@@ -44,9 +46,11 @@ class RunFolder:
 
     settings.json holds everything that decides the results, and the `notes` of the last call for
     the record. An existing folder is resumed if its settings are the same, or if nothing in it
-    depends on the settings that differ. A failed run therefore does not block its folder. Raises
+    depends on the settings that differ. A failed run therefore does not block its folder. The
+    folder is locked while the object exists: two processes would mix their results. Raises
     ValueError if the settings do not match, naming the first that differs, and if the folder is an
-    input or contains one; FileExistsError if the folder holds anything else.
+    input or contains one; FileExistsError if the folder holds anything else; BlockingIOError if
+    another process uses it.
     """
 
     def __init__(
@@ -56,17 +60,17 @@ class RunFolder:
         inputs = (settings.get(name) for name in _INPUTS)
         require_not_above(path, *(name for name in inputs if name not in (None, DIGITS)))
         stored = path / "settings.json"
+        _require_own(path)  # first, so that no lock is put into a folder of anything else
+        self._lock = lock_folder(path)
+        _require_own(path)
         if stored.exists():
-            difference = _difference(_without_notes(stored), settings)
+            earlier = with_added_settings(_without_notes(stored), settings)
+            difference = _difference(earlier, settings)
             if difference is not None:
                 _require_independent(path, difference)
                 # The log belongs to a training with other settings, which no longer exists.
                 (path / "log.jsonl").unlink(missing_ok=True)
             _require_same_figure(stored, notes or {})
-        elif _holds_something(path):
-            raise FileExistsError(
-                f"{path} is not empty and is not the folder of a run; choose another output"
-            )
         write_json_with_digest(stored, {**settings, "notes": notes or {}})
 
     def require_unchanged(self, name: str, fingerprint: str) -> None:
@@ -92,6 +96,11 @@ class RunFolder:
     def test_split(self) -> Path:
         """Training and test data, if the source had no test data."""
         return self.path / "split"
+
+    @property
+    def parts(self) -> Path:
+        """The training and validation data that were chosen from the training data."""
+        return self.path / "parts"
 
     @property
     def encoder(self) -> Path:
@@ -271,6 +280,14 @@ def read_inputs(file: Path) -> dict[str, str]:
     return inputs
 
 
+def _require_own(path: Path) -> None:
+    """Refuse a folder that holds anything but a run."""
+    if not (path / "settings.json").exists() and _holds_something(path):
+        raise FileExistsError(
+            f"{path} is not empty and is not the folder of a run; choose another output"
+        )
+
+
 def _require_same_figure(stored: Path, notes: dict[str, Any]) -> None:
     """Refuse a folder that another command or figure has begun."""
     old = _read_object(stored).get("notes")
@@ -321,8 +338,10 @@ def _holds_something(path: Path) -> bool:
 
 
 def _is_content(path: Path) -> bool:
-    """Whether `path` is more than an empty folder or the leftover of an unfinished file."""
-    is_leftover = path.name.startswith(".") and path.name.endswith((".partial", ".making"))
+    """Whether `path` is more than an empty folder, a lock or the leftover of an unfinished file."""
+    is_leftover = path.name == LOCK_FILE or (
+        path.name.startswith(".") and path.name.endswith((".partial", ".making"))
+    )
     return not is_leftover and not (path.is_dir() and not any(path.iterdir()))
 
 

@@ -13,7 +13,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from thinset.duration import Duration
-from thinset.files.decoding import AboveZero, Count, Positive, Share, decode, encode
+from thinset.experiments.generation import GenerationSettings
+from thinset.files.decoding import (
+    AboveZero,
+    Count,
+    Fraction,
+    Positive,
+    Share,
+    decode,
+    encode,
+)
 from thinset.results.arm import FULL, RANDOM, Arm
 from thinset.results.selection_rule import SelectionRule
 
@@ -27,7 +36,10 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 Auto = Literal["auto"]
+Whole = Literal["whole"]
 RateSchedule = Literal["constant", "step", "cosine", "one_cycle"]
+Optimizer = Literal["sgd", "adam"]
+Keep = Literal["last", "best"]
 T = TypeVar("T")
 
 
@@ -39,15 +51,15 @@ class EncoderSettings:
         one row per sample).
     length, widths, batch_size, learning_rate, momentum: of the autoencoder's training.
     seed: of its initial weights and the order of its samples.
-    crop: side of the square crop that is encoded, in pixels; None for the whole image; "auto" takes
-        three quarters of colour images of at least 32 pixels, else the whole image.
+    crop: side of the square crop that is encoded, in pixels; "whole" or None for the whole image;
+        "auto" takes three quarters of colour images of at least 32 pixels, else the whole image.
     n_components: largest number of principal components; limited by the number of samples and of
         values in one.
     """
 
     kind: Literal["autoencoder", "pca", "given"] = "autoencoder"
     length: Duration = Duration(40_000, "st")
-    crop: Positive | Auto | None = "auto"
+    crop: Positive | Auto | Whole | None = "auto"
     widths: tuple[Positive, Positive, Positive] = (64, 96, 24)
     batch_size: Positive = 1024
     learning_rate: AboveZero = 0.1
@@ -68,15 +80,22 @@ class EncoderSettings:
 class TrainingSettings:
     """How the classifier is trained, the same in every arm.
 
-    model: "MODULE:FUNCTION" of a function that takes the shape of an image (H, W, C) and the number
-        of classes and returns a torch.nn.Module; None for the paper's classifier.
-    width: multiplies the widths of the paper's classifier.
+    model: "paper" or "vgg" (see thinset.models.classifiers), or "MODULE:FUNCTION" of a function
+        that takes the shape of an image (H, W, C) and the number of classes and returns a
+        torch.nn.Module; None for "paper".
+    width: multiplies the widths of the model; other models than "paper" and "vgg" need a parameter
+        of that name.
+    optimizer: "sgd", with momentum and weight_decay, or "adam" at its defaults, without either.
     schedule: of the learning rate, over both phases together: "constant", as in the paper; "step":
         a tenth after one half, a hundredth after three quarters; "cosine": down to 0; "one_cycle":
         up to learning_rate in the first fifth, then down to 0, in straight lines.
     warm_up: the share of both phases in which the rate rises at first; "one_cycle" has its own.
-    ema_decay: of the averaged weights used in tests. evaluations: their number in a run, evenly
-        spaced. crop as in EncoderSettings.
+    ema_decay: of the averaged weights used in tests; 0 or None for no average. evaluations: their
+        number in a run, evenly spaced.
+    keep: the weights of the "last" evaluation, or those of the "best" one on validation data; see
+        DataSettings.validation.
+    standardise: each image by itself; "auto" for all models but those that standardise by the
+        training data, such as "vgg". crop as in EncoderSettings.
     flip: mirror half of the images; "auto" for colour images (mirrored digits are wrong).
     brightness, contrast: largest shift, lowest and highest factor; "auto" takes the paper's for
         colour images and none for grey ones. precision: "auto", "float32" or "bfloat16".
@@ -88,11 +107,14 @@ class TrainingSettings:
     learning_rate: AboveZero = 0.1
     schedule: RateSchedule = "constant"
     warm_up: float = 0.0
+    optimizer: Optimizer = "sgd"
     momentum: Share = 0.9
     weight_decay: float = 0.004
-    ema_decay: Share = 0.9999
+    ema_decay: Share | None = 0.9999
     evaluations: Positive = 10
-    crop: Positive | Auto | None = "auto"
+    keep: Keep = "last"
+    standardise: bool | Auto = "auto"
+    crop: Positive | Auto | Whole | None = "auto"
     flip: bool | Auto = "auto"
     brightness: float | Auto = "auto"
     contrast: tuple[float, float] | Auto | None = "auto"
@@ -124,6 +146,12 @@ class DataSettings:
 
     hold_out: the share of the training data held out for testing if the source has no test data.
     on_validation: always score on that share instead of test data.
+    validation: the validation data, held out of the training data by class: a count, or a fraction
+        with a decimal point. A validation split of the source is used instead. None uses no
+        validation data, except that training.keep = "best" uses such a split.
+    share: the fraction of the (remaining) training data that is used, by class; that of a smaller
+        share is a part of that of a larger one.
+    split_seed: of both choices.
     from_encoded: whether the training data are encoded images (JPEG, ...) that are decoded on each
         use. Training on everything then waits for decoding. Arms that need embeddings and
         `full:resident` pay for decoding everything once, random subsets for decoding their own
@@ -132,14 +160,25 @@ class DataSettings:
         decoded and scaled down to the original size.
     variant: None for the training data as it is; "redundant" or, with an imbalance,
         "long_tailed:100" for a harder version of it (see thinset.data.variants).
+    generation: how arms with augment=... or generated:... get their images.
     """
 
     hold_out: Share = 0.2
     on_validation: bool = False
+    validation: Fraction | Positive | None = None
+    share: Fraction = 1.0
+    split_seed: Count = 0
     from_encoded: bool = False
     photograph_side: Positive | None = None
     variant: str | None = None
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    generation: GenerationSettings = field(default_factory=GenerationSettings)
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether validation data decide which weights of a training are kept."""
+        training = getattr(self, "training", None)
+        return training is not None and training.keep == "best"
 
     def resolved_for(self, image_shape: tuple[int, int, int]) -> Self:
         """Settle every "auto" by the dataset's (height, width, channels)."""
@@ -170,7 +209,7 @@ class RunSettings(DataSettings):
     training: TrainingSettings = field(default_factory=TrainingSettings)
 
     def __post_init__(self) -> None:
-        _require_distinct(self, "seeds")
+        require_distinct(self, "seeds")
         _require_size("size", self.size)
         _require_length("steps", self.steps)
         _require_length("time", self.time)
@@ -201,7 +240,7 @@ class StudySettings(DataSettings):
     training: TrainingSettings = field(default_factory=TrainingSettings)
 
     def __post_init__(self) -> None:
-        _require_distinct(self, "arms", "seeds", "sizes", "splits", "totals", "accounting")
+        require_distinct(self, "arms", "seeds", "sizes", "splits", "totals", "accounting")
         _require_size("sizes", *self.sizes)
         _require_length("totals", *self.totals)
         for split in self.splits:
@@ -254,7 +293,7 @@ class RankingSettings(DataSettings):
     training: TrainingSettings = field(default_factory=TrainingSettings)
 
     def __post_init__(self) -> None:
-        _require_distinct(self, "arms", "seeds", "learning_rates", "widths")
+        require_distinct(self, "arms", "seeds", "learning_rates", "widths")
         _require_size("size", self.size)
         _require_length("total", self.total)
         _require_length("reference_total", self.reference_total)
@@ -262,7 +301,7 @@ class RankingSettings(DataSettings):
             raise ValueError("there must be at least three settings to rank")
 
 
-def _require_distinct(settings: Any, *names: str) -> None:
+def require_distinct(settings: Any, *names: str) -> None:
     for name in names:
         # By type, too: the size 1 is a count, 1.0 a fraction.
         values = [(type(value), value) for value in getattr(settings, name)]
@@ -295,6 +334,8 @@ def _automatic_crop(image_shape: tuple[int, int, int]) -> int | None:
 
 
 def _settle(value: Any, automatic: Any) -> Any:
+    if value == "whole":  # recipes have no other way to write None
+        return None
     return automatic if value == "auto" else value
 
 

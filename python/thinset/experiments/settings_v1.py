@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+from thinset.experiments.generation import GenerationSettings
+from thinset.files.decoding import encode
 from thinset.results.arm import Arm
 from thinset.results.selection_rule import SelectionRule
+
+_ADDED: dict[str, Any] = {
+    "share": 1.0,
+    "split_seed": 0,
+    "optimizer": "sgd",
+    "keep": "last",
+    "standardise": "auto",
+    # Through JSON and back, because tuples become lists.
+    "generation": json.loads(json.dumps(encode(GenerationSettings()))),
+}
 
 
 def upgraded_settings(table: dict[str, Any]) -> dict[str, Any]:
@@ -24,3 +37,15 @@ def upgraded_settings(table: dict[str, Any]) -> dict[str, Any]:
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"settings.json: selection is damaged: {error}") from error
     return {**rest, "arm": str(Arm(rule)), "size": size}
+
+
+def with_added_settings(stored: dict[str, Any], here: dict[str, Any]) -> dict[str, Any]:
+    """The stored settings of a folder with those of `here` that did not exist when it was begun.
+
+    They have the values that earlier versions worked by, so that such a folder can be continued.
+    """
+    filled = {name: value for name, value in _ADDED.items() if name in here} | stored
+    for name, table in here.items():
+        if isinstance(table, dict) and isinstance(stored.get(name), dict):
+            filled[name] = with_added_settings(stored[name], table)
+    return filled

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import nn
-
 from thinset.experiments.checkpoints import kept_until_done
+from thinset.experiments.classifier import new_classifier
 from thinset.files.decoding import encode
 from thinset.losses import classification
-from thinset.models import Classifier
 from thinset.results.hardware import describe_hardware, describe_versions
 from thinset.results.metrics import described
 from thinset.results.records import CurvePoint, FastPhase, PhaseRecord, RunRecord, Score
@@ -28,12 +23,13 @@ from thinset.training import (
     fit,
     save_weights,
 )
-from thinset.training.randomness import generator_for
 from thinset.transforms.training import TestTransform, TrainTransform
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from torch import nn
 
     from thinset.data import Dataset, EncodedDataset
     from thinset.experiments.run_folder import RunFolder
@@ -91,6 +87,7 @@ def train(
     device: str,
     command: str,
     checkpoint_path: Path,
+    validation: Dataset | None = None,
     first_phase_path: Path | None = None,
     log: Log | None = None,
     show_progress: bool,
@@ -98,10 +95,12 @@ def train(
     """Train a classifier as `trial` says, resuming from its checkpoint if there is one.
 
     Initial weights, order of samples and augmentation depend on the seed alone: trials with the
-    same seed start with the same weights. The caller removes the checkpoint after storing the
+    same seed start with the same weights. `validation` is scored at each evaluation and decides
+    which weights training.keep = "best" keeps. The caller removes the checkpoint after storing the
     record.
     """
     model = new_classifier(full, training, seed=trial.seed)
+    training = standardised_for(model, training)
     counts_preparation = trial.comparison != "training time"
     history = fit(
         model,
@@ -117,12 +116,16 @@ def train(
         loss=classification,
         train_transform=train_transform(training),
         test_data=test,
-        test_transform=TestTransform(crop=_crop(training)),
+        test_transform=scoring_transform(training),
+        validation_data=validation,
+        keep=training.keep,
         batch_size=training.batch_size,
         learning_rate=training.learning_rate,
+        optimizer=training.optimizer,
         momentum=training.momentum,
-        weight_decay=training.weight_decay,
-        ema_decay=training.ema_decay,
+        # Adam is used at its defaults.
+        weight_decay=training.weight_decay if training.optimizer == "sgd" else 0.0,
+        ema_decay=training.ema_decay or None,
         seed=trial.seed,
         device=device,
         precision=training.precision,
@@ -141,6 +144,13 @@ def train(
     return model, make_record(trial, history, full, training, command=command)
 
 
+def standardised_for(model: nn.Module, training: TrainingSettings) -> TrainingSettings:
+    """The settings with `standardise` resolved: off for models that standardise images inside."""
+    if training.standardise != "auto":
+        return training
+    return replace(training, standardise=not hasattr(model, "standardise_by"))
+
+
 def train_and_keep(
     trial: Trial,
     full: Dataset | EncodedDataset,
@@ -150,6 +160,7 @@ def train_and_keep(
     *,
     device: str,
     command: str,
+    validation: Dataset | None = None,
     first_phase_path: Path | None = None,
     weights_path: Path | None = None,
     show_progress: bool,
@@ -171,6 +182,7 @@ def train_and_keep(
             device=device,
             command=command,
             checkpoint_path=checkpoint,
+            validation=validation,
             first_phase_path=first_phase_path,
             show_progress=show_progress,
         )
@@ -178,65 +190,6 @@ def train_and_keep(
             save_weights(model, weights_path)
         record.save(path)
     return record
-
-
-def new_classifier(
-    data: Dataset | EncodedDataset, training: TrainingSettings, *, seed: int
-) -> nn.Module:
-    """Return the model named by the settings, with weights that depend only on the seed.
-
-    Raises ValueError if the name does not refer to a callable.
-    """
-    height, width, channels = data.image_shape
-    crop = _crop(training)
-    image_shape = (height, width, channels) if crop is None else (crop, crop, channels)
-    if training.model is None:
-        generator = generator_for(seed, "classifier weights")
-        first, second, *hidden = (round(training.width * width) for width in (64, 64, 384, 192))
-        return Classifier(
-            image_shape,
-            data.n_classes,
-            convolution_widths=(first, second),
-            hidden_widths=(hidden[0], hidden[1]),
-            generator=generator,
-        )
-    factory = _factory(training.model)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        try:
-            model = factory(image_shape, data.n_classes)
-        except TypeError as error:
-            raise ValueError(
-                f"model {training.model!r} must take the image shape (H, W, C) and the number of "
-                f"classes: {error}"
-            ) from error
-    if not isinstance(model, nn.Module):
-        raise ValueError(f"model {training.model!r} must return a torch.nn.Module, got {model!r}")
-    return model
-
-
-def require_model(name: str | None) -> None:
-    """Raise ValueError if the settings name a model that cannot be called."""
-    if name is not None:
-        _factory(name)
-
-
-def _factory(name: str) -> Callable[..., Any]:
-    module, colon, attribute = name.partition(":")
-    if not colon:
-        raise ValueError(f"model must be MODULE:FUNCTION, such as my_models:small, got {name!r}")
-    # As for a script, modules in the current folder are found.
-    sys.path.insert(0, "")
-    try:
-        factory = getattr(importlib.import_module(module), attribute, None)
-    except ModuleNotFoundError as error:
-        raise ValueError(f"model {name!r}: {error}") from error
-    finally:
-        sys.path.remove("")
-    if not callable(factory):
-        raise ValueError(f"model {name!r}: {module} has no callable named {attribute!r}")
-    called: Callable[..., Any] = factory
-    return called
 
 
 def _rate(training: TrainingSettings) -> Callable[[float], float] | None:
@@ -255,15 +208,16 @@ def _rate(training: TrainingSettings) -> Callable[[float], float] | None:
 
 
 def train_transform(training: TrainingSettings) -> TrainTransform:
-    values: dict[str, Any] = {
-        key: getattr(training, key) for key in ("crop", "flip", "brightness", "contrast")
-    }
+    """The transform of training images; no setting of it may be "auto" any more."""
+    names = ("crop", "flip", "brightness", "contrast", "standardise")
+    values: dict[str, Any] = {name: getattr(training, name) for name in names}
     return TrainTransform(**values)
 
 
-def _crop(training: TrainingSettings) -> int | None:
-    assert not isinstance(training.crop, str)
-    return training.crop
+def scoring_transform(training: TrainingSettings) -> TestTransform:
+    """The transform of test and validation images, by the same settings."""
+    values: dict[str, Any] = {name: getattr(training, name) for name in ("crop", "standardise")}
+    return TestTransform(**values)
 
 
 def make_record(
@@ -316,8 +270,15 @@ def make_record(
 
 
 def _scores(evaluation: Evaluation) -> dict[str, float]:
-    """Scores on test data, in the units of records: shares become percentages."""
+    """Scores by metric, in the units of records: shares become percentages.
+
+    Those on validation data follow those on test data.
+    """
+    scores = {
+        **evaluation.scores,
+        **{f"validation {name}": score for name, score in evaluation.validation_scores.items()},
+    }
     return {
         name: 100 * score if described(name)[name].unit == "%" else score
-        for name, score in evaluation.scores.items()
+        for name, score in scores.items()
     }

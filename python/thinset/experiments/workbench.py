@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thinset.experiments.cells import as_unique_file_name
+from thinset.experiments.classifier import require_model
 from thinset.experiments.finished import store_shown
 from thinset.experiments.prepare.data import (
-    TrainAndTest,
-    prepare_data,
+    Splits,
     prepare_decoded,
     prepare_encoded,
+    prepare_parts,
+    prepare_splits,
     prepare_variant,
 )
 from thinset.experiments.prepare.embeddings import (
@@ -32,7 +34,12 @@ from thinset.experiments.prepare.generated import (
     prepare_generator,
     trained_by,
 )
-from thinset.experiments.prepare.kept import CLASSIFIER_STAGE, prepare_classifier, prepare_kept
+from thinset.experiments.prepare.kept import (
+    CLASSIFIER_STAGE,
+    ScoresInTraining,
+    prepare_classifier,
+    prepare_kept,
+)
 from thinset.experiments.prepare.subsets import (
     Subset,
     prepare_added,
@@ -43,7 +50,7 @@ from thinset.experiments.prepare.subsets import (
 )
 from thinset.experiments.run_folder import RunFolder, finished_records
 from thinset.experiments.settings import DataSettings, TrainingSettings, require_valid
-from thinset.experiments.trial import Trial, fine_tuning_order, require_model, train_and_keep
+from thinset.experiments.trial import Trial, fine_tuning_order, train_and_keep
 from thinset.files.decoding import encode
 from thinset.report import require_report_extra
 from thinset.selection.arguments import as_count
@@ -64,10 +71,11 @@ if TYPE_CHECKING:
     from thinset.augmentation.trained_generator import TrainedGenerator
     from thinset.data import Dataset, EncodedDataset
     from thinset.experiments.cells import Cell
-    from thinset.experiments.prepare.subsets import Made
     from thinset.experiments.prepare.kept import RealClassifier
+    from thinset.experiments.prepare.subsets import Made
     from thinset.experiments.where import Where
     from thinset.results import Arm, RunRecord
+    from thinset.training.learners.generative import Observer
 
 _FIXED = tuple(field.name for field in dataclasses.fields(DataSettings))
 _DECODING = "decoding everything"
@@ -77,11 +85,18 @@ class Workbench:
     """The parts that the trainings of one folder share; each is made once, on first use.
 
     The folder fixes the settings of the data and those named by `fixed`; the rest of `settings` is
-    the grid, which may grow. `figure` names the recipe, for the record.
+    the grid, which may grow. `figure` names the recipe, for the record. `data`: the splits, if they
+    are prepared already; by default they are prepared in the folder.
     """
 
     def __init__(
-        self, where: Where, settings: DataSettings, *, fixed: Sequence[str], figure: str
+        self,
+        where: Where,
+        settings: DataSettings,
+        *,
+        fixed: Sequence[str],
+        figure: str,
+        data: Splits | None = None,
     ) -> None:
         self._where = where
         self.device = where.device
@@ -99,19 +114,8 @@ class Workbench:
             {**where.identity, "settings": stays},
             notes={"command": where.command, "figure": figure, "grid": grid},
         )
-        data = prepare_data(
-            where.source,
-            self.folder,
-            hold_out_share=settings.hold_out,
-            on_validation=settings.on_validation,
-            image_size=where.image_size,
-            show_progress=where.show_progress,
-        )
-        self.data: TrainAndTest = prepare_variant(data, settings.variant, self.folder)
-        for part, dataset in zip(("training", "test"), data, strict=True):
-            name = f"the {part} data of {where.source}"
-            self.folder.require_unchanged(name, dataset.fingerprint)
         self._generation = settings.generation
+        self.data = self._prepared(settings, data)
         training = getattr(settings, "training", TrainingSettings())
         self._classifier_training = training.resolved_for(self.data.train.image_shape)
         self._encoder = settings.encoder.resolved_for(self.data.train.image_shape)
@@ -124,6 +128,29 @@ class Workbench:
                 settings.photograph_side,
                 where.image_size,
             )
+
+    def _prepared(self, settings: DataSettings, data: Splits | None) -> Splits:
+        where = self._where
+        if data is None:
+            data = prepare_splits(where, settings, self.folder)
+        data = prepare_parts(
+            data,
+            self.folder,
+            validation=settings.validation,
+            share=settings.share,
+            seed=settings.split_seed,
+        )
+        if settings.keeps_best and data.validation is None:
+            raise ValueError(
+                f'training.keep = "best" needs validation data, but {where.source} has none; '
+                "set validation to a count or a fraction of the training data"
+            )
+        data = prepare_variant(data, settings.variant, self.folder)
+        for part, dataset in zip(("training", "test", "validation"), data, strict=True):
+            if dataset is not None:
+                name = f"the {part} data of {where.source}"
+                self.folder.require_unchanged(name, dataset.fingerprint)
+        return data
 
     def images(self) -> Dataset:
         """The training images as stored or, if they are encoded, decoded once."""
@@ -201,6 +228,7 @@ class Workbench:
             self.folder,
             device=self.device,
             command=self._where.command,
+            validation=self.data.validation,
             first_phase_path=first_phase,
             weights_path=weights,
             show_progress=self._where.show_progress,
@@ -210,7 +238,7 @@ class Workbench:
         """The full data of an arm: encoded images, unless it has decoded all of them."""
         arm = cell.arm
         if arm.augment is not None and not arm.has_fast_phase:
-            return self._augmented(cell, self.images(), "full").data
+            return self.augmented(arm, cell.seed).data
         if arm.added is not None:
             return self._added(arm).data
         if arm.distinct is not None:
@@ -238,7 +266,7 @@ class Workbench:
             fine_tuning_order=fine_tuning_order(arm),
         )
         if arm.augment is not None and not arm.has_fast_phase:
-            made = self._augmented(cell, self.images(), "full")
+            made = self.augmented(arm, cell.seed)
             return _after(trial, self._generator_seconds(cell), made.seconds)
         if arm.added is not None:
             return _after(trial, self._added(arm).seconds)
@@ -271,17 +299,21 @@ class Workbench:
     def _distinct(self, share: float) -> Made:
         return prepare_distinct(self.images(), self.embeddings(), self.folder, share)
 
-    def _augmented(self, cell: Cell, data: Dataset, key: str) -> Made:
+    def augmented(self, arm: Arm, seed: int) -> Made:
+        """The training data and one image for each sample, as `arm` says; the images come last."""
+        return self._augmented(arm, seed, self.images(), "full")
+
+    def _augmented(self, arm: Arm, seed: int, data: Dataset, key: str) -> Made:
         """The samples of `data`, which has the name `key`, and one image for each of them."""
-        assert cell.arm.augment is not None
-        name = trained_by(cell.arm.augment)
+        assert arm.augment is not None
+        name = trained_by(arm.augment)
         return prepare_augmented(
-            cell.arm.augment,
+            arm.augment,
             data,
             self.folder,
-            None if name is None else self.generator(name, cell.seed),
+            None if name is None else self.generator(name, seed),
             key=key,
-            seed=cell.seed,
+            seed=seed,
             device=self.device,
             show_progress=self._where.show_progress,
         )
@@ -295,8 +327,12 @@ class Workbench:
             self._generation,
             seed=seed,
             device=self.device,
+            observe=self._scores_in_training() if self._generation.n_scored else None,
             show_progress=self._where.show_progress,
         )
+
+    def _scores_in_training(self) -> Observer:
+        return ScoresInTraining(self.classifier(), self.images(), self._generation.n_scored)
 
     def classifier(self) -> RealClassifier:
         """The classifier that keeps and measures generated images, trained once."""
@@ -377,7 +413,7 @@ class Workbench:
         )
         if arm.augment is None:
             return subset
-        made = self._augmented(cell, subset.data, cell.selection_name)
+        made = self._augmented(arm, cell.seed, subset.data, cell.selection_name)
         return Subset(subset.selection, made.data, {**subset.seconds, **made.seconds})
 
     def _decoding_seconds(self, arm: Arm) -> dict[str, float]:

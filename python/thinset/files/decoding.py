@@ -33,6 +33,7 @@ Positive = Annotated[int, msgspec.Meta(ge=1, le=_LARGEST)]
 Digest = Annotated[str, msgspec.Meta(pattern=_DIGEST)]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Fraction = Annotated[float, msgspec.Meta(gt=0, le=1)]
 AboveZero = Annotated[float, msgspec.Meta(gt=0)]
 
 _TYPES = (inspect.DataclassType, inspect.StructType)
@@ -216,7 +217,8 @@ def _described(info: Any) -> str:
         word = "a whole number" if isinstance(info, inspect.IntType) else "a number"
         low, high = info.ge, info.le
         if info.gt is not None:
-            return f"{word} above {info.gt:g}"
+            most = "" if high is None else f" and at most {high:g}"
+            return f"{word} above {info.gt:g}{most}"
         if high == _LARGEST:
             return f"{word} from {low:g} to 2**63 - 1"
         if low is not None and high is not None:

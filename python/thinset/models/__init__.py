@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from thinset.models.autoencoder import Autoencoder
 from thinset.models.classifiers.paper import Classifier
+from thinset.models.classifiers.vgg import SmallVGG
 
-__all__ = ["Autoencoder", "Classifier"]
+__all__ = ["Autoencoder", "Classifier", "SmallVGG"]

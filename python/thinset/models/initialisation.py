@@ -48,3 +48,16 @@ def initialise_glorot(module: nn.Module, generator: torch.Generator | None) -> N
             nn.init.xavier_normal_(layer.weight, generator=generator)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
+
+
+def initialise_glorot_uniform(module: nn.Module, generator: torch.Generator | None) -> None:
+    """Redraw every convolution and linear layer in `module`, uniformly.
+
+    Weights are uniform in +-sqrt(6 / (fan-in + fan-out)), biases zero (Glorot and Bengio, 2010, as
+    above).
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.xavier_uniform_(layer.weight, generator=generator)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)

@@ -1,5 +1,12 @@
 """Pages that show what was trained: HTML, plots and the records beside them."""
 
+from thinset.report.augmentation_inputs import (
+    AugmentationInputs,
+    PublishedTable,
+    ShownGenerator,
+    SizeResults,
+)
+from thinset.report.augmentation_page import write_augmentation_report
 from thinset.report.document import require_report_extra
 from thinset.report.plan_page import write_plan_report
 from thinset.report.ranking_page import RankingInputs, write_ranking_report
@@ -8,12 +15,17 @@ from thinset.report.run_page import write_report
 from thinset.report.study_page import PublishedFigure, StudyInputs, write_study_report
 
 __all__ = [
+    "AugmentationInputs",
     "PublishedFigure",
+    "PublishedTable",
     "RankingInputs",
     "Reconstructions",
     "ReportInputs",
+    "ShownGenerator",
+    "SizeResults",
     "StudyInputs",
     "require_report_extra",
+    "write_augmentation_report",
     "write_plan_report",
     "write_ranking_report",
     "write_report",

@@ -44,6 +44,8 @@ class Metric:
 METRICS = {
     "accuracy": Metric(label="test accuracy", unit="%", difference_unit="points"),
     "loss": Metric(label="test loss", better="lower", decimals=4),
+    "validation accuracy": Metric(label="validation accuracy", unit="%", difference_unit="points"),
+    "validation loss": Metric(label="validation loss", better="lower", decimals=4),
     "fid": Metric(label="FID", better="lower"),
     "kid": Metric(label="KID", better="lower", decimals=4),
     "kendall_tau": Metric(label="Kendall's tau", decimals=3),

@@ -45,7 +45,8 @@ class CurvePoint:
     """One evaluation during a run.
 
     `seconds` are wall-clock and include the run's preparation. `scores` are on test data, by
-    metric, in the metric's unit. A loss or a score that was not finite is None.
+    metric, in the metric's unit; those on validation data are named so. A loss or a score that was
+    not finite is None.
     """
 
     step: Count

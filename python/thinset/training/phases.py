@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from thinset.duration import Duration
+from thinset.training.arguments import require_rate, shown
 from thinset.training.loop.rates import PartOfRate
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class Phase:
         self.name = name
         self.dataset = dataset
         self.length = Duration.parse(length)
+        if learning_rate is not None:
+            require_rate(f"learning_rate of phase {name!r}", learning_rate)
         self.learning_rate = learning_rate
         self.order = order
 
@@ -75,6 +78,11 @@ class TwoPhase:
         if learning_rate is not None:
             if rates != [None, None]:
                 raise ValueError("learning_rate is given both for the whole and for a phase")
+            if not callable(learning_rate):
+                raise ValueError(
+                    "learning_rate of TwoPhase must be a function of the progress 0..1, got "
+                    f"{shown(learning_rate)}; a constant is given to fit"
+                )
             rates = [
                 PartOfRate(learning_rate, 0.0, self.split),
                 PartOfRate(learning_rate, self.split, 1.0),

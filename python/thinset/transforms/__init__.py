@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from thinset.transforms.crops import CenterCrop, RandomCrop
+from thinset.transforms.differentiable import DifferentiableAugmentation
 from thinset.transforms.training import TestTransform, TrainTransform
 
-__all__ = ["CenterCrop", "RandomCrop", "TestTransform", "TrainTransform"]
+__all__ = [
+    "CenterCrop",
+    "DifferentiableAugmentation",
+    "RandomCrop",
+    "TestTransform",
+    "TrainTransform",
+]

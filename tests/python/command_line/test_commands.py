@@ -60,6 +60,7 @@ def test_failures_of_the_system_name_the_file_first(capsys, tmp_path, monkeypatc
     assert (status, error) == (4, "thinset: error: nothing.npy: No such file or directory\n")
 
 
+@pytest.mark.alone
 def test_help_answers_within_a_third_of_a_second():
     command = [sys.executable, "-c", "import thinset.command_line as c; c.main(['--help'])"]
     # Processor time: other programs may keep the machine busy.
@@ -92,9 +93,9 @@ def test_version(capsys):
     [
         ([], 2, ""),
         (["dance"], 2, "unknown command 'dance'"),
-        (["data"], 2, "data needs import, list or download; got none"),
+        (["data"], 2, "data needs import, split, list or download; got none"),
         (["data", "burn"], 2, "got burn"),
-        (["run"], 2, "Missing from thinset run"),
+        (["run"], 2, "thinset run: missing DATA, -o/--out DIR"),
         (["select", "gone.npy", "-n", "3", "-o", "s.npz"], 4, "No such file or directory"),
         (["select", "gone.npy", "-n", "x", "-o", "s.npz"], 3, "a count such as 4320"),
         (["run", "nowhere", "-o", "out"], 4, "nowhere does not exist"),

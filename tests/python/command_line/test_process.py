@@ -73,7 +73,7 @@ def test_a_signal_ends_a_command_and_leaves_no_partial_files(tmp_path, number):
     assert [path.name for path in tmp_path.iterdir()] == ["e.npy"]
 
 
-def test_a_signal_during_a_training_leaves_a_folder_that_resumes(tmp_path):
+def test_a_folder_in_use_is_refused_and_a_signal_leaves_one_that_resumes(tmp_path):
     arguments = ("embed", "digits", "--length", "100000st", "-o", "e")
     with subprocess.Popen(
         [*COMMAND, *arguments], cwd=tmp_path, stderr=subprocess.PIPE, text=True
@@ -81,9 +81,14 @@ def test_a_signal_during_a_training_leaves_a_folder_that_resumes(tmp_path):
         end = time.monotonic() + 120
         while not (tmp_path / "e" / "data").exists() and time.monotonic() < end:
             time.sleep(0.05)
-        time.sleep(0.5)
+        second = run(*arguments, cwd=tmp_path)
         command.send_signal(signal.SIGTERM)
         _, error = command.communicate(timeout=120)
+    assert (second.returncode, second.stdout) == (4, b"")
+    assert second.stderr.decode() == (
+        f"thinset: error: {tmp_path / 'e'} is in use by another thinset process (pid "
+        f"{command.pid}); wait for it or choose another output\n"
+    )
     assert command.returncode == 143
     assert "Traceback" not in error
     assert not [path for path in tmp_path.rglob(".*") if path.is_file()]
@@ -149,7 +154,7 @@ def test_a_traceback_is_shown_on_request(capsys, monkeypatch):
 def test_data_alone_explains_itself(capsys):
     assert main(["data", "--help"]) == 0
     output = capsys.readouterr().out
-    for name in ("data import", "data list", "data download"):
+    for name in ("data import", "data split", "data list", "data download"):
         assert f"\n  {name} " in output
     assert "compare" not in output
 

@@ -21,6 +21,7 @@ from thinset.data import (
     write_redundant,
     write_subset,
 )
+from thinset.data.soft_labels import class_numbers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -317,6 +318,23 @@ def test_training_and_test_data_may_have_them_alone(
     ):
         with pytest.raises(ValueError, match=message):
             require_matching_splits(train, test)
+
+
+@pytest.mark.parametrize("n_bytes_per_piece", [1 << 24, 2 * 4 * N_CLASSES, 1])
+def test_the_most_probable_class_stands_for_a_missing_label(
+    tmp_path: Path, images: np.ndarray, monkeypatch: pytest.MonkeyPatch, n_bytes_per_piece: int
+) -> None:
+    monkeypatch.setattr("thinset.data.soft_labels._BYTES_PER_PIECE", n_bytes_per_piece)
+    values = probabilities()
+    values[3] = 1 / N_CLASSES  # all equal: the lowest
+    alone = write(tmp_path / "alone", images, None, values)
+    np.testing.assert_array_equal(class_numbers(alone), values.argmax(axis=1))
+    assert class_numbers(alone)[3] == 0
+    labels = np.arange(len(images)) % N_CLASSES
+    np.testing.assert_array_equal(
+        class_numbers(write(tmp_path / "both", images, labels, values)), labels
+    )
+    assert class_numbers(write(tmp_path / "none", images)) is None
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

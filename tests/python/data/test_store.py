@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 import pickle
 import shutil
 from typing import TYPE_CHECKING, Any
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from thinset.data import Dataset, DatasetWriter, GeneratedBy, open_dataset, verify_dataset
+from thinset.data import Dataset, DatasetWriter, open_dataset, verify_dataset
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,16 +45,6 @@ def test_what_is_written_is_what_is_opened(
     assert names_in(dataset.path.parent) == ["source"]
 
 
-def test_numpy_reads_the_files_by_itself(dataset: Dataset, images: np.ndarray) -> None:
-    np.testing.assert_array_equal(np.load(dataset.path / "images.npy"), images)
-
-
-def test_the_digests_are_those_of_the_files(dataset: Dataset) -> None:
-    for entry in dataset.manifest.arrays.values():
-        content = (dataset.path / entry.file).read_bytes()
-        assert entry.sha256 == hashlib.sha256(content).hexdigest()
-
-
 def test_the_mapped_arrays_cannot_be_written(dataset: Dataset) -> None:
     with pytest.raises(ValueError, match="read-only"):
         dataset.images[0] = 0
@@ -91,28 +80,12 @@ def test_a_worker_process_gets_the_path_not_the_content(dataset: Dataset) -> Non
     np.testing.assert_array_equal(pickle.loads(message).images, dataset.images)
 
 
-def test_without_labels(tmp_path: Path, images: np.ndarray) -> None:
-    with writer(tmp_path / "out") as target:
-        target.append(images)
-    dataset = open_dataset(tmp_path / "out")
-    assert dataset.labels is None
-    assert dataset.n_classes == 0
-    assert dataset[0][1] == -1
-    assert names_in(dataset.path) == ["images.npy", "manifest.json"]
-
-
 def test_without_class_names_the_largest_label_counts(
     tmp_path: Path, images: np.ndarray, labels: np.ndarray
 ) -> None:
     with writer(tmp_path / "out") as target:
         target.append(images, labels.astype(np.uint8) * 7)
     assert open_dataset(tmp_path / "out").n_classes == 15
-
-
-def test_float_images(tmp_path: Path, images: np.ndarray) -> None:
-    with writer(tmp_path / "out", image_dtype="float32") as target:
-        target.append(images.astype(np.float32) / 3)
-    np.testing.assert_array_equal(open_dataset(tmp_path / "out").images, np.float32(images) / 3)
 
 
 def test_the_fingerprint_is_that_of_the_content(
@@ -123,135 +96,6 @@ def test_the_fingerprint_is_that_of_the_content(
             target.append(images, changed)
     assert open_dataset(tmp_path / "same").fingerprint == dataset.fingerprint
     assert open_dataset(tmp_path / "other").fingerprint != dataset.fingerprint
-
-
-def test_non_contiguous_rows_are_written_in_order(tmp_path: Path, images: np.ndarray) -> None:
-    with writer(tmp_path / "out") as target:
-        target.append(images[::-1])
-    np.testing.assert_array_equal(open_dataset(tmp_path / "out").images, images[::-1])
-
-
-@pytest.mark.parametrize("n_rows", [0, N_SAMPLES - 1])
-def test_too_few_rows_leave_nothing(tmp_path: Path, images: np.ndarray, n_rows: int) -> None:
-    with (
-        pytest.raises(ValueError, match=f"n_samples is {N_SAMPLES}, but only {n_rows} rows"),
-        writer(tmp_path / "out") as target,
-    ):
-        target.append(images[:n_rows])
-    assert names_in(tmp_path) == []
-
-
-def test_too_many_rows_leave_nothing(tmp_path: Path, images: np.ndarray) -> None:
-    with (
-        pytest.raises(ValueError, match="rows up to 24 were appended"),
-        writer(tmp_path / "out") as target,
-    ):
-        target.append(images)
-        target.append(images[:1])
-    assert names_in(tmp_path) == []
-
-
-def test_an_error_in_between_leaves_nothing(tmp_path: Path, images: np.ndarray) -> None:
-    with pytest.raises(KeyboardInterrupt), writer(tmp_path / "out") as target:
-        target.append(images)
-        raise KeyboardInterrupt
-    assert names_in(tmp_path) == []
-
-
-@pytest.mark.parametrize(
-    ("labels", "message"),
-    [
-        (np.full(N_SAMPLES, 0.5), "labels must be integers"),
-        (np.full(N_SAMPLES, np.nan), "labels must be integers"),
-        (np.zeros((N_SAMPLES, 1), int), "labels must have shape"),
-        (np.zeros(N_SAMPLES - 1, int), "labels must have shape"),
-        (np.eye(1, N_SAMPLES, 5, dtype=int)[0] * 3, r"labels must be in 0\.\.2, got 3 in row 5"),
-        (-np.eye(1, N_SAMPLES, 5, dtype=int)[0], r"labels must be in 0\.\.2, got -1 in row 5"),
-        (np.full(N_SAMPLES, 2**63, np.uint64), r"got 9223372036854775808 in row 0"),
-    ],
-)
-def test_labels_that_do_not_hold_up(
-    tmp_path: Path, images: np.ndarray, labels: np.ndarray, message: str
-) -> None:
-    with (
-        pytest.raises(ValueError, match=message),
-        writer(tmp_path / "out", class_names=CLASS_NAMES) as target,
-    ):
-        target.append(images, labels)
-    assert names_in(tmp_path) == []
-
-
-def test_labels_out_of_int64_are_refused_without_class_names(
-    tmp_path: Path, images: np.ndarray
-) -> None:
-    with (
-        pytest.raises(ValueError, match="got 9223372036854775808 in row 0"),
-        writer(tmp_path / "out") as target,
-    ):
-        target.append(images, np.full(N_SAMPLES, 2**63, np.uint64))
-
-
-@pytest.mark.parametrize("labels_come", ["first", "later"])
-def test_labels_for_some_batches_only_are_refused(
-    tmp_path: Path, images: np.ndarray, labels: np.ndarray, labels_come: str
-) -> None:
-    first, later = (labels[:10], None) if labels_come == "first" else (None, labels[10:])
-    with (
-        pytest.raises(ValueError, match="either every batch has labels or none"),
-        writer(tmp_path / "out") as target,
-    ):
-        target.append(images[:10], first)
-        target.append(images[10:], later)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"image_shape": (4, 5)}, "image_shape must be"),
-        ({"image_dtype": "float64"}, "image_dtype must be one of"),
-        ({"n_samples": 0}, r"n_samples must be a whole number from 1 to 2\*\*63 - 1, got 0"),
-        ({"n_samples": 5.0}, r"n_samples must be a whole number from 1 to 2\*\*63 - 1, got 5.0"),
-        ({"n_samples": True}, r"n_samples must be a whole number from 1 to 2\*\*63 - 1, got True"),
-        ({"image_shape": (4, 5, 0)}, r"image_shape\[2\] must be a whole number from 1"),
-        ({"name": 3}, "name must be a text, got 3"),
-        ({"class_names": ("a", 2)}, r"class_names\[1\] must be a text, got 2"),
-        (
-            {"provenance": {"x": float("nan")}},
-            "manifest.json: provenance.x must be a finite number, got nan",
-        ),
-        ({"provenance": {"kind": "generated"}}, "provenance: lacks the entry 'by'"),
-        (
-            {"provenance": GeneratedBy(by="gan", seed=-1)},
-            r"provenance\.seed must be a whole number from 0 .* or none, got -1",
-        ),
-    ],
-)
-def test_settings_that_do_not_hold_up(
-    tmp_path: Path, changes: dict[str, Any], message: str
-) -> None:
-    with pytest.raises(ValueError, match=message):
-        writer(tmp_path / "out", **changes)
-
-
-@pytest.mark.parametrize("unfit", [np.zeros((2, 4, 5, 3)), np.zeros((2, 5, 4, 3), np.uint8)])
-def test_images_of_another_kind_are_refused(tmp_path: Path, unfit: np.ndarray) -> None:
-    with (
-        pytest.raises(ValueError, match=r"rows must be uint8 of shape \(4, 5, 3\), got"),
-        writer(tmp_path / "out") as target,
-    ):
-        target.append(unfit)
-
-
-def test_an_existing_folder_is_kept_unless_told(
-    tmp_path: Path, dataset: Dataset, images: np.ndarray
-) -> None:
-    with pytest.raises(FileExistsError, match="already exists"), writer(dataset.path):
-        pass
-    verify_dataset(dataset.path)
-    with writer(dataset.path, n_samples=2, overwrite=True) as target:
-        target.append(images[:2])
-    assert len(open_dataset(dataset.path)) == 2
-    assert names_in(tmp_path) == ["source"]
 
 
 def test_verify_names_the_file_that_changed(dataset: Dataset) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -23,6 +25,7 @@ from thinset.experiments.settings import (
     TrainingSettings,
 )
 from thinset.experiments.where import Where
+from thinset.files.folder_lock import LOCK_FILE
 from thinset.results import Arm, load_records
 from thinset.training import TrainingDivergedError
 
@@ -160,7 +163,7 @@ def test_a_kill_between_the_seconds_and_the_result_leaves_no_result(tmp_path):
         raise Killed
     assert not result.exists()
     assert not folder.is_made(result, "stage")
-    assert sorted(path.name for path in folder.path.iterdir()) == ["settings.json"]
+    assert sorted(path.name for path in folder.path.iterdir()) == [LOCK_FILE, "settings.json"]
 
 
 def test_leftovers_of_a_kill_are_removed_by_the_next_attempt(tmp_path):
@@ -217,6 +220,30 @@ def test_a_first_write_that_was_killed_does_not_block_the_folder(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / ".settings.json.abc.partial").write_text("{")
     assert RunFolder(tmp_path / "run", {"a": 1}).path == tmp_path / "run"
+
+
+def test_a_folder_is_locked_while_its_run_exists(tmp_path):
+    folder = RunFolder(tmp_path / "run", {"a": 1})
+    program = (
+        "import sys; from pathlib import Path; "
+        "from thinset.experiments.run_folder import RunFolder; "
+        "RunFolder(Path(sys.argv[1]), {'a': 2})"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "run")]
+    before = (folder.path / "settings.json").read_bytes()
+    second = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert f"is in use by another thinset process (pid {os.getpid()})" in second.stderr
+    assert (folder.path / "settings.json").read_bytes() == before
+    del folder
+    assert os.listdir(tmp_path / "run") == ["settings.json"]
+    subprocess.run(command, check=True)
+
+
+def test_no_lock_is_left_in_a_folder_of_something_else(tmp_path):
+    (tmp_path / "photo.png").write_text("x")
+    with pytest.raises(FileExistsError, match="is not the folder of a run"):
+        RunFolder(tmp_path, {})
+    assert os.listdir(tmp_path) == ["photo.png"]
 
 
 @pytest.mark.parametrize(

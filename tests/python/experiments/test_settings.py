@@ -70,6 +70,18 @@ def test_settings_survive_json():
             r"run: encoder.kind must be 'autoencoder', 'given' or 'pca', got 'vae'",
         ),
         ({"encoder": {"widths": [1, 2]}}, r"run: encoder.widths must be a list of 3, got"),
+        ({"validation": 1.5}, r"run: validation must be a number .*got 1.5"),
+        ({"validation": 0}, r"run: validation must be .*got 0"),
+        ({"share": 0.0}, r"run: share must be a number above 0 and at most 1, got 0.0"),
+        ({"share": 2}, r"run: share must be a number above 0 and at most 1, got 2"),
+        ({"split_seed": -1}, r"run: split_seed must be a whole number from 0"),
+        (
+            {"training": {"optimizer": "lion"}},
+            r"run: training.optimizer must be 'adam' or 'sgd', got 'lion'",
+        ),
+        ({"training": {"keep": "first"}}, r"run: training.keep must be 'best' or 'last', got"),
+        ({"training": {"standardise": 1}}, r"run: training.standardise must be true or false or"),
+        ({"training": {"ema_decay": 2}}, r"run: training.ema_decay must be .*, got 2"),
         ({"training": {"flip": 1}}, r"run: training.flip must be true or false or 'auto', got 1"),
     ],
 )

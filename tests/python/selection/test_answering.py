@@ -98,6 +98,7 @@ def command(program, embeddings, case):
     return [sys.executable, "-c", program, str(embeddings), json.dumps(CASES[case])]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("case", CASES)
 def test_progress_is_reported_without_long_gaps(embeddings, case):
     # A busy machine may stop any process for a while: the best of three counts.
@@ -110,6 +111,7 @@ def test_progress_is_reported_without_long_gaps(embeddings, case):
     assert min(gaps) < 0.2
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("delay", [0.1, 1.0])
 @pytest.mark.parametrize("case", CASES)
 def test_an_interrupt_is_answered(embeddings, case, delay):

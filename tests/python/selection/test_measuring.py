@@ -114,6 +114,7 @@ def test_bars_of_a_selection_that_shows_one(capsys):
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("after", [0.3, 1.0, 2.0])
 @pytest.mark.parametrize("call", ["objective_from", "certificates_from"])
 def test_interrupt_answers_within_a_fifth_of_a_second(call, after):

@@ -195,6 +195,7 @@ def test_progress_reaches_a_callable_and_its_error_comes_back(X):
         thinset.select(big, 12_000, "max_sum", progress=refuse)
 
 
+@pytest.mark.alone
 def test_interrupt_answers_within_a_fifth_of_a_second():
     program = textwrap.dedent("""
         import numpy as np, signal, thinset

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from thinset.report import PublishedFigure  # noqa: TC001 - decode looks it up
+from thinset.report import PublishedFigure, PublishedTable  # noqa: TC001 - decode looks them up
 
 
 @dataclass(frozen=True)
@@ -12,7 +12,8 @@ class FigureRecipe:
     """The table `figure` of a recipe.
 
     name: of the recipe. title: what the figure shows. paper: where it stands; empty for this
-    project's own. kind: a module of thinset.experiments.kinds. published: what the paper reports.
+    project's own. kind: a module of thinset.experiments.kinds. published, tables: what the paper
+    reports.
     """
 
     name: str
@@ -20,3 +21,4 @@ class FigureRecipe:
     paper: str
     kind: str
     published: tuple[PublishedFigure, ...] = ()
+    tables: tuple[PublishedTable, ...] = ()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from thinset.experiments.figures.recipe import FigureRecipe
+    from thinset.experiments.prepare.data import Splits
     from thinset.experiments.where import Where
     from thinset.experiments.workbench import Workbench
     from thinset.results.records import Comparison
@@ -30,6 +31,8 @@ _OTHER_ACCOUNTING: dict[Comparison, Comparison] = {
     "time": "training time",
     "training time": "time",
 }
+_FIRST_PHASE = "first-phase-"
+"""Start of the names of checkpoints that trainings of several splits share"""
 
 
 def make(
@@ -50,14 +53,23 @@ def make(
 class Study:
     """The trainings of a grid, with their records in one folder; none runs twice."""
 
-    def __init__(self, where: Where, settings: StudySettings, *, figure: str = "compare") -> None:
+    def __init__(
+        self,
+        where: Where,
+        settings: StudySettings,
+        *,
+        figure: str = "compare",
+        data: Splits | None = None,
+    ) -> None:
         from thinset.experiments.workbench import Workbench
 
         require_readable(settings.arms)
         self._cells = cells_of(settings)  # first, so that a mistake in an arm leaves no folder
-        self._bench: Workbench = Workbench(where, settings, fixed=("training",), figure=figure)
-        self.folder = self._bench.folder
-        self.data = self._bench.data
+        self.bench: Workbench = Workbench(
+            where, settings, fixed=("training",), figure=figure, data=data
+        )
+        self.folder = self.bench.folder
+        self.data = self.bench.data
         self.settings = settings.resolved_for(self.data.train.image_shape)
 
     def train(self, note: Callable[[str], None] | None = None) -> tuple[RunRecord, ...]:
@@ -66,7 +78,10 @@ class Study:
         See Workbench.train_missing for calls of `note` and for skipped trainings.
         """
         trainings = {cell.name: functools.partial(self._train, cell) for cell in self._cells}
-        self._bench.train_missing(trainings, note)
+        self.bench.train_missing(trainings, note)
+        # Now no training is left that could continue a first phase, whatever the grid was earlier.
+        for path in self.folder.checkpoint("any").parent.glob(f"{_FIRST_PHASE}*"):
+            path.unlink()
         return self.records()
 
     def records(self) -> tuple[RunRecord, ...]:
@@ -86,8 +101,8 @@ class Study:
         if self._taken_from_other_accounting(cell):
             return
         first_phase = self._first_phase(cell)
-        self._bench.train(cell, self.settings.training, cell.name, first_phase)
-        if first_phase is not None and cell.split == max(self.settings.splits):
+        self.bench.train(cell, self.settings.training, cell.name, first_phase)
+        if first_phase is not None and not self._is_continued(cell):
             first_phase.unlink(missing_ok=True)
 
     def _taken_from_other_accounting(self, cell: Cell) -> bool:
@@ -108,7 +123,11 @@ class Study:
         return True
 
     def _first_phase(self, cell: Cell) -> Path | None:
-        """The state after the fast phase, shared by trainings that differ only in the split."""
+        """The state after the fast phase, for trainings that differ only in a larger split.
+
+        A training continues the state of the next smaller split, whose file gets its name. A split
+        that is added below finished ones finds no such file and starts from scratch.
+        """
         is_shared = (
             len(self.settings.splits) > 1
             and cell.arm.has_fast_phase
@@ -116,15 +135,29 @@ class Study:
             and self.settings.training.schedule == "constant"
             and self.settings.training.warm_up == 0
         )
-        if not is_shared:
+        if not is_shared or cell.split is None:
             return None
-        name = dataclasses.replace(cell, split=0.0).name
-        path = self.folder.checkpoint(f"first-phase-{name}")
-        # A split that is added later, below a finished one, starts from scratch.
-        longer = [split for split in self.settings.splits if split > (cell.split or 0.0)]
-        if any(self._path(dataclasses.replace(cell, split=split)).exists() for split in longer):
-            path.unlink(missing_ok=True)
+        path = self._first_phase_file(cell)
+        shorter = [
+            self._first_phase_file(dataclasses.replace(cell, split=split))
+            for split in sorted(self.settings.splits)
+            if 0 < split < cell.split
+        ]
+        existing = [file for file in shorter if file.exists()]
+        if existing and not path.exists():
+            existing[-1].replace(path)
         return path
+
+    def _first_phase_file(self, cell: Cell) -> Path:
+        return self.folder.checkpoint(f"{_FIRST_PHASE}{cell.name}")
+
+    def _is_continued(self, cell: Cell) -> bool:
+        """Whether a training with a larger split is still missing."""
+        assert cell.split is not None
+        larger = (split for split in self.settings.splits if split > cell.split)
+        names = [dataclasses.replace(cell, split=split).name for split in larger]
+        done = {*self.folder.left_out, *finished_records(self.folder.path, names)}
+        return not done.issuperset(names)
 
 
 def write_page(recipe: FigureRecipe, finished: Finished[StudySettings]) -> Path:

@@ -65,8 +65,9 @@ def short_training(
 ) -> RunRecord:
     """Train as every arm is trained, and keep only the record.
 
-    order: of the passes over `full`.
+    order: of the passes over `full`. The weights of the end are scored, whatever the settings keep.
     """
+    training = replace(training, keep="last")
     trial = Trial(
         name="probe",
         arm=FULL,

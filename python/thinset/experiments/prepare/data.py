@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from thinset.data import (
     EncodedDataset,
     hold_out,
     import_dataset,
+    nested_subsets,
     open_dataset,
     open_encoded,
     require_matching_splits,
@@ -22,20 +23,47 @@ from thinset.data import (
     write_redundant,
     write_subset,
 )
+from thinset.data.soft_labels import class_numbers
+from thinset.data.splits import require_every_class
+from thinset.selection import Selection
 
 if TYPE_CHECKING:
     import os
 
     from thinset.experiments.run_folder import RunFolder
+    from thinset.experiments.settings import DataSettings
+    from thinset.experiments.where import Where
 
 
-class TrainAndTest(NamedTuple):
+class Splits(NamedTuple):
+    """The data of an experiment; without validation data, `validation` is None."""
+
     train: Dataset
     test: Dataset
+    validation: Dataset | None = None
 
 
 def is_dataset_folder(path: str | os.PathLike[str]) -> bool:
     return (Path(path) / "manifest.json").exists()
+
+
+def prepare_splits(where: Where, settings: DataSettings, folder: RunFolder) -> Splits:
+    """The data of an experiment before its own parts are chosen; see prepare_data."""
+    data = prepare_data(
+        where.source,
+        folder,
+        hold_out_share=settings.hold_out,
+        on_validation=settings.on_validation,
+        image_size=where.image_size,
+        uses_validation=settings.keeps_best or settings.validation is not None,
+        show_progress=where.show_progress,
+    )
+    if settings.validation is not None and data.validation is not None and where.show_progress:
+        print_note(
+            f"the validation split of {where.source} is used; validation = {settings.validation} "
+            "is for sources without one"
+        )
+    return data
 
 
 def prepare_data(
@@ -45,36 +73,99 @@ def prepare_data(
     hold_out_share: float,
     on_validation: bool = False,
     image_size: tuple[int, int] | None = None,
+    uses_validation: bool = False,
     show_progress: bool,
-) -> TrainAndTest:
+) -> Splits:
     """Open `source`, importing and splitting it where needed.
 
     `source`: a dataset folder, a folder with dataset folders train and test, or anything that
     `import_dataset` reads. Without test data, a stratified `hold_out_share` is held out (seed 0);
-    with `on_validation` it is always held out, and replaces the test data. `image_size` = (height,
-    width) resizes the images. Raises ValueError if training and test data do not go together; see
-    `require_matching_splits`.
+    with `on_validation` it is always held out, and replaces the test data. Without labels, the most
+    probable class of the soft labels decides. `image_size` = (height, width) resizes the images. A
+    validation split of the source is returned if `uses_validation`; else a note says that it is not
+    used. Raises ValueError if the splits do not go together; see `require_matching_splits`.
     """
     splits = _open_splits(source, folder, image_size, show_progress=show_progress)
+    validation = splits.get("validation") if uses_validation else None
+    if validation is not None:
+        require_matching_splits(splits["train"], validation)
+    elif "validation" in splits and show_progress:
+        print_note("the validation split is not used: neither for training nor for testing")
     if "test" in splits and not on_validation:
         require_matching_splits(splits["train"], splits["test"])
-        return TrainAndTest(splits["train"], splits["test"])
+        return Splits(splits["train"], splits["test"], validation)
     parts = {name: folder.test_split / name for name in ("train", "test")}
     if not folder.is_made(folder.test_split, "splitting"):
         whole = splits["train"]
-        if whole.labels is None:
+        labels = class_numbers(whole)
+        if labels is None:
             raise ValueError(f"{source} has no labels, which training a classifier needs")
         with folder.making(folder.test_split, "splitting") as path:
-            rows = hold_out(whole.labels, hold_out_share, random_state=0)
+            rows = hold_out(labels, hold_out_share, random_state=0)
             for name, indices in zip(parts, rows, strict=True):
                 write_subset(indices, whole, path / name, name=f"{whole.name}/{name}")
-    data = TrainAndTest(open_dataset(parts["train"]), open_dataset(parts["test"]))
-    require_matching_splits(*data)
+    data = Splits(open_dataset(parts["train"]), open_dataset(parts["test"]), validation)
+    require_matching_splits(data.train, data.test)
     return data
 
 
-def prepare_variant(data: TrainAndTest, variant: str | None, folder: RunFolder) -> TrainAndTest:
-    """Make the training data harder (see StudySettings), once; the test data do not change."""
+def prepare_parts(
+    data: Splits, folder: RunFolder, *, validation: float | None, share: float, seed: int
+) -> Splits:
+    """Hold validation data out of the training data and keep a share of the rest, once.
+
+    The arguments are those of DataSettings. Validation data that exist are kept, and none are held
+    out. Rows are chosen by class and stored as indices.npy beside the images. Raises ValueError if
+    there are no labels or a class would have no training sample.
+    """
+    if data.validation is not None:
+        validation = None
+    if validation is None and share == 1:
+        return data
+    stage = "choosing training and validation data"
+    if not folder.is_made(folder.parts, stage):
+        with folder.making(folder.parts, stage) as path:
+            for name, rows in _rows_of_parts(data.train, validation, share, seed).items():
+                sizes = {"validation": validation, "share": share if name == "train" else None}
+                chosen = as_selection(rows, len(data.train), "stratified split", seed, **sizes)
+                write_subset(chosen, data.train, path / name, name=f"{data.train.name}/{name}")
+    held_out = folder.parts / "validation"
+    return Splits(
+        open_dataset(folder.parts / "train"),
+        data.test,
+        data.validation if validation is None else open_dataset(held_out),
+    )
+
+
+def _rows_of_parts(
+    data: Dataset, validation: float | None, share: float, seed: int
+) -> dict[str, np.ndarray[Any, np.dtype[np.int64]]]:
+    labels = class_numbers(data)
+    if labels is None:
+        raise ValueError(f"{data.path} has no labels, which choosing samples by class needs")
+    labels = np.asarray(labels)
+    rows = {"train": np.arange(len(data))}
+    if validation is not None:
+        rows["train"], rows["validation"] = hold_out(labels, validation, seed)
+        require_every_class(labels, rows["train"], "training")
+    rows["train"] = rows["train"][nested_subsets(labels[rows["train"]], [share], seed)[share]]
+    return rows
+
+
+def as_selection(
+    rows: np.ndarray[Any, np.dtype[np.int64]],
+    n_total: int,
+    method: str,
+    seed: int,
+    **params: object,
+) -> Selection:
+    """Rows that were chosen without embeddings, as a selection; its gains are 0."""
+    values = {"n_samples": len(rows), "seed": seed, **params}
+    return Selection(rows, np.zeros(len(rows)), n_total, method, values)
+
+
+def prepare_variant(data: Splits, variant: str | None, folder: RunFolder) -> Splits:
+    """Make the training data harder (see StudySettings), once; the other data do not change."""
     if variant is None:
         return data
     name, _, amount = variant.partition(":")
@@ -86,7 +177,7 @@ def prepare_variant(data: TrainAndTest, variant: str | None, folder: RunFolder) 
             write_long_tailed(data.train, path, imbalance=float(amount), overwrite=True)
         else:
             raise ValueError(f"variant must be redundant, or long_tailed:NUMBER; got {variant!r}")
-    return TrainAndTest(open_dataset(path), data.test)
+    return data._replace(train=open_dataset(path))
 
 
 def prepare_encoded(
@@ -98,10 +189,18 @@ def prepare_encoded(
 ) -> EncodedDataset:
     """Open the training images of `source` encoded, or photographs of `data`, made once.
 
-    `image_size`: the size that `data` was prepared with.
+    `image_size`: the size that `data` was prepared with. Raises ValueError if `data` is only a part
+    of the images of `source`.
     """
     if photograph_side is None:
-        return open_encoded(source, size=image_size)
+        encoded = open_encoded(source, size=image_size)
+        if len(encoded) != len(data):
+            raise ValueError(
+                f"from_encoded needs all {len(encoded)} training images of {source}, but only "
+                f"{len(data)} are trained on; use a source with test data, without validation and "
+                "share, or set photograph_side"
+            )
+        return encoded
     path = folder.path / "photographs.parquet"
     stage = "making photographs"
     if not folder.is_made(path, stage):
@@ -144,8 +243,6 @@ def _open_splits(
                 show_progress=show_progress,
             )
         splits = open_splits(folder.data)
-    if "validation" in splits and show_progress:
-        print_note("the validation split is not used: neither for training nor for testing")
     return splits
 
 

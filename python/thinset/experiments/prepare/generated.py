@@ -12,6 +12,7 @@ from thinset.augmentation.train import train_generator
 from thinset.augmentation.trained_generator import TrainedGenerator, as_rows
 from thinset.data import join_datasets, open_dataset
 from thinset.experiments.prepare.subsets import Made
+from thinset.files.json import write_json_with_digest
 from thinset.report.document import draws_plots
 from thinset.training import TrainingDivergedError
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from thinset.experiments.run_folder import RunFolder
     from thinset.models.generators import ImageGenerator
     from thinset.training import Log
+    from thinset.training.learners.generative import Observer
 
 _SHOWN_PER_CLASS = 10
 _MOST_CLASSES = 20
@@ -47,12 +49,12 @@ class SampleGrids:
 
         self._folder.mkdir(parents=True, exist_ok=True)
         number = 1 + len(list(self._folder.glob("[0-9]*.png")))
-        sheet = contact_sheet(_rows(generator), columns=_SHOWN_PER_CLASS)
+        sheet = contact_sheet(shown_rows(generator), columns=_SHOWN_PER_CLASS)
         (self._folder / f"{number:04d}.png").write_bytes(rendered(sheet, "png"))
         return {}
 
 
-def _rows(generator: ImageGenerator) -> np.ndarray[Any, Any]:
+def shown_rows(generator: ImageGenerator) -> np.ndarray[Any, Any]:
     """Images of the first classes, uint8 (n, H, W, C), class by class."""
     n_classes = min(generator.n_classes, _MOST_CLASSES)
     device = next(generator.parameters()).device
@@ -72,18 +74,21 @@ def train_and_keep_generator(
     grids: Path | None,
     seed: int,
     device: str,
-    precision: str = "auto",
+    precision: str = "float32",
     evaluations: int = 10,
     log: Log | None = None,
+    observe: Observer | None = None,
     show_progress: bool,
 ) -> TrainedGenerator:
     """Train as `train_generator` does and write the file `path`, resuming from `checkpoint`.
 
-    The checkpoint is removed when the file is there. After a divergence it stays: it holds the last
+    With `grids`, a folder, grids of samples are written there instead of calling `observe`. The
+    checkpoint is removed when the file is there. After a divergence it stays: it holds the last
     good state.
     """
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    observe = None if grids is None or not draws_plots() else SampleGrids(grids)
+    if grids is not None and draws_plots():
+        observe = SampleGrids(grids)
     try:
         trained = train_generator(
             data,
@@ -115,6 +120,7 @@ def prepare_generator(
     *,
     seed: int,
     device: str,
+    observe: Observer | None = None,
     show_progress: bool,
 ) -> TrainedGenerator:
     """The generator `name` trained on `data`, once for each seed modulo `settings.n_seeds`."""
@@ -129,10 +135,16 @@ def prepare_generator(
                 settings=settings.of(name),
                 length=settings.length,
                 checkpoint=folder.checkpoint(f"generator-{name}-seed{own_seed}"),
-                grids=path.with_name(f"{path.stem}-grids"),
+                grids=None,
+                observe=observe,
                 seed=own_seed,
                 device=device,
                 show_progress=show_progress,
+            )
+            # The page reads it without torch.
+            write_json_with_digest(
+                path.with_suffix(".json"),
+                {"history": trained.history.to_dict(), "collapse": trained.collapse},
             )
         # Those of the history, not of the clock: they include the time before an interruption.
         folder.add_stage_seconds(stage, trained.history.seconds)

@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import dataclasses
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 
+from thinset.augmentation.train import balanced_labels
+from thinset.augmentation.trained_generator import as_rows
 from thinset.data import open_dataset, write_subset
 from thinset.data.batches import ordered_batches
 from thinset.experiments.checkpoints import kept_until_done
+from thinset.experiments.classifier import new_classifier
 from thinset.experiments.prepare.subsets import Made
-from thinset.experiments.trial import Trial, new_classifier, train
-from thinset.metrics import ModuleExtractor, features_of, nearest
+from thinset.experiments.trial import Trial, scoring_transform, standardised_for, train
+from thinset.metrics import ModuleExtractor, features_of, frechet_distance, nearest
 from thinset.results.arm import FULL
 from thinset.selection import select
 from thinset.training import load_weights, save_weights
 from thinset.training.precision import resolve_device
-from thinset.training.weights import weights_fingerprint
-from thinset.transforms.training import TestTransform
 
 if TYPE_CHECKING:
     from torch import nn
 
     from thinset.data import Dataset
+    from thinset.data.batches import ImageArrays
     from thinset.duration import Duration
     from thinset.experiments.run_folder import RunFolder
     from thinset.experiments.settings import TrainingSettings
+    from thinset.models.generators import ImageGenerator
     from thinset.results.arm_options import Keep
 
     Rows = np.ndarray[Any, np.dtype[np.int64]]
@@ -40,20 +44,19 @@ class RealClassifier:
     """A classifier trained on real data alone; it judges generated images."""
 
     def __init__(self, model: nn.Module, training: TrainingSettings, device: str) -> None:
-        assert not isinstance(training.crop, str)
         self._device = resolve_device(device)
         self._model = model.to(self._device).eval()
-        self._transform = TestTransform(crop=training.crop, standardise=training.standardise)
-        digest = weights_fingerprint(model)[:12]
-        self.extractor = ModuleExtractor(
-            model, f"classifier trained on the real data (SHA-256 {digest})", self._transform
+        self._transform = scoring_transform(standardised_for(model, training))
+        self._extractor = ModuleExtractor(
+            model, "classifier trained on the real data", transform=self._transform
         )
+        self.name = self._extractor.name
 
-    def features(self, data: Dataset) -> np.ndarray[Any, np.dtype[np.float32]]:
+    def features(self, data: ImageArrays) -> np.ndarray[Any, np.dtype[np.float32]]:
         """Its last hidden layer for every image: (N, D)."""
-        return features_of(data, self.extractor, device=self._device)
+        return features_of(data, self._extractor, device=self._device)
 
-    def probabilities(self, data: Dataset) -> np.ndarray[Any, np.dtype[np.float32]]:
+    def probabilities(self, data: ImageArrays) -> np.ndarray[Any, np.dtype[np.float32]]:
         """Its probability of every class for every image: (N, C)."""
         found = []
         with torch.no_grad():
@@ -61,10 +64,47 @@ class RealClassifier:
                 found.append(self._model(self._transform(images)).float().softmax(dim=1).cpu())
         return torch.cat(found).numpy()
 
-    def agreement(self, data: Dataset) -> float:
+    def agreement(self, data: ImageArrays) -> float:
         """The share of images that it puts into the class of their label, 0..1."""
         assert data.labels is not None
         return float((self.probabilities(data).argmax(axis=1) == data.labels).mean())
+
+
+class Images(NamedTuple):
+    """Images (N, H, W, C) and labels (N,) in memory or mapped."""
+
+    images: np.ndarray[Any, Any]
+    labels: Rows
+
+
+class ScoresInTraining:
+    """Scores a generator at each evaluation of its training: FID[classifier] and agreement.
+
+    `n_images` images of balanced classes, the same latents each time. The classifier was trained on
+    `real`, with whose features those of the images are compared.
+    """
+
+    def __init__(self, classifier: RealClassifier, real: Dataset, n_images: int) -> None:
+        self._classifier = classifier
+        self._real = classifier.features(real)
+        self._n_images = n_images
+
+    def __call__(self, generator: ImageGenerator) -> dict[str, float]:
+        """See thinset.training.learners.generative.Observer."""
+        labels = balanced_labels(self._n_images, range(generator.n_classes))
+        device = next(generator.parameters()).device
+        noise = torch.Generator().manual_seed(0)
+        drawn = []
+        for start in range(0, len(labels), _BATCH):
+            targets = torch.from_numpy(labels[start : start + _BATCH]).to(device)
+            latents = generator.latents(len(targets), noise).to(device)
+            drawn.append(as_rows(generator(latents, targets), "uint8"))
+        images = Images(np.concatenate(drawn), labels)
+        features = self._classifier.features(images)
+        return {
+            "fid": float(frechet_distance(features, self._real, allow_few=True)),
+            "agreement": self._classifier.agreement(images),
+        }
 
 
 def prepare_classifier(
@@ -81,6 +121,7 @@ def prepare_classifier(
     path = folder.path / "classifier.safetensors"
     if not folder.is_made(path, CLASSIFIER_STAGE):
         trial = Trial(CLASSIFIER_STAGE, FULL, "steps", seed=0, total=length)
+        training = dataclasses.replace(training, keep="last", evaluations=1)
         with kept_until_done(folder.checkpoint("classifier")) as checkpoint:
             with folder.making(path, CLASSIFIER_STAGE) as partial:
                 model, record = train(

@@ -72,3 +72,21 @@ class Classifier(nn.Module):
         """The weights under L2 regularisation: those of the fully connected layers, no biases."""
         # The head is fully connected throughout; of its parameters only the biases are vectors.
         return [parameter for parameter in self.head.parameters() if parameter.ndim > 1]
+
+
+def paper_classifier(
+    image_shape: Sequence[int],
+    n_classes: int,
+    *,
+    width: float = 1.0,
+    generator: torch.Generator | None = None,
+) -> Classifier:
+    """Return a Classifier whose default widths are multiplied by `width`."""
+    first, second, *hidden = (round(width * default) for default in (64, 64, 384, 192))
+    return Classifier(
+        image_shape,
+        n_classes,
+        convolution_widths=(first, second),
+        hidden_widths=(hidden[0], hidden[1]),
+        generator=generator,
+    )

@@ -13,6 +13,11 @@ from thinset.report.plots.curves import (
 from thinset.report.plots.differences import differences_to_baseline, differences_to_full
 from thinset.report.plots.embedding_map import MAX_ROWS, embedding_map
 from thinset.report.plots.grids import score_against_size, score_against_split
+from thinset.report.plots.learning_curves import (
+    fid_against_size,
+    generator_curves,
+    learning_curves,
+)
 from thinset.report.plots.rankings import rankings
 from thinset.report.plots.samples import contact_sheet, reconstruction_triples
 from thinset.report.plots.style import rendered
@@ -26,6 +31,9 @@ __all__ = [
     "differences_to_baseline",
     "differences_to_full",
     "embedding_map",
+    "fid_against_size",
+    "generator_curves",
+    "learning_curves",
     "loss_against_seconds",
     "rankings",
     "reconstruction_triples",

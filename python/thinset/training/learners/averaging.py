@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from thinset.training.arguments import is_number, shown
 from thinset.training.weights import named_tensors, require_same_shapes
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ class WeightAverage:
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
-        if not 0 <= decay < 1:
-            raise ValueError(f"ema_decay must be at least 0 and less than 1, got {decay}")
+        if not is_number(decay) or not 0 <= decay < 1:
+            raise ValueError(f"ema_decay must be at least 0 and less than 1, got {shown(decay)}")
         self.decay = decay
         self._model = model
         self.state = {name: value.clone() for name, value in named_tensors(model).items()}

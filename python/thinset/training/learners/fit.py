@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from thinset.data.batches import ImageRows
     from thinset.losses import Objective
     from thinset.training.learners.evaluate import ImageTransform
+    from thinset.training.learners.optimiser import OptimizerName
     from thinset.training.learners.supervised import RandomTransform
     from thinset.training.loop.history import History
     from thinset.training.loop.metrics_log import Log
@@ -39,6 +40,7 @@ def fit(
     keep: Keep = "last",
     batch_size: int = 1024,
     learning_rate: LearningRate = 0.1,
+    optimizer: OptimizerName = "sgd",
     momentum: float = 0.9,
     weight_decay: float = 0.0,
     ema_decay: float | None = 0.9999,
@@ -57,11 +59,12 @@ def fit(
     show_progress: bool = False,
     label: str = "training",
 ) -> History:
-    """Train `model` in place through `phases` by stochastic gradient descent.
+    """Train `model` in place through `phases` by gradient descent.
 
     What is trained:
     `loss`: see thinset.losses; called on `train_transform(images, generator)`, images being
-    (B, C, H, W) as stored. `momentum`: see torch.optim.SGD. `weight_decay`: factor of L2
+    (B, C, H, W) as stored. `optimizer`: "sgd" with `momentum` (see torch.optim.SGD), or "adam" with
+    torch's defaults, the learning rate excepted. `weight_decay`: factor of L2
     regularisation, on `model.regularised_parameters()` where the model has that method and on all
     parameters elsewhere. `ema_decay`: see WeightAverage; None for no averaging.
 
@@ -95,6 +98,7 @@ def fit(
             train_transform=train_transform,
             test_transform=test_transform,
             batch_size=batch_size,
+            optimizer=optimizer,
             momentum=momentum,
             weight_decay=weight_decay,
             ema_decay=ema_decay,

@@ -1,4 +1,4 @@
-"""One model trained by stochastic gradient descent on a loss of images and labels."""
+"""One model trained by gradient descent on a loss of images and labels."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from thinset.training.arguments import require_number, require_whole
 from thinset.training.learners.averaging import WeightAverage
 from thinset.training.learners.evaluate import evaluate
 from thinset.training.learners.learner import Goal
-from thinset.training.learners.optimiser import sgd
+from thinset.training.learners.optimiser import new_optimizer
 from thinset.training.learners.optimizer_state import load_optimizer, optimizer_tensors
 from thinset.training.learners.steps_in_flight import StepsInFlight
 from thinset.training.loop.checkpoint import prefixed, unprefixed
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from thinset.data.batches import Batch, ImageRows
     from thinset.losses import Objective
     from thinset.training.learners.evaluate import ImageTransform
+    from thinset.training.learners.optimiser import OptimizerName
 
 RandomTransform = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 """Turns stored images (B, C, H, W) and a generator into what the model is trained on."""
@@ -53,6 +55,7 @@ class SupervisedLearner:
         train_transform: RandomTransform,
         test_transform: ImageTransform | None = None,
         batch_size: int = 1024,
+        optimizer: OptimizerName = "sgd",
         momentum: float = 0.9,
         weight_decay: float = 0.0,
         ema_decay: float | None = 0.9999,
@@ -60,9 +63,10 @@ class SupervisedLearner:
         device: torch.device | str = "auto",
         precision: str = "auto",
     ) -> None:
-        for name, value in (("momentum", momentum), ("weight_decay", weight_decay)):
-            if not 0 <= value < float("inf"):
-                raise ValueError(f"{name} must be finite and >= 0, got {value}")
+        require_number("momentum", momentum)
+        require_number("weight_decay", weight_decay)
+        require_whole("batch_size", batch_size, least=1)
+        require_whole("seed", seed)
         self._loss = loss
         self._train_transform = train_transform
         self._test_transform = test_transform
@@ -73,6 +77,7 @@ class SupervisedLearner:
             "loss": loss,
             "train_transform": train_transform,
             "test_transform": test_transform,
+            "optimizer": optimizer,
             "momentum": momentum,
             "weight_decay": weight_decay,
             "ema_decay": ema_decay,
@@ -80,7 +85,9 @@ class SupervisedLearner:
             "dtype": self._dtype,
         }
         self.model = model.to(device=self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._optimizer = sgd(model, momentum, weight_decay)
+        self._optimizer = new_optimizer(
+            optimizer, model, momentum=momentum, weight_decay=weight_decay
+        )
         self._average = None if ema_decay is None else WeightAverage(model, ema_decay)
         self._augmentation_generator = generator_for(seed, "augmentation", self._device)
         self._loss_sum = torch.zeros((), device=self._device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from thinset.training.loop.protocol import as_description
 from thinset.training.loop.settings import dataset_fingerprint, describe
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def run_identity(
         "device": learner.device.type,
         "learner": f"{type(learner).__module__}.{type(learner).__qualname__}",
     }
-    for name, value in learner.describe().items():
+    for name, value in as_description(learner, learner.describe()).items():
         identity[f"learner {name}"] = describe(value)
     for number, stage in enumerate(schedule.stages):
         phase = stage.phase

@@ -7,8 +7,16 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from thinset.data.batches import DeviceBatches
+from thinset.training.arguments import is_number, shown
 from thinset.training.loop.history import Best, Evaluation, History, PhaseTotals
 from thinset.training.loop.identity import first_phase_identity, run_identity
+from thinset.training.loop.protocol import (
+    as_goal,
+    as_loss_sum,
+    as_losses,
+    as_scores,
+    as_tensors,
+)
 from thinset.training.loop.rates import rate_at
 from thinset.training.loop.settings import require_same_settings
 from thinset.training.loop.stored_run import Place, StoredRun
@@ -180,8 +188,10 @@ class Run:
         batch = next(batches)
         waited = self._lap()
         self._history.data_wait_seconds += waited
-        losses = self._learner.step(
-            batch, learning_rate=learning_rate, n_before=self._history.steps
+        losses = as_losses(
+            self._learner,
+            self._learner.step(batch, learning_rate=learning_rate, n_before=self._history.steps),
+            len(batch.images),
         )
         batches.observe(batch, losses)
         totals.seconds += waited + self._lap()
@@ -193,7 +203,8 @@ class Run:
 
     def _report(self, bar: ProgressBar) -> None:
         # Reading the loss waits for the device: that time still belongs to the steps.
-        train_loss = self._learner.take_loss_sum() / self._place.n_unreported
+        loss_sum = as_loss_sum(self._learner, self._learner.take_loss_sum())
+        train_loss = loss_sum / self._place.n_unreported
         self._history.phases[-1].seconds += self._lap()
         self._require_finite("training", {"loss": train_loss})
         validation_scores = self._scores("validation", self._validation_data)
@@ -211,7 +222,7 @@ class Run:
     def _scores(self, name: str, data: ImageRows | None) -> dict[str, float]:
         if data is None:
             return {}
-        scores = {metric: float(score) for metric, score in self._learner.score(data).items()}
+        scores = as_scores(self._learner, self._learner.score(data))
         self._require_finite(name, scores)
         return scores
 
@@ -225,7 +236,7 @@ class Run:
 
     def _keep_if_best(self, evaluation: Evaluation) -> None:
         scores = evaluation.validation_scores
-        goal = self._learner.goal(scores)
+        goal = as_goal(self._learner, self._learner.goal(scores))
         if goal.metric not in scores:
             raise ValueError(
                 f"the learner's goal must be one of its scores {', '.join(scores) or 'none'}, "
@@ -234,9 +245,9 @@ class Run:
         score, best = scores[goal.metric], self._history.best
         if best is None or goal.is_better(score, best.score):
             self._history.best = Best(goal.metric, score, evaluation.step)
+            weights = as_tensors(self._learner, "weights", self._learner.weights())
             self._best_weights = {
-                name: weight.detach().to("cpu", copy=True)
-                for name, weight in self._learner.weights().items()
+                name: weight.detach().to("cpu", copy=True) for name, weight in weights.items()
             }
 
     def _figures(self, evaluation: Evaluation) -> dict[str, float]:
@@ -278,7 +289,7 @@ class Run:
             history=self._history,
             batches=self._batches.state_dict(),
             layer_generator=layer_rng_state(self._learner.device),
-            learner=dict(self._learner.tensors()),
+            learner=as_tensors(self._learner, "tensors", self._learner.tensors()),
             best=self._best_weights,
         ).write(path)
         # Part of the run's time, since the user waits for it, but of no step's.
@@ -321,4 +332,10 @@ def _learning_rate(stage: Stage, done: float, settings: LoopSettings) -> float:
     rate = stage.phase.learning_rate
     if rate is None:
         rate = settings.learning_rate
-    return rate_at(rate, done)
+    value = rate_at(rate, done)
+    if not is_number(value) or not math.isfinite(value):
+        raise ValueError(
+            f"the learning rate of phase {stage.phase.name!r} must be a finite number, but the "
+            f"function gives {shown(value)} at the progress {done:g}"
+        )
+    return value

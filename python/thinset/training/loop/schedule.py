@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from thinset.training.arguments import is_number, shown
 from thinset.training.phases import Phase, TwoPhase
 
 if TYPE_CHECKING:
@@ -50,8 +51,13 @@ class Schedule:
         phases = phases.phases if isinstance(phases, TwoPhase) else tuple(phases)
         if not phases:
             raise ValueError("there must be at least one phase to train")
-        if seconds_already_spent < 0:
-            raise ValueError(f"seconds_already_spent must be >= 0, got {seconds_already_spent}")
+        for phase in phases:
+            if not isinstance(phase, Phase):
+                raise ValueError(f"phases must be a TwoPhase or Phases, got {shown(phase)}")
+        if not is_number(seconds_already_spent) or not seconds_already_spent >= 0:
+            raise ValueError(
+                f"seconds_already_spent must be >= 0, got {shown(seconds_already_spent)}"
+            )
         for phase in phases:
             if phase.length.amount == 0:
                 raise ValueError(f"phase {phase.name!r} must be longer than {phase.length}")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
+from thinset.training.arguments import require_number, require_rate, require_whole
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -38,12 +40,10 @@ class LoopSettings:
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "evaluations"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not 0 <= self.checkpoint_seconds < float("inf"):
-            raise ValueError(
-                f"checkpoint_seconds must be finite and >= 0, got {self.checkpoint_seconds}"
-            )
+            require_whole(name, getattr(self, name), least=1)
+        require_whole("seed", self.seed)
+        require_rate("learning_rate", self.learning_rate)
+        require_number("checkpoint_seconds", self.checkpoint_seconds)
         if self.keep not in get_args(Keep):
             raise ValueError(f"keep must be last or best, got {self.keep!r}")
 

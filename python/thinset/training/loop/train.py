@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thinset.progress import ProgressBar
+from thinset.training.loop.protocol import require_learner
 from thinset.training.loop.run import Run
 from thinset.training.loop.schedule import Schedule
 from thinset.training.loop.settings import LoopSettings
@@ -98,6 +99,7 @@ def train(
     )
     if keep == "best" and validation_data is None:
         raise ValueError('keep="best" needs validation_data: test data must not choose the weights')
+    require_learner(learner)
     path = None if checkpoint_path is None else Path(checkpoint_path)
     stored = None if path is None else _stored_run(path, resume=resume)
     if stored is not None:

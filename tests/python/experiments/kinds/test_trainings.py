@@ -17,8 +17,10 @@ from thinset.experiments.prepare.subsets import typical_distance
 from thinset.experiments.settings import EncoderSettings, StudySettings, TrainingSettings
 from thinset.experiments.verification import verify
 from thinset.experiments.where import Where
-from thinset.results import FULL, RANDOM, Arm, FastPhase
+from thinset.experiments.workbench import Workbench
+from thinset.results import FULL, RANDOM, Arm, FastPhase, RunRecord
 from thinset.selection import Selection, deduplicate, select
+from thinset.training import TrainingDivergedError
 
 
 def arms(*texts: str) -> tuple[Arm, ...]:
@@ -195,6 +197,47 @@ def test_a_grid_grows_in_its_folder(finished):
         assert by_name[(record.arm, record.fast_phase, record.seed)] == record
     grid = json.loads((folder / "settings.json").read_text())["notes"]["grid"]
     assert grid["seeds"] == [0, 1, 2]
+    assert not list((folder / "checkpoints").iterdir())
+
+
+def test_a_smaller_split_is_added_while_a_larger_one_is_unfinished(tmp_path, monkeypatch):
+    """The state after the first phase of the larger one is too late for the smaller one."""
+    one = dataclasses.replace(SETTINGS, arms=arms("topk"), seeds=(1,), splits=(0.5, 1.0))
+    where = Where("digits", tmp_path / "study")
+    real = RunRecord.save
+
+    def killed(record, path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(RunRecord, "save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        Study(where, one).train()
+    monkeypatch.setattr(RunRecord, "save", real)
+    kept = sorted(path.name[:12] for path in (tmp_path / "study" / "checkpoints").iterdir())
+    assert kept == ["first-phase-", "steps-topk-k"]
+    grown = dataclasses.replace(one, splits=(0.25, 0.5, 1.0))
+    records = Study(where, grown).train()
+    assert [record.fast_phase.split for record in records] == [0.25, 0.5, 1.0]
+    assert not list((tmp_path / "study" / "checkpoints").iterdir())
+    for record in records:
+        alone = dataclasses.replace(one, splits=(record.fast_phase.split,))
+        (other,) = Study(Where("digits", tmp_path / f"{alone.splits}"), alone).train()
+        assert record.final == other.final
+
+
+def test_no_checkpoint_stays_where_the_largest_split_diverges(tmp_path, monkeypatch):
+    settings = dataclasses.replace(SETTINGS, arms=arms("topk"), seeds=(0,), splits=(0.5, 1.0))
+    study = Study(Where("digits", tmp_path / "study"), settings)
+    real = Workbench.train
+
+    def train(bench, cell, *arguments, **options):
+        if cell.split == 1:
+            raise TrainingDivergedError("the loss is nan")
+        return real(bench, cell, *arguments, **options)
+
+    monkeypatch.setattr(Workbench, "train", train)
+    assert len(study.train()) == len(study.left_out) == 1
+    assert not list((tmp_path / "study" / "checkpoints").iterdir())
 
 
 def test_schedules_of_the_learning_rate_change_the_training(tmp_path):
@@ -461,3 +504,88 @@ def test_soft_labels_of_other_classes_are_refused(tmp_path):
     )
     with pytest.raises(ValueError, match="soft labels for 5 classes, but the .* have 10"):
         Study(Where("digits", tmp_path / "study"), settings).train()
+
+
+VALIDATED = dataclasses.replace(
+    SETTINGS,
+    arms=arms("full", "random"),
+    seeds=(0,),
+    splits=(1.0,),
+    totals=lengths("12st"),
+    validation=300,
+    training=TrainingSettings(
+        model="vgg", width=0.1, batch_size=32, optimizer="adam", learning_rate=0.003,
+        evaluations=6, keep="best", ema_decay=None,
+    ),
+)  # fmt: skip
+
+
+def test_the_best_weights_on_validation_data_are_kept_and_tested(tmp_path):
+    study = Study(Where("digits", tmp_path / "study"), VALIDATED)
+    assert (len(study.data.train), len(study.data.validation)) == (1438 - 300, 300)
+    for record in study.train():
+        validated = [point.scores["validation accuracy"] for point in record.curve]
+        kept = record.curve[validated.index(max(validated))]  # of equal ones the first
+        assert {name: score.value for name, score in record.final.items()} == kept.scores
+        assert record.score == kept.scores["accuracy"]
+        assert record.metric == "accuracy"
+        assert record.metrics["validation accuracy"].unit == "%"
+        assert "validation loss" in record.final
+        assert record.settings["standardise"] is False  # the model does it
+        assert record.settings["optimizer"] == "adam"
+        assert record.settings["ema_decay"] is None
+        assert record.n_full == 1438 - 300
+    assert verify(tmp_path / "study") > 4
+    again = Study(Where("digits", tmp_path / "study"), VALIDATED).train()
+    assert [record.curve for record in again] == [record.curve for record in study.records()]
+
+
+def test_keeping_the_best_needs_validation_data(tmp_path):
+    settings = dataclasses.replace(VALIDATED, validation=None)
+    with pytest.raises(ValueError, match='keep = "best" needs validation data, but digits has'):
+        Study(Where("digits", tmp_path / "study"), settings)
+
+
+def test_a_validation_split_of_the_source_is_used(tmp_path, capsys):
+    imported = import_dataset("digits", tmp_path / "digits")
+    write_subset(
+        np.arange(200),
+        imported["test" if "test" in imported else "train"],
+        tmp_path / "digits" / "validation",
+    )
+    settings = dataclasses.replace(VALIDATED, validation=None, arms=arms("full"))
+    study = Study(Where(str(tmp_path / "digits"), tmp_path / "a"), settings)
+    assert len(study.data.validation) == 200
+    settings = dataclasses.replace(settings, validation=30, share=0.25, split_seed=2)
+    where = Where(str(tmp_path / "digits"), tmp_path / "b", show_progress=True)
+    study = Study(where, settings)
+    assert len(study.data.validation) == 200
+    assert "the validation split of" in capsys.readouterr().err
+    (record,) = study.train()
+    assert record.n_full == round(0.25 * len(imported["train"])) == len(study.data.train)
+
+
+def test_other_parts_of_the_data_need_another_folder(tmp_path):
+    settings = dataclasses.replace(VALIDATED, arms=arms("full"), totals=lengths("1st"))
+    Study(Where("digits", tmp_path / "study"), settings).train()
+    for name, value in (("validation", 200), ("share", 0.5), ("split_seed", 1)):
+        other = dataclasses.replace(settings, **{name: value})
+        with pytest.raises(ValueError, match=f"other settings: settings.{name} is"):
+            Study(Where("digits", tmp_path / "study"), other)
+
+
+def test_a_folder_from_before_these_settings_is_continued(tmp_path):
+    small = dataclasses.replace(SETTINGS, arms=arms("full"), seeds=(0,), totals=lengths("2st"))
+    (record,) = Study(Where("digits", tmp_path / "study"), small).train()
+    path = tmp_path / "study" / "settings.json"
+    content = json.loads(path.read_text())
+    del content["sha256"]
+    for name in ("validation", "share", "split_seed", "generation"):
+        del content["settings"][name]
+    for name in ("optimizer", "keep", "standardise"):
+        del content["settings"]["training"][name]
+    path.write_text(json.dumps(content))
+    larger = dataclasses.replace(small, seeds=(0, 1))
+    first, _ = Study(Where("digits", tmp_path / "study"), larger).train()
+    assert first == record
+    assert set(record.final) == {"accuracy", "loss"}

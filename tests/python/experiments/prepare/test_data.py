@@ -8,8 +8,14 @@ import numpy as np
 import pytest
 
 from thinset.command_line import main
-from thinset.data import import_dataset
-from thinset.experiments.prepare.data import open_training_data, prepare_data, prepare_encoded
+from thinset.data import DatasetWriter, hold_out, import_dataset, nested_subsets, verify_dataset
+from thinset.experiments.prepare.data import (
+    Splits,
+    open_training_data,
+    prepare_data,
+    prepare_encoded,
+    prepare_parts,
+)
 from thinset.experiments.prepare.embeddings import prepare_embeddings
 from thinset.experiments.run_folder import RunFolder
 from thinset.experiments.settings import EncoderSettings
@@ -110,6 +116,108 @@ def test_dataset_folders_can_be_resized(tmp_path):
     assert len(imported["train"].images[0]) == 8
 
 
+def test_a_validation_split_is_used_on_request(photos, tmp_path, capsys):
+    data = prepared(photos, tmp_path, uses_validation=True)
+    assert data.validation is not None
+    assert len(data.validation) == 2
+    assert "validation split is not used" not in capsys.readouterr().err
+    folder = folder_of(tmp_path / "run")
+    again = prepare_parts(data, folder, validation=4, share=1.0, seed=0)
+    assert again == data  # the split of the source stays
+    assert not folder.parts.exists()
+    fewer = prepare_parts(data, folder, validation=4, share=0.5, seed=0)
+    assert len(fewer.train) == 6
+    assert fewer.validation is data.validation
+
+
+def test_a_validation_split_must_go_with_the_training_data(tmp_path):
+    save_pair(tmp_path / "d" / "train", GREY, np.arange(40) % 2)
+    save_pair(tmp_path / "d" / "test", GREY, np.arange(40) % 2)
+    for split in ("train", "test"):
+        import_dataset(tmp_path / "d" / split, tmp_path / split)
+        (tmp_path / "w").mkdir(exist_ok=True)
+        (tmp_path / split / "train").rename(tmp_path / "w" / split)
+    save_pair(tmp_path / "d" / "validation", GREY, np.arange(40) % 5)
+    import_dataset(tmp_path / "d" / "validation", tmp_path / "validation")
+    (tmp_path / "validation" / "train").rename(tmp_path / "w" / "validation")
+    with pytest.raises(ValueError, match="has the label 2 in row 2, but the training data have"):
+        prepared(tmp_path / "w", tmp_path, uses_validation=True)
+
+
+@pytest.fixture
+def digits(tmp_path):
+    return prepared("digits", tmp_path)
+
+
+@pytest.mark.parametrize(("validation", "share"), [(300, 1.0), (0.25, 0.1), (None, 0.5)])
+def test_parts_are_chosen_by_class_and_stored_as_indices(digits, tmp_path, validation, share):
+    folder = folder_of(tmp_path / "run")
+    data = prepare_parts(digits, folder, validation=validation, share=share, seed=3)
+    labels = np.asarray(digits.train.labels)
+    train = np.arange(len(labels))
+    if validation is None:
+        assert data.validation is None
+    else:
+        train, held_out = hold_out(labels, validation, 3)
+        assert data.validation is not None
+        np.testing.assert_array_equal(data.validation.array("indices"), held_out)
+        np.testing.assert_array_equal(data.validation.images, digits.train.images[held_out])
+    expected = train[nested_subsets(labels[train], [share], 3)[share]]
+    np.testing.assert_array_equal(data.train.array("indices"), expected)
+    np.testing.assert_array_equal(data.train.images, digits.train.images[expected])
+    np.testing.assert_array_equal(data.train.labels, labels[expected])
+    assert data.test is digits.test
+    params = data.train.manifest.provenance.params
+    assert (params["seed"], params["share"], params["validation"]) == (3, share, validation)
+    # They are made once.
+    before = (folder.parts / "train" / "images.npy").stat().st_mtime_ns
+    again = prepare_parts(digits, folder, validation=validation, share=share, seed=3)
+    assert (again.train.path / "images.npy").stat().st_mtime_ns == before
+    verify_dataset(again.train.path)
+
+
+def test_a_smaller_share_is_a_part_of_a_larger_one(digits, tmp_path):
+    rows = []
+    for share in (0.5, 0.1):
+        folder = folder_of(tmp_path / f"run{share}")
+        data = prepare_parts(digits, folder, validation=300, share=share, seed=0)
+        rows.append(set(data.train.array("indices").tolist()))
+    assert rows[1] < rows[0]
+
+
+def test_without_a_choice_nothing_is_written(digits, tmp_path):
+    folder = folder_of(tmp_path / "run")
+    assert prepare_parts(digits, folder, validation=None, share=1.0, seed=0) is digits
+    assert not folder.parts.exists()
+
+
+@pytest.mark.parametrize(
+    ("labels", "options", "message"),
+    [
+        ([0] * 39 + [1], {"validation": 39}, "training data would have no sample of class 1"),
+        (np.arange(40) % 2, {"validation": 40}, "a count of 40 of 40 rows leaves one side empty"),
+        (np.arange(40) % 2, {"share": 0.01}, "rows is 0, fewer than the 2 needed"),
+        (None, {"share": 0.5}, "has no labels, which choosing samples by class needs"),
+    ],
+)
+def test_parts_that_cannot_be_chosen_are_refused(tmp_path, labels, options, message):
+    save_pair(tmp_path / "d", GREY, None if labels is None else np.array(labels))
+    train = import_dataset(tmp_path / "d", tmp_path / "data")["train"]
+    folder = folder_of(tmp_path / "run")
+    values = {"validation": None, "share": 1.0, "seed": 0, **options}
+    with pytest.raises(ValueError, match=message):
+        prepare_parts(Splits(train, train), folder, **values)
+    assert not folder.parts.exists()
+
+
+def test_encoded_images_must_be_all_that_is_trained_on(photos, tmp_path):
+    data = prepared(photos, tmp_path)
+    folder = folder_of(tmp_path / "run")
+    part = prepare_parts(data, folder, validation=None, share=0.5, seed=0)
+    with pytest.raises(ValueError, match="needs all 12 training images of .*, but only 6"):
+        prepare_encoded(str(photos), part.train, folder, None)
+
+
 def test_held_out_data_of_an_unknown_range_are_refused(tmp_path):
     """A dataset folder that another program wrote, with floating point in 0..255."""
     with pytest.raises(ValueError, match=r"row 0 has values in 200\.\.200, but training takes"):
@@ -193,3 +301,22 @@ def test_there_are_no_more_components_than_samples_or_values(shape, n_components
     )
     assert embeddings.shape == (shape[0], n_components)
     assert f"{n_components} principal components instead of 64" in capsys.readouterr().err
+
+
+def test_soft_labels_alone_are_split_by_the_most_probable_class(tmp_path):
+    values = np.full((40, 4), 0.1, np.float32)
+    values[np.arange(40), np.arange(40) % 4] = 0.7
+    with DatasetWriter(
+        tmp_path / "soft", name="soft", image_shape=(8, 8, 1), image_dtype="uint8", n_samples=40
+    ) as writer:
+        writer.append(GREY, soft_labels=values)
+    data = prepared(tmp_path / "soft", tmp_path)
+    for part, n_rows in ((data.train, 30), (data.test, 10)):
+        assert part.labels is None
+        counts = np.bincount(part.soft_labels.argmax(axis=1), minlength=4)
+        assert counts.sum() == n_rows
+        assert np.ptp(counts) <= 1
+    folder = folder_of(tmp_path / "run")
+    parts = prepare_parts(data, folder, validation=0.4, share=0.5, seed=0)
+    assert np.bincount(parts.train.soft_labels.argmax(axis=1)).min() >= 2
+    assert (len(parts.train), len(parts.validation)) == (9, 12)

@@ -306,11 +306,44 @@ def test_divergence_is_an_error_that_says_where(digits) -> None:
         ({"precision": "float16"}, "precision must be one of auto, float32, bfloat16"),
         ({"test_transform": None}, "must be given together"),
         ({"seconds_already_spent": -1.0}, "seconds_already_spent must be >= 0"),
+        ({"seconds_already_spent": "x"}, "seconds_already_spent must be >= 0, got 'x'"),
+        ({"learning_rate": math.nan}, "learning_rate must be finite and >= 0, got nan"),
+        ({"learning_rate": math.inf}, "learning_rate must be finite and >= 0, got inf"),
+        ({"learning_rate": -0.1}, "learning_rate must be finite and >= 0, got -0.1"),
+        ({"learning_rate": "0.1"}, "learning_rate must be a number, or a function .*, got '0.1'"),
+        ({"learning_rate": None}, "learning_rate must be a number, or a function .*, got None"),
+        ({"learning_rate": lambda _: math.nan}, "rate of phase .* the function gives nan at .* 0"),
+        ({"learning_rate": lambda _: "x"}, "rate of phase .* the function gives 'x' at .* 0"),
+        ({"batch_size": 1.5}, "batch_size must be a whole number, got 1.5"),
+        ({"batch_size": True}, "batch_size must be a whole number, got True"),
+        ({"batch_size": "64"}, "batch_size must be a whole number, got '64'"),
+        ({"evaluations": 2.0}, "evaluations must be a whole number, got 2.0"),
+        ({"evaluations": None}, "evaluations must be a whole number, got None"),
+        ({"seed": "x"}, "seed must be a whole number, got 'x'"),
+        ({"seed": 0.5}, "seed must be a whole number, got 0.5"),
+        ({"checkpoint_seconds": "x"}, "checkpoint_seconds must be a number, got 'x'"),
+        ({"momentum": "x"}, "momentum must be a number, got 'x'"),
+        ({"ema_decay": "x"}, "ema_decay must be at least 0 and less than 1, got 'x'"),
     ],
 )
 def test_settings_are_checked(digits, options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         fit_digits(digits, **options)
+
+
+@pytest.mark.parametrize("rate", [math.nan, -1.0, "x"])
+def test_the_learning_rate_of_a_phase_is_checked(digits, rate) -> None:
+    with pytest.raises(ValueError, match="learning_rate of phase 'all' must be"):
+        Phase("all", digits.train, "2st", learning_rate=rate)
+    with pytest.raises(ValueError, match="learning_rate of phase 'fast' must be"):
+        TwoPhase(digits.train, digits.train, 0.5, "4st", fast_learning_rate=rate)
+    with pytest.raises(ValueError, match="learning_rate of TwoPhase must be a function"):
+        TwoPhase(digits.train, digits.train, 0.5, "4st", learning_rate=rate)
+
+
+def test_something_else_than_phases_is_refused(digits) -> None:
+    with pytest.raises(ValueError, match="phases must be a TwoPhase or Phases, got '4st'"):
+        fit_digits(digits, ["4st"])
 
 
 def test_a_model_without_trainable_parameters_is_refused(digits) -> None:

@@ -81,3 +81,42 @@ def test_the_state_of_another_model_is_refused(tmp_path: Path, options, other) -
     tensors = learner(network(), **options).tensors()
     with pytest.raises(ValueError, match=r"run is of another model: tensor '1\.weight' must have"):
         learner(other, **options).load(tensors, tmp_path / "run")
+
+
+def test_adam_is_torchs_at_its_defaults(digits) -> None:
+    """One step of one batch that is the whole dataset, against torch's own."""
+    data = type(digits.train)(digits.train.images[:64], digits.train.labels[:64])
+    images = torch.from_numpy(data.images).permute(0, 3, 1, 2) / 255
+    reference, model = (nn.Sequential(nn.Flatten(), nn.Linear(64, 10)) for _ in range(2))
+    model.load_state_dict(reference.state_dict())
+    adam = torch.optim.Adam(reference.parameters(), lr=0.01)
+    for _ in range(3):
+        adam.zero_grad()
+        nn.functional.cross_entropy(reference(images), torch.from_numpy(data.labels)).backward()
+        adam.step()
+    fit(
+        model,
+        [Phase("all", data, "3st")],
+        loss=classification,
+        train_transform=TrainTransform(standardise=False),
+        batch_size=64,
+        learning_rate=0.01,
+        optimizer="adam",
+        ema_decay=None,
+        device="cpu",
+    )
+    for moved, expected in zip(model.parameters(), reference.parameters(), strict=True):
+        torch.testing.assert_close(moved, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_the_optimizer_is_part_of_what_a_checkpoint_is_compared_by(digits, tmp_path: Path) -> None:
+    common = {"learning_rate": 0.01, "batch_size": 32, "checkpoint_path": tmp_path / "run"}
+    train(learner(network()), [Phase("all", digits.train, "2st")], **common)
+    adam = learner(network(), optimizer="adam")
+    with pytest.raises(ValueError, match="learner optimizer is 'sgd' there and 'adam' here"):
+        train(adam, [Phase("all", digits.train, "2st")], resume=True, **common)
+
+
+def test_another_optimizer_is_refused() -> None:
+    with pytest.raises(ValueError, match="optimizer must be sgd or adam, got 'lion'"):
+        learner(network(), optimizer="lion")

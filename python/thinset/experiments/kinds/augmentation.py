@@ -1,0 +1,122 @@
+"""Classifiers trained with artificial images, by size of the training data.
+
+Every size has a folder of its own in that of the experiment, with the trainings of a grid as the
+kind `trainings` has them, the generators, and the measures of what they draw.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from thinset.experiments.augmentation_settings import AugmentationSettings
+from thinset.experiments.cells import cells_of
+from thinset.experiments.finished import Finished
+from thinset.experiments.run_folder import finished_records, read_left_out, read_stages
+from thinset.files.decoding import encode
+from thinset.files.json import read_json
+from thinset.report import (
+    AugmentationInputs,
+    ShownGenerator,
+    SizeResults,
+    write_augmentation_report,
+)
+from thinset.results.measures import FILE, load_measures
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from thinset.experiments.figures.recipe import FigureRecipe
+    from thinset.experiments.where import Where
+
+Settings = AugmentationSettings
+
+
+def make(
+    recipe: FigureRecipe,
+    settings: AugmentationSettings,
+    where: Where,
+    note: Callable[[str], None],
+) -> Path:
+    """Train and measure what is missing at every size, and write the page; returns its path.
+
+    A later call may add sizes, arms, seeds, lengths and augmentations in the same folder.
+    """
+    from thinset.experiments.learning_curve import LearningCurve
+
+    curve = LearningCurve(where, settings, figure=recipe.name)
+    for share in sorted(settings.shares):
+        note(f"{recipe.name}: {share:.3g} of the training data")
+        curve.train(share, note)
+    for share in sorted(settings.shares):
+        curve.measure(share, note)
+        curve.show(share)
+    return write_page(recipe, Finished.read(where.out, AugmentationSettings))
+
+
+def folder_of(out: Path, share: float) -> Path:
+    """The folder of one size."""
+    return out / f"share-{share:g}"
+
+
+def write_page(recipe: FigureRecipe, finished: Finished[AugmentationSettings]) -> Path:
+    """Write the page of what is finished; FileNotFoundError if nothing is."""
+    settings = finished.settings
+    sizes = []
+    for share in sorted(settings.shares):
+        folder = folder_of(finished.path, share)
+        names = [cell.name for cell in cells_of(settings.at(share))] if settings.arms else []
+        reasons = read_left_out(folder)
+        sizes.append(
+            SizeResults(
+                share=share,
+                records=tuple(finished_records(folder, names).values()),
+                measures=tuple(
+                    one
+                    for one in load_measures(folder / FILE)
+                    if one.augmentation in settings.measured and one.seed in settings.seeds
+                ),
+                shown=tuple(
+                    _shown(folder, name, settings.seeds[0] % settings.generation.n_seeds)
+                    for name in settings.shown
+                    if _grid(folder, name).exists()
+                ),
+                stage_seconds=read_stages(folder),
+                left_out={name: reasons[name] for name in names if name in reasons},
+            )
+        )
+    inputs = AugmentationInputs(
+        title=recipe.title,
+        subject=finished.subject,
+        sizes=tuple(size for size in sizes if size.records or size.measures or size.shown),
+        baselines=settings.baselines,
+        command=finished.command,
+        settings=encode(settings.resolved_for(finished.data.image_shape)),
+        source=recipe.paper,
+        published=tuple(
+            table for table in recipe.tables if table.channels == finished.data.image_shape[2]
+        ),
+    )
+    return write_augmentation_report(inputs, finished.report, overwrite=True)
+
+
+def _grid(folder: Path, name: str) -> Path:
+    """The file with a generator's images for grids."""
+    return folder / "generators" / f"{name}.npy"
+
+
+def _shown(folder: Path, name: str, seed: int) -> ShownGenerator:
+    content = read_json(folder / "generators" / f"{name}-seed{seed}.json")
+    curve = content["history"]["curve"]
+    return ShownGenerator(
+        name=name,
+        images=np.load(_grid(folder, name), allow_pickle=False),
+        steps=tuple(point["step"] for point in curve),
+        scores={
+            metric: tuple(point["scores"][metric] for point in curve)
+            for metric in curve[-1]["scores"]
+        },
+        collapse=content["collapse"],
+    )

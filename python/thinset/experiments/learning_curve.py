@@ -1,0 +1,118 @@
+"""The trainings, generators and measures at each size of the training data."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from thinset.experiments.kinds.augmentation import folder_of
+from thinset.experiments.kinds.trainings import Study
+from thinset.experiments.prepare.data import prepare_parts, prepare_splits
+from thinset.experiments.prepare.generated import shown_rows
+from thinset.experiments.prepare.kept import Images
+from thinset.experiments.prepare.measured import prepare_measures
+from thinset.experiments.run_folder import RunFolder
+from thinset.experiments.settings import DataSettings, require_valid
+from thinset.files.atomic import atomic_file
+from thinset.files.decoding import encode
+from thinset.report import require_report_extra
+from thinset.results.arm import Arm
+from thinset.training.precision import resolve_device
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from thinset.experiments.augmentation_settings import AugmentationSettings
+    from thinset.experiments.prepare.kept import RealClassifier
+    from thinset.experiments.where import Where
+
+
+class LearningCurve:
+    """An experiment of the kind `augmentation` in its folder; the data are prepared once."""
+
+    def __init__(self, where: Where, settings: AugmentationSettings, *, figure: str) -> None:
+        # Check first, so that mistakes leave no folder.
+        require_report_extra()
+        require_valid(settings)
+        resolve_device(where.device)
+        self._where = where
+        self._settings = settings
+        self._figure = figure
+        grid = encode(settings)
+        fixed = (*(field.name for field in dataclasses.fields(DataSettings)), "n_train", "training")
+        stays = {name: grid.pop(name) for name in fixed}
+        folder = RunFolder(
+            Path(where.out),
+            {**where.identity, "settings": stays},
+            notes={"command": where.command, "figure": figure, "grid": grid},
+        )
+        splits = prepare_splits(where, settings, folder)
+        validation = settings.validation
+        if settings.n_train is not None and len(splits.train) > settings.n_train:
+            validation = len(splits.train) - settings.n_train
+        self._data = prepare_parts(
+            splits,
+            folder,
+            validation=validation,
+            share=1.0,  # each size takes its own of the rest
+            seed=settings.split_seed,
+        )
+        self._studies: dict[float, Study] = {}
+        self._judge: RealClassifier | None = None
+
+    def at(self, share: float) -> Study:
+        """The trainings with this share of the training data."""
+        if share not in self._studies:
+            where = dataclasses.replace(self._where, out=folder_of(Path(self._where.out), share))
+            self._studies[share] = Study(
+                where, self._settings.at(share), figure=self._figure, data=self._data
+            )
+        return self._studies[share]
+
+    def train(self, share: float, note: Callable[[str], None]) -> None:
+        """Train the arms that are missing at this size."""
+        if self._settings.arms:
+            self.at(share).train(note)
+
+    def measure(self, share: float, note: Callable[[str], None]) -> None:
+        """Measure the augmentations that are missing at this size.
+
+        The features come from a classifier trained on the largest share, for all sizes.
+        """
+        bench = self.at(share).bench
+        for augmentation in self._settings.measured:
+            for seed in self._seeds_of(augmentation):
+                note(f"measuring {augmentation} at {share:.3g} of the training data, seed {seed}")
+                made = bench.augmented(Arm(augment=augmentation), seed)
+                n_real = len(bench.data.train)
+                assert made.data.labels is not None
+                prepare_measures(
+                    augmentation,
+                    Images(made.data.images[n_real:], np.asarray(made.data.labels[n_real:])),
+                    bench.data.train,
+                    self._classifier(),
+                    bench.folder,
+                    share=share,
+                    seed=seed,
+                    seconds=sum(made.seconds.values()),
+                )
+
+    def _seeds_of(self, augmentation: str) -> tuple[int, ...]:
+        return self._settings.seeds[:1] if augmentation == "augorig" else self._settings.seeds
+
+    def _classifier(self) -> RealClassifier:
+        if self._judge is None:
+            self._judge = self.at(max(self._settings.shares)).bench.classifier()
+        return self._judge
+
+    def show(self, share: float) -> None:
+        """Store the images of the generators' grids at this size."""
+        for name in self._settings.shown:
+            bench = self.at(share).bench
+            model = bench.generator(name, self._settings.seeds[0])
+            path = bench.folder.path / "generators" / f"{name}.npy"
+            with atomic_file(path) as partial, partial.open("wb") as file:
+                np.save(file, shown_rows(model.generator))

@@ -1,0 +1,71 @@
+"""Measures the images that an augmentation makes, each once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from thinset.metrics import (
+    density_and_coverage,
+    frechet_distance,
+    kernel_distance,
+    near_copies,
+)
+from thinset.results.measures import FILE, Measures, load_measures, save_measures
+
+if TYPE_CHECKING:
+    from thinset.data import Dataset
+    from thinset.experiments.prepare.kept import Images, RealClassifier
+    from thinset.experiments.run_folder import RunFolder
+
+_LARGEST_SUBSET = 1000  # of the kernel distance, as usual
+_MOST_COMPARED = 10_000
+"""Images whose neighbours are searched; more would take minutes and change little"""
+
+
+def prepare_measures(
+    augmentation: str,
+    artificial: Images,
+    real: Dataset,
+    judge: RealClassifier,
+    folder: RunFolder,
+    *,
+    share: float,
+    seed: int,
+    seconds: float,
+) -> Measures:
+    """Measure `artificial` images against `real`, once for each seed and classifier `judge`."""
+    path = folder.path / FILE
+    known = load_measures(path)
+    for one in known:
+        if (one.augmentation, one.seed, one.extractor) == (augmentation, seed, judge.name):
+            return one
+    features = judge.features(artificial)
+    real_features = judge.features(real)
+    values = density_and_coverage(real_features[:_MOST_COMPARED], features[:_MOST_COMPARED])
+    copies = near_copies(
+        artificial.images[:_MOST_COMPARED], real.images, n_measured=min(_MOST_COMPARED, len(real))
+    )
+    measured = Measures(
+        augmentation=augmentation,
+        share=share,
+        seed=seed,
+        n_real=len(real),
+        n_artificial=len(artificial.images),
+        extractor=judge.name,
+        fid=float(frechet_distance(features, real_features, allow_few=True)),
+        kid=float(
+            kernel_distance(
+                features,
+                real_features,
+                seed=0,
+                subset_size=min(_LARGEST_SUBSET, len(features), len(real_features)),
+            )
+        ),
+        density=values.density,
+        coverage=values.coverage,
+        agreement=judge.agreement(artificial),
+        near_copies=copies.share,
+        seconds=seconds,
+    )
+    save_measures((*known, measured), path)
+    return measured

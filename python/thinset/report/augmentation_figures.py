@@ -1,0 +1,63 @@
+"""The figures of the page of an augmentation experiment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from thinset.report import plots
+from thinset.report.document import PageFigure, figure_name
+from thinset.results.wording import spoken_length
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from thinset.report.augmentation_inputs import AugmentationInputs
+
+
+def draw_figures(inputs: AugmentationInputs) -> Iterator[PageFigure]:
+    """Draw every figure that the results allow; curves need two sizes."""
+    records = inputs.records
+    for total in dict.fromkeys(run.total for run in records):
+        runs = [run for run in records if run.total == total]
+        if len({run.n_full for run in runs}) > 1:
+            yield PageFigure(
+                figure_name("learning curves", total),
+                f"Test accuracy against the number of real images, {spoken_length(total)}: "
+                "mean and standard deviation over seeds; logarithmic fits from three sizes on.",
+                "Lines of test accuracy against the number of training images, one for each arm",
+                plots.learning_curves(runs),
+            )
+    measures = [one for size in inputs.sizes for one in size.measures]
+    if len({one.n_real for one in measures}) > 1:
+        yield PageFigure(
+            "fid-against-size",
+            "FID[classifier] of artificial images against the number of real training images: mean "
+            "and range over seeds. Lower is better.",
+            "Lines of FID against the number of training images, one for each augmentation",
+            plots.fid_against_size(measures),
+        )
+    for size in inputs.sizes:
+        for shown in size.shown:
+            yield PageFigure(
+                figure_name("grid", shown.name, f"{1000 * size.share:g}"),
+                f"{shown.name} at {size.name}: a row for each class, drawn at random.",
+                f"Images drawn by {shown.name}, ten for each class",
+                plots.contact_sheet(shown.images),
+                is_picture=True,
+            )
+    for name in dict.fromkeys(shown.name for size in inputs.sizes for shown in size.shown):
+        trained = {
+            size.name: shown
+            for size in inputs.sizes
+            for shown in size.shown
+            if shown.name == name and len(shown.steps) > 1
+        }
+        if trained:
+            yield PageFigure(
+                figure_name("training of", name),
+                f"Training of {name}: losses and scores at each evaluation, by size of the data.",
+                f"Lines of losses and scores of {name} against steps",
+                plots.generator_curves(
+                    {label: (shown.steps, shown.scores) for label, shown in trained.items()}
+                ),
+            )

@@ -1,0 +1,88 @@
+"""What the page of an augmentation experiment shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from thinset.results.arm import Arm  # noqa: TC001 - decode looks it up
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+
+    from thinset.results.measures import Measures
+    from thinset.results.records import RunRecord
+
+
+@dataclass(frozen=True)
+class PublishedTable:
+    """A table of a paper: scores of arms by size of the training data.
+
+    channels: of the images of the data, which tell whose table it is. metric: "accuracy" or "fid".
+    arms: of the columns; for FID those whose images are measured. rows: the size in percent of the
+    training data, then a score for each arm.
+    """
+
+    what: str
+    channels: int
+    metric: Literal["accuracy", "fid"]
+    arms: tuple[Arm, ...]
+    rows: tuple[tuple[float, ...], ...]
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row) != 1 + len(self.arms):
+                raise ValueError(f"row {row[0]:g} must have {len(self.arms)} scores, got {row[1:]}")
+
+
+@dataclass(frozen=True)
+class ShownGenerator:
+    """A trained generator: images (n, H, W, C) of ten for each class, and scores by step."""
+
+    name: str
+    images: np.ndarray[Any, Any]
+    steps: Sequence[int]
+    scores: Mapping[str, Sequence[float]]
+    collapse: str | None
+
+
+@dataclass(frozen=True)
+class SizeResults:
+    """The results at one share of the training data."""
+
+    share: float
+    records: Sequence[RunRecord] = ()
+    measures: Sequence[Measures] = ()
+    shown: Sequence[ShownGenerator] = ()
+    stage_seconds: Mapping[str, float] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The share in percent."""
+        return f"{100 * self.share:g}\N{NO-BREAK SPACE}%"
+
+
+@dataclass(frozen=True)
+class AugmentationInputs:
+    """What `write_augmentation_report` shows; a part that is missing leaves its section out.
+
+    `sizes` in ascending order. `baselines`: the arms that all others are compared with. `source`:
+    where `published` was published.
+    """
+
+    title: str
+    subject: str
+    sizes: Sequence[SizeResults]
+    baselines: Sequence[Arm]
+    command: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    source: str = ""
+    published: Sequence[PublishedTable] = ()
+
+    @property
+    def records(self) -> list[RunRecord]:
+        """The records of all sizes."""
+        return [record for size in self.sizes for record in size.records]

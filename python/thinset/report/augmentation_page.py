@@ -1,0 +1,316 @@
+"""The page of an augmentation experiment: accuracy and image quality by size of the data."""
+
+from __future__ import annotations
+
+import functools
+import statistics
+from typing import TYPE_CHECKING
+
+from thinset.report import sections
+from thinset.report.augmentation_figures import draw_figures
+from thinset.report.cells import NONE, Cell, facts, table
+from thinset.report.document import write_document
+from thinset.results.arm import FULL, Arm
+from thinset.results.arm_options import GENERATORS
+from thinset.results.grouping import arm_order
+from thinset.results.learning_curves import logarithmic_fit
+from thinset.results.summaries import paired_difference
+from thinset.results.wording import spoken_length, spoken_seconds
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from thinset.duration import Duration
+    from thinset.report.augmentation_inputs import (
+        AugmentationInputs,
+        PublishedTable,
+        SizeResults,
+    )
+    from thinset.report.cells import Table
+    from thinset.results.measures import Measures
+    from thinset.results.records import RunRecord
+    from thinset.results.summaries import PairedDifference
+
+_TWICE = Arm(augment="augorig")
+_MEASURES: tuple[tuple[str, Callable[[Measures], float], str], ...] = (
+    ("FID[classifier]", lambda one: one.fid, ".3g"),
+    ("KID[classifier] \N{MULTIPLICATION SIGN} 1000", lambda one: 1000 * one.kid, ".3g"),
+    ("density", lambda one: one.density, ".2f"),
+    ("coverage", lambda one: one.coverage, ".2f"),
+    ("in the asked class (%)", lambda one: 100 * one.agreement, ".1f"),
+    ("near-copies (%)", lambda one: 100 * one.near_copies, ".1f"),
+)
+
+
+def write_augmentation_report(
+    inputs: AugmentationInputs, out: str | os.PathLike[str], *, overwrite: bool = False
+) -> Path:
+    """Write the page, its plots and its records into the folder `out`; see write_document.
+
+    Raises ImportError without the extra `report`, and FileNotFoundError where nothing is finished.
+    """
+    if not inputs.sizes:
+        raise FileNotFoundError("nothing is finished yet; run the experiment first")
+    records = inputs.records
+    figures = {figure.name: figure for figure in draw_figures(inputs)}
+    stages: dict[str, float] = {}
+    for size in inputs.sizes:
+        for stage, seconds in size.stage_seconds.items():
+            stages[f"{stage}, {size.name}"] = seconds
+    content = {
+        "title": inputs.title,
+        "headline": _headline(inputs),
+        "scope": inputs.subject,
+        "curves": [name for name in figures if name.startswith("learning-curves")],
+        "grids": [name for name in figures if name.startswith("grid")],
+        "trainings": [name for name in figures if name.startswith("training-of")],
+        "quality": [name for name in figures if name.startswith("fid")],
+        "accuracy": list(_by_length(records, lambda runs: _scores(inputs, runs, "accuracy"))),
+        "validation": list(
+            _by_length(records, lambda runs: _scores(inputs, runs, "validation accuracy"))
+        ),
+        "differences": [
+            (f"Against {_spoken(baseline)}, {spoken_length(length)}", found)
+            for baseline in inputs.baselines
+            for length, found in _by_length(
+                records, functools.partial(_differences, inputs, baseline=baseline)
+            )
+        ],
+        "fits": list(_by_length(records, lambda runs: _fits(inputs, runs))),
+        "published": [(one.what, _beside(inputs, one)) for one in inputs.published],
+        "source": inputs.source,
+        "measures": _measures(inputs),
+        "extractors": sorted({one.extractor for size in inputs.sizes for one in size.measures}),
+        "correlation": _correlation(inputs),
+        "collapses": facts(
+            {
+                f"{shown.name}, {size.name}": shown.collapse
+                for size in inputs.sizes
+                for shown in size.shown
+                if shown.collapse is not None
+            }
+        ),
+        "left_out": facts(
+            {name: why for size in inputs.sizes for name, why in size.left_out.items()}
+        ),
+        "costs": sections.costs(stages),
+        "rerun": sections.rerun(records, inputs.command, inputs.settings),
+    }
+    return write_document(
+        "augmentation.html.j2", content, figures, records, out, overwrite=overwrite
+    )
+
+
+def _name(arm: Arm) -> str:
+    """A short name for the head of a table: the augmentation of everything, by its own name."""
+    if arm == FULL:
+        return "original"
+    if arm == _TWICE:
+        return "original twice"
+    return arm.augment if arm == Arm(augment=arm.augment) and arm.augment else str(arm)
+
+
+def _spoken(baseline: Arm) -> str:
+    if baseline == FULL:
+        return "the original images"
+    return "the original images twice" if baseline == _TWICE else str(baseline)
+
+
+def _arms(records: Sequence[RunRecord]) -> list[Arm]:
+    return sorted({run.arm for run in records}, key=arm_order)
+
+
+def _by_length(
+    records: Sequence[RunRecord], make: Callable[[Sequence[RunRecord]], Table | None]
+) -> Iterator[tuple[Duration, Table]]:
+    """A table for each length of training that has one."""
+    for total in dict.fromkeys(run.total for run in records):
+        found = make([run for run in records if run.total == total])
+        if found is not None:
+            yield total, found
+
+
+def _runs(size: SizeResults, among: Sequence[RunRecord], arm: Arm) -> list[RunRecord]:
+    """The runs of one arm at one size, sorted by seed."""
+    wanted = [run for run in size.records if run in among and run.arm == arm]
+    return sorted(wanted, key=lambda run: run.seed)
+
+
+def _header(arms: Sequence[Arm]) -> tuple[str, ...]:
+    return ("size", "images", *map(_name, arms))
+
+
+def _spread(scores: Sequence[float], decimals: int) -> str:
+    text = f"{statistics.fmean(scores):.{decimals}f}"
+    return text if len(scores) < 2 else f"{text} ± {statistics.stdev(scores):.{decimals}f}"
+
+
+def _scores(inputs: AugmentationInputs, among: Sequence[RunRecord], metric: str) -> Table | None:
+    """Mean and deviation of a metric, a row for each size; None where no run has it."""
+    arms = _arms(among)
+    rows: list[list[Cell | str]] = []
+    for size in inputs.sizes:
+        by_arm = {
+            arm: [
+                value
+                for run in _runs(size, among, arm)
+                if metric in run.final and (value := run.final[metric].value) is not None
+            ]
+            for arm in arms
+        }
+        means = [statistics.fmean(scores) for scores in by_arm.values() if scores]
+        if not means:
+            continue
+        n_images = next(run.n_full for run in size.records)
+        cells = [
+            Cell(
+                _spread(scores, 2) if scores else NONE,
+                f"n = {len(scores)}" if scores else "",
+                is_strong=bool(scores) and statistics.fmean(scores) == max(means),
+            )
+            for scores in by_arm.values()
+        ]
+        rows.append([size.name, f"{n_images:,}", *cells])
+    return table(_header(arms), rows) if rows else None
+
+
+def _difference(
+    size: SizeResults, among: Sequence[RunRecord], arm: Arm, baseline: Arm
+) -> PairedDifference | None:
+    runs, others = _runs(size, among, arm), _runs(size, among, baseline)
+    return paired_difference(runs, others) if runs and others else None
+
+
+def _differences(
+    inputs: AugmentationInputs, among: Sequence[RunRecord], *, baseline: Arm
+) -> Table | None:
+    arms = [arm for arm in _arms(among) if arm != baseline]
+    rows: list[list[Cell | str]] = []
+    for size in inputs.sizes:
+        found = [_difference(size, among, arm, baseline) for arm in arms]
+        if any(found):
+            n_images = next(run.n_full for run in size.records)
+            rows.append([size.name, f"{n_images:,}", *map(_difference_cell, found)])
+    return table(_header(arms), rows) if rows else None
+
+
+def _difference_cell(found: PairedDifference | None) -> Cell:
+    if found is None:
+        return Cell(NONE)
+    if found.interval is None:
+        return Cell(f"{found.mean:+.2f}", "n = 1")
+    low, high = found.interval
+    return Cell(f"{found.mean:+.2f}", f"({low:+.2f} to {high:+.2f})", is_strong=low > 0 or high < 0)
+
+
+def _fits(inputs: AugmentationInputs, among: Sequence[RunRecord]) -> Table | None:
+    rows = []
+    for arm in _arms(among):
+        runs = [run for size in inputs.sizes for run in _runs(size, among, arm)]
+        fit = logarithmic_fit([run.n_full for run in runs], [run.score for run in runs])
+        if fit is not None:
+            rows.append(
+                (
+                    _name(arm),
+                    f"{fit.intercept:.2f} + {fit.slope:.2f} ln(images)",
+                    f"{fit.r_squared:.3f}",
+                )
+            )
+    return table(("arm", "accuracy (%)", "R²"), rows) if rows else None
+
+
+def _beside(inputs: AugmentationInputs, published: PublishedTable) -> Table:
+    """The paper's scores, and ours below each where there are any."""
+    sizes = {f"{100 * size.share:g}": size for size in inputs.sizes}
+    rows: list[list[Cell | str]] = []
+    for percent, *scores in published.rows:
+        size = sizes.get(f"{percent:g}")
+        cells = [
+            Cell(f"{score:.2f}", "" if size is None else _ours(size, published, arm))
+            for arm, score in zip(published.arms, scores, strict=True)
+        ]
+        rows.append([f"{percent:g}\N{NO-BREAK SPACE}%", *cells])
+    return table(("size", *map(_name, published.arms)), rows)
+
+
+def _ours(size: SizeResults, published: PublishedTable, arm: Arm) -> str:
+    if published.metric == "fid":
+        scores = [one.fid for one in size.measures if one.augmentation == arm.augment]
+    else:
+        runs = [run for run in size.records if run.arm == arm]
+        lengths = list(dict.fromkeys(run.total for run in runs))
+        scores = [run.score for run in runs if run.total == lengths[-1]]
+    return f"here {statistics.fmean(scores):.4g}" if scores else ""
+
+
+def _measures(inputs: AugmentationInputs) -> Table | None:
+    rows: list[list[Cell | str]] = []
+    for size in inputs.sizes:
+        for name in dict.fromkeys(one.augmentation for one in size.measures):
+            found = [one for one in size.measures if one.augmentation == name]
+            cells = []
+            for _, value, form in _MEASURES:
+                values = [value(one) for one in found]
+                text = f"{statistics.fmean(values):{form}}"
+                deviation = f"± {statistics.stdev(values):{form}}" if len(values) > 1 else ""
+                cells.append(Cell(text, deviation))
+            n_images = found[0].n_artificial
+            seconds = statistics.fmean(one.seconds for one in found)
+            rows.append(
+                [size.name, name, f"{n_images:,}", str(len(found)), *cells, spoken_seconds(seconds)]
+            )
+    if not rows:
+        return None
+    header = ("size", "augmentation", "images", "seeds", *(name for name, *_ in _MEASURES), "time")
+    return table(header, rows)
+
+
+def _correlation(inputs: AugmentationInputs) -> Table | None:
+    """Whether FID tells which augmentation helps: its correlation with accuracy at each size."""
+    rows = []
+    for size in inputs.sizes:
+        pairs = []
+        for name in dict.fromkeys(one.augmentation for one in size.measures):
+            runs = [run.score for run in size.records if run.arm == Arm(augment=name)]
+            if runs:
+                fids = [one.fid for one in size.measures if one.augmentation == name]
+                pairs.append((statistics.fmean(fids), statistics.fmean(runs)))
+        if len(pairs) > 2 and all(len(set(values)) > 1 for values in zip(*pairs, strict=True)):
+            value = statistics.correlation(*zip(*pairs, strict=True))
+            rows.append((size.name, f"{value:+.2f}", str(len(pairs))))
+    return (
+        table(("size", "correlation of FID and accuracy", "augmentations"), rows) if rows else None
+    )
+
+
+def _headline(inputs: AugmentationInputs) -> str:
+    """Whether generated images helped more than showing every image twice."""
+    baseline = next((arm for arm in inputs.baselines if arm in _arms(inputs.records)), None)
+    if baseline is None:
+        return inputs.title
+    better, compared = [], 0
+    for size in inputs.sizes:
+        for total in dict.fromkeys(run.total for run in size.records):
+            among = [run for run in size.records if run.total == total]
+            for arm in _arms(among):
+                if arm.augment not in GENERATORS:
+                    continue
+                found = _difference(size, among, arm, baseline)
+                if found is not None and found.interval is not None:
+                    compared += 1
+                    if found.interval[0] > 0:
+                        better.append((found.mean, f"{arm.augment} at {size.name}"))
+    if not compared:
+        return inputs.title
+    beside = _spoken(baseline)
+    if not better:
+        return (
+            f"Generated images helped in none of {compared} comparisons with training on {beside}"
+        )
+    mean, where = max(better)
+    return (
+        f"Generated images helped in {len(better)} of {compared} comparisons with training on "
+        f"{beside}; most with {where}: {mean:+.1f} points"
+    )

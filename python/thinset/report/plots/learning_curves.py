@@ -1,0 +1,127 @@
+"""Scores and image quality against the size of the training data, and generators in training."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from typing import TYPE_CHECKING, Any
+
+from thinset.report.plots.style import legend_above, new_figure, styled
+from thinset.results.arm import FULL
+from thinset.results.grouping import METHOD_COLOURS, colours_of
+from thinset.results.learning_curves import logarithmic_fit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from thinset.results.measures import Measures
+    from thinset.results.records import RunRecord
+
+_LABELS = {
+    "discriminator_loss": "loss of the discriminator",
+    "generator_loss": "loss of the generator",
+    "loss": "loss in training",
+    "negative_elbo": "negative lower bound (nats)",
+    "fid": "FID[classifier]",
+    "agreement": "share in the asked class",
+    "diversity": "diversity (1: as the data)",
+}
+
+
+@styled
+def learning_curves(records: Sequence[RunRecord]) -> Figure:
+    """Draw the score of each arm against the number of real images, with a logarithmic fit."""
+    figure = new_figure(10.4, 5.0)
+    axes = figure.subplots()
+    colours = colours_of(run.arm for run in records)
+    for arm, colour in colours.items():
+        by_size: dict[int, list[float]] = {}
+        for run in records:
+            if run.arm == arm:
+                by_size.setdefault(run.n_full, []).append(run.score)
+        sizes = sorted(by_size)
+        means = [statistics.fmean(by_size[size]) for size in sizes]
+        spreads = [
+            statistics.stdev(by_size[size]) if len(by_size[size]) > 1 else 0.0 for size in sizes
+        ]
+        fit = logarithmic_fit(
+            [size for size in sizes for _ in by_size[size]],
+            [score for size in sizes for score in by_size[size]],
+        )
+        name = "original" if arm == FULL else str(arm).removeprefix("full:augment=")
+        label = name if fit is None else f"{name} (R² {fit.r_squared:.2f})"
+        axes.errorbar(
+            sizes, means, spreads, color=colour, marker="o", markersize=4, capsize=2,
+            linestyle="none" if fit else "-", linewidth=1, label=label,
+        )  # fmt: skip
+        if fit is not None:
+            fitted = [fit.intercept + fit.slope * math.log(size) for size in sizes]
+            axes.plot(sizes, fitted, color=colour, linewidth=1)
+    _sizes_below(axes, sorted({run.n_full for run in records}))
+    axes.set_ylabel(records[0].main_metric.axis_label)
+    legend_above(axes, figure)
+    return figure
+
+
+@styled
+def fid_against_size(measures: Sequence[Measures]) -> Figure:
+    """Draw the FID of each augmentation against the number of real images."""
+    figure = new_figure(10.4, 4.4)
+    axes = figure.subplots()
+    names = dict.fromkeys(one.augmentation for one in measures)
+    for number, name in enumerate(names):
+        by_size: dict[int, list[float]] = {}
+        for one in measures:
+            if one.augmentation == name:
+                by_size.setdefault(one.n_real, []).append(one.fid)
+        sizes = sorted(by_size)
+        means = [statistics.fmean(by_size[size]) for size in sizes]
+        around = [
+            [mean - min(by_size[size]) for size, mean in zip(sizes, means, strict=True)],
+            [max(by_size[size]) - mean for size, mean in zip(sizes, means, strict=True)],
+        ]
+        axes.errorbar(
+            sizes, means, around, color=METHOD_COLOURS[number % len(METHOD_COLOURS)], marker="o",
+            markersize=4, capsize=2, linewidth=1, label=name,
+        )  # fmt: skip
+    _sizes_below(axes, sorted({one.n_real for one in measures}))
+    axes.set_ylabel("FID[classifier]")
+    axes.set_ylim(bottom=0)
+    legend_above(axes, figure)
+    return figure
+
+
+@styled
+def generator_curves(
+    trained: Mapping[str, tuple[Sequence[int], Mapping[str, Sequence[float]]]],
+) -> Figure:
+    """Draw each loss and score against steps, a panel for each and a line for each generator.
+
+    `trained`: steps and scores by the label of the generator.
+    """
+    metrics = list(dict.fromkeys(name for _, scores in trained.values() for name in scores))
+    columns = min(3, len(metrics))
+    rows = math.ceil(len(metrics) / columns)
+    figure = new_figure(10.4, 2.9 * rows + 0.3)
+    panels: Any = figure.subplots(rows, columns, squeeze=False).flatten()
+    for axes, metric in zip(panels, metrics, strict=False):
+        for number, (label, (steps, scores)) in enumerate(trained.items()):
+            if metric in scores:
+                colour = METHOD_COLOURS[number % len(METHOD_COLOURS)]
+                axes.plot(steps, scores[metric], color=colour, linewidth=1.2, label=label)
+        axes.set_title(_LABELS.get(metric, metric), fontsize=10)
+        axes.set_xlabel("steps")
+    for axes in panels[len(metrics) :]:
+        axes.set_visible(False)
+    legend_above(panels[0], figure)
+    return figure
+
+
+def _sizes_below(axes: Axes, sizes: Sequence[int]) -> None:
+    axes.set_xscale("log")
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    axes.minorticks_off()
+    axes.set_xlabel("real training images")
