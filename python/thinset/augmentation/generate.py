@@ -85,8 +85,8 @@ def interpolate(
 
     Both are encoded by the VAE `model`; the decoder draws a uniformly random point of the line
     between the means of their latents. Raises ValueError for another kind of model, for images of
-    another shape or float images outside [0, 1], for other class names than the model's, for rows
-    without labels, and for a class that has one sample or that the model was not trained on.
+    another shape or float images outside [0, 1], for other class names than the model's, and
+    for a class that has one sample or that the model was not trained on.
     """
     if "encoder" not in model.networks:
         raise ValueError(f"interpolate needs a cdcvae, which encodes images; got a {model.name}")
@@ -104,9 +104,6 @@ def interpolate(
     require_unit_range(data)
     require_apart(out, data.path)
     labels = np.asarray(data.labels)
-    if labels.min() < 0:
-        row = int(np.argmin(labels))
-        raise ValueError(f"{data.name}: row {row} has no label; leave out rows without labels")
     model.require_trained_on(labels)
     random = np.random.default_rng(seed)
     partners = _partners(labels, random, data.name)

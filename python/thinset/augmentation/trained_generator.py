@@ -160,9 +160,14 @@ class TrainedGenerator:
                     torch.Generator(),
                 )
             history = History.from_dict(description.history)
-        except (ValueError, RuntimeError) as error:
-            # Torch raises RuntimeError for sizes beyond 2**63.
+        except ValueError as error:
             raise ValueError(f"{file}: {error}") from error
+        except (TypeError, RuntimeError) as error:
+            # Torch raises these for sizes beyond 2**63, with a trace of its own in the message.
+            raise ValueError(
+                f"{file}: no network has the sizes that it states; image_shape is "
+                f"{description.image_shape}, settings are {description.settings}"
+            ) from error
         for name, network in networks.items():
             weights = unprefixed(name, tensors)
             require_same_shapes(network.state_dict(), weights, file)

@@ -4,12 +4,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pytest
+import torch
 
 from thinset.augmentation.generators import cdcgan, cdcvae, flow
 from thinset.augmentation.train import train_generator
 from thinset.data import Dataset, DatasetWriter, open_dataset
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from thinset.augmentation.trained_generator import TrainedGenerator
@@ -20,6 +22,15 @@ SETTINGS = {
     "flow": flow.Settings(batch_size=8, widths=(8, 8), n_steps=2),
 }
 """Of small generators, by name"""
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Networks this small lose time to threads that wait for each other."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n_threads)
 
 
 class WriteData(Protocol):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import warnings
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ from thinset.augmentation.generators import cdcgan, cdcvae, flow, generator_name
 from thinset.augmentation.train import (
     CollapseWarning,
     balanced_labels,
+    class_counts,
     collapse_of,
     train_generator,
 )
@@ -72,7 +74,7 @@ def test_settings_out_of_range_are_refused(make, message: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_same_latent_other_label_other_image(name: str, data, train_small) -> None:
     """Trained on dark and bright images, the label decides the brightness."""
-    trained = train_small(name, data, "60st", settings=_fast(name))
+    trained = train_small(name, data, "150st" if name == "cdcgan" else "60st", settings=_fast(name))
     generator = trained.generator
     latents = generator.latents(16, torch.Generator().manual_seed(0))
     with torch.no_grad():
@@ -89,7 +91,10 @@ def _fast(name: str):
         )
     if name == "cdcvae":
         return cdcvae.Settings(batch_size=12, latent_size=4)
-    return cdcgan.Settings(batch_size=12, latent_size=4, learning_rate=5e-4, generator_rate=2.0)
+    # With the penalty, sides are found in these few steps whatever the seed.
+    return cdcgan.Settings(
+        batch_size=12, latent_size=4, learning_rate=1e-3, generator_rate=2.0, penalty=1.0
+    )
 
 
 @ignore_collapse
@@ -127,7 +132,6 @@ def test_an_output_that_exists_is_refused_before_training(data, train_small, tmp
     ("labels", "message"),
     [
         (None, "shades has no labels, which a generator needs"),
-        ([0, 1, 0, 1, 1, -1, 0, -1], "shades: row 5 has no label; leave out rows without labels"),
         ([0, 0, 0, 1], r"class 1 \(bright\) has a single sample; .* at least two of each class"),
     ],
 )
@@ -137,6 +141,13 @@ def test_labels_that_no_generator_learns_from_are_refused(
     images = np.zeros((4 if labels is None else len(labels), 4, 4, 1), np.uint8)
     with pytest.raises(ValueError, match=message):
         train_small("cdcvae", write_data(labels, images=images), "1000000ep")
+
+
+def test_a_row_without_a_label_is_named() -> None:
+    """Dataset folders cannot hold such rows; other data may."""
+    data = SimpleNamespace(name="mine", labels=np.array([0, 1, 0, -1, 1, -1]), n_classes=2)
+    with pytest.raises(ValueError, match="mine: row 3 has no label; leave out rows without labels"):
+        class_counts(data)
 
 
 def test_a_single_sample_is_named_by_number_without_class_names(write_data, train_small) -> None:
@@ -175,12 +186,10 @@ def test_float_images_outside_the_unit_range_are_refused(write_data, train_small
 def test_validation_data_must_fit(data, write_data, train_small) -> None:
     large = write_data(images=np.zeros((24, 8, 4, 1), np.uint8), name="large")
     unlabelled = write_data(None, images=np.zeros((24, 4, 4, 1), np.uint8), name="unlabelled")
-    partly = write_data([0, 1, -1, 1], name="partly")
     others = write_data([0, 1, 2, 2], name="others", class_names=None)
     for validation, message in (
         (large, r"images of large must have the shape .* \(4, 4, 1\), got \(8, 4, 1\)"),
         (unlabelled, "unlabelled has no labels, which the scores of a generator need"),
-        (partly, "partly: the label of row 2 must be from 0 to 1, .*; got -1"),
         (others, "others: the label of row 2 must be from 0 to 1, .*; got 2"),
     ):
         with pytest.raises(ValueError, match=message):
@@ -257,10 +266,10 @@ def test_a_generator_that_ignores_its_latents_is_reported_and_kept(
 
 def test_a_discriminator_that_always_wins_is_reported(data, train_small) -> None:
     settings = cdcgan.Settings(
-        batch_size=12, latent_size=4, learning_rate=2e-3, generator_rate=1e-6
+        batch_size=12, latent_size=4, learning_rate=1e-3, generator_rate=1e-6, penalty=1e-6
     )
-    with pytest.warns(CollapseWarning):
-        trained = train_small("cdcgan", data, "40st", settings=settings, evaluations=4)
+    with pytest.warns(CollapseWarning, match="the discriminator is never wrong at step 80"):
+        trained = train_small("cdcgan", data, "80st", settings=settings, evaluations=4)
     assert trained.history.final.scores["discriminator_loss"] < 0.01
 
 
