@@ -116,11 +116,11 @@ void check_rough_distances() {
 
 // Every point within a rank is found near, whatever the projection leaves out.
 template <class T>
-void check_projection() {
-  for_each_case<T>([](const auto& matrix, Metric metric) {
+void check_projection(double telling_share) {
+  for_each_case<T>([&](const auto& matrix, Metric metric) {
     Job job(1);
     const DistanceMeter<T> meter(matrix.rows(), metric, job);
-    const Projection projection(meter, job);
+    const Projection projection(meter, job, telling_share);
     ImageList images(projection.n_coordinates(), n_rows);
     std::vector<Projection::Image> image(n_rows);
     Point point;
@@ -278,8 +278,10 @@ TEST(rough_distances_never_exclude_a_row_that_is_near) {
 
 TEST(projections_never_exclude_a_row_that_is_near) {
   for_each_instruction_set([] {
-    check_projection<float>();
-    check_projection<double>();
+    for (const double telling_share : {0.0, 0.8, Projection::all_coordinates}) {
+      check_projection<float>(telling_share);
+      check_projection<double>(telling_share);
+    }
   });
 }
 

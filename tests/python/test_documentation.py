@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from torch import nn
 
 import thinset
 from thinset.data import import_dataset
@@ -19,6 +20,7 @@ def python_blocks(page):
     return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
 
 
+@pytest.mark.filterwarnings("ignore::thinset.metrics.FewSamplesWarning")
 @pytest.mark.parametrize("page", [page for page in PAGES if python_blocks(page)])
 def test_code_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -29,6 +31,8 @@ def test_code_runs(page, tmp_path, monkeypatch):
     names = {"dataset": full, "full": full, "test": data["test"]}
     names["selection"] = thinset.select(np.load("embeddings.npy"), 40)
     names["subset"] = thinset.write_subset(names["selection"], full, "subset")
+    names["generated"] = np.clip(full.images.astype(np.float32) / 255 + 0.01, 0, 1)
+    names["model"] = nn.Sequential(nn.Flatten(), nn.Linear(64, 20), nn.ReLU(), nn.Linear(20, 10))
     for block in python_blocks(page):
         # What a page leaves to the reader, it leaves out.
         exec(compile("from torch.utils.data import DataLoader\n" + block, page, "exec"), names)
@@ -38,6 +42,10 @@ def test_code_runs(page, tmp_path, monkeypatch):
     elif page == "docs/data.md":
         assert names["distilled"].soft_labels.shape == (20, 10)
         assert len(names["distilled"].schedule.steps) == 2
+    elif page == "docs/metrics.md":
+        assert names["extractor"].name.startswith("small CNN trained on the real digits (SHA-256 ")
+        assert names["fid"].n_a == 5752
+        assert names["copies"].threshold == 0.0  # every image is there four times
     elif page == "docs/selection.md":
         # Every sample of the data lies there four times.
         assert (names["groups"].sizes % 4 == 0).all()

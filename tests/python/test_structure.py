@@ -1,9 +1,10 @@
 """The map of the project holds: who may import whom, and what the sources may not contain.
 
-Imports point downwards only: command_line -> experiments -> {embeddings, report} -> {results,
-metrics, training} -> {data, selection, transforms} -> {models, losses, _core}. selection and data
-stand on the native core and numpy; results and report need no torch; integrations stand on these,
-and nothing but the command line stands on them. The parts of training that show samples stand on
+Imports point downwards only: command_line -> experiments -> {augmentation, embeddings, report} ->
+{results, metrics, training} -> {data, selection, transforms} -> {models, losses, _core}.
+augmentation knows neither arms nor selections: experiments gives it rows. selection and data stand
+on the native core and numpy; results and report need no torch; integrations stand on these, and
+nothing but the command line stands on them. The parts of training that show samples stand on
 nothing that trains. In C++, bindings, filter and fuzz stand on the library, which knows none of
 them, and include its public headers alone; in the library the folders have an order, too.
 """
@@ -27,8 +28,8 @@ CPP = ROOT / "cpp"
 _BASE = {"duration", "files", "progress"}
 _MODELS = {"models", "losses"}
 _BELOW_TRAINING = {*_BASE, *_MODELS, "data", "selection", "transforms"}
-_BELOW_WINGS = {*_BELOW_TRAINING, "training", "results"}
-_BELOW_EXPERIMENTS = {*_BELOW_WINGS, "embeddings", "metrics", "report"}
+_BELOW_WINGS = {*_BELOW_TRAINING, "training", "metrics", "results"}
+_BELOW_EXPERIMENTS = {*_BELOW_WINGS, "augmentation", "embeddings", "report"}
 
 # Which units of the package each unit may import, besides itself. "thinset" is the face of the
 # package, `_core` the native module.
@@ -46,6 +47,7 @@ ALLOWED = {
     # The device of a network and the fingerprint of its weights are training's.
     "metrics": {*_BELOW_TRAINING, "_core", "training"},
     "embeddings": {*_BELOW_TRAINING, "training"},
+    "augmentation": {*_BELOW_TRAINING, "training", "metrics"} - {"selection"},
     "report": {*_BASE, "results"},
     # Each module of it stands on one library of other people.
     "integrations": {"data", "selection", "training", "thinset"},

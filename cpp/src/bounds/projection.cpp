@@ -79,8 +79,11 @@ Projection::Projection(const DistanceMeter<T>& meter, Job& job, double telling_s
   } else {
     directions_.clear();
   }
-  const auto n_terms = static_cast<double>(std::max(n_columns_ / 16, n_coordinates_) + 40);
-  rounding_ = n_terms * float_epsilon * std::sqrt(static_cast<double>(n_coordinates_));
+  rounding_ = 40.0 * float_epsilon;
+  if (!directions_.empty()) {
+    const auto n_terms = static_cast<double>(std::max(n_columns_ / 16, n_coordinates_) + 40);
+    rounding_ = n_terms * float_epsilon * std::sqrt(static_cast<double>(n_coordinates_));
+  }
 }
 
 void Projection::centre_on(std::vector<double>& sample) {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from thinset.augmentation.train import balanced_labels
+from thinset.augmentation.train import balanced_labels, require_unit_range
 from thinset.augmentation.trained_generator import TrainedGenerator, as_rows
 from thinset.data import DatasetWriter, open_dataset
 from thinset.data.provenance import GeneratedBy, Parent
@@ -85,7 +85,8 @@ def interpolate(
 
     Both are encoded by the VAE `model`; the decoder draws a uniformly random point of the line
     between the means of their latents. Raises ValueError for another kind of model, for images of
-    another shape, and for a class that has one sample or that the model was not trained on.
+    another shape or float images outside [0, 1], for other class names than the model's, for rows
+    without labels, and for a class that has one sample or that the model was not trained on.
     """
     if "encoder" not in model.networks:
         raise ValueError(f"interpolate needs a cdcvae, which encodes images; got a {model.name}")
@@ -96,8 +97,16 @@ def interpolate(
             f"images of {data.name} must have the model's shape {model.image_shape}, got "
             f"{data.image_shape}"
         )
+    if None not in (names := (data.class_names, model.class_names)) and names[0] != names[1]:
+        raise ValueError(
+            f"{data.name} must have the classes of the model, {names[1]}; got {names[0]}"
+        )
+    require_unit_range(data)
     require_apart(out, data.path)
     labels = np.asarray(data.labels)
+    if labels.min() < 0:
+        row = int(np.argmin(labels))
+        raise ValueError(f"{data.name}: row {row} has no label; leave out rows without labels")
     model.require_trained_on(labels)
     random = np.random.default_rng(seed)
     partners = _partners(labels, random, data.name)

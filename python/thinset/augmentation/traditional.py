@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -26,6 +25,7 @@ from thinset.transforms.images import GREY_LEVELS, to_unit_range
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable
+    from pathlib import Path
 
     Function = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 

@@ -18,7 +18,7 @@ from thinset.training.randomness import generator_for
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import torch
 
@@ -31,6 +31,7 @@ LEAST_DIVERSITY = 0.05
 """Below this share of the data's within-class deviation, a generator counts as collapsed"""
 LEAST_DISCRIMINATOR_LOSS = 0.01
 """Below this, a discriminator tells all images apart and teaches the generator nothing"""
+_ROWS_PER_CHECK = 4096
 
 
 class CollapseWarning(UserWarning):
@@ -46,7 +47,7 @@ def train_generator(
     validation_data: Dataset | None = None,
     seed: int = 0,
     device: torch.device | str = "auto",
-    precision: str = "auto",
+    precision: str = "float32",
     evaluations: int = 10,
     observe: Observer | None = None,
     log: Log | None = None,
@@ -58,21 +59,28 @@ def train_generator(
     """Train a generator of the images of `data` given their labels.
 
     `settings`: the Settings of one of thinset.augmentation.generators; they name the generator.
-    `length`: the paper trains for 500 epochs. `validation_data`: images that scores compare with
-    (a VAE's lower bound, and the diversity of all); by default `data`. `observe`: called with the
-    generator at each of the `evaluations`; see thinset.training.learners.generative. Checkpoints,
-    `log`: see thinset.training.train. With `out`, writes the file that TrainedGenerator.load reads.
+    `length`: the paper trains for 500 epochs. `validation_data`: labelled images of the same shape
+    that scores compare with (a VAE's lower bound, and the diversity of all); by default `data`.
+    `observe`: called with the generator at each of the `evaluations`; see
+    thinset.training.learners.generative. `precision`: see `fit`; bfloat16 is
+    slower than float32 for networks of this size, on a GPU as well. Checkpoints, `log`: see
+    thinset.training.train. With
+    `out`, writes the file that TrainedGenerator.load reads.
 
     Warns with CollapseWarning, and says so in the result, if the generator collapsed: generated
     images of one class that hardly differ, or a discriminator that is never wrong.
 
-    Raises ValueError for data without labels, a class with a single sample, sides that are not
-    divisible by 4, and (TrainingDivergedError) for a loss that is not finite; the last checkpoint
-    is kept then. FileExistsError, before training, if `out` exists.
+    Raises ValueError for data without labels, a class with a single sample, float images outside
+    [0, 1], sides that are not divisible by 4, validation data that do not fit, and
+    (TrainingDivergedError) for a loss that is not finite; the last checkpoint is kept then.
+    FileExistsError, before training, if `out` exists.
     """
     if out is not None and Path(out).exists():
         raise FileExistsError(f"{out} already exists; choose another output")
     counts = class_counts(data)
+    require_unit_range(data)
+    if validation_data is not None:
+        _require_comparable(validation_data, data)
     module = generator_named(settings.model)
     networks = module.networks(
         settings, data.image_shape, data.n_classes, generator_for(seed, "generator weights")
@@ -95,9 +103,9 @@ def train_generator(
         show_progress=show_progress,
         label=f"training {settings.model}",
     )
-    collapse = collapse_of(history)
-    if collapse is not None:
-        warnings.warn(f"{settings.model}: {collapse}", CollapseWarning, stacklevel=2)
+    # A Wasserstein loss may be near 0 at any time.
+    loss_is_bounded = getattr(settings, "loss", None) != "wasserstein"
+    collapse = collapse_of(history, loss_is_bounded=loss_is_bounded)
     trained = TrainedGenerator(
         settings,
         networks,
@@ -111,6 +119,9 @@ def train_generator(
     )
     if out is not None:
         trained.save(out)
+    if collapse is not None:
+        # Last: where warnings are errors, the generator is kept all the same.
+        warnings.warn(f"{settings.model}: {collapse}", CollapseWarning, stacklevel=2)
     return trained
 
 
@@ -133,8 +144,47 @@ def class_counts(data: Dataset) -> tuple[int, ...]:
     return tuple(int(count) for count in counts)
 
 
-def collapse_of(history: History) -> str | None:
-    """A sentence if the last evaluation shows that the generator collapsed, else None."""
+def require_unit_range(data: Dataset) -> None:
+    """Raise ValueError, naming the row, unless float images are in [0, 1]."""
+    if data.images.dtype == np.uint8:
+        return
+    for start in range(0, len(data), _ROWS_PER_CHECK):
+        images = data.images[start : start + _ROWS_PER_CHECK]
+        # In this form, NaN is found as well.
+        wrong = ~((images >= 0) & (images <= 1)).all(axis=(1, 2, 3))
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            found = images[row][~((images[row] >= 0) & (images[row] <= 1))][0]
+            raise ValueError(
+                f"{data.name}: float images must be in [0, 1], row {start + row} holds {found}"
+            )
+
+
+def _require_comparable(validation_data: Dataset, data: Dataset) -> None:
+    name = validation_data.name
+    if validation_data.image_shape != data.image_shape:
+        raise ValueError(
+            f"images of {name} must have the shape of the training data {data.image_shape}, got "
+            f"{validation_data.image_shape}"
+        )
+    if validation_data.labels is None:
+        raise ValueError(f"{name} has no labels, which the scores of a generator need")
+    labels = np.asarray(validation_data.labels)
+    wrong = (labels < 0) | (labels >= data.n_classes)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise ValueError(
+            f"{name}: the label of row {row} must be from 0 to {data.n_classes - 1}, as in the "
+            f"training data; got {labels[row]}"
+        )
+    require_unit_range(validation_data)
+
+
+def collapse_of(history: History, *, loss_is_bounded: bool = True) -> str | None:
+    """A sentence if the last evaluation shows that the generator collapsed, else None.
+
+    `loss_is_bounded`: whether a discriminator whose loss is 0 is never wrong.
+    """
     if not history.curve:
         return None
     point = history.curve[-1]
@@ -144,22 +194,19 @@ def collapse_of(history: History) -> str | None:
             f"generated images of one class hardly differ at step {point.step}: their deviation is "
             f"{diversity:.3f} of the data's, the limit is {LEAST_DIVERSITY}"
         )
-    return _won_discriminator(point.scores, point.step)
-
-
-def _won_discriminator(scores: Mapping[str, float], step: int) -> str | None:
-    # Of a Wasserstein loss, 0 is not the end of learning; it is negative in general.
-    loss = scores.get("discriminator_loss", 1.0)
-    if 0 <= loss < LEAST_DISCRIMINATOR_LOSS:
+    loss = point.scores.get("discriminator_loss", 1.0)
+    if loss_is_bounded and loss < LEAST_DISCRIMINATOR_LOSS:
         return (
-            f"the discriminator is never wrong at step {step}: its loss is {loss:.4f}, the limit "
-            f"is {LEAST_DISCRIMINATOR_LOSS}; the generator no longer learns"
+            f"the discriminator is never wrong at step {point.step}: its loss is {loss:.4f}, the "
+            f"limit is {LEAST_DISCRIMINATOR_LOSS}; the generator no longer learns"
         )
     return None
 
 
 def balanced_labels(n_images: int, classes: Sequence[int]) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Labels (n_images,) that take turns through `classes`."""
+    """Labels (n_images,) that take turns through `classes`; ValueError unless there are any."""
+    if len(classes) == 0:
+        raise ValueError("classes must name at least one class, got none")
     if n_images < 1:
         raise ValueError(f"the number of images must be at least 1, got {n_images}")
     return np.asarray(classes, np.int64)[np.arange(n_images) % len(classes)]

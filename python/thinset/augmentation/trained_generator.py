@@ -151,19 +151,25 @@ class TrainedGenerator:
         try:
             module = generator_named(str(description.settings.get("model")))
             settings = decode(description.settings, module.Settings, "settings")
-            networks = module.networks(
-                settings,
-                description.image_shape,
-                len(description.class_counts),
-                torch.Generator(),
-            )
+            # Without memory: a damaged size must not ask for more than the file has weights.
+            with torch.device("meta"):
+                networks = module.networks(
+                    settings,
+                    description.image_shape,
+                    len(description.class_counts),
+                    torch.Generator(),
+                )
             history = History.from_dict(description.history)
-        except ValueError as error:
+        except (ValueError, RuntimeError) as error:
+            # Torch raises RuntimeError for sizes beyond 2**63.
             raise ValueError(f"{file}: {error}") from error
         for name, network in networks.items():
             weights = unprefixed(name, tensors)
             require_same_shapes(network.state_dict(), weights, file)
-            network.load_state_dict(weights)
+            for part, weight in weights.items():
+                if weight.is_floating_point() and not bool(weight.isfinite().all()):
+                    raise ValueError(f"{file}: the weight {name}/{part} is not finite")
+            network.to_empty(device="cpu").load_state_dict(weights)
             network.eval()
         return cls(
             settings,
@@ -193,11 +199,16 @@ class TrainedGenerator:
         self.require_trained_on(labels)
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
-        where = resolve_device(device)
+        return self._drawn(labels, seed, batch_size, resolve_device(device))
+
+    def _drawn(
+        self, labels: Labels, seed: int, batch_size: int, where: torch.device
+    ) -> Iterator[np.ndarray[Any, Any]]:
         generator = self.generator.to(where).eval()
         noise = generator_for(seed, "samples")
         for start in range(0, len(labels), _BLOCK):
-            block = torch.from_numpy(np.ascontiguousarray(labels[start : start + _BLOCK]))
+            # A copy: torch cannot wrap read-only memory, such as the labels of a dataset folder.
+            block = torch.from_numpy(np.array(labels[start : start + _BLOCK], np.int64))
             latents = generator.latents(_BLOCK, noise)[: len(block)]
             for first in range(0, len(block), batch_size):
                 rows = slice(first, first + batch_size)

@@ -56,6 +56,7 @@ COMMANDS = (
     ("report", "report", "rewrite the report page of a finished run"),
     ("verify", "verify", "check datasets, selections and runs against their digests"),
     ("data import", "data_import", "read images from files into a dataset folder"),
+    ("data split", "data_split", "divide training data by class, with nested subsets"),
     ("data list", "data_list", "list the kinds of source that can be imported"),
     ("data download", "data_download", "download a public dataset, checked by SHA-256"),
 )

@@ -102,8 +102,8 @@ class Command(GeneratorOptions):
     """number of evaluations, each with a grid of samples"""
     image_size: ImageSize = None
     """resize every image to this size; sides must be divisible by 4"""
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """what layers compute in; auto is bfloat16 where the device computes in it natively"""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """what layers compute in; bfloat16 is slower for generators of this size"""
     seed: Seed = 0
     """seed of the initial weights, the order of the images and the noise"""
     device: Device = "auto"

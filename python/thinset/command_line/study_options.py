@@ -53,6 +53,8 @@ class _GridOptions:
     """sizes of the subsets: counts, or fractions with a decimal point"""
     shares: Annotated[tuple[float, ...] | None, from_recipe(metavar="SHARE...")] = None
     """how much of the training data to use, for figures that compare several amounts"""
+    augmentations: Annotated[tuple[str, ...] | None, from_recipe(metavar="NAME...")] = None
+    """augmentations to measure and to show, such as: rot cdcgan flow"""
     generator_length: Annotated[str | None, from_recipe(metavar="LENGTH")] = None
     """length of the training of each generator, such as 1000st or 50ep"""
     generator_seeds: Annotated[int | None, from_recipe(metavar="N")] = None
@@ -100,6 +102,7 @@ class StudyOptions(TrainingOptions, _GridOptions):
             ),
             "training": self._training_of(settings),
             "generation": self._generation_of(settings.generation),
+            **self._augmentations_of(settings),
         }
         given = {name: value for name, value in given.items() if value is not None}
         known = {field.name for field in dataclasses.fields(settings)}
@@ -109,6 +112,26 @@ class StudyOptions(TrainingOptions, _GridOptions):
                     f"{_AS_TYPED.get(name, f'--{name}')} does not apply to this figure"
                 )
         return dataclasses.replace(settings, **given)
+
+    def _augmentations_of(self, settings: DataSettings) -> dict[str, tuple[str, ...] | None]:
+        """What to measure and to show, of what the recipe measures and shows."""
+        names = self.augmentations
+        if names is None:
+            return {}
+        parts = {part: getattr(settings, part, None) for part in ("measured", "shown")}
+        known = {name for values in parts.values() for name in values or ()}
+        for name in names:
+            if name not in known:
+                raise ValueError(
+                    f"--augmentations must be among {', '.join(sorted(known))} here; got {name}"
+                    if known
+                    else "--augmentations does not apply to this figure"
+                )
+        return {
+            part: tuple(name for name in values if name in names)
+            for part, values in parts.items()
+            if values
+        }
 
     def _generation_of(self, recipe: GenerationSettings) -> GenerationSettings | None:
         """The settings of generators with the given values; None if none is given."""

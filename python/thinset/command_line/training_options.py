@@ -34,6 +34,10 @@ class TrainingOptions:
     """share of the training in which the learning rate rises; one_cycle has its own"""
     batch_size: Annotated[int | None, from_recipe(metavar="INT")] = None
     """samples per training step of the classifier"""
+    width: Annotated[float | None, from_recipe(metavar="FACTOR")] = None
+    """factor of the widths of the classifier"""
+    evaluations: Annotated[int | None, from_recipe(metavar="INT")] = None
+    """number of evaluations during each training of the classifier"""
 
     @property
     def changes_training(self) -> bool:

@@ -80,7 +80,7 @@ def nested_subsets(labels: ArrayLike, shares: Iterable[float], seed: int) -> dic
             raise ValueError(
                 f"a share of {share} of {n_rows} rows is {round(share * n_rows)}, fewer than the "
                 f"{max(1, n_classes)} needed for one of each class; "
-                f"the share must be at least {max(1, n_classes) / max(1, n_rows):.2g}"
+                f"the share must be at least {max(1, n_classes) / max(1, n_rows):.4g}"
             )
     order = _stratified_order(values, sizes, np.random.default_rng(seed))
     return {share: np.sort(order[: round(share * n_rows)]) for share in shares}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+from thinset.experiments.generation import GenerationSettings
+from thinset.files.decoding import encode
 from thinset.results.arm import Arm
 from thinset.results.selection_rule import SelectionRule
 
@@ -13,6 +16,8 @@ _ADDED: dict[str, Any] = {
     "optimizer": "sgd",
     "keep": "last",
     "standardise": "auto",
+    # Through JSON and back, because tuples become lists.
+    "generation": json.loads(json.dumps(encode(GenerationSettings()))),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from thinset.metrics.copies import NearCopies, near_copies
 from thinset.metrics.frechet import FrechetDistance, frechet_distance
 from thinset.metrics.kernel import (
     InceptionScore,
@@ -18,8 +19,7 @@ from thinset.metrics.manifold import (
     density_and_coverage,
     precision_and_recall,
 )
-from thinset.metrics.near_copies import NearCopies, near_copies
-from thinset.metrics.nearest import Neighbours, nearest
+from thinset.metrics.neighbours import Neighbours, nearest
 from thinset.metrics.samples import FewSamplesWarning
 
 if TYPE_CHECKING:

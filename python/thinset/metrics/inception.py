@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import tempfile
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,10 +78,12 @@ class InceptionExtractor:
 
 def _read_weights(path: Path) -> dict[str, torch.Tensor]:
     try:
-        weights: Any = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on the form of files that are refused anyway
+            weights: Any = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
         raise ValueError(
-            f"{path} is not a file of tensors alone, or is damaged: {str(error).splitlines()[0]}"
+            f"{path} is not a file of tensors alone, or is damaged: {_first_line(error)}"
         ) from None
     if not isinstance(weights, dict) or not all(
         isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in weights.items()
@@ -107,7 +110,10 @@ def _network(weights: dict[str, torch.Tensor], layer: str, path: Path) -> Any:
             )
         except RuntimeError as error:
             raise ValueError(
-                f"{path} does not hold the weights of this Inception network: "
-                f"{str(error).splitlines()[0]}"
+                f"{path} does not hold the weights of this Inception network: {_first_line(error)}"
             ) from None
     return network.eval()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thinset.metrics.nearest import count_in_balls, nearest
+from thinset.metrics.neighbours import count_in_balls, nearest
 from thinset.metrics.samples import as_feature_pair
 from thinset.selection.arguments import is_int, shown
 

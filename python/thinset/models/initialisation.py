@@ -5,12 +5,23 @@ With `generator` None, torch's default generator is drawn from.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
 
+import torch
 from torch import nn
 
-if TYPE_CHECKING:
-    import torch
+
+def default_generator_kept(
+    generator: torch.Generator | None,
+) -> contextlib.AbstractContextManager[None]:
+    """Give torch's default generator its state back after the `with` block.
+
+    Layers draw from it when they are made, even if their weights are drawn again from `generator`.
+    With `generator` None, nothing is given back: the default generator is the one that is meant.
+    """
+    if generator is None:
+        return contextlib.nullcontext()
+    return torch.random.fork_rng(devices=[])
 
 
 def initialise_he(module: nn.Module, generator: torch.Generator | None) -> None:

@@ -36,6 +36,7 @@ CASES = {
     "data/train/labels.npy": (
         "verify data/train",
         "select embeddings.npy -n 5 --labels data/train --per-class balanced -o {out}",
+        "data split data --train 0.5 --shares 1.0 0.5 -o {out}",
         "train data/train --test data/test --total 1st --batch-size 8 --evaluations 1 -o {out}",
     ),
     "data/train/images.npy": (

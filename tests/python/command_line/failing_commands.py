@@ -74,6 +74,12 @@ def _splits() -> None:
     _save("data/test", 1)
 
 
+def _split() -> None:
+    _save("data", 0)
+    _save("out/train", 1)
+    _save("out/validation", 2)
+
+
 _RUN = (
     "run data -o out --preset smoke --encoder pca --steps 4st --n-samples 0.2 --n-seeds 1 "
     "--batch-size 8 --device cpu"
@@ -84,6 +90,12 @@ SCENARIOS = {
     ),
     "import": Scenario(
         "data import pair -o out --overwrite", _import, ("out/train/manifest.json",), ("out/train",)
+    ),
+    "split": Scenario(
+        "data split data -o out --train 0.5 --shares 1.0 0.5 --overwrite",
+        _split,
+        ("out/train/manifest.json", "out/validation/manifest.json", "out/subsets/0.50.npz"),
+        ("out/train", "out/validation"),
     ),
     "embed": Scenario(
         "embed data/train -o out --length 2st --batch-size 8 --widths 2 2 2 --device cpu",

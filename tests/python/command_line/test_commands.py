@@ -93,7 +93,7 @@ def test_version(capsys):
     [
         ([], 2, ""),
         (["dance"], 2, "unknown command 'dance'"),
-        (["data"], 2, "data needs import, list or download; got none"),
+        (["data"], 2, "data needs import, split, list or download; got none"),
         (["data", "burn"], 2, "got burn"),
         (["run"], 2, "thinset run: missing DATA, -o/--out DIR"),
         (["select", "gone.npy", "-n", "3", "-o", "s.npz"], 4, "No such file or directory"),

@@ -154,7 +154,7 @@ def test_a_traceback_is_shown_on_request(capsys, monkeypatch):
 def test_data_alone_explains_itself(capsys):
     assert main(["data", "--help"]) == 0
     output = capsys.readouterr().out
-    for name in ("data import", "data list", "data download"):
+    for name in ("data import", "data split", "data list", "data download"):
         assert f"\n  {name} " in output
     assert "compare" not in output
 

@@ -8,6 +8,7 @@ import pytest
 
 from thinset import select
 from thinset.results import BALANCED, FULL, LOSS_PRUNING, RANDOM, Arm, SelectionRule
+from thinset.results.arm_options import AUGMENTATIONS, GENERATORS
 
 TEXTS = [
     "full",
@@ -32,6 +33,16 @@ TEXTS = [
     "file:folder/k=3/mine.npz",
     "file:mine.npz:then=loss_pruning",
     "data:generated",
+    "full:augment=rot",
+    "full:resident:balanced:augment=cdcgan",
+    "kmeans:augment=flow",
+    "random:augment=augorig:then=loss_pruning",
+    "topk:per_class:dedup=0.25:mode=abs:augment=interpolate",
+    "generated:flow",
+    "generated:cdcvae",
+    "generated:cdcgan:keep=coverage",
+    "generated:cdcgan:keep=typicality:then=loss_pruning",
+    "generated:flow:keep=confidence",
 ]
 
 
@@ -69,6 +80,10 @@ def test_arms_of_other_meaning_differ() -> None:
         ("kmeans", "kmeans:metric=sqeuclidean"),
         ("data:good", "data:./good/"),
         ("file:a/x.npz", "file:a/b/../x.npz"),
+        ("full:augment=blur:balanced", "full:balanced:augment=blur"),
+        ("topk:augment=rot:per_class", "topk:per_class:augment=rot:then=full"),
+        ("generated:flow:keep=coverage", "generated:keep=coverage:flow=true"),
+        ("generated:flow", "generated:flow:then=full"),
     ],
 )
 def test_two_texts_of_one_meaning_are_one_arm(one: str, other: str) -> None:
@@ -85,7 +100,8 @@ def test_training_on_everything_has_no_fast_phase() -> None:
     arms = [Arm.parse(text) for text in TEXTS if text.startswith(("full", "loss"))]
     assert not any(arm.has_fast_phase for arm in arms)
     assert {arm.kind for arm in arms} == {"full", "data"}
-    assert [arms[0], arms[2], arms[-1]] == [FULL, BALANCED, LOSS_PRUNING]
+    assert [arms[0], arms[2]] == [FULL, BALANCED]
+    assert LOSS_PRUNING in arms
     both = Arm.parse("full:resident:dedup=0:balanced")
     assert (both.is_resident, both.is_balanced, both.distinct) == (True, True, 0.0)
     assert (both.needs_embeddings, BALANCED.needs_embeddings) == (True, False)
@@ -117,6 +133,31 @@ def test_sets_that_bring_their_own_size() -> None:
     assert [arm.kind for arm in arms.values()] == ["selected", "data", "selected"]
     assert (arms["file:mine.npz"].file, arms["data:made"].data) == ("mine.npz", "made")
     assert Arm.parse("full+data:made").added == "made"
+
+
+def test_enlarged_and_generated_data() -> None:
+    full, subset = Arm.parse("full:augment=rot"), Arm.parse("topk:per_class:augment=flow")
+    generated = Arm.parse("generated:cdcvae:keep=typicality:then=loss_pruning")
+    assert (full.augment, full.kind, full.has_fast_phase) == ("rot", "data", False)
+    assert (subset.augment, subset.kind, subset.has_fast_phase) == ("flow", "selected", True)
+    assert subset.rule == SelectionRule("topk", "balanced")
+    assert (generated.generated, generated.keep) == ("cdcvae", "typicality")
+    assert (generated.kind, generated.has_fast_phase) == ("data", True)
+    assert (generated.has_own_size, generated.fine_tuning) == (False, "loss_pruning")
+    assert [arm.needs_embeddings for arm in (full, subset, generated)] == [False, True, False]
+    assert all(arm.needs_images for arm in (full, subset, generated))
+    assert not Arm.parse("topk").needs_images
+    assert not any(arm.is_plain for arm in (full, subset, generated))
+    assert Arm.parse("random:augment=blur").kind == "random"
+
+
+def test_arms_name_every_way_to_make_images() -> None:
+    from thinset.augmentation.apply import INTERPOLATED_BY, augmentations
+    from thinset.augmentation.generators import generators
+
+    assert augmentations() == AUGMENTATIONS
+    assert generators() == GENERATORS
+    assert INTERPOLATED_BY in GENERATORS
 
 
 def test_only_methods_that_draw_lots_depend_on_the_seed() -> None:
@@ -207,6 +248,29 @@ def test_a_rule_is_refused_where_selecting_by_it_would_be(
         ("random:dedup=2", "dedup must be at least 0 and below 1, got 2"),
         ("random:then=rest", "then must be full or loss_pruning, got rest"),
         ("random:stratified:per_class", "stratified"),
+        ("full:augment", "augment must be one of augorig, blur, .*, rotblur, got True"),
+        ("full:augment=sharpen", "augment must be one of augorig, blur, .*, got sharpen"),
+        ("full:augment=1", "augment must be one of .*, got 1"),
+        ("full:augment=rot:augment=rot", "has the option 'augment' twice"),
+        ("full:augment=rot:dedup=0.2", "augment and dedup exclude each other"),
+        ("full:augment=rot:then=loss_pruning", "has no option 'then'"),
+        ("full+data:made:augment=rot", "augment does not apply to added data"),
+        ("loss_pruning:augment=rot", "has no option 'augment'"),
+        ("repeated_random:augment=rot", "has no option 'augment'"),
+        ("file:a.npz:augment=rot", "has no option 'augment'"),
+        ("data:made:augment=rot", "has no option 'augment'"),
+        ("kmeans:weighted:augment=rot", "weighted and augment exclude each other"),
+        ("generated", "must name a generator, cdcgan, cdcvae, flow, such as generated:flow"),
+        ("generated:", "ends with a colon"),
+        ("generated:rot", "must name a generator, cdcgan, cdcvae, flow"),
+        ("generated:keep=coverage", "must name a generator"),
+        ("generated:flow:cdcvae", "must name a generator"),
+        ("generated:flow=2", "must name a generator"),
+        ("generated:flow:flow", "has the option 'flow' twice"),
+        ("generated:flow:keep=all", "keep must be coverage or typicality or confidence, got all"),
+        ("generated:flow:keep=", "keep must be coverage or typicality or confidence"),
+        ("generated:flow:dedup=0.2", "has no option 'dedup'"),
+        ("generated:flow:augment=rot", "has no option 'augment'"),
     ],
 )
 def test_a_mistake_is_quoted(text: str, message: str) -> None:

@@ -45,6 +45,12 @@ class Generator(Protocol):
     ) -> GenerativeLearner: ...
 
 
+def require_batch(batch_size: int) -> None:
+    """Raise ValueError for batches that batch norm cannot learn from."""
+    if batch_size < 2:
+        raise ValueError(f"batch_size must be at least 2, for batch norm; got {batch_size}")
+
+
 def generators() -> tuple[str, ...]:
     """The names of all generators."""
     return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))

@@ -1,10 +1,11 @@
-"""The conditional DCGAN of "Neural data augmentation", section 2.3; see cdcgan.md."""
+"""The conditional DCGAN of "Neural data augmentation", section 2.4.1; see cdcgan.md."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from thinset.augmentation.generators import require_batch
 from thinset.files.decoding import AboveZero, Positive, Share  # noqa: TC001 - decode looks them up
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Settings:
     ema_decay: Share | None = None
 
     def __post_init__(self) -> None:
+        require_batch(self.batch_size)
         if not 0 <= self.resolved_penalty < float("inf"):
             raise ValueError(f"penalty must be finite and at least 0, got {self.penalty}")
 

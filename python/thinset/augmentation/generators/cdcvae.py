@@ -1,10 +1,11 @@
-"""The conditional convolutional VAE of "Neural data augmentation", section 2.4; see cdcvae.md."""
+"""The conditional convolutional VAE of "Neural data augmentation", section 2.4.2; see cdcvae.md."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from thinset.augmentation.generators import require_batch
 from thinset.files.decoding import AboveZero, Positive, Share  # noqa: TC001 - decode looks them up
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Settings:
     ema_decay: Share | None = None
 
     def __post_init__(self) -> None:
+        require_batch(self.batch_size)
         for name in ("beta", "free_nats"):
             value = getattr(self, name)
             if not 0 <= value < float("inf"):

@@ -25,6 +25,7 @@ from thinset.data import (
 )
 from thinset.data.soft_labels import class_numbers
 from thinset.data.splits import require_every_class
+from thinset.selection import Selection
 
 if TYPE_CHECKING:
     import os
@@ -57,7 +58,7 @@ def prepare_splits(where: Where, settings: DataSettings, folder: RunFolder) -> S
         uses_validation=settings.keeps_best or settings.validation is not None,
         show_progress=where.show_progress,
     )
-    if settings.validation is not None and data.validation is not None:
+    if settings.validation is not None and data.validation is not None and where.show_progress:
         print_note(
             f"the validation split of {where.source} is used; validation = {settings.validation} "
             "is for sources without one"
@@ -125,7 +126,9 @@ def prepare_parts(
     if not folder.is_made(folder.parts, stage):
         with folder.making(folder.parts, stage) as path:
             for name, rows in _rows_of_parts(data.train, validation, share, seed).items():
-                write_subset(rows, data.train, path / name, name=f"{data.train.name}/{name}")
+                sizes = {"validation": validation, "share": share if name == "train" else None}
+                chosen = as_selection(rows, len(data.train), "stratified split", seed, **sizes)
+                write_subset(chosen, data.train, path / name, name=f"{data.train.name}/{name}")
     held_out = folder.parts / "validation"
     return Splits(
         open_dataset(folder.parts / "train"),
@@ -147,6 +150,18 @@ def _rows_of_parts(
         require_every_class(labels, rows["train"], "training")
     rows["train"] = rows["train"][nested_subsets(labels[rows["train"]], [share], seed)[share]]
     return rows
+
+
+def as_selection(
+    rows: np.ndarray[Any, np.dtype[np.int64]],
+    n_total: int,
+    method: str,
+    seed: int,
+    **params: object,
+) -> Selection:
+    """Rows that were chosen without embeddings, as a selection; its gains are 0."""
+    values = {"n_samples": len(rows), "seed": seed, **params}
+    return Selection(rows, np.zeros(len(rows)), n_total, method, values)
 
 
 def prepare_variant(data: Splits, variant: str | None, folder: RunFolder) -> Splits:

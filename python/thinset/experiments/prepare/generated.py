@@ -74,7 +74,7 @@ def train_and_keep_generator(
     grids: Path | None,
     seed: int,
     device: str,
-    precision: str = "auto",
+    precision: str = "float32",
     evaluations: int = 10,
     log: Log | None = None,
     observe: Observer | None = None,

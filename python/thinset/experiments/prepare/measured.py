@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from thinset.experiments.prepare.kept import Images, RealClassifier
     from thinset.experiments.run_folder import RunFolder
 
+_LARGEST_SUBSET = 1000  # of the kernel distance, as usual
 _MOST_COMPARED = 10_000
 """Images whose neighbours are searched; more would take minutes and change little"""
 
@@ -41,7 +42,9 @@ def prepare_measures(
     features = judge.features(artificial)
     real_features = judge.features(real)
     values = density_and_coverage(real_features[:_MOST_COMPARED], features[:_MOST_COMPARED])
-    copies = near_copies(artificial.images[:_MOST_COMPARED], real.images)
+    copies = near_copies(
+        artificial.images[:_MOST_COMPARED], real.images, n_measured=min(_MOST_COMPARED, len(real))
+    )
     measured = Measures(
         augmentation=augmentation,
         share=share,
@@ -50,7 +53,14 @@ def prepare_measures(
         n_artificial=len(artificial.images),
         extractor=judge.name,
         fid=float(frechet_distance(features, real_features, allow_few=True)),
-        kid=float(kernel_distance(features, real_features, seed=0)),
+        kid=float(
+            kernel_distance(
+                features,
+                real_features,
+                seed=0,
+                subset_size=min(_LARGEST_SUBSET, len(features), len(real_features)),
+            )
+        ),
         density=values.density,
         coverage=values.coverage,
         agreement=judge.agreement(artificial),

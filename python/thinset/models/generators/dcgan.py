@@ -19,6 +19,7 @@ from thinset.models.generators.image_generator import (
     quarterable,
     validated_n_classes,
 )
+from thinset.models.initialisation import default_generator_kept
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,26 +52,25 @@ class Decoder(ImageGenerator):
     ) -> None:
         super().__init__(image_shape, n_classes)
         height, width, channels = self.image_shape
-        self.latent_size = default_latent_size(channels) if latent_size is None else latent_size
-        if self.latent_size < 1:
-            raise ValueError(f"latent_size must be at least 1, got {latent_size}")
+        self.latent_size = validated_latent_size(latent_size, channels)
         if prior not in ("uniform", "normal"):
             raise ValueError(f"prior must be uniform or normal, got {prior!r}")
         self.prior = prior
         n_inner = _WIDTHS[1] * (height // 4) * (width // 4)
-        self.layers = nn.Sequential(
-            nn.Linear(self.latent_size + n_classes, _HIDDEN),
-            nn.BatchNorm1d(_HIDDEN),
-            nn.ReLU(inplace=True),
-            nn.Linear(_HIDDEN, n_inner),
-            nn.BatchNorm1d(n_inner),
-            nn.ReLU(inplace=True),
-            nn.Unflatten(1, (_WIDTHS[1], height // 4, width // 4)),
-            nn.ConvTranspose2d(_WIDTHS[1], _WIDTHS[0], 4, stride=2, padding=1),
-            nn.BatchNorm2d(_WIDTHS[0]),
-            nn.ReLU(inplace=True),
-            nn.ConvTranspose2d(_WIDTHS[0], channels, 4, stride=2, padding=1),
-        )
+        with default_generator_kept(generator):
+            self.layers = nn.Sequential(
+                nn.Linear(self.latent_size + n_classes, _HIDDEN),
+                nn.BatchNorm1d(_HIDDEN),
+                nn.ReLU(inplace=True),
+                nn.Linear(_HIDDEN, n_inner),
+                nn.BatchNorm1d(n_inner),
+                nn.ReLU(inplace=True),
+                nn.Unflatten(1, (_WIDTHS[1], height // 4, width // 4)),
+                nn.ConvTranspose2d(_WIDTHS[1], _WIDTHS[0], 4, stride=2, padding=1),
+                nn.BatchNorm2d(_WIDTHS[0]),
+                nn.ReLU(inplace=True),
+                nn.ConvTranspose2d(_WIDTHS[0], channels, 4, stride=2, padding=1),
+            )
         _initialise(self, generator)
 
     def latents(self, n_images: int, generator: torch.Generator) -> torch.Tensor:
@@ -139,16 +139,12 @@ class Discriminator(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        self.trunk = _Trunk(image_shape, n_classes, batch_norm=batch_norm)
-        self.output = nn.Linear(_HIDDEN, 1)
+        with default_generator_kept(generator):
+            self.trunk = _Trunk(image_shape, n_classes, batch_norm=batch_norm)
+            self.output = nn.Linear(_HIDDEN, 1)
         _initialise(self, generator)
         if spectral_norm:
-            with torch.random.fork_rng(devices=[]):
-                # The power iteration starts from torch's global generator.
-                torch.manual_seed(0 if generator is None else generator.initial_seed())
-                for layer in self.modules():
-                    if isinstance(layer, nn.Conv2d | nn.Linear):
-                        parametrizations.spectral_norm(layer)
+            _bound(self, generator)
 
     def hidden(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Return the last hidden layer, (B, 1024)."""
@@ -175,11 +171,11 @@ class Encoder(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        self.trunk = _Trunk(image_shape, n_classes)
-        self.latent_size = (
-            default_latent_size(self.trunk.image_shape[2]) if latent_size is None else latent_size
-        )
-        self.output = nn.Linear(_HIDDEN, 2 * self.latent_size)
+        with default_generator_kept(generator):
+            self.trunk = _Trunk(image_shape, n_classes)
+            channels = self.trunk.image_shape[2]
+            self.latent_size = validated_latent_size(latent_size, channels)
+            self.output = nn.Linear(_HIDDEN, 2 * self.latent_size)
         _initialise(self, generator)
 
     def forward(
@@ -190,9 +186,28 @@ class Encoder(nn.Module):
         return mean, F.softplus(raw) + _SMALLEST_VARIANCE
 
 
-def default_latent_size(channels: int) -> int:
-    """Return the paper's latent size: 62 for MNIST's grey images, 100 for CIFAR-10's colour."""
-    return 62 if channels == 1 else 100
+def validated_latent_size(latent_size: int | None, channels: int) -> int:
+    """Return `latent_size`, or the paper's if None: 62 for grey images (MNIST), 100 for colour.
+
+    Raises ValueError if it is below 1.
+    """
+    if latent_size is None:
+        return 62 if channels == 1 else 100
+    if latent_size < 1:
+        raise ValueError(f"latent_size must be at least 1, got {latent_size}")
+    return latent_size
+
+
+def _bound(module: nn.Module, generator: torch.Generator | None) -> None:
+    """Bound the largest singular value of every weight by 1."""
+    with default_generator_kept(generator):
+        if generator is not None:
+            # The power iteration starts from torch's default generator. torch.manual_seed would
+            # seed those of all GPUs as well.
+            torch.default_generator.manual_seed(generator.initial_seed())
+        for layer in module.modules():
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                parametrizations.spectral_norm(layer)
 
 
 def _initialise(module: nn.Module, generator: torch.Generator | None) -> None:

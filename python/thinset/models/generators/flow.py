@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from thinset.models.generators.image_generator import ImageGenerator, one_hot
+from thinset.models.initialisation import default_generator_kept
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,21 +55,22 @@ class FlowGenerator(ImageGenerator):
         first, second = widths
         channels = 4 * self.image_shape[2]
         n_condition = 4 * first
-        self.condition = nn.Sequential(
-            nn.Linear(2 * _FREQUENCIES + n_classes, n_condition),
-            nn.SiLU(),
-            nn.Linear(n_condition, n_condition),
-            nn.SiLU(),
-        )
-        self.enter = nn.Conv2d(channels, first, 3, padding=1)
-        self.outer_down = _Block(first, first, n_condition)
-        self.reduce = nn.Conv2d(first, second, 3, stride=2, padding=1)
-        self.inner = nn.ModuleList([_Block(second, second, n_condition) for _ in range(3)])
-        self.enlarge = nn.ConvTranspose2d(second, first, 4, stride=2, padding=1)
-        self.outer_up = _Block(2 * first, first, n_condition)
-        self.leave = nn.Sequential(
-            nn.GroupNorm(_GROUPS, first), nn.SiLU(), nn.Conv2d(first, channels, 3, padding=1)
-        )
+        with default_generator_kept(generator):
+            self.condition = nn.Sequential(
+                nn.Linear(2 * _FREQUENCIES + n_classes, n_condition),
+                nn.SiLU(),
+                nn.Linear(n_condition, n_condition),
+                nn.SiLU(),
+            )
+            self.enter = nn.Conv2d(channels, first, 3, padding=1)
+            self.outer_down = _Block(first, first, n_condition)
+            self.reduce = nn.Conv2d(first, second, 3, stride=2, padding=1)
+            self.inner = nn.ModuleList([_Block(second, second, n_condition) for _ in range(3)])
+            self.enlarge = nn.ConvTranspose2d(second, first, 4, stride=2, padding=1)
+            self.outer_up = _Block(2 * first, first, n_condition)
+            self.leave = nn.Sequential(
+                nn.GroupNorm(_GROUPS, first), nn.SiLU(), nn.Conv2d(first, channels, 3, padding=1)
+            )
         _initialise(self, generator)
 
     def latents(self, n_images: int, generator: torch.Generator) -> torch.Tensor:

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
 
 class Augmentation(Protocol):
-    """A differentiable augmentation, as thinset.transforms.differentiable has it."""
+    """A differentiable augmentation; see thinset.transforms.differentiable."""
 
-    def __call__(self, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor: ...
+    def draw(self, n: int, generator: torch.Generator) -> torch.Tensor: ...
+
+    def apply(self, images: torch.Tensor, parameters: torch.Tensor) -> torch.Tensor: ...
 
 
 class AdversarialLearner(GenerativeLearner):
@@ -66,9 +68,9 @@ class AdversarialLearner(GenerativeLearner):
         if loss not in ADVERSARIAL_LOSSES:
             names = ", ".join(ADVERSARIAL_LOSSES)
             raise ValueError(f"loss must be one of {names}; got {loss!r}")
-        if penalty < 0 or (loss == "wasserstein" and penalty == 0):
+        if not 0 <= penalty < float("inf") or (loss == "wasserstein" and penalty == 0):
             raise ValueError(
-                f"penalty must be at least 0, and above 0 for wasserstein; got {penalty}"
+                f"penalty must be finite and at least 0, and above 0 for wasserstein; got {penalty}"
             )
         if penalty > 0 and any(isinstance(part, _BATCH_NORMS) for part in discriminator.modules()):
             raise ValueError(
@@ -77,8 +79,8 @@ class AdversarialLearner(GenerativeLearner):
             )
         if n_discriminator < 1:
             raise ValueError(f"n_discriminator must be at least 1, got {n_discriminator}")
-        if not generator_rate > 0:
-            raise ValueError(f"generator_rate must be above 0, got {generator_rate}")
+        if not 0 < generator_rate < float("inf"):
+            raise ValueError(f"generator_rate must be finite and above 0, got {generator_rate}")
         networks = {"generator": generator, "discriminator": discriminator}
         factors = {"generator": generator_rate, "discriminator": 1.0}
         super().__init__(
@@ -128,7 +130,9 @@ class AdversarialLearner(GenerativeLearner):
         return drawn
 
     def _augmented(self, images: torch.Tensor) -> torch.Tensor:
-        return images if self._augmentation is None else self._augmentation(images, self._noise)
+        if self._augmentation is None:
+            return images
+        return self._augmentation.apply(images, self._augmentation.draw(len(images), self._noise))
 
     def _train_discriminator(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         optimizer, _ = self._optimizers["discriminator"]
@@ -167,8 +171,7 @@ class AdversarialLearner(GenerativeLearner):
         finally:
             self._discriminator.requires_grad_(requires_grad=True)
         optimizer.step()
-        # Weighed by the steps that it stands for, so that the mean over all steps is its mean.
-        self._count(generator_loss=loss * self._n_discriminator)
+        self._count(generator_loss=loss)
 
 
 _BATCH_NORMS = (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)

@@ -6,6 +6,7 @@ import abc
 import contextlib
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
 import torch
 
 from thinset.training.learners.averaging import WeightAverage
@@ -43,9 +44,10 @@ class GenerativeLearner(abc.ABC):
     None for no averaging. `seed`: of all noise. `observe`: see Observer. `device`, `precision`: see
     `fit`.
 
-    Scores: the means of the losses since the last evaluation, by name; "diversity", the mean
-    deviation of pixels among generated images of one class as a share of that among the data's (1:
-    as varied as the data; near 0: collapsed); what `observe` returns.
+    Scores: the means of the losses since the last evaluation, by name, except of losses that no
+    step had; "diversity", the mean deviation of pixels among generated images of one class as a
+    share of that among the data's (1: as varied as the data; near 0: collapsed), over the classes
+    that have at least two samples in the data; what `observe` returns.
     """
 
     goal_metric = "generator_loss"
@@ -74,11 +76,12 @@ class GenerativeLearner(abc.ABC):
             self._average = WeightAverage(self._generator, ema_decay)
         self._noise = generator_for(seed, "noise", self._device)
         self._seed = seed
-        self._sums = {name: torch.zeros((), device=self._device) for name in losses}
-        self._n_steps = 0
+        # The sum and the number of the losses since the last evaluation.
+        self._sums = {
+            name: torch.zeros(2, dtype=torch.float64, device=self._device) for name in losses
+        }
         self._means: dict[str, float] = {}
         self._observe = observe
-        self._data_deviation: float | None = None
         self._steps_in_flight = StepsInFlight(self._device)
         self._described = {
             **described, "ema_decay": ema_decay, "seed": seed, "dtype": self._dtype,
@@ -109,8 +112,11 @@ class GenerativeLearner(abc.ABC):
     def step(self, batch: Batch, *, learning_rate: float, n_before: int) -> torch.Tensor:
         """Take one step and return the loss of each sample (B,); see Learner.
 
-        The data must have labels.
+        The data must have labels. Raises ValueError for samples with weights, which these losses
+        do not have.
         """
+        if batch.weights is not None:
+            raise ValueError("generators are trained on samples without weights; use another order")
         for optimizer, factor in self._optimizers.values():
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate * factor
@@ -118,7 +124,6 @@ class GenerativeLearner(abc.ABC):
         losses = self._step(images, batch.labels, n_before)
         if self._average is not None:
             self._average.update(n_before)
-        self._n_steps += 1
         self._steps_in_flight.wait()
         return losses.detach()
 
@@ -128,26 +133,26 @@ class GenerativeLearner(abc.ABC):
     def _count(self, **losses: torch.Tensor) -> None:
         """Add the mean losses of a step to the sums."""
         for name, value in losses.items():
-            self._sums[name] += value.detach().float().mean()
+            self._sums[name][0] += value.detach().double().mean()
+            self._sums[name][1] += 1
 
     def take_loss_sum(self) -> float:
         """Return the sum of the first loss over all steps since the last call."""
-        sums = {name: float(value) for name, value in self._sums.items()}
-        self._means = {name: value / max(self._n_steps, 1) for name, value in sums.items()}
+        sums = {name: value.tolist() for name, value in self._sums.items()}
+        self._means = {name: total / n for name, (total, n) in sums.items() if n > 0}
         for value in self._sums.values():
             value.zero_()
-        self._n_steps = 0
-        return next(iter(sums.values()))
+        first: float = next(iter(sums.values()))[0]
+        return first
 
     def score(self, data: ImageRows) -> dict[str, float]:
         """Return the scores that the class describes; `data` is what diversity is compared with."""
         scores = dict(self._means)
         with self._as_kept() as generator:
-            deviation = self._deviation(self._shown(generator))
-            if self._data_deviation is None:
-                self._data_deviation = self._deviation(self._rows_by_class(data))
-            if self._data_deviation > 0:
-                scores["diversity"] = deviation / self._data_deviation
+            real = self._rows_by_class(data)
+            deviation = self._deviation(real)
+            if deviation > 0:
+                scores["diversity"] = self._deviation(self._shown(generator, real)) / deviation
             scores |= self._scores_of(data)
             if self._observe is not None:
                 scores |= self._observe(generator)
@@ -169,34 +174,35 @@ class GenerativeLearner(abc.ABC):
             finally:
                 self.start()
 
-    def _shown(self, generator: ImageGenerator) -> list[torch.Tensor]:
-        """Images of each class, the same latents at each evaluation."""
-        n_classes = generator.n_classes
-        n_each = max(2, min(_PER_CLASS, _MOST_SHOWN // n_classes))
+    def _shown(
+        self, generator: ImageGenerator, real: Mapping[int, torch.Tensor]
+    ) -> dict[int, torch.Tensor]:
+        """As many images of each class as `real` has, the same latents at each evaluation."""
         noise = generator_for(self._seed, "evaluation", self._device)
-        shown = []
-        for number in range(min(n_classes, _MOST_SHOWN // 2)):
-            labels = torch.full((n_each,), number, device=self._device)
-            shown.append(generator(generator.latents(n_each, noise), labels))
-        return shown
+        return {
+            number: generator(
+                generator.latents(len(images), noise),
+                torch.full((len(images),), number, device=self._device),
+            )
+            for number, images in real.items()
+        }
 
-    def _rows_by_class(self, data: ImageRows) -> list[torch.Tensor]:
-        """As many images of each class as `_shown` draws, the first in the data."""
-        if data.labels is None:
-            return []
-        n_each = max(2, min(_PER_CLASS, _MOST_SHOWN // self._generator.n_classes))
-        chosen = []
-        for number in range(min(self._generator.n_classes, _MOST_SHOWN // 2)):
-            rows = (data.labels == number).nonzero()[0][:n_each]
+    def _rows_by_class(self, data: ImageRows) -> dict[int, torch.Tensor]:
+        """The first images of each class that has at least two."""
+        n_classes = self._generator.n_classes
+        n_each = max(2, min(_PER_CLASS, _MOST_SHOWN // n_classes))
+        chosen: dict[int, torch.Tensor] = {}
+        for number in () if data.labels is None else range(min(n_classes, _MOST_SHOWN // 2)):
+            rows = np.flatnonzero(data.labels == number)[:n_each]
             if len(rows) > 1:
-                images = torch.from_numpy(data.images[rows]).permute(0, 3, 1, 2)
-                chosen.append(to_unit_range(images))
+                images = torch.from_numpy(np.asarray(data.images.take(rows, axis=0)))
+                chosen[number] = to_unit_range(images.permute(0, 3, 1, 2))
         return chosen
 
     @staticmethod
-    def _deviation(by_class: list[torch.Tensor]) -> float:
+    def _deviation(by_class: Mapping[int, torch.Tensor]) -> float:
         """Standard deviation over the images of one class, mean over pixels and classes."""
-        deviations = [float(images.std(dim=0).mean()) for images in by_class]
+        deviations = [float(images.std(dim=0).mean()) for images in by_class.values()]
         return sum(deviations) / max(len(deviations), 1)
 
     def goal(self, scores: Mapping[str, float]) -> Goal:  # noqa: ARG002 - the same for all
@@ -221,8 +227,7 @@ class GenerativeLearner(abc.ABC):
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Return everything that the next steps depend on, by name."""
-        tensors = {"noise": self._noise.get_state(), "n_steps": torch.tensor(self._n_steps)}
-        tensors |= prefixed("sums", self._sums)
+        tensors = {"noise": self._noise.get_state(), **prefixed("sums", self._sums)}
         tensors |= prefixed("average", {} if self._average is None else self._average.state)
         for name, network in self._networks.items():
             tensors |= prefixed(f"networks/{name}", named_tensors(network))
@@ -240,7 +245,6 @@ class GenerativeLearner(abc.ABC):
             self._average.load(unprefixed("average", tensors), path)
         for name, value in self._sums.items():
             value.copy_(tensors[f"sums/{name}"])
-        self._n_steps = int(tensors["n_steps"])
         self._noise.set_state(tensors["noise"])
 
     def describe(self) -> Mapping[str, Any]:

@@ -69,6 +69,7 @@ class Run:
         self._place = Place()
         self._history = History(seconds=schedule.seconds_already_spent)
         self._best_weights: dict[str, torch.Tensor] = {}
+        self._never_finite = frozenset(self._weights_not_finite())
         self._last_lap = self._last_save = clock()
         self._last_rate: float | None = None
 
@@ -296,12 +297,20 @@ class Run:
 
     def _require_finite_weights(self) -> None:
         """Keep the last good checkpoint; the loss would show the fault at the next evaluation."""
-        for name, weight in self._learner.weights().items():
-            if weight.is_floating_point() and not bool(weight.isfinite().all()):
+        for name in self._weights_not_finite():
+            if name not in self._never_finite:
                 raise TrainingDivergedError(
                     f"training diverged: {name} is not finite after step {self._history.steps}; "
                     "use a lower learning rate"
                 )
+
+    def _weights_not_finite(self) -> list[str]:
+        # Before the first step, these are buffers such as an attention mask with -inf.
+        return [
+            name
+            for name, weight in self._learner.weights().items()
+            if weight.is_floating_point() and not bool(weight.isfinite().all())
+        ]
 
     @functools.cached_property
     def _identity(self) -> dict[str, Any]:

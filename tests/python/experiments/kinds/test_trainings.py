@@ -557,7 +557,8 @@ def test_a_validation_split_of_the_source_is_used(tmp_path, capsys):
     study = Study(Where(str(tmp_path / "digits"), tmp_path / "a"), settings)
     assert len(study.data.validation) == 200
     settings = dataclasses.replace(settings, validation=30, share=0.25, split_seed=2)
-    study = Study(Where(str(tmp_path / "digits"), tmp_path / "b"), settings)
+    where = Where(str(tmp_path / "digits"), tmp_path / "b", show_progress=True)
+    study = Study(where, settings)
     assert len(study.data.validation) == 200
     assert "the validation split of" in capsys.readouterr().err
     (record,) = study.train()
@@ -579,7 +580,7 @@ def test_a_folder_from_before_these_settings_is_continued(tmp_path):
     path = tmp_path / "study" / "settings.json"
     content = json.loads(path.read_text())
     del content["sha256"]
-    for name in ("validation", "share", "split_seed"):
+    for name in ("validation", "share", "split_seed", "generation"):
         del content["settings"][name]
     for name in ("optimizer", "keep", "standardise"):
         del content["settings"]["training"][name]

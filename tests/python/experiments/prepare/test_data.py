@@ -167,6 +167,8 @@ def test_parts_are_chosen_by_class_and_stored_as_indices(digits, tmp_path, valid
     np.testing.assert_array_equal(data.train.images, digits.train.images[expected])
     np.testing.assert_array_equal(data.train.labels, labels[expected])
     assert data.test is digits.test
+    params = data.train.manifest.provenance.params
+    assert (params["seed"], params["share"], params["validation"]) == (3, share, validation)
     # They are made once.
     before = (folder.parts / "train" / "images.npy").stat().st_mtime_ns
     again = prepare_parts(digits, folder, validation=validation, share=share, seed=3)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from thinset.losses import classification
-from thinset.training import Phase, fit, save_weights
+from thinset.training import Phase, TrainingDivergedError, fit, save_weights
 from thinset.training.loop.checkpoint import read_tensors, write_tensors
 from thinset.transforms import TrainTransform
 
@@ -134,3 +134,51 @@ def test_buffers_that_are_not_saved_with_the_weights_resume_too(digits, tmp_path
     resumed = fitted(tmp_path / "part", resume=True)
     assert torch.equal(resumed.n_batches, expected.n_batches)
     assert torch.equal(resumed.head.weight, expected.head.weight)
+
+
+class Masked(nn.Module):
+    """A model with a buffer that is not finite from the start, such as an attention mask."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mask", torch.tensor([0.0] * 9 + [-torch.inf]))
+        self.head = nn.Linear(64, 10)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.head(images.flatten(1)) + self.mask.clamp(min=-9)
+
+
+def test_weights_that_training_made_infinite_are_not_saved(digits, tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint"
+    model = Masked()
+
+    def loss(model, images, labels):
+        n_calls.append(0)
+        if len(n_calls) == spoiled_at:
+            model.head.weight.data[3, 4] = torch.inf
+        return classification(model, images.clamp(0, 0), labels)
+
+    def fitted(**options):
+        fit(
+            model,
+            [Phase("all", digits.subset, "6st")],
+            loss=loss,
+            train_transform=TrainTransform(standardise=False),
+            batch_size=8,
+            device="cpu",
+            evaluations=1,
+            checkpoint_path=path,
+            checkpoint_seconds=0.0,
+            **options,
+        )
+
+    n_calls, spoiled_at = [], 4
+    message = r"training diverged: head.weight is not finite after step 4; use a lower learning"
+    with pytest.raises(TrainingDivergedError, match=message):
+        fitted()
+    # The mask is no sign of divergence, and the last good state is there to resume from.
+    assert read_tensors(path)[1]["history"]["steps"] == 3
+    model, n_calls, spoiled_at = Masked(), [], 0
+    fitted(resume=True)
+    assert len(n_calls) == 3
+    assert read_tensors(path)[1]["history"]["steps"] == 6

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thinset.metrics.images import as_images, blocks_of_rows, pixel_rows
-from thinset.metrics.nearest import Neighbours, nearest
+from thinset.metrics.neighbours import Neighbours, nearest
 from thinset.selection.arguments import is_int, is_real, shown
 
 if TYPE_CHECKING:
