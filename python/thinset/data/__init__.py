@@ -1,6 +1,6 @@
 """Dataset folders: written from any source, memory-mapped, subset and split.
 
-`thinset.data.batches` is imported by its own name, because it alone needs torch.
+`thinset.data.batches` is imported by its own name: it and the modules that it stands on need torch.
 """
 
 from __future__ import annotations

@@ -83,7 +83,8 @@ def write_document(
         for name, shown in figures.items():
             (folder / _PLOTS / f"{name}.png").write_bytes(rendered(shown.figure, "png"))
         save_records(records, folder / _RECORDS)
-        (folder / _PAGE).write_text(page, encoding="utf-8")
+        # Names of files that are not UTF-8 hold lone surrogates.
+        (folder / _PAGE).write_text(page, encoding="utf-8", errors="backslashreplace")
     return out / _PAGE
 
 

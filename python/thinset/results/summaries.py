@@ -117,8 +117,17 @@ def _require_one_metric(groups: Groups) -> None:
         raise ValueError(f"all runs must be compared by one metric, got {', '.join(names)}")
     metrics = {run.main_metric for runs in groups.values() for run in runs}
     if len(metrics) > 1:
-        one, other = sorted(metrics, key=str)[:2]
-        raise ValueError(f"all runs must agree on the metric {names[0]}, got {one} and {other}")
+        one, other = (encode(metric) for metric in sorted(metrics, key=str)[:2])
+        field = next(name for name in one if one[name] != other[name])
+        raise ValueError(
+            f"all runs must agree on the metric {names[0]}, but its {field} is "
+            f"{_shortened(one[field])} in one and {_shortened(other[field])} in another"
+        )
+
+
+def _shortened(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _resolved(baseline: Arm | None, groups: Groups) -> Arm | None:

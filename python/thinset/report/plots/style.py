@@ -102,7 +102,27 @@ def legend_above(axes: Axes, figure: Figure) -> None:
 @styled
 def rendered(figure: Figure, file_format: Literal["png", "svg"]) -> bytes:
     """Return the figure as a file; the same figure always gives the same bytes."""
+    _make_drawable(figure)
     buffer = io.BytesIO()
     metadata = {"Date": None} if file_format == "svg" else {"Software": None}
     figure.savefig(buffer, format=file_format, metadata=metadata)
     return buffer.getvalue()
+
+
+def drawable(text: str) -> str:
+    r"""Write lone surrogates, which names of files may hold and no font has, as \udcff."""
+    return text.encode("utf-8", errors="backslashreplace").decode()
+
+
+def _make_drawable(figure: Figure) -> None:
+    from matplotlib.text import Text
+    from matplotlib.ticker import FixedFormatter
+
+    for text in figure.findobj(Text):
+        assert isinstance(text, Text)
+        text.set_text(drawable(text.get_text()))
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            formatter = axis.get_major_formatter()
+            if isinstance(formatter, FixedFormatter):  # labels of ticks are made from it again
+                formatter.seq = [drawable(label) for label in formatter.seq]

@@ -1,0 +1,165 @@
+"""Rows of a dataset on the training device: whole in its memory, or copied batch by batch.
+
+With thinset.data.batches and thinset.data.passes one of the files of thinset.data that import
+torch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import torch
+
+from thinset.data.store import NO_LABEL
+
+if TYPE_CHECKING:
+    from thinset.data.encoded import EncodedImages
+
+
+_BLOCK_BYTES = 1 << 26
+
+
+class ImageRows(Protocol):
+    """What batches are drawn from: an open Dataset, or any object with these two arrays.
+
+    It may have `soft_labels` as well: (N, C) float32, or None.
+    """
+
+    @property
+    def images(self) -> np.ndarray[Any, Any] | EncodedImages:
+        """(N, height, width, channels), uint8 or float32, in C order; or decoded when wanted."""
+
+    @property
+    def labels(self) -> np.ndarray[Any, np.dtype[np.int64]] | None:
+        """(N,) int64, or None."""
+
+
+class ImageArrays(ImageRows, Protocol):
+    """The same with images in memory or mapped."""
+
+    @property
+    def images(self) -> np.ndarray[Any, Any]:
+        """(N, height, width, channels), uint8 or float32, in C order."""
+
+
+class _ResidentRows:
+    """A whole array in the device's memory; brought there block by block."""
+
+    def __init__(self, array: np.ndarray[Any, Any] | EncodedImages, device: torch.device) -> None:
+        self._array = torch.empty(array.shape, dtype=_torch_dtype(array), device=device)
+        n_rows = max(1, _BLOCK_BYTES // array[0].nbytes)
+        for start in range(0, len(array), n_rows):
+            # np.array copies: torch cannot wrap read-only memory.
+            block = torch.from_numpy(np.array(array[start : start + n_rows]))
+            self._array[start : start + n_rows] = block
+
+    def take(self, indices: torch.Tensor) -> torch.Tensor:
+        return self._array.index_select(0, to_device(indices, self._array.device))
+
+
+class _MappedRows:
+    """An array in place, in host memory or on disk; rows are copied batch by batch.
+
+    For a CUDA device the copies go through two pinned buffers in turn, so that a copy runs beside
+    the step before it; a buffer is filled again only when its last copy has arrived.
+    """
+
+    def __init__(self, array: np.ndarray[Any, Any] | EncodedImages, device: torch.device) -> None:
+        self._array = array
+        self._device = device
+        self._pinned = device.type == "cuda"
+        self._buffers: list[tuple[torch.Tensor, torch.cuda.Event]] = []
+
+    def take(self, indices: torch.Tensor) -> torch.Tensor:
+        if not self._pinned:
+            return torch.from_numpy(self._array.take(indices.numpy(), axis=0)).to(self._device)
+        buffer, copied = self._next_buffer(len(indices))
+        # mode="clip" lets numpy write straight into the buffer; the indices are known to be valid.
+        self._array.take(indices.numpy(), axis=0, out=buffer.numpy(), mode="clip")
+        rows_on_device = buffer.to(self._device, non_blocking=True)
+        copied.record(torch.cuda.current_stream(self._device))
+        return rows_on_device
+
+    def _next_buffer(self, n_rows: int) -> tuple[torch.Tensor, torch.cuda.Event]:
+        # Batches never grow, so that buffers made for the first two hold all that follow.
+        if len(self._buffers) < 2:
+            shape = (n_rows, *self._array.shape[1:])
+            buffer = torch.empty(shape, dtype=_torch_dtype(self._array), pin_memory=True)
+            self._buffers.append((buffer, torch.cuda.Event()))  # type: ignore[no-untyped-call]
+        else:
+            self._buffers.reverse()
+            self._buffers[-1][1].synchronize()
+        buffer, copied = self._buffers[-1]
+        return buffer[:n_rows], copied
+
+
+class DeviceRows:
+    """Images as NCHW and labels of chosen rows, on the device.
+
+    Soft labels take the place of labels where there are both, if `prefer_soft`.
+    """
+
+    def __init__(
+        self,
+        dataset: ImageRows,
+        *,
+        device: torch.device,
+        resident: bool,
+        channels_last: bool,
+        prefer_soft: bool,
+    ) -> None:
+        images, labels = dataset.images, dataset.labels
+        if images.ndim != 4 or len(images) == 0:
+            raise ValueError(
+                f"images must have shape (N, height, width, channels) with N >= 1, "
+                f"got {images.shape}"
+            )
+        if labels is not None and labels.shape != (len(images),):
+            raise ValueError(f"labels must have shape ({len(images)},), got {labels.shape}")
+        rows_of = _ResidentRows if resident else _MappedRows
+        self._images = rows_of(images, device)
+        soft_labels = soft_labels_of(dataset)
+        self._soft_labels: _ResidentRows | _MappedRows | None = None
+        if soft_labels is not None and (prefer_soft or labels is None):
+            self._soft_labels = rows_of(soft_labels, device)
+        self._labels = torch.from_numpy(
+            np.full(len(images), NO_LABEL, np.int64) if labels is None else np.array(labels)
+        )
+        self._device = device
+        self._channels_last = channels_last
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def take(self, indices: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        # The rows are stored as NHWC, so their NCHW view is channels_last without a copy.
+        images = self._images.take(indices).permute(0, 3, 1, 2)
+        if not self._channels_last:
+            images = images.contiguous()
+        if self._soft_labels is not None:
+            return images, self._soft_labels.take(indices)
+        return images, to_device(self._labels.index_select(0, indices), self._device)
+
+
+def soft_labels_of(dataset: ImageRows) -> np.ndarray[Any, Any] | None:
+    values: np.ndarray[Any, Any] | None = getattr(dataset, "soft_labels", None)
+    n_samples = len(dataset.images)
+    if values is None:
+        return None
+    if values.dtype != np.float32 or values.ndim != 2 or len(values) != n_samples:
+        raise ValueError(
+            f"soft_labels must be float32 of shape ({n_samples}, C), got {values.dtype} of shape "
+            f"{values.shape}"
+        )
+    return values
+
+
+def _torch_dtype(array: np.ndarray[Any, Any] | EncodedImages) -> torch.dtype:
+    return torch.from_numpy(np.empty(0, array.dtype)).dtype
+
+
+def to_device(values: torch.Tensor, device: torch.device) -> torch.Tensor:
+    # CUDA stages pageable memory before the call returns, so that not waiting for the device is
+    # safe; waiting would hold the host up until every step queued there is done.
+    return values.to(device, non_blocking=device.type == "cuda")
