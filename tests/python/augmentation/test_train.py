@@ -122,6 +122,20 @@ def test_a_seed_decides_the_weights(name: str, data, train_small) -> None:
     assert first.fingerprint == again.fingerprint != other.fingerprint
 
 
+@ignore_collapse
+def test_differentiable_augmentation_changes_the_training(data, train_small) -> None:
+    def fingerprint(policy):
+        settings = cdcgan.Settings(batch_size=8, latent_size=4, differentiable=policy)
+        trained = train_small("cdcgan", data, "2st", settings=settings)
+        weights = trained.networks["generator"].state_dict()
+        return [value.sum().item() for value in weights.values()]
+
+    plain, coloured = fingerprint(None), fingerprint("color,translation,cutout")
+    assert coloured == fingerprint("color,translation,cutout") != plain
+    with pytest.raises(ValueError, match="got 'shear' in 'shear'"):
+        fingerprint("shear")
+
+
 def test_an_output_that_exists_is_refused_before_training(data, train_small, tmp_path) -> None:
     (tmp_path / "there").touch()
     with pytest.raises(FileExistsError, match="there already exists; choose another output"):
