@@ -232,3 +232,42 @@ def test_same_records_same_picture(by_split: list[RunRecord]) -> None:
     ]
     assert pictures[0] == pictures[1]
     assert io.BytesIO(pictures[0]).read(4) == b"\x89PNG"
+
+
+def test_texts_that_are_not_utf_8_or_endless_are_drawn_and_written(
+    make_record: MakeRecord, tmp_path: Path
+) -> None:
+    r"""Names of files may hold lone surrogates, which no font has and UTF-8 cannot encode."""
+    odd = "file:caf\udce9.npz"
+    records = [
+        make_record(
+            arm,
+            seed,
+            50.0 + seed,
+            comparison=comparison,
+            total=total,
+            command="thinset compare caf\udce9",
+            preparation_seconds={"caf\udce9": 1.0, "y" * 5000: 1.0} if arm == odd else {},
+        )
+        for comparison, total in (("steps", "40st"), ("time", "8s"))
+        for arm in ("random", odd)
+        for seed in range(2)
+    ]
+    page = page_of(records, tmp_path / "out")
+    assert "caf\\udce9" in page
+    labels = plots.style.drawable("x" * 100_000), plots.style.drawable("\udce9")
+    assert (len(labels[0]), labels[1]) == (200, "\\udce9")
+
+
+@pytest.mark.parametrize("label", ["\ud83d", "x" * 100_000])
+def test_runs_that_disagree_on_a_metric_say_where_in_short(
+    make_record: MakeRecord, label: str
+) -> None:
+    one, other = make_record(seed=0), make_record(seed=1)
+    changed = replace(other.metrics["accuracy"], label=label)
+    other = replace(other, metrics={**other.metrics, "accuracy": changed})
+    with pytest.raises(
+        ValueError, match="must agree on the metric accuracy, but its label is"
+    ) as e:
+        summarise([one, other])
+    assert len(str(e.value)) < 200

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.ticker import Formatter
 
 INK = "#1F2328"
 QUIET_INK = "#656D76"
@@ -57,6 +58,7 @@ _SETTINGS: dict[str, Any] = {
 _CHARACTERS_PER_INCH = 12
 _LEGEND_HANDLE_CHARACTERS = 4
 _LEGEND_ROW_INCHES = 0.24
+_LONGEST_TEXT = 200  # in characters; layout takes minutes for a hundred thousand
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -110,13 +112,15 @@ def rendered(figure: Figure, file_format: Literal["png", "svg"]) -> bytes:
 
 
 def drawable(text: str) -> str:
-    r"""Write lone surrogates, which names of files may hold and no font has, as \udcff."""
+    r"""Shorten a long text, and write lone surrogates of file names as \udcff: no font has them."""
+    if len(text) > _LONGEST_TEXT:
+        text = f"{text[: _LONGEST_TEXT - 1]}\N{HORIZONTAL ELLIPSIS}"
     return text.encode("utf-8", errors="backslashreplace").decode()
 
 
 def _make_drawable(figure: Figure) -> None:
     from matplotlib.text import Text
-    from matplotlib.ticker import FixedFormatter
+    from matplotlib.ticker import FixedFormatter, FuncFormatter
 
     for text in figure.findobj(Text):
         assert isinstance(text, Text)
@@ -124,5 +128,10 @@ def _make_drawable(figure: Figure) -> None:
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
             formatter = axis.get_major_formatter()
-            if isinstance(formatter, FixedFormatter):  # labels of ticks are made from it again
-                formatter.seq = [drawable(label) for label in formatter.seq]
+            # The labels of ticks are made again on each drawing.
+            if isinstance(formatter, (FixedFormatter, FuncFormatter)):
+                axis.set_major_formatter(FuncFormatter(_drawable_labels(formatter)))
+
+
+def _drawable_labels(formatter: Formatter) -> Callable[[float, int | None], str]:
+    return lambda value, position: drawable(formatter(value, position))

@@ -173,7 +173,7 @@ def test_paths_lead_to_files_inside_the_folder(tmp_path: Path, is_struct: bool) 
     ):
         read("img/0.png", "img/9.png")
     for path in ("../../secret.png", str(tmp_path / "secret.png")):
-        with pytest.raises(ValueError, match=r"secret\.png', which is outside of"):
+        with pytest.raises(ValueError, match=r"', which is outside of"):
             read(path)
 
 
