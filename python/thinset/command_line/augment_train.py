@@ -83,13 +83,7 @@ class GeneratorOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command(GeneratorOptions):
-    """Train a generator of labelled images.
-
-    Writes DIR/generator.safetensors, DIR/log.jsonl with losses and scores, and DIR/grids with
-    samples at each evaluation. Run it again after an interruption to resume.
-    """
-
+class _OwnOptions:
     data: Source
     """dataset folder, source to import (see `thinset data list`), or "digits" """
     out: Output
@@ -109,17 +103,29 @@ class Command(GeneratorOptions):
     device: Device = "auto"
     """device to compute on"""
 
+
+@dataclass(frozen=True, kw_only=True)
+class Command(GeneratorOptions, _OwnOptions):
+    """Train a generator of labelled images.
+
+    Writes DIR/generator.safetensors, DIR/log.jsonl with losses and scores, and DIR/grids with
+    samples at each evaluation. Run it again after an interruption to resume.
+    """
+
     def run(self) -> None:
         from thinset.augmentation.trained_generator import MODEL_FILE, TrainedGenerator
         from thinset.experiments.prepare.data import open_training_data
         from thinset.experiments.prepare.generated import train_and_keep_generator
         from thinset.experiments.run_folder import RunFolder
         from thinset.files.decoding import encode
+        from thinset.models.generators.image_generator import quarterable
         from thinset.training import JsonLines
         from thinset.training.precision import resolve_device
 
         resolve_device(self.device)
         settings = self.settings_of(self.model)
+        if self.image_size is not None:
+            quarterable((*self.image_size, 1))  # before any image is read
         length = parse_duration("--length", self.length)
         where = where_of("augment train", self)
         folder = RunFolder(
@@ -133,7 +139,7 @@ class Command(GeneratorOptions):
                 "seed": self.seed,
             },
         )
-        path = self.out / MODEL_FILE
+        path, checkpoint = self.out / MODEL_FILE, folder.checkpoint("generator")
         if path.exists():
             trained = TrainedGenerator.load(path)
         else:
@@ -142,7 +148,7 @@ class Command(GeneratorOptions):
                 path,
                 settings=settings,
                 length=length,
-                checkpoint=folder.checkpoint("generator"),
+                checkpoint=checkpoint,
                 grids=self.out / "grids",
                 seed=self.seed,
                 device=self.device,
@@ -151,6 +157,7 @@ class Command(GeneratorOptions):
                 log=JsonLines(self.out / "log.jsonl"),
                 show_progress=True,
             )
+        checkpoint.unlink(missing_ok=True)
         scores = ", ".join(
             f"{name} {score:.4g}" for name, score in trained.history.final.scores.items()
         )
