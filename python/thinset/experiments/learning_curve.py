@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,12 @@ from thinset.experiments.prepare.kept import Images
 from thinset.experiments.prepare.measured import prepare_measures
 from thinset.experiments.run_folder import RunFolder
 from thinset.experiments.settings import DataSettings, require_valid
-from thinset.experiments.shown_generators import store_grid, stored_generator, weights_file
+from thinset.experiments.shown_generators import (
+    store_extractor,
+    store_grid,
+    stored_generator,
+    weights_file,
+)
 from thinset.files.decoding import encode
 from thinset.report import require_report_extra
 from thinset.results.arm import Arm
@@ -28,7 +33,7 @@ from thinset.training import TrainingDivergedError
 from thinset.training.precision import resolve_device
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from thinset.experiments.augmentation_settings import AugmentationSettings
     from thinset.experiments.prepare.kept import RealClassifier
@@ -92,8 +97,8 @@ class LearningCurve:
         """
         for augmentation, seed in self._settings.measurements:
             note(f"measuring {augmentation} at {share:.3g} of the training data, seed {seed}")
-            with self._left_out_if_diverged(share, measuring(augmentation, seed), note):
-                self._measure(share, augmentation, seed)
+            make = functools.partial(self._measure, share, augmentation, seed)
+            self._make(share, measuring(augmentation, seed), make, note)
 
     def _measure(self, share: float, augmentation: str, seed: int) -> None:
         bench = self.at(share).bench
@@ -111,30 +116,35 @@ class LearningCurve:
             seconds=sum(bench.image_seconds(augmentation, seed).values()),
         )
 
-    @contextlib.contextmanager
-    def _left_out_if_diverged(
-        self, share: float, name: str, note: Callable[[str], None]
-    ) -> Iterator[None]:
-        """Record that a generator diverged instead of failing: the rest of the page needs none."""
+    def _make(
+        self, share: float, name: str, make: Callable[[], None], note: Callable[[str], None]
+    ) -> None:
+        """Call `make`; leave it out, now and later, if its generator diverges."""
+        folder = self.at(share).folder
+        if name in folder.left_out:
+            return
         try:
-            yield
+            make()
         except TrainingDivergedError as error:
-            self.at(share).folder.leave_out(name, str(error))
+            folder.leave_out(name, str(error))
             note(f"left out: {error}")
 
     def _classifier(self) -> RealClassifier:
         if self._judge is None:
-            self._judge = self.at(max(self._settings.shares)).bench.classifier()
+            bench = self.at(max(self._settings.shares)).bench
+            self._judge = bench.classifier()
+            store_extractor(bench.folder.path, self._judge.name)
         return self._judge
 
     def show(self, share: float, note: Callable[[str], None]) -> None:
         """Store the missing images of the generators' grids at this size."""
-        bench = self.at(share).bench
         seed = self._settings.shown_seed
         for name in self._settings.shown:
-            if stored_generator(bench.folder.path, name, seed) is not None:
-                continue
-            with self._left_out_if_diverged(share, showing(name, seed), note):
-                model = bench.generator(name, seed)
-                weights = weights_file(bench.folder.path, name, seed)
-                store_grid(weights, shown_rows(model.generator))
+            if stored_generator(self.at(share).folder.path, name, seed) is None:
+                make = functools.partial(self._show, share, name, seed)
+                self._make(share, showing(name, seed), make, note)
+
+    def _show(self, share: float, name: str, seed: int) -> None:
+        bench = self.at(share).bench
+        images = shown_rows(bench.generator(name, seed).generator)
+        store_grid(weights_file(bench.folder.path, name, seed), images)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from thinset.training.loop.history import History
 
+EXTRACTOR_FILE = "extractor.json"
 FOLDER = "generators"
 """The folder of generators in that of an experiment"""
 
@@ -79,6 +80,19 @@ def stored_grid(file: Path) -> np.ndarray[Any, Any]:
             f"{file}: images must be uint8 of 4 dimensions, got {images.dtype} of {images.ndim}"
         )
     return images
+
+
+def store_extractor(folder: Path, name: str) -> None:
+    """Store the name of the features that images at all sizes are measured by."""
+    write_json_with_digest(folder / EXTRACTOR_FILE, {"extractor": name})
+
+
+def stored_extractor(folder: Path) -> str | None:
+    """Read what `store_extractor` wrote; None if there is nothing."""
+    file = folder / EXTRACTOR_FILE
+    if not file.exists():
+        return None
+    return decode(read_json(file), dict[str, str], str(file)).get("extractor")
 
 
 def stored_generator(folder: Path, name: str, seed: int) -> ShownGenerator | None:

@@ -24,8 +24,13 @@ from thinset.experiments.run_folder import (
     read_stages,
     verify_seconds,
 )
+from thinset.experiments.shown_generators import (
+    EXTRACTOR_FILE,
+    stored_extractor,
+    stored_grid,
+    stored_training,
+)
 from thinset.experiments.shown_generators import FOLDER as GENERATORS
-from thinset.experiments.shown_generators import stored_grid, stored_training
 from thinset.files.json import read_json
 from thinset.files.regular import require_regular
 from thinset.results import Plan, RunRecord, load_records
@@ -106,6 +111,7 @@ def _check_of(path: Path) -> Callable[[Path], object] | None:
         RECONSTRUCTIONS_FILE: lambda file: stored_reconstructions(file.parent),
         OLD_RECONSTRUCTIONS_FILE: lambda file: stored_reconstructions(file.parent),
         MEASURES_FILE: load_measures,
+        EXTRACTOR_FILE: lambda file: stored_extractor(file.parent),
     }
     if path.name in by_name:
         return by_name[path.name]

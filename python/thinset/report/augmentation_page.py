@@ -279,7 +279,10 @@ def _measures(inputs: AugmentationInputs) -> Table | None:
 
 
 def _correlation(inputs: AugmentationInputs) -> Table | None:
-    """Whether FID tells which augmentation helps: its correlation with accuracy at each size, trained longest."""
+    """Whether FID tells which augmentation helps: its correlation with accuracy at each size.
+
+    Accuracy is that of the longest training.
+    """
     rows = []
     for size in inputs.sizes:
         pairs = []

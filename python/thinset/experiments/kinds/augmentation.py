@@ -12,7 +12,7 @@ from thinset.experiments.augmentation_settings import AugmentationSettings
 from thinset.experiments.cells import cells_of
 from thinset.experiments.finished import Finished
 from thinset.experiments.run_folder import finished_records, read_left_out, read_stages
-from thinset.experiments.shown_generators import stored_generator
+from thinset.experiments.shown_generators import stored_extractor, stored_generator
 from thinset.files.decoding import encode
 from thinset.report import (
     AugmentationInputs,
@@ -61,6 +61,7 @@ def folder_of(out: Path, share: float) -> Path:
 def write_page(recipe: FigureRecipe, finished: Finished[AugmentationSettings]) -> Path:
     """Write the page of what is finished; FileNotFoundError if nothing is."""
     settings = finished.settings
+    extractor = stored_extractor(folder_of(finished.path, max(settings.shares)))
     sizes = []
     for share in sorted(settings.shares):
         folder = folder_of(finished.path, share)
@@ -73,7 +74,9 @@ def write_page(recipe: FigureRecipe, finished: Finished[AugmentationSettings]) -
                 measures=tuple(
                     one
                     for one in load_measures(folder / FILE)
-                    if one.augmentation in settings.measured and one.seed in settings.seeds
+                    if (one.augmentation, one.seed) in settings.measurements
+                    # Those by a classifier of another size cannot be compared.
+                    and one.extractor == extractor
                 ),
                 shown=tuple(
                     found

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from thinset.experiments.prepare.kept import fid_of
 from thinset.metrics import (
     density_and_coverage,
-    frechet_distance,
     kernel_distance,
     near_copies,
 )
@@ -56,7 +56,7 @@ def prepare_measures(
         n_real=len(real),
         n_artificial=len(artificial.images),
         extractor=judge.name,
-        fid=float(frechet_distance(features, real_features, allow_few=True)),
+        fid=fid_of(features, real_features),
         kid=_kernel_distance(features, real_features),
         density=values.density,
         coverage=values.coverage,
