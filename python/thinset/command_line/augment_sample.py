@@ -79,4 +79,6 @@ class Command:
             else:
                 known = ", ".join(names) or f"0 to {len(model.class_counts) - 1}"
                 raise ValueError(f"--classes: unknown class {text!r}; the model knows {known}")
+        if len(set(numbers)) < len(numbers):
+            raise ValueError(f"--classes must be distinct, got {' '.join(self.classes)}")
         return numbers

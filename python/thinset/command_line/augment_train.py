@@ -67,11 +67,18 @@ class GeneratorOptions:
 
     def settings_of(self, model: str) -> Any:
         """The settings of the generator `model`; ValueError for options that do not apply."""
+        import torch
+
+        from thinset.augmentation.generators import generator_named
         from thinset.experiments.generation import generator_settings
         from thinset.experiments.settings import require_valid
 
         settings = generator_settings(model, self.given)
         require_valid(settings)
+        # The smallest networks show now whether the real ones can be built.
+        module = generator_named(model)
+        networks = module.networks(settings, (4, 4, 1), 1, torch.Generator())
+        module.learner(networks, settings, seed=0, device="cpu", precision="float32", observe=None)
         return settings
 
     @property
@@ -79,7 +86,11 @@ class GeneratorOptions:
         """The options that are given, by name."""
         names = (field.name for field in dataclasses.fields(GeneratorOptions))
         values = {name: getattr(self, name) for name in names}
-        return {name: value for name, value in values.items() if value not in (None, False)}
+        return {
+            name: value
+            for name, value in values.items()
+            if value is not None and value is not False
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +138,11 @@ class Command(GeneratorOptions, _OwnOptions):
         if self.image_size is not None:
             quarterable((*self.image_size, 1))  # before any image is read
         length = parse_duration("--length", self.length)
+        if length.amount == 0:
+            raise ValueError(f"--length must be longer than {length}")
+        for name, least in (("evaluations", 1), ("seed", 0)):
+            if (value := getattr(self, name)) < least:
+                raise ValueError(f"--{name} must be at least {least}, got {value}")
         where = where_of("augment train", self)
         folder = RunFolder(
             self.out,

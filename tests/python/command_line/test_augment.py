@@ -16,6 +16,7 @@ from thinset.augmentation.trained_generator import TrainedGenerator
 from thinset.command_line import main
 from thinset.data import DatasetWriter, open_dataset
 from thinset.training import TrainingDivergedError
+from thinset.training.loop.checkpoint import read_tensors, write_tensors
 
 FLOW = "--model flow --length 3st --widths 8 8 --batch-size 16 --n-steps 1 --evaluations 2"
 pytestmark = pytest.mark.filterwarnings("ignore::thinset.augmentation.train.CollapseWarning")
@@ -124,7 +125,7 @@ def test_natural_classes_follow_the_data(tmp_path, capsys):
         ("-n 3 -o out --classes bird", 3, "unknown class 'bird'; the model knows cat, dog"),
         ("-n 3 -o out --classes 2", 3, "unknown class '2'"),
         ("-n 3 -o out --classes -1", 3, "unknown class '-1'"),
-        ("-n 3 -o out --classes cat cat", 3, "cat"),
+        ("-n 3 -o out --classes cat 0", 3, "--classes must be distinct, got cat 0"),
         ("-n 3 -o out --natural --classes cat", 3, "give one of --balanced, --natural and"),
         ("-n 3 -o out --batch-size 0", 3, "batch_size must be at least 1, got 0"),
         ("-n 3 -o data", 4, "already exists"),
@@ -144,8 +145,8 @@ def test_what_cannot_be_drawn_is_refused_in_a_line(trained, here, capsys, option
 def test_files_that_hold_no_generator_are_refused(trained, here, capsys):
     model = trained / "flow" / "generator.safetensors"
     whole = model.read_bytes()
-    (here / "m").write_bytes(whole.replace(b'\\"version\\":1', b'\\"version\\":9', 1))
-    assert (here / "m").read_bytes() != whole
+    tensors, content = read_tensors(model)
+    write_tensors(here / "m", tensors, {**content, "version": 9})
     (here / "cut").write_bytes(whole[:-9])
     for name, status in (("m", 3), ("cut", 3), ("nothing", 4), ("data", 4)):
         found, _, error = call(capsys, f"augment sample {name} -n 3 -o out")
@@ -172,7 +173,11 @@ def test_files_that_hold_no_generator_are_refused(trained, here, capsys):
         ("--length 5", "--length: a length is a number with a unit"),
         ("--evaluations 0", "evaluations"),
         ("--image-size 10 8", "divisible by 4, got 10"),
-        ("--seed -1", "seed"),
+        ("--seed -1", "--seed must be at least 0, got -1"),
+        ("--model cdcvae --beta -1", "beta"),
+        ("--model cdcgan --penalty -1", "penalty"),
+        ("--ema-decay 2", "ema_decay"),
+        ("--latent-size 0", "latent_size"),
     ],
 )
 def test_settings_that_do_not_fit_leave_nothing(here, capsys, options, message):
@@ -180,6 +185,12 @@ def test_settings_that_do_not_fit_leave_nothing(here, capsys, options, message):
     assert (status, error.count("\n")) == (3, 1), error
     assert message in error
     assert names_in(here) == ["data"]
+
+
+def test_zero_is_a_value_and_not_the_default(here, capsys):
+    command = "augment train data -o out --model cdcvae --length 1st --batch-size 16 --beta 0"
+    assert call(capsys, f"{command} --evaluations 1")[0] == 0
+    assert TrainedGenerator.load("out").settings.beta == 0
 
 
 def test_options_of_another_training_are_refused_in_its_folder(here, capsys):
@@ -287,8 +298,8 @@ def test_a_divergence_is_named_and_keeps_the_last_good_state(here, capsys):
 def test_interrupted_training_says_so_and_resumes_to_the_same_weights(here):
     command = [
         sys.executable, "-m", "thinset", "augment", "train", "data", "--model", "flow",
-        "--length", "400st", "--widths", "8", "8", "--batch-size", "16", "--n-steps", "1",
-        "--evaluations", "40", "--device", "cpu",
+        "--length", "60st", "--widths", "8", "8", "--batch-size", "16", "--n-steps", "1",
+        "--evaluations", "6", "--device", "cpu",
     ]  # fmt: skip
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     subprocess.run([*command, "-o", "whole"], check=True, capture_output=True, env=environment)

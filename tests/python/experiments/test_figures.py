@@ -41,8 +41,9 @@ def test_a_figure_is_made_in_the_size_smoke(name, tmp_path, capsys):
     assert figures()[name].title in text
     assert f"thinset reproduce {name} --out " in text
     records = load_records(page.parent / "records.json")
-    assert RANDOM in {record.arm for record in records}
-    assert len({record.seed for record in records}) >= 2
+    if figures()[name].kind != "augmentation":
+        assert RANDOM in {record.arm for record in records}
+        assert len({record.seed for record in records}) >= 2
     assert list((page.parent / "plots").glob("*.png"))
     # What is there is not trained again, and the page can be written again from the folder.
     assert main(["reproduce", name, "-o", str(tmp_path / "out")]) == 0
