@@ -83,8 +83,7 @@ CASES = {
         "verify generator",
     ),
     "generator/settings.json": (
-        "augment train data/train --model cdcvae --length 1st --batch-size 8 --evaluations 1 "
-        "-o generator",
+        "augment train data/train --model cdcvae --length 1st --evaluations 1 -o generator",
         "verify generator",
     ),
     "curve/settings.json": ("report curve", "verify curve"),

@@ -296,15 +296,16 @@ def test_a_divergence_is_named_and_keeps_the_last_good_state(here, capsys):
 
 
 def test_interrupted_training_says_so_and_resumes_to_the_same_weights(here):
-    command = [
-        sys.executable, "-m", "thinset", "augment", "train", "data", "--model", "flow",
-        "--length", "60st", "--widths", "8", "8", "--batch-size", "16", "--n-steps", "1",
-        "--evaluations", "6", "--device", "cpu",
-    ]  # fmt: skip
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    subprocess.run([*command, "-o", "whole"], check=True, capture_output=True, env=environment)
+    command = (
+        "augment train data --model flow --length 60st --widths 8 8 --batch-size 16 --n-steps 1 "
+        "--evaluations 6 --device cpu"
+    )
+    assert main(f"{command} -o whole".split()) == 0
     with subprocess.Popen(
-        [*command, "-o", "broken"], stderr=subprocess.PIPE, text=True, env=environment
+        [sys.executable, "-m", "thinset", *command.split(), "-o", "broken"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
     ) as run:
         while not (here / "broken" / "grids" / "0002.png").exists():
             assert run.poll() is None
@@ -315,6 +316,6 @@ def test_interrupted_training_says_so_and_resumes_to_the_same_weights(here):
     assert "interrupted; finished parts are kept" in error
     assert not (here / "broken" / "generator.safetensors").exists()
     assert (here / "broken" / "checkpoints" / "generator.safetensors").exists()
-    subprocess.run([*command, "-o", "broken"], check=True, capture_output=True, env=environment)
+    assert main(f"{command} -o broken".split()) == 0
     models = [TrainedGenerator.load(here / name) for name in ("whole", "broken")]
     assert models[0].fingerprint == models[1].fingerprint
