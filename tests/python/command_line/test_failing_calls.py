@@ -75,7 +75,7 @@ def test_every_failing_call(failing_calls: FailingCalls, scenario: str) -> None:
     ["split", "embed", "train", "augment train", "augment sample", "augment apply", "run"],
 )
 def test_failing_calls_of_long_commands(failing_calls: FailingCalls, scenario: str) -> None:
-    step = {"embed": 3, "train": 3, "augment sample": 3, "run": 29}.get(scenario, 7)
+    step = {"split": 7, "augment sample": 2, "run": 29}.get(scenario, 3)
     plan = [(*failure, step, 2000) for failure in [*FAILURES, *KILLS]]
     n_failed, problems = outcome(failing_calls, scenario, plan)
     assert problems == []
