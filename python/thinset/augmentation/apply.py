@@ -6,9 +6,7 @@ from thinset.augmentation.generators import generators
 from thinset.augmentation.traditional import METHODS as TRADITIONAL
 from thinset.augmentation.traditional import augment
 
-__all__ = ["INTERPOLATED_BY", "TRADITIONAL", "augment", "augmentations"]
-INTERPOLATED_BY = "cdcvae"
-"""The generator whose encoder and decoder `interpolate` uses"""
+__all__ = ["TRADITIONAL", "augment", "augmentations"]
 
 
 def augmentations() -> tuple[str, ...]:

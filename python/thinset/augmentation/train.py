@@ -12,6 +12,7 @@ from thinset.augmentation.generators import generator_named
 from thinset.augmentation.trained_generator import TrainedGenerator
 from thinset.data.provenance import Parent
 from thinset.duration import Duration
+from thinset.models.generators.image_generator import quarterable
 from thinset.training.loop.train import train
 from thinset.training.phases import Phase
 from thinset.training.randomness import generator_for
@@ -77,8 +78,7 @@ def train_generator(
     """
     if out is not None and Path(out).exists():
         raise FileExistsError(f"{out} already exists; choose another output")
-    counts = class_counts(data)
-    require_unit_range(data)
+    counts = require_trainable(data)
     if validation_data is not None:
         _require_comparable(validation_data, data)
     module = generator_named(settings.model)
@@ -125,8 +125,16 @@ def train_generator(
     return trained
 
 
-def class_counts(data: Dataset) -> tuple[int, ...]:
+def require_trainable(data: Dataset) -> tuple[int, ...]:
     """The number of samples of each class; ValueError for data that cannot train a generator."""
+    quarterable(data.image_shape)
+    counts = class_counts(data)
+    require_unit_range(data)
+    return counts
+
+
+def class_counts(data: Dataset) -> tuple[int, ...]:
+    """The number of samples of each class; ValueError where images cannot be drawn by class."""
     if data.labels is None:
         raise ValueError(f"{data.name} has no labels, which a generator needs: it draws by class")
     labels = np.asarray(data.labels)

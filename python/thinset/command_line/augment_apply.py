@@ -20,6 +20,7 @@ from thinset.command_line.arguments import (
 )
 from thinset.command_line.augment_train import Command as TrainCommand
 from thinset.command_line.augment_train import GeneratorOptions
+from thinset.results.arm_options import generator_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,13 +29,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command(GeneratorOptions):
-    """Make one new image for each sample of a dataset.
-
-    DIR is a dataset folder with the new images alone; `full+data:DIR` trains on both. Methods with
-    a generator take the one in --model, which is trained first if it does not exist.
-    """
-
+class _OwnOptions:
     data: Source
     """dataset folder, source to import (see `thinset data list`), or "digits" """
     out: Output
@@ -43,10 +38,11 @@ class Command(GeneratorOptions):
     """rotate by up to 25 degrees; blur; both; copy; draw from a generator; or interpolate between
     samples of one class with a cdcvae"""
     model: Annotated[Path | None, optional(metavar="DIR")] = None
-    """folder of the generator; by default the name of the output, with -model appended"""
-    length: str = "500ep"
-    """length of the generator's training, if it is trained: steps (st), epochs (ep), samples (sa)
-    or time (s, min, h)"""
+    """trained generator to use, of `thinset augment train`; without it, one is trained in the
+    folder that has the name of the output with -model appended"""
+    length: Annotated[str | None, tyro.conf.arg(help_behavior_hint="(default: 500ep)")] = None
+    """length of the generator's training: steps (st), epochs (ep), samples (sa) or time (s, min, h)
+    """
     image_size: ImageSize = None
     """resize every image to this size"""
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
@@ -56,26 +52,29 @@ class Command(GeneratorOptions):
     device: Device = "auto"
     """device to compute on"""
 
+
+@dataclass(frozen=True, kw_only=True)
+class Command(GeneratorOptions, _OwnOptions):
+    """Make one new image for each sample of a dataset.
+
+    DIR is a dataset folder with the new images alone; `full+data:DIR` trains on both. Methods with
+    a generator train it first, unless --model names one. Run it again after an interruption to
+    resume.
+    """
+
     def run(self) -> None:
-        from thinset.augmentation.trained_generator import MODEL_FILE, TrainedGenerator
-        from thinset.experiments.prepare.generated import make_images, trained_by
+        from thinset.experiments.prepare.generated import make_images
+        from thinset.files.overlap import require_apart
         from thinset.training.precision import resolve_device
 
         resolve_device(self.device)
-        name = trained_by(self.method)
-        if name is None:
-            self._require_no_generator_options()
+        self._require_no_unused_options()
+        # Now, not after the training of a generator.
         if not self.overwrite and self.out.exists():
             raise FileExistsError(f"{self.out} already exists; choose another output or overwrite")
+        require_apart(self.out, self.data, self.model)
+        model = self._generator()
         with self._opened() as data:
-            model = None
-            if name is not None:
-                place = self.model or self.out.with_name(f"{self.out.name}-model")
-                if not (place / MODEL_FILE).exists():
-                    self._train(name, place, data)
-                model = TrainedGenerator.load(place)
-                if model.name != name:
-                    raise ValueError(f"{place} holds a {model.name}; {self.method} needs a {name}")
             made = make_images(
                 self.method,
                 data,
@@ -88,13 +87,44 @@ class Command(GeneratorOptions):
             )
         print(f"{len(made)} images by {self.method}: {self.out}")
 
-    def _require_no_generator_options(self) -> None:
-        given = {"model": self.model} if self.model is not None else self.given
-        for name in given:
-            raise ValueError(
-                f"--{name.replace('_', '-')} does not apply to {self.method}, which has no "
-                "generator"
-            )
+    def _require_no_unused_options(self) -> None:
+        """Refuse options of a training where nothing is trained."""
+        if generator_of(self.method) is None:
+            why = f"{self.method}, which has no generator"
+        elif self.model is not None:
+            why = f"the trained generator {self.model}"
+        else:
+            return
+        names = [*self.given, *(["length"] if self.length is not None else [])]
+        if generator_of(self.method) is None and self.model is not None:
+            names.insert(0, "model")
+        for name in names:
+            raise ValueError(f"--{name.replace('_', '-')} does not apply to {why}")
+
+    def _generator(self) -> Any:
+        """The trained generator; None for a method without one."""
+        from thinset.augmentation.trained_generator import TrainedGenerator
+
+        name = generator_of(self.method)
+        if name is None:
+            return None
+        place = self.model
+        if place is None:
+            place = self.out.with_name(f"{self.out.name}-model")
+            TrainCommand(
+                **self.given,
+                data=self.data,
+                out=place,
+                model=cast("Any", name),
+                length=self.length or "500ep",
+                image_size=self.image_size,
+                seed=self.seed,
+                device=self.device,
+            ).run()
+        model = TrainedGenerator.load(place)
+        if model.name != name:
+            raise ValueError(f"{place} holds a {model.name}; {self.method} needs a {name}")
+        return model
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[Dataset]:
@@ -106,19 +136,10 @@ class Command(GeneratorOptions):
             if self.image_size is None and is_dataset_folder(folder):
                 yield open_dataset(folder)
                 return
-        with tempfile.TemporaryDirectory(prefix=".importing-", dir=self.out.parent) as workplace:
+        parent = self.out.parent
+        parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".importing-", dir=parent) as workplace:
             splits = import_dataset(
                 self.data, Path(workplace) / "data", size=self.image_size, note=print_note
             )
             yield splits["train"]
-
-    def _train(self, name: str, place: Path, data: Dataset) -> None:
-        TrainCommand(
-            **self.given,
-            data=str(data.path),
-            out=place,
-            model=cast("Any", name),
-            length=self.length,
-            seed=self.seed,
-            device=self.device,
-        ).run()

@@ -28,14 +28,14 @@ class Command:
     n_samples: Annotated[int, tyro.conf.arg(aliases=["-n"], metavar="N")]
     """number of images"""
     balanced: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """as many images of each class (the default)"""
+    """draw as many images of each class; what is done without --natural and --classes, too"""
     natural: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """draw classes with the frequencies of the training data"""
     classes: Annotated[tuple[str, ...] | None, optional(metavar="CLASS...")] = None
     """only these classes, by number or name, as many images of each"""
     batch_size: int = 500
     """images drawn at once; does not change them"""
-    overwrite: bool = False
+    overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """replace the folder if it is a dataset folder"""
     seed: Seed = 0
     """seed of the latents"""
@@ -79,4 +79,6 @@ class Command:
             else:
                 known = ", ".join(names) or f"0 to {len(model.class_counts) - 1}"
                 raise ValueError(f"--classes: unknown class {text!r}; the model knows {known}")
+        if len(set(numbers)) < len(numbers):
+            raise ValueError(f"--classes must be distinct, got {' '.join(self.classes)}")
         return numbers

@@ -67,11 +67,18 @@ class GeneratorOptions:
 
     def settings_of(self, model: str) -> Any:
         """The settings of the generator `model`; ValueError for options that do not apply."""
+        import torch
+
+        from thinset.augmentation.generators import generator_named
         from thinset.experiments.generation import generator_settings
         from thinset.experiments.settings import require_valid
 
         settings = generator_settings(model, self.given)
         require_valid(settings)
+        # The smallest networks show now whether the real ones can be built.
+        module = generator_named(model)
+        networks = module.networks(settings, (4, 4, 1), 1, torch.Generator())
+        module.learner(networks, settings, seed=0, device="cpu", precision="float32", observe=None)
         return settings
 
     @property
@@ -79,17 +86,15 @@ class GeneratorOptions:
         """The options that are given, by name."""
         names = (field.name for field in dataclasses.fields(GeneratorOptions))
         values = {name: getattr(self, name) for name in names}
-        return {name: value for name, value in values.items() if value not in (None, False)}
+        return {
+            name: value
+            for name, value in values.items()
+            if value is not None and value is not False
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command(GeneratorOptions):
-    """Train a generator of labelled images.
-
-    Writes DIR/generator.safetensors, DIR/log.jsonl with losses and scores, and DIR/grids with
-    samples at each evaluation. Run it again after an interruption to resume.
-    """
-
+class _OwnOptions:
     data: Source
     """dataset folder, source to import (see `thinset data list`), or "digits" """
     out: Output
@@ -109,18 +114,35 @@ class Command(GeneratorOptions):
     device: Device = "auto"
     """device to compute on"""
 
+
+@dataclass(frozen=True, kw_only=True)
+class Command(GeneratorOptions, _OwnOptions):
+    """Train a generator of labelled images.
+
+    Writes DIR/generator.safetensors, DIR/log.jsonl with losses and scores, and DIR/grids with
+    samples at each evaluation. Run it again after an interruption to resume.
+    """
+
     def run(self) -> None:
         from thinset.augmentation.trained_generator import MODEL_FILE, TrainedGenerator
         from thinset.experiments.prepare.data import open_training_data
         from thinset.experiments.prepare.generated import train_and_keep_generator
         from thinset.experiments.run_folder import RunFolder
         from thinset.files.decoding import encode
+        from thinset.models.generators.image_generator import quarterable
         from thinset.training import JsonLines
         from thinset.training.precision import resolve_device
 
         resolve_device(self.device)
         settings = self.settings_of(self.model)
+        if self.image_size is not None:
+            quarterable((*self.image_size, 1))  # before any image is read
         length = parse_duration("--length", self.length)
+        if length.amount == 0:
+            raise ValueError(f"--length must be longer than {length}")
+        for name, least in (("evaluations", 1), ("seed", 0)):
+            if (value := getattr(self, name)) < least:
+                raise ValueError(f"--{name} must be at least {least}, got {value}")
         where = where_of("augment train", self)
         folder = RunFolder(
             self.out,
@@ -133,7 +155,7 @@ class Command(GeneratorOptions):
                 "seed": self.seed,
             },
         )
-        path = self.out / MODEL_FILE
+        path, checkpoint = self.out / MODEL_FILE, folder.checkpoint("generator")
         if path.exists():
             trained = TrainedGenerator.load(path)
         else:
@@ -142,7 +164,7 @@ class Command(GeneratorOptions):
                 path,
                 settings=settings,
                 length=length,
-                checkpoint=folder.checkpoint("generator"),
+                checkpoint=checkpoint,
                 grids=self.out / "grids",
                 seed=self.seed,
                 device=self.device,
@@ -151,6 +173,7 @@ class Command(GeneratorOptions):
                 log=JsonLines(self.out / "log.jsonl"),
                 show_progress=True,
             )
+        checkpoint.unlink(missing_ok=True)
         scores = ", ".join(
             f"{name} {score:.4g}" for name, score in trained.history.final.scores.items()
         )

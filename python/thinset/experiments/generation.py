@@ -15,15 +15,17 @@ from thinset.files.decoding import Count, Positive  # noqa: TC001
 class GenerationSettings:
     """How arms with augment=... or generated:... get their images.
 
-    length: of the training of a generator. n_seeds: number of generators of each kind; a training
-    with seed s uses the generator with seed s modulo n_seeds. candidates: how many images are drawn
-    for each that `keep` keeps. classifier_length: of the classifier that keeps and measures images;
-    it is trained on real data. n_scored: number of images that it scores at each evaluation of a
-    generator's training (FID, and the share in the class that was asked for); 0 for none. cdcgan,
-    cdcvae, flow: see thinset.augmentation.generators.
+    length: of the training of a generator. evaluations: their number in it. n_seeds: number of
+    generators of each kind; a training with seed s uses the generator with seed s modulo n_seeds.
+    candidates: how many images are drawn for each that `keep` keeps. classifier_length: of the
+    classifier that keeps and measures images; it is trained on real data. n_scored: number of
+    images that it scores at each evaluation of a generator's training (FID, and the share in the
+    class that was asked for); 0 for none. cdcgan, cdcvae, flow: see
+    thinset.augmentation.generators.
     """
 
     length: Duration = Duration(500, "ep")
+    evaluations: Positive = 10
     n_seeds: Positive = 1
     candidates: Positive = 10
     classifier_length: Duration = Duration(1000, "st")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from thinset.augmentation.train import require_trainable
+from thinset.experiments.augmentation_settings import measuring, showing
 from thinset.experiments.kinds.augmentation import folder_of
 from thinset.experiments.kinds.trainings import Study
 from thinset.experiments.prepare.data import prepare_parts, prepare_splits
@@ -16,10 +19,17 @@ from thinset.experiments.prepare.kept import Images
 from thinset.experiments.prepare.measured import prepare_measures
 from thinset.experiments.run_folder import RunFolder
 from thinset.experiments.settings import DataSettings, require_valid
-from thinset.files.atomic import atomic_file
+from thinset.experiments.shown_generators import (
+    store_extractor,
+    store_grid,
+    stored_generator,
+    weights_file,
+)
 from thinset.files.decoding import encode
 from thinset.report import require_report_extra
 from thinset.results.arm import Arm
+from thinset.results.arm_options import generator_of
+from thinset.training import TrainingDivergedError
 from thinset.training.precision import resolve_device
 
 if TYPE_CHECKING:
@@ -60,6 +70,9 @@ class LearningCurve:
             share=1.0,  # each size takes its own of the rest
             seed=settings.split_seed,
         )
+        images = (*settings.measured, *settings.shown)
+        if any(generator_of(name) is not None for name in images):
+            require_trainable(self._data.train)  # now, not after hours of trainings
         self._studies: dict[float, Study] = {}
         self._judge: RealClassifier | None = None
 
@@ -82,37 +95,56 @@ class LearningCurve:
 
         The features come from a classifier trained on the largest share, for all sizes.
         """
-        bench = self.at(share).bench
-        for augmentation in self._settings.measured:
-            for seed in self._seeds_of(augmentation):
-                note(f"measuring {augmentation} at {share:.3g} of the training data, seed {seed}")
-                made = bench.augmented(Arm(augment=augmentation), seed)
-                n_real = len(bench.data.train)
-                assert made.data.labels is not None
-                prepare_measures(
-                    augmentation,
-                    Images(made.data.images[n_real:], np.asarray(made.data.labels[n_real:])),
-                    bench.data.train,
-                    self._classifier(),
-                    bench.folder,
-                    share=share,
-                    seed=seed,
-                    seconds=sum(made.seconds.values()),
-                )
+        for augmentation, seed in self._settings.measurements:
+            note(f"measuring {augmentation} at {share:.3g} of the training data, seed {seed}")
+            make = functools.partial(self._measure, share, augmentation, seed)
+            self._make(share, measuring(augmentation, seed), make, note)
 
-    def _seeds_of(self, augmentation: str) -> tuple[int, ...]:
-        return self._settings.seeds[:1] if augmentation == "augorig" else self._settings.seeds
+    def _measure(self, share: float, augmentation: str, seed: int) -> None:
+        bench = self.at(share).bench
+        made = bench.augmented(Arm(augment=augmentation), seed)
+        n_real = len(bench.data.train)
+        assert made.data.labels is not None
+        prepare_measures(
+            augmentation,
+            Images(made.data.images[n_real:], np.asarray(made.data.labels[n_real:])),
+            bench.images(),
+            self._classifier(),
+            bench.folder,
+            share=share,
+            seed=seed,
+            seconds=sum(bench.image_seconds(augmentation, seed).values()),
+        )
+
+    def _make(
+        self, share: float, name: str, make: Callable[[], None], note: Callable[[str], None]
+    ) -> None:
+        """Call `make`; leave it out, now and later, if its generator diverges."""
+        folder = self.at(share).folder
+        if name in folder.left_out:
+            return
+        try:
+            make()
+        except TrainingDivergedError as error:
+            folder.leave_out(name, str(error))
+            note(f"left out: {error}")
 
     def _classifier(self) -> RealClassifier:
         if self._judge is None:
-            self._judge = self.at(max(self._settings.shares)).bench.classifier()
+            bench = self.at(max(self._settings.shares)).bench
+            self._judge = bench.classifier()
+            store_extractor(bench.folder.path, self._judge.name)
         return self._judge
 
-    def show(self, share: float) -> None:
-        """Store the images of the generators' grids at this size."""
+    def show(self, share: float, note: Callable[[str], None]) -> None:
+        """Store the missing images of the generators' grids at this size."""
+        seed = self._settings.shown_seed
         for name in self._settings.shown:
-            bench = self.at(share).bench
-            model = bench.generator(name, self._settings.seeds[0])
-            path = bench.folder.path / "generators" / f"{name}.npy"
-            with atomic_file(path) as partial, partial.open("wb") as file:
-                np.save(file, shown_rows(model.generator))
+            if stored_generator(self.at(share).folder.path, name, seed) is None:
+                make = functools.partial(self._show, share, name, seed)
+                self._make(share, showing(name, seed), make, note)
+
+    def _show(self, share: float, name: str, seed: int) -> None:
+        bench = self.at(share).bench
+        images = shown_rows(bench.generator(name, seed).generator)
+        store_grid(weights_file(bench.folder.path, name, seed), images)

@@ -24,16 +24,26 @@ from thinset.experiments.run_folder import (
     read_stages,
     verify_seconds,
 )
+from thinset.experiments.shown_generators import (
+    EXTRACTOR_FILE,
+    stored_extractor,
+    stored_grid,
+    stored_training,
+)
+from thinset.experiments.shown_generators import FOLDER as GENERATORS
 from thinset.files.json import read_json
 from thinset.files.regular import require_regular
 from thinset.results import Plan, RunRecord, load_records
+from thinset.results.measures import FILE as MEASURES_FILE
+from thinset.results.measures import load_measures
 from thinset.selection import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _ARRAYS = {"images.npy", "labels.npy"}
-_WEIGHTS = ("classifier.safetensors", "encoder.safetensors")
+_WEIGHTS = ("classifier.safetensors", "encoder.safetensors", "generator.safetensors")
+_OF_WEIGHTS = ("checkpoints", GENERATORS)
 
 
 def verify(path: Path) -> int:
@@ -100,6 +110,8 @@ def _check_of(path: Path) -> Callable[[Path], object] | None:
         FACTS_FILE: lambda file: stored_facts(file.parent),
         RECONSTRUCTIONS_FILE: lambda file: stored_reconstructions(file.parent),
         OLD_RECONSTRUCTIONS_FILE: lambda file: stored_reconstructions(file.parent),
+        MEASURES_FILE: load_measures,
+        EXTRACTOR_FILE: lambda file: stored_extractor(file.parent),
     }
     if path.name in by_name:
         return by_name[path.name]
@@ -107,9 +119,11 @@ def _check_of(path: Path) -> Callable[[Path], object] | None:
         return verify_seconds
     if path.suffix == ".json" and path.parent.name == "records":
         return RunRecord.load
+    if path.parent.name == GENERATORS and path.suffix in (".json", ".npz"):
+        return stored_training if path.suffix == ".json" else stored_grid
     if path.suffix == ".npz":
         return Selection.load
-    is_own = path.parent.name == "checkpoints" or path.name in _WEIGHTS
+    is_own = path.parent.name in _OF_WEIGHTS or path.name in _WEIGHTS
     return _verify_tensors if path.suffix == ".safetensors" and is_own else None
 
 

@@ -32,7 +32,6 @@ from thinset.experiments.prepare.generated import (
     prepare_augmented,
     prepare_generated,
     prepare_generator,
-    trained_by,
 )
 from thinset.experiments.prepare.kept import (
     CLASSIFIER_STAGE,
@@ -53,6 +52,7 @@ from thinset.experiments.settings import DataSettings, TrainingSettings, require
 from thinset.experiments.trial import Trial, fine_tuning_order, train_and_keep
 from thinset.files.decoding import encode
 from thinset.report import require_report_extra
+from thinset.results.arm import Arm
 from thinset.selection.arguments import as_count
 from thinset.selection.matrix_input import as_matrix
 from thinset.training import (
@@ -74,7 +74,7 @@ if TYPE_CHECKING:
     from thinset.experiments.prepare.kept import RealClassifier
     from thinset.experiments.prepare.subsets import Made
     from thinset.experiments.where import Where
-    from thinset.results import Arm, RunRecord
+    from thinset.results import RunRecord
     from thinset.training.learners.generative import Observer
 
 _FIXED = tuple(field.name for field in dataclasses.fields(DataSettings))
@@ -267,7 +267,7 @@ class Workbench:
         )
         if arm.augment is not None and not arm.has_fast_phase:
             made = self.augmented(arm, cell.seed)
-            return _after(trial, self._generator_seconds(cell), made.seconds)
+            return _after(trial, self._generator_seconds(arm, cell.seed), made.seconds)
         if arm.added is not None:
             return _after(trial, self._added(arm).seconds)
         if arm.distinct is not None:
@@ -290,7 +290,10 @@ class Workbench:
             trial, subset=subset.data, n_samples=len(subset.data), fast_order=weights
         )
         return _after(
-            trial, self._embedding_seconds(arm), self._generator_seconds(cell), subset.seconds
+            trial,
+            self._embedding_seconds(arm),
+            self._generator_seconds(arm, cell.seed),
+            subset.seconds,
         )
 
     def _embedding_seconds(self, arm: Arm) -> dict[str, float]:
@@ -306,7 +309,7 @@ class Workbench:
     def _augmented(self, arm: Arm, seed: int, data: Dataset, key: str) -> Made:
         """The samples of `data`, which has the name `key`, and one image for each of them."""
         assert arm.augment is not None
-        name = trained_by(arm.augment)
+        name = arm.generator
         return prepare_augmented(
             arm.augment,
             data,
@@ -346,12 +349,16 @@ class Workbench:
             show_progress=self._where.show_progress,
         )
 
-    def _generator_seconds(self, cell: Cell) -> dict[str, float]:
-        arm = cell.arm
-        name = arm.generated or (None if arm.augment is None else trained_by(arm.augment))
+    def image_seconds(self, augmentation: str, seed: int) -> dict[str, float]:
+        """Seconds of making the images of `augmented`, with those of their generator."""
+        arm = Arm(augment=augmentation)
+        return {**self._generator_seconds(arm, seed), **self.augmented(arm, seed).seconds}
+
+    def _generator_seconds(self, arm: Arm, seed: int) -> dict[str, float]:
+        name = arm.generator
         if name is None:
             return {}
-        stage = generator_stage(name, cell.seed % self._generation.n_seeds)
+        stage = generator_stage(name, seed % self._generation.n_seeds)
         seconds = {"training the generator": self.folder.stage_seconds[stage]}
         if arm.keep is not None:
             seconds["training the classifier"] = self.folder.stage_seconds[CLASSIFIER_STAGE]

@@ -56,7 +56,7 @@ def read_json(path: str | os.PathLike[str]) -> Any:
         elif expected != _digest_of(text):
             raise ValueError(
                 f"{path} has changed since it was written: its content does not match its SHA-256; "
-                "if you changed it on purpose, remove its {DIGEST_KEY!r} entry"
+                f"if you changed it on purpose, remove its {DIGEST_KEY!r} entry"
             )
     return content
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def draw_figures(inputs: AugmentationInputs) -> Iterator[PageFigure]:
     """Draw every figure that the results allow; curves need two sizes."""
     records = inputs.records
-    for total in dict.fromkeys(run.total for run in records):
+    for total in inputs.lengths:
         runs = [run for run in records if run.total == total]
         if len({run.n_full for run in runs}) > 1:
             yield PageFigure(

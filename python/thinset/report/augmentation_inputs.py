@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from thinset.duration import Duration
     from thinset.results.measures import Measures
     from thinset.results.records import RunRecord
 
@@ -86,3 +87,11 @@ class AugmentationInputs:
     def records(self) -> list[RunRecord]:
         """The records of all sizes."""
         return [record for size in self.sizes for record in size.records]
+
+    @property
+    def lengths(self) -> list[Duration]:
+        """The lengths of the trainings, from the shortest to the longest."""
+        steps: dict[Duration, int] = {}
+        for run in self.records:
+            steps[run.total] = max(run.steps, steps.get(run.total, 0))
+        return sorted(steps, key=lambda total: (steps[total], str(total)))

@@ -67,18 +67,18 @@ def write_augmentation_report(
         "grids": [name for name in figures if name.startswith("grid")],
         "trainings": [name for name in figures if name.startswith("training-of")],
         "quality": [name for name in figures if name.startswith("fid")],
-        "accuracy": list(_by_length(records, lambda runs: _scores(inputs, runs, "accuracy"))),
+        "accuracy": list(_by_length(inputs, lambda runs: _scores(inputs, runs, "accuracy"))),
         "validation": list(
-            _by_length(records, lambda runs: _scores(inputs, runs, "validation accuracy"))
+            _by_length(inputs, lambda runs: _scores(inputs, runs, "validation accuracy"))
         ),
         "differences": [
             (f"Against {_spoken(baseline)}, {spoken_length(length)}", found)
             for baseline in inputs.baselines
             for length, found in _by_length(
-                records, functools.partial(_differences, inputs, baseline=baseline)
+                inputs, functools.partial(_differences, inputs, baseline=baseline)
             )
         ],
-        "fits": list(_by_length(records, lambda runs: _fits(inputs, runs))),
+        "fits": list(_by_length(inputs, lambda runs: _fits(inputs, runs))),
         "published": [(one.what, _beside(inputs, one)) for one in inputs.published],
         "source": inputs.source,
         "measures": _measures(inputs),
@@ -93,7 +93,11 @@ def write_augmentation_report(
             }
         ),
         "left_out": facts(
-            {name: why for size in inputs.sizes for name, why in size.left_out.items()}
+            {
+                f"{name}, {size.name}": why
+                for size in inputs.sizes
+                for name, why in size.left_out.items()
+            }
         ),
         "costs": sections.costs(stages),
         "rerun": sections.rerun(records, inputs.command, inputs.settings),
@@ -123,11 +127,11 @@ def _arms(records: Sequence[RunRecord]) -> list[Arm]:
 
 
 def _by_length(
-    records: Sequence[RunRecord], make: Callable[[Sequence[RunRecord]], Table | None]
+    inputs: AugmentationInputs, make: Callable[[Sequence[RunRecord]], Table | None]
 ) -> Iterator[tuple[Duration, Table]]:
     """A table for each length of training that has one."""
-    for total in dict.fromkeys(run.total for run in records):
-        found = make([run for run in records if run.total == total])
+    for total in inputs.lengths:
+        found = make([run for run in inputs.records if run.total == total])
         if found is not None:
             yield total, found
 
@@ -136,6 +140,13 @@ def _runs(size: SizeResults, among: Sequence[RunRecord], arm: Arm) -> list[RunRe
     """The runs of one arm at one size, sorted by seed."""
     wanted = [run for run in size.records if run in among and run.arm == arm]
     return sorted(wanted, key=lambda run: run.seed)
+
+
+def _longest(inputs: AugmentationInputs, size: SizeResults) -> list[RunRecord]:
+    """The runs of the longest training that one size has."""
+    totals = {run.total for run in size.records}
+    longest = [total for total in inputs.lengths if total in totals][-1:]
+    return [run for run in size.records if run.total in longest]
 
 
 def _header(arms: Sequence[Arm]) -> tuple[str, ...]:
@@ -228,20 +239,20 @@ def _beside(inputs: AugmentationInputs, published: PublishedTable) -> Table:
     for percent, *scores in published.rows:
         size = sizes.get(f"{percent:g}")
         cells = [
-            Cell(f"{score:.2f}", "" if size is None else _ours(size, published, arm))
+            Cell(f"{score:.2f}", "" if size is None else _ours(inputs, size, published, arm))
             for arm, score in zip(published.arms, scores, strict=True)
         ]
         rows.append([f"{percent:g}\N{NO-BREAK SPACE}%", *cells])
     return table(("size", *map(_name, published.arms)), rows)
 
 
-def _ours(size: SizeResults, published: PublishedTable, arm: Arm) -> str:
+def _ours(
+    inputs: AugmentationInputs, size: SizeResults, published: PublishedTable, arm: Arm
+) -> str:
     if published.metric == "fid":
         scores = [one.fid for one in size.measures if one.augmentation == arm.augment]
     else:
-        runs = [run for run in size.records if run.arm == arm]
-        lengths = list(dict.fromkeys(run.total for run in runs))
-        scores = [run.score for run in runs if run.total == lengths[-1]]
+        scores = [run.score for run in _longest(inputs, size) if run.arm == arm]
     return f"here {statistics.fmean(scores):.4g}" if scores else ""
 
 
@@ -268,12 +279,15 @@ def _measures(inputs: AugmentationInputs) -> Table | None:
 
 
 def _correlation(inputs: AugmentationInputs) -> Table | None:
-    """Whether FID tells which augmentation helps: its correlation with accuracy at each size."""
+    """Whether FID tells which augmentation helps: its correlation with accuracy at each size.
+
+    Accuracy is that of the longest training.
+    """
     rows = []
     for size in inputs.sizes:
         pairs = []
         for name in dict.fromkeys(one.augmentation for one in size.measures):
-            runs = [run.score for run in size.records if run.arm == Arm(augment=name)]
+            runs = [run.score for run in _longest(inputs, size) if run.arm == Arm(augment=name)]
             if runs:
                 fids = [one.fid for one in size.measures if one.augmentation == name]
                 pairs.append((statistics.fmean(fids), statistics.fmean(runs)))

@@ -30,7 +30,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, final
 
-from thinset.results.arm_options import ArmOptions, Keep
+from thinset.results.arm_options import ArmOptions, Keep, generator_of
 from thinset.results.selection_rule import SelectionRule, as_text
 from thinset.selection import methods
 
@@ -241,6 +241,11 @@ class Arm:
     def needs_images(self) -> bool:
         """Whether all images are needed as pixels before the training."""
         return self.augment is not None or self.added is not None or self.generated is not None
+
+    @property
+    def generator(self) -> str | None:
+        """The generator that makes images for the arm; None if there is none."""
+        return self.generated or (None if self.augment is None else generator_of(self.augment))
 
     @property
     def needs_embeddings(self) -> bool:

@@ -14,9 +14,17 @@ AUGMENTATIONS = (
 """Names of the ways to make one image for each sample; see thinset.augmentation"""
 GENERATORS = ("cdcgan", "cdcvae", "flow")
 """Those of them that draw images by class alone"""
+_INTERPOLATED_BY = "cdcvae"  # whose encoder and decoder interpolate
 Keep: TypeAlias = Literal["coverage", "typicality", "confidence"]
 _KEEP: tuple[Keep, ...] = ("coverage", "typicality", "confidence")
 _METRICS = ("sqeuclidean", "cosine")
+
+
+def generator_of(augmentation: str) -> str | None:
+    """The generator that makes the images of an augmentation; None if there is none."""
+    if augmentation == "interpolate":
+        return _INTERPOLATED_BY
+    return augmentation if augmentation in GENERATORS else None
 
 
 @dataclass

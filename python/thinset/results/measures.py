@@ -43,6 +43,12 @@ class Measures(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     seconds: float
 
 
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    format: str
+    version: int
+    measures: tuple[Measures, ...]
+
+
 def save_measures(measures: Iterable[Measures], path: str | os.PathLike[str]) -> None:
     """Write the file, atomically and with its digest."""
     write_json_with_digest(
@@ -64,4 +70,4 @@ def load_measures(path: str | os.PathLike[str]) -> tuple[Measures, ...]:
     header = (content.get("format"), content.get("version")) if isinstance(content, dict) else None
     if header != ("thinset-measures", 1):
         raise ValueError(f"{path} must be thinset-measures version 1, got {header}")
-    return decode(content["measures"], tuple[Measures, ...], str(path))
+    return decode(content, _File, str(path)).measures

@@ -77,6 +77,23 @@ CASES = {
     "trained/settings.json": (
         "train data/train --test data/test --total 4st --batch-size 8 --evaluations 2 -o trained",
     ),
+    "generator/generator.safetensors": (
+        "augment sample generator -n 3 -o {out}",
+        "augment apply data/train --method interpolate --model generator -o {out}",
+        "verify generator",
+    ),
+    "generator/settings.json": (
+        "augment train data/train --model cdcvae --length 1st --evaluations 1 -o generator",
+        "verify generator",
+    ),
+    "curve/settings.json": ("report curve", "verify curve"),
+    "curve/share-0.2/settings.json": ("report curve", "verify curve"),
+    "curve/share-0.2/measures.json": ("report curve", "verify curve"),
+    "curve/share-0.2/extractor.json": ("report curve", "verify curve"),
+    "curve/share-0.2/stages.json": ("report curve", "verify curve"),
+    "curve/share-0.2/generators/cdcvae-seed0.json": ("report curve", "verify curve"),
+    "curve/share-0.2/generators/cdcvae-seed0.npz": ("report curve", "verify curve"),
+    "curve/share-0.2/generators/cdcvae-seed0.safetensors": ("verify curve",),
     "planned/plan.json": ("verify planned", "run digits --plan -o planned"),
     "planned/settings.json": ("run digits --plan -o planned", "report planned"),
 }
@@ -240,6 +257,11 @@ def make_inputs():
         training=TrainingSettings(batch_size=8, evaluations=1, width=0.1),
     )
     run.make(recipe_of("run"), settings, Where("data", "run"))
+    call(CASES["generator/settings.json"][0])
+    call(
+        "reproduce aug-table2 --data digits --shares 0.2 --seeds 0 --methods full "
+        "--augmentations cdcvae --generator-length 1st --steps 1st -o curve"
+    )
     call("plan digits --preset smoke --steps 2st --probe-share 0 -o planned")
     # A training that was killed after its last checkpoint.
     write_record = training_run.Run._leave_stage

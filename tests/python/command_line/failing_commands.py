@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 import traceback
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,6 +28,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from failing_calls import fail
+from thinset.augmentation.generators.flow import Settings
+from thinset.augmentation.train import train_generator
 from thinset.command_line import main
 from thinset.data import DatasetWriter, open_dataset, verify_dataset, write_subset
 
@@ -80,6 +83,24 @@ def _split() -> None:
     _save("out/validation", 2)
 
 
+def _model() -> None:
+    _save("out", 1)
+    settings = Settings(batch_size=8, widths=(8, 8), n_steps=1)
+    _save("data", 0)
+    Path("model").mkdir()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        train_generator(
+            open_dataset("data"), "model/generator.safetensors", settings=settings, length="1st",
+            evaluations=1, device="cpu",
+        )  # fmt: skip
+
+
+def _applied() -> None:
+    _splits()
+    _save("out", 2)
+
+
 _RUN = (
     "run data -o out --preset smoke --encoder pca --steps 4st --n-samples 0.2 --n-seeds 1 "
     "--batch-size 8 --device cpu"
@@ -107,6 +128,24 @@ SCENARIOS = {
         "--device cpu",
         _splits,
         ("out/record.json", "out/classifier.safetensors"),
+    ),
+    "augment train": Scenario(
+        "augment train data/train -o out --model flow --length 4st --widths 8 8 --n-steps 1 "
+        "--batch-size 8 --evaluations 1 --device cpu",
+        _splits,
+        ("out/generator.safetensors", "out/settings.json"),
+    ),
+    "augment sample": Scenario(
+        "augment sample model -n 30 -o out --overwrite --device cpu",
+        _model,
+        ("out/manifest.json",),
+        ("out",),
+    ),
+    "augment apply": Scenario(
+        "augment apply data/train --method rotblur -o out --overwrite --device cpu",
+        _applied,
+        ("out/manifest.json",),
+        ("out",),
     ),
     "run": Scenario(_RUN, _splits, ("out/report/index.html", "out/report/records.json")),
 }

@@ -70,16 +70,19 @@ def test_every_failing_call(failing_calls: FailingCalls, scenario: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scenario", ["split", "embed", "train", "run"])
+@pytest.mark.parametrize(
+    "scenario",
+    ["split", "embed", "train", "augment train", "augment sample", "augment apply", "run"],
+)
 def test_failing_calls_of_long_commands(failing_calls: FailingCalls, scenario: str) -> None:
-    step = {"split": 7, "embed": 3, "train": 3, "run": 29}[scenario]
+    step = {"split": 7, "augment sample": 2, "run": 29}.get(scenario, 3)
     plan = [(*failure, step, 2000) for failure in [*FAILURES, *KILLS]]
     n_failed, problems = outcome(failing_calls, scenario, plan)
     assert problems == []
     assert n_failed >= 60
 
 
-@pytest.mark.parametrize("scenario", [*QUICK, "split"])
+@pytest.mark.parametrize("scenario", [*QUICK, "split", "augment sample"])
 def test_kills_at_random_moments(failing_calls: FailingCalls, scenario: str) -> None:
     n_killed, problems = outcome(failing_calls, scenario, 3)
     assert problems == []

@@ -49,6 +49,13 @@ ONTO_AN_INPUT = [
     "embed data -o data",
     "embed data -o .",
     "embed imported -o soft-imported",
+    "augment apply data --method rot -o data --overwrite",
+    "augment apply data --method rot -o soft-data --overwrite",
+    "augment apply data --method flow -o . --overwrite",
+    "augment apply imported --method augorig -o imported/train --overwrite",
+    "augment apply pair --method rot -o shared --overwrite",
+    "augment train data -o data",
+    "augment train imported -o soft-imported",
     "run imported -o imported",
     "train data --test out -o data",
     "train out --test data -o data",
@@ -137,6 +144,9 @@ def test_an_output_over_an_input_is_refused(
         ("subset z.npy data -o imported --overwrite", 4, "which thinset did not write"),
         ("data import pair -o data", 4, "already exists"),
         ("embed data -o pair", 4, "is not the folder of a run"),
+        ("augment apply data --method rot -o imported --overwrite", 4, "which thinset did not"),
+        ("augment apply data --method rot -o out", 4, "out already exists"),
+        ("augment train data -o pair", 4, "is not the folder of a run"),
         ("train data --test data -o sub/../pair", 4, "is not the folder of a run"),
     ],
 )
@@ -155,6 +165,8 @@ def test_other_outputs_that_are_refused(
         "select x.npy -n 3 -o sub/new.npz",
         "subset z.npy data -o data/inside",
         "subset z.npy data -o out --overwrite",
+        "augment apply data --method rot -o out --overwrite",
+        "augment apply data --method rot -o data/inside",
         "data import pair -o data --overwrite",
         "data import pair -o imported --overwrite",
         "data import pair -o pair/inside",
@@ -166,7 +178,7 @@ def test_outputs_that_lose_nothing_are_written(here: Path, command: str) -> None
     words = command.split()
     out = Path(words[words.index("-o") + 1])
     if out.is_dir():
-        open_dataset(out if words[0] == "subset" else out / "train")
+        open_dataset(out if words[0] in ("subset", "augment") else out / "train")
 
 
 def test_folders_that_cannot_be_synced_are_written(tmp_path: Path) -> None:

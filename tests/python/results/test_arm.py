@@ -8,7 +8,7 @@ import pytest
 
 from thinset import select
 from thinset.results import BALANCED, FULL, LOSS_PRUNING, RANDOM, Arm, SelectionRule
-from thinset.results.arm_options import AUGMENTATIONS, GENERATORS
+from thinset.results.arm_options import AUGMENTATIONS, GENERATORS, generator_of
 
 TEXTS = [
     "full",
@@ -152,12 +152,14 @@ def test_enlarged_and_generated_data() -> None:
 
 
 def test_arms_name_every_way_to_make_images() -> None:
-    from thinset.augmentation.apply import INTERPOLATED_BY, augmentations
+    from thinset.augmentation.apply import augmentations
     from thinset.augmentation.generators import generators
 
     assert augmentations() == AUGMENTATIONS
     assert generators() == GENERATORS
-    assert INTERPOLATED_BY in GENERATORS
+    assert generator_of("interpolate") in GENERATORS
+    assert [generator_of(name) for name in GENERATORS] == list(GENERATORS)
+    assert generator_of("rot") is None
 
 
 def test_only_methods_that_draw_lots_depend_on_the_seed() -> None:

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from thinset.experiments.augmentation_settings import AugmentationSettings
 from thinset.experiments.cells import cells_of
 from thinset.experiments.finished import Finished
 from thinset.experiments.run_folder import finished_records, read_left_out, read_stages
+from thinset.experiments.shown_generators import stored_extractor, stored_generator
 from thinset.files.decoding import encode
-from thinset.files.json import read_json
 from thinset.report import (
     AugmentationInputs,
-    ShownGenerator,
     SizeResults,
     write_augmentation_report,
 )
@@ -52,18 +49,19 @@ def make(
         curve.train(share, note)
     for share in sorted(settings.shares):
         curve.measure(share, note)
-        curve.show(share)
+        curve.show(share, note)
     return write_page(recipe, Finished.read(where.out, AugmentationSettings))
 
 
 def folder_of(out: Path, share: float) -> Path:
     """The folder of one size."""
-    return out / f"share-{share:g}"
+    return out / f"share-{share:.15g}"
 
 
 def write_page(recipe: FigureRecipe, finished: Finished[AugmentationSettings]) -> Path:
     """Write the page of what is finished; FileNotFoundError if nothing is."""
     settings = finished.settings
+    extractor = stored_extractor(folder_of(finished.path, max(settings.shares)))
     sizes = []
     for share in sorted(settings.shares):
         folder = folder_of(finished.path, share)
@@ -76,21 +74,29 @@ def write_page(recipe: FigureRecipe, finished: Finished[AugmentationSettings]) -
                 measures=tuple(
                     one
                     for one in load_measures(folder / FILE)
-                    if one.augmentation in settings.measured and one.seed in settings.seeds
+                    if (one.augmentation, one.seed) in settings.measurements
+                    # Those by a classifier of another size cannot be compared.
+                    and one.extractor == extractor
                 ),
                 shown=tuple(
-                    _shown(folder, name, settings.seeds[0] % settings.generation.n_seeds)
+                    found
                     for name in settings.shown
-                    if _grid(folder, name).exists()
+                    if (found := stored_generator(folder, name, settings.shown_seed)) is not None
                 ),
                 stage_seconds=read_stages(folder),
-                left_out={name: reasons[name] for name in names if name in reasons},
+                left_out={
+                    name: reasons[name]
+                    for name in (*names, *settings.image_stages)
+                    if name in reasons
+                },
             )
         )
     inputs = AugmentationInputs(
         title=recipe.title,
         subject=finished.subject,
-        sizes=tuple(size for size in sizes if size.records or size.measures or size.shown),
+        sizes=tuple(
+            size for size in sizes if size.records or size.measures or size.shown or size.left_out
+        ),
         baselines=settings.baselines,
         command=finished.command,
         settings=encode(settings.resolved_for(finished.data.image_shape)),
@@ -100,23 +106,3 @@ def write_page(recipe: FigureRecipe, finished: Finished[AugmentationSettings]) -
         ),
     )
     return write_augmentation_report(inputs, finished.report, overwrite=True)
-
-
-def _grid(folder: Path, name: str) -> Path:
-    """The file with a generator's images for grids."""
-    return folder / "generators" / f"{name}.npy"
-
-
-def _shown(folder: Path, name: str, seed: int) -> ShownGenerator:
-    content = read_json(folder / "generators" / f"{name}-seed{seed}.json")
-    curve = content["history"]["curve"]
-    return ShownGenerator(
-        name=name,
-        images=np.load(_grid(folder, name), allow_pickle=False),
-        steps=tuple(point["step"] for point in curve),
-        scores={
-            metric: tuple(point["scores"][metric] for point in curve)
-            for metric in curve[-1]["scores"]
-        },
-        collapse=content["collapse"],
-    )

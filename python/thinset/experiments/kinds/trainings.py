@@ -61,6 +61,7 @@ class Study:
         figure: str = "compare",
         data: Splits | None = None,
     ) -> None:
+        from thinset.augmentation.train import require_trainable
         from thinset.experiments.workbench import Workbench
 
         require_readable(settings.arms)
@@ -68,6 +69,8 @@ class Study:
         self.bench: Workbench = Workbench(
             where, settings, fixed=("training",), figure=figure, data=data
         )
+        if any(arm.generator is not None for arm in settings.arms):
+            require_trainable(self.bench.data.train)  # now, not after hours of other trainings
         self.folder = self.bench.folder
         self.data = self.bench.data
         self.settings = settings.resolved_for(self.data.train.image_shape)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from thinset.augmentation.apply import INTERPOLATED_BY, TRADITIONAL, augment
+from thinset.augmentation.apply import TRADITIONAL, augment
 from thinset.augmentation.generate import generate, interpolate
 from thinset.augmentation.train import train_generator
 from thinset.augmentation.trained_generator import TrainedGenerator, as_rows
 from thinset.data import join_datasets, open_dataset
 from thinset.experiments.prepare.subsets import Made
-from thinset.files.json import write_json_with_digest
+from thinset.experiments.shown_generators import store_training, weights_file
 from thinset.report.document import draws_plots
 from thinset.training import TrainingDivergedError
 
@@ -83,14 +83,13 @@ def train_and_keep_generator(
     """Train as `train_generator` does and write the file `path`, resuming from `checkpoint`.
 
     With `grids`, a folder, grids of samples are written there instead of calling `observe`. The
-    checkpoint is removed when the file is there. After a divergence it stays: it holds the last
-    good state.
+    checkpoint stays; after a divergence, it holds the last good state.
     """
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     if grids is not None and draws_plots():
         observe = SampleGrids(grids)
     try:
-        trained = train_generator(
+        return train_generator(
             data,
             path,
             settings=settings,
@@ -108,8 +107,6 @@ def train_and_keep_generator(
     except TrainingDivergedError as error:
         kept = f"; the last good state is kept in {checkpoint}" if checkpoint.exists() else ""
         raise TrainingDivergedError(f"{settings.model}: {error}{kept}") from None
-    checkpoint.unlink(missing_ok=True)
-    return trained
 
 
 def prepare_generator(
@@ -125,8 +122,9 @@ def prepare_generator(
 ) -> TrainedGenerator:
     """The generator `name` trained on `data`, once for each seed modulo `settings.n_seeds`."""
     own_seed = seed % settings.n_seeds
-    path = folder.path / "generators" / f"{name}-seed{own_seed}.safetensors"
+    path = weights_file(folder.path, name, own_seed)
     stage = generator_stage(name, own_seed)
+    checkpoint = folder.checkpoint(f"generator-{name}-seed{own_seed}")
     if not folder.is_made(path, stage):
         with folder.making(path, stage) as partial:
             trained = train_and_keep_generator(
@@ -134,20 +132,19 @@ def prepare_generator(
                 partial,
                 settings=settings.of(name),
                 length=settings.length,
-                checkpoint=folder.checkpoint(f"generator-{name}-seed{own_seed}"),
+                checkpoint=checkpoint,
                 grids=None,
+                evaluations=settings.evaluations,
                 observe=observe,
                 seed=own_seed,
                 device=device,
                 show_progress=show_progress,
             )
             # The page reads it without torch.
-            write_json_with_digest(
-                path.with_suffix(".json"),
-                {"history": trained.history.to_dict(), "collapse": trained.collapse},
-            )
+            store_training(path, trained.history, trained.collapse)
         # Those of the history, not of the clock: they include the time before an interruption.
         folder.add_stage_seconds(stage, trained.history.seconds)
+        checkpoint.unlink(missing_ok=True)
     return TrainedGenerator.load(path)
 
 
@@ -233,10 +230,3 @@ def prepare_generated(
                 model, partial, n_images, seed=seed, device=device, show_progress=show_progress
             )
     return Made(open_dataset(path), {"generating": folder.stage_seconds[stage]})
-
-
-def trained_by(method: str) -> str | None:
-    """The generator that `method` draws from; None for a method without one."""
-    if method in TRADITIONAL:
-        return None
-    return INTERPOLATED_BY if method == "interpolate" else method

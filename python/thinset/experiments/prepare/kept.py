@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,13 @@ from thinset.experiments.checkpoints import kept_until_done
 from thinset.experiments.classifier import new_classifier
 from thinset.experiments.prepare.subsets import Made
 from thinset.experiments.trial import Trial, scoring_transform, standardised_for, train
-from thinset.metrics import ModuleExtractor, features_of, frechet_distance, nearest
+from thinset.metrics import (
+    FewSamplesWarning,
+    ModuleExtractor,
+    features_of,
+    frechet_distance,
+    nearest,
+)
 from thinset.results.arm import FULL
 from thinset.selection import select
 from thinset.training import load_weights, save_weights
@@ -33,6 +40,7 @@ if TYPE_CHECKING:
     from thinset.models.generators import ImageGenerator
     from thinset.results.arm_options import Keep
 
+    Features = np.ndarray[Any, np.dtype[np.float32]]
     Rows = np.ndarray[Any, np.dtype[np.int64]]
 
 CLASSIFIER_STAGE = "training the classifier"
@@ -52,7 +60,7 @@ class RealClassifier:
         )
         self.name = self._extractor.name
 
-    def features(self, data: ImageArrays) -> np.ndarray[Any, np.dtype[np.float32]]:
+    def features(self, data: ImageArrays) -> Features:
         """Its last hidden layer for every image: (N, D)."""
         return features_of(data, self._extractor, device=self._device)
 
@@ -102,9 +110,16 @@ class ScoresInTraining:
         images = Images(np.concatenate(drawn), labels)
         features = self._classifier.features(images)
         return {
-            "fid": float(frechet_distance(features, self._real, allow_few=True)),
+            "fid": fid_of(features, self._real),
             "agreement": self._classifier.agreement(images),
         }
+
+
+def fid_of(features: Features, real: Features) -> float:
+    """FID of any number of images; records and pages state the number, so nothing warns."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FewSamplesWarning)
+        return float(frechet_distance(features, real, allow_few=True))
 
 
 def prepare_classifier(

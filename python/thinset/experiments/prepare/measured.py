@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from thinset.experiments.prepare.kept import fid_of
 from thinset.metrics import (
     density_and_coverage,
-    frechet_distance,
     kernel_distance,
     near_copies,
 )
 from thinset.results.measures import FILE, Measures, load_measures, save_measures
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from thinset.data import Dataset
     from thinset.experiments.prepare.kept import Images, RealClassifier
     from thinset.experiments.run_folder import RunFolder
 
-_LARGEST_SUBSET = 1000  # of the kernel distance, as usual
+_SUBSETS = {"n_subsets": 100, "subset_size": 1000}  # of the kernel distance, as usual
+_MOST_AT_ONCE = 2000
+"""Sets up to this size need no subsets: their kernel distance is computed in one piece"""
 _MOST_COMPARED = 10_000
 """Images whose neighbours are searched; more would take minutes and change little"""
 
@@ -52,15 +56,8 @@ def prepare_measures(
         n_real=len(real),
         n_artificial=len(artificial.images),
         extractor=judge.name,
-        fid=float(frechet_distance(features, real_features, allow_few=True)),
-        kid=float(
-            kernel_distance(
-                features,
-                real_features,
-                seed=0,
-                subset_size=min(_LARGEST_SUBSET, len(features), len(real_features)),
-            )
-        ),
+        fid=fid_of(features, real_features),
+        kid=_kernel_distance(features, real_features),
         density=values.density,
         coverage=values.coverage,
         agreement=judge.agreement(artificial),
@@ -69,3 +66,10 @@ def prepare_measures(
     )
     save_measures((*known, measured), path)
     return measured
+
+
+def _kernel_distance(features: np.ndarray[Any, Any], real_features: np.ndarray[Any, Any]) -> float:
+    n = min(len(features), len(real_features))
+    if n <= _MOST_AT_ONCE:
+        return float(kernel_distance(features, real_features, seed=0, n_subsets=1, subset_size=n))
+    return float(kernel_distance(features, real_features, seed=0, **_SUBSETS))
