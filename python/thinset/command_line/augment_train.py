@@ -48,6 +48,10 @@ class GeneratorOptions:
     differentiable: Annotated[str | None, of_model(metavar="POLICY")] = None
     """cdcgan: augmentation of all images that the discriminator sees, such as
     color,translation,cutout; helps with few images"""
+    generator_rate: Annotated[float | None, of_model(metavar="FACTOR")] = None
+    """cdcgan: learning rate of the generator as a multiple of the discriminator's; 5"""
+    matches_features: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """cdcgan: match the discriminator's mean hidden features instead of deceiving it"""
     n_discriminator: Annotated[int | None, of_model(metavar="INT")] = None
     """cdcgan: steps of the discriminator for each of the generator"""
     beta: Annotated[float | None, of_model(metavar="FACTOR")] = None

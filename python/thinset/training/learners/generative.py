@@ -40,8 +40,8 @@ class GenerativeLearner(abc.ABC):
 
     Subclasses compute losses and take steps; see `_step`. `networks` by name, the generator first;
     `optimizers` by name, with the factor by which each learning rate differs from the loop's.
-    `ema_decay`: of the generator's averaged weights (see WeightAverage), which are scored and kept;
-    None for no averaging. `seed`: of all noise. `observe`: see Observer. `device`, `precision`: see
+    `ema_decay`: of the averaged weights (see WeightAverage), which are scored and kept; None for no
+    averaging. `seed`: of all noise. `observe`: see Observer. `device`, `precision`: see
     `fit`.
 
     Scores: the means of the losses since the last evaluation, by name, except of losses that no
@@ -51,6 +51,8 @@ class GenerativeLearner(abc.ABC):
     """
 
     goal_metric = "generator_loss"
+    averaged: tuple[str, ...] = ("generator",)
+    """The networks whose weights are averaged, if any are"""
 
     def __init__(
         self,
@@ -71,9 +73,12 @@ class GenerativeLearner(abc.ABC):
             network.to(device=self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._networks = dict(networks)
         self._optimizers = dict(optimizers)
-        self._average = None
-        if ema_decay is not None:
-            self._average = WeightAverage(self._generator, ema_decay)
+        # What is trained with the generator and kept beside it is averaged with it.
+        self._averages = (
+            {}
+            if ema_decay is None
+            else {name: WeightAverage(self._networks[name], ema_decay) for name in self.averaged}
+        )
         self._noise = generator_for(seed, "noise", self._device)
         self._seed = seed
         # The sum and the number of the losses since the last evaluation.
@@ -122,8 +127,8 @@ class GenerativeLearner(abc.ABC):
                 group["lr"] = learning_rate * factor
         images = to_unit_range(batch.images)
         losses = self._step(images, batch.labels, n_before)
-        if self._average is not None:
-            self._average.update(n_before)
+        for average in self._averages.values():
+            average.update(n_before)
         self._steps_in_flight.wait()
         return losses.detach()
 
@@ -165,8 +170,10 @@ class GenerativeLearner(abc.ABC):
     @contextlib.contextmanager
     def _as_kept(self) -> Iterator[ImageGenerator]:
         """The generator with the weights that are kept, in evaluation mode, without gradients."""
-        averaged = contextlib.nullcontext() if self._average is None else self._average.applied()
-        with torch.no_grad(), averaged:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(torch.no_grad())
+            for average in self._averages.values():
+                stack.enter_context(average.applied())
             for network in self._networks.values():
                 network.eval()
             try:
@@ -210,11 +217,11 @@ class GenerativeLearner(abc.ABC):
         return Goal(self.goal_metric, higher_is_better=False)
 
     def weights(self) -> dict[str, torch.Tensor]:
-        """Return the networks' parameters and buffers; the generator's are averaged if any are."""
+        """Return the networks' parameters and buffers, averaged where they are."""
         weights: dict[str, torch.Tensor] = {}
         for name, network in self._networks.items():
-            is_averaged = network is self._generator and self._average is not None
-            state = self._average.state if is_averaged else named_tensors(network)  # type: ignore[union-attr]
+            average = self._averages.get(name)
+            state = named_tensors(network) if average is None else average.state
             weights |= prefixed(name, state)
         return weights
 
@@ -228,7 +235,8 @@ class GenerativeLearner(abc.ABC):
     def tensors(self) -> dict[str, torch.Tensor]:
         """Return everything that the next steps depend on, by name."""
         tensors = {"noise": self._noise.get_state(), **prefixed("sums", self._sums)}
-        tensors |= prefixed("average", {} if self._average is None else self._average.state)
+        for name, average in self._averages.items():
+            tensors |= prefixed(f"averages/{name}", average.state)
         for name, network in self._networks.items():
             tensors |= prefixed(f"networks/{name}", named_tensors(network))
         for name, (optimizer, _) in self._optimizers.items():
@@ -241,8 +249,8 @@ class GenerativeLearner(abc.ABC):
             restore_tensors(network, unprefixed(f"networks/{name}", tensors), path)
         for name, (optimizer, _) in self._optimizers.items():
             load_optimizer(optimizer, unprefixed(f"optimizers/{name}", tensors), path)
-        if self._average is not None:
-            self._average.load(unprefixed("average", tensors), path)
+        for name, average in self._averages.items():
+            average.load(unprefixed(f"averages/{name}", tensors), path)
         for name, value in self._sums.items():
             value.copy_(tensors[f"sums/{name}"])
         self._noise.set_state(tensors["noise"])

@@ -37,6 +37,7 @@ class VariationalLearner(GenerativeLearner):
     """
 
     goal_metric = "negative_elbo"
+    averaged = ("generator", "encoder")
 
     def __init__(
         self,

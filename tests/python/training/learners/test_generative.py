@@ -188,13 +188,14 @@ def test_averaged_weights_are_scored_kept_and_left(make) -> None:
     plain, averaged = make(ema_decay=None), make(ema_decay=0.9)
     trained(plain)
     trained(averaged)
-    generator = averaged._networks["generator"]
-    assert not generator.training
-    state = averaged._average.state
     weights = averaged.weights()
-    for name, value in generator.state_dict().items():
-        assert torch.equal(value, state[name])
-        assert torch.equal(value, weights[f"generator/{name}"])
+    for part, average in averaged._averages.items():
+        network = averaged._networks[part]
+        assert not network.training
+        for name, value in network.state_dict().items():
+            assert torch.equal(value, average.state[name])
+            assert torch.equal(value, weights[f"{part}/{name}"])
+    assert set(averaged._averages) == set(averaged._networks) - {"discriminator"}
     # Training itself is the same.
     assert not differ(plain.tensors(), averaged.tensors(), "optimizers/")
     assert differ(plain.weights(), weights, "generator/")
@@ -206,7 +207,8 @@ def test_the_average_follows_its_rule(make) -> None:
     learner = make(ema_decay=0.9)
     generator = learner._networks["generator"]
     expected = {name: value.detach().clone() for name, value in generator.named_parameters()}
-    update = learner._average.update
+    average = learner._averages["generator"]
+    update = average.update
 
     def noted(step):
         decay = min(0.9, (1 + step) / (10 + step))
@@ -215,11 +217,11 @@ def test_the_average_follows_its_rule(make) -> None:
         seen.append(step)
         update(step)
 
-    learner._average.update = noted
+    average.update = noted
     trained(learner, "4st")
     assert seen == [0, 1, 2, 3]
     for name, value in expected.items():
-        assert torch.allclose(learner._average.state[name], value, atol=1e-6), name
+        assert torch.allclose(average.state[name], value, atol=1e-6), name
 
 
 @pytest.mark.parametrize("make", LEARNERS)
