@@ -112,12 +112,17 @@ def test_the_list_of_figures_needs_no_torch():
     assert "fig5" in result.stdout
 
 
+@pytest.mark.filterwarnings("ignore::thinset.augmentation.train.CollapseWarning")
 def test_the_pages_of_figures_and_comparisons_need_no_torch(tmp_path):
     common = ("--steps", "2st", "--preset", "smoke", "--seeds", "0", "1")
     for arguments in (
         ("compare", "digits", *common, "-m", "random", "full", "-o", tmp_path / "comparison"),
         ("reproduce", "fig6", *common, "-o", tmp_path / "figure"),
-    ):
+        (
+            "reproduce", "aug-table2", *common, "-m", "full", "--shares", "0.2", "--augmentations",
+            "cdcvae", "--generator-length", "2st", "-o", tmp_path / "augmentation",
+        ),
+    ):  # fmt: skip
         assert main([str(word) for word in arguments]) == 0
         page = tmp_path.joinpath(arguments[-1], "report", "index.html")
         before = page.read_bytes()
