@@ -102,7 +102,8 @@ class LearningCurve:
 
     def _measure(self, share: float, augmentation: str, seed: int) -> None:
         bench = self.at(share).bench
-        made = bench.augmented(Arm(augment=augmentation), seed)
+        arm = Arm(augment=augmentation)
+        made = bench.artificial.beside(bench.images(), arm, seed)
         n_real = len(bench.data.train)
         assert made.data.labels is not None
         prepare_measures(
@@ -113,7 +114,7 @@ class LearningCurve:
             bench.folder,
             share=share,
             seed=seed,
-            seconds=sum(bench.image_seconds(augmentation, seed).values()),
+            seconds=sum({**bench.artificial.generator_seconds(arm, seed), **made.seconds}.values()),
         )
 
     def _make(
@@ -132,7 +133,7 @@ class LearningCurve:
     def _classifier(self) -> RealClassifier:
         if self._judge is None:
             bench = self.at(max(self._settings.shares)).bench
-            self._judge = bench.classifier()
+            self._judge = bench.artificial.classifier()
             store_extractor(bench.folder.path, self._judge.name)
         return self._judge
 
@@ -146,5 +147,5 @@ class LearningCurve:
 
     def _show(self, share: float, name: str, seed: int) -> None:
         bench = self.at(share).bench
-        images = shown_rows(bench.generator(name, seed).generator)
+        images = shown_rows(bench.artificial.generator(name, seed).generator)
         store_grid(weights_file(bench.folder.path, name, seed), images)

@@ -10,6 +10,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from thinset.experiments.artificial import ArtificialImages
 from thinset.experiments.cells import as_unique_file_name
 from thinset.experiments.classifier import require_model
 from thinset.experiments.finished import store_shown
@@ -27,18 +28,6 @@ from thinset.experiments.prepare.embeddings import (
     prepare_embeddings,
     reconstructions,
 )
-from thinset.experiments.prepare.generated import (
-    generator_stage,
-    prepare_augmented,
-    prepare_generated,
-    prepare_generator,
-)
-from thinset.experiments.prepare.kept import (
-    CLASSIFIER_STAGE,
-    ScoresInTraining,
-    prepare_classifier,
-    prepare_kept,
-)
 from thinset.experiments.prepare.subsets import (
     Subset,
     prepare_added,
@@ -52,7 +41,6 @@ from thinset.experiments.settings import DataSettings, TrainingSettings, require
 from thinset.experiments.trial import Trial, fine_tuning_order, train_and_keep
 from thinset.files.decoding import encode
 from thinset.report import require_report_extra
-from thinset.results.arm import Arm
 from thinset.selection.arguments import as_count
 from thinset.selection.matrix_input import as_matrix
 from thinset.training import (
@@ -68,14 +56,11 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from thinset.augmentation.trained_generator import TrainedGenerator
     from thinset.data import Dataset, EncodedDataset
     from thinset.experiments.cells import Cell
-    from thinset.experiments.prepare.kept import RealClassifier
     from thinset.experiments.prepare.subsets import Made
     from thinset.experiments.where import Where
-    from thinset.results import RunRecord
-    from thinset.training.learners.generative import Observer
+    from thinset.results import Arm, RunRecord
 
 _FIXED = tuple(field.name for field in dataclasses.fields(DataSettings))
 _DECODING = "decoding everything"
@@ -114,10 +99,17 @@ class Workbench:
             {**where.identity, "settings": stays},
             notes={"command": where.command, "figure": figure, "grid": grid},
         )
-        self._generation = settings.generation
         self.data = self._prepared(settings, data)
         training = getattr(settings, "training", TrainingSettings())
-        self._classifier_training = training.resolved_for(self.data.train.image_shape)
+        self.artificial = ArtificialImages(
+            self.images,
+            self.data.test,
+            self.folder,
+            settings.generation,
+            training.resolved_for(self.data.train.image_shape),
+            device=self.device,
+            show_progress=where.show_progress,
+        )
         self._encoder = settings.encoder.resolved_for(self.data.train.image_shape)
         self.encoded: EncodedDataset | None = None
         if settings.from_encoded:
@@ -238,7 +230,7 @@ class Workbench:
         """The full data of an arm: encoded images, unless it has decoded all of them."""
         arm = cell.arm
         if arm.augment is not None and not arm.has_fast_phase:
-            return self.augmented(arm, cell.seed).data
+            return self.artificial.beside(self.images(), arm, cell.seed).data
         if arm.added is not None:
             return self._added(arm).data
         if arm.distinct is not None:
@@ -266,8 +258,8 @@ class Workbench:
             fine_tuning_order=fine_tuning_order(arm),
         )
         if arm.augment is not None and not arm.has_fast_phase:
-            made = self.augmented(arm, cell.seed)
-            return _after(trial, self._generator_seconds(arm, cell.seed), made.seconds)
+            made = self.artificial.beside(self.images(), arm, cell.seed)
+            return _after(trial, self.artificial.generator_seconds(arm, cell.seed), made.seconds)
         if arm.added is not None:
             return _after(trial, self._added(arm).seconds)
         if arm.distinct is not None:
@@ -292,7 +284,7 @@ class Workbench:
         return _after(
             trial,
             self._embedding_seconds(arm),
-            self._generator_seconds(arm, cell.seed),
+            self.artificial.generator_seconds(arm, cell.seed),
             subset.seconds,
         )
 
@@ -302,95 +294,6 @@ class Workbench:
     def _distinct(self, share: float) -> Made:
         return prepare_distinct(self.images(), self.embeddings(), self.folder, share)
 
-    def augmented(self, arm: Arm, seed: int) -> Made:
-        """The training data and one image for each sample, as `arm` says; the images come last."""
-        return self._augmented(arm, seed, self.images(), "full")
-
-    def _augmented(self, arm: Arm, seed: int, data: Dataset, key: str) -> Made:
-        """The samples of `data`, which has the name `key`, and one image for each of them."""
-        assert arm.augment is not None
-        name = arm.generator
-        return prepare_augmented(
-            arm.augment,
-            data,
-            self.folder,
-            None if name is None else self.generator(name, seed),
-            key=key,
-            seed=seed,
-            device=self.device,
-            show_progress=self._where.show_progress,
-        )
-
-    def generator(self, name: str, seed: int) -> TrainedGenerator:
-        """The generator `name`, trained on the training data once for each of its seeds."""
-        return prepare_generator(
-            name,
-            self.images(),
-            self.folder,
-            self._generation,
-            seed=seed,
-            device=self.device,
-            observe=self._scores_in_training() if self._generation.n_scored else None,
-            show_progress=self._where.show_progress,
-        )
-
-    def _scores_in_training(self) -> Observer:
-        return ScoresInTraining(self.classifier(), self.images(), self._generation.n_scored)
-
-    def classifier(self) -> RealClassifier:
-        """The classifier that keeps and measures generated images, trained once."""
-        return prepare_classifier(
-            self.images(),
-            self.data.test,
-            self._classifier_training,
-            self._generation.classifier_length,
-            self.folder,
-            device=self.device,
-            show_progress=self._where.show_progress,
-        )
-
-    def image_seconds(self, augmentation: str, seed: int) -> dict[str, float]:
-        """Seconds of making the images of `augmented`, with those of their generator."""
-        arm = Arm(augment=augmentation)
-        return {**self._generator_seconds(arm, seed), **self.augmented(arm, seed).seconds}
-
-    def _generator_seconds(self, arm: Arm, seed: int) -> dict[str, float]:
-        name = arm.generator
-        if name is None:
-            return {}
-        stage = generator_stage(name, seed % self._generation.n_seeds)
-        seconds = {"training the generator": self.folder.stage_seconds[stage]}
-        if arm.keep is not None:
-            seconds["training the classifier"] = self.folder.stage_seconds[CLASSIFIER_STAGE]
-        return seconds
-
-    def _generated(self, cell: Cell) -> Subset:
-        """The generated images that the fast phase of `cell` trains on."""
-        assert cell.arm.generated is not None
-        assert cell.size is not None
-        n_images = as_count(cell.size, len(self.data.train))
-        model = self.generator(cell.arm.generated, cell.seed)
-        n_drawn = n_images * (1 if cell.arm.keep is None else self._generation.candidates)
-        drawn = prepare_generated(
-            model,
-            n_drawn,
-            self.folder,
-            seed=cell.seed,
-            device=self.device,
-            show_progress=self._where.show_progress,
-        )
-        if cell.arm.keep is None:
-            return Subset(None, *drawn)
-        kept = prepare_kept(
-            drawn.data,
-            n_images,
-            self.images(),
-            self.classifier(),
-            self.folder,
-            keep=cell.arm.keep,
-        )
-        return Subset(None, kept.data, {**drawn.seconds, **kept.seconds})
-
     def _added(self, arm: Arm) -> Made:
         assert arm.added is not None
         return prepare_added(self.images(), Path(arm.added), self.folder)
@@ -399,7 +302,9 @@ class Workbench:
         """The samples that the fast phase of `cell` trains on, prepared once."""
         arm = cell.arm
         if arm.generated is not None:
-            return self._generated(cell)
+            assert cell.size is not None
+            n_images = as_count(cell.size, len(self.data.train))
+            return Subset(None, *self.artificial.instead(arm, n_images, cell.seed))
         if arm.data is not None:
             return prepare_given_data(self.data.train, Path(arm.data), self.folder)
         if arm.file is not None:
@@ -420,7 +325,7 @@ class Workbench:
         )
         if arm.augment is None:
             return subset
-        made = self._augmented(arm, cell.seed, subset.data, cell.selection_name)
+        made = self.artificial.beside(subset.data, arm, cell.seed, key=cell.selection_name)
         return Subset(subset.selection, made.data, {**subset.seconds, **made.seconds})
 
     def _decoding_seconds(self, arm: Arm) -> dict[str, float]:

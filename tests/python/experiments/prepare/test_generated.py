@@ -146,7 +146,7 @@ def test_seeds_take_turns_through_the_generators(source, tmp_path):
     files = sorted(path.name for path in made.folder.path.glob("generators/*.safetensors"))
     assert files == ["flow-seed0.safetensors", "flow-seed1.safetensors"]
     images = [data_of(made, "full:augment=flow", seed).images[100:] for seed in (0, 1, 2)]
-    assert [made.bench.generator("flow", seed).seed for seed in (0, 1, 2)] == [0, 1, 0]
+    assert [made.bench.artificial.generator("flow", seed).seed for seed in (0, 1, 2)] == [0, 1, 0]
     # One generator, other latents.
     assert not np.array_equal(images[0], images[2])
 
@@ -227,7 +227,7 @@ def test_encoded_images_are_decoded_once_and_paid_for(source, tmp_path):
 def test_scores_in_training_are_those_of_the_classifier(source, tmp_path):
     generation = dataclasses.replace(GENERATION, n_scored=12, evaluations=2)
     made = study(source, tmp_path / "out", "full:augment=flow", generation=generation)
-    model = made.bench.generator("flow", 0)
+    model = made.bench.artificial.generator("flow", 0)
     assert [set(point.scores) >= {"fid", "agreement"} for point in model.history.curve] == [
         True
     ] * 2
