@@ -245,9 +245,9 @@ class Run:
         score, best = scores[goal.metric], self._history.best
         if best is None or goal.is_better(score, best.score):
             self._history.best = Best(goal.metric, score, evaluation.step)
-            weights = as_tensors(self._learner, "weights", self._learner.weights())
             self._best_weights = {
-                name: weight.detach().to("cpu", copy=True) for name, weight in weights.items()
+                name: weight.detach().to("cpu", copy=True)
+                for name, weight in self._weights().items()
             }
 
     def _figures(self, evaluation: Evaluation) -> dict[str, float]:
@@ -304,11 +304,14 @@ class Run:
                     "use a lower learning rate"
                 )
 
+    def _weights(self) -> Mapping[str, torch.Tensor]:
+        return as_tensors(self._learner, "weights", self._learner.weights())
+
     def _weights_not_finite(self) -> list[str]:
         # Before the first step, these are buffers such as an attention mask with -inf.
         return [
             name
-            for name, weight in self._learner.weights().items()
+            for name, weight in self._weights().items()
             if weight.is_floating_point() and not bool(weight.isfinite().all())
         ]
 
