@@ -40,7 +40,9 @@ class _OwnOptions:
     model: Annotated[Path | None, optional(metavar="DIR")] = None
     """trained generator to use, of `thinset augment train`; without it, one is trained in the
     folder that has the name of the output with -model appended"""
-    length: Annotated[str | None, tyro.conf.arg(help_behavior_hint="(default: 500ep)")] = None
+    length: Annotated[
+        str | None, tyro.conf.arg(metavar="LENGTH", help_behavior_hint="(default: 500ep)")
+    ] = None
     """length of the generator's training: steps (st), epochs (ep), samples (sa) or time (s, min, h)
     """
     image_size: ImageSize = None

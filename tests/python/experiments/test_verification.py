@@ -44,7 +44,9 @@ def test_every_file_that_is_read_back_is_covered(finished):
     generator = random.Random(0)
     pages = finished / "report"
     files = sorted(path for path in finished.rglob("*") if path.is_file())
-    checked = [path for path in files if path.suffix != ".png" and path != pages / "index.html"]
+    # The lock holds the number of the process that has the folder open: this one.
+    unread = (pages / "index.html", finished / ".lock")
+    checked = [path for path in files if path.suffix != ".png" and path not in unread]
     assert len(checked) > 30
     for path in checked:
         whole = path.read_bytes()
