@@ -63,6 +63,12 @@ def parse_count(text: str, option: str = "--n-samples") -> float:
         ) from None
 
 
+def require_seed(seed: int) -> None:
+    """Raise ValueError, naming the option, for a seed that records cannot hold."""
+    if not 0 <= seed < 2**63:
+        raise ValueError(f"--seed must be a whole number from 0 to 2**63 - 1, got {seed}")
+
+
 def parse_time(option: str, text: str) -> Duration:
     """Parse a time such as 90s or 7min; a ValueError names the option."""
     duration = parse_duration(option, text)

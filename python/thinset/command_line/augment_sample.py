@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from thinset.command_line.arguments import Device, Output, Seed, optional
+from thinset.command_line.arguments import Device, Output, Seed, optional, require_seed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,11 +28,11 @@ class Command:
     n_samples: Annotated[int, tyro.conf.arg(aliases=["-n"], metavar="N")]
     """number of images"""
     balanced: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """draw as many images of each class; what is done without --natural and --classes, too"""
+    """draw equally many images of each class; this is the default"""
     natural: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """draw classes with the frequencies of the training data"""
     classes: Annotated[tuple[str, ...] | None, optional(metavar="CLASS...")] = None
-    """only these classes, by number or name, as many images of each"""
+    """only these classes, by number or name, equally many images of each"""
     batch_size: int = 500
     """images drawn at once; does not change them"""
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
@@ -50,6 +50,7 @@ class Command:
         resolve_device(self.device)
         if sum((self.balanced, self.natural, self.classes is not None)) > 1:
             raise ValueError("give one of --balanced, --natural and --classes")
+        require_seed(self.seed)
         model = TrainedGenerator.load(self.model)
         data = generate(
             model,

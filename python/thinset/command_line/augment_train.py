@@ -31,7 +31,7 @@ class GeneratorOptions:
     batch_size: Annotated[int | None, of_model(metavar="INT")] = None
     """images per step"""
     learning_rate: Annotated[float | None, of_model(metavar="RATE")] = None
-    """learning rate of Adam; of a GAN, the discriminator's"""
+    """Adam's learning rate; for cdcgan, that of the discriminator"""
     ema_decay: Annotated[float | None, of_model(metavar="SHARE")] = None
     """decay of the averaged weights that images are drawn with"""
     latent_size: Annotated[int | None, of_model(metavar="INT")] = None
@@ -49,7 +49,7 @@ class GeneratorOptions:
     """cdcgan: augmentation of all images that the discriminator sees, such as
     color,translation,cutout; helps with few images"""
     generator_rate: Annotated[float | None, of_model(metavar="FACTOR")] = None
-    """cdcgan: learning rate of the generator as a multiple of the discriminator's; 5"""
+    """cdcgan: learning rate of the generator as a multiple of the discriminator's"""
     matches_features: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """cdcgan: match the discriminator's mean hidden features instead of deceiving it"""
     n_discriminator: Annotated[int | None, of_model(metavar="INT")] = None

@@ -135,8 +135,8 @@ def features_of(
     """Features (N, D) float32 of images, in order.
 
     `images`: a Dataset; an array (N, height, width, channels); or a tensor (N, channels, height,
-    width); uint8 or floats in [0, 1]. Raises ValueError for other shapes and types, features that
-    are not a matrix (B, D), and features that are not finite.
+    width); uint8 or floats in [0, 1]. Raises ValueError for other shapes, types and ranges, for
+    features that are not a matrix (B, D), and for features that are not finite.
     """
     device = resolve_device(device)
     held = as_images(images)
@@ -151,6 +151,7 @@ def features_of(
         for stored, _ in ordered_batches(source, device=device, batch_size=batch_size):
             # float64 images too are taken as float32, like those of datasets.
             batch = stored if stored.dtype == torch.uint8 else stored.float()
+            _require_unit_range(batch, done)
             found = _as_matrix(extractor(batch), len(batch), done, extractor.name)
             if features is None:
                 features = np.empty((n_samples, found.shape[1]), np.float32)
@@ -159,6 +160,19 @@ def features_of(
             bar.update(len(batch))
     assert features is not None  # as_images takes no empty set
     return features
+
+
+def _require_unit_range(images: torch.Tensor, first: int) -> None:
+    """Raise ValueError for floats outside [0, 1]: features of such images mean nothing."""
+    if images.dtype == torch.uint8:
+        return
+    outside = ~((images >= 0) & (images <= 1)).flatten(1)  # also true for NaN
+    if bool(outside.any()):
+        row = int(outside.any(dim=1).nonzero()[0])
+        value = float(images.flatten(1)[row][outside[row]][0])
+        raise ValueError(
+            f"images must be uint8, or floats in [0, 1]: image {first + row} holds {value:g}"
+        )
 
 
 def unit_interval(images: torch.Tensor) -> torch.Tensor:

@@ -137,3 +137,15 @@ def test_bad_features_are_refused(images, result, message):
 def test_bad_images_are_refused(model, shape):
     with pytest.raises(ValueError, match="images must be at least one image of 1, 3 or 4 channels"):
         features_of(np.zeros(shape, np.uint8), ModuleExtractor(model, "net"), device="cpu")
+
+
+@pytest.mark.parametrize(("factor", "shift", "held"), [(255, 0, "255"), (2, -1, "-1")])
+def test_floats_of_another_range_are_refused_by_row(factor, shift, held):
+    images = np.zeros((5, 4, 4, 1), np.float32)
+    images[3] = 1.0 if factor == 255 else 0.0
+    images = images * factor + shift
+    if shift:
+        images[:3] = images[4:] = 0.5
+    extractor = ModuleExtractor(nn.Sequential(nn.Flatten(), nn.Linear(16, 3)), "small")
+    with pytest.raises(ValueError, match=rf"floats in \[0, 1\]: image 3 holds {held}$"):
+        features_of(images, extractor)
