@@ -44,9 +44,13 @@ def test_a_second_process_is_refused_and_names_the_first(tmp_path, holder):
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_the_death_of_a_process_releases_its_lock(tmp_path, holder, number):
+    with pytest.raises(BlockingIOError):
+        lock_folder(tmp_path / "run")
     holder.send_signal(number)
     holder.wait()
-    lock_folder(tmp_path / "run")
+    held = lock_folder(tmp_path / "run")
+    assert (tmp_path / "run" / LOCK_FILE).read_text().strip() == str(os.getpid())
+    del held
 
 
 def test_a_process_shares_its_own_lock_and_removes_the_file_at_the_end(tmp_path):

@@ -42,7 +42,7 @@ def rows(generator, n, d, dtype, kind):
     return generator.standard_normal((n, d)).astype(dtype)
 
 
-def same(found, right):
+def assert_same(found, right):
     np.testing.assert_array_equal(found.indices, right[0])
     assert found.distances.tobytes() == right[1].tobytes()
 
@@ -64,9 +64,9 @@ def test_neighbours_are_those_of_the_oracle(seed, n, m, d, k, dtype, kind, n_thr
     queries, reference = X[:n], X[n:]
     k = min(k, m - 1)
     found = nearest(queries, reference, k, n_threads=n_threads)
-    same(found, oracle.nearest(queries, reference, k))
+    assert_same(found, oracle.nearest(queries, reference, k))
     itself = nearest(reference, reference, k, exclude_self=True, n_threads=n_threads)
-    same(itself, oracle.nearest(reference, reference, k, np.arange(m)))
+    assert_same(itself, oracle.nearest(reference, reference, k, np.arange(m)))
     radii = itself.distances[:, -1]
     inside = oracle.in_balls(reference, radii, queries)
     in_balls, around = count_in_balls(reference, radii, queries, n_threads=n_threads)
@@ -84,7 +84,7 @@ def test_every_instruction_set_and_several_tiles(instruction_set, kind):
     queries = X[::40]
     for n_threads in (1, 3):
         found = nearest(queries, X, 3, n_threads=n_threads)
-        same(found, oracle.nearest(queries, X, 3))
+        assert_same(found, oracle.nearest(queries, X, 3))
     radii = found.distances[:, -1]
     inside = oracle.in_balls(queries, radii, X)
     in_balls, around = count_in_balls(queries, radii, X, n_threads=3)
@@ -99,7 +99,7 @@ def test_directions_that_rule_out_too_little_are_given_up(share):
     X = generator.standard_normal((3000, 200), dtype=np.float32)
     X[:, :32] *= np.sqrt(share / 32 * 168 / (1 - share))
     queries = X[:50] + np.float32(0.5)
-    same(nearest(queries, X, 2), oracle.nearest(queries, X, 2))
+    assert_same(nearest(queries, X, 2), oracle.nearest(queries, X, 2))
 
 
 @pytest.mark.alone
@@ -134,12 +134,12 @@ def test_mapped_files_shards_and_bfloat16_are_read_in_place(tmp_path):
     X = generator.standard_normal((90, 20), dtype=np.float32)
     np.save(tmp_path / "a.npy", X)
     right = oracle.nearest(X[:7], X, 2)
-    same(nearest(X[:7], tmp_path / "a.npy", 2), right)
-    same(nearest(X[:7], [X[:33], X[33:]], 2), right)
-    same(nearest([X[:3], X[3:7]], np.load(tmp_path / "a.npy", mmap_mode="r"), 2), right)
+    assert_same(nearest(X[:7], tmp_path / "a.npy", 2), right)
+    assert_same(nearest(X[:7], [X[:33], X[33:]], 2), right)
+    assert_same(nearest([X[:3], X[3:7]], np.load(tmp_path / "a.npy", mmap_mode="r"), 2), right)
     short = torch.from_numpy(X).bfloat16()
     wide = short.float().numpy()
-    same(nearest(short[:7], short, 2), oracle.nearest(wide[:7], wide, 2))
+    assert_same(nearest(short[:7], short, 2), oracle.nearest(wide[:7], wide, 2))
 
 
 def test_queries_far_from_the_reference():
@@ -147,8 +147,8 @@ def test_queries_far_from_the_reference():
     reference = generator.standard_normal((500, 100), dtype=np.float32)
     for factor in (1e6, 1e16, 1e30):
         queries = np.float32(factor) * reference[:20]
-        same(nearest(queries, reference, 2), oracle.nearest(queries, reference, 2))
-        same(nearest(reference[:20], queries, 2), oracle.nearest(reference[:20], queries, 2))
+        assert_same(nearest(queries, reference, 2), oracle.nearest(queries, reference, 2))
+        assert_same(nearest(reference[:20], queries, 2), oracle.nearest(reference[:20], queries, 2))
 
 
 def test_progress_is_reported_and_an_exception_stops_the_search():

@@ -12,7 +12,7 @@ from thinset.results.grouping import METHOD_COLOURS, colours_of
 from thinset.results.learning_curves import logarithmic_fit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -38,12 +38,9 @@ def learning_curves(records: Sequence[RunRecord]) -> Figure:
     axes = figure.subplots()
     colours = colours_of(run.arm for run in records)
     for arm, colour in colours.items():
-        by_size: dict[int, list[float]] = {}
-        for run in records:
-            if run.arm == arm:
-                by_size.setdefault(run.n_full, []).append(run.score)
-        sizes = sorted(by_size)
-        means = [statistics.fmean(by_size[size]) for size in sizes]
+        by_size = _by_size((run.n_full, run.score) for run in records if run.arm == arm)
+        sizes = list(by_size)
+        means = [statistics.fmean(scores) for scores in by_size.values()]
         spreads = [
             statistics.stdev(by_size[size]) if len(by_size[size]) > 1 else 0.0 for size in sizes
         ]
@@ -73,12 +70,9 @@ def fid_against_size(measures: Sequence[Measures]) -> Figure:
     axes = figure.subplots()
     names = dict.fromkeys(one.augmentation for one in measures)
     for number, name in enumerate(names):
-        by_size: dict[int, list[float]] = {}
-        for one in measures:
-            if one.augmentation == name:
-                by_size.setdefault(one.n_real, []).append(one.fid)
-        sizes = sorted(by_size)
-        means = [statistics.fmean(by_size[size]) for size in sizes]
+        by_size = _by_size((one.n_real, one.fid) for one in measures if one.augmentation == name)
+        sizes = list(by_size)
+        means = [statistics.fmean(fids) for fids in by_size.values()]
         around = [
             [mean - min(by_size[size]) for size, mean in zip(sizes, means, strict=True)],
             [max(by_size[size]) - mean for size, mean in zip(sizes, means, strict=True)],
@@ -118,6 +112,14 @@ def generator_curves(
         axes.set_visible(False)
     legend_above(panels[0], figure)
     return figure
+
+
+def _by_size(values: Iterable[tuple[int, float]]) -> dict[int, list[float]]:
+    """Values by the size they were measured at, in ascending order of the sizes."""
+    by_size: dict[int, list[float]] = {}
+    for size, value in sorted(values, key=lambda pair: pair[0]):
+        by_size.setdefault(size, []).append(value)
+    return by_size
 
 
 def _sizes_below(axes: Axes, sizes: Sequence[int]) -> None:

@@ -106,7 +106,7 @@ def curve(history: History) -> list[tuple[Any, ...]]:
     return [(point.step, point.train_loss, point.scores) for point in history.curve]
 
 
-def require_equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
+def assert_equal_tensors(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
     assert one.keys() == other.keys()
     for name, value in one.items():
         assert torch.equal(value, other[name]), name
@@ -147,7 +147,7 @@ def test_a_resumed_training_equals_an_uninterrupted_one(
         resumed = make(ema_decay=ema_decay)
         history = trained(resumed, resume=True, **options)
         assert curve(history) == expected
-        require_equal(dict(resumed.tensors()), dict(whole.tensors()))
+        assert_equal_tensors(dict(resumed.tensors()), dict(whole.tensors()))
 
 
 @pytest.mark.parametrize("make", VARIANTS)
@@ -158,7 +158,7 @@ def test_scores_do_not_change_what_is_learned(make) -> None:
     trained(none, test_data=None)
     # The sums are of the losses since the last evaluation.
     for other in (many, none):
-        require_equal(few.weights(), other.weights())
+        assert_equal_tensors(few.weights(), other.weights())
         one, two = few.tensors(), other.tensors()
         assert not differ(one, two, "optimizers/")
         assert torch.equal(one["noise"], two["noise"])
@@ -169,7 +169,7 @@ def test_a_seed_decides_the_training(make) -> None:
     first, again, other = make(), make(), make(seed=1)
     for learner in (first, again, other):
         trained(learner, "3st")
-    require_equal(first.tensors(), again.tensors())
+    assert_equal_tensors(first.tensors(), again.tensors())
     assert differ(first.tensors(), other.tensors(), "networks/generator")
 
 
@@ -341,7 +341,7 @@ def test_an_observer_sees_the_kept_weights_in_evaluation_mode(make) -> None:
     learner = make(ema_decay=0.5, observe=observe)
     history = trained(learner, "4st", evaluations=2)
     assert [point.scores["seen"] for point in history.curve] == [1, 2]
-    require_equal(seen[-1], learner._networks["generator"].state_dict())
+    assert_equal_tensors(seen[-1], learner._networks["generator"].state_dict())
     assert differ(seen[0], seen[1], "")
 
 
@@ -352,7 +352,7 @@ def test_soft_labels_train_as_the_classes_they_stand_for(make) -> None:
     hard, other = make(), make()
     trained(hard, "3st")
     trained(other, "3st", data=data._replace(soft_labels=soft))
-    require_equal(hard.tensors(), other.tensors())
+    assert_equal_tensors(hard.tensors(), other.tensors())
 
 
 def test_samples_with_weights_are_refused() -> None:
