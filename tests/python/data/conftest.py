@@ -5,13 +5,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from thinset.data import Dataset, DatasetWriter, open_dataset
+from insects import CHANNELS, CLASS_NAMES, HEIGHT, N_SAMPLES, WIDTH, writer
+from thinset.data import Dataset, open_dataset
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-N_SAMPLES, HEIGHT, WIDTH, CHANNELS = 23, 4, 5, 3
-CLASS_NAMES = ("ant", "bee", "cat")
 
 
 @pytest.fixture
@@ -30,15 +28,8 @@ def labels() -> np.ndarray:
 
 @pytest.fixture
 def dataset(tmp_path: Path, images: np.ndarray, labels: np.ndarray) -> Dataset:
-    with DatasetWriter(
-        tmp_path / "source",
-        name="insects",
-        image_shape=(HEIGHT, WIDTH, CHANNELS),
-        image_dtype="uint8",
-        n_samples=N_SAMPLES,
-        class_names=CLASS_NAMES,
-        provenance={"kind": "test"},
-    ) as writer:
-        writer.append(images[:10], labels[:10])
-        writer.append(images[10:], labels[10:])
+    provenance = {"kind": "test"}
+    with writer(tmp_path / "source", class_names=CLASS_NAMES, provenance=provenance) as opened:
+        opened.append(images[:10], labels[:10])
+        opened.append(images[10:], labels[10:])
     return open_dataset(tmp_path / "source")

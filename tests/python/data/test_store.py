@@ -2,32 +2,16 @@ from __future__ import annotations
 
 import pickle
 import shutil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from thinset.data import Dataset, DatasetWriter, open_dataset, verify_dataset
+from insects import CLASS_NAMES, N_SAMPLES, names_in, writer
+from thinset.data import Dataset, open_dataset, verify_dataset
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-N_SAMPLES = 23  # of the fixtures
-CLASS_NAMES = ("ant", "bee", "cat")
-
-
-def writer(out: Path, **changes: Any) -> DatasetWriter:
-    settings: dict[str, Any] = {
-        "name": "insects",
-        "image_shape": (4, 5, 3),
-        "image_dtype": "uint8",
-        "n_samples": N_SAMPLES,
-    }
-    return DatasetWriter(out, **(settings | changes))
-
-
-def names_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
 
 
 def test_what_is_written_is_what_is_opened(

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from insects import CLASS_NAMES, N_SAMPLES, names_in, writer
 from thinset.data import (
     Dataset,
-    DatasetWriter,
     GeneratedBy,
     ScheduleStep,
     TrainingSchedule,
@@ -20,23 +20,6 @@ from thinset.data import (
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-N_SAMPLES = 23  # of the fixtures
-CLASS_NAMES = ("ant", "bee", "cat")
-
-
-def writer(out: Path, **changes: Any) -> DatasetWriter:
-    settings: dict[str, Any] = {
-        "name": "insects",
-        "image_shape": (4, 5, 3),
-        "image_dtype": "uint8",
-        "n_samples": N_SAMPLES,
-    }
-    return DatasetWriter(out, **(settings | changes))
-
-
-def names_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
 
 
 def test_numpy_reads_the_files_by_itself(dataset: Dataset, images: np.ndarray) -> None:
