@@ -19,6 +19,14 @@ from thinset.command_line.arguments import (
 )
 
 
+def as_option(message: str) -> str:
+    """An error about a setting, with the option that sets it."""
+    if message.startswith("--"):
+        return message
+    name, space, rest = message.removeprefix("settings: ").partition(" ")
+    return f"--{name.replace('_', '-')}{space}{rest}"
+
+
 def of_model(**options: Any) -> Any:
     """An argument whose default depends on the model."""
     return tyro.conf.arg(help_behavior_hint="(default: that of the model)", **options)
@@ -77,8 +85,11 @@ class GeneratorOptions:
         from thinset.experiments.generation import generator_settings
         from thinset.experiments.settings import require_valid
 
-        settings = generator_settings(model, self.given)
-        require_valid(settings)
+        try:
+            settings = generator_settings(model, self.given)
+            require_valid(settings)
+        except ValueError as error:
+            raise ValueError(as_option(str(error))) from error
         # The smallest networks show now whether the real ones can be built.
         module = generator_named(model)
         networks = module.networks(settings, (4, 4, 1), 1, torch.Generator())

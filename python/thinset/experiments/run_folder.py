@@ -36,6 +36,7 @@ _DECIDES_PREPARED = {
     "source", "image_size", "device", "encoder", "hold_out", "on_validation", "from_encoded",
     "photograph_side", "variant", "validation", "share", "split_seed", "generation",
 }  # fmt: skip
+_IMPORTED = {"data", "split", "parts", "stages.json", INPUTS_FILE}
 _INPUTS = ("source", "data", "test", "subset")  # paths among the settings
 _SELECTED = {"selections", "subsets"}
 _DECIDES_SELECTED = {"arm", "size", "seeds"}
@@ -387,6 +388,12 @@ def _require_independent(path: Path, difference: tuple[tuple[str, ...], Any, Any
         for entry in path.iterdir()
         if entry.name not in ("settings.json", "log.jsonl") and _is_content(entry)
     }
+    if where == ("image_size",) and made <= _IMPORTED:
+        # Images of an unsuitable size may have ended the earlier call; importing takes seconds.
+        for name in made:
+            _remove(path / name)
+            _remove(_seconds_file(path / name))
+        return
     is_kept = not made or not _DECIDES_PREPARED & set(where)
     if made <= _PREPARED | _SELECTED and is_kept:
         if _DECIDES_SELECTED & set(where):

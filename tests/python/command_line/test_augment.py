@@ -165,9 +165,9 @@ def test_files_that_hold_no_generator_are_refused(trained, here, capsys):
         ("--model flow --amsgrad", "--amsgrad does not apply to flow"),
         ("--model cdcgan --widths 8 8", "--widths does not apply to cdcgan"),
         ("--model flow --widths 8 9", "widths must be multiples of 8"),
-        ("--batch-size 1", "batch_size must be at least 2"),
-        ("--batch-size 0", "batch_size"),
-        ("--learning-rate -1", "learning_rate"),
+        ("--batch-size 1", "--batch-size must be at least 2"),
+        ("--batch-size 0", "--batch-size must be"),
+        ("--learning-rate -1", "--learning-rate must be a number above 0, got -1.0"),
         ("--differentiable wobble", "wobble"),
         ("--length 0st", "0st"),
         ("--length 5", "--length: a length is a number with a unit"),
@@ -176,8 +176,8 @@ def test_files_that_hold_no_generator_are_refused(trained, here, capsys):
         ("--seed -1", "--seed must be at least 0, got -1"),
         ("--model cdcvae --beta -1", "beta"),
         ("--model cdcgan --penalty -1", "penalty"),
-        ("--ema-decay 2", "ema_decay"),
-        ("--latent-size 0", "latent_size"),
+        ("--ema-decay 2", "--ema-decay must be"),
+        ("--latent-size 0", "--latent-size must be"),
     ],
 )
 def test_settings_that_do_not_fit_leave_nothing(here, capsys, options, message):

@@ -318,3 +318,20 @@ def test_folders_of_earlier_versions_are_resumed(tmp_path):
     make("digits", folder, SETTINGS)
     assert {path: os.stat(path).st_mtime_ns for path in folder.rglob("*.npy")} == before
     assert {path: path.read_bytes() for path in (folder / "records").iterdir()} == records
+
+
+def test_another_image_size_is_taken_while_the_folder_holds_only_imported_data(tmp_path):
+    out = tmp_path / "run"
+    first = RunFolder(out, {"source": "x", "image_size": [10, 10]})
+    with first.making(first.data, "import") as partial:
+        partial.mkdir(parents=True)
+        (partial / "images.npy").write_bytes(b"x")
+    del first
+    second = RunFolder(out, {"source": "x", "image_size": [12, 12]})
+    assert not second.is_made(second.data, "import")
+    assert "import" not in second.stage_seconds
+    (out / "embeddings").mkdir()
+    (out / "embeddings" / "embeddings.npy").write_bytes(b"x")
+    del second
+    with pytest.raises(ValueError, match="other settings: image_size is"):
+        RunFolder(out, {"source": "x", "image_size": [8, 8]})
