@@ -15,6 +15,7 @@ from thinset.command_line.arguments import (
     Seed,
     Source,
     parse_duration,
+    require_seed,
     where_of,
 )
 
@@ -155,9 +156,9 @@ class Command(GeneratorOptions, _OwnOptions):
         length = parse_duration("--length", self.length)
         if length.amount == 0:
             raise ValueError(f"--length must be longer than {length}")
-        for name, least in (("evaluations", 1), ("seed", 0)):
-            if (value := getattr(self, name)) < least:
-                raise ValueError(f"--{name} must be at least {least}, got {value}")
+        require_seed(self.seed)
+        if self.evaluations < 1:
+            raise ValueError(f"--evaluations must be at least 1, got {self.evaluations}")
         where = where_of("augment train", self)
         folder = RunFolder(
             self.out,

@@ -173,7 +173,7 @@ def test_files_that_hold_no_generator_are_refused(trained, here, capsys):
         ("--length 5", "--length: a length is a number with a unit"),
         ("--evaluations 0", "evaluations"),
         ("--image-size 10 8", "divisible by 4, got 10"),
-        ("--seed -1", "--seed must be at least 0, got -1"),
+        ("--seed -1", "--seed must be a whole number from 0 to 2**63 - 1, got -1"),
         ("--model cdcvae --beta -1", "beta"),
         ("--model cdcgan --penalty -1", "penalty"),
         ("--ema-decay 2", "--ema-decay must be"),
