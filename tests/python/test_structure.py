@@ -29,7 +29,7 @@ _BASE = {"duration", "files", "progress"}
 _MODELS = {"models", "losses"}
 _BELOW_TRAINING = {*_BASE, *_MODELS, "data", "selection", "transforms"}
 _BELOW_WINGS = {*_BELOW_TRAINING, "training", "metrics", "results"}
-_BELOW_EXPERIMENTS = {*_BELOW_WINGS, "augmentation", "embeddings", "report"}
+_BELOW_EXPERIMENTS = {*_BELOW_WINGS, "augmentation", "distillation", "embeddings", "report"}
 
 # Which units of the package each unit may import, besides itself. "thinset" is the face of the
 # package, `_core` the native module.
@@ -48,6 +48,7 @@ ALLOWED = {
     "metrics": {*_BELOW_TRAINING, "_core", "training"},
     "embeddings": {*_BELOW_TRAINING, "training"},
     "augmentation": {*_BELOW_TRAINING, "training", "metrics"} - {"selection"},
+    "distillation": {*_BELOW_TRAINING, "training"} - {"selection"},
     "report": {*_BASE, "results"},
     # Each module of it stands on one library of other people.
     "integrations": {"data", "selection", "training", "thinset"},

@@ -103,6 +103,7 @@ class DatasetWriter:
                 )
             )
             self._labels: NpyFileWriter | None = None
+            self._others: dict[str, ArrayEntry] = {}
             self._soft_labels: NpyFileWriter | None = None
             self._resources = stack.pop_all()
         return self
@@ -156,6 +157,18 @@ class DatasetWriter:
             self._append_labels(labels, len(images))
         self._n_written += len(images)
 
+    def add(self, role: str, array: np.ndarray[Any, Any]) -> None:
+        """Store a further array of any shape as ROLE.npy; once for each role.
+
+        Raises ValueError for a role that is taken.
+        """
+        require_array(role, array, "...")
+        if role in ("images", "labels", "soft_labels", *self._others):
+            raise ValueError(f"{self._out}: the role {role!r} is taken")
+        with NpyFileWriter(self._folder / f"{role}.npy", array.dtype, array.shape) as writer:
+            writer.append(array)
+            self._others[role] = writer.entry()
+
     def _append_soft_labels(self, soft_labels: np.ndarray[Any, Any], n_images: int) -> None:
         values = require_soft_labels(soft_labels, first_row=self._n_written)
         n_classes = values.shape[1] if self._n_classes is None else self._n_classes
@@ -193,4 +206,5 @@ class DatasetWriter:
             arrays["labels"] = self._labels.entry()
         if self._soft_labels is not None:
             arrays["soft_labels"] = self._soft_labels.entry()
+        arrays |= self._others
         msgspec.structs.replace(self._manifest, arrays=arrays).save(self._folder)

@@ -1,14 +1,93 @@
-"""Image classifiers, and the short names that settings may call them by."""
+"""Image classifiers, and the names that settings may call them by."""
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import sys
 from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
 
 from thinset.models.classifiers.paper import paper_classifier
 from thinset.models.classifiers.vgg import small_vgg
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 CLASSIFIERS: dict[str, Callable[..., Any]] = {"paper": paper_classifier, "vgg": small_vgg}
 """By name: functions of the image shape (H, W, C), the number of classes, `width`, `generator`."""
+
+
+def classifier_factory(name: str) -> Callable[..., Any]:
+    """The function that makes classifiers of the name, one of CLASSIFIERS or "MODULE:FUNCTION".
+
+    Raises ValueError if there is none.
+    """
+    if name in CLASSIFIERS:
+        return CLASSIFIERS[name]
+    module, colon, attribute = name.partition(":")
+    if not colon:
+        raise ValueError(
+            f"model must be MODULE:FUNCTION, such as my_models:small, or {' or '.join(CLASSIFIERS)}"
+            f"; got {name!r}"
+        )
+    # As for a script, modules in the current folder are found.
+    sys.path.insert(0, "")
+    try:
+        factory = getattr(importlib.import_module(module), attribute, None)
+    except ModuleNotFoundError as error:
+        raise ValueError(f"model {name!r}: {error}") from error
+    finally:
+        sys.path.remove("")
+    if not callable(factory):
+        raise ValueError(f"model {name!r}: {module} has no callable named {attribute!r}")
+    called: Callable[..., Any] = factory
+    return called
+
+
+def classifier_named(
+    name: str,
+    image_shape: Sequence[int],
+    n_classes: int,
+    *,
+    width: float,
+    generator: torch.Generator,
+    seed: int,
+) -> nn.Module:
+    """A new classifier by its name, with initial weights drawn from `generator`.
+
+    `seed`: of torch's own generator meanwhile, for functions that are not of this package. Raises
+    ValueError for an unknown name, for a width other than 1 that the classifier does not take, and
+    where the function returns no module.
+    """
+    factory = classifier_factory(name)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        try:
+            model = factory(image_shape, n_classes, **_options(factory, name, width, generator))
+        except TypeError as error:
+            raise ValueError(
+                f"model {name!r} must take the image shape (H, W, C) and the number of classes: "
+                f"{error}"
+            ) from error
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model {name!r} must return a torch.nn.Module, got {model!r}")
+    return model
+
+
+def _options(
+    factory: Callable[..., Any], name: str, width: float, generator: torch.Generator
+) -> dict[str, Any]:
+    if factory in CLASSIFIERS.values():
+        return {"width": width, "generator": generator}
+    if width == 1:
+        return {}  # a parameter of that name may have another default
+    try:
+        has_width = "width" in inspect.signature(factory).parameters
+    except ValueError:  # some functions of C extensions do not say what they take
+        has_width = False
+    if not has_width:
+        raise ValueError(f"model {name!r} has no parameter `width`; width must be 1, got {width}")
+    return {"width": width}

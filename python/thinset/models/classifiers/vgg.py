@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import torch
 from torch import nn
 
+from thinset.models.classifiers.standardised import StandardisedClassifier
 from thinset.models.image_shape import validated_image_shape
 from thinset.models.initialisation import initialise_glorot_uniform
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import torch
+
 _FILTERS = (64, 128, 256)
 _SMALLEST_SIDE = 2 ** len(_FILTERS)
-_IMAGES_AT_ONCE = 1024
-_GREY_LEVEL = 1 / 255
 
 
-class SmallVGG(nn.Module):
+class SmallVGG(StandardisedClassifier):
     """Three stages of two 3x3 convolutions, then one fully connected layer (section 2.2).
 
     Takes float images (B, C, H, W) in [0, 1] and returns logits (B, `n_classes`). Images are
@@ -41,8 +41,8 @@ class SmallVGG(nn.Module):
         negative_slope: float = 0.1,
         generator: torch.Generator | None = None,
     ) -> None:
-        super().__init__()
         rows, columns, channels = validated_image_shape(image_shape)
+        super().__init__(channels)
         if min(rows, columns) < _SMALLEST_SIDE:
             raise ValueError(
                 f"images must have at least {_SMALLEST_SIDE} x {_SMALLEST_SIDE} pixels, "
@@ -55,10 +55,6 @@ class SmallVGG(nn.Module):
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout must be at least 0 and less than 1, got {dropout}")
         normalised = channels > 1 if batch_norm is None else batch_norm
-        self.mean: torch.Tensor
-        self.deviation: torch.Tensor
-        self.register_buffer("mean", torch.zeros(channels))
-        self.register_buffer("deviation", torch.ones(channels))
         layers: list[nn.Module] = []
         n_inputs = channels
         for filters in _FILTERS:
@@ -81,38 +77,8 @@ class SmallVGG(nn.Module):
 
     def hidden(self, images: torch.Tensor) -> torch.Tensor:
         """Return the last hidden layer (B, D): what the fully connected layer takes."""
-        standardised = (images - self.mean[:, None, None]) / self.deviation[:, None, None]
-        values: torch.Tensor = self.features(standardised)
+        values: torch.Tensor = self.features(self.standardised(images))
         return values
-
-    @torch.no_grad()
-    def standardise_by(self, images: Any) -> None:
-        """Take `mean` and `deviation` of each channel from the training images.
-
-        images: (N, height, width, channels), uint8, or float in [0, 1]; anything that gives arrays
-        when it is sliced. A deviation below one grey level of 255 counts as one. Raises ValueError
-        for another number of channels or no images.
-        """
-        n_channels = len(self.mean)
-        if len(images.shape) != 4 or images.shape[3] != n_channels or 0 in images.shape:
-            raise ValueError(
-                f"images must have shape (N, height, width, {n_channels}), "
-                f"got {tuple(images.shape)}"
-            )
-        total = torch.zeros(n_channels, dtype=torch.float64)
-        squares = torch.zeros(n_channels, dtype=torch.float64)
-        for start in range(0, len(images), _IMAGES_AT_ONCE):
-            # A copy: torch warns of arrays that cannot be written to, as memory maps.
-            rows = torch.tensor(images[start : start + _IMAGES_AT_ONCE])
-            scale = 1.0 if rows.is_floating_point() else _GREY_LEVEL
-            values = rows.reshape(-1, n_channels).double() * scale
-            total += values.sum(dim=0)
-            squares += values.square().sum(dim=0)
-        n_values = len(images) * images.shape[1] * images.shape[2]
-        mean = total / n_values
-        variance = (squares / n_values - mean.square()).clamp(min=0)
-        self.mean.copy_(mean)
-        self.deviation.copy_(variance.sqrt().clamp(min=_GREY_LEVEL))
 
 
 def small_vgg(

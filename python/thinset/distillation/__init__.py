@@ -1,0 +1,1 @@
+"""Dataset distillation: learns a small training set."""

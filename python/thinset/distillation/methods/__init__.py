@@ -1,0 +1,59 @@
+"""The ways to distil a dataset, one module each.
+
+A module has `Settings`, a frozen dataclass whose `method` is the module's name; `n_epochs` and
+`learns_labels`, which say what its SyntheticSet learns beside the images; and
+`learner(synthetic, networks, settings, ...)`, which returns the Learner of that set.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+if TYPE_CHECKING:
+    import torch
+
+    from thinset.data import Dataset
+    from thinset.distillation.networks import NetworkKind
+    from thinset.distillation.synthetic_set import SyntheticSet
+    from thinset.training.learners.learner import Learner
+    from thinset.training.samplers.orders import Order
+
+
+class Method(Protocol):
+    """The interface of a module of this package.
+
+    Every Settings has: method; network, width (see NetworkKind); batch_size, of the real images in
+    a step; learning_rate, of the images; length, the default one; n_steps and n_epochs (see
+    SyntheticSet; n_epochs 0 for methods without step sizes; n_steps None for as many as images of a
+    class); step_size, the initial one; learns_labels.
+    """
+
+    Settings: type[Any]
+
+    def learner(
+        self,
+        synthetic: SyntheticSet,
+        networks: NetworkKind,
+        settings: Any,
+        *,
+        seed: int,
+        device: torch.device | str,
+        precision: str,
+    ) -> Learner: ...
+
+    def order(self, settings: Any, data: Dataset) -> Order | None:
+        """The order in which the real images are shown; None for shuffled passes."""
+
+
+def methods() -> tuple[str, ...]:
+    """The names of all methods."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+
+
+def method_named(name: str) -> Method:
+    """The module of the method with this name; ValueError for an unknown name."""
+    if name not in methods():
+        raise ValueError(f"method must be one of {', '.join(methods())}; got {name!r}")
+    return cast("Method", importlib.import_module(f"{__name__}.{name}"))
