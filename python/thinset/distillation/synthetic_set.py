@@ -98,6 +98,10 @@ class SyntheticSet(nn.Module):
         images = self.images if images is None else images
         return images * self.deviation[:, None, None] + self.mean[:, None, None]
 
+    def standardised(self, images: torch.Tensor) -> torch.Tensor:
+        """Images (B, C, H, W) in [0, 1] in the range of the synthetic ones."""
+        return (images - self.mean[:, None, None]) / self.deviation[:, None, None]
+
     @torch.no_grad()
     def project_labels(self) -> None:
         """Replace each row of the soft labels by the nearest probabilities.

@@ -80,7 +80,7 @@ class EncoderSettings:
 class TrainingSettings:
     """How the classifier is trained, the same in every arm.
 
-    model: "paper", "vgg", "lenet", "alexnet" (see thinset.models.classifiers), or
+    model: one of thinset.models.classifiers.CLASSIFIERS, such as "paper" and "vgg", or
         "MODULE:FUNCTION" of a function that takes the shape of an image (H, W, C) and the number of
         classes and returns a torch.nn.Module; None for "paper".
     width: multiplies the widths of the model; models of your own need a parameter of that name.

@@ -11,8 +11,10 @@ import torch
 from torch import nn
 
 from thinset.models.classifiers.alexnet import AlexNet
+from thinset.models.classifiers.convnet import convnet
 from thinset.models.classifiers.lenet import LeNet
 from thinset.models.classifiers.paper import paper_classifier
+from thinset.models.classifiers.resnet import resnet
 from thinset.models.classifiers.vgg import small_vgg
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ CLASSIFIERS: dict[str, Callable[..., Any]] = {
     "vgg": small_vgg,
     "lenet": LeNet,
     "alexnet": AlexNet,
+    "convnet": convnet,
+    "resnet": resnet,
 }
 """By name: functions of the image shape (H, W, C), the number of classes, `width`, `generator`."""
 
@@ -37,7 +41,7 @@ def classifier_factory(name: str) -> Callable[..., Any]:
     module, colon, attribute = name.partition(":")
     if not colon:
         raise ValueError(
-            f"model must be MODULE:FUNCTION, such as my_models:small, or one of "
+            "model must be MODULE:FUNCTION, such as my_models:small, or one of "
             f"{', '.join(CLASSIFIERS)}; got {name!r}"
         )
     # As for a script, modules in the current folder are found.
