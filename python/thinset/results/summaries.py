@@ -40,7 +40,8 @@ class ArmSummary:
     over the training data. Seconds are wall-clock, preparation included. baseline: the reference
     arm; None if there is none. versus_baseline, versus_full: None for the baseline itself, and if
     none of its runs shares a seed, a size and a split with these runs. An arm without a size and a
-    split, or with a fixed size, is compared with the only runs of the baseline.
+    split, or with a fixed size, is compared with the only runs of the baseline. replayed_steps: of
+    each run; 0 for ordinary training.
     """
 
     configuration: Configuration
@@ -56,6 +57,7 @@ class ArmSummary:
     baseline: Arm | None
     versus_baseline: PairedDifference | None
     versus_full: PairedDifference | None
+    replayed_steps: int = 0
 
     @property
     def n(self) -> int:
@@ -163,6 +165,7 @@ def _summarise_group(
         baseline=baseline,
         versus_baseline=None if baseline is None else _versus(runs, baseline, key, groups),
         versus_full=_versus(runs, FULL, key, groups),
+        replayed_steps=runs[0].replayed_steps,
     )
 
 
