@@ -86,7 +86,7 @@ def summarise(records: Iterable[RunRecord], baseline: Arm | None = None) -> tupl
 
 def difference_between(summary: ArmSummary, baseline: ArmSummary) -> PairedDifference | None:
     """Compare two arms on the seeds that both have; None if they share none."""
-    return _paired(
+    return paired_scores(
         dict(zip(summary.seeds, summary.scores, strict=True)),
         dict(zip(baseline.seeds, baseline.scores, strict=True)),
     )
@@ -97,10 +97,13 @@ def paired_difference(
 ) -> PairedDifference | None:
     """Compare final scores on the seeds that both have; None if they share none."""
     ours, theirs = ({run.seed: run.score for run in group} for group in (runs, baseline))
-    return _paired(ours, theirs)
+    return paired_scores(ours, theirs)
 
 
-def _paired(scores: Mapping[int, float], reference: Mapping[int, float]) -> PairedDifference | None:
+def paired_scores(
+    scores: Mapping[int, float], reference: Mapping[int, float]
+) -> PairedDifference | None:
+    """Compare scores by seed, on the seeds that both have; None if they share none."""
     differences = {
         seed: score - reference[seed] for seed, score in scores.items() if seed in reference
     }
