@@ -4,11 +4,14 @@ import shutil
 import signal
 import sys
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
 from failing_calls import FailingCalls
+from thinset.data import Dataset, DatasetWriter, open_dataset
+from thinset.data.provenance import DistilledBy, Parent
+from thinset.data.schedule import ScheduleStep, TrainingSchedule
 from thinset.duration import Duration
 from thinset.results import (
     Arm,
@@ -19,6 +22,9 @@ from thinset.results import (
     Score,
     described,
 )
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -131,3 +137,54 @@ def comparison_records(make_record: MakeRecord) -> list[RunRecord]:
         for arm, accuracies in scores.items()
         for seed, accuracy in enumerate(accuracies)
     ]
+
+
+class WriteDistilled(Protocol):
+    """Writes a dataset folder as a distillation does: images, step sizes and what else is given."""
+
+    def __call__(
+        self,
+        path: Path,
+        images: np.ndarray,
+        labels: np.ndarray,
+        *,
+        steps: tuple[tuple[tuple[int, int], float], ...] | None = ...,
+        repeats: int = ...,
+        soft_labels: np.ndarray | None = ...,
+        initial_weights: np.ndarray | None = ...,
+        params: dict[str, Any] | None = ...,
+    ) -> Dataset: ...
+
+
+@pytest.fixture(scope="session")
+def write_distilled() -> WriteDistilled:
+    def write(
+        path: Path,
+        images: np.ndarray,
+        labels: np.ndarray,
+        *,
+        steps: tuple[tuple[tuple[int, int], float], ...] | None = None,
+        repeats: int = 1,
+        soft_labels: np.ndarray | None = None,
+        initial_weights: np.ndarray | None = None,
+        params: dict[str, Any] | None = None,
+    ) -> Dataset:
+        schedule = None
+        if steps is not None:
+            schedule = TrainingSchedule(tuple(ScheduleStep(*step) for step in steps), repeats)
+        with DatasetWriter(
+            path,
+            name=path.name,
+            image_shape=images.shape[1:],
+            image_dtype=images.dtype,
+            n_samples=len(images),
+            class_names=[str(number) for number in range(10)],
+            provenance=DistilledBy(by="dd", parent=Parent(name="digits"), params=params or {}),
+            schedule=schedule,
+        ) as writer:
+            writer.append(images, labels, soft_labels)
+            if initial_weights is not None:
+                writer.add("initial_weights", initial_weights)
+        return open_dataset(path)
+
+    return write

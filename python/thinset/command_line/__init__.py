@@ -39,7 +39,8 @@ __all__ = [
     "main",
 ]
 
-# Name, module, help text. The modules may import torch, so --help loads none of them.
+# Name, module, help text. The modules may import torch, so --help loads none of them. The first name
+# that the arguments begin with counts, so that longer names come first.
 COMMANDS = (
     ("demo", "demo", "run every step on the embedded digits dataset, in a few minutes"),
     ("run", "run", "embed, select, write the subset, train every arm, report"),
@@ -52,6 +53,7 @@ COMMANDS = (
     ("augment train", "augment_train", "train a generator of labelled images"),
     ("augment sample", "augment_sample", "draw images from a trained generator"),
     ("augment apply", "augment_apply", "make one new image for each sample of a dataset"),
+    ("distill evaluate", "distill_evaluate", "compare a small training set with simple ones"),
     ("reproduce", "reproduce", "reproduce a published figure"),
     ("report", "report", "rewrite the report page of a finished run"),
     ("verify", "verify", "check datasets, selections and runs against their digests"),

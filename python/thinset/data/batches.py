@@ -53,6 +53,8 @@ class Batch(NamedTuple):
 class DeviceBatches:
     """An endless stream of passes over a dataset in batches of exactly `batch_size` samples.
 
+    With `batch_size` None each batch is one pass, whatever its size.
+
     `passes` says what a pass shows; by default every sample exactly once, shuffled. A batch may run
     across the border of two passes (or, where it is larger than a pass, of several). `next()` gives
     a Batch on `device`.
@@ -73,13 +75,14 @@ class DeviceBatches:
         dataset: ImageRows,
         *,
         device: torch.device | str,
-        batch_size: int,
+        batch_size: int | None,
         generator: torch.Generator,
         passes: Passes | None = None,
         channels_last: bool = False,
         resident: bool | None = None,
     ) -> None:
-        _require_batch_size(batch_size)
+        if batch_size is not None:
+            _require_batch_size(batch_size)
         if generator.device.type != "cpu":
             raise ValueError(f"generator must be on the CPU, got one on {generator.device}")
         device = torch.device(device)
@@ -166,7 +169,9 @@ class DeviceBatches:
     def _next_samples(self) -> tuple[torch.Tensor, torch.Tensor | None]:
         rows: list[torch.Tensor] = []
         weights: list[torch.Tensor | None] = []
-        missing = self.batch_size
+        if self.batch_size is None and self._position == len(self._order):
+            self._begin_pass()
+        missing = len(self._order) if self.batch_size is None else self.batch_size
         while missing > 0:
             if self._position == len(self._order):
                 self._begin_pass()

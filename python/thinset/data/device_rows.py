@@ -82,16 +82,21 @@ class _MappedRows:
         return rows_on_device
 
     def _next_buffer(self, n_rows: int) -> tuple[torch.Tensor, torch.cuda.Event]:
-        # Batches never grow, so that buffers made for the first two hold all that follow.
         if len(self._buffers) < 2:
-            shape = (n_rows, *self._array.shape[1:])
-            buffer = torch.empty(shape, dtype=_torch_dtype(self._array), pin_memory=True)
-            self._buffers.append((buffer, torch.cuda.Event()))  # type: ignore[no-untyped-call]
+            self._buffers.append(self._new_buffer(n_rows))
         else:
             self._buffers.reverse()
             self._buffers[-1][1].synchronize()
+            # Only stored steps of a distilled dataset have batches that grow.
+            if len(self._buffers[-1][0]) < n_rows:
+                self._buffers[-1] = self._new_buffer(n_rows)
         buffer, copied = self._buffers[-1]
         return buffer[:n_rows], copied
+
+    def _new_buffer(self, n_rows: int) -> tuple[torch.Tensor, torch.cuda.Event]:
+        shape = (n_rows, *self._array.shape[1:])
+        buffer = torch.empty(shape, dtype=_torch_dtype(self._array), pin_memory=True)
+        return buffer, torch.cuda.Event()  # type: ignore[no-untyped-call]
 
 
 class DeviceRows:

@@ -44,6 +44,20 @@ class TrainingSchedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.repeats < 1:
             raise ValueError(f"repeats must be at least 1, got {self.repeats}")
 
+    @property
+    def n_steps(self) -> int:
+        """Gradient steps in all, repetitions included."""
+        return len(self.steps) * self.repeats
+
+    @property
+    def n_samples(self) -> int:
+        """Samples shown in all steps, each as often as it is shown."""
+        return self.repeats * sum(stop - start for start, stop in (s.rows for s in self.steps))
+
+    def step(self, number: int) -> ScheduleStep:
+        """Step `number`, from 0 on, of all n_steps."""
+        return self.steps[number % len(self.steps)]
+
     def require_rows(self, n_samples: int) -> None:
         """Raise ValueError, naming the step, where one shows rows that the dataset lacks."""
         for number, step in enumerate(self.steps):

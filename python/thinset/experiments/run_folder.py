@@ -37,7 +37,7 @@ _DECIDES_PREPARED = {
     "photograph_side", "variant", "validation", "share", "split_seed", "generation",
 }  # fmt: skip
 _IMPORTED = {"data", "split", "parts", "stages.json", INPUTS_FILE}
-_INPUTS = ("source", "data", "test", "subset")  # paths among the settings
+_INPUTS = ("source", "data", "test", "subset", "set")  # paths among the settings
 _SELECTED = {"selections", "subsets"}
 _DECIDES_SELECTED = {"arm", "size", "seeds"}
 

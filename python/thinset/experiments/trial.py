@@ -5,13 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from thinset.distillation.distilled_for import prepare_for_replay
 from thinset.experiments.checkpoints import kept_until_done
 from thinset.experiments.classifier import new_classifier
 from thinset.files.decoding import encode
 from thinset.losses import classification
 from thinset.results.hardware import describe_hardware, describe_versions
 from thinset.results.metrics import described
-from thinset.results.records import CurvePoint, FastPhase, PhaseRecord, RunRecord, Score
+from thinset.results.records import (
+    REPLAY,
+    CurvePoint,
+    FastPhase,
+    PhaseRecord,
+    RunRecord,
+    Score,
+)
 from thinset.training import (
     ClassBalanced,
     CosineRate,
@@ -49,7 +57,7 @@ class Trial:
     without a fast phase; subset is also None if every pass draws its own n_samples. n_samples: in a
     pass of the fast phase. orders: see thinset.training.Phase. preparation_seconds: the preparation
     of this arm, by stage. n_full: the size of the dataset; None if fine-tuning uses the whole
-    dataset.
+    dataset. replays: the subset is distilled, and the fast phase is its stored steps, once.
     """
 
     name: str
@@ -64,6 +72,7 @@ class Trial:
     fast_order: Order | None = None
     fine_tuning_order: Order | None = None
     n_full: int | None = None
+    replays: bool = False
 
     @property
     def fast_phase(self) -> FastPhase | None:
@@ -95,12 +104,16 @@ def train(
     """Train a classifier as `trial` says, resuming from its checkpoint if there is one.
 
     Initial weights, order of samples and augmentation depend on the seed alone: trials with the
-    same seed start with the same weights. `validation` is scored at each evaluation and decides
+    same seed start with the same weights, except those that are stored with a distilled dataset.
+    `validation` is scored at each evaluation and decides
     which weights training.keep = "best" keeps. The caller removes the checkpoint after storing the
     record.
     """
     model = new_classifier(full, training, seed=trial.seed)
     training = standardised_for(model, training)
+    if trial.replays:
+        assert trial.subset is not None
+        prepare_for_replay(model, trial.subset)
     counts_preparation = trial.comparison != "training time"
     history = fit(
         model,
@@ -112,6 +125,7 @@ def train(
             learning_rate=_rate(training),
             fast_order=trial.fast_order,
             fine_tuning_order=trial.fine_tuning_order,
+            replay=trial.replays,
         ),
         loss=classification,
         train_transform=train_transform(training),
@@ -230,7 +244,7 @@ def make_record(
 ) -> RunRecord:
     """Combine the settings of the trial with its results."""
     final = _scores(history.final)
-    names = {"fast": "subset", "fine-tuning": "full"}
+    names = {"fast": "subset", REPLAY: "subset", "fine-tuning": "full"}
     return RunRecord(
         arm=trial.arm,
         comparison=trial.comparison,

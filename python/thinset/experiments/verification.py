@@ -34,6 +34,8 @@ from thinset.experiments.shown_generators import FOLDER as GENERATORS
 from thinset.files.json import read_json
 from thinset.files.regular import require_regular
 from thinset.results import Plan, RunRecord, load_records
+from thinset.results.audit import FILE as AUDIT_FILE
+from thinset.results.audit import Audit
 from thinset.results.measures import FILE as MEASURES_FILE
 from thinset.results.measures import load_measures
 from thinset.selection import Selection
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
 
 _ARRAYS = {"images.npy", "labels.npy"}
 _WEIGHTS = ("classifier.safetensors", "encoder.safetensors", "generator.safetensors")
-_OF_WEIGHTS = ("checkpoints", GENERATORS)
+_OF_WEIGHTS = ("checkpoints", "teacher", GENERATORS)
 
 
 def verify(path: Path) -> int:
@@ -111,12 +113,15 @@ def _check_of(path: Path) -> Callable[[Path], object] | None:
         RECONSTRUCTIONS_FILE: lambda file: stored_reconstructions(file.parent),
         OLD_RECONSTRUCTIONS_FILE: lambda file: stored_reconstructions(file.parent),
         MEASURES_FILE: load_measures,
+        AUDIT_FILE: Audit.load,
         EXTRACTOR_FILE: lambda file: stored_extractor(file.parent),
     }
     if path.name in by_name:
         return by_name[path.name]
     if path.name.endswith(SECONDS_SUFFIX):
         return verify_seconds
+    if path.suffix == ".json" and path.parent.name in ("scores", "teacher"):
+        return read_json  # of an audit
     if path.suffix == ".json" and path.parent.name == "records":
         return RunRecord.load
     if path.parent.name == GENERATORS and path.suffix in (".json", ".npz"):

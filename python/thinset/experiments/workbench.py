@@ -36,6 +36,7 @@ from thinset.experiments.prepare.subsets import (
     prepare_given_subset,
     prepare_subset,
 )
+from thinset.experiments.replayed import replays, require_replayable_arms
 from thinset.experiments.run_folder import RunFolder, finished_records
 from thinset.experiments.settings import DataSettings, TrainingSettings, require_valid
 from thinset.experiments.trial import Trial, fine_tuning_order, train_and_keep
@@ -101,6 +102,13 @@ class Workbench:
         )
         self.data = self._prepared(settings, data)
         training = getattr(settings, "training", TrainingSettings())
+        require_replayable_arms(
+            getattr(settings, "arms", ()),
+            self.data.train,
+            training.resolved_for(self.data.train.image_shape),
+            splits=getattr(settings, "splits", ()),
+            totals=getattr(settings, "totals", ()),
+        )
         self.artificial = ArtificialImages(
             self.images,
             self.data.test,
@@ -279,7 +287,11 @@ class Workbench:
             assert subset.selection is not None
             weights = SampleWeights(subset.selection.gains)
         trial = dataclasses.replace(
-            trial, subset=subset.data, n_samples=len(subset.data), fast_order=weights
+            trial,
+            subset=subset.data,
+            n_samples=len(subset.data),
+            fast_order=weights,
+            replays=replays(arm),
         )
         return _after(
             trial,

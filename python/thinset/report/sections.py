@@ -165,7 +165,7 @@ def _summary_table(arms: Sequence[ArmSummary], among: Sequence[Configuration]) -
     rows: list[tuple[Cell | str | int, ...]] = [
         (
             _named(arm.configuration, among),
-            f"{arm.n_samples:,}",
+            Cell(f"{arm.n_samples:,}", "replayed" if arm.replayed_steps else ""),
             _mean(arm),
             arm.n,
             ", ".join(str(seed) for seed in arm.seeds),

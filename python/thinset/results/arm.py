@@ -13,7 +13,9 @@
     kmeans:weighted              each sample weighted by the size of its cluster
     random:dedup=0.2             near-duplicates removed first
     file:mine.npz                a selection made elsewhere, saved by Selection.save
-    data:FOLDER                  another dataset folder: generated, distilled or chosen elsewhere
+    data:FOLDER                  another dataset folder: generated, distilled or chosen elsewhere;
+                                 a distilled one is trained on by its stored steps, once
+    data:FOLDER:ordinary         the same without the stored steps of a distilled one
     full:augment=rot             everything, and one transformed or generated image for each sample
     kmeans:augment=flow          the same with a subset
     generated:flow               generated images instead of real ones
@@ -63,14 +65,16 @@ class Arm:
     typical distance keeps.
     is_weighted: the loss weighs samples by the gains of the selection, which for kmeans are sizes
     of clusters. is_balanced: every class is shown equally often. is_resident: the data are kept in
-    the training device's memory. fine_tuning: the data of fine-tuning. other: the text of an arm in
+    the training device's memory. is_ordinary: the stored steps of `data` are not used.
+    fine_tuning: the data of fine-tuning. other: the text of an arm in
     a record that this version cannot train. Immutable and hashable.
     """
 
     # Not a dataclass: in files an arm is one text, not a table of its fields.
     __slots__ = (
         "_text", "added", "augment", "data", "distinct", "file", "fine_tuning", "generated",
-        "is_balanced", "is_repeated", "is_resident", "is_weighted", "keep", "other", "rule",
+        "is_balanced", "is_ordinary", "is_repeated", "is_resident", "is_weighted", "keep", "other",
+        "rule",
     )  # fmt: skip
     _text: str
     rule: SelectionRule | None
@@ -85,6 +89,7 @@ class Arm:
     is_weighted: bool
     is_balanced: bool
     is_resident: bool
+    is_ordinary: bool
     fine_tuning: FineTuning
     other: str | None
 
@@ -103,6 +108,7 @@ class Arm:
         is_weighted: bool = False,
         is_balanced: bool = False,
         is_resident: bool = False,
+        is_ordinary: bool = False,
         fine_tuning: FineTuning = "full",
         other: str | None = None,
     ) -> None:
@@ -110,7 +116,8 @@ class Arm:
             "rule": rule, "file": _plain(file), "data": _plain(data), "added": _plain(added),
             "distinct": distinct, "augment": augment, "generated": generated, "keep": keep,
             "is_repeated": is_repeated, "is_weighted": is_weighted, "is_balanced": is_balanced,
-            "is_resident": is_resident, "fine_tuning": fine_tuning, "other": other,
+            "is_resident": is_resident, "is_ordinary": is_ordinary, "fine_tuning": fine_tuning,
+            "other": other,
         }  # fmt: skip
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -166,10 +173,11 @@ class Arm:
                 )
             return arm
         if name in ("file", "data"):
+            is_ordinary = name == "data" and options.take("ordinary", False, (True,))
             options.refuse_others()
             if name == "file":
                 return cls(file=path, fine_tuning=fine_tuning)
-            return cls(data=path, fine_tuning=fine_tuning)
+            return cls(data=path, is_ordinary=is_ordinary, fine_tuning=fine_tuning)
         if name == "repeated_random":
             options.refuse_others()
             return cls(is_repeated=True, fine_tuning=fine_tuning)
@@ -259,6 +267,8 @@ class Arm:
             words.append("resident")
         if self.is_balanced:
             words.append("balanced")
+        if self.is_ordinary:
+            words.append("ordinary")
         if self.distinct is not None:
             words.append(f"dedup={as_text(self.distinct)}")
         if self.augment is not None:

@@ -127,8 +127,17 @@ def _finding(summary: ArmSummary, summaries: Sequence[ArmSummary]) -> Finding:
         *_against_baseline(summary, verdict),
         *_against_full(summary, summaries),
         *(f"Against {name}: {describe_difference(other, unit)}." for name, other in others.items()),
+        *_about_replay(summary),
     ]
     return Finding(configuration.comparison, label, verdict, headlines[verdict], tuple(details))
+
+
+def _about_replay(summary: ArmSummary) -> Iterable[str]:
+    n_stored = summary.replayed_steps
+    if n_stored:
+        others = summary.mean_steps - n_stored
+        rest = f", then {others:,.0f} steps on everything" if others else " alone"
+        yield f"It was replayed: trained by its {n_stored:,} stored steps{rest}."
 
 
 def _and_full(summary: ArmSummary, others: Mapping[str, PairedDifference]) -> str:

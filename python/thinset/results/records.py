@@ -27,6 +27,9 @@ SCHEMA = "thinset-run"
 COLLECTION_SCHEMA = "thinset-runs"
 VERSION = 2
 
+REPLAY = "replay"
+"""The name of a phase that trains by the stored steps of a distilled dataset"""
+
 Comparison = Literal["steps", "time", "training time"]
 
 
@@ -145,6 +148,11 @@ class RunRecord:
     def steps(self) -> int:
         """Training steps over all phases."""
         return sum(phase.steps for phase in self.phases)
+
+    @property
+    def replayed_steps(self) -> int:
+        """Training steps by the stored steps of a distilled dataset; 0 where none was replayed."""
+        return sum(phase.steps for phase in self.phases if phase.name == REPLAY)
 
     @property
     def total_seconds(self) -> float:

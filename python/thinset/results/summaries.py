@@ -40,7 +40,8 @@ class ArmSummary:
     over the training data. Seconds are wall-clock, preparation included. baseline: the reference
     arm; None if there is none. versus_baseline, versus_full: None for the baseline itself, and if
     none of its runs shares a seed, a size and a split with these runs. An arm without a size and a
-    split, or with a fixed size, is compared with the only runs of the baseline.
+    split, or with a fixed size, is compared with the only runs of the baseline. replayed_steps: of
+    each run; 0 for ordinary training.
     """
 
     configuration: Configuration
@@ -56,6 +57,7 @@ class ArmSummary:
     baseline: Arm | None
     versus_baseline: PairedDifference | None
     versus_full: PairedDifference | None
+    replayed_steps: int = 0
 
     @property
     def n(self) -> int:
@@ -84,7 +86,7 @@ def summarise(records: Iterable[RunRecord], baseline: Arm | None = None) -> tupl
 
 def difference_between(summary: ArmSummary, baseline: ArmSummary) -> PairedDifference | None:
     """Compare two arms on the seeds that both have; None if they share none."""
-    return _paired(
+    return paired_scores(
         dict(zip(summary.seeds, summary.scores, strict=True)),
         dict(zip(baseline.seeds, baseline.scores, strict=True)),
     )
@@ -95,10 +97,13 @@ def paired_difference(
 ) -> PairedDifference | None:
     """Compare final scores on the seeds that both have; None if they share none."""
     ours, theirs = ({run.seed: run.score for run in group} for group in (runs, baseline))
-    return _paired(ours, theirs)
+    return paired_scores(ours, theirs)
 
 
-def _paired(scores: Mapping[int, float], reference: Mapping[int, float]) -> PairedDifference | None:
+def paired_scores(
+    scores: Mapping[int, float], reference: Mapping[int, float]
+) -> PairedDifference | None:
+    """Compare scores by seed, on the seeds that both have; None if they share none."""
     differences = {
         seed: score - reference[seed] for seed, score in scores.items() if seed in reference
     }
@@ -163,6 +168,7 @@ def _summarise_group(
         baseline=baseline,
         versus_baseline=None if baseline is None else _versus(runs, baseline, key, groups),
         versus_full=_versus(runs, FULL, key, groups),
+        replayed_steps=runs[0].replayed_steps,
     )
 
 

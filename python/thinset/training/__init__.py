@@ -5,7 +5,7 @@ from __future__ import annotations
 from thinset.duration import Duration
 from thinset.training.learners.evaluate import evaluate
 from thinset.training.learners.fit import fit
-from thinset.training.learners.learner import Goal, Learner
+from thinset.training.learners.learner import Goal, Learner, ReplayingLearner
 from thinset.training.learners.optimizer_state import load_optimizer, optimizer_tensors
 from thinset.training.learners.supervised import SupervisedLearner
 from thinset.training.loop.checkpoint import prefixed, unprefixed
@@ -16,7 +16,7 @@ from thinset.training.loop.rates import CosineRate, LinearRate, OneCycleRate, St
 from thinset.training.loop.run import TrainingDivergedError
 from thinset.training.loop.schedule import NoTimeLeftError
 from thinset.training.loop.train import train
-from thinset.training.phases import Phase, TwoPhase
+from thinset.training.phases import Phase, Replay, StepSizesUnusedWarning, TwoPhase
 from thinset.training.randomness import generator_for
 from thinset.training.samplers.class_balanced import ClassBalancedSampler
 from thinset.training.samplers.loss_pruning import LossPruningSampler
@@ -60,8 +60,11 @@ __all__ = [
     "Phase",
     "PhaseTotals",
     "RepeatedRandom",
+    "Replay",
+    "ReplayingLearner",
     "SampleWeights",
     "StepRate",
+    "StepSizesUnusedWarning",
     "SupervisedLearner",
     "TrainingDivergedError",
     "TwoPhase",

@@ -131,12 +131,15 @@ class Study:
         A training continues the state of the next smaller split, whose file gets its name. A split
         that is added below finished ones finds no such file and starts from scratch.
         """
+        from thinset.experiments.replayed import replays
+
         is_shared = (
             len(self.settings.splits) > 1
             and cell.arm.has_fast_phase
             and cell.comparison == "steps"
             and self.settings.training.schedule == "constant"
             and self.settings.training.warm_up == 0
+            and not replays(cell.arm)  # stored steps are the same for every split
         )
         if not is_shared or cell.split is None:
             return None

@@ -24,12 +24,14 @@ from thinset.data import (
     write_subset,
 )
 from thinset.data.soft_labels import class_numbers
+from thinset.data.sources.exported import import_exported
 from thinset.data.splits import require_every_class
 from thinset.selection import Selection
 
 if TYPE_CHECKING:
     import os
 
+    from thinset.data.sources.exported import Exported
     from thinset.experiments.run_folder import RunFolder
     from thinset.experiments.settings import DataSettings
     from thinset.experiments.where import Where
@@ -215,6 +217,18 @@ def prepare_decoded(encoded: EncodedDataset, folder: RunFolder, *, stage: str) -
     if not folder.is_made(path, stage):
         with folder.making(path, stage) as partial:
             encoded.write_rows(np.arange(len(encoded)), partial)
+    return open_dataset(path)
+
+
+def prepare_exported(source: Exported, data: Dataset, folder: RunFolder) -> Dataset:
+    """Write a small set of another program as a dataset folder, once.
+
+    `data`: the real training data, whose classes it has.
+    """
+    path, stage = folder.path / "set", "reading the set"
+    if not folder.is_made(path, stage):
+        with folder.making(path, stage) as partial:
+            import_exported(source, partial, class_names=data.class_names)
     return open_dataset(path)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -127,6 +128,10 @@ def prepare_added(data: Dataset, path: Path, folder: RunFolder) -> Made:
     added = open_dataset(path)
     require_matching_splits(data, added)
     folder.require_unchanged(f"full+data:{path}", added.fingerprint)
+    if added.schedule is not None:
+        from thinset.training.phases import StepSizesUnusedWarning
+
+        warnings.warn(StepSizesUnusedWarning.about(added), stacklevel=1)
     stage = f"adding samples ({added.fingerprint[:12]})"
     out = folder.subset(f"full-and-{added.fingerprint[:12]}")
     if not folder.is_made(out, stage):

@@ -48,6 +48,12 @@ class WeightAverage:
                 self.state[name].copy_(value)
         torch._foreach_lerp_(averages, values, 1 - decay)
 
+    @torch.no_grad()
+    def follow(self) -> None:
+        """Forget the past: the average is the weights that the model has now."""
+        for name, value in named_tensors(self._model).items():
+            self.state[name].copy_(value)
+
     def load(self, tensors: Mapping[str, torch.Tensor], path: Path) -> None:
         """Restore `state`, read from the file `path`; ValueError for that of another model."""
         require_same_shapes(self.state, tensors, path)

@@ -89,3 +89,20 @@ class Learner(Protocol):
 
         `weights`: what an earlier `weights()` returned, on the CPU; None for those of now.
         """
+
+
+class ReplayingLearner(Learner, Protocol):
+    """A Learner that can also train by the stored steps of a distilled dataset; see Replay.
+
+    A learner whose property `uses_labels` is true gets a StepSizesUnusedWarning for such a dataset
+    in another phase.
+    """
+
+    def require_replayable(self) -> None:
+        """Raise ValueError, saying why, unless the networks can be trained so.
+
+        The loop calls it before it opens any data.
+        """
+
+    def replay_step(self, batch: Batch, *, step_size: float) -> torch.Tensor:
+        """Take one step of plain gradient descent on the mean loss; otherwise as `step`."""

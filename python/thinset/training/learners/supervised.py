@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from thinset.losses import reconstruction
+from thinset.models.batch_statistics import require_no_batch_statistics
 from thinset.training.arguments import require_number, require_whole
 from thinset.training.learners.averaging import WeightAverage
 from thinset.training.learners.evaluate import evaluate
@@ -98,6 +100,11 @@ class SupervisedLearner:
         """Where the model is."""
         return self._device
 
+    @property
+    def uses_labels(self) -> bool:
+        """Whether the loss depends on labels; stored step sizes mean nothing to others."""
+        return self._loss is not reconstruction
+
     def start(self) -> None:
         """Put the model into training mode."""
         self.model.train()
@@ -116,6 +123,29 @@ class SupervisedLearner:
         if self._average is not None:
             self._average.update(n_before)
         self._loss_sum += loss.detach()
+        self._steps_in_flight.wait()
+        return outcome.losses.detach()
+
+    def require_replayable(self) -> None:
+        """Raise ValueError for networks with batch statistics; see Replay."""
+        if self._test_transform is None:
+            raise ValueError("a SupervisedLearner needs a test_transform to replay stored steps")
+        require_no_batch_statistics(self.model)
+
+    def replay_step(self, batch: Batch, *, step_size: float) -> torch.Tensor:
+        """Take one step of plain gradient descent, on images as they are tested on; see Replay.
+
+        Layers compute in float32, as they did where the step sizes were learned.
+        """
+        assert self._test_transform is not None
+        parameters = [value for value in self.model.parameters() if value.requires_grad]
+        outcome = self._loss(self.model, self._test_transform(batch.images), batch.labels)
+        gradients = torch.autograd.grad(outcome.loss, parameters, materialize_grads=True)
+        with torch.no_grad():
+            torch._foreach_add_(parameters, gradients, alpha=-step_size)
+        if self._average is not None:
+            self._average.follow()
+        self._loss_sum += outcome.loss.detach()
         self._steps_in_flight.wait()
         return outcome.losses.detach()
 

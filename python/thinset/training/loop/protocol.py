@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
@@ -11,7 +11,7 @@ from thinset.training.arguments import is_number, shown
 from thinset.training.learners.learner import Goal
 
 if TYPE_CHECKING:
-    from thinset.training.learners.learner import Learner
+    from thinset.training.learners.learner import Learner, ReplayingLearner
 
 _METHODS = (
     "start", "step", "take_loss_sum", "score", "goal", "weights", "tensors", "load", "describe",
@@ -33,6 +33,17 @@ def require_learner(learner: object) -> None:
     device = getattr(learner, "device", None)
     if not isinstance(device, torch.device):
         raise ValueError(f"{name}.device must be a torch.device, got {shown(device)}")
+
+
+def require_replayable(learner: Learner) -> None:
+    """Raise ValueError unless `learner` is a ReplayingLearner whose networks can be trained so."""
+    for method in ("require_replayable", "replay_step"):
+        if not callable(getattr(learner, method, None)):
+            raise ValueError(
+                f"a Replay phase needs a ReplayingLearner, but {type(learner).__name__} lacks "
+                f"{method}"
+            )
+    cast("ReplayingLearner", learner).require_replayable()
 
 
 def as_losses(learner: Learner, losses: object, n_samples: int) -> torch.Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from thinset.data.batches import DeviceBatches
 from thinset.training.arguments import is_number, shown
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from thinset.data.batches import ImageRows
     from thinset.progress import ProgressBar
-    from thinset.training.learners.learner import Learner
+    from thinset.training.learners.learner import Learner, ReplayingLearner
     from thinset.training.loop.metrics_log import Log
     from thinset.training.loop.schedule import Schedule, Stage
     from thinset.training.loop.settings import LoopSettings
@@ -130,7 +130,7 @@ class Run:
         while (done := self._done(stage)) < 1 or self._history.steps == 0:
             batches.progress = done
             self._last_rate = _learning_rate(stage, done, self._settings)
-            self._step(batches, self._last_rate)
+            self._step(batches, self._last_rate, is_stored=stage.phase.replays)
             progress = self._schedule.progress(self._place.stage, self._done(stage))
             bar.update_to(self._history.steps if self._schedule.n_steps else 100 * progress)
             # The small term keeps 0.3 * 10 = 2.9999999999999996 from being reached a step late.
@@ -152,9 +152,10 @@ class Run:
         self._place.stage += 1
         self._place.steps = 0
         # A stage limited by time that overran takes the excess from the next, not from the budget.
-        self._place.began = (
-            self._elapsed if stage.seconds is None else self._place.began + stage.seconds
-        )
+        if stage.seconds is not None:
+            self._place.began += stage.seconds
+        elif not stage.phase.replays:  # stored steps are part of the next stage's time
+            self._place.began = self._elapsed
 
     def _open_batches(self, stage: Stage) -> DeviceBatches:
         settings = self._settings
@@ -162,7 +163,8 @@ class Run:
         return DeviceBatches(
             dataset,
             device=self._learner.device,
-            batch_size=settings.batch_size,
+            # Each pass of a replay is one step, of the rows that are stored for it.
+            batch_size=None if stage.phase.replays else settings.batch_size,
             generator=generator_for(settings.seed, f"order of phase {self._place.stage}"),
             passes=None if order is None else order.over(dataset),
             channels_last=True,
@@ -183,21 +185,24 @@ class Run:
     def _done(self, stage: Stage) -> float:
         return stage.done(self._place.steps, self._elapsed - self._place.began)
 
-    def _step(self, batches: DeviceBatches, learning_rate: float) -> None:
+    def _step(self, batches: DeviceBatches, learning_rate: float, *, is_stored: bool) -> None:
         totals = self._history.phases[-1]
         batch = next(batches)
         waited = self._lap()
         self._history.data_wait_seconds += waited
-        losses = as_losses(
-            self._learner,
-            self._learner.step(batch, learning_rate=learning_rate, n_before=self._history.steps),
-            len(batch.images),
-        )
+        if is_stored:
+            learner = cast("ReplayingLearner", self._learner)  # `train` has made sure
+            returned = learner.replay_step(batch, step_size=learning_rate)
+        else:
+            returned = self._learner.step(
+                batch, learning_rate=learning_rate, n_before=self._history.steps
+            )
+        losses = as_losses(self._learner, returned, len(batch.images))
         batches.observe(batch, losses)
         totals.seconds += waited + self._lap()
         totals.steps += 1
         self._history.steps += 1
-        self._history.samples += self._settings.batch_size
+        self._history.samples += len(batch.images)
         self._place.steps += 1
         self._place.n_unreported += 1
 

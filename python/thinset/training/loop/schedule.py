@@ -98,5 +98,6 @@ def _weights(stages: tuple[Stage, ...]) -> list[float]:
         return [float(n) for n in steps]
     if len(seconds) == len(stages):
         return seconds
-    # Steps and seconds cannot be compared before training: all stages weigh the same.
-    return [1.0] * len(stages)
+    # Steps and seconds cannot be compared before training: all stages weigh the same, except that
+    # the few stored steps of a distilled dataset do not count.
+    return [0.0 if stage.phase.replays else 1.0 for stage in stages]

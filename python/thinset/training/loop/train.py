@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thinset.progress import ProgressBar
-from thinset.training.loop.protocol import require_learner
+from thinset.training.loop.protocol import require_learner, require_replayable
 from thinset.training.loop.run import Run
 from thinset.training.loop.schedule import Schedule
 from thinset.training.loop.settings import LoopSettings
 from thinset.training.loop.stored_run import StoredRun
+from thinset.training.phases import StepSizesUnusedWarning, schedule_of
 from thinset.training.randomness import private_layer_rng
 
 if TYPE_CHECKING:
@@ -75,6 +77,9 @@ def train(
     `checkpoint_seconds`, and at the end; with `resume` a run continues from that file if it exists.
     A resumed run of steps gives the same weights, bit for bit on the CPU, as an uninterrupted one.
 
+    Distilled data: a Replay phase trains by the steps that are stored with its dataset. Other
+    phases on such a dataset give a StepSizesUnusedWarning.
+
     Several splits of one training: the state at the end of the first phase is written to
     `first_phase_path`; where that file exists, training continues from it. Trainings that differ
     only in where the same total is split, called from the shortest first phase to the longest, take
@@ -84,9 +89,9 @@ def train(
     `show_progress` shows a bar with the text `label`.
 
     Raises ValueError for settings out of range, for "best" without `validation_data`, for a
-    checkpoint that is damaged, of other settings or of another version of thinset, and
-    (TrainingDivergedError) for a loss or score that is not finite; FileExistsError where a
-    checkpoint exists and `resume` is false.
+    checkpoint that is damaged, of other settings or of another version of thinset, for a Replay on
+    networks with batch statistics, and (TrainingDivergedError) for a loss or score that is not
+    finite; FileExistsError where a checkpoint exists and `resume` is false.
     """
     settings = LoopSettings(
         batch_size=batch_size,
@@ -109,6 +114,10 @@ def train(
     if stored is None and first_phase is not None and first_phase.exists():
         stored_first_phase = StoredRun.read(first_phase)
     schedule = Schedule(phases, batch_size=batch_size, seconds_already_spent=seconds_already_spent)
+    if any(stage.phase.replays for stage in schedule.stages):
+        require_replayable(learner)
+    if getattr(learner, "uses_labels", False):
+        _warn_of_unused_step_sizes([stage.phase for stage in schedule.stages])
     if first_phase is not None and schedule.n_steps is None:
         raise ValueError("first_phase_path needs phases in steps, epochs or samples, not in time")
     with private_layer_rng(seed, learner.device):
@@ -129,6 +138,15 @@ def train(
             run.continue_first_phase(stored_first_phase)
         with _progress_bar(label, schedule, enabled=show_progress) as bar:
             return run.train(bar)
+
+
+def _warn_of_unused_step_sizes(phases: Sequence[Phase]) -> None:
+    known = {id(phase.dataset) for phase in phases if phase.replays}
+    for phase in phases:
+        if schedule_of(phase.dataset) is not None and id(phase.dataset) not in known:
+            known.add(id(phase.dataset))
+            # At one place for all trainings, so that Python shows it once.
+            warnings.warn(StepSizesUnusedWarning.about(phase.dataset), stacklevel=1)
 
 
 def _stored_run(path: Path, *, resume: bool) -> StoredRun | None:

@@ -1,0 +1,237 @@
+"""The sets of an audit, and the networks that train on them."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from thinset.data.soft_labels import class_numbers
+from thinset.distillation.distilled_for import INITIAL_WEIGHTS, DistilledFor
+from thinset.distillation.evaluation import SmallSet, predictions, train_teacher
+from thinset.distillation.networks import NetworkKind
+from thinset.experiments.prepare.baselines import (
+    NAMES,
+    NEEDS_EMBEDDINGS,
+    OF_REAL_IMAGES,
+    Baseline,
+    baseline_set,
+    counts_of,
+    grown,
+)
+from thinset.experiments.prepare.data import prepare_parts
+from thinset.experiments.prepare.embeddings import prepare_embeddings
+from thinset.files.json import read_json, write_json_with_digest
+from thinset.models.batch_statistics import layer_with_batch_statistics
+from thinset.models.classifiers.standardised import channel_statistics
+from thinset.results.audit import EQUAL_BYTES, THE_SET, Labels, SetBytes, Teacher, Way
+from thinset.training import generator_for, load_weights, save_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from torch import nn
+
+    from thinset.data import Dataset
+    from thinset.experiments.audit_settings import AuditSettings
+    from thinset.experiments.prepare.data import Splits
+    from thinset.experiments.run_folder import RunFolder
+    from thinset.experiments.where import Where
+
+_BYTES_OF_FLOAT = 4
+_MOST_VALIDATION = 5000
+_TEACHER_STAGE = "training the teacher"
+
+
+class AuditSets:
+    """The audited set, and the sets of real images beside it, made when they are wanted.
+
+    train, validation, test: the real data; sets are made of `train` alone. kinds: the networks by
+    name. names: of the sets, in order. notes: sentences on what is left out. Raises ValueError for
+    networks that do not take these images.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        data: Splits,
+        folder: RunFolder,
+        where: Where,
+        settings: AuditSettings,
+    ) -> None:
+        self.dataset, self.folder, self.where, self.settings = dataset, folder, where, settings
+        self._whole = data.train
+        self.n_classes = data.train.n_classes
+        mean, deviation = channel_statistics(data.train.images)
+        self.kinds: Mapping[str, NetworkKind] = {
+            name: NetworkKind(
+                name, settings.width, data.train.image_shape, self.n_classes, mean, deviation
+            )
+            for name in settings.networks
+        }
+        self._examples = {
+            name: kind.new(generator_for(0, "example")) for name, kind in self.kinds.items()
+        }
+        count = max(1, min(_MOST_VALIDATION, round(settings.validation * len(data.train))))
+        parts = prepare_parts(data, folder, validation=count, share=1.0, seed=0)
+        assert parts.validation is not None
+        self.train, self.validation, self.test = parts.train, parts.validation, data.test
+        self._made_for = DistilledFor.of(dataset)
+        labels = class_numbers(dataset)
+        assert labels is not None
+        self._own = SmallSet(
+            np.array(dataset.images),
+            np.array(labels, np.int64),
+            None if dataset.soft_labels is None else np.array(dataset.soft_labels),
+        )
+        self.own_labels: Labels = "hard" if dataset.soft_labels is None else "own"
+        self._counts = counts_of(self._own.labels, self.n_classes)
+        n_equal = self.n_bytes.total // self._bytes_of_image
+        self._more = grown(self._counts, n_equal) if n_equal > len(dataset) else None
+        self._by_name: dict[str, Baseline] = {NAMES[name]: name for name in settings.baselines}
+        self.names = [THE_SET, *self._by_name]
+        if self._more is not None:
+            equal = [name for name in settings.baselines if name in OF_REAL_IMAGES]
+            self._by_name |= {NAMES[name] + EQUAL_BYTES: name for name in equal}
+            self.names += [NAMES[name] + EQUAL_BYTES for name in equal]
+        self.notes: list[str] = []
+        self._small = functools.lru_cache(maxsize=8)(self._made)
+
+    @property
+    def _bytes_of_image(self) -> int:
+        return int(np.prod(self.dataset.image_shape))
+
+    @property
+    def n_bytes(self) -> SetBytes:
+        """What the audited set takes to store."""
+        schedule, soft = self.dataset.schedule, self.dataset.soft_labels
+        weights = self.dataset.manifest.arrays.get(INITIAL_WEIGHTS)
+        is_used = weights is not None and self._made_for.has_stored_weights
+        return SetBytes(
+            images=len(self.dataset) * self._bytes_of_image,
+            soft_labels=0 if soft is None else _BYTES_OF_FLOAT * soft.size,
+            step_sizes=0 if schedule is None else _BYTES_OF_FLOAT * len(schedule.steps),
+            initial_weights=(
+                _BYTES_OF_FLOAT * int(np.prod(weights.shape)) if is_used and weights else 0
+            ),
+        )
+
+    def labels_of(self, name: str) -> tuple[Labels, ...]:
+        """The kinds of labels that a set is trained on with."""
+        if self.own_labels == "hard" or name.endswith(EQUAL_BYTES):
+            return ("hard",)
+        return ("hard", "own" if name == THE_SET else "teacher")
+
+    def size_of(self, name: str, labels: Labels, *, replays: bool) -> tuple[int, int]:
+        """The number of images of a set, and of its bytes; see SetBytes."""
+        if name == THE_SET:
+            n_bytes = self.n_bytes
+            n_soft = 0 if labels == "hard" else n_bytes.soft_labels
+            n_steps = n_bytes.step_sizes if replays else 0
+            return len(self.dataset), n_bytes.images + n_soft + n_steps
+        n_images = int(self._counts_of(name).sum())
+        n_soft = n_images * self.n_classes * _BYTES_OF_FLOAT if labels == "teacher" else 0
+        return n_images, n_images * self._bytes_of_image + n_soft
+
+    def small(self, name: str, labels: Labels, seed: int) -> SmallSet:
+        """A set with these labels; `seed` decides what is drawn."""
+        if name == THE_SET:
+            return self._own.with_hard_labels() if labels == "hard" else self._own
+        return self._small(name, labels, seed)
+
+    def replays_on(self, network: str) -> tuple[Way, ...]:
+        """How the audited set is replayed on a network; a note says why it is not."""
+        if self.dataset.schedule is None:
+            return ()
+        layer = layer_with_batch_statistics(self._examples[network])
+        if layer is not None:
+            self._note(f"no replay on {network}: its layer {layer} uses the statistics of a batch")
+            return ()
+        made_for = self._made_for
+        if not made_for.has_stored_weights:
+            return ("replay",)
+        if (made_for.name, made_for.width) != (network, self.settings.width):
+            self._note(
+                f"no replay on {network} from the stored initial weights, which are of "
+                f"{made_for.name}, width {made_for.width:g}"
+            )
+            return ("replay from new weights",)
+        if not made_for.has_random_weights:
+            self._note(
+                f"replayed on {network}, all networks start from the stored weights and are the "
+                "same: there is one, without a spread"
+            )
+        return ("replay", "replay from new weights")
+
+    @property
+    def teacher_facts(self) -> Teacher | None:
+        """The network whose predictions label the baselines; None if none is needed."""
+        if self.own_labels == "hard":
+            return None
+        assert self._teacher is not None  # trains it where no baseline did
+        accuracy = read_json(self._teacher_path / "teacher.json")["validation_accuracy"]
+        return Teacher(self.settings.networks[0], accuracy)
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def _counts_of(self, name: str) -> np.ndarray[Any, np.dtype[np.int64]]:
+        if name.endswith(EQUAL_BYTES):
+            assert self._more is not None
+            return self._more
+        return self._counts
+
+    def _made(self, name: str, labels: Labels, seed: int) -> SmallSet:
+        if labels == "teacher":
+            made = self._small(name, "hard", seed)
+            soft = predictions(self._teacher, made, device=self.where.device)
+            return dataclasses.replace(made, soft_labels=soft)
+        kind = self._by_name[name]
+        embeddings = self._embeddings if kind in NEEDS_EMBEDDINGS else None
+        return baseline_set(kind, self.train, embeddings, self._counts_of(name), seed)
+
+    @functools.cached_property
+    def _embeddings(self) -> np.ndarray[Any, Any]:
+        """Those of the samples of `train`."""
+        embeddings = prepare_embeddings(
+            self._whole,
+            self.folder,
+            self.settings.encoder,
+            device=self.where.device,
+            show_progress=self.where.show_progress,
+        )
+        return np.asarray(embeddings[np.asarray(self.train.array("indices"))])
+
+    @property
+    def _teacher_path(self) -> Path:
+        return self.folder.path / "teacher"
+
+    @functools.cached_property
+    def _teacher(self) -> nn.Module:
+        settings, path = self.settings, self._teacher_path
+        kind = self.kinds[settings.networks[0]]
+        if not self.folder.is_made(path, _TEACHER_STAGE):
+            with self.folder.making(path, _TEACHER_STAGE) as partial:
+                teacher, accuracy = train_teacher(
+                    self.train,
+                    kind,
+                    settings.training,
+                    length=settings.teacher_length,
+                    learning_rate=settings.teacher_rate,
+                    validation_data=self.validation,
+                    seed=0,
+                    device=self.where.device,
+                    show_progress=self.where.show_progress,
+                )
+                partial.mkdir()
+                save_weights(teacher, partial / "classifier.safetensors")
+                write_json_with_digest(
+                    partial / "teacher.json", {"validation_accuracy": 100 * accuracy}
+                )
+        teacher = kind.new(generator_for(0, "example"))
+        load_weights(teacher, path / "classifier.safetensors")
+        return teacher

@@ -1,0 +1,142 @@
+"""Small training sets that a distilled one is compared with, made of real images by simple means.
+
+Each has a given number of images of each class, so that sets of equal size are equally balanced.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+
+import numpy as np
+
+from thinset.distillation.evaluation import SmallSet
+from thinset.results.audit import RANDOM
+from thinset.selection import select
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from thinset.data import Dataset
+
+    Array = np.ndarray[Any, Any]
+    Rows = np.ndarray[Any, np.dtype[np.int64]]
+
+Baseline: TypeAlias = Literal["random", "means", "kmeans", "kmeans_means", "facility_location"]
+BASELINES: tuple[Baseline, ...] = get_args(Baseline)
+NAMES: dict[Baseline, str] = {
+    "random": RANDOM,
+    "means": "class means",
+    "kmeans": "k-means, nearest images",
+    "kmeans_means": "k-means, mean images",
+    "facility_location": "facility location",
+}
+"""What results call them"""
+OF_REAL_IMAGES: tuple[Baseline, ...] = ("random", "kmeans", "facility_location")
+"""Those that are real images, of which there can be any number"""
+NEEDS_EMBEDDINGS: tuple[Baseline, ...] = ("kmeans", "kmeans_means", "facility_location")
+
+_ROWS_AT_ONCE = 4096
+
+
+def baseline_set(
+    name: Baseline, data: Dataset, embeddings: Array | None, counts: Rows, seed: int
+) -> SmallSet:
+    """The set of `counts[c]` images of each class c, made from `data`.
+
+    `embeddings`: (N, D), a row for each sample; see NEEDS_EMBEDDINGS.
+
+    random: images drawn without repetition. means: each class is divided at random into as many
+    parts as images, of which each is the mean of one; for one image, the class mean. kmeans: the
+    images nearest to the centres of k-means on the embeddings of a class. kmeans_means: for each of
+    these, the mean of all images of the class that are nearer to it than to the others.
+    facility_location: the images that represent their class best by facility location on the
+    embeddings. Means are float32.
+
+    Raises ValueError for a class with fewer samples than images.
+    """
+    labels = np.asarray(data.labels)
+    generator = np.random.default_rng(seed)
+    images = []
+    for number, rows in _classes(labels, counts):
+        count = int(counts[number])
+        if len(rows) < count:
+            raise ValueError(
+                f"{data.name}: class {number} has {len(rows)} samples, fewer than the {count} "
+                f"images of it in the set"
+            )
+        if name == "random":
+            images.append(_read(data, generator.permutation(rows)[:count]))
+        elif name == "means":
+            parts = np.array_split(generator.permutation(rows), count)
+            images.append(np.stack([_mean(data, part) for part in parts]))
+        else:
+            assert embeddings is not None
+            method = "facility_location" if name == "facility_location" else "kmeans"
+            own = np.ascontiguousarray(embeddings[rows])
+            picks = select(own, count, method, random_state=seed).indices
+            if name == "kmeans_means":
+                images.append(_means_around(data, rows, own, picks))
+            else:
+                images.append(_read(data, rows[picks]))
+    return SmallSet(
+        np.concatenate(images), np.repeat(np.arange(len(counts), dtype=np.int64), counts)
+    )
+
+
+def counts_of(labels: Array, n_classes: int) -> Rows:
+    """How many samples each class has."""
+    return np.bincount(labels, minlength=n_classes).astype(np.int64)
+
+
+def grown(counts: Rows, n_images: int) -> Rows:
+    """`counts` with more images, one at a time to the class that has the fewest."""
+    counts = counts.copy()
+    while counts.sum() < n_images:
+        counts[int(np.argmin(counts))] += 1
+    return counts
+
+
+def _classes(labels: Array, counts: Rows) -> Iterator[tuple[int, Rows]]:
+    for number, count in enumerate(counts):
+        if count > 0:
+            yield number, np.flatnonzero(labels == number)
+
+
+def _read(data: Dataset, rows: Rows) -> Array:
+    # In ascending order a memory-mapped file is read once.
+    order = np.argsort(rows, kind="stable")
+    images = np.empty((len(rows), *data.image_shape), data.images.dtype)
+    images[order] = data.images[rows[order]]
+    return images
+
+
+def _mean(data: Dataset, rows: Rows) -> Array:
+    """The mean image in [0, 1], float32."""
+    total = np.zeros(data.image_shape)
+    for part in _pieces(np.sort(rows)):
+        total += _unit(data.images[part]).sum(axis=0, dtype=np.float64)
+    return (total / len(rows)).astype(np.float32)
+
+
+def _means_around(data: Dataset, rows: Rows, embeddings: Array, picks: Rows) -> Array:
+    centres = np.asarray(embeddings[picks], np.float64)
+    nearest = np.concatenate(
+        [_nearest(np.asarray(part, np.float64), centres) for part in _pieces(embeddings)]
+    )
+    # A pick belongs to itself, even where an equal row was picked before it.
+    nearest[picks] = np.arange(len(picks))
+    return np.stack([_mean(data, rows[nearest == number]) for number in range(len(picks))])
+
+
+def _nearest(rows: Array, centres: Array) -> Rows:
+    distances = (centres**2).sum(axis=1) - 2 * rows @ centres.T
+    return np.asarray(distances.argmin(axis=1), np.int64)
+
+
+def _pieces(values: Array) -> Iterator[Array]:
+    for start in range(0, len(values), _ROWS_AT_ONCE):
+        yield values[start : start + _ROWS_AT_ONCE]
+
+
+def _unit(images: Array) -> Array:
+    return images / np.float32(255) if images.dtype == np.uint8 else images

@@ -1,0 +1,63 @@
+"""Arms that train on a distilled dataset by its stored steps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from thinset.data import open_dataset
+from thinset.distillation.distilled_for import prepare_for_replay
+from thinset.experiments.classifier import new_classifier
+from thinset.models.batch_statistics import require_no_batch_statistics
+from thinset.training import TwoPhase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from thinset.data import Dataset
+    from thinset.duration import Duration
+    from thinset.experiments.settings import TrainingSettings
+    from thinset.results.arm import Arm
+
+
+def replays(arm: Arm) -> bool:
+    """Whether the arm trains by stored steps; OSError or ValueError if its folder is damaged."""
+    if arm.data is None or arm.is_ordinary:
+        return False
+    return open_dataset(arm.data).schedule is not None
+
+
+def require_replayable_arms(
+    arms: Iterable[Arm],
+    data: Dataset,
+    training: TrainingSettings,
+    *,
+    splits: Sequence[float] = (),
+    totals: Sequence[Duration] = (),
+) -> None:
+    """Raise ValueError, naming the arm, unless every distilled dataset can be replayed.
+
+    Checks the lengths as well, so that no arm fails after hours of others. For `data` and
+    `training`, see require_replayable.
+    """
+    for arm in arms:
+        if not replays(arm):
+            continue
+        assert arm.data is not None
+        distilled = open_dataset(arm.data)
+        try:
+            require_replayable(distilled, data, training)
+            for split in splits:
+                for total in totals:
+                    TwoPhase(data, distilled, split, total, replay=True)
+        except ValueError as error:
+            raise ValueError(f"{arm}: {error}. The arm {arm}:ordinary does not replay") from error
+
+
+def require_replayable(distilled: Dataset, data: Dataset, training: TrainingSettings) -> None:
+    """Raise ValueError unless classifiers by `training` can be trained by the stored steps.
+
+    `data`: what the classifier is made for. `training`: with every "auto" resolved.
+    """
+    model = new_classifier(data, training, seed=0)
+    require_no_batch_statistics(model)
+    prepare_for_replay(model, distilled)

@@ -1,0 +1,112 @@
+"""`thinset train` on distilled datasets."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from thinset.command_line import EXIT_BAD_INPUT, main
+from thinset.data import import_dataset
+
+STEPS = tuple(((0, 10), 0.3) for _ in range(30))
+MADE_FOR = {
+    "settings": {"network": "small_networks:small", "width": 1.0},
+    "mean": [0.3],
+    "deviation": [0.4],
+}
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch, write_distilled):
+    """The digits and two distilled datasets in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    train = import_dataset("digits", "digits")["train"]
+    labels = np.asarray(train.labels)
+    rows = [int(np.flatnonzero(labels == number)[0]) for number in range(10)]
+    images = train.images[rows].astype(np.float32) / 255
+    write_distilled(tmp_path / "distilled", images, np.arange(10), steps=STEPS, params=MADE_FOR)
+    write_distilled(tmp_path / "unknown", images, np.arange(10), steps=STEPS)
+
+
+def train(capsys, *arguments):
+    status = main(["train", *arguments, "--test", "digits/test", "--device", "cpu"])
+    streams = capsys.readouterr()
+    return status, streams.out, streams.err
+
+
+def phases(folder):
+    with open(f"{folder}/record.json", encoding="utf-8") as file:
+        record = json.load(file)
+    return record, [(phase["name"], phase["dataset"], phase["steps"]) for phase in record["phases"]]
+
+
+@pytest.mark.usefixtures("folders")
+def test_a_distilled_dataset_is_replayed_on_the_network_it_was_made_for(capsys):
+    status, output, error = train(capsys, "distilled", "-o", "out")
+    assert status == 0, error
+    assert "after 30 steps, 30 of them stored" in output
+    record, found = phases("out")
+    assert found == [("replay", "subset", 30)]
+    assert record["arm"] == "data:distilled"
+    assert record["settings"]["model"] == "small_networks:small"
+    assert record["total"] == "30st"
+    assert record["final"]["accuracy"]["value"] > 40
+    assert "warning" not in error
+    # Again, it prints what is there.
+    assert train(capsys, "distilled", "-o", "out")[:2] == (0, output)
+
+
+@pytest.mark.usefixtures("folders")
+def test_a_distilled_subset_is_replayed_before_fine_tuning(capsys):
+    status, output, error = train(
+        capsys, "digits/train", "--subset", "distilled", "--total", "40st", "-o", "out",
+        "--evaluations", "2",
+    )  # fmt: skip
+    assert status == 0, error
+    assert "after 40 steps, 30 of them stored" in output
+    assert phases("out")[1] == [("replay", "subset", 30), ("fine-tuning", "full", 10)]
+
+
+@pytest.mark.usefixtures("folders")
+def test_ordinary_training_says_that_step_sizes_are_not_used(capsys, monkeypatch):
+    monkeypatch.setattr("warnings.filters", [])  # as outside of tests, where they are no errors
+    status, _, error = train(
+        capsys, "distilled", "--ordinary", "--total", "5st", "-o", "out", "--evaluations", "2"
+    )
+    assert status == 0, error
+    assert error.count("the stored step sizes of distilled are not used") == 1
+    assert phases("out")[1] == [("fine-tuning", "full", 5)]
+
+
+@pytest.mark.usefixtures("folders")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("distilled", "--total", "50st"), "--total does not apply: distilled is trained on by"),
+        (("distilled", "--split", "0.5"), "--split needs --subset"),
+        (
+            ("digits/train", "--subset", "distilled", "--split", "0.5"),
+            "--split does not apply: distilled is trained on by its 30 stored steps",
+        ),
+        (
+            ("digits/train", "--subset", "distilled", "--total", "30st"),
+            "longer than the 30 stored steps of distilled, which are 30st; got 30st",
+        ),
+        (("digits/train", "--ordinary"), "--ordinary is for distilled data: digits/train has"),
+        (("unknown",), "cannot be replayed on Classifier: its layer features.3 (BatchNorm2d)"),
+    ],
+)
+def test_mistakes_leave_no_folder(capsys, tmp_path, arguments, message):
+    status, _, error = train(capsys, *arguments, "-o", "out")
+    assert status == EXIT_BAD_INPUT
+    assert message in error
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("folders")
+def test_the_network_can_be_chosen(capsys):
+    status, _, error = train(capsys, "unknown", "--model", "small_networks:small", "-o", "out")
+    assert status == 0, error
+    assert phases("out")[1] == [("replay", "subset", 30)]
