@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 def replays(arm: Arm) -> bool:
     """Whether the arm trains by stored steps; OSError or ValueError if its folder is damaged."""
-    if arm.data is None or arm.is_ordinary:
+    if arm.is_ordinary:
+        return False
+    if arm.distilled is not None:
+        return arm.distilled.has_steps
+    if arm.data is None:
         return False
     return open_dataset(arm.data).schedule is not None
 
@@ -42,7 +46,10 @@ def require_replayable_arms(
     for arm in arms:
         if not replays(arm):
             continue
-        assert arm.data is not None
+        if arm.data is None:
+            # It is learned for this classifier; its length is known when that is done.
+            require_no_batch_statistics(new_classifier(data, training, seed=0))
+            continue
         distilled = open_dataset(arm.data)
         try:
             require_replayable(distilled, data, training)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from thinset.duration import Duration
+from thinset.experiments.distillation import DistillationSettings
 from thinset.experiments.generation import GenerationSettings
 from thinset.files.decoding import (
     AboveZero,
@@ -159,7 +160,8 @@ class DataSettings:
         decoded and scaled down to the original size.
     variant: None for the training data as it is; "redundant" or, with an imbalance,
         "long_tailed:100" for a harder version of it (see thinset.data.variants).
-    generation: how arms with augment=... or generated:... get their images.
+    generation: how arms with augment=... or generated:... get their images; distillation: how
+        those with distilled:... do.
     """
 
     hold_out: Share = 0.2
@@ -172,6 +174,7 @@ class DataSettings:
     variant: str | None = None
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     generation: GenerationSettings = field(default_factory=GenerationSettings)
+    distillation: DistillationSettings = field(default_factory=DistillationSettings)
 
     @property
     def keeps_best(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from thinset.experiments.distillation import DistillationSettings
 from thinset.experiments.generation import GenerationSettings
 from thinset.files.decoding import encode
 from thinset.results.arm import Arm
@@ -18,6 +19,7 @@ _ADDED: dict[str, Any] = {
     "standardise": "auto",
     # Through JSON and back, because tuples become lists.
     "generation": json.loads(json.dumps(encode(GenerationSettings()))),
+    "distillation": json.loads(json.dumps(encode(DistillationSettings()))),
 }
 
 

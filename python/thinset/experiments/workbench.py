@@ -22,6 +22,7 @@ from thinset.experiments.prepare.data import (
     prepare_splits,
     prepare_variant,
 )
+from thinset.experiments.prepare.distilled import prepare_distilled
 from thinset.experiments.prepare.embeddings import (
     embedding_facts,
     embedding_seconds,
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from thinset.experiments.prepare.subsets import Made
     from thinset.experiments.where import Where
     from thinset.results import Arm, RunRecord
+    from thinset.results.distillation_rule import DistillationRule
 
 _FIXED = tuple(field.name for field in dataclasses.fields(DataSettings))
 _DECODING = "decoding everything"
@@ -102,10 +104,12 @@ class Workbench:
         )
         self.data = self._prepared(settings, data)
         training = getattr(settings, "training", TrainingSettings())
+        self._training = training.resolved_for(self.data.train.image_shape)
+        self._distillation = settings.distillation
         require_replayable_arms(
             getattr(settings, "arms", ()),
             self.data.train,
-            training.resolved_for(self.data.train.image_shape),
+            self._training,
             splits=getattr(settings, "splits", ()),
             totals=getattr(settings, "totals", ()),
         )
@@ -114,7 +118,7 @@ class Workbench:
             self.data.test,
             self.folder,
             settings.generation,
-            training.resolved_for(self.data.train.image_shape),
+            self._training,
             device=self.device,
             show_progress=where.show_progress,
         )
@@ -317,6 +321,9 @@ class Workbench:
             assert cell.size is not None
             n_images = as_count(cell.size, len(self.data.train))
             return Subset(None, *self.artificial.instead(arm, n_images, cell.seed))
+        if arm.distilled is not None:
+            assert cell.size is not None
+            return Subset(None, *self._distilled(arm.distilled, cell.size, cell.seed))
         if arm.data is not None:
             return prepare_given_data(self.data.train, Path(arm.data), self.folder)
         if arm.file is not None:
@@ -339,6 +346,20 @@ class Workbench:
             return subset
         made = self.artificial.beside(subset.data, arm, cell.seed, key=cell.selection_name)
         return Subset(subset.selection, made.data, {**subset.seconds, **made.seconds})
+
+    def _distilled(self, rule: DistillationRule, size: float, seed: int) -> Made:
+        return prepare_distilled(
+            rule,
+            as_count(size, len(self.data.train)),
+            self.images(),
+            self.embeddings,
+            self.folder,
+            self._distillation,
+            self._training,
+            seed=seed,
+            device=self.device,
+            show_progress=self._where.show_progress,
+        )
 
     def _decoding_seconds(self, arm: Arm) -> dict[str, float]:
         if not self._pays_for_decoding(arm):

@@ -20,6 +20,8 @@
     kmeans:augment=flow          the same with a subset
     generated:flow               generated images instead of real ones
     generated:flow:keep=coverage the best of ten times as many
+    distilled:dm                 images that are learned from all training data; dd, soft, gm or dm
+    distilled:dd:start=fixed     the same, for networks that start from the same weights
 
 Options follow colons; an option without a value is switched on. Besides the options of a method
 there are `per_class` (balanced by default), `metric`, `dedup` (see SelectionRule), `augment` (see
@@ -33,6 +35,7 @@ import os
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, final
 
 from thinset.results.arm_options import ArmOptions, Keep, generator_of
+from thinset.results.distillation_rule import DistillationRule
 from thinset.results.selection_rule import SelectionRule, as_text
 from thinset.selection import methods
 
@@ -58,7 +61,7 @@ class Arm:
 
     The data of the fast phase are one of: rule, which selects a subset; file, a saved selection;
     data, another dataset folder; generated, images drawn by this generator, of which `keep` says
-    how the best are kept; is_repeated, a new random subset in every pass. Without any of them, the
+    how the best are kept; distilled, images that are learned by this rule; is_repeated, a new random subset in every pass. Without any of them, the
     arm trains on everything. augment: one image is made for each of these samples and trained on,
     too. added: a dataset folder whose samples are added to
     everything. distinct: everything means the samples that deduplication at this share of the
@@ -72,7 +75,7 @@ class Arm:
 
     # Not a dataclass: in files an arm is one text, not a table of its fields.
     __slots__ = (
-        "_text", "added", "augment", "data", "distinct", "file", "fine_tuning", "generated",
+        "_text", "added", "augment", "data", "distilled", "distinct", "file", "fine_tuning", "generated",
         "is_balanced", "is_ordinary", "is_repeated", "is_resident", "is_weighted", "keep", "other",
         "rule",
     )  # fmt: skip
@@ -85,6 +88,7 @@ class Arm:
     augment: str | None
     generated: str | None
     keep: Keep | None
+    distilled: DistillationRule | None
     is_repeated: bool
     is_weighted: bool
     is_balanced: bool
@@ -104,6 +108,7 @@ class Arm:
         augment: str | None = None,
         generated: str | None = None,
         keep: Keep | None = None,
+        distilled: DistillationRule | None = None,
         is_repeated: bool = False,
         is_weighted: bool = False,
         is_balanced: bool = False,
@@ -115,6 +120,7 @@ class Arm:
         values = {
             "rule": rule, "file": _plain(file), "data": _plain(data), "added": _plain(added),
             "distinct": distinct, "augment": augment, "generated": generated, "keep": keep,
+            "distilled": distilled,
             "is_repeated": is_repeated, "is_weighted": is_weighted, "is_balanced": is_balanced,
             "is_resident": is_resident, "is_ordinary": is_ordinary, "fine_tuning": fine_tuning,
             "other": other,
@@ -183,9 +189,14 @@ class Arm:
             return cls(is_repeated=True, fine_tuning=fine_tuning)
         if name == "generated":
             return cls(fine_tuning=fine_tuning, **options.take_generated())
+        if name == "distilled":
+            rule = DistillationRule.take(options)
+            is_ordinary = options.take("ordinary", False, (True,) if rule.has_steps else ())
+            options.refuse_others()
+            return cls(distilled=rule, is_ordinary=is_ordinary, fine_tuning=fine_tuning)
         if name not in methods():
-            names = ("full", "loss_pruning", "repeated_random", "generated", *_EXAMPLES)
-            known = ", ".join((*names, *methods()))
+            names = ("full", "loss_pruning", "repeated_random", "generated", "distilled")
+            known = ", ".join((*names, *_EXAMPLES, *methods()))
             raise ValueError(f"arm {text!r}: the name must be one of {known}; got {name!r}")
         is_weighted = options.take("weighted", False, (True,))
         if is_weighted and name != "kmeans":
@@ -215,6 +226,8 @@ class Arm:
             return "random"
         if self.data is not None or self.added is not None or self.generated is not None:
             return "data"
+        if self.distilled is not None:
+            return "data"
         if self.augment is not None and self.rule is None:
             return "data"
         return "selected" if self.has_fast_phase else "full"
@@ -237,6 +250,7 @@ class Arm:
             or self.file is not None
             or self.data is not None
             or self.generated is not None
+            or self.distilled is not None
             or self.other is not None
         )
 
@@ -248,7 +262,8 @@ class Arm:
     @property
     def needs_images(self) -> bool:
         """Whether all images are needed as pixels before the training."""
-        return self.augment is not None or self.added is not None or self.generated is not None
+        made = (self.augment, self.added, self.generated, self.distilled)
+        return any(value is not None for value in made)
 
     @property
     def generator(self) -> str | None:
@@ -257,6 +272,8 @@ class Arm:
 
     @property
     def needs_embeddings(self) -> bool:
+        if self.distilled is not None:
+            return self.distilled.selection is not None
         if self.rule is None:
             return self.distinct is not None
         return self.rule.needs_embeddings
@@ -290,6 +307,8 @@ class Arm:
                 return f"{name}:{path}"
         if self.generated is not None:
             return f"generated:{self.generated}" + (f":keep={self.keep}" if self.keep else "")
+        if self.distilled is not None:
+            return f"distilled:{self.distilled}"
         return "repeated_random" if self.is_repeated else "full"
 
 
