@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from thinset.distillation.methods import dd, dm, gm, soft
+from thinset.experiments.cells import as_file_name
 from thinset.files.decoding import Positive  # noqa: TC001 - decode looks it up
 
 if TYPE_CHECKING:
@@ -37,3 +38,8 @@ class DistillationSettings:
         if rule.has_steps:
             values |= {"initial_weights": rule.start, "n_fixed_layers": rule.fixed_layers}
         return dataclasses.replace(getattr(self, rule.method), **values)
+
+
+def distilled_name(rule: DistillationRule, n_images: int, seed: int) -> str:
+    """The name of the folder of one set, among the subsets of its experiment."""
+    return as_file_name(f"distilled-{rule}-n{n_images}-seed{seed}")

@@ -22,7 +22,7 @@ from thinset.experiments.prepare.data import (
     prepare_splits,
     prepare_variant,
 )
-from thinset.experiments.prepare.distilled import prepare_distilled
+from thinset.experiments.prepare.distilled import prepare_distilled, require_distilled_arms
 from thinset.experiments.prepare.embeddings import (
     embedding_facts,
     embedding_seconds,
@@ -106,6 +106,14 @@ class Workbench:
         training = getattr(settings, "training", TrainingSettings())
         self._training = training.resolved_for(self.data.train.image_shape)
         self._distillation = settings.distillation
+        require_distilled_arms(
+            getattr(settings, "arms", ()),
+            getattr(settings, "sizes", ()),
+            self.data.train,
+            self._distillation,
+            self._training,
+            device=self.device,
+        )
         require_replayable_arms(
             getattr(settings, "arms", ()),
             self.data.train,
@@ -354,8 +362,8 @@ class Workbench:
             self.images(),
             self.embeddings,
             self.folder,
-            self._distillation,
-            self._training,
+            settings=self._distillation,
+            training=self._training,
             seed=seed,
             device=self.device,
             show_progress=self._where.show_progress,

@@ -12,7 +12,7 @@ from thinset.report.plan_page import write_plan_report
 from thinset.report.ranking_page import RankingInputs, write_ranking_report
 from thinset.report.run_inputs import Reconstructions, ReportInputs
 from thinset.report.run_page import write_report
-from thinset.report.study_page import PublishedFigure, StudyInputs, write_study_report
+from thinset.report.study_page import PublishedFigure, ShownSet, StudyInputs, write_study_report
 
 __all__ = [
     "AugmentationInputs",
@@ -22,6 +22,7 @@ __all__ = [
     "Reconstructions",
     "ReportInputs",
     "ShownGenerator",
+    "ShownSet",
     "SizeResults",
     "StudyInputs",
     "require_report_extra",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from thinset.report.study_page import StudyInputs
+    from thinset.report.study_page import ShownSet, StudyInputs
     from thinset.results.arm import Arm
     from thinset.results.records import RunRecord
     from thinset.results.summaries import ArmSummary
@@ -53,6 +53,7 @@ def draw_figures(inputs: StudyInputs, summaries: Sequence[ArmSummary]) -> Iterat
         )
     for comparison in dict.fromkeys(run.comparison for run in records):
         yield from _difference_figures(summaries, comparison)
+    yield from _set_figures(inputs.sets)
 
 
 def _difference_figures(summaries: Sequence[ArmSummary], comparison: str) -> Iterator[PageFigure]:
@@ -103,18 +104,41 @@ def _grid_figures(
     if len(splits) > 1 and len(sizes) == 1:
         yield PageFigure(
             figure_name(runs[0].metric, "against split", suffix),
-            f"Left: {label} by the share of the steps spent on the subset, mean and standard "
-            "deviation over seeds; 0 is training on everything. Right: the difference to "
-            f"{baseline} on the same seeds with its 95{PERCENT} interval.",
-            f"Lines of {label} and of its difference to {baseline} against the split",
+            *_grid_words(
+                label,
+                "the share of the steps spent on the subset; 0 is training on everything",
+                baseline,
+            ),
             plots.score_against_split(runs, baseline),
         )
     if len(sizes) > 1 and len(splits) == 1:
         yield PageFigure(
             figure_name(runs[0].metric, "against size", suffix),
-            f"Left: {label} by the size of the subset, mean and standard deviation over "
-            f"seeds. Right: the difference to {baseline} on the same seeds with its 95{PERCENT} "
-            "interval.",
-            f"Lines of {label} and of its difference to {baseline} against the subset's size",
+            *_grid_words(label, "the size of the subset", baseline),
             plots.score_against_size(runs, baseline),
+        )
+
+
+def _grid_words(label: str, place: str, baseline: Arm | None) -> tuple[str, str]:
+    """The caption and the description of a grid; without a baseline there are no differences."""
+    if baseline is None:
+        caption = f"The {label} by {place}: mean and standard deviation over seeds."
+        return caption, f"Lines of {label} by {place}"
+    caption = (
+        f"Left: {label} by {place}: mean and standard deviation over seeds. Right: the difference "
+        f"to {baseline} on the same seeds, with its 95{PERCENT} interval."
+    )
+    return caption, f"Lines of {label} and of its difference to {baseline} by {place}"
+
+
+def _set_figures(sets: Sequence[ShownSet]) -> Iterator[PageFigure]:
+    for shown in sets:
+        n_rows = -(-len(shown.images) // shown.n_classes)
+        yield PageFigure(
+            figure_name("images", shown.name),
+            f"{shown.name}: the images that it was trained on, a column for each class, in their "
+            "order. Grey levels and colours are stretched over all images.",
+            f"A grid of {n_rows} x {shown.n_classes} images",
+            plots.contact_sheet(shown.images, columns=shown.n_classes),
+            is_picture=True,
         )

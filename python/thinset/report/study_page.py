@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from thinset.report.cells import Table
     from thinset.report.document import PageFigure
     from thinset.report.run_inputs import Reconstructions
@@ -43,11 +45,21 @@ class PublishedFigure:
 
 
 @dataclass(frozen=True)
+class ShownSet:
+    """A small training set: images (n, H, W, C), class i modulo n_classes in turn."""
+
+    name: str
+    images: NDArray[Any]
+    n_classes: int
+
+
+@dataclass(frozen=True)
 class StudyInputs:
     """What `write_study_report` shows; a part that is missing leaves its section out.
 
     `subject`: the data that was trained on, in words. `source`: where the figures were published.
-    `baseline`: see summarise. `left_out`: trainings that failed, with the reason.
+    `baseline`: see summarise. `left_out`: trainings that failed, with the reason. `sets`: small
+    sets of learned images that were trained on.
     """
 
     title: str
@@ -62,6 +74,7 @@ class StudyInputs:
     reconstructions: Reconstructions | None = None
     embedding_facts: Mapping[str, Any] | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
+    sets: Sequence[ShownSet] = ()
 
 
 def write_study_report(

@@ -61,23 +61,23 @@ class Arm:
 
     The data of the fast phase are one of: rule, which selects a subset; file, a saved selection;
     data, another dataset folder; generated, images drawn by this generator, of which `keep` says
-    how the best are kept; distilled, images that are learned by this rule; is_repeated, a new random subset in every pass. Without any of them, the
-    arm trains on everything. augment: one image is made for each of these samples and trained on,
-    too. added: a dataset folder whose samples are added to
-    everything. distinct: everything means the samples that deduplication at this share of the
-    typical distance keeps.
+    how the best are kept; distilled, images that are learned by this rule; is_repeated, a new
+    random subset in every pass. Without any of them, the arm trains on everything. augment: one
+    image is made for each of these samples and trained on, too. added: a dataset folder whose
+    samples are added to everything. distinct: everything means the samples that deduplication at
+    this share of the typical distance keeps.
     is_weighted: the loss weighs samples by the gains of the selection, which for kmeans are sizes
     of clusters. is_balanced: every class is shown equally often. is_resident: the data are kept in
-    the training device's memory. is_ordinary: the stored steps of `data` are not used.
-    fine_tuning: the data of fine-tuning. other: the text of an arm in
-    a record that this version cannot train. Immutable and hashable.
+    the training device's memory. is_ordinary: the stored steps of distilled data are not used.
+    fine_tuning: the data of fine-tuning. other: the text of an arm in a record that this version
+    cannot train. Immutable and hashable.
     """
 
     # Not a dataclass: in files an arm is one text, not a table of its fields.
     __slots__ = (
-        "_text", "added", "augment", "data", "distilled", "distinct", "file", "fine_tuning", "generated",
-        "is_balanced", "is_ordinary", "is_repeated", "is_resident", "is_weighted", "keep", "other",
-        "rule",
+        "_text", "added", "augment", "data", "distilled", "distinct", "file", "fine_tuning",
+        "generated", "is_balanced", "is_ordinary", "is_repeated", "is_resident", "is_weighted",
+        "keep", "other", "rule",
     )  # fmt: skip
     _text: str
     rule: SelectionRule | None

@@ -74,7 +74,7 @@ class DistillationRule:
         return SelectionRule.of(self.init, per_class="balanced")
 
     def __str__(self) -> str:
-        words = [self.method]
+        words: list[str] = [self.method]
         if self.init != default_init(self.method):
             words.append(f"init={self.init}")
         if self.start != "random":

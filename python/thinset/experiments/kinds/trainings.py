@@ -6,17 +6,22 @@ import dataclasses
 import functools
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from thinset.data import open_dataset
 from thinset.experiments.cells import Cell, cells_of
+from thinset.experiments.distillation import distilled_name
 from thinset.experiments.finished import Finished
 from thinset.experiments.prepare.subsets import require_readable
 from thinset.experiments.run_folder import finished_records
 from thinset.experiments.settings import StudySettings
 from thinset.files.decoding import encode
-from thinset.report import StudyInputs, write_study_report
+from thinset.report import ShownSet, StudyInputs, write_study_report
 from thinset.results.records import RunRecord
+from thinset.selection.arguments import as_count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from thinset.experiments.figures.recipe import FigureRecipe
@@ -31,6 +36,7 @@ _OTHER_ACCOUNTING: dict[Comparison, Comparison] = {
     "time": "training time",
     "training time": "time",
 }
+_MOST_SHOWN = 100  # images of a distilled set on the page
 _FIRST_PHASE = "first-phase-"
 """Start of the names of checkpoints that trainings of several splits share"""
 
@@ -180,5 +186,21 @@ def write_page(recipe: FigureRecipe, finished: Finished[StudySettings]) -> Path:
         source=recipe.paper,
         published=recipe.published,
         left_out=finished.left_out(names),
+        sets=tuple(_distilled_sets(finished)),
     )
     return write_study_report(inputs, finished.report, overwrite=True)
+
+
+def _distilled_sets(finished: Finished[StudySettings]) -> Iterator[ShownSet]:
+    """The sets that were distilled, the first seed of each, with at most so many images."""
+    settings = finished.settings
+    seed = settings.seeds[0] % settings.distillation.n_seeds
+    for arm in settings.arms:
+        for size in settings.sizes if arm.distilled is not None else ():
+            assert arm.distilled is not None
+            n_images = as_count(size, len(finished.data))
+            name = distilled_name(arm.distilled, n_images, seed)
+            folder = finished.path / "subsets" / name
+            if folder.is_dir() and n_images <= _MOST_SHOWN:
+                data = open_dataset(folder)
+                yield ShownSet(f"{arm}, {n_images} images", np.asarray(data.images), data.n_classes)

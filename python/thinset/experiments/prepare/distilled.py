@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from thinset.data import open_dataset
-from thinset.distillation.distill import distill
-from thinset.experiments.cells import as_file_name
+from thinset.distillation.distill import distill, require_distillable
+from thinset.experiments.distillation import distilled_name
 from thinset.experiments.prepare.subsets import Made, select_rows
+from thinset.selection.arguments import as_count
 from thinset.training import TrainingDivergedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from thinset.experiments.distillation import DistillationSettings
     from thinset.experiments.run_folder import RunFolder
     from thinset.experiments.settings import TrainingSettings
+    from thinset.results.arm import Arm
     from thinset.results.distillation_rule import DistillationRule
 
 
@@ -29,9 +31,9 @@ def prepare_distilled(
     data: Dataset,
     embeddings: Callable[[], np.ndarray[Any, Any]],
     folder: RunFolder,
+    *,
     settings: DistillationSettings,
     training: TrainingSettings,
-    *,
     seed: int,
     device: str,
     show_progress: bool,
@@ -43,7 +45,7 @@ def prepare_distilled(
     """
     per_class = images_per_class(n_images, data)
     own_seed = seed % settings.n_seeds
-    name = as_file_name(f"distilled-{rule}-n{n_images}-seed{own_seed}")
+    name = distilled_name(rule, n_images, own_seed)
     path, stage = folder.subset(name), f"distilling ({name})"
     checkpoint = folder.checkpoint(name)
     if not folder.is_made(path, stage):
@@ -74,6 +76,36 @@ def prepare_distilled(
                 ) from None
         checkpoint.unlink(missing_ok=True)
     return Made(open_dataset(path), {"distilling": folder.stage_seconds[stage]})
+
+
+def require_distilled_arms(
+    arms: Iterable[Arm],
+    sizes: Iterable[float],
+    data: Dataset,
+    settings: DistillationSettings,
+    training: TrainingSettings,
+    *,
+    device: str,
+) -> None:
+    """Raise ValueError, naming the arm, unless its images can be learned from `data`.
+
+    In a grid of many trainings, a mistake shows before the first.
+    """
+    for arm in arms:
+        if arm.distilled is None:
+            continue
+        for size in sizes:
+            n_images = as_count(size, len(data))
+            try:
+                require_distillable(
+                    data,
+                    settings=settings.of(arm.distilled, training),
+                    images_per_class=images_per_class(n_images, data),
+                    starts_from_real=arm.distilled.init != "noise",
+                    device=device,
+                )
+            except ValueError as error:
+                raise ValueError(f"{arm}: {error}") from error
 
 
 def images_per_class(n_images: int, data: Dataset) -> int:

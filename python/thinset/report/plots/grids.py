@@ -65,10 +65,11 @@ def _draw(
     places: Sequence[float],
     place_of: Callable[[RunRecord], float],
     baseline: Arm | None,
-) -> tuple[Figure, tuple[Axes, Axes]]:
-    """Draw scores and differences, one line per arm, over places side by side."""
+) -> tuple[Figure, tuple[Axes, ...]]:
+    """Draw scores and, with a baseline, differences, one line per arm, over places side by side."""
     figure = new_figure(10.4, 4.4)
-    score, difference = figure.subplots(1, 2)
+    panels = tuple(figure.subplots(1, 1 if baseline is None else 2, squeeze=False)[0])
+    score = panels[0]
     groups = group_runs(records)
     by_arm: dict[Arm, dict[float, _Point]] = {}
     keys: dict[Arm, Configuration] = {}
@@ -93,13 +94,15 @@ def _draw(
             marker="o", markersize=4, linewidth=1.6, elinewidth=0.8,
             label=shortened(str(arm), 34), **look,
         )  # fmt: skip
-        _draw_differences(difference, shown, places, shift, look)
+        if baseline is not None:
+            _draw_differences(panels[1], shown, places, shift, look)
     metric = records[0].main_metric
     score.set_ylabel(metric.axis_label)
-    difference.set_ylabel(f"{metric.difference_unit} against {baseline}".strip())
-    difference.axhline(0.0, color=INK, linewidth=0.8)
+    if baseline is not None:
+        panels[1].set_ylabel(f"{metric.difference_unit} against {baseline}".strip())
+        panels[1].axhline(0.0, color=INK, linewidth=0.8)
     legend_above(score, figure)
-    return figure, (score, difference)
+    return figure, panels
 
 
 def _draw_differences(
