@@ -164,6 +164,8 @@ class _Command(DistillOptions):
         )
 
     def _print_scores(self) -> None:
+        if not self._log.exists():
+            return
         figures = json.loads(read_text(self._log).splitlines()[-1])
         scores = ", ".join(
             f"{name} {figures[key]:.4g}"
