@@ -54,6 +54,7 @@ COMMANDS = (
     ("augment sample", "augment_sample", "draw images from a trained generator"),
     ("augment apply", "augment_apply", "make one new image for each sample of a dataset"),
     ("distill evaluate", "distill_evaluate", "compare a small training set with simple ones"),
+    ("distill", "distill", "learn a small training set from a large one"),
     ("reproduce", "reproduce", "reproduce a published figure"),
     ("report", "report", "rewrite the report page of a finished run"),
     ("verify", "verify", "check datasets, selections and runs against their digests"),

@@ -22,7 +22,7 @@ from thinset.experiments.prepare.data import (
     prepare_splits,
     prepare_variant,
 )
-from thinset.experiments.prepare.distilled import prepare_distilled, require_distilled_arms
+from thinset.experiments.prepare.distilled_arms import prepare_distilled, require_distilled_arms
 from thinset.experiments.prepare.embeddings import (
     embedding_facts,
     embedding_seconds,

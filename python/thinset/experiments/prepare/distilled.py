@@ -1,119 +1,165 @@
-"""Distils the training data of an experiment, each set once."""
+"""Distils a dataset: rows to start from, grids of the images while they are learned, the result."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
-from thinset.data import open_dataset
-from thinset.distillation.distill import distill, require_distillable
-from thinset.experiments.distillation import distilled_name
-from thinset.experiments.prepare.subsets import Made, select_rows
-from thinset.selection.arguments import as_count
+import numpy as np
+import torch
+
+from thinset.distillation.distill import distill
+from thinset.experiments.prepare.embeddings import prepare_embeddings
+from thinset.files.regular import read_text
+from thinset.report.document import draws_plots
+from thinset.selection import Selection, select
 from thinset.training import TrainingDivergedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import Any
-
-    import numpy as np
+    from collections.abc import Sequence
+    from pathlib import Path
 
     from thinset.data import Dataset
-    from thinset.experiments.distillation import DistillationSettings
+    from thinset.distillation.distill import Observer
+    from thinset.distillation.initial_images import Initial
+    from thinset.distillation.synthetic_set import SyntheticSet
+    from thinset.duration import Duration
     from thinset.experiments.run_folder import RunFolder
-    from thinset.experiments.settings import TrainingSettings
-    from thinset.results.arm import Arm
-    from thinset.results.distillation_rule import DistillationRule
+    from thinset.experiments.settings import EncoderSettings
+    from thinset.training import Log
+
+_CURVES = {
+    "train_loss": "loss of the images",
+    "validation_accuracy": "accuracy after a\nshort training",
+}
 
 
-def prepare_distilled(
-    rule: DistillationRule,
-    n_images: int,
+def initial_rows(
     data: Dataset,
-    embeddings: Callable[[], np.ndarray[Any, Any]],
+    n_images: int,
+    method: str,
     folder: RunFolder,
+    encoder: EncoderSettings,
     *,
-    settings: DistillationSettings,
-    training: TrainingSettings,
     seed: int,
     device: str,
     show_progress: bool,
-) -> Made:
-    """`n_images` images learned from `data`, once for each seed modulo settings.n_seeds.
+) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Rows of `data` to start `n_images` from, selected by `method` in each class, once.
 
-    They are learned for the classifier of `training`. `embeddings`: called if the images start from
-    a selection. Raises ValueError for a number of images that is not a multiple of the classes.
+    The classes share them equally; the first get one more where there is a rest. `encoder`: where
+    the embeddings come from. Rows of a class come in the order of the selection.
     """
-    per_class = images_per_class(n_images, data)
-    own_seed = seed % settings.n_seeds
-    name = distilled_name(rule, n_images, own_seed)
-    path, stage = folder.subset(name), f"distilling ({name})"
-    checkpoint = folder.checkpoint(name)
+    embeddings = prepare_embeddings(
+        data,
+        folder,
+        encoder.resolved_for(data.image_shape),
+        device=device,
+        show_progress=show_progress,
+    )
+    name = f"initial-{method}-{n_images}-seed{seed}"
+    path, stage = folder.selection(name), f"selection ({name})"
     if not folder.is_made(path, stage):
-        rows = None
-        if rule.selection is not None:
-            selected = select_rows(embeddings(), data, rule.selection, n_images, seed=own_seed)
-            rows = selected.indices
         with folder.making(path, stage) as partial:
-            try:
-                distill(
-                    data,
-                    partial,
-                    settings=settings.of(rule, training),
-                    images_per_class=per_class,
-                    init="rows" if rows is not None else rule.init,  # type: ignore[arg-type]
-                    initial_rows=rows,
-                    seed=own_seed,
-                    device=device,
-                    evaluations=settings.evaluations,
-                    checkpoint_path=checkpoint,
-                    resume=True,
-                    show_progress=show_progress,
-                )
-            except TrainingDivergedError as error:
-                kept = f"; the last good state is kept in {checkpoint}"
-                raise TrainingDivergedError(
-                    f"{rule}: {error}{kept if checkpoint.exists() else ''}"
-                ) from None
-        checkpoint.unlink(missing_ok=True)
-    return Made(open_dataset(path), {"distilling": folder.stage_seconds[stage]})
+            select(
+                embeddings,
+                n_images,
+                method,
+                labels=data.labels,
+                per_class="balanced",
+                random_state=seed,
+            ).save(partial)
+    return Selection.load(path).indices
 
 
-def require_distilled_arms(
-    arms: Iterable[Arm],
-    sizes: Iterable[float],
-    data: Dataset,
-    settings: DistillationSettings,
-    training: TrainingSettings,
-    *,
-    device: str,
-) -> None:
-    """Raise ValueError, naming the arm, unless its images can be learned from `data`.
+class DistilledGrids:
+    """Draws the images at each evaluation, beside the course of their training.
 
-    In a grid of many trainings, a mistake shows before the first.
+    Files are `folder`/0000100.png, ..., named by the step. `log`: the file of JsonLines from which
+    the course is read, so that it is whole after an interruption.
     """
-    for arm in arms:
-        if arm.distilled is None:
-            continue
-        for size in sizes:
-            n_images = as_count(size, len(data))
-            try:
-                require_distillable(
-                    data,
-                    settings=settings.of(arm.distilled, training),
-                    images_per_class=images_per_class(n_images, data),
-                    starts_from_real=arm.distilled.init != "noise",
-                    device=device,
-                )
-            except ValueError as error:
-                raise ValueError(f"{arm}: {error}") from error
 
+    def __init__(self, folder: Path, log: Path, class_names: Sequence[str] | None) -> None:
+        self._folder = folder
+        self._log = log
+        self._class_names = class_names
 
-def images_per_class(n_images: int, data: Dataset) -> int:
-    """How many images of each class there are; ValueError if that is not a whole number."""
-    per_class, rest = divmod(n_images, data.n_classes)
-    if rest or per_class < 1:
-        raise ValueError(
-            f"the size of a distilled set must be a multiple of the {data.n_classes} classes, "
-            f"got {n_images}"
+    def __call__(self, synthetic: SyntheticSet, step: int) -> None:
+        """Draw the images as they are; see thinset.distillation.distill.Observer."""
+        from thinset.report.plots import Curve, distilled_images, rendered
+
+        with torch.no_grad():
+            images = synthetic.pixels().float().permute(0, 2, 3, 1).cpu().numpy()
+        n_steps = synthetic.n_steps
+        steps = np.arange(len(images)) // (len(images) // n_steps) if n_steps > 1 else None
+        points = [json.loads(line) for line in read_text(self._log).splitlines()]
+        curves = [
+            Curve(
+                name,
+                [point["step"] for point in points if key in point],
+                [point[key] for point in points if key in point],
+            )
+            for key, name in _CURVES.items()
+            if any(key in point for point in points)
+        ]
+        figure = distilled_images(
+            images,
+            synthetic.labels.cpu().numpy(),
+            class_names=self._class_names,
+            steps=steps,
+            curves=curves,
         )
-    return per_class
+        self._folder.mkdir(parents=True, exist_ok=True)
+        (self._folder / f"{step:07d}.png").write_bytes(rendered(figure, "png"))
+
+
+def distill_and_keep(
+    data: Dataset,
+    path: Path,
+    *,
+    settings: Any,
+    images_per_class: int | None,
+    n_images: int | None,
+    init: Initial,
+    rows: np.ndarray[Any, Any] | None,
+    length: Duration | None,
+    validation: Dataset | None,
+    checkpoint: Path,
+    observe: Observer | None,
+    seed: int,
+    device: str,
+    precision: str = "float32",
+    evaluations: int = 10,
+    log: Log | None = None,
+    show_progress: bool,
+) -> Dataset:
+    """Distil as `distill` does and write the dataset folder `path`, resuming from `checkpoint`.
+
+    `observe` is not called without matplotlib. The checkpoint stays; after a divergence, it holds
+    the last good state.
+    """
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return distill(
+            data,
+            path,
+            settings=settings,
+            images_per_class=images_per_class,
+            n_images=n_images,
+            init=init,
+            initial_rows=rows,
+            length=length,
+            validation_data=validation,
+            seed=seed,
+            device=device,
+            precision=precision,
+            evaluations=evaluations,
+            observe=observe if draws_plots() else None,
+            log=log,
+            checkpoint_path=checkpoint,
+            resume=True,
+            show_progress=show_progress,
+        )
+    except TrainingDivergedError as error:
+        kept = f"; the last good state is kept in {checkpoint}" if checkpoint.exists() else ""
+        raise TrainingDivergedError(f"{settings.method}: {error}{kept}") from None
