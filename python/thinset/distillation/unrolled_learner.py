@@ -186,7 +186,7 @@ class UnrolledLearner:
         what = f"the gradients through all {n_steps} inner steps are not finite"
         for number, weights in enumerate(trained_weights(self._network, start, steps)):
             if not all(bool(value.isfinite().all()) for value in weights.values()):
-                size = float(steps.step_sizes[number])
+                size = float(steps.step_sizes[number].detach())
                 what = f"inner step {number + 1} of {n_steps}, of size {size:.3g}, gives weights "
                 what += "that are not finite"
                 break
