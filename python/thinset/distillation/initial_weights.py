@@ -42,7 +42,7 @@ def starting_networks(
     UnrolledSettings. Methods without these settings draw all weights anew. Raises what
     StartingNetworks raises.
     """
-    source = getattr(settings, "initial_weights", "random")
+    source: Source = getattr(settings, "initial_weights", "random")
     if source == "random" or settings.n_fixed_layers == 0:
         return kind
     return StartingNetworks(

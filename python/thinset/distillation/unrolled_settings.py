@@ -17,7 +17,7 @@ class UnrolledSettings:
     """Those of Wang et al., "Dataset Distillation", 2018, for MNIST; see UnrolledLearner.
 
     network, width: see NetworkKind. batch_size: real images in a step. learning_rate: of Adam, with
-    betas 0.5 and 0.999, halved `n_halvings` times at equal distances; the default is every 40 of 400
+    betas 0.5 and 0.999, halved `n_halvings` times at equal distances, by default every 40 of 400
     epochs. length: of the training of the images. n_steps, n_epochs: T = n_steps * n_epochs inner
     steps; n_steps None for as many as images of a class. step_size: the initial size of all inner
     steps. n_networks: how many networks each step averages over.
@@ -55,8 +55,8 @@ class UnrolledSettings:
         Duration.parse(self.pretraining)
         if self.initial_weights == "random" and self.n_fixed_layers:
             raise ValueError(
-                'n_fixed_layers needs initial_weights "fixed" or "pretrained", the weights of these '
-                f"layers; got {self.n_fixed_layers} layers and random weights"
+                'n_fixed_layers needs initial_weights "fixed" or "pretrained", the weights of '
+                f"these layers; got {self.n_fixed_layers} layers and random weights"
             )
         if self.initial_weights != "pretrained" and self.pretrained_path is not None:
             raise ValueError(

@@ -156,7 +156,9 @@ def test_running_statistics_from_a_file_are_refused(digits, tmp_path) -> None:
     network(torch.rand(4, 1, 8, 8))
     save_weights(network, path)
     kind = kind_named("smooth_networks:normalised")
-    with pytest.raises(ValueError, match=r"the buffer '0\.running_mean' differs from that of a new"):
+    with pytest.raises(
+        ValueError, match=r"the buffer '0\.running_mean' differs from that of a new"
+    ):
         StartingNetworks(kind, digits, source="pretrained", path=path)
 
 

@@ -206,7 +206,7 @@ def test_several_networks_give_the_mean_of_their_gradients() -> None:
 def test_both_ways_of_computing_learn_the_same(n_steps: int) -> None:
     learned = []
     for checkpointed in (False, True):
-        learner, synthetic = learner_for(
+        learner, _ = learner_for(
             noise(4), n_steps=n_steps, settings={"checkpointed": checkpointed}
         )
         for number in range(3):
@@ -272,9 +272,7 @@ def test_pretraining_takes_place_once(digits, tmp_path, monkeypatch) -> None:
         lambda *args, **kwargs: pytest.fail("weights of the checkpoint were trained again"),
     )
     resumed = distilled(digits["train"], tmp_path / "resumed", "4st", resume=True, **options)
-    np.testing.assert_array_equal(
-        resumed.array("initial_weights"), whole.array("initial_weights")
-    )
+    np.testing.assert_array_equal(resumed.array("initial_weights"), whole.array("initial_weights"))
 
 
 # ---- what is refused
@@ -296,7 +294,9 @@ def test_batch_statistics_are_refused_or_frozen(digits, tmp_path) -> None:
 def test_more_steps_than_memory_are_refused_before_the_start(digits, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(unrolled_learner, "available_memory", lambda device: 3_000_000)
     checkpoint = tmp_path / "checkpoint.safetensors"
-    with pytest.raises(ValueError, match=r"T = 300000 inner steps need about .* but only 0\.003 GB"):
+    with pytest.raises(
+        ValueError, match=r"T = 300000 inner steps need about .* but only 0\.003 GB"
+    ):
         distilled(
             digits["train"],
             tmp_path / "out",
@@ -312,7 +312,8 @@ def test_a_step_that_diverges_is_named() -> None:
         synthetic._raw_step_sizes[2] = float("nan")
     images = synthetic.images.clone()
     with pytest.raises(
-        TrainingDivergedError, match=r"diverged at step 8: .*inner step 3 of 4, of size nan.*step_size or"
+        TrainingDivergedError,
+        match=r"diverged at step 8: .*inner step 3 of 4, of size nan.*step_size or",
     ):
         learner.step(batch_of(), learning_rate=0.1, n_before=7)
     assert torch.equal(synthetic.images, images)

@@ -42,5 +42,5 @@ def learner(
     )
 
 
-def order(settings: UnrolledSettings, data: Dataset) -> None:  # noqa: ARG001
+def order(settings: UnrolledSettings, data: Dataset) -> None:
     """Real images are shuffled."""
