@@ -206,9 +206,7 @@ def test_several_networks_give_the_mean_of_their_gradients() -> None:
 def test_both_ways_of_computing_learn_the_same(n_steps: int) -> None:
     learned = []
     for checkpointed in (False, True):
-        learner, _ = learner_for(
-            noise(4), n_steps=n_steps, settings={"checkpointed": checkpointed}
-        )
+        learner, _ = learner_for(noise(4), n_steps=n_steps, settings={"checkpointed": checkpointed})
         for number in range(3):
             learner.step(batch_of(), learning_rate=0.1, n_before=number)
         learned.append([value.clone() for value in learner.weights().values()])
