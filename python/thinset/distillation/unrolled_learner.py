@@ -37,10 +37,10 @@ if TYPE_CHECKING:
     from torch import nn
 
     from thinset.data.batches import Batch, ImageRows
+    from thinset.distillation.methods.dd import Settings
     from thinset.distillation.networks import NetworkKind
     from thinset.distillation.synthetic_set import SyntheticSet
     from thinset.distillation.unrolled import Weights
-    from thinset.distillation.unrolled_settings import UnrolledSettings
 
 _BETAS = (0.5, 0.999)
 _N_SCORED = 4
@@ -69,7 +69,7 @@ class UnrolledLearner:
         self,
         synthetic: SyntheticSet,
         networks: NetworkKind | StartingNetworks,
-        settings: UnrolledSettings,
+        settings: Settings,
         *,
         seed: int,
         device: torch.device | str,

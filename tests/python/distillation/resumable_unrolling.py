@@ -18,13 +18,14 @@ import torch
 
 from thinset.data import DatasetWriter, open_dataset
 from thinset.distillation.distill import distill
-from thinset.distillation.methods import dd, soft
+from thinset.distillation.methods import dd
 from thinset.distillation.unrolled_learner import UnrolledLearner
 
 SMALL = {"network": "lenet", "width": 0.5, "batch_size": 16, "n_epochs": 1}
 SETTINGS = {
     "random": dd.Settings(n_networks=2, **SMALL),
-    "pretrained": soft.Settings(
+    "pretrained": dd.Settings(
+        learns_labels=True,
         initial_weights="pretrained",
         pretraining="3st",
         n_fixed_layers=2,

@@ -14,7 +14,7 @@ from thinset.data.batches import Batch
 from thinset.distillation import unrolled_learner
 from thinset.distillation.distill import distill
 from thinset.distillation.initial_weights import StartingNetworks
-from thinset.distillation.methods import dd, soft
+from thinset.distillation.methods import dd
 from thinset.distillation.networks import NetworkKind
 from thinset.distillation.synthetic_set import SyntheticSet
 from thinset.distillation.unrolled_learner import UnrolledLearner
@@ -40,11 +40,11 @@ def digits(tmp_path_factory):
     return import_dataset("digits", tmp_path_factory.mktemp("digits") / "digits")
 
 
-def distilled(data, out, length="20st", *, module=dd, images=1, n_images=None, settings=None, **kw):
+def distilled(data, out, length="20st", *, images=1, n_images=None, settings=None, **kw):
     return distill(
         data,
         out,
-        settings=module.Settings(**{**QUICK, **(settings or {})}),
+        settings=dd.Settings(**{**QUICK, **(settings or {})}),
         images_per_class=None if n_images else images,
         n_images=n_images,
         length=length,
@@ -172,9 +172,8 @@ def test_soft_labels_are_probabilities_that_were_learned(digits, tmp_path, n_ima
         digits["train"],
         tmp_path / "soft",
         "60st",
-        module=soft,
         n_images=n_images,
-        settings={"initial_weights": "fixed"},
+        settings={"initial_weights": "fixed", "learns_labels": True},
     )
     values = np.array(dataset.soft_labels)
     assert values.shape == (n_images or 10, 10)
