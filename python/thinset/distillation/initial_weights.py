@@ -33,6 +33,29 @@ _BATCH_SIZE = 128
 _LEARNING_RATE = 1e-3
 
 
+def starting_networks(
+    kind: NetworkKind, settings: Any, data: Dataset, *, seed: int
+) -> NetworkKind | StartingNetworks:
+    """Networks that start as `settings` say: all weights drawn anew, or some of them fixed.
+
+    settings: with initial_weights, n_fixed_layers, pretraining and pretrained_path; see
+    dd.Settings. Methods without these settings draw all weights anew. Raises what
+    StartingNetworks raises.
+    """
+    source: Source = getattr(settings, "initial_weights", "random")
+    if source == "random" or settings.n_fixed_layers == 0:
+        return kind
+    return StartingNetworks(
+        kind,
+        data,
+        source=source,
+        n_fixed_layers=settings.n_fixed_layers,
+        path=settings.pretrained_path,
+        pretraining=settings.pretraining,
+        seed=seed,
+    )
+
+
 class StartingNetworks:
     """Networks of one kind whose first layers start from the same weights each time.
 
@@ -173,15 +196,20 @@ def set_weights(network: nn.Module, values: torch.Tensor) -> None:
 
 
 def _load(network: nn.Module, path: str) -> None:
-    """Load weights; refuse them if buffers differ from those of `network`."""
+    """Load weights; refuse them if buffers differ from those of `network`.
+
+    Those by which it standardises images stay as they are.
+    """
     before = {name: buffer.clone() for name, buffer in network.named_buffers()}
     load_weights(network, path)
+    kept = ("mean", "deviation") if hasattr(network, "standardise_with") else ()
     for name, buffer in network.named_buffers():
-        if not torch.allclose(buffer.double(), before[name].double(), rtol=1e-4, atol=1e-6):
+        if name in kept:
+            buffer.copy_(before[name])
+        elif not torch.equal(buffer, before[name]):
             raise ValueError(
-                f"{path}: the buffer {name!r} differs from that of a new network for these data; "
-                "distilled data store parameters only, so use weights that were trained on the "
-                "same data, without batch statistics"
+                f"{path}: the buffer {name!r} differs from that of a new network; distilled data "
+                "store parameters only, so use a network without batch statistics"
             )
 
 
