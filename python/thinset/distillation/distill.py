@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+import torch
+
+from thinset.data.matching_splits import require_known_range, require_matching_splits
 from thinset.data.provenance import DistilledBy, Parent
 from thinset.data.store import open_dataset
-from thinset.distillation.initial_images import initial_images
+from thinset.distillation.initial_images import image_labels, initial_images
+from thinset.distillation.initial_weights import ROLE, StartingNetworks, starting_networks
 from thinset.distillation.methods import method_named
 from thinset.distillation.networks import NetworkKind
 from thinset.distillation.synthetic_set import SyntheticSet
@@ -20,13 +25,18 @@ from thinset.training.randomness import generator_for
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
 
     import numpy as np
-    import torch
 
     from thinset.data import Dataset
     from thinset.distillation.initial_images import Initial
+    from thinset.training.learners.learner import Learner
     from thinset.training.loop.metrics_log import Log
+    from thinset.training.samplers.orders import ClassBalanced
+
+Observer: TypeAlias = Callable[[SyntheticSet, int], None]
+"""Looks at the synthetic set at each evaluation, after so many steps"""
 
 
 def distill(
@@ -44,6 +54,7 @@ def distill(
     device: torch.device | str = "auto",
     precision: str = "float32",
     evaluations: int = 10,
+    observe: Observer | None = None,
     log: Log | None = None,
     checkpoint_path: str | os.PathLike[str] | None = None,
     checkpoint_seconds: float = 60.0,
@@ -57,10 +68,13 @@ def distill(
     images: `images_per_class`, or with learned labels `n_images` in all instead, which may be fewer
     than there are classes. `init`, `initial_rows`: see initial_images. `length`: of the training of
     the images; by default that of the settings. `validation_data`: what scores compare with, by
-    default nothing. Everything else: see thinset.training.train.
+    default nothing. `observe`: called with the images at each of the `evaluations`, after `log`.
+    Everything else: see thinset.training.train.
 
     The images and the learned labels and step sizes are float32. The manifest holds the step sizes
     in order, as the schedule, and all settings. Distilled images may have values outside [0, 1].
+    Where networks start from fixed weights, the folder holds these: the array "initial_weights",
+    see StartingNetworks, and its SHA-256 as the provenance's `model`.
 
     Raises ValueError for data without labels, a class without samples, more images of a class than
     there are real ones to start from, and settings that do not fit together;
@@ -69,7 +83,9 @@ def distill(
     """
     if Path(out).exists() and not overwrite:
         raise FileExistsError(f"{out} already exists; choose another output")
-    module = method_named(settings.method)
+    if validation_data is not None:
+        require_matching_splits(data, validation_data)
+    require_known_range(data)
     mean, deviation = channel_statistics(data.images)
     images, labels = initial_images(
         data,
@@ -82,6 +98,130 @@ def distill(
         generator=generator_for(seed, "initial images"),
         may_miss_classes=settings.learns_labels,
     )
+    begun = _begin(
+        data,
+        settings,
+        images,
+        labels,
+        mean=mean,
+        deviation=deviation,
+        images_per_class=images_per_class,
+        seed=seed,
+        device=device,
+        precision=precision,
+    )
+    settings, synthetic, order = begun.settings, begun.synthetic, begun.order
+
+    def report(figures: dict[str, float], step: int) -> None:
+        if log is not None:
+            log(figures, step)
+        if observe is not None:
+            observe(synthetic, step)
+
+    whole = Duration.parse(settings.length if length is None else length)
+    # A pass of the order is a step.
+    per_step = settings.batch_size if order is None else order.n_samples
+    train(
+        begun.learner,
+        [Phase(settings.method, data, whole, order=order)],
+        learning_rate=getattr(settings, "rate", settings.learning_rate),
+        validation_data=validation_data,
+        batch_size=per_step,
+        seed=seed,
+        evaluations=evaluations,
+        checkpoint_path=checkpoint_path,
+        checkpoint_seconds=checkpoint_seconds,
+        resume=resume,
+        log=report,
+        show_progress=show_progress,
+        label=f"distilling by {settings.method}",
+    )
+    fixed = begun.networks if isinstance(begun.networks, StartingNetworks) else None
+    synthetic.write(
+        out,
+        name=f"{data.name} distilled by {settings.method}",
+        class_names=data.class_names,
+        provenance=DistilledBy(
+            by=settings.method,
+            parent=Parent.of(data),
+            model=None if fixed is None else fixed.digest,
+            seed=seed,
+            params={
+                "settings": encode(settings),
+                "length": str(whole),
+                "init": init,
+                "mean": list(mean),
+                "deviation": list(deviation),
+                **({} if fixed is None else {ROLE: fixed.description()}),
+            },
+        ),
+        arrays={} if fixed is None else {ROLE: fixed.array()},
+        overwrite=overwrite,
+    )
+    return open_dataset(out)
+
+
+def require_distillable(
+    data: Dataset,
+    *,
+    settings: Any,
+    images_per_class: int | None,
+    n_images: int | None = None,
+    starts_from_real: bool = False,
+    device: torch.device | str = "auto",
+    precision: str = "float32",
+) -> None:
+    """Raise the errors that `distill` would raise for the data and the settings, in little time."""
+    require_known_range(data)
+    labels = image_labels(
+        data,
+        images_per_class,
+        n_images,
+        may_miss_classes=settings.learns_labels,
+        are_real=starts_from_real,
+    )
+    height, width, channels = data.image_shape
+    _begin(
+        data,
+        settings,
+        torch.zeros(len(labels), channels, height, width),
+        torch.from_numpy(labels),
+        mean=(0.0,) * channels,
+        deviation=(1.0,) * channels,
+        images_per_class=images_per_class,
+        seed=0,
+        device=device,
+        precision=precision,
+    )
+
+
+class _Begun(NamedTuple):
+    """A distillation before its first step; the settings have no "auto"."""
+
+    settings: Any
+    synthetic: SyntheticSet
+    networks: NetworkKind | StartingNetworks
+    learner: Learner
+    order: ClassBalanced | None
+
+
+def _begin(
+    data: Dataset,
+    settings: Any,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    *,
+    mean: Sequence[float],
+    deviation: Sequence[float],
+    images_per_class: int | None,
+    seed: int,
+    device: torch.device | str,
+    precision: str,
+) -> _Begun:
+    module = method_named(settings.method)
+    resolve = getattr(module, "resolved", None)
+    if resolve is not None:
+        settings = resolve(settings, data, len(images) // data.n_classes)
     synthetic = SyntheticSet(
         images,
         labels,
@@ -93,49 +233,16 @@ def distill(
         n_epochs=settings.n_epochs,
         step_size=settings.step_size,
     )
-    networks = NetworkKind(
-        settings.network, settings.width, data.image_shape, data.n_classes, mean, deviation
+    kind = NetworkKind(
+        settings.network,
+        settings.width,
+        data.image_shape,
+        data.n_classes,
+        tuple(mean),
+        tuple(deviation),
     )
+    networks = starting_networks(kind, settings, data, seed=seed)
     learner = module.learner(
         synthetic, networks, settings, seed=seed, device=device, precision=precision
     )
-    train(
-        learner,
-        [
-            Phase(
-                settings.method,
-                data,
-                Duration.parse(settings.length if length is None else length),
-                order=module.order(settings, data),
-            )
-        ],
-        learning_rate=settings.learning_rate,
-        validation_data=validation_data,
-        batch_size=settings.batch_size,
-        seed=seed,
-        evaluations=evaluations,
-        checkpoint_path=checkpoint_path,
-        checkpoint_seconds=checkpoint_seconds,
-        resume=resume,
-        log=log,
-        show_progress=show_progress,
-        label=f"distilling by {settings.method}",
-    )
-    synthetic.write(
-        out,
-        name=f"{data.name} distilled by {settings.method}",
-        class_names=data.class_names,
-        provenance=DistilledBy(
-            by=settings.method,
-            parent=Parent.of(data),
-            seed=seed,
-            params={
-                "settings": encode(settings),
-                "init": init,
-                "mean": list(mean),
-                "deviation": list(deviation),
-            },
-        ),
-        overwrite=overwrite,
-    )
-    return open_dataset(out)
+    return _Begun(settings, synthetic, networks, learner, module.order(settings, data))

@@ -41,7 +41,13 @@ def initial_images(
     Raises ValueError for numbers below 1, more images of a class than there are, and rows that are
     not as many of each class.
     """
-    labels = _labels(data, images_per_class, n_images, may_miss_classes=may_miss_classes)
+    labels = image_labels(
+        data,
+        images_per_class,
+        n_images,
+        may_miss_classes=may_miss_classes,
+        are_real=init != "noise",
+    )
     counts = np.bincount(labels, minlength=data.n_classes)
     assert data.labels is not None
     classes = np.asarray(data.labels)
@@ -51,7 +57,7 @@ def initial_images(
         return torch.randn(shape, generator=generator), torch.from_numpy(labels)
     if init == "real":
         chosen = [
-            _random_rows(data, classes, number, int(count), generator)
+            _random_rows(np.flatnonzero(classes == number), int(count), generator)
             for number, count in enumerate(counts)
         ]
     elif init == "rows":
@@ -76,45 +82,64 @@ def initial_images(
     return ((values - middle) / scale).contiguous(), torch.from_numpy(labels)
 
 
-def _labels(
-    data: Dataset, images_per_class: int | None, n_images: int | None, *, may_miss_classes: bool
+def image_labels(
+    data: Dataset,
+    images_per_class: int | None,
+    n_images: int | None,
+    *,
+    may_miss_classes: bool,
+    are_real: bool,
 ) -> np.ndarray[Any, np.dtype[np.int64]]:
-    if data.labels is None:
-        raise ValueError(f"{data.name} has no labels, which distillation needs")
+    """The classes (M,) of the images to learn; see initial_images, which raises the same errors.
+
+    `are_real`: whether the images start from real ones, of which there must be enough.
+    """
+    counts = _class_counts(data)
     if (images_per_class is None) == (n_images is None):
         raise ValueError("give images_per_class or n_images, and not both")
-    counts = np.bincount(np.asarray(data.labels).clip(min=0), minlength=data.n_classes)
-    if np.asarray(data.labels).min() < 0:
-        raise ValueError(f"{data.name} has samples without a label; leave them out first")
-    if (counts == 0).any():
-        number = int(np.argmin(counts))
-        name = "" if data.class_names is None else f" ({data.class_names[number]})"
-        raise ValueError(f"{data.name}: class {number}{name} has no samples")
     if n_images is not None:
         least = 1 if may_miss_classes else data.n_classes
         if n_images < least:
             why = "" if may_miss_classes else ", one for each class, unless labels are learned"
             raise ValueError(f"n_images must be at least {least}{why}; got {n_images}")
-        return np.arange(n_images, dtype=np.int64) % data.n_classes
-    assert images_per_class is not None
-    if images_per_class < 1:
-        raise ValueError(f"images_per_class must be at least 1, got {images_per_class}")
-    return np.arange(images_per_class * data.n_classes, dtype=np.int64) % data.n_classes
+    else:
+        assert images_per_class is not None
+        if images_per_class < 1:
+            raise ValueError(f"images_per_class must be at least 1, got {images_per_class}")
+        n_images = images_per_class * data.n_classes
+    labels = np.arange(n_images, dtype=np.int64) % data.n_classes
+    wanted = np.bincount(labels, minlength=data.n_classes)
+    if are_real and (wanted > counts).any():
+        number = int(np.argmax(wanted > counts))
+        raise ValueError(
+            f"{data.name}: {_name_of(data, number)} has {counts[number]} samples, but "
+            f"{wanted[number]} images of it are to start from real ones"
+        )
+    return labels
+
+
+def _class_counts(data: Dataset) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """The number of samples of each class (K,), all above 0."""
+    if data.labels is None:
+        raise ValueError(f"{data.name} has no labels, which distillation needs")
+    labels = np.asarray(data.labels)
+    if labels.min() < 0:
+        raise ValueError(f"{data.name} has samples without a label; leave them out first")
+    counts = np.bincount(labels, minlength=data.n_classes)
+    if (counts == 0).any():
+        raise ValueError(f"{data.name}: {_name_of(data, int(np.argmin(counts)))} has no samples")
+    return counts
+
+
+def _name_of(data: Dataset, number: int) -> str:
+    return f"class {number}" + (
+        "" if data.class_names is None else f" ({data.class_names[number]})"
+    )
 
 
 def _random_rows(
-    data: Dataset,
-    classes: np.ndarray[Any, Any],
-    number: int,
-    count: int,
-    generator: torch.Generator,
+    rows: np.ndarray[Any, Any], count: int, generator: torch.Generator
 ) -> np.ndarray[Any, Any]:
-    """Random rows of one class, without repetition."""
-    found = np.flatnonzero(classes == number)
-    if len(found) < count:
-        raise ValueError(
-            f"{data.name}: class {number} has {len(found)} samples, but {count} images of it are "
-            "to start from real ones"
-        )
-    order = torch.randperm(len(found), generator=generator)[:count]
-    return np.asarray(found[order.numpy()])
+    """Some of the rows in random order, without repetition."""
+    order = torch.randperm(len(rows), generator=generator)[:count]
+    return np.asarray(rows[order.numpy()])

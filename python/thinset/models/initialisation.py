@@ -6,6 +6,7 @@ With `generator` None, torch's default generator is drawn from.
 from __future__ import annotations
 
 import contextlib
+import math
 
 import torch
 from torch import nn
@@ -61,3 +62,16 @@ def initialise_glorot_uniform(module: nn.Module, generator: torch.Generator | No
             nn.init.xavier_uniform_(layer.weight, generator=generator)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
+
+
+def initialise_uniform(module: nn.Module, generator: torch.Generator | None) -> None:
+    """Redraw every convolution and linear layer in `module` as torch does by default.
+
+    Weights and biases are uniform in +-1 / sqrt(fan-in).
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            bound = 1 / math.sqrt(layer.weight[0].numel())
+            for parameter in (layer.weight, layer.bias):
+                if parameter is not None:
+                    nn.init.uniform_(parameter, -bound, bound, generator=generator)

@@ -97,8 +97,8 @@ def test_width_is_for_models_that_take_it(digits, tmp_path, monkeypatch) -> None
 
 
 def test_an_unknown_short_name_is_refused() -> None:
-    with pytest.raises(ValueError, match="must be MODULE:FUNCTION.* or paper or vgg; got 'resnet'"):
-        require_model("resnet")
+    with pytest.raises(ValueError, match="must be MODULE:FUNCTION.* or one of paper, vgg.*; got 'wgg'"):
+        require_model("wgg")
 
 
 def test_float_images_standardise_too(tmp_path) -> None:

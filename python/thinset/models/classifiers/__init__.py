@@ -10,13 +10,24 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from thinset.models.classifiers.alexnet import AlexNet
+from thinset.models.classifiers.convnet import convnet
+from thinset.models.classifiers.lenet import LeNet
 from thinset.models.classifiers.paper import paper_classifier
+from thinset.models.classifiers.resnet import resnet
 from thinset.models.classifiers.vgg import small_vgg
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-CLASSIFIERS: dict[str, Callable[..., Any]] = {"paper": paper_classifier, "vgg": small_vgg}
+CLASSIFIERS: dict[str, Callable[..., Any]] = {
+    "paper": paper_classifier,
+    "vgg": small_vgg,
+    "lenet": LeNet,
+    "alexnet": AlexNet,
+    "convnet": convnet,
+    "resnet": resnet,
+}
 """By name: functions of the image shape (H, W, C), the number of classes, `width`, `generator`."""
 
 
@@ -30,8 +41,8 @@ def classifier_factory(name: str) -> Callable[..., Any]:
     module, colon, attribute = name.partition(":")
     if not colon:
         raise ValueError(
-            f"model must be MODULE:FUNCTION, such as my_models:small, or {' or '.join(CLASSIFIERS)}"
-            f"; got {name!r}"
+            "model must be MODULE:FUNCTION, such as my_models:small, or one of "
+            f"{', '.join(CLASSIFIERS)}; got {name!r}"
         )
     # As for a script, modules in the current folder are found.
     sys.path.insert(0, "")

@@ -14,6 +14,7 @@ import torch
 
 from thinset.data.batches import Passes, ShuffledPasses
 from thinset.training.samplers.class_balance import BalancedPasses, class_numbers, validated_labels
+from thinset.training.samplers.subset import whole_number
 
 if TYPE_CHECKING:
     from thinset.data.batches import ImageRows
@@ -104,21 +105,32 @@ class SampleWeights:
 class ClassBalanced:
     """Every class equally often in each pass, whatever its size.
 
-    A pass has as many samples as the dataset. Samples of small classes come several times in a
-    pass, those of large classes once in several passes; a class begins again only when all of its
-    samples were shown. See thinset.training.ClassBalancedSampler for other training loops.
+    Samples of small classes come several times in a pass, those of large classes once in several
+    passes; a class begins again only when all of its samples were shown. See
+    thinset.training.ClassBalancedSampler for other training loops.
 
     `labels`: (N,) the classes to balance, integers or texts; None for the labels of the dataset.
+    `n_samples`: length of a pass; None for as many as the dataset has. Where it is a multiple of
+    the number of classes and equal to the batch size, every batch has as many samples of each
+    class.
     """
 
-    def __init__(self, labels: Labels | None = None) -> None:
+    def __init__(self, labels: Labels | None = None, n_samples: int | None = None) -> None:
         self._labels = None if labels is None else validated_labels(labels)
+        if n_samples is not None:
+            n_samples = whole_number("n_samples", n_samples, "the length of a pass")
+            if n_samples < 1:
+                raise ValueError(f"n_samples must be at least 1, got {n_samples}")
+        self.n_samples = n_samples
 
     def __repr__(self) -> str:
-        if self._labels is None:
-            return "ClassBalanced()"
-        digest = hashlib.sha256(class_numbers(self._labels).tobytes()).hexdigest()
-        return f"ClassBalanced({len(self._labels)} labels, sha256={digest})"
+        parts = []
+        if self._labels is not None:
+            digest = hashlib.sha256(class_numbers(self._labels).tobytes()).hexdigest()
+            parts.append(f"{len(self._labels)} labels, sha256={digest}")
+        if self.n_samples is not None:
+            parts.append(f"n_samples={self.n_samples}")
+        return f"ClassBalanced({', '.join(parts)})"
 
     def over(self, dataset: ImageRows) -> Passes:
         """Raise ValueError where the dataset has no labels, or not one for each sample."""
@@ -128,7 +140,7 @@ class ClassBalanced:
             raise ValueError("classes cannot be balanced: the dataset has no labels")
         if len(labels) != n_total:
             raise ValueError(f"labels must be one for each of {n_total} samples, got {len(labels)}")
-        return _BalancedPasses(labels)
+        return _BalancedPasses(labels, self.n_samples)
 
 
 class _RandomSubsets(ShuffledPasses):
@@ -154,9 +166,10 @@ class _WeightedPasses(ShuffledPasses):
 class _BalancedPasses(ShuffledPasses):
     """All passes continue one sequence for each class; its seed is drawn with the first pass."""
 
-    def __init__(self, labels: Labels) -> None:
+    def __init__(self, labels: Labels, length: int | None) -> None:
         super().__init__(len(labels))
         self._labels = labels
+        self._length = length
         self._passes: BalancedPasses | None = None
         self._seed = torch.tensor(0)
         self._number = torch.tensor(-1)  # of the pass under way
@@ -168,7 +181,7 @@ class _BalancedPasses(ShuffledPasses):
         if self._number == 0:
             self._seed = torch.randint(2**62, (), generator=generator)
         if self._passes is None or self._passes.seed != int(self._seed):
-            self._passes = BalancedPasses(self._labels, None, int(self._seed))
+            self._passes = BalancedPasses(self._labels, self._length, int(self._seed))
         return self._passes.order(int(self._number)), None
 
     def state_dict(self) -> dict[str, torch.Tensor]:
