@@ -39,8 +39,8 @@ __all__ = [
     "main",
 ]
 
-# Name, module, help text. The modules may import torch, so --help loads none of them. The first name
-# that the arguments begin with counts, so that longer names come first.
+# Name, module, help text. The modules may import torch, so --help loads none of them. Of two names
+# that begin alike the longer one is first, because the first that matches the arguments is taken.
 COMMANDS = (
     ("demo", "demo", "run every step on the embedded digits dataset, in a few minutes"),
     ("run", "run", "embed, select, write the subset, train every arm, report"),

@@ -111,7 +111,11 @@ def where_of(name: str, command: Any) -> Where:
 
 def typed_again(name: str, command: DataclassInstance, *positional: str) -> str:
     """The command line of `command`: the options that differ from the defaults, quoted."""
-    words: list[object] = ["thinset", name, *(getattr(command, field) for field in positional)]
+    words: list[object] = [
+        "thinset",
+        *name.split(),
+        *(getattr(command, field) for field in positional),
+    ]
     for field in dataclasses.fields(command):
         value = getattr(command, field.name)
         if field.name not in positional and value != field.default:

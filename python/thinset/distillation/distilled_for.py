@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
-from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from thinset.data.provenance import DistilledBy
+from thinset.distillation.initial_weights import ROLE, layer_sizes, set_weights
+from thinset.models.batch_statistics import FrozenStatistics, require_no_batch_statistics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from thinset.data import Dataset
+    from torch import nn
 
-INITIAL_WEIGHTS = "initial_weights"
-"""The role of the array of initial weights in a dataset folder, and their name in its provenance"""
+    from thinset.data import Dataset
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,8 @@ class DistilledFor:
     name, width: see NetworkKind. mean, deviation: of each channel of the real training images, by
     which the networks standardise. starts: whether training starts from "random" weights, from
     "fixed" ones, or from "pretrained" ones. n_fixed_layers: how many first layers start from stored
-    weights, the others from random ones; None for all of them.
+    weights, the others from random ones; None for all of them. freezes_statistics: whether
+    normalisation used its running statistics throughout.
     """
 
     name: str | None = None
@@ -37,6 +37,7 @@ class DistilledFor:
     deviation: tuple[float, ...] | None = None
     starts: str = "random"
     n_fixed_layers: int | None = None
+    freezes_statistics: bool = False
 
     @classmethod
     def of(cls, dataset: Dataset) -> DistilledFor:
@@ -46,7 +47,7 @@ class DistilledFor:
             return cls()
         params, where = provenance.params, f"{dataset.path}: provenance.params"
         settings = _table(params, "settings", where)
-        weights = _table(params, INITIAL_WEIGHTS, where)
+        weights = _table(params, ROLE, where)
         name, width = settings.get("network"), settings.get("width", 1.0)
         starts, n_fixed = weights.get("kind", "random"), weights.get("n_fixed_layers")
         if name is not None and not isinstance(name, str):
@@ -55,12 +56,11 @@ class DistilledFor:
             raise ValueError(f"{where}.settings.width must be a number above 0, got {width!r}")
         if starts not in ("random", "fixed", "pretrained"):
             raise ValueError(
-                f"{where}.{INITIAL_WEIGHTS}.kind must be random, fixed or pretrained, "
-                f"got {starts!r}"
+                f"{where}.{ROLE}.kind must be random, fixed or pretrained, got {starts!r}"
             )
         if n_fixed is not None and (not isinstance(n_fixed, int) or n_fixed < 0):
             raise ValueError(
-                f"{where}.{INITIAL_WEIGHTS}.n_fixed_layers must be a whole number of at least 0, "
+                f"{where}.{ROLE}.n_fixed_layers must be a whole number of at least 0, "
                 f"got {n_fixed!r}"
             )
         n_channels = dataset.image_shape[2]
@@ -71,6 +71,7 @@ class DistilledFor:
             _channels(params, "deviation", n_channels, where),
             starts,
             n_fixed,
+            settings.get("freeze_statistics") is True,
         )
 
     @property
@@ -84,54 +85,53 @@ class DistilledFor:
         return self.starts == "random" or self.n_fixed_layers is not None
 
 
-def prepare_for_replay(network: nn.Module, dataset: Dataset, *, new_weights: bool = False) -> None:
-    """Give a new network what `dataset` was distilled for: initial weights and standardisation.
+def prepared_for_replay(
+    network: nn.Module, dataset: Dataset, *, new_weights: bool = False
+) -> nn.Module:
+    """A new network with what `dataset` was distilled for; `network` itself is changed.
 
     Layers that start from random weights keep their own; with `new_weights` all do. Networks that
-    standardise images by their training data get the mean and the deviation of the real images.
-    Raises ValueError where the stored weights are missing or of another network.
+    standardise images by their training data get the mean and the deviation of the real images. The
+    statistics of normalisation are frozen where they were in the distillation. Raises ValueError
+    for networks with batch statistics otherwise, and where the stored weights are missing or of
+    another network.
     """
     made_for = DistilledFor.of(dataset)
     standardise_with = getattr(network, "standardise_with", None)
     if None not in (standardise_with, made_for.mean, made_for.deviation):
         assert standardise_with is not None
         standardise_with(made_for.mean, made_for.deviation)
-    if new_weights or not made_for.has_stored_weights:
-        return
-    if INITIAL_WEIGHTS not in dataset.manifest.arrays:
+    if made_for.has_stored_weights and not new_weights:
+        set_weights(network, _stored_weights(network, dataset, made_for))
+    if made_for.freezes_statistics:
+        return FrozenStatistics(network)
+    require_no_batch_statistics(network)
+    return network
+
+
+def _stored_weights(network: nn.Module, dataset: Dataset, made_for: DistilledFor) -> torch.Tensor:
+    """The stored values of the first layers; layers are the modules with parameters, in order."""
+    if ROLE not in dataset.manifest.arrays:
         raise ValueError(
             f"{dataset.path} was distilled for {made_for.starts} initial weights, but has no array "
-            f"{INITIAL_WEIGHTS!r}"
+            f"{ROLE!r}"
         )
-    values = torch.from_numpy(dataset.array(INITIAL_WEIGHTS).copy())
-    own = parameters_to_vector(network.parameters()).detach().clone()
-    if values.shape != own.shape or not values.is_floating_point():
+    values = torch.from_numpy(dataset.array(ROLE).copy())
+    sizes = layer_sizes(network)
+    if values.shape != (sum(sizes),) or not values.is_floating_point():
         name = made_for.name or "another network"
         raise ValueError(
             f"{dataset.path} was distilled for {made_for.starts} initial weights of {name}, which "
             f"are {values.dtype} of shape {tuple(values.shape)}; {type(network).__name__} has "
-            f"{len(own)} parameters. Replay it on {name} of the same width"
+            f"{sum(sizes)} parameters. Replay it on {name} of the same width"
         )
-    n_values = _n_values(network, made_for.n_fixed_layers, dataset)
-    own[:n_values] = values[:n_values]
-    vector_to_parameters(own, network.parameters())
-
-
-def _n_values(network: nn.Module, n_layers: int | None, dataset: Dataset) -> int:
-    """How many values the first layers have; layers are the modules with parameters, in order."""
-    sizes = [
-        sum(parameter.numel() for parameter in module.parameters(recurse=False))
-        for module in network.modules()
-    ]
-    layers = [size for size in sizes if size > 0]
-    if n_layers is None:
-        return sum(layers)
-    if n_layers > len(layers):
+    n_layers = made_for.n_fixed_layers
+    if n_layers is not None and n_layers > len(sizes):
         raise ValueError(
             f"{dataset.path} was distilled with {n_layers} fixed layers, but "
-            f"{type(network).__name__} has {len(layers)}"
+            f"{type(network).__name__} has {len(sizes)}"
         )
-    return sum(layers[:n_layers])
+    return values[: sum(sizes[:n_layers])]
 
 
 def _table(params: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:

@@ -6,7 +6,6 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import torch
 
 from thinset.data.batches import ordered_batches
@@ -27,6 +26,7 @@ from thinset.transforms.training import random_flip
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy as np
     from torch import nn
 
     from thinset.data.batches import ImageArrays, ImageRows
@@ -64,10 +64,11 @@ class SetTraining:
 
     length: of each training; epochs are those of the audited set. batch_size: samples in a step, at
     most all. learning_rates: what one is chosen from, once for each set, kind of labels,
-    augmentation and network; see choose_rate. It is divided by ten after half of the steps, as in evaluations of the field (Zhao, Mopuri, Bilen,
-    "Dataset Condensation with Gradient Matching", 2021, section 4.1). strategy, flips: the random
-    transforms, where there are any: see DifferentiableAugmentation and random_flip; "auto" takes
-    colours and flips for colour images only.
+    augmentation and network; see choose_rate. It is divided by ten after half of the steps, as
+    usual for distilled sets (Zhao, Mopuri, Bilen, "Dataset Condensation with Gradient Matching",
+    2021). strategy, flips: the random transforms, where there are any: see
+    DifferentiableAugmentation and random_flip; "auto" takes colours and flips for colour images
+    only.
     """
 
     length: Duration = Duration(1000, "st")

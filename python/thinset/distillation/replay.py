@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from thinset.distillation.distilled_for import DistilledFor, prepare_for_replay
+from thinset.distillation.distilled_for import DistilledFor, prepared_for_replay
 from thinset.distillation.network_scores import NetworkScores, accuracy_after, unchanged
 from thinset.losses import classification
-from thinset.models.batch_statistics import require_no_batch_statistics
 from thinset.progress import ProgressBar
 from thinset.training.learners.supervised import SupervisedLearner
 from thinset.training.phases import REPLAY, Replay
@@ -56,9 +55,7 @@ def replay(
     accuracies: list[float | None] = []
     with ProgressBar("replay", n_networks, unit="networks", enabled=show_progress) as progress:
         for _ in range(n_networks):
-            network = networks.new(generator)
-            require_no_batch_statistics(network)
-            prepare_for_replay(network, dataset, new_weights=new_weights)
+            network = prepared_for_replay(networks.new(generator), dataset, new_weights=new_weights)
             layer_seed = int(torch.randint(2**31, (), generator=generator))
             learner = SupervisedLearner(
                 network,

@@ -151,9 +151,9 @@ class _Evaluation:
                     scores.append(self._scores(job, seed, rates.get(job)))
                     progress.update(test=100 * scores[-1].accuracies[0])
                 rows.append(self._row(job, rates.get(job), scores))
-        audit = self._audit(tuple(rows))
-        audit.save(self._folder.path / FILE)
-        return audit
+        path = self._folder.path / FILE
+        self._audit(tuple(rows)).save(path)
+        return Audit.load(path)
 
     def _jobs(self) -> Iterator[Job]:
         sets = self._sets

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thinset.data.soft_labels import class_numbers
-from thinset.distillation.distilled_for import INITIAL_WEIGHTS, DistilledFor
+from thinset.distillation.distilled_for import DistilledFor
 from thinset.distillation.evaluation import SmallSet, predictions, train_teacher
+from thinset.distillation.initial_weights import ROLE
 from thinset.distillation.networks import NetworkKind
 from thinset.experiments.prepare.baselines import (
     NAMES,
@@ -108,7 +109,7 @@ class AuditSets:
     def n_bytes(self) -> SetBytes:
         """What the audited set takes to store."""
         schedule, soft = self.dataset.schedule, self.dataset.soft_labels
-        weights = self.dataset.manifest.arrays.get(INITIAL_WEIGHTS)
+        weights = self.dataset.manifest.arrays.get(ROLE)
         is_used = weights is not None and self._made_for.has_stored_weights
         return SetBytes(
             images=len(self.dataset) * self._bytes_of_image,
@@ -146,11 +147,11 @@ class AuditSets:
         """How the audited set is replayed on a network; a note says why it is not."""
         if self.dataset.schedule is None:
             return ()
+        made_for = self._made_for
         layer = layer_with_batch_statistics(self._examples[network])
-        if layer is not None:
+        if layer is not None and not (made_for.freezes_statistics and made_for.name == network):
             self._note(f"no replay on {network}: its layer {layer} uses the statistics of a batch")
             return ()
-        made_for = self._made_for
         if not made_for.has_stored_weights:
             return ("replay",)
         if (made_for.name, made_for.width) != (network, self.settings.width):

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from thinset.data import open_dataset
-from thinset.distillation.distilled_for import prepare_for_replay
+from thinset.distillation.distilled_for import prepared_for_replay
 from thinset.experiments.classifier import new_classifier
-from thinset.models.batch_statistics import require_no_batch_statistics
 from thinset.training import TwoPhase
 
 if TYPE_CHECKING:
@@ -65,6 +64,4 @@ def require_replayable(distilled: Dataset, data: Dataset, training: TrainingSett
 
     `data`: what the classifier is made for. `training`: with every "auto" resolved.
     """
-    model = new_classifier(data, training, seed=0)
-    require_no_batch_statistics(model)
-    prepare_for_replay(model, distilled)
+    prepared_for_replay(new_classifier(data, training, seed=0), distilled)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from thinset.distillation.distilled_for import prepare_for_replay
+from thinset.distillation.distilled_for import prepared_for_replay
 from thinset.experiments.checkpoints import kept_until_done
 from thinset.experiments.classifier import new_classifier
 from thinset.files.decoding import encode
@@ -113,7 +113,7 @@ def train(
     training = standardised_for(model, training)
     if trial.replays:
         assert trial.subset is not None
-        prepare_for_replay(model, trial.subset)
+        model = prepared_for_replay(model, trial.subset)
     counts_preparation = trial.comparison != "training time"
     history = fit(
         model,

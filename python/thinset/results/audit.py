@@ -247,7 +247,7 @@ class Audit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
             ("initial weights: stored against new ones, replayed", replayed, from_new),
             *(
                 (f"bytes: {how}, against random images of equal bytes", one, of_equal_bytes)
-                for how, one in (("own labels", with_own), ("replay", replayed))
+                for how, one in (("training", with_own), ("replay", replayed))
             ),
         ]
         found = []

@@ -225,6 +225,11 @@ def test_data_list_names_every_kind(capsys):
             "data",
             "thinset compare d --seeds 0 1 --out o --embeddings e.npy",
         ),
+        (
+            Train(Path("d"), Path("o"), Path("t"), ordinary=True, total="9st"),
+            "data",
+            "thinset train d --out o --test t --ordinary --total 9st",
+        ),
     ],
 )
 def test_a_command_line_can_be_typed_again(command, positional, expected):

@@ -7,12 +7,14 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.nn.utils import parameters_to_vector
 
 from small_networks import Small
-from thinset.distillation.distilled_for import DistilledFor, prepare_for_replay
+from thinset.distillation.distilled_for import DistilledFor, prepared_for_replay
 from thinset.distillation.networks import NetworkKind
 from thinset.distillation.replay import NetworkScores, replay
+from thinset.models.batch_statistics import FrozenStatistics
 from thinset.training.randomness import generator_for
 
 KIND = NetworkKind("small_networks:small", 1.0, (8, 8, 1), 10, (0.3,), (0.4,))
@@ -48,7 +50,7 @@ def start_of(dataset, **options):
     """The weights that a new network gets, and those that it had."""
     network = KIND.new(generator_for(0, "test"))
     before = parameters_to_vector(network.parameters()).detach().clone()
-    prepare_for_replay(network, dataset, **options)
+    prepared_for_replay(network, dataset, **options)
     return parameters_to_vector(network.parameters()).detach(), before
 
 
@@ -149,7 +151,7 @@ class TestInitialWeights:
 
 def test_networks_standardise_by_the_real_images(write):
     network = Small((8, 8, 1), 10)
-    prepare_for_replay(network, write(mean=[0.25], deviation=[0.75]))
+    prepared_for_replay(network, write(mean=[0.25], deviation=[0.75]))
     assert (float(network.mean), float(network.deviation)) == (0.25, 0.75)
 
 
@@ -164,7 +166,28 @@ def test_refuses_batch_statistics(write, digits):
         run(write(), digits, kind)
 
 
-def test_refuses_datasets_without_steps_and_no_networks(write, digits):
+def test_statistics_that_were_frozen_are_frozen_again(write, digits):
+    settings = {"settings": {"network": "small_networks:normalised", "freeze_statistics": True}}
+    dataset = write(**settings)
+    kind = dataclasses.replace(KIND, name="small_networks:normalised")
+    network = kind.new(generator_for(0, "test"))
+    prepared = prepared_for_replay(network, dataset)
+    norm = network[0]
+    assert isinstance(prepared.train(), FrozenStatistics)
+    assert not norm.training
+    images = torch.rand(6, 1, 8, 8)
+    alone, together = prepared(images[:2]), prepared(images)
+    torch.testing.assert_close(alone, together[:2])
+    assert torch.equal(norm.running_mean, torch.zeros(1))
+    assert run(dataset, digits, kind).n == 3
+
+
+def test_statistics_that_are_not_kept_cannot_be_frozen():
+    with pytest.raises(ValueError, match=r"layer 0 \(BatchNorm2d\) keeps no running statistics"):
+        FrozenStatistics(nn.Sequential(nn.BatchNorm2d(1, track_running_stats=False)))
+
+
+def test_refuses_datasets_without_steps(write, digits):
     with pytest.raises(ValueError, match="distilled has no stored step sizes to replay"):
         run(write(steps=None), digits)
 

@@ -1,0 +1,114 @@
+"""`thinset distill evaluate`: its arguments, its table, and sets of other programs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from thinset.command_line import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_IO_FAILURE, main
+from thinset.data import import_dataset
+from thinset.experiments import audit as audit_module
+from thinset.results.audit import THE_SET, Audit
+
+SHORT = (
+    "--length", "2ep", "--n-networks", "1", "--seeds", "0", "1", "--learning-rates", "0.05",
+    "--baselines", "random", "--device", "cpu",
+)  # fmt: skip
+
+
+@pytest.fixture
+def images(tmp_path, monkeypatch):
+    """The first image of each of the digits, in the current folder beside all of them."""
+    monkeypatch.chdir(tmp_path)
+    train = import_dataset("digits", "digits")["train"]
+    labels = np.asarray(train.labels)
+    return train.images[[int(np.flatnonzero(labels == number)[0]) for number in range(10)]]
+
+
+def evaluate(capsys, *arguments):
+    status = main(["distill", "evaluate", *arguments, "--data", "digits", "-o", "out", *SHORT])
+    streams = capsys.readouterr()
+    return status, streams.out, streams.err
+
+
+def test_a_distilled_dataset_is_evaluated_on_the_network_it_was_made_for(
+    capsys, tmp_path, images, write_distilled
+):
+    params = {"settings": {"network": "small_networks:small", "width": 1.0}}
+    steps = (((0, 10), 0.2),) * 3
+    write_distilled(tmp_path / "distilled", images, np.arange(10), steps=steps, params=params)
+    status, output, error = evaluate(capsys, "distilled")
+    assert status == 0, error
+    assert output.startswith("distilled: 10 images, 652 bytes (images 640, step sizes 12)")
+    for text in ("small_networks:small:", "random images", "replay", "the parts", "out/audit.json"):
+        assert text in output
+    audit = Audit.load("out/audit.json")
+    assert audit.networks == ("small_networks:small",)
+    assert audit.command.startswith("thinset distill evaluate distilled --data digits --out out")
+    assert audit.settings["training"]["length"] == "2st"  # two epochs of ten images
+    # Again: nothing is trained.
+    assert evaluate(capsys, "distilled")[:2] == (0, output)
+    assert main(["verify", "out"]) == 0
+
+
+def test_images_of_another_program_are_evaluated(capsys, images):
+    soft = (0.9 * np.eye(10) + 0.01).astype(np.float32)
+    values = (np.moveaxis(images, 3, 1).astype(np.float32) / 255 - 0.3) / 0.4
+    np.savez("theirs.npz", images=values, labels=soft)
+    status, output, error = evaluate(
+        capsys, "theirs.npz", "--mean", "0.3", "--deviation", "0.4", "--networks",
+        "small_networks:small", "--teacher-length", "3st",
+    )  # fmt: skip
+    assert status == 0, error
+    assert output.startswith("theirs: 10 images, 1,040 bytes (images 640, soft labels 400)")
+    rows = Audit.load("out/audit.json").rows
+    assert {row.labels for row in rows if row.name == THE_SET} == {"hard", "own"}
+
+
+@pytest.mark.parametrize("form", ["files", "folder"])
+def test_images_and_labels_in_two_files_are_evaluated(capsys, tmp_path, images, form):
+    if form == "files":
+        np.save("set.npy", images)
+        np.save("classes.npy", np.arange(10))
+        arguments = ("set.npy", "--labels", "classes.npy")
+    else:
+        (tmp_path / "set").mkdir()
+        np.save("set/images.npy", images)
+        np.save("set/labels.npy", np.arange(10))
+        arguments = ("set",)
+    status, output, error = evaluate(capsys, *arguments, "--networks", "small_networks:small")
+    assert status == 0, error
+    assert output.startswith("set: 10 images, 640 bytes (images 640)")
+
+
+def test_mistakes_are_named(capsys, tmp_path, images, write_distilled):
+    write_distilled(tmp_path / "distilled", images, np.arange(10))
+    np.save("set.npy", images)
+    for arguments, status, message in (
+        (("nothing",), EXIT_IO_FAILURE, "nothing does not exist"),
+        (("distilled", "--mean", "0.5"), EXIT_BAD_INPUT, "--mean does not apply: distilled is a"),
+        (("set.npy", "--networks", "vgg"), EXIT_BAD_INPUT, "set.npy holds images alone"),
+        (("distilled", "--networks", "x"), EXIT_BAD_INPUT, "model must be MODULE:FUNCTION"),
+        (
+            ("distilled", "--networks", "vgg", "--width", "-1"),
+            EXIT_BAD_INPUT,
+            "width must be a number above 0",
+        ),
+    ):
+        found, _, error = evaluate(capsys, *arguments)
+        assert (found, message in error) == (status, True), error
+        assert "Traceback" not in error
+
+
+def test_an_interruption_says_how_to_go_on(capsys, tmp_path, images, write_distilled, monkeypatch):
+    write_distilled(tmp_path / "distilled", images, np.arange(10))
+
+    def interrupted(*_arguments, **_options):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(audit_module, "scores_of", interrupted)
+        status, _, error = evaluate(capsys, "distilled", "--networks", "small_networks:small")
+    assert status == EXIT_INTERRUPTED
+    assert "the same command resumes from them" in error
+    assert evaluate(capsys, "distilled", "--networks", "small_networks:small")[0] == 0
