@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from thinset.distillation.methods import dd, dm, gm, soft
+from thinset.distillation.methods import dd, dm, gm
 from thinset.experiments.cells import as_file_name
 from thinset.files.decoding import Positive  # noqa: TC001 - decode looks it up
 
@@ -20,24 +20,30 @@ class DistillationSettings:
     """How arms with distilled:... get their images.
 
     evaluations: their number in a distillation. n_seeds: how often each set is distilled; a
-    training with seed s uses the set with seed s modulo n_seeds. dd, soft, gm, dm: see
+    training with seed s uses the set with seed s modulo n_seeds. dd, gm, dm: see
     thinset.distillation.methods. The network and its width are those of the training, whatever
-    these settings say, and the initial weights those that the arm names.
+    these settings say; the initial weights are those that the arm names; and its method `soft` is
+    dd with learned labels.
     """
 
     evaluations: Positive = 10
     n_seeds: Positive = 1
     dd: dd.Settings = field(default_factory=dd.Settings)
-    soft: soft.Settings = field(default_factory=soft.Settings)
     gm: gm.Settings = field(default_factory=gm.Settings)
     dm: dm.Settings = field(default_factory=dm.Settings)
 
     def of(self, rule: DistillationRule, training: TrainingSettings) -> Any:
         """The settings of the method of `rule`, for the classifier of `training`."""
         values: dict[str, Any] = {"network": training.model or "paper", "width": training.width}
-        if rule.has_steps:
-            values |= {"initial_weights": rule.start, "n_fixed_layers": rule.fixed_layers}
-        return dataclasses.replace(getattr(self, rule.method), **values)
+        if not rule.has_steps:
+            return dataclasses.replace(getattr(self, rule.method), **values)
+        return dataclasses.replace(
+            self.dd,
+            **values,
+            learns_labels=rule.method == "soft",
+            initial_weights=rule.start,
+            n_fixed_layers=rule.fixed_layers,
+        )
 
 
 def distilled_name(rule: DistillationRule, n_images: int, seed: int) -> str:

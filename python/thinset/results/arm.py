@@ -191,7 +191,11 @@ class Arm:
             return cls(fine_tuning=fine_tuning, **options.take_generated())
         if name == "distilled":
             rule = DistillationRule.take(options)
-            is_ordinary = options.take("ordinary", False, (True,) if rule.has_steps else ())
+            is_ordinary = options.take("ordinary", False, (True,))
+            if is_ordinary and not rule.has_steps:
+                raise ValueError(
+                    f"arm {text!r}: ordinary does not apply to {rule.method}, which stores no steps"
+                )
             options.refuse_others()
             return cls(distilled=rule, is_ordinary=is_ordinary, fine_tuning=fine_tuning)
         if name not in methods():

@@ -10,7 +10,7 @@ from thinset.command_line import main
 from thinset.command_line.study_options import StudyOptions
 from thinset.experiments.figures.registry import COMMANDS, figures, settings_of
 from thinset.experiments.settings import read_recipe
-from thinset.results import RANDOM, load_records
+from thinset.results import load_records
 
 REPEATED = ("curated", "repeated_search", "aug-table1")  # one of each kind that trains
 TRAINED = [name for name, figure in figures().items() if figure.kind != "reconstructions"]

@@ -45,6 +45,11 @@ TEXTS = [
     "generated:cdcgan:keep=coverage",
     "generated:cdcgan:keep=typicality:then=loss_pruning",
     "generated:flow:keep=confidence",
+    "distilled:dm",
+    "distilled:gm:init=kmeans",
+    "distilled:dd:ordinary",
+    "distilled:soft:init=real:start=pretrained:then=loss_pruning",
+    "distilled:dd:start=fixed:fixed_layers=0",
 ]
 
 
@@ -86,6 +91,8 @@ def test_arms_of_other_meaning_differ() -> None:
         ("topk:augment=rot:per_class", "topk:per_class:augment=rot:then=full"),
         ("generated:flow:keep=coverage", "generated:keep=coverage:flow=true"),
         ("generated:flow", "generated:flow:then=full"),
+        ("distilled:dd", "distilled:init=noise:dd:start=random"),
+        ("distilled:gm", "distilled:gm:init=real:ordinary=false"),
     ],
 )
 def test_two_texts_of_one_meaning_are_one_arm(one: str, other: str) -> None:
@@ -282,3 +289,37 @@ def test_a_mistake_is_quoted(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message) as raised:
         Arm.parse(text)
     assert text in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("distilled", "must name a method, dd, soft, gm, dm"),
+        ("distilled:dd:gm", "must name a method"),
+        ("distilled:mtt", "must name a method"),
+        ("distilled:dd:init=random", "init must be noise or real or topk"),
+        ("distilled:dm:start=fixed", "dm has no start and no fixed_layers"),
+        ("distilled:gm:fixed_layers=1", "gm has no start and no fixed_layers"),
+        ("distilled:gm:ordinary", "ordinary does not apply to gm, which stores no steps"),
+        ("distilled:dd:fixed_layers=2", "fixed_layers needs start=fixed"),
+        ("distilled:dd:start=fixed:fixed_layers=-1", "whole number of at least 0, got -1"),
+        ("distilled:dd:start=fixed:fixed_layers=1.5", "whole number of at least 0, got 1.5"),
+        ("distilled:dd:start=fixed:fixed_layers", "whole number of at least 0, got True"),
+        ("distilled:dd:per_class", "has no option 'per_class'"),
+    ],
+)
+def test_distilled_arms_that_make_no_sense_are_refused(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as caught:
+        Arm.parse(text)
+    assert repr(text) in str(caught.value)
+
+
+def test_what_distilled_arms_need() -> None:
+    noise, selected = Arm.parse("distilled:dd"), Arm.parse("distilled:dm:init=kmeans")
+    assert (noise.kind, noise.has_fast_phase, noise.has_own_size) == ("data", True, False)
+    assert (noise.needs_images, noise.needs_embeddings) == (True, False)
+    assert (selected.needs_images, selected.needs_embeddings) == (True, True)
+    assert noise.distilled is not None
+    assert selected.distilled is not None
+    assert noise.distilled.selection is None
+    assert selected.distilled.selection == SelectionRule("kmeans", "balanced")

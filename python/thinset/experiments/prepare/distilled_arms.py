@@ -10,6 +10,7 @@ from thinset.experiments.distillation import distilled_name
 from thinset.experiments.prepare.distilled import distill_and_keep
 from thinset.experiments.prepare.subsets import Made, select_rows
 from thinset.selection.arguments import as_count
+from thinset.training.loop.stored_run import StoredRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -71,7 +72,9 @@ def prepare_distilled(
                 evaluations=settings.evaluations,
                 show_progress=show_progress,
             )
-        checkpoint.unlink(missing_ok=True)
+        # Those of the history, not of the clock: they include the time before an interruption.
+        folder.add_stage_seconds(stage, StoredRun.read(checkpoint).history.seconds)
+        checkpoint.unlink()
     return Made(open_dataset(path), {"distilling": folder.stage_seconds[stage]})
 
 
