@@ -57,7 +57,8 @@ class Trial:
     without a fast phase; subset is also None if every pass draws its own n_samples. n_samples: in a
     pass of the fast phase. orders: see thinset.training.Phase. preparation_seconds: the preparation
     of this arm, by stage. n_full: the size of the dataset; None if fine-tuning uses the whole
-    dataset. replays: the subset is distilled, and the fast phase is its stored steps, once.
+    dataset. replays: the subset is distilled, and the fast phase is its stored steps, once;
+    new_weights: not from the initial weights that are stored with it.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Trial:
     fine_tuning_order: Order | None = None
     n_full: int | None = None
     replays: bool = False
+    new_weights: bool = False
 
     @property
     def fast_phase(self) -> FastPhase | None:
@@ -113,7 +115,7 @@ def train(
     training = standardised_for(model, training)
     if trial.replays:
         assert trial.subset is not None
-        model = prepared_for_replay(model, trial.subset)
+        model = prepared_for_replay(model, trial.subset, new_weights=trial.new_weights)
     counts_preparation = trial.comparison != "training time"
     history = fit(
         model,

@@ -304,6 +304,7 @@ class Workbench:
             n_samples=len(subset.data),
             fast_order=weights,
             replays=replays(arm),
+            new_weights=arm.has_new_weights,
         )
         return _after(
             trial,

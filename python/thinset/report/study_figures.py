@@ -53,6 +53,7 @@ def draw_figures(inputs: StudyInputs, summaries: Sequence[ArmSummary]) -> Iterat
         )
     for comparison in dict.fromkeys(run.comparison for run in records):
         yield from _difference_figures(summaries, comparison)
+    yield from _fixed_layers_figure(records)
     yield from _set_figures(inputs.sets)
 
 
@@ -129,6 +130,27 @@ def _grid_words(label: str, place: str, baseline: Arm | None) -> tuple[str, str]
         f"to {baseline} on the same seeds, with its 95{PERCENT} interval."
     )
     return caption, f"Lines of {label} and of its difference to {baseline} by {place}"
+
+
+def _fixed_layers_figure(records: Sequence[RunRecord]) -> Iterator[PageFigure]:
+    """Against the number of fixed layers, where arms differ in it."""
+    runs = [
+        run
+        for run in records
+        if run.arm.distilled is not None and run.arm.distilled.fixed_layers is not None
+    ]
+    if len({(run.total, run.fast_phase) for run in runs}) != 1:
+        return
+    label = runs[0].main_metric.label
+    if len({run.arm for run in runs}) > 1:
+        yield PageFigure(
+            figure_name(runs[0].metric, "by fixed layers"),
+            f"The {label} by the number of first layers that start from the same weights in "
+            "distillation and training; all others start from new ones. Mean and standard "
+            "deviation over seeds.",
+            f"Lines of {label} by the number of fixed layers, and of the control",
+            plots.score_by_fixed_layers(runs),
+        )
 
 
 def _set_figures(sets: Sequence[ShownSet]) -> Iterator[PageFigure]:

@@ -22,6 +22,7 @@
     generated:flow:keep=coverage the best of ten times as many
     distilled:dm                 images that are learned from all training data; dd, soft, gm or dm
     distilled:dd:start=fixed     the same, for networks that start from the same weights
+    distilled:dd:start=fixed:new_weights  its control: networks that start from other weights
 
 Options follow colons; an option without a value is switched on. Besides the options of a method
 there are `per_class` (balanced by default), `metric`, `dedup` (see SelectionRule), `augment` (see
@@ -69,14 +70,14 @@ class Arm:
     is_weighted: the loss weighs samples by the gains of the selection, which for kmeans are sizes
     of clusters. is_balanced: every class is shown equally often. is_resident: the data are kept in
     the training device's memory. is_ordinary: the stored steps of distilled data are not used.
-    fine_tuning: the data of fine-tuning. other: the text of an arm in a record that this version
+    has_new_weights: nor are the initial weights that are stored with them. fine_tuning: the data of fine-tuning. other: the text of an arm in a record that this version
     cannot train. Immutable and hashable.
     """
 
     # Not a dataclass: in files an arm is one text, not a table of its fields.
     __slots__ = (
         "_text", "added", "augment", "data", "distilled", "distinct", "file", "fine_tuning",
-        "generated", "is_balanced", "is_ordinary", "is_repeated", "is_resident", "is_weighted",
+        "generated", "has_new_weights", "is_balanced", "is_ordinary", "is_repeated", "is_resident", "is_weighted",
         "keep", "other", "rule",
     )  # fmt: skip
     _text: str
@@ -94,6 +95,7 @@ class Arm:
     is_balanced: bool
     is_resident: bool
     is_ordinary: bool
+    has_new_weights: bool
     fine_tuning: FineTuning
     other: str | None
 
@@ -114,6 +116,7 @@ class Arm:
         is_balanced: bool = False,
         is_resident: bool = False,
         is_ordinary: bool = False,
+        has_new_weights: bool = False,
         fine_tuning: FineTuning = "full",
         other: str | None = None,
     ) -> None:
@@ -122,8 +125,8 @@ class Arm:
             "distinct": distinct, "augment": augment, "generated": generated, "keep": keep,
             "distilled": distilled,
             "is_repeated": is_repeated, "is_weighted": is_weighted, "is_balanced": is_balanced,
-            "is_resident": is_resident, "is_ordinary": is_ordinary, "fine_tuning": fine_tuning,
-            "other": other,
+            "is_resident": is_resident, "is_ordinary": is_ordinary,
+            "has_new_weights": has_new_weights, "fine_tuning": fine_tuning, "other": other,
         }  # fmt: skip
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -179,11 +182,11 @@ class Arm:
                 )
             return arm
         if name in ("file", "data"):
-            is_ordinary = name == "data" and options.take("ordinary", False, (True,))
+            uses = options.take_uses_of_steps(has_steps=True) if name == "data" else {}
             options.refuse_others()
             if name == "file":
                 return cls(file=path, fine_tuning=fine_tuning)
-            return cls(data=path, is_ordinary=is_ordinary, fine_tuning=fine_tuning)
+            return cls(data=path, fine_tuning=fine_tuning, **uses)
         if name == "repeated_random":
             options.refuse_others()
             return cls(is_repeated=True, fine_tuning=fine_tuning)
@@ -191,13 +194,9 @@ class Arm:
             return cls(fine_tuning=fine_tuning, **options.take_generated())
         if name == "distilled":
             rule = DistillationRule.take(options)
-            is_ordinary = options.take("ordinary", False, (True,))
-            if is_ordinary and not rule.has_steps:
-                raise ValueError(
-                    f"arm {text!r}: ordinary does not apply to {rule.method}, which stores no steps"
-                )
+            uses = options.take_uses_of_steps(has_steps=rule.has_steps)
             options.refuse_others()
-            return cls(distilled=rule, is_ordinary=is_ordinary, fine_tuning=fine_tuning)
+            return cls(distilled=rule, fine_tuning=fine_tuning, **uses)
         if name not in methods():
             names = ("full", "loss_pruning", "repeated_random", "generated", "distilled")
             known = ", ".join((*names, *_EXAMPLES, *methods()))
@@ -290,6 +289,8 @@ class Arm:
             words.append("balanced")
         if self.is_ordinary:
             words.append("ordinary")
+        if self.has_new_weights:
+            words.append("new_weights")
         if self.distinct is not None:
             words.append(f"dedup={as_text(self.distinct)}")
         if self.augment is not None:

@@ -97,6 +97,19 @@ class ArmOptions:
         self.refuse_others()
         return {"generated": named[0], "keep": keep}
 
+    def take_uses_of_steps(self, *, has_steps: bool) -> dict[str, bool]:
+        """What is not used of distilled data, of which `has_steps` says whether they have steps."""
+        ordinary = self.take("ordinary", False, (True,))
+        new_weights = self.take("new_weights", False, (True,))
+        for name, value in (("ordinary", ordinary), ("new_weights", new_weights)):
+            if value and not has_steps:
+                raise ValueError(
+                    f"arm {self.text!r}: {name} does not apply to a method that stores no steps"
+                )
+        if ordinary and new_weights:
+            raise ValueError(f"arm {self.text!r}: ordinary training starts from new weights anyway")
+        return {"is_ordinary": ordinary, "has_new_weights": new_weights}
+
     def take_rule(self, method: str) -> SelectionRule:
         per_class = self.take("per_class", None, (True, "balanced", "proportional"))
         metric = self.take("metric", "euclidean", _METRICS)

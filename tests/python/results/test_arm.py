@@ -50,6 +50,8 @@ TEXTS = [
     "distilled:dd:ordinary",
     "distilled:soft:init=real:start=pretrained:then=loss_pruning",
     "distilled:dd:start=fixed:fixed_layers=0",
+    "distilled:dd:start=fixed:new_weights",
+    "data:distilled:new_weights",
 ]
 
 
@@ -300,7 +302,9 @@ def test_a_mistake_is_quoted(text: str, message: str) -> None:
         ("distilled:dd:init=random", "init must be noise or real or topk"),
         ("distilled:dm:start=fixed", "dm has no start and no fixed_layers"),
         ("distilled:gm:fixed_layers=1", "gm has no start and no fixed_layers"),
-        ("distilled:gm:ordinary", "ordinary does not apply to gm, which stores no steps"),
+        ("distilled:dm:new_weights", "new_weights does not apply to a method that stores no steps"),
+        ("distilled:dd:ordinary:new_weights", "ordinary training starts from new weights anyway"),
+        ("distilled:gm:ordinary", "ordinary does not apply to a method that stores no steps"),
         ("distilled:dd:fixed_layers=2", "fixed_layers needs start=fixed"),
         ("distilled:dd:start=fixed:fixed_layers=-1", "whole number of at least 0, got -1"),
         ("distilled:dd:start=fixed:fixed_layers=1.5", "whole number of at least 0, got 1.5"),

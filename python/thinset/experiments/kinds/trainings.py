@@ -195,12 +195,12 @@ def _distilled_sets(finished: Finished[StudySettings]) -> Iterator[ShownSet]:
     """The sets that were distilled, the first seed of each, with at most so many images."""
     settings = finished.settings
     seed = settings.seeds[0] % settings.distillation.n_seeds
-    for arm in settings.arms:
-        for size in settings.sizes if arm.distilled is not None else ():
-            assert arm.distilled is not None
+    for rule in dict.fromkeys(arm.distilled for arm in settings.arms):
+        for size in settings.sizes if rule is not None else ():
+            assert rule is not None
             n_images = as_count(size, len(finished.data))
-            name = distilled_name(arm.distilled, n_images, seed)
-            folder = finished.path / "subsets" / name
+            folder = finished.path / "subsets" / distilled_name(rule, n_images, seed)
             if folder.is_dir() and n_images <= _MOST_SHOWN:
                 data = open_dataset(folder)
-                yield ShownSet(f"{arm}, {n_images} images", np.asarray(data.images), data.n_classes)
+                name = f"distilled:{rule}, {n_images} images"
+                yield ShownSet(name, np.asarray(data.images), data.n_classes)

@@ -13,6 +13,7 @@ from thinset.report.plots.curves import (
 from thinset.report.plots.differences import differences_to_baseline, differences_to_full
 from thinset.report.plots.distilled import Curve, distilled_images
 from thinset.report.plots.embedding_map import MAX_ROWS, embedding_map
+from thinset.report.plots.fixed_layers import score_by_fixed_layers
 from thinset.report.plots.grids import score_against_size, score_against_split
 from thinset.report.plots.learning_curves import (
     fid_against_size,
@@ -45,5 +46,6 @@ __all__ = [
     "score_against_size",
     "score_against_split",
     "score_against_steps",
+    "score_by_fixed_layers",
     "two_phase_timeline",
 ]
