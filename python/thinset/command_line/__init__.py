@@ -52,6 +52,7 @@ COMMANDS = (
     ("augment train", "augment_train", "train a generator of labelled images"),
     ("augment sample", "augment_sample", "draw images from a trained generator"),
     ("augment apply", "augment_apply", "make one new image for each sample of a dataset"),
+    ("distill", "distill", "learn a small training set from a large one"),
     ("reproduce", "reproduce", "reproduce a published figure"),
     ("report", "report", "rewrite the report page of a finished run"),
     ("verify", "verify", "check datasets, selections and runs against their digests"),
