@@ -146,7 +146,7 @@ class WriteDistilled(Protocol):
         self,
         path: Path,
         images: np.ndarray,
-        labels: np.ndarray,
+        labels: np.ndarray | None,
         *,
         steps: tuple[tuple[tuple[int, int], float], ...] | None = ...,
         repeats: int = ...,
@@ -161,7 +161,7 @@ def write_distilled() -> WriteDistilled:
     def write(
         path: Path,
         images: np.ndarray,
-        labels: np.ndarray,
+        labels: np.ndarray | None,
         *,
         steps: tuple[tuple[tuple[int, int], float], ...] | None = None,
         repeats: int = 1,

@@ -10,10 +10,24 @@ import pytest
 from torch import nn
 
 import thinset
-from thinset.data import import_dataset
+from thinset.data import DatasetWriter, ScheduleStep, TrainingSchedule, import_dataset
 
 ROOT = Path(__file__).parents[2]
 PAGES = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/*.md"))]
+
+
+def distilled_part(full):
+    schedule = TrainingSchedule((ScheduleStep((0, 10), 0.02), ScheduleStep((10, 20), 0.01)))
+    with DatasetWriter(
+        "distilled-part",
+        name="distilled",
+        image_shape=full.image_shape,
+        image_dtype="uint8",
+        n_samples=20,
+        schedule=schedule,
+    ) as writer:
+        writer.append(full.images[:20], full.labels[:20])
+    return thinset.open_dataset("distilled-part")
 
 
 def python_blocks(page):
@@ -32,6 +46,7 @@ def test_code_runs(page, tmp_path, monkeypatch):
     names["selection"] = thinset.select(np.load("embeddings.npy"), 40)
     names["subset"] = thinset.write_subset(names["selection"], full, "subset")
     names["generated"] = np.clip(full.images.astype(np.float32) / 255 + 0.01, 0, 1)
+    names["distilled"] = distilled_part(full)
     names["model"] = nn.Sequential(nn.Flatten(), nn.Linear(64, 20), nn.ReLU(), nn.Linear(20, 10))
     for block in python_blocks(page):
         # A generator takes minutes; a few steps run the same code.
@@ -56,6 +71,7 @@ def test_code_runs(page, tmp_path, monkeypatch):
         assert len(set(names["rows"] % 1438)) == 1000
     else:
         assert names["history"].steps == 20
+        assert names["replayed"].steps == 2
         assert names["sampler"].n_passes == 30
 
 

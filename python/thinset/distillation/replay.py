@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from thinset.data.soft_labels import class_numbers
 from thinset.distillation.distilled_for import DistilledFor, prepared_for_replay
 from thinset.distillation.network_scores import NetworkScores, accuracy_after, unchanged
 from thinset.losses import classification
@@ -47,6 +48,8 @@ def replay(
     """
     if n_networks < 1:
         raise ValueError(f"n_networks must be at least 1, got {n_networks}")
+    if class_numbers(dataset) is None:
+        raise ValueError(f"{dataset.path} has no labels, which training on it needs")
     made_for = DistilledFor.of(dataset)
     if not (new_weights or made_for.has_random_weights):
         n_networks = 1

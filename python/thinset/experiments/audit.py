@@ -225,6 +225,7 @@ class _Evaluation:
             n_bytes=n_bytes,
             learning_rate=None if rate is None else rate.learning_rate,
             is_edge=rate is not None and rate.is_edge,
+            is_one_network=job.way == "replay" and self._sets.replays_one_network,
             scores=tuple(
                 SeedScores(seed, tuple(100 * value for value in part.accuracies), part.n_diverged)
                 for seed, part in zip(self._settings.seeds, scores, strict=True)
@@ -238,7 +239,7 @@ class _Evaluation:
             n_images=len(sets.dataset),
             n_bytes=sets.n_bytes,
             n_classes=sets.n_classes,
-            data_name=sets.train.name,
+            data_name=sets.whole.name,
             n_train=len(sets.train),
             n_validation=len(sets.validation),
             n_test=len(sets.test),

@@ -50,7 +50,8 @@ _TEACHER_STAGE = "training the teacher"
 class AuditSets:
     """The audited set, and the sets of real images beside it, made when they are wanted.
 
-    train, validation, test: the real data; sets are made of `train` alone. kinds: the networks by
+    whole: the real training data, of which train and validation are the parts; sets are made of
+    `train` alone. test: the real test data. kinds: the networks by
     name. names: of the sets, in order. notes: sentences on what is left out. Raises ValueError for
     networks that do not take these images.
     """
@@ -64,7 +65,7 @@ class AuditSets:
         settings: AuditSettings,
     ) -> None:
         self.dataset, self.folder, self.where, self.settings = dataset, folder, where, settings
-        self._whole = data.train
+        self.whole = data.train
         self.n_classes = data.train.n_classes
         mean, deviation = channel_statistics(data.train.images)
         self.kinds: Mapping[str, NetworkKind] = {
@@ -160,12 +161,17 @@ class AuditSets:
                 f"{made_for.name}, width {made_for.width:g}"
             )
             return ("replay from new weights",)
-        if not made_for.has_random_weights:
+        if self.replays_one_network:
             self._note(
                 f"replayed on {network}, all networks start from the stored weights and are the "
                 "same: there is one, without a spread"
             )
         return ("replay", "replay from new weights")
+
+    @property
+    def replays_one_network(self) -> bool:
+        """Whether all weights are stored, so that all replays from them are the same."""
+        return not self._made_for.has_random_weights
 
     @property
     def teacher_facts(self) -> Teacher | None:
@@ -199,7 +205,7 @@ class AuditSets:
     def _embeddings(self) -> np.ndarray[Any, Any]:
         """Those of the samples of `train`."""
         embeddings = prepare_embeddings(
-            self._whole,
+            self.whole,
             self.folder,
             self.settings.encoder,
             device=self.where.device,

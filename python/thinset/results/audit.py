@@ -72,7 +72,8 @@ class AuditRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     training. way: ordinary "training", or a "replay" of the stored steps, with the stored initial
     weights or with new ones. n_images: in the set as trained on; n_bytes: of it, see SetBytes.
     learning_rate: the one chosen on validation data; None for a replay. is_edge: it is the lowest
-    or the highest of the rates that were tried. scores: one for each seed.
+    or the highest of the rates that were tried. scores: one for each seed. is_one_network: nothing
+    differs between seeds, and all scores are those of one network.
     """
 
     network: str
@@ -85,6 +86,7 @@ class AuditRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     learning_rate: AboveZero | None
     is_edge: bool
     scores: tuple[SeedScores, ...]
+    is_one_network: bool = False
 
     def __post_init__(self) -> None:
         seeds = [scores.seed for scores in self.scores]
@@ -99,12 +101,13 @@ class AuditRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     @property
     def n(self) -> int:
         """Number of networks."""
-        return len(self.accuracies)
+        return 1 if self.is_one_network else len(self.accuracies)
 
     @property
     def n_diverged(self) -> int:
         """How many of them diverged, which count as guessing."""
-        return sum(one.n_diverged for one in self.scores)
+        n_diverged = sum(one.n_diverged for one in self.scores)
+        return min(n_diverged, 1) if self.is_one_network else n_diverged
 
     @property
     def mean(self) -> float:

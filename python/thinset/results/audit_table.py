@@ -31,7 +31,7 @@ def spoken_audit(audit: Audit) -> str:
         lines += ["", "* the lowest or highest of the rates tried; a wider range may score higher"]
     n_diverged = sum(row.n_diverged for row in audit.rows)
     if n_diverged:
-        lines += ["", f"{n_diverged} networks diverged and count as guessing"]
+        lines += ["", f"diverged, and counted as guessing: {n_diverged} of the networks"]
     lines += [f"note: {note}" for note in audit.notes]
     return "\n".join(lines)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-from thinset.data.batches import DeviceBatches, ordered_batches  # noqa: E402
+from thinset.data.batches import DeviceBatches, ShuffledPasses, ordered_batches  # noqa: E402
 
 if TYPE_CHECKING:
     from thinset.data import Dataset
@@ -90,6 +90,22 @@ def test_resuming_goes_on_with_the_same_order(dataset: Dataset, n_before: int) -
     resumed.load_state_dict(state)
     assert resumed.samples_drawn == 4 * n_before
     assert [rows(next(resumed)[0]) for _ in range(20)] == expected
+
+
+def test_a_batch_can_be_a_whole_pass(dataset: Dataset) -> None:
+    class Parts(ShuffledPasses):
+        number = -1
+
+        def begin(self, progress: float) -> None:
+            self.number += 1
+
+        def draw(self, generator: torch.Generator) -> tuple[torch.Tensor, None]:
+            return torch.arange(self.number, 2 * self.number + 1), None
+
+    batches = stream(dataset, batch_size=None, passes=Parts(len(dataset)))
+    expected = [list(range(number, 2 * number + 1)) for number in range(5)]
+    assert [next(batches).indices.tolist() for _ in range(5)] == expected
+    assert batches.samples_drawn == 15
 
 
 def test_a_state_is_not_changed_by_going_on(dataset: Dataset) -> None:

@@ -144,3 +144,9 @@ def test_an_import_says_that_it_leaves_it_out(
     assert imported.schedule is None
     what = f"the training schedule of {source.path}"
     assert notes == [f"left out {what}; to keep them, use the dataset folder itself"]
+
+
+def test_steps_are_counted_and_numbered_over_all_repetitions() -> None:
+    assert SCHEDULE.n_steps == 6
+    assert SCHEDULE.n_samples == 3 * N_SAMPLES
+    assert [SCHEDULE.step(number) for number in range(6)] == list(3 * STEPS)

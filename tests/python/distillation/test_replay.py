@@ -192,6 +192,12 @@ def test_refuses_datasets_without_steps(write, digits):
         run(write(steps=None), digits)
 
 
+def test_refuses_datasets_without_labels(tmp_path, write_distilled, one_per_class, digits):
+    dataset = write_distilled(tmp_path / "bare", one_per_class[0], None, steps=STEPS)
+    with pytest.raises(ValueError, match="bare has no labels, which training on it needs"):
+        run(dataset, digits)
+
+
 def test_refuses_no_networks(write, digits):
     with pytest.raises(ValueError, match="n_networks must be at least 1, got 0"):
         run(write(), digits, n_networks=0)

@@ -86,6 +86,12 @@ def test_scores_are_of_all_networks():
     assert row(THE_SET, "hard", (5,)).standard_deviation is None
 
 
+def test_networks_that_are_the_same_count_once():
+    one = msgspec.structs.replace(ROWS[3], is_one_network=True)
+    assert (one.n, one.standard_deviation, one.mean) == (1, None, 72.0)
+    assert one.minus(ROWS[4]).seeds == (0, 1, 2)
+
+
 def test_differences_are_paired_by_seed():
     difference = ROWS[0].minus(ROWS[5])
     assert difference.seeds == (0, 1, 2)
@@ -198,4 +204,4 @@ def test_the_table_prints_every_row_the_parts_and_the_notes():
 
 def test_the_table_counts_networks_that_diverged():
     diverged = msgspec.structs.replace(ROWS[0], scores=(SeedScores(0, (10.0, 50.0), 1),))
-    assert "1 networks diverged and count as guessing" in spoken_audit(audit((diverged,)))
+    assert "counted as guessing: 1 of the networks" in spoken_audit(audit((diverged,)))
