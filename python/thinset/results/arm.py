@@ -182,7 +182,9 @@ class Arm:
                 )
             return arm
         if name in ("file", "data"):
-            uses = options.take_uses_of_steps(has_steps=True) if name == "data" else {}
+            uses: dict[str, Any] = {}
+            if name == "data":
+                uses = options.take_uses_of_steps(has_steps=True)
             options.refuse_others()
             if name == "file":
                 return cls(file=path, fine_tuning=fine_tuning)

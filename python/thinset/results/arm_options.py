@@ -97,7 +97,7 @@ class ArmOptions:
         self.refuse_others()
         return {"generated": named[0], "keep": keep}
 
-    def take_uses_of_steps(self, *, has_steps: bool) -> dict[str, bool]:
+    def take_uses_of_steps(self, *, has_steps: bool) -> dict[str, Any]:
         """What is not used of distilled data, of which `has_steps` says whether they have steps."""
         ordinary = self.take("ordinary", False, (True,))
         new_weights = self.take("new_weights", False, (True,))
