@@ -128,7 +128,7 @@ class Command:
 
     def _settings(self, small: Dataset | None) -> AuditSettings:
         from thinset.distillation.distilled_for import DistilledFor
-        from thinset.distillation.evaluation import SetTraining
+        from thinset.distillation.set_training import SetTraining
         from thinset.experiments.audit_settings import AuditSettings
         from thinset.experiments.settings import EncoderSettings
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from thinset.data.batches import ordered_batches
 from thinset.distillation.network_scores import NetworkScores, accuracy_after, unchanged
-from thinset.duration import Duration
-from thinset.files.decoding import AboveZero, Positive, Share  # noqa: TC001 - decode looks them up
 from thinset.losses import classification
 from thinset.training.learners.fit import fit
 from thinset.training.learners.supervised import SupervisedLearner
@@ -31,6 +28,9 @@ if TYPE_CHECKING:
 
     from thinset.data.batches import ImageArrays, ImageRows
     from thinset.distillation.networks import NetworkKind
+    from thinset.distillation.set_training import SetTraining
+    from thinset.distillation.small_set import SmallSet
+    from thinset.duration import Duration
     from thinset.training.learners.supervised import RandomTransform
 
 
@@ -38,78 +38,9 @@ MOST_FURTHER_RATES = 3
 """Learning rates that are tried beyond the given ones at most"""
 
 
-@dataclass(frozen=True)
-class SmallSet:
-    """Images (M, H, W, C), uint8 or float32 in about [0, 1], and labels (M,) int64, in memory.
-
-    soft_labels: (M, K) float32; None to train on the labels. It has no stored steps: training on it
-    is ordinary.
-    """
-
-    images: np.ndarray[Any, Any]
-    labels: np.ndarray[Any, np.dtype[np.int64]]
-    soft_labels: np.ndarray[Any, np.dtype[np.float32]] | None = None
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def with_hard_labels(self) -> SmallSet:
-        """The same without soft labels."""
-        return dataclasses.replace(self, soft_labels=None)
-
-
-@dataclass(frozen=True)
-class SetTraining:
-    """How networks are trained on a small set, the same for all sets.
-
-    length: of each training; epochs are those of the audited set. batch_size: samples in a step, at
-    most all. learning_rates: what one is chosen from, once for each set, kind of labels,
-    augmentation and network; see choose_rate. It is divided by ten after half of the steps, as
-    usual for distilled sets (Zhao, Mopuri, Bilen, "Dataset Condensation with Gradient Matching",
-    2021). strategy, flips: the random transforms, where there are any: see
-    DifferentiableAugmentation and random_flip; "auto" takes colours and flips for colour images
-    only.
-    """
-
-    length: Duration = Duration(1000, "st")
-    batch_size: Positive = 256
-    learning_rates: tuple[AboveZero, ...] = (0.003, 0.01, 0.03, 0.1)
-    momentum: Share = 0.9
-    weight_decay: float = 5e-4
-    strategy: str = "auto"
-    flips: bool | Literal["auto"] = "auto"
-
-    def __post_init__(self) -> None:
-        if list(self.learning_rates) != sorted(set(self.learning_rates)):
-            raise ValueError(
-                f"learning_rates must be distinct and ascending, got {self.learning_rates}"
-            )
-        if not self.learning_rates:
-            raise ValueError("learning_rates must have at least one value")
-        if self.length.is_time or self.length.amount == 0:
-            raise ValueError(
-                f"length must be in steps, epochs or samples, and more than 0; got {self.length}"
-            )
-        if self.strategy != "auto":
-            DifferentiableAugmentation(self.strategy)
-
-    def resolved_for(self, image_shape: tuple[int, int, int], n_images: int) -> SetTraining:
-        """Resolve every "auto" by (height, width, channels), and the length by a set of n_images.
-
-        The length then is in steps, which are equally many for all sets.
-        """
-        is_colour = image_shape[2] == 3
-        automatic = "color,translation,cutout" if is_colour else "translation,cutout"
-        return dataclasses.replace(
-            self,
-            strategy=automatic if self.strategy == "auto" else self.strategy,
-            flips=is_colour if self.flips == "auto" else self.flips,
-            length=Duration(self.length.n_steps(n_images, min(self.batch_size, n_images)), "st"),
-        )
-
-    def transform(self, *, is_augmented: bool) -> RandomTransform:
-        """The transform of training images; nothing may be "auto" any more."""
-        return _Augmentation(self.strategy, self.flips is True) if is_augmented else unchanged
+def transform_of(training: SetTraining, *, is_augmented: bool) -> RandomTransform:
+    """The transform of training images; nothing may be "auto" any more."""
+    return _Augmentation(training.strategy, training.flips is True) if is_augmented else unchanged
 
 
 @dataclass(frozen=True)
@@ -220,7 +151,7 @@ def scores_of(
         learner = SupervisedLearner(
             network,
             loss=classification,
-            train_transform=training.transform(is_augmented=is_augmented),
+            train_transform=transform_of(training, is_augmented=is_augmented),
             test_transform=to_unit_range,
             momentum=training.momentum,
             weight_decay=training.weight_decay,
@@ -258,7 +189,7 @@ def train_teacher(
         network,
         [Phase("teacher", data, length, OneCycleRate(learning_rate))],
         loss=classification,
-        train_transform=training.transform(is_augmented=True),
+        train_transform=transform_of(training, is_augmented=True),
         test_data=validation_data,
         test_transform=to_unit_range,
         batch_size=training.batch_size,

@@ -10,9 +10,10 @@ import numpy as np
 
 from thinset.data.soft_labels import class_numbers
 from thinset.distillation.distilled_for import DistilledFor
-from thinset.distillation.evaluation import SmallSet, predictions, train_teacher
+from thinset.distillation.evaluation import predictions, train_teacher
 from thinset.distillation.initial_weights import ROLE
 from thinset.distillation.networks import NetworkKind
+from thinset.distillation.small_set import SmallSet
 from thinset.experiments.prepare.baselines import (
     NAMES,
     NEEDS_EMBEDDINGS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from thinset.distillation.evaluation import SetTraining
+from thinset.distillation.set_training import SetTraining
 from thinset.duration import Duration
 from thinset.experiments.prepare.baselines import BASELINES, Baseline
 from thinset.experiments.settings import EncoderSettings, require_distinct

@@ -1,5 +1,6 @@
 """Pages that show what was trained: HTML, plots and the records beside them."""
 
+from thinset.report.audit_page import AuditedSet, AuditInputs, write_audit_report
 from thinset.report.augmentation_inputs import (
     AugmentationInputs,
     PublishedTable,
@@ -15,6 +16,8 @@ from thinset.report.run_page import write_report
 from thinset.report.study_page import PublishedFigure, ShownSet, StudyInputs, write_study_report
 
 __all__ = [
+    "AuditInputs",
+    "AuditedSet",
     "AugmentationInputs",
     "PublishedFigure",
     "PublishedTable",
@@ -26,6 +29,7 @@ __all__ = [
     "SizeResults",
     "StudyInputs",
     "require_report_extra",
+    "write_audit_report",
     "write_augmentation_report",
     "write_plan_report",
     "write_ranking_report",

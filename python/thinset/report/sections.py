@@ -169,8 +169,8 @@ def _summary_table(arms: Sequence[ArmSummary], among: Sequence[Configuration]) -
             _mean(arm),
             arm.n,
             ", ".join(str(seed) for seed in arm.seeds),
-            *([] if baseline is None else [_difference(arm.versus_baseline)]),
-            _difference(arm.versus_full),
+            *([] if baseline is None else [difference(arm.versus_baseline)]),
+            difference(arm.versus_full),
             f"{arm.mean_steps:,.0f}",
             spoken_seconds(arm.mean_preparation_seconds),
             spoken_seconds(arm.mean_seconds),
@@ -217,13 +217,14 @@ def _named(configuration: Configuration, among: Sequence[Configuration], suffix:
     return Cell(f"{label_of(configuration, among)}{suffix}", colour=colour_of(configuration, among))
 
 
-def _difference(difference: PairedDifference | None) -> Cell:
-    if difference is None:
+def difference(found: PairedDifference | None) -> Cell:
+    """A difference in points with its interval."""
+    if found is None:
         return Cell(NONE)
-    mean = spoken_points(difference.mean)
-    if difference.interval is None or verdict_of(difference) == "spread unknown":
+    mean = spoken_points(found.mean)
+    if found.interval is None or verdict_of(found) == "spread unknown":
         return Cell(mean, "spread unknown")
-    low, high = difference.interval
+    low, high = found.interval
     return Cell(mean, f"{spoken_points(low)} to {spoken_points(high)}")
 
 

@@ -70,15 +70,16 @@ class Arm:
     is_weighted: the loss weighs samples by the gains of the selection, which for kmeans are sizes
     of clusters. is_balanced: every class is shown equally often. is_resident: the data are kept in
     the training device's memory. is_ordinary: the stored steps of distilled data are not used.
-    has_new_weights: nor are the initial weights that are stored with them. fine_tuning: the data of fine-tuning. other: the text of an arm in a record that this version
+    has_new_weights: training by stored steps starts from new weights, not from stored ones.
+    fine_tuning: the data of fine-tuning. other: the text of an arm in a record that this version
     cannot train. Immutable and hashable.
     """
 
     # Not a dataclass: in files an arm is one text, not a table of its fields.
     __slots__ = (
         "_text", "added", "augment", "data", "distilled", "distinct", "file", "fine_tuning",
-        "generated", "has_new_weights", "is_balanced", "is_ordinary", "is_repeated", "is_resident", "is_weighted",
-        "keep", "other", "rule",
+        "generated", "has_new_weights", "is_balanced", "is_ordinary", "is_repeated",
+        "is_resident", "is_weighted", "keep", "other", "rule",
     )  # fmt: skip
     _text: str
     rule: SelectionRule | None

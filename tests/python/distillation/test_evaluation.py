@@ -10,14 +10,15 @@ import torch
 
 from thinset.distillation import evaluation
 from thinset.distillation.evaluation import (
-    SetTraining,
-    SmallSet,
     choose_rate,
     predictions,
     scores_of,
     train_teacher,
+    transform_of,
 )
 from thinset.distillation.networks import NetworkKind
+from thinset.distillation.set_training import SetTraining
+from thinset.distillation.small_set import SmallSet
 from thinset.duration import Duration
 
 KIND = NetworkKind("small_networks:small", 1.0, (8, 8, 1), 10, (0.3,), (0.4,))
@@ -132,7 +133,7 @@ class TestTransforms:
 
     def augmented(self, training, images, *, is_augmented):
         generator = torch.Generator().manual_seed(0)
-        return training.transform(is_augmented=is_augmented)(images, generator)
+        return transform_of(training, is_augmented=is_augmented)(images, generator)
 
     def test_none_is_none(self):
         assert torch.equal(self.augmented(TRAINING, self.images, is_augmented=False), self.images)

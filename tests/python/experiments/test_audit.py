@@ -11,7 +11,7 @@ from torch.nn.utils import parameters_to_vector
 
 from small_networks import Small
 from thinset.data import import_dataset
-from thinset.distillation.evaluation import SetTraining
+from thinset.distillation.set_training import SetTraining
 from thinset.duration import Duration
 from thinset.experiments import audit as audit_module
 from thinset.experiments.audit import evaluate_set

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
-from thinset.distillation.evaluation import SmallSet
+from thinset.distillation.small_set import SmallSet
 from thinset.results.audit import RANDOM
 from thinset.selection import select
 

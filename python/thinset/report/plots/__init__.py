@@ -3,6 +3,7 @@
 matplotlib is imported when a figure is drawn, not before.
 """
 
+from thinset.report.plots.audits import audit_accuracies
 from thinset.report.plots.budgets import budget_bars
 from thinset.report.plots.class_balance import class_balance
 from thinset.report.plots.curves import (
@@ -28,6 +29,7 @@ from thinset.report.plots.timeline import two_phase_timeline
 __all__ = [
     "MAX_ROWS",
     "Curve",
+    "audit_accuracies",
     "budget_bars",
     "class_balance",
     "contact_sheet",

@@ -141,7 +141,11 @@ def test_a_killed_distillation_resumes_and_counts_all_its_seconds(source, tmp_pa
             {"training": TrainingSettings(model="paper", crop="whole")},
             "distilled:dd: .*batch norm",
         ),
-        ("distilled:gm", {"sizes": (1430,), "training": CONVNET}, "distilled:gm: .*class 0 .*has 142"),
+        (
+            "distilled:gm",
+            {"sizes": (1430,), "training": CONVNET},
+            "distilled:gm: .*class 0 .*has 142",
+        ),
     ],
 )
 def test_what_cannot_be_distilled_is_refused_first(source, tmp_path, arm, changes, message):
