@@ -61,6 +61,9 @@ def test_code_runs(page, tmp_path, monkeypatch):
         assert len(names["distilled"].schedule.steps) == 2
     elif page == "docs/augmentation.md":
         assert np.bincount(names["generated"].labels).tolist() == [10] * 10
+    elif page == "docs/distillation.md":
+        assert len(names["distilled"]) == 10
+        assert len(names["distilled"].schedule.steps) == 3
     elif page == "docs/metrics.md":
         assert names["extractor"].name.startswith("small CNN trained on the real digits (SHA-256 ")
         assert names["fid"].n_a == 5752
