@@ -218,7 +218,7 @@ def test_interrupted_distillation_says_so_and_resumes_to_the_same_images(here):
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     ) as run:
-        while not (here / "broken" / "grids" / "0000010.png").exists():
+        while not (here / "broken" / "checkpoints" / "distillation.safetensors").exists():
             assert run.poll() is None
             time.sleep(0.01)
         run.send_signal(signal.SIGINT)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from typing import TYPE_CHECKING
 
 import pytest
@@ -48,7 +49,8 @@ def distance_of_one_layer(a: torch.Tensor, b: torch.Tensor) -> float:
     """One output node after the other, in plain numbers."""
     total = 0.0
     for one, other in zip(a, b, strict=True):
-        dot = sum(x * y for x, y in zip(one.flatten().tolist(), other.flatten().tolist()))
+        pairs = zip(one.flatten().tolist(), other.flatten().tolist(), strict=True)
+        dot = sum(x * y for x, y in pairs)
         total += 1 - dot / (float(one.norm()) * float(other.norm()) + 1e-6)
     return total
 
@@ -132,7 +134,7 @@ def test_a_network_is_trained_between_its_steps_and_then_replaced() -> None:
         learner.step(real_batch(seed=number), learning_rate=0.1, n_before=number)
         weights.append(learner._network.head.weight.detach().clone())
     assert not torch.equal(weights[0], initial["head.weight"])  # the first step draws
-    changes = [not torch.equal(a, b) for a, b in zip(weights, weights[1:], strict=False)]
+    changes = [not torch.equal(a, b) for a, b in itertools.pairwise(weights)]
     # After the third step no training follows, and the fourth draws a new network.
     assert changes == [True, False, True, True, False, True]
 

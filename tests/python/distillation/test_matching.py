@@ -237,7 +237,7 @@ def test_the_folder_states_what_was_done(method: Any, data: Dataset, tmp_path: P
         length="4st",
         validation_data=data,
         evaluations=2,
-        observe=lambda synthetic, step: seen.append((step, float(synthetic.images.sum()))),
+        observe=lambda synthetic, step: seen.append((step, float(synthetic.images.detach().sum()))),
         device="cpu",
     )
     assert made.labels is not None
