@@ -62,9 +62,11 @@ class DistributionMatchingLearner(MatchingLearner):
             for rows, batch in zip(self._rows, real, strict=True)
         ]
         with torch.no_grad(), self._autocast():
-            # One class at a time: the outputs of layers stay in the processor's caches.
             wanted = [
-                features_of(synthetic.pixels(batch)).float().mean(dim=0) for _, batch in pairs
+                torch.cat([features_of(synthetic.pixels(part)) for part in self._parts(batch)])
+                .float()
+                .mean(dim=0)
+                for _, batch in pairs
             ]
         with self._autocast():
             features = features_of(synthetic.pixels(torch.cat([own for own, _ in pairs])))
