@@ -120,7 +120,7 @@ def distill(
 
     whole = Duration.parse(settings.length if length is None else length)
     # A pass of the order is a step.
-    per_step = settings.batch_size if order is None else order.n_samples
+    per_step = settings.batch_size if order is None else (order.n_samples or len(data))
     train(
         begun.learner,
         [Phase(settings.method, data, whole, order=order)],

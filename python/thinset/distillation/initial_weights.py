@@ -39,10 +39,10 @@ def starting_networks(
     """Networks that start as `settings` say: all weights drawn anew, or some of them fixed.
 
     settings: with initial_weights, n_fixed_layers, pretraining and pretrained_path; see
-    UnrolledSettings. Methods without these settings draw all weights anew. Raises what
+    dd.Settings. Methods without these settings draw all weights anew. Raises what
     StartingNetworks raises.
     """
-    source = getattr(settings, "initial_weights", "random")
+    source: Source = getattr(settings, "initial_weights", "random")
     if source == "random" or settings.n_fixed_layers == 0:
         return kind
     return StartingNetworks(

@@ -62,8 +62,8 @@ def require_unrollable(
         for name, buffer in network.named_buffers():
             if not torch.equal(buffer, before[name]):
                 raise ValueError(
-                    f"the buffer {name!r} changes when the network is used in training; a step that "
-                    "changes more than weights cannot be unrolled: use a network without it"
+                    f"the buffer {name!r} changes when the network is used in training; a step "
+                    "that changes more than weights cannot be unrolled: use a network without it"
                 )
         logits = first.get("")
         shape = None if logits is None else tuple(logits.shape)
@@ -96,8 +96,8 @@ def _require_deterministic(name: str, layer: nn.Module) -> None:
         )
     if isinstance(layer, _InstanceNorm) and layer.training and layer.running_mean is not None:
         raise ValueError(
-            f"layer {name!r} ({kind}) updates running statistics; use track_running_stats=False, or "
-            "set freeze_statistics to use the running statistics"
+            f"layer {name!r} ({kind}) updates running statistics; use track_running_stats=False, "
+            "or set freeze_statistics to use the running statistics"
         )
     if isinstance(layer, _DropoutNd) and layer.training and layer.p > 0:
         raise ValueError(
@@ -106,9 +106,7 @@ def _require_deterministic(name: str, layer: nn.Module) -> None:
         )
 
 
-def _require_second_derivatives(
-    network: nn.Module, images: torch.Tensor, n_classes: int
-) -> None:
+def _require_second_derivatives(network: nn.Module, images: torch.Tensor, n_classes: int) -> None:
     images.requires_grad_()
     learned = [parameter for parameter in network.parameters() if parameter.requires_grad]
     try:

@@ -86,7 +86,7 @@ def unrolled_gradients(
     """
     leaves = _Leaves(steps)
     if segment is not None:
-        losses = _sweep(network, weights, leaves, images, labels, segment)
+        losses = _sweep(network, weights, leaves, images, labels, segment=segment)
     else:
         for number in range(len(leaves.step_sizes)):
             weights = _step(network, weights, *leaves.of_step(number), differentiable=True)
@@ -101,6 +101,7 @@ def _sweep(
     leaves: _Leaves,
     images: torch.Tensor,
     labels: torch.Tensor,
+    *,
     segment: int,
 ) -> torch.Tensor:
     """Add the gradients to `leaves`, from the last segment to the first; return the losses."""
@@ -197,7 +198,9 @@ def _leaf(value: torch.Tensor) -> torch.Tensor:
 
 
 def _leaves(weights: Weights) -> dict[str, torch.Tensor]:
-    return {name: value.detach().requires_grad_(value.requires_grad) for name, value in weights.items()}
+    return {
+        name: value.detach().requires_grad_(value.requires_grad) for name, value in weights.items()
+    }
 
 
 def _learned(weights: Weights) -> list[torch.Tensor]:

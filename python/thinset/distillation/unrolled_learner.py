@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -36,10 +37,10 @@ if TYPE_CHECKING:
     from torch import nn
 
     from thinset.data.batches import Batch, ImageRows
+    from thinset.distillation.methods.dd import Settings
     from thinset.distillation.networks import NetworkKind
     from thinset.distillation.synthetic_set import SyntheticSet
     from thinset.distillation.unrolled import Weights
-    from thinset.distillation.unrolled_settings import UnrolledSettings
 
 _BETAS = (0.5, 0.999)
 _N_SCORED = 4
@@ -68,7 +69,7 @@ class UnrolledLearner:
         self,
         synthetic: SyntheticSet,
         networks: NetworkKind | StartingNetworks,
-        settings: UnrolledSettings,
+        settings: Settings,
         *,
         seed: int,
         device: torch.device | str,
@@ -125,7 +126,7 @@ class UnrolledLearner:
     def step(self, batch: Batch, *, learning_rate: float, n_before: int) -> torch.Tensor:
         """Take one step; the losses (B,) are means over the networks. See Learner.
 
-        Raises TrainingDivergedError, naming the inner step, for an inner training that diverges, for
+        Raises TrainingDivergedError for an inner training that diverges, naming its step, for
         gradients that are not finite, and for a step size that runs away.
         """
         if batch.weights is not None:
@@ -147,8 +148,7 @@ class UnrolledLearner:
             found = [gradient for gradient in gradients if gradient is not None]
             if not all(bool(value.isfinite().all()) for value in (losses, *found)):
                 raise TrainingDivergedError(self._divergence(start, steps, n_before))
-            for total, gradient in zip(sums, found, strict=True):
-                total += gradient / n_networks
+            sums = [total + part / n_networks for total, part in zip(sums, found, strict=True)]
             mean_losses += losses / n_networks
         torch.autograd.backward(learned, sums)
         self._optimizer.step()
@@ -167,12 +167,11 @@ class UnrolledLearner:
         synthetic = self._synthetic
         sizes = synthetic.step_sizes
         assert sizes is not None
-        by_part = (synthetic.n_steps, -1)
-        return InnerSteps(
-            synthetic.pixels().unflatten(0, by_part),
-            synthetic.targets.unflatten(0, by_part),
-            sizes,
+        images, targets = (
+            values.reshape(synthetic.n_steps, -1, *values.shape[1:])
+            for values in (synthetic.pixels(), synthetic.targets)
         )
+        return InnerSteps(images, targets, sizes)
 
     def _new_network(self, generator: torch.Generator) -> nn.Module:
         network = self._networks.new(generator)
@@ -210,12 +209,12 @@ class UnrolledLearner:
 
     def _accuracy(self, generator: torch.Generator, data: ImageRows) -> float:
         network = self._new_network(generator).to(self._device)
-        weights = weights_of(network)
-        for weights in trained_weights(network, weights, self._inner_steps()):  # noqa: B007
-            pass
+        trained = deque(
+            trained_weights(network, weights_of(network), self._inner_steps()), maxlen=1
+        ).pop()
         with torch.no_grad():
             for name, parameter in network.named_parameters():
-                parameter.copy_(weights[name])
+                parameter.copy_(trained[name])
         scores = evaluate(
             network, data, loss=classification, transform=to_unit_range, device=self._device
         )

@@ -63,7 +63,9 @@ def predicted_memory(
     """
 
     def measured(n_steps: int, n_inner: int, n_outer: int) -> int:
-        return _saved_bytes(network, image_shape, n_classes, n_steps, n_inner, n_outer)
+        return _saved_bytes(
+            network, image_shape, n_classes, n_steps=n_steps, n_inner=n_inner, n_outer=n_outer
+        )
 
     # The first step is another one: its weights are the network's own.
     least = measured(2, 2, 2)
@@ -94,7 +96,7 @@ def choose_segment(
         hint = (
             f"set checkpointed to auto, which needs about {segmented / _GB:.3g} GB"
             if segmented <= available
-            else "use fewer steps (n_steps, n_epochs), fewer images, a smaller network or a smaller "
+            else "use fewer steps (n_steps, n_epochs), fewer images, or a smaller network or "
             "batch_size"
         )
         raise ValueError(
@@ -111,6 +113,7 @@ def _saved_bytes(
     network: nn.Module,
     image_shape: tuple[int, int, int],
     n_classes: int,
+    *,
     n_steps: int,
     n_inner: int,
     n_outer: int,
@@ -128,7 +131,9 @@ def _saved_bytes(
         return torch.randint(n_classes, sizes, generator=generator)
 
     steps = InnerSteps(
-        images(n_steps, n_inner), labels(n_steps, n_inner), torch.full((n_steps,), 0.01, dtype=dtype)
+        images(n_steps, n_inner),
+        labels(n_steps, n_inner),
+        torch.full((n_steps,), 0.01, dtype=dtype),
     )
     outer_images, outer_labels = images(n_outer), labels(n_outer)
     held: dict[int, torch.UntypedStorage] = {}

@@ -18,24 +18,22 @@ import torch
 
 from thinset.data import DatasetWriter, open_dataset
 from thinset.distillation.distill import distill
-from thinset.distillation.methods import dd, soft
+from thinset.distillation.methods import dd
 from thinset.distillation.unrolled_learner import UnrolledLearner
 
+SMALL = {"network": "lenet", "width": 0.5, "batch_size": 16, "n_epochs": 1}
 SETTINGS = {
-    "random": dd.Settings(network="lenet", width=0.5, batch_size=16, n_networks=2),
-    "fixed": soft.Settings(
-        network="lenet", width=0.5, batch_size=16, initial_weights="fixed", n_fixed_layers=2
-    ),
+    "random": dd.Settings(n_networks=2, **SMALL),
     "pretrained": dd.Settings(
-        network="lenet",
-        width=0.5,
-        batch_size=16,
+        learns_labels=True,
         initial_weights="pretrained",
         pretraining="3st",
+        n_fixed_layers=2,
         checkpointed=True,
+        **SMALL,
     ),
 }
-KILLED_BEFORE = (3, 8)
+KILLED_BEFORE = (3, 6)
 
 
 def write_data(out: Path) -> None:
@@ -47,7 +45,7 @@ def write_data(out: Path) -> None:
 
 
 def train(folder: Path, name: str, killed_before: int | None) -> None:
-    """Distil for 10 steps, evaluated every second one, or be killed before a step."""
+    """Distil for 8 steps, evaluated every second one, or be killed before a step."""
     take_step = UnrolledLearner.step
 
     def step(self, batch, *, learning_rate, n_before):
@@ -62,10 +60,10 @@ def train(folder: Path, name: str, killed_before: int | None) -> None:
         data,
         folder / name,
         settings=SETTINGS[name],
-        length="10st",
+        length="8st",
         validation_data=data,
         device="cpu",
-        evaluations=5,
+        evaluations=4,
         images_per_class=2,
         log=lambda figures, step: curve.append(
             (step, {key: value for key, value in figures.items() if key != "seconds"})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -20,8 +19,8 @@ from thinset.distillation.initial_weights import (
     starting_networks,
     weights_vector,
 )
+from thinset.distillation.methods.dd import Settings
 from thinset.distillation.networks import NetworkKind
-from thinset.distillation.unrolled_settings import UnrolledSettings
 from thinset.losses import classification
 from thinset.models.classifiers import CLASSIFIERS
 from thinset.training import evaluate, save_weights
@@ -156,7 +155,9 @@ def test_running_statistics_from_a_file_are_refused(digits, tmp_path) -> None:
     network(torch.rand(4, 1, 8, 8))
     save_weights(network, path)
     kind = kind_named("smooth_networks:normalised")
-    with pytest.raises(ValueError, match=r"the buffer '0\.running_mean' differs from that of a new"):
+    with pytest.raises(
+        ValueError, match=r"the buffer '0\.running_mean' differs from that of a new"
+    ):
         StartingNetworks(kind, digits, source="pretrained", path=path)
 
 
@@ -176,33 +177,7 @@ def test_there_must_be_as_many_layers(digits, n_layers: int) -> None:
     ],
 )
 def test_settings_say_where_networks_start(digits, options, is_fixed: bool) -> None:
-    settings = UnrolledSettings("dd", **options)
+    settings = Settings(**options)
     networks = starting_networks(LENET, settings, digits, seed=0)
     assert isinstance(networks, StartingNetworks) == is_fixed
     assert isinstance(starting_networks(LENET, SimpleNamespace(), digits, seed=0), NetworkKind)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"n_fixed_layers": 2}, "n_fixed_layers needs initial_weights .*; got 2 layers and random"),
-        ({"pretrained_path": "a"}, "pretrained_path needs initial_weights .*, got 'random'"),
-        (
-            {"initial_weights": "pretrained", "freeze_statistics": True},
-            "freeze_statistics does not apply to pretrained weights",
-        ),
-        ({"initial_weights": "pretrained", "pretraining": "3"}, "a length is a number with a unit"),
-        ({"length": "long"}, "a length is a number with a unit.*got 'long'"),
-    ],
-)
-def test_settings_that_do_not_fit_together_are_refused(options, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        UnrolledSettings("dd", **options)
-
-
-def test_the_learning_rate_is_halved_at_equal_distances() -> None:
-    rate = UnrolledSettings("dd").rate
-    epochs = [0, 39.9, 40, 79.9, 80, 399]
-    found = [rate(epoch / 400) for epoch in epochs]
-    np.testing.assert_allclose(found, [0.01, 0.01, 0.005, 0.005, 0.0025, 0.01 / 2**9])
-    assert UnrolledSettings("dd", n_halvings=0, learning_rate=0.3).rate(0.99) == 0.3

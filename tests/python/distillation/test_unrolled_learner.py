@@ -14,7 +14,7 @@ from thinset.data.batches import Batch
 from thinset.distillation import unrolled_learner
 from thinset.distillation.distill import distill
 from thinset.distillation.initial_weights import StartingNetworks
-from thinset.distillation.methods import dd, soft
+from thinset.distillation.methods import dd
 from thinset.distillation.networks import NetworkKind
 from thinset.distillation.synthetic_set import SyntheticSet
 from thinset.distillation.unrolled_learner import UnrolledLearner
@@ -40,11 +40,11 @@ def digits(tmp_path_factory):
     return import_dataset("digits", tmp_path_factory.mktemp("digits") / "digits")
 
 
-def distilled(data, out, length="20st", *, module=dd, images=1, n_images=None, settings=None, **kw):
+def distilled(data, out, length="20st", *, images=1, n_images=None, settings=None, **kw):
     return distill(
         data,
         out,
-        settings=module.Settings(**{**QUICK, **(settings or {})}),
+        settings=dd.Settings(**{**QUICK, **(settings or {})}),
         images_per_class=None if n_images else images,
         n_images=n_images,
         length=length,
@@ -172,9 +172,8 @@ def test_soft_labels_are_probabilities_that_were_learned(digits, tmp_path, n_ima
         digits["train"],
         tmp_path / "soft",
         "60st",
-        module=soft,
         n_images=n_images,
-        settings={"initial_weights": "fixed"},
+        settings={"initial_weights": "fixed", "learns_labels": True},
     )
     values = np.array(dataset.soft_labels)
     assert values.shape == (n_images or 10, 10)
@@ -206,9 +205,7 @@ def test_several_networks_give_the_mean_of_their_gradients() -> None:
 def test_both_ways_of_computing_learn_the_same(n_steps: int) -> None:
     learned = []
     for checkpointed in (False, True):
-        learner, synthetic = learner_for(
-            noise(4), n_steps=n_steps, settings={"checkpointed": checkpointed}
-        )
+        learner, _ = learner_for(noise(4), n_steps=n_steps, settings={"checkpointed": checkpointed})
         for number in range(3):
             learner.step(batch_of(), learning_rate=0.1, n_before=number)
         learned.append([value.clone() for value in learner.weights().values()])
@@ -272,9 +269,7 @@ def test_pretraining_takes_place_once(digits, tmp_path, monkeypatch) -> None:
         lambda *args, **kwargs: pytest.fail("weights of the checkpoint were trained again"),
     )
     resumed = distilled(digits["train"], tmp_path / "resumed", "4st", resume=True, **options)
-    np.testing.assert_array_equal(
-        resumed.array("initial_weights"), whole.array("initial_weights")
-    )
+    np.testing.assert_array_equal(resumed.array("initial_weights"), whole.array("initial_weights"))
 
 
 # ---- what is refused
@@ -296,7 +291,9 @@ def test_batch_statistics_are_refused_or_frozen(digits, tmp_path) -> None:
 def test_more_steps_than_memory_are_refused_before_the_start(digits, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(unrolled_learner, "available_memory", lambda device: 3_000_000)
     checkpoint = tmp_path / "checkpoint.safetensors"
-    with pytest.raises(ValueError, match=r"T = 300000 inner steps need about .* but only 0\.003 GB"):
+    with pytest.raises(
+        ValueError, match=r"T = 300000 inner steps need about .* but only 0\.003 GB"
+    ):
         distilled(
             digits["train"],
             tmp_path / "out",
@@ -312,7 +309,8 @@ def test_a_step_that_diverges_is_named() -> None:
         synthetic._raw_step_sizes[2] = float("nan")
     images = synthetic.images.clone()
     with pytest.raises(
-        TrainingDivergedError, match=r"diverged at step 8: .*inner step 3 of 4, of size nan.*step_size or"
+        TrainingDivergedError,
+        match=r"diverged at step 8: .*inner step 3 of 4, of size nan.*step_size or",
     ):
         learner.step(batch_of(), learning_rate=0.1, n_before=7)
     assert torch.equal(synthetic.images, images)

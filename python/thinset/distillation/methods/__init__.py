@@ -33,8 +33,8 @@ class Method(Protocol):
     None for as many as images of a class); step_size, the initial one; learns_labels. Those that
     are not fields, but variables of the class, cannot be set.
 
-    Settings may have: rate, the learning rate over the course of the training, instead of a constant
-    learning_rate; initial_weights and what belongs to it, see starting_networks.
+    Settings may have: rate, the learning rate over the course of the training, which then replaces
+    the constant learning_rate; initial_weights and what belongs to it, see starting_networks.
     """
 
     Settings: type[Any]

@@ -243,6 +243,27 @@ def open_training_data(
     return _open_splits(source, folder, image_size, show_progress=show_progress)["train"]
 
 
+def open_training_parts(
+    source: str,
+    folder: RunFolder,
+    image_size: tuple[int, int] | None = None,
+    *,
+    validation: float | None,
+    show_progress: bool,
+) -> tuple[Dataset, Dataset | None]:
+    """The training data of `source`, and validation data: its own split or part of the training.
+
+    `validation`: how much is held out where the source has no such split, once; see DataSettings.
+    """
+    splits = _open_splits(source, folder, image_size, show_progress=show_progress)
+    train, own = splits["train"], splits.get("validation")
+    if own is not None:
+        require_matching_splits(train, own)
+    # No test data are read.
+    parts = prepare_parts(Splits(train, train, own), folder, validation=validation, share=1, seed=0)
+    return parts.train, parts.validation
+
+
 def _open_splits(
     source: str, folder: RunFolder, image_size: tuple[int, int] | None, *, show_progress: bool
 ) -> dict[str, Dataset]:

@@ -11,6 +11,7 @@ from thinset.report.plots.curves import (
     score_against_steps,
 )
 from thinset.report.plots.differences import differences_to_baseline, differences_to_full
+from thinset.report.plots.distilled import Curve, distilled_images
 from thinset.report.plots.embedding_map import MAX_ROWS, embedding_map
 from thinset.report.plots.grids import score_against_size, score_against_split
 from thinset.report.plots.learning_curves import (
@@ -25,11 +26,13 @@ from thinset.report.plots.timeline import two_phase_timeline
 
 __all__ = [
     "MAX_ROWS",
+    "Curve",
     "budget_bars",
     "class_balance",
     "contact_sheet",
     "differences_to_baseline",
     "differences_to_full",
+    "distilled_images",
     "embedding_map",
     "fid_against_size",
     "generator_curves",

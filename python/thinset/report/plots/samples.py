@@ -33,7 +33,7 @@ def contact_sheet(images: NDArray[Any], *, columns: int = 10) -> Figure:
     """
     _check_images(images)
     pixels = _stretched(images) if images.dtype.kind == "f" else images
-    tiles = _enlarged(_colours(pixels))
+    tiles = _enlarged(as_colours(pixels))
     mosaic = tile_mosaic(tiles, columns=columns, gap=max(4, tiles.shape[1] // 16))
     height, width = mosaic.shape[:2]
     from matplotlib.figure import Figure
@@ -71,9 +71,9 @@ def reconstruction_triples(
     # A few extreme activations would leave everything else dark.
     low, high = np.quantile(embeddings, (0.005, 0.995)).tolist()
     for column in range(n):
-        _show(grid[0, column], _colours(_clipped(inputs[column : column + 1]))[0])
+        _show(grid[0, column], as_colours(clipped(inputs[column : column + 1]))[0])
         _show(grid[1, column], maps[column], cmap="viridis", vmin=low, vmax=high)
-        _show(grid[2, column], _colours(_clipped(outputs[column : column + 1]))[0])
+        _show(grid[2, column], as_colours(clipped(outputs[column : column + 1]))[0])
     for axes, name in zip(grid[:, 0], ("input", "embedding", "reconstruction"), strict=True):
         axes.set_ylabel(name, rotation=0, ha="right", va="center", labelpad=8)
     return figure
@@ -140,13 +140,15 @@ def _stretched(images: NDArray[Any]) -> NDArray[np.uint8]:
     return ((images - low) * scale).round().astype(np.uint8)
 
 
-def _clipped(images: NDArray[Any]) -> NDArray[np.uint8]:
+def clipped(images: NDArray[Any]) -> NDArray[np.uint8]:
+    """Grey levels 0..255 of images that are uint8 or floats, of which 0 is black and 1 is white."""
     if images.dtype.kind != "f":
         return images
     return (255.0 * images.clip(0.0, 1.0)).round().astype(np.uint8)
 
 
-def _colours(images: NDArray[Any]) -> NDArray[np.uint8]:
+def as_colours(images: NDArray[Any]) -> NDArray[np.uint8]:
+    """Images (n, H, W, C) with three channels; others than three are averaged to grey."""
     if images.shape[-1] == 3:
         return images.astype(np.uint8)
     grey = images.mean(axis=-1, keepdims=True).round().astype(np.uint8)

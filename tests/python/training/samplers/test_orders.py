@@ -177,3 +177,37 @@ def test_a_state_of_another_size_is_refused() -> None:
 def test_a_share_outside_its_range_is_refused(share: float) -> None:
     with pytest.raises(ValueError, match="share must be at least 0 and below 1"):
         LossPruning(share)
+
+
+def test_a_batch_has_as_many_samples_of_each_class() -> None:
+    batches = stream(ClassBalanced(LOPSIDED, n_samples=12), batch_size=12)
+    seen: list[int] = []
+    for _ in range(9):
+        rows = next(batches).indices.numpy()
+        assert np.bincount(LOPSIDED[rows]).tolist() == [3, 3, 3, 3]
+        seen += [int(row) for row in rows if row < 31]
+    # A class begins again only when all of its samples were shown.
+    assert len(set(seen)) == 27
+    assert repr(ClassBalanced(n_samples=12)) == "ClassBalanced(n_samples=12)"
+    assert repr(ClassBalanced(LOPSIDED, 12)).endswith(", n_samples=12)")
+    assert repr(ClassBalanced(LOPSIDED, 12)) != repr(ClassBalanced(LOPSIDED, 16))
+
+
+@pytest.mark.parametrize("n_before", [0, 1, 7])
+def test_batches_of_balanced_classes_resume(n_before: int) -> None:
+    batches = stream(ClassBalanced(LOPSIDED, n_samples=12), batch_size=12)
+    for _ in range(n_before):
+        next(batches)
+    state = batches.state_dict()
+    expected = [next(batches).indices.tolist() for _ in range(9)]
+    resumed = stream(ClassBalanced(LOPSIDED, n_samples=12), batch_size=12, seed=99)
+    resumed.load_state_dict(state)
+    assert [next(resumed).indices.tolist() for _ in range(9)] == expected
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "message"), [(0, "at least 1, got 0"), (1.5, "an int, got 1.5")]
+)
+def test_the_length_of_a_pass_is_a_whole_number(n_samples: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=f"n_samples must be .*{message}"):
+        ClassBalanced(n_samples=n_samples)

@@ -1,0 +1,195 @@
+"""thinset distill."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from thinset.command_line.arguments import where_of
+from thinset.command_line.distill_options import METHOD_FIELDS, DistillOptions, named_as_options
+from thinset.files.regular import read_text
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from thinset.data import Dataset
+    from thinset.experiments.run_folder import RunFolder
+    from thinset.experiments.settings import EncoderSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Command(DistillOptions):
+    def run(self) -> None:
+        from thinset.data import open_dataset
+        from thinset.experiments.run_folder import RunFolder
+        from thinset.files.decoding import encode
+        from thinset.training.precision import resolve_device
+
+        resolve_device(self.device)
+        self.require_in_range()
+        settings, encoder = self.settings(), self.encoder_settings()
+        self._require_outside()
+        # Before the folder is made, where the data can be read without it.
+        written = self._written_data()
+        if written is not None:
+            self._require_distillable(written, settings)
+        length = self.resolved_length
+        folder = RunFolder(
+            self.out,
+            {
+                **where_of("distill", self).identity,
+                "settings": encode(settings),
+                "images_per_class": self.resolved_images_per_class,
+                "images": self.images,
+                "init": self.resolved_init,
+                "encoder": None if encoder is None else encode(encoder),
+                "validation": self.resolved_validation,
+                "length": None if length is None else str(length),
+                "evaluations": self.evaluations,
+                "precision": self.precision,
+                "seed": self.seed,
+            },
+        )
+        path, checkpoint = self.out / "dataset", folder.checkpoint("distillation")
+        if path.exists():
+            made = open_dataset(path)
+        else:
+            made = self._distill(path, checkpoint, folder, settings, encoder)
+        checkpoint.unlink(missing_ok=True)
+        self._print_scores()
+        print(f"{len(made)} images by {self.method}: {path}")
+
+    @property
+    def _log(self) -> Path:
+        return self.out / "log.jsonl"
+
+    def _require_outside(self) -> None:
+        """Refuse an output inside of a dataset folder: it would become a part of the data."""
+        from thinset.experiments.prepare.data import is_dataset_folder
+
+        data = Path(self.data).resolve()
+        folders = (data, data / "train")
+        if data in self.out.resolve().parents and any(map(is_dataset_folder, folders)):
+            raise ValueError(
+                f"the output {self.out} is inside of its own source {self.data}; "
+                "choose another output"
+            )
+
+    def _written_data(self) -> Dataset | None:
+        """The training data, if the source is a dataset folder already."""
+        from thinset.data import open_dataset
+        from thinset.experiments.prepare.data import is_dataset_folder
+
+        for folder in (Path(self.data), Path(self.data) / "train"):
+            if self.image_size is None and is_dataset_folder(folder):
+                return open_dataset(folder)
+        return None
+
+    def _require_distillable(self, data: Dataset, settings: Any) -> None:
+        from thinset.distillation.distill import require_distillable
+        from thinset.selection.matrix_input import as_matrix
+
+        if self.embeddings is not None:
+            as_matrix(str(self.embeddings))  # refuses unusable files, by name
+        with named_as_options():
+            require_distillable(
+                data,
+                settings=settings,
+                images_per_class=self.resolved_images_per_class,
+                n_images=self.images,
+                starts_from_real=self.resolved_init != "noise",
+                device=self.device,
+                precision=self.precision,
+            )
+
+    def _distill(
+        self,
+        path: Path,
+        checkpoint: Path,
+        folder: RunFolder,
+        settings: Any,
+        encoder: EncoderSettings | None,
+    ) -> Dataset:
+        from thinset.experiments.prepare.data import open_training_parts
+        from thinset.experiments.prepare.distilled import DistilledGrids, distill_and_keep
+        from thinset.training import JsonLines
+
+        data, validation = open_training_parts(
+            self.data,
+            folder,
+            self.image_size,
+            validation=self.resolved_validation,
+            show_progress=True,
+        )
+        self._require_distillable(data, settings)
+        rows = None if encoder is None else self._initial_rows(data, folder, encoder)
+        init: Any = self.resolved_init if rows is None else "rows"
+        return distill_and_keep(
+            data,
+            path,
+            settings=settings,
+            images_per_class=self.resolved_images_per_class,
+            n_images=self.images,
+            init=init,
+            rows=rows,
+            length=self.resolved_length,
+            validation=validation,
+            checkpoint=checkpoint,
+            observe=DistilledGrids(self.out / "grids", self._log, data.class_names),
+            seed=self.seed,
+            device=self.device,
+            precision=self.precision,
+            evaluations=self.evaluations,
+            log=JsonLines(self._log),
+            show_progress=True,
+        )
+
+    def _initial_rows(
+        self, data: Dataset, folder: RunFolder, encoder: EncoderSettings
+    ) -> np.ndarray[Any, Any]:
+        from thinset.experiments.prepare.distilled import initial_rows
+
+        return initial_rows(
+            data,
+            self.images or (self.resolved_images_per_class or 1) * data.n_classes,
+            self.resolved_init,
+            folder,
+            encoder,
+            seed=self.seed,
+            device=self.device,
+            show_progress=True,
+        )
+
+    def _print_scores(self) -> None:
+        if not self._log.exists():
+            return
+        figures = json.loads(read_text(self._log).splitlines()[-1])
+        scores = ", ".join(
+            f"{name} {figures[key]:.4g}"
+            for key, name in (
+                ("train_loss", "loss"),
+                ("validation_accuracy", "accuracy after a short training"),
+            )
+            if key in figures
+        )
+        print(f"{self.method} after {figures['step']} steps: {scores}")
+
+
+Command: type[Any] = dataclasses.make_dataclass(
+    "Command",
+    METHOD_FIELDS,
+    bases=(_Command,),
+    frozen=True,
+    kw_only=True,
+    namespace={
+        "__doc__": """Learn a small training set from a large one.
+
+    Writes the images as the dataset folder DIR/dataset, DIR/log.jsonl with losses and scores, and
+    DIR/grids with the images at each evaluation. Run it again after an interruption to resume.
+    """,
+        "__module__": __name__,
+    },
+)
