@@ -16,6 +16,11 @@ REPEATED = ("curated", "repeated_search", "aug-table1")  # one of each kind that
 TRAINED = [name for name, figure in figures().items() if figure.kind != "reconstructions"]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def plots():
+    """They are drawn here."""
+
+
 def test_the_list_names_every_figure_and_where_it_stands(capsys):
     assert main(["reproduce", "--list"]) == 0
     output = capsys.readouterr().out
