@@ -39,8 +39,7 @@ __all__ = [
     "main",
 ]
 
-# Name, module, help text. The modules may import torch, so --help loads none of them. Of two names
-# that begin alike the longer one is first, because the first that matches the arguments is taken.
+# Name, module, help text. The modules may import torch, so --help loads none of them.
 COMMANDS = (
     ("demo", "demo", "run every step on the embedded digits dataset, in a few minutes"),
     ("run", "run", "embed, select, write the subset, train every arm, report"),
@@ -53,8 +52,8 @@ COMMANDS = (
     ("augment train", "augment_train", "train a generator of labelled images"),
     ("augment sample", "augment_sample", "draw images from a trained generator"),
     ("augment apply", "augment_apply", "make one new image for each sample of a dataset"),
-    ("distill evaluate", "distill_evaluate", "compare a small training set with simple ones"),
     ("distill", "distill", "learn a small training set from a large one"),
+    ("distill evaluate", "distill_evaluate", "compare a small training set with simple ones"),
     ("reproduce", "reproduce", "reproduce a published figure"),
     ("report", "report", "rewrite the report page of a finished run"),
     ("verify", "verify", "check datasets, selections and runs against their digests"),
@@ -112,7 +111,8 @@ def _dispatch(arguments: list[str]) -> int:
 
         print(f"thinset {__version__}")
         return 0
-    for name, module, _ in COMMANDS:
+    # "distill evaluate" is another command than "distill".
+    for name, module, _ in sorted(COMMANDS, key=lambda row: len(row[0].split()), reverse=True):
         words = name.split()
         if arguments[: len(words)] == words:
             return _call(name, module, arguments[len(words) :])

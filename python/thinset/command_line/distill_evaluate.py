@@ -37,8 +37,8 @@ class Command:
     """
 
     small: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(name="set", metavar="SET")]
-    """dataset folder, folder with images.npy and labels.npy, .npz file with the arrays images and
-    labels, or .npy file of images"""
+    """folder of a distillation, dataset folder, folder with images.npy and labels.npy, .npz file
+    with the arrays images and labels, or .npy file of images"""
     data: Annotated[str, tyro.conf.arg(metavar="REAL")]
     """the real data that SET stands for: dataset folder, source to import, or "digits" """
     out: Output
@@ -102,11 +102,14 @@ class Command:
             show_progress=True,
             image_size=self.image_size,
         )
-        if is_dataset_folder(self.small):
+        folder = self.small
+        if is_dataset_folder(folder / "dataset"):
+            folder /= "dataset"  # as `thinset distill` writes it
+        if is_dataset_folder(folder):
             for option in ("labels", "mean", "deviation", "channels"):
                 if getattr(self, option) is not None:
                     raise ValueError(f"--{option} does not apply: {self.small} is a dataset folder")
-            small: Any = open_dataset(self.small)
+            small: Any = open_dataset(folder)
             settings = self._settings(small)
             identity = None
         else:

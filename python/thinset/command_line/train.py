@@ -175,7 +175,9 @@ class Command:
         first = data if subset is None else subset
         if self.ordinary or first.schedule is None:
             if self.ordinary and first.schedule is None:
-                raise ValueError(f"--ordinary is for distilled data: {first.path} has no steps")
+                raise ValueError(
+                    f"--ordinary is for distilled data: {first.path} has no stored steps"
+                )
             return None
         n_steps = first.schedule.n_steps
         if self.split is not None:

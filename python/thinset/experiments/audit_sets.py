@@ -94,13 +94,17 @@ class AuditSets:
         self._counts = counts_of(self._own.labels, self.n_classes)
         n_equal = self.n_bytes.total // self._bytes_of_image
         self._more = grown(self._counts, n_equal) if n_equal > len(dataset) else None
-        self._by_name: dict[str, Baseline] = {NAMES[name]: name for name in settings.baselines}
+        self.notes: list[str] = []
+        baselines = list(settings.baselines)
+        if "kmeans_means" in baselines and "means" in baselines and self._counts.max() <= 1:
+            baselines.remove("kmeans_means")
+            self._note(f"with one image of each class, {NAMES['kmeans_means']} are the class means")
+        self._by_name: dict[str, Baseline] = {NAMES[name]: name for name in baselines}
         self.names = [THE_SET, *self._by_name]
         if self._more is not None:
-            equal = [name for name in settings.baselines if name in OF_REAL_IMAGES]
+            equal = [name for name in baselines if name in OF_REAL_IMAGES]
             self._by_name |= {NAMES[name] + EQUAL_BYTES: name for name in equal}
             self.names += [NAMES[name] + EQUAL_BYTES for name in equal]
-        self.notes: list[str] = []
         self._small = functools.lru_cache(maxsize=8)(self._made)
 
     @property

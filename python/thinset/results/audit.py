@@ -241,7 +241,11 @@ class Audit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
                 ),
             ]
         compared += [
-            (f"augmentation: what it adds, {name}", row(name, "hard", is_augmented=True), without)
+            (
+                f"augmentation: with against without, {name}",
+                row(name, "hard", is_augmented=True),
+                without,
+            )
             for name, without in ((THE_SET, plain), (RANDOM, row(RANDOM, "hard")))
         ]
         compared += [

@@ -51,6 +51,14 @@ def test_a_distilled_dataset_is_evaluated_on_the_network_it_was_made_for(
     assert main(["verify", "out"]) == 0
 
 
+def test_the_folder_of_a_distillation_is_its_dataset(capsys, tmp_path, images, write_distilled):
+    (tmp_path / "run").mkdir()
+    write_distilled(tmp_path / "run" / "dataset", images, np.arange(10))
+    status, output, error = evaluate(capsys, "run", "--networks", "small_networks:small")
+    assert status == 0, error
+    assert output.startswith("dataset: 10 images")
+
+
 def test_images_of_another_program_are_evaluated(capsys, images):
     soft = (0.9 * np.eye(10) + 0.01).astype(np.float32)
     values = (np.moveaxis(images, 3, 1).astype(np.float32) / 255 - 0.3) / 0.4

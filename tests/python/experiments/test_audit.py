@@ -10,7 +10,7 @@ import pytest
 from torch.nn.utils import parameters_to_vector
 
 from small_networks import Small
-from thinset.data import import_dataset
+from thinset.data import import_dataset, write_subset
 from thinset.distillation.set_training import SetTraining
 from thinset.duration import Duration
 from thinset.experiments import audit as audit_module
@@ -74,11 +74,8 @@ def kinds(audit):
 
 def test_every_set_is_trained_on_in_every_way(distil, evaluate, digits, tmp_path):
     audit = evaluate(distil(soft_labels=SOFT, steps=STEPS))
-    baselines = [
-        RANDOM, "class means", "k-means, nearest images", "k-means, mean images",
-        "facility location",
-    ]  # fmt: skip
-    equal = [f"{baselines[number]}{EQUAL_BYTES}" for number in (0, 2, 4)]
+    baselines = [RANDOM, "class means", "k-means, nearest images", "facility location"]
+    equal = [f"{baselines[number]}{EQUAL_BYTES}" for number in (0, 2, 3)]
     assert kinds(audit) == [
         *(
             (THE_SET, labels, is_augmented, "training")
@@ -114,8 +111,22 @@ def test_every_set_is_trained_on_in_every_way(distil, evaluate, digits, tmp_path
     assert audit.seconds > 0
     assert audit.hardware
     assert len(audit.parts) == 11
+    assert audit.notes == (
+        "with one image of each class, k-means, mean images are the class means",
+    )
     assert Audit.load(tmp_path / "out" / "audit.json") == audit
     assert verify(tmp_path / "out") > 50
+
+
+def test_several_images_of_a_class_have_means_of_clusters(evaluate, digits, tmp_path):
+    rows = [
+        row for number in range(10) for row in np.flatnonzero(digits["train"].labels == number)[:2]
+    ]
+    two = write_subset(rows, digits["train"], tmp_path / "two")
+    names = ("random", "means", "kmeans_means")
+    audit = evaluate(two, baselines=names)
+    assert {row.name for row in audit.rows} >= {"class means", "k-means, mean images"}
+    assert audit.notes == ()
 
 
 def test_a_set_without_soft_labels_and_steps(distil, evaluate):

@@ -54,7 +54,7 @@ class StoredPasses(ShuffledPasses):
         self._number = torch.tensor(-1)  # of the pass under way
 
     def begin(self, progress: float) -> None:  # noqa: ARG002
-        """Go on to the next step."""
+        """Move to the next step."""
         self._number += 1
 
     def draw(self, generator: torch.Generator) -> tuple[torch.Tensor, None]:  # noqa: ARG002
