@@ -45,6 +45,7 @@ def test_transformers_resumes_in_mid_epoch(in_two_processes, tmp_path: Path) -> 
         assert rest == whole[7:]
 
 
+@pytest.mark.slow
 def test_lightning_prunes(in_two_processes, tmp_path: Path) -> None:
     first, second = in_two_processes(SCRIPT, tmp_path, "lightning-pruned")
     for mine, other in zip(first["epochs"], second["epochs"], strict=True):
