@@ -28,8 +28,8 @@ class Settings:
     epochs. length: of the training of the images. n_steps, n_epochs: T = n_steps * n_epochs inner
     steps; n_steps None for as many as images of a class. step_size: the initial size of all inner
     steps. max_gradient_norm: longer gradients, of all that is learned together, are scaled down to
-    this length; None for no limit, as in the paper. learns_labels: learn soft labels, too, which is the method "soft" of the command line.
-    n_networks: how many networks each step averages over.
+    this length; None for no limit, as in the paper. learns_labels: learn soft labels, too, which is
+    the method "soft" of the command line. n_networks: how many networks each step averages over.
 
     initial_weights, n_fixed_layers, pretraining, pretrained_path: where networks start; see
     StartingNetworks. "random" draws all weights anew for each step.
