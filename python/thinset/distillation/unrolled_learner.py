@@ -151,6 +151,10 @@ class UnrolledLearner:
             sums = [total + part / n_networks for total, part in zip(sums, found, strict=True)]
             mean_losses += losses / n_networks
         torch.autograd.backward(learned, sums)
+        limit = self._settings.max_gradient_norm
+        if limit is not None:
+            # One training that nearly diverges would slow Adam down for a thousand steps.
+            torch.nn.utils.clip_grad_norm_(self._synthetic.parameters(), limit)
         self._optimizer.step()
         self._synthetic.project_labels()
         runaway = self._synthetic.runaway()

@@ -27,8 +27,9 @@ class Settings:
     betas 0.5 and 0.999, halved `n_halvings` times at equal distances, by default every 40 of 400
     epochs. length: of the training of the images. n_steps, n_epochs: T = n_steps * n_epochs inner
     steps; n_steps None for as many as images of a class. step_size: the initial size of all inner
-    steps. learns_labels: learn soft labels, too, which is the method "soft" of the command line.
-    n_networks: how many networks each step averages over.
+    steps. max_gradient_norm: longer gradients, of all that is learned together, are scaled down to
+    this length; None for no limit, as in the paper. learns_labels: learn soft labels, too, which is
+    the method "soft" of the command line. n_networks: how many networks each step averages over.
 
     initial_weights, n_fixed_layers, pretraining, pretrained_path: where networks start; see
     StartingNetworks. "random" draws all weights anew for each step.
@@ -50,6 +51,7 @@ class Settings:
     n_steps: Positive | None = None
     n_epochs: Positive = 3
     step_size: AboveZero = 0.02
+    max_gradient_norm: AboveZero | None = 1.0
     learns_labels: bool = False
     n_networks: Positive = 1
     initial_weights: Literal["random", "fixed", "pretrained"] = "random"
