@@ -80,11 +80,10 @@ class EncoderSettings:
 class TrainingSettings:
     """How the classifier is trained, the same in every arm.
 
-    model: "paper" or "vgg" (see thinset.models.classifiers), or "MODULE:FUNCTION" of a function
-        that takes the shape of an image (H, W, C) and the number of classes and returns a
-        torch.nn.Module; None for "paper".
-    width: multiplies the widths of the model; other models than "paper" and "vgg" need a parameter
-        of that name.
+    model: "paper", "vgg", "convnet" or "resnet" (see thinset.models.classifiers), or
+        "MODULE:FUNCTION" of a function that takes the shape of an image (H, W, C) and the number of
+        classes and returns a torch.nn.Module; None for "paper".
+    width: multiplies the widths of the model; models of your own need a parameter of that name.
     optimizer: "sgd", with momentum and weight_decay, or "adam" at its defaults, without either.
     schedule: of the learning rate, over both phases together: "constant", as in the paper; "step":
         a tenth after one half, a hundredth after three quarters; "cosine": down to 0; "one_cycle":
