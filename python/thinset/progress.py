@@ -34,6 +34,8 @@ class ProgressBar:
         self._done = 0.0
         self._facts = ""
         self._start = self._last_line = time.monotonic()
+        # Work may be resumed: what was done before the first report says nothing about the speed.
+        self._first: tuple[float, float] | None = None
         self._bar: Any = None
         kind = _kind_of_bar() if enabled else None
         if kind is not None:
@@ -75,7 +77,10 @@ class ProgressBar:
             if facts:
                 self._bar.set_postfix_str(self._facts, refresh=False)
             self._bar.update(step)
-        elif time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
+            return
+        if self._first is None:
+            self._first = (done, time.monotonic())
+        if time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
             self._print_line("")
 
     def update(self, step: float = 1, /, **facts: Any) -> None:
@@ -88,8 +93,31 @@ class ProgressBar:
         amount = (
             f"{self._done:.0f}" if self._total is None else f"{self._done:.0f}/{self._total:.0f}"
         )
-        parts = [f"{self._label}: {amount} {self._unit}", f"{elapsed:.1f} s", self._facts, state]
+        parts = [
+            f"{self._label}: {amount} {self._unit}",
+            f"{elapsed:.1f} s",
+            self._facts,
+            state or self._remaining(self._last_line),
+        ]
         print(", ".join(part for part in parts if part), file=sys.stderr, flush=True)  # noqa: T201
+
+    def _remaining(self, now: float) -> str:
+        """How long the rest takes at the speed so far; empty if that is not known."""
+        if self._first is None or self._total is None:
+            return ""
+        done, since = self._first
+        if self._done <= done:
+            return ""
+        seconds = (self._total - self._done) * (now - since) / (self._done - done)
+        return f"{_rounded(seconds)} left"
+
+
+def _rounded(seconds: float) -> str:
+    """A time in the unit that fits it."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _kind_of_bar() -> Any:

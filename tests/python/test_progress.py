@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 import types
 
 import pytest
@@ -33,6 +34,22 @@ def test_disabled_it_prints_nothing(capsys):
     with ProgressBar("copy", 100, enabled=False) as bar:
         bar.update(100)
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(12.4, "12 s left"), (59.4, "59 s left"), (90.0, "2 min left"), (7620.0, "2 h 7 min left")],
+)
+def test_lines_on_the_way_say_how_long_the_rest_takes(seconds, text, capsys, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    with ProgressBar("copy", 70) as bar:
+        bar.update_to(50)  # resumed: the speed is not known yet
+        now[0] += seconds
+        bar.update_to(60)
+    first, last = capsys.readouterr().err.splitlines()
+    assert first == f"copy: 60/70 it, {seconds:.1f} s, {text}"
+    assert last.endswith("done")
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def optional(**options: Any) -> Any:
 Encoder = Annotated[Literal["autoencoder", "pca"] | None, from_recipe(metavar="autoencoder|pca")]
 ImageSize = Annotated[tuple[int, int] | None, optional(metavar="HEIGHT WIDTH")]
 Embeddings = Annotated[Path | None, optional(metavar="FILE.npy")]
-Model = Annotated[str | None, optional(metavar="paper|vgg|convnet|resnet|MODULE:FUNCTION")]
+Model = Annotated[str | None, optional(metavar="NAME|MODULE:FUNCTION")]
 
 
 def parse_count(text: str, option: str = "--n-samples") -> float:

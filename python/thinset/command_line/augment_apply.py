@@ -75,7 +75,9 @@ class Command(GeneratorOptions, _OwnOptions):
         self._require_no_unused_options()
         # Now, not after the training of a generator.
         if not self.overwrite and self.out.exists():
-            raise FileExistsError(f"{self.out} already exists; choose another output or overwrite")
+            raise FileExistsError(
+                f"{self.out} already exists; choose another output, or add --overwrite"
+            )
         require_apart(self.out, self.data, self.model)
         model = self._generator()
         with self._opened() as data:

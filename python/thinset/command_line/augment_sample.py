@@ -51,6 +51,8 @@ class Command:
         if sum((self.balanced, self.natural, self.classes is not None)) > 1:
             raise ValueError("give one of --balanced, --natural and --classes")
         require_seed(self.seed)
+        if self.batch_size < 1:
+            raise ValueError(f"--batch-size must be at least 1, got {self.batch_size}")
         model = TrainedGenerator.load(self.model)
         data = generate(
             model,

@@ -49,8 +49,8 @@ class Command(StudyOptions, _Required):
     embeddings: Embeddings = None
     """your own embeddings, one row per training sample"""
     model: Model = None
-    """classifier: paper, vgg, convnet, resnet, or your own function of the image shape (H, W, C)
-    and the number of classes; by default paper"""
+    """classifier: paper, vgg, lenet, alexnet, convnet, resnet, or your own function of the image
+    shape (H, W, C) and the number of classes; by default paper"""
     device: Device = "auto"
     """device to compute on"""
 

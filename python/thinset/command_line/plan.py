@@ -55,8 +55,8 @@ class _Options:
     embeddings: Embeddings = None
     """your own embeddings instead, one row per training sample"""
     model: Model = None
-    """classifier: paper, vgg, convnet, resnet, or your own function of the image shape (H, W, C)
-    and the number of classes; by default paper"""
+    """classifier: paper, vgg, lenet, alexnet, convnet, resnet, or your own function of the image
+    shape (H, W, C) and the number of classes; by default paper"""
     probe_share: Annotated[float, tyro.conf.arg(metavar="SHARE")] = 0.1
     """largest share of the budget for short trainings that predict the accuracy; 0 for none"""
     seed: Seed = 0

@@ -72,8 +72,8 @@ class _Options:
     """train once within the budget, as `thinset plan` advises, and report the outcome; if the
     folder has a plan, follow it with the same options"""
     model: Model = None
-    """classifier: paper, vgg, convnet, resnet, or your own function of the image shape (H, W, C)
-    and the number of classes; by default paper"""
+    """classifier: paper, vgg, lenet, alexnet, convnet, resnet, or your own function of the image
+    shape (H, W, C) and the number of classes; by default paper"""
     seed: Seed = 0
     """first seed"""
     n_seeds: Annotated[int | None, from_recipe(metavar="INT")] = None

@@ -111,7 +111,13 @@ class StudyOptions(TrainingOptions, _GridOptions):
                 raise ValueError(
                     f"{_AS_TYPED.get(name, f'--{name}')} does not apply to this figure"
                 )
-        return dataclasses.replace(settings, **given)
+        try:
+            return dataclasses.replace(settings, **given)
+        except ValueError as error:
+            name, space, rest = str(error).partition(" ")
+            if name not in given:
+                raise
+            raise ValueError(f"{_AS_TYPED.get(name, f'--{name}')}{space}{rest}") from error
 
     def _augmentations_of(self, settings: DataSettings) -> dict[str, tuple[str, ...] | None]:
         """What to measure and to show, of what the recipe measures and shows."""

@@ -12,6 +12,7 @@ from thinset.data.matching_splits import require_known_range, require_matching_s
 from thinset.data.provenance import DistilledBy, Parent
 from thinset.data.store import open_dataset
 from thinset.distillation.initial_images import image_labels, initial_images
+from thinset.distillation.initial_weights import ROLE, StartingNetworks, starting_networks
 from thinset.distillation.methods import method_named
 from thinset.distillation.networks import NetworkKind
 from thinset.distillation.synthetic_set import SyntheticSet
@@ -72,6 +73,8 @@ def distill(
 
     The images and the learned labels and step sizes are float32. The manifest holds the step sizes
     in order, as the schedule, and all settings. Distilled images may have values outside [0, 1].
+    Where networks start from fixed weights, the folder holds these: the array "initial_weights",
+    see StartingNetworks, and its SHA-256 as the provenance's `model`.
 
     Raises ValueError for data without labels, a class without samples, more images of a class than
     there are real ones to start from, and settings that do not fit together;
@@ -121,7 +124,7 @@ def distill(
     train(
         begun.learner,
         [Phase(settings.method, data, whole, order=order)],
-        learning_rate=settings.learning_rate,
+        learning_rate=getattr(settings, "rate", settings.learning_rate),
         validation_data=validation_data,
         batch_size=per_step,
         seed=seed,
@@ -133,6 +136,7 @@ def distill(
         show_progress=show_progress,
         label=f"distilling by {settings.method}",
     )
+    fixed = begun.networks if isinstance(begun.networks, StartingNetworks) else None
     synthetic.write(
         out,
         name=f"{data.name} distilled by {settings.method}",
@@ -140,6 +144,7 @@ def distill(
         provenance=DistilledBy(
             by=settings.method,
             parent=Parent.of(data),
+            model=None if fixed is None else fixed.digest,
             seed=seed,
             params={
                 "settings": encode(settings),
@@ -147,8 +152,10 @@ def distill(
                 "init": init,
                 "mean": list(mean),
                 "deviation": list(deviation),
+                **({} if fixed is None else {ROLE: fixed.description()}),
             },
         ),
+        arrays={} if fixed is None else {ROLE: fixed.array()},
         overwrite=overwrite,
     )
     return open_dataset(out)
@@ -193,6 +200,7 @@ class _Begun(NamedTuple):
 
     settings: Any
     synthetic: SyntheticSet
+    networks: NetworkKind | StartingNetworks
     learner: Learner
     order: ClassBalanced | None
 
@@ -225,7 +233,7 @@ def _begin(
         n_epochs=settings.n_epochs,
         step_size=settings.step_size,
     )
-    networks = NetworkKind(
+    kind = NetworkKind(
         settings.network,
         settings.width,
         data.image_shape,
@@ -233,7 +241,8 @@ def _begin(
         tuple(mean),
         tuple(deviation),
     )
+    networks = starting_networks(kind, settings, data, seed=seed)
     learner = module.learner(
         synthetic, networks, settings, seed=seed, device=device, precision=precision
     )
-    return _Begun(settings, synthetic, learner, module.order(settings, data))
+    return _Begun(settings, synthetic, networks, learner, module.order(settings, data))

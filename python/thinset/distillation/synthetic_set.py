@@ -57,6 +57,10 @@ class SyntheticSet(nn.Module):
     ) -> None:
         """With `n_epochs` 0 there are no step sizes; otherwise all start at `step_size`."""
         super().__init__()
+        if not 0 < step_size <= LARGEST_STEP_SIZE:
+            raise ValueError(
+                f"step_size must be above 0 and at most {LARGEST_STEP_SIZE:g}, got {step_size}"
+            )
         if len(images) % n_steps:
             raise ValueError(
                 f"the number of images must be a multiple of the {n_steps} steps, got {len(images)}"
@@ -70,7 +74,7 @@ class SyntheticSet(nn.Module):
         one_hot = F.one_hot(labels, n_classes).to(images.dtype)
         self.soft_labels = nn.Parameter(one_hot) if learns_labels else None
         # softplus(raw) is the step size, which keeps it above 0.
-        raw = math.log(math.expm1(step_size))
+        raw = step_size + math.log(-math.expm1(-step_size))
         self._raw_step_sizes = (
             nn.Parameter(torch.full((n_steps * n_epochs,), raw, dtype=images.dtype))
             if n_epochs > 0
@@ -121,9 +125,9 @@ class SyntheticSet(nn.Module):
 
     def runaway(self) -> str | None:
         """A sentence that names the first step size out of range, None if there is none."""
-        sizes = self.step_sizes
-        if sizes is None:
+        if self.step_sizes is None:
             return None
+        sizes = self.step_sizes.detach()
         wrong = ~((sizes > 0) & (sizes <= LARGEST_STEP_SIZE))
         if not bool(wrong.any()):
             return None

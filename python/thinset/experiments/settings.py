@@ -80,7 +80,7 @@ class EncoderSettings:
 class TrainingSettings:
     """How the classifier is trained, the same in every arm.
 
-    model: "paper", "vgg", "convnet" or "resnet" (see thinset.models.classifiers), or
+    model: one of thinset.models.classifiers.CLASSIFIERS, such as "paper" and "vgg", or
         "MODULE:FUNCTION" of a function that takes the shape of an image (H, W, C) and the number of
         classes and returns a torch.nn.Module; None for "paper".
     width: multiplies the widths of the model; models of your own need a parameter of that name.
@@ -94,7 +94,7 @@ class TrainingSettings:
     keep: the weights of the "last" evaluation, or those of the "best" one on validation data; see
         DataSettings.validation.
     standardise: each image by itself; "auto" for all models but those that standardise by the
-        training data, such as "vgg". crop as in EncoderSettings.
+        training data, such as "vgg" and "lenet". crop as in EncoderSettings.
     flip: mirror half of the images; "auto" for colour images (mirrored digits are wrong).
     brightness, contrast: largest shift, lowest and highest factor; "auto" takes the paper's for
         colour images and none for grey ones. precision: "auto", "float32" or "bfloat16".

@@ -143,8 +143,8 @@ def _require_replaceable(
     name = foreign(target)
     if name is not None:
         raise FileExistsError(
-            f"{target} holds {name!r}, which thinset did not write, and is not replaced; choose "
-            "another output, or remove the folder yourself"
+            f"{target} is not replaced: it holds {name!r}, which is not part of such an output; "
+            "choose another output, or remove the folder yourself"
         )
 
 

@@ -42,10 +42,15 @@ class PageFigure:
     figure: Figure
     is_picture: bool = False
 
+    @functools.cached_property
+    def png(self) -> bytes:
+        """The figure as a PNG file."""
+        return rendered(self.figure, "png")
+
     def address(self) -> str:
         """The image as a data: address, which holds its bytes."""
         media_type = "image/png" if self.is_picture else "image/svg+xml"
-        data = rendered(self.figure, "png" if self.is_picture else "svg")
+        data = self.png if self.is_picture else rendered(self.figure, "svg")
         return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
 
 
@@ -81,7 +86,7 @@ def write_document(
     with atomic_folder(out, overwrite=overwrite, foreign=_foreign_to_report) as folder:
         (folder / _PLOTS).mkdir()
         for name, shown in figures.items():
-            (folder / _PLOTS / f"{name}.png").write_bytes(rendered(shown.figure, "png"))
+            (folder / _PLOTS / f"{name}.png").write_bytes(shown.png)
         save_records(records, folder / _RECORDS)
         # Names of files that are not UTF-8 hold lone surrogates.
         (folder / _PAGE).write_text(page, encoding="utf-8", errors="backslashreplace")

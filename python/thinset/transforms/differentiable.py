@@ -47,13 +47,7 @@ class DifferentiableAugmentation:
         low, high = self.value_range
         if not low < high:
             raise ValueError(f"value_range must be (lowest, highest), got {self.value_range}")
-        known = ("color", *_COLUMNS)
-        for name in self._names:
-            if name not in known:
-                raise ValueError(
-                    f"strategy must be names among {', '.join(known)}, separated by commas; "
-                    f"got {name!r} in {self.strategy!r}"
-                )
+        require_operations("strategy", self.strategy)
 
     def draw(self, n: int, generator: torch.Generator) -> torch.Tensor:
         """Draw the random values of `n` images: (n, 7) float32, uniform in [0, 1).
@@ -86,14 +80,10 @@ class DifferentiableAugmentation:
         return images
 
     @property
-    def _names(self) -> list[str]:
-        return [name.strip() for name in self.strategy.split(",")]
-
-    @property
     def _operations(self) -> list[str]:
         return [
             operation
-            for name in self._names
+            for name in _names(self.strategy)
             for operation in (_COLOUR if name == "color" else (name,))
         ]
 
@@ -112,6 +102,21 @@ class DifferentiableAugmentation:
             )
         means = images.mean(dim=(1, 2, 3), keepdim=True).expand_as(images)
         return torch.lerp(means, images, factor + 0.5)
+
+
+def require_operations(name: str, strategy: str) -> None:
+    """Raise ValueError, calling it `name`, for a strategy with an unknown operation or none."""
+    known = ("color", *_COLUMNS)
+    for operation in _names(strategy):
+        if operation not in known:
+            raise ValueError(
+                f"{name} must be names among {', '.join(known)}, separated by commas; "
+                f"got {operation!r} in {strategy!r}"
+            )
+
+
+def _names(strategy: str) -> list[str]:
+    return [name.strip() for name in strategy.split(",")]
 
 
 def _translated(images: torch.Tensor, shares: torch.Tensor, fill: float) -> torch.Tensor:

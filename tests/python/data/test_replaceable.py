@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-REFUSED = "which thinset did not write, and is not replaced"
+REFUSED = "which is not part of such an output"
 
 FOREIGN: dict[str, Callable[[Path], object]] = {
     "notes.txt": lambda path: path.write_text("mine"),

@@ -391,7 +391,9 @@ def test_only_with_overwrite_and_only_what_is_ours(tmp_path: Path) -> None:
 
     with pytest.raises(FileExistsError, match="already exists"), atomic_folder(target):
         pytest.fail("refused before the work")
-    refused = pytest.raises(FileExistsError, match="holds 'old', which thinset did not write")
+    refused = pytest.raises(
+        FileExistsError, match="holds 'old', which is not part of such an output"
+    )
     with refused, atomic_folder(target, overwrite=True):
         pytest.fail("by default, no entry is ours")
     refused = pytest.raises(FileExistsError, match="holds 'thesis'")

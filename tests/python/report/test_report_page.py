@@ -209,7 +209,7 @@ def test_overwriting_never_deletes_what_is_no_report(
         precious = page.parent / name
         precious.parent.mkdir(exist_ok=True)
         precious.write_bytes(b"precious")
-        with pytest.raises(FileExistsError, match="which thinset did not write"):
+        with pytest.raises(FileExistsError, match="which is not part of such an output"):
             write_report(make_inputs(records=[]), page.parent, overwrite=True)
         assert precious.read_bytes() == b"precious"
         precious.unlink()

@@ -46,6 +46,10 @@ class Settings:
         require_batch(self.batch_size)
         if not 0 <= self.resolved_penalty < float("inf"):
             raise ValueError(f"penalty must be finite and at least 0, got {self.penalty}")
+        if self.differentiable is not None:
+            from thinset.transforms.differentiable import require_operations
+
+            require_operations("differentiable", self.differentiable)
 
     @property
     def resolved_penalty(self) -> float:

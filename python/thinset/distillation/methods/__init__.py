@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import torch
 
     from thinset.data import Dataset
+    from thinset.distillation.initial_weights import StartingNetworks
     from thinset.distillation.networks import NetworkKind
     from thinset.distillation.synthetic_set import SyntheticSet
     from thinset.training.learners.learner import Learner
@@ -31,6 +32,9 @@ class Method(Protocol):
     one; n_steps and n_epochs (see SyntheticSet; n_epochs 0 for methods without step sizes; n_steps
     None for as many as images of a class); step_size, the initial one; learns_labels. Those that
     are not fields, but variables of the class, cannot be set.
+
+    Settings may have: rate, the learning rate over the course of the training, which then replaces
+    the constant learning_rate; initial_weights and what belongs to it, see starting_networks.
     """
 
     Settings: type[Any]
@@ -38,7 +42,7 @@ class Method(Protocol):
     def learner(
         self,
         synthetic: SyntheticSet,
-        networks: NetworkKind,
+        networks: NetworkKind | StartingNetworks,
         settings: Any,
         *,
         seed: int,

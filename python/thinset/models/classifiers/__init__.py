@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from thinset.models.classifiers.alexnet import AlexNet
 from thinset.models.classifiers.convnet import convnet
+from thinset.models.classifiers.lenet import LeNet
 from thinset.models.classifiers.paper import paper_classifier
 from thinset.models.classifiers.resnet import resnet
 from thinset.models.classifiers.vgg import small_vgg
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 CLASSIFIERS: dict[str, Callable[..., Any]] = {
     "paper": paper_classifier,
     "vgg": small_vgg,
+    "lenet": LeNet,
+    "alexnet": AlexNet,
     "convnet": convnet,
     "resnet": resnet,
 }

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
+from thinset.models.classifiers.arguments import require_classes, scaled_widths
 from thinset.models.classifiers.standardised import StandardisedClassifier
 from thinset.models.image_shape import validated_image_shape
 from thinset.models.initialisation import initialise_glorot_uniform
@@ -48,17 +49,13 @@ class SmallVGG(StandardisedClassifier):
                 f"images must have at least {_SMALLEST_SIDE} x {_SMALLEST_SIDE} pixels, "
                 f"got {rows} x {columns}"
             )
-        if n_classes < 2:
-            raise ValueError(f"n_classes must be at least 2, got {n_classes}")
-        if not 0 < width < float("inf"):
-            raise ValueError(f"width must be finite and above 0, got {width}")
+        require_classes(n_classes)
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout must be at least 0 and less than 1, got {dropout}")
         normalised = channels > 1 if batch_norm is None else batch_norm
         layers: list[nn.Module] = []
         n_inputs = channels
-        for filters in _FILTERS:
-            n_outputs = max(1, round(width * filters))
+        for n_outputs in scaled_widths(_FILTERS, width):
             for n_before in (n_inputs, n_outputs):
                 layers.append(nn.Conv2d(n_before, n_outputs, 3, padding=1))
                 if normalised:

@@ -1,0 +1,19 @@
+"""Arguments that classifiers share."""
+
+from __future__ import annotations
+
+
+def require_classes(n_classes: int) -> None:
+    """Raise ValueError unless there are at least two classes."""
+    if n_classes < 2:
+        raise ValueError(f"n_classes must be at least 2, got {n_classes}")
+
+
+def scaled_widths(defaults: tuple[int, ...], width: float) -> tuple[int, ...]:
+    """The numbers of filters and hidden values times `width`, rounded, each at least 1.
+
+    Raises ValueError unless `width` is finite and above 0.
+    """
+    if not 0 < width < float("inf"):
+        raise ValueError(f"width must be finite and above 0, got {width}")
+    return tuple(max(1, round(width * default)) for default in defaults)

@@ -1,0 +1,29 @@
+"""A distillation that is killed and started again ends with the same images, bit for bit."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = Path(__file__).with_name("resumable_unrolling.py")
+
+
+def test_killed_and_resumed_equals_uninterrupted_bit_for_bit(tmp_path: Path) -> None:
+    for name in ("whole", "killed"):
+        (tmp_path / name).mkdir()
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, SCRIPT, tmp_path], env=environment, check=True)
+    for name, roles in (
+        ("random", {"images", "labels"}),
+        ("pretrained", {"images", "labels", "soft_labels", "initial_weights"}),
+    ):
+        whole, killed = (
+            json.loads((tmp_path / folder / f"{name}.json").read_text())
+            for folder in ("whole", "killed")
+        )
+        assert whole == killed, name
+        assert whole["digests"].keys() == roles
+        assert len(whole["sizes"]) == 2

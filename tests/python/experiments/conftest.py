@@ -1,0 +1,3 @@
+from undrawn_plots import plots
+
+__all__ = ["plots"]
