@@ -171,7 +171,7 @@ class _Command(DistillOptions):
             f"{name} {figures[key]:.4g}"
             for key, name in (
                 ("train_loss", "loss"),
-                ("validation_accuracy", "accuracy after a short training"),
+                ("validation_accuracy", "accuracy"),
             )
             if key in figures
         )
