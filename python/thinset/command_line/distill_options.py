@@ -164,6 +164,8 @@ class DistillOptions:
             return None
         if self.embeddings is not None:
             _refuse(given[1:], "given embeddings")
+            if self.validation is not None:
+                _refuse(["validation"], "given embeddings, which are of all training samples")
             return EncoderSettings(kind="given", path=str(self.embeddings))
         kind = self.encoder or "pca"
         if self.encoder_length is None:

@@ -124,6 +124,14 @@ def test_given_embeddings_decide_what_is_selected(here, capsys):
         ("--encoder pca", 3, "--encoder does not apply to --init real"),
         ("--init topk --encoder-length 3st", 3, "--encoder-length does not apply to pca"),
         ("--init topk --embeddings nothing.npy", 4, "nothing.npy"),
+        (
+            "--init topk --embeddings e.npy --validation 4",
+            3,
+            "--validation does not apply to given",
+        ),
+        ("--learning-rate inf", 3, "--learning-rate must be a finite number, got inf"),
+        ("--learning-rate nan", 3, "--learning-rate must be a finite number, got nan"),
+        ("--width inf", 3, "--width must be a finite number, got inf"),
         ("--init topk --embeddings e.npy --encoder pca", 3, "--encoder does not apply to given"),
         ("--learning-rate -1", 3, "--learning-rate must be a number above 0, got -1.0"),
         ("--batch-size 0", 3, "--batch-size must be a whole number from 1"),
@@ -171,6 +179,10 @@ def test_classes_need_samples(tmp_path, monkeypatch, capsys, labels, message):
 def test_outputs_that_would_harm_something_are_refused(here, capsys):
     (here / "mine").mkdir()
     (here / "mine" / "notes.txt").write_text("x")
+    (here / "photos" / "cat").mkdir(parents=True)
+    status, _, error = call(capsys, f"distill photos -o photos/out {DM}")
+    assert (status, "photos/out is inside of its own source photos" in error) == (3, True)
+    assert names_in(here / "photos") == ["cat"]
     for out, status, message in (
         ("mine", 4, "mine is not empty and is not the folder of a run"),
         (".", 3, "would replace its own source"),
@@ -180,7 +192,7 @@ def test_outputs_that_would_harm_something_are_refused(here, capsys):
         found, _, error = call(capsys, f"distill data -o {out} {DM}")
         assert (found, error.count("\n")) == (status, 1), error
         assert message in error
-    assert names_in(here) == ["data", "mine"]
+    assert names_in(here) == ["data", "mine", "photos"]
     assert names_in(here / "data") == ["images.npy", "labels.npy", "manifest.json"]
     assert names_in(here / "mine") == ["notes.txt"]
 
@@ -231,8 +243,8 @@ def test_a_divergence_is_named_and_keeps_the_last_good_state(here, capsys):
 
 
 def test_interrupted_distillation_says_so_and_resumes_to_the_same_images(here):
-    command = "distill data --method gm --width 0.05 --batch-size 8 --length 30st --n-inner 4 "
-    command += "--network-epochs 2 --evaluations 3 --device cpu"
+    command = "distill data --method gm --width 0.05 --batch-size 8 --length 20st --n-inner 4 "
+    command += "--network-epochs 2 --evaluations 2 --device cpu"
     assert main(f"{command} -o whole".split()) == 0
     with subprocess.Popen(
         [sys.executable, "-m", "thinset", *command.split(), "-o", "broken"],
