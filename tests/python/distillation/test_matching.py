@@ -60,7 +60,13 @@ def data(tmp_path: Path) -> Dataset:
     return write(tmp_path / "data", np.repeat([0, 1, 2], [10, 15, 5]))
 
 
-def begin(method: Any, data: Dataset, settings: Any = None, n_images: int = 6) -> Any:
+def begin(
+    method: Any,
+    data: Dataset,
+    settings: Any = None,
+    n_images: int = 6,
+    precision: str = "float32",
+) -> Any:
     """A learner of images of noise and batches of the real ones."""
     mean, deviation = channel_statistics(data.images)
     height, width, channels = data.image_shape
@@ -79,7 +85,7 @@ def begin(method: Any, data: Dataset, settings: Any = None, n_images: int = 6) -
         settings.network, settings.width, data.image_shape, data.n_classes, mean, deviation
     )
     learner = method.learner(
-        synthetic, networks, settings, seed=1, device="cpu", precision="float32"
+        synthetic, networks, settings, seed=1, device="cpu", precision=precision
     )
     order = method.order(settings, data)
     batches = DeviceBatches(
@@ -185,6 +191,24 @@ def test_networks_with_batch_norm_are_refused(
     data = write(tmp_path / "data", [0, 1] * 5, shape=shape)
     with pytest.raises(ValueError, match=f"without batch norm.*{network} has batch norm"):
         begin(method, data, dataclasses.replace(SMALL[method], network=network))
+
+
+@each_method
+def test_every_class_needs_an_image(method: Any, data: Dataset) -> None:
+    with pytest.raises(ValueError, match="an image of each class; class 2 has none"):
+        begin(method, data, n_images=2)
+
+
+@each_method
+def test_layers_may_compute_in_bfloat16(method: Any, data: Dataset) -> None:
+    images, losses = {}, {}
+    for precision in ("float32", "bfloat16"):
+        learner, synthetic, batches = begin(method, data, precision=precision)
+        losses[precision] = learner.step(next(batches), learning_rate=0.1, n_before=0).mean()
+        images[precision] = synthetic.images.detach()
+        assert synthetic.images.dtype == torch.float32
+    assert not torch.equal(images["float32"], images["bfloat16"])
+    assert float(losses["bfloat16"]) == pytest.approx(float(losses["float32"]), rel=0.1)
 
 
 @each_method
