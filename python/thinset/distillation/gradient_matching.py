@@ -97,21 +97,27 @@ class GradientMatchingLearner(MatchingLearner):
         for number, (rows, batch) in enumerate(zip(self._rows, real, strict=True)):
             chosen = images.detach()[rows].requires_grad_()
             augmented, augmented_real = self._augmented(chosen, batch)
-            wanted = self._gradients(augmented_real, number, differentiable=False)
-            found = self._gradients(augmented, number, differentiable=True)
+            wanted = self._gradients(augmented_real, number)
+            found = self._gradients_of_part(augmented, number, len(chosen), differentiable=True)
             distance = gradient_distance(found, wanted)
             (images.grad[rows],) = torch.autograd.grad(distance, chosen)
             distances.append(distance.detach())
         return torch.stack(distances)
 
-    def _gradients(
-        self, images: torch.Tensor, number: int, *, differentiable: bool
+    def _gradients(self, images: torch.Tensor, number: int) -> list[torch.Tensor]:
+        """Gradients of the weights for the mean loss of images of class `number`."""
+        parts = [self._gradients_of_part(part, number, len(images)) for part in self._parts(images)]
+        return [torch.stack(of_weight).sum(dim=0) for of_weight in zip(*parts, strict=True)]
+
+    def _gradients_of_part(
+        self, images: torch.Tensor, number: int, n_images: int, *, differentiable: bool = False
     ) -> tuple[torch.Tensor, ...]:
-        """Gradients of the weights, without biases and norms, for images of class `number`."""
+        """What these of `n_images` images add to the gradients; no biases and no norms."""
         weights = [weight for weight in self._network.parameters() if weight.ndim > 1]
         labels = torch.full((len(images),), number, device=images.device)
         with self._autocast():
-            loss = F.cross_entropy(self._network(self._synthetic.pixels(images)), labels)
+            logits = self._network(self._synthetic.pixels(images))
+            loss = F.cross_entropy(logits, labels, reduction="sum") / n_images
         return torch.autograd.grad(loss, weights, create_graph=differentiable)
 
     def _train_network(self) -> None:

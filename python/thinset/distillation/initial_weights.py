@@ -145,9 +145,9 @@ class StartingNetworks:
     def new(self, generator: torch.Generator) -> nn.Module:
         """A network as NetworkKind.new makes it, except for the fixed layers.
 
-        It draws the same random numbers, however many layers are fixed.
+        Nothing is drawn if all layers are fixed; otherwise the same random numbers, however many.
         """
-        network = self.kind.new(generator)
+        network = copy.deepcopy(self._network) if self.are_alike else self.kind.new(generator)
         set_weights(network, self.weights[: self._n_values])
         return network
 

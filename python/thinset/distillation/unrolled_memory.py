@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Checkpointed: TypeAlias = Literal["auto"] | bool
 _GB = 1e9
+_LEAF = 2000  # bytes of the objects of a step size and its gradient
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,13 @@ class UnrolledMemory:
 
     def whole(self, n_steps: int) -> int:
         """With one graph of all steps."""
-        return n_steps * self.step + max(2 * self.outer, self.step)
+        return n_steps * (self.step + _LEAF) + max(2 * self.outer, self.step)
 
     def segmented(self, n_steps: int, segment: int) -> int:
         """With graphs of `segment` steps, one at a time, and the weights at the start of each."""
         n_kept = -(-n_steps // segment)
         graph = (min(segment, n_steps) + 1) * self.step
-        return n_kept * self.weights + max(2 * self.outer, graph)
+        return n_steps * _LEAF + n_kept * self.weights + max(2 * self.outer, graph)
 
     def best_segment(self, n_steps: int) -> int:
         """The number of steps in a segment that takes the least memory."""

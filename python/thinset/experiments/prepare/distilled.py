@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from thinset.training import Log
 
 _CURVES = {
-    "train_loss": "loss of the images",
-    "validation_accuracy": "accuracy after a\nshort training",
+    "train_loss": "loss",
+    "validation_accuracy": "accuracy on\nheld-out data",
 }
 
 
