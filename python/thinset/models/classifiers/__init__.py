@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from thinset.models.architecture import PREFIX, Architecture
 from thinset.models.classifiers.alexnet import AlexNet
-from thinset.models.classifiers.cnn import CNN, PREFIX, Architecture
+from thinset.models.classifiers.cnn import CNN
 from thinset.models.classifiers.convnet import convnet
 from thinset.models.classifiers.lenet import LeNet
 from thinset.models.classifiers.paper import paper_classifier

@@ -1,14 +1,13 @@
-"""The architectures that searches choose from, and random draws of them."""
+"""The architectures that searches choose from, and random draws of them; needs no torch."""
 
 from __future__ import annotations
 
 import functools
 import itertools
+import random
 from typing import TYPE_CHECKING
 
-import torch
-
-from thinset.models.classifiers.cnn import POOLINGS, Architecture, Block
+from thinset.models.architecture import POOLINGS, Architecture, Block
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,17 +32,17 @@ def search_space() -> tuple[Architecture, ...]:
     return tuple(architecture for architecture in _combinations() if is_small(architecture))
 
 
-def draw_architectures(n: int, generator: torch.Generator) -> tuple[Architecture, ...]:
+def draw_architectures(n: int, seed: int) -> tuple[Architecture, ...]:
     """`n` distinct architectures of search_space(), each as likely as any other.
 
-    Of two draws by generators of one seed, the shorter one is the beginning of the longer one.
-    Raises ValueError if n is below 1 or there are fewer.
+    Of two draws with one seed, the shorter one is the beginning of the longer one. Raises
+    ValueError if n is below 1 or there are fewer.
     """
-    space = search_space()
+    space = list(search_space())
     if not 1 <= n <= len(space):
         raise ValueError(f"n must be from 1 to {len(space)}, the architectures that exist; got {n}")
-    order = torch.randperm(len(space), generator=generator)[:n]
-    return tuple(space[row] for row in order.tolist())
+    random.Random(seed).shuffle(space)  # noqa: S311 - nothing here is secret
+    return tuple(space[:n])
 
 
 def _combinations() -> Iterator[Architecture]:
