@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from thinset.report import plots, sections
 from thinset.report.cells import NONE, Cell, facts, table
 from thinset.report.document import PageFigure, write_document
-from thinset.results.ranking import labels_of
+from thinset.results.ranking import MULTIPLY_ADDS, labels_of
 from thinset.results.student import mean_interval
-from thinset.results.wording import PERCENT, spoken_seconds
+from thinset.results.wording import MINUS, PERCENT, spoken_seconds
 
 if TYPE_CHECKING:
     import os
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from thinset.report.cells import Table
     from thinset.results.ranking import Candidate, Interval, Ranker, Ranking
     from thinset.results.records import RunRecord
+
+_MOST_IN_HEADLINE = 4
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def write_ranking_report(
             "accuracy in the reference, the long training on everything. Means over seeds; on the "
             "line, both are equal.",
             "Scatter plots of accuracies, one panel per arm",
-            plots.rankings(reference, others, labels),
+            plots.rankings(reference, _by_training(others), labels),
         ),
     ]
     content = {
@@ -71,6 +73,7 @@ def write_ranking_report(
         "headline": headline(inputs.rankings),
         "scope": f"{inputs.subject}. Ranked: {len(reference.accuracies)} {inputs.candidates}",
         "candidates": inputs.candidates,
+        "has_sizes": any(each.ranker == MULTIPLY_ADDS for each in others),
         "results": _results(reference, others, labels),
         "scores": _scores(inputs, labels),
         "left_out": facts(inputs.left_out),
@@ -88,23 +91,25 @@ def write_ranking_report(
 
 
 def headline(rankings: Sequence[Ranking]) -> str:
-    """State each arm's agreement with the reference; no arm is picked."""
-    others = rankings[1:]
+    """State each arm's agreement with the reference, or of many their range; no arm is picked."""
+    others = _by_training(rankings[1:])
     labels = labels_of(ranking.ranker for ranking in others)
-    agreements = ", ".join(f"{labels[each.ranker]} {each.mean_agreement:.2f}" for each in others)
-    return f"Agreement with the ranking by long training on everything: {agreements}"
+    start = "Agreement with the ranking by long training on everything"
+    if len(others) > _MOST_IN_HEADLINE:
+        low, high = (function(each.mean_agreement for each in others) for function in (min, max))
+        return f"{start}: {_spoken(low)} to {_spoken(high)}"
+    each = (f"{labels[ranking.ranker]} {_spoken(ranking.mean_agreement)}" for ranking in others)
+    return f"{start}: {', '.join(each)}"
 
 
-def _results(
-    reference: Ranking, others: Sequence[Ranking], labels: Mapping[Ranker, str]
-) -> Table:
+def _results(reference: Ranking, others: Sequence[Ranking], labels: Mapping[Ranker, str]) -> Table:
     header = (
-        "arm", "agreement", "against random", "regret, points", "time", "time saved",
+        "arm", "agreement", "against random", "regret, points", "time", "saved",
     )  # fmt: skip
     rows: list[tuple[Cell | str, ...]] = [
         (
             "reference",
-            Cell(f"{reference.mean_agreement:.2f}", "with itself, by other seeds")
+            Cell(_spoken(reference.mean_agreement), "with other seeds")
             if reference.agreement
             else Cell(NONE, "one seed"),
             NONE,
@@ -120,7 +125,7 @@ def _results(
             _with_intervals((ranking.versus_random or {}).values(), ranking.versus_random_interval),
             _with_intervals(ranking.regret.values(), None),
             spoken_seconds(ranking.seconds),
-            f"{100 * (1 - ranking.seconds / reference.seconds):.0f}{PERCENT}",
+            _spoken_share(1 - ranking.seconds / reference.seconds),
         )
         for ranking in others
     ]
@@ -129,14 +134,14 @@ def _results(
 
 def _scores(inputs: RankingInputs, labels: Mapping[Ranker, str]) -> Table:
     """Every candidate, the best of the reference first."""
-    reference, *others = inputs.rankings
+    reference, *others = _by_training(inputs.rankings)
     costs = inputs.multiply_adds
     best_first = sorted(reference.accuracies, key=lambda each: -reference.accuracies[each])
     rows = [
         (
             str(candidate),
             *((f"{costs[candidate] / 1e6:.2f} M",) if costs else ()),
-            *(f"{each.accuracies[candidate]:.1f}{PERCENT}" for each in inputs.rankings),
+            *(f"{each.accuracies[candidate]:.1f}{PERCENT}" for each in (reference, *others)),
         )
         for candidate in best_first
     ]
@@ -149,19 +154,27 @@ def _scores(inputs: RankingInputs, labels: Mapping[Ranker, str]) -> Table:
     return table(header, rows)
 
 
+def _by_training(rankings: Sequence[Ranking]) -> list[Ranking]:
+    return [each for each in rankings if each.ranker != MULTIPLY_ADDS]
+
+
 def _with_intervals(values: Collection[float], over_candidates: Interval | None) -> Cell:
     """The mean, its interval over the candidates, and that over the seeds."""
     if not values:
         return Cell(NONE)
-    over_seeds = mean_interval(tuple(values))
+    mean = statistics.fmean(values)
     remarks = []
     if over_candidates is not None:
-        remarks.append(f"{_spoken(over_candidates)}")
+        remarks.append(" to ".join(map(_spoken, over_candidates)))
+    over_seeds = mean_interval(tuple(values))
     if over_seeds is not None:
-        remarks.append(f"seeds: {_spoken(over_seeds)}")
-    return Cell(f"{statistics.fmean(values):.2f}", "; ".join(remarks) or "one seed")
+        remarks.append(f"seeds \N{PLUS-MINUS SIGN} {_spoken(over_seeds[1] - mean)}")
+    return Cell(_spoken(mean), ", ".join(remarks) or "one seed")
 
 
-def _spoken(interval: Interval) -> str:
-    low, high = interval
-    return f"{low:.2f} to {high:.2f}"
+def _spoken_share(share: float) -> str:
+    return f"{100 * share:.0f}{PERCENT}".replace("-", MINUS)
+
+
+def _spoken(value: float) -> str:
+    return f"{value:.2f}".replace("-", MINUS)

@@ -27,7 +27,10 @@ def bootstrap_draws(n: int, n_draws: int = N_DRAWS, seed: int = _SEED) -> np.nda
 
     Statistics of the same draws are paired. The same arguments give the same draws.
     """
-    return np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=n_draws)
+    draws: np.ndarray[Any, Any] = np.random.default_rng(seed).multinomial(
+        n, np.full(n, 1 / n), size=n_draws
+    )
+    return draws
 
 
 def taus_of_draws(

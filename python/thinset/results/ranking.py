@@ -54,10 +54,16 @@ class Ranker(NamedTuple):
 REFERENCE = Ranker(Arm(other="reference"))
 """The long training on everything that others are compared with"""
 
+MULTIPLY_ADDS = Ranker(Arm(other="multiply-adds"))
+"""The control without any training: the larger an architecture, the better"""
+
 
 @dataclass(frozen=True)
 class Trained:
-    """The score of one training, in percent on held-out data, and its seconds in all."""
+    """The score of one training, in percent on held-out data, and its seconds in all.
+
+    Of MULTIPLY_ADDS, the score is their number.
+    """
 
     ranker: Ranker
     candidate: Candidate
@@ -129,6 +135,18 @@ def summarise_ranking(
         )
         for ranker, mine in finished.items()
     )
+
+
+def ranked_by_size(
+    multiply_adds: Mapping[Candidate, int], seeds: Iterable[int]
+) -> dict[Ranker, list[Trained]]:
+    """The ranking by MULTIPLY_ADDS, the same for each seed; nothing if they are not known."""
+    runs = [
+        Trained(MULTIPLY_ADDS, candidate, seed, float(size), 0.0)
+        for seed in seeds
+        for candidate, size in multiply_adds.items()
+    ]
+    return {MULTIPLY_ADDS: runs} if runs else {}
 
 
 class _Comparison:

@@ -20,7 +20,7 @@ from thinset.models.architecture import PREFIX, Architecture
 from thinset.models.architecture_space import draw_architectures
 from thinset.report import RankingInputs, write_ranking_report
 from thinset.results import FULL, REFERENCE, summarise_ranking
-from thinset.results.ranking import HyperParameters, Ranker, Trained
+from thinset.results.ranking import HyperParameters, Ranker, Trained, ranked_by_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -138,6 +138,8 @@ def write_page(recipe: FigureRecipe, finished: Finished[RankingSettings]) -> Pat
         )
     reference = trained.pop(REFERENCE)
     settings = finished.settings
+    multiply_adds = _multiply_adds(settings, finished.data)
+    trained |= ranked_by_size(multiply_adds, settings.seeds)
     inputs = RankingInputs(
         title=recipe.title,
         subject=finished.subject,
@@ -145,7 +147,7 @@ def write_page(recipe: FigureRecipe, finished: Finished[RankingSettings]) -> Pat
         records=records,
         command=finished.command,
         candidates="architectures" if settings.architectures else "settings",
-        multiply_adds=_multiply_adds(settings, finished.data),
+        multiply_adds=multiply_adds,
         settings=encode(settings),
         stage_seconds=finished.stage_seconds,
         left_out=left_out,

@@ -10,7 +10,7 @@ from torch import nn
 from thinset.models.classifiers.arguments import require_classes, scaled_widths
 from thinset.models.classifiers.standardised import StandardisedClassifier
 from thinset.models.image_shape import validated_image_shape
-from thinset.models.initialisation import initialise_he
+from thinset.models.initialisation import initialise_he, initialise_uniform
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,8 @@ class CNN(StandardisedClassifier):
     the size of the image and is followed by normalisation over all its channels and pixels (Ba et
     al., "Layer Normalization", 2016) and a rectifier, so that no output depends on other images of
     the batch and architectures of all depths train at one learning rate. A block ends with 2x2
-    pooling, which rounds down. `width` multiplies all filters. Weights are drawn by He's rule.
+    pooling, which rounds down. `width` multiplies all filters. Weights of convolutions are drawn by
+    He's rule, those of the linear layer by torch's own.
 
     Raises ValueError for arguments out of range and images smaller than 2^blocks.
     """
@@ -56,7 +57,8 @@ class CNN(StandardisedClassifier):
             for number, block in enumerate(blocks)
         )
         self.head = nn.Linear(filters[-1], n_classes)
-        initialise_he(self, generator)
+        initialise_he(self.blocks, generator)
+        initialise_uniform(self.head, generator)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         logits: torch.Tensor = self.head(self.hidden(images))

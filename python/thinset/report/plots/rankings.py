@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from thinset.report.plots.style import RULE, new_figure, styled
+from thinset.report.plots.style import INK, RULE, new_figure, styled
 from thinset.results.grouping import colours_of
 from thinset.results.wording import shortened
 
@@ -20,18 +20,17 @@ _COLUMNS = 3
 
 
 @styled
-def rankings(
-    reference: Ranking, others: Sequence[Ranking], labels: Mapping[Ranker, str]
-) -> Figure:
+def rankings(reference: Ranking, others: Sequence[Ranking], labels: Mapping[Ranker, str]) -> Figure:
     """Draw one panel per ranking: each candidate's accuracy there against that of the reference.
 
     Means over seeds, in percent. Points in rising order are candidates that both rank alike.
+    labels: the names of all rankings of the page, whose arms share the colours.
     """
     n_columns = min(_COLUMNS, len(others))
     n_rows = math.ceil(len(others) / n_columns)
     figure = new_figure(10.4, 0.3 + 3.4 * n_rows)
     panels = figure.subplots(n_rows, n_columns, squeeze=False, sharex=True).flat
-    colours = colours_of(ranking.ranker.arm for ranking in others)
+    colours = colours_of(ranker.arm for ranker in labels)
     for ranking, axes in zip(others, panels, strict=False):  # so that no panel is taken in vain
         colour = colours[ranking.ranker.arm]
         x = [reference.accuracies[candidate] for candidate in ranking.accuracies]
@@ -57,7 +56,7 @@ def agreements(
     """
     figure = new_figure(10.4, 1.0 + 0.42 * len(others))
     axes = figure.subplots()
-    colours = colours_of(ranking.ranker.arm for ranking in others)
+    colours = colours_of(ranker.arm for ranker in labels)
     for row, ranking in enumerate(others):
         colour = colours[ranking.ranker.arm]
         if ranking.agreement_interval is not None:
@@ -65,7 +64,7 @@ def agreements(
         axes.plot(ranking.mean_agreement, row, "o", color=colour, markersize=7.0)
     axes.axvline(0.0, color=RULE, linewidth=1.0)
     if reference.agreement:
-        axes.axvline(reference.mean_agreement, color=RULE, linewidth=1.0, linestyle="--")
+        axes.axvline(reference.mean_agreement, color=INK, linewidth=1.0, linestyle="--")
         axes.text(
             reference.mean_agreement,
             1.0,
