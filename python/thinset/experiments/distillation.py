@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from thinset.distillation.methods import dd, dm, gm
 from thinset.experiments.cells import as_file_name
-from thinset.files.decoding import Positive  # noqa: TC001 - decode looks it up
+from thinset.files.decoding import AboveZero, Positive  # noqa: TC001 - decode looks them up
 
 if TYPE_CHECKING:
     from thinset.experiments.settings import TrainingSettings
@@ -21,20 +21,29 @@ class DistillationSettings:
 
     evaluations: their number in a distillation. n_seeds: how often each set is distilled; a
     training with seed s uses the set with seed s modulo n_seeds. dd, gm, dm: see
-    thinset.distillation.methods. The network and its width are those of the training, whatever
-    these settings say; the initial weights are those that the arm names; and its method `soft` is
-    dd with learned labels.
+    thinset.distillation.methods, but for what follows. network, width: of all methods; None for
+    those of the training. Trainings of other networks then share one set. The initial weights are
+    those that the arm names; and its method `soft` is dd with learned labels. Raises ValueError for
+    a width without a network.
     """
 
     evaluations: Positive = 10
     n_seeds: Positive = 1
+    network: str | None = None
+    width: AboveZero | None = None
     dd: dd.Settings = field(default_factory=dd.Settings)
     gm: gm.Settings = field(default_factory=gm.Settings)
     dm: dm.Settings = field(default_factory=dm.Settings)
 
+    def __post_init__(self) -> None:
+        if self.width is not None and self.network is None:
+            raise ValueError(f"distillation.width needs distillation.network, got {self.width}")
+
     def of(self, rule: DistillationRule, training: TrainingSettings) -> Any:
-        """The settings of the method of `rule`, for the classifier of `training`."""
+        """The settings of the method of `rule`, for the classifier of `training` by default."""
         values: dict[str, Any] = {"network": training.model or "paper", "width": training.width}
+        if self.network is not None:
+            values = {"network": self.network, "width": self.width or 1.0}
         if not rule.has_steps:
             return dataclasses.replace(getattr(self, rule.method), **values)
         return dataclasses.replace(

@@ -274,33 +274,50 @@ class PlanSettings(DataSettings):
 
 @dataclass(frozen=True)
 class RankingSettings(DataSettings):
-    """Hyper-parameters ranked by trainings on everything, and by shorter ones on subsets.
+    """Candidates ranked by trainings on everything, and by shorter ones on subsets.
 
-    Each arm trains every setting for `total`. The reference ranking trains on everything for
+    Each arm trains every candidate for `total`. The reference ranking trains on everything for
     `reference_total`; the arms try to match it at lower cost. All are scored on `hold_out` of the
     training data, never on test data. learning_rates, widths: their product is ranked; a width
-    multiplies the widths of the paper's classifier. size: of the subsets. training: what the
-    settings share.
+    multiplies the widths of training.model. architectures: ranked instead of these, if there are
+    any: names of models. n_architectures: so many of them are drawn with architecture_seed, if none
+    are named; see draw_architectures. sizes: of the subsets. training: what the candidates share.
     """
 
     hold_out: Share = 0.1
     on_validation: bool = True
     arms: tuple[Arm, ...] = (FULL, RANDOM, Arm(SelectionRule("kmeans", "balanced")))
     seeds: tuple[Count, ...] = (0, 1, 2)
-    size: int | float = 0.0864
+    sizes: tuple[int | float, ...] = (0.0864,)
     total: Duration = Duration(150, "st")
     reference_total: Duration = Duration(400, "st")
     learning_rates: tuple[AboveZero, ...] = (0.01, 0.03, 0.1, 0.3)
     widths: tuple[AboveZero, ...] = (0.25, 0.5, 1.0)
+    architectures: tuple[str, ...] = ()
+    n_architectures: Count = 0
+    architecture_seed: Count = 0
     training: TrainingSettings = field(default_factory=TrainingSettings)
 
     def __post_init__(self) -> None:
-        require_distinct(self, "arms", "seeds", "learning_rates", "widths")
-        _require_size("size", self.size)
+        require_distinct(self, "arms", "seeds", "sizes", "learning_rates", "widths")
+        _require_size("sizes", *self.sizes)
         _require_length("total", self.total)
         _require_length("reference_total", self.reference_total)
-        if len(self.learning_rates) * len(self.widths) < 3:
-            raise ValueError("there must be at least three settings to rank")
+        if not (self.architectures or self.n_architectures):
+            if len(self.learning_rates) * len(self.widths) < 3:
+                raise ValueError("there must be at least three settings to rank")
+            return
+        if self.architectures:
+            require_distinct(self, "architectures")
+        n_ranked = len(self.architectures) or self.n_architectures
+        if n_ranked < 3:
+            raise ValueError(f"there must be at least three architectures to rank, got {n_ranked}")
+        for arm in self.arms:
+            if arm.distilled is not None and arm.distilled.start != "random":
+                raise ValueError(
+                    f"arm {arm}: its initial weights are those of one architecture; "
+                    "start=random is for all"
+                )
 
 
 def require_distinct(settings: Any, *names: str) -> None:

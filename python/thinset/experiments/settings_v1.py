@@ -22,12 +22,19 @@ _ADDED: dict[str, Any] = {
     "distillation": json.loads(json.dumps(encode(DistillationSettings()))),
 }
 
+_OF_RANKINGS = "reference_total"
+"""A setting that rankings have, and nothing else"""
+
 
 def upgraded_settings(table: dict[str, Any]) -> dict[str, Any]:
-    """`table` with the arm of a run in one entry; everything else is unchanged.
+    """`table` with the arm of a run in one entry, and the sizes of a ranking in a list.
 
-    Earlier runs kept a table `selection` with the method, its options and the size.
+    Earlier runs kept a table `selection` with the method, its options and the size. Earlier
+    rankings had one size.
     """
+    if _OF_RANKINGS in table and "size" in table:
+        rest = {name: value for name, value in table.items() if name != "size"}
+        return {"sizes": [table["size"]], **rest}
     selection = table.get("selection")
     if not isinstance(selection, dict):
         return table
@@ -45,9 +52,12 @@ def with_added_settings(stored: dict[str, Any], here: dict[str, Any]) -> dict[st
     """The stored settings of a folder with those of `here` that did not exist when it was begun.
 
     They have the values that earlier versions worked by, so that such a folder can be continued.
+    The one size of earlier rankings is left out: their sizes may grow now.
     """
     filled = {name: value for name, value in _ADDED.items() if name in here} | stored
     for name, table in here.items():
         if isinstance(table, dict) and isinstance(stored.get(name), dict):
             filled[name] = with_added_settings(stored[name], table)
+    if _OF_RANKINGS in here and "size" not in here:
+        filled.pop("size", None)
     return filled

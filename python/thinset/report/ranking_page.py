@@ -1,4 +1,4 @@
-"""The report of a ranking: how well arms rank hyper-parameters, against full-data training."""
+"""The report of a ranking: how well arms rank candidates, against full-data training."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from thinset.report import plots, sections
 from thinset.report.cells import NONE, Cell, facts, table
 from thinset.report.document import PageFigure, write_document
-from thinset.results.arm import RANDOM
+from thinset.results.ranking import MULTIPLY_ADDS, labels_of
 from thinset.results.student import mean_interval
-from thinset.results.wording import PERCENT, spoken_seconds
+from thinset.results.wording import MINUS, PERCENT, spoken_seconds
 
 if TYPE_CHECKING:
     import os
@@ -19,22 +19,27 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from thinset.report.cells import Table
-    from thinset.results.ranking import ArmRanking
+    from thinset.results.ranking import Candidate, Interval, Ranker, Ranking
     from thinset.results.records import RunRecord
+
+_MOST_IN_HEADLINE = 4
 
 
 @dataclass(frozen=True)
 class RankingInputs:
-    """What `write_ranking_report` draws; the first of `arms` is the reference.
+    """What `write_ranking_report` draws; the first of `rankings` is the reference.
 
-    `left_out`: trainings that failed and score 0, with the reason.
+    candidates: the plural noun for what is ranked. multiply_adds: of each candidate; empty if they
+    are not known. left_out: trainings that failed and score 0, with the reason.
     """
 
     title: str
     subject: str
-    arms: Sequence[ArmRanking]
+    rankings: Sequence[Ranking]
     records: Sequence[RunRecord]
     command: str
+    candidates: str = "settings"
+    multiply_adds: Mapping[Candidate, int] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     stage_seconds: Mapping[str, float] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
@@ -43,76 +48,133 @@ class RankingInputs:
 def write_ranking_report(
     inputs: RankingInputs, out: str | os.PathLike[str], *, overwrite: bool = False
 ) -> Path:
-    """Write the page, its plot and its records into the folder `out`; see write_document."""
-    reference, *arms = inputs.arms
-    figure = PageFigure(
-        "rankings",
-        "One dot per setting: its accuracy in the arm against its accuracy in the reference, the "
-        "long training on everything. Means over seeds; on the line, both are equal.",
-        "Scatter plots of accuracies, one panel per arm",
-        plots.rankings(reference, arms),
-    )
+    """Write the page, its plots and its records into the folder `out`; see write_document."""
+    reference, *others = inputs.rankings
+    labels = labels_of(ranking.ranker for ranking in others)
+    figures = [
+        PageFigure(
+            "agreement",
+            f"Agreement with the reference and its 95{PERCENT} interval over the "
+            f"{inputs.candidates}, with the share of its time that the whole ranking takes.",
+            "Kendall's tau-b of each arm against the share of the reference's time",
+            plots.agreements(reference, others, labels),
+        ),
+        PageFigure(
+            "rankings",
+            f"One dot for each of the {inputs.candidates}: its accuracy in the arm against its "
+            "accuracy in the reference, the long training on everything. Means over seeds; on the "
+            "line, both are equal.",
+            "Scatter plots of accuracies, one panel per arm",
+            plots.rankings(reference, _by_training(others), labels),
+        ),
+    ]
     content = {
         "title": inputs.title,
-        "headline": headline(inputs.arms),
-        "scope": inputs.subject,
-        "results": _results(reference, arms),
-        "scores": _scores(inputs.arms),
+        "headline": headline(inputs.rankings),
+        "scope": f"{inputs.subject}. Ranked: {len(reference.accuracies)} {inputs.candidates}",
+        "candidates": inputs.candidates,
+        "has_sizes": any(each.ranker == MULTIPLY_ADDS for each in others),
+        "results": _results(reference, others, labels),
+        "scores": _scores(inputs, labels),
         "left_out": facts(inputs.left_out),
         "costs": sections.costs(inputs.stage_seconds),
         "rerun": sections.rerun(inputs.records, inputs.command, inputs.settings),
     }
-    figures = {figure.name: figure}
     return write_document(
-        "ranking.html.j2", content, figures, inputs.records, out, overwrite=overwrite
+        "ranking.html.j2",
+        content,
+        {figure.name: figure for figure in figures},
+        inputs.records,
+        out,
+        overwrite=overwrite,
     )
 
 
-def headline(arms: Sequence[ArmRanking]) -> str:
-    """State each arm's agreement with the reference; no arm is picked."""
-    agreements = ", ".join(f"{arm.arm} {arm.mean_agreement:.2f}" for arm in arms[1:])
-    return f"Agreement with the ranking by long training on everything: {agreements}"
+def headline(rankings: Sequence[Ranking]) -> str:
+    """State each arm's agreement with the reference, or of many their range; no arm is picked."""
+    others = _by_training(rankings[1:])
+    labels = labels_of(ranking.ranker for ranking in others)
+    start = "Agreement with the ranking by long training on everything"
+    if len(others) > _MOST_IN_HEADLINE:
+        low, high = (function(each.mean_agreement for each in others) for function in (min, max))
+        return f"{start}: {_spoken(low)} to {_spoken(high)}"
+    each = (f"{labels[ranking.ranker]} {_spoken(ranking.mean_agreement)}" for ranking in others)
+    return f"{start}: {', '.join(each)}"
 
 
-def _results(reference: ArmRanking, arms: Sequence[ArmRanking]) -> Table:
+def _results(reference: Ranking, others: Sequence[Ranking], labels: Mapping[Ranker, str]) -> Table:
     header = (
-        "arm", "agreement", "against random", "regret, points", "time",
-        "of reference time",
+        "arm", "agreement", "against random", "regret, points", "time", "saved",
     )  # fmt: skip
-    random = next((arm for arm in arms if arm.arm == RANDOM), None)
     rows: list[tuple[Cell | str, ...]] = [
-        ("reference", "1", NONE, "0", spoken_seconds(reference.seconds), f"100{PERCENT}")
+        (
+            "reference",
+            Cell(_spoken(reference.mean_agreement), "with other seeds")
+            if reference.agreement
+            else Cell(NONE, "one seed"),
+            NONE,
+            "0",
+            spoken_seconds(reference.seconds),
+            NONE,
+        )
     ]
     rows += [
         (
-            str(arm.arm),
-            _with_interval(arm.agreement.values()),
-            NONE if random is None or arm is random else _with_interval(_differences(arm, random)),
-            _with_interval(arm.regret.values()),
-            spoken_seconds(arm.seconds),
-            f"{100 * arm.seconds / reference.seconds:.0f}{PERCENT}",
+            labels[ranking.ranker],
+            _with_intervals(ranking.agreement.values(), ranking.agreement_interval),
+            _with_intervals((ranking.versus_random or {}).values(), ranking.versus_random_interval),
+            _with_intervals(ranking.regret.values(), None),
+            spoken_seconds(ranking.seconds),
+            _spoken_share(1 - ranking.seconds / reference.seconds),
         )
-        for arm in arms
+        for ranking in others
     ]
     return table(header, rows)
 
 
-def _scores(arms: Sequence[ArmRanking]) -> Table:
+def _scores(inputs: RankingInputs, labels: Mapping[Ranker, str]) -> Table:
+    """Every candidate, the best of the reference first."""
+    reference, *others = _by_training(inputs.rankings)
+    costs = inputs.multiply_adds
+    best_first = sorted(reference.accuracies, key=lambda each: -reference.accuracies[each])
     rows = [
-        (str(setting), *(f"{arm.accuracies[setting]:.1f}{PERCENT}" for arm in arms))
-        for setting in arms[0].accuracies
+        (
+            str(candidate),
+            *((f"{costs[candidate] / 1e6:.2f} M",) if costs else ()),
+            *(f"{each.accuracies[candidate]:.1f}{PERCENT}" for each in (reference, *others)),
+        )
+        for candidate in best_first
     ]
-    return table(("setting", *(str(arm.arm) for arm in arms)), rows)
+    header = (
+        "candidate",
+        *(("multiply-adds",) if costs else ()),
+        "reference",
+        *(labels[each.ranker] for each in others),
+    )
+    return table(header, rows)
 
 
-def _differences(arm: ArmRanking, random: ArmRanking) -> list[float]:
-    seeds = [seed for seed in arm.agreement if seed in random.agreement]
-    return [arm.agreement[seed] - random.agreement[seed] for seed in seeds]
+def _by_training(rankings: Sequence[Ranking]) -> list[Ranking]:
+    return [each for each in rankings if each.ranker != MULTIPLY_ADDS]
 
 
-def _with_interval(values: Collection[float]) -> Cell:
+def _with_intervals(values: Collection[float], over_candidates: Interval | None) -> Cell:
+    """The mean, its interval over the candidates, and that over the seeds."""
     if not values:
         return Cell(NONE)
-    interval = mean_interval(tuple(values))
-    remark = "spread unknown" if interval is None else f"{interval[0]:.2f} to {interval[1]:.2f}"
-    return Cell(f"{statistics.fmean(values):.2f}", remark)
+    mean = statistics.fmean(values)
+    remarks = []
+    if over_candidates is not None:
+        remarks.append(" to ".join(map(_spoken, over_candidates)))
+    over_seeds = mean_interval(tuple(values))
+    if over_seeds is not None:
+        remarks.append(f"seeds \N{PLUS-MINUS SIGN} {_spoken(over_seeds[1] - mean)}")
+    return Cell(_spoken(mean), ", ".join(remarks) or "one seed")
+
+
+def _spoken_share(share: float) -> str:
+    return f"{100 * share:.0f}{PERCENT}".replace("-", MINUS)
+
+
+def _spoken(value: float) -> str:
+    return f"{value:.2f}".replace("-", MINUS)

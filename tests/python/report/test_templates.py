@@ -25,7 +25,7 @@ from thinset.report.document import write_document
 from thinset.results import REFERENCE, Arm, Plan
 from thinset.results.arm import FULL
 from thinset.results.plan import Choice
-from thinset.results.ranking import ArmRanking, HyperParameters
+from thinset.results.ranking import HyperParameters, Ranker, Ranking
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,13 +54,13 @@ def study(record: MakeRecord, out: Path) -> Path:
 
 
 def ranking(record: MakeRecord, out: Path) -> Path:
-    scores = {HyperParameters(0.1, 1.0): 50.0}
-    arms = [
-        ArmRanking(arm, {0: 1.0}, {0: 0.0}, 1.0, scores)
-        for arm in (REFERENCE, Arm.recorded(ATTACK))
+    scores = {HyperParameters(0.1, 1.0): 50.0, ATTACK: 40.0}
+    rankings = [
+        Ranking(ranker, {0: 1.0}, {0: 0.0}, 1.0, scores)
+        for ranker in (REFERENCE, Ranker(Arm.recorded(ATTACK)))
     ]
     inputs = RankingInputs(
-        ATTACK, ATTACK, arms, [record()], ATTACK, left_out={ATTACK: ATTACK},
+        ATTACK, ATTACK, rankings, [record()], ATTACK, ATTACK, left_out={ATTACK: ATTACK},
         settings={ATTACK: ATTACK}, stage_seconds={ATTACK: 1.0},
     )  # fmt: skip
     return write_ranking_report(inputs, out)

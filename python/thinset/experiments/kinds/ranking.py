@@ -1,4 +1,7 @@
-"""Hyper-parameters ranked by long trainings on everything, and by short ones on subsets."""
+"""Candidates ranked by long trainings on everything, and by short ones on small data.
+
+Candidates are hyper-parameters, or architectures of small networks.
+"""
 
 from __future__ import annotations
 
@@ -8,57 +11,87 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from thinset.experiments.cells import Cell, cell_of
+from thinset.experiments.cells import Cell, as_file_name, cell_of
 from thinset.experiments.finished import Finished
 from thinset.experiments.prepare.subsets import require_readable
 from thinset.experiments.settings import RankingSettings
 from thinset.files.decoding import encode
+from thinset.models.architecture import PREFIX, Architecture
+from thinset.models.architecture_space import draw_architectures
 from thinset.report import RankingInputs, write_ranking_report
 from thinset.results import FULL, REFERENCE, summarise_ranking
-from thinset.results.ranking import HyperParameters, Trained
+from thinset.results.ranking import HyperParameters, Ranker, Trained, ranked_by_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from thinset.duration import Duration
+    from thinset.data import Dataset
     from thinset.experiments.figures.recipe import FigureRecipe
+    from thinset.experiments.settings import TrainingSettings
     from thinset.experiments.where import Where
     from thinset.experiments.workbench import Workbench
-    from thinset.results import Arm
+    from thinset.results.ranking import Candidate
 
 Settings = RankingSettings
 
 
 @dataclass(frozen=True)
 class Point:
-    """One training: an arm, or the reference, with one setting and one seed."""
+    """One training: by what ranks, of one candidate, with one seed."""
 
-    arm: Arm
-    setting: HyperParameters
+    ranker: Ranker
+    candidate: Candidate
     cell: Cell
 
     @property
     def name(self) -> str:
         """A name that is unique among points and safe as a file name."""
-        rate, width = self.setting
-        kind = "reference-" if self.arm == REFERENCE else ""
+        kind = "reference-" if self.ranker == REFERENCE else ""
+        if isinstance(self.candidate, str):
+            # Commas and colons become "_", which no architecture has.
+            return f"{kind}{as_file_name(self.candidate)}-{self.cell.name}"
+        rate, width = self.candidate
         return f"{kind}rate{rate!r}-width{width!r}-{self.cell.name}"
+
+    def training(self, shared: TrainingSettings) -> TrainingSettings:
+        """The training of the candidate: what all share, with what the candidate says."""
+        if isinstance(self.candidate, str):
+            return dataclasses.replace(shared, model=self.candidate)
+        rate, width = self.candidate
+        return dataclasses.replace(shared, learning_rate=rate, width=width)
+
+
+def candidates_of(settings: RankingSettings) -> tuple[Candidate, ...]:
+    """What is ranked: architectures if there are any, otherwise hyper-parameters."""
+    if settings.architectures:
+        return settings.architectures
+    pairs = itertools.product(settings.learning_rates, settings.widths)
+    return tuple(itertools.starmap(HyperParameters, pairs))
+
+
+def with_drawn_architectures(settings: RankingSettings) -> RankingSettings:
+    """The settings with the names of architectures that are only counted."""
+    if settings.architectures or not settings.n_architectures:
+        return settings
+    drawn = draw_architectures(settings.n_architectures, settings.architecture_seed)
+    return dataclasses.replace(settings, architectures=tuple(map(str, drawn)))
 
 
 def points_of(settings: RankingSettings) -> Iterator[Point]:
     """Seed by seed, so that the finished trainings compare all arms at any time."""
-    arms: list[tuple[Arm, Arm, Duration]] = [
-        (REFERENCE, FULL, settings.reference_total),
-        *((arm, arm, settings.total) for arm in settings.arms),
-    ]
+    candidates = candidates_of(settings)
     for seed in settings.seeds:
-        for rate, width in itertools.product(settings.learning_rates, settings.widths):
-            for ranked, arm, total in arms:
-                cell = cell_of(
-                    arm, size=settings.size, split=1.0, total=total, comparison="steps", seed=seed
-                )
-                yield Point(ranked, HyperParameters(rate, width), cell)
+        rankers: dict[Ranker, Cell] = {}
+        for arm, size in itertools.product(settings.arms, settings.sizes):
+            cell = cell_of(
+                arm, size=size, split=1.0, total=settings.total, comparison="steps", seed=seed
+            )
+            rankers[Ranker(arm, cell.size)] = cell
+        everything = Cell(FULL, None, None, settings.reference_total, "steps", seed)
+        for candidate in candidates:
+            for ranker, cell in {REFERENCE: everything, **rankers}.items():
+                yield Point(ranker, candidate, cell)
 
 
 def make(
@@ -69,23 +102,28 @@ def make(
 ) -> Path:
     """Train what is missing, and write the page; returns its path.
 
-    A later call may ask for more arms, seeds, learning rates and widths in the same folder.
+    A later call may ask for more arms, sizes, seeds and candidates in the same folder.
     """
+    from thinset.augmentation.train import require_trainable
+    from thinset.experiments.classifier import require_model
     from thinset.experiments.workbench import Workbench
 
     require_readable(settings.arms)
+    settings = with_drawn_architectures(settings)
+    for name in settings.architectures:
+        require_model(name)
     points = tuple(points_of(settings))
-    fixed = ("training", "total", "reference_total", "size")
+    fixed = ("training", "total", "reference_total")
     bench = Workbench(where, settings, fixed=fixed, figure=recipe.name)
+    if any(arm.generator is not None for arm in settings.arms):
+        require_trainable(bench.data.train)  # now, not after hours of other trainings
     trainings = {point.name: functools.partial(_train, bench, settings, point) for point in points}
     bench.train_missing(trainings, note)
     return write_page(recipe, Finished.read(where.out, RankingSettings))
 
 
 def _train(bench: Workbench, settings: RankingSettings, point: Point) -> None:
-    rate, width = point.setting
-    training = dataclasses.replace(settings.training, learning_rate=rate, width=width)
-    bench.train(point.cell, training, point.name)
+    bench.train(point.cell, point.training(settings.training), point.name)
 
 
 def write_page(recipe: FigureRecipe, finished: Finished[RankingSettings]) -> Path:
@@ -93,45 +131,61 @@ def write_page(recipe: FigureRecipe, finished: Finished[RankingSettings]) -> Pat
     points = tuple(points_of(finished.settings))
     left_out = finished.left_out(point.name for point in points)
     records = finished.records(point.name for point in points)
-    trained, preparation = trained_by_arm(points, finished, left_out)
+    trained, preparation = trained_by_ranker(points, finished, left_out)
     if REFERENCE not in trained:
         raise FileNotFoundError(
             f"{finished.path} has no finished reference training; run the experiment first"
         )
     reference = trained.pop(REFERENCE)
+    settings = finished.settings
+    multiply_adds = _multiply_adds(settings, finished.data)
+    trained |= ranked_by_size(multiply_adds, settings.seeds)
     inputs = RankingInputs(
         title=recipe.title,
         subject=finished.subject,
-        arms=summarise_ranking(reference, trained, preparation),
+        rankings=summarise_ranking(reference, trained, preparation),
         records=records,
         command=finished.command,
-        settings=encode(finished.settings),
+        candidates="architectures" if settings.architectures else "settings",
+        multiply_adds=multiply_adds,
+        settings=encode(settings),
         stage_seconds=finished.stage_seconds,
         left_out=left_out,
     )
     return write_ranking_report(inputs, finished.report, overwrite=True)
 
 
-def trained_by_arm(
+def trained_by_ranker(
     points: tuple[Point, ...], finished: Finished[RankingSettings], left_out: dict[str, str]
-) -> tuple[dict[Arm, list[Trained]], dict[Arm, float]]:
-    """The finished trainings by arm, with the reference, and the preparation seconds of each arm.
+) -> tuple[dict[Ranker, list[Trained]], dict[Ranker, float]]:
+    """The finished trainings by what ranks, with the reference, and the preparation seconds.
 
     A training that was skipped because it diverged scores 0 and has no record.
     """
-    trained: dict[Arm, list[Trained]] = {}
-    preparation: dict[Arm, float] = {}
+    trained: dict[Ranker, list[Trained]] = {}
+    preparation: dict[Ranker, float] = {}
     records = finished.records_by_name(point.name for point in points)
     for point in points:
         score = seconds = 0.0
         record = records.get(point.name)
         if record is not None:
             once = sum(record.preparation_seconds.values())
-            preparation[point.arm] = max(once, preparation.get(point.arm, 0.0))
+            preparation[point.ranker] = max(once, preparation.get(point.ranker, 0.0))
             score, seconds = record.score, record.total_seconds - once
         elif point.name not in left_out:
             continue
-        trained.setdefault(point.arm, []).append(
-            Trained(point.arm, point.setting, point.cell.seed, score, seconds)
+        trained.setdefault(point.ranker, []).append(
+            Trained(point.ranker, point.candidate, point.cell.seed, score, seconds)
         )
     return trained, preparation
+
+
+def _multiply_adds(settings: RankingSettings, data: Dataset) -> dict[Candidate, int]:
+    """Of each architecture, by its text; empty unless all are written as texts."""
+    names = settings.architectures
+    if not all(name.startswith(PREFIX) for name in names):
+        return {}
+    return {
+        name: Architecture.parse(name).multiply_adds(data.image_shape, data.n_classes)
+        for name in names
+    }

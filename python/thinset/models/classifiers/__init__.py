@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import sys
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from thinset.models.architecture import PREFIX, Architecture
 from thinset.models.classifiers.alexnet import AlexNet
+from thinset.models.classifiers.cnn import CNN
 from thinset.models.classifiers.convnet import convnet
 from thinset.models.classifiers.lenet import LeNet
 from thinset.models.classifiers.paper import paper_classifier
@@ -32,17 +35,20 @@ CLASSIFIERS: dict[str, Callable[..., Any]] = {
 
 
 def classifier_factory(name: str) -> Callable[..., Any]:
-    """The function that makes classifiers of the name, one of CLASSIFIERS or "MODULE:FUNCTION".
+    """The function that makes classifiers of the name.
 
+    The name is one of CLASSIFIERS, the text of an Architecture (cnn:...) or "MODULE:FUNCTION".
     Raises ValueError if there is none.
     """
     if name in CLASSIFIERS:
         return CLASSIFIERS[name]
+    if name.startswith(PREFIX):
+        return functools.partial(CNN, Architecture.parse(name))
     module, colon, attribute = name.partition(":")
     if not colon:
         raise ValueError(
-            "model must be MODULE:FUNCTION, such as my_models:small, or one of "
-            f"{', '.join(CLASSIFIERS)}; got {name!r}"
+            "model must be MODULE:FUNCTION, such as my_models:small, an architecture, such as "
+            f"cnn:3-32-max,5-64-avg, or one of {', '.join(CLASSIFIERS)}; got {name!r}"
         )
     # As for a script, modules in the current folder are found.
     sys.path.insert(0, "")
@@ -91,7 +97,7 @@ def classifier_named(
 def _options(
     factory: Callable[..., Any], name: str, width: float, generator: torch.Generator
 ) -> dict[str, Any]:
-    if factory in CLASSIFIERS.values():
+    if name in CLASSIFIERS or name.startswith(PREFIX):
         return {"width": width, "generator": generator}
     if width == 1:
         return {}  # a parameter of that name may have another default

@@ -21,7 +21,7 @@ from thinset.report.plots.learning_curves import (
     generator_curves,
     learning_curves,
 )
-from thinset.report.plots.rankings import rankings
+from thinset.report.plots.rankings import agreements, rankings
 from thinset.report.plots.samples import contact_sheet, reconstruction_triples
 from thinset.report.plots.style import rendered
 from thinset.report.plots.timeline import two_phase_timeline
@@ -29,6 +29,7 @@ from thinset.report.plots.timeline import two_phase_timeline
 __all__ = [
     "MAX_ROWS",
     "Curve",
+    "agreements",
     "audit_accuracies",
     "budget_bars",
     "class_balance",
