@@ -67,12 +67,8 @@ class _Command(DistillOptions):
         return self.out / "log.jsonl"
 
     def _require_outside(self) -> None:
-        """Refuse an output inside of a dataset folder: it would become a part of the data."""
-        from thinset.experiments.prepare.data import is_dataset_folder
-
-        data = Path(self.data).resolve()
-        folders = (data, data / "train")
-        if data in self.out.resolve().parents and any(map(is_dataset_folder, folders)):
+        """Refuse an output inside of the source: it would become a part of the data."""
+        if Path(self.data).resolve() in self.out.resolve().parents:
             raise ValueError(
                 f"the output {self.out} is inside of its own source {self.data}; "
                 "choose another output"
@@ -126,14 +122,13 @@ class _Command(DistillOptions):
         )
         self._require_distillable(data, settings)
         rows = None if encoder is None else self._initial_rows(data, folder, encoder)
-        init: Any = self.resolved_init if rows is None else "rows"
         return distill_and_keep(
             data,
             path,
             settings=settings,
             images_per_class=self.resolved_images_per_class,
             n_images=self.images,
-            init=init,
+            init=self.resolved_init,
             rows=rows,
             length=self.resolved_length,
             validation=validation,
@@ -171,7 +166,7 @@ class _Command(DistillOptions):
             f"{name} {figures[key]:.4g}"
             for key, name in (
                 ("train_loss", "loss"),
-                ("validation_accuracy", "accuracy after a short training"),
+                ("validation_accuracy", "accuracy"),
             )
             if key in figures
         )

@@ -164,6 +164,8 @@ class DistillOptions:
             return None
         if self.embeddings is not None:
             _refuse(given[1:], "given embeddings")
+            if self.validation is not None:
+                _refuse(["validation"], "given embeddings, which are of all training samples")
             return EncoderSettings(kind="given", path=str(self.embeddings))
         kind = self.encoder or "pca"
         if self.encoder_length is None:
@@ -200,18 +202,18 @@ def _settings_of(method: str) -> type[Any]:
     return method_named("dd" if method == "soft" else method).Settings
 
 
-def _meanings(name: str) -> dict[str, str]:
-    """The meaning of each setting, from the table in the method's card."""
+def _method(name: str) -> Method:
+    """A method with what the table in its card says about the settings."""
     card = importlib.resources.files("thinset.distillation.methods") / f"{name}.md"
-    if not card.is_file():
-        return {}
-    rows = re.findall(r"^\| `(\w+)` \| .+? \| (.+?) \|$", card.read_text("utf-8"), re.MULTILINE)
-    return {setting: meaning.replace("`", "") for setting, meaning in rows}
+    text = card.read_text("utf-8").replace("`", "")
+    rows = re.findall(r"^\| (\w+) \| (.+?) \| (.+?) \|$", text, re.MULTILINE)
+    meanings = {setting: meaning for setting, _, meaning in rows}
+    return Method(_settings_of(name), meanings, {setting: default for setting, default, _ in rows})
 
 
 def _methods() -> dict[str, Method]:
-    found = {name: Method(_settings_of(name), _meanings(name)) for name in methods()}
-    return {**found, "soft": found["dd"]} if "dd" in found else found
+    found = {name: _method(name) for name in methods()}
+    return {**found, "soft": found["dd"]}
 
 
 METHOD_FIELDS = option_fields(_methods(), without=("method", "length", "learns_labels"))

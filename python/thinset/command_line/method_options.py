@@ -14,14 +14,15 @@ if TYPE_CHECKING:
 
     from _typeshed import DataclassInstance
 
-_METAVARS = {int: "INT", float: "NUMBER", str: "TEXT", bool: "true|false"}
+_METAVARS = {int: "INT", float: "NUMBER", str: "TEXT", bool: "True|False"}
 
 
 class Method(NamedTuple):
-    """One method: its settings, and the meaning of each by name."""
+    """One method: its settings, and by name the meaning of each and its default in words."""
 
     settings: type[DataclassInstance]
     meanings: Mapping[str, str]
+    defaults: Mapping[str, str]
 
 
 def option_fields(
@@ -33,7 +34,7 @@ def option_fields(
     not given. `without`: settings that are no options.
     """
     found: dict[str, dict[str, dataclasses.Field[Any]]] = {}
-    for method, (settings, _) in methods.items():
+    for method, (settings, *_) in methods.items():
         for field in dataclasses.fields(settings):
             if field.name not in without:
                 found.setdefault(field.name, {})[method] = field
@@ -51,7 +52,7 @@ def _option(
         flag = Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help=text)]
         return name, flag, dataclasses.field(default=False)
     shown = {
-        method: "" if value is None else str(value)
+        method: methods[method].defaults.get(name, "") if value is None else str(value)
         for method, value in defaults.items()
         if value is not dataclasses.MISSING
     }

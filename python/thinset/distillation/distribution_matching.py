@@ -55,23 +55,23 @@ class DistributionMatchingLearner(MatchingLearner):
 
     def _distances(self, real: Sequence[torch.Tensor]) -> torch.Tensor:
         network = self._new_network(self._weights_generator).requires_grad_(requires_grad=False)
-        features_of = self._features_of(network)
-        synthetic, images = self._synthetic, self._synthetic.images
+        hidden = self._features_of(network)
+
+        def features_of(images: torch.Tensor) -> torch.Tensor:
+            parts = self._parts(self._synthetic.pixels(images))
+            with self._autocast():
+                return torch.cat([hidden(part) for part in parts]).float()
+
+        images = self._synthetic.images
         pairs = [
             self._augmented(images[rows], batch)
             for rows, batch in zip(self._rows, real, strict=True)
         ]
-        with torch.no_grad(), self._autocast():
-            wanted = [
-                torch.cat([features_of(synthetic.pixels(part)) for part in self._parts(batch)])
-                .float()
-                .mean(dim=0)
-                for _, batch in pairs
-            ]
-        with self._autocast():
-            features = features_of(synthetic.pixels(torch.cat([own for own, _ in pairs])))
+        with torch.no_grad():
+            wanted = [features_of(batch).mean(dim=0) for _, batch in pairs]
+        features = features_of(torch.cat([own for own, _ in pairs]))
         sizes = [len(rows) for rows in self._rows]
-        means = [part.float().mean(dim=0) for part in torch.split(features, sizes)]
+        means = [part.mean(dim=0) for part in torch.split(features, sizes)]
         distances = (torch.stack(means) - torch.stack(wanted)).square().sum(dim=1)
         distances.sum().backward()  # type: ignore[no-untyped-call]
         return distances.detach()

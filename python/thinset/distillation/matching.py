@@ -42,7 +42,8 @@ class MatchingLearner(abc.ABC):
     everything random. `device`, `precision`: see `fit`. Subclasses compute the distances; see
     `_distances`.
 
-    Raises ValueError for networks with batch norm, whose outputs depend on the whole batch.
+    Raises ValueError for a class without a synthetic image, and for networks with batch norm, whose
+    outputs depend on the whole batch.
     """
 
     def __init__(
@@ -74,6 +75,9 @@ class MatchingLearner(abc.ABC):
             torch.nonzero(synthetic.labels == number).flatten()
             for number in range(synthetic.n_classes)
         ]
+        for number, rows in enumerate(self._rows):
+            if len(rows) == 0:
+                raise ValueError(f"matching needs an image of each class; class {number} has none")
         self._described = {
             **described, "networks": networks, "augmentation": augmentation, "momentum": momentum,
             "scoring": scoring, "n_images": len(synthetic.images), "seed": seed,

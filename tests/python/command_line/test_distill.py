@@ -76,6 +76,7 @@ def test_images_start_from_what_was_asked_for(here, capsys, init):
     status, _, error = call(capsys, command)
     assert status == 0, error
     made, data = open_dataset("out/dataset"), open_dataset("data")
+    assert made.manifest.provenance.params["init"] == init
     distances = np.abs(
         255 * np.asarray(made.images)[:, None] - np.asarray(data.images)[None].astype(float)
     ).max(axis=(2, 3, 4))
@@ -116,12 +117,22 @@ def test_given_embeddings_decide_what_is_selected(here, capsys):
         ("--images-per-class 21", 3, "class 0 (cat) has 20 samples, but 21 images of it are to"),
         ("--images-per-class 21 --init kmeans", 3, "class 0 (cat) has 20 samples, but 21 images"),
         ("--n-inner 3", 3, "--n-inner does not apply to dm"),
+        ("--n-epochs 3", 3, "--n-epochs does not apply to dm"),
+        ("--learns-labels", 2, "unrecognized arguments: --learns-labels"),
         ("--no-such-option 3", 2, "unrecognized arguments: --no-such-option"),
         ("--init middle", 2, "--init must be one of"),
         ("--embeddings e.npy", 3, "--embeddings does not apply to --init real"),
         ("--encoder pca", 3, "--encoder does not apply to --init real"),
         ("--init topk --encoder-length 3st", 3, "--encoder-length does not apply to pca"),
         ("--init topk --embeddings nothing.npy", 4, "nothing.npy"),
+        (
+            "--init topk --embeddings e.npy --validation 4",
+            3,
+            "--validation does not apply to given",
+        ),
+        ("--learning-rate inf", 3, "--learning-rate must be a finite number, got inf"),
+        ("--learning-rate nan", 3, "--learning-rate must be a finite number, got nan"),
+        ("--width inf", 3, "--width must be a finite number, got inf"),
         ("--init topk --embeddings e.npy --encoder pca", 3, "--encoder does not apply to given"),
         ("--learning-rate -1", 3, "--learning-rate must be a number above 0, got -1.0"),
         ("--batch-size 0", 3, "--batch-size must be a whole number from 1"),
@@ -169,6 +180,10 @@ def test_classes_need_samples(tmp_path, monkeypatch, capsys, labels, message):
 def test_outputs_that_would_harm_something_are_refused(here, capsys):
     (here / "mine").mkdir()
     (here / "mine" / "notes.txt").write_text("x")
+    (here / "photos" / "cat").mkdir(parents=True)
+    status, _, error = call(capsys, f"distill photos -o photos/out {DM}")
+    assert (status, "photos/out is inside of its own source photos" in error) == (3, True)
+    assert names_in(here / "photos") == ["cat"]
     for out, status, message in (
         ("mine", 4, "mine is not empty and is not the folder of a run"),
         (".", 3, "would replace its own source"),
@@ -178,9 +193,29 @@ def test_outputs_that_would_harm_something_are_refused(here, capsys):
         found, _, error = call(capsys, f"distill data -o {out} {DM}")
         assert (found, error.count("\n")) == (status, 1), error
         assert message in error
-    assert names_in(here) == ["data", "mine"]
+    assert names_in(here) == ["data", "mine", "photos"]
     assert names_in(here / "data") == ["images.npy", "labels.npy", "manifest.json"]
     assert names_in(here / "mine") == ["notes.txt"]
+
+
+@pytest.mark.parametrize("method", ["dd", "soft"])
+def test_unrolled_training_has_steps_and_soft_has_labels(here, capsys, method):
+    options = "--length 2st --batch-size 8 --n-steps 2 --n-epochs 2 --width 0.1 --evaluations 1"
+    command = f"distill data -o out --method {method} --images-per-class 2 {options}"
+    status, output, error = call(capsys, f"{command} --network convnet --validation 0.5")
+    assert status == 0, error
+    assert f"\n4 images by {method}: out/dataset\n" in output
+    made = open_dataset("out/dataset")
+    assert (made.schedule is not None, made.soft_labels is not None) == (True, method == "soft")
+    assert len(made.schedule.steps) == 4
+    assert names_in(here / "out" / "grids") == ["0000002.png"]
+    few = f"distill data -o few --method {method} --images 1 {options}"
+    status, _, error = call(capsys, few.replace("--n-steps 2", "--n-steps 1 --network convnet"))
+    if method == "soft":
+        assert status == 0, error
+        assert len(open_dataset("few/dataset")) == 1
+    else:
+        assert (status, "--images must be at least 2, one for each" in error) == (3, True)
 
 
 def test_unknown_methods_are_refused(here, capsys):
@@ -193,11 +228,11 @@ def test_unknown_methods_are_refused(here, capsys):
 def test_options_are_the_settings_of_the_methods(capsys):
     output = " ".join(call(capsys, "distill --help")[1].replace("│", " ").split())
     assert "--learning-rate NUMBER" in output
-    assert "dm: 1.0" in output
-    assert "gm: 0.1" in output
-    assert "--n-inner INT|auto" in output
+    assert "(default: dd, soft: 0.01; dm: 1.0; gm: 0.1)" in output
+    assert "--n-inner INT|auto gm: matching steps with one network" in output
+    assert "(default: as many as images of a class)" in output
     assert {"n_inner", "momentum"} <= set(Command.__dataclass_fields__)
-    assert {"gm", "dm"} <= set(methods())
+    assert set(methods()) == {"dd", "dm", "gm"}
 
 
 def test_a_divergence_is_named_and_keeps_the_last_good_state(here, capsys):
@@ -209,8 +244,8 @@ def test_a_divergence_is_named_and_keeps_the_last_good_state(here, capsys):
 
 
 def test_interrupted_distillation_says_so_and_resumes_to_the_same_images(here):
-    command = "distill data --method gm --width 0.05 --batch-size 8 --length 30st --n-inner 4 "
-    command += "--network-epochs 2 --evaluations 3 --device cpu"
+    command = "distill data --method gm --width 0.05 --batch-size 8 --length 20st --n-inner 4 "
+    command += "--network-epochs 2 --evaluations 2 --device cpu"
     assert main(f"{command} -o whole".split()) == 0
     with subprocess.Popen(
         [sys.executable, "-m", "thinset", *command.split(), "-o", "broken"],

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
+from thinset.models.classifiers.arguments import require_classes, scaled_widths
 from thinset.models.classifiers.standardised import StandardisedClassifier
 from thinset.models.image_shape import validated_image_shape
 from thinset.models.initialisation import initialise_uniform
@@ -55,11 +56,8 @@ class ConvNet(StandardisedClassifier):
                 f"images must have at least {2**n_blocks} x {2**n_blocks} pixels, "
                 f"got {rows} x {columns}"
             )
-        if n_classes < 2:
-            raise ValueError(f"n_classes must be at least 2, got {n_classes}")
-        if not 0 < width < float("inf"):
-            raise ValueError(f"width must be finite and above 0, got {width}")
-        filters = max(1, round(width * _FILTERS))
+        require_classes(n_classes)
+        (filters,) = scaled_widths((_FILTERS,), width)
         layers: list[nn.Module] = []
         n_inputs = channels
         for _ in range(n_blocks):

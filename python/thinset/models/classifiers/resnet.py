@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from torch import nn
 from torch.nn import functional as F
 
+from thinset.models.classifiers.arguments import require_classes, scaled_widths
 from thinset.models.classifiers.standardised import StandardisedClassifier
 from thinset.models.image_shape import validated_image_shape
 from thinset.models.initialisation import initialise_he
@@ -71,11 +72,8 @@ class ResNet(StandardisedClassifier):
     ) -> None:
         *_, channels = validated_image_shape(image_shape)
         super().__init__(channels)
-        if n_classes < 2:
-            raise ValueError(f"n_classes must be at least 2, got {n_classes}")
-        if not 0 < width < float("inf"):
-            raise ValueError(f"width must be finite and above 0, got {width}")
-        filters = [max(1, round(width * n)) for n in _FILTERS]
+        require_classes(n_classes)
+        filters = scaled_widths(_FILTERS, width)
         layers: list[nn.Module] = [
             nn.Conv2d(channels, filters[0], 3, padding=1, bias=False),
             nn.BatchNorm2d(filters[0]),
