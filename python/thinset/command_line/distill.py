@@ -122,14 +122,13 @@ class _Command(DistillOptions):
         )
         self._require_distillable(data, settings)
         rows = None if encoder is None else self._initial_rows(data, folder, encoder)
-        init: Any = self.resolved_init if rows is None else "rows"
         return distill_and_keep(
             data,
             path,
             settings=settings,
             images_per_class=self.resolved_images_per_class,
             n_images=self.images,
-            init=init,
+            init=self.resolved_init,
             rows=rows,
             length=self.resolved_length,
             validation=validation,

@@ -48,6 +48,7 @@ def distill(
     n_images: int | None = None,
     init: Initial = "noise",
     initial_rows: np.ndarray[Any, Any] | None = None,
+    chosen_by: str | None = None,
     length: Duration | str | None = None,
     validation_data: Dataset | None = None,
     seed: int = 0,
@@ -66,10 +67,11 @@ def distill(
 
     `settings`: the Settings of one of thinset.distillation.methods; they name the method. How many
     images: `images_per_class`, or with learned labels `n_images` in all instead, which may be fewer
-    than there are classes. `init`, `initial_rows`: see initial_images. `length`: of the training of
-    the images; by default that of the settings. `validation_data`: what scores compare with, by
-    default nothing. `observe`: called with the images at each of the `evaluations`, after `log`.
-    Everything else: see thinset.training.train.
+    than there are classes. `init`, `initial_rows`: see initial_images; `chosen_by`: what chose the
+    rows, for the manifest. `length`: of the training of the images; by default that of the
+    settings. `validation_data`: what scores compare with, by default nothing. `observe`: called
+    with the images at each of the `evaluations`, after `log`. Everything else: see
+    thinset.training.train.
 
     The images and the learned labels and step sizes are float32. The manifest holds the step sizes
     in order, as the schedule, and all settings. Distilled images may have values outside [0, 1].
@@ -149,7 +151,7 @@ def distill(
             params={
                 "settings": encode(settings),
                 "length": str(whole),
-                "init": init,
+                "init": chosen_by or init,
                 "mean": list(mean),
                 "deviation": list(deviation),
                 **({} if fixed is None else {ROLE: fixed.description()}),

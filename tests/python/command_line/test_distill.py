@@ -76,6 +76,7 @@ def test_images_start_from_what_was_asked_for(here, capsys, init):
     status, _, error = call(capsys, command)
     assert status == 0, error
     made, data = open_dataset("out/dataset"), open_dataset("data")
+    assert made.manifest.provenance.params["init"] == init
     distances = np.abs(
         255 * np.asarray(made.images)[:, None] - np.asarray(data.images)[None].astype(float)
     ).max(axis=(2, 3, 4))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -120,7 +120,7 @@ def distill_and_keep(
     settings: Any,
     images_per_class: int | None,
     n_images: int | None,
-    init: Initial,
+    init: str,
     rows: np.ndarray[Any, Any] | None,
     length: Duration | None,
     validation: Dataset | None,
@@ -135,7 +135,8 @@ def distill_and_keep(
 ) -> Dataset:
     """Distil as `distill` does and write the dataset folder `path`, resuming from `checkpoint`.
 
-    `observe` is not called without matplotlib. The checkpoint stays; after a divergence, it holds
+    `init`: "noise", "real", or what selected the `rows` to start from. `observe` is not called
+    without matplotlib. The checkpoint stays; after a divergence, it holds
     the last good state.
     """
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
@@ -146,8 +147,9 @@ def distill_and_keep(
             settings=settings,
             images_per_class=images_per_class,
             n_images=n_images,
-            init=init,
+            init=cast("Initial", init) if rows is None else "rows",
             initial_rows=rows,
+            chosen_by=init,
             length=length,
             validation_data=validation,
             seed=seed,
