@@ -45,7 +45,8 @@ def taus_of_draws(
     weights = np.asarray(draws, np.float64)
 
     def weighted(pairs: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        return np.einsum("bi,ij,bj->b", weights, pairs, weights, optimize=True)
+        sums: np.ndarray[Any, Any] = ((weights @ pairs) * weights).sum(axis=1)
+        return sums
 
     # Each pair is counted twice, in the numerator and in the denominator.
     concordant = weighted(signs * other)

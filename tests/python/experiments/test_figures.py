@@ -125,7 +125,7 @@ def test_a_comparison_speaks_plainly_and_grows(tmp_path, capsys):
             "--seeds does not apply to this figure",
         ),
         (
-            ["reproduce", "dd-audit", "--sizes", "9", "-o", "out"],
+            ["reproduce", "fig4", "--sizes", "9", "-o", "out"],
             3,
             "--sizes does not apply",
         ),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class CNN(StandardisedClassifier):
-    """The network of an Architecture: its blocks, the mean over all pixels, then linear.
+    """The network of an Architecture: its blocks, normalised means over all pixels, then linear.
 
     Takes float images (B, C, H, W) in [0, 1] and returns logits (B, `n_classes`). Images are
     standardised per channel inside the model; see StandardisedClassifier. Each convolution keeps
@@ -69,7 +69,9 @@ class CNN(StandardisedClassifier):
         values = self.standardised(images)
         for block in self.blocks:
             values = block(values)
-        return values.mean(dim=(2, 3))
+        means = values.mean(dim=(2, 3))
+        # Rectified values all have a large mean, which says nothing about the class.
+        return nn.functional.layer_norm(means, means.shape[1:])
 
 
 class _ConvolutionalBlock(nn.Module):

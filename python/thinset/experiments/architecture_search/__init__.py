@@ -1,0 +1,1 @@
+"""Search for an architecture by a controller whose children share weights."""
