@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from thinset.duration import Duration
+from thinset.experiments.distillation import DistillationSettings
 from thinset.experiments.kinds.trainings import Study
 from thinset.experiments.settings import (
     PlanSettings,
@@ -16,6 +17,7 @@ from thinset.experiments.settings import (
 )
 from thinset.experiments.where import Where
 from thinset.files.decoding import decode, encode
+from thinset.results import Arm
 
 
 @pytest.mark.parametrize("size", ["smoke", "quick", "paper"])
@@ -146,6 +148,11 @@ def test_a_schedule_that_makes_no_sense_is_refused(changes, message):
             r"learning_rates\[2\] must be",
         ),
         (RankingSettings, {"reference_total": "0st"}, "reference_total must be longer than 0st"),
+        (
+            RankingSettings,
+            {"distillation": {"width": 0.5}},
+            r"distillation\.width needs distillation\.network, got 0\.5",
+        ),
     ],
 )
 def test_a_value_out_of_range_is_refused(kind, table, message):
@@ -158,3 +165,15 @@ def test_settings_made_in_python_are_checked_before_anything_is_written(tmp_path
     with pytest.raises(ValueError, match=r"settings: training\.batch_size must be a whole number"):
         Study(Where("digits", tmp_path / "out"), settings)
     assert not (tmp_path / "out").exists()
+
+
+def test_sets_are_distilled_for_the_classifier_or_for_a_stated_network():
+    rule = Arm.parse("distilled:dm").distilled
+    training = TrainingSettings(model="vgg", width=0.5)
+    for settings, expected in (
+        (DistillationSettings(), ("vgg", 0.5)),
+        (DistillationSettings(network="convnet"), ("convnet", 1.0)),
+        (DistillationSettings(network="convnet", width=0.25), ("convnet", 0.25)),
+    ):
+        made_for = settings.of(rule, training)
+        assert (made_for.network, made_for.width) == expected
