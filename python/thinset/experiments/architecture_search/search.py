@@ -53,8 +53,8 @@ class SearchSettings:
     """Those of Pham et al. (2018), section 3.2, where they fit a space as small as this.
 
     length, batch_size, learning_rate: of the shared weights. Adam trains them, not SGD as in the
-    paper: momentum that other children left behind keeps them from learning. The rate falls to 0
-    with the cosine. warm_up: steps before the controller learns. n_rewarded: validation images
+    paper, which learned more slowly in short searches on the digits. The rate falls to 0 with the
+    cosine. warm_up: steps before the controller learns. n_rewarded: validation images
     that a reward is the accuracy on. controller_rate, entropy_weight, baseline_decay: see
     Reinforce. n_scored: architectures that are drawn and scored at each evaluation.
     """
