@@ -97,7 +97,7 @@ def classifier_named(
 def _options(
     factory: Callable[..., Any], name: str, width: float, generator: torch.Generator
 ) -> dict[str, Any]:
-    if name in CLASSIFIERS or name.startswith(PREFIX):
+    if factory in CLASSIFIERS.values() or name.startswith(PREFIX):
         return {"width": width, "generator": generator}
     if width == 1:
         return {}  # a parameter of that name may have another default
