@@ -243,6 +243,7 @@ def test_a_divergence_is_named_and_keeps_the_last_good_state(here, capsys):
     assert not (here / "out" / "dataset").exists()
 
 
+@pytest.mark.slow
 def test_interrupted_distillation_says_so_and_resumes_to_the_same_images(here):
     command = "distill data --method gm --width 0.05 --batch-size 8 --length 20st --n-inner 4 "
     command += "--network-epochs 2 --evaluations 2 --device cpu"

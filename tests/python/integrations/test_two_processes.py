@@ -24,6 +24,7 @@ def test_plain_pytorch(in_two_processes, tmp_path: Path) -> None:
     assert set(stream[:24]) == set(SUBSET)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["lightning", "transformers"])
 def test_libraries(in_two_processes, way: str, tmp_path: Path) -> None:
     first, second = in_two_processes(SCRIPT, tmp_path, way)

@@ -44,6 +44,7 @@ class StoppedError(Exception):
     pass
 
 
+@pytest.mark.slow
 def test_a_resumed_search_equals_an_uninterrupted_one(data, tmp_path):
     settings = dataclasses.replace(SETTINGS, length=Duration(8, "st"), warm_up=2)
     whole = search(data, settings, evaluations=4)
