@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import nn
 
 from thinset.models.classifiers.standardised import StandardisedClassifier
@@ -14,13 +13,10 @@ class Small(StandardisedClassifier):
     def __init__(self, image_shape: tuple[int, int, int], n_classes: int) -> None:
         height, width, channels = image_shape
         super().__init__(channels)
-        self.convolution = nn.Conv2d(channels, 4, 3, stride=2, padding=1)
+        self.features = nn.Sequential(
+            nn.Conv2d(channels, 4, 3, stride=2, padding=1), nn.ReLU(), nn.Flatten()
+        )
         self.head = nn.Linear(4 * ((height + 1) // 2) * ((width + 1) // 2), n_classes)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        features = self.convolution(self.standardised(images)).relu()
-        logits: torch.Tensor = self.head(features.flatten(1))
-        return logits
 
 
 def small(image_shape: tuple[int, int, int], n_classes: int) -> Small:

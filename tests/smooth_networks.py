@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import nn
 
 from thinset.models.classifiers.standardised import StandardisedClassifier
@@ -14,12 +13,9 @@ class Perceptron(StandardisedClassifier):
     def __init__(self, image_shape: tuple[int, int, int], n_classes: int) -> None:
         height, width, channels = image_shape
         super().__init__(channels)
-        self.hidden = nn.Linear(height * width * channels, 32)
-        self.output = nn.Linear(32, n_classes)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.output(self.hidden(self.standardised(images).flatten(1)).tanh())
-        return logits
+        values = height * width * channels
+        self.features = nn.Sequential(nn.Flatten(), nn.Linear(values, 32), nn.Tanh())
+        self.head = nn.Linear(32, n_classes)
 
 
 def perceptron(image_shape: tuple[int, int, int], n_classes: int) -> Perceptron:

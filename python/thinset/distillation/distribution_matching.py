@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 
@@ -12,11 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from torch import nn
-
-    from thinset.distillation.networks import NetworkKind
-    from thinset.distillation.short_training import ShortTraining
-    from thinset.distillation.synthetic_set import SyntheticSet
-    from thinset.transforms.siamese import SiameseAugmentation
 
 
 class DistributionMatchingLearner(MatchingLearner):
@@ -28,34 +23,9 @@ class DistributionMatchingLearner(MatchingLearner):
     (B, D).
     """
 
-    def __init__(
-        self,
-        synthetic: SyntheticSet,
-        networks: NetworkKind,
-        *,
-        augmentation: SiameseAugmentation | None,
-        momentum: float,
-        scoring: ShortTraining,
-        seed: int = 0,
-        device: torch.device | str = "auto",
-        precision: str = "auto",
-    ) -> None:
-        super().__init__(
-            synthetic,
-            networks,
-            augmentation=augmentation,
-            momentum=momentum,
-            scoring=scoring,
-            seed=seed,
-            device=device,
-            precision=precision,
-            described={},
-        )
-        self._features_of(self._new_network(torch.Generator()))
-
     def _distances(self, real: Sequence[torch.Tensor]) -> torch.Tensor:
         network = self._new_network(self._weights_generator).requires_grad_(requires_grad=False)
-        hidden = self._features_of(network)
+        hidden = cast("Callable[[torch.Tensor], torch.Tensor]", network.hidden)
 
         def features_of(images: torch.Tensor) -> torch.Tensor:
             parts = self._parts(self._synthetic.pixels(images))
@@ -76,11 +46,11 @@ class DistributionMatchingLearner(MatchingLearner):
         distances.sum().backward()  # type: ignore[no-untyped-call]
         return distances.detach()
 
-    def _features_of(self, network: nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
-        hidden: Callable[[torch.Tensor], torch.Tensor] | None = getattr(network, "hidden", None)
-        if hidden is None:
+    def _new_network(self, generator: torch.Generator) -> nn.Module:
+        network = super()._new_network(generator)
+        if not hasattr(network, "hidden"):
             raise ValueError(
                 "dm needs a network with a method `hidden`, such as convnet; "
                 f"{self._networks.name} has none"
             )
-        return hidden
+        return network

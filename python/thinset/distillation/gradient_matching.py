@@ -73,8 +73,6 @@ class GradientMatchingLearner(MatchingLearner):
         self._n_epochs = n_epochs
         self._batch_size = batch_size
         self._order_generator = generator_for(seed, "order of synthetic images")
-        # The first step draws its weights.
-        self._network = self._new_network(torch.Generator())
         self._network_optimizer = torch.optim.SGD(self._network.parameters(), lr=learning_rate)
         self._n_matched = torch.tensor(n_inner)
 

@@ -6,20 +6,22 @@ import abc
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
 
-from thinset.training.learners.learner import Goal
+from thinset.distillation.synthetic_learner import SyntheticLearner
+from thinset.models.batch_statistics import layer_with_batch_statistics
 from thinset.training.learners.optimizer_state import load_optimizer, optimizer_tensors
 from thinset.training.learners.steps_in_flight import StepsInFlight
 from thinset.training.loop.checkpoint import prefixed, unprefixed
 from thinset.training.precision import autocast, resolve_device, resolve_precision
 from thinset.training.randomness import generator_for
-from thinset.training.weights import copy_tensors, named_tensors, restore_tensors
+from thinset.training.weights import named_tensors, restore_tensors
 from thinset.transforms.images import to_unit_range
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from torch import nn
 
     from thinset.data.batches import Batch, ImageRows
     from thinset.distillation.networks import NetworkKind
@@ -32,15 +34,15 @@ _AT_ONCE = 32
 """Images that a CPU computes at once: what layers return stays in its caches, a quarter faster"""
 
 
-class MatchingLearner(abc.ABC):
+class MatchingLearner(SyntheticLearner, abc.ABC):
     """A Learner of the images of a SyntheticSet, by gradient descent on a distance to real images.
 
     Batches must hold as many images of every class; see `balanced_order`. In a step, the real and
     the synthetic images of one class get the same augmentation, drawn anew for each class, in the
     space of the synthetic images, in which 0 is the mean. `momentum`: of the images' gradient
     descent. `scoring`: how the set is scored on data; the same networks each time. `seed`: of
-    everything random. `device`, `precision`: see `fit`. Subclasses compute the distances; see
-    `_distances`.
+    everything random. `device`, `precision`: see `fit`. `described`: further settings that the
+    images depend on. Subclasses compute the distances; see `_distances`.
 
     Raises ValueError for a class without a synthetic image, and for networks with batch norm, whose
     outputs depend on the whole batch.
@@ -54,14 +56,15 @@ class MatchingLearner(abc.ABC):
         augmentation: SiameseAugmentation | None,
         momentum: float,
         scoring: ShortTraining,
-        seed: int,
-        device: torch.device | str,
-        precision: str,
-        described: Mapping[str, Any],
+        seed: int = 0,
+        device: torch.device | str = "auto",
+        precision: str = "auto",
+        described: Mapping[str, Any] | None = None,
     ) -> None:
-        self._device = resolve_device(device)
-        self._dtype = resolve_precision(precision, self._device)
-        self._synthetic = synthetic.to(device=self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        placed = resolve_device(device)
+        synthetic.to(device=placed, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        super().__init__(synthetic, placed)
+        self._dtype = resolve_precision(precision, placed)
         self._networks = networks
         self._augmentation = augmentation
         self._scoring = scoring
@@ -69,7 +72,6 @@ class MatchingLearner(abc.ABC):
         self._optimizer = torch.optim.SGD([synthetic.images], lr=1.0, momentum=momentum)
         self._weights_generator = generator_for(seed, "network weights")
         self._augmentation_generator = generator_for(seed, "augmentation")
-        self._loss_sum = torch.zeros((), dtype=torch.float64, device=self._device)
         self._steps_in_flight = StepsInFlight(self._device)
         self._rows = [
             torch.nonzero(synthetic.labels == number).flatten()
@@ -78,16 +80,13 @@ class MatchingLearner(abc.ABC):
         for number, rows in enumerate(self._rows):
             if len(rows) == 0:
                 raise ValueError(f"matching needs an image of each class; class {number} has none")
+        # Refuses networks that are not suitable. The first step draws other weights.
+        self._network = self._new_network(torch.Generator())
         self._described = {
-            **described, "networks": networks, "augmentation": augmentation, "momentum": momentum,
-            "scoring": scoring, "n_images": len(synthetic.images), "seed": seed,
-            "dtype": self._dtype,
+            **(described or {}), "networks": networks, "augmentation": augmentation,
+            "momentum": momentum, "scoring": scoring, "n_images": len(synthetic.images),
+            "seed": seed, "dtype": self._dtype,
         }  # fmt: skip
-
-    @property
-    def device(self) -> torch.device:
-        """Where the images are."""
-        return self._device
 
     def start(self) -> None:
         """Put the images into training mode; networks are in it from the beginning."""
@@ -146,22 +145,17 @@ class MatchingLearner(abc.ABC):
 
     def _new_network(self, generator: torch.Generator) -> nn.Module:
         network = self._networks.new(generator)
-        if any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in network.modules()):  # noqa: SLF001
+        layer = layer_with_batch_statistics(network)
+        if layer is not None:
             raise ValueError(
-                f"matching needs a network without batch norm, such as convnet; "
-                f"{self._networks.name} has batch norm for these images"
+                f"matching needs a network without batch norm, such as convnet; {layer} of "
+                f"{self._networks.name} uses the statistics of a batch"
             )
         placed: nn.Module = network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return placed
 
     def _autocast(self) -> torch.autocast:
         return autocast(self._dtype, self._device)
-
-    def take_loss_sum(self) -> float:
-        """Return the sum over all steps since the last call of the mean distance of a class."""
-        loss_sum = float(self._loss_sum)
-        self._loss_sum.zero_()
-        return loss_sum
 
     def score(self, data: ImageRows) -> dict[str, float]:
         """Return loss and accuracy on `data` after a short training on the images."""
@@ -174,20 +168,6 @@ class MatchingLearner(abc.ABC):
             device=self._device,
             dtype=self._dtype,
         )
-
-    def goal(self, scores: Mapping[str, float]) -> Goal:  # noqa: ARG002 - the same for all
-        """Return the highest accuracy."""
-        return Goal("accuracy", higher_is_better=True)
-
-    def weights(self) -> dict[str, torch.Tensor]:
-        """Return the images and what belongs to them."""
-        return named_tensors(self._synthetic)
-
-    def finish(self, weights: Mapping[str, torch.Tensor] | None = None) -> None:
-        """Leave `weights`, or those of now, in the synthetic set."""
-        if weights is not None:
-            copy_tensors(self._synthetic, weights)
-        self._synthetic.images.grad = None
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Return everything that the next steps depend on, by name."""

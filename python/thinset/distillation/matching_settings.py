@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from thinset.files.decoding import (  # noqa: TC001 - decode looks them up
+    AboveZero,
+    Count,
+    Positive,
+    Share,
+)
 
 if TYPE_CHECKING:
     from thinset.data import Dataset
@@ -10,12 +18,38 @@ if TYPE_CHECKING:
     from thinset.transforms.siamese import SiameseAugmentation
 
 
-class _HasBatchSize(Protocol):
-    @property
-    def batch_size(self) -> int: ...
+@dataclass(frozen=True)
+class MatchingSettings:
+    """What both methods have.
+
+    network, width: see NetworkKind. batch_size: real images of each class in a step. learning_rate,
+    momentum: of the images' plain gradient descent. augmentation: the strategy of
+    SiameseAugmentation; "auto" for all of it, without flips for grey images; "none" for none.
+    n_scored, score_steps: how many networks score the images on validation data, and the length of
+    the training of each; see ShortTraining.
+    """
+
+    learns_labels: ClassVar[bool] = False
+    n_steps: ClassVar[int] = 1
+    n_epochs: ClassVar[int] = 0
+    step_size: ClassVar[float] = 0.02
+
+    method: str
+    network: str = "convnet"
+    width: AboveZero = 1.0
+    batch_size: Positive = 256
+    learning_rate: AboveZero = 1.0
+    momentum: Share = 0.5
+    length: str = "auto"
+    augmentation: str = "auto"
+    n_scored: Count = 1
+    score_steps: Positive = 100
+
+    def __post_init__(self) -> None:
+        resolved_augmentation(self.augmentation, is_colour=True)
 
 
-def balanced_order(settings: _HasBatchSize, data: Dataset) -> ClassBalanced:
+def balanced_order(settings: MatchingSettings, data: Dataset) -> ClassBalanced:
     """Passes of one step: `batch_size` real images of each class, or all if no class has more.
 
     Raises ValueError for data with soft labels: an image must have one class.

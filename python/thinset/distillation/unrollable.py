@@ -9,29 +9,13 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn import functional as F
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
-from torch.nn.modules.instancenorm import _InstanceNorm
+
+from thinset.models.batch_statistics import layer_with_batch_statistics
 
 _N_IMAGES = 4
 _TOLERANCE = 1e-3
 """Relative; statistics of a batch change values by far more, other orders of summation by less"""
-
-
-def freeze_statistics(network: nn.Module) -> None:
-    """Let normalisation in `network` use its running statistics and leave them as they are.
-
-    Holds until the network is put into training mode again. Raises ValueError, naming the layer,
-    for one that keeps no running statistics.
-    """
-    for name, layer in network.named_modules():
-        if isinstance(layer, _BatchNorm) and layer.running_mean is None:
-            raise ValueError(
-                f"layer {name!r} ({type(layer).__name__}) keeps no running statistics to freeze; "
-                "use a network without batch norm"
-            )
-        if isinstance(layer, _BatchNorm | _InstanceNorm):
-            layer.eval()
 
 
 def require_unrollable(
@@ -47,8 +31,16 @@ def require_unrollable(
     network: on the CPU, in the mode that it is trained in; it is not changed. image_shape:
     (H, W, C). Layers of unknown types are judged by what they do to random images.
     """
+    normalised = layer_with_batch_statistics(network)
+    if normalised is not None:
+        raise ValueError(
+            f"{normalised} uses the statistics of each batch or gathers them, so that replay would "
+            "take other steps; use a network without batch norm, such as lenet or alexnet, or "
+            "instance norm with track_running_stats=False, or set freeze_statistics to use the "
+            "running statistics"
+        )
     for name, layer in network.named_modules():
-        _require_deterministic(name, layer)
+        _require_no_dropout(name, layer)
     if not any(parameter.requires_grad for parameter in network.parameters()):
         raise ValueError(f"{type(network).__name__} has no parameters to train")
     height, width, channels = image_shape
@@ -86,19 +78,8 @@ def require_unrollable(
     _require_second_derivatives(network, images, n_classes)
 
 
-def _require_deterministic(name: str, layer: nn.Module) -> None:
+def _require_no_dropout(name: str, layer: nn.Module) -> None:
     kind = type(layer).__name__
-    if isinstance(layer, _BatchNorm) and (layer.training or layer.running_mean is None):
-        raise ValueError(
-            f"layer {name!r} ({kind}) uses the statistics of each batch, which replay on other "
-            "batches does not have; use a network without batch norm, such as lenet or alexnet, or "
-            "set freeze_statistics to use the running statistics"
-        )
-    if isinstance(layer, _InstanceNorm) and layer.training and layer.running_mean is not None:
-        raise ValueError(
-            f"layer {name!r} ({kind}) updates running statistics; use track_running_stats=False, "
-            "or set freeze_statistics to use the running statistics"
-        )
     if isinstance(layer, _DropoutNd) and layer.training and layer.p > 0:
         raise ValueError(
             f"layer {name!r} ({kind}) draws a random mask at each step, so that replay would take "

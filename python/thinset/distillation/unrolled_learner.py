@@ -11,7 +11,8 @@ import torch
 
 from thinset.distillation.available_memory import available_memory
 from thinset.distillation.initial_weights import StartingNetworks
-from thinset.distillation.unrollable import freeze_statistics, require_unrollable
+from thinset.distillation.synthetic_learner import SyntheticLearner
+from thinset.distillation.unrollable import require_unrollable
 from thinset.distillation.unrolled import (
     InnerSteps,
     trained_weights,
@@ -20,14 +21,14 @@ from thinset.distillation.unrolled import (
 )
 from thinset.distillation.unrolled_memory import choose_segment, predicted_memory
 from thinset.losses import classification
+from thinset.models.batch_statistics import freeze_statistics
 from thinset.training.learners.evaluate import evaluate
-from thinset.training.learners.learner import Goal
 from thinset.training.learners.optimizer_state import load_optimizer, optimizer_tensors
 from thinset.training.loop.checkpoint import prefixed, unprefixed
 from thinset.training.loop.run import TrainingDivergedError
 from thinset.training.precision import resolve_device
 from thinset.training.randomness import generator_for
-from thinset.training.weights import copy_tensors, named_tensors, restore_tensors
+from thinset.training.weights import named_tensors, restore_tensors
 from thinset.transforms.images import to_unit_range
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ _BETAS = (0.5, 0.999)
 _N_SCORED = 4
 
 
-class UnrolledLearner:
+class UnrolledLearner(SyntheticLearner):
     """A Learner of a SyntheticSet by dataset distillation.
 
     A step draws `n_networks` networks, trains each by the T inner steps of the set, and moves the
@@ -82,17 +83,16 @@ class UnrolledLearner:
             )
         if synthetic.step_sizes is None:
             raise ValueError("dataset distillation learns step sizes: n_epochs must be at least 1")
-        self._device = resolve_device(device)
+        super().__init__(synthetic, resolve_device(device))
         self._networks = networks
         self._settings = settings
         self._seed = seed
         self._network = self._new_network(generator_for(seed, "tried network"))
         self._segment = self._chosen_segment(synthetic)
         self._network.to(self._device)
-        self._synthetic = synthetic.to(self._device)
+        synthetic.to(self._device)
         self._optimizer = torch.optim.Adam(synthetic.parameters(), betas=_BETAS)
         self._draws = generator_for(seed, "networks")
-        self._loss_sum = torch.zeros((), dtype=torch.float64, device=self._device)
 
     def _chosen_segment(self, synthetic: SyntheticSet) -> int | None:
         n_images, channels, height, width = synthetic.images.shape
@@ -112,11 +112,6 @@ class UnrolledLearner:
             len(synthetic.step_sizes),
             available_memory(self._device),
         )
-
-    @property
-    def device(self) -> torch.device:
-        """Where the images are."""
-        return self._device
 
     def start(self) -> None:
         """Train the initial weights, if they are to be pretrained and no checkpoint held them."""
@@ -198,12 +193,6 @@ class UnrolledLearner:
             "learning_rate"
         )
 
-    def take_loss_sum(self) -> float:
-        """Return the sum of the mean losses of all steps since the last call."""
-        loss_sum = float(self._loss_sum)
-        self._loss_sum.zero_()
-        return loss_sum
-
     def score(self, data: ImageRows) -> dict[str, float]:
         """Return the scores that the class describes."""
         alike = isinstance(self._networks, StartingNetworks) and self._networks.are_alike
@@ -223,19 +212,6 @@ class UnrolledLearner:
             network, data, loss=classification, transform=to_unit_range, device=self._device
         )
         return scores["accuracy"]
-
-    def goal(self, scores: Mapping[str, float]) -> Goal:  # noqa: ARG002 - the same for all
-        """Return the highest accuracy."""
-        return Goal("accuracy", higher_is_better=True)
-
-    def weights(self) -> dict[str, torch.Tensor]:
-        """Return the images, the labels and what the step sizes come from."""
-        return named_tensors(self._synthetic)
-
-    def finish(self, weights: Mapping[str, torch.Tensor] | None = None) -> None:
-        """Leave `weights`, or those of now, in the set."""
-        if weights is not None:
-            copy_tensors(self._synthetic, weights)
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Return everything that the next steps depend on, by name."""

@@ -156,7 +156,7 @@ class AuditSets:
         made_for = self._made_for
         layer = layer_with_batch_statistics(self._examples[network])
         if layer is not None and not (made_for.freezes_statistics and made_for.name == network):
-            self._note(f"no replay on {network}: its layer {layer} uses the statistics of a batch")
+            self._note(f"no replay on {network}: its {layer} uses the statistics of a batch")
             return ()
         if not made_for.has_stored_weights:
             return ("replay",)

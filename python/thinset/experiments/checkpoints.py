@@ -1,4 +1,4 @@
-"""How long the checkpoint of a training stays in its folder."""
+"""What becomes of the checkpoint of a training."""
 
 from __future__ import annotations
 
@@ -10,6 +10,17 @@ from thinset.training import TrainingDivergedError
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+@contextlib.contextmanager
+def divergence_named(name: str, checkpoint: Path) -> Iterator[None]:
+    """Put `name`, and where the last good state is kept, into the message of a divergence."""
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except TrainingDivergedError as error:
+        kept = f"; the last good state is kept in {checkpoint}" if checkpoint.exists() else ""
+        raise TrainingDivergedError(f"{name}: {error}{kept}") from None
 
 
 @contextlib.contextmanager

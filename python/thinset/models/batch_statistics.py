@@ -22,13 +22,7 @@ class FrozenStatistics(nn.Module):
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
-        for name, layer in network.named_modules():
-            if isinstance(layer, _BatchNorm) and layer.running_mean is None:
-                raise ValueError(
-                    f"the layer {name} ({type(layer).__name__}) keeps no running statistics to "
-                    "freeze; use a network without batch norm"
-                )
-        self.train(network.training)
+        freeze_statistics(network)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         logits: torch.Tensor = self.network(images)
@@ -36,24 +30,38 @@ class FrozenStatistics(nn.Module):
 
     def train(self, mode: bool = True) -> Self:
         super().train(mode)
-        for layer in self.network.modules():
-            if isinstance(layer, (_BatchNorm, _InstanceNorm)):
-                layer.eval()
+        freeze_statistics(self.network)
         return self
 
 
+def freeze_statistics(network: nn.Module) -> None:
+    """Let normalisation in `network` use its running statistics and leave them as they are.
+
+    Holds until the network is put into training mode again. Raises ValueError, naming the layer,
+    for one that keeps no running statistics.
+    """
+    for name, layer in network.named_modules():
+        if isinstance(layer, _BatchNorm) and layer.running_mean is None:
+            raise ValueError(
+                f"layer {name!r} ({type(layer).__name__}) keeps no running statistics to freeze; "
+                "use a network without batch norm"
+            )
+        if isinstance(layer, _BatchNorm | _InstanceNorm):
+            layer.eval()
+
+
 def layer_with_batch_statistics(network: nn.Module) -> str | None:
-    """The name and the type of the first such layer, "features.3 (BatchNorm2d)", or None.
+    """The name and the type of the first such layer, "layer 'features.3' (BatchNorm2d)", or None.
 
     These are batch norms, and instance norms that gather running statistics, unless they are
     frozen.
     """
-    if isinstance(network, FrozenStatistics):
-        return None
-    for name, module in network.named_modules():
-        gathers = isinstance(module, _InstanceNorm) and module.track_running_stats
-        if isinstance(module, _BatchNorm) or gathers:
-            return f"{name or 'the network'} ({type(module).__name__})"
+    for name, layer in network.named_modules():
+        is_batch_norm = isinstance(layer, _BatchNorm)
+        gathers = isinstance(layer, _InstanceNorm) and layer.running_mean is not None
+        is_frozen = not layer.training and layer.running_mean is not None
+        if (is_batch_norm or gathers) and not is_frozen:
+            return f"layer {name!r} ({type(layer).__name__})"
     return None
 
 
@@ -65,7 +73,7 @@ def require_no_batch_statistics(network: nn.Module) -> None:
     layer = layer_with_batch_statistics(network)
     if layer is not None:
         raise ValueError(
-            f"stored steps cannot be replayed on {type(network).__name__}: its layer {layer} uses "
+            f"stored steps cannot be replayed on {type(network).__name__}: its {layer} uses "
             "the statistics of a batch; choose a network without such layers, or train on the "
             "images in the ordinary way"
         )

@@ -1,25 +1,17 @@
-"""Trains generators in child processes, some of which are killed, for test_kills.py to compare.
-
-Each child is forked from this process, which has imported everything and computed nothing: that
-takes a fraction of the time of a new interpreter.
-"""
+"""Trains generators in child processes, some of which are killed, for test_kills.py to compare."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
 import sys
 import warnings
 from pathlib import Path
 
-import numpy as np
-import torch
-
+from killed_trainings import train_whole_and_killed, write_noise
 from thinset.augmentation.generators import cdcgan, cdcvae, flow
 from thinset.augmentation.train import CollapseWarning, train_generator
 from thinset.augmentation.trained_generator import TrainedGenerator
-from thinset.data import DatasetWriter, open_dataset
+from thinset.data import open_dataset
 from thinset.training.learners.generative import GenerativeLearner
 
 SETTINGS = (
@@ -27,27 +19,10 @@ SETTINGS = (
     cdcvae.Settings(batch_size=16, latent_size=4),
     flow.Settings(batch_size=16, widths=(8, 8), n_steps=2),
 )
-KILLED_BEFORE = (3, 8)
 
 
-def write_data(out: Path) -> None:
-    images = np.random.default_rng(0).integers(0, 256, (60, 4, 4, 1), dtype=np.uint8)
-    with DatasetWriter(
-        out, name="noise", image_shape=(4, 4, 1), image_dtype="uint8", n_samples=60
-    ) as writer:
-        writer.append(images, np.arange(60) % 3)
-
-
-def train(folder: Path, settings, killed_before: int | None) -> None:
-    """Train for 10 steps, evaluated every second one, or be killed before a step."""
-    take_step = GenerativeLearner.step
-
-    def step(self, batch, *, learning_rate, n_before):
-        if n_before == killed_before:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return take_step(self, batch, learning_rate=learning_rate, n_before=n_before)
-
-    GenerativeLearner.step = step  # type: ignore[method-assign]
+def train(folder: Path, settings) -> None:
+    """Train for 10 steps, evaluated every second one."""
     out = folder / f"{settings.model}.safetensors"
     trained = train_generator(
         open_dataset(folder.parent / "data"),
@@ -66,33 +41,15 @@ def train(folder: Path, settings, killed_before: int | None) -> None:
     (folder / f"{settings.model}.json").write_text(json.dumps(result))
 
 
-def status_of(folder: Path, settings, killed_before: int | None = None) -> int:
-    """How a child that trains ended."""
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            train(folder, settings, killed_before)
-            status = 0
-        finally:
-            os._exit(status)
-    return os.waitpid(child, 0)[1]
-
-
-def main() -> None:
+if __name__ == "__main__":
     top = Path(sys.argv[1])
     warnings.simplefilter("ignore", CollapseWarning)
-    write_data(top / "data")
-    # Loads what torch loads with the first step of an optimizer.
-    torch.optim.Adam([torch.zeros(1, requires_grad=True)]).step()
-    for settings in SETTINGS:
-        whole, killed = top / "whole", top / "killed"
-        assert status_of(whole, settings) == 0
-        for step in KILLED_BEFORE:
-            assert os.WTERMSIG(status_of(killed, settings, step)) == signal.SIGKILL
-            assert not (killed / f"{settings.model}.safetensors").exists()
-        assert status_of(killed, settings) == 0
-
-
-if __name__ == "__main__":
-    main()
+    write_noise(top / "data", 4)
+    train_whole_and_killed(
+        top,
+        SETTINGS,
+        train,
+        GenerativeLearner,
+        killed_before=(3, 8),
+        result=lambda settings: f"{settings.model}.safetensors",
+    )

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
 
+from interrupted_commands import interrupt
 from thinset.augmentation.trained_generator import TrainedGenerator
 from thinset.command_line import main
 from thinset.data import DatasetWriter, open_dataset
@@ -301,19 +297,7 @@ def test_interrupted_training_says_so_and_resumes_to_the_same_weights(here):
         "--evaluations 6 --device cpu"
     )
     assert main(f"{command} -o whole".split()) == 0
-    with subprocess.Popen(
-        [sys.executable, "-m", "thinset", *command.split(), "-o", "broken"],
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    ) as run:
-        while not (here / "broken" / "grids" / "0002.png").exists():
-            assert run.poll() is None
-            time.sleep(0.01)
-        run.send_signal(signal.SIGINT)
-        error = run.communicate()[1]
-    assert run.returncode == 130, error
-    assert "interrupted; finished parts are kept" in error
+    interrupt([*command.split(), "-o", "broken"], here / "broken" / "grids" / "0002.png")
     assert not (here / "broken" / "generator.safetensors").exists()
     assert (here / "broken" / "checkpoints" / "generator.safetensors").exists()
     assert main(f"{command} -o broken".split()) == 0

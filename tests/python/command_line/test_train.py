@@ -95,7 +95,7 @@ def test_ordinary_training_says_that_step_sizes_are_not_used(capsys, monkeypatch
             "longer than the 30 stored steps of distilled, which are 30st; got 30st",
         ),
         (("digits/train", "--ordinary"), "--ordinary is for distilled data: digits/train has"),
-        (("unknown",), "cannot be replayed on Classifier: its layer features.3 (BatchNorm2d)"),
+        (("unknown",), "cannot be replayed on Classifier: its layer 'features.3' (BatchNorm2d)"),
     ],
 )
 def test_mistakes_leave_no_folder(capsys, tmp_path, arguments, message):

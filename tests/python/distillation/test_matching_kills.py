@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from killed_trainings import run_script
 from thinset.data import open_dataset
 
 SCRIPT = Path(__file__).with_name("resumable_matching.py")
@@ -18,10 +16,7 @@ SCRIPT = Path(__file__).with_name("resumable_matching.py")
 
 @pytest.mark.slow
 def test_killed_and_resumed_equals_uninterrupted_bit_for_bit(tmp_path: Path) -> None:
-    for name in ("whole", "killed"):
-        (tmp_path / name).mkdir()
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    subprocess.run([sys.executable, SCRIPT, tmp_path], env=environment, check=True)
+    run_script(SCRIPT, tmp_path)
     for method in ("gm", "dm"):
         whole, killed = (open_dataset(tmp_path / name / method) for name in ("whole", "killed"))
         np.testing.assert_array_equal(whole.images, killed.images)

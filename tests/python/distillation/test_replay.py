@@ -162,7 +162,9 @@ def test_diverging_networks_count_as_guessing(write, digits):
 
 def test_refuses_batch_statistics(write, digits):
     kind = dataclasses.replace(KIND, name="small_networks:normalised")
-    with pytest.raises(ValueError, match=r"layer 0 \(BatchNorm2d\) uses the statistics of a batch"):
+    with pytest.raises(
+        ValueError, match=r"layer '0' \(BatchNorm2d\) uses the statistics of a batch"
+    ):
         run(write(), digits, kind)
 
 
@@ -183,7 +185,7 @@ def test_statistics_that_were_frozen_are_frozen_again(write, digits):
 
 
 def test_statistics_that_are_not_kept_cannot_be_frozen():
-    with pytest.raises(ValueError, match=r"layer 0 \(BatchNorm2d\) keeps no running statistics"):
+    with pytest.raises(ValueError, match=r"layer '0' \(BatchNorm2d\) keeps no running statistics"):
         FrozenStatistics(nn.Sequential(nn.BatchNorm2d(1, track_running_stats=False)))
 
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from thinset.distillation.unrollable import freeze_statistics, require_unrollable
+from thinset.distillation.unrollable import require_unrollable
+from thinset.models.batch_statistics import freeze_statistics
 from thinset.models.classifiers import CLASSIFIERS
 
 SHAPE = (8, 8, 1)
@@ -63,8 +64,16 @@ class Cut(nn.Module):
 
 
 @pytest.mark.parametrize("name", ["lenet", "alexnet", "convnet"])
-def test_networks_without_batch_statistics_are_accepted(name: str) -> None:
-    require_unrollable(CLASSIFIERS[name](SHAPE, 3, width=0.1), SHAPE, 3)
+def test_networks_without_batch_statistics_are_accepted_and_not_changed(name: str) -> None:
+    network = CLASSIFIERS[name](SHAPE, 3, width=0.1)
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    random_state = torch.get_rng_state()
+    require_unrollable(network, SHAPE, 3)
+    after = network.state_dict()
+    assert all(torch.equal(value, after[key]) for key, value in before.items())
+    assert network.training
+    assert all(parameter.grad is None for parameter in network.parameters())
+    assert torch.equal(torch.get_rng_state(), random_state)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +84,7 @@ def test_networks_without_batch_statistics_are_accepted(name: str) -> None:
         (nn.BatchNorm2d(2, track_running_stats=False), r"layer '1' \(BatchNorm2d\) uses"),
         (
             nn.InstanceNorm2d(2, track_running_stats=True),
-            r"layer '1' \(InstanceNorm2d\) updates running statistics; use track_running_stats",
+            r"layer '1' \(InstanceNorm2d\) uses.* or gathers them.*track_running_stats=False",
         ),
         (nn.Dropout(), r"layer '1' \(Dropout\) draws a random mask at each step"),
         (nn.Sequential(nn.Dropout2d(0.1)), r"layer '1\.0' \(Dropout2d\) draws a random mask"),

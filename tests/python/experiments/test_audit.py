@@ -145,7 +145,7 @@ def test_networks_with_batch_statistics_are_trained_and_not_replayed(distil, eva
     assert audit.networks == (SMALL, NORMALISED)
     assert len(audit.rows) == 4 + 1 + 4
     (note,) = audit.notes
-    assert note.startswith(f"no replay on {NORMALISED}: its layer 0 (BatchNorm2d)")
+    assert note.startswith(f"no replay on {NORMALISED}: its layer '0' (BatchNorm2d)")
 
 
 def test_stored_weights_are_replayed_beside_new_ones(distil, evaluate):

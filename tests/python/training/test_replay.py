@@ -220,12 +220,12 @@ def test_refuses_steps_on_rows_that_are_not_there(distilled, digits):
 @pytest.mark.parametrize(
     ("model", "layer"),
     [
-        (Classifier((8, 8, 1), 10), r"Classifier: its layer features\.3 \(BatchNorm2d\)"),
+        (Classifier((8, 8, 1), 10), r"Classifier: its layer 'features\.3' \(BatchNorm2d\)"),
         (
             nn.Sequential(
                 nn.InstanceNorm2d(1, track_running_stats=True), nn.Flatten(), nn.Linear(64, 10)
             ),
-            r"its layer 0 \(InstanceNorm2d\)",
+            r"its layer '0' \(InstanceNorm2d\)",
         ),
     ],
 )

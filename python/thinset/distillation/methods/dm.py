@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from thinset.distillation.matching_settings import (
+    MatchingSettings,
     balanced_order,
     resolved_augmentation,
     siamese,
-)
-from thinset.files.decoding import (  # noqa: TC001 - decode looks them up
-    AboveZero,
-    Count,
-    Positive,
-    Share,
 )
 
 if TYPE_CHECKING:
@@ -30,34 +25,14 @@ order = balanced_order
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(MatchingSettings):
     """The published settings for up to 50 images per class; see DistributionMatchingLearner.
 
-    batch_size: real images of each class in a step. learning_rate, momentum: of the images' plain
-    gradient descent; published is a rate of 10 for 100 images per class and more. augmentation: the
-    strategy of SiameseAugmentation; "auto" for all of it, without flips for grey images; "none" for
-    none. n_scored, score_steps: how many networks score the images on validation data, and the
-    length of the training of each; see ShortTraining.
+    For 100 images per class and more, a learning_rate of 10 is published.
     """
 
-    learns_labels: ClassVar[bool] = False
-    n_steps: ClassVar[int] = 1
-    n_epochs: ClassVar[int] = 0
-    step_size: ClassVar[float] = 0.02
-
     method: Literal["dm"] = "dm"
-    network: str = "convnet"
-    width: AboveZero = 1.0
-    batch_size: Positive = 256
-    learning_rate: AboveZero = 1.0
-    momentum: Share = 0.5
     length: str = "20000st"
-    augmentation: str = "auto"
-    n_scored: Count = 1
-    score_steps: Positive = 100
-
-    def __post_init__(self) -> None:
-        resolved_augmentation(self.augmentation, is_colour=True)
 
 
 def resolved(settings: Settings, data: Dataset, images_per_class: int) -> Settings:  # noqa: ARG001

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from thinset.distillation.matching_settings import (
+    MatchingSettings,
     balanced_order,
     resolved_augmentation,
     siamese,
@@ -15,7 +16,6 @@ from thinset.files.decoding import (  # noqa: TC001 - decode looks them up
     AboveZero,
     Count,
     Positive,
-    Share,
 )
 
 if TYPE_CHECKING:
@@ -34,41 +34,21 @@ order = balanced_order
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(MatchingSettings):
     """The published settings; see GradientMatchingLearner.
 
-    batch_size: real images of each class in a step. learning_rate, momentum: of the images' plain
-    gradient descent. length: "auto" for 1,000 networks. augmentation: the strategy of
-    SiameseAugmentation; "auto" for all of it, without flips for grey images; "none" for the method
-    of the first paper. n_inner: steps of matching with one network; network_epochs: of its training
-    on the images after each step but the last; "auto" takes those in PUBLISHED of the nearest
-    number of images of a class that is not larger. network_rate, network_batch: of this training.
-    n_scored, score_steps: how many networks score the images on validation data, and the length of
-    the training of each; see ShortTraining.
+    length: "auto" for 1,000 networks. augmentation: "none" for the method of the first paper.
+    n_inner: steps of matching with one network; network_epochs: of its training on the images after
+    each step but the last; "auto" takes those in PUBLISHED of the nearest number of images of a
+    class that is not larger. network_rate, network_batch: of this training.
     """
 
-    learns_labels: ClassVar[bool] = False
-    n_steps: ClassVar[int] = 1
-    n_epochs: ClassVar[int] = 0
-    step_size: ClassVar[float] = 0.02
-
     method: Literal["gm"] = "gm"
-    network: str = "convnet"
-    width: AboveZero = 1.0
-    batch_size: Positive = 256
     learning_rate: AboveZero = 0.1
-    momentum: Share = 0.5
-    length: str = "auto"
-    augmentation: str = "auto"
     n_inner: Positive | Literal["auto"] = "auto"
     network_epochs: Count | Literal["auto"] = "auto"
     network_rate: AboveZero = 0.01
     network_batch: Positive = 256
-    n_scored: Count = 1
-    score_steps: Positive = 100
-
-    def __post_init__(self) -> None:
-        resolved_augmentation(self.augmentation, is_colour=True)
 
 
 def resolved(settings: Settings, data: Dataset, images_per_class: int) -> Settings:

@@ -46,7 +46,7 @@ class SharedWeights(StandardisedClassifier):
             architecture = Architecture((Block(1, widest, "max"),) * n_blocks)
             self.heads[str(n_blocks)] = self._new(architecture, generator).head
 
-    def forward(self, images: torch.Tensor, architecture: Architecture) -> torch.Tensor:
+    def forward(self, images: torch.Tensor, architecture: Architecture) -> torch.Tensor:  # type: ignore[override]  # of one child
         """Logits of a child; gradients reach the weights that it takes, and no others."""
         # Without values of its own: all are given.
         with torch.device("meta"):

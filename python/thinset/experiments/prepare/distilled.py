@@ -9,11 +9,11 @@ import numpy as np
 import torch
 
 from thinset.distillation.distill import distill
+from thinset.experiments.checkpoints import divergence_named
 from thinset.experiments.prepare.embeddings import prepare_embeddings
 from thinset.files.regular import read_text
 from thinset.report.document import draws_plots
 from thinset.selection import Selection, select
-from thinset.training import TrainingDivergedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -139,8 +139,7 @@ def distill_and_keep(
     without matplotlib. The checkpoint stays; after a divergence, it holds
     the last good state.
     """
-    checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    with divergence_named(settings.method, checkpoint):
         return distill(
             data,
             path,
@@ -162,6 +161,3 @@ def distill_and_keep(
             resume=True,
             show_progress=show_progress,
         )
-    except TrainingDivergedError as error:
-        kept = f"; the last good state is kept in {checkpoint}" if checkpoint.exists() else ""
-        raise TrainingDivergedError(f"{settings.method}: {error}{kept}") from None

@@ -61,7 +61,7 @@ def prepare_distilled(
                 settings=settings.of(rule, training),
                 images_per_class=per_class,
                 n_images=None,
-                init="rows" if rows is not None else rule.init,
+                init=rule.init,
                 rows=rows,
                 length=None,
                 validation=None,

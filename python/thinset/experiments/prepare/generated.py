@@ -11,10 +11,10 @@ from thinset.augmentation.generate import generate, interpolate
 from thinset.augmentation.train import train_generator
 from thinset.augmentation.trained_generator import TrainedGenerator, as_rows
 from thinset.data import join_datasets, open_dataset
+from thinset.experiments.checkpoints import divergence_named
 from thinset.experiments.prepare.subsets import Made
 from thinset.experiments.shown_generators import store_training, weights_file
 from thinset.report.document import draws_plots
-from thinset.training import TrainingDivergedError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,10 +85,9 @@ def train_and_keep_generator(
     With `grids`, a folder, grids of samples are written there instead of calling `observe`. The
     checkpoint stays; after a divergence, it holds the last good state.
     """
-    checkpoint.parent.mkdir(parents=True, exist_ok=True)
     if grids is not None and draws_plots():
         observe = SampleGrids(grids)
-    try:
+    with divergence_named(settings.model, checkpoint):
         return train_generator(
             data,
             path,
@@ -104,9 +103,6 @@ def train_and_keep_generator(
             resume=True,
             show_progress=show_progress,
         )
-    except TrainingDivergedError as error:
-        kept = f"; the last good state is kept in {checkpoint}" if checkpoint.exists() else ""
-        raise TrainingDivergedError(f"{settings.model}: {error}{kept}") from None
 
 
 def prepare_generator(

@@ -55,9 +55,9 @@ class AlexNet(StandardisedClassifier):
             nn.ReLU(inplace=True),
             _response_norm(),
             nn.MaxPool2d(3, stride=2, padding=1),
+            nn.Flatten(),
         )
         self.head = nn.Sequential(
-            nn.Flatten(),
             nn.Linear(second * area, third),
             nn.ReLU(inplace=True),
             nn.Linear(third, fourth),
@@ -65,10 +65,6 @@ class AlexNet(StandardisedClassifier):
             nn.Linear(fourth, n_classes),
         )
         initialise_glorot_uniform(self, generator)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.head(self.features(self.standardised(images)))
-        return logits
 
 
 def _response_norm() -> nn.LocalResponseNorm:

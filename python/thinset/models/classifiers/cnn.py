@@ -60,10 +60,6 @@ class CNN(StandardisedClassifier):
         initialise_he(self.blocks, generator)
         initialise_uniform(self.head, generator)
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.head(self.hidden(images))
-        return logits
-
     def hidden(self, images: torch.Tensor) -> torch.Tensor:
         """Return the last hidden layer (B, D): what the fully connected layer takes."""
         values = self.standardised(images)

@@ -75,15 +75,6 @@ class ConvNet(StandardisedClassifier):
         self.head = nn.Linear(filters * area, n_classes)
         initialise_uniform(self, generator)
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.head(self.hidden(images))
-        return logits
-
-    def hidden(self, images: torch.Tensor) -> torch.Tensor:
-        """Return the last hidden layer (B, D): what the fully connected layer takes."""
-        values: torch.Tensor = self.features(self.standardised(images))
-        return values
-
 
 def _blocks_for(side: int) -> int:
     fitting = [n for n in range(1, _MOST_BLOCKS + 1) if side // 2**n >= _SMALLEST_MAP]

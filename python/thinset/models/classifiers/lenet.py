@@ -63,9 +63,9 @@ class LeNet(StandardisedClassifier):
             nn.Conv2d(first, second, 5, padding=(down[1], across[1])),
             nn.ReLU(inplace=True),
             nn.MaxPool2d(2),
+            nn.Flatten(),
         )
         self.head = nn.Sequential(
-            nn.Flatten(),
             nn.Linear(second * area, third),
             nn.ReLU(inplace=True),
             nn.Linear(third, fourth),
@@ -73,10 +73,6 @@ class LeNet(StandardisedClassifier):
             nn.Linear(fourth, n_classes),
         )
         initialise_glorot_uniform(self, generator)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.head(self.features(self.standardised(images)))
-        return logits
 
 
 def _paddings(side: int) -> tuple[int, int]:

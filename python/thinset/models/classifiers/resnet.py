@@ -89,15 +89,6 @@ class ResNet(StandardisedClassifier):
         self.head = nn.Linear(n_inputs, n_classes)
         initialise_he(self, generator)
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.head(self.hidden(images))
-        return logits
-
-    def hidden(self, images: torch.Tensor) -> torch.Tensor:
-        """Return the last hidden layer (B, D): what the fully connected layer takes."""
-        values: torch.Tensor = self.features(self.standardised(images))
-        return values
-
 
 def resnet(
     image_shape: Sequence[int],

@@ -17,10 +17,13 @@ _GREY_LEVEL = 1 / 255
 class StandardisedClassifier(nn.Module):
     """A classifier of images in [0, 1] with the buffers `mean` and `deviation` (C,).
 
-    Subclasses call `standardised` on the images first. The buffers start as 0 and 1;
-    `standardise_by` and `standardise_with` set them.
+    Subclasses set `features`, from standardised images (B, C, H, W) to values (B, D), and `head`,
+    from these to logits; or they have a `hidden` of their own, which calls `standardised` first.
+    The buffers start as 0 and 1; `standardise_by` and `standardise_with` set them.
     """
 
+    features: nn.Module
+    head: nn.Module
     mean: torch.Tensor
     deviation: torch.Tensor
 
@@ -28,6 +31,15 @@ class StandardisedClassifier(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.zeros(n_channels))
         self.register_buffer("deviation", torch.ones(n_channels))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.head(self.hidden(images))
+        return logits
+
+    def hidden(self, images: torch.Tensor) -> torch.Tensor:
+        """Return what the fully connected layers take: (B, D)."""
+        values: torch.Tensor = self.features(self.standardised(images))
+        return values
 
     def standardised(self, images: torch.Tensor) -> torch.Tensor:
         """Images (B, C, H, W) less the mean, in units of the deviation, of each channel."""

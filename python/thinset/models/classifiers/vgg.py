@@ -68,15 +68,6 @@ class SmallVGG(StandardisedClassifier):
         self.head = nn.Linear(n_inputs * area, n_classes)
         initialise_glorot_uniform(self, generator)
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.head(self.hidden(images))
-        return logits
-
-    def hidden(self, images: torch.Tensor) -> torch.Tensor:
-        """Return the last hidden layer (B, D): what the fully connected layer takes."""
-        values: torch.Tensor = self.features(self.standardised(images))
-        return values
-
 
 def small_vgg(
     image_shape: Sequence[int],

@@ -79,6 +79,7 @@ def test_a_set_is_what_its_arm_says(source, tmp_path, monkeypatch, arm, training
     assert isinstance(provenance, DistilledBy)
     settings = provenance.params["settings"]
     assert params.items() <= settings.items()
+    assert provenance.params["init"] == rule.init
     assert (settings["network"], settings["width"]) == (training.model, training.width)
     assert np.bincount(subset.data.labels).tolist() == [2] * 10
     assert (subset.data.schedule is not None) == rule.has_steps == replays(Arm.parse(arm))
@@ -135,7 +136,11 @@ def test_a_killed_distillation_resumes_and_counts_all_its_seconds(source, tmp_pa
     ("arm", "changes", "message"),
     [
         ("distilled:dd", {"sizes": (25,)}, "distilled:dd: .*multiple of the 10 classes, got 25"),
-        ("distilled:dm", {}, "distilled:dm: .*lenet"),
+        (
+            "distilled:dm",
+            {"training": TrainingSettings(model="networks_without_features:linear", crop="whole")},
+            "distilled:dm: .*method `hidden`.*linear has none",
+        ),
         (
             "distilled:dd",
             {"training": TrainingSettings(model="paper", crop="whole")},

@@ -32,7 +32,7 @@ def test_pooling_and_response_normalisation_change_places() -> None:
     names = [type(layer).__name__ for layer in model.features]
     assert names == [
         *("Conv2d", "ReLU", "MaxPool2d", "LocalResponseNorm"),
-        *("Conv2d", "ReLU", "LocalResponseNorm", "MaxPool2d"),
+        *("Conv2d", "ReLU", "LocalResponseNorm", "MaxPool2d", "Flatten"),
     ]
 
 

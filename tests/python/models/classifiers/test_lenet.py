@@ -47,7 +47,7 @@ def test_initial_weights_are_glorot_uniform_and_depend_on_the_generator_alone() 
         torch.manual_seed(global_seed)
         states.append(LeNet((28, 28, 1), 10, generator=seeded()).state_dict())
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
-    weight = states[0]["head.1.weight"]  # 120 x 400
+    weight = states[0]["head.0.weight"]  # 120 x 400
     bound = math.sqrt(6 / 520)
     assert 0.999 * bound < float(weight.abs().max()) <= bound
     assert float(weight.std()) == pytest.approx(bound / math.sqrt(3), rel=0.02)
