@@ -205,10 +205,20 @@ def _settings_of(method: str) -> type[Any]:
 def _method(name: str) -> Method:
     """A method with what the table in its card says about the settings."""
     card = importlib.resources.files("thinset.distillation.methods") / f"{name}.md"
-    text = card.read_text("utf-8").replace("`", "")
-    rows = re.findall(r"^\| (\w+) \| (.+?) \| (.+?) \|$", text, re.MULTILINE)
+    rows = _settings_table(card.read_text("utf-8"))
     meanings = {setting: meaning for setting, _, meaning in rows}
     return Method(_settings_of(name), meanings, {setting: default for setting, default, _ in rows})
+
+
+def _settings_table(card: str) -> list[list[str]]:
+    """Setting, default and meaning, from the one table of a card that has these columns."""
+    found = re.search(
+        r"^\| setting \| default \| meaning \|\n\|[-|]+\n((?:\|.*\n)+)", card, re.MULTILINE
+    )
+    if found is None:
+        raise ValueError("the card has no table of setting, default and meaning")
+    lines = found[1].replace("`", "").splitlines()
+    return [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines]
 
 
 def _methods() -> dict[str, Method]:
