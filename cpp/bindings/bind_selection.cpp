@@ -53,6 +53,7 @@ struct SelectedArrays {
   py::array gains;
   py::array constant_columns;
   py::array swaps;
+  double bandwidth;
 };
 
 SelectedArrays select_rows(const Embeddings& embeddings, std::size_t n_samples,
@@ -95,7 +96,7 @@ SelectedArrays select_rows(const Embeddings& embeddings, std::size_t n_samples,
   SelectionResult result = run_without_gil(n_threads, progress, arrays,
                                            [&](Job& job) { return select(matrix, request, job); });
   return {numpy_array(std::move(result.indices)), numpy_array(std::move(result.gains)),
-          numpy_array(std::move(result.constant_columns)), numpy_array(std::move(result.swaps))};
+          numpy_array(std::move(result.constant_columns)), numpy_array(std::move(result.swaps)), result.bandwidth};
 }
 
 py::tuple shape_of(const Embeddings& embeddings, bool bfloat16) {
@@ -113,7 +114,9 @@ void bind_selection(py::module_& module) {
       .def_readonly("gains", &SelectedArrays::gains, "What each row gained.")
       .def_readonly("constant_columns", &SelectedArrays::constant_columns,
                     "Columns with one value in every row; of topk alone.")
-      .def_readonly("swaps", &SelectedArrays::swaps, "What each exchange of max_sum gained.");
+      .def_readonly("swaps", &SelectedArrays::swaps, "What each exchange of max_sum gained.")
+      .def_readonly("bandwidth", &SelectedArrays::bandwidth,
+                    "The bandwidth of the Gaussian kernel; 0 for others.");
   module.def("select", &select_rows, py::arg("embeddings"), py::arg("n_samples"), py::kw_only(),
              py::arg("method"), py::arg("metric") = "euclidean", py::arg("labels") = py::none(),
              py::arg("per_class") = py::none(), py::arg("initial_subset") = py::none(),

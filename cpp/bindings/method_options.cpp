@@ -34,6 +34,16 @@ constexpr Option all_options[] = {
      [](SelectionRequest& r, const py::handle& v) {
        r.kmeans.seeding = seeding_from_name(v.cast<std::string>());
      }},
+    {"kernel",
+     [](SelectionRequest& r, const py::handle& v) {
+       r.facility_location.kernel = coverage_kernel_from_name(v.cast<std::string>());
+     }},
+    {"bandwidth",
+     [](SelectionRequest& r, const py::handle& v) {
+       if (!v.is_none()) {
+         r.facility_location.bandwidth = v.cast<double>();
+       }
+     }},
     {"max_swaps",
      [](SelectionRequest& r, const py::handle& v) { r.max_swaps = v.cast<std::size_t>(); }},
 };

@@ -41,6 +41,15 @@ Number parse_positive(const std::string& option, const std::string& text) {
   return value;
 }
 
+double parse_bandwidth(const std::string& text) {
+  double value = 0.0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || !(value > 0.0)) {
+    throw UsageError("--bandwidth needs a positive number such as 0.5" + got(text));
+  }
+  return value;
+}
+
 // Names are checked when they are parsed, so that a misspelt name is a usage error.
 template <class Parse>
 auto parse_name(const std::string& option, const std::string& text, const Parse& parse) {
@@ -111,6 +120,17 @@ const std::vector<OptionRule>& valued_options() {
          o.request.max_swaps = parse_number<std::size_t>("--max-swaps", v);
        },
        "max_sum"},
+      {"--kernel", "", true,
+       [](Options& o, const std::string& v) {
+         o.request.facility_location.kernel =
+             parse_name("--kernel", v, coverage_kernel_from_name);
+       },
+       "facility_location"},
+      {"--bandwidth", "", true,
+       [](Options& o, const std::string& v) {
+         o.request.facility_location.bandwidth = parse_bandwidth(v);
+       },
+       "facility_location"},
       {"--max-memory", "", true,
        [](Options& o, const std::string& v) {
          o.request.max_memory = parse_positive<std::uint64_t>("--max-memory", v);
@@ -296,6 +316,9 @@ choosing rows:
       --iterations N       kmeans: at most N Lloyd iterations (default 10)
       --seeding NAME       kmeans: initial centres, kmeans++ (default) or random
       --max-swaps N        max_sum: at most N exchanges that improve the choice (default 0)
+      --kernel NAME        facility_location: distance (default), gaussian, cosine
+      --bandwidth NUMBER   facility_location with kernel gaussian (default: the median distance of
+                           a sample)
       --max-memory BYTES   refuse work that may take more memory than this
       --dry-run            select: print an estimate of memory and time, and exit
 

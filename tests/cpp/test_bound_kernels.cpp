@@ -134,6 +134,8 @@ TEST(pairs_are_added_to_both_sides) {
   constexpr std::size_t n = 17;
   for_each_instruction_set([] {
     for (const bool roots : {false, true}) {
+      PairValue value_of;
+      value_of.kind = roots ? PairValue::Kind::root : PairValue::Kind::square;
       std::vector<float> values(n_points * n);
       for (std::size_t i = 0; i < values.size(); ++i) {
         values[i] = static_cast<float>(static_cast<int>(i * 7919 % 13) - 6);
@@ -156,13 +158,13 @@ TEST(pairs_are_added_to_both_sides) {
                              query_sums.data(), query_gains.data(), n_queries};
       const PairSide points{blocks.data(),     norms.data(),       reaches.data(),
                             point_sums.data(), point_gains.data(), n_points};
-      pair_kernels().add_pairs(queries, points, n, roots);
+      pair_kernels().add_pairs(queries, points, n, value_of);
       std::vector<PairInReach> found(n_points * n_queries);
       std::vector<std::uint32_t> n_found(n_points);
       std::vector<float> gains(n_points);
       PairSide listed = points;
       listed.gains = gains.data();
-      pair_kernels().find_in_reach(queries, listed, n, roots, found.data(), n_found.data());
+      pair_kernels().find_in_reach(queries, listed, n, value_of, found.data(), n_found.data());
       const auto value = [&](std::size_t q, std::size_t p) {
         long double square = 0.0L;
         for (std::size_t j = 0; j < n; ++j) {

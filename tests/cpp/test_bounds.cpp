@@ -18,8 +18,10 @@
 #include "bounds/rounding.hpp"
 #include "bounds/sum_bounds.hpp"
 #include "check.hpp"
+#include "methods/bandwidth.hpp"
 #include "rows/block_sum.hpp"
 #include "rows/distance.hpp"
+#include "rows/loss.hpp"
 #include "simd/row_kernels.hpp"
 #include "thinset/instruction_set.hpp"
 
@@ -148,19 +150,23 @@ void check_projection(double telling_share) {
   });
 }
 
-// float32 rows: sums of distances from below, gains from above.
+// float32 rows: sums of losses from below, gains from above. `bandwidths` are Gaussian ones, as
+// multiples of a distance in the matrix; 0 for the distance itself.
 template <class T>
-void check_rough_rows() {
-  for_each_case<T>([](const auto& matrix, Metric metric) {
+void check_rough_rows(double bandwidth) {
+  for_each_case<T>([&](const auto& matrix, Metric metric) {
     Job job(1);
     const DistanceMeter<T> meter(matrix.rows(), metric, job);
-    const RoughRows<T> rough(meter, job);
+    const double unit = std::clamp(median_distance(matrix.rows(), metric, job), 1e-60, 1e60);
+    const Loss loss =
+        bandwidth == 0.0 ? Loss::distance(metric) : Loss::gaussian(metric, bandwidth * unit);
+    const RoughRows<T> rough(meter, loss, job);
     std::vector<std::vector<double>> distance(n_rows, std::vector<double>(n_rows));
     Point point;
     for (std::size_t a = 0; a < n_rows; ++a) {
       meter.read(a, point);
       for (std::size_t b = 0; b < n_rows; ++b) {
-        distance[a][b] = meter.distance_from_rank(meter.rank(b, point));
+        distance[a][b] = loss.of_rank(meter.rank(b, point));
       }
     }
     const std::vector<double>& reach = distance[1];
@@ -186,10 +192,10 @@ void check_rough_rows() {
         lists_hold =
             lists_hold && (!gains[p].is_listed || is_served[i] || !(distance[p][i] < reach[i]));
       }
-      sums_hold = sums_hold && sums.distances[p] <= sum.total();
+      sums_hold = sums_hold && sums.losses[p] <= sum.total();
       gains_hold = gains_hold && sums.gains[p] >= gain.total() && gains[p].gain >= gain.total();
     }
-    check_bound(sums_hold, "sum of distances", matrix.name, matrix.n_columns, metric);
+    check_bound(sums_hold, "sum of losses", matrix.name, matrix.n_columns, metric);
     check_bound(gains_hold, "gain", matrix.name, matrix.n_columns, metric);
     check_bound(lists_hold, "list of served rows", matrix.name, matrix.n_columns, metric);
   });
@@ -287,8 +293,10 @@ TEST(projections_never_exclude_a_row_that_is_near) {
 
 TEST(float32_rows_bound_sums_and_gains) {
   for_each_instruction_set([] {
-    check_rough_rows<float>();
-    check_rough_rows<double>();
+    for (const double bandwidth : {0.0, 0.02, 0.3, 1.0, 30.0}) {
+      check_rough_rows<float>(bandwidth);
+      check_rough_rows<double>(bandwidth);
+    }
   });
 }
 

@@ -42,7 +42,7 @@ ORACLES = {
         X, k, metric=case.metric, initial=initial
     ),
     "facility_location": lambda case, X, k, initial, _: oracle.facility_location(
-        X, k, metric=case.metric, initial=initial
+        X, k, metric=case.metric, initial=initial, **_with_bandwidth(case)
     ),
     "kmeans": lambda case, X, k, _, generator: oracle.kmeans(
         X, k, generator=generator, **case.options
@@ -68,6 +68,14 @@ def expected(case, method=None):
         return method(case, X[rows], budget, inside, generator)
 
     return oracle.per_class(case.labels(), case.k, case.per_class, choose)
+
+
+def _with_bandwidth(case):
+    """The options; the default bandwidth is that of all rows, also within classes."""
+    options = dict(case.options)
+    if options["kernel"] == "gaussian" and options["bandwidth"] is None:
+        options["bandwidth"] = oracle.median_distance(case.embeddings()[1], case.metric)
+    return options
 
 
 def _initial(case):

@@ -22,7 +22,10 @@ OPTIONS = {
     },
     "max_sum": {"max_swaps": (0, 0, 1, 4)},
     "max_min": {},
-    "facility_location": {},
+    "facility_location": {
+        "kernel": ("distance", "distance", "gaussian", "gaussian", "cosine"),
+        "bandwidth": (None, None, 1.0, 0.1, 0.01, 1e-30, 1e30),
+    },
     "kmeans": {"n_iterations": (0, 1, 2, 3, 10), "seeding": ("kmeans++", "random")},
     "random": {"stratified": (False, True)},
 }
@@ -122,6 +125,8 @@ def _case(method, shape, choose, between):
     """A case from two sources of chance: choose(values) and between(least, most)."""
     n, d, k = shape(choose, between)
     options = {name: choose(values) for name, values in OPTIONS[method].items()}
+    if options.get("kernel", "gaussian") != "gaussian":
+        options["bandwidth"] = None
     stratified = options.get("stratified", False)
     in_classes = stratified or choose((False, False, True))
     kinds = ("proportional",) if stratified else ("balanced", "proportional")
@@ -134,7 +139,7 @@ def _case(method, shape, choose, between):
         k,
         dtype=choose(DTYPES),
         seed=between(0, 2**32 - 1),
-        metric=choose(METRICS) if method in _WITH_METRIC else "euclidean",
+        metric=_metric(options, choose) if method in _WITH_METRIC else "euclidean",
         n_threads=between(1, 8),
         gap=choose((0, 0, 1, 7)),
         n_initial=min(n_initial, k),
@@ -142,6 +147,11 @@ def _case(method, shape, choose, between):
         n_classes=between(1, 5) if in_classes else 0,
         options=options,
     )
+
+
+def _metric(options, choose):
+    """The cosine kernel measures directions, whatever the metric: only cosine has them for sure."""
+    return "cosine" if options.get("kernel") == "cosine" else choose(METRICS)
 
 
 _ODD_WIDTHS = (1, 2, 3, 15, 16, 17, 31, 32, 33, 127, 128, 129, 257, 1000)

@@ -35,4 +35,17 @@ struct KMeansOptions {
   Seeding seeding = Seeding::plus_plus;
 };
 
+// What facility_location sums up: the distances of rows to their nearest chosen row, or their
+// similarities to the most similar one (thinset/methods/facility_location.hpp).
+enum class CoverageKernel { distance, gaussian, cosine };
+
+CoverageKernel coverage_kernel_from_name(std::string_view name);
+
+struct FacilityLocationOptions {
+  CoverageKernel kernel = CoverageKernel::distance;
+  // Of the Gaussian kernel exp(-d^2 / (2 bandwidth^2)); 0 for the median distance of a sample of
+  // the rows (SelectionResult::bandwidth).
+  double bandwidth = 0.0;
+};
+
 }  // namespace thinset

@@ -37,6 +37,7 @@ struct SelectionRequest {
   std::uint64_t seed = 0;
   TopKOptions top_k;
   KMeansOptions kmeans;
+  FacilityLocationOptions facility_location;
   bool stratified = false;
   // For max_sum: the largest number of exchanges after the greedy choice (local_search.hpp), per
   // class.
@@ -45,6 +46,9 @@ struct SelectionRequest {
   std::uint64_t max_memory = 0;
 };
 
+// The metric of the distances that the method measures: the cosine kernel has its own.
+Metric measured_metric(const SelectionRequest& request);
+
 struct SelectionResult {
   std::vector<std::int64_t> indices;
   std::vector<double> gains;
@@ -52,6 +56,8 @@ struct SelectionResult {
   std::vector<std::int64_t> constant_columns;
   // The increase of the sum of pairwise distances by each exchange, class by class.
   std::vector<double> swaps;
+  // Of the Gaussian kernel of facility_location; otherwise 0.
+  double bandwidth = 0.0;
 };
 
 // Reads every value once, so that every method refuses NaN and infinity. Throws InvalidInput if a

@@ -74,7 +74,7 @@ void GainBounds<T>::measure(std::size_t begin, std::size_t end, const std::vecto
     PairSide points = points_of(points_);
     points.gains = scratch.gains.data();
     pair_kernels().find_in_reach(queries_of(scratch.queries, 0, n_queries, rows_.n_columns()),
-                                 points, rows_.n_columns(), rows_.takes_roots(),
+                                 points, rows_.n_columns(), rows_.pair_value(),
                                  scratch.found.data(), scratch.n_found.data());
     for (std::size_t c = 0; c < part.bounds.size(); ++c) {
       GainBound& bound = part.bounds[c];
@@ -83,7 +83,7 @@ void GainBounds<T>::measure(std::size_t begin, std::size_t end, const std::vecto
       for (std::size_t f = 0; bound.is_listed && f < scratch.n_found[c]; ++f) {
         const PairInReach& pair = scratch.found[c * n_queries + f];
         bound.served.push_back(
-            {static_cast<std::uint32_t>(begin) + pair.query, rows_.distance_at_least(pair.v)});
+            {static_cast<std::uint32_t>(begin) + pair.query, rows_.loss_at_least(pair.v)});
       }
     }
   }

@@ -11,20 +11,20 @@
 
 namespace thinset {
 
-// A row that a candidate may be nearer to than every pick, with a lower bound of its distance.
+// A row that a candidate may represent better than every pick, with a lower bound of its loss.
 struct Served {
   std::uint32_t row;
   float at_least;
 };
 
 struct GainBound {
-  double gain = 0.0;           // at least the sum of nearest[i] - d(i, candidate) where positive
+  double gain = 0.0;           // at least the sum of nearest[i] - loss(i, candidate) where positive
   std::vector<Served> served;  // all rows with such a term and few others, ascending
   bool is_listed = false;      // whether `served` is complete: it lists at most max_served rows
 };
 
-// Measures candidates against all rows in float32. `nearest` holds each row's distance to its
-// nearest pick.
+// Measures candidates against all rows in float32. `nearest` holds each row's loss by its best
+// pick.
 template <class T>
 class GainBounds {
  public:

@@ -38,7 +38,7 @@ struct Scratch {
 // Adds the sums of a side to the totals of its rows and resets them to zero.
 void hand_over(RoughSide& side, std::size_t sums_per_row, PairSums& totals) {
   for (std::size_t i = 0; i < side.rows.size() * sums_per_row; ++i) {
-    totals.distances[side.rows[i / sums_per_row]] += side.sums[i];
+    totals.losses[side.rows[i / sums_per_row]] += side.sums[i];
     totals.gains[side.rows[i / sums_per_row]] += side.gains[i];
   }
   std::ranges::fill(side.sums, 0.0F);
@@ -67,7 +67,7 @@ class AllPairs {
   }
 
   PairSums bounds() && {
-    for (double& sum : totals_.distances) {
+    for (double& sum : totals_.losses) {
       sum = rows_.sum_at_least(sum, error_of_sums);
     }
     for (double& gain : totals_.gains) {
@@ -101,7 +101,7 @@ class AllPairs {
       pair_kernels().add_pairs(
           queries_of(scratch.queries, q, std::min(n_queries, q + queries_per_turn),
                      rows_.n_columns()),
-          points_of(scratch.points), rows_.n_columns(), rows_.takes_roots());
+          points_of(scratch.points), rows_.n_columns(), rows_.pair_value());
       if (to_points) {
         const std::scoped_lock lock(mutex_);
         hand_over(scratch.points, 1, totals_);
@@ -150,13 +150,13 @@ std::size_t most_central_row(const RoughRows<T>& rows, std::size_t n_central, Jo
       rows.read_points(scratch.range(begin, std::min(end, begin + step)), {}, scratch.points);
       pair_kernels().add_pairs(
           queries_of(scratch.queries, 0, scratch.queries.norms.size(), rows.n_columns()),
-          points_of(scratch.points), rows.n_columns(), rows.takes_roots());
+          points_of(scratch.points), rows.n_columns(), rows.pair_value());
     }
     const std::scoped_lock lock(mutex);
     hand_over(scratch.queries, points_per_block, totals);
   });
   return *std::ranges::min_element(central, {},
-                                   [&](std::uint32_t row) { return totals.distances[row]; });
+                                   [&](std::uint32_t row) { return totals.losses[row]; });
 }
 
 std::uint64_t bytes_of_tiles(std::size_t n_columns) {

@@ -10,18 +10,18 @@
 
 namespace thinset {
 
-// For every row p: a lower bound of the sum over rows i of d(i, p), and an upper bound of the sum
-// of reach[i] - d(i, p) where it is positive.
+// For every row p: a lower bound of the sum over rows i of the loss of i by p, and an upper bound of
+// the sum of reach[i] minus that loss where it is positive.
 struct PairSums {
-  std::vector<double> distances;
+  std::vector<double> losses;
   std::vector<double> gains;
 };
 
-// Of all rows; `reach` is in distances. Every pair is processed once, a tile of rows at a time.
+// Of all rows; `reach` holds losses. Every pair is processed once, a tile of rows at a time.
 template <class T>
 PairSums bound_all_pairs(const RoughRows<T>& rows, const std::vector<double>& reach, Job& job);
 
-// The row with the smallest approximate summed distance among the `n` nearest to the centre.
+// The row with the smallest approximate summed loss among the `n` nearest to the centre.
 template <class T>
 std::size_t most_central_row(const RoughRows<T>& rows, std::size_t n, Job& job);
 

@@ -26,6 +26,12 @@ constexpr double max_scale = 1e100;
 constexpr double max_norm = 1e100;
 // Looser bounds, with very many columns, are useless.
 constexpr double max_error = 0.1;
+// Of Gaussian similarities in float32, relative. Larger exponents or factors would overflow;
+// smaller exponents only loosen bounds, and so large a factor makes every similarity 1.
+constexpr double margin_of_exponents = 0x1p-20;
+constexpr double margin_of_similarities = 0x1p-19;
+constexpr double max_exponent = 1e30;
+constexpr double max_raised = 1e38;
 // In these ranges float32 rows need no conversion to float64.
 constexpr double max_float_radius = 1e37;
 constexpr double max_float_scale = 1e30;
@@ -51,7 +57,7 @@ std::size_t rounded_to(std::size_t n, std::size_t multiple) {
 }  // namespace
 
 template <class T>
-RoughRows<T>::RoughRows(const DistanceMeter<T>& meter, Job& job)
+RoughRows<T>::RoughRows(const DistanceMeter<T>& meter, const Loss& loss, Job& job)
     : meter_(meter),
       job_(job),
       error_((static_cast<double>(meter.n_columns()) + 64.0) * float_epsilon),
@@ -59,6 +65,7 @@ RoughRows<T>::RoughRows(const DistanceMeter<T>& meter, Job& job)
       centre_(meter.n_columns(), 0.0),
       norms_(meter.rows().size()) {
   fit_centre();
+  settle_values(loss);
   measure_norms();
 }
 
@@ -91,16 +98,25 @@ void RoughRows<T>::fit_centre() {
     scale_ = std::ldexp(1.0, -std::ilogb(std::sqrt(mean_square)));
   }
   is_usable_ = scale_ <= max_scale && scale_ >= 1.0 / max_scale && error_ < max_error;
-  switch (meter_.metric()) {
-    case Metric::euclidean:
-      value_per_distance_ = scale_;
-      break;
-    case Metric::sqeuclidean:
-      value_per_distance_ = scale_ * scale_;
-      break;
-    case Metric::cosine:  // half the square between directions
-      value_per_distance_ = 2.0 * scale_ * scale_;
-      break;
+}
+
+template <class T>
+void RoughRows<T>::settle_values(const Loss& loss) {
+  // A cosine distance is half the square between directions.
+  const double square_per_rank =
+      (meter_.metric() == Metric::cosine ? 2.0 : 1.0) * scale_ * scale_;
+  if (loss.is_gaussian()) {
+    pair_value_.kind = PairValue::Kind::gaussian;
+    pair_value_.exponent = static_cast<float>(
+        std::min(loss.exponent() / square_per_rank * (1.0 - margin_of_exponents), max_exponent));
+    const double raised = std::exp(loss.exponent() * noise_) * (1.0 + margin_of_similarities);
+    pair_value_.raised = static_cast<float>(std::min(raised, max_raised));
+    noise_ = 0.0;
+  } else if (meter_.metric() == Metric::euclidean) {
+    pair_value_.kind = PairValue::Kind::root;
+    value_per_loss_ = scale_;
+  } else {
+    value_per_loss_ = square_per_rank;
   }
 }
 
@@ -158,24 +174,25 @@ void RoughRows<T>::centre_row(std::size_t row, Point& point, float* values) cons
 }
 
 template <class T>
-float RoughRows<T>::reach_of(double distance) const {
-  return rounded_up((distance + noise_) * value_per_distance_);
+float RoughRows<T>::reach_of(double loss) const {
+  return rounded_up((loss + noise_) * value_per_loss_);
 }
 
 template <class T>
-float RoughRows<T>::distance_at_least(float value) const {
-  return rounded_down(value / value_per_distance_ - noise_);
+float RoughRows<T>::loss_at_least(float value) const {
+  return rounded_down(value / value_per_loss_ - noise_);
 }
 
 template <class T>
 double RoughRows<T>::sum_at_least(double sum, double value_error) const {
-  return sum / value_per_distance_ * (1.0 - value_error - error_of_exact_sums) -
+  const double error = value_error + error_of_exact_sums;
+  return sum / value_per_loss_ * (sum < 0.0 ? 1.0 + error : 1.0 - error) -
          noise_ * static_cast<double>(size());
 }
 
 template <class T>
 double RoughRows<T>::sum_at_most(double sum, double value_error) const {
-  return sum / value_per_distance_ * (1.0 + value_error + error_of_exact_sums);
+  return sum / value_per_loss_ * (1.0 + value_error + error_of_exact_sums);
 }
 
 template <class T>
@@ -188,8 +205,9 @@ void RoughRows<T>::reset(std::span<const std::uint32_t> rows, std::size_t group,
   std::fill(side.values.begin() + static_cast<std::ptrdiff_t>(rows.size() / points_per_block *
                                                               points_per_block * n_columns()),
             side.values.end(), 0.0F);
-  side.norms.assign(n, -std::numeric_limits<float>::infinity());
-  side.reaches.assign(n, -1.0F);
+  const float infinity = std::numeric_limits<float>::infinity();
+  side.norms.assign(n, pair_value_.kind == PairValue::Kind::gaussian ? infinity : -infinity);
+  side.reaches.assign(n, -2.0F);  // below every value
   side.sums.assign(n * sums_per_row, 0.0F);
   side.gains.assign(n * sums_per_row, 0.0F);
   for (std::size_t i = 0; i < rows.size(); ++i) {

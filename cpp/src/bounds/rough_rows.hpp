@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "rows/distance.hpp"
+#include "rows/loss.hpp"
 #include "simd/pair_kernels.hpp"
 #include "thinset/parallel_for.hpp"
 
@@ -21,12 +22,12 @@ struct RoughSide {
 
 // Rows are centred, scaled to about unit radius and rounded to float32; for cosine, their
 // directions. Squared distances are |x|^2 + |y|^2 - 2 x.y with norms lowered by the largest
-// possible error, so that the kernels' results are never too large. A value is a distance computed
-// by the kernels.
+// possible error, so that the kernels' results are never too large. A value is a loss computed by
+// the kernels: a distance, in scaled units, or minus a similarity.
 template <class T>
 class RoughRows {
  public:
-  RoughRows(const DistanceMeter<T>& meter, Job& job);
+  RoughRows(const DistanceMeter<T>& meter, const Loss& loss, Job& job);
 
   [[nodiscard]] const DistanceMeter<T>& meter() const { return meter_; }
   [[nodiscard]] std::size_t size() const { return norms_.size(); }
@@ -35,18 +36,17 @@ class RoughRows {
   [[nodiscard]] bool is_usable() const { return is_usable_; }
   // The squared radius of every row, slightly lowered.
   [[nodiscard]] const std::vector<float>& norms() const { return norms_; }
-  // Values are roots of squared distances.
-  [[nodiscard]] bool takes_roots() const { return meter_.metric() == Metric::euclidean; }
+  [[nodiscard]] const PairValue& pair_value() const { return pair_value_; }
 
-  // The smallest value that certainly reaches a distance, and the largest distance that is
-  // certainly at most that of a value.
-  [[nodiscard]] float reach_of(double distance) const;
-  [[nodiscard]] float distance_at_least(float value) const;
-  // Sums of n values, as bounds on sums of distances: `value_error` is the sum's relative error.
+  // The smallest value that certainly reaches a loss, and the largest loss that is certainly at
+  // most that of a value.
+  [[nodiscard]] float reach_of(double loss) const;
+  [[nodiscard]] float loss_at_least(float value) const;
+  // Sums of n values, as bounds on sums of losses: `value_error` is the sum's relative error.
   [[nodiscard]] double sum_at_least(double sum, double value_error) const;
   [[nodiscard]] double sum_at_most(double sum, double value_error) const;
 
-  // `reach` holds a distance for each row of the matrix, or nothing.
+  // `reach` holds a loss for each row of the matrix, or nothing.
   void read_queries(std::span<const std::uint32_t> rows, const std::vector<double>& reach,
                     RoughSide& side) const;
   void read_points(std::span<const std::uint32_t> rows, const std::vector<double>& reach,
@@ -54,6 +54,7 @@ class RoughRows {
 
  private:
   void fit_centre();
+  void settle_values(const Loss& loss);
   void measure_norms();
   void reset(std::span<const std::uint32_t> rows, std::size_t group, std::size_t sums_per_row,
              const std::vector<double>& reach, RoughSide& side) const;
@@ -63,11 +64,12 @@ class RoughRows {
   const DistanceMeter<T>& meter_;
   Job& job_;
   double error_;  // of a squared distance, relative to the sum of the squared norms
-  double noise_;  // of a distance, absolute; cosine only
+  double noise_;  // of a distance, absolute; cosine only, and not of similarities
   bool is_usable_ = true;
   bool fits_float_ = true;  // differences from the centre are in range before they are scaled
   double scale_ = 1.0;
-  double value_per_distance_ = 1.0;
+  double value_per_loss_ = 1.0;
+  PairValue pair_value_;
   std::vector<double> centre_;
   std::vector<float> rough_centre_;
   std::vector<float> norms_;

@@ -13,35 +13,26 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 }  // namespace
 
 template <class T>
-Coverage<T>::Coverage(const DistanceMeter<T>& meter, Job& job)
+Coverage<T>::Coverage(const DistanceMeter<T>& meter, const Loss& loss, Job& job)
     : meter_(meter),
+      loss_(loss),
       job_(job),
-      nearest_(meter.rows().size(), infinity),
-      nearest_rank_(meter.rows().size(), infinity),
+      nearest_(meter.rows().size(), loss.is_gaussian() ? Loss::of_nothing : infinity),
+      useless_beyond_(meter.rows().size(), infinity),
       blocks_((meter.rows().size() + BlockSum::rows_per_block - 1) / BlockSum::rows_per_block) {}
 
 template <class T>
-std::vector<double> Coverage<T>::distances_to(std::size_t row) const {
-  std::vector<double> distances(nearest_.size());
+std::vector<double> Coverage<T>::losses_by(std::size_t row) const {
+  std::vector<double> losses(nearest_.size());
   Point point;
   meter_.read(row, point);
-  job_.parallel_for(distances.size(), BlockSum::rows_per_block,
+  job_.parallel_for(losses.size(), BlockSum::rows_per_block,
                     [&](std::size_t begin, std::size_t end, unsigned) {
                       for (std::size_t i = begin; i < end; ++i) {
-                        distances[i] = meter_.distance_from_rank(meter_.rank(i, point));
+                        losses[i] = loss_.of_rank(meter_.rank(i, point));
                       }
                     });
-  return distances;
-}
-
-template <class T>
-double Coverage<T>::summed_distance(std::size_t row) const {
-  BlockSum sum;
-  const std::vector<double> distances = distances_to(row);
-  for (std::size_t i = 0; i < distances.size(); ++i) {
-    sum.add(i, distances[i]);
-  }
-  return sum.total();
+  return losses;
 }
 
 template <class T>
@@ -59,7 +50,7 @@ double Coverage<T>::measure(std::size_t candidate, const std::vector<Served>* se
   }
   BlockSum sum;
   for (const auto& [row, rank] : measured_) {
-    sum.add(row, nearest_[row] - meter_.distance_from_rank(rank));
+    sum.add(row, nearest_[row] - loss_.of_rank(rank));
   }
   return sum.total();
 }
@@ -67,18 +58,18 @@ double Coverage<T>::measure(std::size_t candidate, const std::vector<Served>* se
 template <class T>
 void Coverage<T>::add() {
   for (const auto& [row, rank] : measured_) {
-    nearest_[row] = meter_.distance_from_rank(rank);
-    nearest_rank_[row] = rank;
+    nearest_[row] = loss_.of_rank(rank);
+    useless_beyond_[row] = loss_.no_less_beyond(rank);
   }
 }
 
 template <class T>
 void Coverage<T>::look_at(std::size_t row, std::vector<Measured>& measured) const {
-  if (meter_.is_beyond(meter_.rows().row(row), point_, nearest_rank_[row])) {
+  if (meter_.is_beyond(meter_.rows().row(row), point_, useless_beyond_[row])) {
     return;
   }
   const double rank = meter_.rank(row, point_);
-  if (meter_.distance_from_rank(rank) < nearest_[row]) {
+  if (loss_.of_rank(rank) < nearest_[row]) {
     measured.push_back({row, rank});
   }
 }

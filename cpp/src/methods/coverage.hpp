@@ -1,4 +1,4 @@
-// The exact distance of every row to its nearest pick.
+// The exact loss of every row by the pick that represents it best.
 #pragma once
 
 #include <cstddef>
@@ -6,6 +6,7 @@
 
 #include "bounds/gain_bounds.hpp"
 #include "rows/distance.hpp"
+#include "rows/loss.hpp"
 #include "thinset/parallel_for.hpp"
 
 namespace thinset {
@@ -13,16 +14,15 @@ namespace thinset {
 template <class T>
 class Coverage {
  public:
-  Coverage(const DistanceMeter<T>& meter, Job& job);
+  Coverage(const DistanceMeter<T>& meter, const Loss& loss, Job& job);
 
-  // Every row's distance to its nearest pick; infinite before the first.
+  // Every row's loss by its best pick. Before the first: infinite distances, similarities of 0.
   [[nodiscard]] const std::vector<double>& nearest() const { return nearest_; }
-  [[nodiscard]] std::vector<double> distances_to(std::size_t row) const;
-  // In the order of BlockSum, as are gains.
-  [[nodiscard]] double summed_distance(std::size_t row) const;
+  [[nodiscard]] std::vector<double> losses_by(std::size_t row) const;
 
-  // The decrease of the sum of nearest() with this candidate. `served` lists all rows that it is
-  // nearer to than the picks, and possibly others; without it, all rows are checked.
+  // The decrease of the sum of nearest() with this candidate, in the order of BlockSum. `served`
+  // lists all rows that it represents better than the picks, and possibly others; without it, all
+  // rows are checked.
   double measure(std::size_t candidate, const std::vector<Served>* served);
   // Picks the last measured candidate.
   void add();
@@ -37,11 +37,12 @@ class Coverage {
   void look_at_all();
 
   const DistanceMeter<T>& meter_;
+  Loss loss_;
   Job& job_;
   std::vector<double> nearest_;
-  std::vector<double> nearest_rank_;
+  std::vector<double> useless_beyond_;  // per row, a rank: no pick beyond it has a smaller loss
   Point point_;
-  std::vector<Measured> measured_;  // the rows that the candidate is nearer to, ascending
+  std::vector<Measured> measured_;  // the rows that the candidate represents better, ascending
   std::vector<std::vector<Measured>> blocks_;
 };
 

@@ -29,15 +29,34 @@ constexpr std::size_t max_candidates = 256;
 constexpr std::size_t max_rows = std::size_t{1} << 31;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
+struct Kernel {
+  Loss loss;
+  // A similarity is 1 minus the loss.
+  bool subtracts_from_one = false;
+};
+
+Kernel kernel_of(const FacilityLocationOptions& options, Metric metric) {
+  switch (options.kernel) {
+    case CoverageKernel::distance:
+      return {Loss::distance(metric)};
+    case CoverageKernel::gaussian:
+      return {Loss::gaussian(metric, options.bandwidth)};
+    case CoverageKernel::cosine:
+      return {Loss::distance(Metric::cosine), true};
+  }
+  throw InvalidInput("unknown kernel");
+}
+
 template <class T>
 class FacilityLocation {
  public:
-  FacilityLocation(const DistanceMeter<T>& meter, Job& job)
+  FacilityLocation(const DistanceMeter<T>& meter, const Kernel& kernel, Job& job)
       : n_rows_(meter.rows().size()),
         job_(job),
-        rough_(meter, job),
+        kernel_(kernel),
+        rough_(meter, kernel.loss, job),
         gain_bounds_(rough_, max_served, job),
-        coverage_(meter, job),
+        coverage_(meter, kernel.loss, job),
         is_picked_(n_rows_, false),
         is_listed_(n_rows_, false),
         served_(n_rows_),
@@ -50,16 +69,16 @@ class FacilityLocation {
     is_picked_[row] = true;
     n_left_ += served_[row].size();
     served_[row] = {};
-    return n_picks_++ == 0 ? 0.0 - coverage_.summed_distance(row) : gain;
+    return n_picks_++ == 0 ? gain_of_first(row) : gain;
   }
 
-  // The row with the smallest summed distance.
+  // The row with the smallest summed loss.
   std::size_t first() {
     const std::size_t guess = most_central_row(rough_, n_central, job_);
     // The gains of candidates after the guess are bounded in the same pass.
-    const std::vector<double> reach = coverage_.distances_to(guess);
+    const std::vector<double> reach = coverage_.losses_by(guess);
     PairSums sums = bound_all_pairs(rough_, reach, job_);
-    const std::size_t row = smallest_sum(sums.distances);
+    const std::size_t row = smallest_sum(sums.losses);
     if (row != guess) {
       allow_for(row, reach, sums.gains);
     }
@@ -176,6 +195,30 @@ class FacilityLocation {
     return measured_gain_;
   }
 
+  [[nodiscard]] double summed_loss(std::size_t row) const {
+    return sum_of(coverage_.losses_by(row));
+  }
+
+  // Similarities sum up to the coverage, distances to minus the cost.
+  [[nodiscard]] double gain_of_first(std::size_t row) const {
+    if (kernel_.subtracts_from_one) {
+      std::vector<double> terms = coverage_.losses_by(row);
+      for (double& term : terms) {
+        term = 1.0 - term;
+      }
+      return sum_of(terms);
+    }
+    return 0.0 - summed_loss(row);
+  }
+
+  static double sum_of(const std::vector<double>& terms) {
+    BlockSum sum;
+    for (std::size_t i = 0; i < terms.size(); ++i) {
+      sum.add(i, terms[i]);
+    }
+    return sum.total();
+  }
+
   std::size_t smallest_sum(const std::vector<double>& at_least) {
     std::vector<Candidate> candidates;
     candidates.reserve(n_rows_);
@@ -186,7 +229,7 @@ class FacilityLocation {
     Candidate best{-infinity, std::numeric_limits<std::uint32_t>::max()};
     while (!heap_.empty() && !(heap_.top().gain < best.gain)) {
       Candidate candidate = heap_.pop();
-      candidate.gain = -coverage_.summed_distance(candidate.row);
+      candidate.gain = -summed_loss(candidate.row);
       best = std::max(best, candidate);
     }
     return best.row;
@@ -194,10 +237,10 @@ class FacilityLocation {
 
   // Raises bounds on gains within `reach` to the bounds after `first` alone.
   void allow_for(std::size_t first, const std::vector<double>& reach, std::vector<double>& gains) {
-    const std::vector<double> distances = coverage_.distances_to(first);
+    const std::vector<double> losses = coverage_.losses_by(first);
     double more = 0.0;
     for (std::size_t i = 0; i < n_rows_; ++i) {
-      more += std::max(0.0, distances[i] - reach[i]);
+      more += std::max(0.0, losses[i] - reach[i]);
     }
     const double rounding = 1e-9 + static_cast<double>(n_rows_) * 0x1p-52;
     for (double& gain : gains) {
@@ -207,6 +250,7 @@ class FacilityLocation {
 
   std::size_t n_rows_;
   Job& job_;
+  Kernel kernel_;
   RoughRows<T> rough_;
   GainBounds<T> gain_bounds_;
   Coverage<T> coverage_;
@@ -230,15 +274,25 @@ class FacilityLocation {
 
 }  // namespace
 
+CoverageKernel coverage_kernel_from_name(std::string_view name) {
+  if (name == "distance") return CoverageKernel::distance;
+  if (name == "gaussian") return CoverageKernel::gaussian;
+  if (name == "cosine") return CoverageKernel::cosine;
+  throw InvalidInput("kernel must be one of distance, gaussian, cosine; got '" +
+                     std::string(name) + "'");
+}
+
 template <class T>
 Picks facility_location(const Rows<T>& rows, std::size_t k, Metric metric,
+                        const FacilityLocationOptions& options,
                         std::span<const std::size_t> initial, Job& job) {
   if (rows.size() > max_rows) {
     throw InvalidInput("facility_location takes at most " + std::to_string(max_rows) +
                        " rows, got " + std::to_string(rows.size()));
   }
-  const DistanceMeter<T> meter(rows, metric, job);
-  FacilityLocation<T> state(meter, job);
+  const Kernel kernel = kernel_of(options, metric);
+  const DistanceMeter<T> meter(rows, kernel.loss.metric(), job);
+  FacilityLocation<T> state(meter, kernel, job);
   Picks picks;
   picks.rows.reserve(k);
   picks.gains.reserve(k);
@@ -273,9 +327,10 @@ std::uint64_t facility_location_memory(std::uint64_t n_rows, std::uint64_t n_col
                       GainBounds<float>::bytes_per_thread(n_columns, max_candidates, max_served));
 }
 
-#define THINSET_INSTANTIATE(T)                                          \
-  template Picks facility_location(const Rows<T>&, std::size_t, Metric, \
-                                   std::span<const std::size_t>, Job&);
+#define THINSET_INSTANTIATE(T)                                                                  \
+  template Picks facility_location(const Rows<T>&, std::size_t, Metric,                         \
+                                   const FacilityLocationOptions&, std::span<const std::size_t>, \
+                                   Job&);
 THINSET_INSTANTIATE(float)
 THINSET_INSTANTIATE(double)
 THINSET_INSTANTIATE(Float16)

@@ -8,6 +8,7 @@
 #include "methods/picks.hpp"
 #include "rows/distance.hpp"
 #include "rows/rows.hpp"
+#include "thinset/method_options.hpp"
 #include "thinset/parallel_for.hpp"
 
 namespace thinset {
@@ -17,13 +18,20 @@ namespace thinset {
 // set; each pick is the row that lowers the cost most, and its gain is the decrease. The first
 // pick, unless `initial` names it, is the row with the smallest summed distance, and its gain is
 // minus that sum: the gains of the first t picks add up to minus their cost. Ties go to the lower
-// row; sums are those of BlockSum. Requires 1 <= k <= rows.size() and initial.size() <= k.
+// row; sums are those of BlockSum. Requires 1 <= k <= rows.size() and initial.size() <= k, and with
+// the Gaussian kernel a bandwidth within those of Loss.
+//
+// With a similarity as kernel, the value of a set is the coverage, the summed similarity of every
+// row to the most similar row of the set. Minus the similarity takes the place of the distance, and
+// the gains of the first t picks add up to their coverage. The cosine similarity is 1 - d with the
+// cosine distance d: the picks are those of the cosine distance, whatever `metric` is.
 //
 // Gains only shrink, so a stale one is an upper bound, and so is one from rough distances: only the
 // top candidate is measured exactly. A candidate never serves a row later that it does not serve
 // now, so its served rows are stored for the next evaluation, as far as memory allows.
 template <class T>
 Picks facility_location(const Rows<T>& rows, std::size_t k, Metric metric,
+                        const FacilityLocationOptions& options,
                         std::span<const std::size_t> initial, Job& job);
 
 // An upper bound on its bytes for float32 screens and their results, without the picks.

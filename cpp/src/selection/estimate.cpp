@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "methods/bandwidth.hpp"
 #include "methods/facility_location.hpp"
 #include "methods/kmeans.hpp"
 #include "methods/max_min.hpp"
@@ -44,9 +45,11 @@ MemoryNeed method_memory(const SelectionSize& size, const SelectionRequest& requ
     case Method::facility_location: {
       const std::uint64_t bytes =
           facility_location_memory(size.n_rows, size.n_columns, size.n_threads);
+      const std::uint64_t sample =
+          request.facility_location.kernel == CoverageKernel::gaussian ? median_distance_memory : 0;
       const std::uint64_t norms = size.is_cosine ? size.n_rows * sizeof(double) : 0;
       const std::uint64_t all =
-          bytes + norms + size.n_rows * sizeof(double) + size.n_samples * words;
+          bytes + sample + norms + size.n_rows * sizeof(double) + size.n_samples * words;
       return {all, all};
     }
     case Method::kmeans:
@@ -68,7 +71,7 @@ std::vector<SelectionSize> selection_parts(const AnyMatrix& embeddings,
   size.n_columns = embeddings.n_columns;
   size.n_samples = request.n_samples;
   size.element_bytes = element_bytes(embeddings.element);
-  size.is_cosine = request.metric == Metric::cosine;
+  size.is_cosine = measured_metric(request) == Metric::cosine;
   size.n_threads = n_threads == 0 ? available_processors() : n_threads;
   const PerClass per_class = request.stratified ? PerClass::proportional : request.per_class;
   if (per_class == PerClass::none) {

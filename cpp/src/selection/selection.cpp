@@ -4,8 +4,10 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <sstream>
 #include <string>
 
+#include "methods/bandwidth.hpp"
 #include "methods/facility_location.hpp"
 #include "methods/kmeans.hpp"
 #include "methods/local_search.hpp"
@@ -14,6 +16,7 @@
 #include "methods/random_picks.hpp"
 #include "methods/top_k.hpp"
 #include "rows/column_summary.hpp"
+#include "rows/loss.hpp"
 #include "rows/magnitudes.hpp"
 #include "selection/class_budgets.hpp"
 #include "selection/selection_parts.hpp"
@@ -33,6 +36,11 @@ void check_shape(const AnyMatrix& embeddings) {
   }
 }
 
+bool is_gaussian(const SelectionRequest& request) {
+  return request.method == Method::facility_location &&
+         request.facility_location.kernel == CoverageKernel::gaussian;
+}
+
 bool measures_distances(Method method) {
   return method != Method::top_k && method != Method::random;
 }
@@ -40,7 +48,7 @@ bool measures_distances(Method method) {
 // Cosine distances depend on directions; DistanceMeter checks the norms of rows.
 bool measures_spans(const SelectionRequest& request) {
   return measures_distances(request.method) &&
-         (request.metric != Metric::cosine || request.method == Method::kmeans);
+         (measured_metric(request) != Metric::cosine || request.method == Method::kmeans);
 }
 
 void check_initial_subset(const AnyMatrix& embeddings, const SelectionRequest& request) {
@@ -110,7 +118,7 @@ Picks pick(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k,
     case Method::max_min:
       return max_min(rows, summary, k, request.metric, initial, job);
     case Method::facility_location:
-      return facility_location(rows, k, request.metric, initial, job);
+      return facility_location(rows, k, request.metric, request.facility_location, initial, job);
     case Method::kmeans:
       return kmeans(rows, k, request.kmeans, random, job);
     case Method::random:
@@ -182,19 +190,47 @@ RowPicks pick_per_class(const Rows<T>& rows, const SelectionRequest& request,
   return merge_class_picks(classes.budgets, picks);
 }
 
+void check_bandwidth(const SelectionRequest& request) {
+  const double bandwidth = request.facility_location.bandwidth;
+  if (bandwidth == 0.0) {
+    return;
+  }
+  std::ostringstream message;
+  if (!is_gaussian(request)) {
+    message << "bandwidth applies only to kernel gaussian of facility_location, got " << bandwidth;
+    throw InvalidInput(message.str());
+  }
+  if (!(bandwidth >= Loss::smallest_bandwidth && bandwidth <= Loss::largest_bandwidth)) {
+    message << "bandwidth must be in [" << Loss::smallest_bandwidth << ", "
+            << Loss::largest_bandwidth << "], got " << bandwidth;
+    throw InvalidInput(message.str());
+  }
+}
+
+// The request with the bandwidth that it leaves to the data.
 template <class T>
-SelectionResult result_of(const Rows<T>& rows, const SelectionRequest& request, Job& job) {
+SelectionRequest with_bandwidth(const Rows<T>& rows, SelectionRequest request, Job& job) {
+  if (is_gaussian(request) && request.facility_location.bandwidth == 0.0) {
+    request.facility_location.bandwidth = median_distance(rows, request.metric, job);
+  }
+  return request;
+}
+
+template <class T>
+SelectionResult result_of(const Rows<T>& rows, const SelectionRequest& asked, Job& job) {
+  SelectionRequest request = asked;
   const PerClass per_class = request.stratified ? PerClass::proportional : request.per_class;
   // Before any value is read, so that errors of the request come first.
   const Classes classes = classes_of(request, per_class);
   Random random(request.seed);
   const std::vector<std::size_t> initial(request.initial_subset.begin(),
                                          request.initial_subset.end());
-  const auto as_result = [](RowPicks picks, const std::vector<std::size_t>& constant_columns) {
+  const auto as_result = [&](RowPicks picks, const std::vector<std::size_t>& constant_columns) {
     return SelectionResult{std::move(picks.rows),
                            std::move(picks.gains),
                            {constant_columns.begin(), constant_columns.end()},
-                           std::move(picks.swaps)};
+                           std::move(picks.swaps),
+                           request.facility_location.bandwidth};
   };
   const auto all_rows = [](Picks picks) {
     return RowPicks{
@@ -213,6 +249,7 @@ SelectionResult result_of(const Rows<T>& rows, const SelectionRequest& request, 
   if (measures_spans(request)) {
     check_span(summary);
   }
+  request = with_bandwidth(rows, request, job);
   const std::vector<std::size_t> constant =
       request.method == Method::top_k ? summary.constant_columns() : std::vector<std::size_t>{};
   if (per_class != PerClass::none) {
@@ -224,6 +261,12 @@ SelectionResult result_of(const Rows<T>& rows, const SelectionRequest& request, 
 }
 
 }  // namespace
+
+Metric measured_metric(const SelectionRequest& request) {
+  const bool is_of_cosines = request.method == Method::facility_location &&
+                             request.facility_location.kernel == CoverageKernel::cosine;
+  return is_of_cosines ? Metric::cosine : request.metric;
+}
 
 void check_request(const AnyMatrix& embeddings, const SelectionRequest& request) {
   check_shape(embeddings);
@@ -244,6 +287,7 @@ void check_request(const AnyMatrix& embeddings, const SelectionRequest& request)
   if (request.method == Method::kmeans && request.metric == Metric::cosine) {
     throw InvalidInput("kmeans takes Euclidean distances; scale the rows to norm 1 for cosine");
   }
+  check_bandwidth(request);
   if (request.stratified && request.method != Method::random) {
     throw InvalidInput(
         "stratified applies only to the method random; use per_class with other methods");

@@ -9,8 +9,18 @@
 
 namespace thinset {
 
+// What a pair adds: its squared distance, its distance, or minus its Gaussian similarity.
+struct PairValue {
+  enum class Kind { square, root, gaussian } kind = Kind::square;
+  // gaussian: the similarity min(1, raised * exp(-square * exponent)), within 2^-20 of exp().
+  // Products above 80 count as 80.
+  float exponent = 0.0F;
+  float raised = 1.0F;
+};
+
 // One side of many pairs. `norms` are squared lengths, lowered by the rounding error of a squared
-// distance (minus infinity for padding, whose values and reaches are 0). A pair at distance v adds
+// distance. Padding has the values 0, a reach of -2 and the norm minus infinity: its squares are 0
+// (gaussian: plus infinity, so that similarities are as small as they get). A pair of value v adds
 // v to the sum of both points, and each point's reach - v, if positive, to the gain of the other.
 struct PairSide {
   const float* values;
@@ -33,16 +43,15 @@ struct PairInReach {
 };
 
 struct PairKernels {
-  // Adds all pairs of a query (its values are contiguous) and a point. v is the distance if
-  // `roots`, else its square, and never exceeds the exact value. Query sums take n points / 16
-  // additions, point sums one per query.
+  // Adds all pairs of a query (its values are contiguous) and a point. v never exceeds the exact
+  // value. Query sums take n points / 16 additions, point sums one per query.
   void (*add_pairs)(const PairSide& queries, const PairSide& points, std::size_t n_coordinates,
-                    bool roots);
+                    const PairValue& value);
   // Adds only to the gains of points, at most one term per query, and lists the pairs within the
   // reach of their query: those of point p at found[p * queries.n], by ascending query, and their
   // number at n_found[p].
   void (*find_in_reach)(const PairSide& queries, const PairSide& points, std::size_t n_coordinates,
-                        bool roots, PairInReach* found, std::uint32_t* n_found);
+                        const PairValue& value, PairInReach* found, std::uint32_t* n_found);
 };
 
 // The table for current_instruction_set().

@@ -45,15 +45,45 @@ static_assert(queries_per_group % queries_at_once == 0 && blocks_per_group % blo
 
 using GroupDots = Dots<queries_at_once, blocks_at_once>;
 
-// Squared distances or distances, the smallest that the norms allow.
+// min(1, raised * exp(-squares * exponent)), lane by lane.
+inline Floats similarities_of(Floats squares, float exponent, float raised) {
+  constexpr float inverse_factorials[] = {1.0F / 720.0F, 1.0F / 120.0F, 1.0F / 24.0F,
+                                          1.0F / 6.0F,   0.5F,          1.0F};
+  for (auto& part : squares.part) {
+    const Vector<float> product = part * exponent;
+    // Also for NaN, infinity times an exponent of 0.
+    const Vector<float> x = product < 80.0F ? product : Vector<float>{} + 80.0F;
+    const auto n = __builtin_convertvector(x * 1.44269504F + 0.5F, Vector<std::int32_t>);
+    const auto whole = __builtin_convertvector(n, Vector<float>);
+    // log(2) in two parts; the first has 16 bits, so that its products with n are exact.
+    const Vector<float> t = whole * 1.42860677e-6F - (x - whole * 0.693145752F);
+    Vector<float> sum = Vector<float>{} + inverse_factorials[0];
+    for (std::size_t i = 1; i < 6; ++i) sum = sum * t + inverse_factorials[i];
+    sum = sum * t + 1.0F;
+    const auto power = __builtin_bit_cast(Vector<float>, (127 - n) << 23);
+    const Vector<float> similarity = sum * power * raised;
+    part = similarity < 1.0F ? similarity : Vector<float>{} + 1.0F;
+  }
+  return squares;
+}
+
+// The smallest values that the norms allow.
 inline Floats values_of(float query_norm, const Floats& point_norms, const Floats& dot,
-                        bool roots) {
+                        const PairValue& value) {
   const Floats squares = positive_part(all_lanes(query_norm) + point_norms - (dot + dot));
-  return roots ? square_roots(squares) : squares;
+  switch (value.kind) {
+    case PairValue::Kind::square:
+      return squares;
+    case PairValue::Kind::root:
+      return square_roots(squares);
+    case PairValue::Kind::gaussian:
+      return Floats{} - similarities_of(squares, value.exponent, value.raised);
+  }
+  return squares;
 }
 
 inline void add_group(const PairSide& queries, const PairSide& points, const GroupDots& dots,
-                      std::size_t first_query, std::size_t first_block, bool roots) {
+                      std::size_t first_query, std::size_t first_block, const PairValue& value) {
   for (std::size_t b = 0; b < blocks_at_once; ++b) {
     const std::size_t point = (first_block + b) * n_lanes;
     const Floats point_norms = load_floats(points.norms + point);
@@ -62,7 +92,7 @@ inline void add_group(const PairSide& queries, const PairSide& points, const Gro
     Floats point_gains{};
     for (std::size_t q = 0; q < queries_at_once; ++q) {
       const std::size_t query = first_query + q;
-      const Floats values = values_of(queries.norms[query], point_norms, dots.of[q][b], roots);
+      const Floats values = values_of(queries.norms[query], point_norms, dots.of[q][b], value);
       add_to(queries.sums + query * n_lanes, values);
       add_to(queries.gains + query * n_lanes, positive_part(point_reaches - values));
       point_sums += values;
@@ -74,19 +104,19 @@ inline void add_group(const PairSide& queries, const PairSide& points, const Gro
 }
 
 void add_pairs(const PairSide& queries, const PairSide& points, std::size_t n_coordinates,
-               bool roots) {
+               const PairValue& value) {
   GroupDots dots;
   for (std::size_t b = 0; b < points.n / n_lanes; b += blocks_at_once) {
     const float* blocks = points.values + b * n_lanes * n_coordinates;
     for (std::size_t q = 0; q < queries.n; q += queries_at_once) {
       multiply(queries.values + q * n_coordinates, blocks, n_coordinates, dots);
-      add_group(queries, points, dots, q, b, roots);
+      add_group(queries, points, dots, q, b, value);
     }
   }
 }
 
 inline void list_group(const PairSide& queries, const PairSide& points, const GroupDots& dots,
-                       std::size_t first_query, std::size_t first_block, bool roots,
+                       std::size_t first_query, std::size_t first_block, const PairValue& value,
                        PairInReach* found, std::uint32_t* n_found) {
   for (std::size_t b = 0; b < blocks_at_once; ++b) {
     const std::size_t point = (first_block + b) * n_lanes;
@@ -95,7 +125,7 @@ inline void list_group(const PairSide& queries, const PairSide& points, const Gr
     for (std::size_t q = 0; q < queries_at_once; ++q) {
       const std::size_t query = first_query + q;
       const float reach = queries.reaches[query];
-      const Floats values = values_of(queries.norms[query], point_norms, dots.of[q][b], roots);
+      const Floats values = values_of(queries.norms[query], point_norms, dots.of[q][b], value);
       std::uint32_t bits = bits_at_most(values, reach);
       if (bits == 0) continue;
       gains += positive_part(all_lanes(reach) - values);
@@ -112,13 +142,13 @@ inline void list_group(const PairSide& queries, const PairSide& points, const Gr
 }
 
 void find_in_reach(const PairSide& queries, const PairSide& points, std::size_t n_coordinates,
-                   bool roots, PairInReach* found, std::uint32_t* n_found) {
+                   const PairValue& value, PairInReach* found, std::uint32_t* n_found) {
   GroupDots dots;
   for (std::size_t b = 0; b < points.n / n_lanes; b += blocks_at_once) {
     const float* blocks = points.values + b * n_lanes * n_coordinates;
     for (std::size_t q = 0; q < queries.n; q += queries_at_once) {
       multiply(queries.values + q * n_coordinates, blocks, n_coordinates, dots);
-      list_group(queries, points, dots, q, b, roots, found, n_found);
+      list_group(queries, points, dots, q, b, value, found, n_found);
     }
   }
 }

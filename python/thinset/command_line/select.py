@@ -28,6 +28,7 @@ from thinset.selection import Selection, estimate, estimate_figures, select
 
 _METHOD_OPTIONS = (
     "mode", "refill", "drop_constant", "stratified", "n_iterations", "seeding", "max_swaps",
+    "kernel", "bandwidth",
 )  # fmt: skip
 
 
@@ -69,6 +70,10 @@ class Command:
     """kmeans: how the initial centres are chosen"""
     max_swaps: int = 0
     """max_sum: maximum number of exchanges that improve the greedy choice"""
+    kernel: Literal["distance", "gaussian", "cosine"] = "distance"
+    """facility_location: minimise distances, or maximise Gaussian or cosine similarities"""
+    bandwidth: Annotated[float | None, optional(metavar="FLOAT")] = None
+    """facility_location with --kernel gaussian: by default the median distance of a sample"""
     seed: Seed = 0
     """seed of kmeans and random"""
     threads: Annotated[int | None, optional(metavar="INT")] = None

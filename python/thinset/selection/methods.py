@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import typing
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 import numpy as np
 
 from thinset.selection import dispersion, facility_location, kmeans, random, topk
-from thinset.selection.arguments import as_metric, as_per_class, is_int, one_of, shown
+from thinset.selection.arguments import as_metric, as_per_class, is_int, is_real, one_of, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,7 +79,9 @@ def resolve_rule(
     return resolved_per_class, resolved
 
 
-def _as_type_of(default: object, name: str, value: object) -> bool | int | str:
+def _as_type_of(default: object, name: str, value: object) -> bool | float | str | None:
+    if default is None:
+        return _as_number_or_none(name, value)
     if isinstance(default, bool):
         if isinstance(value, (bool, np.bool_)):
             return bool(value)
@@ -90,3 +93,12 @@ def _as_type_of(default: object, name: str, value: object) -> bool | int | str:
     if isinstance(value, str):
         return str(value)
     raise ValueError(f"{name} must be a text such as {default!r}, got {shown(value)}")
+
+
+def _as_number_or_none(name: str, value: object) -> float | None:
+    if value is None:
+        return None
+    if is_real(value):
+        with contextlib.suppress(OverflowError):
+            return float(value)
+    raise ValueError(f"{name} must be a number or None, got {shown(value)}")

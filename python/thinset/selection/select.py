@@ -128,6 +128,7 @@ def select(
         {
             "n_samples": n_chosen,
             **settings,
+            **_bandwidth_used(chosen.bandwidth),
             "n_initial": 0 if initial is None else len(initial),
             "dtype": matrix.dtype_name,
             "n_columns": n_columns,
@@ -150,6 +151,11 @@ def _memory_beside_copies(max_memory: int, n_copied: int) -> int:
             f"memory, got {max_memory:,} bytes"
         )
     return max_memory - n_copied
+
+
+def _bandwidth_used(bandwidth: float) -> dict[str, float]:
+    """Of the Gaussian kernel: given, or found from the embeddings."""
+    return {"bandwidth": bandwidth} if bandwidth else {}
 
 
 def _swaps_made(options: dict[str, Any], swaps: NDArray[np.float64]) -> dict[str, Any]:
