@@ -52,17 +52,23 @@ Picks naive(const sample::Matrix& x, std::size_t k, Metric metric) {
   return picks;
 }
 
+Picks choose(const sample::Matrix& x, std::size_t k, Metric metric,
+             std::span<const std::size_t> initial, Job& job) {
+  Terms terms;
+  return facility_location(x.rows(), {}, k, metric, {}, initial, terms, job);
+}
+
 }  // namespace
 
 TEST(points_on_a_line) {
   // Summed distances are 20, 17, 16, 21 and 30; then row 3 saves 5 of its own and 5 of row 4's.
   const sample::Matrix x{5, 1, {0, 1, 2, 7, 10}};
   Job job(2);
-  const Picks picks = facility_location(x.rows(), 5, Metric::euclidean, {}, {}, job);
+  const Picks picks = choose(x, 5, Metric::euclidean, {}, job);
   CHECK((picks.rows == std::vector<std::size_t>{2, 3, 4, 0, 1}));
   CHECK((picks.gains == std::vector<double>{-16, 10, 3, 2, 1}));
   const std::vector<std::size_t> initial{4};
-  const Picks more = facility_location(x.rows(), 2, Metric::euclidean, {}, initial, job);
+  const Picks more = choose(x, 2, Metric::euclidean, initial, job);
   CHECK((more.rows == std::vector<std::size_t>{4, 1}));
   CHECK((more.gains == std::vector<double>{-30, 25}));
 }
@@ -70,7 +76,7 @@ TEST(points_on_a_line) {
 TEST(duplicates_gain_nothing_and_come_last) {
   const sample::Matrix x{5, 1, {3, 3, 3, 0, 3}};
   Job job(3);
-  const Picks picks = facility_location(x.rows(), 5, Metric::euclidean, {}, {}, job);
+  const Picks picks = choose(x, 5, Metric::euclidean, {}, job);
   CHECK((picks.rows == std::vector<std::size_t>{0, 3, 1, 2, 4}));
   CHECK((picks.gains == std::vector<double>{-3, 3, 0, 0, 0}));
 }
@@ -83,7 +89,7 @@ TEST(equals_the_definition_for_every_instruction_set_and_number_of_threads) {
       use_instruction_set(set);
       for (const unsigned n_threads : {1U, 3U}) {
         Job job(n_threads);
-        const Picks picks = facility_location(x.rows(), 12, metric, {}, {}, job);
+        const Picks picks = choose(x, 12, metric, {}, job);
         CHECK(picks.rows == expected.rows);
         CHECK(picks.gains == expected.gains);
       }
@@ -94,7 +100,7 @@ TEST(equals_the_definition_for_every_instruction_set_and_number_of_threads) {
 TEST(gains_add_up_to_minus_the_cost) {
   const sample::Matrix x = sample::uniform(300, 17, 1);
   Job job(2);
-  const Picks picks = facility_location(x.rows(), 40, Metric::euclidean, {}, {}, job);
+  const Picks picks = choose(x, 40, Metric::euclidean, {}, job);
   double total = 0.0;
   for (const double gain : picks.gains) total += gain;
   const std::vector<std::int64_t> indices(picks.rows.begin(), picks.rows.end());

@@ -130,10 +130,9 @@ PairSums bound_all_pairs(const RoughRows<T>& rows, const std::vector<double>& re
 }
 
 template <class T>
-std::size_t most_central_row(const RoughRows<T>& rows, std::size_t n_central, Job& job) {
-  std::vector<std::uint32_t> central(rows.size());
-  std::iota(central.begin(), central.end(), 0U);
-  n_central = std::min(rows.size(), n_central);
+std::size_t most_central_row(const RoughRows<T>& rows, std::vector<std::uint32_t> central,
+                             std::size_t n_central, Job& job) {
+  n_central = std::min(central.size(), n_central);
   std::ranges::nth_element(central, central.begin() + static_cast<std::ptrdiff_t>(n_central - 1),
                            {}, [&](std::uint32_t row) { return rows.norms()[row]; });
   central.resize(n_central);
@@ -159,6 +158,35 @@ std::size_t most_central_row(const RoughRows<T>& rows, std::size_t n_central, Jo
                                    [&](std::uint32_t row) { return totals.losses[row]; });
 }
 
+template <class T>
+std::vector<double> approximate_mean_losses(const RoughRows<T>& rows, std::size_t n, Job& job) {
+  PairSums totals{std::vector<double>(rows.size(), 0.0), std::vector<double>(rows.size(), 0.0)};
+  if (!rows.is_usable()) {
+    return totals.losses;
+  }
+  n = std::min({n, rows.size(), queries_per_turn});
+  std::vector<std::uint32_t> sample(n);
+  for (std::size_t s = 0; s < n; ++s) {
+    sample[s] = static_cast<std::uint32_t>(s * rows.size() / n);
+  }
+  const std::size_t step = points_per_turn(rows.n_columns());
+  job.parallel_for(rows.size(), 8 * step, [&](std::size_t begin, std::size_t end, unsigned) {
+    Scratch scratch;
+    rows.read_queries(sample, {}, scratch.queries);
+    for (; begin < end; begin += step) {
+      rows.read_points(scratch.range(begin, std::min(end, begin + step)), {}, scratch.points);
+      pair_kernels().add_pairs(
+          queries_of(scratch.queries, 0, scratch.queries.norms.size(), rows.n_columns()),
+          points_of(scratch.points), rows.n_columns(), rows.pair_value());
+      hand_over(scratch.points, 1, totals);
+    }
+  });
+  for (double& loss : totals.losses) {
+    loss = rows.sum_at_least(loss, 0.0) / static_cast<double>(n);
+  }
+  return totals.losses;
+}
+
 std::uint64_t bytes_of_tiles(std::size_t n_columns) {
   const std::size_t n_rows = rows_per_tile(n_columns) + points_per_turn(n_columns);
   return n_rows * (n_columns + 40) * sizeof(float) + 4 * n_columns * sizeof(double);
@@ -166,7 +194,9 @@ std::uint64_t bytes_of_tiles(std::size_t n_columns) {
 
 #define THINSET_INSTANTIATE(T)                                                              \
   template PairSums bound_all_pairs(const RoughRows<T>&, const std::vector<double>&, Job&); \
-  template std::size_t most_central_row(const RoughRows<T>&, std::size_t, Job&);
+  template std::size_t most_central_row(const RoughRows<T>&, std::vector<std::uint32_t>,    \
+                                        std::size_t, Job&);                                 \
+  template std::vector<double> approximate_mean_losses(const RoughRows<T>&, std::size_t, Job&);
 THINSET_INSTANTIATE(float)
 THINSET_INSTANTIATE(double)
 THINSET_INSTANTIATE(Float16)

@@ -21,9 +21,16 @@ struct PairSums {
 template <class T>
 PairSums bound_all_pairs(const RoughRows<T>& rows, const std::vector<double>& reach, Job& job);
 
-// The row with the smallest approximate summed loss among the `n` nearest to the centre.
+// Of some rows, which are not empty, the one with the smallest approximate summed loss among the `n`
+// nearest to the centre.
 template <class T>
-std::size_t most_central_row(const RoughRows<T>& rows, std::size_t n, Job& job);
+std::size_t most_central_row(const RoughRows<T>& rows, std::vector<std::uint32_t> among,
+                             std::size_t n, Job& job);
+
+// For every row, the approximate mean of its losses by n rows spread evenly over the matrix. Zeros
+// if the rows are not usable.
+template <class T>
+std::vector<double> approximate_mean_losses(const RoughRows<T>& rows, std::size_t n, Job& job);
 
 // The bytes of the tiles of one thread.
 std::uint64_t bytes_of_tiles(std::size_t n_columns);

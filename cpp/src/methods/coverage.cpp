@@ -1,5 +1,6 @@
 #include "methods/coverage.hpp"
 
+#include <algorithm>
 #include <limits>
 
 #include "rows/block_sum.hpp"
@@ -13,13 +14,18 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 }  // namespace
 
 template <class T>
-Coverage<T>::Coverage(const DistanceMeter<T>& meter, const Loss& loss, Job& job)
+Coverage<T>::Coverage(const DistanceMeter<T>& meter, const Loss& loss, double origin, Job& job)
     : meter_(meter),
       loss_(loss),
       job_(job),
-      nearest_(meter.rows().size(), loss.is_gaussian() ? Loss::of_nothing : infinity),
+      nearest_(meter.rows().size(), origin),
       useless_beyond_(meter.rows().size(), infinity),
       blocks_((meter.rows().size() + BlockSum::rows_per_block - 1) / BlockSum::rows_per_block) {}
+
+template <class T>
+void Coverage<T>::leave_out_last(std::size_t n) {
+  std::fill(nearest_.end() - static_cast<std::ptrdiff_t>(n), nearest_.end(), -infinity);
+}
 
 template <class T>
 std::vector<double> Coverage<T>::losses_by(std::size_t row) const {

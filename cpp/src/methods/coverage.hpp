@@ -14,9 +14,13 @@ namespace thinset {
 template <class T>
 class Coverage {
  public:
-  Coverage(const DistanceMeter<T>& meter, const Loss& loss, Job& job);
+  // `origin` is the loss of rows before the first pick.
+  Coverage(const DistanceMeter<T>& meter, const Loss& loss, double origin, Job& job);
 
-  // Every row's loss by its best pick. Before the first: infinite distances, similarities of 0.
+  // The last n rows need no representation.
+  void leave_out_last(std::size_t n);
+
+  // Every row's loss by its best pick; minus infinity for rows that are left out.
   [[nodiscard]] const std::vector<double>& nearest() const { return nearest_; }
   [[nodiscard]] std::vector<double> losses_by(std::size_t row) const;
 

@@ -1,15 +1,15 @@
 #include "methods/facility_location.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <string>
 #include <vector>
 
-#include "bounds/gain_bounds.hpp"
 #include "bounds/pair_bounds.hpp"
 #include "bounds/rough_rows.hpp"
-#include "methods/candidate_heap.hpp"
 #include "methods/coverage.hpp"
+#include "methods/facility_candidates.hpp"
 #include "rows/block_sum.hpp"
 #include "thinset/error.hpp"
 
@@ -17,14 +17,13 @@ namespace thinset {
 
 namespace {
 
-// Stored served rows: per row on average, and per candidate.
-constexpr std::size_t served_per_row = 128;
-constexpr std::size_t max_served = 1024;
-// The first pick is most likely among this many rows near the centre.
+// The first pick without weights is most likely among this many rows near the centre.
 constexpr std::size_t n_central = 256;
-// Candidates that are evaluated together: the first time in a pick, and at most.
-constexpr std::size_t min_candidates = 32;
-constexpr std::size_t max_candidates = 256;
+// Rows that stand for all when the first pick with weights is guessed.
+constexpr std::size_t n_sampled = 256;
+// Fewer candidates than this share of the rows are measured one by one, without a pass over all
+// pairs.
+constexpr std::size_t least_share = 8;
 // Rows are numbered in 32 bits.
 constexpr std::size_t max_rows = std::size_t{1} << 31;
 constexpr double infinity = std::numeric_limits<double>::infinity();
@@ -47,168 +46,156 @@ Kernel kernel_of(const FacilityLocationOptions& options, Metric metric) {
   throw InvalidInput("unknown kernel");
 }
 
+// No two rows are further apart: twice the largest distance from the mean.
+template <class T>
+double largest_distance(const DistanceMeter<T>& meter, const std::vector<double>& mean, Job& job) {
+  if (meter.metric() == Metric::cosine) {
+    return 2.0;
+  }
+  Point point;
+  meter.read(mean, point);
+  const double distance =
+      meter.distance_from_rank(meter.rank(furthest_row(meter, mean, job), point));
+  return (meter.metric() == Metric::sqeuclidean ? 4.0 : 2.0) * distance;
+}
+
 template <class T>
 class FacilityLocation {
  public:
-  FacilityLocation(const DistanceMeter<T>& meter, const Kernel& kernel, Job& job)
+  // `origin` is the loss of a row that nothing represents.
+  FacilityLocation(const DistanceMeter<T>& meter, const Kernel& kernel, double origin,
+                   const Terms& terms, Job& job)
       : n_rows_(meter.rows().size()),
         job_(job),
         kernel_(kernel),
+        origin_(origin),
+        terms_(terms),
         rough_(meter, kernel.loss, job),
-        gain_bounds_(rough_, max_served, job),
-        coverage_(meter, kernel.loss, job),
-        is_picked_(n_rows_, false),
-        is_listed_(n_rows_, false),
-        served_(n_rows_),
-        n_left_(served_per_row * n_rows_) {}
+        coverage_(meter, kernel.loss, origin, job),
+        candidates_(rough_, coverage_, terms, job) {
+    coverage_.leave_out_last(terms.n_not_represented);
+  }
 
   // Picks the row and returns its gain.
   double pick(std::size_t row) {
-    const double gain = measure(row);
-    coverage_.add();
-    is_picked_[row] = true;
-    n_left_ += served_[row].size();
-    served_[row] = {};
-    return n_picks_++ == 0 ? gain_of_first(row) : gain;
+    const double gain = candidates_.pick(row);
+    return n_picks_++ == 0 && origin_ == infinity ? gain_of_first(row) : gain;
   }
+  void close(std::size_t row) { candidates_.close(row); }
 
-  // The row with the smallest summed loss.
+  // The open row with the largest first gain, times its weight; n_rows if no row is open.
   std::size_t first() {
-    const std::size_t guess = most_central_row(rough_, n_central, job_);
+    const std::vector<std::uint32_t> open = open_rows();
+    if (open.empty()) {
+      return n_rows_;
+    }
+    if (least_share * open.size() <= n_rows_) {
+      gains_.assign(n_rows_, infinity);
+      return best_first(open, std::vector<double>(n_rows_, -infinity));
+    }
+    const std::size_t guess = guess_first(open);
     // The gains of candidates after the guess are bounded in the same pass.
     const std::vector<double> reach = coverage_.losses_by(guess);
     PairSums sums = bound_all_pairs(rough_, reach, job_);
-    const std::size_t row = smallest_sum(sums.losses);
-    if (row != guess) {
+    const std::size_t row = best_first(open, sums.losses);
+    if (row == guess) {
+      gains_ = std::move(sums.gains);
+    } else if (terms_.weights.empty()) {
       allow_for(row, reach, sums.gains);
+      gains_ = std::move(sums.gains);
     }
-    gains_ = std::move(sums.gains);
     return row;
   }
 
   void start() {
     if (gains_.empty()) {
-      gains_ = bound_all_pairs(rough_, coverage_.nearest(), job_).gains;
+      const bool are_few = least_share * open_rows().size() <= n_rows_;
+      gains_ = are_few ? std::vector<double>(n_rows_, infinity)
+                       : bound_all_pairs(rough_, coverage_.nearest(), job_).gains;
     }
-    std::vector<Candidate> candidates;
-    candidates.reserve(n_rows_);
-    for (std::size_t row = 0; row < n_rows_; ++row) {
-      if (!is_picked_[row]) {
-        candidates.push_back({gains_[row], static_cast<std::uint32_t>(row)});
-      }
-    }
-    heap_.build(std::move(candidates));
+    candidates_.start(gains_);
     gains_ = {};
   }
 
-  // The row with the largest gain, which is removed from the candidates.
-  std::size_t best() {
-    std::size_t n_at_once = min_candidates;
-    for (;; job_.check()) {
-      if (heap_.top().is_stale(n_picks_)) {
-        refresh(n_at_once);
-        n_at_once = std::min(2 * n_at_once, max_candidates);
-        continue;
-      }
-      Candidate candidate = heap_.pop();
-      if (candidate.is_settled(n_picks_)) {
-        return candidate.row;
-      }
-      candidate.gain = measure(candidate.row);
-      candidate.is_exact = true;
-      heap_.push(candidate);
-    }
-  }
+  // The row with the largest gain times its weight; n_rows if no row is open.
+  std::size_t best() { return candidates_.best(); }
 
  private:
-  // Updates the bounds of stale candidates at the top of the heap: at once for those whose served
-  // rows are known, together for the others.
-  void refresh(std::size_t n_at_once) {
-    batch_.clear();
-    aside_.clear();
-    double bar = -infinity;
-    while (!heap_.empty() && batch_.size() < n_at_once && aside_.size() < max_candidates) {
-      // Empty lanes are filled with the next candidates.
-      if (heap_.top().gain < bar && batch_.size() % min_candidates == 0) {
-        break;
-      }
-      Candidate candidate = heap_.pop();
-      if (candidate.is_stale(n_picks_) && !is_listed_[candidate.row]) {
-        batch_.push_back(candidate);
-        continue;
-      }
-      if (candidate.is_stale(n_picks_)) {
-        candidate = {bound_from_list(candidate.row), candidate.row, n_picks_, false};
-      }
-      bar = std::max(bar, candidate.gain);
-      aside_.push_back(candidate);
-    }
-    for (const Candidate& candidate : aside_) {
-      heap_.push(candidate);
-    }
-    if (!batch_.empty()) {
-      bound_batch();
-    }
-  }
-
-  double bound_from_list(std::size_t candidate) {
-    std::vector<Served>& served = served_[candidate];
-    const std::vector<double>& nearest = coverage_.nearest();
-    n_left_ += served.size();
-    std::erase_if(served, [&](const Served& one) { return !(one.at_least < nearest[one.row]); });
-    n_left_ -= served.size();
-    if (served.size() < served.capacity() / 2) {
-      served.shrink_to_fit();
-    }
-    // At least the gain, to the last bit: rounding preserves the order of two sums whose terms have
-    // that order one by one.
-    BlockSum sum;
-    for (const auto& [row, at_least] : served) {
-      sum.add(row, nearest[row] - at_least);
-    }
-    return sum.total();
-  }
-
-  void bound_batch() {
-    batch_rows_.clear();
-    for (const Candidate& candidate : batch_) {
-      batch_rows_.push_back(candidate.row);
-    }
-    const std::vector<GainBound>& bounds = gain_bounds_.bound(batch_rows_, coverage_.nearest());
-    for (std::size_t c = 0; c < batch_.size(); ++c) {
-      const std::uint32_t row = batch_[c].row;
-      heap_.push({std::min(batch_[c].gain, bounds[c].gain), row, n_picks_, false});
-      if (bounds[c].is_listed && bounds[c].served.size() <= n_left_) {
-        served_[row] = bounds[c].served;
-        is_listed_[row] = true;
-        n_left_ -= bounds[c].served.size();
+  [[nodiscard]] std::vector<std::uint32_t> open_rows() const {
+    std::vector<std::uint32_t> rows;
+    for (std::size_t row = 0; row < n_rows_; ++row) {
+      if (candidates_.is_open(row)) {
+        rows.push_back(static_cast<std::uint32_t>(row));
       }
     }
+    return rows;
   }
 
-  double measure(std::size_t row) {
-    if (measured_row_ != row || n_picks_when_measured_ != n_picks_ || n_picks_ == 0) {
-      measured_gain_ = coverage_.measure(row, is_listed_[row] ? &served_[row] : nullptr);
-      measured_row_ = row;
-      n_picks_when_measured_ = n_picks_;
+  std::size_t guess_first(const std::vector<std::uint32_t>& open) {
+    if (terms_.weights.empty()) {
+      return most_central_row(rough_, open, n_central, job_);
     }
-    return measured_gain_;
+    const std::vector<double> losses = approximate_mean_losses(rough_, n_sampled, job_);
+    return *std::ranges::max_element(open, {}, [&](std::uint32_t row) {
+      return terms_.weight(row) * (origin_ - losses[row]);
+    });
   }
 
-  [[nodiscard]] double summed_loss(std::size_t row) const {
-    return sum_of(coverage_.losses_by(row));
+  // By lower bounds of the summed losses.
+  std::size_t best_first(const std::vector<std::uint32_t>& open,
+                         const std::vector<double>& at_least) {
+    std::vector<Candidate> candidates;
+    candidates.reserve(open.size());
+    for (const std::uint32_t row : open) {
+      candidates.push_back({weighted(row, first_gain_at_most(at_least[row])), row});
+    }
+    CandidateHeap heap;
+    heap.build(std::move(candidates));
+    Candidate best{-infinity, std::numeric_limits<std::uint32_t>::max()};
+    while (!heap.empty() && !(heap.top().gain < best.gain)) {
+      job_.check();
+      Candidate candidate = heap.pop();
+      candidate.gain = weighted(candidate.row, first_gain(candidate.row));
+      best = std::max(best, candidate);
+    }
+    return best.row;
+  }
+
+  [[nodiscard]] double weighted(std::size_t row, double gain) const {
+    const double weight = terms_.weight(row);
+    return weight == 0.0 ? 0.0 : weight * gain;
+  }
+
+  // What first picks compete by: the decrease from the origin, or without one minus the sum.
+  [[nodiscard]] double first_gain(std::size_t row) const {
+    std::vector<double> terms = coverage_.losses_by(row);
+    if (origin_ == infinity) {
+      return -sum_of(terms);
+    }
+    for (double& term : terms) {
+      term = std::max(0.0, origin_ - term);
+    }
+    return sum_of(terms);
+  }
+  [[nodiscard]] double first_gain_at_most(double summed_loss) const {
+    if (origin_ == infinity) {
+      return -summed_loss;
+    }
+    // Distances may pass the origin by their rounding.
+    const double all = origin_ * static_cast<double>(n_rows_);
+    return (all - summed_loss) * (1.0 + 1e-9) + 1e-9 * all;
   }
 
   // Similarities sum up to the coverage, distances to minus the cost.
   [[nodiscard]] double gain_of_first(std::size_t row) const {
-    if (kernel_.subtracts_from_one) {
-      std::vector<double> terms = coverage_.losses_by(row);
-      for (double& term : terms) {
-        term = 1.0 - term;
-      }
-      return sum_of(terms);
+    std::vector<double> losses = coverage_.losses_by(row);
+    if (!kernel_.subtracts_from_one) {
+      return 0.0 - sum_of(losses);
     }
-    return 0.0 - summed_loss(row);
+    for (double& loss : losses) {
+      loss = 1.0 - loss;
+    }
+    return sum_of(losses);
   }
 
   static double sum_of(const std::vector<double>& terms) {
@@ -217,22 +204,6 @@ class FacilityLocation {
       sum.add(i, terms[i]);
     }
     return sum.total();
-  }
-
-  std::size_t smallest_sum(const std::vector<double>& at_least) {
-    std::vector<Candidate> candidates;
-    candidates.reserve(n_rows_);
-    for (std::size_t row = 0; row < n_rows_; ++row) {
-      candidates.push_back({-at_least[row], static_cast<std::uint32_t>(row)});
-    }
-    heap_.build(std::move(candidates));
-    Candidate best{-infinity, std::numeric_limits<std::uint32_t>::max()};
-    while (!heap_.empty() && !(heap_.top().gain < best.gain)) {
-      Candidate candidate = heap_.pop();
-      candidate.gain = -summed_loss(candidate.row);
-      best = std::max(best, candidate);
-    }
-    return best.row;
   }
 
   // Raises bounds on gains within `reach` to the bounds after `first` alone.
@@ -251,25 +222,13 @@ class FacilityLocation {
   std::size_t n_rows_;
   Job& job_;
   Kernel kernel_;
+  double origin_;
+  const Terms& terms_;
   RoughRows<T> rough_;
-  GainBounds<T> gain_bounds_;
   Coverage<T> coverage_;
-  std::vector<bool> is_picked_;
-  std::uint32_t n_picks_ = 0;
-
+  FacilityCandidates<T> candidates_;
+  std::size_t n_picks_ = 0;
   std::vector<double> gains_;  // bounds from the first pass, until start() uses them
-  CandidateHeap heap_;
-  std::vector<Candidate> batch_;
-  std::vector<Candidate> aside_;
-  std::vector<std::uint32_t> batch_rows_;
-  // Per candidate, whether its served rows are known, and the rows, ascending.
-  std::vector<bool> is_listed_;
-  std::vector<std::vector<Served>> served_;
-  std::size_t n_left_;  // how many more may be stored
-
-  std::size_t measured_row_ = 0;
-  std::uint32_t n_picks_when_measured_ = 0;
-  double measured_gain_ = 0.0;
 };
 
 }  // namespace
@@ -283,54 +242,81 @@ CoverageKernel coverage_kernel_from_name(std::string_view name) {
 }
 
 template <class T>
-Picks facility_location(const Rows<T>& rows, std::size_t k, Metric metric,
-                        const FacilityLocationOptions& options,
-                        std::span<const std::size_t> initial, Job& job) {
+Picks facility_location(const Rows<T>& rows, const std::vector<double>& mean, std::size_t k,
+                        Metric metric, const FacilityLocationOptions& options,
+                        std::span<const std::size_t> initial, Terms& terms, Job& job) {
   if (rows.size() > max_rows) {
     throw InvalidInput("facility_location takes at most " + std::to_string(max_rows) +
                        " rows, got " + std::to_string(rows.size()));
   }
   const Kernel kernel = kernel_of(options, metric);
   const DistanceMeter<T> meter(rows, kernel.loss.metric(), job);
-  FacilityLocation<T> state(meter, kernel, job);
+  double origin = infinity;
+  if (kernel.loss.is_gaussian()) {
+    origin = Loss::of_nothing;
+  } else if (!terms.weights.empty()) {
+    origin = largest_distance(meter, mean, job);
+  }
+  FacilityLocation<T> state(meter, kernel, origin, terms, job);
   Picks picks;
   picks.rows.reserve(k);
   picks.gains.reserve(k);
+  const auto pick = [&](std::size_t row) {
+    const double gain = state.pick(row);
+    terms.pick(row, [&](std::size_t closed) { state.close(closed); });
+    return gain;
+  };
   const auto take = [&](std::size_t row) {
-    picks.gains.push_back(state.pick(row));
+    picks.gains.push_back(pick(row) * terms.factor(row));
     picks.rows.push_back(row);
     job.advance(1);
   };
-  for (const std::size_t row : initial) {
+  const auto take_with_companions = [&](std::size_t row) {
+    const std::vector<std::size_t> companions = terms.companions(row);
+    take(row);
+    for (const std::size_t companion : companions) {
+      take(companion);
+    }
+  };
+  for (const std::size_t row : initial.first(terms.n_elsewhere)) {
+    pick(row);
+  }
+  for (const std::size_t row : initial.subspan(terms.n_elsewhere)) {
     take(row);
   }
   if (initial.empty()) {
-    take(state.first());
+    const std::size_t first = state.first();
+    if (first == rows.size()) {
+      return picks;
+    }
+    take_with_companions(first);
   }
   if (picks.rows.size() < k) {
     state.start();
   }
   while (picks.rows.size() < k) {
-    take(state.best());
+    const std::size_t row = state.best();
+    if (row == rows.size()) {
+      break;
+    }
+    take_with_companions(row);
   }
   return picks;
 }
 
 std::uint64_t facility_location_memory(std::uint64_t n_rows, std::uint64_t n_columns,
                                        unsigned n_threads) {
-  // Distances, bounds and candidates; vectors of served rows may have twice that capacity.
-  const std::uint64_t of_row = 24 * sizeof(double) + 2 * served_per_row * sizeof(Served);
   // The sample that the centre is fitted to.
   const std::uint64_t of_sample = 1024 * n_columns * (sizeof(double) + sizeof(float));
-  return n_rows * of_row + of_sample +
-         n_threads * (bytes_of_tiles(n_columns) +
-                      GainBounds<float>::bytes_per_thread(n_columns, max_candidates, max_served));
+  // Losses, bounds and open rows.
+  return 24 * sizeof(double) * n_rows + of_sample + n_threads * bytes_of_tiles(n_columns) +
+         FacilityCandidates<float>::bytes(n_rows, n_columns, n_threads);
 }
 
-#define THINSET_INSTANTIATE(T)                                                                  \
-  template Picks facility_location(const Rows<T>&, std::size_t, Metric,                         \
-                                   const FacilityLocationOptions&, std::span<const std::size_t>, \
-                                   Job&);
+#define THINSET_INSTANTIATE(T)                                                                \
+  template Picks facility_location(const Rows<T>&, const std::vector<double>&, std::size_t,   \
+                                   Metric, const FacilityLocationOptions&,                    \
+                                   std::span<const std::size_t>, Terms&, Job&);
 THINSET_INSTANTIATE(float)
 THINSET_INSTANTIATE(double)
 THINSET_INSTANTIATE(Float16)

@@ -4,8 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "methods/picks.hpp"
+#include "methods/terms.hpp"
 #include "rows/distance.hpp"
 #include "rows/rows.hpp"
 #include "thinset/method_options.hpp"
@@ -26,13 +28,14 @@ namespace thinset {
 // the gains of the first t picks add up to their coverage. The cosine similarity is 1 - d with the
 // cosine distance d: the picks are those of the cosine distance, whatever `metric` is.
 //
-// Gains only shrink, so a stale one is an upper bound, and so is one from rough distances: only the
-// top candidate is measured exactly. A candidate never serves a row later that it does not serve
-// now, so its served rows are stored for the next evaluation, as far as memory allows.
+// With terms.weights, rows compete by gain times weight, and gains are reported times their factor.
+// Every row then starts at a loss that no pick exceeds, so that the first gain is positive too: for
+// distances twice the largest one from `mean` (squared: four times; cosine: 2), for Gaussian
+// similarities 0. May pick fewer than k rows, if the limits leave no more.
 template <class T>
-Picks facility_location(const Rows<T>& rows, std::size_t k, Metric metric,
-                        const FacilityLocationOptions& options,
-                        std::span<const std::size_t> initial, Job& job);
+Picks facility_location(const Rows<T>& rows, const std::vector<double>& mean, std::size_t k,
+                        Metric metric, const FacilityLocationOptions& options,
+                        std::span<const std::size_t> initial, Terms& terms, Job& job);
 
 // An upper bound on its bytes for float32 screens and their results, without the picks.
 std::uint64_t facility_location_memory(std::uint64_t n_rows, std::uint64_t n_columns,
