@@ -26,6 +26,25 @@ void bind_near_duplicates(py::module_& module) {
       py::arg("n_threads") = 0, py::arg("progress") = py::none(), py::arg("bfloat16") = false,
       "The lowest row of each row's group: rows within the distance are linked, and chains of "
       "links form groups.");
+  module.def(
+      "match_near_duplicates",
+      [](const Embeddings& embeddings, const Embeddings& against, double distance,
+         const std::string& metric, unsigned n_threads, const py::object& progress,
+         bool bfloat16) {
+        const AnyMatrix matrix = matrix_view(embeddings, bfloat16);
+        const AnyMatrix reference = matrix_view(against, bfloat16);
+        const Metric measured = metric_from_name(metric);
+        ArraysRead arrays;
+        arrays.add(embeddings);
+        arrays.add(against);
+        return numpy_array(run_without_gil(n_threads, progress, arrays, [&](Job& job) {
+          return match_near_duplicates(matrix, reference, distance, measured, job);
+        }));
+      },
+      py::arg("embeddings"), py::arg("against"), py::arg("distance"), py::kw_only(),
+      py::arg("metric") = "euclidean", py::arg("n_threads") = 0, py::arg("progress") = py::none(),
+      py::arg("bfloat16") = false,
+      "For each row, the lowest row of `against` within the distance, or -1.");
 }
 
 }  // namespace thinset::bindings

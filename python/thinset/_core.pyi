@@ -51,6 +51,16 @@ def select(
     bfloat16: bool = False,
     **kwargs: bool | float | str | None,
 ) -> SelectionResult: ...
+def match_near_duplicates(
+    embeddings: _Embeddings,
+    against: _Embeddings,
+    distance: float,
+    *,
+    metric: str = "euclidean",
+    n_threads: int = 0,
+    progress: _Progress = None,
+    bfloat16: bool = False,
+) -> NDArray[np.int64]: ...
 def shape_of(embeddings: _Embeddings, *, bfloat16: bool = False) -> tuple[int, int]: ...
 def samples_of_fraction(fraction: float, n_rows: int) -> int: ...
 def estimate(

@@ -291,6 +291,22 @@ TEST(projections_never_exclude_a_row_that_is_near) {
   });
 }
 
+TEST(exponentials_are_within_their_error_and_reproducible) {
+  CHECK(exp_of_minus(0.0) == 1.0);
+  CHECK(exp_of_minus(708.5) == 0.0);
+  CHECK(exp_of_minus(std::numeric_limits<double>::infinity()) == 0.0);
+  bool holds = true;
+  for (int i = 0; i < 400000; ++i) {
+    const double x = i < 200000 ? 708.0 * i / 199999.0 : std::ldexp(1.0 + i % 977 / 977.0, -i % 60);
+    const long double exact = std::exp(-static_cast<long double>(x));
+    const long double error = std::fabs(static_cast<long double>(exp_of_minus(x)) - exact);
+    holds = holds && error <= 4.0L * 0x1p-53L * exact && exp_of_minus(x) <= 1.0;
+  }
+  CHECK(holds);
+  CHECK(exp_of_minus(1.0) == 0x1.78b56362cef38p-2);
+  CHECK(exp_of_minus(300.5) == 0x1.629f5b5352a54p-434);
+}
+
 TEST(float32_rows_bound_sums_and_gains) {
   for_each_instruction_set([] {
     for (const double bandwidth : {0.0, 0.02, 0.3, 1.0, 30.0}) {

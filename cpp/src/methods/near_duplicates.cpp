@@ -66,46 +66,60 @@ class Groups {
   std::vector<std::int64_t> lower_;
 };
 
-// Two rows are measured if their projections cannot prove that they are apart.
+struct Range {
+  std::size_t begin;
+  std::size_t end;
+};
+
+// Finds rows of a tile that are near other rows. Two rows are measured if their projections cannot
+// prove that they are apart.
 template <class T>
-class Linker {
+class NearRows {
  public:
-  Linker(const Rows<T>& rows, double distance, Metric metric, Job& job)
-      : job_(job),
-        meter_(rows, metric, job),
-        projection_(meter_, job),
-        distance_(distance),
-        rank_beyond_(metric == Metric::euclidean ? beyond(distance * distance) : beyond(distance)),
-        groups_(rows.size()),
-        tile_(projection_.n_coordinates(), std::min(rows.size(), rows_per_tile)),
-        found_(rows_per_round),
-        scratch_(job.n_threads()) {}
-
-  std::vector<std::int64_t> run() {
-    const std::size_t n = meter_.rows().size();
-    const std::size_t n_tiles = (n + rows_per_tile - 1) / rows_per_tile;
-    job_.set_total(n_tiles * n - rows_per_tile * (n_tiles * (n_tiles - 1) / 2));
-    for (std::size_t begin = 0; begin < n; begin += rows_per_tile) {
-      const std::size_t end = std::min(begin + rows_per_tile, n);
-      fill_tile(begin, end);
-      for (std::size_t from = begin; from < n; from += rows_per_round) {
-        link({from, std::min(from + rows_per_round, n)}, {begin, end});
-      }
-    }
-    groups_.settle();
-    return groups_.take();
-  }
-
- private:
-  struct Range {
-    std::size_t begin;
-    std::size_t end;
-  };
   struct alignas(64) Scratch {
     std::vector<Point> points;
     Projection::Image image;
     NearSearch search;
   };
+
+  NearRows(const Rows<T>& rows, double distance, Metric metric, Job& job)
+      : job_(job),
+        meter_(rows, metric, job),
+        projection_(meter_, job),
+        distance_(distance),
+        rank_beyond_(metric == Metric::euclidean ? beyond(distance * distance) : beyond(distance)),
+        tile_(projection_.n_coordinates(), std::min(rows.size(), rows_per_tile)),
+        scratch_(job.n_threads()) {}
+
+  [[nodiscard]] std::size_t size() const { return meter_.rows().size(); }
+  [[nodiscard]] Scratch& scratch(unsigned thread) { return scratch_[thread]; }
+
+  void fill_tile(Range tile) {
+    tile_.resize(tile.end - tile.begin);
+    job_.parallel_for(tile.end - tile.begin, rows_per_search,
+                      [&](std::size_t first, std::size_t last, unsigned thread) {
+                        Scratch& scratch = scratch_[thread];
+                        scratch.points.resize(rows_per_search);
+                        for (std::size_t i = first; i < last; ++i) {
+                          meter_.read(tile.begin + i, scratch.points[0]);
+                          projection_.project(scratch.points[0], scratch.image);
+                          tile_.set(i, scratch.image);
+                        }
+                      });
+  }
+
+  // Searches the first rows of the tile, up to `end`, for rows near those of a range.
+  void search(Range rows, Range tile, std::size_t end, Scratch& scratch) const {
+    scratch.points.resize(rows_per_search);
+    scratch.search.clear();
+    for (std::size_t row = rows.begin; row < rows.end; ++row) {
+      Point& point = scratch.points[row - rows.begin];
+      meter_.read(row, point);
+      projection_.project(point, scratch.image);
+      scratch.search.push_back(scratch.image, projection_.limit(scratch.image, rank_beyond_));
+    }
+    tile_.find_near(scratch.search, 0, end - tile.begin);
+  }
 
   [[nodiscard]] bool is_near(std::size_t row, const Point& point) const {
     const double distance = meter_.distance(row, point);
@@ -115,24 +129,47 @@ class Linker {
     return distance <= distance_;
   }
 
+ private:
   // Above every rank whose distance is at most the limit, rounding included.
   static double beyond(double rank) {
     return rank * (1.0 + 1e-14) + 2.0 * std::numeric_limits<double>::min();
   }
 
-  void fill_tile(std::size_t begin, std::size_t end) {
-    tile_.resize(end - begin);
-    job_.parallel_for(end - begin, rows_per_search,
-                      [&](std::size_t first, std::size_t last, unsigned thread) {
-                        Scratch& scratch = scratch_[thread];
-                        scratch.points.resize(rows_per_search);
-                        for (std::size_t i = first; i < last; ++i) {
-                          meter_.read(begin + i, scratch.points[0]);
-                          projection_.project(scratch.points[0], scratch.image);
-                          tile_.set(i, scratch.image);
-                        }
-                      });
+  Job& job_;
+  DistanceMeter<T> meter_;
+  Projection projection_;
+  double distance_;
+  double rank_beyond_;
+  ImageList tile_;
+  std::vector<Scratch> scratch_;
+};
+
+template <class T>
+class Linker {
+ public:
+  Linker(const Rows<T>& rows, double distance, Metric metric, Job& job)
+      : job_(job),
+        near_(rows, distance, metric, job),
+        groups_(rows.size()),
+        found_(rows_per_round) {}
+
+  std::vector<std::int64_t> run() {
+    const std::size_t n = near_.size();
+    const std::size_t n_tiles = (n + rows_per_tile - 1) / rows_per_tile;
+    job_.set_total(n_tiles * n - rows_per_tile * (n_tiles * (n_tiles - 1) / 2));
+    for (std::size_t begin = 0; begin < n; begin += rows_per_tile) {
+      const Range tile{begin, std::min(begin + rows_per_tile, n)};
+      near_.fill_tile(tile);
+      for (std::size_t from = begin; from < n; from += rows_per_round) {
+        link({from, std::min(from + rows_per_round, n)}, tile);
+      }
+    }
+    groups_.settle();
+    return groups_.take();
   }
+
+ private:
+  using Scratch = typename NearRows<T>::Scratch;
 
   // Links some rows with earlier rows of the tile. Groups are joined only between loops, so that
   // the threads' view of them does not depend on their number.
@@ -140,7 +177,8 @@ class Linker {
     job_.parallel_for(rows.end - rows.begin, rows_per_search,
                       [&](std::size_t first, std::size_t last, unsigned thread) {
                         find({rows.begin + first, rows.begin + last}, tile,
-                             std::span(found_).subspan(first, last - first), scratch_[thread]);
+                             std::span(found_).subspan(first, last - first),
+                             near_.scratch(thread));
                       });
     for (std::size_t i = 0; i < rows.end - rows.begin; ++i) {
       for (const std::int64_t other : found_[i]) {
@@ -152,14 +190,7 @@ class Linker {
 
   void find(Range rows, Range tile, std::span<std::vector<std::int64_t>> found,
             Scratch& scratch) const {
-    scratch.points.resize(rows_per_search);
-    scratch.search.clear();
-    for (std::size_t i = 0; i < found.size(); ++i) {
-      meter_.read(rows.begin + i, scratch.points[i]);
-      projection_.project(scratch.points[i], scratch.image);
-      scratch.search.push_back(scratch.image, projection_.limit(scratch.image, rank_beyond_));
-    }
-    tile_.find_near(scratch.search, 0, std::min(tile.end, rows.end) - tile.begin);
+    near_.search(rows, tile, std::min(tile.end, rows.end), scratch);
     for (std::size_t i = 0; i < found.size(); ++i) {
       found[i].clear();
       const std::size_t row = rows.begin + i;
@@ -167,7 +198,7 @@ class Linker {
       scratch.search.for_each(i, 0, [&](std::size_t number) {
         const std::size_t other = tile.begin + number;
         if (other < row && groups_.lowest(static_cast<std::int64_t>(other)) != group &&
-            is_near(other, scratch.points[i])) {
+            near_.is_near(other, scratch.points[i])) {
           found[i].push_back(static_cast<std::int64_t>(other));
         }
       });
@@ -175,30 +206,96 @@ class Linker {
   }
 
   Job& job_;
-  DistanceMeter<T> meter_;
-  Projection projection_;
-  double distance_;
-  double rank_beyond_;
+  NearRows<T> near_;
   Groups groups_;
-  ImageList tile_;
   std::vector<std::vector<std::int64_t>>
       found_;  // per row of a round, the rows that it is linked to
-  std::vector<Scratch> scratch_;
 };
+
+// For each row after the first n_reference ones, the lowest of these that is near it, or -1.
+template <class T>
+std::vector<std::int64_t> lowest_near(const Rows<T>& rows, std::size_t n_reference, double distance,
+                                      Metric metric, Job& job) {
+  NearRows<T> near(rows, distance, metric, job);
+  const std::size_t n = rows.size() - n_reference;
+  std::vector<std::int64_t> lowest(n, -1);
+  job.set_total(n * ((n_reference + rows_per_tile - 1) / rows_per_tile));
+  for (std::size_t begin = 0; begin < n_reference; begin += rows_per_tile) {
+    const Range tile{begin, std::min(begin + rows_per_tile, n_reference)};
+    near.fill_tile(tile);
+    job.counted_parallel_for(
+        n, rows_per_search, [&](std::size_t first, std::size_t last, unsigned thread) {
+          auto& scratch = near.scratch(thread);
+          near.search({n_reference + first, n_reference + last}, tile, tile.end, scratch);
+          for (std::size_t i = first; i < last; ++i) {
+            scratch.search.for_each(i - first, 0, [&](std::size_t number) {
+              const auto other = static_cast<std::int64_t>(tile.begin + number);
+              const bool is_lower = lowest[i] < 0 || other < lowest[i];
+              if (tile.begin + number < tile.end && is_lower &&
+                  near.is_near(tile.begin + number, scratch.points[i - first])) {
+                lowest[i] = other;
+              }
+            });
+          }
+        });
+  }
+  return lowest;
+}
+
+void check_distance(double distance) {
+  if (!(distance >= 0.0)) {
+    throw InvalidInput("distance must be at least 0, got " + std::to_string(distance));
+  }
+}
+
+void check_shape(const AnyMatrix& embeddings, const char* name) {
+  if (embeddings.n_rows == 0 || embeddings.n_columns == 0) {
+    throw InvalidInput(std::string(name) + " must have at least one row and one column");
+  }
+}
 
 }  // namespace
 
 std::vector<std::int64_t> group_near_duplicates(const AnyMatrix& embeddings, double distance,
                                                 Metric metric, Job& job) {
-  if (!(distance >= 0.0)) {
-    throw InvalidInput("distance must be at least 0, got " + std::to_string(distance));
-  }
-  if (embeddings.n_rows == 0 || embeddings.n_columns == 0) {
-    throw InvalidInput("embeddings must have at least one row and one column");
-  }
+  check_distance(distance);
+  check_shape(embeddings, "embeddings");
   return visit(embeddings, [&]<class T>(const Rows<T>& rows) {
     summarise_columns(rows, job);  // refuses values that are not finite
     return Linker<T>(rows, distance, metric, job).run();
+  });
+}
+
+std::vector<std::int64_t> match_near_duplicates(const AnyMatrix& embeddings,
+                                                const AnyMatrix& against, double distance,
+                                                Metric metric, Job& job) {
+  check_distance(distance);
+  check_shape(embeddings, "embeddings");
+  check_shape(against, "against");
+  if (against.n_columns != embeddings.n_columns || against.element != embeddings.element) {
+    throw InvalidInput("against must have the columns and the element type of the embeddings: "
+                       "expected " + std::to_string(embeddings.n_columns) + " of " +
+                       std::string(to_string(embeddings.element)) + ", got " +
+                       std::to_string(against.n_columns) + " of " +
+                       std::string(to_string(against.element)) + "; convert one of them");
+  }
+  visit(embeddings, [&](const auto& rows) { summarise_columns(rows, job); });
+  try {
+    visit(against, [&]<class T>(const Rows<T>& rows) {
+      summarise_columns(rows, job);
+      const DistanceMeter<T> checks_norms(rows, metric, job);
+    });
+  } catch (const FormatError&) {
+    throw;
+  } catch (const InvalidInput& error) {
+    throw InvalidInput(std::string("against: ") + error.what());
+  }
+  visit(embeddings, [&]<class T>(const Rows<T>& rows) {
+    const DistanceMeter<T> checks_norms(rows, metric, job);
+  });
+  const std::vector<AnyMatrix> both = {against, embeddings};
+  return visit(stack(both), [&]<class T>(const Rows<T>& rows) {
+    return lowest_near<T>(rows, against.n_rows, distance, metric, job);
   });
 }
 

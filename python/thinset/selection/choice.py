@@ -187,8 +187,11 @@ def _as_rows(rows: object, name: str, n_rows: int) -> NDArray[np.int64] | None:
 
 
 def _as_numbers(values: object, name: str, n_rows: int) -> NDArray[np.float64] | None:
-    if values is None:
-        return None
+    return None if values is None else as_numbers(values, name, n_rows)
+
+
+def as_numbers(values: object, name: str, n_rows: int) -> NDArray[np.float64]:
+    """One number per row, as float64."""
     array = _as_array(values, name)
     if array.ndim != 1:
         raise ValueError(f"{name} must be 1-D, got shape {array.shape}")

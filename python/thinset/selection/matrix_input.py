@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Report: TypeAlias = Callable[[int, int], None] | None
 
 # Messages that name a row of an argument, or of other embeddings.
-_OF_ARGUMENTS = "initial_subset|labels|exclude|among|existing|scores|max_min|groups|costs|budget"
+_OF_ARGUMENTS = "against|initial_subset|labels|exclude|among|existing|scores|max_min|groups|costs|budget"
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 _CONVERSIONS = {
     "tensor": "convert them with embeddings.float()",
@@ -76,6 +76,15 @@ class HostMatrix(NamedTuple):
         """The lowest row of each row's group."""
         groups: NDArray[np.int64] = self._call(_core.group_near_duplicates, distance, **request)
         return groups
+
+    def match_near_duplicates(
+        self, against: HostMatrix, distance: float, **request: Any
+    ) -> NDArray[np.int64]:
+        """For each row, the lowest row of `against` within the distance, or -1."""
+        matches: NDArray[np.int64] = self._call(
+            _core.match_near_duplicates, against.values, distance, **request
+        )
+        return matches
 
     def _call(self, function: Callable[..., Any], *arguments: Any, **request: Any) -> Any:
         try:

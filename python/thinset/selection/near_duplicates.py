@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from thinset.selection.arguments import as_metric, as_threads, is_real, shown
+from thinset.selection.choice import as_numbers
 from thinset.selection.matrix_input import as_matrix
 from thinset.selection.reporting import progress_callback
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from thinset.selection.matrix_input import HostMatrix
     from thinset.selection.reporting import Progress
 
 
@@ -22,26 +24,51 @@ if TYPE_CHECKING:
 class NearDuplicates:
     """Groups of rows that are connected by chains of near-duplicates.
 
-    groups: (N,) int64, the lowest row of each row's group. distance, metric: as passed.
+    groups: (N,) int64, the lowest row of each row's group. distance, metric: as passed. scores: (N,)
+    as passed, or None. matches: (N,) int64, with `against`: the lowest row of it that is within the
+    distance of each row, or -1.
     """
 
     groups: NDArray[np.int64]
     distance: float
     metric: str
+    scores: NDArray[np.float64] | None = None
+    matches: NDArray[np.int64] | None = None
 
     @property
     def representatives(self) -> NDArray[np.int64]:
-        """The lowest row of every group, in ascending order."""
-        return np.flatnonzero(self.groups == np.arange(len(self.groups)))
+        """The row of every group that is kept, in ascending order.
+
+        The row with the highest score, without scores the lowest row; of equal scores the lower
+        row. Rows with a match are not kept, so that a group may have no representative.
+        """
+        rows = np.arange(len(self.groups))
+        if self.matches is None and self.scores is None:
+            return np.flatnonzero(self.groups == rows)
+        if self.matches is not None:
+            rows = rows[self.matches < 0]
+        if self.scores is not None:
+            # Stable: equal scores stay in ascending order of rows.
+            rows = rows[np.argsort(-self.scores[rows], kind="stable")]
+        _, first = np.unique(self.groups[rows], return_index=True)
+        return np.sort(rows[first])
+
+    @property
+    def matched(self) -> NDArray[np.int64]:
+        """The rows that are near a row of `against`, in ascending order."""
+        if self.matches is None:
+            return np.zeros(0, np.int64)
+        return np.flatnonzero(self.matches >= 0)
 
     @property
     def sizes(self) -> NDArray[np.int64]:
         """The size of each representative's group, itself included."""
-        return np.bincount(self.groups, minlength=len(self.groups))[self.representatives]
+        counts = np.bincount(self.groups, minlength=len(self.groups))
+        return counts[self.groups[self.representatives]]
 
     def __len__(self) -> int:
         """The number of groups."""
-        return len(self.representatives)
+        return int(np.count_nonzero(self.groups == np.arange(len(self.groups))))
 
     def repeated(self) -> list[NDArray[np.int64]]:
         """The rows of every group of two or more, the largest group first, ties by lowest row."""
@@ -54,6 +81,8 @@ def deduplicate(
     embeddings: object,
     distance: float,
     *,
+    keep: object = None,
+    against: object = None,
     metric: str = "euclidean",
     n_threads: int | None = None,
     progress: Progress = None,
@@ -68,6 +97,11 @@ def deduplicate(
     ----------
     embeddings: as for `select`.
     distance: at least 0, in the metric's own units; 0 groups equal rows.
+    keep: scores (N,), finite, higher is better: the representative of a group is its row with the
+        highest score. None keeps the lowest row.
+    against: embeddings of other samples, such as a test set, in any form that `select` takes and of
+        the same element type. Rows within the distance of one of them are `matched` and are not
+        kept. Other rows of their group stay candidates for its representative.
     metric: "euclidean", "sqeuclidean" or "cosine".
     n_threads: None for all available cores; the groups do not depend on it.
     progress: True shows a bar; a callable receives (done, total) about every 50 ms.
@@ -80,11 +114,46 @@ def deduplicate(
     matrix = as_matrix(embeddings)
     limit = _as_distance(distance)
     metric = as_metric(metric)
+    threads = as_threads(n_threads)
+    scores = _as_scores(keep, matrix.shape[0])
+    reference = None if against is None else _as_reference(against, matrix)
+    matches = None
+    if reference is not None:
+        with progress_callback(progress, "match") as callback:
+            matches = matrix.match_near_duplicates(
+                reference, limit, metric=metric, n_threads=threads, progress=callback
+            )
     with progress_callback(progress, "deduplicate") as callback:
         groups = matrix.group_near_duplicates(
-            limit, metric=metric, n_threads=as_threads(n_threads), progress=callback
+            limit, metric=metric, n_threads=threads, progress=callback
         )
-    return NearDuplicates(groups, limit, metric)
+    return NearDuplicates(groups, limit, metric, scores, matches)
+
+
+def _as_scores(keep: object, n_rows: int) -> NDArray[np.float64] | None:
+    if keep is None:
+        return None
+    scores = as_numbers(keep, "keep", n_rows)
+    not_finite = np.flatnonzero(~np.isfinite(scores))
+    if len(not_finite):
+        row = int(not_finite[0])
+        raise ValueError(
+            f"keep must hold finite scores: row {row} has {scores[row]}; give the row a score"
+        )
+    return scores
+
+
+def _as_reference(against: object, matrix: HostMatrix) -> HostMatrix:
+    try:
+        reference = as_matrix(against)
+    except ValueError as error:
+        raise ValueError(f"against: {error}") from None
+    if reference.dtype_name != matrix.dtype_name:
+        raise ValueError(
+            "against must have the element type of the embeddings: expected "
+            f"{matrix.dtype_name}, got {reference.dtype_name}; convert one of them"
+        )
+    return reference
 
 
 def _as_distance(distance: object) -> float:

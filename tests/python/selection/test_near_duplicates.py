@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import thinset
-from oracles.near_duplicates import group_near_duplicates
+from oracles.near_duplicates import group_near_duplicates, kept, match
 
 
 def rows(seed: int, n: int, d: int, dtype: str) -> np.ndarray:
@@ -34,6 +34,66 @@ def test_groups_are_those_of_the_oracle(seed, n, d, dtype, metric, distance, n_t
         X[:, 0] += 1
     found = thinset.deduplicate(X, distance, metric=metric, n_threads=n_threads)
     np.testing.assert_array_equal(found.groups, group_near_duplicates(X, distance, metric))
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n=st.sampled_from([1, 2, 15, 17, 64, 100]),
+    m=st.sampled_from([1, 3, 16, 17, 65]),
+    d=st.integers(1, 12),
+    dtype=st.sampled_from(["float16", "float32", "float64"]),
+    metric=st.sampled_from(["euclidean", "sqeuclidean", "cosine"]),
+    distance=st.sampled_from([0.0, 0.0625, 0.25, 0.75, 1.0, 2.5]),
+    n_threads=st.sampled_from([1, 2, 3, 7]),
+    levels=st.sampled_from([None, 1, 2, 1000]),
+)
+def test_scores_and_other_sets_decide_what_is_kept(
+    seed, n, m, d, dtype, metric, distance, n_threads, levels
+):
+    both = rows(seed, n + m, d, dtype)
+    if metric == "cosine":
+        both[:, 0] += 1
+    X, Y = both[:n], both[n:]
+    generator = np.random.default_rng(seed)
+    scores = None if levels is None else generator.integers(0, levels, n) - 0.5
+    found = thinset.deduplicate(
+        X, distance, keep=scores, against=Y, metric=metric, n_threads=n_threads
+    )
+    right = match(X.astype(np.float64), Y.astype(np.float64), distance, metric)
+    groups = group_near_duplicates(X, distance, metric)
+    np.testing.assert_array_equal(found.matches, right)
+    np.testing.assert_array_equal(found.matched, np.flatnonzero(right >= 0))
+    np.testing.assert_array_equal(found.groups, groups)
+    assert found.representatives.tolist() == kept(groups, scores, right)
+    alone = thinset.deduplicate(X, distance, keep=scores, metric=metric)
+    assert alone.representatives.tolist() == kept(groups, scores)
+    assert alone.sizes.sum() == n
+    assert alone.matches is None
+    assert alone.matched.tolist() == []
+
+
+def test_the_best_scored_of_a_chain_is_kept():
+    X = np.array([[0.0], [5.0], [1.0], [2.0], [6.5], [3.0]])
+    found = thinset.deduplicate(X, 1.0, keep=[0, 1, 2, 3, 4, 3])
+    assert found.representatives.tolist() == [1, 3, 4]
+    assert found.sizes.tolist() == [1, 4, 1]
+    found = thinset.deduplicate(X, 1.0, keep=[0, 1, 2, 3, 4, 3], against=[[2.9], [6.5]])
+    assert found.matches.tolist() == [-1, -1, -1, 0, 1, 0]
+    assert found.representatives.tolist() == [1, 2]
+    assert len(found) == 3
+
+
+def test_matches_across_tiles():
+    generator = np.random.default_rng(1)
+    Y = generator.standard_normal((20_000, 12)).astype(np.float32)
+    copies = generator.permutation(20_000)[:1000]
+    X = generator.standard_normal((3000, 12)).astype(np.float32)
+    X[1000:2000] = Y[copies] + 1e-4
+    right = np.full(3000, -1)
+    right[1000:2000] = copies
+    for n_threads in (1, 3):
+        found = thinset.deduplicate(X, 0.01, against=Y, n_threads=n_threads)
+        np.testing.assert_array_equal(found.matches, right)
 
 
 def test_groups_across_tiles_and_rounds():
@@ -85,6 +145,25 @@ def test_values_whose_squares_leave_float32_are_measured():
         (np.ones(3), 1.0, {}, "2-D"),
         (np.array([[1.0], [np.nan]]), 1.0, {}, "must be finite: row 1, column 0 is nan"),
         (np.array([[1.0], [0.0]]), 1.0, {"metric": "cosine"}, "row 1 is all zeros"),
+        (np.ones((3, 2)), 1.0, {"keep": [1, 2]}, "keep must have one entry per row"),
+        (np.ones((3, 2)), 1.0, {"keep": "best"}, "keep must have one entry per row"),
+        (np.ones((3, 2)), 1.0, {"keep": [1, 2, np.nan]}, "keep .* finite scores: row 2 has nan"),
+        (np.ones((3, 2)), 1.0, {"against": np.ones((2, 3))}, "expected 2 of float64, got 3"),
+        (np.ones((3, 2)), 1.0, {"against": np.ones((2, 2), "f")}, "element type .* got float32"),
+        (np.ones((3, 2)), 1.0, {"against": np.ones(2)}, "against: .*2-D"),
+        (np.ones((3, 2)), 1.0, {"against": np.zeros((0, 2))}, "against must have at least one row"),
+        (
+            np.ones((3, 2)),
+            1.0,
+            {"against": np.array([[1.0, 1], [np.inf, 1]])},
+            "against: embeddings must be finite: row 1, column 0 is inf",
+        ),
+        (
+            np.ones((3, 2)),
+            1.0,
+            {"against": np.array([[1.0, 1], [0, 0]]), "metric": "cosine"},
+            "against: .*row 1 is all zeros",
+        ),
     ],
 )
 def test_bad_input_is_refused(X, distance, options, message):
