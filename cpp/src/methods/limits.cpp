@@ -93,8 +93,8 @@ void Limits::close_what_no_longer_fits() {
        ++next_large_) {
     close_unit(by_size_[next_large_]);
   }
-  for (; next_expensive_ < by_cost_.size() &&
-         spent_ + cost_of_[by_cost_[next_expensive_]] > budget_;
+  for (;
+       next_expensive_ < by_cost_.size() && spent_ + cost_of_[by_cost_[next_expensive_]] > budget_;
        ++next_expensive_) {
     close_unit(by_cost_[next_expensive_]);
   }

@@ -28,8 +28,12 @@ struct Terms {
   // Rows that may be picked; without limits, all.
   std::optional<Limits> limits = {};
 
-  [[nodiscard]] double factor(std::size_t row) const { return factors.empty() ? 1.0 : factors[row]; }
-  [[nodiscard]] double weight(std::size_t row) const { return weights.empty() ? 1.0 : weights[row]; }
+  [[nodiscard]] double factor(std::size_t row) const {
+    return factors.empty() ? 1.0 : factors[row];
+  }
+  [[nodiscard]] double weight(std::size_t row) const {
+    return weights.empty() ? 1.0 : weights[row];
+  }
   [[nodiscard]] bool is_open(std::size_t row) const { return !limits || limits->is_open(row); }
 
   // Counts a pick; body(row) for every row that may no longer be picked because of it.

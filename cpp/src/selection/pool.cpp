@@ -124,9 +124,10 @@ void Pool::read_scores() {
     const bool is_small = factors_[row] < smallest_relative_factor * largest &&
                           (factors_[row] > 0.0 || scores[row] > 0.0);
     if (is_allowed_[row] != 0 && is_small) {
-      refuse_entry("scores to the power of score_weight must be within a factor of 1e60 of the "
-                   "largest",
-                   row, scores[row], "rescale the scores or lower score_weight");
+      refuse_entry(
+          "scores to the power of score_weight must be within a factor of 1e60 of the "
+          "largest",
+          row, scores[row], "rescale the scores or lower score_weight");
     }
   }
 }
@@ -160,9 +161,11 @@ void Pool::read_costs() {
                        " but costs " + text_of(spent));
   }
   if (request_.initial_subset.empty() && smallest > *choice_.budget && std::isfinite(smallest)) {
-    throw InvalidInput("budget must be at least the smallest cost of a row that may be chosen: "
-                       "row " + std::to_string(cheapest) + " costs " + text_of(smallest) +
-                       ", got a budget of " + text_of(*choice_.budget));
+    throw InvalidInput(
+        "budget must be at least the smallest cost of a row that may be chosen: "
+        "row " +
+        std::to_string(cheapest) + " costs " + text_of(smallest) + ", got a budget of " +
+        text_of(*choice_.budget));
   }
 }
 
@@ -181,15 +184,15 @@ void Pool::number_groups() {
 void Pool::require_enough() const {
   const std::size_t n_initial = request_.initial_subset.size();
   if (n_allowed_ + n_initial == 0) {
-    throw InvalidInput("no row may be chosen" + why_rows_are_out(n_not_among_, n_excluded_,
-                                                                 n_low_));
+    throw InvalidInput("no row may be chosen" +
+                       why_rows_are_out(n_not_among_, n_excluded_, n_low_));
   }
   if (n_samples_ > n_allowed_ + n_initial) {
-    throw InvalidInput(
-        "n_samples is " + std::to_string(n_samples_) + ", but only " +
-        std::to_string(n_allowed_ + n_initial) + " of the " + std::to_string(n_rows_) +
-        " rows may be chosen" + why_rows_are_out(n_not_among_, n_excluded_, n_low_) +
-        "; lower n_samples or allow more rows");
+    throw InvalidInput("n_samples is " + std::to_string(n_samples_) + ", but only " +
+                       std::to_string(n_allowed_ + n_initial) + " of the " +
+                       std::to_string(n_rows_) + " rows may be chosen" +
+                       why_rows_are_out(n_not_among_, n_excluded_, n_low_) +
+                       "; lower n_samples or allow more rows");
   }
   if (!group_of_.empty()) {
     require_room_in_groups();
@@ -216,17 +219,19 @@ void Pool::require_room_in_groups() const {
                          ", but max_per_group is " + std::to_string(most));
     }
     if (choice_.whole_groups && n_initial[group] > 0 && n_free[group] > 0) {
-      throw InvalidInput("whole_groups needs all rows of a group in initial_subset or none: it "
-                         "holds " + std::to_string(n_initial[group]) + " of the " +
-                         std::to_string(n_initial[group] + n_free[group]) +
-                         " rows of the group of row " + std::to_string(first_row()));
+      throw InvalidInput(
+          "whole_groups needs all rows of a group in initial_subset or none: it "
+          "holds " +
+          std::to_string(n_initial[group]) + " of the " +
+          std::to_string(n_initial[group] + n_free[group]) + " rows of the group of row " +
+          std::to_string(first_row()));
     }
     room += std::min(n_initial[group] + n_free[group], most);
   }
-  if (n_samples_ > room) {
-    throw InvalidInput("n_samples is " + std::to_string(n_samples_) + ", but max_per_group = " +
-                       std::to_string(most) + " allows only " + std::to_string(room) +
-                       " rows of " + std::to_string(n_free.size()) +
+  if (n_samples_ > room && !may_fall_short()) {
+    throw InvalidInput("n_samples is " + std::to_string(n_samples_) +
+                       ", but max_per_group = " + std::to_string(most) + " allows only " +
+                       std::to_string(room) + " rows of " + std::to_string(n_free.size()) +
                        " groups; lower n_samples or raise max_per_group");
   }
 }
@@ -292,8 +297,7 @@ bool Pool::sees_all_rows() const {
 }
 
 void Pool::split() {
-  const PerClass per_class =
-      request_.stratified ? PerClass::proportional : request_.per_class;
+  const PerClass per_class = request_.stratified ? PerClass::proportional : request_.per_class;
   std::vector<std::int64_t> seen;
   for (std::size_t row = 0; row < n_rows_; ++row) {
     if (may_be_picked(row)) {

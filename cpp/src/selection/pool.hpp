@@ -70,7 +70,7 @@ class Pool {
   std::vector<char> is_initial_;
   std::size_t n_not_among_ = 0;
   std::size_t n_excluded_ = 0;
-  std::size_t n_low_ = 0;  // by their scores
+  std::size_t n_low_ = 0;      // by their scores
   std::size_t n_allowed_ = 0;  // without rows of the initial subset
 
   std::vector<double> factors_;

@@ -48,8 +48,13 @@ class PoolSelection {
       }
     }
     RowPicks merged = merge_class_picks(pool_.parts(), picks);
-    SelectionResult result{std::move(merged.rows), std::move(merged.gains), {},
-                           std::move(merged.swaps), spent_};
+    if (merged.rows.empty() && !request_.choice.min_distance) {
+      throw InvalidInput(
+          "no row may be chosen: every group has more rows than n_samples, or costs more than the "
+          "budget; raise these, or use max_per_group in place of whole_groups");
+    }
+    SelectionResult result{
+        std::move(merged.rows), std::move(merged.gains), {}, std::move(merged.swaps), spent_};
     if (request_.method == Method::top_k) {
       const auto columns = whole_.min.empty() ? constant_columns_ : whole_.constant_columns();
       result.constant_columns.assign(columns.begin(), columns.end());

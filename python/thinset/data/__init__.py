@@ -9,6 +9,7 @@ from thinset.data.download import download
 from thinset.data.encoded import EncodedDataset, open_encoded
 from thinset.data.joined import join_datasets
 from thinset.data.manifest import ArrayEntry, Manifest
+from thinset.data.group_splits import hold_out_groups
 from thinset.data.matching_splits import require_matching_splits
 from thinset.data.provenance import (
     DistilledBy,
@@ -46,6 +47,7 @@ __all__ = [
     "TrainingSchedule",
     "download",
     "hold_out",
+    "hold_out_groups",
     "import_dataset",
     "import_map_style",
     "join_datasets",
