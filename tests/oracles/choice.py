@@ -11,7 +11,7 @@ from oracles import selection as plain
 from oracles.random import Random
 
 
-class TooFewRows(ValueError):
+class TooFewRowsError(ValueError):
     """The terms do not allow as many rows as asked for."""
 
 
@@ -204,7 +204,7 @@ class _Draws:
         if self.pool is None:
             self.pool = np.flatnonzero(is_open).tolist()
             self.drawn = 0
-            self.left = {row: True for row in self.pool}
+            self.left = dict.fromkeys(self.pool, True)
         while True:
             row = self._by_factor() if self.terms.has_factors else self._evenly()
             if row is None or is_open[row]:
@@ -266,7 +266,7 @@ def choose(
         terms.left = wanted
         n_possible = int(terms.allowed_or_initial.sum())
         if n_possible == 0 or (wanted > n_possible and k is not None):
-            raise TooFewRows("may be chosen")
+            raise TooFewRowsError("may be chosen")
         if counts is not None:
             terms.counts = counts
         if method == "topk":
@@ -276,19 +276,16 @@ def choose(
         else:
             state = _Greedy(X, terms, method, metric, existing, min_distance)
 
-        def take(row, hint, *, is_new=True):
-            if is_new:
-                rows.append(row)
-                gains.append(state.gain(row, hint))
-            terms.take(row)
-            state.see(X[row])
-
         before = list(rows) if rows else list(initial)
         is_new = not rows
         for row in before:
             if terms.whole and terms.counts.get(terms.groups[row], 0) == 0:
                 terms.begin(terms.groups[row])
-            take(row, None, is_new=is_new)
+            if is_new:
+                rows.append(row)
+                gains.append(state.gain(row, None))
+            terms.take(row)
+            state.see(X[row])
         loses_turns = not options.get("refill", True)
         n_turns = wanted - len(before)
         while len(rows) < wanted and (not loses_turns or n_turns > 0):
@@ -300,15 +297,17 @@ def choose(
                 break
             if terms.whole:
                 terms.begin(terms.groups[row])
-            take(row, hint)
-            for companion in terms.companions(row):
-                take(companion, hint)
+            for taken in (row, *terms.companions(row)):
+                rows.append(taken)
+                gains.append(state.gain(taken, hint))
+                terms.take(taken)
+                state.see(X[taken])
     may_fall_short = (
         k is None or terms.budget is not None or min_distance is not None or terms.whole
         or not options.get("refill", True)
     )  # fmt: skip
     if len(rows) < wanted and not may_fall_short:
-        raise TooFewRows("may be chosen")
+        raise TooFewRowsError("may be chosen")
     return rows, gains, terms.spent
 
 
@@ -319,7 +318,7 @@ def _kmeans(X, k, generator, options, counts, arguments):
         terms.counts = counts
     seen = np.flatnonzero(terms.allowed_or_initial) if cover == "candidates" else np.arange(len(X))
     if k > terms.allowed.sum():
-        raise TooFewRows("may be chosen")
+        raise TooFewRowsError("may be chosen")
     Z = X[seen]
     seeding = options.get("seeding", "kmeans++")
     seeds = (
@@ -371,7 +370,7 @@ def _kmeans(X, k, generator, options, counts, arguments):
             rows.append(row)
             gains.append(float(len(members[c])))
     if len(rows) < k and terms.budget is None:
-        raise TooFewRows("may be chosen")
+        raise TooFewRowsError("may be chosen")
     return rows, gains, terms.spent
 
 
@@ -380,14 +379,12 @@ def choose_per_class(X, k, method, labels, kind, *, seed=0, initial=(), **argume
     generator, counts = Random(seed), {}
     labels = np.asarray(labels)
     per_row = ("scores", "groups", "costs")
-    only = {
-        name: arguments[name] for name in ("exclude", "among", "min_score") if name in arguments
-    }
-    terms = Terms(len(X), initial=initial, method=method, scores=arguments.get("scores"),
-                  score_weight=arguments.get("score_weight"), **only)  # fmt: skip
+    row_terms = ("exclude", "among", "min_score", "scores", "score_weight")
+    only = {name: arguments[name] for name in row_terms if name in arguments}
+    terms = Terms(len(X), initial=initial, method=method, **only)
     seen = np.flatnonzero(terms.allowed_or_initial)
     if k > len(seen):
-        raise TooFewRows("may be chosen")
+        raise TooFewRowsError("may be chosen")
 
     budgets = plain.class_budgets(labels[seen], k, kind)
     places = []
@@ -404,7 +401,7 @@ def choose_per_class(X, k, method, labels, kind, *, seed=0, initial=(), **argume
         mine["exclude"] = None
         inside = [position[row] for row in initial if row in position]
         if len(inside) > budget:
-            raise TooFewRows("whose budget is")
+            raise TooFewRowsError("whose budget is")
         found, gains, _ = choose(
             X[rows], budget, method, generator=generator, counts=counts, initial=inside, **mine
         )

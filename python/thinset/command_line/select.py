@@ -76,7 +76,8 @@ class Command:
     min_score: Annotated[float | None, optional(metavar="S")] = None
     """leave out rows with a lower score"""
     groups: Annotated[Path | None, optional(metavar="FILE")] = None
-    """the group of each row, such as its video: a .npy file of integers or text, or lines of text"""
+    """the group of each row, such as its video: a .npy file of integers or text, or lines of
+    text"""
     max_per_group: Annotated[int | None, optional(metavar="N")] = None
     """at most so many rows of one group"""
     whole_groups: bool = False

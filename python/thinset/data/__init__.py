@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from thinset.data.download import download
 from thinset.data.encoded import EncodedDataset, open_encoded
+from thinset.data.group_splits import hold_out_groups
 from thinset.data.joined import join_datasets
 from thinset.data.manifest import ArrayEntry, Manifest
-from thinset.data.group_splits import hold_out_groups
 from thinset.data.matching_splits import require_matching_splits
 from thinset.data.provenance import (
     DistilledBy,

@@ -66,7 +66,7 @@ def split_dataset(
     groups: (N,) integers or text, the group of each training sample of the source, such as its
     patient: no group is then in both parts, and the sizes are met as nearly as whole groups allow.
 
-    Without groups, the rows held out are those of `hold_out(labels, n_validation, seed)`, as experiments with
+    Without groups, those held out are `hold_out(labels, n_validation, seed)`, as experiments with
     validation=n_validation and split_seed=seed hold them out. The folder is written atomically.
 
     Raises ValueError for sizes and shares out of range, for a class that would have no sample in a
@@ -91,7 +91,8 @@ def split_dataset(
                 )
             if groups is not None:
                 raise ValueError(
-                    f"{source} has a validation split, which is copied; groups divide training data"
+                    f"{source} has a validation split, which is copied; leave groups out, "
+                    "or merge the splits first"
                 )
             rows = {"train": np.arange(len(labels))}
         else:
