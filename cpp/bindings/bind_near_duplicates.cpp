@@ -29,8 +29,7 @@ void bind_near_duplicates(py::module_& module) {
   module.def(
       "match_near_duplicates",
       [](const Embeddings& embeddings, const Embeddings& against, double distance,
-         const std::string& metric, unsigned n_threads, const py::object& progress,
-         bool bfloat16) {
+         const std::string& metric, unsigned n_threads, const py::object& progress, bool bfloat16) {
         const AnyMatrix matrix = matrix_view(embeddings, bfloat16);
         const AnyMatrix reference = matrix_view(against, bfloat16);
         const Metric measured = metric_from_name(metric);

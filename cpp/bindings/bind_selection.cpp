@@ -102,9 +102,12 @@ SelectedArrays select_rows(const Embeddings& embeddings, std::size_t n_samples,
   }
   SelectionResult result = run_without_gil(n_threads, progress, arrays,
                                            [&](Job& job) { return select(matrix, request, job); });
-  return {numpy_array(std::move(result.indices)), numpy_array(std::move(result.gains)),
-          numpy_array(std::move(result.constant_columns)), numpy_array(std::move(result.swaps)),
-          result.spent,          result.bandwidth};
+  return {numpy_array(std::move(result.indices)),
+          numpy_array(std::move(result.gains)),
+          numpy_array(std::move(result.constant_columns)),
+          numpy_array(std::move(result.swaps)),
+          result.spent,
+          result.bandwidth};
 }
 
 py::tuple shape_of(const Embeddings& embeddings, bool bfloat16) {

@@ -18,8 +18,8 @@ void take(py::dict& keywords, const char* name, Value& member) {
   try {
     member = value.cast<Value>();
   } catch (const py::cast_error&) {
-    throw InvalidInput(std::string(name) + " has a value of the wrong type: " +
-                       std::string(py::repr(value)));
+    throw InvalidInput(std::string(name) +
+                       " has a value of the wrong type: " + std::string(py::repr(value)));
   }
 }
 

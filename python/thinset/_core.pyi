@@ -31,6 +31,8 @@ class SelectionResult:
     @property
     def swaps(self) -> NDArray[np.float64]: ...
     @property
+    def spent(self) -> float: ...
+    @property
     def bandwidth(self) -> float: ...
 
 def exchange_paths(first: bytes, second: bytes) -> bool: ...
@@ -49,7 +51,7 @@ def select(
     max_memory: int = 0,
     progress: _Progress = None,
     bfloat16: bool = False,
-    **kwargs: bool | float | str | None,
+    **kwargs: Any,
 ) -> SelectionResult: ...
 def match_near_duplicates(
     embeddings: _Embeddings,

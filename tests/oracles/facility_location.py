@@ -44,7 +44,9 @@ def choose(
     if scores is not None and score_weight > 0:
         factors[allowed] = scores[allowed] if score_weight == 1 else scores[allowed] ** score_weight
     has_weights = (scores is not None and score_weight > 0) or costs is not None
-    covered = np.arange(n) if cover == "all" else np.flatnonzero(allowed | np.isin(np.arange(n), initial))
+    covered = (
+        np.arange(n) if cover == "all" else np.flatnonzero(allowed | np.isin(np.arange(n), initial))
+    )
     owned = np.zeros((0, X.shape[1])) if existing is None else np.asarray(existing, np.float64)
     metric_ = "cosine" if kernel == "cosine" else metric
     stacked = np.concatenate([X, owned])
@@ -79,7 +81,9 @@ def choose(
                 spent += costs[row]
 
         def members(row):
-            return [r for r in np.flatnonzero(allowed) if groups[r] == groups[row] and r not in rows]
+            return [
+                r for r in np.flatnonzero(allowed) if groups[r] == groups[row] and r not in rows
+            ]
 
         def is_open(row, most):
             if not allowed[row] or row in rows:
@@ -88,9 +92,7 @@ def choose(
                 mine = members(row)
                 if k is not None and len(rows) + len(mine) > k:
                     return False
-                return costs is None or spent + float(
-                    sum(costs[mine].tolist(), 0.0)
-                ) <= budget
+                return costs is None or spent + float(sum(costs[mine].tolist(), 0.0)) <= budget
             if most is not None and counts.get(groups[row], 0) >= most:
                 return False
             return costs is None or spent + costs[row] <= budget

@@ -158,9 +158,7 @@ def _losses(X, kernel, bandwidth, metric):
         return 0.0 - exp_of_minus(np.maximum(between * exponent, 0.0))
 
 
-def facility_location(
-    X, k, *, metric="euclidean", initial=(), kernel="distance", bandwidth=None
-):
+def facility_location(X, k, *, metric="euclidean", initial=(), kernel="distance", bandwidth=None):
     X = np.asarray(X, np.float64)
     if kernel == "gaussian" and bandwidth is None:
         bandwidth = median_distance(X, metric)

@@ -19,8 +19,8 @@ namespace thinset {
 std::vector<std::int64_t> group_near_duplicates(const AnyMatrix& embeddings, double distance,
                                                 Metric metric, Job& job);
 
-// For each row, the lowest row of `against` whose distance is at most `distance`, or -1. Both matrices
-// have one width and one element type. Memory and errors as above.
+// For each row, the lowest row of `against` whose distance is at most `distance`, or -1. Both
+// matrices have one width and one element type. Memory and errors as above.
 std::vector<std::int64_t> match_near_duplicates(const AnyMatrix& embeddings,
                                                 const AnyMatrix& against, double distance,
                                                 Metric metric, Job& job);

@@ -10,8 +10,8 @@
 
 namespace thinset {
 
-// For every row p: a lower bound of the sum over rows i of the loss of i by p, and an upper bound of
-// the sum of reach[i] minus that loss where it is positive.
+// For every row p: a lower bound of the sum over rows i of the loss of i by p, and an upper bound
+// of the sum of reach[i] minus that loss where it is positive.
 struct PairSums {
   std::vector<double> losses;
   std::vector<double> gains;
@@ -21,8 +21,8 @@ struct PairSums {
 template <class T>
 PairSums bound_all_pairs(const RoughRows<T>& rows, const std::vector<double>& reach, Job& job);
 
-// Of some rows, which are not empty, the one with the smallest approximate summed loss among the `n`
-// nearest to the centre.
+// Of some rows, which are not empty, the one with the smallest approximate summed loss among the
+// `n` nearest to the centre.
 template <class T>
 std::size_t most_central_row(const RoughRows<T>& rows, std::vector<std::uint32_t> among,
                              std::size_t n, Job& job);

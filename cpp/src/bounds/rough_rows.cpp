@@ -103,8 +103,7 @@ void RoughRows<T>::fit_centre() {
 template <class T>
 void RoughRows<T>::settle_values(const Loss& loss) {
   // A cosine distance is half the square between directions.
-  const double square_per_rank =
-      (meter_.metric() == Metric::cosine ? 2.0 : 1.0) * scale_ * scale_;
+  const double square_per_rank = (meter_.metric() == Metric::cosine ? 2.0 : 1.0) * scale_ * scale_;
   if (loss.is_gaussian()) {
     pair_value_.kind = PairValue::Kind::gaussian;
     pair_value_.exponent = static_cast<float>(

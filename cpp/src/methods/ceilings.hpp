@@ -33,10 +33,10 @@ struct Standing {
 // A head starts as base + growth. Evaluating a row lowers its base and its head. A picked row has
 // the base and the head -infinity.
 //
-// With weights, rows compete by sum * weight. Bases and growth stay sums; a head and what is compared
-// with it are a ceiling times the row's bounding weight B, which is the weight raised by a relative
-// 2^-48: products and quotients of it are off by less. The open window adds at most `risen` to the
-// sum of a row, so at most risen * (the largest B) to its value:
+// With weights, rows compete by sum * weight. Bases and growth stay sums; a head and what is
+// compared with it are a ceiling times the row's bounding weight B, which is the weight raised by a
+// relative 2^-48: products and quotients of it are off by less. The open window adds at most
+// `risen` to the sum of a row, so at most risen * (the largest B) to its value:
 //   value now <= (ceiling before the window - risen then) * B + risen now * B
 //             <= head of the row + risen now * (the largest B).
 // All weights are 0 or above, the largest of at most 2.

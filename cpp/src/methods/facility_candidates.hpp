@@ -14,10 +14,10 @@
 
 namespace thinset {
 
-// Candidates compete by their gain times their weight. Gains only shrink, so a stale one is an upper
-// bound, and so is one from rough losses: only the top candidate is measured exactly. A candidate
-// never serves a row later that it does not serve now, so its served rows are stored for the next
-// evaluation, as far as memory allows.
+// Candidates compete by their gain times their weight. Gains only shrink, so a stale one is an
+// upper bound, and so is one from rough losses: only the top candidate is measured exactly. A
+// candidate never serves a row later that it does not serve now, so its served rows are stored for
+// the next evaluation, as far as memory allows.
 template <class T>
 class FacilityCandidates {
  public:

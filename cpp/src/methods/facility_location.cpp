@@ -136,9 +136,8 @@ class FacilityLocation {
       return most_central_row(rough_, open, n_central, job_);
     }
     const std::vector<double> losses = approximate_mean_losses(rough_, n_sampled, job_);
-    return *std::ranges::max_element(open, {}, [&](std::uint32_t row) {
-      return terms_.weight(row) * (origin_ - losses[row]);
-    });
+    return *std::ranges::max_element(
+        open, {}, [&](std::uint32_t row) { return terms_.weight(row) * (origin_ - losses[row]); });
   }
 
   // By lower bounds of the summed losses.
@@ -237,8 +236,8 @@ CoverageKernel coverage_kernel_from_name(std::string_view name) {
   if (name == "distance") return CoverageKernel::distance;
   if (name == "gaussian") return CoverageKernel::gaussian;
   if (name == "cosine") return CoverageKernel::cosine;
-  throw InvalidInput("kernel must be one of distance, gaussian, cosine; got '" +
-                     std::string(name) + "'");
+  throw InvalidInput("kernel must be one of distance, gaussian, cosine; got '" + std::string(name) +
+                     "'");
 }
 
 template <class T>
@@ -313,9 +312,9 @@ std::uint64_t facility_location_memory(std::uint64_t n_rows, std::uint64_t n_col
          FacilityCandidates<float>::bytes(n_rows, n_columns, n_threads);
 }
 
-#define THINSET_INSTANTIATE(T)                                                                \
-  template Picks facility_location(const Rows<T>&, const std::vector<double>&, std::size_t,   \
-                                   Metric, const FacilityLocationOptions&,                    \
+#define THINSET_INSTANTIATE(T)                                                              \
+  template Picks facility_location(const Rows<T>&, const std::vector<double>&, std::size_t, \
+                                   Metric, const FacilityLocationOptions&,                  \
                                    std::span<const std::size_t>, Terms&, Job&);
 THINSET_INSTANTIATE(float)
 THINSET_INSTANTIATE(double)

@@ -28,8 +28,7 @@ std::size_t first_pick(const DistanceMeter<T>& meter, const std::vector<double>&
     for (std::size_t i = begin; i < end; ++i) {
       if (terms.is_open(i)) {
         const double weight = terms.weight(i);
-        bests[thread].best.offer(meter.rank(i, point) * (is_squared ? weight * weight : weight),
-                                 i);
+        bests[thread].best.offer(meter.rank(i, point) * (is_squared ? weight * weight : weight), i);
       }
     }
   });

@@ -267,19 +267,18 @@ class KMeans {
   }
   std::size_t best_row(std::size_t c, double spread, const Terms& terms) {
     std::vector<double> values(rows_.size(), -infinity);
-    job_.parallel_for(rows_.size(), rows_per_block,
-                      [&](std::size_t begin, std::size_t end, unsigned) {
-                        for (std::size_t i = begin; i < end; ++i) {
-                          if (terms.is_open(i)) {
-                            const double d = kernels_.squared_distance(rows_.row(i), centre(c),
-                                                                       n_columns_);
-                            values[i] = value_of(i, d, spread, terms);
-                          }
-                        }
-                      });
+    job_.parallel_for(
+        rows_.size(), rows_per_block, [&](std::size_t begin, std::size_t end, unsigned) {
+          for (std::size_t i = begin; i < end; ++i) {
+            if (terms.is_open(i)) {
+              const double d = kernels_.squared_distance(rows_.row(i), centre(c), n_columns_);
+              values[i] = value_of(i, d, spread, terms);
+            }
+          }
+        });
     return best_of(
-        rows_.size(), [](std::size_t i) { return i; },
-        [&](std::size_t i) { return values[i]; }, terms);
+        rows_.size(), [](std::size_t i) { return i; }, [&](std::size_t i) { return values[i]; },
+        terms);
   }
 
   static std::size_t first_not(const std::vector<bool>& taken) {

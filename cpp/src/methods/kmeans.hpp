@@ -21,10 +21,11 @@ namespace thinset {
 //
 // On terms: all rows are clustered, and open ones picked. In the order above (by the row nearest to
 // each centre, open or not), every cluster gives its open row of the largest
-//   weight / (squared distance to the centre + the mean of these over all rows and their own centres)
-// (ties within 1e-12: lower row); the mean is taken as 1 if it is 0, and without weights the nearest
-// row is picked. Clusters without an open row come last, each with the best of all open rows. There
-// may be fewer than k picks.
+//   weight / (squared distance to the centre + the mean of these over all rows and their own
+//   centres)
+// (ties within 1e-12: lower row); the mean is taken as 1 if it is 0, and without weights the
+// nearest row is picked. Clusters without an open row come last, each with the best of all open
+// rows. There may be fewer than k picks.
 template <class T>
 Picks kmeans(const Rows<T>& rows, std::size_t k, const KMeansOptions& options, Terms& terms,
              Random& random, Job& job);

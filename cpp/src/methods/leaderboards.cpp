@@ -81,16 +81,15 @@ class ConstantColumns {
   std::vector<std::size_t> columns_;
 };
 
-// A limit such that every row with score * weight > threshold, both in float64, has score * half the
-// weight above it as the kernels compute it. Halved, weights are at most 1, so that no product
+// A limit such that every row with score * weight > threshold, both in float64, has score * half
+// the weight above it as the kernels compute it. Halved, weights are at most 1, so that no product
 // overflows. For float32 scores the weight and the product are rounded: by less than 2^-22 of the
 // product, and 2^-148 if it is below the smallest normal number.
 template <class T>
 Score<T> limit_of(double threshold) {
   if (std::isinf(threshold) || std::is_same_v<Score<T>, double>) {
     // Halving may round the smallest numbers.
-    return static_cast<Score<T>>(std::isinf(threshold) ? threshold
-                                                       : 0.5 * threshold - 0x1p-1022);
+    return static_cast<Score<T>>(std::isinf(threshold) ? threshold : 0.5 * threshold - 0x1p-1022);
   }
   const double lowered = 0.5 * threshold - std::fabs(threshold) * 0x1p-20 - 0x1p-140;
   return std::nextafter(static_cast<float>(lowered), -std::numeric_limits<float>::infinity());
@@ -123,17 +122,20 @@ class Keeper {
   bool look_at(std::size_t row, const std::vector<char>& taken) {
     const T* values = rows_.row(row);
     const auto score = static_cast<std::size_t>(score_);
-    const std::size_t n =
-        weights_.empty()
-            ? row_kernels<T>().find_above[score](values, limits_.size(), limits_.data(),
-                                                 columns_.data())
-            : row_kernels<T>().find_weighted_above[score](
-                  values, static_cast<Score<T>>(0.5 * weights_[row]), limits_.size(),
-                  limits_.data(), columns_.data());
+    const std::size_t n = weights_.empty()
+                              ? row_kernels<T>().find_above[score](values, limits_.size(),
+                                                                   limits_.data(), columns_.data())
+                              : row_kernels<T>().find_weighted_above[score](
+                                    values, static_cast<Score<T>>(0.5 * weights_[row]),
+                                    limits_.size(), limits_.data(), columns_.data());
     if (n > limits_.size()) {
       return false;
     }
-    if (n > 0 && taken[row] == 0) {
+    if (is_beyond_screening(row) && taken[row] == 0) {
+      for (std::size_t column = 0; column < limits_.size(); ++column) {
+        keep(values, column, row);
+      }
+    } else if (n > 0 && taken[row] == 0) {
       for (std::size_t i = 0; i < n; ++i) {
         keep(values, columns_[i], row);
       }
@@ -150,6 +152,12 @@ class Keeper {
   }
 
  private:
+  // Whether float32 may lose much of the row's weight.
+  [[nodiscard]] bool is_beyond_screening(std::size_t row) const {
+    return !weights_.empty() && !std::is_same_v<T, double> && weights_[row] > 0.0 &&
+           weights_[row] < 0x1p-59;
+  }
+
   void keep(const T* values, std::size_t column, std::size_t row) {
     double activation = 0.0;
     row_kernels<T>().widen(values + column, &activation, 1);
@@ -185,8 +193,8 @@ class Keeper {
   const std::vector<double>& weights_;
   std::size_t depth_;
   std::size_t capacity_;
-  std::vector<Score<T>> limits_;     // for the kernels
-  std::vector<double> thresholds_;   // with weights only, because limits are lower then
+  std::vector<Score<T>> limits_;    // for the kernels
+  std::vector<double> thresholds_;  // with weights only, because limits are lower then
   std::vector<std::uint32_t> columns_;
   std::unique_ptr<Candidate[]> kept_;  // `capacity_` places per column, the first n_kept_ in use
   std::vector<std::size_t> n_kept_;

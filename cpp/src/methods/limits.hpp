@@ -9,8 +9,8 @@
 namespace thinset {
 
 // Rows are positions of a method's view. A row is open until it is picked or a limit closes it: its
-// group is full, or it no longer fits into the budget. What closes stays closed, because groups only
-// fill up and budgets only shrink; a method can therefore drop closed rows for good.
+// group is full, or it no longer fits into the budget. What closes stays closed, because groups
+// only fill up and budgets only shrink; a method can therefore drop closed rows for good.
 class Limits {
  public:
   explicit Limits(std::size_t n_rows) : is_open_(n_rows, 1), n_open_(n_rows) {}
@@ -20,8 +20,8 @@ class Limits {
     is_open_[row] = 0;
   }
 
-  // No more than `most` rows of each group. group_of[row] < n_picked.size(), the picks of each group
-  // so far; it must outlive this and is updated. Groups that are full already are closed.
+  // No more than `most` rows of each group. group_of[row] < n_picked.size(), the picks of each
+  // group so far; it must outlive this and is updated. Groups that are full already are closed.
   void limit_groups(std::vector<std::uint32_t> group_of, std::vector<std::size_t>& n_picked,
                     std::size_t most);
   // The first pick of a group takes all of its open rows (companions()), of which there must be at
@@ -36,7 +36,8 @@ class Limits {
   [[nodiscard]] std::size_t n_open() const { return n_open_; }
   [[nodiscard]] std::size_t size() const { return is_open_.size(); }
 
-  // Counts a pick; body(row) for each row that this closes, the pick itself included if it was open.
+  // Counts a pick; body(row) for each row that this closes, the pick itself included if it was
+  // open.
   template <class Body>
   void pick(std::size_t row, const Body& body) {
     closed_.clear();
@@ -76,15 +77,14 @@ class Limits {
 
   // What is picked at once is a unit: a group if groups are kept whole, otherwise a row.
   bool keeps_whole_ = false;
-  std::vector<char> is_begun_;         // per group: some of it is picked, the rest will be
-  std::vector<std::size_t> size_of_;   // per group: its open rows at the start
-  std::vector<std::size_t> by_size_;   // groups, the largest first
+  std::vector<char> is_begun_;        // per group: some of it is picked, the rest will be
+  std::vector<std::size_t> size_of_;  // per group: its open rows at the start
+  std::vector<std::size_t> by_size_;  // groups, the largest first
   std::size_t next_large_ = 0;
   std::size_t n_left_ = 0;
 
   std::vector<double> cost_of_;       // per unit
-  std::vector<std::size_t> by_cost_;  // units, the most expensive first
-  std::size_t next_expensive_ = 0;
+  std::vector<std::size_t> by_cost_;  // units that still fit: a heap, the most expensive on top
   double budget_ = 0.0;
   double spent_ = 0.0;
 };

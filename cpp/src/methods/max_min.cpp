@@ -29,7 +29,8 @@ bool is_worth_projecting(std::size_t n_rows, std::size_t k) {
 }
 
 struct Standing {
-  double value;  // the rank to the nearest of the picks that the row has processed, times its weight
+  double
+      value;  // the rank to the nearest of the picks that the row has processed, times its weight
   std::size_t row;
 
   [[nodiscard]] bool before(const Standing& other) const {
@@ -89,6 +90,7 @@ class MaxMin {
     Scratch& scratch = scratch_[0];
     scratch.members.resize(1);
     scratch.members[0].begin(row, infinity, weight(row));
+    n_seen_[row] = 0;
     catch_up(scratch, Bar());
     return scratch.members[0].rank;
   }
@@ -297,8 +299,7 @@ class MaxMin {
       }
       if (member.is_screened) {
         scratch.asking.push_back(&member);
-        scratch.search.push_back(member.image,
-                                 projection_->limit(member.image, member.rank));
+        scratch.search.push_back(member.image, projection_->limit(member.image, member.rank));
         continue;
       }
       for (std::size_t pick = seen; pick < end; ++pick) {

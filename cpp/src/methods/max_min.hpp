@@ -27,9 +27,9 @@ namespace thinset {
 // On terms: rows compete by distance * weight, compared as squares for euclidean (rank * weight^2),
 // and the gain is distance * factor. A row without a pick competes by its distance from the mean.
 // Rounding keeps the order of ranks under multiplication by the same weight, so a stale rank times
-// the weight is an upper bound as well. There may be fewer than k picks: rows that are closed, or no
-// further than min_distance from a pick, are dropped, and neither can change back. k does not count
-// the rows elsewhere.
+// the weight is an upper bound as well. There may be fewer than k picks: rows that are closed, or
+// no further than min_distance from a pick, are dropped, and neither can change back. k does not
+// count the rows elsewhere.
 template <class T>
 Picks max_min(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k, Metric metric,
               std::span<const std::size_t> initial, Terms& terms, Job& job);

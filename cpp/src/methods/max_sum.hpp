@@ -25,9 +25,9 @@ namespace thinset {
 // t|x|^2 - 2 x.S + Q. By Cauchy and Schwarz the distances add up to at most the root of t times
 // that. One product x.S is useful while S keeps its direction; only rows that pass are measured.
 //
-// On terms: rows compete by sum * weight, and the gain is sum * factor. The first pick is as that of
-// max_min. There may be fewer than k picks, because rows may be closed. k does not count the rows
-// elsewhere, which come first in every sum.
+// On terms: rows compete by sum * weight, and the gain is sum * factor. The first pick is as that
+// of max_min. There may be fewer than k picks, because rows may be closed. k does not count the
+// rows elsewhere, which come first in every sum.
 template <class T>
 Picks max_sum(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k, Metric metric,
               std::span<const std::size_t> initial, Terms& terms, Job& job);

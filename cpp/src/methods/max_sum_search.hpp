@@ -16,9 +16,9 @@ namespace thinset {
 // more expensive than the last, until its ceiling is below the bar: the bound of the picks that it
 // missed before the open window, the bound of all missed picks, and the distances themselves.
 //
-// With weights, the bar is a sum times a weight. A row is compared in terms of its own sum: with the
-// bar divided by the bounding weight of the row, which is above its weight by more than rounding
-// (ceilings.hpp), so a sum below that quotient is a value below the bar.
+// With weights, the bar is a sum times a weight. A row is compared in terms of its own sum: with
+// the bar divided by the bounding weight of the row, which is above its weight by more than
+// rounding (ceilings.hpp), so a sum below that quotient is a value below the bar.
 template <class T>
 class MaxSumSearch {
  public:

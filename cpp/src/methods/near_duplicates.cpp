@@ -177,8 +177,7 @@ class Linker {
     job_.parallel_for(rows.end - rows.begin, rows_per_search,
                       [&](std::size_t first, std::size_t last, unsigned thread) {
                         find({rows.begin + first, rows.begin + last}, tile,
-                             std::span(found_).subspan(first, last - first),
-                             near_.scratch(thread));
+                             std::span(found_).subspan(first, last - first), near_.scratch(thread));
                       });
     for (std::size_t i = 0; i < rows.end - rows.begin; ++i) {
       for (const std::int64_t other : found_[i]) {
@@ -273,11 +272,12 @@ std::vector<std::int64_t> match_near_duplicates(const AnyMatrix& embeddings,
   check_shape(embeddings, "embeddings");
   check_shape(against, "against");
   if (against.n_columns != embeddings.n_columns || against.element != embeddings.element) {
-    throw InvalidInput("against must have the columns and the element type of the embeddings: "
-                       "expected " + std::to_string(embeddings.n_columns) + " of " +
-                       std::string(to_string(embeddings.element)) + ", got " +
-                       std::to_string(against.n_columns) + " of " +
-                       std::string(to_string(against.element)) + "; convert one of them");
+    throw InvalidInput(
+        "against must have the columns and the element type of the embeddings: "
+        "expected " +
+        std::to_string(embeddings.n_columns) + " of " + std::string(to_string(embeddings.element)) +
+        ", got " + std::to_string(against.n_columns) + " of " +
+        std::string(to_string(against.element)) + "; convert one of them");
   }
   visit(embeddings, [&](const auto& rows) { summarise_columns(rows, job); });
   try {

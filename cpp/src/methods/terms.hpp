@@ -18,7 +18,8 @@ struct Terms {
   // The first so many of the `initial` rows are elsewhere: they count as picked, but are not in the
   // result and have no gain.
   std::size_t n_elsewhere = 0;
-  // The last so many rows of the view are elsewhere, too: facility_location does not represent them.
+  // The last so many rows of the view are elsewhere, too: facility_location does not represent
+  // them.
   std::size_t n_not_represented = 0;
   // Gains count times this: score^weight, per row. Empty: 1.
   std::vector<double> factors = {};
@@ -30,8 +31,12 @@ struct Terms {
   // Rows that may be picked; without limits, all.
   std::optional<Limits> limits = {};
 
-  [[nodiscard]] double factor(std::size_t row) const { return factors.empty() ? 1.0 : factors[row]; }
-  [[nodiscard]] double weight(std::size_t row) const { return weights.empty() ? 1.0 : weights[row]; }
+  [[nodiscard]] double factor(std::size_t row) const {
+    return factors.empty() ? 1.0 : factors[row];
+  }
+  [[nodiscard]] double weight(std::size_t row) const {
+    return weights.empty() ? 1.0 : weights[row];
+  }
   [[nodiscard]] bool is_open(std::size_t row) const { return !limits || limits->is_open(row); }
 
   // Counts a pick; body(row) for every row that may no longer be picked because of it.

@@ -121,8 +121,7 @@ class Dealer {
     const std::size_t row = candidate.row;
     take(row, boards_.activation(candidate, column) * terms_.factor(row));
     for (const std::size_t companion : terms_.companions(row)) {
-      take(companion,
-           boards_.activation_of(companion, column) * terms_.factor(companion));
+      take(companion, boards_.activation_of(companion, column) * terms_.factor(companion));
     }
   }
 

@@ -28,8 +28,9 @@ struct TopKPicks {
 // One pass over the rows: each is compared with the worst score that every element still admits,
 // first estimated from a sample of the rows, so that few values are kept and fewer sorted.
 //
-// On terms: rows rank by score * weight, and gains are activation * factor. There may be fewer than k
-// picks, because rows may be closed; with refill, a closed row is skipped, without, its turn is lost.
+// On terms: rows rank by score * weight, and gains are activation * factor. There may be fewer than
+// k picks, because rows may be closed; with refill, a closed row is skipped, without, its turn is
+// lost.
 template <class T>
 TopKPicks top_k(const Rows<T>& rows, std::size_t k, const TopKOptions& options,
                 std::span<const std::size_t> initial, Terms& terms, Job& job);

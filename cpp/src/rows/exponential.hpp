@@ -23,10 +23,19 @@ inline double exp_of_minus(double x) {
   const double n = std::floor(x * log2_of_e + 0.5);
   const double t = n * log_2_low - (x - n * log_2_high);  // within +-0.347
   // The series of exp(t): its first missing term is below 2^-56.
-  constexpr std::array<double, 13> inverse_factorials = {
-      1.0 / 6227020800.0, 1.0 / 479001600.0, 1.0 / 39916800.0, 1.0 / 3628800.0, 1.0 / 362880.0,
-      1.0 / 40320.0,      1.0 / 5040.0,      1.0 / 720.0,      1.0 / 120.0,     1.0 / 24.0,
-      1.0 / 6.0,          0.5,               1.0};
+  constexpr std::array<double, 13> inverse_factorials = {1.0 / 6227020800.0,
+                                                         1.0 / 479001600.0,
+                                                         1.0 / 39916800.0,
+                                                         1.0 / 3628800.0,
+                                                         1.0 / 362880.0,
+                                                         1.0 / 40320.0,
+                                                         1.0 / 5040.0,
+                                                         1.0 / 720.0,
+                                                         1.0 / 120.0,
+                                                         1.0 / 24.0,
+                                                         1.0 / 6.0,
+                                                         0.5,
+                                                         1.0};
   double sum = inverse_factorials[0];
   for (std::size_t i = 1; i < inverse_factorials.size(); ++i) {
     sum = sum * t + inverse_factorials[i];

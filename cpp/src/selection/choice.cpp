@@ -53,14 +53,14 @@ void check_existing(const AnyMatrix& embeddings, const SelectionRequest& request
   const std::string method = name_of(request.method);
   require(request.method == Method::max_min || request.method == Method::max_sum ||
               request.method == Method::facility_location,
-          method + " does not measure distances to rows chosen before, so it takes no existing; "
-                   "use max_min, or leave rows out with exclude");
+          method +
+              " does not measure distances to rows chosen before, so it takes no existing; "
+              "use max_min, or leave rows out with exclude");
   require(existing.n_rows > 0,
           "existing must have at least one row, got none; leave it out if there are none");
   require(existing.n_columns == embeddings.n_columns,
           "existing must have as many columns as the embeddings: expected " +
-              std::to_string(embeddings.n_columns) + ", got " +
-              std::to_string(existing.n_columns));
+              std::to_string(embeddings.n_columns) + ", got " + std::to_string(existing.n_columns));
   require(existing.element == embeddings.element,
           "existing must have the element type of the embeddings: expected " +
               std::string(to_string(embeddings.element)) + ", got " +

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <string>
 #include <unordered_map>
@@ -83,6 +84,7 @@ void Pool::read_scores() {
     factors_.assign(n_rows_, 1.0);
   }
   double largest = 0.0;
+  double smallest = std::numeric_limits<double>::infinity();
   for (std::size_t row = 0; row < n_rows_; ++row) {
     if (is_allowed_[row] == 0) {
       continue;
@@ -116,17 +118,21 @@ void Pool::read_scores() {
                    "rescale the scores or lower score_weight");
     }
     largest = std::max(largest, factors_[row]);
+    if (score > 0.0) {
+      smallest = std::min(smallest, factors_[row]);
+    }
   }
-  if (weight == 0.0) {
+  if (weight == 0.0 || smallest >= smallest_relative_factor * largest) {
     return;
   }
   for (std::size_t row = 0; row < n_rows_; ++row) {
     const bool is_small = factors_[row] < smallest_relative_factor * largest &&
                           (factors_[row] > 0.0 || scores[row] > 0.0);
     if (is_allowed_[row] != 0 && is_small) {
-      refuse_entry("scores to the power of score_weight must be within a factor of 1e60 of the "
-                   "largest",
-                   row, scores[row], "rescale the scores or lower score_weight");
+      refuse_entry(
+          "scores to the power of score_weight must be within a factor of 1e60 of the "
+          "largest",
+          row, scores[row], "rescale the scores or lower score_weight");
     }
   }
 }
@@ -160,20 +166,39 @@ void Pool::read_costs() {
                        " but costs " + text_of(spent));
   }
   if (request_.initial_subset.empty() && smallest > *choice_.budget && std::isfinite(smallest)) {
-    throw InvalidInput("budget must be at least the smallest cost of a row that may be chosen: "
-                       "row " + std::to_string(cheapest) + " costs " + text_of(smallest) +
-                       ", got a budget of " + text_of(*choice_.budget));
+    throw InvalidInput(
+        "budget must be at least the smallest cost of a row that may be chosen: "
+        "row " +
+        std::to_string(cheapest) + " costs " + text_of(smallest) + ", got a budget of " +
+        text_of(*choice_.budget));
   }
 }
 
 void Pool::number_groups() {
-  std::unordered_map<std::int64_t, std::uint32_t> numbers;
-  group_of_.reserve(n_rows_);
-  for (const std::int64_t group : *choice_.groups) {
-    const auto next = static_cast<std::uint32_t>(numbers.size());
-    group_of_.push_back(numbers.try_emplace(group, next).first->second);
+  const std::span<const std::int64_t> groups = *choice_.groups;
+  const auto [least, most] = std::ranges::minmax(groups);
+  const std::uint64_t range = static_cast<std::uint64_t>(most) - static_cast<std::uint64_t>(least);
+  group_of_.resize(n_rows_);
+  if (range < 4 * n_rows_) {
+    // Numbers close together need no table of hashes.
+    constexpr std::uint32_t unseen = std::numeric_limits<std::uint32_t>::max();
+    std::vector<std::uint32_t> numbers(range + 1, unseen);
+    for (std::size_t row = 0; row < n_rows_; ++row) {
+      std::uint32_t& number =
+          numbers[static_cast<std::uint64_t>(groups[row]) - static_cast<std::uint64_t>(least)];
+      if (number == unseen) {
+        number = static_cast<std::uint32_t>(n_groups_++);
+      }
+      group_of_[row] = number;
+    }
+  } else {
+    std::unordered_map<std::int64_t, std::uint32_t> numbers;
+    for (std::size_t row = 0; row < n_rows_; ++row) {
+      const auto next = static_cast<std::uint32_t>(numbers.size());
+      group_of_[row] = numbers.try_emplace(groups[row], next).first->second;
+    }
+    n_groups_ = numbers.size();
   }
-  n_groups_ = numbers.size();
   // One more for the rows elsewhere.
   n_picked_of_group_.assign(n_groups_ + 1, 0);
 }
@@ -181,15 +206,15 @@ void Pool::number_groups() {
 void Pool::require_enough() const {
   const std::size_t n_initial = request_.initial_subset.size();
   if (n_allowed_ + n_initial == 0) {
-    throw InvalidInput("no row may be chosen" + why_rows_are_out(n_not_among_, n_excluded_,
-                                                                 n_low_));
+    throw InvalidInput("no row may be chosen" +
+                       why_rows_are_out(n_not_among_, n_excluded_, n_low_));
   }
   if (n_samples_ > n_allowed_ + n_initial) {
-    throw InvalidInput(
-        "n_samples is " + std::to_string(n_samples_) + ", but only " +
-        std::to_string(n_allowed_ + n_initial) + " of the " + std::to_string(n_rows_) +
-        " rows may be chosen" + why_rows_are_out(n_not_among_, n_excluded_, n_low_) +
-        "; lower n_samples or allow more rows");
+    throw InvalidInput("n_samples is " + std::to_string(n_samples_) + ", but only " +
+                       std::to_string(n_allowed_ + n_initial) + " of the " +
+                       std::to_string(n_rows_) + " rows may be chosen" +
+                       why_rows_are_out(n_not_among_, n_excluded_, n_low_) +
+                       "; lower n_samples or allow more rows");
   }
   if (!group_of_.empty()) {
     require_room_in_groups();
@@ -216,17 +241,19 @@ void Pool::require_room_in_groups() const {
                          ", but max_per_group is " + std::to_string(most));
     }
     if (choice_.whole_groups && n_initial[group] > 0 && n_free[group] > 0) {
-      throw InvalidInput("whole_groups needs all rows of a group in initial_subset or none: it "
-                         "holds " + std::to_string(n_initial[group]) + " of the " +
-                         std::to_string(n_initial[group] + n_free[group]) +
-                         " rows of the group of row " + std::to_string(first_row()));
+      throw InvalidInput(
+          "whole_groups needs all rows of a group in initial_subset or none: it "
+          "holds " +
+          std::to_string(n_initial[group]) + " of the " +
+          std::to_string(n_initial[group] + n_free[group]) + " rows of the group of row " +
+          std::to_string(first_row()));
     }
     room += std::min(n_initial[group] + n_free[group], most);
   }
-  if (n_samples_ > room) {
-    throw InvalidInput("n_samples is " + std::to_string(n_samples_) + ", but max_per_group = " +
-                       std::to_string(most) + " allows only " + std::to_string(room) +
-                       " rows of " + std::to_string(n_free.size()) +
+  if (n_samples_ > room && !may_fall_short()) {
+    throw InvalidInput("n_samples is " + std::to_string(n_samples_) +
+                       ", but max_per_group = " + std::to_string(most) + " allows only " +
+                       std::to_string(room) + " rows of " + std::to_string(n_free.size()) +
                        " groups; lower n_samples or raise max_per_group");
   }
 }
@@ -277,9 +304,12 @@ std::vector<double> Pool::weights(Competition competition) const {
     throw InvalidInput("scores divided by costs must be finite; rescale the costs");
   }
   if (largest > 0.0) {
+    // In two steps, each of them a power of two within range.
     const int exponent = std::ilogb(largest);
+    const double first = std::scalbn(1.0, -exponent / 2);
+    const double second = std::scalbn(1.0, -exponent - -exponent / 2);
     for (double& weight : weights) {
-      weight = std::scalbn(weight, -exponent);
+      weight = weight * first * second;
     }
   }
   return weights;
@@ -292,9 +322,9 @@ bool Pool::sees_all_rows() const {
 }
 
 void Pool::split() {
-  const PerClass per_class =
-      request_.stratified ? PerClass::proportional : request_.per_class;
+  const PerClass per_class = request_.stratified ? PerClass::proportional : request_.per_class;
   std::vector<std::int64_t> seen;
+  seen.reserve(n_allowed_ + request_.initial_subset.size());
   for (std::size_t row = 0; row < n_rows_; ++row) {
     if (may_be_picked(row)) {
       seen.push_back(static_cast<std::int64_t>(row));
@@ -302,7 +332,7 @@ void Pool::split() {
   }
   if (per_class == PerClass::none) {
     parts_.push_back({0, std::move(seen), n_samples_});
-    if (sees_all_rows()) {
+    if (sees_all_rows() && parts_[0].rows.size() < n_rows_) {
       parts_[0].rows.resize(n_rows_);
       std::iota(parts_[0].rows.begin(), parts_[0].rows.end(), std::int64_t{0});
     }
@@ -353,6 +383,10 @@ std::vector<std::size_t> Pool::initial(const ClassBudget& part) const {
 template <class Values, class Value>
 auto Pool::gathered(const ClassBudget& part, const Values& values, Value elsewhere) const {
   std::vector<Value> mine;
+  if (is_whole(part)) {
+    mine.assign(values.begin(), values.end());
+    return mine;
+  }
   mine.reserve(part.rows.size());
   for (const std::int64_t row : part.rows) {
     const auto at = static_cast<std::size_t>(row);

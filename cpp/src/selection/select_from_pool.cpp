@@ -52,8 +52,13 @@ class PoolSelection {
       prefer_gains_without_costs(picks[0], units);
     }
     RowPicks merged = merge_class_picks(pool_.parts(), picks);
-    SelectionResult result{std::move(merged.rows), std::move(merged.gains), {},
-                           std::move(merged.swaps), spent_};
+    if (merged.rows.empty() && !request_.choice.min_distance) {
+      throw InvalidInput(
+          "no row may be chosen: every group has more rows than n_samples, or costs more than the "
+          "budget; raise these, or use max_per_group in place of whole_groups");
+    }
+    SelectionResult result{
+        std::move(merged.rows), std::move(merged.gains), {}, std::move(merged.swaps), spent_};
     if (request_.method == Method::top_k) {
       const auto columns = whole_.min.empty() ? constant_columns_ : whole_.constant_columns();
       result.constant_columns.assign(columns.begin(), columns.end());
@@ -80,7 +85,7 @@ class PoolSelection {
   }
 
   Picks pick_in(const ClassBudget& part, Competition competition) {
-    const Rows<T> members = rows_.restricted_to(part.rows);
+    const Rows<T> members = pool_.is_whole(part) ? rows_ : rows_.restricted_to(part.rows);
     const bool is_class = request_.per_class != PerClass::none || request_.stratified;
     // topk in one part checks the values itself.
     const ColumnSummary summary = request_.method == Method::top_k && !is_class
@@ -170,8 +175,8 @@ SelectionResult select_from_pool(const AnyMatrix& embeddings, const SelectionReq
   if (request.choice.existing) {
     check_values_of_existing(request, job);
   }
-  const SelectionRequest settled = visit(
-      embeddings, [&](const auto& rows) { return with_bandwidth(rows, bounded, job); });
+  const SelectionRequest settled =
+      visit(embeddings, [&](const auto& rows) { return with_bandwidth(rows, bounded, job); });
   return visit(pool.stacked(embeddings), [&]<class T>(const Rows<T>& rows) {
     SelectionResult result = PoolSelection<T>(rows, settled, pool, job).run();
     result.bandwidth = settled.facility_location.bandwidth;

@@ -176,8 +176,8 @@ Metric measured_metric(const SelectionRequest& request) {
 void check_request(const AnyMatrix& embeddings, const SelectionRequest& request) {
   check_shape(embeddings);
   const std::size_t n = embeddings.n_rows;
-  const bool is_open = request.n_samples == 0 &&
-                       (request.choice.budget || request.choice.min_distance);
+  const bool is_open =
+      request.n_samples == 0 && (request.choice.budget || request.choice.min_distance);
   if (!is_open && (request.n_samples < 1 || request.n_samples > n)) {
     throw InvalidInput("n_samples must be in [1, " + std::to_string(n) +
                        "], the number of rows; got " + std::to_string(request.n_samples));

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     Report: TypeAlias = Callable[[int, int], None] | None
 
 # Messages that name a row of an argument, or of other embeddings.
-_OF_ARGUMENTS = "against|initial_subset|labels|exclude|among|existing|scores|max_min|groups|costs|budget"
+_OF_ARGUMENTS = (
+    "against|initial_subset|labels|exclude|among|existing|scores|max_min|groups|costs|budget"
+)
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 _CONVERSIONS = {
     "tensor": "convert them with embeddings.float()",

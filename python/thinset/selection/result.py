@@ -176,13 +176,9 @@ class Selection:
         description["sha256"] = _digest(arrays, description)
         # In memory first: on a full disk, a half-written archive cannot be closed.
         content = io.BytesIO()
-        np.savez(
-            content,
-            indices=self.indices,
-            gains=self.gains,
-            **named,
-            description=np.array(json.dumps(description)),
-        )
+        stored: dict[str, Any] = {"indices": self.indices, "gains": self.gains, **named}
+        stored["description"] = np.array(json.dumps(description))
+        np.savez(content, **stored)
         with atomic_file(path) as partial:
             partial.write_bytes(content.getbuffer())
 
