@@ -166,14 +166,9 @@ void RoughRows<T>::centre_row(std::size_t row, Point& point, float* values) cons
       return;
     }
   }
-  // In one loop: this is most of what a row of directions costs.
-  point.values.resize(n_columns());
-  row_kernels<T>().widen(meter_.rows().row(row), point.values.data(), n_columns());
-  const double unit = meter_.metric() == Metric::cosine ? 1.0 / meter_.norm(row) : 1.0;
-  const double* wide = point.values.data();
-  const double* centre = centre_.data();
+  centre_row(row, point);
   for (std::size_t j = 0; j < n_columns(); ++j) {
-    values[j] = static_cast<float>(scale_ * (wide[j] * unit - centre[j]));
+    values[j] = static_cast<float>(point.values[j]);
   }
 }
 

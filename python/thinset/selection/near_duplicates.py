@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 class NearDuplicates:
     """Groups of rows that are connected by chains of near-duplicates.
 
-    groups: (N,) int64, the lowest row of each row's group. distance, metric: as passed. scores: (N,),
-    as passed to `keep`, or None. matches: (N,) int64, if there was an `against`: the lowest row of
-    it within the distance of each row, or -1.
+    groups: (N,) int64, the lowest row of each row's group. distance, metric: as passed.
+    scores: (N,), as passed to `keep`, or None. matches: (N,) int64, if there was an `against`: the
+    lowest row of it within the distance of each row, or -1.
     """
 
     groups: NDArray[np.int64]

@@ -33,6 +33,12 @@ CASES = {
     "max_sum with exchanges": ({"max_swaps": 3}, ["--max-swaps", "3"]),
     "max_min": ({}, ["-t", "3"]),
     "facility_location": ({"metric": "cosine"}, ["--metric", "cosine", "-t", "2"]),
+    "facility_location gaussian": ({"kernel": "gaussian"}, ["--kernel", "gaussian"]),
+    "facility_location narrow": (
+        {"kernel": "gaussian", "bandwidth": 0.75, "metric": "cosine"},
+        ["--kernel=gaussian", "--bandwidth", "0.75", "--metric=cosine", "-t", "3"],
+    ),
+    "facility_location similarity": ({"kernel": "cosine"}, ["--kernel", "cosine"]),
     "kmeans": ({"n_iterations": 3, "random_state": 9}, ["--iterations", "3", "--seed=9"]),
     "random": ({"random_state": 2**63 + 1}, ["-s", str(2**63 + 1)]),
 }

@@ -79,6 +79,16 @@ def test_counts_and_fractions(n_samples, count):
         ({"method": "kmeans", "n_iterations": 2**63}, r"n_iterations must be an int in \[0, 2"),
         ({"method": "kmeans", "seeding": 3}, "seeding must be a text such as 'kmeans.*got 3"),
         ({"method": "random", "stratified": 1}, "stratified must be True or False, got 1"),
+        ({"method": "facility_location", "kernel": "rbf"}, "kernel must be one of .* got 'rbf'"),
+        ({"method": "facility_location", "bandwidth": 1.0}, "applies only to kernel 'gaussian'"),
+        (
+            {"method": "facility_location", "kernel": "gaussian", "bandwidth": 0.0},
+            r"bandwidth must be in \[1e-120, 1e\+120\], got 0",
+        ),
+        (
+            {"method": "facility_location", "kernel": "gaussian", "bandwidth": "wide"},
+            "bandwidth must be a number or None, got 'wide'",
+        ),
     ],
 )
 def test_wrong_values_are_refused_and_shown(options, message):
