@@ -91,8 +91,9 @@ EAGER_LIBRARIES = {
     "integrations.wandb": {"wandb"},
 }
 LAZY_LIBRARIES = {
+    "files": {"pyarrow"},
     "progress": {"tqdm"},
-    "data": {"pyarrow", "PIL"},
+    "data": {"PIL", "datasets", "pyarrow"},
     "metrics": {"torch_fidelity"},
     "report": {"jinja2", "matplotlib"},
 }

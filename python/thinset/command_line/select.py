@@ -37,14 +37,16 @@ class Command:
 
     embeddings: Annotated[
         tyro.conf.Positional[tuple[Path, ...]],
-        tyro.conf.arg(metavar="EMBEDDINGS.npy...", help_behavior_hint="(required)"),
+        tyro.conf.arg(metavar="EMBEDDINGS...", help_behavior_hint="(required)"),
     ]
-    """(N, D) array of float16, float32 or float64; several files are read as one array, in the
-    given order"""
+    """(N, D) array of float16, float32 or float64: .npy, .safetensors, or a column of lists in
+    .parquet or .arrow; several files are read as one array, in the given order"""
     n_samples: Count
     """number of rows to select: a count, or a fraction with a decimal point (0.1)"""
     out: Annotated[Path | None, optional(aliases=["-o"], metavar="FILE")] = None
     """file to write the selection to (.npz); not needed with --dry-run"""
+    column: Annotated[str | None, optional(metavar="NAME")] = None
+    """column of lists, or tensor, that holds the embeddings; needed if there are several"""
     method: Method = "topk"
     """selection method"""
     metric: Metric = "euclidean"
@@ -104,6 +106,7 @@ class Command:
             "per_class": self.per_class,
             "metric": self.metric,
             "n_threads": self.threads,
+            "column": self.column,
         }
         n_samples = parse_count(self.n_samples)
         # A single file is not a list of shards, so messages need no shard number.
@@ -112,7 +115,11 @@ class Command:
             print(estimate(embeddings, n_samples, self.method, **options).describe())
             if self.objective or self.certificates:
                 predicted = estimate_figures(
-                    embeddings, n_samples, metric=self.metric, n_threads=self.threads
+                    embeddings,
+                    n_samples,
+                    metric=self.metric,
+                    n_threads=self.threads,
+                    column=self.column,
                 )
                 print(predicted.describe())
             return

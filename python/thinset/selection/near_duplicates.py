@@ -57,6 +57,7 @@ def deduplicate(
     metric: str = "euclidean",
     n_threads: int | None = None,
     progress: Progress = None,
+    column: object = None,
 ) -> NearDuplicates:
     """Group rows whose distance is at most `distance`, exactly; chains of them are one group.
 
@@ -66,7 +67,7 @@ def deduplicate(
 
     Parameters
     ----------
-    embeddings: as for `select`.
+    embeddings, column: as for `select`.
     distance: at least 0, in the metric's own units; 0 groups equal rows.
     metric: "euclidean", "sqeuclidean" or "cosine".
     n_threads: None for all available cores; the groups do not depend on it.
@@ -77,7 +78,7 @@ def deduplicate(
     ValueError: a constraint is broken; the message states it and the value. OSError: a path cannot
         be read. KeyboardInterrupt: within 0.2 s of Ctrl-C.
     """
-    matrix = as_matrix(embeddings)
+    matrix = as_matrix(embeddings, column)
     limit = _as_distance(distance)
     metric = as_metric(metric)
     with progress_callback(progress, "deduplicate") as callback:
