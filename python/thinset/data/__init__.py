@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from thinset.data.download import download
 from thinset.data.encoded import EncodedDataset, open_encoded
+from thinset.data.export import ExportedSubset, export_subset
 from thinset.data.joined import join_datasets
 from thinset.data.manifest import ArrayEntry, Manifest
 from thinset.data.matching_splits import require_matching_splits
@@ -35,6 +36,7 @@ __all__ = [
     "DatasetWriter",
     "DistilledBy",
     "EncodedDataset",
+    "ExportedSubset",
     "GeneratedBy",
     "ImportedFrom",
     "JoinedFrom",
@@ -45,6 +47,7 @@ __all__ = [
     "SelectedFrom",
     "TrainingSchedule",
     "download",
+    "export_subset",
     "hold_out",
     "import_dataset",
     "import_map_style",

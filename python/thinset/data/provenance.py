@@ -41,7 +41,8 @@ class ImportedFrom(_Kind, frozen=True, kw_only=True, tag="imported"):
 
     path, split: what was read. dataset: the type of a map-style dataset. credit: whom to cite.
     size: (height, width) that the images were resized to. notes: a sentence on everything that was
-    taken for something, left out or converted.
+    taken for something, left out or converted. left_out: the numbers, from 0, of the samples of the
+    source's split that could not be read.
     """
 
     source: str
@@ -51,6 +52,7 @@ class ImportedFrom(_Kind, frozen=True, kw_only=True, tag="imported"):
     credit: str | None = None
     size: tuple[Positive, Positive] | None = None
     notes: list[str] = []
+    left_out: tuple[Count, ...] = ()
 
 
 class SelectedFrom(_Kind, frozen=True, kw_only=True, tag="selected"):
