@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from thinset.data.export.origin import Imported
 
 SUFFIXES = (".parquet", ".pq")
-_BYTES_AT_ONCE = 1 << 25
+_BYTES_AT_ONCE = 1 << 23
+_BYTES_OF_PAGE = 1 << 20
+_BYTES_OF_GROUP = 1 << 26
 _LARGEST_BATCH = 1 << 16
 _WRITABLE = {
     "UNCOMPRESSED": "none",
@@ -156,8 +158,11 @@ def _take(batch: Any, rows: Rows) -> Any:
 
 
 def _batch_size(group: Any) -> int:
-    bytes_per_row = max(1, group.total_byte_size // max(1, group.num_rows))
-    return int(min(_LARGEST_BATCH, max(1, _BYTES_AT_ONCE // bytes_per_row)))
+    return int(min(_LARGEST_BATCH, max(1, _BYTES_AT_ONCE // _bytes_per_row(group))))
+
+
+def _bytes_per_row(group: Any) -> int:
+    return max(1, int(group.total_byte_size) // max(1, group.num_rows))
 
 
 class _Writer:
@@ -165,18 +170,18 @@ class _Writer:
 
     def __init__(self, path: Path, source: Any) -> None:
         metadata = source.metadata
+        groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
         self._schema = source.schema_arrow
-        self._group_rows = max(
-            1,
-            max(
-                (metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)),
-                default=_LARGEST_BATCH,
-            ),
-        )
+        self._group_rows = max([1, *(group.num_rows for group in groups)])
         self._batches: list[Any] = []
         self._n_rows = self._n_bytes = 0
+        bytes_per_row = max([1, *map(_bytes_per_row, groups)])
         self._writer = pyarrow().parquet.ParquetWriter(
-            path, self._schema, compression=_compression(metadata)
+            path,
+            self._schema,
+            compression=_compression(metadata),
+            # The size of a page is only looked at after so many values.
+            write_batch_size=max(1, min(1024, _BYTES_OF_PAGE // bytes_per_row)),
         )
 
     def __enter__(self) -> Self:
@@ -213,7 +218,7 @@ class _Writer:
         self._batches.append(batch)
         self._n_rows += batch.num_rows
         self._n_bytes += batch.get_total_buffer_size()
-        if self._n_rows >= self._group_rows or self._n_bytes >= 4 * _BYTES_AT_ONCE:
+        if self._n_rows >= self._group_rows or self._n_bytes >= _BYTES_OF_GROUP:
             self._flush()
 
     def _flush(self) -> None:
