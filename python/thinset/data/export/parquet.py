@@ -158,11 +158,11 @@ def _take(batch: Any, rows: Rows) -> Any:
 
 
 def _batch_size(group: Any) -> int:
-    return int(min(_LARGEST_BATCH, max(1, _BYTES_AT_ONCE // _bytes_per_row(group))))
+    return min(_LARGEST_BATCH, max(1, _BYTES_AT_ONCE // _bytes_per_row(group)))
 
 
 def _bytes_per_row(group: Any) -> int:
-    return max(1, int(group.total_byte_size) // max(1, group.num_rows))
+    return max(1, int(group.total_byte_size) // max(1, int(group.num_rows)))
 
 
 class _Writer:

@@ -44,7 +44,9 @@ def table(n=N, first=0):
         pa.array(numbers),
     ]
     schema = pa.schema(fields, metadata={"huggingface": '{"info": {}}', "mine": "kept"})
-    return pa.Table.from_arrays([c.cast(f.type) for c, f in zip(columns, fields)], schema=schema)
+    return pa.Table.from_arrays(
+        [c.cast(f.type) for c, f in zip(columns, fields, strict=True)], schema=schema
+    )
 
 
 @pytest.fixture
@@ -133,8 +135,13 @@ def test_rows_by_ids(tmp_path, shards, column):
     of_all = [ids[i] for i in shuffled]
     for source in (of_all, np.array(of_all)):
         export_subset(
-            [5, 2], shards, tmp_path / "out.parquet",
-            ids=source, id_column=column, order="selection", overwrite=True,
+            [5, 2],
+            shards,
+            tmp_path / "out.parquet",
+            ids=source,
+            id_column=column,
+            order="selection",
+            overwrite=True,
         )
         assert rows_of(tmp_path / "out.parquet") == [shuffled[5], shuffled[2]]
     with pytest.raises(ValueError, match="does not have 2 chosen ids: 'x', 'y'"):
