@@ -130,6 +130,8 @@ def test_parquet_files(tmp_path, dtype, kind):
     # The selection knows which column its figures are computed from.
     assert found.objective_from(whole) == expected.objective_from(x)
     assert found.objective_from(x) == expected.objective_from(x)
+    with pytest.raises(ValueError, match="would replace its own source"):
+        found.save(whole)
     groups = thinset.deduplicate(whole, 1.0, column="emb")
     assert groups.groups.tolist() == thinset.deduplicate(x, 1.0).groups.tolist()
 

@@ -52,7 +52,8 @@ class Chosen:
     def _rows_and_ids(self, selection: Any, ids: Any) -> tuple[Rows | None, list[str] | None]:
         values: Any = getattr(selection, "indices", None)
         # Tensors and lists have methods of such names.
-        values = selection if values is None or callable(values) else values
+        values = as_list(selection if values is None or callable(values) else values)
+        ids = None if ids is None else as_list(ids)
         if _are_texts(values):
             if ids is not None:
                 raise ValueError("the selection holds ids already; leave out ids")
@@ -64,14 +65,14 @@ class Chosen:
                     f"ids must have one entry for each of the {self.n_total:,} samples, got "
                     f"{len(ids):,}"
                 )
-        array = np.asarray(values.tolist() if hasattr(values, "tolist") else values)
+        array = np.asarray(values)
         if array.dtype == np.bool_ and self.n_total is None:
             self.n_total = len(array)
         rows = as_row_indices(array, 2**63 - 1 if self.n_total is None else self.n_total)
         if ids is not None:
             return rows, as_ids([ids[row] for row in rows.tolist()])
         own = getattr(selection, "ids", None)
-        return rows, None if own is None else as_ids(own)
+        return rows, None if own is None else as_ids(as_list(own))
 
 
 class Wanted:
@@ -117,6 +118,18 @@ def no_such_ids(missing: Sequence[str], where: str) -> str:
         f"{where} does not have {count(len(missing), 'chosen id')}: {shown}; give the source that "
         "the ids are of, or select by row numbers (by='rows', on the command line --by rows)"
     )
+
+
+def as_list(values: Any) -> Any:
+    """A sequence in order of its positions, whatever the library of an array or series."""
+    if isinstance(values, (list, tuple, range)):
+        return values
+    if isinstance(values, np.ndarray) and values.dtype != object:  # texts may be objects
+        return values
+    for method in ("to_pylist", "to_list", "tolist"):
+        if hasattr(values, method):
+            return getattr(values, method)()
+    return list(values)
 
 
 def as_ids(values: Any) -> list[str]:

@@ -96,7 +96,7 @@ def _of_origin(dataset: Dataset) -> Found:
     if origin.kind == "image-folder":
         return Found("files", origin.split, root=origin.path, imported=origin.imported)
     if origin.kind == "parquet":
-        files = tuple(find_parquet(str(origin.path)).splits[origin.split])
+        files = _parquet_of(origin.path, origin.split)
         return Found("parquet", origin.split, files, imported=origin.imported)
     raise ValueError(
         f"{dataset.path} was imported from {origin.path} of the kind {origin.kind!r}, which has no "
@@ -125,9 +125,7 @@ def _of_files(files: Sequence[Path], split: str) -> Found:
 
 def _of_folder(folder: Path, split: str) -> Found:
     if has_parquet(str(folder)):
-        splits = find_parquet(str(folder)).splits
-        require_split(split, list(splits), str(folder))
-        return Found("parquet", split, tuple(splits[split]))
+        return Found("parquet", split, _parquet_of(folder, split))
     tree = read_tree(folder)
     if any(map(looks_like_image, tree.files)):
         return Found("files", split, root=folder)
@@ -137,6 +135,12 @@ def _of_folder(folder: Path, split: str) -> Found:
             return Found(kind, split, tuple(_of_split(files, split, folder)))
     # Images without a suffix of images, or nothing at all.
     return Found("files", split, root=folder)
+
+
+def _parquet_of(path: Path, split: str) -> tuple[Path, ...]:
+    splits = find_parquet(str(path)).splits
+    require_split(split, list(splits), str(path))
+    return tuple(splits[split])
 
 
 def _of_split(files: Sequence[Path], split: str, folder: Path) -> list[Path]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import tarfile
 import zlib
-from lzma import LZMAError
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,6 +12,11 @@ from thinset.data.export.chosen import Wanted
 from thinset.data.export.outputs import named, targets_of
 from thinset.files.regular import require_regular
 from thinset.progress import ProgressBar
+
+try:
+    from lzma import LZMAError
+except ImportError:  # some builds of Python come without it
+    LZMAError = EOFError  # type: ignore[assignment, misc]
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -85,7 +89,7 @@ def _opened(path: Path) -> Iterator[tarfile.TarFile]:
     try:
         with tarfile.open(path, "r:*") as source:
             yield source
-    except (tarfile.TarError, EOFError, zlib.error, LZMAError, OSError) as error:
+    except (tarfile.TarError, EOFError, zlib.error, OSError, LZMAError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # of the system
         raise ValueError(f"{path} is damaged, truncated or no tar archive: {error}") from error

@@ -120,6 +120,35 @@ def test_files_are_found_by_their_paths(tmp_path, photos, make, monkeypatch):
     assert tree_of(Path("out")) == sorted([files[3], "val/ant/0.png"])
 
 
+def forms_of(values):
+    torch, pandas = pytest.importorskip("torch"), pytest.importorskip("pandas")
+    arrow = pytest.importorskip("pyarrow")
+    index = range(len(values), 0, -1)
+    yield from (list(values), tuple(values), np.array(values), np.array(values, dtype=object))
+    yield from (pandas.Series(values, index=index), arrow.array(values))
+    yield arrow.chunked_array([arrow.array(values)])
+    if not isinstance(values[0], str):
+        yield from (torch.tensor(values), np.array(values, np.uint8), iter(values))
+
+
+def test_rows_and_ids_in_every_plain_form(tmp_path, photos):
+    expected = sorted(chosen_files(photos))
+    of_all = chosen_files(photos, range(15))
+    for rows in forms_of(ROWS):
+        export_subset(rows, photos, tmp_path / "out", overwrite=True)
+        assert tree_of(tmp_path / "out") == expected
+    for ids in forms_of(of_all):
+        export_subset(ROWS, photos, tmp_path / "out", ids=ids, overwrite=True)
+        assert tree_of(tmp_path / "out") == expected
+    for ids in forms_of(expected):
+        export_subset(ids, photos, tmp_path / "out", overwrite=True)
+        assert tree_of(tmp_path / "out") == expected
+    mask = np.isin(np.arange(15), ROWS)
+    for chosen in (mask, mask.tolist()):
+        export_subset(chosen, photos, tmp_path / "out", overwrite=True)
+        assert tree_of(tmp_path / "out") == expected
+
+
 class Selected:
     """A selection with ids of its own."""
 

@@ -2,9 +2,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import thinset
 from thinset.data import export_subset, import_dataset
@@ -114,6 +118,35 @@ def test_several_files_become_one(tmp_path, shards, order):
     kinds = pq.read_table(tmp_path / "out.parquet")["kind"].to_pylist()
     firsts = {3: 0, 4: 0, 50: 45, 51: 45, 70: 45, 99: 45}
     assert kinds == [f"kind {row % 4} of {firsts[row]}" for row in expected]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_any_rows_of_any_shards(data):
+    """As a naive table.take of all shards."""
+    lengths = data.draw(st.lists(st.integers(0, 12), min_size=1, max_size=5))
+    n = sum(lengths)
+    rows = data.draw(st.lists(st.integers(0, max(0, n - 1)), min_size=1, unique=True)) if n else [0]
+    order = data.draw(st.sampled_from(["file", "selection"]))
+    with tempfile.TemporaryDirectory() as name:
+        folder, first, sources = Path(name), 0, []
+        for number, length in enumerate(lengths):
+            sources.append(folder / f"{number}.parquet")
+            size = data.draw(st.integers(1, 8))
+            pq.write_table(table(length, first), sources[-1], row_group_size=size)
+            first += length
+        if n == 0:
+            with pytest.raises(ValueError, match="position 0 holds 0"):
+                export_subset(rows, sources, folder / "out.parquet")
+            return
+        export_subset(rows, sources, folder / "out.parquet", order=order)
+        whole = pa.concat_tables([pq.read_table(source) for source in sources])
+        expected = whole.take(rows if order == "selection" else sorted(rows))
+        assert pq.read_table(folder / "out.parquet").to_pylist() == expected.to_pylist()
+        export_subset(rows, sources, folder / "out")
+        found = [pq.read_table(folder / "out" / source.name).to_pylist() for source in sources]
+        expected = whole.take(sorted(rows)).to_pylist()
+        assert [row for rows_of_file in found for row in rows_of_file] == expected
 
 
 def test_files_of_one_name_in_several_folders(tmp_path):
