@@ -19,7 +19,7 @@ from thinset.command_line.arguments import (
     optional,
     parse_count,
 )
-from thinset.command_line.columns import read_column
+from thinset.command_line.columns import column_files, read_column
 from thinset.command_line.usage import UsageError
 from thinset.data import open_dataset
 from thinset.files.atomic import require_file_target
@@ -37,7 +37,11 @@ _METHOD_OPTIONS = (
 
 @dataclass(frozen=True)
 class Command:
-    """Choose rows of an array of embeddings and save them as a selection (.npz)."""
+    """Choose rows of an array of embeddings and save them as a selection (.npz).
+
+    A FILE with one entry per row may be FILE.parquet:NAME, a column, or :NAME, a column of the
+    parquet files EMBEDDINGS.
+    """
 
     embeddings: Annotated[
         tyro.conf.Positional[tuple[Path, ...]],
@@ -71,7 +75,7 @@ class Command:
     existing: Annotated[Path | None, optional(metavar="FILE.npy")] = None
     """(M, D) embeddings that are owned already: max_min, max_sum and facility_location start from
     them"""
-    scores: Annotated[Path | None, optional(metavar="FILE.npy")] = None
+    scores: Annotated[Path | None, optional(metavar="FILE")] = None
     """one number per row, higher is better"""
     score_weight: Annotated[float | None, optional(metavar="W")] = None
     """gains count times score^W, by default 1"""
@@ -86,7 +90,7 @@ class Command:
     """all rows of a group or none; K is then an upper limit"""
     one_per_group_first: bool = False
     """one row of each group before a second one"""
-    costs: Annotated[Path | None, optional(metavar="FILE.npy")] = None
+    costs: Annotated[Path | None, optional(metavar="FILE")] = None
     """one positive number per row, such as tokens"""
     budget: Annotated[float | None, optional(metavar="B")] = None
     """the selected rows cost at most this"""
@@ -129,7 +133,8 @@ class Command:
             raise UsageError("select needs -o FILE, or --dry-run")
         if self.out is not None and not self.dry_run:
             # Checked before the work, which may take minutes.
-            files = [getattr(self, name) for name in _FILES]
+            given = [getattr(self, name) for name in _FILES]
+            files = [column_files(path, self.embeddings) for path in given if path is not None]
             require_apart(self.out, self.embeddings, *files)
             require_file_target(self.out)
         if self.labels is not None and self.per_class is None and not self.stratified:
@@ -174,7 +179,7 @@ class Command:
             initial_subset=None
             if self.initial_subset is None
             else open_npy(str(self.initial_subset)),
-            ids=None if self.ids is None else read_column(self.ids),
+            ids=None if self.ids is None else read_column(self.ids, self.embeddings),
             **self._terms(),
             max_memory=self.max_memory,
             progress=True,
@@ -194,7 +199,7 @@ class Command:
         given = {name: getattr(self, name) for name in CHOICE if getattr(self, name) is not None}
         return {
             name: (
-                (value if name == "existing" else read_column(value))
+                (value if name == "existing" else read_column(value, self.embeddings))
                 if isinstance(value, Path)
                 else value
             )

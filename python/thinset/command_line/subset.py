@@ -10,7 +10,7 @@ import tyro
 
 from thinset._core import open_npy
 from thinset.command_line.arguments import optional
-from thinset.command_line.ids import read_ids
+from thinset.command_line.columns import column_files, read_ids
 from thinset.data import export_subset
 from thinset.files.overlap import require_apart
 from thinset.selection import Selection
@@ -52,7 +52,8 @@ class Command:
     other_splits: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """also put the image files of all other splits there"""
     ids: Annotated[Path | None, optional(metavar="FILE")] = None
-    """ids of all samples that were selected from: a .npy file, or a text file with one a line"""
+    """ids of all samples that were selected from: a .npy file, a text file with one a line, or
+    FILE.parquet:NAME"""
     id_column: Annotated[str | None, optional(metavar="NAME")] = None
     """column, or entry of JSON lines, that holds the ids"""
     by: Annotated[Literal["rows", "ids"] | None, optional(metavar="rows|ids")] = None
@@ -63,14 +64,15 @@ class Command:
     """replace the output if it exists"""
 
     def run(self) -> None:
-        require_apart(self.out, self.selection, self.ids)
+        of_ids = [] if self.ids is None else column_files(self.ids, self.data)
+        require_apart(self.out, self.selection, of_ids)
         written = export_subset(
             _read_selection(self.selection),
             self.data[0] if len(self.data) == 1 else list(self.data),
             self.out,
             form=self.form,
             split=self.split,
-            ids=None if self.ids is None else read_ids(self.ids),
+            ids=None if self.ids is None else read_ids(self.ids, self.data),
             by=self.by,
             id_column=self.id_column,
             order=self.order,

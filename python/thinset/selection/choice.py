@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thinset.selection.arguments import is_int, is_real, one_of, shown
+from thinset.selection.columnar_input import has_columns
 from thinset.selection.host_array import NotAnArrayError, is_tensor, read_array
 from thinset.selection.integer_input import as_row_numbers, read_integers
 from thinset.selection.matrix_input import as_matrix
@@ -81,8 +82,9 @@ def as_choice(
     costs: object = None,
     budget: object = None,
     min_distance: object = None,
+    column: object = None,
 ) -> Choice:
-    """Convert the arguments of `select` of these names.
+    """Convert the arguments of `select` of these names; column: that of the rows in `existing`.
 
     Raises ValueError for a wrong type, length or value; the core checks the rest.
     """
@@ -91,7 +93,7 @@ def as_choice(
         exclude=_as_rows(exclude, "exclude", n_rows),
         among=_as_rows(among, "among", n_rows),
         cover=None if cover is None else one_of(("all", "candidates"), cover, "cover"),
-        existing=_as_existing(existing, matrix),
+        existing=_as_existing(existing, matrix, column),
         scores=_as_numbers(scores, "scores", n_rows),
         score_weight=_as_real(score_weight, "score_weight"),
         min_score=_as_real(min_score, "min_score"),
@@ -200,11 +202,11 @@ def _as_numbers(values: object, name: str, n_rows: int) -> NDArray[np.float64] |
     return np.ascontiguousarray(array, dtype=np.float64)
 
 
-def _as_existing(existing: object, matrix: HostMatrix) -> Any:
+def _as_existing(existing: object, matrix: HostMatrix, column: object) -> Any:
     if existing is None:
         return None
     try:
-        rows = as_matrix(existing)
+        rows = as_matrix(existing, column if has_columns(existing) else None)
     except ValueError as error:
         raise ValueError(f"existing: {error}") from None
     if rows.dtype_name != matrix.dtype_name:

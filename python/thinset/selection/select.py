@@ -147,6 +147,7 @@ def select(
         among=among,
         cover=cover,
         existing=existing,
+        column=column,
         scores=scores,
         score_weight=score_weight,
         min_score=min_score,

@@ -8,7 +8,6 @@ from PIL import Image
 
 import thinset
 from thinset.command_line import main
-from thinset.command_line.ids import read_ids
 
 
 @pytest.fixture
@@ -102,29 +101,3 @@ def test_the_output_replaces_no_input_of_the_command(tmp_path, photos, capsys):
     assert main(command) == 3
     assert "would replace its own source" in capsys.readouterr().err
     assert (tmp_path / "ids.txt").read_text() == "train/ant/0.png\n"
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [(b"a\n\nb\n", "line 2 is empty"), (b"", "holds no ids"), (b"\xff\n", "is not UTF-8")],
-)
-def test_files_of_ids_are_checked(tmp_path, content, message):
-    (tmp_path / "x.txt").write_bytes(content)
-    with pytest.raises(ValueError, match=rf"x\.txt.*{message}"):
-        read_ids(tmp_path / "x.txt")
-
-
-@pytest.mark.parametrize(
-    "array", [np.array([1.5]), np.array([["a"]]), np.array(["a", None], dtype=object)]
-)
-def test_arrays_of_ids_are_checked(tmp_path, array):
-    np.save(tmp_path / "x.npy", array)
-    with pytest.raises(ValueError, match=r"x\.npy"):
-        read_ids(tmp_path / "x.npy")
-
-
-@pytest.mark.parametrize("array", [np.array(["1", "ü"]), np.array([1, 2]), np.array([b"1", b"2"])])
-def test_arrays_of_ids_are_texts(tmp_path, array):
-    np.save(tmp_path / "x.npy", array)
-    found = read_ids(tmp_path / "x.npy")
-    assert found == [v.decode() if isinstance(v, bytes) else str(v) for v in array.tolist()]
