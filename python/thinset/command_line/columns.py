@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Column = np.ndarray[Any, Any]
 
-_PARQUET = (".parquet", ".pq")
+PARQUET = (".parquet", ".pq")
 
 
 def read_column(path: Path, embeddings: Sequence[Path] = ()) -> Column:
@@ -65,10 +65,10 @@ def column_files(path: Path, embeddings: Sequence[Path] = ()) -> list[Path]:
 
 def _parsed(path: Path, embeddings: Sequence[Path]) -> tuple[list[Path], str | None]:
     file, colon, name = str(path).rpartition(":")
-    if not colon or (file and not file.lower().endswith(_PARQUET)) or path.exists():
+    if not colon or (file and not file.lower().endswith(PARQUET)) or path.exists():
         return [path], None
     files = [Path(file)] if file else list(embeddings)
-    if not files or not all(str(file).lower().endswith(_PARQUET) for file in files):
+    if not files or not all(str(file).lower().endswith(PARQUET) for file in files):
         raise ValueError(
             f"{path} names a column of the parquet files of the command, but these are no parquet "
             "files; write FILE.parquet:NAME"

@@ -19,9 +19,9 @@ from thinset.command_line.arguments import (
     optional,
     parse_count,
 )
-from thinset.command_line.columns import column_files, read_column
+from thinset.command_line.columns import PARQUET, column_files, read_column
 from thinset.command_line.usage import UsageError
-from thinset.data import open_dataset
+from thinset.data import export_subset, open_dataset
 from thinset.files.atomic import require_file_target
 from thinset.files.overlap import require_apart
 from thinset.selection import Selection, estimate, estimate_figures, select
@@ -53,7 +53,8 @@ class Command:
     """number of rows to select: a count, or a fraction with a decimal point (0.1); may be left out
     with --budget or --min-distance"""
     out: Annotated[Path | None, optional(aliases=["-o"], metavar="FILE")] = None
-    """file to write the selection to (.npz); not needed with --dry-run"""
+    """file to write the selection to (.npz), or the selected rows of parquet files with all columns
+    (.parquet); not needed with --dry-run"""
     column: Annotated[str | None, optional(metavar="NAME")] = None
     """column of lists, or tensor, that holds the embeddings; needed if there are several"""
     method: Method = "topk"
@@ -137,6 +138,7 @@ class Command:
             files = [column_files(path, self.embeddings) for path in given if path is not None]
             require_apart(self.out, self.embeddings, *files)
             require_file_target(self.out)
+            self._require_rows_to_write()
         if self.labels is not None and self.per_class is None and not self.stratified:
             raise ValueError("--labels needs --per-class, or --stratified with the method random")
         # Options at their default are not passed on: they may belong to another method.
@@ -185,14 +187,31 @@ class Command:
             progress=True,
             **options,
         )
-        # The figures may take much longer than the selection: save the selection first.
-        selection.save(self.out)
+        if self._writes_rows:
+            export_subset(
+                selection, self.embeddings, self.out, by="rows", overwrite=True, show_progress=True
+            )
+        else:
+            # The figures may take much longer than the selection: save the selection first.
+            selection.save(self.out)
         figures = self._compute_figures(selection, embeddings)
-        if figures:
+        if figures and not self._writes_rows:
             selection.save(self.out)
         for name, value in figures.items():
             print(f"{name}: {value:.6g}")
         print(f"{selection!r}: {self.out}")
+
+    @property
+    def _writes_rows(self) -> bool:
+        return self.out is not None and self.out.name.lower().endswith(PARQUET)
+
+    def _require_rows_to_write(self) -> None:
+        others = [path for path in self.embeddings if not path.name.lower().endswith(PARQUET)]
+        if self._writes_rows and others:
+            raise ValueError(
+                f"{self.out} would hold rows of parquet files, but the embeddings are in "
+                f"{others[0]}; write the selection as .npz, then use thinset subset"
+            )
 
     def _terms(self) -> dict[str, Any]:
         """What restricts and weighs the choice, with its files opened."""

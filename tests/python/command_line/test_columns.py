@@ -108,6 +108,14 @@ def test_quality_diversity_and_a_budget_from_one_table(documents, capsys):
         assert table["id"].to_pylist() == found.ids.tolist()
         assert sum(table["tokens"].to_pylist()) <= 1500
         assert len(table.schema.names) == 6
+    assert main([*command, *terms, "-o", "direct.parquet", "--objective"]) == 0
+    assert "radius" in capsys.readouterr().out
+    table = pq.read_table("direct.parquet")
+    assert table["id"].to_pylist() == [f"doc-{n}" for n in sorted(found.indices)]
+    assert len(table.schema.names) == 6
+    np.save("emb.npy", x)
+    assert main(["select", "emb.npy", "-n", "5", "-o", "direct.parquet"]) == 3
+    assert "the embeddings are in emb.npy; write the selection as" in capsys.readouterr().err
     for wrong in ("a.parquet", "b.parquet"):
         assert main([*command, *terms, "-o", wrong]) == 3
     assert "would replace its own source" in capsys.readouterr().err

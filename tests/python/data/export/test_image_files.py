@@ -157,6 +157,16 @@ class Selected:
     ids = np.array(["train/ant/3.png", "train/ant/1.png"])
 
 
+def test_ids_of_select_name_the_files(tmp_path, photos):
+    files = chosen_files(photos, range(15))[::-1]  # not in the order of the folder
+    x = np.random.default_rng(0).standard_normal((15, 3))
+    selection = thinset.select(x, 4, "max_min", ids=files)
+    selection.save(tmp_path / "sel.npz")
+    for chosen in (selection, thinset.Selection.load(tmp_path / "sel.npz")):
+        export_subset(chosen, photos, tmp_path / "out", overwrite=True)
+        assert tree_of(tmp_path / "out") == sorted(files[row] for row in selection.indices)
+
+
 def test_a_selection_brings_its_ids(tmp_path, photos):
     export_subset(Selected(), photos, tmp_path / "out")
     assert tree_of(tmp_path / "out") == ["train/ant/1.png", "train/ant/3.png"]
