@@ -86,10 +86,10 @@ class _Command(DistillOptions):
 
     def _require_distillable(self, data: Dataset, settings: Any) -> None:
         from thinset.distillation.distill import require_distillable
-        from thinset.selection.matrix_input import as_matrix
+        from thinset.selection.matrix_input import require_npy_matrix
 
         if self.embeddings is not None:
-            as_matrix(str(self.embeddings))  # refuses unusable files, by name
+            require_npy_matrix(self.embeddings)  # refuses unusable files, by name
         with named_as_options():
             require_distillable(
                 data,

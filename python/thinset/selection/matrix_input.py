@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 
 from thinset import _core
-from thinset.selection.columnar_input import as_columnar
+from thinset.selection.columnar_input import as_columnar, has_columns
 from thinset.selection.frame_input import as_frame
 from thinset.selection.host_array import (
     HostArray,
@@ -118,6 +118,15 @@ def as_matrix(embeddings: object, column: object = None) -> HostMatrix:
     if isinstance(embeddings, (list, tuple)) and not _holds_rows(embeddings):
         return _stack([_as_shard(number, shard, column) for number, shard in enumerate(embeddings)])
     return _as_one_matrix(embeddings, "", column)
+
+
+def require_npy_matrix(path: str | os.PathLike[str]) -> None:
+    """Raise as `as_matrix` does, and ValueError if the path is not that of a .npy file."""
+    if has_columns(path):
+        raise ValueError(
+            f"'{_path_text(path)}' must be a .npy file here; numpy.save writes one from the column"
+        )
+    as_matrix(path)
 
 
 def _holds_rows(embeddings: list[Any] | tuple[Any, ...]) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import thinset
-from thinset.selection.matrix_input import as_matrix
+from thinset.selection.matrix_input import as_matrix, require_npy_matrix
 
 pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 pq = pytest.importorskip("pyarrow.parquet")
@@ -316,6 +316,14 @@ def test_a_column_of_what_has_none_is_refused(tmp_path):
     for source, name in ((values(), "ndarray"), (tmp_path / "e.npy", "e.npy")):
         with pytest.raises(ValueError, match=f"column='emb' does not apply to .*{name}"):
             thinset.select(source, 3, column="emb")
+
+
+def test_where_only_npy_files_are_read_others_are_refused(tmp_path):
+    write_parquet(tmp_path / "e.parquet", fixed(values()))
+    np.save(tmp_path / "e.npy", values())
+    require_npy_matrix(tmp_path / "e.npy")
+    with pytest.raises(ValueError, match=r"e\.parquet' must be a \.npy file here; numpy\.save"):
+        require_npy_matrix(tmp_path / "e.parquet")
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "arrow", "safetensors"])
