@@ -282,7 +282,12 @@ def _table(source: Any) -> Any:
         return None
     pa = pyarrow(f"reading Arrow data of a {type(source).__name__}")
     try:
-        values = pa.chunked_array(source if has_stream else [pa.array(source)])
+        if has_stream and hasattr(pa.ChunkedArray, "__arrow_c_stream__"):
+            values = pa.chunked_array(source)
+        elif has_stream:  # older versions read streams of tables only
+            return pa.RecordBatchReader.from_stream(source).read_all()
+        else:
+            values = pa.chunked_array([pa.array(source)])
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise ValueError(f"cannot be read by the Arrow C data interface: {error}") from None
     if pa.types.is_struct(values.type):

@@ -79,6 +79,10 @@ FORMS = {
 }
 
 
+if not hasattr(pa.ChunkedArray, "__arrow_c_stream__"):
+    del FORMS["stream of lists"]  # older versions cannot even make one
+
+
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_gives_the_rows_of_the_matrix(form, dtype):
