@@ -55,7 +55,7 @@ TEXTS = [
     "distilled:gan-magnitude:weight=2:on=discriminator",
     "distilled:latent",
     "distilled:latent:steps=0",
-    "distilled:latent:init=kmeans:start=pretrained:alpha=1:beta=-0.5:constraint=free:steps=300",
+    "distilled:latent:init=kmeans:start=pretrained:alpha=1:beta=-0.5:constraint=sphere:steps=300",
     "data:distilled:new_weights",
 ]
 
@@ -101,7 +101,7 @@ def test_arms_of_other_meaning_differ() -> None:
         ("distilled:dd", "distilled:init=noise:dd:start=random"),
         ("distilled:gm", "distilled:gm:init=real:ordinary=false"),
         ("distilled:gan-difference", "distilled:weight=1.0:gan-difference:on=generator"),
-        ("distilled:latent", "distilled:latent:constraint=sphere:alpha=1:beta=0:init=noise"),
+        ("distilled:latent", "distilled:latent:constraint=free:alpha=1:beta=0:init=noise"),
     ],
 )
 def test_two_texts_of_one_meaning_are_one_arm(one: str, other: str) -> None:
@@ -323,7 +323,7 @@ def test_a_mistake_is_quoted(text: str, message: str) -> None:
         ("distilled:gan-difference:weight", "weight must be a number, got True"),
         ("distilled:gan-difference:on=R", "on must be generator or discriminator or both, got R"),
         ("distilled:gan-magnitude:init=kmeans", "init must be noise, got kmeans"),
-        ("distilled:gan-magnitude:start=fixed", "start must be random or pretrained, got fixed"),
+        ("distilled:gan-magnitude:start=fixed", "start must be fresh or pretrained, got fixed"),
         ("distilled:gan-magnitude:ordinary", "ordinary does not apply to a method"),
         ("distilled:gan-magnitude:fixed_layers=2", "has no option 'fixed_layers'"),
         ("distilled:latent:alpha=-1", "alpha must be at least 0, got -1"),
