@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import math
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args
 
 import torch
 
@@ -13,8 +14,13 @@ from thinset.losses.adversarial import (
     gradient_penalty,
 )
 from thinset.training.learners.generative import GenerativeLearner
+from thinset.training.loop.checkpoint import prefixed, unprefixed
+from thinset.training.loop.run import TrainingDivergedError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from torch import nn
 
     from thinset.models.generators import ImageGenerator
@@ -29,6 +35,44 @@ class Augmentation(Protocol):
     def apply(self, images: torch.Tensor, parameters: torch.Tensor) -> torch.Tensor: ...
 
 
+TermSide: TypeAlias = Literal["generator", "discriminator", "both"]
+
+
+class ImageTerm(Protocol):
+    """An addition to the losses that depends on generated images, and on real ones beside them.
+
+    It has random streams of its own: it draws neither from the learner's noise nor from torch's
+    global generator, and changes neither images nor networks of the learner.
+    """
+
+    def prepare(self, device: torch.device) -> None:
+        """Train or move what the term needs; called once, before the first step of a training.
+
+        Not called after `load`: a resumed term follows the device of the images.
+        """
+
+    def renew(self) -> None:
+        """Take a new evaluation network; called before each step that computes the term."""
+
+    def __call__(
+        self, generated: torch.Tensor, images: torch.Tensor, labels: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the term of each sample, (B,) float32, without its weight; it is minimised.
+
+        `generated` and `images` (B, C, H, W) float32 in [0, 1] are paired by row, and both are of
+        the classes `labels` (B,). Differentiable in `generated` where that requires a gradient.
+        """
+
+    def tensors(self) -> Mapping[str, torch.Tensor]:
+        """Return everything that later calls depend on, by name."""
+
+    def load(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        """Restore what `tensors` returned; they are on the CPU."""
+
+    def describe(self) -> Mapping[str, Any]:
+        """Return the settings that the results depend on, by name."""
+
+
 class AdversarialLearner(GenerativeLearner):
     """Alternates updates of the discriminator and the generator (Goodfellow et al., 2014).
 
@@ -41,7 +85,15 @@ class AdversarialLearner(GenerativeLearner):
     "wasserstein" needs. `matches_features`: the generator matches the discriminator's mean hidden
     features instead of fooling it. `augmentation`: applied to every image that the discriminator
     sees (Zhao et al., "Differentiable Augmentation for Data-Efficient GAN Training", 2020).
-    `amsgrad`: see torch.optim.Adam. Other arguments: see GenerativeLearner.
+    `betas`, `amsgrad`: see torch.optim.Adam.
+
+    `term`: an addition to the losses of the networks that `term_on` names, with the factor
+    `term_weight`; see ImageTerm. `adversarial_weight`: factor of all other losses of these
+    networks; 0 leaves the term alone. The generator is moved by the term. The discriminator is not:
+    the term holds none of its parameters, so that a term on its side changes nothing but the score
+    "term", the mean since the last evaluation. A term with the weight 0 is measured all the same.
+
+    Other arguments: see GenerativeLearner.
 
     Raises ValueError for settings out of range.
     """
@@ -59,6 +111,10 @@ class AdversarialLearner(GenerativeLearner):
         betas: tuple[float, float] = (0.5, 0.999),
         amsgrad: bool = False,
         augmentation: Augmentation | None = None,
+        term: ImageTerm | None = None,
+        term_weight: float = 0.0,
+        term_on: TermSide = "generator",
+        adversarial_weight: float = 1.0,
         ema_decay: float | None = None,
         seed: int = 0,
         device: torch.device | str = "auto",
@@ -81,6 +137,7 @@ class AdversarialLearner(GenerativeLearner):
             raise ValueError(f"n_discriminator must be at least 1, got {n_discriminator}")
         if not 0 < generator_rate < float("inf"):
             raise ValueError(f"generator_rate must be finite and above 0, got {generator_rate}")
+        require_term_options(term, term_weight, term_on, adversarial_weight)
         networks = {"generator": generator, "discriminator": discriminator}
         factors = {"generator": generator_rate, "discriminator": 1.0}
         super().__init__(
@@ -92,7 +149,7 @@ class AdversarialLearner(GenerativeLearner):
                 )
                 for name, network in networks.items()
             },
-            losses=("discriminator_loss", "generator_loss"),
+            losses=("discriminator_loss", "generator_loss", *(() if term is None else ("term",))),
             ema_decay=ema_decay,
             seed=seed,
             device=device,
@@ -107,6 +164,17 @@ class AdversarialLearner(GenerativeLearner):
                 "betas": betas,
                 "amsgrad": amsgrad,
                 "augmentation": augmentation,
+                # Checkpoints of trainings without a term do not name it.
+                **(
+                    {}
+                    if term is None
+                    else {
+                        "term": dict(term.describe()),
+                        "term_weight": term_weight,
+                        "term_on": term_on,
+                        "adversarial_weight": adversarial_weight,
+                    }
+                ),
             },
         )
         self._discriminator = discriminator
@@ -115,12 +183,68 @@ class AdversarialLearner(GenerativeLearner):
         self._matches_features = matches_features
         self._n_discriminator = n_discriminator
         self._augmentation = augmentation
+        self._term = term
+        self._term_weight = term_weight
+        self._term_sides = _SIDES[term_on]
+        self._adversarial_weight = adversarial_weight
+        self._is_prepared = False
+
+    def start(self) -> None:
+        """Put the networks into training mode; prepare the term of a new training."""
+        super().start()
+        if self._term is not None and not self._is_prepared:
+            self._term.prepare(self.device)
+            self._is_prepared = True
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Return everything that the next steps depend on, by name.
+
+        Raises TrainingDivergedError for a term that is not finite: on the discriminator's side, no
+        weight would show it.
+        """
+        tensors = super().tensors()
+        if self._term is not None:
+            if not bool(self._sums["term"].isfinite().all()):
+                raise TrainingDivergedError(
+                    "training diverged: the term of the loss is not finite; use a lower weight of "
+                    "the term or a lower learning rate"
+                )
+            tensors |= prefixed("term", self._term.tensors())
+        return tensors
+
+    def load(self, tensors: Mapping[str, torch.Tensor], path: Path) -> None:
+        """Restore what `tensors` returned; ValueError, naming `path`, for other networks."""
+        super().load(tensors, path)
+        if self._term is not None:
+            self._term.load(unprefixed("term", tensors))
+            self._is_prepared = True
 
     def _step(self, images: torch.Tensor, labels: torch.Tensor, n_before: int) -> torch.Tensor:
+        trains_generator = (n_before + 1) % self._n_discriminator == 0
+        if self._term is not None and ("discriminator" in self._term_sides or trains_generator):
+            self._term.renew()
         losses = self._train_discriminator(images, labels)
-        if (n_before + 1) % self._n_discriminator == 0:
+        if trains_generator:
             self._train_generator(images, labels)
         return losses
+
+    def _with_term(
+        self,
+        side: Literal["generator", "discriminator"],
+        loss: torch.Tensor,
+        drawn: torch.Tensor,
+        images: torch.Tensor,
+        labels: torch.Tensor,
+    ) -> torch.Tensor:
+        """What the network `side` minimises, from its other losses and images not augmented."""
+        if self._term is None or side not in self._term_sides:
+            return loss
+        # Without its weight, no gradient of the term is computed: 0 times it could be NaN.
+        moves = self._term_weight > 0
+        term = self._term(drawn if moves else drawn.detach(), images, labels)
+        self._count(term=term)
+        loss = self._adversarial_weight * loss
+        return loss + self._term_weight * term.mean() if moves else loss
 
     def _draw(self, labels: torch.Tensor) -> torch.Tensor:
         with self._autocast():
@@ -149,6 +273,7 @@ class AdversarialLearner(GenerativeLearner):
                 lambda points: self._discriminator(points, labels), real, generated, self._noise
             )
             total = total + self._penalty * penalties.mean()
+        total = self._with_term("discriminator", total, drawn, images, labels)
         optimizer.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -159,19 +284,42 @@ class AdversarialLearner(GenerativeLearner):
         optimizer, _ = self._optimizers["generator"]
         self._discriminator.requires_grad_(requires_grad=False)
         try:
-            generated = self._augmented(self._draw(labels))
+            drawn = self._draw(labels)
+            generated = self._augmented(drawn)
             with self._autocast():
                 if self._matches_features:
                     real = self._discriminator.hidden(self._augmented(images), labels)  # type: ignore[operator]
                     loss = feature_matching(real, self._discriminator.hidden(generated, labels))  # type: ignore[operator]
                 else:
                     loss = self._losses.generator(self._discriminator(generated, labels)).mean()
+            total = self._with_term("generator", loss, drawn, images, labels)
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            total.backward()  # type: ignore[no-untyped-call]
         finally:
             self._discriminator.requires_grad_(requires_grad=True)
         optimizer.step()
         self._count(generator_loss=loss)
 
 
+def require_term_options(
+    term: ImageTerm | None, weight: float, side: str, adversarial_weight: float
+) -> None:
+    """Raise ValueError for weights or sides of a term that are out of range or without a term."""
+    if side not in get_args(TermSide):
+        raise ValueError(f"term_on must be one of {', '.join(get_args(TermSide))}; got {side!r}")
+    for name, value, default in (
+        ("term_weight", weight, 0),
+        ("adversarial_weight", adversarial_weight, 1),
+    ):
+        if not (math.isfinite(value) and value >= 0):
+            raise ValueError(f"{name} must be finite and at least 0, got {value}")
+        if term is None and value != default:
+            raise ValueError(f"{name} {value} needs a term; give term, or leave {name} out")
+
+
+_SIDES: Mapping[str, tuple[str, ...]] = {
+    "generator": ("generator",),
+    "discriminator": ("discriminator",),
+    "both": ("generator", "discriminator"),
+}
 _BATCH_NORMS = (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)
