@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 
@@ -14,6 +13,7 @@ from thinset.losses.adversarial import (
     gradient_penalty,
 )
 from thinset.training.learners.generative import GenerativeLearner
+from thinset.training.learners.image_term import ImageTerm, TermSide, weighted_term
 from thinset.training.loop.checkpoint import prefixed, unprefixed
 from thinset.training.loop.run import TrainingDivergedError
 
@@ -27,50 +27,15 @@ if TYPE_CHECKING:
     from thinset.training.learners.generative import Observer
 
 
+__all__ = ["AdversarialLearner", "Augmentation", "ImageTerm", "TermSide"]
+
+
 class Augmentation(Protocol):
     """A differentiable augmentation; see thinset.transforms.differentiable."""
 
     def draw(self, n: int, generator: torch.Generator) -> torch.Tensor: ...
 
     def apply(self, images: torch.Tensor, parameters: torch.Tensor) -> torch.Tensor: ...
-
-
-TermSide: TypeAlias = Literal["generator", "discriminator", "both"]
-
-
-class ImageTerm(Protocol):
-    """An addition to the losses that depends on generated images, and on real ones beside them.
-
-    It has random streams of its own: it draws neither from the learner's noise nor from torch's
-    global generator, and changes neither images nor networks of the learner.
-    """
-
-    def prepare(self, device: torch.device) -> None:
-        """Train or move what the term needs; called once, before the first step of a training.
-
-        Not called after `load`: a resumed term follows the device of the images.
-        """
-
-    def renew(self) -> None:
-        """Take a new evaluation network; called before each step that computes the term."""
-
-    def __call__(
-        self, generated: torch.Tensor, images: torch.Tensor, labels: torch.Tensor
-    ) -> torch.Tensor:
-        """Return the term of each sample, (B,) float32, without its weight; it is minimised.
-
-        `generated` and `images` (B, C, H, W) float32 in [0, 1] are paired by row, and both are of
-        the classes `labels` (B,). Differentiable in `generated` where that requires a gradient.
-        """
-
-    def tensors(self) -> Mapping[str, torch.Tensor]:
-        """Return everything that later calls depend on, by name."""
-
-    def load(self, tensors: Mapping[str, torch.Tensor]) -> None:
-        """Restore what `tensors` returned; they are on the CPU."""
-
-    def describe(self) -> Mapping[str, Any]:
-        """Return the settings that the results depend on, by name."""
 
 
 class AdversarialLearner(GenerativeLearner):
@@ -137,7 +102,7 @@ class AdversarialLearner(GenerativeLearner):
             raise ValueError(f"n_discriminator must be at least 1, got {n_discriminator}")
         if not 0 < generator_rate < float("inf"):
             raise ValueError(f"generator_rate must be finite and above 0, got {generator_rate}")
-        require_term_options(term, term_weight, term_on, adversarial_weight)
+        added = weighted_term(term, term_weight, term_on, adversarial_weight)
         networks = {"generator": generator, "discriminator": discriminator}
         factors = {"generator": generator_rate, "discriminator": 1.0}
         super().__init__(
@@ -165,16 +130,7 @@ class AdversarialLearner(GenerativeLearner):
                 "amsgrad": amsgrad,
                 "augmentation": augmentation,
                 # Checkpoints of trainings without a term do not name it.
-                **(
-                    {}
-                    if term is None
-                    else {
-                        "term": dict(term.describe()),
-                        "term_weight": term_weight,
-                        "term_on": term_on,
-                        "adversarial_weight": adversarial_weight,
-                    }
-                ),
+                **({} if added is None else added.describe()),
             },
         )
         self._discriminator = discriminator
@@ -183,18 +139,13 @@ class AdversarialLearner(GenerativeLearner):
         self._matches_features = matches_features
         self._n_discriminator = n_discriminator
         self._augmentation = augmentation
-        self._term = term
-        self._term_weight = term_weight
-        self._term_sides = _SIDES[term_on]
-        self._adversarial_weight = adversarial_weight
-        self._is_prepared = False
+        self._term = added
 
     def start(self) -> None:
         """Put the networks into training mode; prepare the term of a new training."""
         super().start()
-        if self._term is not None and not self._is_prepared:
+        if self._term is not None:
             self._term.prepare(self.device)
-            self._is_prepared = True
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Return everything that the next steps depend on, by name.
@@ -217,12 +168,11 @@ class AdversarialLearner(GenerativeLearner):
         super().load(tensors, path)
         if self._term is not None:
             self._term.load(unprefixed("term", tensors))
-            self._is_prepared = True
 
     def _step(self, images: torch.Tensor, labels: torch.Tensor, n_before: int) -> torch.Tensor:
         trains_generator = (n_before + 1) % self._n_discriminator == 0
-        if self._term is not None and ("discriminator" in self._term_sides or trains_generator):
-            self._term.renew()
+        if self._term is not None:
+            self._term.renew(trains_generator=trains_generator)
         losses = self._train_discriminator(images, labels)
         if trains_generator:
             self._train_generator(images, labels)
@@ -230,21 +180,18 @@ class AdversarialLearner(GenerativeLearner):
 
     def _with_term(
         self,
-        side: Literal["generator", "discriminator"],
+        network: str,
         loss: torch.Tensor,
         drawn: torch.Tensor,
         images: torch.Tensor,
         labels: torch.Tensor,
     ) -> torch.Tensor:
-        """What the network `side` minimises, from its other losses and images not augmented."""
-        if self._term is None or side not in self._term_sides:
+        """What `network` minimises, from its other losses and images that are not augmented."""
+        if self._term is None or not self._term.is_on(network):
             return loss
-        # Without its weight, no gradient of the term is computed: 0 times it could be NaN.
-        moves = self._term_weight > 0
-        term = self._term(drawn if moves else drawn.detach(), images, labels)
-        self._count(term=term)
-        loss = self._adversarial_weight * loss
-        return loss + self._term_weight * term.mean() if moves else loss
+        values = self._term.values(drawn, images, labels)
+        self._count(term=values)
+        return self._term.total(loss, values)
 
     def _draw(self, labels: torch.Tensor) -> torch.Tensor:
         with self._autocast():
@@ -301,25 +248,4 @@ class AdversarialLearner(GenerativeLearner):
         self._count(generator_loss=loss)
 
 
-def require_term_options(
-    term: ImageTerm | None, weight: float, side: str, adversarial_weight: float
-) -> None:
-    """Raise ValueError for weights or sides of a term that are out of range or without a term."""
-    if side not in get_args(TermSide):
-        raise ValueError(f"term_on must be one of {', '.join(get_args(TermSide))}; got {side!r}")
-    for name, value, default in (
-        ("term_weight", weight, 0),
-        ("adversarial_weight", adversarial_weight, 1),
-    ):
-        if not (math.isfinite(value) and value >= 0):
-            raise ValueError(f"{name} must be finite and at least 0, got {value}")
-        if term is None and value != default:
-            raise ValueError(f"{name} {value} needs a term; give term, or leave {name} out")
-
-
-_SIDES: Mapping[str, tuple[str, ...]] = {
-    "generator": ("generator",),
-    "discriminator": ("discriminator",),
-    "both": ("generator", "discriminator"),
-}
 _BATCH_NORMS = (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)
