@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 GradientsOf: TypeAlias = Literal["inputs", "weights"]
 
 
-def input_gradients(
-    network: nn.Module, images: torch.Tensor, labels: torch.Tensor
-) -> torch.Tensor:
+def input_gradients(network: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """The gradient of the cross-entropy of each image with respect to it, (B, C, H, W).
 
     It can be differentiated with respect to `images` if they require gradients. Nothing is

@@ -39,9 +39,9 @@ def central_differences(function, point: torch.Tensor, step: float = 1e-6) -> to
     for index in range(point.numel()):
         shift = torch.zeros_like(point)
         shift.view(-1)[index] = step
-        found.view(-1)[index] = (
-            function(point + shift).sum() - function(point - shift).sum()
-        ) / (2 * step)
+        found.view(-1)[index] = (function(point + shift).sum() - function(point - shift).sum()) / (
+            2 * step
+        )
     return found
 
 

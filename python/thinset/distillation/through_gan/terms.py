@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 class GradientTerm:
-    """How the gradients of generated images in an evaluation network R differ, or how long they are.
+    """A distance between, or the length of, the gradients of images in an evaluation network R.
 
-    An ImageTerm of thinset.training.learners.adversarial, minimised by whoever adds it to a loss:
+    An ImageTerm of thinset.training.learners.adversarial, for a loss to be minimised.
     "gan-difference" is the distance to the gradients of the real images beside them, row by row
     (Eq. 4.4 of "Dataset distillation with deep learning"); "gan-magnitude" is minus the length of
     the gradients of the generated images, which is maximised (Eq. 4.5). The weight λ is not in it.
