@@ -8,20 +8,20 @@ import numpy as np
 import torch
 
 from thinset.augmentation.train import balanced_labels, require_unit_range
-from thinset.augmentation.trained_generator import TrainedGenerator, as_rows
 from thinset.data import DatasetWriter, open_dataset
 from thinset.data.provenance import GeneratedBy, Parent
 from thinset.files.decoding import encode
 from thinset.files.overlap import require_apart
 from thinset.progress import ProgressBar
 from thinset.training.precision import resolve_device
-from thinset.transforms.images import to_unit_range
+from thinset.transforms.images import as_rows, to_unit_range
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Sequence
     from typing import Literal
 
+    from thinset.augmentation.trained_generator import TrainedGenerator
     from thinset.data import Dataset
     from thinset.models.generators import Decoder, Encoder
 

@@ -19,7 +19,7 @@ from thinset.training.loop.history import History
 from thinset.training.precision import resolve_device
 from thinset.training.randomness import generator_for
 from thinset.training.weights import require_same_shapes
-from thinset.transforms.images import GREY_LEVELS
+from thinset.transforms.images import as_rows
 
 if TYPE_CHECKING:
     import os
@@ -236,11 +236,3 @@ class TrainedGenerator:
         if self.class_names is None or not 0 <= number < len(self.class_names):
             return str(number)
         return f"{number} ({self.class_names[number]})"
-
-
-def as_rows(images: torch.Tensor, dtype: str) -> np.ndarray[Any, Any]:
-    """Images (B, C, H, W) in [0, 1] as a dataset stores them: (B, H, W, C), uint8 or float32."""
-    rows = images.permute(0, 2, 3, 1).float().cpu()
-    if dtype == "uint8":
-        rows = (rows * GREY_LEVELS).round_().to(torch.uint8)
-    return rows.contiguous().numpy()

@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from thinset.augmentation.generators import cdcgan, cdcvae, flow, generator_named
-from thinset.augmentation.trained_generator import MODEL_FILE, TrainedGenerator, as_rows
+from thinset.augmentation.trained_generator import MODEL_FILE, TrainedGenerator
 from thinset.data.provenance import Parent
 from thinset.training import generator_for
 from thinset.training.loop.checkpoint import read_tensors, write_tensors
 from thinset.training.loop.history import Evaluation, History
+from thinset.transforms.images import as_rows
 
 if TYPE_CHECKING:
     from pathlib import Path

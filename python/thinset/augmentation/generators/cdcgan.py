@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from thinset.models.generators import ImageGenerator
+    from thinset.training.learners.adversarial import ImageTerm, TermSide
     from thinset.training.learners.generative import GenerativeLearner, Observer
 
 
@@ -94,8 +95,12 @@ def learner(
     device: torch.device | str,
     precision: str,
     observe: Observer | None,
+    term: ImageTerm | None = None,
+    term_weight: float = 0.0,
+    term_on: TermSide = "generator",
+    adversarial_weight: float = 1.0,
 ) -> GenerativeLearner:
-    """The learner of both networks."""
+    """The learner of both networks; `term` and what follows: see AdversarialLearner."""
     from thinset.training.learners.adversarial import AdversarialLearner
 
     augmentation: Any = None
@@ -113,6 +118,10 @@ def learner(
         generator_rate=settings.generator_rate,
         amsgrad=settings.amsgrad,
         augmentation=augmentation,
+        term=term,
+        term_weight=term_weight,
+        term_on=term_on,
+        adversarial_weight=adversarial_weight,
         ema_decay=settings.ema_decay,
         seed=seed,
         device=device,

@@ -9,12 +9,13 @@ import torch
 from thinset.augmentation.apply import TRADITIONAL, augment
 from thinset.augmentation.generate import generate, interpolate
 from thinset.augmentation.train import train_generator
-from thinset.augmentation.trained_generator import TrainedGenerator, as_rows
+from thinset.augmentation.trained_generator import TrainedGenerator
 from thinset.data import join_datasets, open_dataset
 from thinset.experiments.checkpoints import divergence_named
 from thinset.experiments.prepare.subsets import Made
 from thinset.experiments.shown_generators import store_training, weights_file
 from thinset.report.document import draws_plots
+from thinset.transforms.images import as_rows
 
 if TYPE_CHECKING:
     from pathlib import Path

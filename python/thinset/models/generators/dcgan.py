@@ -79,6 +79,10 @@ class Decoder(ImageGenerator):
             return torch.randn(shape, generator=generator, device=device)
         return torch.rand(shape, generator=generator, device=device).mul_(2).sub_(1)
 
+    @property
+    def latent_deviation(self) -> float:
+        return 1.0 if self.prior == "normal" else 3**-0.5
+
     def logits(self, latents: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Return the images before the sigmoid, (B, C, H, W)."""
         inputs = torch.cat([latents, one_hot(labels, self.n_classes)], dim=1)

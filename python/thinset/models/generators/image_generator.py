@@ -33,6 +33,11 @@ class ImageGenerator(nn.Module, abc.ABC):
     def latents(self, n_images: int, generator: torch.Generator) -> torch.Tensor:
         """Draw latents for `n_images`, one row each, float32, on the device of `generator`."""
 
+    @property
+    def latent_deviation(self) -> float:
+        """The standard deviation of the values of latents, whose mean is 0."""
+        return 1.0
+
     @abc.abstractmethod
     def forward(self, latents: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Return images (B, C, H, W) in [0, 1] of the classes `labels`, (B,) int64."""
