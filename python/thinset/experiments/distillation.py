@@ -51,23 +51,18 @@ class DistillationSettings:
         if self.network is not None:
             values = {"network": self.network, "width": self.width or 1.0}
         if isinstance(rule.through, TermRule):
-            return dataclasses.replace(
-                self.gan, **values, method=rule.method, start=rule.start, **encode(rule.through)
-            )
+            values |= {"method": rule.method, "start": rule.start, **encode(rule.through)}
+            return dataclasses.replace(self.gan, **values)
         if rule.through is not None:
-            given = {name: getattr(rule.through, name) for name in ("alpha", "beta", "constraint")}
-            if rule.through.n_steps is not None:
-                given["length"] = f"{rule.through.n_steps}st"
-            return dataclasses.replace(self.latent, **values, start=rule.start, **given)
+            values |= {**encode(rule.through), "start": rule.start}
+            n_steps = values.pop("n_steps")
+            if n_steps is not None:
+                values["length"] = f"{n_steps}st"
+            return dataclasses.replace(self.latent, **values)
         if not rule.has_steps:
             return dataclasses.replace(getattr(self, rule.method), **values)
-        return dataclasses.replace(
-            self.dd,
-            **values,
-            learns_labels=rule.method == "soft",
-            initial_weights=rule.start,
-            n_fixed_layers=rule.fixed_layers,
-        )
+        values |= {"learns_labels": rule.method == "soft", "initial_weights": rule.start}
+        return dataclasses.replace(self.dd, **values, n_fixed_layers=rule.fixed_layers)
 
 
 def distilled_name(rule: DistillationRule, n_images: int, seed: int) -> str:

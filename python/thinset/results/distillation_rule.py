@@ -22,6 +22,7 @@ WITH_STEPS: tuple[Method, ...] = ("dd", "soft")
 """The methods that learn step sizes"""
 WITH_TERM: tuple[Method, ...] = ("gan-difference", "gan-magnitude")
 """The methods that train a GAN with an additional term, and draw images from it"""
+_GAN = "sngan"
 _STARTS: tuple[Start, ...] = ("random", "fixed", "pretrained")
 
 
@@ -73,9 +74,9 @@ class DistillationRule:
         return cls(method, init, start, fixed_layers)
 
     @property
-    def needs_generator(self) -> bool:
-        """Whether its images are drawn by a generator."""
-        return self.through is not None
+    def generator(self) -> str | None:
+        """The generator that draws its images; None if none does."""
+        return None if self.through is None else _GAN
 
     @property
     def has_steps(self) -> bool:
