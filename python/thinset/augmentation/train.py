@@ -13,7 +13,6 @@ from thinset.augmentation.generators import generator_named
 from thinset.augmentation.trained_generator import TrainedGenerator
 from thinset.data.provenance import Parent
 from thinset.duration import Duration
-from thinset.models.generators.image_generator import quarterable
 from thinset.training.loop.train import train
 from thinset.training.phases import Phase
 from thinset.training.randomness import generator_for
@@ -78,13 +77,13 @@ def train_generator(
     images of one class that hardly differ, or a discriminator that is never wrong.
 
     Raises ValueError for data without labels, a class with a single sample, float images outside
-    [0, 1], sides that are not divisible by 4, validation data that do not fit, and
+    [0, 1], sides that the generator cannot have, validation data that do not fit, and
     (TrainingDivergedError) for a loss that is not finite; the last checkpoint is kept then.
     FileExistsError, before training, if `out` exists.
     """
     if out is not None and Path(out).exists():
         raise FileExistsError(f"{out} already exists; choose another output")
-    counts = require_trainable(data)
+    counts = require_trainable(data, settings)
     if validation_data is not None:
         _require_comparable(validation_data, data)
     module = generator_named(settings.model)
@@ -147,9 +146,13 @@ def train_generator(
     return trained
 
 
-def require_trainable(data: Dataset) -> tuple[int, ...]:
-    """The number of samples of each class; ValueError for data that cannot train a generator."""
-    quarterable(data.image_shape)
+def require_trainable(data: Dataset, *settings: Any) -> tuple[int, ...]:
+    """The number of samples of each class; ValueError for data that cannot train a generator.
+
+    `settings`: of each generator that is to be trained.
+    """
+    for one in settings:
+        generator_named(one.model).require_image_shape(one, data.image_shape)
     counts = class_counts(data)
     require_unit_range(data)
     return counts
@@ -163,6 +166,12 @@ def class_counts(data: Dataset) -> tuple[int, ...]:
     if labels.min() < 0:
         row = int(np.argmin(labels))
         raise ValueError(f"{data.name}: row {row} has no label; leave out rows without labels")
+    if labels.max() >= data.n_classes:
+        row = int(np.argmax(labels))
+        raise ValueError(
+            f"{data.name}: the label of row {row} must be from 0 to {data.n_classes - 1}, the "
+            f"classes of the data; got {labels[row]}"
+        )
     counts = np.bincount(labels, minlength=data.n_classes)
     for number, count in enumerate(counts):
         if count == 1:

@@ -75,8 +75,10 @@ class Study:
         self.bench: Workbench = Workbench(
             where, settings, fixed=("training",), figure=figure, data=data
         )
-        if any(arm.generator is not None for arm in settings.arms):
-            require_trainable(self.bench.data.train)  # now, not after hours of other trainings
+        generators = settings.generation.of_arms(settings.arms)
+        if generators:
+            # Now, not after hours of other trainings.
+            require_trainable(self.bench.data.train, *generators)
         self.folder = self.bench.folder
         self.data = self.bench.data
         self.settings = settings.resolved_for(self.data.train.image_shape)

@@ -12,6 +12,7 @@ from thinset.losses.adversarial import (
     feature_matching,
     gradient_penalty,
 )
+from thinset.models.generators.spectral_norm import has_bounded_weights
 from thinset.training.learners.generative import GenerativeLearner
 from thinset.training.learners.image_term import ImageTerm, TermSide, weighted_term
 from thinset.training.loop.checkpoint import prefixed, unprefixed
@@ -47,9 +48,10 @@ class AdversarialLearner(GenerativeLearner):
     trained once. Real and generated images pass through the discriminator as separate batches.
 
     `loss`: see thinset.losses.adversarial. `penalty`: factor of the gradient penalty, which
-    "wasserstein" needs. `matches_features`: the generator matches the discriminator's mean hidden
-    features instead of fooling it. `augmentation`: applied to every image that the discriminator
-    sees (Zhao et al., "Differentiable Augmentation for Data-Efficient GAN Training", 2020).
+    "wasserstein" needs unless all weights of the discriminator have spectral norm.
+    `matches_features`: the generator matches the discriminator's mean hidden features instead of
+    fooling it. `augmentation`: applied to every image that the discriminator sees (Zhao et al.,
+    "Differentiable Augmentation for Data-Efficient GAN Training", 2020).
     `betas`, `amsgrad`: see torch.optim.Adam.
 
     `term`: an addition to the losses of the networks that `term_on` names, with the factor
@@ -89,9 +91,11 @@ class AdversarialLearner(GenerativeLearner):
         if loss not in ADVERSARIAL_LOSSES:
             names = ", ".join(ADVERSARIAL_LOSSES)
             raise ValueError(f"loss must be one of {names}; got {loss!r}")
-        if not 0 <= penalty < float("inf") or (loss == "wasserstein" and penalty == 0):
+        needs_penalty = loss == "wasserstein" and not has_bounded_weights(discriminator)
+        if not 0 <= penalty < float("inf") or (needs_penalty and penalty == 0):
             raise ValueError(
-                f"penalty must be finite and at least 0, and above 0 for wasserstein; got {penalty}"
+                "penalty must be finite and at least 0, and above 0 for wasserstein without "
+                f"spectral norm; got {penalty}"
             )
         if penalty > 0 and any(isinstance(part, _BATCH_NORMS) for part in discriminator.modules()):
             raise ValueError(
