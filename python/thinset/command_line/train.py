@@ -66,7 +66,7 @@ class Command:
     schedule: Literal["constant", "step", "cosine", "one_cycle"] = "constant"
     """schedule of the learning rate, over both phases"""
     warm_up: float = 0.0
-    """share of the training in which the learning rate rises; one_cycle has its own"""
+    """share of the training in which the learning rate rises; 0 is a fifth with one_cycle"""
     evaluations: int = 10
     """number of tests during the training, evenly spaced"""
     log: Annotated[

@@ -31,7 +31,7 @@ class TrainingOptions:
     ] = None
     """schedule of the learning rate, over all phases"""
     warm_up: Annotated[float | None, from_recipe(metavar="SHARE")] = None
-    """share of the training in which the learning rate rises; one_cycle has its own"""
+    """share of the training in which the learning rate rises; 0 is a fifth with one_cycle"""
     batch_size: Annotated[int | None, from_recipe(metavar="INT")] = None
     """samples per training step of the classifier"""
     width: Annotated[float | None, from_recipe(metavar="FACTOR")] = None

@@ -88,14 +88,16 @@ class TrainingSettings:
     optimizer: "sgd", with momentum and weight_decay, or "adam" at its defaults, without either.
     schedule: of the learning rate, over both phases together: "constant", as in the paper; "step":
         a tenth after one half, a hundredth after three quarters; "cosine": down to 0; "one_cycle":
-        up to learning_rate in the first fifth, then down to 0, in straight lines.
-    warm_up: the share of both phases in which the rate rises at first; "one_cycle" has its own.
+        up to learning_rate, then down to 0, in straight lines.
+    warm_up: the share of both phases in which the rate rises at first; 0 for none, and for a fifth
+        with "one_cycle".
     ema_decay: of the averaged weights used in tests; 0 or None for no average. evaluations: their
         number in a run, evenly spaced.
     keep: the weights of the "last" evaluation, or those of the "best" one on validation data; see
         DataSettings.validation.
     standardise: each image by itself; "auto" for all models but those that standardise by the
         training data, such as "vgg" and "lenet". crop as in EncoderSettings.
+    padding: black pixels around the images before they are cropped in training.
     flip: mirror half of the images; "auto" for colour images (mirrored digits are wrong).
     brightness, contrast: largest shift, lowest and highest factor; "auto" takes the paper's for
         colour images and none for grey ones. precision: "auto", "float32" or "bfloat16".
@@ -115,6 +117,7 @@ class TrainingSettings:
     keep: Keep = "last"
     standardise: bool | Auto = "auto"
     crop: Positive | Auto | Whole | None = "auto"
+    padding: Count = 0
     flip: bool | Auto = "auto"
     brightness: float | Auto = "auto"
     contrast: tuple[float, float] | Auto | None = "auto"
@@ -123,10 +126,6 @@ class TrainingSettings:
     def __post_init__(self) -> None:
         if not 0 <= self.warm_up < 1:
             raise ValueError(f"warm_up must be from 0 to below 1, got {self.warm_up}")
-        if self.warm_up > 0 and self.schedule == "one_cycle":
-            raise ValueError(
-                f"one_cycle has a rise of its own; warm_up must be 0, got {self.warm_up}"
-            )
 
     def resolved_for(self, image_shape: tuple[int, int, int]) -> TrainingSettings:
         """Resolve every "auto" from the dataset's (height, width, channels)."""
@@ -230,6 +229,9 @@ class StudySettings(DataSettings):
         which excludes preparation.
     baseline: the arm that all others are compared with; None means random, or full if random is not
         an arm.
+    measured: whether the images of each subset are compared with the real ones (FID, coverage and
+        others; see thinset.results.measures) by a classifier that is trained for
+        generation.classifier_length.
     """
 
     arms: tuple[Arm, ...] = (RANDOM, Arm(SelectionRule("topk")))
@@ -239,6 +241,7 @@ class StudySettings(DataSettings):
     totals: tuple[Duration, ...] = (Duration(400, "st"),)
     accounting: tuple[Literal["everything", "training"], ...] = ("everything",)
     baseline: Arm | None = None
+    measured: bool = False
     training: TrainingSettings = field(default_factory=TrainingSettings)
 
     def __post_init__(self) -> None:

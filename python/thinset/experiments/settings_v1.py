@@ -17,6 +17,7 @@ _ADDED: dict[str, Any] = {
     "split_seed": 0,
     "optimizer": "sgd",
     "keep": "last",
+    "padding": 0,
     "standardise": "auto",
     # Through JSON and back, because tuples become lists.
     "generation": json.loads(json.dumps(encode(GenerationSettings()))),

@@ -210,22 +210,22 @@ def train_and_keep(
 
 def _rate(training: TrainingSettings) -> Callable[[float], float] | None:
     """The learning rate over both phases; None if it is the same throughout."""
-    peak = training.learning_rate
+    peak, rises = training.learning_rate, training.warm_up > 0
     rates: dict[str, LearningRate] = {
         "constant": peak,
         "step": StepRate(peak),
         "cosine": CosineRate(peak),
-        "one_cycle": OneCycleRate(peak),
+        "one_cycle": OneCycleRate(peak, training.warm_up) if rises else OneCycleRate(peak),
     }
     rate = rates[training.schedule]
-    if training.warm_up > 0:
+    if rises and training.schedule != "one_cycle":
         return WarmUpRate(rate, training.warm_up)
     return rate if callable(rate) else None
 
 
 def train_transform(training: TrainingSettings) -> TrainTransform:
     """The transform of training images; no setting of it may be "auto" any more."""
-    names = ("crop", "flip", "brightness", "contrast", "standardise")
+    names = ("padding", "crop", "flip", "brightness", "contrast", "standardise")
     values: dict[str, Any] = {name: getattr(training, name) for name in names}
     return TrainTransform(**values)
 

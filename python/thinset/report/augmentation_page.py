@@ -10,12 +10,13 @@ from thinset.report import sections
 from thinset.report.augmentation_figures import draw_figures
 from thinset.report.cells import NONE, Cell, facts, table
 from thinset.report.document import write_document
+from thinset.report.measures_table import MEASURE_COLUMNS, measure_cells
 from thinset.results.arm import FULL, Arm
 from thinset.results.arm_options import GENERATORS
 from thinset.results.grouping import arm_order
 from thinset.results.learning_curves import logarithmic_fit
 from thinset.results.summaries import paired_difference
-from thinset.results.wording import spoken_length, spoken_seconds
+from thinset.results.wording import spoken_length
 
 if TYPE_CHECKING:
     import os
@@ -29,19 +30,10 @@ if TYPE_CHECKING:
         SizeResults,
     )
     from thinset.report.cells import Table
-    from thinset.results.measures import Measures
     from thinset.results.records import RunRecord
     from thinset.results.summaries import PairedDifference
 
 _TWICE = Arm(augment="augorig")
-_MEASURES: tuple[tuple[str, Callable[[Measures], float], str], ...] = (
-    ("FID[classifier]", lambda one: one.fid, ".3g"),
-    ("KID[classifier] \N{MULTIPLICATION SIGN} 1000", lambda one: 1000 * one.kid, ".3g"),
-    ("density", lambda one: one.density, ".2f"),
-    ("coverage", lambda one: one.coverage, ".2f"),
-    ("in the asked class (%)", lambda one: 100 * one.agreement, ".1f"),
-    ("near-copies (%)", lambda one: 100 * one.near_copies, ".1f"),
-)
 
 
 def write_augmentation_report(
@@ -261,21 +253,8 @@ def _measures(inputs: AugmentationInputs) -> Table | None:
     for size in inputs.sizes:
         for name in dict.fromkeys(one.augmentation for one in size.measures):
             found = [one for one in size.measures if one.augmentation == name]
-            cells = []
-            for _, value, form in _MEASURES:
-                values = [value(one) for one in found]
-                text = f"{statistics.fmean(values):{form}}"
-                deviation = f"± {statistics.stdev(values):{form}}" if len(values) > 1 else ""
-                cells.append(Cell(text, deviation))
-            n_images = found[0].n_artificial
-            seconds = statistics.fmean(one.seconds for one in found)
-            rows.append(
-                [size.name, name, f"{n_images:,}", str(len(found)), *cells, spoken_seconds(seconds)]
-            )
-    if not rows:
-        return None
-    header = ("size", "augmentation", "images", "seeds", *(name for name, *_ in _MEASURES), "time")
-    return table(header, rows)
+            rows.append([size.name, name, *measure_cells(found)])
+    return table(("size", "augmentation", *MEASURE_COLUMNS), rows) if rows else None
 
 
 def _correlation(inputs: AugmentationInputs) -> Table | None:

@@ -9,6 +9,7 @@ from thinset.report.cells import NONE, Cell, facts, table
 from thinset.results.arm import FULL
 from thinset.results.findings import verdict_of
 from thinset.results.grouping import colour_of, group_runs, label_of
+from thinset.results.overtaking import overtakings
 from thinset.results.time_to_accuracy import times_to_accuracy
 from thinset.results.wording import spoken_length, spoken_points, spoken_seconds, spoken_share
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from thinset.report.cells import Table
+    from thinset.results.arm import Arm
     from thinset.results.findings import Finding
     from thinset.results.grouping import Configuration
     from thinset.results.metrics import Metric
@@ -74,6 +76,25 @@ def time_to_accuracy(records: Sequence[RunRecord]) -> Table | None:
         for arm in times
     ]
     return table(("arm", "at equal", "reached", "time", "speed-up"), rows)
+
+
+def overtaken(records: Sequence[RunRecord], baseline: Arm | None) -> dict[str, Any] | None:
+    """Return when arms are better than the baseline during training; None if unknown."""
+    found = () if baseline is None else overtakings(records, baseline)
+    if not found:
+        return None
+    among = [one.configuration for one in found]
+    rows = [
+        (
+            _named(one.configuration, among),
+            "never" if one.first_step is None else f"{one.first_step:,}",
+            f"{one.n_better} of {one.n_compared}",
+            len(one.seeds),
+        )
+        for one in found
+    ]
+    header = ("arm", "first step above it", "evaluations above it", "n")
+    return {"baseline": str(baseline), "table": table(header, rows)}
 
 
 def costs(stage_seconds: Mapping[str, float]) -> Table | None:

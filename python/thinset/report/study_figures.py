@@ -8,6 +8,9 @@ from thinset.report import plots
 from thinset.report.document import PageFigure, figure_name
 from thinset.report.run_figures import curve_figures, reconstruction_figure
 from thinset.results.arm import FULL, RANDOM
+from thinset.results.grouping import group_runs
+from thinset.results.overtaking import FEWEST_POINTS
+from thinset.results.time_to_accuracy import scored_points
 from thinset.results.wording import PERCENT
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from thinset.results.records import RunRecord
     from thinset.results.summaries import ArmSummary
 
+_MAX_CURVES = 16  # in one figure; its legend would leave no room for more
 _MAX_ROWS = 48  # of a figure of differences; more are not readable
 
 
@@ -33,7 +37,8 @@ def draw_figures(inputs: StudyInputs, summaries: Sequence[ArmSummary]) -> Iterat
         runs = [run for run in records if run.comparison == comparison]
         suffix = "" if comparison == records[0].comparison else comparison
         yield from _grid_figures(runs, suffix, summaries[0].baseline)
-    curves = [run for run in timed if len(run.curve) > 2 and run.comparison == timed[0].comparison]
+    long = [run for run in records if len(run.curve) >= FEWEST_POINTS]
+    curves = [run for run in long if timed and run.comparison == timed[0].comparison]
     if any(point.scores.get("loss") is not None for run in curves for point in run.curve):
         yield PageFigure(
             "loss-against-seconds",
@@ -43,6 +48,9 @@ def draw_figures(inputs: StudyInputs, summaries: Sequence[ArmSummary]) -> Iterat
             plots.loss_against_seconds(curves),
         )
     yield from curve_figures(curves, curves)
+    scored = [run for run in long if len(scored_points(run)) >= FEWEST_POINTS]
+    if not timed and len(group_runs(scored)) <= _MAX_CURVES:
+        yield from curve_figures((), scored)
     if timed:
         label = timed[0].main_metric.label
         yield PageFigure(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from thinset.report import sections
 from thinset.report.cells import facts, table
 from thinset.report.document import curve_names, write_document
+from thinset.report.measures_table import measures_of_sets
 from thinset.report.study_figures import draw_figures
 from thinset.results.arm import Arm  # noqa: TC001 - decode looks it up
 from thinset.results.findings import find, overall_headline
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from thinset.report.document import PageFigure
     from thinset.report.run_inputs import Reconstructions
     from thinset.results.grouping import Configuration
+    from thinset.results.measures import Measures
     from thinset.results.records import RunRecord
     from thinset.results.summaries import ArmSummary
 
@@ -59,7 +61,8 @@ class StudyInputs:
 
     `subject`: the data that was trained on, in words. `source`: where the figures were published.
     `baseline`: see summarise. `left_out`: trainings that failed, with the reason. `sets`: small
-    sets of learned images that were trained on.
+    sets of learned images that were trained on. `measures`: of the images of subsets, by the text
+    of the arm.
     """
 
     title: str
@@ -75,6 +78,7 @@ class StudyInputs:
     embedding_facts: Mapping[str, Any] | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
     sets: Sequence[ShownSet] = ()
+    measures: Sequence[Measures] = ()
 
 
 def write_study_report(
@@ -96,6 +100,9 @@ def write_study_report(
         "rows": list(_rows(figures)),
         "published": _beside_published(inputs, summaries),
         "results": sections.results(summaries, inputs.records),
+        "overtaken": sections.overtaken(inputs.records, baseline),
+        "measures": measures_of_sets(inputs.measures),
+        "extractor": inputs.measures[0].extractor if inputs.measures else "",
         "times": sections.time_to_accuracy(inputs.records),
         "findings": findings,
         "left_out": facts(inputs.left_out),

@@ -18,8 +18,9 @@ FILE = "measures.json"
 
 
 class Measures(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The measures of the images that one augmentation made with one seed.
+    """The measures of the images that one augmentation or arm made with one seed.
 
+    augmentation: its name, or the text of the arm that trains on the images instead of real ones.
     share: of the training data, `n_real` images, which the augmentation saw and is compared with.
     extractor: what features came from; values of different extractors cannot be compared. fid:
     Fréchet distance. kid: kernel distance. density, coverage: see thinset.metrics. agreement: the

@@ -32,21 +32,24 @@ def as_rows(images: torch.Tensor, dtype: str) -> np.ndarray[Any, Any]:
     return rows.contiguous().numpy()
 
 
-def random_crop(images: torch.Tensor, size: int, generator: torch.Generator) -> torch.Tensor:
-    """Cut a square of `size` pixels out of every image, each position equally likely.
+def random_crop(
+    images: torch.Tensor, size: int | tuple[int, int], generator: torch.Generator
+) -> torch.Tensor:
+    """Cut a window out of every image, each position equally likely.
 
-    Any dtype, which is kept. `generator` may be on any device. Raises ValueError if `size` is not
-    between 1 and the images' height and width.
+    `size`: (height, width) of the window in pixels, or the side of a square. Any dtype, which is
+    kept. `generator` may be on any device. Raises ValueError for a window that does not fit.
     """
-    _require_crop_fits(images, size)
+    rows, columns = (size, size) if isinstance(size, int) else size
+    _require_crop_fits(images, rows, columns)
     n, _, height, width = images.shape
-    top = _positions(n, height - size, generator, images.device)
-    left = _positions(n, width - size, generator, images.device)
+    top = _positions(n, height - rows, generator, images.device)
+    left = _positions(n, width - columns, generator, images.device)
     sample = torch.arange(n, device=images.device)
-    # All windows as one view without a copy, (B, tops, lefts, C, size, size). One window is taken
-    # from each sample, with channels last, the layout of the stored rows, so that they are copied
-    # as blocks.
-    windows = images.permute(0, 2, 3, 1).unfold(1, size, 1).unfold(2, size, 1)
+    # All windows as one view without a copy, (B, tops, lefts, C, rows, columns). One window is
+    # taken from each sample, with channels last, the layout of the stored rows, so that they are
+    # copied as blocks.
+    windows = images.permute(0, 2, 3, 1).unfold(1, rows, 1).unfold(2, columns, 1)
     return windows.permute(0, 1, 2, 4, 5, 3)[sample, top, left].permute(0, 3, 1, 2)
 
 
@@ -56,16 +59,21 @@ def center_crop(images: torch.Tensor, size: int) -> torch.Tensor:
     If the margin is odd, the extra row or column is at the bottom or right. Raises ValueError if
     `size` is not between 1 and the images' height and width.
     """
-    _require_crop_fits(images, size)
+    _require_crop_fits(images, size, size)
     top = (images.shape[2] - size) // 2
     left = (images.shape[3] - size) // 2
     return images[:, :, top : top + size, left : left + size]
 
 
-def _require_crop_fits(images: torch.Tensor, size: int) -> None:
+def _require_crop_fits(images: torch.Tensor, rows: int, columns: int) -> None:
     height, width = images.shape[2:]
-    if not 1 <= size <= min(height, width):
-        raise ValueError(f"crop must be between 1 and {min(height, width)} pixels, got {size}")
+    if not (1 <= rows <= height and 1 <= columns <= width):
+        if rows == columns:
+            raise ValueError(f"crop must be between 1 and {min(height, width)} pixels, got {rows}")
+        raise ValueError(
+            f"crop must be at most {height} x {width} pixels and at least 1 x 1, got "
+            f"{rows} x {columns}"
+        )
 
 
 def _positions(

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from torch.nn import functional as F
 
 from thinset.transforms.images import GREY_LEVELS, center_crop, random_crop, to_unit_range
 
@@ -63,10 +64,11 @@ def standardise(images: torch.Tensor) -> torch.Tensor:
 class TrainTransform:
     """Random augmentation of training images, in the order of the fields.
 
-    `crop`: side of the random crop in pixels, None for none. `flip`: mirror half of the images;
-    wrong for digits and letters. `brightness`: largest shift, as a share of the value range, 0 for
-    none. `contrast`: lowest and highest factor, None for none. `standardise`: per image, else
-    values stay in [0, 1] (but for brightness and contrast).
+    `padding`: black pixels that are added on each side before the crop. `crop`: side of the random
+    crop in pixels; None for none or, with padding, a crop of the images' own size. `flip`: mirror
+    half of the images; wrong for digits and letters. `brightness`: largest shift, as a share of the
+    value range, 0 for none. `contrast`: lowest and highest factor, None for none. `standardise`:
+    per image, else values stay in [0, 1] (but for brightness and contrast).
 
     Called with uint8 or unit-range float images (B, C, H, W) and a generator, gives float32.
     """
@@ -76,16 +78,21 @@ class TrainTransform:
     brightness: float = 0.0
     contrast: tuple[float, float] | None = None
     standardise: bool = True
+    padding: int = 0
 
     def __post_init__(self) -> None:
+        if self.padding < 0:
+            raise ValueError(f"padding must be at least 0, got {self.padding}")
         if self.brightness < 0:
             raise ValueError(f"brightness must be at least 0, got {self.brightness}")
         if self.contrast is not None and not 0 <= self.contrast[0] <= self.contrast[1]:
             raise ValueError(f"contrast must be (lowest, highest), got {self.contrast}")
 
     def __call__(self, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        if self.crop is not None:
-            images = random_crop(images, self.crop, generator)
+        if self.crop is not None or self.padding > 0:
+            height, width = images.shape[2:]
+            size = (height, width) if self.crop is None else self.crop
+            images = random_crop(F.pad(images, [self.padding] * 4), size, generator)
         if self.flip:
             images = random_flip(images, generator)
         images = to_unit_range(images)

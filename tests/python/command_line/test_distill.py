@@ -227,9 +227,7 @@ def test_options_are_the_settings_of_the_methods(capsys):
     assert "(default: dd, soft: 0.01; dm: 1.0; gm: 0.1)" in output
     assert "--n-inner INT|auto gm: matching steps with one network" in output
     assert "(default: as many as images of a class)" in output
-    assert (
-        "--network TEXT dd, soft: classifier to distil for; dm, gm: network to match in" in output
-    )
+    assert "--network TEXT dd, soft: classifier to distil for; dm, gm: network to match" in output
     assert "whole graph" not in output  # another table of the card
     assert {"n_inner", "momentum"} <= set(Command.__dataclass_fields__)
     assert set(methods()) == {"dd", "dm", "gm"}

@@ -101,7 +101,7 @@ def test_unknown_size_is_refused():
     ("changes", "message"),
     [
         ({"warm_up": 1.0}, "warm_up must be from 0 to below 1, got 1.0"),
-        ({"schedule": "one_cycle", "warm_up": 0.1}, "one_cycle has a rise of its own"),
+        ({"warm_up": -0.1, "schedule": "one_cycle"}, "warm_up must be from 0 to below 1"),
     ],
 )
 def test_a_schedule_that_makes_no_sense_is_refused(changes, message):

@@ -51,6 +51,11 @@ TEXTS = [
     "distilled:soft:init=real:start=pretrained:then=loss_pruning",
     "distilled:dd:start=fixed:fixed_layers=0",
     "distilled:dd:start=fixed:new_weights",
+    "distilled:gan-difference:start=pretrained:weight=1.5:on=both:only",
+    "distilled:gan-magnitude:weight=2:on=discriminator",
+    "distilled:latent",
+    "distilled:latent:steps=0",
+    "distilled:latent:init=kmeans:start=pretrained:alpha=1:beta=-0.5:constraint=free:steps=300",
     "data:distilled:new_weights",
 ]
 
@@ -95,6 +100,8 @@ def test_arms_of_other_meaning_differ() -> None:
         ("generated:flow", "generated:flow:then=full"),
         ("distilled:dd", "distilled:init=noise:dd:start=random"),
         ("distilled:gm", "distilled:gm:init=real:ordinary=false"),
+        ("distilled:gan-difference", "distilled:weight=1.0:gan-difference:on=generator"),
+        ("distilled:latent", "distilled:latent:constraint=sphere:alpha=1:beta=0:init=noise"),
     ],
 )
 def test_two_texts_of_one_meaning_are_one_arm(one: str, other: str) -> None:
@@ -310,6 +317,20 @@ def test_a_mistake_is_quoted(text: str, message: str) -> None:
         ("distilled:dd:start=fixed:fixed_layers=1.5", "whole number of at least 0, got 1.5"),
         ("distilled:dd:start=fixed:fixed_layers", "whole number of at least 0, got True"),
         ("distilled:dd:per_class", "has no option 'per_class'"),
+        ("distilled:dm:weight=2", "has no option 'weight'"),
+        ("distilled:gan-difference:weight=-1", "weight must be at least 0, got -1"),
+        ("distilled:gan-difference:weight=nan", "weight must be a number, got nan"),
+        ("distilled:gan-difference:weight", "weight must be a number, got True"),
+        ("distilled:gan-difference:on=R", "on must be generator or discriminator or both, got R"),
+        ("distilled:gan-magnitude:init=kmeans", "init must be noise, got kmeans"),
+        ("distilled:gan-magnitude:start=fixed", "start must be random or pretrained, got fixed"),
+        ("distilled:gan-magnitude:ordinary", "ordinary does not apply to a method"),
+        ("distilled:gan-magnitude:fixed_layers=2", "has no option 'fixed_layers'"),
+        ("distilled:latent:alpha=-1", "alpha must be at least 0, got -1"),
+        ("distilled:latent:beta=inf", "beta must be a number, got inf"),
+        ("distilled:latent:steps=-1", "steps must be a whole number of at least 0, got -1"),
+        ("distilled:latent:steps=1.5", "steps must be a whole number of at least 0, got 1.5"),
+        ("distilled:latent:constraint=box", "constraint must be free or l2 or sphere, got box"),
     ],
 )
 def test_distilled_arms_that_make_no_sense_are_refused(text: str, message: str) -> None:

@@ -41,6 +41,25 @@ def test_random_crop_takes_one_window_of_each_image(channels_last: bool) -> None
         assert any(np.array_equal(crop, window) for window in oracle.windows(image, 4))
 
 
+def test_padded_images_move_by_at_most_the_padding() -> None:
+    images = torch.full((400, 1, 5, 7), 255, dtype=torch.uint8)
+    moved = TrainTransform(padding=2, standardise=False)(images, generator())
+    assert moved.shape == images.shape
+    rows, columns = moved[:, 0].amax(2).sum(1), moved[:, 0].amax(1).sum(1)
+    assert set(rows.tolist()) == {3.0, 4.0, 5.0}
+    assert set(columns.tolist()) == {5.0, 6.0, 7.0}
+    assert set(moved.unique().tolist()) == {0.0, 1.0}
+    cropped = TrainTransform(padding=2, crop=6, standardise=False)(images, generator())
+    assert cropped.shape == (400, 1, 6, 6)
+    with pytest.raises(ValueError, match="padding must be at least 0, got -1"):
+        TrainTransform(padding=-1)
+
+
+def test_a_window_that_does_not_fit_is_refused() -> None:
+    with pytest.raises(ValueError, match="crop must be at most 5 x 7 pixels .* got 6 x 7"):
+        random_crop(random_images(2, 1, 5, 7), (6, 7), generator())
+
+
 def test_random_crop_takes_every_position_equally_often() -> None:
     images = torch.arange(16, dtype=torch.uint8).view(1, 1, 4, 4).expand(9000, 1, 4, 4)
     corners = Counter(random_crop(images, 2, generator())[:, 0, 0, 0].tolist())

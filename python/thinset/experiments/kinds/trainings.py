@@ -17,6 +17,7 @@ from thinset.experiments.run_folder import finished_records
 from thinset.experiments.settings import StudySettings
 from thinset.files.decoding import encode
 from thinset.report import ShownSet, StudyInputs, write_study_report
+from thinset.results.measures import FILE, load_measures
 from thinset.results.records import RunRecord
 from thinset.selection.arguments import as_count
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from thinset.experiments.prepare.data import Splits
     from thinset.experiments.where import Where
     from thinset.experiments.workbench import Workbench
+    from thinset.results.measures import Measures
     from thinset.results.records import Comparison
 
 Settings = StudySettings
@@ -52,7 +54,10 @@ def make(
     A later call may add arms, seeds, sizes, splits and lengths in the same folder, but not change
     the data, the encoder or the training: see RunFolder.
     """
-    Study(where, settings, figure=recipe.name).train(note)
+    study = Study(where, settings, figure=recipe.name)
+    study.train(note)
+    if settings.measured:
+        study.measure(note)
     return write_page(recipe, Finished.read(where.out, StudySettings))
 
 
@@ -94,6 +99,31 @@ class Study:
         for path in self.folder.checkpoint("any").parent.glob(f"{_FIRST_PHASE}*"):
             path.unlink()
         return self.records()
+
+    def measure(self, note: Callable[[str], None] | None = None) -> None:
+        """Measure the images of every subset that was trained on, each once."""
+        from thinset.experiments.prepare.kept import Images
+        from thinset.experiments.prepare.measured import prepare_measures
+
+        cells = {
+            (cell.arm, cell.size, cell.seed): cell
+            for cell in self._cells
+            if cell.split is not None and not cell.arm.is_repeated and self._path(cell).exists()
+        }
+        for cell in cells.values():
+            subset = self.bench.subset(cell)
+            if note is not None:
+                note(f"measuring {cell.arm}, seed {cell.seed}")
+            prepare_measures(
+                str(cell.arm),
+                Images(subset.data.images, np.asarray(subset.data.labels)),
+                self.bench.images(),
+                self.bench.artificial.classifier(),
+                self.folder,
+                share=self.settings.share,
+                seed=cell.seed,
+                seconds=sum(RunRecord.load(self._path(cell)).preparation_seconds.values()),
+            )
 
     def records(self) -> tuple[RunRecord, ...]:
         """The records of those trainings of the grid that are finished."""
@@ -189,8 +219,21 @@ def write_page(recipe: FigureRecipe, finished: Finished[StudySettings]) -> Path:
         published=recipe.published,
         left_out=finished.left_out(names),
         sets=tuple(_distilled_sets(finished)),
+        measures=_measures(finished),
     )
     return write_study_report(inputs, finished.report, overwrite=True)
+
+
+def _measures(finished: Finished[StudySettings]) -> tuple[Measures, ...]:
+    """Those of the grid, arm by arm."""
+    settings = finished.settings
+    found = load_measures(finished.path / FILE) if settings.measured else ()
+    return tuple(
+        one
+        for arm in settings.arms
+        for one in found
+        if one.augmentation == str(arm) and one.seed in settings.seeds
+    )
 
 
 def _distilled_sets(finished: Finished[StudySettings]) -> Iterator[ShownSet]:

@@ -37,11 +37,12 @@ def prepare_measures(
     seed: int,
     seconds: float,
 ) -> Measures:
-    """Measure `artificial` images against `real`, once for each seed and classifier `judge`."""
+    """Measure `artificial` images against `real`, once for each number, seed and `judge`."""
     path = folder.path / FILE
     known = load_measures(path)
+    key = (augmentation, len(artificial.images), seed, judge.name)
     for one in known:
-        if (one.augmentation, one.seed, one.extractor) == (augmentation, seed, judge.name):
+        if (one.augmentation, one.n_artificial, one.seed, one.extractor) == key:
             return one
     features = judge.features(artificial)
     real_features = judge.features(real)

@@ -1,0 +1,45 @@
+"""The columns of measures of artificial images, for the tables of pages."""
+
+from __future__ import annotations
+
+import statistics
+from typing import TYPE_CHECKING
+
+from thinset.report.cells import Cell, table
+from thinset.results.wording import spoken_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from thinset.report.cells import Table
+    from thinset.results.measures import Measures
+
+_MEASURES: tuple[tuple[str, Callable[[Measures], float], str], ...] = (
+    ("FID[classifier]", lambda one: one.fid, ".3g"),
+    ("KID[classifier] \N{MULTIPLICATION SIGN} 1000", lambda one: 1000 * one.kid, ".3g"),
+    ("density", lambda one: one.density, ".2f"),
+    ("coverage", lambda one: one.coverage, ".2f"),
+    ("in the asked class (%)", lambda one: 100 * one.agreement, ".1f"),
+    ("near-copies (%)", lambda one: 100 * one.near_copies, ".1f"),
+)
+MEASURE_COLUMNS = ("images", "seeds", *(name for name, *_ in _MEASURES), "time")
+
+
+def measure_cells(found: Sequence[Measures]) -> list[Cell | str]:
+    """The cells of MEASURE_COLUMNS: means over the seeds of one set, with their deviation."""
+    cells: list[Cell | str] = []
+    for _, value, form in _MEASURES:
+        values = [value(one) for one in found]
+        deviation = f"± {statistics.stdev(values):{form}}" if len(values) > 1 else ""
+        cells.append(Cell(f"{statistics.fmean(values):{form}}", deviation))
+    seconds = statistics.fmean(one.seconds for one in found)
+    return [f"{found[0].n_artificial:,}", str(len(found)), *cells, spoken_seconds(seconds)]
+
+
+def measures_of_sets(measures: Sequence[Measures]) -> Table | None:
+    """A row for each set and number of images, in the order of the measures; None for none."""
+    rows = []
+    for key in dict.fromkeys((one.augmentation, one.n_artificial) for one in measures):
+        found = [one for one in measures if (one.augmentation, one.n_artificial) == key]
+        rows.append([key[0], *measure_cells(found)])
+    return table(("set", *MEASURE_COLUMNS), rows) if rows else None
