@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from thinset.command_line.arguments import where_of
 from thinset.command_line.distill_options import METHOD_FIELDS, DistillOptions, named_as_options
+from thinset.command_line.through_gan_options import THROUGH_GAN
 from thinset.files.regular import read_text
 
 if TYPE_CHECKING:
@@ -30,10 +31,14 @@ class _Command(DistillOptions):
 
         resolve_device(self.device)
         self.require_in_range()
+        if self.method in THROUGH_GAN:
+            self._require_outside()
+            self._distill_through_gan()
+            return
         settings, encoder = self.settings(), self.encoder_settings()
         self._require_outside()
         # Before the folder is made, where the data can be read without it.
-        written = self._written_data()
+        written = self.written_data()
         if written is not None:
             self._require_distillable(written, settings)
         length = self.resolved_length
@@ -62,6 +67,13 @@ class _Command(DistillOptions):
         self._print_scores()
         print(f"{len(made)} images by {self.method}: {path}")
 
+    def _distill_through_gan(self) -> None:
+        from thinset.command_line.distill_latent import LatentRun
+        from thinset.command_line.distill_term import TermRun
+
+        run = LatentRun if self.method == "latent" else TermRun
+        run(self).run()
+
     @property
     def _log(self) -> Path:
         return self.out / "log.jsonl"
@@ -73,16 +85,6 @@ class _Command(DistillOptions):
                 f"the output {self.out} is inside of its own source {self.data}; "
                 "choose another output"
             )
-
-    def _written_data(self) -> Dataset | None:
-        """The training data, if the source is a dataset folder already."""
-        from thinset.data import open_dataset
-        from thinset.experiments.prepare.data import is_dataset_folder
-
-        for folder in (Path(self.data), Path(self.data) / "train"):
-            if self.image_size is None and is_dataset_folder(folder):
-                return open_dataset(folder)
-        return None
 
     def _require_distillable(self, data: Dataset, settings: Any) -> None:
         from thinset.distillation.distill import require_distillable
@@ -183,7 +185,8 @@ Command: type[Any] = dataclasses.make_dataclass(
         "__doc__": """Learn a small training set from a large one.
 
     Writes the images as the dataset folder DIR/dataset, DIR/log.jsonl with losses and scores, and
-    DIR/grids with the images at each evaluation. Run it again after an interruption to resume.
+    DIR/grids with the images at each evaluation. A GAN that is trained with a term is kept as
+    DIR/generator.safetensors. Run it again after an interruption to resume.
     """,
         "__module__": __name__,
     },

@@ -87,8 +87,8 @@ class GeneratedBy(_Kind, frozen=True, kw_only=True, tag="generated"):
 class DistilledBy(_Kind, frozen=True, kw_only=True, tag="distilled"):
     """Learned from `parent` by the method `by`.
 
-    model: SHA-256 of the weights that training on it starts from, where they are fixed. seed: of
-    the random numbers.
+    model: SHA-256 of the weights that training on it starts from, where they are fixed; of the
+    generator that drew the images, where there is one. seed: of the random numbers.
     """
 
     by: str

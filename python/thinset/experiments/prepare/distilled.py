@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from thinset.distillation.distill import Observer
     from thinset.distillation.initial_images import Initial
     from thinset.distillation.synthetic_set import SyntheticSet
+    from thinset.distillation.through_gan.latent_search import LatentImages
     from thinset.duration import Duration
     from thinset.experiments.run_folder import RunFolder
     from thinset.experiments.settings import EncoderSettings
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 _CURVES = {
     "train_loss": "loss",
     "validation_accuracy": "accuracy on\nheld-out data",
+    "distance": "distance from\nreal images",
+    "norm": "length of\nlatents",
 }
 
 
@@ -84,8 +87,8 @@ class DistilledGrids:
         self._log = log
         self._class_names = class_names
 
-    def __call__(self, synthetic: SyntheticSet, step: int) -> None:
-        """Draw the images as they are; see thinset.distillation.distill.Observer."""
+    def __call__(self, synthetic: SyntheticSet | LatentImages, step: int) -> None:
+        """Draw the images as they are; see the type Observer of what distils."""
         from thinset.report.plots import Curve, distilled_images, rendered
 
         with torch.no_grad():
