@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from thinset.command_line.arguments import where_of
 from thinset.command_line.distill_options import METHOD_FIELDS, DistillOptions, named_as_options
 from thinset.command_line.through_gan_options import THROUGH_GAN
-from thinset.files.regular import read_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,6 +39,7 @@ class _Command(DistillOptions):
         written = self.written_data()
         if written is not None:
             self._require_distillable(written, settings)
+            self._require_validation(written)
         length = self.resolved_length
         folder = RunFolder(
             self.out,
@@ -58,6 +57,8 @@ class _Command(DistillOptions):
                 "seed": self.seed,
             },
         )
+        if written is not None:
+            folder.require_unchanged("the training data", written.fingerprint)
         path, checkpoint = self.out / "dataset", folder.checkpoint("distillation")
         if path.exists():
             made = open_dataset(path)
@@ -103,6 +104,16 @@ class _Command(DistillOptions):
                 precision=self.precision,
             )
 
+    def _require_validation(self, data: Dataset) -> None:
+        """Refuse an impossible number of validation samples; `data`: of a dataset folder."""
+        from thinset.experiments.prepare.data import is_dataset_folder, require_validation
+
+        share = self.resolved_validation
+        has_own = data.path != Path(self.data) and is_dataset_folder(Path(self.data) / "validation")
+        if share is not None and not has_own:
+            with named_as_options():
+                require_validation(data, share)
+
     def _distill(
         self,
         path: Path,
@@ -115,13 +126,14 @@ class _Command(DistillOptions):
         from thinset.experiments.prepare.distilled import DistilledGrids, distill_and_keep
         from thinset.training import JsonLines
 
-        data, validation = open_training_parts(
-            self.data,
-            folder,
-            self.image_size,
-            validation=self.resolved_validation,
-            show_progress=True,
-        )
+        with named_as_options():
+            data, validation = open_training_parts(
+                self.data,
+                folder,
+                self.image_size,
+                validation=self.resolved_validation,
+                show_progress=True,
+            )
         self._require_distillable(data, settings)
         rows = None if encoder is None else self._initial_rows(data, folder, encoder)
         return distill_and_keep(
@@ -161,18 +173,20 @@ class _Command(DistillOptions):
         )
 
     def _print_scores(self) -> None:
-        if not self._log.exists():
+        from thinset.training.loop.metrics_log import read_log
+
+        points = read_log(self._log)
+        if not points:
             return
-        figures = json.loads(read_text(self._log).splitlines()[-1])
         scores = ", ".join(
-            f"{name} {figures[key]:.4g}"
+            f"{name} {points[-1][key]:.4g}"
             for key, name in (
                 ("train_loss", "loss"),
                 ("validation_accuracy", "accuracy"),
             )
-            if key in figures
+            if key in points[-1]
         )
-        print(f"{self.method} after {figures['step']} steps: {scores}")
+        print(f"{self.method} after {points[-1]['step']:g} steps: {scores}")
 
 
 Command: type[Any] = dataclasses.make_dataclass(

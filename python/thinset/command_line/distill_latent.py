@@ -69,7 +69,7 @@ class LatentRun(ThroughGanRun):
         written = command.written_data()
         if written is not None:
             self._require_searchable(written, trained)
-        folder = self.open_folder(self._identity())
+        folder = self.open_folder(self._identity(), written)
         if trained is not None:
             folder.require_unchanged(str(self.generator), trained.fingerprint)
         path = command.out / "dataset"

@@ -205,7 +205,7 @@ def named_as_options() -> Iterator[None]:
         first = str(error).removeprefix("settings: ").partition(" ")[0]
         if first == "n_images":
             raise ValueError(str(error).replace("n_images", "--images", 1)) from error
-        if first in {*_NAMES, "images_per_class"}:
+        if first in {*_NAMES, "images_per_class", "validation"}:
             raise ValueError(as_option(str(error))) from error
         raise
 

@@ -47,7 +47,8 @@ class TermRun(ThroughGanRun):
                 "generator": encode(self.gan),
                 "length": str(self.length),
                 "precision": command.precision,
-            }
+            },
+            written,
         )
         path = command.out / MODEL_FILE
         if not path.exists():

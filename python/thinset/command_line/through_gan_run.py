@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from thinset.command_line.arguments import parse_duration, where_of
-from thinset.files.regular import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,6 +15,13 @@ if TYPE_CHECKING:
     from thinset.experiments.run_folder import RunFolder
 
 _GENERATOR_LENGTH = "500ep"
+_SHOWN = {
+    "train_loss": "loss",
+    "test_term": "term",
+    "test_diversity": "diversity",
+    "distance": "distance",
+    "norm": "length of latents",
+}
 
 
 class ThroughGanRun:
@@ -37,12 +42,15 @@ class ThroughGanRun:
         self.images_per_class = command.resolved_images_per_class
         self.log = command.out / "log.jsonl"
 
-    def open_folder(self, settings: dict[str, Any]) -> RunFolder:
-        """The folder of the run; it is made here, so what can be checked is checked before."""
+    def open_folder(self, settings: dict[str, Any], written: Dataset | None) -> RunFolder:
+        """The folder of the run; it is made here, so what can be checked is checked before.
+
+        `written`: the training data, if the source is a dataset folder already.
+        """
         from thinset.experiments.run_folder import RunFolder
 
         command = self.command
-        return RunFolder(
+        folder = RunFolder(
             command.out,
             {
                 **where_of("distill", command).identity,
@@ -52,6 +60,9 @@ class ThroughGanRun:
                 "seed": command.seed,
             },
         )
+        if written is not None:
+            folder.require_unchanged("the training data", written.fingerprint)
+        return folder
 
     @staticmethod
     def require_network(name: str) -> None:
@@ -77,18 +88,14 @@ class ThroughGanRun:
 
     def print_result(self, made: Dataset) -> None:
         """Print the last figures of the log, and where the images are."""
-        method = self.command.method
-        lines = read_text(self.log).splitlines() if self.log.exists() else []
-        if lines:
-            figures = json.loads(lines[-1])
-            names = {
-                "train_loss": "loss", "test_term": "term", "test_diversity": "diversity",
-                "distance": "distance", "norm": "length of latents",
-            }  # fmt: skip
+        from thinset.training.loop.metrics_log import read_log
+
+        method, points = self.command.method, read_log(self.log)
+        if points:
             scores = ", ".join(
-                f"{name} {figures[key]:.4g}" for key, name in names.items() if key in figures
+                f"{name} {points[-1][key]:.4g}" for key, name in _SHOWN.items() if key in points[-1]
             )
-            print(f"{method} after {figures['step']} steps: {scores}")
+            print(f"{method} after {points[-1]['step']:g} steps: {scores}")
         print(f"{len(made)} images by {method}: {self.command.out / 'dataset'}")
 
 

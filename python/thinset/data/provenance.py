@@ -66,9 +66,13 @@ class SelectedFrom(_Kind, frozen=True, kw_only=True, tag="selected"):
 
 
 class JoinedFrom(_Kind, frozen=True, kw_only=True, tag="joined"):
-    """All samples of `parents`, one dataset after the other."""
+    """All samples of `parents`, one dataset after the other.
+
+    dropped: the parts of any parent that the whole cannot keep, such as "schedule".
+    """
 
     parents: tuple[Parent, ...]
+    dropped: tuple[str, ...] = ()
 
 
 class GeneratedBy(_Kind, frozen=True, kw_only=True, tag="generated"):

@@ -27,8 +27,8 @@ LATENT = f"--method latent --length 4st --evaluations 2 {R}"
 pytestmark = pytest.mark.filterwarnings("ignore::thinset.augmentation.train.CollapseWarning")
 
 
-def write(folder, *, side=8, n_classes=2, names=("cat", "dog")):
-    random = np.random.default_rng(0)
+def write(folder, *, side=8, n_classes=2, names=("cat", "dog"), seed=0):
+    random = np.random.default_rng(seed)
     with DatasetWriter(
         folder, name="d", image_shape=(side, side, 1), image_dtype="uint8", n_samples=40,
         class_names=names,
@@ -324,6 +324,17 @@ def test_generators_of_other_data_are_refused(here, gan, capsys):
     )  # fmt: skip
     status, _, error = call(capsys, f"distill data -o out {LATENT} --generator gan")
     assert (status, "gan has changed since out was begun with it" in error) == (3, True)
+
+
+def test_data_that_change_between_two_calls_are_refused(here, gan, capsys):
+    commands = (f"{TERM} -o a", f"{LATENT} --generator gan -o b")
+    for command in commands:
+        assert call(capsys, f"distill data {command}")[0] == 0
+    shutil.rmtree(here / "data")
+    write("data", seed=1)
+    for command in commands:
+        status, _, error = call(capsys, f"distill data {command}")
+        assert (status, "the training data has changed since" in error) == (3, True)
 
 
 def test_outputs_that_hold_something_else_are_refused(here, gan, capsys):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -11,9 +10,9 @@ import torch
 from thinset.distillation.distill import distill
 from thinset.experiments.checkpoints import divergence_named
 from thinset.experiments.prepare.embeddings import prepare_embeddings
-from thinset.files.regular import read_text
 from thinset.report.document import draws_plots
 from thinset.selection import Selection, select
+from thinset.training.loop.metrics_log import read_log
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,7 +94,7 @@ class DistilledGrids:
             images = synthetic.pixels().float().permute(0, 2, 3, 1).cpu().numpy()
         n_steps = synthetic.n_steps
         steps = np.arange(len(images)) // (len(images) // n_steps) if n_steps > 1 else None
-        points = [json.loads(line) for line in read_text(self._log).splitlines()]
+        points = read_log(self._log)
         curves = [
             Curve(
                 name,
