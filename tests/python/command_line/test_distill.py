@@ -227,7 +227,7 @@ def test_unknown_methods_are_refused(here, capsys):
 def test_options_are_the_settings_of_the_methods(capsys):
     output = " ".join(call(capsys, "distill --help")[1].replace("│", " ").split())
     assert "--learning-rate NUMBER" in output
-    assert "(default: dd, soft: 0.01; dm: 1.0; gm: 0.1)" in output
+    assert "(default: dd, soft, latent: 0.01; dm: 1.0; gm: 0.1; sngan, cdcgan: 0.0002)" in output
     assert "--n-inner INT|auto gm: matching steps with one network" in output
     assert "(default: as many as images of a class)" in output
     assert "--network TEXT dd, soft: classifier to distil for; dm, gm: network to match" in output
