@@ -105,7 +105,7 @@ class LatentLearner:
         if n_before < self._settings.n_encoding:
             losses = self._distances()
         else:
-            losses = self._search_losses(to_unit_range(batch.images[order]))
+            losses = self._search_losses(batch.images[order])
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate
         self._optimizer.step()
@@ -159,7 +159,7 @@ class LatentLearner:
             found = input_gradients(network, self._generator(part, labels).float(), labels)
             values = torch.zeros(len(part), device=self._device)
             if settings.alpha != 0:
-                wanted = input_gradients(network, paired[rows], labels)
+                wanted = input_gradients(network, to_unit_range(paired[rows]), labels)
                 values = values + settings.alpha * norms(found - wanted)
             if settings.beta != 0:
                 values = values + settings.beta * norms(found)

@@ -30,11 +30,9 @@ def require_searchable(
     starts_from_real: bool,
 ) -> None:
     """Raise ValueError unless latents of `generator` can be searched for images of `data`."""
-    image_labels(data, images_per_class, None, may_miss_classes=False, are_real=starts_from_real)
-    if data.soft_labels is not None:
-        raise ValueError(
-            f"{data.name} has soft labels; a latent search needs one class for each image"
-        )
+    require_enough_images(
+        data, settings, images_per_class=images_per_class, starts_from_real=starts_from_real
+    )
     if generator.image_shape != data.image_shape:
         raise ValueError(
             f"the generator draws images of shape {generator.image_shape}, but those of "
@@ -50,6 +48,17 @@ def require_searchable(
         raise ValueError(
             "a latent search needs a generator whose latents are vectors, such as cdcgan or "
             f"cdcvae; those of {type(generator).__name__} have shape {shape}"
+        )
+
+
+def require_enough_images(
+    data: Dataset, settings: LatentSettings, *, images_per_class: int, starts_from_real: bool
+) -> None:
+    """Raise ValueError unless `data` and the settings have enough for so many images."""
+    image_labels(data, images_per_class, None, may_miss_classes=False, are_real=starts_from_real)
+    if data.soft_labels is not None:
+        raise ValueError(
+            f"{data.name} has soft labels; a latent search needs one class for each image"
         )
     if starts_from_real and settings.pool < images_per_class:
         raise ValueError(

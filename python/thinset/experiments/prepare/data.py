@@ -148,10 +148,18 @@ def _rows_of_parts(
     labels = np.asarray(labels)
     rows = {"train": np.arange(len(data))}
     if validation is not None:
-        rows["train"], rows["validation"] = hold_out(labels, validation, seed)
-        require_every_class(labels, rows["train"], "training")
+        try:
+            rows["train"], rows["validation"] = hold_out(labels, validation, seed)
+            require_every_class(labels, rows["train"], "training")
+        except ValueError as error:
+            raise ValueError(f"validation {validation} does not fit: {error}") from error
     rows["train"] = rows["train"][nested_subsets(labels[rows["train"]], [share], seed)[share]]
     return rows
+
+
+def require_validation(data: Dataset, validation: float) -> None:
+    """Raise the errors of `prepare_parts` for so much validation data; writes nothing."""
+    _rows_of_parts(data, validation, share=1, seed=0)
 
 
 def as_selection(
