@@ -19,7 +19,8 @@ def bound_weights(module: nn.Module, generator: torch.Generator | None) -> None:
 
     The norm is estimated by one power iteration at each use in training mode. The iterations start
     from vectors that depend on the seed of `generator`, or on torch's default generator with None.
-    Weights are initialised before.
+    Weights are initialised before. Weights on the meta device have no values to bound and stay as
+    they are.
     """
     with default_generator_kept(generator):
         if generator is not None:
@@ -27,7 +28,7 @@ def bound_weights(module: nn.Module, generator: torch.Generator | None) -> None:
             # seed those of all GPUs as well.
             torch.default_generator.manual_seed(generator.initial_seed())
         for layer in list(module.modules()):
-            if isinstance(layer, _BOUNDED):
+            if isinstance(layer, _BOUNDED) and not layer.weight.is_meta:
                 parametrizations.spectral_norm(layer)
 
 
