@@ -56,9 +56,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         require_batch(self.batch_size)
-        for name in (
-            "latent_size", "generator_channels", "discriminator_channels", "bottom_width", "padding",
-        ):  # fmt: skip
+        sizes = ("latent_size", "generator_channels", "discriminator_channels", "bottom_width")
+        for name in (*sizes, "padding"):
             value = getattr(self, name)
             if value != "auto" and value > _LARGEST:
                 raise ValueError(f"{name} must be at most {_LARGEST}, got {value}")
