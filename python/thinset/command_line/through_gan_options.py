@@ -12,7 +12,12 @@ from thinset.augmentation.generators import generator_named
 from thinset.command_line.arguments import optional
 from thinset.command_line.augment_train import GeneratorOptions
 from thinset.command_line.method_options import Method, method_of_card
-from thinset.distillation.through_gan.settings import LatentSettings, TermSettings
+from thinset.command_line.through_gan_run import refuse
+from thinset.distillation.through_gan.settings import (
+    EvaluationSettings,
+    LatentSettings,
+    TermSettings,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,7 +105,8 @@ def term_settings(method: str, model: str, given: Mapping[str, Any]) -> tuple[Te
     for name in rest:
         if name not in known:
             what = f"{method} with --model {model}" if name in known_to_any else method
-            raise ValueError(f"--{name.replace('_', '-')} does not apply to {what}")
+            refuse([name], what)
+    _require_used(given)
     settings = TermSettings(method=method, **values)  # type: ignore[arg-type]  # tyro checked it
     return settings, GeneratorOptions(**rest).settings_of(model)
 
@@ -108,10 +114,21 @@ def term_settings(method: str, model: str, given: Mapping[str, Any]) -> tuple[Te
 def latent_settings(given: Mapping[str, Any]) -> LatentSettings:
     """The settings of a search; as term_settings."""
     known = fields_of(LatentSettings)
-    for name in given:
-        if name not in known:
-            raise ValueError(f"--{name.replace('_', '-')} does not apply to latent")
+    refuse((name for name in given if name not in known), "latent")
+    _require_used(given)
+    constraint = given.get("constraint", LatentSettings.constraint)
+    if constraint != "l2":
+        refuse(given.keys() & {"penalty"}, f"--constraint {constraint}")
     return LatentSettings(**given)
+
+
+def _require_used(given: Mapping[str, Any]) -> None:
+    """Refuse a length of pretraining where R is not trained."""
+    start = given.get("start", EvaluationSettings.start)
+    if start != "pretrained":
+        refuse(given.keys() & {"pretraining"}, f"--start {start}")
+    elif "pretrained_path" in given:
+        refuse(given.keys() & {"pretraining"}, "--pretrained-path, which holds trained weights")
 
 
 def fields_of(settings: type[Any]) -> set[str]:
