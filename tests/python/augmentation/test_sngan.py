@@ -238,6 +238,12 @@ def test_an_interrupted_training_resumes_to_the_same_generator(
     assert curve(resumed) == curve(whole)
 
 
+def test_layers_compute_in_bfloat16(data) -> None:
+    trained = train(data, "4st", precision="bfloat16", term=Brightness(), term_weight=1.0)
+    assert all(np.isfinite(value) for value in trained.history.final.scores.values())
+    assert trained.fingerprint != train(data, "4st").fingerprint
+
+
 @pytest.mark.parametrize("changes", [{"ema_decay": 0.5}, {"differentiable": "color"}])
 def test_options_change_the_generator(data, changes) -> None:
     fingerprints = set()
