@@ -63,7 +63,8 @@ class _Command(DistillOptions):
         if path.exists():
             made = open_dataset(path)
         else:
-            made = self._distill(path, checkpoint, folder, settings, encoder)
+            with named_as_options():
+                made = self._distill(path, checkpoint, folder, settings, encoder)
         checkpoint.unlink(missing_ok=True)
         self._print_scores()
         print(f"{len(made)} images by {self.method}: {path}")
@@ -126,14 +127,13 @@ class _Command(DistillOptions):
         from thinset.experiments.prepare.distilled import DistilledGrids, distill_and_keep
         from thinset.training import JsonLines
 
-        with named_as_options():
-            data, validation = open_training_parts(
-                self.data,
-                folder,
-                self.image_size,
-                validation=self.resolved_validation,
-                show_progress=True,
-            )
+        data, validation = open_training_parts(
+            self.data,
+            folder,
+            self.image_size,
+            validation=self.resolved_validation,
+            show_progress=True,
+        )
         self._require_distillable(data, settings)
         rows = None if encoder is None else self._initial_rows(data, folder, encoder)
         return distill_and_keep(

@@ -198,16 +198,26 @@ class DistillOptions:
 
 @contextlib.contextmanager
 def named_as_options() -> Iterator[None]:
-    """Name the option in a ValueError that begins with the name of a setting."""
+    """Name the options in a ValueError that names settings, at its beginning or further on."""
     try:
         yield
     except ValueError as error:
-        first = str(error).removeprefix("settings: ").partition(" ")[0]
+        text = str(error).removeprefix("settings: ")
+        first = text.partition(" ")[0]
         if first == "n_images":
-            raise ValueError(str(error).replace("n_images", "--images", 1)) from error
+            raise ValueError(text.replace("n_images", "--images", 1)) from error
         if first in {*_NAMES, "images_per_class", "validation"}:
-            raise ValueError(as_option(str(error))) from error
-        raise
+            text = as_option(text)
+        # Names of one word are words of the sentence.
+        names = "|".join(sorted(name for name in _NAMES if "_" in name))
+        text = re.sub(
+            rf"(?<![\w./-])({names})(?![\w/-]|\.\w)",
+            lambda match: f"--{match[1].replace('_', '-')}",
+            text,
+        )
+        if text == str(error):
+            raise
+        raise ValueError(text) from error
 
 
 def _settings_of(method: str) -> type[Any]:

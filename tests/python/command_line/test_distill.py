@@ -268,6 +268,21 @@ def test_interrupted_distillation_says_so_and_resumes_to_the_same_images(here):
     assert logs[0] == logs[1]
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--n-fixed-layers 3", '--n-fixed-layers needs --initial-weights "fixed" or "pretrained"'),
+        ("--network resnet", "or set --freeze-statistics to use the running statistics"),
+        ("--learning-rate 1e30", "use a lower --learning-rate or another initial --step-size"),
+        ("--initial-weights pretrained --pretraining 0st", "--pretraining must be longer than 0st"),
+    ],
+)
+def test_messages_name_options_wherever_they_name_settings(here, capsys, options, message):
+    command = "distill data -o out --method dd --network convnet --width 0.1 --length 4st"
+    status, _, error = call(capsys, f"{command} --batch-size 8 {options}")
+    assert (status, message in error) == (3, True), error
+
+
 def test_impossible_validation_does_not_block_a_folder_with_imported_data(here, capsys):
     (here / "arrays").mkdir()
     np.save("arrays/images.npy", np.zeros((40, 8, 8, 1), np.uint8))
