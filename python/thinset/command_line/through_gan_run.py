@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from thinset.duration import Duration
     from thinset.experiments.run_folder import RunFolder
 
+_MOST_IMAGES = 10**9
 _GENERATOR_LENGTH = "500ep"
 _SHOWN = {
     "train_loss": "loss",
@@ -40,6 +41,10 @@ class ThroughGanRun:
         self.model = self.given.pop("model", None) or "sngan"
         assert command.resolved_images_per_class is not None
         self.images_per_class = command.resolved_images_per_class
+        if self.images_per_class > _MOST_IMAGES:
+            raise ValueError(
+                f"--images-per-class must be at most {_MOST_IMAGES:,}, got {self.images_per_class}"
+            )
         self.log = command.out / "log.jsonl"
 
     def open_folder(self, settings: dict[str, Any], written: Dataset | None) -> RunFolder:

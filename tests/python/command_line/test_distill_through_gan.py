@@ -205,6 +205,7 @@ def test_without_a_generator_a_gan_is_trained_first(here, capsys):
         ("--images-per-class 0", 3, "--images-per-class must be at least 1, got 0"),
         ("--length 0st", 3, "--length must be longer than 0st"),
         ("--length=-5st", 3, "--length: a length is a number with a unit"),
+        ("--images-per-class 10000000000", 3, "--images-per-class must be at most 1,000,000,000"),
         ("--images 4", 3, "--images does not apply to gan-difference"),
         ("--init real", 3, "--init does not apply to gan-difference"),
         ("--validation 4", 3, "--validation does not apply to gan-difference"),
