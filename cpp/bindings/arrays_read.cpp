@@ -123,13 +123,13 @@ void ArraysRead::add(const py::array& array, const char* what) {
   sources_.push_back(std::move(source));
 }
 
-void ArraysRead::add(const Embeddings& embeddings) {
+void ArraysRead::add(const Embeddings& embeddings, const char* what) {
   if (const auto* array = std::get_if<py::array>(&embeddings)) {
-    add(*array, "embeddings");
+    add(*array, what);
     return;
   }
   for (const py::array& array : std::get<std::vector<py::array>>(embeddings)) {
-    add(array, "embeddings");
+    add(array, what);
   }
 }
 

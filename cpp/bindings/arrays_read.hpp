@@ -28,7 +28,7 @@ class ArraysRead {
  public:
   // `what` is used in messages if the name of the file is unknown: "embeddings".
   void add(const pybind11::array& array, const char* what);
-  void add(const Embeddings& embeddings);
+  void add(const Embeddings& embeddings, const char* what = "embeddings");
 
   void watch(Job& job) const;
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bindings.hpp"
+#include "choice_arguments.hpp"
 #include "method_options.hpp"
 #include "numpy_view.hpp"
 #include "python_monitor.hpp"
@@ -53,6 +54,7 @@ struct SelectedArrays {
   py::array gains;
   py::array constant_columns;
   py::array swaps;
+  double spent;
 };
 
 SelectedArrays select_rows(const Embeddings& embeddings, std::size_t n_samples,
@@ -83,9 +85,14 @@ SelectedArrays select_rows(const Embeddings& embeddings, std::size_t n_samples,
   }
   request.seed = seed;
   request.max_memory = max_memory;
-  read_options(options, request);
+  py::dict keywords(options);
+  ChoiceArguments choice;
+  choice.take_from(keywords);
+  request.choice = choice.choice(bfloat16);
+  read_options(keywords, request);
   ArraysRead arrays;
   arrays.add(embeddings);
+  choice.add_to(arrays);
   if (labels) {
     arrays.add(*labels, "labels");
   }
@@ -95,7 +102,8 @@ SelectedArrays select_rows(const Embeddings& embeddings, std::size_t n_samples,
   SelectionResult result = run_without_gil(n_threads, progress, arrays,
                                            [&](Job& job) { return select(matrix, request, job); });
   return {numpy_array(std::move(result.indices)), numpy_array(std::move(result.gains)),
-          numpy_array(std::move(result.constant_columns)), numpy_array(std::move(result.swaps))};
+          numpy_array(std::move(result.constant_columns)), numpy_array(std::move(result.swaps)),
+          result.spent};
 }
 
 py::tuple shape_of(const Embeddings& embeddings, bool bfloat16) {
@@ -113,13 +121,17 @@ void bind_selection(py::module_& module) {
       .def_readonly("gains", &SelectedArrays::gains, "What each row gained.")
       .def_readonly("constant_columns", &SelectedArrays::constant_columns,
                     "Columns with one value in every row; of topk alone.")
-      .def_readonly("swaps", &SelectedArrays::swaps, "What each exchange of max_sum gained.");
+      .def_readonly("swaps", &SelectedArrays::swaps, "What each exchange of max_sum gained.")
+      .def_readonly("spent", &SelectedArrays::spent, "The summed costs of the rows.");
   module.def("select", &select_rows, py::arg("embeddings"), py::arg("n_samples"), py::kw_only(),
              py::arg("method"), py::arg("metric") = "euclidean", py::arg("labels") = py::none(),
              py::arg("per_class") = py::none(), py::arg("initial_subset") = py::none(),
              py::arg("seed") = 0, py::arg("n_threads") = 0, py::arg("max_memory") = 0,
              py::arg("progress") = py::none(), py::arg("bfloat16") = false,
-             "Choose rows. Keyword arguments are the options of methods; a method ignores those of "
+             "Choose rows. Other keyword arguments are exclude, among, cover, existing, scores, "
+             "score_weight, min_score, groups, max_per_group, whole_groups, one_per_group_first, "
+             "costs, budget and min_distance, as in thinset.select (n_samples=0 leaves the number "
+             "to the last two), and the options of methods; a method ignores those of "
              "others, thinset.select refuses them. Several arrays are shards of one matrix, with "
              "rows numbered in their order.");
   module.def("shape_of", &shape_of, py::arg("embeddings"), py::kw_only(),

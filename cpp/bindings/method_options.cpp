@@ -40,7 +40,7 @@ constexpr Option all_options[] = {
 
 }  // namespace
 
-void read_options(const py::kwargs& options, SelectionRequest& request) {
+void read_options(const py::dict& options, SelectionRequest& request) {
   for (const auto& [key, value] : options) {
     const auto name = key.cast<std::string>();
     const auto* const option =

@@ -9,6 +9,6 @@ namespace thinset::bindings {
 
 // Sets the fields of the request that `options` names. Throws InvalidInput for an unknown name and
 // for a value of a wrong type. A method ignores the options of others.
-void read_options(const pybind11::kwargs& options, SelectionRequest& request);
+void read_options(const pybind11::dict& options, SelectionRequest& request);
 
 }  // namespace thinset::bindings

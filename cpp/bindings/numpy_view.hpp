@@ -88,6 +88,17 @@ inline std::span<const std::int64_t> int64_view(const Int64Array& array, const c
   return {array.data(), static_cast<std::size_t>(array.size())};
 }
 
+// The same for float64.
+using DoubleArray = pybind11::array_t<double, pybind11::array::c_style>;
+
+inline std::span<const double> double_view(const DoubleArray& array, const char* name) {
+  if (array.ndim() != 1) {
+    throw InvalidInput(std::string(name) + " must be a 1-D array, got " +
+                       std::to_string(array.ndim()) + " axes");
+  }
+  return {array.data(), static_cast<std::size_t>(array.size())};
+}
+
 // Gives ownership of a vector to numpy.
 template <class Value>
 pybind11::array_t<Value> numpy_array(std::vector<Value>&& values) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "choice_files.hpp"
 #include "json_writer.hpp"
 #include "standard_streams.hpp"
 #include "subset_files.hpp"
@@ -34,7 +35,9 @@ class Stopwatch {
 // The request of the options, with the named files read.
 class SettledRequest {
  public:
-  SettledRequest(const Options& options, const AnyMatrix& embeddings) : request_(options.request) {
+  SettledRequest(const Options& options, const AnyMatrix& embeddings)
+      : request_(options.request), files_(options) {
+    request_.choice = files_.choice();
     request_.n_samples = settle_n_samples(options.n_samples, embeddings.n_rows);
     if (!options.labels.empty()) {
       labels_ = NpyArray(options.labels).as_int64();
@@ -56,6 +59,7 @@ class SettledRequest {
 
  private:
   SelectionRequest request_;
+  ChoiceFiles files_;
   std::vector<std::int64_t> labels_;
   std::vector<std::int64_t> initial_subset_;
 };
@@ -95,6 +99,9 @@ void describe_selection(const Options& options, const AnyMatrix& embeddings,
   object.add("threads", std::uint64_t{job.n_threads()});
   object.add("n_swaps", std::uint64_t{result.swaps.size()});
   object.add("constant_columns", std::span<const std::int64_t>(result.constant_columns));
+  if (options.request.choice.budget) {
+    object.add("spent", result.spent);
+  }
 }
 
 void warn_of_constant_columns(const Options& options, const SelectionResult& result) {
@@ -167,9 +174,17 @@ void run_select(const Options& options, Monitor& monitor) {
   if (options.dry_run) {
     return print_estimate(options, embeddings);
   }
+  std::vector<std::string> ids;
+  if (!options.ids.empty()) {
+    ids = read_ids(options.ids, embeddings.n_rows);
+  }
   Job job(options.n_threads, &monitor);
   const SelectionResult result = files.select(options, job);
   warn_of_constant_columns(options, result);
+  std::vector<std::string> names;
+  for (const std::int64_t index : result.indices) {
+    names.push_back(ids.empty() ? std::to_string(index) : ids[static_cast<std::size_t>(index)]);
+  }
   if (!options.output.empty()) {
     OutputFile output(options.output);
     write_npy(output, result.indices);
@@ -180,6 +195,9 @@ void run_select(const Options& options, Monitor& monitor) {
     describe_selection(options, embeddings, result, job, object);
     if (options.output.empty()) {
       object.add("indices", std::span<const std::int64_t>(result.indices));
+      if (!ids.empty()) {
+        object.add("ids", std::span<const std::string>(names));
+      }
     } else {
       object.add("output", options.output.string());
     }
@@ -187,8 +205,8 @@ void run_select(const Options& options, Monitor& monitor) {
     print(object.text() + "\n");
   } else if (options.output.empty()) {
     std::string lines;
-    for (const std::int64_t index : result.indices) {
-      lines += std::to_string(index) + "\n";
+    for (const std::string& name : names) {
+      lines += name + "\n";
     }
     print(lines);
   } else {

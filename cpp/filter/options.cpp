@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <functional>
 #include <limits>
 #include <string_view>
@@ -51,6 +52,15 @@ auto parse_name(const std::string& option, const std::string& text, const Parse&
   }
 }
 
+double parse_real(const std::string& option, const std::string& text) {
+  double value = 0.0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) {
+    throw UsageError(option + " needs a finite number" + got(text));
+  }
+  return value;
+}
+
 struct OptionRule {
   std::string_view name;
   std::string_view short_name;
@@ -68,6 +78,9 @@ const std::vector<OptionRule>& valued_options() {
        }},
       {"--n-samples", "-n", true,
        [](Options& o, const std::string& v) {
+         if (v.empty()) {
+           throw UsageError("--n-samples needs a count such as 4320 or a fraction such as 0.1");
+         }
          settle_n_samples(v, 1);
          o.n_samples = v;
        }},
@@ -87,6 +100,39 @@ const std::vector<OptionRule>& valued_options() {
        }},
       {"--initial-subset", "", true,
        [](Options& o, const std::string& v) { o.initial_subset = v; }},
+      {"--exclude", "", true, [](Options& o, const std::string& v) { o.choice_files.exclude = v; }},
+      {"--among", "", true, [](Options& o, const std::string& v) { o.choice_files.among = v; }},
+      {"--cover", "", true,
+       [](Options& o, const std::string& v) {
+         o.request.choice.cover = parse_name("--cover", v, cover_from_name);
+       }},
+      {"--existing", "", true,
+       [](Options& o, const std::string& v) { o.choice_files.existing = v; }},
+      {"--scores", "", true, [](Options& o, const std::string& v) { o.choice_files.scores = v; }},
+      {"--score-weight", "", true,
+       [](Options& o, const std::string& v) {
+         o.request.choice.score_weight = parse_real("--score-weight", v);
+       }},
+      {"--min-score", "", true,
+       [](Options& o, const std::string& v) {
+         o.request.choice.min_score = parse_real("--min-score", v);
+       }},
+      {"--groups", "", true, [](Options& o, const std::string& v) { o.choice_files.groups = v; }},
+      {"--max-per-group", "", true,
+       [](Options& o, const std::string& v) {
+         o.request.choice.max_per_group = parse_positive<std::size_t>("--max-per-group", v);
+       }},
+      {"--costs", "", true, [](Options& o, const std::string& v) { o.choice_files.costs = v; }},
+      {"--budget", "", true,
+       [](Options& o, const std::string& v) {
+         o.request.choice.budget = parse_real("--budget", v);
+       }},
+      {"--min-distance", "", true,
+       [](Options& o, const std::string& v) {
+         o.request.choice.min_distance = parse_real("--min-distance", v);
+       },
+       "max_min"},
+      {"--ids", "", true, [](Options& o, const std::string& v) { o.ids = v; }},
       {"--seed", "-s", true,
        [](Options& o, const std::string& v) {
          o.request.seed = parse_number<std::uint64_t>("--seed", v);
@@ -130,6 +176,9 @@ const std::vector<FlagRule>& flags() {
   static const std::vector<FlagRule> rules = {
       {"--json", false, [](Options& o) { o.json = true; }},
       {"--dry-run", true, [](Options& o) { o.dry_run = true; }},
+      {"--whole-groups", true, [](Options& o) { o.request.choice.whole_groups = true; }},
+      {"--one-per-group-first", true,
+       [](Options& o) { o.request.choice.one_per_group_first = true; }},
       {"--no-refill", true, [](Options& o) { o.request.top_k.refill = false; }, "topk"},
       {"--drop-constant", true, [](Options& o) { o.request.top_k.drop_constant = true; }, "topk"},
       {"--stratified", true, [](Options& o) { o.request.stratified = true; }, "random"},
@@ -156,10 +205,12 @@ void check_complete(const Options& options) {
     }
   };
   const std::size_t n_files = options.files.size();
+  const bool has_number = !options.n_samples.empty() || options.request.choice.budget ||
+                          options.request.choice.min_distance;
   switch (options.command) {
     case Command::select:
       need(n_files >= 1, "select takes one or more embeddings files, got 0");
-      need(!options.n_samples.empty(), "select needs --n-samples");
+      need(has_number, "select needs --n-samples, --budget or --min-distance");
       break;
     case Command::gather:
       need(n_files >= 2, "gather takes an index file and one or more .npy files");
@@ -167,7 +218,8 @@ void check_complete(const Options& options) {
       break;
     case Command::filter:
       need(n_files >= 2, "filter takes an embeddings file and one or more .npy files");
-      need(!options.n_samples.empty(), "filter needs --n-samples");
+      need(has_number, "filter needs --n-samples, --budget or --min-distance");
+      need(options.ids.empty(), "--ids applies only to select; list the file to copy its rows");
       need(!options.dry_run, "--dry-run applies only to select");
       need(!options.output.empty(), "filter needs --output, a folder");
       break;
@@ -251,6 +303,9 @@ Options parse_options(std::span<const char* const> arguments) {
 }
 
 std::size_t settle_n_samples(const std::string& text, std::size_t n_rows) {
+  if (text.empty()) {
+    return 0;
+  }
   if (text.find('.') == std::string::npos) {
     return parse_number<std::size_t>("--n-samples", text);
   }
@@ -288,6 +343,24 @@ choosing rows:
       --labels FILE.npy    one integer class label per row
       --per-class NAME     balanced or proportional: choose within each class
       --initial-subset FILE.npy   rows already chosen; they count towards K
+      --exclude FILE.npy   rows that may not be chosen: row numbers, or one boolean per row
+      --among FILE.npy     the only rows that may be chosen
+      --cover NAME         facility_location, kmeans: represent all rows (default), or candidates,
+                           those that may be chosen
+      --existing FILE.npy  M x D embeddings that are owned already: max_min, max_sum and
+                           facility_location start from them
+      --scores FILE.npy    one number per row, higher is better
+      --score-weight W     gains count times score^W (default 1)
+      --min-score S        leave out rows with a lower score
+      --groups FILE        one group per row: .npy of integers or text, or lines of text
+      --max-per-group N    at most N rows of one group
+      --whole-groups       all rows of a group or none; K is then an upper limit
+      --one-per-group-first   one row of each group before a second one
+      --costs FILE.npy     one positive number per row
+      --budget B           the chosen rows cost at most B; K may be left out
+      --min-distance D     max_min: until no row is further than this; K may be left out
+      --ids FILE           select: one id per row, printed in place of row numbers: .npy of
+                           integers or text, or lines of text
   -s, --seed SEED          for kmeans and random (default 0)
       --mode NAME          topk: max (default), min or abs activations
       --no-refill          topk: the plain union, which may be smaller than K

@@ -21,13 +21,27 @@ class UsageError : public std::runtime_error {
 
 enum class Command { select, gather, filter, info, help, version };
 
+// Files with an entry per row, or with rows; empty where there is none.
+struct ChoicePaths {
+  std::filesystem::path exclude;
+  std::filesystem::path among;
+  std::filesystem::path existing;
+  std::filesystem::path scores;
+  std::filesystem::path groups;
+  std::filesystem::path costs;
+};
+
 struct Options {
   Command command = Command::help;
   std::vector<std::filesystem::path> files;
   std::filesystem::path output;
-  std::string n_samples;  // a count or a fraction; resolved once the number of rows is known
+  // A count or a fraction, resolved once the number of rows is known; empty to leave it to a budget
+  // or a min_distance.
+  std::string n_samples;
   std::filesystem::path labels;
   std::filesystem::path initial_subset;
+  ChoicePaths choice_files;
+  std::filesystem::path ids;
   std::string method = "topk";
   SelectionRequest request;  // the parts that need no file
   unsigned n_threads = 0;

@@ -39,7 +39,10 @@ std::vector<std::string> checked_names(const Options& options,
 
 void check_against_inputs(const std::filesystem::path& output, const Options& options) {
   std::vector<std::filesystem::path> inputs = options.files;
-  for (const std::filesystem::path& file : {options.labels, options.initial_subset}) {
+  for (const std::filesystem::path& file :
+       {options.labels, options.initial_subset, options.choice_files.exclude,
+        options.choice_files.among, options.choice_files.existing, options.choice_files.scores,
+        options.choice_files.groups, options.choice_files.costs, options.ids}) {
     if (!file.empty()) {
       inputs.push_back(file);
     }

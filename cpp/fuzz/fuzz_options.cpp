@@ -20,17 +20,22 @@ void require(bool met) {
   }
 }
 
+bool has_number(const Options& options) {
+  return !options.n_samples.empty() || options.request.choice.budget ||
+         options.request.choice.min_distance;
+}
+
 void check_accepted(const Options& options) {
   const std::size_t n_files = options.files.size();
   switch (options.command) {
     case Command::select:
-      require(n_files >= 1 && !options.n_samples.empty());
+      require(n_files >= 1 && has_number(options));
       break;
     case Command::gather:
       require(n_files >= 2 && !options.output.empty());
       break;
     case Command::filter:
-      require(n_files >= 2 && !options.output.empty() && !options.n_samples.empty());
+      require(n_files >= 2 && !options.output.empty() && has_number(options));
       break;
     case Command::info:
       require(n_files == 1);

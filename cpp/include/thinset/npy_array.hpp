@@ -71,8 +71,19 @@ class NpyArray {
   // of an integer type and every value fits.
   [[nodiscard]] std::vector<std::int64_t> as_int64() const;
 
+  // Row numbers: the integers, or the positions of the true ones of 1-D booleans.
+  [[nodiscard]] std::vector<std::int64_t> as_row_numbers() const;
+  // The array as numbers widened to float64 (scores, costs). Throws InvalidInput unless it is 1-D
+  // of integers or floats in this machine's byte order.
+  [[nodiscard]] std::vector<double> as_doubles() const;
+  // Whether the array is 1-D of text ("<U12", "|S12").
+  [[nodiscard]] bool holds_text() const;
+  // Its entries as UTF-8, without the padding of zeros. Requires holds_text().
+  [[nodiscard]] std::vector<std::string> as_text() const;
+
  private:
   [[nodiscard]] std::vector<std::int64_t> widened_integers() const;
+  [[nodiscard]] std::vector<double> widened_numbers() const;
 
   MappedFile file_;
   NpyHeader header_;

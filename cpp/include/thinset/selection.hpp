@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "thinset/choice.hpp"
 #include "thinset/matrix_view.hpp"
 #include "thinset/method_options.hpp"
 #include "thinset/metric.hpp"
@@ -27,6 +28,7 @@ std::size_t samples_of_fraction(double fraction, std::size_t n_rows);
 
 struct SelectionRequest {
   Method method = Method::top_k;
+  // 0, with a budget or a min_distance: as many as these allow.
   std::size_t n_samples = 0;
   Metric metric = Metric::euclidean;
   // One label per row, or empty. Required by per_class and by stratified.
@@ -34,6 +36,7 @@ struct SelectionRequest {
   PerClass per_class = PerClass::none;
   // Rows already chosen: they come first in the result and count towards n_samples.
   std::span<const std::int64_t> initial_subset;
+  Choice choice;
   std::uint64_t seed = 0;
   TopKOptions top_k;
   KMeansOptions kmeans;
@@ -52,13 +55,16 @@ struct SelectionResult {
   std::vector<std::int64_t> constant_columns;
   // The increase of the sum of pairwise distances by each exchange, class by class.
   std::vector<double> swaps;
+  // With a budget: the summed costs of the rows, added in their order.
+  double spent = 0.0;
 };
 
 // Reads every value once, so that every method refuses NaN and infinity. Throws InvalidInput if a
 // constraint is broken (the message names it), and Interrupted.
 SelectionResult select(const AnyMatrix& embeddings, const SelectionRequest& request, Job& job);
 
-// Refuses what select() refuses before it reads any value, except max_memory and initial_subset.
+// Refuses what select() refuses before it reads any value, except max_memory, initial_subset and
+// the entries of `choice`.
 void check_request(const AnyMatrix& embeddings, const SelectionRequest& request);
 
 }  // namespace thinset

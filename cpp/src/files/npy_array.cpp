@@ -5,9 +5,11 @@
 #include <cstring>
 #include <limits>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 #include "files/input_file.hpp"
+#include "simd/row_kernels.hpp"
 #include "thinset/error.hpp"
 #include "thinset/output_file.hpp"
 
@@ -35,6 +37,27 @@ std::vector<std::int64_t> widen_integers(const std::byte* data, std::size_t n,
     values[i] = static_cast<std::int64_t>(value);
   }
   return values;
+}
+
+// Bytes of byte strings are kept as they are.
+void append_utf8(std::string& text, char32_t point, bool is_code_point) {
+  const auto append = [&](std::uint32_t byte) { text += static_cast<char>(byte); };
+  const auto tail = [&](int shift) { append(0x80U | ((point >> shift) & 0x3fU)); };
+  if (!is_code_point || point < 0x80) {
+    append(point);
+  } else if (point < 0x800) {
+    append(0xc0U | (point >> 6));
+    tail(0);
+  } else if (point < 0x10000) {
+    append(0xe0U | (point >> 12));
+    tail(6);
+    tail(0);
+  } else {
+    append(0xf0U | ((point >> 18) & 0x7U));
+    tail(12);
+    tail(6);
+    tail(0);
+  }
 }
 
 }  // namespace
@@ -103,6 +126,85 @@ std::vector<std::int64_t> NpyArray::widened_integers() const {
   throw InvalidInput("'" + path().string() +
                      "' must be a 1-D array of integers in native byte order; it has type " +
                      header_.descr + " and shape " + format_shape(header_.shape));
+}
+
+std::vector<std::int64_t> NpyArray::as_row_numbers() const {
+  if (header_.shape.size() != 1 || header_.descr.substr(1) != "b1") {
+    return as_int64();
+  }
+  return read_whole(file_, [&] {
+    std::vector<std::int64_t> rows;
+    for (std::size_t i = 0; i < header_.shape[0]; ++i) {
+      if (data()[i] != std::byte{0}) {
+        rows.push_back(static_cast<std::int64_t>(i));
+      }
+    }
+    return rows;
+  });
+}
+
+std::vector<double> NpyArray::as_doubles() const {
+  return read_whole(file_, [&] { return widened_numbers(); });
+}
+
+std::vector<double> NpyArray::widened_numbers() const {
+  const std::string type = header_.descr.substr(1);
+  const bool is_line = header_.shape.size() == 1 && is_native_order(header_.descr[0]);
+  const auto widen = [&]<class T>(T /*type*/) {
+    std::vector<double> values(header_.shape[0]);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      T value;
+      std::memcpy(&value, data() + i * sizeof(T), sizeof(T));
+      if constexpr (std::is_same_v<T, Float16>) {
+        row_kernels<Float16>().widen(&value, &values[i], 1);
+      } else {
+        values[i] = static_cast<double>(value);
+      }
+    }
+    return values;
+  };
+  if (is_line && type == "f8") return widen(double{});
+  if (is_line && type == "f4") return widen(float{});
+  if (is_line && type == "f2") return widen(Float16{});
+  if (is_line && (type[0] == 'i' || type[0] == 'u')) {
+    const std::vector<std::int64_t> integers = widened_integers();
+    return {integers.begin(), integers.end()};
+  }
+  throw InvalidInput("'" + path().string() +
+                     "' must be a 1-D array of numbers in native byte order; it has type " +
+                     header_.descr + " and shape " + format_shape(header_.shape));
+}
+
+bool NpyArray::holds_text() const {
+  const char kind = header_.descr[1];
+  return header_.shape.size() == 1 && is_native_order(header_.descr[0]) &&
+         (kind == 'U' || kind == 'S');
+}
+
+std::vector<std::string> NpyArray::as_text() const {
+  return read_whole(file_, [&] {
+    const bool is_wide = header_.descr[1] == 'U';
+    const std::size_t unit = is_wide ? 4 : 1;
+    std::vector<std::string> texts(header_.shape[0]);
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      std::u32string code_points(header_.item_size / unit, U'\0');
+      for (std::size_t c = 0; c < code_points.size(); ++c) {
+        const std::byte* from = data() + i * header_.item_size + c * unit;
+        std::uint32_t value = std::to_integer<std::uint32_t>(*from);
+        if (is_wide) {
+          std::memcpy(&value, from, unit);
+        }
+        code_points[c] = static_cast<char32_t>(value);
+      }
+      while (!code_points.empty() && code_points.back() == U'\0') {
+        code_points.pop_back();
+      }
+      for (const char32_t point : code_points) {
+        append_utf8(texts[i], point, is_wide);
+      }
+    }
+    return texts;
+  });
 }
 
 void write_npy(OutputFile& output, std::span<const std::int64_t> values) {

@@ -4,7 +4,7 @@
 
 namespace thinset {
 
-Ceilings::Ceilings(std::size_t n_rows, double slack, Job& job)
+Ceilings::Ceilings(std::size_t n_rows, double slack, const std::vector<double>& weights, Job& job)
     : job_(job),
       slack_(slack),
       place_of_(n_rows),
@@ -12,9 +12,16 @@ Ceilings::Ceilings(std::size_t n_rows, double slack, Job& job)
       base_(n_rows, 0.0),
       head_(n_rows, 0.0),
       radius_(n_rows),
+      weight_(weights),
       blocks_((n_rows + rows_per_block - 1) / rows_per_block) {
   for (std::size_t row = 0; row < n_rows; ++row) {
     standings_[row].row = row;
+  }
+  for (double& weight : weight_) {
+    weight *= 1.0 + 0x1p-48;
+  }
+  if (!weight_.empty()) {
+    largest_weight_ = *std::ranges::max_element(weight_);
   }
 }
 
@@ -48,12 +55,16 @@ std::vector<std::size_t> Ceilings::by_falling_radius() const {
 // Gives every row a new place and every block its radius; order[i] is the old place of the new i.
 void Ceilings::rearrange(const std::vector<std::size_t>& order) {
   const auto reorder = [&](auto& values) {
+    if (values.empty()) {
+      return;
+    }
     const auto old = values;
     for_each_place(4096, [&](std::size_t place) { values[place] = old[order[place]]; });
   };
   reorder(standings_);
   reorder(base_);
   reorder(radius_);
+  reorder(weight_);
   for_each_place(4096, [&](std::size_t place) { place_of_[standings_[place].row] = place; });
   for (std::size_t b = 0; b < blocks_.size(); ++b) {
     const auto begin = radius_.begin() + static_cast<std::ptrdiff_t>(b * rows_per_block);
@@ -62,6 +73,9 @@ void Ceilings::rearrange(const std::vector<std::size_t>& order) {
                   0.0};
   }
   head_ = base_;
+  if (!weight_.empty()) {
+    for_each_place(4096, [&](std::size_t place) { head_[place] = weighted(base_[place], place); });
+  }
 }
 
 }  // namespace thinset

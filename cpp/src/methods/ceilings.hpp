@@ -33,13 +33,21 @@ struct Standing {
 // A head starts as base + growth. Evaluating a row lowers its base and its head. A picked row has
 // the base and the head -infinity.
 //
+// With weights, rows compete by sum * weight. Bases and growth stay sums; a head and what is
+// compared with it are a ceiling times the row's bounding weight B, which is the weight raised by a
+// relative 2^-48: products and quotients of it are off by less. The open window adds at most
+// `risen` to the sum of a row, so at most risen * (the largest B) to its value:
+//   value now <= (ceiling before the window - risen then) * B + risen now * B
+//             <= head of the row + risen now * (the largest B).
+// All weights are 0 or above, the largest of at most 2.
+//
 // A place is a position in the order of the blocks.
 class Ceilings {
  public:
   static constexpr std::size_t rows_per_block = 64;
 
-  // `slack`: relative error of sums.
-  Ceilings(std::size_t n_rows, double slack, Job& job);
+  // `slack`: relative error of sums. `weights`: per row, or empty for 1.
+  Ceilings(std::size_t n_rows, double slack, const std::vector<double>& weights, Job& job);
 
   [[nodiscard]] std::size_t size() const { return standings_.size(); }
   [[nodiscard]] std::size_t n_blocks() const { return blocks_.size(); }
@@ -48,6 +56,10 @@ class Ceilings {
   [[nodiscard]] double radius(std::size_t place) const { return radius_[place]; }
   [[nodiscard]] double radius_of_block(std::size_t block) const { return blocks_[block].radius; }
   [[nodiscard]] bool is_picked(std::size_t place) const { return base_[place] == lowest; }
+  // A row whose sum is below this has a value below the bar.
+  [[nodiscard]] double bar_of(std::size_t place, double bar) const {
+    return weight_.empty() ? bar : bar / weight_[place] * (bar < 0.0 ? 1.0 + 0x1p-47 : 1.0);
+  }
 
   void pick(std::size_t place) {
     base_[place] = lowest;
@@ -90,7 +102,7 @@ class Ceilings {
         block.head = lowest;
         const std::size_t last = std::min(size(), (b + 1) * rows_per_block);
         for (std::size_t place = b * rows_per_block; place < last; ++place) {
-          head_[place] = base_[place] + block.growth;
+          head_[place] = weighted(base_[place] + block.growth, place);
           block.head = std::max(block.head, head_[place]);
         }
       }
@@ -105,14 +117,16 @@ class Ceilings {
   // `ceiling` holds for all picks; `risen` is the amount that the open window adds at the radius of
   // the block.
   void lower_head(std::size_t place, double ceiling, double risen) {
-    head_[place] = std::min(head_[place], ceiling - risen + slack_ * (ceiling + risen));
+    head_[place] =
+        std::min(head_[place], weighted(ceiling - risen + slack_ * (ceiling + risen), place));
   }
 
   // body(place) for the rows of a block whose ceilings reach `bar`, if the open window adds
   // `risen`.
   template <class Body>
-  void for_each_reaching(std::size_t b, double risen, double bar, const Body& body) {
+  void for_each_reaching(std::size_t b, double risen_sum, double bar, const Body& body) {
     Block& block = blocks_[b];
+    const double risen = risen_sum * largest_weight_;
     if (block.head + risen < bar) {
       return;
     }
@@ -128,6 +142,7 @@ class Ceilings {
     }
   }
 
+  // On terms with weights, 8 more.
   static std::uint64_t bytes_per_row() {
     return sizeof(Standing) + 3 * sizeof(double) + sizeof(std::size_t) +
            sizeof(Block) / rows_per_block;
@@ -145,6 +160,14 @@ class Ceilings {
   [[nodiscard]] const Block& block_of(std::size_t place) const {
     return blocks_[place / rows_per_block];
   }
+  // A bound on the value of a row with at most this sum; -infinity stays. Of a negative sum, the
+  // bounding weight would give too little.
+  [[nodiscard]] double weighted(double sum, std::size_t place) const {
+    if (weight_.empty() || sum == lowest) {
+      return sum;
+    }
+    return sum * weight_[place] * (sum < 0.0 ? 1.0 - 0x1p-47 : 1.0);
+  }
   [[nodiscard]] std::vector<std::size_t> by_falling_radius() const;
   void rearrange(const std::vector<std::size_t>& order);
 
@@ -155,6 +178,8 @@ class Ceilings {
   std::vector<double> base_;
   std::vector<double> head_;
   std::vector<double> radius_;
+  std::vector<double> weight_;  // bounding weights by place; empty: 1
+  double largest_weight_ = 1.0;
   std::vector<Block> blocks_;
 };
 

@@ -9,6 +9,7 @@
 
 #include "methods/nearest_centre.hpp"
 #include "methods/random_picks.hpp"
+#include "rows/block_sum.hpp"
 #include "simd/row_kernels.hpp"
 #include "thinset/error.hpp"
 
@@ -117,8 +118,8 @@ class KMeans {
     });
   }
 
-  // The row nearest to the centre of every cluster; the largest cluster first.
-  Picks representatives() {
+  // A row near to the centre of every cluster; the largest cluster first.
+  Picks representatives(Terms& terms) {
     group_members();
     std::vector<std::size_t> nearest(k_);
     std::vector<std::size_t> size(k_);
@@ -132,9 +133,27 @@ class KMeans {
       return size[a] != size[b] ? size[a] > size[b] : nearest[a] < nearest[b];
     });
     Picks picks;
-    for (const std::size_t c : order) {
-      picks.rows.push_back(nearest[c]);
+    const bool is_plain = !terms.limits && terms.weights.empty();
+    const double spread = is_plain ? 0.0 : mean_squared_distance();
+    const auto take = [&](std::size_t c, std::size_t row) {
+      picks.rows.push_back(row);
       picks.gains.push_back(static_cast<double>(size[c]));
+      terms.pick(row, [](std::size_t) {});
+    };
+    std::vector<std::size_t> waiting;
+    for (const std::size_t c : order) {
+      const std::size_t row = is_plain ? nearest[c] : best_member(c, spread, terms);
+      if (row < rows_.size()) {
+        take(c, row);
+      } else {
+        waiting.push_back(c);
+      }
+    }
+    for (const std::size_t c : waiting) {
+      const std::size_t row = best_row(c, spread, terms);
+      if (row < rows_.size()) {
+        take(c, row);
+      }
     }
     return picks;
   }
@@ -199,6 +218,67 @@ class KMeans {
       ++m;
     }
     return members_[m];
+  }
+
+  // Over all rows, to their own centres; in blocks in order. 1 if it is 0.
+  [[nodiscard]] double mean_squared_distance() const {
+    BlockSum sum;
+    for (std::size_t i = 0; i < squared_distance_.size(); ++i) {
+      sum.add(i, squared_distance_[i]);
+    }
+    const double mean = sum.total() / static_cast<double>(squared_distance_.size());
+    return mean > 0.0 ? mean : 1.0;
+  }
+
+  // What an open row competes by.
+  static double value_of(std::size_t row, double squared_distance, double spread,
+                         const Terms& terms) {
+    return terms.weights.empty() ? -squared_distance
+                                 : terms.weights[row] / (squared_distance + spread);
+  }
+  // The best of n rows, row_at(i) in ascending order, of which value_at(i) tells how good each is;
+  // the number of rows if none is open. Ties within rounding go to the lower row.
+  template <class RowAt, class ValueAt>
+  std::size_t best_of(std::size_t n, const RowAt& row_at, const ValueAt& value_at,
+                      const Terms& terms) const {
+    double best = -infinity;
+    for (std::size_t i = 0; i < n; ++i) {
+      if (terms.is_open(row_at(i))) {
+        best = std::max(best, value_at(i));
+      }
+    }
+    const double enough = best * (best < 0.0 ? 1.0 + tie_tolerance : 1.0 - tie_tolerance);
+    for (std::size_t i = 0; i < n; ++i) {
+      if (terms.is_open(row_at(i)) && value_at(i) >= enough) {
+        return row_at(i);
+      }
+    }
+    return rows_.size();
+  }
+  std::size_t best_member(std::size_t c, double spread, const Terms& terms) const {
+    const std::size_t first = first_member_[c];
+    const auto row_at = [&](std::size_t i) { return members_[first + i]; };
+    return best_of(
+        first_member_[c + 1] - first, row_at,
+        [&](std::size_t i) {
+          return value_of(row_at(i), squared_distance_[row_at(i)], spread, terms);
+        },
+        terms);
+  }
+  std::size_t best_row(std::size_t c, double spread, const Terms& terms) {
+    std::vector<double> values(rows_.size(), -infinity);
+    job_.parallel_for(
+        rows_.size(), rows_per_block, [&](std::size_t begin, std::size_t end, unsigned) {
+          for (std::size_t i = begin; i < end; ++i) {
+            if (terms.is_open(i)) {
+              const double d = kernels_.squared_distance(rows_.row(i), centre(c), n_columns_);
+              values[i] = value_of(i, d, spread, terms);
+            }
+          }
+        });
+    return best_of(
+        rows_.size(), [](std::size_t i) { return i; }, [&](std::size_t i) { return values[i]; },
+        terms);
   }
 
   static std::size_t first_not(const std::vector<bool>& taken) {
@@ -270,8 +350,8 @@ Seeding seeding_from_name(std::string_view name) {
 }
 
 template <class T>
-Picks kmeans(const Rows<T>& rows, std::size_t k, const KMeansOptions& options, Random& random,
-             Job& job) {
+Picks kmeans(const Rows<T>& rows, std::size_t k, const KMeansOptions& options, Terms& terms,
+             Random& random, Job& job) {
   const DistanceMeter<T> meter(rows, Metric::sqeuclidean, job);
   KMeans<T> state(meter, k, job);
   if (options.seeding == Seeding::plus_plus) {
@@ -284,7 +364,7 @@ Picks kmeans(const Rows<T>& rows, std::size_t k, const KMeansOptions& options, R
     state.update();
     moving = state.assign();
   }
-  return state.representatives();
+  return state.representatives(terms);
 }
 
 MemoryNeed kmeans_memory(const SelectionSize& size, const KMeansOptions& options) {
@@ -305,7 +385,7 @@ MemoryNeed kmeans_memory(const SelectionSize& size, const KMeansOptions& options
 }
 
 #define THINSET_INSTANTIATE(T) \
-  template Picks kmeans(const Rows<T>&, std::size_t, const KMeansOptions&, Random&, Job&);
+  template Picks kmeans(const Rows<T>&, std::size_t, const KMeansOptions&, Terms&, Random&, Job&);
 THINSET_INSTANTIATE(float)
 THINSET_INSTANTIATE(double)
 THINSET_INSTANTIATE(Float16)

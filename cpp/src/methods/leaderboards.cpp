@@ -7,6 +7,7 @@
 #include <memory>
 #include <numeric>
 #include <span>
+#include <type_traits>
 
 #include "rows/column_summary.hpp"
 
@@ -80,30 +81,61 @@ class ConstantColumns {
   std::vector<std::size_t> columns_;
 };
 
+// A limit such that every row with score * weight > threshold, both in float64, has score * half
+// the weight above it as the kernels compute it. Halved, weights are at most 1, so that no product
+// overflows. For float32 scores the weight and the product are rounded: by less than 2^-22 of the
+// product, and 2^-148 if it is below the smallest normal number.
+template <class T>
+Score<T> limit_of(double threshold) {
+  if (std::isinf(threshold) || std::is_same_v<Score<T>, double>) {
+    // Halving may round the smallest numbers.
+    return static_cast<Score<T>>(std::isinf(threshold) ? threshold : 0.5 * threshold - 0x1p-1022);
+  }
+  const double lowered = 0.5 * threshold - std::fabs(threshold) * 0x1p-20 - 0x1p-140;
+  return std::nextafter(static_cast<float>(lowered), -std::numeric_limits<float>::infinity());
+}
+
 // The rows that one thread keeps: per element at least the best `depth`.
 template <class T>
 class Keeper {
  public:
-  Keeper(const Rows<T>& rows, ScoreOf score, std::size_t depth,
-         const std::vector<Score<T>>& thresholds)
+  Keeper(const Rows<T>& rows, ScoreOf score, const std::vector<double>& weights, std::size_t depth,
+         const std::vector<double>& thresholds)
       : rows_(rows),
         score_(score),
+        weights_(weights),
         depth_(depth),
         capacity_(std::min(most_kept(depth), rows.size())),
-        thresholds_(thresholds),
+        limits_(thresholds.size()),
         columns_(rows.n_columns()),
         kept_(std::make_unique_for_overwrite<Candidate[]>(rows.n_columns() * capacity_)),
-        n_kept_(rows.n_columns(), 0) {}
+        n_kept_(rows.n_columns(), 0) {
+    if (!weights_.empty()) {
+      thresholds_ = thresholds;
+    }
+    for (std::size_t column = 0; column < thresholds.size(); ++column) {
+      set_threshold(column, thresholds[column]);
+    }
+  }
 
   // Returns false if a value is not finite.
   bool look_at(std::size_t row, const std::vector<char>& taken) {
     const T* values = rows_.row(row);
-    const std::size_t n = row_kernels<T>().find_above[static_cast<std::size_t>(score_)](
-        values, thresholds_.size(), thresholds_.data(), columns_.data());
-    if (n > thresholds_.size()) {
+    const auto score = static_cast<std::size_t>(score_);
+    const std::size_t n = weights_.empty()
+                              ? row_kernels<T>().find_above[score](values, limits_.size(),
+                                                                   limits_.data(), columns_.data())
+                              : row_kernels<T>().find_weighted_above[score](
+                                    values, static_cast<Score<T>>(0.5 * weights_[row]),
+                                    limits_.size(), limits_.data(), columns_.data());
+    if (n > limits_.size()) {
       return false;
     }
-    if (n > 0 && taken[row] == 0) {
+    if (is_beyond_screening(row) && taken[row] == 0) {
+      for (std::size_t column = 0; column < limits_.size(); ++column) {
+        keep(values, column, row);
+      }
+    } else if (n > 0 && taken[row] == 0) {
       for (std::size_t i = 0; i < n; ++i) {
         keep(values, columns_[i], row);
       }
@@ -115,28 +147,54 @@ class Keeper {
     return {kept_.get() + column * capacity_, n_kept_[column]};
   }
   // Free rows with a score above this are kept.
-  [[nodiscard]] double threshold(std::size_t column) const { return thresholds_[column]; }
+  [[nodiscard]] double threshold(std::size_t column) const {
+    return weights_.empty() ? limits_[column] : thresholds_[column];
+  }
 
  private:
+  // Whether float32 may lose much of the row's weight.
+  [[nodiscard]] bool is_beyond_screening(std::size_t row) const {
+    return !weights_.empty() && !std::is_same_v<T, double> && weights_[row] > 0.0 &&
+           weights_[row] < 0x1p-59;
+  }
+
   void keep(const T* values, std::size_t column, std::size_t row) {
     double activation = 0.0;
     row_kernels<T>().widen(values + column, &activation, 1);
+    double score = score_from(activation, score_);
+    if (!weights_.empty()) {
+      score *= weights_[row];
+      if (!(score > thresholds_[column])) {
+        return;
+      }
+    }
     const std::span<Candidate> kept{kept_.get() + column * capacity_, ++n_kept_[column]};
-    kept.back() = {score_from(activation, score_), row};
+    kept.back() = {score, row};
     if (kept.size() == most_kept(depth_)) {
       // Rows come in ascending order, so a later one with the score of the worst would lose.
       const auto worst = kept.begin() + static_cast<std::ptrdiff_t>(depth_) - 1;
       std::nth_element(kept.begin(), worst, kept.end());
-      thresholds_[column] = static_cast<Score<T>>(worst->score);
+      set_threshold(column, worst->score);
       n_kept_[column] = depth_;
     }
   }
 
+  void set_threshold(std::size_t column, double threshold) {
+    if (weights_.empty()) {
+      limits_[column] = static_cast<Score<T>>(threshold);
+      return;
+    }
+    thresholds_[column] = threshold;
+    limits_[column] = limit_of<T>(threshold);
+  }
+
   Rows<T> rows_;
   ScoreOf score_;
+  const std::vector<double>& weights_;
   std::size_t depth_;
   std::size_t capacity_;
-  std::vector<Score<T>> thresholds_;
+  std::vector<Score<T>> limits_;    // for the kernels
+  std::vector<double> thresholds_;  // with weights only, because limits are lower then
   std::vector<std::uint32_t> columns_;
   std::unique_ptr<Candidate[]> kept_;  // `capacity_` places per column, the first n_kept_ in use
   std::vector<std::size_t> n_kept_;
@@ -221,14 +279,21 @@ auto Leaderboards<T>::suggested_thresholds(std::size_t depth, const std::vector<
     return thresholds;
   }
   const std::size_t n_columns = rows_.n_columns();
-  std::vector<Score<T>> best(n_groups * n_columns, lowest);
+  std::vector<Score<T>> best(n_groups * n_columns, static_cast<Score<T>>(lowest));
   job_.parallel_for(n_groups, 4, [&](std::size_t begin, std::size_t end, unsigned) {
     for (std::size_t group = begin; group < end; ++group) {
       for (std::size_t i = 0; i < n_looked_at; ++i) {
         const std::size_t row = first_of(group) + i;
-        if (taken[row] == 0) {
-          row_kernels<T>().raise_scores[static_cast<std::size_t>(score_)](
-              rows_.row(row), n_columns, best.data() + group * n_columns);
+        const auto score = static_cast<std::size_t>(score_);
+        Score<T>* const of_group = best.data() + group * n_columns;
+        if (taken[row] != 0) {
+          continue;
+        }
+        if (weights_.empty()) {
+          row_kernels<T>().raise_scores[score](rows_.row(row), n_columns, of_group);
+        } else {
+          row_kernels<T>().raise_weighted_scores[score](
+              rows_.row(row), static_cast<Score<T>>(0.5 * weights_[row]), n_columns, of_group);
         }
       }
     }
@@ -241,7 +306,9 @@ auto Leaderboards<T>::suggested_thresholds(std::size_t depth, const std::vector<
     const auto at = of_column.begin() + static_cast<std::ptrdiff_t>(groups_above) - 1;
     std::nth_element(of_column.begin(), at, of_column.end(), std::greater<>());
     // Rows with exactly this score must pass, so the threshold is the next value below.
-    thresholds[j] = std::nextafter(*at, lowest);
+    const Score<T> below = std::nextafter(*at, static_cast<Score<T>>(lowest));
+    // Rough scores of half the weight; whether enough rows pass is checked anyway.
+    thresholds[j] = weights_.empty() ? static_cast<double>(below) : 2.0 * below;
   }
   return thresholds;
 }
@@ -251,7 +318,7 @@ bool Leaderboards<T>::fill_above(const Thresholds& thresholds, std::size_t depth
                                  const std::vector<char>& taken, std::size_t at_least) {
   std::vector<Keeper<T>> keepers;
   for (unsigned thread = 0; thread < job_.n_threads(); ++thread) {
-    keepers.emplace_back(rows_, score_, depth, thresholds);
+    keepers.emplace_back(rows_, score_, weights_, depth, thresholds);
   }
   std::vector<ConstantColumns<T>> constant(job_.n_threads(), ConstantColumns<T>(rows_));
   std::atomic<bool> is_finite = true;
@@ -289,11 +356,16 @@ void Leaderboards<T>::fetch(std::size_t row) const {
 
 template <class T>
 double Leaderboards<T>::activation(const Candidate& candidate, std::size_t column) const {
-  if (score_ == ScoreOf::value) {
+  if (score_ == ScoreOf::value && weights_.empty()) {
     return candidate.score;
   }
+  return activation_of(candidate.row, column);
+}
+
+template <class T>
+double Leaderboards<T>::activation_of(std::size_t row, std::size_t column) const {
   double value = 0.0;
-  row_kernels<T>().widen(rows_.row(candidate.row) + column, &value, 1);
+  row_kernels<T>().widen(rows_.row(row) + column, &value, 1);
   return value;
 }
 

@@ -61,8 +61,9 @@ class Board {
 template <class T>
 class Leaderboards {
  public:
-  Leaderboards(const Rows<T>& rows, ScoreOf score, Job& job)
-      : rows_(rows), score_(score), job_(job), boards_(rows.n_columns()) {}
+  // Scores count times `weights`: one per row, at most 2; or empty for 1.
+  Leaderboards(const Rows<T>& rows, ScoreOf score, const std::vector<double>& weights, Job& job)
+      : rows_(rows), score_(score), weights_(weights), job_(job), boards_(rows.n_columns()) {}
 
   // Reads every value. Throws InvalidInput that names the first value that is not finite. taken[i]
   // says whether row i is excluded.
@@ -74,10 +75,11 @@ class Leaderboards {
     return constant_columns_;
   }
   [[nodiscard]] double activation(const Candidate& candidate, std::size_t column) const;
+  [[nodiscard]] double activation_of(std::size_t row, std::size_t column) const;
 
  private:
-  using Thresholds = std::vector<Score<T>>;
-  static constexpr auto lowest = -std::numeric_limits<Score<T>>::infinity();
+  using Thresholds = std::vector<double>;
+  static constexpr double lowest = -std::numeric_limits<double>::infinity();
 
   [[nodiscard]] Thresholds no_thresholds() const { return Thresholds(rows_.n_columns(), lowest); }
   [[nodiscard]] Thresholds suggested_thresholds(std::size_t depth, const std::vector<char>& taken);
@@ -88,6 +90,7 @@ class Leaderboards {
 
   Rows<T> rows_;
   ScoreOf score_;
+  const std::vector<double>& weights_;
   Job& job_;
   std::vector<Board> boards_;
   std::vector<std::size_t> constant_columns_;

@@ -7,6 +7,7 @@
 
 #include "bounds/image_list.hpp"
 #include "bounds/projection.hpp"
+#include "methods/first_pick.hpp"
 #include "rows/best_row.hpp"
 
 namespace thinset {
@@ -28,15 +29,16 @@ bool is_worth_projecting(std::size_t n_rows, std::size_t k) {
 }
 
 struct Standing {
-  double rank;  // to the nearest of the picks that the row has processed
+  double
+      value;  // the rank to the nearest of the picks that the row has processed, times its weight
   std::size_t row;
 
   [[nodiscard]] bool before(const Standing& other) const {
-    return rank != other.rank ? rank > other.rank : row < other.row;
+    return value != other.value ? value > other.value : row < other.row;
   }
 };
 
-// A part of the rows as a heap, the largest rank on top.
+// A part of the rows as a heap, the largest value on top.
 class Heap {
  public:
   void build(std::vector<Standing> standings) {
@@ -66,9 +68,13 @@ class Heap {
 template <class T>
 class MaxMin {
  public:
-  MaxMin(const DistanceMeter<T>& meter, std::size_t k, Job& job)
+  MaxMin(const DistanceMeter<T>& meter, std::size_t k, const Terms& terms, Job& job)
       : meter_(meter),
+        terms_(terms),
+        has_min_distance_(terms.min_distance >= 0.0),
         job_(job),
+        weights_(weights_of_ranks(meter, terms)),
+        ranks_(weights_.empty() ? 0 : meter.rows().size()),
         picked_(meter, k),
         n_seen_(meter.rows().size(), 0),
         heaps_(std::min<std::size_t>(meter.rows().size(), 4 * job.n_threads())),
@@ -83,9 +89,13 @@ class MaxMin {
   double rank_of(std::size_t row) {
     Scratch& scratch = scratch_[0];
     scratch.members.resize(1);
-    scratch.members[0].standing = {infinity, row};
+    scratch.members[0].begin(row, infinity, weight(row));
+    n_seen_[row] = 0;
     catch_up(scratch, Bar());
-    return scratch.members[0].standing.rank;
+    return scratch.members[0].rank;
+  }
+  [[nodiscard]] double weight(std::size_t row) const {
+    return weights_.empty() ? 1.0 : weights_[row];
   }
 
   void pick(std::size_t row) {
@@ -102,6 +112,11 @@ class MaxMin {
     const std::size_t n = meter_.rows().size();
     std::vector<double> ranks(n);
     std::vector<bool> is_taken(n, false);
+    if (terms_.limits) {
+      for (std::size_t i = 0; i < n; ++i) {
+        is_taken[i] = !terms_.limits->is_open(i);
+      }
+    }
     for (const std::size_t row : rows) {
       is_taken[row] = true;
     }
@@ -111,18 +126,21 @@ class MaxMin {
       Scratch& scratch = scratch_[thread];
       scratch.members.resize(end - begin);
       for (std::size_t i = begin; i < end; ++i) {
-        scratch.members[i - begin].standing = {infinity, i};
+        scratch.members[i - begin].begin(i, infinity, weight(i));
       }
       catch_up(scratch, bar);
       for (const Member& member : scratch.members) {
-        ranks[member.standing.row] = member.standing.rank;
-        if (n_seen_[member.standing.row] == picked_.size() && !is_taken[member.standing.row]) {
-          bar.raise_to(member.standing.rank);
+        ranks[member.row] = member.rank;
+        if (n_seen_[member.row] == picked_.size() && !is_taken[member.row] &&
+            !is_too_near(member.rank)) {
+          bar.raise_to(member.value());
         }
       }
     });
-    for (const std::size_t row : rows) {
-      ranks[row] = taken;
+    for (std::size_t i = 0; i < n; ++i) {
+      if (is_taken[i] || is_too_near(ranks[i])) {
+        ranks[i] = taken;
+      }
     }
     job_.parallel_for(heaps_.size(), 1, [&](std::size_t begin, std::size_t end, unsigned) {
       for (std::size_t h = begin; h < end; ++h) {
@@ -132,15 +150,19 @@ class MaxMin {
         standings.reserve(last - first);
         for (std::size_t i = first; i < last; ++i) {
           if (ranks[i] != taken) {
-            standings.push_back({ranks[i], i});
+            standings.push_back({ranks[i] * weight(i), i});
           }
         }
         heaps_[h].build(std::move(standings));
       }
     });
+    if (!weights_.empty()) {
+      ranks_ = std::move(ranks);
+    }
   }
 
-  // Removes the row with the largest rank from the candidates.
+  // Removes the row with the largest value from the candidates, and returns its rank; no row if
+  // there is none.
   BestRow take_furthest() {
     Bar bar;
     for (Scratch& scratch : scratch_) {
@@ -156,20 +178,31 @@ class MaxMin {
     for (const Scratch& scratch : scratch_) {
       best.offer(scratch.best.value, scratch.best.row);
     }
+    if (best.row >= meter_.rows().size()) {
+      return best;
+    }
     while (heaps_[winner].empty() || heaps_[winner].top().row != best.row) {
       ++winner;
     }
-    heaps_[winner].pop();
-    return best;
+    return {rank_in(heaps_[winner].pop()), best.row};
   }
 
  private:
   // A row that is being updated.
   struct Member {
-    Standing standing;
+    std::size_t row = 0;
+    double rank = infinity;
+    double weight = 1.0;
     Point point;
     Projection::Image image;
     bool is_screened = false;
+
+    void begin(std::size_t its_row, double its_rank, double its_weight) {
+      row = its_row;
+      rank = its_rank;
+      weight = its_weight;
+    }
+    [[nodiscard]] double value() const { return rank * weight; }
   };
   struct alignas(64) Scratch {
     std::vector<Member> members;
@@ -177,6 +210,26 @@ class MaxMin {
     NearSearch search;
     BestRow best;
   };
+
+  static std::vector<double> weights_of_ranks(const DistanceMeter<T>& meter, const Terms& terms) {
+    std::vector<double> weights = terms.weights;
+    if (meter.metric() == Metric::euclidean) {
+      for (double& weight : weights) {
+        weight *= weight;
+      }
+    }
+    return weights;
+  }
+
+  [[nodiscard]] double rank_in(const Standing& standing) const {
+    return weights_.empty() ? standing.value : ranks_[standing.row];
+  }
+  [[nodiscard]] bool is_too_near(double rank) const {
+    return has_min_distance_ && !(meter_.distance_from_rank(rank) > terms_.min_distance);
+  }
+  [[nodiscard]] bool is_dropped(const Standing& standing) const {
+    return !terms_.is_open(standing.row) || is_too_near(rank_in(standing));
+  }
 
   // Updates rows from the top of the heap with the picks they missed, until the top is up to date
   // or cannot win. Updates several at a time, which share each stretch of picks while it is in
@@ -186,22 +239,33 @@ class MaxMin {
       std::vector<Member>& members = scratch.members;
       std::size_t n_members = 0;
       members.resize(rows_per_batch);
-      while (n_members < rows_per_batch && !heap.empty() && !(heap.top().rank < bar.value()) &&
-             n_seen_[heap.top().row] < picked_.size()) {
-        members[n_members].standing = heap.pop();
-        meter_.prefetch(members[n_members++].standing.row);
+      while (n_members < rows_per_batch && !heap.empty() && !(heap.top().value < bar.value())) {
+        const Standing& top = heap.top();
+        if (is_dropped(top)) {
+          heap.pop();
+          continue;
+        }
+        if (n_seen_[top.row] == picked_.size()) {
+          break;
+        }
+        const Standing standing = heap.pop();
+        members[n_members].begin(standing.row, rank_in(standing), weight(standing.row));
+        meter_.prefetch(members[n_members++].row);
       }
       members.resize(n_members);
       if (n_members == 0) {
-        if (!heap.empty() && !(heap.top().rank < bar.value())) {
-          bar.raise_to(heap.top().rank);
-          scratch.best.offer(heap.top().rank, heap.top().row);
+        if (!heap.empty() && !(heap.top().value < bar.value())) {
+          bar.raise_to(heap.top().value);
+          scratch.best.offer(heap.top().value, heap.top().row);
         }
         return;
       }
       catch_up(scratch, bar);
       for (const Member& member : members) {
-        heap.push(member.standing);
+        if (!weights_.empty()) {
+          ranks_[member.row] = member.rank;
+        }
+        heap.push({member.value(), member.row});
       }
     }
   }
@@ -211,9 +275,9 @@ class MaxMin {
   void catch_up(Scratch& scratch, const Bar& bar) {
     std::size_t begin = picked_.size();
     for (Member& member : scratch.members) {
-      const std::size_t seen = n_seen_[member.standing.row];
+      const std::size_t seen = n_seen_[member.row];
       begin = std::min(begin, seen);
-      meter_.read(member.standing.row, member.point);
+      meter_.read(member.row, member.point);
       member.is_screened = projection_ && picked_.size() - seen >= picks_worth_screening;
       if (member.is_screened) {
         projection_->project(member.point, member.image);
@@ -229,14 +293,13 @@ class MaxMin {
     scratch.search.clear();
     scratch.asking.clear();
     for (Member& member : scratch.members) {
-      std::size_t& seen = n_seen_[member.standing.row];
-      if (seen >= end || member.standing.rank < bar.value()) {
+      std::size_t& seen = n_seen_[member.row];
+      if (seen >= end || member.value() < bar.value()) {
         continue;
       }
       if (member.is_screened) {
         scratch.asking.push_back(&member);
-        scratch.search.push_back(member.image,
-                                 projection_->limit(member.image, member.standing.rank));
+        scratch.search.push_back(member.image, projection_->limit(member.image, member.rank));
         continue;
       }
       for (std::size_t pick = seen; pick < end; ++pick) {
@@ -250,21 +313,25 @@ class MaxMin {
     images_->find_near(scratch.search, begin, end);
     for (std::size_t i = 0; i < scratch.asking.size(); ++i) {
       Member& member = *scratch.asking[i];
-      std::size_t& seen = n_seen_[member.standing.row];
+      std::size_t& seen = n_seen_[member.row];
       scratch.search.for_each(i, seen, [&](std::size_t pick) { look(member, pick); });
       seen = end;
     }
   }
 
   void look(Member& member, std::size_t pick) const {
-    double& rank = member.standing.rank;
+    double& rank = member.rank;
     if (!picked_.is_beyond(pick, member.point, rank)) {
       rank = std::min(rank, picked_.rank(pick, member.point));
     }
   }
 
   const DistanceMeter<T>& meter_;
+  const Terms& terms_;
+  bool has_min_distance_;
   Job& job_;
+  std::vector<double> weights_;  // of ranks, per row; empty: 1
+  std::vector<double> ranks_;    // per row in a heap; its value is the rank if there are no weights
   PickedRows<T> picked_;
   std::optional<Projection> projection_;
   std::optional<ImageList> images_;
@@ -278,29 +345,52 @@ class MaxMin {
 
 template <class T>
 Picks max_min(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k, Metric metric,
-              std::span<const std::size_t> initial, Job& job) {
+              std::span<const std::size_t> initial, Terms& terms, Job& job) {
   const DistanceMeter<T> meter(rows, metric, job);
-  MaxMin<T> state(meter, k, job);
+  MaxMin<T> state(meter, k + terms.n_elsewhere, terms, job);
   Picks picks;
   picks.rows.reserve(k);
   picks.gains.reserve(k);
+  const auto pick = [&](std::size_t row) {
+    state.pick(row);
+    terms.pick(row, [](std::size_t) {});
+  };
   const auto take = [&](std::size_t row, double rank) {
     picks.rows.push_back(row);
-    picks.gains.push_back(meter.distance_from_rank(rank));
-    state.pick(row);
+    picks.gains.push_back(meter.distance_from_rank(rank) * terms.factor(row));
+    pick(row);
     job.advance(1);
+    for (const std::size_t companion : terms.companions(row)) {
+      picks.rows.push_back(companion);
+      picks.gains.push_back(meter.distance_from_rank(state.rank_of(companion)) *
+                            terms.factor(companion));
+      pick(companion);
+      job.advance(1);
+    }
   };
-  for (const std::size_t row : initial) {
+  for (const std::size_t row : initial.first(terms.n_elsewhere)) {
+    pick(row);
+  }
+  for (const std::size_t row : initial.subspan(terms.n_elsewhere)) {
     take(row, state.rank_of(row));
   }
+  std::vector<std::size_t> picked(initial.begin(), initial.end());
   if (initial.empty()) {
-    take(furthest_row(meter, summary.mean, job), infinity);
+    const std::size_t first = first_pick(meter, summary.mean, terms, job);
+    if (first == rows.size()) {
+      return picks;
+    }
+    take(first, infinity);
+    picked = picks.rows;
   }
   if (picks.rows.size() < k) {
-    state.start(picks.rows);
+    state.start(picked);
   }
   while (picks.rows.size() < k) {
     const BestRow best = state.take_furthest();
+    if (best.row >= rows.size()) {
+      break;
+    }
     take(best.row, best.value);
   }
   return picks;
@@ -323,7 +413,7 @@ MemoryNeed max_min_memory(const SelectionSize& size) {
 
 #define THINSET_INSTANTIATE(T)                                                      \
   template Picks max_min(const Rows<T>&, const ColumnSummary&, std::size_t, Metric, \
-                         std::span<const std::size_t>, Job&);
+                         std::span<const std::size_t>, Terms&, Job&);
 THINSET_INSTANTIATE(float)
 THINSET_INSTANTIATE(double)
 THINSET_INSTANTIATE(Float16)

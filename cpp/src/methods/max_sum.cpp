@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "methods/first_pick.hpp"
 #include "methods/max_sum_scan.hpp"
 #include "methods/max_sum_search.hpp"
 #include "methods/max_sum_state.hpp"
@@ -35,13 +36,24 @@ class MaxSum {
     return {always + std::max(sorting, picks), always + sorting + picks + 4 * k * sizeof(double)};
   }
 
-  MaxSum(const DistanceMeter<T>& meter, std::vector<double> centre, std::size_t k, Job& job)
-      : state_(meter, std::move(centre), k, job),
+  MaxSum(const DistanceMeter<T>& meter, std::vector<double> centre, std::size_t k,
+         const Terms& terms, Job& job)
+      : state_(meter, std::move(centre), k, terms, job),
         search_(state_),
         scan_(state_, picks_per_window / 2),
         scratch_(job.n_threads()) {
     sort_by_radius();
+    if (terms.limits) {
+      for (std::size_t row = 0; row < meter.rows().size(); ++row) {
+        if (!terms.limits->is_open(row)) {
+          close(row);
+        }
+      }
+    }
   }
+
+  // The row may no longer be picked.
+  void close(std::size_t row) { state_.ceilings.pick(state_.ceilings.place_of(row)); }
 
   // The summed distance of a row to all picks, added in their order.
   double sum_of(std::size_t row) {
@@ -68,7 +80,7 @@ class MaxSum {
     }
   }
 
-  // The row with the largest sum of distances to the picks.
+  // The row with the largest sum of distances to the picks, times its weight; returns the sum.
   BestRow best() {
     for (MaxSumScratch& scratch : scratch_) {
       scratch.best = {};
@@ -93,6 +105,9 @@ class MaxSum {
     }
     if (second.value > -infinity) {
       hint_ = state_.ceilings.place_of(second.row);
+    }
+    if (best.row < state_.ceilings.size()) {
+      best.value = state_.ceilings.standing(state_.ceilings.place_of(best.row)).sum;
     }
     return best;
   }
@@ -170,26 +185,47 @@ std::vector<double> centre_of(const DistanceMeter<T>& meter, const std::vector<d
 
 template <class T>
 Picks max_sum(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k, Metric metric,
-              std::span<const std::size_t> initial, Job& job) {
+              std::span<const std::size_t> initial, Terms& terms, Job& job) {
   const DistanceMeter<T> meter(rows, metric, job);
-  MaxSum<T> state(meter, centre_of(meter, summary.mean), k, job);
+  MaxSum<T> state(meter, centre_of(meter, summary.mean), k + terms.n_elsewhere, terms, job);
   Picks picks;
   picks.rows.reserve(k);
   picks.gains.reserve(k);
-  while (picks.rows.size() < k) {
-    const std::size_t t = picks.rows.size();
-    BestRow best;
-    if (t < initial.size()) {
-      best = {state.sum_of(initial[t]), initial[t]};
-    } else if (t == 0) {
-      best = {0.0, furthest_row(meter, summary.mean, job)};
-    } else {
-      best = state.best();
-    }
-    picks.rows.push_back(best.row);
-    picks.gains.push_back(best.value);
-    state.pick(best.row);
+  const auto pick = [&](std::size_t row) {
+    state.pick(row);
+    terms.pick(row, [&](std::size_t closed) { state.close(closed); });
+  };
+  const auto take = [&](std::size_t row, double sum) {
+    picks.rows.push_back(row);
+    picks.gains.push_back(sum * terms.factor(row));
+    pick(row);
     job.advance(1);
+  };
+  const auto take_with_companions = [&](std::size_t row, double sum) {
+    take(row, sum);
+    for (const std::size_t companion : terms.companions(row)) {
+      take(companion, state.sum_of(companion));
+    }
+  };
+  for (const std::size_t row : initial.first(terms.n_elsewhere)) {
+    pick(row);
+  }
+  for (const std::size_t row : initial.subspan(terms.n_elsewhere)) {
+    take(row, state.sum_of(row));
+  }
+  if (initial.empty()) {
+    const std::size_t first = first_pick(meter, summary.mean, terms, job);
+    if (first == rows.size()) {
+      return picks;
+    }
+    take_with_companions(first, 0.0);
+  }
+  while (picks.rows.size() < k) {
+    const BestRow best = state.best();
+    if (best.row >= rows.size()) {
+      break;
+    }
+    take_with_companions(best.row, best.value);
   }
   return picks;
 }
@@ -198,7 +234,7 @@ MemoryNeed max_sum_memory(const SelectionSize& size) { return MaxSum<float>::mem
 
 #define THINSET_INSTANTIATE(T)                                                      \
   template Picks max_sum(const Rows<T>&, const ColumnSummary&, std::size_t, Metric, \
-                         std::span<const std::size_t>, Job&);
+                         std::span<const std::size_t>, Terms&, Job&);
 THINSET_INSTANTIATE(float)
 THINSET_INSTANTIATE(double)
 THINSET_INSTANTIATE(Float16)

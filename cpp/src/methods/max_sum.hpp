@@ -5,6 +5,7 @@
 #include <span>
 
 #include "methods/picks.hpp"
+#include "methods/terms.hpp"
 #include "rows/column_summary.hpp"
 #include "rows/distance.hpp"
 #include "rows/rows.hpp"
@@ -23,9 +24,20 @@ namespace thinset {
 // sum S and their sum of squared radii Q, the squared distances of x to all of them add up to
 // t|x|^2 - 2 x.S + Q. By Cauchy and Schwarz the distances add up to at most the root of t times
 // that. One product x.S is useful while S keeps its direction; only rows that pass are measured.
+//
+// On terms: rows compete by sum * weight, and the gain is sum * factor. The first pick is as that
+// of max_min. There may be fewer than k picks, because rows may be closed. k does not count the
+// rows elsewhere, which come first in every sum.
 template <class T>
 Picks max_sum(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k, Metric metric,
-              std::span<const std::size_t> initial, Job& job);
+              std::span<const std::size_t> initial, Terms& terms, Job& job);
+
+template <class T>
+Picks max_sum(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k, Metric metric,
+              std::span<const std::size_t> initial, Job& job) {
+  Terms plain;
+  return max_sum(rows, summary, k, metric, initial, plain, job);
+}
 
 MemoryNeed max_sum_memory(const SelectionSize& size);
 

@@ -69,7 +69,7 @@ class MaxSumScan {
     } else {
       state_.see_all(standing, scratch.point);
     }
-    scratch.offer(standing);
+    scratch.offer(state_.value_of(standing), standing.row);
   }
 
   MaxSumState<T>& state_;

@@ -15,6 +15,10 @@ namespace thinset {
 // The bar is the best exact sum found by any thread. A row is evaluated in up to three steps, each
 // more expensive than the last, until its ceiling is below the bar: the bound of the picks that it
 // missed before the open window, the bound of all missed picks, and the distances themselves.
+//
+// With weights, the bar is a sum times a weight. A row is compared in terms of its own sum: with
+// the bar divided by the bounding weight of the row, which is above its weight by more than
+// rounding (ceilings.hpp), so a sum below that quotient is a value below the bar.
 template <class T>
 class MaxSumSearch {
  public:
@@ -89,13 +93,14 @@ class MaxSumSearch {
     // does, so the row can be skipped for some picks: the bar rises by its mean, the row's ceiling
     // by the triangle inequality.
     const bool is_open = state_.meter.metric() == Metric::euclidean;
-    const double rises = state_.bounds.from_radii(radius, picks.totals()) - bar.value();
+    const auto bar_of_row = [&] { return ceilings.bar_of(place, bar.value()); };
+    const double rises = state_.bounds.from_radii(radius, picks.totals()) - bar_of_row();
     const double margin = is_open ? std::max(0.0, picks_of_rest * rises / picks.totals().n) : 0.0;
     // Lowers the ceiling to a currently valid one; returns whether that rules the row out.
     const auto falls_below_bar = [&](double ceiling) {
       const double risen = risen_at(ceilings.radius_of_block(place / Ceilings::rows_per_block));
       ceilings.lower_head(place, ceiling, risen);
-      return ceiling * (1.0 + slack()) + margin < bar.value();
+      return ceiling * (1.0 + slack()) + margin < bar_of_row();
     };
     const std::size_t n_before = picks.before_window().n;
     if (standing.n_seen <= n_before) {
@@ -113,10 +118,11 @@ class MaxSumSearch {
         return;
       }
     }
-    if (measure(place, missed, bar.value() - margin, scratch)) {
+    if (measure(place, missed, bar_of_row() - margin, scratch)) {
       falls_below_bar(standing.sum);
-      bar.raise_to(standing.sum);
-      scratch.offer(standing);
+      const double value = state_.value_of(standing);
+      bar.raise_to(value);
+      scratch.offer(value, standing.row);
     }
   }
 

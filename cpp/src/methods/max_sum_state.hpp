@@ -8,6 +8,7 @@
 #include "bounds/centred_points.hpp"
 #include "bounds/sum_bounds.hpp"
 #include "methods/ceilings.hpp"
+#include "methods/terms.hpp"
 #include "rows/best_row.hpp"
 #include "rows/distance.hpp"
 #include "thinset/parallel_for.hpp"
@@ -17,13 +18,14 @@ namespace thinset {
 template <class T>
 struct MaxSumState {
   MaxSumState(const DistanceMeter<T>& meter_used, std::vector<double> centre, std::size_t k,
-              Job& job_used)
+              const Terms& terms_used, Job& job_used)
       : meter(meter_used),
+        terms(terms_used),
         job(job_used),
         bounds(meter.metric()),
         picks(meter, std::move(centre), k),
         picked(meter, k),
-        ceilings(meter.rows().size(), picks.slack(), job) {}
+        ceilings(meter.rows().size(), picks.slack(), terms.weights, job) {}
 
   // Adds the distances to the picks that a row has not processed, in order.
   void see_all(Standing& standing, Point& point) const {
@@ -39,7 +41,13 @@ struct MaxSumState {
     return pairs_per_turn / (picked.size() + 1);
   }
 
+  // What a row competes by.
+  [[nodiscard]] double value_of(const Standing& standing) const {
+    return standing.sum * terms.weight(standing.row);
+  }
+
   const DistanceMeter<T>& meter;
+  const Terms& terms;
   Job& job;
   SumBounds bounds;
   CentredPoints<T> picks;
@@ -54,11 +62,11 @@ struct alignas(64) MaxSumScratch {
   BestRow best;
   BestRow second;
 
-  void offer(const Standing& standing) {
-    if (standing.sum > best.value) {
+  void offer(double value, std::size_t row) {
+    if (value > best.value) {
       second = best;
     }
-    best.offer(standing.sum, standing.row);
+    best.offer(value, row);
   }
 };
 

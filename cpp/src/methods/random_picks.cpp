@@ -1,30 +1,123 @@
 #include "methods/random_picks.hpp"
 
+#include <algorithm>
+#include <bit>
+#include <cmath>
 #include <utility>
 #include <vector>
 
 namespace thinset {
 
-Picks random_picks(std::size_t n, std::size_t k, std::span<const std::size_t> initial,
+namespace {
+
+// Draws from the pool without replacement, all alike: the first steps of a Fisher-Yates shuffle.
+class EvenDraws {
+ public:
+  explicit EvenDraws(std::vector<std::size_t> pool) : pool_(std::move(pool)) {}
+
+  [[nodiscard]] bool empty() const { return n_drawn_ == pool_.size(); }
+  std::size_t draw(Random& random) {
+    std::swap(pool_[n_drawn_], pool_[n_drawn_ + random.below(pool_.size() - n_drawn_)]);
+    return pool_[n_drawn_++];
+  }
+
+ private:
+  std::vector<std::size_t> pool_;
+  std::size_t n_drawn_ = 0;
+};
+
+// Draws with probability in proportion to a factor. A complete binary tree holds sums: each node is
+// the sum of its two children, so that a draw changes the sums on one path, and sums depend on the
+// remaining factors alone, not on the draws before.
+class WeightedDraws {
+ public:
+  WeightedDraws(std::vector<std::size_t> pool, const std::vector<double>& factors)
+      : pool_(std::move(pool)), n_leaves_(std::bit_ceil(std::max<std::size_t>(pool_.size(), 1))) {
+    sums_.assign(2 * n_leaves_, 0.0);
+    double largest = 0.0;
+    for (const std::size_t row : pool_) {
+      largest = std::max(largest, factors[row]);
+    }
+    // A power of two, so that no sum overflows; it changes no draw.
+    const int exponent = largest > 0.0 ? std::ilogb(largest) : 0;
+    for (std::size_t i = 0; i < pool_.size(); ++i) {
+      sums_[n_leaves_ + i] = std::scalbn(factors[pool_[i]], -exponent);
+    }
+    for (std::size_t node = n_leaves_; node-- > 1;) {
+      sums_[node] = sums_[2 * node] + sums_[2 * node + 1];
+    }
+  }
+
+  [[nodiscard]] bool empty() const { return !(sums_[1] > 0.0); }
+  std::size_t draw(Random& random) {
+    double target = random.uniform() * sums_[1];
+    std::size_t node = 1;
+    while (node < n_leaves_) {
+      const double left = sums_[2 * node];
+      // Rounding must not lead to a branch without any probability.
+      if (target < left || !(sums_[2 * node + 1] > 0.0)) {
+        node = 2 * node;
+      } else {
+        target -= left;
+        node = 2 * node + 1;
+      }
+    }
+    const std::size_t row = pool_[node - n_leaves_];
+    sums_[node] = 0.0;
+    for (node /= 2; node > 0; node /= 2) {
+      sums_[node] = sums_[2 * node] + sums_[2 * node + 1];
+    }
+    return row;
+  }
+
+ private:
+  std::vector<std::size_t> pool_;
+  std::size_t n_leaves_;
+  std::vector<double> sums_;  // node 1 is the root, nodes 2n and 2n + 1 are the children of n
+};
+
+}  // namespace
+
+Picks random_picks(std::size_t n, std::size_t k, std::span<const std::size_t> initial, Terms& terms,
                    Random& random) {
   std::vector<bool> taken(n, false);
   Picks picks;
   picks.rows.reserve(k);
-  for (const std::size_t row : initial) {
-    taken[row] = true;
+  const auto take = [&](std::size_t row) {
     picks.rows.push_back(row);
+    terms.pick(row, [](std::size_t) {});
+  };
+  for (std::size_t i = 0; i < initial.size(); ++i) {
+    taken[initial[i]] = true;
+    if (i < terms.n_elsewhere) {
+      terms.pick(initial[i], [](std::size_t) {});
+    } else {
+      take(initial[i]);
+    }
   }
   std::vector<std::size_t> pool;
   pool.reserve(n - initial.size());
   for (std::size_t i = 0; i < n; ++i) {
-    if (!taken[i]) {
+    if (!taken[i] && terms.is_open(i)) {
       pool.push_back(i);
     }
   }
-  // The first steps of a Fisher-Yates shuffle.
-  for (std::size_t t = 0; picks.rows.size() < k; ++t) {
-    std::swap(pool[t], pool[t + random.below(pool.size() - t)]);
-    picks.rows.push_back(pool[t]);
+  const auto draw_from = [&](auto draws) {
+    while (picks.rows.size() < k && !draws.empty()) {
+      const std::size_t row = draws.draw(random);
+      // A row that was closed since is as if it had never been in the pool.
+      if (terms.is_open(row)) {
+        take(row);
+        for (const std::size_t companion : terms.companions(row)) {
+          take(companion);
+        }
+      }
+    }
+  };
+  if (terms.factors.empty()) {
+    draw_from(EvenDraws(std::move(pool)));
+  } else {
+    draw_from(WeightedDraws(std::move(pool), terms.factors));
   }
   picks.gains.assign(picks.rows.size(), 0.0);
   return picks;

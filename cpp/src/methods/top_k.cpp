@@ -34,12 +34,17 @@ ScoreOf score_for(TopKMode mode) {
 template <class T>
 class Dealer {
  public:
-  Dealer(const Rows<T>& rows, const TopKOptions& options, Job& job)
-      : boards_(rows, score_for(options.mode), job),
+  Dealer(const Rows<T>& rows, const TopKOptions& options, Terms& terms, Job& job)
+      : terms_(terms),
+        boards_(rows, score_for(options.mode), terms.weights, job),
         drop_constant_(options.drop_constant),
         max_depth_(options.max_depth),
         n_columns_(rows.n_columns()),
-        taken_(rows.size(), 0) {}
+        taken_(rows.size(), 0) {
+    for (std::size_t row = 0; terms.limits && row < rows.size(); ++row) {
+      taken_[row] = static_cast<char>(!terms.limits->is_open(row));
+    }
+  }
 
   void reserve(std::size_t k) {
     picks_.rows.reserve(k);
@@ -47,9 +52,14 @@ class Dealer {
   }
 
   void take(std::size_t row, double gain) {
-    taken_[row] = 1;
     picks_.rows.push_back(row);
     picks_.gains.push_back(gain);
+    take_out(row);
+  }
+  // Counts a pick that is not in the result.
+  void take_out(std::size_t row) {
+    taken_[row] = 1;
+    terms_.pick(row, [&](std::size_t closed) { taken_[closed] = 1; });
   }
 
   void deal_until(std::size_t k, Job& job) {
@@ -59,6 +69,9 @@ class Dealer {
       // many as the exhausted board took for its rounds. Taken rows are excluded, so a board never
       // needs more than the remaining picks.
       const std::size_t missing = k - picks_.rows.size();
+      if (terms_.limits && std::ranges::count(taken_, 0) == 0) {
+        return;
+      }
       const auto rounds = static_cast<double>(missing / n_columns_ + 1);
       const auto wanted = std::min(1.5 * rounds * depth_per_round, static_cast<double>(missing));
       const std::size_t depth =
@@ -81,7 +94,7 @@ class Dealer {
       const std::size_t rank = turn / columns_.size();
       Board& board = boards_.board(column);
       if (rank < board.size() && taken_[board.at(rank).row] == 0) {
-        take(board.at(rank).row, boards_.activation(board.at(rank), column));
+        take_best(board.at(rank), column);
       }
     }
   }
@@ -101,6 +114,14 @@ class Dealer {
         throw InvalidInput("drop_constant leaves no embedding element: all " +
                            std::to_string(n_columns_) + " columns are constant");
       }
+    }
+  }
+
+  void take_best(const Candidate& candidate, std::size_t column) {
+    const std::size_t row = candidate.row;
+    take(row, boards_.activation(candidate, column) * terms_.factor(row));
+    for (const std::size_t companion : terms_.companions(row)) {
+      take(companion, boards_.activation_of(companion, column) * terms_.factor(companion));
     }
   }
 
@@ -128,13 +149,14 @@ class Dealer {
         const std::size_t n_rounds = (picks_.rows.size() - n_before) / columns_.size() + 1;
         return static_cast<double>(position) / static_cast<double>(n_rounds);
       }
-      take(board.at(position).row, boards_.activation(board.at(position), column));
+      take_best(board.at(position), column);
       check_at_times(job);
       turn_ = (turn_ + 1) % columns_.size();
     }
     return 0.0;
   }
 
+  Terms& terms_;
   Leaderboards<T> boards_;
   bool drop_constant_;
   std::size_t max_depth_;
@@ -157,16 +179,20 @@ TopKMode top_k_mode_from_name(std::string_view name) {
 
 template <class T>
 TopKPicks top_k(const Rows<T>& rows, std::size_t k, const TopKOptions& options,
-                std::span<const std::size_t> initial, Job& job) {
-  Dealer<T> dealer(rows, options, job);
+                std::span<const std::size_t> initial, Terms& terms, Job& job) {
+  Dealer<T> dealer(rows, options, terms, job);
   dealer.reserve(k);
-  for (const std::size_t row : initial) {
+  for (const std::size_t row : initial.first(terms.n_elsewhere)) {
+    dealer.take_out(row);
+  }
+  const auto before = initial.subspan(terms.n_elsewhere);
+  for (const std::size_t row : before) {
     dealer.take(row, 0.0);
   }
   if (options.refill) {
     dealer.deal_until(k, job);
   } else {
-    dealer.deal_union(k - initial.size(), job);
+    dealer.deal_union(k - before.size(), job);
   }
   return std::move(dealer).result();
 }
@@ -204,7 +230,7 @@ std::uint64_t deepest_within(const SelectionSize& size, const TopKOptions& optio
 
 #define THINSET_INSTANTIATE(T)                                              \
   template TopKPicks top_k(const Rows<T>&, std::size_t, const TopKOptions&, \
-                           std::span<const std::size_t>, Job&);
+                           std::span<const std::size_t>, Terms&, Job&);
 THINSET_INSTANTIATE(float)
 THINSET_INSTANTIATE(double)
 THINSET_INSTANTIATE(Float16)

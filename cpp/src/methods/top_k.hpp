@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "methods/picks.hpp"
+#include "methods/terms.hpp"
 #include "rows/rows.hpp"
 #include "rows/selection_size.hpp"
 #include "thinset/method_options.hpp"
@@ -26,9 +27,20 @@ struct TopKPicks {
 //
 // One pass over the rows: each is compared with the worst score that every element still admits,
 // first estimated from a sample of the rows, so that few values are kept and fewer sorted.
+//
+// On terms: rows rank by score * weight, and gains are activation * factor. There may be fewer than
+// k picks, because rows may be closed; with refill, a closed row is skipped, without, its turn is
+// lost.
 template <class T>
 TopKPicks top_k(const Rows<T>& rows, std::size_t k, const TopKOptions& options,
-                std::span<const std::size_t> initial, Job& job);
+                std::span<const std::size_t> initial, Terms& terms, Job& job);
+
+template <class T>
+TopKPicks top_k(const Rows<T>& rows, std::size_t k, const TopKOptions& options,
+                std::span<const std::size_t> initial, Job& job) {
+  Terms plain;
+  return top_k(rows, k, options, initial, plain, job);
+}
 
 // Depending on the values, more rows per element may be kept than in the first pass; max_depth
 // limits the memory.

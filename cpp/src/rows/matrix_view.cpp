@@ -33,13 +33,17 @@ AnyMatrix stack(std::span<const AnyMatrix> matrices) {
   }
   AnyMatrix stacked = matrices[0];
   stacked.n_rows = 0;
+  stacked.shards = nullptr;
   std::vector<Shard> shards;
   for (std::size_t number = 0; number < matrices.size(); ++number) {
     const AnyMatrix& matrix = matrices[number];
     check_alike(matrices[0], matrix, number);
-    if (matrix.n_rows > 0) {
+    stacked.n_rows += matrix.n_rows;
+    if (matrix.shards != nullptr) {
+      const std::vector<Shard>& inner = matrix.shards->shards();
+      shards.insert(shards.end(), inner.begin(), inner.end());
+    } else if (matrix.n_rows > 0) {
       shards.push_back({matrix.data, matrix.n_rows, matrix.row_stride});
-      stacked.n_rows += matrix.n_rows;
     }
   }
   if (shards.size() == 1) {

@@ -23,6 +23,7 @@ class ShardTable {
     std::size_t offset;  // of the row's first element
   };
   [[nodiscard]] Place find(std::size_t row) const noexcept;
+  [[nodiscard]] const std::vector<Shard>& shards() const noexcept { return shards_; }
 
  private:
   std::vector<Shard> shards_;

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <string>
+
+#include "thinset/error.hpp"
 
 namespace thinset {
 
@@ -84,6 +87,23 @@ std::vector<ClassBudget> class_budgets(std::span<const std::int64_t> labels, std
     assign_proportional(classes, k, labels.size());
   }
   return classes;
+}
+
+std::vector<std::size_t> initial_in_class(const ClassBudget& budget,
+                                          std::span<const std::int64_t> initial_subset) {
+  std::vector<std::size_t> positions;
+  for (const std::int64_t row : initial_subset) {
+    const auto found = std::ranges::lower_bound(budget.rows, row);
+    if (found != budget.rows.end() && *found == row) {
+      positions.push_back(static_cast<std::size_t>(found - budget.rows.begin()));
+    }
+  }
+  if (positions.size() > budget.budget) {
+    throw InvalidInput("initial_subset holds " + std::to_string(positions.size()) +
+                       " rows of class " + std::to_string(budget.label) + ", whose budget is " +
+                       std::to_string(budget.budget));
+  }
+  return positions;
 }
 
 RowPicks merge_class_picks(std::span<const ClassBudget> budgets, std::span<const Picks> picks) {

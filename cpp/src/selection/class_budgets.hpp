@@ -24,6 +24,10 @@ struct ClassBudget {
 std::vector<ClassBudget> class_budgets(std::span<const std::int64_t> labels, std::size_t k,
                                        PerClass per_class);
 
+// Positions within a class (its rows are ascending) of the initial rows that belong to it.
+std::vector<std::size_t> initial_in_class(const ClassBudget& budget,
+                                          std::span<const std::int64_t> initial_subset);
+
 // Merges the picks of all classes into one order in which every prefix is as balanced as the
 // budgets: pick t of a class with budget b has the position (t + 1/2) / b, ties to the lower label.
 // Positions become rows of the matrix; swaps are listed class by class.

@@ -59,14 +59,36 @@ MemoryNeed method_memory(const SelectionSize& size, const SelectionRequest& requ
   return {};
 }
 
+std::uint64_t n_samples_at_most(const AnyMatrix& embeddings, const SelectionRequest& request) {
+  return request.n_samples == 0 ? embeddings.n_rows : request.n_samples;
+}
+
+// At most, for the pool and the terms: row numbers and flags; factors and weights, also those of
+// the method; members of groups, and a table of them; costs in order; the sums that rows are drawn
+// from.
+std::uint64_t choice_memory(const AnyMatrix& embeddings, const SelectionRequest& request) {
+  const Choice& choice = request.choice;
+  if (choice.is_free()) {
+    return 0;
+  }
+  const std::uint64_t n_existing = choice.existing ? choice.existing->n_rows : 0;
+  std::uint64_t per_row = 40;
+  per_row += choice.scores || choice.costs ? 64 : 0;
+  per_row += choice.groups ? 112 : 0;
+  per_row += choice.costs ? 48 : 0;
+  per_row += choice.scores && request.method == Method::random ? 32 : 0;
+  return (embeddings.n_rows + n_existing) * per_row + 4096;
+}
+
 }  // namespace
 
 std::vector<SelectionSize> selection_parts(const AnyMatrix& embeddings,
                                            const SelectionRequest& request, unsigned n_threads) {
   SelectionSize size;
-  size.n_rows = embeddings.n_rows;
+  const std::size_t n_existing = request.choice.existing ? request.choice.existing->n_rows : 0;
+  size.n_rows = embeddings.n_rows + n_existing;
   size.n_columns = embeddings.n_columns;
-  size.n_samples = request.n_samples;
+  size.n_samples = n_samples_at_most(embeddings, request) + n_existing;
   size.element_bytes = element_bytes(embeddings.element);
   size.is_cosine = request.metric == Metric::cosine;
   size.n_threads = n_threads == 0 ? available_processors() : n_threads;
@@ -78,8 +100,8 @@ std::vector<SelectionSize> selection_parts(const AnyMatrix& embeddings,
   for (const ClassBudget& budget : class_budgets(request.labels, request.n_samples, per_class)) {
     if (budget.budget > 0) {
       sizes.push_back(size);
-      sizes.back().n_rows = budget.rows.size();
-      sizes.back().n_samples = budget.budget;
+      sizes.back().n_rows = budget.rows.size() + n_existing;
+      sizes.back().n_samples = budget.budget + n_existing;
     }
   }
   return sizes;
@@ -95,7 +117,9 @@ MemoryNeed predicted_memory(const AnyMatrix& embeddings, const SelectionRequest&
     need = larger_of(need, method_memory(size, request));
   }
   const std::uint64_t n = embeddings.n_rows;
-  const std::uint64_t k = request.n_samples;
+  const std::uint64_t k = n_samples_at_most(embeddings, request);
+  const std::uint64_t of_choice = choice_memory(embeddings, request);
+  need = need + MemoryNeed{of_choice, of_choice};
   const std::uint64_t initial = request.initial_subset.size() * sizeof(std::size_t);
   const std::uint64_t picks = k * (sizeof(std::size_t) + sizeof(double));
   // The means of the columns, and small parts that belong to no method.

@@ -6,19 +6,15 @@
 #include <cmath>
 #include <string>
 
-#include "methods/facility_location.hpp"
-#include "methods/kmeans.hpp"
-#include "methods/local_search.hpp"
-#include "methods/max_min.hpp"
-#include "methods/max_sum.hpp"
-#include "methods/random_picks.hpp"
 #include "methods/top_k.hpp"
 #include "rows/column_summary.hpp"
 #include "rows/magnitudes.hpp"
 #include "selection/class_budgets.hpp"
-#include "selection/selection_parts.hpp"
+#include "selection/pick.hpp"
+#include "selection/pool.hpp"
+#include "selection/select_from_pool.hpp"
+#include "selection/within_memory.hpp"
 #include "thinset/error.hpp"
-#include "thinset/estimate.hpp"
 #include "thinset/random.hpp"
 
 namespace thinset {
@@ -33,16 +29,6 @@ void check_shape(const AnyMatrix& embeddings) {
   }
 }
 
-bool measures_distances(Method method) {
-  return method != Method::top_k && method != Method::random;
-}
-
-// Cosine distances depend on directions; DistanceMeter checks the norms of rows.
-bool measures_spans(const SelectionRequest& request) {
-  return measures_distances(request.method) &&
-         (request.metric != Metric::cosine || request.method == Method::kmeans);
-}
-
 void check_initial_subset(const AnyMatrix& embeddings, const SelectionRequest& request) {
   const std::size_t n = embeddings.n_rows;
   if (request.initial_subset.empty()) {
@@ -51,7 +37,7 @@ void check_initial_subset(const AnyMatrix& embeddings, const SelectionRequest& r
   if (request.method == Method::kmeans) {
     throw InvalidInput("kmeans chooses all its rows together and takes no initial_subset");
   }
-  if (request.initial_subset.size() > request.n_samples) {
+  if (request.n_samples > 0 && request.initial_subset.size() > request.n_samples) {
     throw InvalidInput(
         "initial_subset counts towards n_samples = " + std::to_string(request.n_samples) +
         " but holds " + std::to_string(request.initial_subset.size()) + " rows");
@@ -69,77 +55,6 @@ void check_initial_subset(const AnyMatrix& embeddings, const SelectionRequest& r
     }
     seen[static_cast<std::size_t>(row)] = true;
   }
-}
-
-// The request, adapted to max_memory.
-SelectionRequest within_memory(const AnyMatrix& embeddings, const SelectionRequest& request,
-                               unsigned n_threads) {
-  SelectionRequest bounded = request;
-  if (request.max_memory == 0) {
-    return bounded;
-  }
-  const std::uint64_t needed = predicted_memory(embeddings, request, n_threads).at_most;
-  if (needed > request.max_memory) {
-    throw InvalidInput("max_memory is " + std::to_string(request.max_memory) +
-                       " bytes, but this selection may need " + std::to_string(needed) +
-                       " beyond the embeddings; fewer threads or samples need less");
-  }
-  if (request.method == Method::top_k) {
-    const std::uint64_t spare = request.max_memory - needed;
-    for (const SelectionSize& size : selection_parts(embeddings, request, n_threads)) {
-      const std::uint64_t own = top_k_memory(size, request.top_k).at_most;
-      bounded.top_k.max_depth = std::min<std::size_t>(
-          bounded.top_k.max_depth, deepest_within(size, request.top_k, own + spare));
-    }
-  }
-  return bounded;
-}
-
-template <class T>
-Picks pick(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k,
-           const SelectionRequest& request, std::span<const std::size_t> initial, Random& random,
-           Job& job) {
-  switch (request.method) {
-    case Method::top_k:
-      return top_k(rows, k, request.top_k, initial, job).picks;
-    case Method::max_sum: {
-      Picks picks = max_sum(rows, summary, k, request.metric, initial, job);
-      swap_for_sum(rows, request.metric, initial.size(), request.max_swaps, picks, job);
-      return picks;
-    }
-    case Method::max_min:
-      return max_min(rows, summary, k, request.metric, initial, job);
-    case Method::facility_location:
-      return facility_location(rows, k, request.metric, initial, job);
-    case Method::kmeans:
-      return kmeans(rows, k, request.kmeans, random, job);
-    case Method::random:
-      return random_picks(rows.size(), k, initial, random);
-  }
-  throw InvalidInput("unknown method");
-}
-
-// Positions within a class (its rows are ascending) of the initial rows that belong to it.
-std::vector<std::size_t> initial_in_class(const ClassBudget& budget,
-                                          std::span<const std::int64_t> initial_subset) {
-  std::vector<std::size_t> positions;
-  for (const std::int64_t row : initial_subset) {
-    const auto found = std::ranges::lower_bound(budget.rows, row);
-    if (found != budget.rows.end() && *found == row) {
-      positions.push_back(static_cast<std::size_t>(found - budget.rows.begin()));
-    }
-  }
-  if (positions.size() > budget.budget) {
-    throw InvalidInput("initial_subset holds " + std::to_string(positions.size()) +
-                       " rows of class " + std::to_string(budget.label) + ", whose budget is " +
-                       std::to_string(budget.budget));
-  }
-  return positions;
-}
-
-// The progress units of select().
-std::uint64_t units_of_work(const SelectionRequest& request, std::size_t n_samples) {
-  return request.method == Method::kmeans ? n_samples + request.kmeans.n_iterations + 1 : n_samples;
 }
 
 // The classes that rows are picked from, each with the initial rows that belong to it.
@@ -176,7 +91,9 @@ RowPicks pick_per_class(const Rows<T>& rows, const SelectionRequest& request,
       if (measures_spans(request)) {
         check_span(summary, budget.label);
       }
-      picks[c] = pick(members, summary, budget.budget, request, classes.initial[c], random, job);
+      Terms terms;
+      picks[c] =
+          pick(members, summary, budget.budget, request, classes.initial[c], terms, random, job);
     }
   }
   return merge_class_picks(classes.budgets, picks);
@@ -219,8 +136,10 @@ SelectionResult result_of(const Rows<T>& rows, const SelectionRequest& request, 
     return as_result(pick_per_class(rows, request, classes, random, job), constant);
   }
   job.set_total(units_of_work(request, request.n_samples));
-  return as_result(all_rows(pick(rows, summary, request.n_samples, request, initial, random, job)),
-                   constant);
+  Terms terms;
+  return as_result(
+      all_rows(pick(rows, summary, request.n_samples, request, initial, terms, random, job)),
+      constant);
 }
 
 }  // namespace
@@ -228,7 +147,9 @@ SelectionResult result_of(const Rows<T>& rows, const SelectionRequest& request, 
 void check_request(const AnyMatrix& embeddings, const SelectionRequest& request) {
   check_shape(embeddings);
   const std::size_t n = embeddings.n_rows;
-  if (request.n_samples < 1 || request.n_samples > n) {
+  const bool is_open =
+      request.n_samples == 0 && (request.choice.budget || request.choice.min_distance);
+  if (!is_open && (request.n_samples < 1 || request.n_samples > n)) {
     throw InvalidInput("n_samples must be in [1, " + std::to_string(n) +
                        "], the number of rows; got " + std::to_string(request.n_samples));
   }
@@ -250,6 +171,9 @@ void check_request(const AnyMatrix& embeddings, const SelectionRequest& request)
   }
   if (request.stratified && request.per_class == PerClass::balanced) {
     throw InvalidInput("stratified draws in proportion: it excludes per_class balanced");
+  }
+  if (!request.choice.is_free()) {
+    check_choice(embeddings, request);
   }
 }
 
@@ -286,6 +210,9 @@ std::size_t samples_of_fraction(double fraction, std::size_t n_rows) {
 SelectionResult select(const AnyMatrix& embeddings, const SelectionRequest& request, Job& job) {
   check_request(embeddings, request);
   check_initial_subset(embeddings, request);
+  if (!request.choice.is_free()) {
+    return select_from_pool(embeddings, request, job);
+  }
   const SelectionRequest bounded = within_memory(embeddings, request, job.n_threads());
   return visit(embeddings, [&](const auto& rows) { return result_of(rows, bounded, job); });
 }

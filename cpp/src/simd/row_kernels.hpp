@@ -48,6 +48,11 @@ struct RowKernels {
   // and returns how many; n + 1 if a value is not finite.
   std::size_t (*find_above[n_scores])(const T* x, std::size_t n, const Score<T>* thresholds,
                                       std::uint32_t* columns);
+  // The same with every score times `weight`, a number from 0 to 1, rounded to Score<T>.
+  void (*raise_weighted_scores[n_scores])(const T* x, Score<T> weight, std::size_t n,
+                                          Score<T>* best);
+  std::size_t (*find_weighted_above[n_scores])(const T* x, Score<T> weight, std::size_t n,
+                                               const Score<T>* thresholds, std::uint32_t* columns);
 };
 
 // The table for current_instruction_set().

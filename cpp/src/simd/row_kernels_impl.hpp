@@ -111,26 +111,47 @@ inline Lanes<V> scores_of(const Lanes<V>& values) {
   }
 }
 
-template <ScoreOf score, class T>
-void raise_scores(const T* x, std::size_t n, Score<T>* best) {
+// The plain version has no weight, not even of 1: the compiler must not multiply.
+struct NoWeight {};
+
+template <class V>
+inline Lanes<V> times(const Lanes<V>& scores, NoWeight /*weight*/) {
+  return scores;
+}
+template <class V>
+inline Lanes<V> times(const Lanes<V>& scores, V weight) {
+  return scores * all_lanes(weight);
+}
+
+template <ScoreOf score, class T, class Weight>
+void raise_scores_times(const T* x, Weight weight, std::size_t n, Score<T>* best) {
   for (std::size_t j = 0; j < n; j += n_lanes) {
     const std::size_t size = n - j < n_lanes ? n - j : n_lanes;
-    const auto scores = scores_of<score>(load_scores(x + j, size));
+    const auto scores = times(scores_of<score>(load_scores(x + j, size)), weight);
     const auto raised = larger(scores, load_scores(best + j, size));
     __builtin_memcpy(best + j, &raised, size * sizeof(Score<T>));
   }
 }
 
 template <ScoreOf score, class T>
-std::size_t find_above(const T* x, std::size_t n, const Score<T>* thresholds,
-                       std::uint32_t* columns) {
+void raise_scores(const T* x, std::size_t n, Score<T>* best) {
+  raise_scores_times<score>(x, NoWeight{}, n, best);
+}
+template <ScoreOf score, class T>
+void raise_weighted_scores(const T* x, Score<T> weight, std::size_t n, Score<T>* best) {
+  raise_scores_times<score>(x, weight, n, best);
+}
+
+template <ScoreOf score, class T, class Weight>
+std::size_t find_times_above(const T* x, Weight weight, std::size_t n, const Score<T>* thresholds,
+                             std::uint32_t* columns) {
   std::size_t found = 0;
   Lanes<Score<T>> witness{};  // x - x is 0 for every finite x and NaN for the others
   const auto look = [&](const Lanes<Score<T>>& values, const Lanes<Score<T>>& limits,
                         std::size_t j) {
     witness += values - values;
-    for (std::uint32_t bits = bits_above(scores_of<score>(values), limits); bits != 0;
-         bits &= bits - 1) {
+    for (std::uint32_t bits = bits_above(times(scores_of<score>(values), weight), limits);
+         bits != 0; bits &= bits - 1) {
       columns[found++] =
           static_cast<std::uint32_t>(j) + static_cast<std::uint32_t>(__builtin_ctz(bits));
     }
@@ -144,6 +165,17 @@ std::size_t find_above(const T* x, std::size_t n, const Score<T>* thresholds,
   return sum_lanes(witness) == Score<T>{0} ? found : n + 1;
 }
 
+template <ScoreOf score, class T>
+std::size_t find_above(const T* x, std::size_t n, const Score<T>* thresholds,
+                       std::uint32_t* columns) {
+  return find_times_above<score>(x, NoWeight{}, n, thresholds, columns);
+}
+template <ScoreOf score, class T>
+std::size_t find_weighted_above(const T* x, Score<T> weight, std::size_t n,
+                                const Score<T>* thresholds, std::uint32_t* columns) {
+  return find_times_above<score>(x, weight, n, thresholds, columns);
+}
+
 template <class T>
 constexpr RowKernels<T> table = {
     &squared_distance<T>,
@@ -154,7 +186,11 @@ constexpr RowKernels<T> table = {
     {&raise_scores<ScoreOf::value, T>, &raise_scores<ScoreOf::negative, T>,
      &raise_scores<ScoreOf::magnitude, T>},
     {&find_above<ScoreOf::value, T>, &find_above<ScoreOf::negative, T>,
-     &find_above<ScoreOf::magnitude, T>}};
+     &find_above<ScoreOf::magnitude, T>},
+    {&raise_weighted_scores<ScoreOf::value, T>, &raise_weighted_scores<ScoreOf::negative, T>,
+     &raise_weighted_scores<ScoreOf::magnitude, T>},
+    {&find_weighted_above<ScoreOf::value, T>, &find_weighted_above<ScoreOf::negative, T>,
+     &find_weighted_above<ScoreOf::magnitude, T>}};
 
 }  // namespace
 

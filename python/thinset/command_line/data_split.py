@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import tyro
 
 from thinset.command_line.arguments import ImageSize, Output, Seed, Source, optional, parse_count
+from thinset.command_line.columns import read_column
 from thinset.experiments.data_split import SHARES, SUBSETS, split_dataset
 from thinset.experiments.prepare.data import print_note
 
@@ -30,6 +32,9 @@ class Command:
     validation: Annotated[str, tyro.conf.arg(metavar="K|rest")] = "rest"
     """validation samples, in the same way; without --train and with rest, nothing is held out; a
     validation split of the source is copied instead"""
+    groups: Annotated[Path | None, optional(metavar="FILE")] = None
+    """the group of each training sample of the source, such as its patient: a .npy file of integers
+    or text, or lines of text; no group is then in two parts"""
     shares: Annotated[tuple[float, ...], tyro.conf.arg(metavar="SHARE...")] = SHARES
     """sizes of the subsets, as shares of the training samples, above 0 to 1"""
     image_size: ImageSize = None
@@ -47,6 +52,7 @@ class Command:
             train=None if self.train is None else parse_count(self.train, "--train"),
             validation=None if held_out is None else parse_count(held_out, "--validation"),
             shares=self.shares,
+            groups=None if self.groups is None else read_column(self.groups),
             seed=self.seed,
             image_size=self.image_size,
             overwrite=self.overwrite,

@@ -12,7 +12,6 @@ import tyro
 
 from thinset._core import open_npy
 from thinset.command_line.arguments import (
-    Count,
     Method,
     Metric,
     PerClass,
@@ -20,12 +19,17 @@ from thinset.command_line.arguments import (
     optional,
     parse_count,
 )
+from thinset.command_line.columns import read_column
 from thinset.command_line.usage import UsageError
 from thinset.data import open_dataset
 from thinset.files.atomic import require_file_target
 from thinset.files.overlap import require_apart
 from thinset.selection import Selection, estimate, estimate_figures, select
+from thinset.selection.choice import NAMES as CHOICE
 
+_FILES = (
+    "labels", "initial_subset", "exclude", "among", "existing", "scores", "groups", "costs", "ids",
+)  # fmt: skip
 _METHOD_OPTIONS = (
     "mode", "refill", "drop_constant", "stratified", "n_iterations", "seeding", "max_swaps",
 )  # fmt: skip
@@ -41,8 +45,9 @@ class Command:
     ]
     """(N, D) array of float16, float32 or float64; several files are read as one array, in the
     given order"""
-    n_samples: Count
-    """number of rows to select: a count, or a fraction with a decimal point (0.1)"""
+    n_samples: Annotated[str | None, optional(aliases=["-n"], metavar="K")] = None
+    """number of rows to select: a count, or a fraction with a decimal point (0.1); may be left out
+    with --budget or --min-distance"""
     out: Annotated[Path | None, optional(aliases=["-o"], metavar="FILE")] = None
     """file to write the selection to (.npz); not needed with --dry-run"""
     method: Method = "topk"
@@ -55,6 +60,39 @@ class Command:
     """select within each class"""
     initial_subset: Annotated[Path | None, optional(metavar="FILE.npy")] = None
     """rows that are already selected: a .npy file of integers; they count towards K"""
+    exclude: Annotated[Path | None, optional(metavar="FILE.npy")] = None
+    """rows that may not be chosen: row numbers, or one boolean per row"""
+    among: Annotated[Path | None, optional(metavar="FILE.npy")] = None
+    """the only rows that may be chosen"""
+    cover: Annotated[Literal["all", "candidates"] | None, optional(metavar="all|candidates")] = None
+    """facility_location, kmeans: represent all rows (the default), or those that may be chosen"""
+    existing: Annotated[Path | None, optional(metavar="FILE.npy")] = None
+    """(M, D) embeddings that are owned already: max_min, max_sum and facility_location start from
+    them"""
+    scores: Annotated[Path | None, optional(metavar="FILE.npy")] = None
+    """one number per row, higher is better"""
+    score_weight: Annotated[float | None, optional(metavar="W")] = None
+    """gains count times score^W, by default 1"""
+    min_score: Annotated[float | None, optional(metavar="S")] = None
+    """leave out rows with a lower score"""
+    groups: Annotated[Path | None, optional(metavar="FILE")] = None
+    """the group of each row, such as its video: a .npy file of integers or text, or lines of
+    text"""
+    max_per_group: Annotated[int | None, optional(metavar="N")] = None
+    """at most so many rows of one group"""
+    whole_groups: bool = False
+    """all rows of a group or none; K is then an upper limit"""
+    one_per_group_first: bool = False
+    """one row of each group before a second one"""
+    costs: Annotated[Path | None, optional(metavar="FILE.npy")] = None
+    """one positive number per row, such as tokens"""
+    budget: Annotated[float | None, optional(metavar="B")] = None
+    """the selected rows cost at most this"""
+    min_distance: Annotated[float | None, optional(metavar="D")] = None
+    """max_min: select until no row is further than this from the selected ones"""
+    ids: Annotated[Path | None, optional(metavar="FILE")] = None
+    """the id of each row, saved with the selection: a .npy file of integers or text, or lines of
+    text"""
     mode: Literal["max", "min", "abs"] = "max"
     """topk: which activations count as strong"""
     refill: bool = True
@@ -89,7 +127,8 @@ class Command:
             raise UsageError("select needs -o FILE, or --dry-run")
         if self.out is not None and not self.dry_run:
             # Checked before the work, which may take minutes.
-            require_apart(self.out, self.embeddings, self.labels, self.initial_subset)
+            files = [getattr(self, name) for name in _FILES]
+            require_apart(self.out, self.embeddings, *files)
             require_file_target(self.out)
         if self.labels is not None and self.per_class is None and not self.stratified:
             raise ValueError("--labels needs --per-class, or --stratified with the method random")
@@ -105,10 +144,14 @@ class Command:
             "metric": self.metric,
             "n_threads": self.threads,
         }
-        n_samples = parse_count(self.n_samples)
+        n_samples = None if self.n_samples is None else parse_count(self.n_samples)
+        if n_samples is None and self.budget is None and self.min_distance is None:
+            raise UsageError("select needs --n-samples K, --budget B or --min-distance D")
         # A single file is not a list of shards, so messages need no shard number.
         embeddings = self.embeddings[0] if len(self.embeddings) == 1 else self.embeddings
         if self.out is None or self.dry_run:
+            if n_samples is None:
+                raise UsageError("--dry-run needs --n-samples K, which the cost depends on")
             print(estimate(embeddings, n_samples, self.method, **options).describe())
             if self.objective or self.certificates:
                 predicted = estimate_figures(
@@ -124,6 +167,8 @@ class Command:
             initial_subset=None
             if self.initial_subset is None
             else open_npy(str(self.initial_subset)),
+            ids=None if self.ids is None else read_column(self.ids),
+            **self._terms(),
             max_memory=self.max_memory,
             progress=True,
             **options,
@@ -136,6 +181,18 @@ class Command:
         for name, value in figures.items():
             print(f"{name}: {value:.6g}")
         print(f"{selection!r}: {self.out}")
+
+    def _terms(self) -> dict[str, Any]:
+        """What restricts and weighs the choice, with its files opened."""
+        given = {name: getattr(self, name) for name in CHOICE if getattr(self, name) is not None}
+        return {
+            name: (
+                (value if name == "existing" else read_column(value))
+                if isinstance(value, Path)
+                else value
+            )
+            for name, value in given.items()
+        }
 
     def _compute_figures(self, selection: Selection, embeddings: object) -> dict[str, float]:
         figures: dict[str, float] = {}

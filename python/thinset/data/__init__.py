@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from thinset.data.download import download
 from thinset.data.encoded import EncodedDataset, open_encoded
+from thinset.data.group_splits import hold_out_groups
 from thinset.data.joined import join_datasets
 from thinset.data.manifest import ArrayEntry, Manifest
 from thinset.data.matching_splits import require_matching_splits
@@ -46,6 +47,7 @@ __all__ = [
     "TrainingSchedule",
     "download",
     "hold_out",
+    "hold_out_groups",
     "import_dataset",
     "import_map_style",
     "join_datasets",

@@ -11,6 +11,7 @@ import numpy as np
 from thinset.data import (
     Dataset,
     hold_out,
+    hold_out_groups,
     import_dataset,
     nested_subsets,
     open_dataset,
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Sequence
 
+    from numpy.typing import ArrayLike
+
     Indices = np.ndarray[Any, np.dtype[np.int64]]
 
 SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01)
@@ -44,6 +47,7 @@ def split_dataset(
     train: float | None = None,
     validation: float | None = None,
     shares: Sequence[float] = SHARES,
+    groups: ArrayLike | None = None,
     seed: int = 0,
     image_size: tuple[int, int] | None = None,
     overwrite: bool = False,
@@ -59,7 +63,10 @@ def split_dataset(
     without both nothing is held out. A validation split of the source is copied instead.
     out/subsets/SHARE.npz hold the rows of out/train that `nested_subsets` chooses, as selections.
 
-    The rows held out are those of `hold_out(labels, n_validation, seed)`, as experiments with
+    groups: (N,) integers or text, the group of each training sample of the source, such as its
+    patient: no group is then in both parts, and the sizes are met as nearly as whole groups allow.
+
+    Without groups, those held out are `hold_out(labels, n_validation, seed)`, as experiments with
     validation=n_validation and split_seed=seed hold them out. The folder is written atomically.
 
     Raises ValueError for sizes and shares out of range, for a class that would have no sample in a
@@ -82,9 +89,14 @@ def split_dataset(
                     f"{source} has a validation split, which is copied; do not give the size of "
                     "the training or validation data as well"
                 )
+            if groups is not None:
+                raise ValueError(
+                    f"{source} has a validation split, which is copied; leave groups out, "
+                    "or merge the splits first"
+                )
             rows = {"train": np.arange(len(labels))}
         else:
-            rows = _rows_of(labels, train, validation, seed)
+            rows = _rows_of(labels, train, validation, seed, groups)
         subsets = nested_subsets(labels[rows["train"]], shares, seed)
         for name, indices in rows.items():
             if len(indices) == len(whole):
@@ -123,7 +135,11 @@ def _opened(
 
 
 def _rows_of(
-    labels: Indices, train: float | None, validation: float | None, seed: int
+    labels: Indices,
+    train: float | None,
+    validation: float | None,
+    seed: int,
+    groups: ArrayLike | None,
 ) -> dict[str, Indices]:
     """The rows of both parts; of the training part alone if neither size is given."""
     n_rows = len(labels)
@@ -148,10 +164,19 @@ def _rows_of(
             f"{n_train} training and {n_validation} validation samples are more than the {n_rows} "
             "that there are"
         )
-    _require_two_samples(labels)
-    rest, held_out = hold_out(labels, n_validation, seed)
-    if n_train is not None and n_train < len(rest):
-        rest = rest[hold_out(labels[rest], n_train, seed)[1]]
+    if groups is None:
+        _require_two_samples(labels)
+        rest, held_out = hold_out(labels, n_validation, seed)
+    else:
+        groups = np.asarray(groups)
+        rest, held_out = hold_out_groups(labels, groups, n_validation, seed)
+    if n_train is not None and n_train < n_rows - n_validation and n_train < len(rest):
+        chosen = (
+            hold_out(labels[rest], n_train, seed)
+            if groups is None
+            else hold_out_groups(labels[rest], np.asarray(groups)[rest], n_train, seed)
+        )
+        rest = rest[chosen[1]]
     require_every_class(labels, rest, "training")
     require_every_class(labels, held_out, "validation")
     return {"train": rest, "validation": held_out}

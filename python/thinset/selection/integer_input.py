@@ -37,6 +37,11 @@ def as_row_numbers(rows: object, name: str) -> NDArray[np.int64]:
     )
 
 
+def read_integers(array: NDArray[Any], name: str) -> NDArray[np.int64]:
+    """(N,) int64 of an integer array of any width; booleans become 0 and 1."""
+    return _as_int64(array.view(np.uint8) if array.dtype == np.bool_ else array, name, {})
+
+
 def _read(values: object, name: str) -> NDArray[Any]:
     if isinstance(values, (str, bytes, os.PathLike)):
         raise ValueError(f"{name} must be integers, got {values!r}; numpy.load reads a .npy file")

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     Report: TypeAlias = Callable[[int, int], None] | None
 
+# Messages that name a row of an argument, or of other embeddings.
+_OF_ARGUMENTS = "initial_subset|labels|exclude|among|existing|scores|max_min|groups|costs|budget"
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 _CONVERSIONS = {
     "tensor": "convert them with embeddings.float()",
@@ -87,7 +89,7 @@ class HostMatrix(NamedTuple):
     def _locate_row(self, message: str) -> str | None:
         """The core's message about a row of the whole matrix, with its file or shard added."""
         found = re.search(r"\brow (\d+)\b", message)
-        if self.names == ("",) or found is None or re.match("initial_subset|labels", message):
+        if self.names == ("",) or found is None or re.match(_OF_ARGUMENTS, message):
             return None
         row = int(found[1])
         for array, name in zip(self.arrays, self.names, strict=True):

@@ -34,6 +34,8 @@ class Selection:
     n_total: the number of rows chosen from.
     method, params: how they were chosen; params is JSON-able and complete.
     constant_columns: embedding elements with one value in every row (reported by topk).
+    ids: the user's names of the rows, in selection order; None if `select` got none.
+    spent: the summed costs of the rows; None without costs.
     objective: figures of the subset, computed on demand (see ObjectiveFigures).
     certificates: bounds on how far they are from the best possible, computed on demand (see
         Certificates).
@@ -53,6 +55,8 @@ class Selection:
         constant_columns: tuple[int, ...] = (),
         objective: ObjectiveFigures | None = None,
         certificates: Certificates | None = None,
+        ids: NDArray[Any] | None = None,
+        spent: float | None = None,
         inputs: Inputs | None = None,
     ) -> None:
         self.indices = indices
@@ -61,6 +65,8 @@ class Selection:
         self.method = method
         self.params = dict(params)
         self.constant_columns = constant_columns
+        self.ids = ids
+        self.spent = spent
         self.objective = objective if objective is not None else ObjectiveFigures({}, None)
         self.certificates = certificates if certificates is not None else Certificates({}, None)
         self._inputs = inputs if inputs is not None else Inputs()
@@ -160,15 +166,19 @@ class Selection:
             "objective": self.objective.known,
             "certificates": self.certificates.known,
         }
-        description["sha256"] = _digest(self.indices, self.gains, description)
+        # Only where they are: files without them stay as earlier versions wrote them.
+        named = {} if self.ids is None else {"ids": self.ids}
+        if named:
+            description["has_ids"] = True
+        if self.spent is not None:
+            description["spent"] = self.spent
+        arrays = [self.indices, self.gains, *named.values()]
+        description["sha256"] = _digest(arrays, description)
         # In memory first: on a full disk, a half-written archive cannot be closed.
         content = io.BytesIO()
-        np.savez(
-            content,
-            indices=self.indices,
-            gains=self.gains,
-            description=np.array(json.dumps(description)),
-        )
+        stored: dict[str, Any] = {"indices": self.indices, "gains": self.gains, **named}
+        stored["description"] = np.array(json.dumps(description))
+        np.savez(content, **stored)
         with atomic_file(path) as partial:
             partial.write_bytes(content.getbuffer())
 
@@ -186,9 +196,12 @@ class Selection:
         try:
             indices, gains, text = read_npz(path, "indices", "gains", "description")
             description = json.loads(str(text), parse_int=_short_integer)
+            ids = None
+            if isinstance(description, dict) and description.get("has_ids"):
+                (ids,) = read_npz(path, "ids")
         except (ValueError, RecursionError) as error:
             raise ValueError(f"{str(path)!r} is not a saved selection: {error}") from error
-        _check_saved(path, indices, gains, description)
+        _check_saved(path, indices, gains, ids, description)
         return cls(
             indices,
             gains,
@@ -199,6 +212,8 @@ class Selection:
             objective=ObjectiveFigures(description["objective"], None),
             # Early files of this version have none.
             certificates=Certificates(description.get("certificates", {}), None),
+            ids=ids,
+            spent=description.get("spent"),
         )
 
 
@@ -206,6 +221,7 @@ def _check_saved(
     path: str | os.PathLike[str],
     indices: NDArray[Any],
     gains: NDArray[Any],
+    ids: NDArray[Any] | None,
     description: Any,
 ) -> None:
     def require(condition: bool, constraint: str) -> None:
@@ -243,15 +259,24 @@ def _check_saved(
     for key in ("objective", "certificates"):
         figures = description.get(key, {}).values()
         require(all(type(f) in (int, float) for f in figures), f"{key} must hold numbers")
+    if ids is not None:
+        require(
+            ids.shape == indices.shape and ids.dtype.kind in "iuUS",
+            f"ids must be integers or text of shape {indices.shape}, got {ids.dtype} of "
+            f"{ids.shape}",
+        )
+    spent = description.get("spent")
+    require(spent is None or type(spent) in (int, float), "spent must be a number")
     # Files of earlier versions state no digest.
     digest = description.pop("sha256", None)
+    arrays = [indices, gains] if ids is None else [indices, gains, ids]
     require(
-        digest is None or digest == _digest(indices, gains, description),
+        digest is None or digest == _digest(arrays, description),
         "it has changed since it was written: its content does not match its SHA-256",
     )
 
 
-def _digest(indices: NDArray[Any], gains: NDArray[Any], description: dict[str, Any]) -> str:
+def _digest(arrays: list[NDArray[Any]], description: dict[str, Any]) -> str:
     """SHA-256 of the whole content of a saved selection."""
     import hashlib
     import json
@@ -259,8 +284,10 @@ def _digest(indices: NDArray[Any], gains: NDArray[Any], description: dict[str, A
     # In the form that is read back: keys are strings, tuples are lists.
     stored = json.loads(json.dumps(description))
     digest = hashlib.sha256(json.dumps(stored, sort_keys=True).encode())
-    for array in (indices, gains):
-        digest.update(np.ascontiguousarray(array).data)
+    for array in arrays:
+        # Text has no buffer of its own.
+        content = np.ascontiguousarray(array)
+        digest.update(content.view(np.uint8).data if content.size else b"")
     return digest.hexdigest()
 
 

@@ -14,6 +14,7 @@ from thinset.selection.arguments import (
     as_seed,
     as_threads,
 )
+from thinset.selection.choice import as_choice, as_ids
 from thinset.selection.integer_input import as_labels, as_row_numbers
 from thinset.selection.matrix_input import as_matrix, bytes_copied
 from thinset.selection.measuring import Subset
@@ -34,7 +35,7 @@ class ConstantColumnsWarning(UserWarning):
 
 def select(
     embeddings: object,
-    n_samples: float,
+    n_samples: float | None,
     method: str = "topk",
     *,
     labels: ArrayLike | None = None,
@@ -43,6 +44,21 @@ def select(
     random_state: int | np.random.Generator | None = 0,
     n_threads: int | None = None,
     initial_subset: ArrayLike | Selection | None = None,
+    exclude: ArrayLike | Selection | None = None,
+    among: ArrayLike | Selection | None = None,
+    cover: str | None = None,
+    existing: object = None,
+    scores: ArrayLike | None = None,
+    score_weight: float | None = None,
+    min_score: float | None = None,
+    groups: ArrayLike | None = None,
+    max_per_group: int | None = None,
+    whole_groups: bool = False,
+    one_per_group_first: bool = False,
+    costs: ArrayLike | None = None,
+    budget: float | None = None,
+    min_distance: float | None = None,
+    ids: ArrayLike | None = None,
     max_memory: int | str | None = None,
     progress: Progress = None,
     **method_options: Any,
@@ -61,7 +77,7 @@ def select(
         numbers run through the shards in the given order. Tensors on another device, data frames
         (pandas, polars, pyarrow) and lists of rows of numbers are copied to host memory first.
     n_samples: how many rows: an int in [1, N], or a float fraction in (0, 1], rounded to the
-        nearest count.
+        nearest count. None, with `budget` or `min_distance`: as many as these allow.
     method: one of `thinset.methods()`.
     labels: (N,) integers or booleans. Used by `per_class`, and by `random` with `stratified=True`.
     per_class: choose within each class: "balanced" (or True) gives all classes equal budgets,
@@ -73,6 +89,32 @@ def select(
     n_threads: at most 1,024; by default every available processor.
     initial_subset: rows already chosen, or a `Selection` to grow; they come first (within their
         class with `per_class`) and count towards `n_samples`.
+    exclude, among: rows that may not be chosen, and the only ones that may: row numbers, a mask
+        (N,) or a `Selection`. Rows that may not be chosen are not read, except by
+        facility_location and kmeans, which represent all rows.
+    cover: what facility_location and kmeans represent: "all" rows (default), or only "candidates",
+        those that may be chosen.
+    existing: (M, D), like `embeddings` and of their element type: samples that are owned already
+        but are not in this matrix. max_min measures distances to the nearest of these and the
+        chosen rows, and starts with the row furthest from them; max_sum adds the distances to all
+        of them; facility_location starts from what they cover.
+    scores: (N,) finite numbers, higher is better. score_weight: w >= 0, default 1; 0 is as without
+        scores. max_min (scores above 0) takes the largest distance * score^w, max_sum the largest
+        summed distance * score^w, facility_location the largest gain * score^w, topk the strongest
+        activation * score^w; kmeans takes of each cluster the row of the largest
+        score^w / (squared distance to the centre + the mean of these over all rows); random draws
+        with probability in proportion to score^w. Gains include the factor score^w.
+    min_score: rows with a lower score may not be chosen.
+    groups: (N,) integers or text, such as the video or the patient of each row. max_per_group: at
+        most so many rows of one group. whole_groups: all rows of a group that may be chosen, or
+        none; a pick takes its group along, `n_samples` is then an upper limit. one_per_group_first:
+        no group gives a second row before each has given one.
+    costs, budget: (N,) positive costs, of which the chosen rows' add up to at most `budget`. Rows
+        compete by gain per cost, among those that still fit (random draws from them, whatever
+        their cost). With `n_samples`, both limits hold. `Selection.spent` is the sum.
+    min_distance: of max_min: choose until no row that may be chosen is further than this from the
+        chosen ones.
+    ids: (N,) integers or text, all different: `Selection.ids` has those of the chosen rows.
     max_memory: bytes, or text such as "512MB": the work is refused if it may take more than this
         beyond the embeddings.
     progress: True shows a bar, and one for each figure that is computed later; a callable receives
@@ -93,7 +135,27 @@ def select(
         "random_state": as_seed(random_state),
         **options,
     }
-    n_chosen = as_count(n_samples, n_total)
+    n_chosen = 0 if n_samples is None else as_count(n_samples, n_total)
+    choice = as_choice(
+        matrix,
+        exclude=exclude,
+        among=among,
+        cover=cover,
+        existing=existing,
+        scores=scores,
+        score_weight=score_weight,
+        min_score=min_score,
+        groups=groups,
+        max_per_group=max_per_group,
+        whole_groups=whole_groups,
+        one_per_group_first=one_per_group_first,
+        costs=costs,
+        budget=budget,
+        min_distance=min_distance,
+    )
+    if n_samples is None and budget is None and min_distance is None:
+        raise ValueError("n_samples may be None only with a budget or a min_distance")
+    names = as_ids(ids, n_total)
     if isinstance(initial_subset, Selection):
         initial_subset = initial_subset.indices
     initial = None
@@ -113,6 +175,7 @@ def select(
             n_threads=threads,
             max_memory=memory,
             progress=callback,
+            **choice.keywords(),
             **options,
         )
     if chosen.constant_columns.size and not options.get("drop_constant", False):
@@ -126,8 +189,9 @@ def select(
         n_total,
         method,
         {
-            "n_samples": n_chosen,
+            "n_samples": len(chosen.indices) if n_samples is None else n_chosen,
             **settings,
+            **choice.settings(),
             "n_initial": 0 if initial is None else len(initial),
             "dtype": matrix.dtype_name,
             "n_columns": n_columns,
@@ -136,7 +200,16 @@ def select(
         constant_columns=tuple(chosen.constant_columns.tolist()),
         objective=objective,
         certificates=certificates,
-        inputs=Inputs(embeddings, getattr(matrix, "values", None), labels, initial_subset),
+        ids=None if names is None else names[chosen.indices],
+        spent=None if choice.costs is None else chosen.spent,
+        inputs=Inputs(
+            embeddings,
+            getattr(matrix, "values", None),
+            labels,
+            initial_subset,
+            existing,
+            *(exclude, among, scores, groups, costs, ids),
+        ),
     )
 
 

@@ -1,0 +1,242 @@
+"""Which rows may be chosen, and on what terms: the arguments that all methods share."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from thinset.selection.arguments import is_int, is_real, one_of, shown
+from thinset.selection.host_array import NotAnArrayError, is_tensor, read_array
+from thinset.selection.integer_input import as_row_numbers, read_integers
+from thinset.selection.matrix_input import as_matrix
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from thinset.selection.matrix_input import HostMatrix
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The arguments of `select` that restrict or weigh its choice, as the core takes them."""
+
+    exclude: NDArray[np.int64] | None = None
+    among: NDArray[np.int64] | None = None
+    cover: str | None = None
+    existing: Any = None
+    scores: NDArray[np.float64] | None = None
+    score_weight: float | None = None
+    min_score: float | None = None
+    groups: NDArray[np.int64] | None = None
+    max_per_group: int | None = None
+    whole_groups: bool = False
+    one_per_group_first: bool = False
+    costs: NDArray[np.float64] | None = None
+    budget: float | None = None
+    min_distance: float | None = None
+
+    def keywords(self) -> dict[str, Any]:
+        """Those that were given."""
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if value is not None and value is not False
+        }
+
+    def settings(self) -> dict[str, Any]:
+        """What `Selection.params` records: numbers as given, and the sizes of arrays."""
+        recorded = {}
+        for name, value in self.keywords().items():
+            if isinstance(value, (bool, int, float, str)):
+                recorded[name] = value
+            elif name == "existing":
+                shards = value if isinstance(value, list) else [value]
+                recorded["n_existing"] = sum(len(shard) for shard in shards)
+            elif name in {"exclude", "among"}:
+                recorded[f"n_{name}"] = len(value)
+            else:
+                recorded[f"has_{name}"] = True
+        return recorded
+
+
+def as_choice(
+    matrix: HostMatrix,
+    *,
+    exclude: object = None,
+    among: object = None,
+    cover: object = None,
+    existing: object = None,
+    scores: object = None,
+    score_weight: object = None,
+    min_score: object = None,
+    groups: object = None,
+    max_per_group: object = None,
+    whole_groups: object = False,
+    one_per_group_first: object = False,
+    costs: object = None,
+    budget: object = None,
+    min_distance: object = None,
+) -> Choice:
+    """Convert the arguments of `select` of these names.
+
+    Raises ValueError for a wrong type, length or value; the core checks the rest.
+    """
+    n_rows = matrix.shape[0]
+    return Choice(
+        exclude=_as_rows(exclude, "exclude", n_rows),
+        among=_as_rows(among, "among", n_rows),
+        cover=None if cover is None else one_of(("all", "candidates"), cover, "cover"),
+        existing=_as_existing(existing, matrix),
+        scores=_as_numbers(scores, "scores", n_rows),
+        score_weight=_as_real(score_weight, "score_weight"),
+        min_score=_as_real(min_score, "min_score"),
+        groups=as_groups(groups, n_rows),
+        max_per_group=_as_positive(max_per_group, "max_per_group"),
+        whole_groups=_as_bool(whole_groups, "whole_groups"),
+        one_per_group_first=_as_bool(one_per_group_first, "one_per_group_first"),
+        costs=_as_numbers(costs, "costs", n_rows),
+        budget=_as_real(budget, "budget"),
+        min_distance=_as_real(min_distance, "min_distance"),
+    )
+
+
+def as_groups(groups: object, n_rows: int) -> NDArray[np.int64] | None:
+    """One number per row, equal for equal groups, from integers or text. None stays None."""
+    if groups is None:
+        return None
+    array = _as_array(groups, "groups")
+    if array.dtype.kind == "O" and all(isinstance(value, str) for value in array.flat):
+        array = array.astype(np.str_)
+    if array.ndim == 1 and array.dtype.kind in "US":
+        _require_length(array, "groups", n_rows)
+        return np.unique(array, return_inverse=True)[1].astype(np.int64)
+    numbers = read_integers(array, "groups")
+    _require_length(numbers, "groups", n_rows)
+    return numbers
+
+
+def as_ids(ids: object, n_rows: int) -> NDArray[Any] | None:
+    """The user's names of the rows: (N,) integers or text, all different. None stays None."""
+    if ids is None:
+        return None
+    array = _as_array(ids, "ids")
+    if array.dtype.kind == "O" and all(isinstance(value, str) for value in array.flat):
+        array = array.astype(np.str_)
+    if array.ndim != 1 or array.dtype.kind not in "iuUS":
+        raise ValueError(
+            f"ids must be 1-D integers or text, got {array.dtype} of shape {array.shape}; "
+            "list(map(str, ids)) makes text of them"
+        )
+    _require_length(array, "ids", n_rows)
+    order = np.argsort(array, kind="stable")
+    same = np.flatnonzero(array[order[1:]] == array[order[:-1]])
+    if len(same):
+        first, second = sorted(order[same[0] : same[0] + 2].tolist())
+        raise ValueError(
+            f"ids must all be different: rows {first} and {second} both have "
+            f"{shown(array[first].item())}; join on row numbers, or make the ids unique"
+        )
+    return array
+
+
+def _as_array(values: object, name: str) -> NDArray[Any]:
+    if isinstance(values, (str, bytes)):
+        raise ValueError(f"{name} must have one entry per row, got {shown(values)}")
+    if isinstance(values, (list, tuple, range)):
+        try:
+            return np.asarray(values)
+        except (ValueError, TypeError, RuntimeError) as error:
+            raise ValueError(f"{name} must be a 1-D sequence: {error}") from None
+    try:
+        if is_tensor(values):
+            values = values.cpu()
+        return read_array(values, name, lambda _type, _kind: None).values
+    except NotAnArrayError:
+        raise ValueError(
+            f"{name} must be an array, a tensor or a list, got {type(values).__name__}"
+        ) from None
+
+
+def _require_length(array: NDArray[Any], name: str, n_rows: int) -> None:
+    if len(array) != n_rows:
+        raise ValueError(f"{name} must have one entry per row: expected {n_rows}, got {len(array)}")
+
+
+def _as_rows(rows: object, name: str, n_rows: int) -> NDArray[np.int64] | None:
+    """Row numbers, also of a mask (N,)."""
+    if rows is None:
+        return None
+    from thinset.selection.result import Selection
+
+    if isinstance(rows, Selection):
+        return rows.indices
+    array = _as_array(rows, name)
+    if array.dtype != np.bool_:
+        return as_row_numbers(array, name)
+    if array.shape != (n_rows,):
+        raise ValueError(
+            f"{name} as a mask must have one entry per row: expected shape ({n_rows},), got "
+            f"{array.shape}"
+        )
+    return np.flatnonzero(array).astype(np.int64)
+
+
+def _as_numbers(values: object, name: str, n_rows: int) -> NDArray[np.float64] | None:
+    if values is None:
+        return None
+    array = _as_array(values, name)
+    if array.ndim != 1:
+        raise ValueError(f"{name} must be 1-D, got shape {array.shape}")
+    if array.dtype.kind not in "iufb":
+        raise ValueError(
+            f"{name} must be numbers, got {array.dtype}; convert them with {name}.astype('float64')"
+        )
+    _require_length(array, name, n_rows)
+    return np.ascontiguousarray(array, dtype=np.float64)
+
+
+def _as_existing(existing: object, matrix: HostMatrix) -> Any:
+    if existing is None:
+        return None
+    try:
+        rows = as_matrix(existing)
+    except ValueError as error:
+        raise ValueError(f"existing: {error}") from None
+    if rows.dtype_name != matrix.dtype_name:
+        raise ValueError(
+            "existing must have the element type of the embeddings: expected "
+            f"{matrix.dtype_name}, got {rows.dtype_name}; pass existing.astype('"
+            f"{matrix.dtype_name}') or its like"
+        )
+    return rows.values
+
+
+def _as_real(value: object, name: str) -> float | None:
+    if value is None:
+        return None
+    if not is_real(value) or math.isnan(value):
+        raise ValueError(f"{name} must be a number, got {shown(value)}")
+    return float(value)
+
+
+def _as_positive(value: object, name: str) -> int | None:
+    if value is None:
+        return None
+    if not is_int(value) or not 1 <= value < 2**63:
+        raise ValueError(f"{name} must be an int of at least 1, got {shown(value)}")
+    return int(value)
+
+
+def _as_bool(value: object, name: str) -> bool:
+    if not isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"{name} must be True or False, got {shown(value)}")
+    return bool(value)
+
+
+NAMES: Sequence[str] = tuple(Choice.__dataclass_fields__)
+"""The keywords of `select` that are in a Choice"""

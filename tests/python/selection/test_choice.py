@@ -1,0 +1,369 @@
+"""Rows left out, rows elsewhere, scores, groups, costs and ids, from the outside."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import thinset
+
+N = 400
+METHODS = ("topk", "max_min", "max_sum", "kmeans", "random")
+DISPERSION = ("max_min", "max_sum")
+
+
+@pytest.fixture(scope="module")
+def X():
+    return np.random.default_rng(3).standard_normal((N, 12)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def g():
+    return np.random.default_rng(4)
+
+
+@pytest.mark.parametrize("method", ["topk", "max_min", "max_sum", "random"])
+def test_rows_that_may_not_be_chosen_are_as_if_they_were_not_there(X, method):
+    excluded = np.random.default_rng(0).permutation(N)[:150]
+    mask = np.zeros(N, bool)
+    mask[excluded] = True
+    kept = np.flatnonzero(~mask)
+    expected = kept[thinset.select(X[kept], 60, method).indices].tolist()
+    for terms in (
+        {"exclude": excluded},
+        {"exclude": mask},
+        {"exclude": excluded.tolist()},
+        {"exclude": excluded.astype(np.uint16)},
+        {"among": kept},
+        {"among": ~mask},
+        {"among": np.arange(N), "exclude": excluded},
+    ):
+        assert thinset.select(X, 60, method, **terms).indices.tolist() == expected
+    broken = X.copy()
+    broken[excluded] = np.nan
+    assert thinset.select(broken, 60, method, exclude=mask).indices.tolist() == expected
+
+
+def test_a_selection_may_be_left_out(X):
+    first = thinset.select(X, 60, "max_min")
+    second = thinset.select(X, 60, "max_min", exclude=first)
+    assert not set(first.indices) & set(second.indices)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_classes_share_what_may_be_chosen(X, method):
+    labels = np.arange(N) % 4
+    excluded = np.arange(0, 200)
+    selection = thinset.select(X, 80, method, labels=labels, per_class=True, exclude=excluded)
+    assert selection.indices.min() >= 200
+    assert np.bincount(labels[selection.indices]).tolist() == [20] * 4
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "sqeuclidean", "cosine"])
+@pytest.mark.parametrize("method", DISPERSION)
+def test_existing_rows_count_as_chosen(X, method, metric, tmp_path):
+    old, new = X[:150], X[150:]
+    together = thinset.select(X, 210, method, metric=metric, initial_subset=np.arange(150))
+    np.save(tmp_path / "old.npy", old)
+    for existing in (old, [old[:50], old[50:]], tmp_path / "old.npy"):
+        for n_threads in (1, 2, 3, 7):
+            selection = thinset.select(
+                new, 60, method, metric=metric, existing=existing, n_threads=n_threads
+            )
+            assert selection.indices.tolist() == (together.indices[150:] - 150).tolist()
+            assert selection.gains.tolist() == together.gains[150:].tolist()
+            assert selection.params["n_existing"] == 150
+
+
+def test_the_first_pick_is_the_row_furthest_from_the_existing_ones(X):
+    old, new = X[:150].astype(float), X[150:].astype(float)
+    nearest = np.linalg.norm(new[:, None] - old[None], axis=2).min(axis=1)
+    selection = thinset.select(X[150:], 1, "max_min", existing=X[:150])
+    assert selection.indices[0] == nearest.argmax()
+    assert selection.gains[0] == pytest.approx(nearest.max())
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_weight_of_0_is_as_without_scores(X, method):
+    scores = np.random.default_rng(1).standard_normal(N)
+    plain = thinset.select(X, 60, method)
+    weighed = thinset.select(X, 60, method, scores=scores, score_weight=0)
+    assert weighed.indices.tolist() == plain.indices.tolist()
+    assert weighed.gains.tolist() == plain.gains.tolist()
+
+
+@pytest.mark.parametrize("method", ["topk", "max_min", "max_sum", "kmeans"])
+def test_equal_scores_change_nothing(X, method):
+    plain = thinset.select(X, 60, method)
+    weighed = thinset.select(X, 60, method, scores=np.full(N, 0.25))
+    assert weighed.indices.tolist() == plain.indices.tolist()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_higher_scores_are_chosen_the_more_they_count(X, method):
+    scores = np.random.default_rng(1).random(N) + 0.05
+    means = [
+        scores[thinset.select(X, 60, method, scores=scores, score_weight=w).indices].mean()
+        for w in (0, 1, 8)
+    ]
+    assert means[0] < means[1] < means[2]
+    low = thinset.select(X, 60, method, scores=scores, min_score=0.5)
+    assert scores[low.indices].min() >= 0.5
+
+
+def test_draws_are_in_proportion_to_scores():
+    X = np.zeros((3, 1))
+    scores = np.array([1.0, 2.0, 5.0])
+    first = [
+        thinset.select(X, 2, "random", scores=scores, random_state=seed).indices[0]
+        for seed in range(4000)
+    ]
+    shares = np.bincount(first, minlength=3) / 4000
+    np.testing.assert_allclose(shares, scores / 8, atol=0.03)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_no_more_than_so_many_of_a_group(X, method):
+    groups = np.random.default_rng(2).integers(0, 40, N)
+    selection = thinset.select(X, 80, method, groups=groups, max_per_group=2)
+    assert np.bincount(groups[selection.indices]).tolist() == [2] * 40
+    names = np.array([f"patient {group}" for group in groups])
+    for texts in (names, names.tolist(), names.astype(object)):
+        again = thinset.select(X, 80, method, groups=texts, max_per_group=2)
+        assert again.indices.tolist() == selection.indices.tolist()
+
+
+@pytest.mark.parametrize("method", ["topk", "max_min", "max_sum", "random"])
+def test_groups_stay_whole_or_come_one_by_one(X, method):
+    groups = np.random.default_rng(2).integers(0, 60, N)
+    whole = thinset.select(X, 100, method, groups=groups, whole_groups=True)
+    chosen = np.bincount(groups[whole.indices], minlength=60)
+    assert all(chosen[i] in (0, (groups == i).sum()) for i in range(60))
+    assert 90 < len(whole) <= 100
+    first = thinset.select(X, 100, method, groups=groups, one_per_group_first=True)
+    assert len(set(groups[first.indices[:60]])) == 60
+    assert len(set(first.indices)) == 100
+
+
+@pytest.mark.parametrize("method", ["topk", "max_min", "max_sum", "random"])
+def test_what_is_spent_stays_within_the_budget(X, method):
+    costs = np.random.default_rng(5).random(N) + 0.1
+    selection = thinset.select(X, None, method, costs=costs, budget=20.0)
+    assert selection.spent <= 20.0
+    assert selection.spent == pytest.approx(costs[selection.indices].sum())
+    left = np.setdiff1d(np.arange(N), selection.indices)
+    assert selection.spent + costs[left].min() > 20.0
+    assert selection.params["n_samples"] == len(selection)
+    both = thinset.select(X, 5, method, costs=costs, budget=20.0)
+    assert both.indices.tolist() == selection.indices[:5].tolist()
+
+
+def test_until_no_row_is_further(X):
+    selection = thinset.select(X, None, "max_min", min_distance=3.5)
+    assert selection.objective["covering_radius"] <= 3.5 < selection.gains.min()
+    plain = thinset.select(X, len(selection), "max_min")
+    assert selection.indices.tolist() == plain.indices.tolist()
+    assert thinset.select(X, 3, "max_min", min_distance=3.5).indices.tolist() == (
+        plain.indices[:3].tolist()
+    )
+    assert len(thinset.select(X, None, "max_min", existing=X, min_distance=0)) == 0
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [np.arange(N) * 7 - 3, np.array([f"a/{i}.png" for i in range(N)]), list(map(str, range(N)))],
+)
+def test_ids_travel_with_rows_and_files(X, ids, tmp_path):
+    selection = thinset.select(X, 20, "max_min", ids=ids, costs=np.ones(N), budget=15)
+    assert selection.ids.tolist() == np.asarray(ids)[selection.indices].tolist()
+    selection.save(tmp_path / "s.npz")
+    loaded = thinset.Selection.load(tmp_path / "s.npz")
+    assert loaded.ids.tolist() == selection.ids.tolist()
+    assert loaded.ids.dtype == selection.ids.dtype
+    assert loaded.spent == selection.spent == 15
+    plain = thinset.select(X, 20)
+    assert plain.ids is None
+    assert plain.spent is None
+
+
+NAN = np.where(np.arange(N) == 17, np.nan, 1.0)
+NEGATIVE = np.where(np.arange(N) == 17, -0.5, 1.0)
+ZERO = np.where(np.arange(N) == 17, 0.0, 1.0)
+ONES = np.ones(N)
+GROUPS = np.arange(N) % 10
+
+
+@pytest.mark.parametrize(
+    ("n", "method", "terms", "message"),
+    [
+        (
+            5,
+            "max_min",
+            {"exclude": [3, N]},
+            "exclude must hold rows in .0, 400.: position 1 holds 400",
+        ),
+        (5, "max_min", {"among": [-1]}, "among must hold rows in .*: position 0 holds -1"),
+        (
+            5,
+            "max_min",
+            {"exclude": np.ones(7, bool)},
+            "exclude as a mask must have one entry per row",
+        ),
+        (5, "max_min", {"exclude": [0.5]}, "exclude must be integers"),
+        (5, "topk", {"among": []}, "no row may be chosen: among leaves out 400"),
+        (
+            50,
+            "kmeans",
+            {"among": range(60), "exclude": range(20)},
+            "only 40 of the 400 rows may be chosen: among leaves out 340, exclude leaves out 20",
+        ),
+        (
+            5,
+            "max_min",
+            {"existing": np.ones((3, 5), np.float32)},
+            "existing must have as many columns .* 12, got 5",
+        ),
+        (
+            5,
+            "max_min",
+            {"existing": np.ones((3, 12))},
+            "existing must have the element type .* float32, got float64",
+        ),
+        (
+            5,
+            "max_min",
+            {"existing": np.full((3, 12), np.nan, np.float32)},
+            "existing: .*row 0, column 0 is nan",
+        ),
+        (
+            5,
+            "max_min",
+            {"existing": np.ones((0, 12), np.float32)},
+            "existing must have at least one row",
+        ),
+        (
+            5,
+            "topk",
+            {"existing": np.ones((3, 12), np.float32)},
+            "topk .* takes no existing; use max_min, or .* exclude",
+        ),
+        (5, "kmeans", {"existing": np.ones((3, 12), np.float32)}, "kmeans .* takes no existing"),
+        (5, "random", {"existing": np.ones((3, 12), np.float32)}, "random .* takes no existing"),
+        (5, "max_sum", {"scores": NAN}, "scores must be finite: row 17 has nan"),
+        (5, "max_sum", {"scores": NEGATIVE}, "scores must not be negative: row 17 has -0.5"),
+        (5, "max_min", {"scores": ZERO}, "max_min .* must be positive: row 17 has 0"),
+        (
+            5,
+            "max_min",
+            {"scores": ONES[:9]},
+            "scores must have one entry per row: expected 400, got 9",
+        ),
+        (
+            5,
+            "max_min",
+            {"scores": ONES, "score_weight": -1},
+            "score_weight must be a finite number of at least 0",
+        ),
+        (5, "max_min", {"score_weight": 1.0}, "score_weight needs scores"),
+        (5, "max_min", {"min_score": 1.0}, "min_score needs scores"),
+        (5, "topk", {"scores": ZERO + 1e-70}, "within a factor of 1e60 of the largest: row 17"),
+        (
+            5,
+            "topk",
+            {"scores": ONES * 1e200, "score_weight": 2},
+            "must be finite: row 0 has 1e.200",
+        ),
+        (5, "topk", {"scores": ["a"] * N}, "scores must be numbers"),
+        (
+            50,
+            "topk",
+            {"groups": GROUPS, "max_per_group": 3},
+            "max_per_group = 3 allows only 30 rows of 10 groups",
+        ),
+        (
+            5,
+            "topk",
+            {"groups": GROUPS, "max_per_group": 0},
+            "max_per_group must be an int of at least 1",
+        ),
+        (5, "topk", {"max_per_group": 2}, "max_per_group needs groups"),
+        (
+            5,
+            "topk",
+            {"groups": GROUPS[:5], "max_per_group": 2},
+            "groups must have one entry per row",
+        ),
+        (
+            5,
+            "topk",
+            {"groups": GROUPS, "whole_groups": True},
+            "no row may be chosen: every group has more rows",
+        ),
+        (50, "kmeans", {"groups": GROUPS, "whole_groups": True}, "kmeans .* takes no whole_groups"),
+        (
+            50,
+            "max_min",
+            {"groups": GROUPS, "whole_groups": True, "initial_subset": [3]},
+            "needs all rows .* holds 1 of the 40 rows of the group of row 3",
+        ),
+        (
+            5,
+            "max_min",
+            {"groups": GROUPS, "max_per_group": 1, "initial_subset": [3, 13]},
+            "holds 2 rows of the group of row 3, but max_per_group is 1",
+        ),
+        (5, "topk", {"costs": ONES}, "costs need a budget"),
+        (5, "topk", {"budget": 3}, "budget needs costs"),
+        (
+            5,
+            "topk",
+            {"costs": ZERO, "budget": 3},
+            "costs must be positive and finite: row 17 has 0",
+        ),
+        (
+            5,
+            "topk",
+            {"costs": ONES, "budget": 0.5},
+            "budget must be at least .* row 0 costs 1, got a budget of 0.5",
+        ),
+        (
+            5,
+            "topk",
+            {"costs": ONES, "budget": 2, "initial_subset": [1, 2, 3]},
+            "initial_subset counts towards budget = 2 but costs 3",
+        ),
+        (None, "topk", {}, "n_samples may be None only with a budget or a min_distance"),
+        (None, "kmeans", {"costs": ONES, "budget": 9}, "kmeans needs n_samples"),
+        (
+            5,
+            "max_sum",
+            {"min_distance": 1.0},
+            "min_distance applies only to max_min; this method is max_sum",
+        ),
+        (
+            5,
+            "max_min",
+            {"min_distance": -1.0},
+            "min_distance must be a finite number of at least 0",
+        ),
+        (5, "max_min", {"cover": "all"}, "cover applies only to facility_location and kmeans"),
+        (5, "max_sum", {"scores": ONES, "max_swaps": 3}, "max_swaps does not combine with"),
+        (
+            5,
+            "topk",
+            {"ids": np.zeros(N, int)},
+            "ids must all be different: rows 0 and 1 both have 0",
+        ),
+        (5, "topk", {"ids": ["a"]}, "ids must have one entry per row: expected 400, got 1"),
+    ],
+)
+def test_refusals(X, n, method, terms, message):
+    with pytest.raises(ValueError, match=message):
+        thinset.select(X, n, method, **terms)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_selection_on_terms_stays_within_max_memory(X, method):
+    terms = {"scores": np.ones(N), "groups": GROUPS, "max_per_group": 9}
+    with pytest.raises(ValueError, match=r"this selection may need \d+ beyond"):
+        thinset.select(X, 5, method, max_memory=2000, **terms)
