@@ -68,8 +68,7 @@ void Limits::limit_costs(std::vector<double> costs, double budget) {
   }
   by_cost_.resize(cost_of_.size());
   std::iota(by_cost_.begin(), by_cost_.end(), std::size_t{0});
-  std::ranges::sort(by_cost_,
-                    [&](std::size_t a, std::size_t b) { return cost_of_[a] > cost_of_[b]; });
+  std::ranges::make_heap(by_cost_, {}, [&](std::size_t unit) { return cost_of_[unit]; });
   close_what_no_longer_fits();
 }
 
@@ -93,10 +92,11 @@ void Limits::close_what_no_longer_fits() {
        ++next_large_) {
     close_unit(by_size_[next_large_]);
   }
-  for (;
-       next_expensive_ < by_cost_.size() && spent_ + cost_of_[by_cost_[next_expensive_]] > budget_;
-       ++next_expensive_) {
-    close_unit(by_cost_[next_expensive_]);
+  const auto cost = [&](std::size_t unit) { return cost_of_[unit]; };
+  while (!by_cost_.empty() && spent_ + cost(by_cost_.front()) > budget_) {
+    close_unit(by_cost_.front());
+    std::ranges::pop_heap(by_cost_, {}, cost);
+    by_cost_.pop_back();
   }
 }
 

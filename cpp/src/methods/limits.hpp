@@ -84,8 +84,7 @@ class Limits {
   std::size_t n_left_ = 0;
 
   std::vector<double> cost_of_;       // per unit
-  std::vector<std::size_t> by_cost_;  // units, the most expensive first
-  std::size_t next_expensive_ = 0;
+  std::vector<std::size_t> by_cost_;  // units that still fit: a heap, the most expensive on top
   double budget_ = 0.0;
   double spent_ = 0.0;
 };

@@ -63,8 +63,9 @@ std::uint64_t n_samples_at_most(const AnyMatrix& embeddings, const SelectionRequ
   return request.n_samples == 0 ? embeddings.n_rows : request.n_samples;
 }
 
-// At most, for the pool and the terms: row numbers and flags; factors and weights, also those of the
-// method; members of groups, and a table of them; costs in order; the sums that rows are drawn from.
+// At most, for the pool and the terms: row numbers and flags; factors and weights, also those of
+// the method; members of groups, and a table of them; costs in order; the sums that rows are drawn
+// from.
 std::uint64_t choice_memory(const AnyMatrix& embeddings, const SelectionRequest& request) {
   const Choice& choice = request.choice;
   if (choice.is_free()) {

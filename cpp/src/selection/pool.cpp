@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <string>
 #include <unordered_map>
@@ -83,6 +84,7 @@ void Pool::read_scores() {
     factors_.assign(n_rows_, 1.0);
   }
   double largest = 0.0;
+  double smallest = std::numeric_limits<double>::infinity();
   for (std::size_t row = 0; row < n_rows_; ++row) {
     if (is_allowed_[row] == 0) {
       continue;
@@ -116,8 +118,11 @@ void Pool::read_scores() {
                    "rescale the scores or lower score_weight");
     }
     largest = std::max(largest, factors_[row]);
+    if (score > 0.0) {
+      smallest = std::min(smallest, factors_[row]);
+    }
   }
-  if (weight == 0.0) {
+  if (weight == 0.0 || smallest >= smallest_relative_factor * largest) {
     return;
   }
   for (std::size_t row = 0; row < n_rows_; ++row) {
@@ -170,13 +175,30 @@ void Pool::read_costs() {
 }
 
 void Pool::number_groups() {
-  std::unordered_map<std::int64_t, std::uint32_t> numbers;
-  group_of_.reserve(n_rows_);
-  for (const std::int64_t group : *choice_.groups) {
-    const auto next = static_cast<std::uint32_t>(numbers.size());
-    group_of_.push_back(numbers.try_emplace(group, next).first->second);
+  const std::span<const std::int64_t> groups = *choice_.groups;
+  const auto [least, most] = std::ranges::minmax(groups);
+  const std::uint64_t range = static_cast<std::uint64_t>(most) - static_cast<std::uint64_t>(least);
+  group_of_.resize(n_rows_);
+  if (range < 4 * n_rows_) {
+    // Numbers close together need no table of hashes.
+    constexpr std::uint32_t unseen = std::numeric_limits<std::uint32_t>::max();
+    std::vector<std::uint32_t> numbers(range + 1, unseen);
+    for (std::size_t row = 0; row < n_rows_; ++row) {
+      std::uint32_t& number = numbers[static_cast<std::uint64_t>(groups[row]) -
+                                      static_cast<std::uint64_t>(least)];
+      if (number == unseen) {
+        number = static_cast<std::uint32_t>(n_groups_++);
+      }
+      group_of_[row] = number;
+    }
+  } else {
+    std::unordered_map<std::int64_t, std::uint32_t> numbers;
+    for (std::size_t row = 0; row < n_rows_; ++row) {
+      const auto next = static_cast<std::uint32_t>(numbers.size());
+      group_of_[row] = numbers.try_emplace(groups[row], next).first->second;
+    }
+    n_groups_ = numbers.size();
   }
-  n_groups_ = numbers.size();
   // One more for the rows elsewhere.
   n_picked_of_group_.assign(n_groups_ + 1, 0);
 }
@@ -282,9 +304,12 @@ std::vector<double> Pool::weights() const {
     throw InvalidInput("scores divided by costs must be finite; rescale the costs");
   }
   if (largest > 0.0) {
+    // In two steps, each of them a power of two within range.
     const int exponent = std::ilogb(largest);
+    const double first = std::scalbn(1.0, -exponent / 2);
+    const double second = std::scalbn(1.0, -exponent - -exponent / 2);
     for (double& weight : weights) {
-      weight = std::scalbn(weight, -exponent);
+      weight = weight * first * second;
     }
   }
   return weights;
@@ -299,6 +324,7 @@ bool Pool::sees_all_rows() const {
 void Pool::split() {
   const PerClass per_class = request_.stratified ? PerClass::proportional : request_.per_class;
   std::vector<std::int64_t> seen;
+  seen.reserve(n_allowed_ + request_.initial_subset.size());
   for (std::size_t row = 0; row < n_rows_; ++row) {
     if (may_be_picked(row)) {
       seen.push_back(static_cast<std::int64_t>(row));
@@ -306,7 +332,7 @@ void Pool::split() {
   }
   if (per_class == PerClass::none) {
     parts_.push_back({0, std::move(seen), n_samples_});
-    if (sees_all_rows()) {
+    if (sees_all_rows() && parts_[0].rows.size() < n_rows_) {
       parts_[0].rows.resize(n_rows_);
       std::iota(parts_[0].rows.begin(), parts_[0].rows.end(), std::int64_t{0});
     }
@@ -357,6 +383,10 @@ std::vector<std::size_t> Pool::initial(const ClassBudget& part) const {
 template <class Values, class Value>
 auto Pool::gathered(const ClassBudget& part, const Values& values, Value elsewhere) const {
   std::vector<Value> mine;
+  if (is_whole(part)) {
+    mine.assign(values.begin(), values.end());
+    return mine;
+  }
   mine.reserve(part.rows.size());
   for (const std::int64_t row : part.rows) {
     const auto at = static_cast<std::size_t>(row);

@@ -30,6 +30,10 @@ class Pool {
   // The rows that the method sees, in one part or one for each class: those that may be chosen and
   // those of the initial subset, or all that are to be represented; then all rows of `existing`.
   [[nodiscard]] const std::vector<ClassBudget>& parts() const { return parts_; }
+  // Whether a part has all rows of the matrix, and none elsewhere.
+  [[nodiscard]] bool is_whole(const ClassBudget& part) const {
+    return part.rows.size() == n_rows_ && n_existing_ == 0;
+  }
   // The first picks in a part: the rows of `existing`, then those of the initial subset.
   [[nodiscard]] std::vector<std::size_t> initial(const ClassBudget& part) const;
   // With at most so many rows of each group, if that is limited. Must not outlive the pool, which

@@ -64,7 +64,7 @@ class PoolSelection {
 
  private:
   Picks pick_in(const ClassBudget& part) {
-    const Rows<T> members = rows_.restricted_to(part.rows);
+    const Rows<T> members = pool_.is_whole(part) ? rows_ : rows_.restricted_to(part.rows);
     const bool is_class = request_.per_class != PerClass::none || request_.stratified;
     // topk in one part checks the values itself.
     const ColumnSummary summary = request_.method == Method::top_k && !is_class

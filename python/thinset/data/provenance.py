@@ -68,9 +68,13 @@ class SelectedFrom(_Kind, frozen=True, kw_only=True, tag="selected"):
 
 
 class JoinedFrom(_Kind, frozen=True, kw_only=True, tag="joined"):
-    """All samples of `parents`, one dataset after the other."""
+    """All samples of `parents`, one dataset after the other.
+
+    dropped: the parts of any parent that the whole cannot keep, such as "schedule".
+    """
 
     parents: tuple[Parent, ...]
+    dropped: tuple[str, ...] = ()
 
 
 class GeneratedBy(_Kind, frozen=True, kw_only=True, tag="generated"):
@@ -89,8 +93,8 @@ class GeneratedBy(_Kind, frozen=True, kw_only=True, tag="generated"):
 class DistilledBy(_Kind, frozen=True, kw_only=True, tag="distilled"):
     """Learned from `parent` by the method `by`.
 
-    model: SHA-256 of the weights that training on it starts from, where they are fixed. seed: of
-    the random numbers.
+    model: SHA-256 of the weights that training on it starts from, where they are fixed; of the
+    generator that drew the images, where there is one. seed: of the random numbers.
     """
 
     by: str

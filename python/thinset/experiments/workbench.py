@@ -105,7 +105,7 @@ class Workbench:
         self.data = self._prepared(settings, data)
         training = getattr(settings, "training", TrainingSettings())
         self._training = training.resolved_for(self.data.train.image_shape)
-        self._distillation = settings.distillation
+        self._distillation, self._generation = settings.distillation, settings.generation
         require_distilled_arms(
             getattr(settings, "arms", ()),
             getattr(settings, "sizes", ()),
@@ -364,6 +364,7 @@ class Workbench:
             self.embeddings,
             self.folder,
             settings=self._distillation,
+            generation=self._generation,
             training=self._training,
             seed=seed,
             device=self.device,

@@ -59,7 +59,7 @@ class Choice:
                 shards = value if isinstance(value, list) else [value]
                 recorded["n_existing"] = sum(len(shard) for shard in shards)
             elif name in {"exclude", "among"}:
-                recorded[f"n_{name}"] = len(np.unique(value))
+                recorded[f"n_{name}"] = len(value)
             else:
                 recorded[f"has_{name}"] = True
         return recorded

@@ -119,6 +119,38 @@ def test_sizes_may_leave_samples_out(source, tmp_path) -> None:
     assert len(rest["train"]) == 360
 
 
+@pytest.mark.parametrize("suffix", [".npy", ".txt"])
+def test_no_group_is_in_two_parts(source, tmp_path, capsys, suffix) -> None:
+    groups = np.random.default_rng(1).integers(0, 40, 400)
+    file = tmp_path / f"patients{suffix}"
+    if suffix == ".npy":
+        np.save(file, groups)
+    else:
+        file.write_text("".join(f"patient {group}\n" for group in groups), "utf-8")
+    status, _, error = call(
+        capsys, "data", "split", source, "-o", tmp_path / "out", "--validation", "0.25",
+        "--train", "0.5", "--groups", file, "--shares", "0.5",
+    )  # fmt: skip
+    assert status == 0, error
+    # Images are random, so each tells its row.
+    images = np.load(source / "train" / "images.npy").reshape(400, -1)
+    row_of = {image.tobytes(): row for row, image in enumerate(images)}
+    rows = {}
+    for part, size in (("train", 200), ("validation", 100)):
+        written = np.asarray(open_dataset(tmp_path / "out" / part).images).reshape(-1, 64)
+        rows[part] = [row_of[image.tobytes()] for image in written]
+        assert abs(len(rows[part]) - size) <= 20
+    assert not set(groups[rows["train"]]) & set(groups[rows["validation"]])
+
+
+def test_groups_are_of_the_training_data_alone(source, tmp_path) -> None:
+    with pytest.raises(ValueError, match="groups must have one entry per row: expected 400, got 9"):
+        split_dataset(source, tmp_path / "out", validation=40, groups=np.arange(9))
+    (source / "test").rename(source / "validation")
+    with pytest.raises(ValueError, match="has a validation split, which is copied; leave groups"):
+        split_dataset(source, tmp_path / "out", groups=np.arange(400))
+
+
 def test_without_sizes_nothing_is_held_out(imported, tmp_path) -> None:
     splits = split_dataset(tmp_path / "imported", tmp_path / "out", shares=(0.5,))
     assert splits.keys() == {"train", "test"}

@@ -121,4 +121,6 @@ def test_inputs_are_not_written_over(run, folder):
             "select", folder / "X.npy", "-n", 5, name, folder / "rows.npy", "-o",
             folder / "rows.npy", check=False,
         )  # fmt: skip
-        assert (status, "must not be the input" in error or "overwrite" in error) == (3, True), error
+        assert (status, "must not be the input" in error or "overwrite" in error) == (3, True), (
+            error
+        )

@@ -1,0 +1,106 @@
+"""thinset select with rows left out, scores, groups, costs and ids."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import thinset
+from thinset.command_line import main
+
+N = 300
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    g = np.random.default_rng(0)
+    monkeypatch.chdir(tmp_path)
+    np.save("X.npy", g.standard_normal((N, 6)).astype(np.float32))
+    np.save("old.npy", g.standard_normal((40, 6)).astype(np.float32))
+    np.save("bad.npy", g.random(N) < 0.2)
+    np.save("scores.npy", g.random(N) + 0.1)
+    np.save("tokens.npy", g.integers(1, 50, N))
+    (tmp_path / "patients.txt").write_text(
+        "".join(f"patient {i}\n" for i in g.integers(0, 30, N)), "utf-8"
+    )
+    (tmp_path / "ids.txt").write_text("".join(f"img/{i}.png\n" for i in range(N)), "utf-8")
+    return tmp_path
+
+
+def call(capsys, *words):
+    status = main(["select", "X.npy", "-o", "s.npz", *words])
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def test_everything_at_once(folder, capsys):
+    status, _, error = call(
+        capsys, "-m", "max_min", "--exclude", "bad.npy", "--existing", "old.npy", "--scores",
+        "scores.npy", "--score-weight", "0.5", "--min-score", "0.2", "--groups", "patients.txt",
+        "--max-per-group", "3", "--costs", "tokens.npy", "--budget", "500", "--ids", "ids.txt",
+    )  # fmt: skip
+    assert status == 0, error
+    patients = (folder / "patients.txt").read_text().splitlines()
+    ids = [f"img/{i}.png" for i in range(N)]
+    expected = thinset.select(
+        "X.npy", None, "max_min", exclude=np.load("bad.npy"), existing="old.npy",
+        scores=np.load("scores.npy"), score_weight=0.5, min_score=0.2, groups=patients,
+        max_per_group=3, costs=np.load("tokens.npy"), budget=500, ids=ids,
+    )  # fmt: skip
+    saved = thinset.Selection.load("s.npz")
+    assert saved.indices.tolist() == expected.indices.tolist()
+    assert saved.ids.tolist() == [ids[row] for row in saved.indices]
+    assert saved.spent == expected.spent <= 500
+    assert saved.params["n_existing"] == 40
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("words", "terms"),
+    [
+        ("-n 50 -m kmeans --cover candidates --among bad.npy", {"cover": "candidates"}),
+        ("-m max_min --among bad.npy --min-distance 2", {"min_distance": 2}),
+    ],
+)
+def test_other_terms(capsys, words, terms):
+    status, _, error = call(capsys, *words.split())
+    assert status == 0, error
+    n = 50 if "-n" in words else None
+    method = "kmeans" if n else "max_min"
+    expected = thinset.select("X.npy", n, method, among=np.load("bad.npy"), **terms)
+    assert thinset.Selection.load("s.npz").indices.tolist() == expected.indices.tolist()
+
+
+@pytest.mark.parametrize("flag", ["whole-groups", "one-per-group-first"])
+def test_flags(folder, capsys, flag):
+    assert call(capsys, "-n", "40", "--groups", "patients.txt", f"--{flag}")[0] == 0
+    patients = (folder / "patients.txt").read_text().splitlines()
+    expected = thinset.select("X.npy", 40, groups=patients, **{flag.replace("-", "_"): True})
+    assert thinset.Selection.load("s.npz").indices.tolist() == expected.indices.tolist()
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        ("", 2, "select needs --n-samples K, --budget B or --min-distance D"),
+        ("--budget 9 --dry-run", 2, "--dry-run needs --n-samples K"),
+        ("-n 5 --scores patients.txt", 3, "scores must be numbers"),
+        ("-n 5 --max-per-group 2", 3, "max_per_group needs groups"),
+        ("-n 5 --ids patients.txt", 3, "ids must all be different: rows"),
+        ("-n 5 --exclude gone.npy", 4, "gone.npy"),
+    ],
+)
+def test_refusals(capsys, words, status, message):
+    found, _, error = call(capsys, *words.split())
+    assert (found, message in error) == (status, True), error
+
+
+@pytest.mark.usefixtures("folder")
+def test_no_input_is_written_over(capsys):
+    for option in ("--exclude", "--scores", "--costs", "--existing", "--ids"):
+        words = ("-n", "5", option, "tokens.npy", "-o", "tokens.npy")
+        status, _, error = call(capsys, *words)
+        assert status != 0
+        assert "tokens.npy" in error
+        assert np.load("tokens.npy").shape == (N,)
