@@ -302,9 +302,13 @@ def test_instruction_sets_are_chosen_in_one_place():
 
 
 _FILTER = (
-    *("commands", "json_writer", "options", "signals", "standard_streams", "subset_files", "text"),
+    *("choice_files", "commands", "json_writer", "options", "signals", "standard_streams"),
+    *("subset_files", "text"),
 )
-_BINDINGS = ("arrays_read", "bindings", "method_options", "numpy_view", "python_monitor")
+_BINDINGS = (
+    *("arrays_read", "bindings", "choice_arguments", "method_options", "numpy_view"),
+    "python_monitor",
+)
 
 
 def _headers(*names):

@@ -15,7 +15,7 @@ from thinset.selection.integer_input import as_row_numbers, read_integers
 from thinset.selection.matrix_input import as_matrix
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -157,11 +157,22 @@ def _as_array(values: object, name: str) -> NDArray[Any]:
     try:
         if is_tensor(values):
             values = values.cpu()
-        return read_array(values, name, lambda _type, _kind: None).values
+        return read_array(values, name, _check_type_of(name)).values
     except NotAnArrayError:
         raise ValueError(
             f"{name} must be an array, a tensor or a list, got {type(values).__name__}"
         ) from None
+
+
+def _check_type_of(name: str) -> Callable[[str, str], None]:
+    """A function that refuses bfloat16, which numpy would read as its bits."""
+
+    def check_type(type_name: str, kind: str) -> None:
+        if type_name == "bfloat16":
+            cast = "float()" if kind == "tensor" else "astype('float32')"
+            raise ValueError(f"{name} must not be bfloat16; pass {name}.{cast}")
+
+    return check_type
 
 
 def _require_length(array: NDArray[Any], name: str, n_rows: int) -> None:
