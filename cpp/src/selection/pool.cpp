@@ -184,8 +184,8 @@ void Pool::number_groups() {
     constexpr std::uint32_t unseen = std::numeric_limits<std::uint32_t>::max();
     std::vector<std::uint32_t> numbers(range + 1, unseen);
     for (std::size_t row = 0; row < n_rows_; ++row) {
-      std::uint32_t& number = numbers[static_cast<std::uint64_t>(groups[row]) -
-                                      static_cast<std::uint64_t>(least)];
+      std::uint32_t& number =
+          numbers[static_cast<std::uint64_t>(groups[row]) - static_cast<std::uint64_t>(least)];
       if (number == unseen) {
         number = static_cast<std::uint32_t>(n_groups_++);
       }
