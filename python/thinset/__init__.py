@@ -1,7 +1,8 @@
 """Train on the samples that matter first.
 
 `select` chooses a small, diverse subset of rows of an embedding matrix, `write_subset` writes
-those samples as a dataset of their own, `open_dataset` maps one into memory, and
+those samples as a dataset of their own, `export_subset` in the form that they came in
+(image files, parquet, ...), `open_dataset` maps one into memory, and
 `thinset.training` trains on the subset first and on everything after.
 """
 
@@ -24,7 +25,7 @@ from thinset.selection import (
 
 if TYPE_CHECKING:
     from thinset import training
-    from thinset.data import open_dataset, write_subset
+    from thinset.data import export_subset, open_dataset, write_subset
 
 __version__ = "0.1.0"
 
@@ -37,6 +38,7 @@ __all__ = [
     "__version__",
     "deduplicate",
     "estimate",
+    "export_subset",
     "methods",
     "open_dataset",
     "select",
@@ -49,6 +51,6 @@ def __getattr__(name: str) -> Any:
     # Loaded on first use: training imports torch, data imports the readers of every source.
     if name == "training":
         return importlib.import_module("thinset.training")
-    if name in ("open_dataset", "write_subset"):
+    if name in ("export_subset", "open_dataset", "write_subset"):
         return getattr(importlib.import_module("thinset.data"), name)
     raise AttributeError(f"module 'thinset' has no attribute {name!r}")

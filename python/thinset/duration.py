@@ -61,7 +61,7 @@ class Duration:
         """Read a number with a unit, such as "90s" or "1.5h"; a Duration is returned as it is."""
         if isinstance(text, Duration):
             return text
-        match = _PATTERN.fullmatch(text)
+        match = _PATTERN.fullmatch(str(text))  # anything else than text matches nothing
         if match is None or match[2].lower() not in UNITS:
             raise ValueError(
                 "a length is a number with a unit: st (steps), ep (epochs), sa (samples), s, min "

@@ -59,6 +59,8 @@ def test_code_runs(page, tmp_path, monkeypatch):
     elif page == "docs/data.md":
         assert names["distilled"].soft_labels.shape == (20, 10)
         assert len(names["distilled"].schedule.steps) == 2
+        assert names["pq"].read_table("chosen.parquet").num_rows == 100
+        assert names["pq"].read_table("two.parquet")["id"].to_pylist() == ["doc-3", "doc-7"]
     elif page == "docs/augmentation.md":
         assert np.bincount(names["generated"].labels).tolist() == [10] * 10
     elif page == "docs/distillation.md":
@@ -79,7 +81,12 @@ def test_code_runs(page, tmp_path, monkeypatch):
 
 
 def quiet(select):
-    return lambda *arguments, **options: select(*arguments, **{"drop_constant": True, **options})
+    def choose(embeddings, n_samples, method="topk", **options):
+        if method == "topk":
+            options = {"drop_constant": True, **options}
+        return select(embeddings, n_samples, method, **options)
+
+    return choose
 
 
 def test_links_lead_somewhere():

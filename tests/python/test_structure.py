@@ -91,8 +91,9 @@ EAGER_LIBRARIES = {
     "integrations.wandb": {"wandb"},
 }
 LAZY_LIBRARIES = {
+    "files": {"pyarrow"},
     "progress": {"tqdm"},
-    "data": {"pyarrow", "PIL"},
+    "data": {"PIL", "datasets", "pyarrow"},
     "metrics": {"torch_fidelity"},
     "report": {"jinja2", "matplotlib"},
 }
@@ -301,9 +302,13 @@ def test_instruction_sets_are_chosen_in_one_place():
 
 
 _FILTER = (
-    *("commands", "json_writer", "options", "signals", "standard_streams", "subset_files", "text"),
+    *("choice_files", "commands", "json_writer", "options", "signals", "standard_streams"),
+    *("subset_files", "text"),
 )
-_BINDINGS = ("arrays_read", "bindings", "method_options", "numpy_view", "python_monitor")
+_BINDINGS = (
+    *("arrays_read", "bindings", "choice_arguments", "method_options", "numpy_view"),
+    "python_monitor",
+)
 
 
 def _headers(*names):

@@ -8,21 +8,22 @@ import numpy as np
 import torch
 
 from thinset.augmentation.train import balanced_labels, require_unit_range
-from thinset.augmentation.trained_generator import TrainedGenerator, as_rows
 from thinset.data import DatasetWriter, open_dataset
 from thinset.data.provenance import GeneratedBy, Parent
 from thinset.files.decoding import encode
 from thinset.files.overlap import require_apart
 from thinset.progress import ProgressBar
 from thinset.training.precision import resolve_device
-from thinset.transforms.images import to_unit_range
+from thinset.transforms.images import as_rows, to_unit_range
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Sequence
     from typing import Literal
 
+    from thinset.augmentation.trained_generator import TrainedGenerator
     from thinset.data import Dataset
+    from thinset.data.provenance import Provenance
     from thinset.models.generators import Decoder, Encoder
 
     Labels = np.ndarray[Any, np.dtype[np.int64]]
@@ -37,6 +38,7 @@ def generate(
     seed: int = 0,
     batch_size: int = 500,
     device: torch.device | str = "auto",
+    provenance: Provenance | None = None,
     overwrite: bool = False,
     show_progress: bool = False,
 ) -> Dataset:
@@ -44,8 +46,9 @@ def generate(
 
     `classes`: "balanced" takes turns through the classes that the model was trained on, "natural"
     draws labels with the frequencies of the training data, and a list takes turns through its class
-    numbers. Image number i depends on `seed`, i and its label alone. Raises ValueError for a class
-    that the model was not trained on; FileExistsError if `out` exists, unless `overwrite`.
+    numbers. Image number i depends on `seed`, i and its label alone. `provenance`: of the dataset,
+    instead of that of images drawn by the model. Raises ValueError for a class that the model was
+    not trained on; FileExistsError if `out` exists, unless `overwrite`.
     """
     if isinstance(classes, str):
         if classes == "natural":
@@ -62,9 +65,10 @@ def generate(
         labels,
         model,
         out,
-        by=model.name,
+        by=getattr(provenance, "by", model.name),
         seed=seed,
         parent=model.parent,
+        provenance=provenance,
         overwrite=overwrite,
         show_progress=show_progress,
     )
@@ -180,6 +184,7 @@ def _write(
     parent: Parent,
     overwrite: bool,
     show_progress: bool,
+    provenance: Provenance | None = None,
 ) -> Dataset:
     n_written = 0
     with (
@@ -190,7 +195,8 @@ def _write(
             image_dtype=model.image_dtype,
             n_samples=len(labels),
             class_names=model.class_names or tuple(map(str, range(len(model.class_counts)))),
-            provenance=GeneratedBy(
+            provenance=provenance
+            or GeneratedBy(
                 by=by,
                 model=model.fingerprint,
                 parent=parent,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,6 @@ from thinset.augmentation.generators import generator_named
 from thinset.augmentation.trained_generator import TrainedGenerator
 from thinset.data.provenance import Parent
 from thinset.duration import Duration
-from thinset.models.generators.image_generator import quarterable
 from thinset.training.loop.train import train
 from thinset.training.phases import Phase
 from thinset.training.randomness import generator_for
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import torch
 
     from thinset.data import Dataset
+    from thinset.training.learners.adversarial import ImageTerm, TermSide
     from thinset.training.learners.generative import Observer
     from thinset.training.loop.history import History
     from thinset.training.loop.metrics_log import Log
@@ -51,6 +52,10 @@ def train_generator(
     precision: str = "float32",
     evaluations: int = 10,
     observe: Observer | None = None,
+    term: ImageTerm | None = None,
+    term_weight: float = 0.0,
+    term_on: TermSide = "generator",
+    adversarial_weight: float = 1.0,
     log: Log | None = None,
     checkpoint_path: str | os.PathLike[str] | None = None,
     checkpoint_seconds: float = 60.0,
@@ -63,35 +68,51 @@ def train_generator(
     `length`: the paper trains for 500 epochs. `validation_data`: labelled images of the same shape
     that scores compare with (a VAE's lower bound, and the diversity of all); by default `data`.
     `observe`: called with the generator at each of the `evaluations`; see
-    thinset.training.learners.generative. `precision`: see `fit`; bfloat16 is
-    slower than float32 for networks of this size, on a GPU as well. Checkpoints, `log`: see
-    thinset.training.train. With
-    `out`, writes the file that TrainedGenerator.load reads.
+    thinset.training.learners.generative. `term`, `term_weight`, `term_on`, `adversarial_weight`: an
+    addition to the losses of an adversarial generator; see AdversarialLearner. `precision`: see
+    `fit`; bfloat16 is slower than float32 for networks of this size, on a GPU as well. Checkpoints,
+    `log`: see thinset.training.train. With `out`, writes the file that TrainedGenerator.load reads.
 
     Warns with CollapseWarning, and says so in the result, if the generator collapsed: generated
     images of one class that hardly differ, or a discriminator that is never wrong.
 
     Raises ValueError for data without labels, a class with a single sample, float images outside
-    [0, 1], sides that are not divisible by 4, validation data that do not fit, and
+    [0, 1], sides that the generator cannot have, validation data that do not fit, and
     (TrainingDivergedError) for a loss that is not finite; the last checkpoint is kept then.
     FileExistsError, before training, if `out` exists.
     """
     if out is not None and Path(out).exists():
         raise FileExistsError(f"{out} already exists; choose another output")
-    counts = require_trainable(data)
+    counts = require_trainable(data, settings)
     if validation_data is not None:
         _require_comparable(validation_data, data)
     module = generator_named(settings.model)
+    addition: dict[str, Any] = {}
+    if term is not None or term_weight != 0 or adversarial_weight != 1:
+        if "term" not in inspect.signature(module.learner).parameters:
+            raise ValueError(f"term does not apply to {settings.model}, which is not adversarial")
+        addition = {
+            "term": term,
+            "term_weight": term_weight,
+            "term_on": term_on,
+            "adversarial_weight": adversarial_weight,
+        }
     networks = module.networks(
         settings, data.image_shape, data.n_classes, generator_for(seed, "generator weights")
     )
     learner = module.learner(
-        networks, settings, seed=seed, device=device, precision=precision, observe=observe
+        networks,
+        settings,
+        seed=seed,
+        device=device,
+        precision=precision,
+        observe=observe,
+        **addition,
     )
     history = train(
         learner,
         [Phase(settings.model, data, Duration.parse(length))],
-        learning_rate=settings.learning_rate,
+        learning_rate=getattr(settings, "rate", settings.learning_rate),
         test_data=data if validation_data is None else validation_data,
         batch_size=settings.batch_size,
         seed=seed,
@@ -125,9 +146,13 @@ def train_generator(
     return trained
 
 
-def require_trainable(data: Dataset) -> tuple[int, ...]:
-    """The number of samples of each class; ValueError for data that cannot train a generator."""
-    quarterable(data.image_shape)
+def require_trainable(data: Dataset, *settings: Any) -> tuple[int, ...]:
+    """The number of samples of each class; ValueError for data that cannot train a generator.
+
+    `settings`: of each generator that is to be trained.
+    """
+    for one in settings:
+        generator_named(one.model).require_image_shape(one, data.image_shape)
     counts = class_counts(data)
     require_unit_range(data)
     return counts
@@ -141,6 +166,12 @@ def class_counts(data: Dataset) -> tuple[int, ...]:
     if labels.min() < 0:
         row = int(np.argmin(labels))
         raise ValueError(f"{data.name}: row {row} has no label; leave out rows without labels")
+    if labels.max() >= data.n_classes:
+        row = int(np.argmax(labels))
+        raise ValueError(
+            f"{data.name}: the label of row {row} must be from 0 to {data.n_classes - 1}, the "
+            f"classes of the data; got {labels[row]}"
+        )
     counts = np.bincount(labels, minlength=data.n_classes)
     for number, count in enumerate(counts):
         if count == 1:

@@ -19,7 +19,7 @@ from thinset.training.loop.history import History
 from thinset.training.precision import resolve_device
 from thinset.training.randomness import generator_for
 from thinset.training.weights import require_same_shapes
-from thinset.transforms.images import GREY_LEVELS
+from thinset.transforms.images import as_rows
 
 if TYPE_CHECKING:
     import os
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from thinset.augmentation.generators import Generator
     from thinset.models.generators import ImageGenerator
 
     Labels = np.ndarray[Any, np.dtype[np.int64]]
@@ -37,6 +38,8 @@ MODEL_FILE = "generator.safetensors"
 # Latents are drawn in blocks of this size whatever the batch size, so that image number i depends
 # on the seed and i alone.
 _BLOCK = 1000
+# Networks much larger than their file are not built. Others are, and compared weight by weight.
+_MOST_TIMES, _MOST_MORE = 10, 10_000_000
 
 
 class _Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -151,14 +154,9 @@ class TrainedGenerator:
         try:
             module = generator_named(str(description.settings.get("model")))
             settings = decode(description.settings, module.Settings, "settings")
-            # Without memory: a damaged size must not ask for more than the file has weights.
-            with torch.device("meta"):
-                networks = module.networks(
-                    settings,
-                    description.image_shape,
-                    len(description.class_counts),
-                    torch.Generator(),
-                )
+            networks = _networks_of(
+                module, settings, description.image_shape, len(description.class_counts), tensors
+            )
             history = History.from_dict(description.history)
         except ValueError as error:
             raise ValueError(f"{file}: {error}") from error
@@ -174,7 +172,7 @@ class TrainedGenerator:
             for part, weight in weights.items():
                 if weight.is_floating_point() and not bool(weight.isfinite().all()):
                     raise ValueError(f"{file}: the weight {name}/{part} is not finite")
-            network.to_empty(device="cpu").load_state_dict(weights)
+            network.load_state_dict(weights)
             network.eval()
         return cls(
             settings,
@@ -238,9 +236,31 @@ class TrainedGenerator:
         return f"{number} ({self.class_names[number]})"
 
 
-def as_rows(images: torch.Tensor, dtype: str) -> np.ndarray[Any, Any]:
-    """Images (B, C, H, W) in [0, 1] as a dataset stores them: (B, H, W, C), uint8 or float32."""
-    rows = images.permute(0, 2, 3, 1).float().cpu()
-    if dtype == "uint8":
-        rows = (rows * GREY_LEVELS).round_().to(torch.uint8)
-    return rows.contiguous().numpy()
+def _networks_of(
+    module: Generator,
+    settings: Any,
+    image_shape: tuple[int, int, int],
+    n_classes: int,
+    tensors: Mapping[str, torch.Tensor],
+) -> dict[str, nn.Module]:
+    """The networks on the CPU, for `tensors` to be loaded into.
+
+    Raises ValueError where they are larger than `tensors`: a damaged size takes no memory.
+    """
+
+    def build() -> dict[str, nn.Module]:
+        return module.networks(settings, image_shape, n_classes, torch.Generator())
+
+    with torch.device("meta"):
+        sketches = build()
+    sizes = [value.numel() for sketch in sketches.values() for value in sketch.parameters()]
+    available = sum(tensor.numel() for tensor in tensors.values())
+    if sum(sizes) > _MOST_TIMES * available + _MOST_MORE:
+        raise ValueError(
+            f"its networks have {sum(sizes):,} weights by its settings, the file holds "
+            f"{available:,} values"
+        )
+    names = {part for name, one in sketches.items() for part in prefixed(name, one.state_dict())}
+    if names != set(tensors):
+        return build()  # sketches have no bounded weights, see bound_weights
+    return {name: sketch.to_empty(device="cpu") for name, sketch in sketches.items()}

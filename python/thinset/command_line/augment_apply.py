@@ -35,7 +35,9 @@ class _OwnOptions:
     """dataset folder, source to import (see `thinset data list`), or "digits" """
     out: Output
     """new dataset folder"""
-    method: Literal["rot", "blur", "rotblur", "augorig", "cdcgan", "cdcvae", "flow", "interpolate"]
+    method: Literal[
+        "rot", "blur", "rotblur", "augorig", "cdcgan", "cdcvae", "flow", "sngan", "interpolate"
+    ]
     """rotate by up to 25 degrees; blur; both; copy; draw from a generator; or interpolate between
     samples of one class with a cdcvae"""
     model: Annotated[Path | None, optional(metavar="DIR")] = None

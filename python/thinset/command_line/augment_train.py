@@ -40,29 +40,52 @@ class GeneratorOptions:
     batch_size: Annotated[int | None, of_model(metavar="INT")] = None
     """images per step"""
     learning_rate: Annotated[float | None, of_model(metavar="RATE")] = None
-    """Adam's learning rate; for cdcgan, that of the discriminator"""
+    """Adam's learning rate; for cdcgan, that of the discriminator; for sngan, that at the start,
+    from which it falls linearly to 0"""
     ema_decay: Annotated[float | None, of_model(metavar="SHARE")] = None
     """decay of the averaged weights that images are drawn with"""
     latent_size: Annotated[int | None, of_model(metavar="INT")] = None
-    """cdcgan, cdcvae: elements of a latent; by default 62 for grey images, 100 for colour"""
+    """cdcgan, cdcvae: elements of a latent; by default 62 for grey images, 100 for colour; sngan:
+    the same, by default 128"""
     loss: Annotated[
         Literal["non_saturating", "hinge", "wasserstein"] | None,
         of_model(metavar="non_saturating|hinge|wasserstein"),
     ] = None
-    """cdcgan: adversarial loss"""
+    """cdcgan, sngan: adversarial loss"""
     penalty: Annotated[float | None, of_model(metavar="FACTOR")] = None
     """cdcgan: factor of the gradient penalty; 10 for wasserstein, otherwise 0"""
     spectral_norm: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """cdcgan: spectral norm in the discriminator"""
     differentiable: Annotated[str | None, of_model(metavar="POLICY")] = None
-    """cdcgan: augmentation of all images that the discriminator sees, such as
+    """cdcgan, sngan: augmentation of all images that the discriminator sees, such as
     color,translation,cutout; helps with few images"""
     generator_rate: Annotated[float | None, of_model(metavar="FACTOR")] = None
     """cdcgan: learning rate of the generator as a multiple of the discriminator's"""
     matches_features: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """cdcgan: match the discriminator's mean hidden features instead of deceiving it"""
     n_discriminator: Annotated[int | None, of_model(metavar="INT")] = None
-    """cdcgan: steps of the discriminator for each of the generator"""
+    """cdcgan, sngan: steps of the discriminator for each of the generator"""
+    betas: Annotated[tuple[float, float] | None, of_model(metavar="SHARE SHARE")] = None
+    """sngan: decays of Adam's moments"""
+    generator_channels: Annotated[int | None, of_model(metavar="INT")] = None
+    """sngan: channels of the generator's layers"""
+    discriminator_channels: Annotated[int | None, of_model(metavar="INT")] = None
+    """sngan: channels of the discriminator's layers"""
+    bottom_width: Annotated[int | None, of_model(metavar="INT")] = None
+    """sngan: side that the generator starts from; the side of images is this times a power of two
+    """
+    padding: Annotated[int | Literal["auto"] | None, of_model(metavar="auto|INT")] = None
+    """sngan: pixels added to the height and to the width of images for that; auto adds at most an
+    eighth, so that 28 becomes 32"""
+    shortcuts: Annotated[Literal["reference", "all"] | None, of_model(metavar="reference|all")] = (
+        None
+    )
+    """sngan: blocks of the discriminator with a convolution in the shortcut: those that halve the
+    image, or all"""
+    output_norm: Annotated[
+        Literal["plain", "conditional"] | None, of_model(metavar="plain|conditional")
+    ] = None
+    """sngan: batch norm before the generator's last convolution: of all classes, or of each"""
     beta: Annotated[float | None, of_model(metavar="FACTOR")] = None
     """cdcvae: factor of the divergence from the prior"""
     free_nats: Annotated[float | None, of_model(metavar="NATS")] = None
@@ -93,7 +116,8 @@ class GeneratorOptions:
             raise ValueError(as_option(str(error))) from error
         # The smallest networks show now whether the real ones can be built.
         module = generator_named(model)
-        networks = module.networks(settings, (4, 4, 1), 1, torch.Generator())
+        shape = module.smallest_shape(settings)
+        networks = module.networks(settings, shape, 1, torch.Generator())
         module.learner(networks, settings, seed=0, device="cpu", precision="float32", observe=None)
         return settings
 
@@ -115,14 +139,15 @@ class _OwnOptions:
     """dataset folder, source to import (see `thinset data list`), or "digits" """
     out: Output
     """folder of the generator"""
-    model: Literal["cdcgan", "cdcvae", "flow"] = "cdcgan"
-    """conditional GAN, conditional VAE, or flow matching"""
+    model: Literal["cdcgan", "cdcvae", "flow", "sngan"] = "cdcgan"
+    """conditional DCGAN, conditional VAE, flow matching, or residual GAN with spectral norm"""
     length: str = "500ep"
     """length of the training: steps (st), epochs (ep), samples (sa) or time (s, min, h)"""
     evaluations: int = 10
     """number of evaluations, each with a grid of samples"""
     image_size: ImageSize = None
-    """resize every image to this size; sides must be divisible by 4"""
+    """resize every image to this size; sides must be divisible by 4, and for sngan equal: the
+    bottom width times a power of two, or up to an eighth less"""
     precision: Literal["float32", "bfloat16"] = "float32"
     """what layers compute in; bfloat16 is slower for generators of this size"""
     seed: Seed = 0
@@ -140,19 +165,20 @@ class Command(GeneratorOptions, _OwnOptions):
     """
 
     def run(self) -> None:
+        from thinset.augmentation.generators import generator_named
         from thinset.augmentation.trained_generator import MODEL_FILE, TrainedGenerator
         from thinset.experiments.prepare.data import open_training_data
         from thinset.experiments.prepare.generated import train_and_keep_generator
         from thinset.experiments.run_folder import RunFolder
         from thinset.files.decoding import encode
-        from thinset.models.generators.image_generator import quarterable
         from thinset.training import JsonLines
         from thinset.training.precision import resolve_device
 
         resolve_device(self.device)
         settings = self.settings_of(self.model)
         if self.image_size is not None:
-            quarterable((*self.image_size, 1))  # before any image is read
+            # Before any image is read.
+            generator_named(self.model).require_image_shape(settings, (*self.image_size, 1))
         length = parse_duration("--length", self.length)
         if length.amount == 0:
             raise ValueError(f"--length must be longer than {length}")

@@ -1,22 +1,100 @@
-"""Files with one entry per row."""
+"""Files with one entry per row, and columns of parquet files."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from thinset._core import open_npy
+from thinset.files.arrow import open_parquet, pyarrow
+from thinset.files.regular import read_text
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
+
+    Column = np.ndarray[Any, Any]
+
+PARQUET = (".parquet", ".pq")
 
 
-def read_column(path: Path) -> np.ndarray[Any, Any]:
-    """One entry per row: a .npy file, or the lines of any other file as text."""
+def read_column(path: Path, embeddings: Sequence[Path] = ()) -> Column:
+    """One entry per row: a .npy file, a column of parquet, or the lines of any other file as text.
+
+    FILE.parquet:NAME is a column of a parquet file, :NAME one of the parquet files `embeddings`.
+
+    Raises ValueError, naming the file, for a missing column, a missing entry, and other content.
+    """
+    files, name = _parsed(path, embeddings)
+    if name is not None:
+        parts = [_read_parquet(file, name) for file in files]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
     if path.suffix == ".npy":
         return open_npy(str(path))
-    try:
-        return np.array(path.read_text("utf-8").splitlines(), dtype=np.str_)
-    except UnicodeDecodeError as error:
-        raise ValueError(f"'{path}' must be a .npy file or lines of UTF-8 text: {error}") from None
+    lines = read_text(path).split("\n")
+    if lines[-1] == "":
+        lines.pop()
+    return np.array([line.removesuffix("\r") for line in lines], dtype=np.str_)
+
+
+def read_ids(path: Path, data: Sequence[Path] = ()) -> list[str]:
+    """The ids in a file or column, as `read_column` reads it, as text.
+
+    Raises ValueError, naming the file, for content that is no texts or integers, for an empty id
+    and for no id at all.
+    """
+    array = read_column(path, data)
+    if array.ndim != 1 or array.dtype.kind not in "USiu":
+        raise ValueError(
+            f"{path} must hold texts or integers in one dimension, got {array.dtype} of shape "
+            f"{array.shape}"
+        )
+    ids = [value.decode() if isinstance(value, bytes) else str(value) for value in array.tolist()]
+    if "" in ids:
+        raise ValueError(f"{path}, line {ids.index('') + 1} is empty, but each line is an id")
+    if not ids:
+        raise ValueError(f"{path} holds no ids")
+    return ids
+
+
+def column_files(path: Path, embeddings: Sequence[Path] = ()) -> list[Path]:
+    """The files that `read_column` reads."""
+    return _parsed(path, embeddings)[0]
+
+
+def _parsed(path: Path, embeddings: Sequence[Path]) -> tuple[list[Path], str | None]:
+    file, colon, name = str(path).rpartition(":")
+    if not colon or (file and not file.lower().endswith(PARQUET)) or path.exists():
+        return [path], None
+    files = [Path(file)] if file else list(embeddings)
+    if not files or not all(str(file).lower().endswith(PARQUET) for file in files):
+        raise ValueError(
+            f"{path} names a column of the parquet files of the command, but these are no parquet "
+            "files; write FILE.parquet:NAME"
+        )
+    return files, name
+
+
+def _read_parquet(file: Path, name: str) -> Column:
+    with open_parquet(file) as opened:
+        names = opened.schema_arrow.names
+        if names.count(name) != 1:
+            raise ValueError(f"{file} has no single column {name!r}; it has {', '.join(names)}")
+        column = opened.read(columns=[name], use_threads=False).column(name)
+    types = pyarrow().types
+    if types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if column.null_count:
+        missing = int(np.argmax(column.is_null().to_numpy()))
+        raise ValueError(
+            f"{file}: column {name!r} has no entry in row {missing}; fill it in, or leave out the "
+            "row"
+        )
+    values: Column = column.to_numpy()
+    is_text = types.is_string(column.type) or types.is_large_string(column.type)
+    if is_text:
+        return values.astype(np.str_)
+    if values.dtype.kind not in "iufb":
+        raise ValueError(f"{file}: column {name!r} must hold numbers or texts, got {column.type}")
+    return values

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thinset.command_line.arguments import where_of
 from thinset.command_line.distill_options import METHOD_FIELDS, DistillOptions, named_as_options
-from thinset.files.regular import read_text
+from thinset.command_line.through_gan_options import THROUGH_GAN
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,12 +29,17 @@ class _Command(DistillOptions):
 
         resolve_device(self.device)
         self.require_in_range()
+        if self.method in THROUGH_GAN:
+            self._require_outside()
+            self._distill_through_gan()
+            return
         settings, encoder = self.settings(), self.encoder_settings()
         self._require_outside()
         # Before the folder is made, where the data can be read without it.
-        written = self._written_data()
+        written = self.written_data()
         if written is not None:
             self._require_distillable(written, settings)
+            self._require_validation(written)
         length = self.resolved_length
         folder = RunFolder(
             self.out,
@@ -53,14 +57,24 @@ class _Command(DistillOptions):
                 "seed": self.seed,
             },
         )
+        if written is not None:
+            folder.require_unchanged("the training data", written.fingerprint)
         path, checkpoint = self.out / "dataset", folder.checkpoint("distillation")
         if path.exists():
             made = open_dataset(path)
         else:
-            made = self._distill(path, checkpoint, folder, settings, encoder)
+            with named_as_options():
+                made = self._distill(path, checkpoint, folder, settings, encoder)
         checkpoint.unlink(missing_ok=True)
         self._print_scores()
         print(f"{len(made)} images by {self.method}: {path}")
+
+    def _distill_through_gan(self) -> None:
+        from thinset.command_line.distill_latent import LatentRun
+        from thinset.command_line.distill_term import TermRun
+
+        run = LatentRun if self.method == "latent" else TermRun
+        run(self).run()
 
     @property
     def _log(self) -> Path:
@@ -74,22 +88,12 @@ class _Command(DistillOptions):
                 "choose another output"
             )
 
-    def _written_data(self) -> Dataset | None:
-        """The training data, if the source is a dataset folder already."""
-        from thinset.data import open_dataset
-        from thinset.experiments.prepare.data import is_dataset_folder
-
-        for folder in (Path(self.data), Path(self.data) / "train"):
-            if self.image_size is None and is_dataset_folder(folder):
-                return open_dataset(folder)
-        return None
-
     def _require_distillable(self, data: Dataset, settings: Any) -> None:
         from thinset.distillation.distill import require_distillable
-        from thinset.selection.matrix_input import as_matrix
+        from thinset.selection.matrix_input import require_npy_matrix
 
         if self.embeddings is not None:
-            as_matrix(str(self.embeddings))  # refuses unusable files, by name
+            require_npy_matrix(self.embeddings)  # refuses unusable files, by name
         with named_as_options():
             require_distillable(
                 data,
@@ -100,6 +104,16 @@ class _Command(DistillOptions):
                 device=self.device,
                 precision=self.precision,
             )
+
+    def _require_validation(self, data: Dataset) -> None:
+        """Refuse an impossible number of validation samples; `data`: of a dataset folder."""
+        from thinset.experiments.prepare.data import is_dataset_folder, require_validation
+
+        share = self.resolved_validation
+        has_own = data.path != Path(self.data) and is_dataset_folder(Path(self.data) / "validation")
+        if share is not None and not has_own:
+            with named_as_options():
+                require_validation(data, share)
 
     def _distill(
         self,
@@ -159,18 +173,20 @@ class _Command(DistillOptions):
         )
 
     def _print_scores(self) -> None:
-        if not self._log.exists():
+        from thinset.training.loop.metrics_log import read_log
+
+        points = read_log(self._log)
+        if not points:
             return
-        figures = json.loads(read_text(self._log).splitlines()[-1])
         scores = ", ".join(
-            f"{name} {figures[key]:.4g}"
+            f"{name} {points[-1][key]:.4g}"
             for key, name in (
                 ("train_loss", "loss"),
                 ("validation_accuracy", "accuracy"),
             )
-            if key in figures
+            if key in points[-1]
         )
-        print(f"{self.method} after {figures['step']} steps: {scores}")
+        print(f"{self.method} after {points[-1]['step']:g} steps: {scores}")
 
 
 Command: type[Any] = dataclasses.make_dataclass(
@@ -183,7 +199,8 @@ Command: type[Any] = dataclasses.make_dataclass(
         "__doc__": """Learn a small training set from a large one.
 
     Writes the images as the dataset folder DIR/dataset, DIR/log.jsonl with losses and scores, and
-    DIR/grids with the images at each evaluation. Run it again after an interruption to resume.
+    DIR/grids with the images at each evaluation. A GAN that is trained with a term is kept as
+    DIR/generator.safetensors. Run it again after an interruption to resume.
     """,
         "__module__": __name__,
     },

@@ -136,7 +136,7 @@ class Command:
         from thinset.experiments.settings import EncoderSettings
 
         made_for = DistilledFor() if small is None else DistilledFor.of(small)
-        names = self.networks or (made_for.name or "convnet",)
+        names = (made_for.name or "convnet",) if self.networks is None else self.networks
         is_own = made_for.name in names
         encoder = EncoderSettings(kind="pca")
         if self.embeddings is not None:

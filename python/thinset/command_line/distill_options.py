@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import importlib.resources
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,12 +23,15 @@ from thinset.command_line.arguments import (
     require_seed,
 )
 from thinset.command_line.augment_train import as_option
-from thinset.command_line.method_options import Method, option_fields
+from thinset.command_line.method_options import Method, method_of_card, option_fields
+from thinset.command_line.through_gan_options import GENERATOR_FIELDS, GENERATORS, THROUGH_GAN
+from thinset.command_line.through_gan_run import refuse
 from thinset.distillation.methods import method_named, methods
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from thinset.data import Dataset
     from thinset.duration import Duration
     from thinset.experiments.settings import EncoderSettings
 
@@ -45,9 +47,11 @@ class DistillOptions:
     """dataset folder, source to import (see `thinset data list`), or "digits" """
     out: Output
     """folder of the run; the learned images are the dataset folder DIR/dataset"""
-    method: Literal["dd", "soft", "gm", "dm"]
+    method: Literal["dd", "soft", "gm", "dm", "gan-difference", "gan-magnitude", "latent"]
     """dataset distillation through unrolled training; the same with learned labels; gradient
-    matching; or distribution matching"""
+    matching; distribution matching; drawing from a GAN that is trained with gradients of an
+    evaluation network in its losses, their difference from those of real images or their magnitude;
+    or a search for latents of a trained generator"""
     images_per_class: Annotated[int | None, optional(metavar="N")] = None
     """images to learn for each class; 1 unless --images is given"""
     images: Annotated[int | None, optional(metavar="N")] = None
@@ -57,7 +61,7 @@ class DistillOptions:
         | None,
         tyro.conf.arg(
             metavar="|".join(("noise", "real", *_SELECTED)),
-            help_behavior_hint="(default: noise for dd and soft, real for gm and dm)",
+            help_behavior_hint="(default: noise for dd, soft and latent, real for gm and dm)",
         ),
     ] = None
     """what the images start from: noise, random real images, or real images selected in each class
@@ -78,8 +82,8 @@ class DistillOptions:
         str | None,
         tyro.conf.arg(metavar="LENGTH", help_behavior_hint="(default: that of the method)"),
     ] = None
-    """length of the training of the images: steps (st), epochs (ep), samples (sa) or time (s, min,
-    h)"""
+    """length of the training of the images, of the GAN (500ep) or of the latents: steps (st),
+    epochs (ep), samples (sa) or time (s, min, h); 0st leaves latents where they start"""
     evaluations: int = 10
     """number of evaluations, each with a grid of the images"""
     image_size: ImageSize = None
@@ -122,9 +126,29 @@ class DistillOptions:
             if number is not None and number < 1:
                 raise ValueError(f"--{name.replace('_', '-')} must be at least 1, got {number}")
         length = self.resolved_length
-        if length is not None and length.amount == 0:
+        if length is not None and length.amount == 0 and self.method != "latent":
             raise ValueError(f"--length must be longer than {length}")
         require_seed(self.seed)
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The settings of methods that are given, by name."""
+        values = {name: getattr(self, name) for name in _NAMES}
+        return {
+            name: value
+            for name, value in values.items()
+            if value is not None and value is not False
+        }
+
+    def written_data(self) -> Dataset | None:
+        """The training data, if the source is a dataset folder already."""
+        from thinset.data import open_dataset
+        from thinset.experiments.prepare.data import is_dataset_folder
+
+        for folder in (Path(self.data), Path(self.data) / "train"):
+            if self.image_size is None and is_dataset_folder(folder):
+                return open_dataset(folder)
+        return None
 
     def settings(self) -> Any:
         """The settings of the method; ValueError for options that do not apply."""
@@ -133,12 +157,7 @@ class DistillOptions:
 
         kind = _settings_of(self.method)
         known = {field.name for field in dataclasses.fields(kind)}
-        values = {name: getattr(self, name) for name in _NAMES}
-        given = {
-            name: value
-            for name, value in values.items()
-            if value is not None and value is not False
-        }
+        given = self.given
         for name in given:
             if name not in known:
                 raise ValueError(f"--{name.replace('_', '-')} does not apply to {self.method}")
@@ -160,72 +179,65 @@ class DistillOptions:
         names = ("embeddings", "encoder", "encoder_length")
         given = [name for name in names if getattr(self, name) is not None]
         if self.resolved_init not in _SELECTED:
-            _refuse(given, f"--init {self.resolved_init}")
+            refuse(given, f"--init {self.resolved_init}")
             return None
         if self.embeddings is not None:
-            _refuse(given[1:], "given embeddings")
+            refuse(given[1:], "given embeddings")
             if self.validation is not None:
-                _refuse(["validation"], "given embeddings, which are of all training samples")
+                refuse(["validation"], "given embeddings, which are of all training samples")
             return EncoderSettings(kind="given", path=str(self.embeddings))
         kind = self.encoder or "pca"
         if self.encoder_length is None:
             return EncoderSettings(kind=kind)
         if kind == "pca":
-            _refuse(["encoder_length"], "pca, which is not trained")
+            refuse(["encoder_length"], "pca, which is not trained")
         length = parse_duration("--encoder-length", self.encoder_length)
         if length.amount == 0:
             raise ValueError(f"--encoder-length must be longer than {length}")
         return EncoderSettings(kind=kind, length=length)
 
 
-def _refuse(names: list[str], what: str) -> None:
-    for name in names:
-        raise ValueError(f"--{name.replace('_', '-')} does not apply to {what}")
-
-
 @contextlib.contextmanager
 def named_as_options() -> Iterator[None]:
-    """Name the option in a ValueError that begins with the name of a setting."""
+    """Name the options in a ValueError that names settings, at its beginning or further on."""
     try:
         yield
     except ValueError as error:
-        first = str(error).removeprefix("settings: ").partition(" ")[0]
+        text = str(error).removeprefix("settings: ")
+        first = text.partition(" ")[0]
         if first == "n_images":
-            raise ValueError(str(error).replace("n_images", "--images", 1)) from error
-        if first in {*_NAMES, "images_per_class"}:
-            raise ValueError(as_option(str(error))) from error
-        raise
+            raise ValueError(text.replace("n_images", "--images", 1)) from error
+        if first in {*_NAMES, "images_per_class", "validation"}:
+            text = as_option(text)
+        # Names of one word are words of the sentence.
+        names = "|".join(sorted(name for name in _NAMES if "_" in name))
+        text = re.sub(
+            rf"(?<![\w./-])({names})(?![\w/-]|\.\w)",
+            lambda match: f"--{match[1].replace('_', '-')}",
+            text,
+        )
+        if text == str(error):
+            raise
+        raise ValueError(text) from error
 
 
 def _settings_of(method: str) -> type[Any]:
     """The Settings of a method; "soft" is dd with learned labels."""
+    if method in THROUGH_GAN:
+        return THROUGH_GAN[method].settings
     return method_named("dd" if method == "soft" else method).Settings
 
 
-def _method(name: str) -> Method:
-    """A method with what the table in its card says about the settings."""
-    card = importlib.resources.files("thinset.distillation.methods") / f"{name}.md"
-    rows = _settings_table(card.read_text("utf-8"))
-    meanings = {setting: meaning for setting, _, meaning in rows}
-    return Method(_settings_of(name), meanings, {setting: default for setting, default, _ in rows})
-
-
-def _settings_table(card: str) -> list[list[str]]:
-    """Setting, default and meaning, from the one table of a card that has these columns."""
-    found = re.search(
-        r"^\| setting \| default \| meaning \|\n\|[-|]+\n((?:\|.*\n)+)", card, re.MULTILINE
-    )
-    if found is None:
-        raise ValueError("the card has no table of setting, default and meaning")
-    lines = found[1].replace("`", "").splitlines()
-    return [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines]
-
-
 def _methods() -> dict[str, Method]:
-    found = {name: _method(name) for name in methods()}
-    return {**found, "soft": found["dd"]}
+    package = "thinset.distillation.methods"
+    found = {name: method_of_card(_settings_of(name), package, name) for name in methods()}
+    return {**found, "soft": found["dd"], **THROUGH_GAN, **GENERATORS}
 
 
-METHOD_FIELDS = option_fields(_methods(), without=("method", "length", "learns_labels"))
-"""Fields of the command: every setting of any method; see option_fields"""
+METHOD_FIELDS = [
+    *option_fields(_methods(), without=("method", "model", "length", "learns_labels")),
+    *GENERATOR_FIELDS,
+]
+"""Fields of the command: every setting of any method, and what is trained or searched; see
+option_fields"""
 _NAMES = tuple(name for name, *_ in METHOD_FIELDS)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.resources
+import re
 import types
 import typing
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
@@ -23,6 +25,25 @@ class Method(NamedTuple):
     settings: type[DataclassInstance]
     meanings: Mapping[str, str]
     defaults: Mapping[str, str]
+
+
+def method_of_card(settings: type[DataclassInstance], package: str, name: str) -> Method:
+    """A method with what the table in its card, NAME.md in `package`, says about the settings."""
+    card = importlib.resources.files(package) / f"{name}.md"
+    rows = _settings_table(card.read_text("utf-8"))
+    meanings = {setting: meaning for setting, _, meaning in rows}
+    return Method(settings, meanings, {setting: default for setting, default, _ in rows})
+
+
+def _settings_table(card: str) -> list[list[str]]:
+    """Setting, default and meaning, from the one table of a card that has these columns."""
+    found = re.search(
+        r"^\| setting \| default \| meaning \|\n\|[-|]+\n((?:\|.*\n)+)", card, re.MULTILINE
+    )
+    if found is None:
+        raise ValueError("the card has no table of setting, default and meaning")
+    lines = found[1].replace("`", "").splitlines()
+    return [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines]
 
 
 def option_fields(
@@ -52,7 +73,7 @@ def _option(
         flag = Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help=text)]
         return name, flag, dataclasses.field(default=False)
     shown = {
-        method: methods[method].defaults.get(name, "") if value is None else str(value)
+        method: methods[method].defaults.get(name, "") if value is None else _shown(value)
         for method, value in defaults.items()
         if value is not dataclasses.MISSING
     }
@@ -77,6 +98,11 @@ def _by_method(texts: Mapping[str, str], *, everywhere: bool) -> str:
     if everywhere and len(by_text) == 1 and len(next(iter(by_text.values()))) == len(texts):
         return next(iter(by_text))
     return "; ".join(f"{', '.join(names)}: {text}" for text, names in by_text.items())
+
+
+def _shown(value: Any) -> str:
+    """A default as it is typed."""
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _metavars(kind: Any) -> list[str]:

@@ -19,9 +19,9 @@ from thinset.command_line.arguments import (
     optional,
     parse_count,
 )
-from thinset.command_line.columns import read_column
+from thinset.command_line.columns import PARQUET, column_files, read_column
 from thinset.command_line.usage import UsageError
-from thinset.data import open_dataset
+from thinset.data import export_subset, open_dataset
 from thinset.files.atomic import require_file_target
 from thinset.files.overlap import require_apart
 from thinset.selection import Selection, estimate, estimate_figures, select
@@ -38,19 +38,26 @@ _METHOD_OPTIONS = (
 
 @dataclass(frozen=True)
 class Command:
-    """Choose rows of an array of embeddings and save them as a selection (.npz)."""
+    """Choose rows of an array of embeddings and save them as a selection (.npz).
+
+    A FILE with one entry per row may be FILE.parquet:NAME, a column, or :NAME, a column of the
+    parquet files EMBEDDINGS.
+    """
 
     embeddings: Annotated[
         tyro.conf.Positional[tuple[Path, ...]],
-        tyro.conf.arg(metavar="EMBEDDINGS.npy...", help_behavior_hint="(required)"),
+        tyro.conf.arg(metavar="EMBEDDINGS...", help_behavior_hint="(required)"),
     ]
-    """(N, D) array of float16, float32 or float64; several files are read as one array, in the
-    given order"""
+    """(N, D) array of float16, float32 or float64: .npy, .safetensors, or a column of lists in
+    .parquet or .arrow; several files are read as one array, in the given order"""
     n_samples: Annotated[str | None, optional(aliases=["-n"], metavar="K")] = None
     """number of rows to select: a count, or a fraction with a decimal point (0.1); may be left out
     with --budget or --min-distance"""
     out: Annotated[Path | None, optional(aliases=["-o"], metavar="FILE")] = None
-    """file to write the selection to (.npz); not needed with --dry-run"""
+    """file to write the selection to (.npz), or the selected rows of parquet files with all columns
+    (.parquet); not needed with --dry-run"""
+    column: Annotated[str | None, optional(metavar="NAME")] = None
+    """column of lists, or tensor, that holds the embeddings; needed if there are several"""
     method: Method = "topk"
     """selection method"""
     metric: Metric = "euclidean"
@@ -70,7 +77,7 @@ class Command:
     existing: Annotated[Path | None, optional(metavar="FILE.npy")] = None
     """(M, D) embeddings that are owned already: max_min, max_sum and facility_location start from
     them"""
-    scores: Annotated[Path | None, optional(metavar="FILE.npy")] = None
+    scores: Annotated[Path | None, optional(metavar="FILE")] = None
     """one number per row, higher is better"""
     score_weight: Annotated[float | None, optional(metavar="W")] = None
     """gains count times score^W, by default 1"""
@@ -85,7 +92,7 @@ class Command:
     """all rows of a group or none; K is then an upper limit"""
     one_per_group_first: bool = False
     """one row of each group before a second one"""
-    costs: Annotated[Path | None, optional(metavar="FILE.npy")] = None
+    costs: Annotated[Path | None, optional(metavar="FILE")] = None
     """one positive number per row, such as tokens"""
     budget: Annotated[float | None, optional(metavar="B")] = None
     """the selected rows cost at most this"""
@@ -132,9 +139,11 @@ class Command:
             raise UsageError("select needs -o FILE, or --dry-run")
         if self.out is not None and not self.dry_run:
             # Checked before the work, which may take minutes.
-            files = [getattr(self, name) for name in _FILES]
+            given = [getattr(self, name) for name in _FILES]
+            files = [column_files(path, self.embeddings) for path in given if path is not None]
             require_apart(self.out, self.embeddings, *files)
             require_file_target(self.out)
+            self._require_rows_to_write()
         if self.labels is not None and self.per_class is None and not self.stratified:
             raise ValueError("--labels needs --per-class, or --stratified with the method random")
         # Options at their default are not passed on: they may belong to another method.
@@ -148,6 +157,7 @@ class Command:
             "per_class": self.per_class,
             "metric": self.metric,
             "n_threads": self.threads,
+            "column": self.column,
         }
         n_samples = None if self.n_samples is None else parse_count(self.n_samples)
         if n_samples is None and self.budget is None and self.min_distance is None:
@@ -160,7 +170,11 @@ class Command:
             print(estimate(embeddings, n_samples, self.method, **options).describe())
             if self.objective or self.certificates:
                 predicted = estimate_figures(
-                    embeddings, n_samples, metric=self.metric, n_threads=self.threads
+                    embeddings,
+                    n_samples,
+                    metric=self.metric,
+                    n_threads=self.threads,
+                    column=self.column,
                 )
                 print(predicted.describe())
             return
@@ -172,27 +186,44 @@ class Command:
             initial_subset=None
             if self.initial_subset is None
             else open_npy(str(self.initial_subset)),
-            ids=None if self.ids is None else read_column(self.ids),
+            ids=None if self.ids is None else read_column(self.ids, self.embeddings),
             **self._terms(),
             max_memory=self.max_memory,
             progress=True,
             **options,
         )
-        # The figures may take much longer than the selection: save the selection first.
-        selection.save(self.out)
+        if self._writes_rows:
+            export_subset(
+                selection, self.embeddings, self.out, by="rows", overwrite=True, show_progress=True
+            )
+        else:
+            # The figures may take much longer than the selection: save the selection first.
+            selection.save(self.out)
         figures = self._compute_figures(selection, embeddings)
-        if figures:
+        if figures and not self._writes_rows:
             selection.save(self.out)
         for name, value in figures.items():
             print(f"{name}: {value:.6g}")
         print(f"{selection!r}: {self.out}")
+
+    @property
+    def _writes_rows(self) -> bool:
+        return self.out is not None and self.out.name.lower().endswith(PARQUET)
+
+    def _require_rows_to_write(self) -> None:
+        others = [path for path in self.embeddings if not path.name.lower().endswith(PARQUET)]
+        if self._writes_rows and others:
+            raise ValueError(
+                f"{self.out} would hold rows of parquet files, but the embeddings are in "
+                f"{others[0]}; write the selection as .npz, then use thinset subset"
+            )
 
     def _terms(self) -> dict[str, Any]:
         """What restricts and weighs the choice, with its files opened."""
         given = {name: getattr(self, name) for name in CHOICE if getattr(self, name) is not None}
         return {
             name: (
-                (value if name == "existing" else read_column(value))
+                (value if name == "existing" else read_column(value, self.embeddings))
                 if isinstance(value, Path)
                 else value
             )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from thinset.data.download import download
 from thinset.data.encoded import EncodedDataset, open_encoded
+from thinset.data.export import ExportedSubset, export_subset
 from thinset.data.group_splits import hold_out_groups
 from thinset.data.joined import join_datasets
 from thinset.data.manifest import ArrayEntry, Manifest
@@ -36,6 +37,7 @@ __all__ = [
     "DatasetWriter",
     "DistilledBy",
     "EncodedDataset",
+    "ExportedSubset",
     "GeneratedBy",
     "ImportedFrom",
     "JoinedFrom",
@@ -46,6 +48,7 @@ __all__ = [
     "SelectedFrom",
     "TrainingSchedule",
     "download",
+    "export_subset",
     "hold_out",
     "hold_out_groups",
     "import_dataset",

@@ -33,9 +33,13 @@ def join_datasets(
 
     Where some images are uint8 and others float32, all become float32 in 0..1. Where some have soft
     labels, the labels of the others become soft labels too: 1 for the class, 0 for all others.
-    Class names are those of the first. Raises ValueError unless all have images of one shape and
-    the same classes, and where some have labels and others neither labels nor soft labels.
+    Class names are those of the first. A training schedule is for the rows of its dataset alone: it
+    is not kept, and the provenance says so. Raises ValueError without datasets, unless all have
+    images of one shape and the same classes, and where some have labels and others neither labels
+    nor soft labels.
     """
+    if not datasets:
+        raise ValueError("datasets must hold at least one dataset, got none")
     first = datasets[0]
     for dataset in datasets:
         require_apart(out, dataset.path)
@@ -56,7 +60,10 @@ def join_datasets(
         image_dtype=dtype,
         n_samples=sum(map(len, datasets)),
         class_names=first.class_names,
-        provenance=JoinedFrom(parents=tuple(map(Parent.of, datasets))),
+        provenance=JoinedFrom(
+            parents=tuple(map(Parent.of, datasets)),
+            dropped=("schedule",) if any(data.schedule is not None for data in datasets) else (),
+        ),
         overwrite=overwrite,
     ) as writer:
         for dataset in datasets:

@@ -125,7 +125,7 @@ class Manifest(msgspec.Struct, frozen=True):
     def content(self) -> dict[str, Any]:
         """The content of the file; errors as in `save`."""
         fields = {name: getattr(self, name) for name in self.__struct_fields__}
-        content = {"format": FORMAT, "version": VERSION, **_as_json(fields)}
+        content = {"format": FORMAT, "version": VERSION, **as_json(fields)}
         _decoded(content, MANIFEST_FILE)
         try:
             json.dumps(content, allow_nan=False)
@@ -176,7 +176,9 @@ def _decoded(content: Any, where: str) -> Manifest:
         raise ValueError(f"{where}: {error}") from error
 
 
-def _as_json(content: Any) -> Any:
+def as_json(content: Any) -> Any:
+    """Plain JSON content, with the values of numpy as numbers and lists."""
+
     def plain(value: object) -> Any:
         if isinstance(value, (np.generic, np.ndarray)):
             return value.tolist()

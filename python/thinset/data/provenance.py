@@ -41,7 +41,8 @@ class ImportedFrom(_Kind, frozen=True, kw_only=True, tag="imported"):
 
     path, split: what was read. dataset: the type of a map-style dataset. credit: whom to cite.
     size: (height, width) that the images were resized to. notes: a sentence on everything that was
-    taken for something, left out or converted.
+    taken for something, left out or converted. left_out: the numbers, from 0, of the samples of the
+    source's split that could not be read.
     """
 
     source: str
@@ -51,6 +52,7 @@ class ImportedFrom(_Kind, frozen=True, kw_only=True, tag="imported"):
     credit: str | None = None
     size: tuple[Positive, Positive] | None = None
     notes: list[str] = []
+    left_out: tuple[Count, ...] = ()
 
 
 class SelectedFrom(_Kind, frozen=True, kw_only=True, tag="selected"):
@@ -66,9 +68,13 @@ class SelectedFrom(_Kind, frozen=True, kw_only=True, tag="selected"):
 
 
 class JoinedFrom(_Kind, frozen=True, kw_only=True, tag="joined"):
-    """All samples of `parents`, one dataset after the other."""
+    """All samples of `parents`, one dataset after the other.
+
+    dropped: the parts of any parent that the whole cannot keep, such as "schedule".
+    """
 
     parents: tuple[Parent, ...]
+    dropped: tuple[str, ...] = ()
 
 
 class GeneratedBy(_Kind, frozen=True, kw_only=True, tag="generated"):
@@ -87,8 +93,8 @@ class GeneratedBy(_Kind, frozen=True, kw_only=True, tag="generated"):
 class DistilledBy(_Kind, frozen=True, kw_only=True, tag="distilled"):
     """Learned from `parent` by the method `by`.
 
-    model: SHA-256 of the weights that training on it starts from, where they are fixed. seed: of
-    the random numbers.
+    model: SHA-256 of the weights that training on it starts from, where they are fixed; of the
+    generator that drew the images, where there is one. seed: of the random numbers.
     """
 
     by: str

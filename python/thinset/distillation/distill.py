@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -10,15 +11,16 @@ import torch
 
 from thinset.data.matching_splits import require_known_range, require_matching_splits
 from thinset.data.provenance import DistilledBy, Parent
-from thinset.data.store import open_dataset
+from thinset.data.store import Dataset, open_dataset
 from thinset.distillation.initial_images import image_labels, initial_images
 from thinset.distillation.initial_weights import ROLE, StartingNetworks, starting_networks
 from thinset.distillation.methods import method_named
 from thinset.distillation.networks import NetworkKind
 from thinset.distillation.synthetic_set import SyntheticSet
 from thinset.duration import Duration
-from thinset.files.decoding import encode
+from thinset.files.decoding import decode, encode
 from thinset.models.classifiers.standardised import channel_statistics
+from thinset.training.arguments import require_seed
 from thinset.training.loop.train import train
 from thinset.training.phases import Phase
 from thinset.training.randomness import generator_for
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from thinset.data import Dataset
     from thinset.distillation.initial_images import Initial
     from thinset.training.learners.learner import Learner
     from thinset.training.loop.metrics_log import Log
@@ -78,11 +79,15 @@ def distill(
     Where networks start from fixed weights, the folder holds these: the array "initial_weights",
     see StartingNetworks, and its SHA-256 as the provenance's `model`.
 
-    Raises ValueError for data without labels, a class without samples, more images of a class than
-    there are real ones to start from, and settings that do not fit together;
+    Raises TypeError for `data` and `settings` of other types; ValueError for data without labels, a
+    class without samples, more images of a class than there are real ones to start from, and
+    arguments and settings that are out of range or do not fit together, before any training;
     (TrainingDivergedError) for a loss that is not finite or step sizes that run away, and the last
     checkpoint is kept then; FileExistsError, before training, if `out` exists.
     """
+    _require_arguments(data, settings, validation_data, seed)
+    if initial_rows is not None and init != "rows":
+        raise ValueError(f'initial_rows needs init="rows", got init={init!r}')
     if Path(out).exists() and not overwrite:
         raise FileExistsError(f"{out} already exists; choose another output")
     if validation_data is not None:
@@ -174,6 +179,7 @@ def require_distillable(
     precision: str = "float32",
 ) -> None:
     """Raise the errors that `distill` would raise for the data and the settings, in little time."""
+    _require_arguments(data, settings)
     require_known_range(data)
     labels = image_labels(
         data,
@@ -195,6 +201,29 @@ def require_distillable(
         device=device,
         precision=precision,
     )
+
+
+def _require_arguments(
+    data: Dataset, settings: Any, validation_data: Dataset | None = None, seed: int = 0
+) -> None:
+    """Raise TypeError or ValueError, naming the argument, for what no distillation can use."""
+    given: dict[str, object] = {"data": data}
+    if validation_data is not None:
+        given["validation_data"] = validation_data
+    for name, value in given.items():
+        if not isinstance(value, Dataset):
+            raise TypeError(
+                f"{name} must be a thinset.data.Dataset, got {type(value).__name__}; open a "
+                "dataset folder with thinset.open_dataset"
+            )
+    if not dataclasses.is_dataclass(settings) or isinstance(settings, type):
+        raise TypeError(
+            "settings must be the Settings of a method, such as "
+            f"thinset.distillation.methods.dm.Settings(), got {settings!r}"
+        )
+    method_named(getattr(settings, "method", ""))
+    decode(encode(settings), type(settings), "settings")
+    require_seed("seed", seed)
 
 
 class _Begun(NamedTuple):

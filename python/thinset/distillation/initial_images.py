@@ -8,12 +8,15 @@ import numpy as np
 import torch
 
 from thinset.data.arrays import as_row_indices
+from thinset.training.arguments import require_whole, shown
 from thinset.transforms.images import to_unit_range
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from thinset.data import Dataset
+
+_MOST_IMAGES = 10**9
 
 Initial: TypeAlias = Literal["noise", "real", "rows"]
 
@@ -95,6 +98,11 @@ def image_labels(
     `are_real`: whether the images start from real ones, of which there must be enough.
     """
     counts = _class_counts(data)
+    for name, number in (("images_per_class", images_per_class), ("n_images", n_images)):
+        if number is not None:
+            require_whole(name, number)
+            if number > _MOST_IMAGES:
+                raise ValueError(f"{name} must be at most {_MOST_IMAGES:,}, got {shown(number)}")
     if (images_per_class is None) == (n_images is None):
         raise ValueError("give images_per_class or n_images, and not both")
     if n_images is not None:
@@ -107,15 +115,15 @@ def image_labels(
         if images_per_class < 1:
             raise ValueError(f"images_per_class must be at least 1, got {images_per_class}")
         n_images = images_per_class * data.n_classes
-    labels = np.arange(n_images, dtype=np.int64) % data.n_classes
-    wanted = np.bincount(labels, minlength=data.n_classes)
+    whole, rest = divmod(n_images, data.n_classes)
+    wanted = whole + (np.arange(data.n_classes) < rest)
     if are_real and (wanted > counts).any():
         number = int(np.argmax(wanted > counts))
         raise ValueError(
             f"{data.name}: {_name_of(data, number)} has {counts[number]} samples, but "
             f"{wanted[number]} images of it are to start from real ones"
         )
-    return labels
+    return np.arange(n_images, dtype=np.int64) % data.n_classes
 
 
 def _class_counts(data: Dataset) -> np.ndarray[Any, np.dtype[np.int64]]:

@@ -126,20 +126,7 @@ class StartingNetworks:
         if self._is_prepared:
             return
         network = copy.deepcopy(self._network)
-        fit(
-            network,
-            [Phase("pretraining", self._data, self._pretraining)],
-            loss=classification,
-            train_transform=_unchanged,
-            batch_size=_BATCH_SIZE,
-            learning_rate=_LEARNING_RATE,
-            optimizer="adam",
-            ema_decay=None,
-            seed=self._seed,
-            device=device,
-            precision="float32",
-            evaluations=1,
-        )
+        pretrain(network, self._data, self._pretraining, seed=self._seed, device=device)
         self._restore(weights_vector(network))
 
     def new(self, generator: torch.Generator) -> nn.Module:
@@ -162,6 +149,31 @@ class StartingNetworks:
     def _restore(self, weights: torch.Tensor) -> None:
         self.weights.copy_(weights)
         self._is_prepared = True
+
+
+def pretrain(
+    network: nn.Module,
+    data: Dataset,
+    length: Duration,
+    *,
+    seed: int,
+    device: torch.device | str,
+) -> None:
+    """Train a classifier on `data` by Adam, without augmentation, and leave it on `device`."""
+    fit(
+        network,
+        [Phase("pretraining", data, length)],
+        loss=classification,
+        train_transform=_unchanged,
+        batch_size=_BATCH_SIZE,
+        learning_rate=_LEARNING_RATE,
+        optimizer="adam",
+        ema_decay=None,
+        seed=seed,
+        device=device,
+        precision="float32",
+        evaluations=1,
+    )
 
 
 def layer_sizes(network: nn.Module) -> list[int]:

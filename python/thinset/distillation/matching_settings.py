@@ -69,6 +69,8 @@ def resolved_augmentation(text: str, *, is_colour: bool) -> str:
 
     Raises ValueError for a text that is neither "auto" nor "none" nor a strategy.
     """
+    if not isinstance(text, str):
+        raise ValueError(f"augmentation must be auto, none or a strategy; got {text!r}")
     if text == "auto":
         operations = ("color", "translation", "cutout", "flip", "scale", "rotate")
         return ",".join(name for name in operations if is_colour or name != "flip")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from thinset.experiments.prepare.generated import (
@@ -67,7 +68,7 @@ class ArtificialImages:
             arm.augment,
             data,
             self._folder,
-            None if name is None else self.generator(name, seed),
+            None if name is None else functools.partial(self.generator, name, seed),
             key=key,
             seed=seed,
             device=self._device,
@@ -78,9 +79,10 @@ class ArtificialImages:
         """`n_images` images by the arm's generator, the best of more if the arm keeps some."""
         assert arm.generated is not None
         drawn = prepare_generated(
-            self.generator(arm.generated, seed),
+            arm.generated,
             n_images * (1 if arm.keep is None else self._settings.candidates),
             self._folder,
+            functools.partial(self.generator, arm.generated, seed),
             seed=seed,
             device=self._device,
             show_progress=self._show_progress,

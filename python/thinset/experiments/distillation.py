@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from thinset.distillation.methods import dd, dm, gm
+from thinset.distillation.through_gan.settings import LatentSettings, TermSettings
 from thinset.experiments.cells import as_file_name
-from thinset.files.decoding import AboveZero, Positive  # noqa: TC001 - decode looks them up
+from thinset.files.decoding import AboveZero, Positive, encode
+from thinset.results.gan_rules import TermRule
 
 if TYPE_CHECKING:
     from thinset.experiments.settings import TrainingSettings
@@ -23,8 +25,10 @@ class DistillationSettings:
     training with seed s uses the set with seed s modulo n_seeds. dd, gm, dm: see
     thinset.distillation.methods, but for what follows. network, width: of all methods; None for
     those of the training. Trainings of other networks then share one set. The initial weights are
-    those that the arm names; and its method `soft` is dd with learned labels. Raises ValueError for
-    a width without a network.
+    those that the arm names; and its method `soft` is dd with learned labels. gan, latent: see
+    thinset.distillation.through_gan; what an arm says of these methods replaces their values. The
+    GAN itself is the generator `sngan` of GenerationSettings. Raises ValueError for a width without
+    a network.
     """
 
     evaluations: Positive = 10
@@ -34,6 +38,8 @@ class DistillationSettings:
     dd: dd.Settings = field(default_factory=dd.Settings)
     gm: gm.Settings = field(default_factory=gm.Settings)
     dm: dm.Settings = field(default_factory=dm.Settings)
+    gan: TermSettings = field(default_factory=TermSettings)
+    latent: LatentSettings = field(default_factory=LatentSettings)
 
     def __post_init__(self) -> None:
         if self.width is not None and self.network is None:
@@ -44,15 +50,19 @@ class DistillationSettings:
         values: dict[str, Any] = {"network": training.model or "paper", "width": training.width}
         if self.network is not None:
             values = {"network": self.network, "width": self.width or 1.0}
+        if isinstance(rule.through, TermRule):
+            values |= {"method": rule.method, "start": rule.start, **encode(rule.through)}
+            return dataclasses.replace(self.gan, **values)
+        if rule.through is not None:
+            values |= {**encode(rule.through), "start": rule.start}
+            n_steps = values.pop("n_steps")
+            if n_steps is not None:
+                values["length"] = f"{n_steps}st"
+            return dataclasses.replace(self.latent, **values)
         if not rule.has_steps:
             return dataclasses.replace(getattr(self, rule.method), **values)
-        return dataclasses.replace(
-            self.dd,
-            **values,
-            learns_labels=rule.method == "soft",
-            initial_weights=rule.start,
-            n_fixed_layers=rule.fixed_layers,
-        )
+        values |= {"learns_labels": rule.method == "soft", "initial_weights": rule.start}
+        return dataclasses.replace(self.dd, **values, n_fixed_layers=rule.fixed_layers)
 
 
 def distilled_name(rule: DistillationRule, n_images: int, seed: int) -> str:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from thinset.augmentation.generators import cdcgan, cdcvae, flow, generator_named
+from thinset.augmentation.generators import cdcgan, cdcvae, flow, generator_named, sngan
 from thinset.duration import Duration
 from thinset.files.decoding import Count, Positive  # noqa: TC001
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from thinset.results.arm import Arm
 
 
 @dataclass(frozen=True)
@@ -20,7 +25,7 @@ class GenerationSettings:
     candidates: how many images are drawn for each that `keep` keeps. classifier_length: of the
     classifier that keeps and measures images; it is trained on real data. n_scored: number of
     images that it scores at each evaluation of a generator's training (FID, and the share in the
-    class that was asked for); 0 for none. cdcgan, cdcvae, flow: see
+    class that was asked for); 0 for none. cdcgan, cdcvae, flow, sngan: see
     thinset.augmentation.generators.
     """
 
@@ -33,6 +38,7 @@ class GenerationSettings:
     cdcgan: cdcgan.Settings = field(default_factory=cdcgan.Settings)
     cdcvae: cdcvae.Settings = field(default_factory=cdcvae.Settings)
     flow: flow.Settings = field(default_factory=flow.Settings)
+    sngan: sngan.Settings = field(default_factory=sngan.Settings)
 
     def __post_init__(self) -> None:
         for name in ("length", "classifier_length"):
@@ -42,6 +48,16 @@ class GenerationSettings:
     def of(self, name: str) -> Any:
         """The settings of the generator `name`."""
         return getattr(self, name)
+
+    def of_names(self, names: Iterable[str | None]) -> tuple[Any, ...]:
+        """The settings of each of the generators `names`, once; None is skipped."""
+        return tuple(self.of(name) for name in dict.fromkeys(names) if name is not None)
+
+    def of_arms(self, arms: Iterable[Arm]) -> tuple[Any, ...]:
+        """The settings of each generator that one of `arms` uses."""
+        return self.of_names(
+            arm.generator if arm.distilled is None else arm.distilled.generator for arm in arms
+        )
 
 
 def generator_settings(name: str, given: dict[str, Any]) -> Any:
@@ -55,3 +71,8 @@ def generator_settings(name: str, given: dict[str, Any]) -> Any:
         if key not in known:
             raise ValueError(f"--{key.replace('_', '-')} does not apply to {name}")
     return settings(**given)
+
+
+def generated_name(generator: str, n_images: int, seed: int) -> str:
+    """The name of the folder of drawn images, among the subsets of their experiment."""
+    return f"generated-{generator}-n{n_images}-seed{seed}"

@@ -71,8 +71,9 @@ class LearningCurve:
             seed=settings.split_seed,
         )
         images = (*settings.measured, *settings.shown)
-        if any(generator_of(name) is not None for name in images):
-            require_trainable(self._data.train)  # now, not after hours of trainings
+        generators = settings.generation.of_names(map(generator_of, images))
+        if generators:
+            require_trainable(self._data.train, *generators)  # now, not after hours of trainings
         self._studies: dict[float, Study] = {}
         self._judge: RealClassifier | None = None
 

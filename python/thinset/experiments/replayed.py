@@ -39,10 +39,13 @@ def require_replayable_arms(
 ) -> None:
     """Raise ValueError, naming the arm, unless every distilled dataset can be replayed.
 
-    Checks the lengths as well, so that no arm fails after hours of others. For `data` and
-    `training`, see require_replayable.
+    An option about stored steps is refused for a folder without any: it would be a second arm that
+    does the same. Checks the lengths as well, so that no arm fails after hours of others. For
+    `data` and `training`, see require_replayable.
     """
     for arm in arms:
+        if arm.data is not None and (arm.is_ordinary or arm.has_new_weights):
+            _require_steps(arm)
         # What is distilled later is learned for the classifier of this training.
         if arm.data is None or not replays(arm):
             continue
@@ -54,6 +57,15 @@ def require_replayable_arms(
                     TwoPhase(data, distilled, split, total, replay=True)
         except ValueError as error:
             raise ValueError(f"{arm}: {error}. The arm {arm}:ordinary does not replay") from error
+
+
+def _require_steps(arm: Arm) -> None:
+    assert arm.data is not None
+    if open_dataset(arm.data).schedule is None:
+        option = "ordinary" if arm.is_ordinary else "new_weights"
+        raise ValueError(
+            f"{arm}: {option} does not apply: {arm.data} has no stored steps; use data:{arm.data}"
+        )
 
 
 def require_replayable(distilled: Dataset, data: Dataset, training: TrainingSettings) -> None:

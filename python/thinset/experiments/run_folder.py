@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from thinset.data.sources.digits import DIGITS
 from thinset.experiments.cells import as_file_name
@@ -36,8 +36,28 @@ _DECIDES_PREPARED = {
     "source", "image_size", "device", "encoder", "hold_out", "on_validation", "from_encoded",
     "photograph_side", "variant", "validation", "share", "split_seed", "generation",
 }  # fmt: skip
-_IMPORTED = {"data", "split", "parts", "stages.json", INPUTS_FILE}
+# Parts that are made in seconds, and what each is made from.
+_OF_DATA = {"source", "image_size"}
+_OF_SPLIT = {*_OF_DATA, "hold_out", "on_validation"}
+_OF_PARTS = {*_OF_SPLIT, "validation", "share", "split_seed"}
+_OF_SET = {*_OF_DATA, "set", "read"}
+_QUICKLY_MADE = {
+    "data": _OF_DATA,
+    "split": _OF_SPLIT,
+    "parts": _OF_PARTS,
+    "set": _OF_SET,
+    INPUTS_FILE: {*_OF_PARTS, *_OF_SET, "data", "test", "subset"},
+}
 _INPUTS = ("source", "data", "test", "subset", "set")  # paths among the settings
+_OF_EXPERIMENTS = {"source", "device", "image_size", "settings", "notes"}
+_OTHER_COMMANDS = (
+    ("set", "distill evaluate", "audit.json"),
+    ("images_per_class", "distill", "dataset"),
+    ("data", "train", "record.json"),
+    ("encoder", "embed", "embeddings"),
+    ("length", "augment train", "generator.safetensors"),
+)
+"""Commands whose folders have no page: a setting that they store, in this order, and a result"""
 _SELECTED = {"selections", "subsets"}
 _DECIDES_SELECTED = {"arm", "size", "seeds"}
 
@@ -66,9 +86,9 @@ class RunFolder:
         _require_own(path)
         if stored.exists():
             earlier = with_added_settings(_without_notes(stored), settings)
-            difference = _difference(earlier, settings)
-            if difference is not None:
-                _require_independent(path, difference)
+            differences = list(_differences(earlier, settings))
+            if differences:
+                _require_independent(path, differences)
                 # The log belongs to a training with other settings, which no longer exists.
                 (path / "log.jsonl").unlink(missing_ok=True)
             _require_same_figure(stored, notes or {})
@@ -223,6 +243,7 @@ def read_settings(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         settings = _read_object(stored)
     except FileNotFoundError:
         raise ValueError(f"{path} is not the folder of a run: it has no settings.json") from None
+    _require_experiment(path, set(settings))
     if not {"source", "device", "settings", "notes"} <= set(settings):
         raise ValueError(f"{stored} is not the settings of a run")
     notes = settings.pop("notes")
@@ -240,6 +261,16 @@ def read_settings(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     if settings["device"] not in ("auto", "cpu", "cuda"):
         raise ValueError(f"{stored}: device must be auto, cpu or cuda, got {settings['device']!r}")
     return settings, notes
+
+
+def _require_experiment(path: Path, names: set[str]) -> None:
+    """Refuse the folder of a command that is no experiment, by the settings that it alone has."""
+    for name, command, results in _OTHER_COMMANDS:
+        if name in names and not names <= _OF_EXPERIMENTS:
+            raise ValueError(
+                f"{path} is the folder of `thinset {command}`, which has no page; its results are "
+                f"in {path / results}. Give the folder of run, demo, compare, plan or reproduce"
+            )
 
 
 def read_settings_object(stored: Path) -> dict[str, Any]:
@@ -359,19 +390,18 @@ def _without_notes(stored: Path) -> dict[str, Any]:
     return settings
 
 
-def _difference(
-    stored: Any, settings: Any, where: tuple[str, ...] = ()
-) -> tuple[tuple[str, ...], Any, Any] | None:
-    """The first setting that differs: its path, its stored value and its value here."""
+_Difference: TypeAlias = "tuple[tuple[str, ...], Any, Any]"
+
+
+def _differences(stored: Any, settings: Any, where: tuple[str, ...] = ()) -> Iterator[_Difference]:
+    """The settings that differ: the path, the stored value and the value here of each."""
     if isinstance(stored, dict) and isinstance(settings, dict):
         # Settings that most parts depend on come first.
         for name in sorted({**stored, **settings}, key=_rank):
-            found = _difference(stored.get(name), settings.get(name), (*where, name))
-            if found is not None:
-                return found
-        return None
+            yield from _differences(stored.get(name), settings.get(name), (*where, name))
     # Through JSON and back, because tuples become lists.
-    return None if stored == json.loads(json.dumps(settings)) else (where, stored, settings)
+    elif stored != json.loads(json.dumps(settings)):
+        yield where, stored, settings
 
 
 def _rank(name: str) -> int:
@@ -380,19 +410,23 @@ def _rank(name: str) -> int:
     return 1 if name in _DECIDES_SELECTED else 2
 
 
-def _require_independent(path: Path, difference: tuple[tuple[str, ...], Any, Any]) -> None:
-    """Raise an error if anything in the folder depends on the setting that differs."""
-    where, stored, here = difference
+def _require_independent(path: Path, differences: list[_Difference]) -> None:
+    """Raise an error if anything in the folder depends on a setting that differs.
+
+    What is made in seconds is removed instead: an unsuitable size of images or an impossible number
+    of validation samples may have ended the earlier call.
+    """
+    where, stored, here = differences[0]
     made = {
         entry.name.removesuffix(SECONDS_SUFFIX)
         for entry in path.iterdir()
         if entry.name not in ("settings.json", "log.jsonl") and _is_content(entry)
     }
-    if where == ("image_size",) and made <= _IMPORTED:
-        # Images of an unsuitable size may have ended the earlier call; importing takes seconds.
-        for name in made:
-            _remove(path / name)
-            _remove(_seconds_file(path / name))
+    differing = {name for where, *_ in differences for name in where}
+    if made <= {*_QUICKLY_MADE, "stages.json"} and not (made and "source" in differing):
+        for name in made & set(_QUICKLY_MADE):
+            if _QUICKLY_MADE[name] & differing:
+                _forget(path, name)
         return
     is_kept = not made or not _DECIDES_PREPARED & set(where)
     if made <= _PREPARED | _SELECTED and is_kept:
@@ -405,3 +439,14 @@ def _require_independent(path: Path, difference: tuple[tuple[str, ...], Any, Any
         f"{path} holds a run with other settings: {'.'.join(where)} is {stored!r} there and "
         f"{here!r} here; choose another output, or remove the folder"
     )
+
+
+def _forget(path: Path, name: str) -> None:
+    """Remove a result and its seconds."""
+    stages = read_stages(path)
+    own = _read_object(_seconds_file(path / name), missing={})
+    if own.keys() & stages.keys():
+        rest = {stage: seconds for stage, seconds in stages.items() if stage not in own}
+        write_json_with_digest(path / "stages.json", rest)
+    _remove(path / name)
+    _remove(_seconds_file(path / name))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from thinset.augmentation.generators import sngan
 from thinset.experiments.distillation import DistillationSettings
 from thinset.experiments.generation import GenerationSettings
 from thinset.files.decoding import encode
@@ -21,6 +22,8 @@ _ADDED: dict[str, Any] = {
     # Through JSON and back, because tuples become lists.
     "generation": json.loads(json.dumps(encode(GenerationSettings()))),
     "distillation": json.loads(json.dumps(encode(DistillationSettings()))),
+    # Of the generators in "generation".
+    "sngan": json.loads(json.dumps(encode(sngan.Settings()))),
 }
 
 _OF_RANKINGS = "reference_total"

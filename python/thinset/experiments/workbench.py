@@ -44,7 +44,7 @@ from thinset.experiments.trial import Trial, fine_tuning_order, train_and_keep
 from thinset.files.decoding import encode
 from thinset.report import require_report_extra
 from thinset.selection.arguments import as_count
-from thinset.selection.matrix_input import as_matrix
+from thinset.selection.matrix_input import require_npy_matrix
 from thinset.training import (
     NoTimeLeftError,
     RepeatedRandom,
@@ -93,7 +93,7 @@ class Workbench:
         require_valid(settings)
         resolve_device(where.device)
         if settings.encoder.kind == "given" and settings.encoder.path is not None:
-            as_matrix(settings.encoder.path)
+            require_npy_matrix(settings.encoder.path)
         require_model(settings.training.model if hasattr(settings, "training") else None)
         grid = encode(settings)
         stays = {name: grid.pop(name) for name in dict.fromkeys((*_FIXED, *fixed))}
@@ -105,7 +105,7 @@ class Workbench:
         self.data = self._prepared(settings, data)
         training = getattr(settings, "training", TrainingSettings())
         self._training = training.resolved_for(self.data.train.image_shape)
-        self._distillation = settings.distillation
+        self._distillation, self._generation = settings.distillation, settings.generation
         require_distilled_arms(
             getattr(settings, "arms", ()),
             getattr(settings, "sizes", ()),
@@ -364,6 +364,7 @@ class Workbench:
             self.embeddings,
             self.folder,
             settings=self._distillation,
+            generation=self._generation,
             training=self._training,
             seed=seed,
             device=self.device,

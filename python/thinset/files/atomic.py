@@ -182,7 +182,9 @@ def _naming(target: Path) -> Iterator[None]:
 def _sync_tree(folder: Path) -> None:
     for path, _, files in os.walk(folder, topdown=False):
         for name in files:
-            _sync(Path(path, name))
+            # Not what a link leads to: it is not ours, and opening a pipe would wait for a writer.
+            if not Path(path, name).is_symlink():
+                _sync(Path(path, name))
         _sync(Path(path))
 
 

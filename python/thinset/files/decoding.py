@@ -35,6 +35,7 @@ Seconds = Annotated[float, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Fraction = Annotated[float, msgspec.Meta(gt=0, le=1)]
 AboveZero = Annotated[float, msgspec.Meta(gt=0)]
+AtLeastZero = Annotated[float, msgspec.Meta(ge=0)]
 
 _TYPES = (inspect.DataclassType, inspect.StructType)
 _TABLES = (*_TYPES, inspect.DictType)

@@ -8,9 +8,13 @@ import datasets
 import numpy as np
 import pyarrow as pa
 
+from thinset.data.export.chosen import Chosen
+from thinset.data.export.hugging_face import rows_of_dataset
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from thinset.data.export.chosen import By
     from thinset.selection import Selection
 
 
@@ -34,18 +38,25 @@ def embeddings(dataset: datasets.Dataset, column: str) -> NDArray[Any]:
     return matrix if matrix.dtype.kind == "f" else matrix.astype(np.float32)
 
 
-def select(dataset: datasets.Dataset, selection: Selection) -> datasets.Dataset:
+def select(
+    dataset: datasets.Dataset, selection: Selection | Any, *, id_column: str | None = None
+) -> datasets.Dataset:
     """Return the selected rows of `dataset`, in selection order.
 
-    Raises ValueError if the selection was made from another number of rows.
+    selection: a `Selection`, row numbers, or ids (texts). id_column: find the ids of the selection
+        in this column, instead of row numbers. `thinset.export_subset` writes them to a folder.
+
+    Raises ValueError if the selection was made from another number of rows, or the column does not
+    have its ids.
     """
     _require_one_split(dataset)
-    if selection.n_total != len(dataset):
+    n_total = getattr(selection, "n_total", len(dataset))
+    if id_column is None and n_total != len(dataset):
         raise ValueError(
-            f"the selection was made from {selection.n_total} rows, but the dataset has "
-            f"{len(dataset)}"
+            f"the selection was made from {n_total} rows, but the dataset has {len(dataset)}"
         )
-    return dataset.select(selection.indices)
+    by: By = "rows" if id_column is None else "ids"
+    return dataset.select(rows_of_dataset(dataset, Chosen(selection), by, id_column))
 
 
 def _require_one_split(dataset: object) -> None:

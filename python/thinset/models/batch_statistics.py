@@ -57,10 +57,11 @@ def layer_with_batch_statistics(network: nn.Module) -> str | None:
     frozen.
     """
     for name, layer in network.named_modules():
-        is_batch_norm = isinstance(layer, _BatchNorm)
-        gathers = isinstance(layer, _InstanceNorm) and layer.running_mean is not None
-        is_frozen = not layer.training and layer.running_mean is not None
-        if (is_batch_norm or gathers) and not is_frozen:
+        if not isinstance(layer, _BatchNorm | _InstanceNorm):
+            continue
+        keeps = layer.running_mean is not None
+        is_frozen = keeps and not layer.training
+        if (isinstance(layer, _BatchNorm) or keeps) and not is_frozen:
             return f"layer {name!r} ({type(layer).__name__})"
     return None
 

@@ -9,10 +9,10 @@ from typing import Any, Literal, TypeAlias
 from thinset.results.selection_rule import SelectionRule, Value, require_dedup
 
 AUGMENTATIONS = (
-    "augorig", "blur", "cdcgan", "cdcvae", "flow", "interpolate", "rot", "rotblur",
+    "augorig", "blur", "cdcgan", "cdcvae", "flow", "interpolate", "rot", "rotblur", "sngan",
 )  # fmt: skip
 """Names of the ways to make one image for each sample; see thinset.augmentation"""
-GENERATORS = ("cdcgan", "cdcvae", "flow")
+GENERATORS = ("cdcgan", "cdcvae", "flow", "sngan")
 """Those of them that draw images by class alone"""
 _INTERPOLATED_BY = "cdcvae"  # whose encoder and decoder interpolate
 Keep: TypeAlias = Literal["coverage", "typicality", "confidence"]
@@ -90,7 +90,7 @@ class ArmOptions:
         if len(named) != 1 or named[0] not in GENERATORS:
             raise ValueError(
                 f"arm {self.text!r} must name a generator, {', '.join(GENERATORS)}, such as "
-                f"generated:{GENERATORS[-1]}"
+                "generated:flow"
             )
         del self.values[named[0]]
         keep = self.take("keep", None, _KEEP)

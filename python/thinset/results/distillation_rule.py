@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Method: TypeAlias = Literal["dd", "soft", "gm", "dm", "gan-difference", "gan-magnitude", "latent"]
 Selected: TypeAlias = Literal["topk", "max_sum", "max_min", "kmeans", "facility_location"]
 Init: TypeAlias = Literal["noise", "real"] | Selected
-Start: TypeAlias = Literal["random", "fixed", "pretrained"]
+Start: TypeAlias = Literal["random", "fixed", "pretrained", "fresh"]
 
 METHODS: tuple[Method, ...] = get_args(Method)
 SELECTED: tuple[Selected, ...] = get_args(Selected)
@@ -22,7 +22,8 @@ WITH_STEPS: tuple[Method, ...] = ("dd", "soft")
 """The methods that learn step sizes"""
 WITH_TERM: tuple[Method, ...] = ("gan-difference", "gan-magnitude")
 """The methods that train a GAN with an additional term, and draw images from it"""
-_STARTS: tuple[Start, ...] = get_args(Start)
+_GAN = "sngan"
+_STARTS: tuple[Start, ...] = ("random", "fixed", "pretrained")
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,10 @@ class DistillationRule:
 
     init: what the images start from: noise, random real images, or those that a selection chooses
     in each class. start: the weights of the networks that the images are for: their initial ones,
-    with methods that learn step sizes; those of the evaluation network, through a GAN.
-    fixed_layers: how many first layers start from these weights, the others from random ones; None
-    for all. through: what a method through a GAN adds or searches; None for other methods.
+    with methods that learn step sizes; those of the evaluation network, through a GAN, where
+    "fresh" ones are drawn for each step. fixed_layers: how many first layers start from these
+    weights, the others from random ones; None for all. through: what
+    a method through a GAN adds or searches; None for other methods.
     """
 
     method: Method
@@ -55,7 +57,7 @@ class DistillationRule:
         inits = ("noise",) if method in WITH_TERM else ("noise", "real", *SELECTED)
         init = options.take("init", default_init(method), inits)
         if method in WITH_TERM or method == "latent":
-            start = options.take("start", "random", ("random", "pretrained"))
+            start = options.take("start", "fresh", ("fresh", "pretrained"))
             through = TermRule.take(options) if method in WITH_TERM else LatentRule.take(options)
             return cls(method, init, start, through=through)
         start = options.take("start", "random", _STARTS)
@@ -72,9 +74,9 @@ class DistillationRule:
         return cls(method, init, start, fixed_layers)
 
     @property
-    def needs_generator(self) -> bool:
-        """Whether its images are drawn by a generator."""
-        return self.through is not None
+    def generator(self) -> str | None:
+        """The generator that draws its images; None if none does."""
+        return None if self.through is None else _GAN
 
     @property
     def has_steps(self) -> bool:
@@ -92,7 +94,7 @@ class DistillationRule:
         words: list[str] = [self.method]
         if self.init != default_init(self.method):
             words.append(f"init={self.init}")
-        if self.start != "random":
+        if self.start not in ("random", "fresh"):
             words.append(f"start={self.start}")
         if self.fixed_layers is not None:
             words.append(f"fixed_layers={self.fixed_layers}")

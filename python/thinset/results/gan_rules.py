@@ -59,7 +59,7 @@ class LatentRule:
 
     alpha: float = 1.0
     beta: float = 0.0
-    constraint: Constraint = "sphere"
+    constraint: Constraint = "free"
     n_steps: int | None = None
 
     @classmethod
@@ -68,7 +68,7 @@ class LatentRule:
         alpha, beta = _number(options, "alpha", 1.0), _number(options, "beta", 0.0)
         if alpha < 0:
             raise ValueError(f"arm {options.text!r}: alpha must be at least 0, got {alpha:g}")
-        constraint = options.take("constraint", "sphere", get_args(Constraint))
+        constraint = options.take("constraint", "free", get_args(Constraint))
         n_steps = options.values.pop("steps", None)
         if n_steps is not None and (type(n_steps) is not int or n_steps < 0):
             raise ValueError(
@@ -82,7 +82,7 @@ class LatentRule:
         words = []
         if (self.alpha, self.beta) != (1.0, 0.0):
             words += [f"alpha={as_text(self.alpha)}", f"beta={as_text(self.beta)}"]
-        if self.constraint != "sphere":
+        if self.constraint != "free":
             words.append(f"constraint={self.constraint}")
         return words if self.n_steps is None else [*words, f"steps={self.n_steps}"]
 

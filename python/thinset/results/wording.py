@@ -45,5 +45,8 @@ def spoken_share(part: float, whole: float) -> str:
 
 
 def shortened(name: str, limit: int = 28) -> str:
-    """Cut a name that would not fit into a figure."""
-    return name if len(name) <= limit else f"{name[: limit - 1]}\N{HORIZONTAL ELLIPSIS}"
+    """Cut the middle out of a name that would not fit into a figure; arms differ at their ends."""
+    if len(name) <= limit:
+        return name
+    n_last = (limit - 1) // 2
+    return f"{name[: limit - 1 - n_last]}\N{HORIZONTAL ELLIPSIS}{name[-n_last:]}"

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thinset.selection.arguments import is_int, is_real, one_of, shown
+from thinset.selection.columnar_input import has_columns
 from thinset.selection.host_array import NotAnArrayError, is_tensor, read_array
 from thinset.selection.integer_input import as_row_numbers, read_integers
 from thinset.selection.matrix_input import as_matrix
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -81,8 +82,9 @@ def as_choice(
     costs: object = None,
     budget: object = None,
     min_distance: object = None,
+    column: object = None,
 ) -> Choice:
-    """Convert the arguments of `select` of these names.
+    """Convert the arguments of `select` of these names; column: that of the rows in `existing`.
 
     Raises ValueError for a wrong type, length or value; the core checks the rest.
     """
@@ -91,7 +93,7 @@ def as_choice(
         exclude=_as_rows(exclude, "exclude", n_rows),
         among=_as_rows(among, "among", n_rows),
         cover=None if cover is None else one_of(("all", "candidates"), cover, "cover"),
-        existing=_as_existing(existing, matrix),
+        existing=_as_existing(existing, matrix, column),
         scores=_as_numbers(scores, "scores", n_rows),
         score_weight=_as_real(score_weight, "score_weight"),
         min_score=_as_real(min_score, "min_score"),
@@ -155,11 +157,22 @@ def _as_array(values: object, name: str) -> NDArray[Any]:
     try:
         if is_tensor(values):
             values = values.cpu()
-        return read_array(values, name, lambda _type, _kind: None).values
+        return read_array(values, name, _check_type_of(name)).values
     except NotAnArrayError:
         raise ValueError(
             f"{name} must be an array, a tensor or a list, got {type(values).__name__}"
         ) from None
+
+
+def _check_type_of(name: str) -> Callable[[str, str], None]:
+    """A function that refuses bfloat16, which numpy would read as its bits."""
+
+    def check_type(type_name: str, kind: str) -> None:
+        if type_name == "bfloat16":
+            cast = "float()" if kind == "tensor" else "astype('float32')"
+            raise ValueError(f"{name} must not be bfloat16; pass {name}.{cast}")
+
+    return check_type
 
 
 def _require_length(array: NDArray[Any], name: str, n_rows: int) -> None:
@@ -203,11 +216,11 @@ def as_numbers(values: object, name: str, n_rows: int) -> NDArray[np.float64]:
     return np.ascontiguousarray(array, dtype=np.float64)
 
 
-def _as_existing(existing: object, matrix: HostMatrix) -> Any:
+def _as_existing(existing: object, matrix: HostMatrix, column: object) -> Any:
     if existing is None:
         return None
     try:
-        rows = as_matrix(existing)
+        rows = as_matrix(existing, column if has_columns(existing) else None)
     except ValueError as error:
         raise ValueError(f"existing: {error}") from None
     if rows.dtype_name != matrix.dtype_name:

@@ -9,6 +9,7 @@ import numpy as np
 
 from thinset import _core
 from thinset.selection.arguments import as_count, as_metric, as_per_class, as_threads, shown
+from thinset.selection.columnar_input import as_columnar, has_columns
 from thinset.selection.figures import RATIOS, Certificates, ObjectiveFigures
 from thinset.selection.frame_input import as_frame
 from thinset.selection.integer_input import as_labels
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from numpy.typing import ArrayLike, DTypeLike
+
+    from thinset.selection.vector_columns import Columnar
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ def estimate(
     per_class: bool | str | None = None,
     metric: str = "euclidean",
     n_threads: int | None = None,
+    column: object = None,
     **method_options: Any,
 ) -> Estimate:
     """Predict the memory and time of `select` with the same arguments, without selecting.
@@ -93,7 +97,7 @@ def estimate(
     Raises ValueError if `select` would refuse the request.
     """
     options = resolve_options(method, method_options)
-    (n_rows, n_columns), dtype_name = _shape_and_dtype(embeddings_or_shape, dtype)
+    (n_rows, n_columns), dtype_name = _shape_and_dtype(embeddings_or_shape, dtype, column)
     figures = _core.estimate(
         n_rows,
         n_columns,
@@ -118,12 +122,13 @@ def estimate_figures(
     dtype: DTypeLike | None = None,
     metric: str = "euclidean",
     n_threads: int | None = None,
+    column: object = None,
 ) -> FiguresEstimate:
     """Predict how long `objective` and `certificates` of `n_samples` rows take to compute.
 
     Arguments as for `estimate`; the method that chose the rows makes little difference.
     """
-    (n_rows, n_columns), dtype_name = _shape_and_dtype(embeddings_or_shape, dtype)
+    (n_rows, n_columns), dtype_name = _shape_and_dtype(embeddings_or_shape, dtype, column)
     count = as_count(n_samples, n_rows)
     seconds = _core.estimate_figures(
         n_rows,
@@ -151,7 +156,7 @@ def _sum(
 
 
 def _shape_and_dtype(
-    embeddings_or_shape: object, dtype: DTypeLike | None
+    embeddings_or_shape: object, dtype: DTypeLike | None, column: object
 ) -> tuple[tuple[int, int], str]:
     if _is_shape(embeddings_or_shape):
         if min(embeddings_or_shape) < 0:
@@ -159,6 +164,10 @@ def _shape_and_dtype(
         return embeddings_or_shape, _dtype_name(dtype)
     if dtype is not None:
         raise ValueError("dtype applies only to a shape; embeddings have their own")
+    pieces = _columnar(embeddings_or_shape, column)
+    if pieces:
+        first = pieces[0]
+        return (sum(piece.shape[0] for piece in pieces), first.shape[1]), first.dtype_name
     frame = as_frame(embeddings_or_shape)
     if frame is not None:
         return frame.shape, frame.dtype().name
@@ -166,8 +175,17 @@ def _shape_and_dtype(
     if tensor is not None:
         n_rows, n_columns = tensor.shape
         return (n_rows, n_columns), str(tensor.dtype).removeprefix("torch.")
-    matrix = as_matrix(embeddings_or_shape)
+    matrix = as_matrix(embeddings_or_shape, column)
     return matrix.shape, matrix.dtype_name
+
+
+def _columnar(embeddings: object, column: object) -> list[Columnar]:
+    """Columns of lists, whose shape is known without their values; or none."""
+    shards = embeddings if isinstance(embeddings, (list, tuple)) else (embeddings,)
+    if not (shards and all(map(has_columns, shards))):
+        return []
+    found = [as_columnar(shard, column) for shard in shards]
+    return [piece for piece in found if piece is not None] if all(found) else []
 
 
 def _dtype_name(dtype: DTypeLike | None) -> str:

@@ -85,6 +85,8 @@ def device_tensor(source: object, name: str) -> torch.Tensor | None:
     """A tensor that views `source` if it is not in host memory; None if it is."""
     if is_tensor(source) or not hasattr(source, "__dlpack_device__"):
         return None
+    if hasattr(source, "__arrow_c_array__"):
+        return None  # Arrow arrays of lists have the method, but older ones only raise in it
     kind, _ = source.__dlpack_device__()
     if kind in _DLPACK_HOST:
         return None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 
 from thinset import _core
+from thinset.selection.columnar_input import as_columnar, has_columns
 from thinset.selection.frame_input import as_frame
 from thinset.selection.host_array import (
     HostArray,
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     import torch
     from numpy.typing import NDArray
+
+    from thinset.selection.vector_columns import Columnar
 
     Report: TypeAlias = Callable[[int, int], None] | None
 
@@ -45,13 +48,15 @@ _CONVERSIONS = {
 class HostMatrix(NamedTuple):
     """Arrays that share the user's memory; bfloat16 values are stored as their bits in uint16.
 
-    One array, or shards whose rows are numbered consecutively. `names`: used for each in messages:
-    the file, "shard 3", or "" for the only array.
+    One array, or pieces whose rows are numbered consecutively. `names`: of the sources of these in
+    messages: the file, "shard 3", or "" for the only source. `lengths`: the rows of each source,
+    if a source may have several pieces.
     """
 
     values: np.ndarray[Any, Any] | list[np.ndarray[Any, Any]]
     is_bfloat16: bool
     names: tuple[str, ...] = ("",)
+    lengths: tuple[int, ...] = ()
 
     @property
     def arrays(self) -> list[np.ndarray[Any, Any]]:
@@ -103,24 +108,36 @@ class HostMatrix(NamedTuple):
         if self.names == ("",) or found is None or re.match(_OF_ARGUMENTS, message):
             return None
         row = int(found[1])
-        for array, name in zip(self.arrays, self.names, strict=True):
-            if row < len(array):
+        lengths = self.lengths or tuple(map(len, self.arrays))
+        for length, name in zip(lengths, self.names, strict=True):
+            if row < length:
                 return f"{message} (row {row} of {name})"
-            row -= len(array)
+            row -= length
         return None
 
 
-def as_matrix(embeddings: object) -> HostMatrix:
+def as_matrix(embeddings: object, column: object = None) -> HostMatrix:
     """View embeddings as a matrix in place, without a copy.
 
     Takes an ndarray or memmap, a path to a .npy file (it is mapped), a torch tensor, and anything
-    with DLPack, `__array__` or the buffer protocol; or a list or tuple of these as shards of one
-    matrix. Tensors on another device, frames of pandas, polars and pyarrow, and lists of rows of
-    numbers are copied to host memory. Raises ValueError for anything else.
+    with DLPack, `__array__` or the buffer protocol; columns of lists (Arrow, polars) and
+    safetensors files; or a list or tuple of these as shards of one matrix. Tensors on another
+    device, frames of numbers and lists of rows of numbers are copied to host memory; parquet files
+    are decoded into a temporary file. column: the name of the column of lists, or of the tensor in
+    a safetensors file; None for the only one. Raises ValueError for anything else.
     """
     if isinstance(embeddings, (list, tuple)) and not _holds_rows(embeddings):
-        return _stack([_as_shard(number, shard) for number, shard in enumerate(embeddings)])
-    return _as_one_matrix(embeddings, "")
+        return _stack([_as_shard(number, shard, column) for number, shard in enumerate(embeddings)])
+    return _as_one_matrix(embeddings, "", column)
+
+
+def require_npy_matrix(path: str | os.PathLike[str]) -> None:
+    """Raise as `as_matrix` does, and ValueError if the path is not that of a .npy file."""
+    if has_columns(path):
+        raise ValueError(
+            f"'{_path_text(path)}' must be a .npy file here; numpy.save writes one from the column"
+        )
+    as_matrix(path)
 
 
 def _holds_rows(embeddings: list[Any] | tuple[Any, ...]) -> bool:
@@ -131,11 +148,19 @@ def _holds_rows(embeddings: list[Any] | tuple[Any, ...]) -> bool:
     )
 
 
-def _as_one_matrix(embeddings: object, name: str) -> HostMatrix:
+def _as_one_matrix(embeddings: object, name: str, column: object) -> HostMatrix:
     """`name`: used in messages, unless it is a file; "" if it is the only array."""
     if isinstance(embeddings, (str, os.PathLike)):
+        _require_path(embeddings)
         name = f"'{_path_text(embeddings)}'"
-        embeddings = _open(embeddings)
+    try:
+        columnar = as_columnar(embeddings, column)
+        if columnar is not None:
+            return _of_columnar(columnar, name)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}" if name else str(error)) from None
+    if isinstance(embeddings, (str, os.PathLike)):
+        embeddings = _core.open_npy(os.fsencode(_path_text(embeddings)))
     try:
         tensor = tensor_on_device(embeddings)
         return _as_host_matrix(embeddings if tensor is None else tensor.cpu(), name)
@@ -171,11 +196,18 @@ def _path_text(path: str | os.PathLike[str]) -> str:
     return os.fsdecode(os.fspath(path))
 
 
-def _open(path: str | os.PathLike[str]) -> NDArray[Any]:
+def _require_path(path: str | os.PathLike[str]) -> None:
     text = _path_text(path)
     if "\0" in text:
         raise ValueError(f"a path must not contain a null byte, got {text!r}")
-    return _core.open_npy(os.fsencode(text))
+
+
+def _of_columnar(source: Columnar, name: str) -> HostMatrix:
+    arrays = source.arrays()
+    is_bfloat16 = source.dtype_name == "bfloat16"
+    if len(arrays) == 1:
+        return HostMatrix(arrays[0], is_bfloat16, (name,))
+    return HostMatrix(arrays, is_bfloat16, (name,), (source.shape[0],))
 
 
 def _as_host_matrix(embeddings: object, name: str) -> HostMatrix:
@@ -198,8 +230,9 @@ def _read(embeddings: object) -> HostArray:
         return read_array(embeddings, "embeddings", _check_floats)
     except NotAnArrayError:
         raise ValueError(
-            "embeddings must be an array, a tensor, a data frame, rows of numbers, a path to a "
-            ".npy file (str or os.PathLike), or offer DLPack or the buffer protocol; got "
+            "embeddings must be an array, a tensor, a data frame, an Arrow table, rows of numbers, "
+            "a path to a .npy file (str or os.PathLike), or to a .parquet, .arrow or .safetensors "
+            "file, or offer DLPack or the buffer protocol; got "
             f"{type(embeddings).__name__}"
         ) from None
 
@@ -248,8 +281,8 @@ def _check_layout(array: HostArray) -> None:
         )
 
 
-def _as_shard(number: int, embeddings: object) -> HostMatrix:
-    return _as_one_matrix(embeddings, f"shard {number}")
+def _as_shard(number: int, embeddings: object, column: object) -> HostMatrix:
+    return _as_one_matrix(embeddings, f"shard {number}", column)
 
 
 def _stack(shards: list[HostMatrix]) -> HostMatrix:
@@ -270,7 +303,12 @@ def _stack(shards: list[HostMatrix]) -> HostMatrix:
                 f"{first.names[0]} has {first.shape[1]}"
             )
     arrays = [array for shard in shards for array in shard.arrays]
-    return HostMatrix(arrays, first.is_bfloat16, tuple(shard.names[0] for shard in shards))
+    return HostMatrix(
+        arrays,
+        first.is_bfloat16,
+        tuple(shard.names[0] for shard in shards),
+        tuple(shard.shape[0] for shard in shards),
+    )
 
 
 def _lies_on_host(tensor: torch.Tensor) -> bool:

@@ -86,6 +86,7 @@ def deduplicate(
     metric: str = "euclidean",
     n_threads: int | None = None,
     progress: Progress = None,
+    column: object = None,
 ) -> NearDuplicates:
     """Group rows whose distance is at most `distance`, exactly; chains of them are one group.
 
@@ -95,7 +96,7 @@ def deduplicate(
 
     Parameters
     ----------
-    embeddings: as for `select`.
+    embeddings, column: as for `select`.
     distance: at least 0, in the metric's own units; 0 groups equal rows.
     keep: scores (N,), finite, higher is better: the representative of a group is its row with the
         highest score. None keeps the lowest row.
@@ -111,7 +112,7 @@ def deduplicate(
     ValueError: a constraint is broken; the message states it and the value. OSError: a path cannot
         be read. KeyboardInterrupt: within 0.2 s of Ctrl-C.
     """
-    matrix = as_matrix(embeddings)
+    matrix = as_matrix(embeddings, column)
     limit = _as_distance(distance)
     metric = as_metric(metric)
     threads = as_threads(n_threads)

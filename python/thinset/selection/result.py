@@ -8,6 +8,7 @@ import numpy as np
 
 from thinset.files.overlap import Inputs
 from thinset.selection.arguments import as_metric, as_threads
+from thinset.selection.columnar_input import has_columns
 from thinset.selection.estimate import FiguresEstimate, estimate_figures
 from thinset.selection.figures import Certificates, ObjectiveFigures
 from thinset.selection.matrix_input import as_matrix
@@ -126,7 +127,9 @@ class Selection:
         )
 
     def _subset_of(self, embeddings: object, n_threads: int | None) -> Subset:
-        matrix = as_matrix(embeddings)
+        matrix = as_matrix(
+            embeddings, self.params.get("column") if has_columns(embeddings) else None
+        )
         n_rows, n_columns = matrix.shape
         # Early files do not record the number of columns.
         expected = (self.n_total, self.params.get("n_columns", n_columns))

@@ -61,6 +61,7 @@ def select(
     ids: ArrayLike | None = None,
     max_memory: int | str | None = None,
     progress: Progress = None,
+    column: object = None,
     **method_options: Any,
 ) -> Selection:
     """Choose `n_samples` rows of an embedding matrix.
@@ -74,8 +75,10 @@ def select(
     embeddings: (N, D), float16, bfloat16, float32 or float64, finite: an ndarray, memmap, torch
         tensor, anything with DLPack or the buffer protocol, or a path to a .npy file. Rows are read
         where they are; the matrix is not copied. A list of these is one matrix in shards; row
-        numbers run through the shards in the given order. Tensors on another device, data frames
-        (pandas, polars, pyarrow) and lists of rows of numbers are copied to host memory first.
+        numbers run through the shards in the given order. Columns of lists in Arrow tables and
+        polars frames, and tensors in .safetensors files, are read in place as well; those of
+        .parquet files are decoded into a temporary file. Tensors on another device, data frames of
+        numbers (pandas, polars, pyarrow) and lists of rows of numbers are copied to host memory.
     n_samples: how many rows: an int in [1, N], or a float fraction in (0, 1], rounded to the
         nearest count. None, with `budget` or `min_distance`: as many as these allow.
     method: one of `thinset.methods()`.
@@ -119,6 +122,8 @@ def select(
         beyond the embeddings.
     progress: True shows a bar, and one for each figure that is computed later; a callable receives
         (done, total) about every 50 ms.
+    column: the column of lists of numbers in a parquet or Arrow file, table or frame, or the tensor
+        in a safetensors file; needed only if there are several.
     method_options: options of the method; see its options class in `thinset.selection`.
 
     Raises
@@ -127,7 +132,7 @@ def select(
         be read. KeyboardInterrupt: within 0.2 s of Ctrl-C.
     """
     options = resolve_options(method, method_options)
-    matrix = as_matrix(embeddings)
+    matrix = as_matrix(embeddings, column)
     n_total, n_columns = matrix.shape
     settings: dict[str, Any] = {
         "metric": as_metric(metric),
@@ -142,6 +147,7 @@ def select(
         among=among,
         cover=cover,
         existing=existing,
+        column=column,
         scores=scores,
         score_weight=score_weight,
         min_score=min_score,
@@ -196,6 +202,7 @@ def select(
             "n_initial": 0 if initial is None else len(initial),
             "dtype": matrix.dtype_name,
             "n_columns": n_columns,
+            **({} if column is None else {"column": str(column)}),
             **_swaps_made(options, chosen.swaps),
         },
         constant_columns=tuple(chosen.constant_columns.tolist()),

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import torch
+
+if TYPE_CHECKING:
+    import numpy as np
 
 GREY_LEVELS = 255.0
 
@@ -17,6 +22,14 @@ def to_unit_range(images: torch.Tensor) -> torch.Tensor:
     if not images.is_floating_point():
         raise TypeError(f"images must be uint8 or floating point, got {images.dtype}")
     return images.to(torch.float32)
+
+
+def as_rows(images: torch.Tensor, dtype: str) -> np.ndarray[Any, Any]:
+    """Images (B, C, H, W) in [0, 1] as a dataset stores them: (B, H, W, C), uint8 or float32."""
+    rows = images.permute(0, 2, 3, 1).float().cpu()
+    if dtype == "uint8":
+        rows = (rows * GREY_LEVELS).round_().to(torch.uint8)
+    return rows.contiguous().numpy()
 
 
 def random_crop(

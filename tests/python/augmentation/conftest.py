@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from thinset.augmentation.generators import cdcgan, cdcvae, flow
+from thinset.augmentation.generators import cdcgan, cdcvae, flow, sngan
 from thinset.augmentation.train import train_generator
 from thinset.data import Dataset, DatasetWriter, open_dataset
 
@@ -20,6 +20,14 @@ SETTINGS = {
     "cdcgan": cdcgan.Settings(batch_size=8, latent_size=4),
     "cdcvae": cdcvae.Settings(batch_size=8, latent_size=4),
     "flow": flow.Settings(batch_size=8, widths=(8, 8), n_steps=2),
+    "sngan": sngan.Settings(
+        batch_size=8,
+        latent_size=4,
+        n_discriminator=2,
+        generator_channels=8,
+        discriminator_channels=8,
+        bottom_width=2,
+    ),
 }
 """Of small generators, by name"""
 

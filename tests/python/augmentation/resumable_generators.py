@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 
 from killed_trainings import train_whole_and_killed, write_noise
-from thinset.augmentation.generators import cdcgan, cdcvae, flow
+from thinset.augmentation.generators import cdcgan, cdcvae, flow, sngan
 from thinset.augmentation.train import CollapseWarning, train_generator
 from thinset.augmentation.trained_generator import TrainedGenerator
 from thinset.data import open_dataset
@@ -18,6 +18,16 @@ SETTINGS = (
     cdcgan.Settings(batch_size=16, latent_size=4, n_discriminator=2, ema_decay=0.9),
     cdcvae.Settings(batch_size=16, latent_size=4),
     flow.Settings(batch_size=16, widths=(8, 8), n_steps=2),
+    sngan.Settings(
+        batch_size=16,
+        latent_size=4,
+        generator_channels=8,
+        discriminator_channels=8,
+        bottom_width=2,
+        n_discriminator=2,
+        differentiable="color,translation",
+        ema_decay=0.9,
+    ),
 )
 
 

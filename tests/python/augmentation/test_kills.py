@@ -15,7 +15,7 @@ SCRIPT = Path(__file__).with_name("resumable_generators.py")
 @pytest.mark.slow
 def test_killed_and_resumed_equals_uninterrupted_bit_for_bit(tmp_path: Path) -> None:
     run_script(SCRIPT, tmp_path)
-    for name in ("cdcgan", "cdcvae", "flow"):
+    for name in ("cdcgan", "cdcvae", "flow", "sngan"):
         results = [
             json.loads((tmp_path / folder / f"{name}.json").read_text())
             for folder in ("whole", "killed")

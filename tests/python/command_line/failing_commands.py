@@ -48,6 +48,8 @@ class Scenario(NamedTuple):
     outputs: tuple[str, ...]
     # Dataset folders that exist before and must be whole at any time, the old or the new one.
     never_missing: tuple[str, ...] = ()
+    # A dataset folder that must be the same in the end as if nothing had happened.
+    learned: str | None = None
 
 
 def _save(folder: str, seed: int) -> None:
@@ -134,6 +136,14 @@ SCENARIOS = {
         "--batch-size 8 --evaluations 1 --device cpu",
         _splits,
         ("out/generator.safetensors", "out/settings.json"),
+    ),
+    "distill": Scenario(
+        "distill data/train -o out --method dd --images-per-class 1 --initial-weights fixed "
+        "--network convnet --width 0.1 --length 4st --n-epochs 2 --batch-size 8 --evaluations 2 "
+        "--device cpu",
+        _splits,
+        ("out/dataset/manifest.json", "out/log.jsonl", "out/settings.json"),
+        learned="out/dataset",
     ),
     "augment sample": Scenario(
         "augment sample model -n 30 -o out --overwrite --device cpu",
@@ -222,7 +232,8 @@ def _problems_afterwards(
 
 
 def _fingerprints(scenario: Scenario, work: Path) -> dict[str, str]:
-    return {name: open_dataset(work / name).fingerprint for name in scenario.never_missing}
+    names = (*scenario.never_missing, *([] if scenario.learned is None else [scenario.learned]))
+    return {name: open_dataset(work / name).fingerprint for name in names}
 
 
 def sweep(scenario: Scenario, plan: list[list[Any]]) -> tuple[int, list[str]]:

@@ -171,6 +171,27 @@ def test_files_that_hold_no_generator_are_refused(trained, here, capsys):
         ("--image-size 10 8", "divisible by 4, got 10"),
         ("--seed -1", "--seed must be a whole number from 0 to 2**63 - 1, got -1"),
         ("--model cdcvae --beta -1", "beta"),
+        ("--model sngan --penalty 1", "--penalty does not apply to sngan"),
+        ("--model sngan --spectral-norm", "--spectral-norm does not apply to sngan"),
+        ("--model sngan --generator-rate 2", "--generator-rate does not apply to sngan"),
+        ("--model sngan --matches-features", "--matches-features does not apply to sngan"),
+        ("--model sngan --amsgrad", "--amsgrad does not apply to sngan"),
+        ("--model sngan --beta 2", "--beta does not apply to sngan"),
+        ("--model sngan --widths 8 8", "--widths does not apply to sngan"),
+        ("--model cdcgan --betas 0 0.9", "--betas does not apply to cdcgan"),
+        ("--model cdcgan --padding 0", "--padding does not apply to cdcgan"),
+        ("--model flow --bottom-width 4", "--bottom-width does not apply to flow"),
+        ("--model cdcvae --shortcuts all", "--shortcuts does not apply to cdcvae"),
+        ("--model cdcgan --output-norm plain", "--output-norm does not apply to cdcgan"),
+        ("--model flow --generator-channels 8", "--generator-channels does not apply to flow"),
+        ("--discriminator-channels 8", "--discriminator-channels does not apply to cdcgan"),
+        ("--model sngan --betas 0 1", "--betas must be at least 0 and less than 1, got (0.0, 1"),
+        ("--model sngan --padding -1", "--padding must be a whole number from 0"),
+        ("--model sngan --bottom-width 0", "--bottom-width must be"),
+        ("--model sngan --n-discriminator 0", "--n-discriminator must be"),
+        ("--model sngan --image-size 20 20", "got 20; resize them to 16 or 32"),
+        ("--model sngan --image-size 24 32", "images must be square, got 24x32"),
+        ("--model sngan --bottom-width 5 --image-size 8 8", "the bottom width 5 times"),
         ("--model cdcgan --penalty -1", "penalty"),
         ("--ema-decay 2", "--ema-decay must be"),
         ("--latent-size 0", "--latent-size must be"),
@@ -181,6 +202,30 @@ def test_settings_that_do_not_fit_leave_nothing(here, capsys, options, message):
     assert (status, error.count("\n")) == (3, 1), error
     assert message in error
     assert names_in(here) == ["data"]
+
+
+def test_a_residual_gan_is_trained_drawn_from_and_applied(here, capsys):
+    options = (
+        "--batch-size 16 --generator-channels 4 --discriminator-channels 4 --n-discriminator 2 "
+        "--padding auto --bottom-width 4 --betas 0 0.9 --shortcuts all --output-norm conditional "
+        "--loss hinge --differentiable color --ema-decay 0.9 --length 4st"
+    )
+    status, output, error = call(
+        capsys, f"augment train data -o model --model sngan {options} --evaluations 2"
+    )
+    assert status == 0, error
+    assert "sngan after 4 steps: discriminator_loss " in output
+    settings = TrainedGenerator.load("model").settings
+    assert (settings.padding, settings.shortcuts, settings.n_discriminator) == ("auto", "all", 2)
+    assert len(list((here / "model" / "grids").glob("*.png"))) == 2
+    assert call(capsys, "augment sample model -n 6 --balanced -o drawn")[0] == 0
+    assert open_dataset("drawn").images.shape == (6, 8, 8, 1)
+    for command in ("--model model -o out", f"{options} -o again"):
+        status, _, error = call(capsys, f"augment apply data --method sngan {command}")
+        assert status == 0, error
+    assert open_dataset("out").images.shape == open_dataset("again").images.shape == (40, 8, 8, 1)
+    status, _, error = call(capsys, "augment apply data --method cdcgan --model model -o other")
+    assert (status, "holds a sngan; cdcgan needs a cdcgan" in error) == (3, True), error
 
 
 def test_zero_is_a_value_and_not_the_default(here, capsys):

@@ -140,6 +140,9 @@ def test_given_embeddings_decide_what_is_selected(here, capsys):
         ("--length 0st", 3, "--length must be longer than 0st"),
         ("--length 5", 3, "--length: a length is a number with a unit"),
         ("--evaluations 0", 3, "--evaluations must be at least 1, got 0"),
+        ("--validation 100", 3, "--validation 100 does not fit: a count of 100 of 40 rows leaves"),
+        ("--validation 1.0", 3, "--validation 1.0 does not fit: fraction must be between 0 and 1"),
+        ("--validation 39", 3, "--validation 39 does not fit: the training data would have no"),
         ("--validation many", 3, "--validation needs a count such as"),
         ("--seed -1", 3, "--seed must be a whole number from 0 to 2**63 - 1, got -1"),
         ("--device cuda", 3, "device must be auto or cpu here, got cuda"),
@@ -224,7 +227,7 @@ def test_unknown_methods_are_refused(here, capsys):
 def test_options_are_the_settings_of_the_methods(capsys):
     output = " ".join(call(capsys, "distill --help")[1].replace("│", " ").split())
     assert "--learning-rate NUMBER" in output
-    assert "(default: dd, soft: 0.01; dm: 1.0; gm: 0.1)" in output
+    assert "(default: dd, soft, latent: 0.01; dm: 1.0; gm: 0.1; sngan, cdcgan: 0.0002)" in output
     assert "--n-inner INT|auto gm: matching steps with one network" in output
     assert "(default: as many as images of a class)" in output
     assert "--network TEXT dd, soft: classifier to distil for; dm, gm: network to match" in output
@@ -263,3 +266,49 @@ def test_interrupted_distillation_says_so_and_resumes_to_the_same_images(here):
         for name in ("whole", "broken")
     ]
     assert logs[0] == logs[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--n-fixed-layers 3", '--n-fixed-layers needs --initial-weights "fixed" or "pretrained"'),
+        ("--network resnet", "or set --freeze-statistics to use the running statistics"),
+        ("--learning-rate 1e30", "use a lower --learning-rate or another initial --step-size"),
+        ("--initial-weights pretrained --pretraining 0st", "--pretraining must be longer than 0st"),
+    ],
+)
+def test_messages_name_options_wherever_they_name_settings(here, capsys, options, message):
+    command = "distill data -o out --method dd --network convnet --width 0.1 --length 4st"
+    status, _, error = call(capsys, f"{command} --batch-size 8 {options}")
+    assert (status, message in error) == (3, True), error
+
+
+def test_impossible_validation_does_not_block_a_folder_with_imported_data(here, capsys):
+    (here / "arrays").mkdir()
+    np.save("arrays/images.npy", np.zeros((40, 8, 8, 1), np.uint8))
+    np.save("arrays/labels.npy", np.arange(40) % 2)
+    status, _, error = call(capsys, f"distill arrays -o out {DM} --validation 1000")
+    assert (status, "--validation 1000 does not fit: a count of 1000" in error) == (3, True), error
+    status, _, error = call(capsys, f"distill arrays -o out {DM} --validation 4")
+    assert status == 0, error
+
+
+def test_other_data_at_the_same_place_are_refused(here, capsys):
+    command = f"distill data -o out {DM}"
+    assert call(capsys, command)[0] == 0
+    (here / "data").rename("before")
+    with DatasetWriter(
+        "data", name="d", image_shape=(8, 8, 1), image_dtype="uint8", n_samples=40,
+        class_names=("cat", "dog"),
+    ) as writer:  # fmt: skip
+        writer.append(np.zeros((40, 8, 8, 1), np.uint8), np.arange(40) % 2)
+    status, _, error = call(capsys, command)
+    assert (status, "the training data has changed since out was begun" in error) == (3, True)
+
+
+@pytest.mark.parametrize("log", ["", "[]\n", "{}\n", "3\n", '{"step": "x"}\n', '{"step": 4, "tra'])
+def test_a_damaged_log_does_not_hide_the_result(here, capsys, log):
+    command = f"distill data -o out {DM}"
+    assert call(capsys, command)[0] == 0
+    (here / "out" / "log.jsonl").write_text(log)
+    assert call(capsys, command)[:2] == (0, "2 images by dm: out/dataset\n")

@@ -96,6 +96,9 @@ def test_mistakes_are_named(capsys, tmp_path, images, write_distilled):
         (("nothing",), EXIT_IO_FAILURE, "nothing does not exist"),
         (("distilled", "--mean", "0.5"), EXIT_BAD_INPUT, "--mean does not apply: distilled is a"),
         (("set.npy", "--networks", "vgg"), EXIT_BAD_INPUT, "set.npy holds images alone"),
+        (("set.npy", "--mean", "nan", "--deviation", "1"), EXIT_BAD_INPUT, "mean must be finite"),
+        (("set.npy", "--mean", "0.5"), EXIT_BAD_INPUT, "there is no deviation"),
+        (("distilled", "--networks"), EXIT_BAD_INPUT, "networks must have at least one value"),
         (("distilled", "--networks", "x"), EXIT_BAD_INPUT, "model must be MODULE:FUNCTION"),
         (
             ("distilled", "--networks", "vgg", "--width", "-1"),
@@ -106,6 +109,27 @@ def test_mistakes_are_named(capsys, tmp_path, images, write_distilled):
         found, _, error = evaluate(capsys, *arguments)
         assert (found, message in error) == (status, True), error
         assert "Traceback" not in error
+
+
+def test_sets_of_other_programs_that_do_not_fit_are_named_and_may_be_corrected(capsys, images):
+    np.save("classes.npy", np.arange(10))
+    arguments = ("set.npy", "--labels", "classes.npy", "--networks", "small_networks:small")
+    for wrong, labels, message in (
+        (images[:, :4], np.arange(10), "set.npy has images of 4 x 8 x 1 (height, width, channels)"),
+        (images, np.arange(10) + 1, "classes.npy must hold classes from 0 to 9, those of the real"),
+        (images, np.eye(11, dtype=np.float32)[:10], "classes.npy holds probabilities of 11 classe"),
+    ):
+        np.save("set.npy", wrong)
+        np.save("classes.npy", labels)
+        status, _, error = evaluate(capsys, *arguments)
+        assert (status, message in error) == (EXIT_BAD_INPUT, True), error
+    np.save("set.npy", images)
+    np.save("classes.npy", np.arange(10))
+    assert evaluate(capsys, *arguments)[0] == 0
+    # The audit is of the earlier images.
+    np.save("set.npy", 255 - images)
+    status, _, error = evaluate(capsys, *arguments)
+    assert (status, "set.npy has changed since out was begun" in error) == (EXIT_BAD_INPUT, True)
 
 
 def test_an_interruption_says_how_to_go_on(capsys, tmp_path, images, write_distilled, monkeypatch):

@@ -90,7 +90,7 @@ def test_kills_at_random_moments(failing_calls: FailingCalls, scenario: str) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scenario", [*QUICK, "run"])
+@pytest.mark.parametrize("scenario", [*QUICK, "run", "distill"])
 def test_a_hundred_kills(failing_calls: FailingCalls, scenario: str) -> None:
     n_killed, problems = outcome(failing_calls, scenario, 100)
     assert problems == []

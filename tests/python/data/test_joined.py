@@ -12,6 +12,8 @@ from thinset.data import (
     DatasetWriter,
     JoinedFrom,
     Parent,
+    ScheduleStep,
+    TrainingSchedule,
     join_datasets,
     open_dataset,
     verify_dataset,
@@ -71,3 +73,26 @@ def test_datasets_with_and_without_labels_are_not_joined(
         with pytest.raises(ValueError, match="bare has no labels, but others"):
             join_datasets(pair, tmp_path / "joined")
     assert join_datasets([bare, bare], tmp_path / "joined").labels is None
+
+
+def test_a_schedule_is_not_kept_and_the_provenance_says_so(
+    tmp_path: Path, dataset: Dataset, images: np.ndarray, labels: np.ndarray
+) -> None:
+    with DatasetWriter(
+        tmp_path / "distilled", name="d", image_shape=(4, 5, 3), image_dtype="uint8",
+        n_samples=2, class_names=dataset.class_names,
+        schedule=TrainingSchedule((ScheduleStep((0, 2), 0.1),)),
+    ) as writer:  # fmt: skip
+        writer.append(images[:2], labels[:2])
+    distilled = open_dataset(tmp_path / "distilled")
+    for pair in ([dataset, distilled], [distilled, dataset]):
+        joined = join_datasets(pair, tmp_path / "joined", overwrite=True)
+        assert joined.schedule is None
+        assert joined.manifest.provenance.dropped == ("schedule",)
+    joined = join_datasets([dataset, dataset], tmp_path / "joined", overwrite=True)
+    assert joined.manifest.provenance.dropped == ()
+
+
+def test_nothing_is_not_joined(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="at least one dataset"):
+        join_datasets([], tmp_path / "joined")

@@ -15,7 +15,7 @@ from thinset.data import Dataset, DatasetWriter, import_dataset, open_dataset
 from thinset.data.batches import Batch, DeviceBatches
 from thinset.distillation.distill import distill, require_distillable
 from thinset.distillation.initial_images import initial_images
-from thinset.distillation.methods import dm, gm, method_named
+from thinset.distillation.methods import dd, dm, gm, method_named
 from thinset.distillation.networks import NetworkKind
 from thinset.distillation.short_training import ShortTraining
 from thinset.distillation.synthetic_set import SyntheticSet
@@ -294,6 +294,10 @@ def test_images_that_are_no_numbers_end_the_training(
     ("options", "message"),
     [
         ({"images_per_class": 0}, "images_per_class must be at least 1, got 0"),
+        ({"images_per_class": 1.5}, "images_per_class must be a whole number, got 1.5"),
+        ({"images_per_class": 10**30}, "images_per_class must be at most 1,000,000,000, got 1000"),
+        ({"images_per_class": None, "n_images": "4"}, "n_images must be a whole number, got '4'"),
+        ({"images_per_class": 10**8, "init": "real"}, "has 10 samples, but 100000000 images of it"),
         ({"images_per_class": None}, "give images_per_class or n_images, and not both"),
         ({"n_images": 4}, "give images_per_class or n_images, and not both"),
         ({"images_per_class": None, "n_images": 2}, "at least 3, one for each class, unless"),
@@ -398,3 +402,39 @@ def test_learned_digits_train_better_than_random_ones(
     # Student's t for 4 degrees of freedom, 95 %.
     half_width = 2.776 * np.std(gains, ddof=1) / np.sqrt(5)
     assert np.mean(gains) - half_width > 0, gains
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "message"),
+    [
+        ({"settings": "dm"}, TypeError, "settings must be the Settings of a method.* got 'dm'"),
+        ({"settings": dm.Settings}, TypeError, "settings must be the Settings of a method"),
+        ({"data": "digits"}, TypeError, "data must be a thinset.data.Dataset, got str"),
+        ({"validation_data": "x"}, TypeError, "validation_data must be a thinset.data.Dataset"),
+        ({"seed": -1}, ValueError, r"seed must be from 0 to 2\*\*63 - 1, got -1"),
+        ({"seed": 2**70}, ValueError, r"seed must be from 0 to 2\*\*63 - 1"),
+        ({"initial_rows": np.arange(3)}, ValueError, 'initial_rows needs init="rows"'),
+        ({"settings": dm.Settings(momentum=3)}, ValueError, "momentum must be a number from 0"),
+        ({"settings": dm.Settings(n_scored="x")}, ValueError, "n_scored must be a whole number"),
+        ({"settings": gm.Settings(n_inner=0)}, ValueError, "n_inner must be"),
+        ({"settings": gm.Settings(network=3)}, ValueError, "network must be"),
+        ({"settings": dd.Settings(learning_rate=-1)}, ValueError, "learning_rate must be a number"),
+        ({"settings": dd.Settings(checkpointed="x")}, ValueError, "checkpointed must be"),
+        ({"settings": dd.Settings(initial_weights="x")}, ValueError, "initial_weights must be"),
+    ],
+)
+def test_arguments_of_wrong_types_are_refused_before_any_training(
+    data: Dataset, tmp_path: Path, options: dict[str, Any], kind: type[Exception], message: str
+) -> None:
+    with pytest.raises(kind, match=message):
+        distill(**{"data": data, "out": tmp_path / "out", "settings": SMALL[dm], **options})
+    assert not (tmp_path / "out").exists()
+
+
+def test_settings_of_wrong_types_are_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="a length is a number with a unit.*got 5"):
+        dd.Settings(length=5)
+    with pytest.raises(ValueError, match="augmentation must be auto, none or a strategy; got 3"):
+        gm.Settings(augmentation=3)
+    with pytest.raises(ValueError, match="pretraining must be longer than 0st"):
+        dd.Settings(pretraining="0st")

@@ -146,3 +146,10 @@ def test_budgets_in_time_are_for_stored_steps_too(study, distil):
     assert [phase.name for phase in record.phases] == ["replay", "fine-tuning"]
     assert record.phases[1].steps > 1
     assert record.curve[-1].seconds < 10
+
+
+@pytest.mark.parametrize("option", ["ordinary", "new_weights"])
+def test_options_about_steps_need_stored_steps(study, digits, option):
+    path = digits["train"].path
+    with pytest.raises(ValueError, match=f"{option} does not apply: .* has no stored steps; use"):
+        study("full", f"data:{path}:{option}")

@@ -17,6 +17,7 @@ from thinset.experiments import run_folder
 from thinset.experiments.figures.registry import recipe_of
 from thinset.experiments.kinds import run
 from thinset.experiments.kinds.trainings import Study
+from thinset.experiments.pages import write_page
 from thinset.experiments.run_folder import RunFolder, read_settings, read_stages
 from thinset.experiments.settings import (
     EncoderSettings,
@@ -335,3 +336,77 @@ def test_another_image_size_is_taken_while_the_folder_holds_only_imported_data(t
     del second
     with pytest.raises(ValueError, match="other settings: image_size is"):
         RunFolder(out, {"source": "x", "image_size": [8, 8]})
+
+
+@pytest.mark.parametrize(
+    ("settings", "command", "results"),
+    [
+        ({"source": "d", "device": "cpu", "set": "s", "settings": {}}, "distill evaluate", "audit"),
+        (
+            {"source": "d", "device": "cpu", "settings": {}, "images_per_class": 1, "length": None},
+            "distill",
+            "dataset",
+        ),
+        ({"data": "d", "test": "t", "subset": None, "device": "cpu"}, "train", "record.json"),
+        ({"source": "d", "device": "cpu", "encoder": {}}, "embed", "embeddings"),
+        (
+            {"source": "d", "device": "cpu", "settings": {}, "length": "2st"},
+            "augment train",
+            "generator.safetensors",
+        ),
+    ],
+)
+def test_a_page_of_a_command_without_one_is_refused_by_its_name(
+    tmp_path, settings, command, results
+):
+    RunFolder(tmp_path / "out", settings)
+    with pytest.raises(
+        ValueError, match=f"is the folder of `thinset {command}`, which has no"
+    ) as e:
+        write_page(tmp_path / "out")
+    assert str(tmp_path / "out" / results) in str(e.value)
+
+
+def _made(folder, *names):
+    for name in names:
+        with folder.making(folder.path / name, f"making {name}") as partial:
+            partial.write_text("x")
+
+
+@pytest.mark.parametrize(
+    ("changed", "kept"),
+    [
+        ({"validation": 0.1}, {"data", "split", "set"}),
+        ({"validation": None}, {"data", "split", "set"}),
+        ({"hold_out": 0.3}, {"data", "set"}),
+        ({"read": {"channels": "last"}}, {"data", "split", "parts"}),
+        ({"encoder": {"kind": "autoencoder"}}, {"data", "split", "parts", "set"}),
+        ({"settings": {"learning_rate": 2}}, {"data", "split", "parts", "set"}),
+        ({"validation": 0.1, "image_size": [4, 4]}, set()),
+        ({"validation": 0.1, "learning_rate": 2}, {"data", "split", "set"}),
+    ],
+)
+def test_wrong_settings_do_not_block_a_folder_with_imported_data(tmp_path, changed, kept):
+    settings = {
+        "source": "x", "encoder": None, "hold_out": 0.2, "validation": 5000, "read": {},
+        "settings": {"learning_rate": 1},
+    }  # fmt: skip
+    first = RunFolder(tmp_path / "run", settings)
+    _made(first, "data", "split", "parts", "set")
+    first.require_unchanged("the set", "one")
+    del first
+    second = RunFolder(tmp_path / "run", {**settings, **changed})
+    names = {"data", "split", "parts", "set"}
+    assert {name for name in names if (second.path / name).exists()} == kept
+    # The time of what is gone is not charged.
+    assert set(second.stage_seconds) == {f"making {name}" for name in kept}
+    if kept != names:
+        second.require_unchanged("the set", "another")
+
+
+def test_a_folder_whose_source_differs_is_refused(tmp_path):
+    first = RunFolder(tmp_path / "run", {"source": "x", "validation": 5})
+    _made(first, "data")
+    del first
+    with pytest.raises(ValueError, match="other settings: source is 'x' there"):
+        RunFolder(tmp_path / "run", {"source": "y", "validation": 7})

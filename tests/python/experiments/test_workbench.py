@@ -303,6 +303,17 @@ def test_other_parts_of_the_data_need_another_folder(tmp_path):
             Study(Where("digits", tmp_path / "study"), other)
 
 
+def test_a_folder_from_before_a_generator_is_continued(tmp_path):
+    small = dataclasses.replace(SETTINGS, arms=arms("full"), seeds=(0,), totals=lengths("2st"))
+    (record,) = Study(Where("digits", tmp_path / "study"), small).train()
+    path = tmp_path / "study" / "settings.json"
+    content = json.loads(path.read_text())
+    del content["sha256"]
+    del content["settings"]["generation"]["sngan"]
+    path.write_text(json.dumps(content))
+    assert Study(Where("digits", tmp_path / "study"), small).train() == (record,)
+
+
 def test_a_folder_from_before_these_settings_is_continued(tmp_path):
     small = dataclasses.replace(SETTINGS, arms=arms("full"), seeds=(0,), totals=lengths("2st"))
     (record,) = Study(Where("digits", tmp_path / "study"), small).train()

@@ -465,3 +465,13 @@ def test_a_link_to_what_a_process_has_open_is_not_replaced(tmp_path: Path) -> No
         ):
             pass
         assert (tmp_path / name).is_symlink()
+
+
+def test_links_in_a_folder_are_not_followed(tmp_path):
+    """Opening a pipe to sync it would wait for a writer without end."""
+    os.mkfifo(tmp_path / "pipe")
+    with atomic_folder(tmp_path / "out") as folder:
+        (folder / "link").symlink_to(tmp_path / "pipe")
+        (folder / "nowhere").symlink_to("gone")
+    assert (tmp_path / "out" / "link").readlink() == tmp_path / "pipe"
+    assert (tmp_path / "out" / "nowhere").is_symlink()

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import thinset
+from oracles import choice as oracle
+from thinset import _core
 
 N = 400
 METHODS = ("topk", "max_min", "max_sum", "kmeans", "random")
@@ -109,6 +111,53 @@ def test_higher_scores_are_chosen_the_more_they_count(X, method):
     assert means[0] < means[1] < means[2]
     low = thinset.select(X, 60, method, scores=scores, min_score=0.5)
     assert scores[low.indices].min() >= 0.5
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("mode", ["max", "min", "abs"])
+def test_every_instruction_set_weighs_alike(X, dtype, mode):
+    """Scores over 60 orders of magnitude, which float32 does not hold."""
+    g = np.random.default_rng(6)
+    scores = 10.0 ** -g.uniform(0, 59, N)
+    values = X.astype(dtype)
+    ranked = np.argsort(
+        -{"max": 1, "min": -1, "abs": 1}[mode]
+        * (np.abs(values) if mode == "abs" else values).astype(float)
+        * scores[:, None],
+        axis=0,
+        kind="stable",
+    )
+    used = _core.instruction_set()
+    try:
+        for name in _core.available_instruction_sets():
+            _core.use_instruction_set(name)
+            selection = thinset.select(values, 12, mode=mode, scores=scores)
+            assert selection.indices[0] == ranked[0, 0]
+            for n_threads in (1, 2, 3, 7):
+                again = thinset.select(values, 300, mode=mode, scores=scores, n_threads=n_threads)
+                expected = oracle.choose(values, 300, "topk", scores=scores, options={"mode": mode})
+                assert again.indices.tolist() == expected[0]
+                assert again.gains.tolist() == expected[1]
+    finally:
+        _core.use_instruction_set(used)
+
+
+def test_tensors_and_columns_are_read_as_their_values(X):
+    torch = pytest.importorskip("torch")
+    pandas = pytest.importorskip("pandas")
+    scores = np.random.default_rng(1).random(N).astype(np.float32) + 1
+    names = [f"video {i % 30}" for i in range(N)]
+    terms = {"scores": scores, "groups": names, "max_per_group": 1, "exclude": [1, 2]}
+    expected = thinset.select(X, 20, "max_min", **terms).indices.tolist()
+    for other in (
+        {"scores": torch.from_numpy(scores), "exclude": torch.tensor([1, 2])},
+        {"scores": pandas.Series(scores), "groups": pandas.Series(names)},
+        {"groups": pandas.Series(names, dtype="string"), "exclude": pandas.Series([1, 2])},
+    ):
+        found = thinset.select(X, 20, "max_min", **{**terms, **other})
+        assert found.indices.tolist() == expected
+    with pytest.raises(ValueError, match=r"scores must not be bfloat16; pass scores.float\(\)"):
+        thinset.select(X, 20, scores=torch.ones(N, dtype=torch.bfloat16))
 
 
 def test_draws_are_in_proportion_to_scores():

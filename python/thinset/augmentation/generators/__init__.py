@@ -2,7 +2,10 @@
 
 A module has `Settings`, a frozen dataclass whose `model` is the module's name; `networks(settings,
 image_shape, n_classes, generator)`, which returns the networks by name, the ImageGenerator first;
-and `learner(networks, settings, ...)`, which returns their Learner.
+`learner(networks, settings, ...)`, which returns their Learner; `require_image_shape(settings,
+image_shape)`, which raises the ValueError of `networks` for sides that they cannot have; and
+`smallest_shape(settings)`, of images that they can. The learners of adversarial networks take a
+term of the loss; see AdversarialLearner.
 """
 
 from __future__ import annotations
@@ -25,6 +28,10 @@ class Generator(Protocol):
 
     Settings: type[Any]
 
+    def require_image_shape(self, settings: Any, image_shape: tuple[int, int, int]) -> None: ...
+
+    def smallest_shape(self, settings: Any) -> tuple[int, int, int]: ...
+
     def networks(
         self,
         settings: Any,
@@ -42,7 +49,15 @@ class Generator(Protocol):
         device: torch.device | str,
         precision: str,
         observe: Observer | None,
+        **term: Any,
     ) -> GenerativeLearner: ...
+
+
+def require_quarterable(image_shape: tuple[int, int, int]) -> None:
+    """Raise ValueError unless both sides can be halved twice."""
+    from thinset.models.generators.image_generator import quarterable
+
+    quarterable(image_shape)
 
 
 def require_batch(batch_size: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from thinset.augmentation.generators import require_batch
+from thinset.augmentation.generators import require_batch, require_quarterable
 from thinset.files.decoding import AboveZero, Positive, Share  # noqa: TC001 - decode looks them up
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from thinset.models.generators import ImageGenerator
+    from thinset.training.learners.adversarial import ImageTerm, TermSide
     from thinset.training.learners.generative import GenerativeLearner, Observer
 
 
@@ -59,6 +60,16 @@ class Settings:
         return 10.0 if self.loss == "wasserstein" else 0.0
 
 
+def require_image_shape(settings: Settings, image_shape: tuple[int, int, int]) -> None:  # noqa: ARG001
+    """Raise ValueError unless the networks can be built for images of this shape."""
+    require_quarterable(image_shape)
+
+
+def smallest_shape(settings: Settings) -> tuple[int, int, int]:  # noqa: ARG001
+    """The smallest images that the networks can be built for."""
+    return 4, 4, 1
+
+
 def networks(
     settings: Settings,
     image_shape: tuple[int, int, int],
@@ -94,8 +105,12 @@ def learner(
     device: torch.device | str,
     precision: str,
     observe: Observer | None,
+    term: ImageTerm | None = None,
+    term_weight: float = 0.0,
+    term_on: TermSide = "generator",
+    adversarial_weight: float = 1.0,
 ) -> GenerativeLearner:
-    """The learner of both networks."""
+    """The learner of both networks; `term` and what follows: see AdversarialLearner."""
     from thinset.training.learners.adversarial import AdversarialLearner
 
     augmentation: Any = None
@@ -113,6 +128,10 @@ def learner(
         generator_rate=settings.generator_rate,
         amsgrad=settings.amsgrad,
         augmentation=augmentation,
+        term=term,
+        term_weight=term_weight,
+        term_on=term_on,
+        adversarial_weight=adversarial_weight,
         ema_decay=settings.ema_decay,
         seed=seed,
         device=device,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from thinset.augmentation.generators import require_batch
+from thinset.augmentation.generators import require_batch, require_quarterable
 from thinset.files.decoding import AboveZero, Positive, Share  # noqa: TC001 - decode looks them up
 
 if TYPE_CHECKING:
@@ -37,6 +37,16 @@ class Settings:
             value = getattr(self, name)
             if not 0 <= value < float("inf"):
                 raise ValueError(f"{name} must be finite and at least 0, got {value}")
+
+
+def require_image_shape(settings: Settings, image_shape: tuple[int, int, int]) -> None:  # noqa: ARG001
+    """Raise ValueError unless the networks can be built for images of this shape."""
+    require_quarterable(image_shape)
+
+
+def smallest_shape(settings: Settings) -> tuple[int, int, int]:  # noqa: ARG001
+    """The smallest images that the networks can be built for."""
+    return 4, 4, 1
 
 
 def networks(

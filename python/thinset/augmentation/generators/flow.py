@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
+from thinset.augmentation.generators import require_quarterable
 from thinset.files.decoding import AboveZero, Positive, Share  # noqa: TC001 - decode looks them up
 
 if TYPE_CHECKING:
@@ -28,6 +29,16 @@ class Settings:
     n_steps: Positive = 20
     solver: Literal["euler", "midpoint"] = "midpoint"
     ema_decay: Share | None = 0.999
+
+
+def require_image_shape(settings: Settings, image_shape: tuple[int, int, int]) -> None:  # noqa: ARG001
+    """Raise ValueError unless the networks can be built for images of this shape."""
+    require_quarterable(image_shape)
+
+
+def smallest_shape(settings: Settings) -> tuple[int, int, int]:  # noqa: ARG001
+    """The smallest images that the networks can be built for."""
+    return 4, 4, 1
 
 
 def networks(

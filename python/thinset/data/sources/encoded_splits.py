@@ -77,7 +77,10 @@ def open_encoded_splits(
             name=name,
             class_names=class_names,
             provenance=msgspec.structs.replace(
-                provenance, split=split, size=size if resizes else None
+                provenance,
+                split=split,
+                size=size if resizes else None,
+                left_out=tuple(surveys[split].unreadable),
             ),
             resizes=resizes,
         )

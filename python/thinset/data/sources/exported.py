@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tempfile
 import zipfile
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from thinset.data.npy_file import open_npy
+from thinset.data.npy_file import file_digest, open_npy
 from thinset.data.provenance import ImportedFrom
 from thinset.data.sources.image_layout import channels_last, is_channels_first
 from thinset.data.store import Dataset, open_dataset
@@ -44,6 +45,9 @@ class Exported:
     channel, or one for all, if the images are standardised by them: a pixel in [0, 1] is the stored
     value times the deviation, plus the mean. channels: whether they come "first", as torch has
     them, or "last"; None to see it from the shape.
+
+    Raises ValueError for a mean or deviation that is not finite, a deviation of 0 or below, and one
+    of the two without the other.
     """
 
     images: str
@@ -51,6 +55,26 @@ class Exported:
     mean: tuple[float, ...] | None = None
     deviation: tuple[float, ...] | None = None
     channels: Literal["first", "last"] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("mean", "deviation"):
+            values = getattr(self, name)
+            if values is not None and not (values and np.isfinite(values).all()):
+                raise ValueError(f"{name} must be finite numbers, got {list(values)}")
+        if (self.mean is None) != (self.deviation is None):
+            missing = "mean" if self.mean is None else "deviation"
+            raise ValueError(f"mean and deviation go together, but there is no {missing}")
+        if self.deviation is not None and min(self.deviation) <= 0:
+            raise ValueError(f"deviation must be above 0, got {list(self.deviation)}")
+
+    def digest(self) -> str:
+        """SHA-256 of the content of the files; OSError or ValueError if one cannot be read."""
+        path = Path(self.images)
+        files = [path / "images.npy", path / "labels.npy"] if path.is_dir() else [path]
+        digests = [file_digest(file) for file in files]
+        if self.labels is not None:
+            digests.append(file_digest(self.labels))
+        return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 def import_exported(
@@ -75,6 +99,8 @@ def import_exported(
         images_array, labels_array = _arrays(path, source.labels, Path(temporary))
         images = _as_stored(images_array, source)
         labels, soft_labels = _labels(labels_array, len(images))
+        if class_names is not None:
+            _require_classes(labels_array.where, labels, soft_labels, len(class_names))
         with DatasetWriter(
             out,
             name=path.resolve().stem,
@@ -184,7 +210,7 @@ def _as_stored(array: _Array, source: Exported) -> Array:
     finite = np.isfinite(values).all(axis=(1, 2, 3))
     if not finite.all():
         raise ValueError(f"{file}: row {int(finite.argmin())} holds NaN or infinity")
-    if source.mean is not None or source.deviation is not None:
+    if source.mean is not None and source.deviation is not None:
         mean = _by_channel("mean", source.mean, values.shape[3])
         deviation = _by_channel("deviation", source.deviation, values.shape[3])
         return values * deviation + mean
@@ -194,15 +220,28 @@ def _as_stored(array: _Array, source: Exported) -> Array:
     return values
 
 
-def _by_channel(name: str, values: tuple[float, ...] | None, n_channels: int) -> Array:
-    if values is None or len(values) not in (1, n_channels) or not np.isfinite(values).all():
+def _by_channel(name: str, values: tuple[float, ...], n_channels: int) -> Array:
+    if len(values) not in (1, n_channels):
         raise ValueError(
-            f"{name} must be one finite number, or one for each of {n_channels} channels, "
-            f"got {'none' if values is None else list(values)}; mean and deviation go together"
+            f"{name} must be one number, or one for each of {n_channels} channels, "
+            f"got {list(values)}"
         )
-    if name == "deviation" and min(values) <= 0:
-        raise ValueError(f"deviation must be above 0, got {list(values)}")
     return np.asarray(values, np.float32)
+
+
+def _require_classes(file: str, labels: Array, soft_labels: Array | None, n_classes: int) -> None:
+    if soft_labels is not None and soft_labels.shape[1] != n_classes:
+        raise ValueError(
+            f"{file} holds probabilities of {soft_labels.shape[1]} classes, but the real data have "
+            f"{n_classes}"
+        )
+    wrong = (labels < 0) | (labels >= n_classes)
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise ValueError(
+            f"{file} must hold classes from 0 to {n_classes - 1}, those of the real data; row "
+            f"{row} holds {labels[row]}"
+        )
 
 
 def _labels(array: _Array, n_images: int) -> tuple[Array, Array | None]:

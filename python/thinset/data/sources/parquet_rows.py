@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from thinset.data.sources.image_stream import BATCH_SIZE
-from thinset.data.sources.pyarrow_types import holds_bytes, pyarrow
+from thinset.data.sources.pyarrow_types import holds_bytes
+from thinset.files.arrow import open_parquet, pyarrow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,13 +30,13 @@ class Row(NamedTuple):
 
 def read_schema(path: Path) -> Any:
     """The columns of one file as a pyarrow schema."""
-    with _opened(path) as file:
+    with open_parquet(path) as file:
         return file.schema_arrow
 
 
 def count_rows(path: Path) -> int:
     """The number of rows, from the file's metadata."""
-    with _opened(path) as file:
+    with open_parquet(path) as file:
         return int(file.metadata.num_rows)
 
 
@@ -146,7 +146,7 @@ def _plain(column: Any) -> Any:
 def _record_batches(files: Sequence[Path], columns: list[str]) -> Iterator[tuple[Path, int, Any]]:
     """Every file's record batches with the row of the file that each starts at."""
     for path in files:
-        with _opened(path) as file:
+        with open_parquet(path) as file:
             missing = set(columns) - set(file.schema_arrow.names)
             if missing:
                 raise ValueError(f"{path} lacks the columns {sorted(missing)} of the first file")
@@ -154,16 +154,6 @@ def _record_batches(files: Sequence[Path], columns: list[str]) -> Iterator[tuple
             for batch in file.iter_batches(batch_size=BATCH_SIZE, columns=columns):
                 yield path, first_row, batch
                 first_row += batch.num_rows
-
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    pa = pyarrow()
-    try:
-        with pa.parquet.ParquetFile(path) as file:
-            yield file
-    except (pa.ArrowException, OSError) as error:
-        raise ValueError(f"{path} is damaged or no parquet file: {error}") from error
 
 
 def _short(text: str) -> str:

@@ -1,20 +1,10 @@
-"""Classifies the types of parquet columns, and imports pyarrow if it is installed."""
+"""Classifies the types of parquet columns."""
 
 from __future__ import annotations
 
 from typing import Any
 
-
-def pyarrow() -> Any:
-    """The module, with its parquet part; ImportError names the extra."""
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet
-    except ImportError as error:
-        raise ImportError(
-            "reading parquet needs pyarrow: pip install 'thinset[parquet]'"
-        ) from error
-    return pa
+from thinset.files.arrow import pyarrow
 
 
 def plain_type(kind: Any) -> Any:

@@ -62,8 +62,9 @@ class Settings:
     freeze_statistics: bool = False
 
     def __post_init__(self) -> None:
-        Duration.parse(self.length)
-        Duration.parse(self.pretraining)
+        for name in ("length", "pretraining"):
+            if Duration.parse(getattr(self, name)).amount == 0:
+                raise ValueError(f"{name} must be longer than {getattr(self, name)}")
         if self.initial_weights == "random" and self.n_fixed_layers:
             raise ValueError(
                 'n_fixed_layers needs initial_weights "fixed" or "pretrained", the weights of '

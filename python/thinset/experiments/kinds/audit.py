@@ -87,6 +87,7 @@ def make(
             bench.embeddings,
             bench.folder,
             settings=settings.distillation,
+            generation=settings.generation,
             training=settings.training.resolved_for(bench.data.train.image_shape),
             seed=0,
             device=where.device,

@@ -115,8 +115,9 @@ def make(
     points = tuple(points_of(settings))
     fixed = ("training", "total", "reference_total")
     bench = Workbench(where, settings, fixed=fixed, figure=recipe.name)
-    if any(arm.generator is not None for arm in settings.arms):
-        require_trainable(bench.data.train)  # now, not after hours of other trainings
+    generators = settings.generation.of_arms(settings.arms)
+    if generators:
+        require_trainable(bench.data.train, *generators)  # now, not after hours of trainings
     trainings = {point.name: functools.partial(_train, bench, settings, point) for point in points}
     bench.train_missing(trainings, note)
     return write_page(recipe, Finished.read(where.out, RankingSettings))

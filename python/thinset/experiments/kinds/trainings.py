@@ -12,6 +12,7 @@ from thinset.data import open_dataset
 from thinset.experiments.cells import Cell, cells_of
 from thinset.experiments.distillation import distilled_name
 from thinset.experiments.finished import Finished
+from thinset.experiments.generation import generated_name
 from thinset.experiments.prepare.subsets import require_readable
 from thinset.experiments.run_folder import finished_records
 from thinset.experiments.settings import StudySettings
@@ -38,7 +39,7 @@ _OTHER_ACCOUNTING: dict[Comparison, Comparison] = {
     "time": "training time",
     "training time": "time",
 }
-_MOST_SHOWN = 100  # images of a distilled set on the page
+_MOST_SHOWN = 100  # images of an artificial set on the page
 _FIRST_PHASE = "first-phase-"
 """Start of the names of checkpoints that trainings of several splits share"""
 
@@ -80,8 +81,10 @@ class Study:
         self.bench: Workbench = Workbench(
             where, settings, fixed=("training",), figure=figure, data=data
         )
-        if any(arm.generator is not None for arm in settings.arms):
-            require_trainable(self.bench.data.train)  # now, not after hours of other trainings
+        generators = settings.generation.of_arms(settings.arms)
+        if generators:
+            # Now, not after hours of other trainings.
+            require_trainable(self.bench.data.train, *generators)
         self.folder = self.bench.folder
         self.data = self.bench.data
         self.settings = settings.resolved_for(self.data.train.image_shape)
@@ -216,7 +219,7 @@ def write_page(recipe: FigureRecipe, finished: Finished[StudySettings]) -> Path:
         source=recipe.paper,
         published=recipe.published,
         left_out=finished.left_out(names),
-        sets=tuple(_distilled_sets(finished)),
+        sets=tuple(_shown_sets(finished)),
         measures=_measures(finished),
     )
     return write_study_report(inputs, finished.report, overwrite=True)
@@ -234,16 +237,23 @@ def _measures(finished: Finished[StudySettings]) -> tuple[Measures, ...]:
     )
 
 
-def _distilled_sets(finished: Finished[StudySettings]) -> Iterator[ShownSet]:
-    """The sets that were distilled, the first seed of each, with at most so many images."""
+def _shown_sets(finished: Finished[StudySettings]) -> Iterator[ShownSet]:
+    """The artificial sets of the first seed, with at most so many images."""
     settings = finished.settings
-    seed = settings.seeds[0] % settings.distillation.n_seeds
-    for rule in dict.fromkeys(arm.distilled for arm in settings.arms):
-        for size in settings.sizes if rule is not None else ():
-            assert rule is not None
-            n_images = as_count(size, len(finished.data))
-            folder = finished.path / "subsets" / distilled_name(rule, n_images, seed)
-            if folder.is_dir() and n_images <= _MOST_SHOWN:
-                data = open_dataset(folder)
-                name = f"distilled:{rule}, {n_images} images"
-                yield ShownSet(name, np.asarray(data.images), data.n_classes)
+    sets: dict[str, tuple[str, int]] = {}
+    for arm in settings.arms:
+        for size in settings.sizes:
+            n_images, seed = as_count(size, len(finished.data)), settings.seeds[0]
+            if arm.distilled is not None:
+                if arm.distilled.generator is None:  # those of a GAN share it, not its images
+                    seed %= settings.distillation.n_seeds
+                folder = distilled_name(arm.distilled, n_images, seed)
+                sets[folder] = (f"distilled:{arm.distilled}", n_images)
+            elif arm.generated is not None and arm.keep is None:
+                folder = generated_name(arm.generated, n_images, seed)
+                sets[folder] = (f"generated:{arm.generated}", n_images)
+    for folder, (name, n_images) in sets.items():
+        path = finished.path / "subsets" / folder
+        if n_images <= _MOST_SHOWN and path.is_dir():
+            data = open_dataset(path)
+            yield ShownSet(f"{name}, {n_images} images", np.asarray(data.images), data.n_classes)

@@ -23,6 +23,7 @@ from thinset.data import (
     write_redundant,
     write_subset,
 )
+from thinset.data.matching_splits import require_one_shape
 from thinset.data.soft_labels import class_numbers
 from thinset.data.sources.exported import import_exported
 from thinset.data.splits import require_every_class
@@ -148,10 +149,18 @@ def _rows_of_parts(
     labels = np.asarray(labels)
     rows = {"train": np.arange(len(data))}
     if validation is not None:
-        rows["train"], rows["validation"] = hold_out(labels, validation, seed)
-        require_every_class(labels, rows["train"], "training")
+        try:
+            rows["train"], rows["validation"] = hold_out(labels, validation, seed)
+            require_every_class(labels, rows["train"], "training")
+        except ValueError as error:
+            raise ValueError(f"validation {validation} does not fit: {error}") from error
     rows["train"] = rows["train"][nested_subsets(labels[rows["train"]], [share], seed)[share]]
     return rows
+
+
+def require_validation(data: Dataset, validation: float) -> None:
+    """Raise the errors of `prepare_parts` for so much validation data; writes nothing."""
+    _rows_of_parts(data, validation, share=1, seed=0)
 
 
 def as_selection(
@@ -223,12 +232,17 @@ def prepare_decoded(encoded: EncodedDataset, folder: RunFolder, *, stage: str) -
 def prepare_exported(source: Exported, data: Dataset, folder: RunFolder) -> Dataset:
     """Write a small set of another program as a dataset folder, once.
 
-    `data`: the real training data, whose classes it has.
+    `data`: the real training data, whose classes it has. Raises ValueError, naming the files, if
+    the images do not match, or if the files have changed since the folder was begun.
     """
     path, stage = folder.path / "set", "reading the set"
+    digest = source.digest()
     if not folder.is_made(path, stage):
         with folder.making(path, stage) as partial:
-            import_exported(source, partial, class_names=data.class_names)
+            made = import_exported(source, partial, class_names=data.class_names)
+            # A set that does not match is not kept: its files may be corrected.
+            require_one_shape(data.image_shape, made.image_shape, source.images)
+    folder.require_unchanged(f"{source.images}", digest)
     return open_dataset(path)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -11,9 +10,9 @@ import torch
 from thinset.distillation.distill import distill
 from thinset.experiments.checkpoints import divergence_named
 from thinset.experiments.prepare.embeddings import prepare_embeddings
-from thinset.files.regular import read_text
 from thinset.report.document import draws_plots
 from thinset.selection import Selection, select
+from thinset.training.loop.metrics_log import read_log
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from thinset.distillation.distill import Observer
     from thinset.distillation.initial_images import Initial
     from thinset.distillation.synthetic_set import SyntheticSet
+    from thinset.distillation.through_gan.latent_search import LatentImages
     from thinset.duration import Duration
     from thinset.experiments.run_folder import RunFolder
     from thinset.experiments.settings import EncoderSettings
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _CURVES = {
     "train_loss": "loss",
     "validation_accuracy": "accuracy on\nheld-out data",
+    "distance": "distance from\nreal images",
+    "norm": "length of\nlatents",
 }
 
 
@@ -84,15 +86,15 @@ class DistilledGrids:
         self._log = log
         self._class_names = class_names
 
-    def __call__(self, synthetic: SyntheticSet, step: int) -> None:
-        """Draw the images as they are; see thinset.distillation.distill.Observer."""
+    def __call__(self, synthetic: SyntheticSet | LatentImages, step: int) -> None:
+        """Draw the images as they are; see the type Observer of what distils."""
         from thinset.report.plots import Curve, distilled_images, rendered
 
         with torch.no_grad():
             images = synthetic.pixels().float().permute(0, 2, 3, 1).cpu().numpy()
         n_steps = synthetic.n_steps
         steps = np.arange(len(images)) // (len(images) // n_steps) if n_steps > 1 else None
-        points = [json.loads(line) for line in read_text(self._log).splitlines()]
+        points = read_log(self._log)
         curves = [
             Curve(
                 name,

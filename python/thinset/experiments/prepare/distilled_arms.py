@@ -8,6 +8,7 @@ from thinset.data import open_dataset
 from thinset.distillation.distill import require_distillable
 from thinset.experiments.distillation import distilled_name
 from thinset.experiments.prepare.distilled import distill_and_keep
+from thinset.experiments.prepare.gan_arms import GanImages, require_term
 from thinset.experiments.prepare.subsets import Made, select_rows
 from thinset.selection.arguments import as_count
 from thinset.training.loop.stored_run import StoredRun
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from thinset.data import Dataset
     from thinset.experiments.distillation import DistillationSettings
+    from thinset.experiments.generation import GenerationSettings
     from thinset.experiments.run_folder import RunFolder
     from thinset.experiments.settings import TrainingSettings
     from thinset.results.arm import Arm
@@ -34,6 +36,7 @@ def prepare_distilled(
     folder: RunFolder,
     *,
     settings: DistillationSettings,
+    generation: GenerationSettings,
     training: TrainingSettings,
     seed: int,
     device: str,
@@ -41,10 +44,16 @@ def prepare_distilled(
 ) -> Made:
     """`n_images` images learned from `data`, once for each seed modulo settings.n_seeds.
 
-    They are learned for the classifier of `training`. `embeddings`: called if the images start from
-    a selection. Raises ValueError for a number of images that is not a multiple of the classes.
+    They are learned for the classifier of `training`. `generation`: of the GAN that images are
+    drawn from, with the methods that have one. `embeddings`: called if the images start from a
+    selection. Raises ValueError for a number of images that is not a multiple of the classes.
     """
     per_class = images_per_class(n_images, data)
+    if rule.generator is not None:
+        images = GanImages(
+            data, embeddings, folder, generation, settings.evaluations, device, show_progress
+        )
+        return images.made(rule, settings.of(rule, training), per_class, seed=seed)
     own_seed = seed % settings.n_seeds
     name = distilled_name(rule, n_images, own_seed)
     path, stage = folder.subset(name), f"distilling ({name})"
@@ -96,7 +105,12 @@ def require_distilled_arms(
             continue
         for size in sizes:
             n_images = as_count(size, len(data))
+            rule = arm.distilled
             try:
+                if rule.generator is not None:
+                    images_per_class(n_images, data)
+                    require_term(settings.of(rule, training), data)
+                    continue
                 require_distillable(
                     data,
                     settings=settings.of(arm.distilled, training),

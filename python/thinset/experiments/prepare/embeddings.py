@@ -22,7 +22,7 @@ from thinset.embeddings.train_encoder import seconds_of_encoder
 from thinset.experiments.checkpoints import kept_until_done
 from thinset.experiments.prepare.data import print_note
 from thinset.report import Reconstructions
-from thinset.selection.matrix_input import as_matrix
+from thinset.selection.matrix_input import require_npy_matrix
 
 if TYPE_CHECKING:
     from thinset.data import Dataset
@@ -44,7 +44,7 @@ def prepare_embeddings(
     if settings.kind == "given":
         if settings.path is None:
             raise ValueError('encoder.path must name a .npy file if encoder.kind is "given"')
-        as_matrix(settings.path)  # refuses unusable files, by name
+        require_npy_matrix(settings.path)  # refuses unusable files, by name
         embeddings = open_npy(settings.path)
         if len(embeddings) != len(data):
             raise ValueError(

@@ -9,14 +9,17 @@ import torch
 from thinset.augmentation.apply import TRADITIONAL, augment
 from thinset.augmentation.generate import generate, interpolate
 from thinset.augmentation.train import train_generator
-from thinset.augmentation.trained_generator import TrainedGenerator, as_rows
+from thinset.augmentation.trained_generator import TrainedGenerator
 from thinset.data import join_datasets, open_dataset
 from thinset.experiments.checkpoints import divergence_named
+from thinset.experiments.generation import generated_name
 from thinset.experiments.prepare.subsets import Made
 from thinset.experiments.shown_generators import store_training, weights_file
 from thinset.report.document import draws_plots
+from thinset.transforms.images import as_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import numpy as np
@@ -153,7 +156,7 @@ def prepare_augmented(
     method: str,
     data: Dataset,
     folder: RunFolder,
-    model: TrainedGenerator | None,
+    generator: Callable[[], TrainedGenerator] | None,
     *,
     key: str,
     seed: int,
@@ -162,12 +165,14 @@ def prepare_augmented(
 ) -> Made:
     """Write `data` and one image for each of its samples as one dataset folder, once.
 
-    key: names `data` in the folder. model: the generator, for methods that have one. The rows of
-    `data` come first.
+    key: names `data` in the folder. generator: gives it, for methods that have one; not called if
+    the images exist. The rows of `data` come first.
     """
     name = f"{key}-{method}" + ("" if method == "augorig" else f"-seed{seed}")
     path, stage = folder.subset(name), f"augmenting ({name})"
     if not folder.is_made(path, stage):
+        # Before the block below, whose time does not include its training.
+        model = None if generator is None else generator()
         with folder.making(path, stage) as partial:
             if method == "augorig":
                 parts = (data, data)
@@ -209,18 +214,23 @@ def make_images(
 
 
 def prepare_generated(
-    model: TrainedGenerator,
+    name: str,
     n_images: int,
     folder: RunFolder,
+    generator: Callable[[], TrainedGenerator],
     *,
     seed: int,
     device: str,
     show_progress: bool,
 ) -> Made:
-    """Draw `n_images` images of balanced classes as a dataset folder, once."""
-    name = f"generated-{model.name}-n{n_images}-seed{seed}"
+    """Draw `n_images` images of balanced classes as a dataset folder, once.
+
+    name, generator: of the generator; it is not called if the images exist.
+    """
+    name = generated_name(name, n_images, seed)
     path, stage = folder.subset(name), f"generating ({name})"
     if not folder.is_made(path, stage):
+        model = generator()  # before the block, whose time does not include its training
         with folder.making(path, stage) as partial:
             generate(
                 model, partial, n_images, seed=seed, device=device, show_progress=show_progress

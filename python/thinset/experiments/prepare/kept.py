@@ -10,7 +10,6 @@ import numpy as np
 import torch
 
 from thinset.augmentation.train import balanced_labels
-from thinset.augmentation.trained_generator import as_rows
 from thinset.data import open_dataset, write_subset
 from thinset.data.batches import ordered_batches
 from thinset.experiments.checkpoints import kept_until_done
@@ -28,6 +27,7 @@ from thinset.results.arm import FULL
 from thinset.selection import select
 from thinset.training import load_weights, save_weights
 from thinset.training.precision import resolve_device
+from thinset.transforms.images import as_rows
 
 if TYPE_CHECKING:
     from torch import nn

@@ -3,5 +3,15 @@
 from thinset.models.generators.dcgan import Decoder, Discriminator, Encoder
 from thinset.models.generators.flow import FlowGenerator, Solver
 from thinset.models.generators.image_generator import ImageGenerator
+from thinset.models.generators.sngan import ProjectionDiscriminator, ResidualGenerator
 
-__all__ = ["Decoder", "Discriminator", "Encoder", "FlowGenerator", "ImageGenerator", "Solver"]
+__all__ = [
+    "Decoder",
+    "Discriminator",
+    "Encoder",
+    "FlowGenerator",
+    "ImageGenerator",
+    "ProjectionDiscriminator",
+    "ResidualGenerator",
+    "Solver",
+]

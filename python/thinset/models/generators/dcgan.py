@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import torch
 from torch import nn
 from torch.nn import functional as F
-from torch.nn.utils import parametrizations
 
 from thinset.models.generators.image_generator import (
     ImageGenerator,
     one_hot,
     quarterable,
+    validated_latent_size,
     validated_n_classes,
 )
+from thinset.models.generators.spectral_norm import bound_weights
 from thinset.models.initialisation import default_generator_kept
 
 if TYPE_CHECKING:
@@ -50,9 +51,9 @@ class Decoder(ImageGenerator):
         prior: Prior = "normal",
         generator: torch.Generator | None = None,
     ) -> None:
-        super().__init__(image_shape, n_classes)
+        super().__init__(quarterable(image_shape), n_classes)
         height, width, channels = self.image_shape
-        self.latent_size = validated_latent_size(latent_size, channels)
+        self.latent_size = _latent_size(latent_size, channels)
         if prior not in ("uniform", "normal"):
             raise ValueError(f"prior must be uniform or normal, got {prior!r}")
         self.prior = prior
@@ -78,6 +79,10 @@ class Decoder(ImageGenerator):
         if self.prior == "normal":
             return torch.randn(shape, generator=generator, device=device)
         return torch.rand(shape, generator=generator, device=device).mul_(2).sub_(1)
+
+    @property
+    def latent_deviation(self) -> float:
+        return 1.0 if self.prior == "normal" else 3**-0.5
 
     def logits(self, latents: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Return the images before the sigmoid, (B, C, H, W)."""
@@ -144,7 +149,7 @@ class Discriminator(nn.Module):
             self.output = nn.Linear(_HIDDEN, 1)
         _initialise(self, generator)
         if spectral_norm:
-            _bound(self, generator)
+            bound_weights(self, generator)
 
     def hidden(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Return the last hidden layer, (B, 1024)."""
@@ -174,7 +179,7 @@ class Encoder(nn.Module):
         with default_generator_kept(generator):
             self.trunk = _Trunk(image_shape, n_classes)
             channels = self.trunk.image_shape[2]
-            self.latent_size = validated_latent_size(latent_size, channels)
+            self.latent_size = _latent_size(latent_size, channels)
             self.output = nn.Linear(_HIDDEN, 2 * self.latent_size)
         _initialise(self, generator)
 
@@ -186,28 +191,11 @@ class Encoder(nn.Module):
         return mean, F.softplus(raw) + _SMALLEST_VARIANCE
 
 
-def validated_latent_size(latent_size: int | None, channels: int) -> int:
-    """Return `latent_size`, or the paper's if None: 62 for grey images (MNIST), 100 for colour.
-
-    Raises ValueError if it is below 1.
-    """
+def _latent_size(latent_size: int | None, channels: int) -> int:
+    """`latent_size`, or the paper's if None: 62 for grey images (MNIST), 100 for colour."""
     if latent_size is None:
         return 62 if channels == 1 else 100
-    if latent_size < 1:
-        raise ValueError(f"latent_size must be at least 1, got {latent_size}")
-    return latent_size
-
-
-def _bound(module: nn.Module, generator: torch.Generator | None) -> None:
-    """Bound the largest singular value of every weight by 1."""
-    with default_generator_kept(generator):
-        if generator is not None:
-            # The power iteration starts from torch's default generator. torch.manual_seed would
-            # seed those of all GPUs as well.
-            torch.default_generator.manual_seed(generator.initial_seed())
-        for layer in module.modules():
-            if isinstance(layer, nn.Conv2d | nn.Linear):
-                parametrizations.spectral_norm(layer)
+    return validated_latent_size(latent_size)
 
 
 def _initialise(module: nn.Module, generator: torch.Generator | None) -> None:

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from thinset.models.generators.image_generator import ImageGenerator, one_hot
+from thinset.models.generators.image_generator import ImageGenerator, one_hot, quarterable
 from thinset.models.initialisation import default_generator_kept
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class FlowGenerator(ImageGenerator):
     channels at half and quarter resolution, multiples of 8; the default has about 2 million
     parameters. `n_steps`, `solver`: how `forward` integrates; a midpoint step evaluates the network
     twice. `generator`: draws the initial weights.
+    Height and width must be divisible by 4.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class FlowGenerator(ImageGenerator):
         solver: Solver = "midpoint",
         generator: torch.Generator | None = None,
     ) -> None:
-        super().__init__(image_shape, n_classes)
+        super().__init__(quarterable(image_shape), n_classes)
         if any(width < _GROUPS or width % _GROUPS for width in widths):
             raise ValueError(f"widths must be multiples of {_GROUPS}, got {widths}")
         if n_steps < 1:

@@ -113,7 +113,7 @@ def _draw_arms(
             axes.plot(at, values, color=colour, linestyle=style, **strength)
         if mean is not None:
             axes.plot(*mean, color=colour, linestyle=style, linewidth=2.4)
-        label = f"{shortened(label_of(key, groups))}, n = {len(runs)}"
+        label = f"{shortened(label_of(key, groups), 48)}, n = {len(runs)}"
         axes.plot([], [], color=colour, linestyle=style, linewidth=2.4, label=label)
     axes.set_xlim(left=0)
     axes.set_ylabel(records[0].main_metric.axis_label)

@@ -12,13 +12,23 @@ from thinset.losses.adversarial import (
     feature_matching,
     gradient_penalty,
 )
+from thinset.models.generators.spectral_norm import has_bounded_weights
 from thinset.training.learners.generative import GenerativeLearner
+from thinset.training.learners.image_term import ImageTerm, TermSide, weighted_term
+from thinset.training.loop.checkpoint import prefixed, unprefixed
+from thinset.training.loop.run import TrainingDivergedError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from torch import nn
 
     from thinset.models.generators import ImageGenerator
     from thinset.training.learners.generative import Observer
+
+
+__all__ = ["AdversarialLearner", "Augmentation", "ImageTerm", "TermSide"]
 
 
 class Augmentation(Protocol):
@@ -38,10 +48,19 @@ class AdversarialLearner(GenerativeLearner):
     trained once. Real and generated images pass through the discriminator as separate batches.
 
     `loss`: see thinset.losses.adversarial. `penalty`: factor of the gradient penalty, which
-    "wasserstein" needs. `matches_features`: the generator matches the discriminator's mean hidden
-    features instead of fooling it. `augmentation`: applied to every image that the discriminator
-    sees (Zhao et al., "Differentiable Augmentation for Data-Efficient GAN Training", 2020).
-    `amsgrad`: see torch.optim.Adam. Other arguments: see GenerativeLearner.
+    "wasserstein" needs unless all weights of the discriminator have spectral norm.
+    `matches_features`: the generator matches the discriminator's mean hidden features instead of
+    fooling it. `augmentation`: applied to every image that the discriminator sees (Zhao et al.,
+    "Differentiable Augmentation for Data-Efficient GAN Training", 2020).
+    `betas`, `amsgrad`: see torch.optim.Adam.
+
+    `term`: an addition to the losses of the networks that `term_on` names, with the factor
+    `term_weight`; see ImageTerm. `adversarial_weight`: factor of all other losses of these
+    networks; 0 leaves the term alone. The generator is moved by the term. The discriminator is not:
+    the term holds none of its parameters, so that a term on its side changes nothing but the score
+    "term", the mean since the last evaluation. A term with the weight 0 is measured all the same.
+
+    Other arguments: see GenerativeLearner.
 
     Raises ValueError for settings out of range.
     """
@@ -59,6 +78,10 @@ class AdversarialLearner(GenerativeLearner):
         betas: tuple[float, float] = (0.5, 0.999),
         amsgrad: bool = False,
         augmentation: Augmentation | None = None,
+        term: ImageTerm | None = None,
+        term_weight: float = 0.0,
+        term_on: TermSide = "generator",
+        adversarial_weight: float = 1.0,
         ema_decay: float | None = None,
         seed: int = 0,
         device: torch.device | str = "auto",
@@ -68,9 +91,11 @@ class AdversarialLearner(GenerativeLearner):
         if loss not in ADVERSARIAL_LOSSES:
             names = ", ".join(ADVERSARIAL_LOSSES)
             raise ValueError(f"loss must be one of {names}; got {loss!r}")
-        if not 0 <= penalty < float("inf") or (loss == "wasserstein" and penalty == 0):
+        needs_penalty = loss == "wasserstein" and not has_bounded_weights(discriminator)
+        if not 0 <= penalty < float("inf") or (needs_penalty and penalty == 0):
             raise ValueError(
-                f"penalty must be finite and at least 0, and above 0 for wasserstein; got {penalty}"
+                "penalty must be finite and at least 0, and above 0 for wasserstein without "
+                f"spectral norm; got {penalty}"
             )
         if penalty > 0 and any(isinstance(part, _BATCH_NORMS) for part in discriminator.modules()):
             raise ValueError(
@@ -81,6 +106,7 @@ class AdversarialLearner(GenerativeLearner):
             raise ValueError(f"n_discriminator must be at least 1, got {n_discriminator}")
         if not 0 < generator_rate < float("inf"):
             raise ValueError(f"generator_rate must be finite and above 0, got {generator_rate}")
+        added = weighted_term(term, term_weight, term_on, adversarial_weight)
         networks = {"generator": generator, "discriminator": discriminator}
         factors = {"generator": generator_rate, "discriminator": 1.0}
         super().__init__(
@@ -92,7 +118,7 @@ class AdversarialLearner(GenerativeLearner):
                 )
                 for name, network in networks.items()
             },
-            losses=("discriminator_loss", "generator_loss"),
+            losses=("discriminator_loss", "generator_loss", *(() if term is None else ("term",))),
             ema_decay=ema_decay,
             seed=seed,
             device=device,
@@ -107,6 +133,8 @@ class AdversarialLearner(GenerativeLearner):
                 "betas": betas,
                 "amsgrad": amsgrad,
                 "augmentation": augmentation,
+                # Checkpoints of trainings without a term do not name it.
+                **({} if added is None else added.describe()),
             },
         )
         self._discriminator = discriminator
@@ -115,12 +143,59 @@ class AdversarialLearner(GenerativeLearner):
         self._matches_features = matches_features
         self._n_discriminator = n_discriminator
         self._augmentation = augmentation
+        self._term = added
+
+    def start(self) -> None:
+        """Put the networks into training mode; prepare the term of a new training."""
+        super().start()
+        if self._term is not None:
+            self._term.prepare(self.device)
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Return everything that the next steps depend on, by name.
+
+        Raises TrainingDivergedError for a term that is not finite: on the discriminator's side, no
+        weight would show it.
+        """
+        tensors = super().tensors()
+        if self._term is not None:
+            if not bool(self._sums["term"].isfinite().all()):
+                raise TrainingDivergedError(
+                    "training diverged: the term of the loss is not finite; use a lower weight of "
+                    "the term or a lower learning rate"
+                )
+            tensors |= prefixed("term", self._term.tensors())
+        return tensors
+
+    def load(self, tensors: Mapping[str, torch.Tensor], path: Path) -> None:
+        """Restore what `tensors` returned; ValueError, naming `path`, for other networks."""
+        super().load(tensors, path)
+        if self._term is not None:
+            self._term.load(unprefixed("term", tensors))
 
     def _step(self, images: torch.Tensor, labels: torch.Tensor, n_before: int) -> torch.Tensor:
+        trains_generator = (n_before + 1) % self._n_discriminator == 0
+        if self._term is not None:
+            self._term.renew(trains_generator=trains_generator)
         losses = self._train_discriminator(images, labels)
-        if (n_before + 1) % self._n_discriminator == 0:
+        if trains_generator:
             self._train_generator(images, labels)
         return losses
+
+    def _with_term(
+        self,
+        network: str,
+        loss: torch.Tensor,
+        drawn: torch.Tensor,
+        images: torch.Tensor,
+        labels: torch.Tensor,
+    ) -> torch.Tensor:
+        """What `network` minimises, from its other losses and images that are not augmented."""
+        if self._term is None or not self._term.is_on(network):
+            return loss
+        values = self._term.values(drawn, images, labels)
+        self._count(term=values)
+        return self._term.total(loss, values)
 
     def _draw(self, labels: torch.Tensor) -> torch.Tensor:
         with self._autocast():
@@ -149,6 +224,7 @@ class AdversarialLearner(GenerativeLearner):
                 lambda points: self._discriminator(points, labels), real, generated, self._noise
             )
             total = total + self._penalty * penalties.mean()
+        total = self._with_term("discriminator", total, drawn, images, labels)
         optimizer.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -159,15 +235,17 @@ class AdversarialLearner(GenerativeLearner):
         optimizer, _ = self._optimizers["generator"]
         self._discriminator.requires_grad_(requires_grad=False)
         try:
-            generated = self._augmented(self._draw(labels))
+            drawn = self._draw(labels)
+            generated = self._augmented(drawn)
             with self._autocast():
                 if self._matches_features:
                     real = self._discriminator.hidden(self._augmented(images), labels)  # type: ignore[operator]
                     loss = feature_matching(real, self._discriminator.hidden(generated, labels))  # type: ignore[operator]
                 else:
                     loss = self._losses.generator(self._discriminator(generated, labels)).mean()
+            total = self._with_term("generator", loss, drawn, images, labels)
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            total.backward()  # type: ignore[no-untyped-call]
         finally:
             self._discriminator.requires_grad_(requires_grad=True)
         optimizer.step()

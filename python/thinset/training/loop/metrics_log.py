@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from thinset.files.atomic import atomic_file
 from thinset.files.regular import read_text
@@ -37,14 +37,28 @@ class JsonLines:
 
     def _drop_from(self, step: int) -> None:
         """Keep the lines before `step`; a line that a crash cut off is dropped as well."""
-        kept = []
-        if self._path.exists():
-            for line in read_text(self._path).splitlines():
-                try:
-                    is_before = json.loads(line)["step"] < step
-                except ValueError:
-                    continue
-                if is_before:
-                    kept.append(line + "\n")
+        kept = [json.dumps(point) + "\n" for point in read_log(self._path) if point["step"] < step]
         with atomic_file(self._path) as file:
             file.write_text("".join(kept), encoding="utf-8")
+
+
+def read_log(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """The figures of each line that JsonLines wrote, with "step"; none if there is no file.
+
+    Lines that a crash cut off, and any others without a step, are left out.
+    """
+    if not Path(path).exists():
+        return []
+    points = []
+    for line in read_text(path).splitlines():
+        try:
+            point = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(point, dict) and all(map(_is_number, (point.get("step"), *point.values()))):
+            points.append(point)
+    return points
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from thinset.data.batches import ImageRows
+    from thinset.data.batches import Batch, ImageRows
     from thinset.progress import ProgressBar
     from thinset.training.learners.learner import Learner, ReplayingLearner
     from thinset.training.loop.metrics_log import Log
@@ -194,9 +194,7 @@ class Run:
             learner = cast("ReplayingLearner", self._learner)  # `train` has made sure
             returned = learner.replay_step(batch, step_size=learning_rate)
         else:
-            returned = self._learner.step(
-                batch, learning_rate=learning_rate, n_before=self._history.steps
-            )
+            returned = self._taken_step(batch, learning_rate)
         losses = as_losses(self._learner, returned, len(batch.images))
         batches.observe(batch, losses)
         totals.seconds += waited + self._lap()
@@ -205,6 +203,20 @@ class Run:
         self._history.samples += len(batch.images)
         self._place.steps += 1
         self._place.n_unreported += 1
+
+    def _taken_step(self, batch: Batch, learning_rate: float) -> torch.Tensor:
+        try:
+            return self._learner.step(
+                batch, learning_rate=learning_rate, n_before=self._history.steps
+            )
+        except RuntimeError as error:
+            # What torch says of a rate, or a multiple of one, that float32 cannot hold.
+            if "without overflow" not in str(error):
+                raise
+            raise TrainingDivergedError(
+                f"training diverged: a number in step {self._history.steps + 1} is too large for "
+                f"the weights; use a lower learning rate than {learning_rate:g}"
+            ) from error
 
     def _report(self, bar: ProgressBar) -> None:
         # Reading the loss waits for the device: that time still belongs to the steps.

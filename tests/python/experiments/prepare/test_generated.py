@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from thinset.augmentation.generators import flow
+from thinset.augmentation.generators import flow, sngan
 from thinset.data import DatasetWriter, open_dataset
 from thinset.duration import Duration
 from thinset.experiments.cells import cells_of
@@ -25,6 +25,7 @@ GENERATION = GenerationSettings(
     candidates=3,
     classifier_length=STEPS,
     flow=flow.Settings(batch_size=16, widths=(8, 8), n_steps=1),
+    sngan=sngan.Settings(batch_size=16, generator_channels=4, discriminator_channels=4),
 )
 SETTINGS = StudySettings(
     seeds=(0,),
@@ -77,6 +78,7 @@ def data_of(made, arm, seed=0):
 ADDED = [
     "full:augment=augorig", "full:augment=blur", "full:augment=rot", "full:augment=rotblur",
     "full:augment=interpolate", "full:augment=cdcgan", "full:augment=cdcvae", "full:augment=flow",
+    "full:augment=sngan",
 ]  # fmt: skip
 ALONE = [
     "generated:flow", "generated:flow:keep=confidence", "generated:flow:keep=typicality",
@@ -86,7 +88,9 @@ ALONE = [
 
 @pytest.mark.filterwarnings("ignore::thinset.augmentation.train.CollapseWarning")
 def test_the_data_of_every_arm_are_what_it_says(source, tmp_path, monkeypatch):
-    made = study(source, tmp_path / "out", "full", *ADDED, "random:augment=flow", *ALONE)
+    made = study(
+        source, tmp_path / "out", "full", *ADDED, "random:augment=flow", *ALONE, "generated:sngan"
+    )
     records = {str(record.arm): record for record in made.train()}
     assert not made.left_out
     real = open_dataset(source / "train")
@@ -104,7 +108,7 @@ def test_the_data_of_every_arm_are_what_it_says(source, tmp_path, monkeypatch):
     assert records["random:augment=flow"].fast_phase.n_samples == 74
     found = {tuple(image.ravel()) for image in real.images}
     assert all(tuple(image.ravel()) in found for image in subset.images[:37])
-    for arm in ALONE:
+    for arm in (*ALONE, "generated:sngan"):
         data = data_of(made, arm)
         assert sorted(np.bincount(data.labels)) == [9, 9, 9, 10]
         assert records[arm].fast_phase.n_samples == 37
@@ -195,6 +199,16 @@ def test_data_that_cannot_train_a_generator_are_refused_before_any_training(
     assert not (tmp_path / "out" / "generators").exists()
     # Methods without a generator need none of that.
     assert study(tmp_path / "data", tmp_path / "out", "full:augment=rot").train()
+
+
+@pytest.mark.parametrize("arm", ["full:augment=sngan", "generated:sngan"])
+def test_each_generator_says_which_sides_it_draws(tmp_path, arm):
+    for split in ("train", "test"):
+        write(tmp_path / "data" / split, shape=(8, 12, 1))
+    with pytest.raises(ValueError, match="images must be square, got 8x12"):
+        study(tmp_path / "data", tmp_path / "out", "generated:flow", arm)
+    assert not (tmp_path / "out" / "records").exists()
+    study(tmp_path / "data", tmp_path / "out", "generated:flow")
 
 
 def test_data_without_labels_are_refused(tmp_path):

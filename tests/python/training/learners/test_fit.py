@@ -295,6 +295,13 @@ def test_divergence_is_an_error_that_says_where(digits) -> None:
         fit_digits(digits, learning_rate=1e12)
 
 
+def test_a_rate_that_the_weights_cannot_hold_is_a_divergence(digits) -> None:
+    with pytest.raises(
+        TrainingDivergedError, match=r"in step 1 is too large.* lower .* than 1e\+300"
+    ):
+        fit_digits(digits, learning_rate=1e300)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

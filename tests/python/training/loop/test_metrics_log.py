@@ -21,7 +21,7 @@ def test_each_call_is_a_line(tmp_path) -> None:
     ]
 
 
-@pytest.mark.parametrize("cut_off", ["", '{"step": 30, "lo'])
+@pytest.mark.parametrize("cut_off", ["", '{"step": 30, "lo', "[]\n{}\n"])
 def test_steps_that_come_again_are_replaced(tmp_path, cut_off) -> None:
     path = tmp_path / "log.jsonl"
     first = JsonLines(path)

@@ -1,0 +1,4 @@
+"""Distillation through a generator: terms of its training, and a search among its latents.
+
+Generators are trained elsewhere; the parts of this package take any ImageGenerator.
+"""

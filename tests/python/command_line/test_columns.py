@@ -1,0 +1,128 @@
+"""Files with one entry per row, and columns of parquet files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import thinset
+from thinset.command_line import main
+from thinset.command_line.columns import column_files, read_column, read_ids
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"a\n\nb\n", "line 2 is empty"), (b"", "holds no ids"), (b"\xff\n", "is not UTF-8")],
+)
+def test_files_of_ids_are_checked(tmp_path, content, message):
+    (tmp_path / "x.txt").write_bytes(content)
+    with pytest.raises(ValueError, match=rf"x\.txt.*{message}"):
+        read_ids(tmp_path / "x.txt")
+
+
+@pytest.mark.parametrize(
+    "array", [np.array([1.5]), np.array([["a"]]), np.array(["a", None], dtype=object)]
+)
+def test_arrays_of_ids_are_checked(tmp_path, array):
+    np.save(tmp_path / "x.npy", array)
+    with pytest.raises(ValueError, match=r"x\.npy"):
+        read_ids(tmp_path / "x.npy")
+
+
+@pytest.mark.parametrize("array", [np.array(["1", "ü"]), np.array([1, 2])])
+def test_arrays_of_ids_are_texts(tmp_path, array):
+    np.save(tmp_path / "x.npy", array)
+    assert read_ids(tmp_path / "x.npy") == [str(value) for value in array.tolist()]
+
+
+def test_lines_are_text_as_they_are(tmp_path):
+    (tmp_path / "x").write_bytes("a b\r\n\u2028 c\x0b\n3".encode())
+    assert read_column(tmp_path / "x").tolist() == ["a b", "\u2028 c\x0b", "3"]
+
+
+@pytest.fixture
+def documents(tmp_path, monkeypatch):
+    """Embeddings, quality, tokens and source of 300 documents, in two parquet files."""
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    pq = pytest.importorskip("pyarrow.parquet")
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((300, 6)).astype(np.float16)
+    columns = {
+        "id": [f"doc-{n}" for n in range(300)],
+        "emb": list(x),
+        "quality": rng.uniform(0.1, 1, 300).astype(np.float32),
+        "tokens": rng.integers(10, 100, 300).astype(np.int32),
+        "source": pa.array([f"site {n % 7}" for n in range(300)]).dictionary_encode(),
+        "holes": pa.array([None if n == 250 else 1.0 for n in range(300)]),
+    }
+    table = pa.table(columns)
+    pq.write_table(table[:120], "a.parquet", row_group_size=50)
+    pq.write_table(table[120:], "b.parquet", row_group_size=50)
+    return x, {name: table[name].to_numpy() for name in ("quality", "tokens", "source", "id")}
+
+
+def test_columns_of_parquet(documents):
+    _, columns = documents
+    both = [Path("a.parquet"), Path("b.parquet")]
+    for name, expected in columns.items():
+        found = read_column(Path(f":{name}"), both)
+        assert found.tolist() == expected.tolist()
+        alone = read_column(Path(f"b.parquet:{name}"))
+        assert alone.tolist() == expected[120:].tolist()
+        assert column_files(Path(f":{name}"), both) == both
+    assert read_ids(Path("a.parquet:id")) == [f"doc-{n}" for n in range(120)]
+    for path, message in (
+        (":x", "a.parquet has no single column 'x'; it has id, emb, quality"),
+        (":holes", "b.parquet: column 'holes' has no entry in row 130"),
+        ("a.parquet:emb", "column 'emb' must hold numbers or texts, got list"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            read_column(Path(path), both)
+    with pytest.raises(ValueError, match="write FILE.parquet:NAME"):
+        read_column(Path(":quality"), [Path("x.npy")])
+
+
+def test_quality_diversity_and_a_budget_from_one_table(documents, capsys):
+    """The embeddings, scores, costs and ids are columns; the subset has all of them."""
+    import pyarrow.parquet as pq
+
+    x, columns = documents
+    command = ["select", "a.parquet", "b.parquet", "--column", "emb", "-m", "max_min"]
+    terms = ["--scores", ":quality", "--costs", ":tokens", "--budget", "1500", "--ids", ":id"]
+    assert main([*command, *terms, "-o", "sel.npz"]) == 0, capsys.readouterr().err
+    found = thinset.Selection.load("sel.npz")
+    expected = thinset.select(
+        x, None, "max_min", scores=columns["quality"], costs=columns["tokens"], budget=1500
+    )
+    assert found.indices.tolist() == expected.indices.tolist()
+    assert found.ids.tolist() == [f"doc-{n}" for n in found.indices]
+    data = ["sel.npz", "a.parquet", "b.parquet"]
+    assert main(["subset", *data, "-o", "rows.parquet", "--order", "selection"]) == 0
+    by_id = ["--id-column", "id", "--order", "selection"]
+    assert main(["subset", *data, "-o", "ids.parquet", *by_id]) == 0
+    for name in ("rows.parquet", "ids.parquet"):
+        table = pq.read_table(name)
+        assert table["id"].to_pylist() == found.ids.tolist()
+        assert sum(table["tokens"].to_pylist()) <= 1500
+        assert len(table.schema.names) == 6
+    assert main([*command, *terms, "-o", "direct.parquet", "--objective"]) == 0
+    assert "radius" in capsys.readouterr().out
+    table = pq.read_table("direct.parquet")
+    assert table["id"].to_pylist() == [f"doc-{n}" for n in sorted(found.indices)]
+    assert len(table.schema.names) == 6
+    np.save("emb.npy", x)
+    assert main(["select", "emb.npy", "-n", "5", "-o", "direct.parquet"]) == 3
+    assert "the embeddings are in emb.npy; write the selection as" in capsys.readouterr().err
+    for wrong in ("a.parquet", "b.parquet"):
+        assert main([*command, *terms, "-o", wrong]) == 3
+    assert "would replace its own source" in capsys.readouterr().err
+
+
+def test_rows_owned_already_have_the_same_column(documents):
+    x, _ = documents
+    found = thinset.select("b.parquet", 5, "max_min", column="emb", existing="a.parquet")
+    expected = thinset.select(x[120:], 5, "max_min", existing=x[:120])
+    assert found.indices.tolist() == expected.indices.tolist()
