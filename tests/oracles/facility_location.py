@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from oracles import arithmetic
@@ -42,7 +44,9 @@ def choose(
         allowed &= ~(scores < min_score)
     factors = np.ones(n)
     if scores is not None and score_weight > 0:
-        factors[allowed] = scores[allowed] if score_weight == 1 else scores[allowed] ** score_weight
+        usable = scores[allowed].tolist()
+        powers = [s if score_weight == 1 else math.pow(s, score_weight) for s in usable]
+        factors[allowed] = powers
     has_weights = (scores is not None and score_weight > 0) or costs is not None
     covered = (
         np.arange(n) if cover == "all" else np.flatnonzero(allowed | np.isin(np.arange(n), initial))
