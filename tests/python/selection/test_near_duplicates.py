@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import thinset
@@ -19,6 +19,7 @@ def rows(seed: int, n: int, d: int, dtype: str) -> np.ndarray:
     return (centres[generator.integers(0, len(centres), n)] + noise).astype(dtype)
 
 
+@settings(deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     n=st.sampled_from([1, 2, 3, 15, 16, 17, 63, 64, 65, 150]),
@@ -36,6 +37,7 @@ def test_groups_are_those_of_the_oracle(seed, n, d, dtype, metric, distance, n_t
     np.testing.assert_array_equal(found.groups, group_near_duplicates(X, distance, metric))
 
 
+@settings(deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     n=st.sampled_from([1, 2, 15, 17, 64, 100]),
