@@ -160,7 +160,10 @@ def select(
         min_distance=min_distance,
     )
     if n_samples is None and budget is None and min_distance is None:
-        raise ValueError("n_samples may be None only with a budget or a min_distance")
+        raise ValueError(
+            "n_samples must be a count or a fraction, got None; give a budget or a min_distance to "
+            "do without it"
+        )
     names = as_ids(ids, n_total)
     if isinstance(initial_subset, Selection):
         initial_subset = initial_subset.indices

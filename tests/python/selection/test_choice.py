@@ -381,7 +381,7 @@ GROUPS = np.arange(N) % 10
             {"costs": ONES, "budget": 2, "initial_subset": [1, 2, 3]},
             "initial_subset counts towards budget = 2 but costs 3",
         ),
-        (None, "topk", {}, "n_samples may be None only with a budget or a min_distance"),
+        (None, "topk", {}, "got None; give a budget or a min_distance"),
         (None, "kmeans", {"costs": ONES, "budget": 9}, "kmeans needs n_samples"),
         (
             5,
