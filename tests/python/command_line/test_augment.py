@@ -194,6 +194,7 @@ def test_files_that_hold_no_generator_are_refused(trained, here, capsys):
         ("--model sngan --bottom-width 5 --image-size 8 8", "the bottom width 5 times"),
         ("--model cdcgan --penalty -1", "penalty"),
         ("--ema-decay 2", "--ema-decay must be"),
+        ("--ema-decay 1", "--ema-decay must be at least 0 and less than 1, got 1"),
         ("--latent-size 0", "--latent-size must be"),
     ],
 )
