@@ -41,7 +41,7 @@ def two_phase_timeline(records: Sequence[RunRecord]) -> Figure:
             spoken_seconds(sum(bar.values())), (sum(bar.values()), row), xytext=(5, 0),
             textcoords="offset points", va="center", fontsize=9.5, color=INK,
         )  # fmt: skip
-    names = [in_two_lines(label_of(key, groups)) for key in groups]
+    names = [in_two_lines(label_of(key, groups), 30) for key in groups]
     names = [f"{name}, equal {key.comparison}" for name, key in zip(names, groups, strict=True)]
     axes.set_yticks(range(len(bars)), names)
     axes.invert_yaxis()
