@@ -112,13 +112,18 @@ class GeneratorOptions:
         try:
             settings = generator_settings(model, self.given)
             require_valid(settings)
+            # The smallest networks show now whether the real ones can be built.
+            module = generator_named(model)
+            shape = module.smallest_shape(settings)
+            networks = module.networks(settings, shape, 1, torch.Generator())
+            module.learner(
+                networks, settings, seed=0, device="cpu", precision="float32", observe=None
+            )
         except ValueError as error:
+            options = (field.name for field in dataclasses.fields(GeneratorOptions))
+            if str(error).removeprefix("settings: ").partition(" ")[0] not in {*options, "model"}:
+                raise
             raise ValueError(as_option(str(error))) from error
-        # The smallest networks show now whether the real ones can be built.
-        module = generator_named(model)
-        shape = module.smallest_shape(settings)
-        networks = module.networks(settings, shape, 1, torch.Generator())
-        module.learner(networks, settings, seed=0, device="cpu", precision="float32", observe=None)
         return settings
 
     @property

@@ -133,9 +133,15 @@ class Command:
         from thinset.distillation.distilled_for import DistilledFor
         from thinset.distillation.set_training import SetTraining
         from thinset.experiments.audit_settings import AuditSettings
+        from thinset.experiments.prepare.baselines import NEEDS_EMBEDDINGS
         from thinset.experiments.settings import EncoderSettings
 
         made_for = DistilledFor() if small is None else DistilledFor.of(small)
+        if self.embeddings is not None and not set(self.baselines) & set(NEEDS_EMBEDDINGS):
+            raise ValueError(
+                f"--embeddings does not apply to the baselines {', '.join(self.baselines)}; those "
+                f"that are selected by embeddings are {', '.join(NEEDS_EMBEDDINGS)}"
+            )
         names = (made_for.name or "convnet",) if self.networks is None else self.networks
         is_own = made_for.name in names
         encoder = EncoderSettings(kind="pca")

@@ -6,7 +6,7 @@ import statistics
 from typing import TYPE_CHECKING
 
 from thinset.report.cells import Cell, table
-from thinset.results.wording import spoken_seconds
+from thinset.results.wording import MINUS, spoken_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,10 +30,16 @@ def measure_cells(found: Sequence[Measures]) -> list[Cell | str]:
     cells: list[Cell | str] = []
     for _, value, form in _MEASURES:
         values = [value(one) for one in found]
-        deviation = f"± {statistics.stdev(values):{form}}" if len(values) > 1 else ""
-        cells.append(Cell(f"{statistics.fmean(values):{form}}", deviation))
+        deviation = f"± {_spoken(statistics.stdev(values), form)}" if len(values) > 1 else ""
+        cells.append(Cell(_spoken(statistics.fmean(values), form), deviation))
     seconds = statistics.fmean(one.seconds for one in found)
     return [f"{found[0].n_artificial:,}", str(len(found)), *cells, spoken_seconds(seconds)]
+
+
+def _spoken(value: float, form: str) -> str:
+    """A number in this format, but without an exponent from 1,000 on."""
+    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:{form}}"
+    return f"{MINUS}{text[1:]}" if text.startswith("-") else text
 
 
 def measures_of_sets(measures: Sequence[Measures]) -> Table | None:

@@ -250,7 +250,16 @@ class Audit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         ]
         compared += [
             ("stored steps: replay against training", replayed, with_own),
-            ("stored steps: replay, against random images", replayed, row(RANDOM, "hard")),
+            (
+                "stored steps: replay, against random images with hard labels",
+                replayed,
+                row(RANDOM, "hard"),
+            ),
+            (
+                "stored steps: replay, against random images with labels of a teacher",
+                replayed,
+                None if own == "hard" else row(RANDOM, "teacher"),
+            ),
             ("initial weights: stored against new ones, replayed", replayed, from_new),
             *(
                 (f"bytes: {how}, against random images of equal bytes", one, of_equal_bytes)

@@ -50,3 +50,18 @@ def shortened(name: str, limit: int = 28) -> str:
         return name
     n_last = (limit - 1) // 2
     return f"{name[: limit - 1 - n_last]}\N{HORIZONTAL ELLIPSIS}{name[-n_last:]}"
+
+
+def in_two_lines(name: str, limit: int = 28) -> str:
+    """Break a name that is longer than `limit` after a colon, where both halves fit best.
+
+    Arms may differ in the middle, which `shortened` cuts out. Halves that are still too long are
+    shortened, and so is a name without a colon.
+    """
+    if len(name) <= limit:
+        return name
+    breaks = [place + 1 for place, sign in enumerate(name[:-1]) if sign == ":"]
+    if not breaks:
+        return shortened(name, limit)
+    place = min(breaks, key=lambda place: abs(len(name) - 2 * place))
+    return "\n".join(shortened(half, limit) for half in (name[:place], name[place:]))

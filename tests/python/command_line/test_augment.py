@@ -194,6 +194,7 @@ def test_files_that_hold_no_generator_are_refused(trained, here, capsys):
         ("--model sngan --bottom-width 5 --image-size 8 8", "the bottom width 5 times"),
         ("--model cdcgan --penalty -1", "penalty"),
         ("--ema-decay 2", "--ema-decay must be"),
+        ("--ema-decay 1", "--ema-decay must be at least 0 and less than 1, got 1"),
         ("--latent-size 0", "--latent-size must be"),
     ],
 )
@@ -342,9 +343,13 @@ def test_interrupted_training_says_so_and_resumes_to_the_same_weights(here):
         "--evaluations 6 --device cpu"
     )
     assert main(f"{command} -o whole".split()) == 0
-    interrupt([*command.split(), "-o", "broken"], here / "broken" / "grids" / "0002.png")
+    interrupt([*command.split(), "-o", "broken"], here / "broken" / "grids" / "0000020.png")
     assert not (here / "broken" / "generator.safetensors").exists()
     assert (here / "broken" / "checkpoints" / "generator.safetensors").exists()
     assert main(f"{command} -o broken".split()) == 0
     models = [TrainedGenerator.load(here / name) for name in ("whole", "broken")]
     assert models[0].fingerprint == models[1].fingerprint
+    # The steps that were repeated have one grid each.
+    grids = [sorted((here / name / "grids").iterdir()) for name in ("whole", "broken")]
+    assert [path.name for path in grids[1]] == [f"{step:07d}.png" for step in range(10, 61, 10)]
+    assert [path.read_bytes() for path in grids[0]] == [path.read_bytes() for path in grids[1]]

@@ -144,3 +144,12 @@ def test_an_interruption_says_how_to_go_on(capsys, tmp_path, images, write_disti
     assert status == EXIT_INTERRUPTED
     assert "the same command resumes from them" in error
     assert evaluate(capsys, "distilled", "--networks", "small_networks:small")[0] == 0
+
+
+def test_embeddings_that_no_baseline_uses_are_refused(capsys, tmp_path, images, write_distilled):
+    write_distilled(tmp_path / "distilled", images, np.arange(10))
+    np.save("embeddings.npy", np.zeros((1438, 2), np.float32))
+    status, _, error = evaluate(capsys, "distilled", "--embeddings", "embeddings.npy")
+    assert status == EXIT_BAD_INPUT
+    assert "--embeddings does not apply to the baselines random; those that are" in error
+    assert not (tmp_path / "out").exists()

@@ -103,7 +103,7 @@ def test_a_gan_is_trained_with_a_term_once_and_drawn_from(here, capsys, method):
     lines = lines_of(here / "out" / "log.jsonl")
     assert [line["step"] for line in lines] == [2, 4]
     assert all((line["test_term"] > 0) == (method == "gan-difference") for line in lines)
-    assert names_in(here / "out" / "grids") == ["0001.png", "0002.png"]
+    assert names_in(here / "out" / "grids") == ["0000002.png", "0000004.png"]
     assert names_in(here / "out" / "checkpoints") == []
     before = (here / "out" / "generator.safetensors").stat().st_mtime_ns
     assert call(capsys, command)[:2] == (0, output)

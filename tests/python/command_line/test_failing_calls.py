@@ -72,10 +72,19 @@ def test_every_failing_call(failing_calls: FailingCalls, scenario: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "scenario",
-    ["split", "embed", "train", "augment train", "augment sample", "augment apply", "run"],
+    [
+        "split",
+        "embed",
+        "train",
+        "augment train",
+        "distill",
+        "augment sample",
+        "augment apply",
+        "run",
+    ],
 )
 def test_failing_calls_of_long_commands(failing_calls: FailingCalls, scenario: str) -> None:
-    step = {"split": 7, "augment sample": 2, "run": 29}.get(scenario, 3)
+    step = {"split": 7, "augment sample": 2, "distill": 6, "run": 29}.get(scenario, 3)
     plan = [(*failure, step, 2000) for failure in [*FAILURES, *KILLS]]
     n_failed, problems = outcome(failing_calls, scenario, plan)
     assert problems == []

@@ -17,6 +17,7 @@ from thinset.report import (
     SizeResults,
     write_augmentation_report,
 )
+from thinset.report.measures_table import measure_cells
 from thinset.results import FULL, Arm, Score
 from thinset.results.measures import Measures
 
@@ -185,3 +186,13 @@ def test_published_accuracies_and_distances_are_the_papers():
             by_name = dict(zip(columns, scores, strict=True))
             assert by_name["blur"] == 0
             assert by_name["rotblur"] == by_name["rot"]
+
+
+def test_measures_are_written_without_exponents():
+    made = Measures(
+        augmentation="sngan", share=1.0, seed=0, n_real=40, n_artificial=40, extractor="e",
+        fid=0.0123, kid=-16.2, density=1.0, coverage=0.5, agreement=0.5, near_copies=0.0,
+        seconds=1.0,
+    )  # fmt: skip
+    fid, kid = measure_cells([made])[2:4]
+    assert (fid.text, kid.text) == ("0.0123", "\N{MINUS SIGN}16,200")

@@ -112,6 +112,23 @@ def test_the_timeline_stacks_stages_end_to_end(comparison_records: list[RunRecor
     )
 
 
+def test_tick_labels_keep_what_tells_arms_apart(make_record: MakeRecord) -> None:
+    arm = "distilled:dd:start=fixed:fixed_layers=3"
+    records = [make_record(arm), make_record(f"{arm}:new_weights")]
+    labels = plots.two_phase_timeline(records).axes[0].get_yticklabels()
+    assert [label.get_text().splitlines()[1] for label in labels] == [
+        "fixed_layers=3, equal steps",
+        "fixed_layers=3:new_weights, equal steps",
+    ]
+
+
+def test_curves_of_one_generator_have_one_label() -> None:
+    scores = {"discriminator_loss": [1.0, 2.0], "fid": [3.0, 2.0]}
+    figure = plots.generator_curves({"100 %": ([2, 4], scores)})
+    assert len([axes for axes in figure.axes if axes.lines]) == 2
+    assert _legend(figure) == ["100 %"]
+
+
 @pytest.mark.parametrize("shape", [(8, 8, 1), (32, 32, 3), (5, 7, 2), (3, 2, 4), (400, 300, 3)])
 def test_a_contact_sheet_is_drawn_for_any_image_shape(shape: tuple[int, int, int]) -> None:
     images = np.random.default_rng(1).integers(0, 256, (7, *shape), dtype=np.uint8)

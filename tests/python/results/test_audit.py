@@ -122,12 +122,23 @@ def test_the_parts_add_up_to_what_is_compared():
             "augmentation: with against without, the set": 55 - 161 / 3,
             "augmentation: with against without, random images": 0.0,
             "stored steps: replay against training": 72 - 191 / 3,
-            "stored steps: replay, against random images": 30.0,
+            "stored steps: replay, against random images with hard labels": 30.0,
+            "stored steps: replay, against random images with labels of a teacher": 22.0,
             "initial weights: stored against new ones, replayed": 40.0,
             "bytes: training, against random images of equal bytes": 191 / 3 - 45,
             "bytes: replay, against random images of equal bytes": 27.0,
         }
     )
+
+
+def test_differences_of_the_rows_are_among_the_parts():
+    made = audit()
+    replayed = made.find(ROWS[0].network, THE_SET, "own", way="replay")
+    parts = {part.what: part.difference.mean for part in made.parts}
+    shown = replayed.minus(made.reference_of(replayed)).mean
+    assert parts[
+        "stored steps: replay, against random images with labels of a teacher"
+    ] == pytest.approx(shown)
 
 
 def test_parts_that_were_not_measured_are_missing():

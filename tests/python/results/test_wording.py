@@ -4,6 +4,7 @@ import pytest
 
 from thinset.duration import Duration
 from thinset.results.wording import (
+    in_two_lines,
     shortened,
     spoken_length,
     spoken_points,
@@ -70,6 +71,16 @@ def test_a_small_share_is_not_written_as_none() -> None:
     assert spoken_share(864, 10_000) == f"8.6{percent}"
 
 
+def test_long_names_are_broken_after_a_colon():
+    assert in_two_lines("ship", 4) == "ship"
+    arm = "distilled:dd:start=fixed:fixed_layers=3"
+    control = f"{arm}:new_weights"
+    assert in_two_lines(arm) == "distilled:dd:start=fixed:\nfixed_layers=3"
+    assert in_two_lines(control) == "distilled:dd:start=fixed:\nfixed_layers=3:new_weights"
+    assert in_two_lines("ships", 4) == shortened("ships", 4)
+    assert in_two_lines("a:" + 20 * "b", 9) == "a:\nbbbb\N{HORIZONTAL ELLIPSIS}bbbb"
+
+
 def test_long_names_are_cut_to_the_limit() -> None:
     assert shortened("ship", 4) == "ship"
-    assert shortened("ships", 4) == "shi\N{HORIZONTAL ELLIPSIS}"
+    assert shortened("ships", 4) == "sh\N{HORIZONTAL ELLIPSIS}s"

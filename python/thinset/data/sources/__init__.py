@@ -17,7 +17,7 @@ from thinset.data.sources.digits import DIGITS, Digits
 from thinset.data.sources.file_tree import printable
 from thinset.data.sources.image_folder import ImageFolder
 from thinset.data.sources.image_stream import ImageStream, Opened, ReadOptions, Source
-from thinset.data.sources.input_files import require_no_dangling_link
+from thinset.data.sources.input_files import require_no_dangling_link, require_no_run_folder
 from thinset.data.sources.map_style import import_map_style
 from thinset.data.sources.mnist import Mnist
 from thinset.data.sources.npy_pair import NpyPair
@@ -177,6 +177,7 @@ def _of_kind(kind: str) -> Source:
 def recognise(path: str) -> Source:
     """Return the kind that `path` looks like; ValueError where it looks like none."""
     require_unpickled(path)
+    require_no_run_folder(Path(path))
     for source in SOURCES.values():
         if source.recognises(path):
             return source

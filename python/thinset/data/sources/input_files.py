@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING
 
-from thinset.files.regular import require_regular
+from thinset.files.regular import read_text, require_regular
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,3 +38,20 @@ def require_no_dangling_link(path: Path) -> None:
         raise ValueError(
             f"{path} is a link to nothing; fetch the file that it links to, or remove the link"
         )
+
+
+def require_no_run_folder(path: Path) -> None:
+    """Raise ValueError for the folder of a command, whose images are pictures of its results."""
+    stored = path / "settings.json"
+    if not stored.is_file():
+        return
+    try:
+        content = json.loads(read_text(stored))
+    except (OSError, ValueError, RecursionError):
+        return
+    if not isinstance(content, dict) or not isinstance(content.get("notes"), dict):
+        return
+    distilled = path / "dataset"
+    has_dataset = (distilled / "manifest.json").is_file()
+    hint = f"its dataset folder {distilled}" if has_dataset else "a dataset folder or other images"
+    raise ValueError(f"{path} is the folder of a thinset command, not a source; give {hint}")

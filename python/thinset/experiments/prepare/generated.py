@@ -40,21 +40,30 @@ class SampleGrids:
     """Writes a grid of generated images at each evaluation: a row for each class.
 
     The same latents each time, so that grids show how images change. Files are
-    `folder`/0001.png, ...; grids of earlier evaluations stay when a training resumes.
+    `folder`/0000100.png, ..., named by the step: a training that resumes writes the grids of the
+    steps that it repeats again. The observer draws a grid; `log`, which is called after it with the
+    step, writes the file.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, log: Log | None) -> None:
         self._folder = folder
+        self._log = log
+        self._drawn = b""
 
     def __call__(self, generator: ImageGenerator) -> dict[str, float]:
         """Draw the grid; see thinset.training.learners.generative.Observer."""
         from thinset.report.plots import contact_sheet, rendered
 
-        self._folder.mkdir(parents=True, exist_ok=True)
-        number = 1 + len(list(self._folder.glob("[0-9]*.png")))
         sheet = contact_sheet(shown_rows(generator), columns=_SHOWN_PER_CLASS)
-        (self._folder / f"{number:04d}.png").write_bytes(rendered(sheet, "png"))
+        self._drawn = rendered(sheet, "png")
         return {}
+
+    def log(self, values: dict[str, float], step: int) -> None:
+        """Write the grid, then call the given log; see thinset.training.Log."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        (self._folder / f"{step:07d}.png").write_bytes(self._drawn)
+        if self._log is not None:
+            self._log(values, step)
 
 
 def shown_rows(generator: ImageGenerator) -> np.ndarray[Any, Any]:
@@ -89,7 +98,8 @@ def train_and_keep_generator(
     checkpoint stays; after a divergence, it holds the last good state.
     """
     if grids is not None and draws_plots():
-        observe = SampleGrids(grids)
+        observe = drawn = SampleGrids(grids, log)
+        log = drawn.log
     with divergence_named(settings.model, checkpoint):
         return train_generator(
             data,

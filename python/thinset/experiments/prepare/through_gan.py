@@ -54,7 +54,8 @@ def train_with_term(
     holds the last good state.
     """
     if grids is not None and draws_plots():
-        observe = SampleGrids(grids)
+        observe = drawn = SampleGrids(grids, log)
+        log = drawn.log
     with divergence_named(f"{settings.method}, {generator.model}", checkpoint):
         return train_generator(
             data,

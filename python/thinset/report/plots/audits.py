@@ -53,7 +53,7 @@ def audit_accuracies(audit: Audit) -> Figure:
     names = [shortened(f"{name}, {labels} labels", 44) for name, labels in places]
     panels[0].set_yticks(range(len(places)), names)
     panels[0].set_ylim(len(places) - 0.5, -0.5)
-    legend_above(panels[0], figure)
+    legend_above(figure)
     return figure
 
 

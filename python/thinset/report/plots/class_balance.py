@@ -47,7 +47,7 @@ def class_balance(
     axes.grid(visible=False, axis="x")
     axes.margins(x=0.01)
     axes.set_ylabel("share of samples (%)")
-    legend_above(axes, figure)
+    legend_above(figure)
     return figure
 
 

@@ -37,7 +37,7 @@ def score_against_seconds(records: Sequence[RunRecord]) -> Figure:
     axes = figure.subplots()
     _draw_arms(axes, records, "seconds")
     _draw_preparation(axes, [run for run in records if run.comparison != "training time"])
-    legend_above(axes, figure)
+    legend_above(figure)
     axes.set_xlabel(_seconds_label(records))
     return figure
 
@@ -52,7 +52,7 @@ def score_against_steps(records: Sequence[RunRecord]) -> Figure:
     axes = figure.subplots()
     _draw_arms(axes, records, "step")
     _draw_phase_change(axes, records)
-    legend_above(axes, figure)
+    legend_above(figure)
     axes.set_xlabel("training steps")
     return figure
 
@@ -66,7 +66,7 @@ def loss_against_seconds(records: Sequence[RunRecord]) -> Figure:
     figure = new_figure(10.4, 4.1)
     train, test = figure.subplots(1, 2)
     _draw_arms(train, records, "seconds", lambda _, point: point.train_loss)
-    legend_above(train, figure)
+    legend_above(figure)
     _draw_arms(test, records, "seconds", lambda _, point: point.scores.get("loss"))
     for axes, name in ((train, "training loss"), (test, "test loss")):
         axes.set_yscale("log")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from thinset.report.plots.style import INK, QUIET_INK, new_figure, styled
 from thinset.results.grouping import colour_of, label_of
-from thinset.results.wording import shortened, spoken_points
+from thinset.results.wording import in_two_lines, spoken_points
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +58,7 @@ def _draw(
         )  # fmt: skip
     axes.axvline(0.0, color=QUIET_INK, linewidth=1.1)
     shown = [configuration for configuration, _ in rows]
-    axes.set_yticks(range(len(shown)), [shortened(label_of(key, shown), 40) for key in shown])
+    axes.set_yticks(range(len(shown)), [in_two_lines(label_of(key, shown), 40) for key in shown])
     axes.set_ylim(len(shown) - 0.4, -0.75)
     axes.grid(visible=False, axis="y")
     unit = f"{metric.difference_unit} of " if metric.difference_unit else ""

@@ -53,5 +53,5 @@ def score_by_fixed_layers(records: Sequence[RunRecord]) -> Figure:
     axes.set_xticks(sorted({place for line in by_layers.values() for place in line}))
     axes.set_xlabel("first layers with the same initial weights in distillation and training")
     axes.set_ylabel(records[0].main_metric.axis_label)
-    legend_above(axes, figure)
+    legend_above(figure)
     return figure

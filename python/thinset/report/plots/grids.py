@@ -101,7 +101,7 @@ def _draw(
     if baseline is not None:
         panels[1].set_ylabel(f"{metric.difference_unit} against {baseline}".strip())
         panels[1].axhline(0.0, color=INK, linewidth=0.8)
-    legend_above(score, figure)
+    legend_above(figure)
     return figure, panels
 
 

@@ -59,7 +59,7 @@ def learning_curves(records: Sequence[RunRecord]) -> Figure:
             axes.plot(sizes, fitted, color=colour, linewidth=1)
     _sizes_below(axes, sorted({run.n_full for run in records}))
     axes.set_ylabel(records[0].main_metric.axis_label)
-    legend_above(axes, figure)
+    legend_above(figure)
     return figure
 
 
@@ -84,7 +84,7 @@ def fid_against_size(measures: Sequence[Measures]) -> Figure:
     _sizes_below(axes, sorted({one.n_real for one in measures}))
     axes.set_ylabel("FID[classifier]")
     axes.set_ylim(bottom=0)
-    legend_above(axes, figure)
+    legend_above(figure)
     return figure
 
 
@@ -110,7 +110,7 @@ def generator_curves(
         axes.set_xlabel("steps")
     for axes in panels[len(metrics) :]:
         axes.set_visible(False)
-    legend_above(panels[0], figure)
+    legend_above(figure)
     return figure
 
 

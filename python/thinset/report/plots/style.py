@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from matplotlib.axes import Axes
+    from matplotlib.artist import Artist
     from matplotlib.figure import Figure
     from matplotlib.ticker import Formatter
 
@@ -89,16 +89,33 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def legend_above(axes: Axes, figure: Figure) -> None:
-    """Put the legend above the axes, where it hides nothing; the figure grows with its rows."""
-    labels = axes.get_legend_handles_labels()[1]
+def legend_above(figure: Figure) -> None:
+    """Put the legend above all axes, where it hides nothing; the figure grows with its rows.
+
+    A label that an earlier panel has is not repeated.
+    """
+    handles: list[Artist] = []
+    labels: list[str] = []
+    for axes in figure.axes:
+        known = set(labels)
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            if label not in known:
+                handles.append(handle)
+                labels.append(label)
     width, height = figure.get_size_inches()
     lengths = [len(label) + _LEGEND_HANDLE_CHARACTERS for label in labels]
     room = int(_CHARACTERS_PER_INCH * width)
     n_columns = len(labels) if sum(lengths) <= room else max(1, room // max(lengths))
     n_rows = math.ceil(len(labels) / n_columns)
     figure.set_size_inches(width, height + _LEGEND_ROW_INCHES * (n_rows - 1))
-    figure.legend(loc="outside upper left", ncols=n_columns, handlelength=1.6, columnspacing=1.4)
+    figure.legend(
+        handles,
+        labels,
+        loc="outside upper left",
+        ncols=n_columns,
+        handlelength=1.6,
+        columnspacing=1.4,
+    )
 
 
 @styled

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from thinset.report.plots.style import INK, legend_above, new_figure, styled
 from thinset.results.grouping import group_runs, label_of
-from thinset.results.wording import shortened, spoken_seconds
+from thinset.results.wording import in_two_lines, shortened, spoken_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,7 +41,7 @@ def two_phase_timeline(records: Sequence[RunRecord]) -> Figure:
             spoken_seconds(sum(bar.values())), (sum(bar.values()), row), xytext=(5, 0),
             textcoords="offset points", va="center", fontsize=9.5, color=INK,
         )  # fmt: skip
-    names = [shortened(label_of(key, groups)) for key in groups]
+    names = [in_two_lines(label_of(key, groups), 30) for key in groups]
     names = [f"{name}, equal {key.comparison}" for name, key in zip(names, groups, strict=True)]
     axes.set_yticks(range(len(bars)), names)
     axes.invert_yaxis()
@@ -49,7 +49,7 @@ def two_phase_timeline(records: Sequence[RunRecord]) -> Figure:
     axes.margins(x=0.08)
     axes.set_xlim(left=0)
     axes.set_xlabel("wall-clock seconds, mean over seeds")
-    legend_above(axes, figure)
+    legend_above(figure)
     return figure
 
 

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from thinset.data import SOURCES, Dataset, import_dataset, open_dataset, verify_dataset
+from thinset.files.json import write_json_with_digest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -144,3 +146,22 @@ def test_labels_can_be_left_out_of_every_kind(tmp_path: Path) -> None:
     dataset = import_dataset("digits", tmp_path / "out", with_labels=False)["test"]
     assert dataset.labels is None
     assert dataset.class_names is None
+
+
+@pytest.mark.parametrize("has_dataset", [True, False])
+def test_the_folder_of_a_command_is_not_read_as_images(
+    tmp_path: Path, dataset: Dataset, has_dataset: bool
+) -> None:
+    run = tmp_path / "run"
+    (run / "grids").mkdir(parents=True)
+    Image.new("L", (8, 8)).save(run / "grids" / "0000002.png")
+    write_json_with_digest(run / "settings.json", {"length": "2st", "notes": {}})
+    if has_dataset:
+        dataset.path.rename(run / "dataset")
+    hint = "its dataset folder .*run/dataset" if has_dataset else "a dataset folder or other images"
+    with pytest.raises(ValueError, match=f"run is the folder of a thinset command.*give {hint}$"):
+        import_dataset(run, tmp_path / "out")
+    # Images beside a file of this name from elsewhere are read.
+    (run / "settings.json").write_text('{"width": 8}')
+    if not has_dataset:
+        assert len(import_dataset(run, tmp_path / "out", with_labels=False)["train"]) == 1

@@ -246,3 +246,16 @@ def test_scores_in_training_are_those_of_the_classifier(source, tmp_path):
         True
     ] * 2
     assert all(0 <= point.scores["agreement"] <= 1 for point in model.history.curve)
+
+
+def test_a_repeated_step_writes_its_grid_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(generated, "shown_rows", lambda _: np.zeros((10, 8, 8, 1), np.uint8))
+    logged = []
+    for steps in ((2, 4), (4, 6)):  # as after an interruption between 2 and 4
+        grids = generated.SampleGrids(tmp_path / "grids", lambda _, step: logged.append(step))
+        for step in steps:
+            assert grids(None) == {}
+            grids.log({}, step)
+    names = sorted(path.name for path in (tmp_path / "grids").iterdir())
+    assert names == ["0000002.png", "0000004.png", "0000006.png"]
+    assert logged == [2, 4, 4, 6]
