@@ -255,7 +255,7 @@ def test_options_of_terms_that_do_not_fit_leave_nothing(here, capsys, options, s
         ("--alpha -1", 3, "--alpha must be a finite number of at least 0, got -1.0"),
         ("--alpha nan", 3, "--alpha must be a finite number of at least 0, got nan"),
         ("--beta inf", 3, "--beta must be a finite number, got inf"),
-        ("--alpha 0", 3, "--alpha and beta must not both be 0"),
+        ("--alpha 0", 3, "--alpha must not be 0 where beta is 0"),
         ("--penalty -1 --constraint l2", 3, "--penalty must be a finite number of at least 0, got"),
         ("--penalty 1", 3, "--penalty does not apply to --constraint free"),
         ("--penalty 1 --constraint sphere", 3, "--penalty does not apply to --constraint sphere"),
@@ -318,7 +318,7 @@ def test_generators_of_other_data_are_refused(here, gan, capsys):
         ("large", "gan", "images of shape (8, 8, 1), but those of d have (12, 12, 1)"),
         ("three", "gan", "draws 2 classes, but d has 3"),
         ("others", "gan", "d must have the classes of the generator, ('cat', 'dog'); got ('ant'"),
-        ("data", "flow", "latents are vectors, such as cdcgan or cdcvae; those of FlowGenerator"),
+        ("data", "flow", "latents are vectors, such as sngan or cdcvae; those of FlowGenerator"),
     ):
         command = f"distill {data} -o out {LATENT} --generator {generator}"
         status, _, error = call(capsys, command)

@@ -46,7 +46,7 @@ def require_searchable(
     shape = tuple(generator.latents(1, torch.Generator()).shape[1:])
     if len(shape) != 1:
         raise ValueError(
-            "a latent search needs a generator whose latents are vectors, such as cdcgan or "
+            "a latent search needs a generator whose latents are vectors, such as sngan or "
             f"cdcvae; those of {type(generator).__name__} have shape {shape}"
         )
 

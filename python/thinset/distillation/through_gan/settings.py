@@ -104,7 +104,7 @@ class LatentSettings(EvaluationSettings):
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         n_steps = as_length("length", self.length).amount
         if n_steps > 0 and self.alpha == self.beta == 0:
-            raise ValueError("alpha and beta must not both be 0: there is nothing to minimise")
+            raise ValueError("alpha must not be 0 where beta is 0: there is nothing to minimise")
         if as_length("encoding", self.encoding).unit != "st":
             raise ValueError(f"encoding must be in steps, such as 200st; got {self.encoding!r}")
 

@@ -283,7 +283,7 @@ def test_generators_that_do_not_fit_are_refused(generator, data, tmp_path):
     for wrong, message in (
         (Decoder((12, 8, 1), 3), r"images of shape \(12, 8, 1\), but those of d have \(8, 8, 1\)"),
         (Decoder((8, 8, 1), 4), "draws 4 classes, but d has 3"),
-        (FlowGenerator((8, 8, 1), 3, widths=(8, 8)), "latents are vectors, such as cdcgan or"),
+        (FlowGenerator((8, 8, 1), 3, widths=(8, 8)), "latents are vectors, such as sngan or"),
     ):
         with pytest.raises(ValueError, match=message):
             search(wrong, data)

@@ -32,7 +32,7 @@ def test_terms_refuse_what_is_out_of_range(values, message):
         ({"alpha": -0.5}, "alpha must be a finite number of at least 0, got -0.5"),
         ({"alpha": float("nan")}, "alpha must be a finite number of at least 0, got nan"),
         ({"beta": float("nan")}, "beta must be a finite number, got nan"),
-        ({"alpha": 0.0}, "alpha and beta must not both be 0"),
+        ({"alpha": 0.0}, "alpha must not be 0 where beta is 0"),
         ({"penalty": -1.0}, "penalty must be a finite number of at least 0, got -1.0"),
         ({"learning_rate": 0.0}, "learning_rate must be a finite number above 0, got 0.0"),
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
