@@ -110,7 +110,7 @@ def test_every_set_is_trained_on_in_every_way(distil, evaluate, digits, tmp_path
     assert audit.teacher.validation_accuracy > 30
     assert audit.seconds > 0
     assert audit.hardware
-    assert len(audit.parts) == 11
+    assert len(audit.parts) == 12
     assert audit.notes == (
         "with one image of each class, k-means, mean images are the class means",
     )
