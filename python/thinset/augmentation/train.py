@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thinset.augmentation.generators import generator_named
+from thinset.augmentation.generators import ADVERSARIAL, generator_named
 from thinset.augmentation.trained_generator import TrainedGenerator
 from thinset.data.provenance import Parent
 from thinset.duration import Duration
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
     import torch
 
     from thinset.data import Dataset
-    from thinset.training.learners.adversarial import ImageTerm, TermSide
     from thinset.training.learners.generative import Observer
+    from thinset.training.learners.image_term import WeightedTerm
     from thinset.training.loop.history import History
     from thinset.training.loop.metrics_log import Log
 
@@ -52,10 +51,7 @@ def train_generator(
     precision: str = "float32",
     evaluations: int = 10,
     observe: Observer | None = None,
-    term: ImageTerm | None = None,
-    term_weight: float = 0.0,
-    term_on: TermSide = "generator",
-    adversarial_weight: float = 1.0,
+    term: WeightedTerm | None = None,
     log: Log | None = None,
     checkpoint_path: str | os.PathLike[str] | None = None,
     checkpoint_seconds: float = 60.0,
@@ -68,10 +64,10 @@ def train_generator(
     `length`: the paper trains for 500 epochs. `validation_data`: labelled images of the same shape
     that scores compare with (a VAE's lower bound, and the diversity of all); by default `data`.
     `observe`: called with the generator at each of the `evaluations`; see
-    thinset.training.learners.generative. `term`, `term_weight`, `term_on`, `adversarial_weight`: an
-    addition to the losses of an adversarial generator; see AdversarialLearner. `precision`: see
-    `fit`; bfloat16 is slower than float32 for networks of this size, on a GPU as well. Checkpoints,
-    `log`: see thinset.training.train. With `out`, writes the file that TrainedGenerator.load reads.
+    thinset.training.learners.generative. `term`: an addition to the losses of an adversarial
+    generator; see AdversarialLearner. `precision`: see `fit`; bfloat16 is slower than float32 for
+    networks of this size, on a GPU as well. Checkpoints, `log`: see thinset.training.train. With
+    `out`, writes the file that TrainedGenerator.load reads.
 
     Warns with CollapseWarning, and says so in the result, if the generator collapsed: generated
     images of one class that hardly differ, or a discriminator that is never wrong.
@@ -87,16 +83,8 @@ def train_generator(
     if validation_data is not None:
         _require_comparable(validation_data, data)
     module = generator_named(settings.model)
-    addition: dict[str, Any] = {}
-    if term is not None or term_weight != 0 or adversarial_weight != 1:
-        if "term" not in inspect.signature(module.learner).parameters:
-            raise ValueError(f"term does not apply to {settings.model}, which is not adversarial")
-        addition = {
-            "term": term,
-            "term_weight": term_weight,
-            "term_on": term_on,
-            "adversarial_weight": adversarial_weight,
-        }
+    if term is not None and settings.model not in ADVERSARIAL:
+        raise ValueError(f"term does not apply to {settings.model}, which is not adversarial")
     networks = module.networks(
         settings, data.image_shape, data.n_classes, generator_for(seed, "generator weights")
     )
@@ -107,7 +95,7 @@ def train_generator(
         device=device,
         precision=precision,
         observe=observe,
-        **addition,
+        **({} if term is None else {"term": term}),
     )
     history = train(
         learner,

@@ -87,17 +87,19 @@ class TermRun(ThroughGanRun):
 
     def _train(self, folder: RunFolder) -> None:
         from thinset.augmentation.trained_generator import MODEL_FILE
-        from thinset.experiments.prepare.through_gan import train_with_term
+        from thinset.distillation.through_gan.terms import weighted_term
+        from thinset.experiments.prepare.generated import train_and_keep_generator
         from thinset.training import JsonLines
 
         command = self.command
         data = self.open_data(folder)
         self._require_trainable(data)
-        train_with_term(
+        train_and_keep_generator(
             data,
             command.out / MODEL_FILE,
-            settings=self.settings,
-            generator=self.gan,
+            settings=self.gan,
+            term=weighted_term(self.settings, data, seed=command.seed),
+            called=f"{command.method}, {self.model}",
             length=self.length,
             checkpoint=folder.checkpoint("generator"),
             grids=command.out / "grids",

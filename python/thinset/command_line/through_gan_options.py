@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from thinset.augmentation.generators import generator_named
+from thinset.augmentation.generators import ADVERSARIAL, generator_named
 from thinset.command_line.arguments import optional
 from thinset.command_line.augment_train import GeneratorOptions
 from thinset.command_line.method_options import Method, method_of_card
@@ -48,7 +48,7 @@ def _generator(name: str) -> Method:
     return found._replace(meanings={**found.meanings, **known})
 
 
-GENERATORS = {name: _generator(name) for name in ("sngan", "cdcgan")}
+GENERATORS = {name: _generator(name) for name in ADVERSARIAL}
 """The generators that these methods train, by name"""
 
 GENERATOR_FIELDS: list[tuple[str, Any, Any]] = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from thinset.augmentation.generators import ADVERSARIAL
 from thinset.command_line.arguments import parse_duration, where_of
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class ThroughGanRun:
         self.command = command
         refuse((n for n in self.does_not_take if getattr(command, n) is not None), command.method)
         self.given = dict(command.given)
-        self.model = self.given.pop("model", None) or "sngan"
+        self.model = self.given.pop("model", None) or ADVERSARIAL[0]
         assert command.resolved_images_per_class is not None
         self.images_per_class = command.resolved_images_per_class
         if self.images_per_class > _MOST_IMAGES:

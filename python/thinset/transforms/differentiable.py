@@ -104,6 +104,11 @@ class DifferentiableAugmentation:
         return torch.lerp(means, images, factor + 0.5)
 
 
+def augmentation_by(strategy: str | None) -> DifferentiableAugmentation | None:
+    """The augmentation of images in [0, 1] by a setting, where None is none."""
+    return None if strategy is None else DifferentiableAugmentation(strategy)
+
+
 def require_operations(name: str, strategy: str) -> None:
     """Raise ValueError, calling it `name`, for a strategy with an unknown operation or none."""
     known = ("color", *_COLUMNS)

@@ -4,8 +4,8 @@ A module has `Settings`, a frozen dataclass whose `model` is the module's name; 
 image_shape, n_classes, generator)`, which returns the networks by name, the ImageGenerator first;
 `learner(networks, settings, ...)`, which returns their Learner; `require_image_shape(settings,
 image_shape)`, which raises the ValueError of `networks` for sides that they cannot have; and
-`smallest_shape(settings)`, of images that they can. The learners of adversarial networks take a
-term of the loss; see AdversarialLearner.
+`smallest_shape(settings)`, of images that they can. Learners of ADVERSARIAL generators take
+a `term` of the loss; see AdversarialLearner.
 """
 
 from __future__ import annotations
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from torch import nn
 
     from thinset.training.learners.generative import GenerativeLearner, Observer
+    from thinset.training.learners.image_term import WeightedTerm
+
+ADVERSARIAL = ("sngan", "cdcgan")
+"""The generators that are trained against a discriminator; the first is the default"""
 
 
 class Generator(Protocol):
@@ -49,7 +53,7 @@ class Generator(Protocol):
         device: torch.device | str,
         precision: str,
         observe: Observer | None,
-        **term: Any,
+        **term: WeightedTerm,
     ) -> GenerativeLearner: ...
 
 

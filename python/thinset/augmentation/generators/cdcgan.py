@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from thinset.augmentation.generators import require_batch, require_quarterable
 from thinset.files.decoding import AboveZero, Positive, Share  # noqa: TC001 - decode looks them up
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from thinset.models.generators import ImageGenerator
-    from thinset.training.learners.adversarial import ImageTerm, TermSide
     from thinset.training.learners.generative import GenerativeLearner, Observer
+    from thinset.training.learners.image_term import WeightedTerm
 
 
 @dataclass(frozen=True)
@@ -105,19 +105,12 @@ def learner(
     device: torch.device | str,
     precision: str,
     observe: Observer | None,
-    term: ImageTerm | None = None,
-    term_weight: float = 0.0,
-    term_on: TermSide = "generator",
-    adversarial_weight: float = 1.0,
+    term: WeightedTerm | None = None,
 ) -> GenerativeLearner:
-    """The learner of both networks; `term` and what follows: see AdversarialLearner."""
+    """The learner of both networks; `term`: see AdversarialLearner."""
     from thinset.training.learners.adversarial import AdversarialLearner
+    from thinset.transforms.differentiable import augmentation_by
 
-    augmentation: Any = None
-    if settings.differentiable is not None:
-        from thinset.transforms.differentiable import DifferentiableAugmentation
-
-        augmentation = DifferentiableAugmentation(settings.differentiable)
     return AdversarialLearner(
         cast("ImageGenerator", networks["generator"]),
         networks["discriminator"],
@@ -127,11 +120,8 @@ def learner(
         n_discriminator=settings.n_discriminator,
         generator_rate=settings.generator_rate,
         amsgrad=settings.amsgrad,
-        augmentation=augmentation,
+        augmentation=augmentation_by(settings.differentiable),
         term=term,
-        term_weight=term_weight,
-        term_on=term_on,
-        adversarial_weight=adversarial_weight,
         ema_decay=settings.ema_decay,
         seed=seed,
         device=device,

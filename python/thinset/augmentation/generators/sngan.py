@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from thinset.augmentation.generators import require_batch
 from thinset.files.decoding import (  # noqa: TC001 - decode looks them up
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from thinset.models.generators import ImageGenerator
-    from thinset.training.learners.adversarial import ImageTerm, TermSide
     from thinset.training.learners.generative import GenerativeLearner, Observer
+    from thinset.training.learners.image_term import WeightedTerm
     from thinset.training.loop.rates import LinearRate
 
 _LARGEST = 65_536
@@ -132,19 +132,12 @@ def learner(
     device: torch.device | str,
     precision: str,
     observe: Observer | None,
-    term: ImageTerm | None = None,
-    term_weight: float = 0.0,
-    term_on: TermSide = "generator",
-    adversarial_weight: float = 1.0,
+    term: WeightedTerm | None = None,
 ) -> GenerativeLearner:
-    """The learner of both networks; `term` and what follows: see AdversarialLearner."""
+    """The learner of both networks; `term`: see AdversarialLearner."""
     from thinset.training.learners.adversarial import AdversarialLearner
+    from thinset.transforms.differentiable import augmentation_by
 
-    augmentation: Any = None
-    if settings.differentiable is not None:
-        from thinset.transforms.differentiable import DifferentiableAugmentation
-
-        augmentation = DifferentiableAugmentation(settings.differentiable)
     return AdversarialLearner(
         cast("ImageGenerator", networks["generator"]),
         networks["discriminator"],
@@ -152,11 +145,8 @@ def learner(
         n_discriminator=settings.n_discriminator,
         generator_rate=1.0,
         betas=settings.betas,
-        augmentation=augmentation,
+        augmentation=augmentation_by(settings.differentiable),
         term=term,
-        term_weight=term_weight,
-        term_on=term_on,
-        adversarial_weight=adversarial_weight,
         ema_decay=settings.ema_decay,
         seed=seed,
         device=device,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from thinset.distillation.through_gan.evaluation_networks import EvaluationNetworks
 from thinset.losses.input_gradients import gradient_difference, gradient_magnitude
+from thinset.training.learners.image_term import WeightedTerm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 class GradientTerm:
     """A distance between, or the length of, the gradients of images in an evaluation network R.
 
-    An ImageTerm of thinset.training.learners.adversarial, for a loss to be minimised.
+    An ImageTerm of thinset.training.learners.image_term, for a loss to be minimised.
     "gan-difference" is the distance to the gradients of the real images beside them, row by row
     (Eq. 4.4 of "Dataset distillation with deep learning"); "gan-magnitude" is minus the length of
     the gradients of the generated images, which is maximised (Eq. 4.5). The weight λ is not in it.
@@ -67,3 +68,13 @@ class GradientTerm:
         return {
             "term": self._settings.method, "of": self._settings.of, **self._networks.describe()
         }  # fmt: skip
+
+
+def weighted_term(settings: TermSettings, data: Dataset, seed: int = 0) -> WeightedTerm:
+    """The term with its weight, on the side that the settings name; see GradientTerm."""
+    return WeightedTerm(
+        GradientTerm(settings, data, seed=seed),
+        settings.weight,
+        on=settings.on,
+        adversarial_weight=settings.adversarial_weight,
+    )

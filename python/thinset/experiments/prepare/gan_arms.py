@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from thinset.augmentation.trained_generator import TrainedGenerator
 from thinset.data import open_dataset
 from thinset.distillation.through_gan.settings import LatentSettings
-from thinset.distillation.through_gan.terms import GradientTerm
-from thinset.experiments.cells import as_file_name
+from thinset.distillation.through_gan.terms import GradientTerm, weighted_term
 from thinset.experiments.distillation import distilled_name
-from thinset.experiments.prepare.generated import generator_stage, prepare_generator
+from thinset.experiments.prepare.generated import Variant, generator_stage, prepare_generator
 from thinset.experiments.prepare.subsets import Made, select_rows
-from thinset.experiments.prepare.through_gan import (
-    draw_distilled,
-    search_latents,
-    train_with_term,
-)
-from thinset.experiments.shown_generators import store_training, weights_file
+from thinset.experiments.prepare.through_gan import draw_distilled, search_latents
 from thinset.training.loop.stored_run import StoredRun
 
 if TYPE_CHECKING:
@@ -28,6 +22,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from thinset.augmentation.trained_generator import TrainedGenerator
     from thinset.data import Dataset
     from thinset.distillation.through_gan.settings import TermSettings
     from thinset.experiments.generation import GenerationSettings
@@ -73,7 +68,8 @@ class GanImages:
         else:
             gan_stage = generator_stage(str(rule), gan_seed)
             if not is_made:
-                model = self._with_term(rule, settings, gan_seed, stage=gan_stage)
+                term = functools.partial(weighted_term, settings, self.data)
+                model = self._gan(rule, seed, Variant(str(rule), term))
                 with self.folder.making(path, stage) as partial:
                     draw_distilled(
                         model,
@@ -88,35 +84,20 @@ class GanImages:
         seconds = {name: self.folder.stage_seconds[own] for name, own in stages.items()}
         return Made(open_dataset(path), seconds)
 
-    def _with_term(
-        self, rule: DistillationRule, settings: TermSettings, seed: int, *, stage: str
+    def _gan(
+        self, rule: DistillationRule, seed: int, variant: Variant | None = None
     ) -> TrainedGenerator:
-        """The GAN that is trained with the term of `rule`."""
         assert rule.generator is not None
-        name = as_file_name(f"{rule.generator}-{rule}")
-        path = weights_file(self.folder.path, name, seed)
-        checkpoint = self.folder.checkpoint(f"generator-{name}-seed{seed}")
-        if not self.folder.is_made(path, stage):
-            with self.folder.making(path, stage) as partial:
-                trained = train_with_term(
-                    self.data,
-                    partial,
-                    settings=settings,
-                    generator=self.generation.of(rule.generator),
-                    length=self.generation.length,
-                    checkpoint=checkpoint,
-                    grids=None,
-                    seed=seed,
-                    device=self.device,
-                    evaluations=self.generation.evaluations,
-                    show_progress=self.show_progress,
-                )
-                # The page reads it without torch.
-                store_training(path, trained.history, trained.collapse)
-            # Those of the history, not of the clock: they include the time before an interruption.
-            self.folder.add_stage_seconds(stage, trained.history.seconds)
-            checkpoint.unlink(missing_ok=True)
-        return TrainedGenerator.load(path)
+        return prepare_generator(
+            rule.generator,
+            self.data,
+            self.folder,
+            self.generation,
+            seed=seed,
+            device=self.device,
+            variant=variant,
+            show_progress=self.show_progress,
+        )
 
     def _search(
         self,
@@ -128,16 +109,7 @@ class GanImages:
         path: Path,
         stage: str,
     ) -> None:
-        assert rule.generator is not None
-        model = prepare_generator(
-            rule.generator,
-            self.data,
-            self.folder,
-            self.generation,
-            seed=seed,
-            device=self.device,
-            show_progress=self.show_progress,
-        )
+        model = self._gan(rule, seed)
         rows = None
         if rule.selection is not None:
             n_images = images_per_class * self.data.n_classes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,6 +12,7 @@ from thinset.augmentation.generate import generate, interpolate
 from thinset.augmentation.train import train_generator
 from thinset.augmentation.trained_generator import TrainedGenerator
 from thinset.data import join_datasets, open_dataset
+from thinset.experiments.cells import as_file_name
 from thinset.experiments.checkpoints import divergence_named
 from thinset.experiments.generation import generated_name
 from thinset.experiments.prepare.subsets import Made
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from thinset.models.generators import ImageGenerator
     from thinset.training import Log
     from thinset.training.learners.generative import Observer
+    from thinset.training.learners.image_term import WeightedTerm
 
 _SHOWN_PER_CLASS = 10
 _MOST_CLASSES = 20
@@ -90,17 +93,20 @@ def train_and_keep_generator(
     evaluations: int = 10,
     log: Log | None = None,
     observe: Observer | None = None,
+    term: WeightedTerm | None = None,
+    called: str | None = None,
     show_progress: bool,
 ) -> TrainedGenerator:
     """Train as `train_generator` does and write the file `path`, resuming from `checkpoint`.
 
     With `grids`, a folder, grids of samples are written there instead of calling `observe`. The
-    checkpoint stays; after a divergence, it holds the last good state.
+    checkpoint stays; after a divergence, it holds the last good state. called: the name of the
+    training in the error then; by default that of the generator.
     """
     if grids is not None and draws_plots():
         observe = drawn = SampleGrids(grids, log)
         log = drawn.log
-    with divergence_named(settings.model, checkpoint):
+    with divergence_named(called or settings.model, checkpoint):
         return train_generator(
             data,
             path,
@@ -111,11 +117,23 @@ def train_and_keep_generator(
             precision=precision,
             evaluations=evaluations,
             observe=observe,
+            term=term,
             log=log,
             checkpoint_path=checkpoint,
             resume=True,
             show_progress=show_progress,
         )
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A generator that is trained with a term.
+
+    name: what tells it apart. term: gives the term for the seed of the training.
+    """
+
+    name: str
+    term: Callable[[int], WeightedTerm]
 
 
 def prepare_generator(
@@ -126,14 +144,16 @@ def prepare_generator(
     *,
     seed: int,
     device: str,
+    variant: Variant | None = None,
     observe: Observer | None = None,
     show_progress: bool,
 ) -> TrainedGenerator:
     """The generator `name` trained on `data`, once for each seed modulo `settings.n_seeds`."""
     own_seed = seed % settings.n_seeds
-    path = weights_file(folder.path, name, own_seed)
-    stage = generator_stage(name, own_seed)
-    checkpoint = folder.checkpoint(f"generator-{name}-seed{own_seed}")
+    own_name = name if variant is None else as_file_name(f"{name}-{variant.name}")
+    path = weights_file(folder.path, own_name, own_seed)
+    stage = generator_stage(name if variant is None else variant.name, own_seed)
+    checkpoint = folder.checkpoint(f"generator-{own_name}-seed{own_seed}")
     if not folder.is_made(path, stage):
         with folder.making(path, stage) as partial:
             trained = train_and_keep_generator(
@@ -145,6 +165,8 @@ def prepare_generator(
                 grids=None,
                 evaluations=settings.evaluations,
                 observe=observe,
+                term=None if variant is None else variant.term(own_seed),
+                called=None if variant is None else f"{variant.name}, {name}",
                 seed=own_seed,
                 device=device,
                 show_progress=show_progress,

@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from thinset.augmentation.generate import generate
-from thinset.augmentation.train import train_generator
 from thinset.data.provenance import DistilledBy
 from thinset.distillation.through_gan.latent_search import latent_search
 from thinset.distillation.through_gan.latent_start import require_searchable
-from thinset.distillation.through_gan.terms import GradientTerm
 from thinset.experiments.checkpoints import divergence_named
-from thinset.experiments.prepare.generated import SampleGrids
 from thinset.files.decoding import encode
 from thinset.report.document import draws_plots
 
@@ -25,57 +22,7 @@ if TYPE_CHECKING:
     from thinset.distillation.initial_images import Initial
     from thinset.distillation.through_gan.latent_search import Observer
     from thinset.distillation.through_gan.settings import LatentSettings, TermSettings
-    from thinset.duration import Duration
     from thinset.training import Log
-    from thinset.training.learners.generative import Observer as GeneratorObserver
-
-
-def train_with_term(
-    data: Dataset,
-    path: Path,
-    *,
-    settings: TermSettings,
-    generator: Any,
-    length: Duration,
-    checkpoint: Path,
-    grids: Path | None,
-    seed: int,
-    device: str,
-    precision: str = "float32",
-    evaluations: int = 10,
-    observe: GeneratorObserver | None = None,
-    log: Log | None = None,
-    show_progress: bool,
-) -> TrainedGenerator:
-    """Train a GAN with a term in its losses and write the file `path`, resuming from `checkpoint`.
-
-    `generator`: the Settings of an adversarial generator of thinset.augmentation.generators.
-    `grids`, `observe`: see train_and_keep_generator. The checkpoint stays; after a divergence, it
-    holds the last good state.
-    """
-    if grids is not None and draws_plots():
-        observe = drawn = SampleGrids(grids, log)
-        log = drawn.log
-    with divergence_named(f"{settings.method}, {generator.model}", checkpoint):
-        return train_generator(
-            data,
-            path,
-            settings=generator,
-            length=length,
-            seed=seed,
-            device=device,
-            precision=precision,
-            evaluations=evaluations,
-            observe=observe,
-            term=GradientTerm(settings, data, seed=seed),
-            term_weight=settings.weight,
-            term_on=settings.on,
-            adversarial_weight=settings.adversarial_weight,
-            log=log,
-            checkpoint_path=checkpoint,
-            resume=True,
-            show_progress=show_progress,
-        )
 
 
 def draw_distilled(

@@ -14,7 +14,6 @@ from thinset.losses.adversarial import (
 )
 from thinset.models.generators.spectral_norm import has_bounded_weights
 from thinset.training.learners.generative import GenerativeLearner
-from thinset.training.learners.image_term import ImageTerm, TermSide, weighted_term
 from thinset.training.loop.checkpoint import prefixed, unprefixed
 from thinset.training.loop.run import TrainingDivergedError
 
@@ -26,9 +25,7 @@ if TYPE_CHECKING:
 
     from thinset.models.generators import ImageGenerator
     from thinset.training.learners.generative import Observer
-
-
-__all__ = ["AdversarialLearner", "Augmentation", "ImageTerm", "TermSide"]
+    from thinset.training.learners.image_term import WeightedTerm
 
 
 class Augmentation(Protocol):
@@ -54,11 +51,10 @@ class AdversarialLearner(GenerativeLearner):
     "Differentiable Augmentation for Data-Efficient GAN Training", 2020).
     `betas`, `amsgrad`: see torch.optim.Adam.
 
-    `term`: an addition to the losses of the networks that `term_on` names, with the factor
-    `term_weight`; see ImageTerm. `adversarial_weight`: factor of all other losses of these
-    networks; 0 leaves the term alone. The generator is moved by the term. The discriminator is not:
-    the term holds none of its parameters, so that a term on its side changes nothing but the score
-    "term", the mean since the last evaluation. A term with the weight 0 is measured all the same.
+    `term`: an addition to the losses of one or both networks. The generator is moved by it. The
+    discriminator is not: the term holds none of its parameters, so that a term on its side changes
+    nothing but the score "term", the mean since the last evaluation. A term with the weight 0 is
+    measured all the same.
 
     Other arguments: see GenerativeLearner.
 
@@ -78,10 +74,7 @@ class AdversarialLearner(GenerativeLearner):
         betas: tuple[float, float] = (0.5, 0.999),
         amsgrad: bool = False,
         augmentation: Augmentation | None = None,
-        term: ImageTerm | None = None,
-        term_weight: float = 0.0,
-        term_on: TermSide = "generator",
-        adversarial_weight: float = 1.0,
+        term: WeightedTerm | None = None,
         ema_decay: float | None = None,
         seed: int = 0,
         device: torch.device | str = "auto",
@@ -106,7 +99,6 @@ class AdversarialLearner(GenerativeLearner):
             raise ValueError(f"n_discriminator must be at least 1, got {n_discriminator}")
         if not 0 < generator_rate < float("inf"):
             raise ValueError(f"generator_rate must be finite and above 0, got {generator_rate}")
-        added = weighted_term(term, term_weight, term_on, adversarial_weight)
         networks = {"generator": generator, "discriminator": discriminator}
         factors = {"generator": generator_rate, "discriminator": 1.0}
         super().__init__(
@@ -134,7 +126,7 @@ class AdversarialLearner(GenerativeLearner):
                 "amsgrad": amsgrad,
                 "augmentation": augmentation,
                 # Checkpoints of trainings without a term do not name it.
-                **({} if added is None else added.describe()),
+                **({} if term is None else term.describe()),
             },
         )
         self._discriminator = discriminator
@@ -143,7 +135,7 @@ class AdversarialLearner(GenerativeLearner):
         self._matches_features = matches_features
         self._n_discriminator = n_discriminator
         self._augmentation = augmentation
-        self._term = added
+        self._term = term
 
     def start(self) -> None:
         """Put the networks into training mode; prepare the term of a new training."""

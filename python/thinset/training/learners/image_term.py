@@ -55,22 +55,28 @@ class ImageTerm(Protocol):
 
 
 class WeightedTerm:
-    """A term with its weight, and the factor of all other losses of the networks that have it.
+    """A term, its weight, the networks whose losses it is added to, and what is left of these.
 
-    `side`: the networks whose losses it is added to. Raises ValueError for values out of range.
+    weight: factor of the term. on: the networks. adversarial_weight: factor of all other losses of
+    these networks; 0 leaves the term alone. Raises ValueError for values out of range.
     """
 
     def __init__(
-        self, term: ImageTerm, weight: float, side: TermSide, adversarial_weight: float
+        self,
+        term: ImageTerm,
+        weight: float = 1.0,
+        *,
+        on: TermSide = "generator",
+        adversarial_weight: float = 1.0,
     ) -> None:
-        if side not in _SIDES:
-            raise ValueError(f"term_on must be one of {', '.join(_SIDES)}; got {side!r}")
-        for name, value in (("term_weight", weight), ("adversarial_weight", adversarial_weight)):
+        if on not in _SIDES:
+            raise ValueError(f"on must be one of {', '.join(_SIDES)}; got {on!r}")
+        for name, value in (("weight", weight), ("adversarial_weight", adversarial_weight)):
             if not (math.isfinite(value) and value >= 0):
                 raise ValueError(f"{name} must be finite and at least 0, got {value}")
         self._term = term
         self._weight = weight
-        self._side: TermSide = side
+        self._side: TermSide = on
         self._adversarial_weight = adversarial_weight
         self._is_prepared = False
 
@@ -118,18 +124,3 @@ class WeightedTerm:
             "term_on": self._side,
             "adversarial_weight": self._adversarial_weight,
         }
-
-
-def weighted_term(
-    term: ImageTerm | None, weight: float, side: TermSide, adversarial_weight: float
-) -> WeightedTerm | None:
-    """Return the weighted term, None without one; ValueError for weights without a term."""
-    if term is not None:
-        return WeightedTerm(term, weight, side, adversarial_weight)
-    for name, value, default in (
-        ("term_weight", weight, 0),
-        ("adversarial_weight", adversarial_weight, 1),
-    ):
-        if value != default:
-            raise ValueError(f"{name} must be {default} without a term, got {value}; give a term")
-    return None

@@ -11,6 +11,8 @@ from thinset.losses.input_gradients import gradient_difference, gradient_magnitu
 from thinset.models.generators import Decoder, Discriminator
 from thinset.training import Phase, TrainingDivergedError, generator_for, save_weights, train
 from thinset.training.learners.adversarial import AdversarialLearner
+from thinset.training.learners.image_term import WeightedTerm
+from weighted_terms import take_term
 
 METHODS = ("gan-difference", "gan-magnitude")
 R = "smooth_networks:perceptron"
@@ -30,8 +32,7 @@ def trained(data, n_steps=6, *, settings=None, term=None, **options):
     learner = AdversarialLearner(
         Decoder((8, 8, 1), 3, latent_size=4, generator=weights),
         Discriminator((8, 8, 1), 3, generator=weights),
-        term=term, device="cpu", precision="float32",
-        **{} if term is None else {"term_weight": 1.0, **options},
+        term=take_term({"term_weight": 1.0, **options}, term), device="cpu", precision="float32",
     )  # fmt: skip
     loop = {"learning_rate": 1e-3, "batch_size": 6, "test_data": data, "evaluations": 3}
     history = train(learner, [Phase("gan", data, f"{n_steps}st")], checkpoint_path=path, **loop)
@@ -214,7 +215,7 @@ def test_a_stopped_training_resumes_bit_for_bit(data, tmp_path, start):
         return AdversarialLearner(
             Decoder((8, 8, 1), 3, latent_size=4, generator=weights),
             Discriminator((8, 8, 1), 3, generator=weights),
-            term=term_of(data, **settings), term_weight=1.0, device="cpu", precision="float32",
+            term=WeightedTerm(term_of(data, **settings)), device="cpu", precision="float32",
         )  # fmt: skip
 
     def stop(figures, step):

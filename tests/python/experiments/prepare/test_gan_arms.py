@@ -77,7 +77,7 @@ def test_the_images_are_made_once_and_say_how(arm, source, tmp_path, monkeypatch
     assert isinstance(subset.data.manifest.provenance, DistilledBy)
     assert subset.data.manifest.provenance.by == Arm.parse(arm).distilled.method
     assert set(subset.seconds) == {"training the generator", "distilling"}
-    for name in ("train_with_term", "search_latents", "prepare_generator"):
+    for name in ("search_latents", "draw_distilled", "prepare_generator"):
         monkeypatch.setattr(gan_arms, name, None)
     again = bench_of(source, tmp_path / "out", arm).subset(cell(arm))
     np.testing.assert_array_equal(again.data.images, subset.data.images)

@@ -11,13 +11,10 @@ from thinset.data import DatasetWriter, open_dataset
 from thinset.data.provenance import DistilledBy
 from thinset.distillation.distilled_for import DistilledFor
 from thinset.distillation.through_gan.settings import LatentSettings, TermSettings
+from thinset.distillation.through_gan.terms import weighted_term
 from thinset.duration import Duration
-from thinset.experiments.prepare.through_gan import (
-    draw_distilled,
-    require_search,
-    search_latents,
-    train_with_term,
-)
+from thinset.experiments.prepare.generated import train_and_keep_generator
+from thinset.experiments.prepare.through_gan import draw_distilled, require_search, search_latents
 
 R = "smooth_networks:perceptron"
 TERM = TermSettings(method="gan-magnitude", network=R, weight=2.0)
@@ -39,9 +36,10 @@ def data(tmp_path):
 @pytest.fixture
 def trained(data, tmp_path):
     """A GAN trained with the term."""
-    return train_with_term(
-        data, tmp_path / "g.safetensors", settings=TERM, length=Duration(3, "st"),
-        generator=cdcgan.Settings(batch_size=6, latent_size=3),
+    return train_and_keep_generator(
+        data, tmp_path / "g.safetensors", length=Duration(3, "st"),
+        settings=cdcgan.Settings(batch_size=6, latent_size=3),
+        term=weighted_term(TERM, data, seed=4), called="gan-magnitude, cdcgan",
         checkpoint=tmp_path / "checkpoints" / "g.safetensors", grids=None, seed=4, device="cpu",
         evaluations=1, show_progress=False,
     )  # fmt: skip
