@@ -36,6 +36,23 @@ def _legend(figure: Figure) -> list[str]:
     return [text.get_text() for legend in legends if legend for text in legend.get_texts()]
 
 
+def test_few_steps_have_no_ticks_between_them(comparison_records: list[RunRecord]) -> None:
+    runs = [run for run in comparison_records if run.comparison == "steps"]
+    short = [
+        dataclasses.replace(
+            run,
+            curve=tuple(
+                dataclasses.replace(point, step=step) for step, point in enumerate(run.curve, 1)
+            )[:3],
+        )
+        for run in runs
+    ]
+    figure = plots.score_against_steps(short)
+    figure.canvas.draw()
+    ticks = figure.axes[0].get_xticks()
+    np.testing.assert_array_equal(ticks, np.round(ticks))
+
+
 def test_curves_show_every_seed_and_the_mean(comparison_records: list[RunRecord]) -> None:
     runs = [run for run in comparison_records if run.comparison == "steps"]
     figure = plots.score_against_steps(runs)

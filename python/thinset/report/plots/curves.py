@@ -54,6 +54,7 @@ def score_against_steps(records: Sequence[RunRecord]) -> Figure:
     _draw_phase_change(axes, records)
     legend_above(figure)
     axes.set_xlabel("training steps")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     return figure
 
 
