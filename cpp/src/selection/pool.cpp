@@ -15,7 +15,7 @@ namespace thinset {
 
 namespace {
 
-// Factors further apart than this would underflow when they are squared and multiplied.
+// Factors and weights further apart than this would underflow when they are squared and multiplied.
 constexpr double smallest_relative_factor = 1e-60;
 
 void mark(std::span<const std::int64_t> rows, const char* name, std::vector<char>& flags,
@@ -115,6 +115,10 @@ void Pool::read_scores() {
     factors_[row] = weight == 1.0 ? score : std::pow(score, weight);
     if (!std::isfinite(factors_[row])) {
       refuse_entry("scores to the power of score_weight must be finite", row, score,
+                   "rescale the scores or lower score_weight");
+    }
+    if (weight != 1.0 && score > 0.0 && factors_[row] < std::numeric_limits<double>::min()) {
+      refuse_entry("scores to the power of score_weight must not underflow", row, score,
                    "rescale the scores or lower score_weight");
     }
     largest = std::max(largest, factors_[row]);
@@ -284,10 +288,28 @@ void Pool::settle_n_samples() {
   n_samples_ = n;
 }
 
+// Weights that underflow would leave the choice to the row numbers.
+void Pool::require_comparable(const std::vector<double>& weights, double largest) const {
+  const double smallest =
+      std::max(std::numeric_limits<double>::min(), smallest_relative_factor * largest);
+  for (std::size_t row = 0; row < n_rows_; ++row) {
+    const bool has_factor = factors_.empty() || factors_[row] > 0.0;
+    if (is_allowed_[row] != 0 && has_factor && weights[row] < smallest) {
+      refuse_entry(
+          "scores divided by costs must be within a factor of 1e60 of the largest and must not "
+          "underflow",
+          row, weights[row], "rescale the costs, or leave the row out with exclude");
+    }
+  }
+}
+
 std::vector<double> Pool::weights(Competition competition) const {
   if (factors_.empty() && !choice_.costs) {
     return {};
   }
+  // Random draws are in proportion to scores alone.
+  const bool costs_weigh = choice_.costs.has_value() && competition == Competition::by_weight &&
+                           request_.method != Method::random;
   std::vector<double> weights = factors_.empty() ? std::vector<double>(n_rows_, 1.0) : factors_;
   double largest = 0.0;
   for (std::size_t row = 0; row < n_rows_; ++row) {
@@ -295,13 +317,16 @@ std::vector<double> Pool::weights(Competition competition) const {
       weights[row] = 0.0;
       continue;
     }
-    if (choice_.costs && competition == Competition::by_weight) {
+    if (costs_weigh) {
       weights[row] /= (*choice_.costs)[row];
     }
     largest = std::max(largest, weights[row]);
   }
   if (!std::isfinite(largest)) {
     throw InvalidInput("scores divided by costs must be finite; rescale the costs");
+  }
+  if (costs_weigh) {
+    require_comparable(weights, largest);
   }
   if (largest > 0.0) {
     // In two steps, each of them a power of two within range.

@@ -65,6 +65,7 @@ class Pool {
     return is_allowed_[row] != 0 || is_initial_[row] != 0;
   }
   [[nodiscard]] std::vector<double> weights(Competition competition) const;
+  void require_comparable(const std::vector<double>& weights, double largest) const;
   // values[row] for the rows of a part.
   template <class Values, class Value>
   [[nodiscard]] auto gathered(const ClassBudget& part, const Values& values, Value elsewhere) const;

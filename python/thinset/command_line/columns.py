@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from thinset._core import open_npy
 from thinset.files.arrow import open_parquet, pyarrow
 from thinset.files.regular import read_text
+from thinset.selection import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,15 +60,22 @@ def read_ids(path: Path, data: Sequence[Path] = ()) -> list[str]:
     return ids
 
 
+def read_rows(path: Path, embeddings: Sequence[Path] = ()) -> Column | Selection:
+    """Row numbers or a mask, as `read_column` reads them, or a saved selection (.npz)."""
+    return Selection.load(path) if path.suffix == ".npz" else read_column(path, embeddings)
+
+
 def column_files(path: Path, embeddings: Sequence[Path] = ()) -> list[Path]:
     """The files that `read_column` reads."""
     return _parsed(path, embeddings)[0]
 
 
 def _parsed(path: Path, embeddings: Sequence[Path]) -> tuple[list[Path], str | None]:
-    file, colon, name = str(path).rpartition(":")
-    if not colon or (file and not file.lower().endswith(PARQUET)) or path.exists():
+    # Names of columns may hold colons.
+    named = re.fullmatch(r"(|.+?\.(?:parquet|pq)):(.*)", str(path), re.DOTALL | re.IGNORECASE)
+    if named is None or path.exists():
         return [path], None
+    file, name = named.groups()
     files = [Path(file)] if file else list(embeddings)
     if not files or not all(str(file).lower().endswith(PARQUET) for file in files):
         raise ValueError(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+import tyro
+
 from thinset.command_line.arguments import (
     Device,
     ImageSize,
@@ -34,6 +36,8 @@ class Command:
     length: str = "2000st"
     """length of the autoencoder's training: steps (st), epochs (ep), samples (sa) or time (s, min,
     h)"""
+    skip_unreadable: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """leave out damaged or missing images of DATA, and print how many"""
     crop: Annotated[int | None, optional(metavar="PIXELS")] = None
     """side of the square crop that is encoded, in pixels; by default three quarters of the side
     for colour images of at least 32 pixels, otherwise the whole image"""
@@ -68,8 +72,15 @@ class Command:
         )
         require_valid(settings)
         where = where_of("embed", self)
-        folder = RunFolder(self.out, {**where.identity, "encoder": encode(settings)})
-        data = open_training_data(self.data, folder, self.image_size, show_progress=True)
+        skips = {"skip_unreadable": True} if self.skip_unreadable else {}
+        folder = RunFolder(self.out, {**where.identity, **skips, "encoder": encode(settings)})
+        data = open_training_data(
+            self.data,
+            folder,
+            self.image_size,
+            skip_unreadable=self.skip_unreadable,
+            show_progress=True,
+        )
         settings = settings.resolved_for(data.image_shape)
         embeddings = prepare_embeddings(
             data, folder, settings, device=self.device, show_progress=True

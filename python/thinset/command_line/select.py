@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import tyro
@@ -19,13 +19,16 @@ from thinset.command_line.arguments import (
     optional,
     parse_count,
 )
-from thinset.command_line.columns import PARQUET, column_files, read_column
+from thinset.command_line.columns import PARQUET, column_files, read_column, read_rows
 from thinset.command_line.usage import UsageError
 from thinset.data import export_subset, open_dataset
 from thinset.files.atomic import require_file_target
 from thinset.files.overlap import require_apart
 from thinset.selection import Selection, estimate, estimate_figures, select
 from thinset.selection.choice import NAMES as CHOICE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _FILES = (
     "labels", "initial_subset", "exclude", "among", "existing", "scores", "groups", "costs", "ids",
@@ -34,6 +37,7 @@ _METHOD_OPTIONS = (
     "mode", "refill", "drop_constant", "stratified", "n_iterations", "seeding", "max_swaps",
     "kernel", "bandwidth",
 )  # fmt: skip
+_READERS = {"exclude": read_rows, "among": read_rows}
 
 
 @dataclass(frozen=True)
@@ -63,14 +67,15 @@ class Command:
     metric: Metric = "euclidean"
     """distance used by max_sum, max_min and facility_location"""
     labels: Annotated[Path | None, optional(metavar="PATH")] = None
-    """class labels: a .npy file of N integers, or the dataset folder they belong to"""
+    """class labels: N integers in a .npy file or a column, or the dataset folder they belong to"""
     per_class: Annotated[PerClass | None, optional(metavar="balanced|proportional")] = None
     """select within each class"""
-    initial_subset: Annotated[Path | None, optional(metavar="FILE.npy")] = None
-    """rows that are already selected: a .npy file of integers; they count towards K"""
-    exclude: Annotated[Path | None, optional(metavar="FILE.npy")] = None
-    """rows that may not be chosen: row numbers, or one boolean per row"""
-    among: Annotated[Path | None, optional(metavar="FILE.npy")] = None
+    initial_subset: Annotated[Path | None, optional(metavar="FILE")] = None
+    """rows that are already selected: a .npy file of integers, or a selection (.npz); they count
+    towards K"""
+    exclude: Annotated[Path | None, optional(metavar="FILE")] = None
+    """rows that may not be chosen: row numbers, one boolean per row, or a selection (.npz)"""
+    among: Annotated[Path | None, optional(metavar="FILE")] = None
     """the only rows that may be chosen"""
     cover: Annotated[Literal["all", "candidates"] | None, optional(metavar="all|candidates")] = None
     """facility_location, kmeans: represent all rows (the default), or those that may be chosen"""
@@ -153,7 +158,7 @@ class Command:
             if field.name in _METHOD_OPTIONS and getattr(self, field.name) != field.default
         }
         options |= {
-            "labels": None if self.labels is None else _labels(self.labels),
+            "labels": None if self.labels is None else _labels(self.labels, self.embeddings),
             "per_class": self.per_class,
             "metric": self.metric,
             "n_threads": self.threads,
@@ -168,6 +173,10 @@ class Command:
             if n_samples is None:
                 raise UsageError("--dry-run needs --n-samples K, which the cost depends on")
             print(estimate(embeddings, n_samples, self.method, **options).describe())
+            not_counted = [name for name in ("initial_subset", *CHOICE, "ids") if self._gives(name)]
+            if not_counted:
+                words = ", ".join(f"--{name.replace('_', '-')}" for name in not_counted)
+                print(f"not counted: {words}")
             if self.objective or self.certificates:
                 predicted = estimate_figures(
                     embeddings,
@@ -185,7 +194,7 @@ class Command:
             random_state=self.seed,
             initial_subset=None
             if self.initial_subset is None
-            else open_npy(str(self.initial_subset)),
+            else read_rows(self.initial_subset, self.embeddings),
             ids=None if self.ids is None else read_column(self.ids, self.embeddings),
             **self._terms(),
             max_memory=self.max_memory,
@@ -206,6 +215,10 @@ class Command:
             print(f"{name}: {value:.6g}")
         print(f"{selection!r}: {self.out}")
 
+    def _gives(self, name: str) -> bool:
+        value = getattr(self, name)
+        return value is not None and value is not False
+
     @property
     def _writes_rows(self) -> bool:
         return self.out is not None and self.out.name.lower().endswith(PARQUET)
@@ -223,8 +236,8 @@ class Command:
         given = {name: getattr(self, name) for name in CHOICE if getattr(self, name) is not None}
         return {
             name: (
-                (value if name == "existing" else read_column(value, self.embeddings))
-                if isinstance(value, Path)
+                _READERS.get(name, read_column)(value, self.embeddings)
+                if isinstance(value, Path) and name != "existing"
                 else value
             )
             for name, value in given.items()
@@ -241,9 +254,10 @@ class Command:
         return figures
 
 
-def _labels(path: Path) -> np.ndarray[Any, Any]:
+def _labels(path: Path, embeddings: Sequence[Path]) -> np.ndarray[Any, Any]:
     if not path.is_dir():
-        return open_npy(str(path))
+        is_column = column_files(path, embeddings) != [path]
+        return read_column(path, embeddings) if is_column else open_npy(str(path))
     labels = open_dataset(path).labels
     if labels is None:
         raise ValueError(f"the dataset {path} has no labels")

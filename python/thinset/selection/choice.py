@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import numpy as np
 from thinset.selection.arguments import is_int, is_real, one_of, shown
 from thinset.selection.columnar_input import has_columns
 from thinset.selection.host_array import NotAnArrayError, is_tensor, read_array
-from thinset.selection.integer_input import as_row_numbers, read_integers
+from thinset.selection.integer_input import as_row_numbers, first_missing, read_integers
 from thinset.selection.matrix_input import as_matrix
 
 if TYPE_CHECKING:
@@ -111,12 +112,15 @@ def as_groups(groups: object, n_rows: int) -> NDArray[np.int64] | None:
     """One number per row, equal for equal groups, from integers or text. None stays None."""
     if groups is None:
         return None
-    array = _as_array(groups, "groups")
-    if array.dtype.kind == "O" and all(isinstance(value, str) for value in array.flat):
-        array = array.astype(np.str_)
+    array = _as_names(groups, "groups")
     if array.ndim == 1 and array.dtype.kind in "US":
         _require_length(array, "groups", n_rows)
         return np.unique(array, return_inverse=True)[1].astype(np.int64)
+    if array.ndim == 1 and array.size > 0 and array.dtype.kind not in "iub":
+        raise ValueError(
+            f"groups must be integers or text, got {array.dtype}; list(map(str, groups)) makes "
+            "text of them"
+        )
     numbers = read_integers(array, "groups")
     _require_length(numbers, "groups", n_rows)
     return numbers
@@ -126,9 +130,7 @@ def as_ids(ids: object, n_rows: int) -> NDArray[Any] | None:
     """The user's names of the rows: (N,) integers or text, all different. None stays None."""
     if ids is None:
         return None
-    array = _as_array(ids, "ids")
-    if array.dtype.kind == "O" and all(isinstance(value, str) for value in array.flat):
-        array = array.astype(np.str_)
+    array = _as_names(ids, "ids")
     if array.ndim != 1 or array.dtype.kind not in "iuUS":
         raise ValueError(
             f"ids must be 1-D integers or text, got {array.dtype} of shape {array.shape}; "
@@ -144,6 +146,21 @@ def as_ids(ids: object, n_rows: int) -> NDArray[Any] | None:
             f"{shown(array[first].item())}; join on row numbers, or make the ids unique"
         )
     return array
+
+
+def _as_names(values: object, name: str) -> NDArray[Any]:
+    """An array in which texts of any type are those of numpy; one that holds None is refused."""
+    array = _as_array(values, name)
+    if array.ndim == 1 and array.dtype.kind in "OTf":
+        missing = first_missing(array)
+        if missing is not None:
+            raise ValueError(
+                f"{name} must have an entry for every row: row {missing} has {array[missing]}; "
+                "give the row one of its own"
+            )
+    is_text = array.dtype.kind == "O" and all(isinstance(value, str) for value in array.flat)
+    # numpy converts its own type of texts (StringDType) only by way of lists.
+    return np.array(array.tolist(), np.str_) if is_text or array.dtype.kind == "T" else array
 
 
 def _as_array(values: object, name: str) -> NDArray[Any]:
@@ -235,9 +252,11 @@ def _as_existing(existing: object, matrix: HostMatrix, column: object) -> Any:
 def _as_real(value: object, name: str) -> float | None:
     if value is None:
         return None
-    if not is_real(value) or math.isnan(value):
-        raise ValueError(f"{name} must be a number, got {shown(value)}")
-    return float(value)
+    # float() of an integer that float64 cannot hold overflows.
+    with contextlib.suppress(OverflowError):
+        if is_real(value) and not math.isnan(number := float(value)):
+            return number
+    raise ValueError(f"{name} must be a number, got {shown(value)}")
 
 
 def _as_positive(value: object, name: str) -> int | None:

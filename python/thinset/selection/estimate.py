@@ -92,7 +92,8 @@ def estimate(
     embeddings_or_shape: what `select` accepts, or a tuple (N, D) of ints. No value is read. If a
         tensor on another device is copied to host memory, the copy counts. dtype: the element type
         for a shape (default float32), "bfloat16" included; embeddings have their own. Takes some
-        milliseconds.
+        milliseconds. Arguments of `select` that are not among these, such as `scores`, are not
+        counted.
 
     Raises ValueError if `select` would refuse the request.
     """

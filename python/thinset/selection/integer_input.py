@@ -83,7 +83,7 @@ def _as_int64(array: NDArray[Any], name: str, advice: dict[str, str]) -> NDArray
     if array.size == 0:
         return array.astype(np.int64)
     if array.dtype.kind not in "iu":
-        missing = _first_missing(array)
+        missing = first_missing(array)
         if missing is not None:
             raise ValueError(
                 f"{name} must be integers: entry {missing} is missing ({array[missing]}); remove "
@@ -96,11 +96,11 @@ def _as_int64(array: NDArray[Any], name: str, advice: dict[str, str]) -> NDArray
     return np.ascontiguousarray(array, dtype=np.int64)
 
 
-def _first_missing(array: NDArray[Any]) -> int | None:
+def first_missing(array: NDArray[Any]) -> int | None:
     """The first missing entry; frames mark these with NaN, None or a type of their own."""
     if array.dtype.kind == "f":
         missing = np.isnan(array)
-    elif array.dtype.kind == "O":
+    elif array.dtype.kind in "OT":
         missing = np.array([value is None or _is_na(value) for value in array])
     else:
         return None

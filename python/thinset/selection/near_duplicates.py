@@ -10,6 +10,7 @@ import numpy as np
 
 from thinset.selection.arguments import as_metric, as_threads, is_real, shown
 from thinset.selection.choice import as_numbers
+from thinset.selection.columnar_input import has_columns
 from thinset.selection.matrix_input import as_matrix
 from thinset.selection.reporting import progress_callback
 
@@ -96,7 +97,7 @@ def deduplicate(
 
     Parameters
     ----------
-    embeddings, column: as for `select`.
+    embeddings, column: as for `select`; the column is also that of `against` in a file or table.
     distance: at least 0, in the metric's own units; 0 groups equal rows.
     keep: scores (N,), finite, higher is better: the representative of a group is its row with the
         highest score. None keeps the lowest row.
@@ -117,7 +118,7 @@ def deduplicate(
     metric = as_metric(metric)
     threads = as_threads(n_threads)
     scores = _as_scores(keep, matrix.shape[0])
-    reference = None if against is None else _as_reference(against, matrix)
+    reference = None if against is None else _as_reference(against, matrix, column)
     matches = None
     if reference is not None:
         with progress_callback(progress, "match") as callback:
@@ -144,9 +145,9 @@ def _as_scores(keep: object, n_rows: int) -> NDArray[np.float64] | None:
     return scores
 
 
-def _as_reference(against: object, matrix: HostMatrix) -> HostMatrix:
+def _as_reference(against: object, matrix: HostMatrix, column: object) -> HostMatrix:
     try:
-        reference = as_matrix(against)
+        reference = as_matrix(against, column if has_columns(against) else None)
     except ValueError as error:
         raise ValueError(f"against: {error}") from None
     if reference.dtype_name != matrix.dtype_name:

@@ -85,6 +85,26 @@ def test_columns_of_parquet(documents):
         read_column(Path(":quality"), [Path("x.npy")])
 
 
+def test_names_of_columns_hold_colons(tmp_path):
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    pq = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "x.parquet"
+    pq.write_table(pa.table({"meta:score": [1.5, 2.5], "y.parquet:z": [3, 4]}), path)
+    for name, expected in (("meta:score", [1.5, 2.5]), ("y.parquet:z", [3, 4])):
+        assert read_column(Path(f":{name}"), [path]).tolist() == expected
+        assert read_column(Path(f"{path}:{name}")).tolist() == expected
+
+
+def test_labels_are_a_column(documents, capsys):
+    x, columns = documents
+    command = ["select", "a.parquet", "b.parquet", "--column", "emb", "-n", "20", "-o", "sel.npz"]
+    assert main([*command, "--labels", ":tokens", "--per-class", "proportional"]) == 0, (
+        capsys.readouterr().err
+    )
+    expected = thinset.select(x, 20, labels=columns["tokens"], per_class="proportional")
+    assert thinset.Selection.load("sel.npz").indices.tolist() == expected.indices.tolist()
+
+
 def test_quality_diversity_and_a_budget_from_one_table(documents, capsys):
     """The embeddings, scores, costs and ids are columns; the subset has all of them."""
     import pyarrow.parquet as pq

@@ -61,16 +61,19 @@ def test_failures_of_the_system_name_the_file_first(capsys, tmp_path, monkeypatc
 
 
 @pytest.mark.alone
-def test_help_answers_within_a_third_of_a_second():
-    command = [sys.executable, "-c", "import thinset.command_line as c; c.main(['--help'])"]
-    # Processor time: other programs may keep the machine busy.
-    times = []
-    for _ in range(5):
+def test_help_costs_little_beside_numpy():
+    def processor_seconds(program):
+        # Processor time: other programs may keep the machine busy.
         start = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run(command, check=True, capture_output=True)
+        subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
         end = resource.getrusage(resource.RUSAGE_CHILDREN)
-        times.append(end.ru_utime + end.ru_stime - start.ru_utime - start.ru_stime)
-    assert min(times) < 0.3
+        return end.ru_utime + end.ru_stime - start.ru_utime - start.ru_stime
+
+    programs = ("import thinset.command_line as c; c.main(['--help'])", "import numpy")
+    # In turns: machines change their speed.
+    times = [[processor_seconds(program) for program in programs] for _ in range(8)]
+    help_seconds, numpy_seconds = map(min, zip(*times, strict=True))
+    assert help_seconds < 1.6 * numpy_seconds
 
 
 def test_help_loads_neither_torch_nor_the_parser():

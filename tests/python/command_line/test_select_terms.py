@@ -71,6 +71,26 @@ def test_other_terms(capsys, words, terms):
     assert thinset.Selection.load("s.npz").indices.tolist() == expected.indices.tolist()
 
 
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("name", ["exclude", "among", "initial_subset"])
+def test_saved_selections_are_rows(capsys, name):
+    given = thinset.select("X.npy", 30, "max_sum")
+    given.save("given.npz")
+    words = ["-n", "30", "-m", "max_min", f"--{name.replace('_', '-')}", "given.npz"]
+    status, _, error = call(capsys, *words)
+    assert status == 0, error
+    expected = thinset.select("X.npy", 30, "max_min", **{name: given})
+    assert thinset.Selection.load("s.npz").indices.tolist() == expected.indices.tolist()
+
+
+@pytest.mark.usefixtures("folder")
+def test_an_estimate_names_what_it_leaves_out(capsys):
+    words = ["-n", "5", "--scores", "scores.npy", "--min-score", "0", "--dry-run"]
+    status, out, _ = call(capsys, *words)
+    assert (status, out.splitlines()[-1]) == (0, "not counted: --scores, --min-score")
+    assert "not counted" not in call(capsys, "-n", "5", "--dry-run")[1]
+
+
 @pytest.mark.parametrize("flag", ["whole-groups", "one-per-group-first"])
 def test_flags(folder, capsys, flag):
     assert call(capsys, "-n", "40", "--groups", "patients.txt", f"--{flag}")[0] == 0

@@ -56,6 +56,23 @@ def test_from_a_folder_of_photos_to_a_smaller_one(tmp_path, photos, capsys):
     np.testing.assert_array_equal(subset.images, images[chosen])
 
 
+def test_damaged_photos_need_no_import_of_their_own(tmp_path, photos, capsys):
+    pytest.importorskip("torch", reason="torch is not installed")
+    (photos / "train" / "ant" / "2.png").write_bytes(b"broken")
+    command = ["embed", "photos", "-o", "emb", "--encoder", "pca"]
+    assert main(command) == 3
+    assert "2.png" in capsys.readouterr().err
+    for _ in ("first", "again"):
+        assert main([*command, "-o", "emb-2", "--skip-unreadable"]) == 0
+    assert "left out 1 unreadable image" in capsys.readouterr().err
+    embeddings = "emb-2/embeddings/embeddings.npy"
+    assert main(["select", embeddings, "-n", "11", "-o", "sel.npz"]) == 0
+    command = ["subset", "sel.npz", "emb-2/data/train", "--as", "files", "-o", "small"]
+    assert main(command) == 0, capsys.readouterr().err
+    kept = [name for name in names_below(photos) if name.startswith("train/")]
+    assert names_below(tmp_path / "small") == [name for name in kept if name != "train/ant/2.png"]
+
+
 def test_by_ids(tmp_path, photos, capsys):
     names = [name for name in names_below(photos) if name.startswith("train/")][::-1]
     (tmp_path / "names.txt").write_text("\n".join(names) + "\n")

@@ -404,11 +404,70 @@ GROUPS = np.arange(N) % 10
             "ids must all be different: rows 0 and 1 both have 0",
         ),
         (5, "topk", {"ids": ["a"]}, "ids must have one entry per row: expected 400, got 1"),
+        (5, "topk", {"ids": ["a"] * 9 + [None]}, "ids .* entry for every row: row 9 has None"),
+        (
+            5,
+            "topk",
+            {"groups": np.array(["a", None], object), "max_per_group": 1},
+            "groups must have an entry for every row: row 1 has None",
+        ),
+        (5, "topk", {"groups": ONES, "max_per_group": 1}, r"or text, got float64; .*map\(str"),
+        (None, "max_min", {"costs": ONES, "budget": 10**400}, "budget must be a number, got 1000"),
+        (None, "max_min", {"min_distance": 10**400}, "min_distance must be a number, got 1000"),
+        (
+            5,
+            "max_min",
+            {"scores": ONES * 0.5, "score_weight": 1e6},
+            "score_weight must not underflow: row 0 has 0.5",
+        ),
+        (
+            5,
+            "random",
+            {"scores": ONES * 0.5, "score_weight": 1e6},
+            "score_weight must not underflow: row 0 has 0.5",
+        ),
+        (
+            5,
+            "max_min",
+            {"scores": ONES * 1e-300, "costs": ONES * 1e300, "budget": 1e302},
+            "divided by costs must .* not underflow: row 0",
+        ),
+        (
+            5,
+            "max_sum",
+            {"costs": np.where(np.arange(N) == 17, 1e70, 1.0), "budget": 1e71},
+            "divided by costs must be within a factor of 1e60 .*: row 17 has 1e-70",
+        ),
     ],
 )
 def test_refusals(X, n, method, terms, message):
     with pytest.raises(ValueError, match=message):
         thinset.select(X, n, method, **terms)
+
+
+def test_draws_do_not_depend_on_the_unit_of_costs(X):
+    cheap = thinset.select(X, 9, "random", costs=ONES * 2.0**-1000, budget=2.0**-990, scores=ONES)
+    dear = thinset.select(X, 9, "random", costs=ONES * 2.0**1000, budget=2.0**1010, scores=ONES)
+    huge = thinset.select(X, 9, "random", costs=ONES * 1e-300, budget=1.0, scores=ONES * 1e300)
+    assert cheap.indices.tolist() == dear.indices.tolist() == huge.indices.tolist()
+
+
+def test_texts_of_numpy_2_are_groups_and_ids(X):
+    text_type = getattr(np.dtypes, "StringDType", None)
+    if text_type is None:
+        pytest.skip("numpy 1 has no StringDType")
+    names = [f"patient {i % 9}" for i in range(N)]
+    ids = [f"row {i}" for i in range(N)]
+    expected = thinset.select(X, 9, groups=names, max_per_group=1, ids=ids)
+    found = thinset.select(
+        X,
+        9,
+        groups=np.array(names, dtype=text_type()),
+        max_per_group=1,
+        ids=np.array(ids, dtype=text_type()),
+    )
+    assert found.indices.tolist() == expected.indices.tolist()
+    assert found.ids.tolist() == expected.ids.tolist()
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -135,6 +135,16 @@ def test_values_whose_squares_leave_float32_are_measured():
     )
 
 
+def test_the_column_is_also_that_of_the_other_set(tmp_path):
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    pq = pytest.importorskip("pyarrow.parquet")
+    X = np.arange(12, dtype=np.float32).reshape(6, 2)
+    pq.write_table(pa.table({"a": list(X), "b": list(X[::-1])}), tmp_path / "x.parquet")
+    for other, matches in ((tmp_path / "x.parquet", range(6)), (X[4:], [1, 0, -1, -1, -1, -1])):
+        found = thinset.deduplicate(tmp_path / "x.parquet", 0, column="b", against=other)
+        assert found.matches.tolist() == list(matches)
+
+
 @pytest.mark.parametrize(
     ("X", "distance", "options", "message"),
     [

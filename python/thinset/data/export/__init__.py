@@ -19,6 +19,7 @@ from thinset.data.export.parquet import write_parquet
 from thinset.data.export.sources import find_source
 from thinset.data.export.tar_shards import write_tar_shards
 from thinset.data.subset import write_subset
+from thinset.files.overlap import require_not_inside
 
 if TYPE_CHECKING:
     import os
@@ -125,6 +126,9 @@ def export_subset(
     in_selection_order = _order(order, form) == "selection"
     by = _by(by, chosen, found.kind, id_column)
     target = Path(out)
+    if found.folder is not None and form != "paths":
+        # The output would be read as a part of the source the next time.
+        require_not_inside(target, found.folder)
     write: dict[str, Any] = {"overwrite": overwrite}
     if found.kind != "dataset" and form != "paths":
         write["show_progress"] = show_progress

@@ -8,6 +8,7 @@ import numpy as np
 
 from thinset.data.arrays import as_row_indices
 from thinset.data.sources.listing import count, first_of
+from thinset.selection.arguments import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +53,13 @@ class Chosen:
     def _rows_and_ids(self, selection: Any, ids: Any) -> tuple[Rows | None, list[str] | None]:
         values: Any = getattr(selection, "indices", None)
         # Tensors and lists have methods of such names.
-        values = as_list(selection if values is None or callable(values) else values)
+        values = selection if values is None or callable(values) else values
+        if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
+            raise ValueError(
+                "the selection must be a Selection, row numbers, a mask or a list of ids, got "
+                f"{shown(values)}"
+            )
+        values = as_list(values)
         ids = None if ids is None else as_list(ids)
         if _are_texts(values):
             if ids is not None:

@@ -43,15 +43,16 @@ _NAMED = {
 class Found:
     """A source. kind: one of _NAMED. files: of parquet, JSON lines and tar.
 
-    root: the folder of images. dataset: an open dataset folder or a Hugging Face dataset, or its
-    path. split: the split that row numbers belong to. imported: the dataset folder that stands for
-    these files.
+    root: the folder of images. folder: the folder whose every file belongs to the source. dataset:
+    an open dataset folder or a Hugging Face dataset, or its path. split: the split that row numbers
+    belong to. imported: the dataset folder that stands for these files.
     """
 
     kind: str
     split: str
     files: tuple[Path, ...] = ()
     root: Path | None = None
+    folder: Path | None = None
     dataset: Any = None
     imported: Imported | None = None
 
@@ -94,10 +95,13 @@ def _existing(path: str | os.PathLike[str]) -> Path:
 def _of_origin(dataset: Dataset) -> Found:
     origin = origin_of(dataset)
     if origin.kind == "image-folder":
-        return Found("files", origin.split, root=origin.path, imported=origin.imported)
+        return Found(
+            "files", origin.split, root=origin.path, folder=origin.path, imported=origin.imported
+        )
     if origin.kind == "parquet":
         files = _parquet_of(origin.path, origin.split)
-        return Found("parquet", origin.split, files, imported=origin.imported)
+        folder = origin.path if origin.path.is_dir() else None
+        return Found("parquet", origin.split, files, folder=folder, imported=origin.imported)
     raise ValueError(
         f"{dataset.path} was imported from {origin.path} of the kind {origin.kind!r}, which has no "
         "file or row for each sample; write a dataset folder"
@@ -125,16 +129,16 @@ def _of_files(files: Sequence[Path], split: str) -> Found:
 
 def _of_folder(folder: Path, split: str) -> Found:
     if has_parquet(str(folder)):
-        return Found("parquet", split, _parquet_of(folder, split))
+        return Found("parquet", split, _parquet_of(folder, split), folder=folder)
     tree = read_tree(folder)
     if any(map(looks_like_image, tree.files)):
-        return Found("files", split, root=folder)
+        return Found("files", split, root=folder, folder=folder)
     for kind in ("webdataset", "jsonl"):
         files = [folder / file for file in tree.files if _kind_of(file) == kind]
         if files:
-            return Found(kind, split, tuple(_of_split(files, split, folder)))
+            return Found(kind, split, tuple(_of_split(files, split, folder)), folder=folder)
     # Images without a suffix of images, or nothing at all.
-    return Found("files", split, root=folder)
+    return Found("files", split, root=folder, folder=folder)
 
 
 def _parquet_of(path: Path, split: str) -> tuple[Path, ...]:

@@ -92,7 +92,9 @@ def _opened(path: Path) -> Iterator[tarfile.TarFile]:
     except (tarfile.TarError, EOFError, zlib.error, OSError, LZMAError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # of the system
-        raise ValueError(f"{path} is damaged, truncated or no tar archive: {error}") from error
+        # tarfile lists on further lines what each kind of compression failed with.
+        reason = str(error).partition("\n")[0].rstrip(":")
+        raise ValueError(f"{path} is damaged, truncated or no tar archive: {reason}") from error
 
 
 def _samples(source: tarfile.TarFile, path: Path) -> Iterator[_Sample]:
@@ -151,6 +153,9 @@ def _require_end(source: tarfile.TarFile, path: Path) -> None:
         raise ValueError(
             f"{path} is damaged: there is {what} at byte {source.offset:,}; fetch the file again"
         )
+    # Checksums of compressed files are at their end.
+    while source.fileobj.read(2**20):
+        pass
 
 
 def _compression(path: Path) -> str:

@@ -251,10 +251,17 @@ def open_training_data(
     folder: RunFolder,
     image_size: tuple[int, int] | None = None,
     *,
+    skip_unreadable: bool = False,
     show_progress: bool,
 ) -> Dataset:
-    """The training data of `source` (see prepare_data), imported where needed."""
-    return _open_splits(source, folder, image_size, show_progress=show_progress)["train"]
+    """The training data of `source` (see prepare_data), imported where needed.
+
+    skip_unreadable: leave out images that are damaged or missing.
+    """
+    splits = _open_splits(
+        source, folder, image_size, skip_unreadable=skip_unreadable, show_progress=show_progress
+    )
+    return splits["train"]
 
 
 def open_training_parts(
@@ -279,7 +286,12 @@ def open_training_parts(
 
 
 def _open_splits(
-    source: str, folder: RunFolder, image_size: tuple[int, int] | None, *, show_progress: bool
+    source: str,
+    folder: RunFolder,
+    image_size: tuple[int, int] | None,
+    *,
+    skip_unreadable: bool = False,
+    show_progress: bool,
 ) -> dict[str, Dataset]:
     splits = _written_splits(source, folder, image_size)
     if splits is None:
@@ -288,6 +300,7 @@ def _open_splits(
                 source,
                 partial,
                 size=image_size,
+                skip_unreadable=skip_unreadable,
                 note=print_note if show_progress else None,
                 show_progress=show_progress,
             )

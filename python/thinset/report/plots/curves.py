@@ -48,13 +48,15 @@ def score_against_steps(records: Sequence[RunRecord]) -> Figure:
 
     A line marks the start of fine-tuning.
     """
+    from matplotlib.ticker import MaxNLocator
+
     figure = new_figure(5.6, 3.9)
     axes = figure.subplots()
     _draw_arms(axes, records, "step")
     _draw_phase_change(axes, records)
     legend_above(figure)
     axes.set_xlabel("training steps")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 

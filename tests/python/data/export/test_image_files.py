@@ -304,8 +304,9 @@ def test_only_what_was_exported_is_replaced(tmp_path, photos):
     for target in (photos, tmp_path, photos / "train" / ".."):
         with pytest.raises(ValueError, match="would replace its own source"):
             export_subset([1], photos, target, overwrite=True)
-    with pytest.raises(FileExistsError, match="not part of such an output"):
-        export_subset([1], photos, photos / "train", overwrite=True)
+    for target in ("train", "small", "train/ant/small"):
+        with pytest.raises(ValueError, match="is inside its source .* choose an output outside"):
+            export_subset([1], photos, photos / target, overwrite=True)
     assert len(tree_of(photos)) == 20
 
 
@@ -318,6 +319,8 @@ def test_only_what_was_exported_is_replaced(tmp_path, photos):
         (["train/ant/0.png"] * 2, {}, "the id 'train/ant/0.png' twice"),
         ([], {}, "at least one integer index"),
         ([0.5], {}, "at least one integer index"),
+        (3, {}, "must be a Selection, row numbers, a mask or a list of ids, got 3"),
+        ("ab", {}, "must be a Selection, row numbers, a mask or a list of ids, got 'ab'"),
         ([True] * 14, {}, "made from 14 samples, but .* has 15"),
         ([0], {"ids": ["a", "b"], "by": "ids"}, "does not have 1 chosen id: 'a'"),
         ([5], {"ids": ["a", "b"]}, r"in \[0, 2\)"),

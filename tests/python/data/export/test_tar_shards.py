@@ -140,6 +140,16 @@ def test_a_damaged_header_is_no_end(tmp_path):
 def test_a_damaged_compressed_shard(tmp_path):
     write_shard(tmp_path / "x.tgz", range(5), "w:gz")
     content = (tmp_path / "x.tgz").read_bytes()
-    (tmp_path / "x.tgz").write_bytes(content[:-100])
-    with pytest.raises(ValueError, match=r"x\.tgz is damaged"):
-        export_subset([0], tmp_path / "x.tgz", tmp_path / "out.tar")
+    # The last 8 bytes are the checksum and the length.
+    for damaged in (content[:-100], content[:-8], content[:-8] + b"\0" * 8):
+        (tmp_path / "x.tgz").write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"x\.tgz is damaged"):
+            export_subset([0], tmp_path / "x.tgz", tmp_path / "out.tar")
+        assert not (tmp_path / "out.tar").exists()
+
+
+def test_what_is_no_archive_is_said_in_one_line(tmp_path):
+    (tmp_path / "x.tar").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"no tar archive: file could not be opened") as info:
+        export_subset([0], tmp_path / "x.tar", tmp_path / "out.tar")
+    assert "\n" not in str(info.value)
