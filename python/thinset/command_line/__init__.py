@@ -45,6 +45,7 @@ COMMANDS = (
     ("run", "run", "embed, select, write the subset, train every arm, report"),
     ("embed", "embed", "turn a dataset into an array of embeddings"),
     ("select", "select", "choose rows of an array of embeddings"),
+    ("deduplicate", "deduplicate", "find near-duplicates, and keep one of each group"),
     ("subset", "subset", "write the selected samples in the form that they came in"),
     ("train", "train", "train on a subset first, then on everything"),
     ("plan", "plan", "advise how to train within a time budget, with predicted costs"),

@@ -50,6 +50,12 @@ def optional(**options: Any) -> Any:
 Encoder = Annotated[Literal["autoencoder", "pca"] | None, from_recipe(metavar="autoencoder|pca")]
 ImageSize = Annotated[tuple[int, int] | None, optional(metavar="HEIGHT WIDTH")]
 Embeddings = Annotated[Path | None, optional(metavar="FILE.npy")]
+EmbeddingsFiles = Annotated[
+    tyro.conf.Positional[tuple[Path, ...]],
+    tyro.conf.arg(metavar="EMBEDDINGS...", help_behavior_hint="(required)"),
+]
+Column = Annotated[str | None, optional(metavar="NAME")]
+Threads = Annotated[int | None, optional(metavar="INT")]
 Model = Annotated[str | None, optional(metavar="NAME|MODULE:FUNCTION")]
 
 

@@ -70,6 +70,21 @@ def column_files(path: Path, embeddings: Sequence[Path] = ()) -> list[Path]:
     return _parsed(path, embeddings)[0]
 
 
+def writes_rows(out: Path) -> bool:
+    """Whether the output `out` is to hold rows of parquet files, with all columns."""
+    return out.name.lower().endswith(PARQUET)
+
+
+def require_rows_of(embeddings: Sequence[Path], out: Path) -> None:
+    """Raise ValueError if `out` is to hold rows of parquet files, but `embeddings` are none."""
+    others = [path for path in embeddings if not writes_rows(path)]
+    if writes_rows(out) and others:
+        raise ValueError(
+            f"{out} would hold rows of parquet files, but the embeddings are in {others[0]}; name "
+            "another output, then use thinset subset"
+        )
+
+
 def _parsed(path: Path, embeddings: Sequence[Path]) -> tuple[list[Path], str | None]:
     # Names of columns may hold colons.
     named = re.fullmatch(r"(|.+?\.(?:parquet|pq)):(.*)", str(path), re.DOTALL | re.IGNORECASE)
@@ -77,7 +92,7 @@ def _parsed(path: Path, embeddings: Sequence[Path]) -> tuple[list[Path], str | N
         return [path], None
     file, name = named.groups()
     files = [Path(file)] if file else list(embeddings)
-    if not files or not all(str(file).lower().endswith(PARQUET) for file in files):
+    if not files or not all(map(writes_rows, files)):
         raise ValueError(
             f"{path} names a column of the parquet files of the command, but these are no parquet "
             "files; write FILE.parquet:NAME"
@@ -89,7 +104,8 @@ def _read_parquet(file: Path, name: str) -> Column:
     with open_parquet(file) as opened:
         names = opened.schema_arrow.names
         if names.count(name) != 1:
-            raise ValueError(f"{file} has no single column {name!r}; it has {', '.join(names)}")
+            problem = "several columns named" if name in names else "no column"
+            raise ValueError(f"{file} has {problem} {name!r}; it has {', '.join(names)}")
         column = opened.read(columns=[name], use_threads=False).column(name)
     types = pyarrow().types
     if types.is_dictionary(column.type):

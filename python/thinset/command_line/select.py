@@ -8,18 +8,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
-import tyro
 
 from thinset._core import open_npy
 from thinset.command_line.arguments import (
+    Column,
+    EmbeddingsFiles,
     Method,
     Metric,
     PerClass,
     Seed,
+    Threads,
     optional,
     parse_count,
 )
-from thinset.command_line.columns import PARQUET, column_files, read_column, read_rows
+from thinset.command_line.columns import (
+    column_files,
+    read_column,
+    read_rows,
+    require_rows_of,
+    writes_rows,
+)
 from thinset.command_line.usage import UsageError
 from thinset.data import export_subset, open_dataset
 from thinset.files.atomic import require_file_target
@@ -48,10 +56,7 @@ class Command:
     parquet files EMBEDDINGS.
     """
 
-    embeddings: Annotated[
-        tyro.conf.Positional[tuple[Path, ...]],
-        tyro.conf.arg(metavar="EMBEDDINGS...", help_behavior_hint="(required)"),
-    ]
+    embeddings: EmbeddingsFiles
     """(N, D) array of float16, float32 or float64: .npy, .safetensors, or a column of lists in
     .parquet or .arrow; several files are read as one array, in the given order"""
     n_samples: Annotated[str | None, optional(aliases=["-n"], metavar="K")] = None
@@ -60,7 +65,7 @@ class Command:
     out: Annotated[Path | None, optional(aliases=["-o"], metavar="FILE")] = None
     """file to write the selection to (.npz), or the selected rows of parquet files with all columns
     (.parquet); not needed with --dry-run"""
-    column: Annotated[str | None, optional(metavar="NAME")] = None
+    column: Column = None
     """column of lists, or tensor, that holds the embeddings; needed if there are several"""
     method: Method = "topk"
     """selection method"""
@@ -103,6 +108,9 @@ class Command:
     """the selected rows cost at most this"""
     min_distance: Annotated[float | None, optional(metavar="D")] = None
     """max_min: select until no row is further than this from the selected ones"""
+    dedup_distance: Annotated[float | None, optional(metavar="D")] = None
+    """leave out near-duplicates first: of rows at most this far apart, only the one with the
+    highest score, or the first, may be selected"""
     ids: Annotated[Path | None, optional(metavar="FILE")] = None
     """the id of each row, saved with the selection: a .npy file of integers or text, or lines of
     text"""
@@ -126,7 +134,7 @@ class Command:
     """facility_location with --kernel gaussian: by default the median distance of a sample"""
     seed: Seed = 0
     """seed of kmeans and random"""
-    threads: Annotated[int | None, optional(metavar="INT")] = None
+    threads: Threads = None
     """number of threads, by default one per processor; the result is the same for any number"""
     max_memory: Annotated[str | None, optional(metavar="BYTES")] = None
     """refuse work that may need more memory than this, such as 512MB"""
@@ -148,7 +156,7 @@ class Command:
             files = [column_files(path, self.embeddings) for path in given if path is not None]
             require_apart(self.out, self.embeddings, *files)
             require_file_target(self.out)
-            self._require_rows_to_write()
+            require_rows_of(self.embeddings, self.out)
         if self.labels is not None and self.per_class is None and not self.stratified:
             raise ValueError("--labels needs --per-class, or --stratified with the method random")
         # Options at their default are not passed on: they may belong to another method.
@@ -173,7 +181,11 @@ class Command:
             if n_samples is None:
                 raise UsageError("--dry-run needs --n-samples K, which the cost depends on")
             print(estimate(embeddings, n_samples, self.method, **options).describe())
-            not_counted = [name for name in ("initial_subset", *CHOICE, "ids") if self._gives(name)]
+            not_counted = [
+                name
+                for name in ("initial_subset", *CHOICE, "dedup_distance", "ids")
+                if self._gives(name)
+            ]
             if not_counted:
                 words = ", ".join(f"--{name.replace('_', '-')}" for name in not_counted)
                 print(f"not counted: {words}")
@@ -197,11 +209,13 @@ class Command:
             else read_rows(self.initial_subset, self.embeddings),
             ids=None if self.ids is None else read_column(self.ids, self.embeddings),
             **self._terms(),
+            dedup_distance=self.dedup_distance,
             max_memory=self.max_memory,
             progress=True,
             **options,
         )
-        if self._writes_rows:
+        writes_columns = writes_rows(self.out)
+        if writes_columns:
             export_subset(
                 selection, self.embeddings, self.out, by="rows", overwrite=True, show_progress=True
             )
@@ -209,7 +223,7 @@ class Command:
             # The figures may take much longer than the selection: save the selection first.
             selection.save(self.out)
         figures = self._compute_figures(selection, embeddings)
-        if figures and not self._writes_rows:
+        if figures and not writes_columns:
             selection.save(self.out)
         for name, value in figures.items():
             print(f"{name}: {value:.6g}")
@@ -218,18 +232,6 @@ class Command:
     def _gives(self, name: str) -> bool:
         value = getattr(self, name)
         return value is not None and value is not False
-
-    @property
-    def _writes_rows(self) -> bool:
-        return self.out is not None and self.out.name.lower().endswith(PARQUET)
-
-    def _require_rows_to_write(self) -> None:
-        others = [path for path in self.embeddings if not path.name.lower().endswith(PARQUET)]
-        if self._writes_rows and others:
-            raise ValueError(
-                f"{self.out} would hold rows of parquet files, but the embeddings are in "
-                f"{others[0]}; write the selection as .npz, then use thinset subset"
-            )
 
     def _terms(self) -> dict[str, Any]:
         """What restricts and weighs the choice, with its files opened."""

@@ -30,7 +30,7 @@ class Choice:
     exclude: NDArray[np.int64] | None = None
     among: NDArray[np.int64] | None = None
     cover: str | None = None
-    existing: Any = None
+    existing: HostMatrix | None = None
     scores: NDArray[np.float64] | None = None
     score_weight: float | None = None
     min_score: float | None = None
@@ -45,10 +45,22 @@ class Choice:
     def keywords(self) -> dict[str, Any]:
         """Those that were given."""
         return {
-            name: value
+            name: value.values if name == "existing" else value
             for name, value in vars(self).items()
             if value is not None and value is not False
         }
+
+    def candidates(self, n_rows: int) -> NDArray[np.bool_]:
+        """Which rows may be chosen, as a mask (N,)."""
+        mask = np.ones(n_rows, dtype=bool)
+        if self.among is not None:
+            mask[:] = False
+            mask[self.among] = True
+        if self.exclude is not None:
+            mask[self.exclude] = False
+        if self.scores is not None and self.min_score is not None:
+            mask &= self.scores >= self.min_score
+        return mask
 
     def settings(self) -> dict[str, Any]:
         """What `Selection.params` records: numbers as given, and the sizes of arrays."""
@@ -91,10 +103,10 @@ def as_choice(
     """
     n_rows = matrix.shape[0]
     return Choice(
-        exclude=_as_rows(exclude, "exclude", n_rows),
-        among=_as_rows(among, "among", n_rows),
+        exclude=None if exclude is None else as_rows(exclude, "exclude", n_rows),
+        among=None if among is None else as_rows(among, "among", n_rows),
         cover=None if cover is None else one_of(("all", "candidates"), cover, "cover"),
-        existing=_as_existing(existing, matrix, column),
+        existing=None if existing is None else as_other_rows(existing, "existing", matrix, column),
         scores=_as_numbers(scores, "scores", n_rows),
         score_weight=_as_real(score_weight, "score_weight"),
         min_score=_as_real(min_score, "min_score"),
@@ -197,23 +209,31 @@ def _require_length(array: NDArray[Any], name: str, n_rows: int) -> None:
         raise ValueError(f"{name} must have one entry per row: expected {n_rows}, got {len(array)}")
 
 
-def _as_rows(rows: object, name: str, n_rows: int) -> NDArray[np.int64] | None:
-    """Row numbers, also of a mask (N,)."""
-    if rows is None:
-        return None
+def as_rows(rows: object, name: str, n_rows: int) -> NDArray[np.int64]:
+    """Row numbers in [0, N), also of a mask (N,) or a Selection."""
     from thinset.selection.result import Selection
 
-    if isinstance(rows, Selection):
-        return rows.indices
-    array = _as_array(rows, name)
+    array = rows.indices if isinstance(rows, Selection) else _as_array(rows, name)
     if array.dtype != np.bool_:
-        return as_row_numbers(array, name)
+        numbers = as_row_numbers(array, name)
+        require_rows(numbers, name, n_rows)
+        return numbers
     if array.shape != (n_rows,):
         raise ValueError(
             f"{name} as a mask must have one entry per row: expected shape ({n_rows},), got "
             f"{array.shape}"
         )
     return np.flatnonzero(array).astype(np.int64)
+
+
+def require_rows(numbers: NDArray[np.int64], name: str, n_rows: int) -> None:
+    """Raise ValueError, naming the first, for row numbers that are not in [0, N)."""
+    outside = np.flatnonzero((numbers < 0) | (numbers >= n_rows))
+    if len(outside):
+        position = int(outside[0])
+        raise ValueError(
+            f"{name} must hold rows in [0, {n_rows}): position {position} holds {numbers[position]}"
+        )
 
 
 def _as_numbers(values: object, name: str, n_rows: int) -> NDArray[np.float64] | None:
@@ -233,20 +253,21 @@ def as_numbers(values: object, name: str, n_rows: int) -> NDArray[np.float64]:
     return np.ascontiguousarray(array, dtype=np.float64)
 
 
-def _as_existing(existing: object, matrix: HostMatrix, column: object) -> Any:
-    if existing is None:
-        return None
+def as_other_rows(rows: object, name: str, matrix: HostMatrix, column: object) -> HostMatrix:
+    """Embeddings of other samples than those of `matrix`, of the same element type.
+
+    column: that of `matrix`, which is also that of rows in a file or table.
+    """
     try:
-        rows = as_matrix(existing, column if has_columns(existing) else None)
+        others = as_matrix(rows, column if has_columns(rows) else None)
     except ValueError as error:
-        raise ValueError(f"existing: {error}") from None
-    if rows.dtype_name != matrix.dtype_name:
+        raise ValueError(f"{name}: {error}") from None
+    if others.dtype_name != matrix.dtype_name:
         raise ValueError(
-            "existing must have the element type of the embeddings: expected "
-            f"{matrix.dtype_name}, got {rows.dtype_name}; pass existing.astype('"
-            f"{matrix.dtype_name}') or its like"
+            f"{name} must have the element type of the embeddings: expected {matrix.dtype_name}, "
+            f"got {others.dtype_name}; pass {name}.astype('{matrix.dtype_name}') or its like"
         )
-    return rows.values
+    return others
 
 
 def _as_real(value: object, name: str) -> float | None:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from thinset.selection.arguments import as_metric, as_threads, is_real, shown
-from thinset.selection.choice import as_numbers
-from thinset.selection.columnar_input import has_columns
+from thinset.selection.choice import as_numbers, as_other_rows
 from thinset.selection.matrix_input import as_matrix
 from thinset.selection.reporting import progress_callback
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from thinset.selection.choice import Choice
     from thinset.selection.matrix_input import HostMatrix
     from thinset.selection.reporting import Progress
 
@@ -43,11 +44,16 @@ class NearDuplicates:
         The row with the highest score, without scores the lowest row; of equal scores the lower
         row. Rows with a match are not kept, so that a group may have no representative.
         """
-        rows = np.arange(len(self.groups))
-        if self.matches is None and self.scores is None:
-            return np.flatnonzero(self.groups == rows)
+        return self.representatives_among(np.ones(len(self.groups), dtype=bool))
+
+    def representatives_among(self, candidates: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """The representatives if only the rows of the mask `candidates` (N,) may be kept.
+
+        A group without a candidate has no representative.
+        """
         if self.matches is not None:
-            rows = rows[self.matches < 0]
+            candidates = candidates & (self.matches < 0)
+        rows = np.flatnonzero(candidates)
         if self.scores is not None:
             # Stable: equal scores stay in ascending order of rows.
             rows = rows[np.argsort(-self.scores[rows], kind="stable")]
@@ -114,20 +120,68 @@ def deduplicate(
         be read. KeyboardInterrupt: within 0.2 s of Ctrl-C.
     """
     matrix = as_matrix(embeddings, column)
-    limit = _as_distance(distance)
-    metric = as_metric(metric)
-    threads = as_threads(n_threads)
+    limit = as_distance(distance, "distance")
     scores = _as_scores(keep, matrix.shape[0])
-    reference = None if against is None else _as_reference(against, matrix, column)
+    reference = None if against is None else as_other_rows(against, "against", matrix, column)
+    return _find(
+        matrix,
+        limit,
+        scores,
+        reference,
+        metric=as_metric(metric),
+        n_threads=as_threads(n_threads),
+        progress=progress,
+    )
+
+
+def without_near_duplicates(
+    choice: Choice,
+    matrix: HostMatrix,
+    limit: float,
+    initial: NDArray[np.int64] | None,
+    *,
+    metric: str,
+    n_threads: int,
+    progress: Progress,
+) -> Choice:
+    """`choice` among one row of each group of near-duplicates: the best of those it allows.
+
+    Groups of initial rows, and rows near existing ones, give none.
+    """
+    found = _find(
+        matrix,
+        limit,
+        choice.scores,
+        choice.existing,
+        metric=metric,
+        n_threads=n_threads,
+        progress=progress,
+    )
+    candidates = choice.candidates(matrix.shape[0])
+    if initial is not None:
+        candidates &= ~np.isin(found.groups, found.groups[initial])
+    return dataclasses.replace(choice, among=found.representatives_among(candidates))
+
+
+def _find(
+    matrix: HostMatrix,
+    limit: float,
+    scores: NDArray[np.float64] | None,
+    reference: HostMatrix | None,
+    *,
+    metric: str,
+    n_threads: int,
+    progress: Progress,
+) -> NearDuplicates:
     matches = None
     if reference is not None:
         with progress_callback(progress, "match") as callback:
             matches = matrix.match_near_duplicates(
-                reference, limit, metric=metric, n_threads=threads, progress=callback
+                reference, limit, metric=metric, n_threads=n_threads, progress=callback
             )
     with progress_callback(progress, "deduplicate") as callback:
         groups = matrix.group_near_duplicates(
-            limit, metric=metric, n_threads=threads, progress=callback
+            limit, metric=metric, n_threads=n_threads, progress=callback
         )
     return NearDuplicates(groups, limit, metric, scores, matches)
 
@@ -145,22 +199,10 @@ def _as_scores(keep: object, n_rows: int) -> NDArray[np.float64] | None:
     return scores
 
 
-def _as_reference(against: object, matrix: HostMatrix, column: object) -> HostMatrix:
-    try:
-        reference = as_matrix(against, column if has_columns(against) else None)
-    except ValueError as error:
-        raise ValueError(f"against: {error}") from None
-    if reference.dtype_name != matrix.dtype_name:
-        raise ValueError(
-            "against must have the element type of the embeddings: expected "
-            f"{matrix.dtype_name}, got {reference.dtype_name}; convert one of them"
-        )
-    return reference
-
-
-def _as_distance(distance: object) -> float:
+def as_distance(distance: object, name: str) -> float:
+    """Raise ValueError for what is no number; the core checks its range."""
     # float() would also accept a string or a boolean.
     if is_real(distance):
         with contextlib.suppress(OverflowError):
             return float(distance)
-    raise ValueError(f"distance must be a number, got {shown(distance)}")
+    raise ValueError(f"{name} must be a number, got {shown(distance)}")

@@ -14,11 +14,12 @@ from thinset.selection.arguments import (
     as_seed,
     as_threads,
 )
-from thinset.selection.choice import as_choice, as_ids
+from thinset.selection.choice import as_choice, as_ids, require_rows
 from thinset.selection.integer_input import as_labels, as_row_numbers
 from thinset.selection.matrix_input import as_matrix, bytes_copied
 from thinset.selection.measuring import Subset
 from thinset.selection.methods import resolve_options
+from thinset.selection.near_duplicates import as_distance, without_near_duplicates
 from thinset.selection.reporting import progress_callback
 from thinset.selection.result import Selection
 
@@ -58,6 +59,7 @@ def select(
     costs: ArrayLike | None = None,
     budget: float | None = None,
     min_distance: float | None = None,
+    dedup_distance: float | None = None,
     ids: ArrayLike | None = None,
     max_memory: int | str | None = None,
     progress: Progress = None,
@@ -117,6 +119,10 @@ def select(
         their cost). With `n_samples`, both limits hold. `Selection.spent` is the sum.
     min_distance: of max_min: choose until no row that may be chosen is further than this from the
         chosen ones.
+    dedup_distance: leave out near-duplicates first. Of rows at most this far apart, in `metric`,
+        and of chains of such rows, only the one with the highest score (without scores, the first)
+        may be chosen, and none if one of them is in `initial_subset`; nor may rows this near to one
+        of `existing`. See `deduplicate`.
     ids: (N,) integers or text, all different: `Selection.ids` has those of the chosen rows.
     max_memory: bytes, or text such as "512MB": the work is refused if it may take more than this
         beyond the embeddings.
@@ -170,7 +176,19 @@ def select(
     initial = None
     if initial_subset is not None:
         initial = as_row_numbers(initial_subset, "initial_subset")
+        require_rows(initial, "initial_subset", n_total)
     threads = as_threads(n_threads)
+    if dedup_distance is not None:
+        limit = as_distance(dedup_distance, "dedup_distance")
+        choice = without_near_duplicates(
+            choice,
+            matrix,
+            limit,
+            initial,
+            metric=settings["metric"],
+            n_threads=threads,
+            progress=progress,
+        )
     memory = _memory_beside_copies(as_bytes(max_memory), bytes_copied(embeddings))
     with progress_callback(progress, f"select {method}") as callback:
         chosen = matrix.choose(
@@ -202,6 +220,7 @@ def select(
             **settings,
             **_bandwidth_used(chosen.bandwidth),
             **choice.settings(),
+            **({} if dedup_distance is None else {"dedup_distance": float(dedup_distance)}),
             "n_initial": 0 if initial is None else len(initial),
             "dtype": matrix.dtype_name,
             "n_columns": n_columns,

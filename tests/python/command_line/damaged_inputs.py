@@ -53,7 +53,10 @@ CASES = {
         "subset rows.npy distilled -o {out}",
         "train distilled --test data/test --total 1st --batch-size 8 --evaluations 1 -o {out}",
     ),
-    "embeddings.npy": ("select embeddings.npy -n 5 -o {out}",),
+    "embeddings.npy": (
+        "select embeddings.npy -n 5 -o {out}",
+        "deduplicate embeddings.npy -d 0.5 -o {out}.npy",
+    ),
     "labels.npy": ("select embeddings.npy -n 5 --labels labels.npy --per-class balanced -o {out}",),
     "rows.npy": (
         "select embeddings.npy -n 5 --initial-subset rows.npy -o {out}",

@@ -75,7 +75,7 @@ def test_columns_of_parquet(documents):
         assert column_files(Path(f":{name}"), both) == both
     assert read_ids(Path("a.parquet:id")) == [f"doc-{n}" for n in range(120)]
     for path, message in (
-        (":x", "a.parquet has no single column 'x'; it has id, emb, quality"),
+        (":x", "a.parquet has no column 'x'; it has id, emb, quality"),
         (":holes", "b.parquet: column 'holes' has no entry in row 130"),
         ("a.parquet:emb", "column 'emb' must hold numbers or texts, got list"),
     ):
@@ -135,7 +135,7 @@ def test_quality_diversity_and_a_budget_from_one_table(documents, capsys):
     assert len(table.schema.names) == 6
     np.save("emb.npy", x)
     assert main(["select", "emb.npy", "-n", "5", "-o", "direct.parquet"]) == 3
-    assert "the embeddings are in emb.npy; write the selection as" in capsys.readouterr().err
+    assert "the embeddings are in emb.npy; name another output" in capsys.readouterr().err
     for wrong in ("a.parquet", "b.parquet"):
         assert main([*command, *terms, "-o", wrong]) == 3
     assert "would replace its own source" in capsys.readouterr().err
@@ -146,3 +146,60 @@ def test_rows_owned_already_have_the_same_column(documents):
     found = thinset.select("b.parquet", 5, "max_min", column="emb", existing="a.parquet")
     expected = thinset.select(x[120:], 5, "max_min", existing=x[:120])
     assert found.indices.tolist() == expected.indices.tolist()
+
+
+def test_near_duplicates_are_left_out_of_one_table(documents, capsys):
+    """Deduplicated, chosen by quality and diversity within a budget, written with all columns."""
+    import pyarrow.parquet as pq
+
+    x, columns = documents
+    command = ["select", "a.parquet", "b.parquet", "--column", "emb", "-m", "max_min"]
+    terms = ["--scores", ":quality", "--costs", ":tokens", "--budget", "1500"]
+    status = main([*command, *terms, "--dedup-distance", "1.5", "-o", "few.parquet"])
+    assert status == 0, capsys.readouterr().err
+    groups = thinset.deduplicate(x, 1.5, keep=columns["quality"])
+    assert len(groups) < 200
+    expected = thinset.select(
+        x, None, "max_min", among=groups.representatives, scores=columns["quality"],
+        costs=columns["tokens"], budget=1500,
+    )  # fmt: skip
+    written = pq.read_table("few.parquet")["id"].to_pylist()
+    assert written == [f"doc-{n}" for n in sorted(expected.indices)]
+
+    # The same in two steps, which also show what was found.
+    command = ["deduplicate", "a.parquet", "b.parquet", "--column", "emb", "-d", "1.5"]
+    assert main([*command, "--keep", ":quality", "-o", "kept.npy"]) == 0
+    assert capsys.readouterr().out.splitlines()[-3:] == [
+        f"groups: {len(groups)} of 300 rows, up to {groups.sizes.max()} in one",
+        f"rows that remain: {len(groups)}",
+        "kept.npy",
+    ]
+    np.testing.assert_array_equal(np.load("kept.npy"), groups.representatives)
+    assert main([*command, "--keep", ":quality", "-o", "kept.parquet"]) == 0
+    kept = pq.read_table("kept.parquet")["id"].to_pylist()
+    assert kept == [f"doc-{n}" for n in groups.representatives]
+
+
+def test_rows_near_another_set_do_not_remain(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    x = np.arange(12, dtype=np.float32).reshape(6, 2)
+    np.save("x.npy", np.concatenate([x, x[:2] + 0.1]))
+    np.save("test.npy", x[3:5])
+    command = ["deduplicate", "x.npy", "--distance", "0.5", "--against", "test.npy"]
+    assert main(command) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "groups: 6 of 8 rows, up to 2 in one",
+        "rows near one of test.npy: 2",
+        "rows that remain: 4",
+    ]
+    assert main([*command, "-o", "kept.npy"]) == 0
+    assert np.load("kept.npy").tolist() == [0, 1, 2, 5]
+    for words, message in (
+        (["-o", "kept.txt"], "must end in .npy or .parquet"),
+        (["-o", "kept.parquet"], "the embeddings are in x.npy"),
+        (["-d", "9", "-o", "none.npy"], "no row remains"),
+        (["-d", "-1"], "distance must be"),
+    ):
+        assert main([*command, *words]) == 3
+        assert message in capsys.readouterr().err
+    assert not (tmp_path / "none.npy").exists()

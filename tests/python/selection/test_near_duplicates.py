@@ -74,6 +74,59 @@ def test_scores_and_other_sets_decide_what_is_kept(
     assert alone.matched.tolist() == []
 
 
+def kept_by_terms(X, distance, metric, terms):
+    """The rows that selecting without near-duplicates may choose."""
+    n = len(X)
+    groups = group_near_duplicates(X, distance, metric)
+    allowed = set(terms.get("among", range(n))) - set(terms.get("exclude", ()))
+    scores = terms.get("scores")
+    if "min_score" in terms:
+        allowed -= {row for row in range(n) if scores[row] < terms["min_score"]}
+    of_initial = {groups[row] for row in terms.get("initial_subset", ())}
+    out = [row not in allowed or groups[row] in of_initial for row in range(n)]
+    if "existing" in terms:
+        near = match(X.astype(np.float64), terms["existing"].astype(np.float64), distance, metric)
+        out = [left or near[row] >= 0 for row, left in enumerate(out)]
+    return kept(groups, scores, np.where(out, 0, -1))
+
+
+@pytest.mark.filterwarnings("ignore:.*embedding elements have one value")
+@settings(deadline=None)
+@given(data=st.data(), seed=st.integers(0, 2**32 - 1), n=st.integers(2, 60))
+def test_selecting_without_near_duplicates(data, seed, n):
+    metric = data.draw(st.sampled_from(["euclidean", "sqeuclidean", "cosine"]))
+    method = data.draw(st.sampled_from(["topk", "max_min", "max_sum", "random"]))
+    distance = data.draw(st.sampled_from([0.0, 0.25, 0.75, 1.0]))
+    both = rows(seed, n + 3, 3, "float32")
+    both[:, 0] += 1
+    X = both[:n]
+    generator = np.random.default_rng(seed)
+    terms: dict = {}
+    if data.draw(st.booleans()):
+        terms["scores"] = generator.integers(1, 4, n) / 2
+        if data.draw(st.booleans()):
+            terms["min_score"] = 1.0
+    for name in ("exclude", "among", "initial_subset"):
+        if data.draw(st.booleans()):
+            size = {"exclude": n // 4, "among": 3 * n // 4, "initial_subset": 1}[name]
+            terms[name] = generator.permutation(n)[:size].tolist()
+    if method in {"max_min", "max_sum"} and data.draw(st.booleans()):
+        terms["existing"] = both[n:]
+    expected = kept_by_terms(X, distance, metric, terms)
+    n_initial = len(terms.get("initial_subset", ()))
+    options = {"metric": metric, "n_threads": data.draw(st.sampled_from([1, 2, 3, 7]))}
+    k = n_initial + data.draw(st.integers(1, max(1, len(expected))))
+    if not expected:
+        with pytest.raises(ValueError, match="chosen"):
+            thinset.select(X, k, method, dedup_distance=distance, **terms, **options)
+        return
+    found = thinset.select(X, k, method, dedup_distance=distance, **terms, **options)
+    right = thinset.select(X, k, method, **{**terms, "among": expected}, **options)
+    assert found.indices.tolist() == right.indices.tolist()
+    assert set(found.indices[n_initial:].tolist()) <= set(expected)
+    assert found.params["dedup_distance"] == distance
+
+
 def test_the_best_scored_of_a_chain_is_kept():
     X = np.array([[0.0], [5.0], [1.0], [2.0], [6.5], [3.0]])
     found = thinset.deduplicate(X, 1.0, keep=[0, 1, 2, 3, 4, 3])

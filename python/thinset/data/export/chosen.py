@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import reprlib
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
 from thinset.data.arrays import as_row_indices
 from thinset.data.sources.listing import count, first_of
-from thinset.selection.arguments import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +57,7 @@ class Chosen:
         if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
             raise ValueError(
                 "the selection must be a Selection, row numbers, a mask or a list of ids, got "
-                f"{shown(values)}"
+                f"{reprlib.repr(values)}"
             )
         values = as_list(values)
         ids = None if ids is None else as_list(ids)

@@ -33,9 +33,9 @@ def find_chosen(
 ) -> list[Path]:
     """The chosen files, relative to `root`, in selection order.
 
-    By rows: row k is image k of the split as `import_dataset` reads it, or sample k of the dataset
-    `imported` from there. By ids: an id is the path of a file, relative to `root`, or as one would
-    open it. Raises ValueError for rows and ids that `root` does not have.
+    By rows: a row number counts the images of the split in the order of `import_dataset`, or the
+    samples of the dataset `imported` from there. By ids: an id is the path of an image, relative to
+    `root` or as one would open it. Raises ValueError for rows and ids that `root` does not have.
     """
     if by == "ids":
         return _of_ids(root, chosen.ids or [])

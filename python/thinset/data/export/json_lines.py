@@ -50,15 +50,17 @@ def write_json_lines(
     wanted = Wanted(chosen, by, named(files))
     with (
         targets_of(
-            files, out, suffixes=SUFFIXES, overwrite=overwrite, form="jsonl", chosen=chosen
+            files,
+            out,
+            suffixes=SUFFIXES,
+            overwrite=overwrite,
+            form="jsonl",
+            chosen=chosen,
+            one_file=in_selection_order,
         ) as targets,
         ProgressBar("lines", len(chosen), unit="lines", enabled=show_progress) as bar,
     ):
-        is_one_file = len(set(targets)) < len(targets) or len(targets) == 1
-        if in_selection_order and not is_one_file:
-            raise ValueError(
-                "order='selection' writes one file; give an output that ends with .jsonl"
-            )
+        is_one_file = len(set(targets)) == 1
         row = 0
         with (
             tempfile.TemporaryFile(prefix="thinset-") as spool,

@@ -65,12 +65,19 @@ def targets_of(
     overwrite: bool,
     form: str,
     chosen: Chosen,
+    one_file: bool = False,
 ) -> Iterator[list[Path]]:
     """Yield the file that the samples of each source go to, all the same if `out` is a file.
 
     `out` is a file if its name ends with one of `suffixes`; else a folder, in which the files have
     the names of the sources, relative to the folder that all of these are in.
+
+    Raises ValueError if `one_file`, the order being that of the selection, and there are several.
     """
+    if one_file and len(sources) > 1 and not out.name.lower().endswith(suffixes):
+        raise ValueError(
+            f"order='selection' writes one file; give an output that ends with {suffixes[0]}"
+        )
     if out.name.lower().endswith(suffixes):
         with new_file(out, sources, overwrite=overwrite) as partial:
             yield [partial] * len(sources)

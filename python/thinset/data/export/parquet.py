@@ -66,15 +66,17 @@ def write_parquet(
     )
     with (
         targets_of(
-            files, out, suffixes=SUFFIXES, overwrite=overwrite, form="parquet", chosen=chosen
+            files,
+            out,
+            suffixes=SUFFIXES,
+            overwrite=overwrite,
+            form="parquet",
+            chosen=chosen,
+            one_file=in_selection_order,
         ) as targets,
         ProgressBar("rows", len(order), unit="rows", enabled=show_progress) as bar,
     ):
-        is_one_file = len(set(targets)) < len(targets) or len(targets) == 1
-        if in_selection_order and not is_one_file:
-            raise ValueError(
-                "order='selection' writes one file; give an output that ends with .parquet"
-            )
+        is_one_file = len(set(targets)) == 1
         rows = np.sort(order)
         with contextlib.ExitStack() as stack:
             writer: _Writer | None = None

@@ -63,7 +63,7 @@ def write_tar_shards(
         ProgressBar("samples", len(chosen), unit="samples", enabled=show_progress) as bar,
         contextlib.ExitStack() as stack,
     ):
-        is_one_file = len(set(targets)) < len(targets) or len(targets) == 1
+        is_one_file = len(set(targets)) == 1
         target: tarfile.TarFile | None = None
         row = 0
         for file, path in zip(files, targets, strict=True):
