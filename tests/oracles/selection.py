@@ -19,7 +19,10 @@ ROWS_PER_SUM_BLOCK = 1024
 def ranks(X, y, metric):
     """What orders the rows of X by distance to y: squares for euclidean, whose roots can tie."""
     if metric == "cosine":
-        return 1.0 - arithmetic.dots(X, y) / (arithmetic.norms(X) * arithmetic.norms(y[None])[0])
+        of_both = arithmetic.norms(X) * arithmetic.norms(y[None])[0]
+        found = 1.0 - arithmetic.dots(X, y) / of_both
+        # What rounding leaves of the distance between equal rows is 0.
+        return np.where(found > 2.0**-51, found, 0.0)
     return arithmetic.squared_distances(X, y)
 
 

@@ -1,11 +1,14 @@
 #include "methods/leaderboards.hpp"
 
 #include <atomic>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <functional>
 #include <iterator>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <span>
 #include <type_traits>
 
@@ -26,6 +29,10 @@ constexpr std::size_t groups_above = n_groups / 4;
 // sure of enough.
 constexpr double log_four_thirds = 0.2877;
 constexpr double depths_to_pass = 3.0;
+// If the largest scores of this many groups are the same, a long run of rows has this score.
+constexpr std::ptrdiff_t groups_in_run = n_groups / 2;
+// Rows of a run that are looked at between two checks for interrupts.
+constexpr std::size_t rows_per_check = 65536;
 
 constexpr std::uint64_t page_bytes = 4096;
 
@@ -56,28 +63,64 @@ template <class T>
 class ConstantColumns {
  public:
   explicit ConstantColumns(const Rows<T>& rows)
-      : rows_(rows), first_(rows.n_columns()), columns_(rows.n_columns()) {
-    row_kernels<T>().widen(rows.row(0), first_.data(), first_.size());
+      : rows_(rows),
+        first_(rows.row(0), rows.row(0) + rows.n_columns()),
+        differing_bits_(rows.n_columns()),
+        columns_(rows.n_columns()) {
     std::iota(columns_.begin(), columns_.end(), std::size_t{0});
   }
 
-  void look_at(std::size_t row) {
-    std::erase_if(columns_, [&](std::size_t j) {
-      double value = 0.0;
-      row_kernels<T>().widen(rows_.row(row) + j, &value, 1);
-      return value != first_[j];
-    });
-  }
   void look_at(std::size_t begin, std::size_t end) {
-    for (std::size_t row = begin; row < end && !columns_.empty(); ++row) {
-      look_at(row);
+    if (columns_.empty()) {
+      return;
     }
+    std::ranges::fill(differing_bits_, Bits{0});
+    const bool are_few = columns_.size() < first_.size() / 8;
+    for (std::size_t row = begin; row < end; ++row) {
+      const T* values = rows_.row(row);
+      if (are_few) {
+        for (const std::size_t j : columns_) {
+          compare(values, j);
+        }
+      } else {  // without indices, many at a time
+        for (std::size_t j = 0; j < first_.size(); ++j) {
+          compare(values, j);
+        }
+      }
+    }
+    std::erase_if(columns_, [&](std::size_t j) {
+      return differing_bits_[j] != 0 && !has_one_value(j, begin, end);
+    });
   }
   [[nodiscard]] const std::vector<std::size_t>& columns() const { return columns_; }
 
  private:
+  using Bits = std::conditional_t<sizeof(T) == 2, std::uint16_t,
+                                  std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>>;
+
+  void compare(const T* values, std::size_t j) {
+    differing_bits_[j] = static_cast<Bits>(
+        differing_bits_[j] | (std::bit_cast<Bits>(values[j]) ^ std::bit_cast<Bits>(first_[j])));
+  }
+  // By value: zeros of either sign are equal.
+  [[nodiscard]] bool has_one_value(std::size_t j, std::size_t begin, std::size_t end) const {
+    const double first = widened(&first_[j]);
+    for (std::size_t row = begin; row < end; ++row) {
+      if (widened(rows_.row(row) + j) != first) {
+        return false;
+      }
+    }
+    return true;
+  }
+  static double widened(const T* value) {
+    double wide = 0.0;
+    row_kernels<T>().widen(value, &wide, 1);
+    return wide;
+  }
+
   Rows<T> rows_;
-  std::vector<double> first_;
+  std::vector<T> first_;
+  std::vector<Bits> differing_bits_;  // from the first row, within a block
   std::vector<std::size_t> columns_;
 };
 
@@ -200,9 +243,11 @@ class Keeper {
   std::vector<std::size_t> n_kept_;
 };
 
-// One list of the rows that all threads kept for an element: at least the best `depth`.
+// One list of the rows that all threads kept for an element: at least the best `depth`, or all
+// above the score of a run. With weights, no run follows: few of their scores are equal.
 template <class T>
-Board merged(const std::vector<Keeper<T>>& keepers, std::size_t column, std::size_t depth) {
+Board merged(const std::vector<Keeper<T>>& keepers, std::size_t column, std::size_t depth,
+             std::optional<double> score_of_run, bool may_have_run) {
   std::vector<Candidate> all;
   all.reserve(std::transform_reduce(keepers.begin(), keepers.end(), std::size_t{0}, std::plus<>(),
                                     [&](const auto& k) { return k.kept(column).size(); }));
@@ -219,7 +264,18 @@ Board merged(const std::vector<Keeper<T>>& keepers, std::size_t column, std::siz
     std::nth_element(dropped, all.begin() + static_cast<std::ptrdiff_t>(depth), all.end());
   }
   all.resize(std::max(n_complete, std::min(depth, all.size())));
+  std::optional<Board::Run> run;
+  if (score_of_run == complete_above) {
+    run = {complete_above, 0};
+  } else if (may_have_run && 2 * (all.size() - n_complete) >= depth && all.size() > n_complete) {
+    // Many rows are tied at the end: the lowest of them are candidates, all others may follow.
+    std::size_t last = 0;
+    std::for_each(all.begin() + static_cast<std::ptrdiff_t>(n_complete), all.end(),
+                  [&](const Candidate& c) { last = std::max(last, c.row); });
+    run = {complete_above, last + 1};
+  }
   Board board(std::move(all));
+  board.run = run;
   // Half of it is certainly requested.
   board.sort_until(depth / 2);
   return board;
@@ -254,12 +310,12 @@ template <class T>
 void Leaderboards<T>::fill(std::size_t depth, const std::vector<char>& taken) {
   if (depth == 0) {
     // Nothing is requested, but every value is still checked.
-    fill_above(Thresholds(rows_.n_columns(), -lowest), 0, taken, 0);
+    fill_above(thresholds_at(-lowest), 0, taken, 0);
     return;
   }
   const auto n_free = static_cast<std::size_t>(std::ranges::count(taken, 0));
   if (!fill_above(suggested_thresholds(depth, taken), depth, taken, std::min(depth, n_free))) {
-    fill_above(no_thresholds(), depth, taken, 0);
+    fill_above(thresholds_at(lowest), depth, taken, 0);
   }
 }
 
@@ -274,7 +330,7 @@ auto Leaderboards<T>::suggested_thresholds(std::size_t depth, const std::vector<
     const std::uint64_t scattered = (group + 1) * 0x9e3779b97f4a7c15U >> 32;
     return group * stride + scattered % (stride - n_looked_at + 1);
   };
-  Thresholds thresholds = no_thresholds();
+  Thresholds thresholds = thresholds_at(lowest);
   if (n_looked_at == 0) {
     return thresholds;
   }
@@ -305,10 +361,15 @@ auto Leaderboards<T>::suggested_thresholds(std::size_t depth, const std::vector<
     }
     const auto at = of_column.begin() + static_cast<std::ptrdiff_t>(groups_above) - 1;
     std::nth_element(of_column.begin(), at, of_column.end(), std::greater<>());
+    if (weights_.empty() && std::ranges::count(of_column, *at) >= groups_in_run) {
+      thresholds.values[j] = is_run_used_up_[j] != 0 ? lowest : static_cast<double>(*at);
+      thresholds.is_of_run[j] = static_cast<char>(is_run_used_up_[j] == 0);
+      continue;
+    }
     // Rows with exactly this score must pass, so the threshold is the next value below.
     const Score<T> below = std::nextafter(*at, static_cast<Score<T>>(lowest));
     // Rough scores of half the weight; whether enough rows pass is checked anyway.
-    thresholds[j] = weights_.empty() ? static_cast<double>(below) : 2.0 * below;
+    thresholds.values[j] = weights_.empty() ? static_cast<double>(below) : 2.0 * below;
   }
   return thresholds;
 }
@@ -318,7 +379,7 @@ bool Leaderboards<T>::fill_above(const Thresholds& thresholds, std::size_t depth
                                  const std::vector<char>& taken, std::size_t at_least) {
   std::vector<Keeper<T>> keepers;
   for (unsigned thread = 0; thread < job_.n_threads(); ++thread) {
-    keepers.emplace_back(rows_, score_, weights_, depth, thresholds);
+    keepers.emplace_back(rows_, score_, weights_, depth, thresholds.values);
   }
   std::vector<ConstantColumns<T>> constant(job_.n_threads(), ConstantColumns<T>(rows_));
   std::atomic<bool> is_finite = true;
@@ -340,10 +401,49 @@ bool Leaderboards<T>::fill_above(const Thresholds& thresholds, std::size_t depth
   constant_columns_ = in_all(constant);
   job_.parallel_for(boards_.size(), 1, [&](std::size_t begin, std::size_t end, unsigned) {
     for (std::size_t column = begin; column < end; ++column) {
-      boards_[column] = merged(keepers, column, depth);
+      std::optional<double> score_of_run;
+      if (thresholds.is_of_run[column] != 0) {
+        score_of_run = thresholds.values[column];
+      }
+      boards_[column] = merged(keepers, column, depth, score_of_run,
+                               weights_.empty() && is_run_used_up_[column] == 0);
     }
   });
-  return std::ranges::all_of(boards_, [&](const auto& b) { return b.size() >= at_least; });
+  return std::ranges::all_of(
+      boards_, [&](const Board& b) { return b.run.has_value() || b.size() >= at_least; });
+}
+
+template <class T>
+std::optional<Candidate> Leaderboards<T>::next(std::size_t column,
+                                               const std::vector<char>& skipped) {
+  Board& board = boards_[column];
+  while (board.n_read < board.size()) {
+    const Candidate& candidate = board.at(board.n_read++);
+    if (skipped[candidate.row] == 0) {
+      return candidate;
+    }
+    if (board.n_read % rows_per_check == 0) {
+      job_.check();
+    }
+  }
+  if (!board.run) {
+    return std::nullopt;
+  }
+  for (std::size_t& row = board.run->next_row; row < rows_.size();) {
+    const std::size_t here = row++;
+    if (skipped[here] == 0) {
+      const double score = score_from(activation_of(here, column), score_);
+      if (score == board.run->score) {
+        ++board.n_read;
+        return Candidate{score, here};
+      }
+    }
+    if (row % rows_per_check == 0) {
+      job_.check();
+    }
+  }
+  is_run_used_up_[column] = 1;
+  return std::nullopt;
 }
 
 template <class T>

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "rows/rows.hpp"
@@ -24,7 +26,8 @@ struct Candidate {
   }
 };
 
-// The best rows of one element, sorted only as far as requested.
+// The best rows of one element: candidates, sorted only as far as requested, and after them perhaps
+// a run of rows that all have one score, which are not stored but looked up in ascending order.
 class Board {
  public:
   Board() = default;
@@ -52,6 +55,15 @@ class Board {
     n_sorted_ = end;
   }
 
+  // The rows from `next_row` on with this score follow the candidates, and no other row with a
+  // score as high is missing.
+  struct Run {
+    double score;
+    std::size_t next_row;
+  };
+  std::optional<Run> run;
+  std::size_t n_read = 0;  // of the candidates and the run
+
  private:
   std::vector<Candidate> candidates_;
   std::size_t n_sorted_ = 0;
@@ -63,13 +75,23 @@ class Leaderboards {
  public:
   // Scores count times `weights`: one per row, at most 2; or empty for 1.
   Leaderboards(const Rows<T>& rows, ScoreOf score, const std::vector<double>& weights, Job& job)
-      : rows_(rows), score_(score), weights_(weights), job_(job), boards_(rows.n_columns()) {}
+      : rows_(rows),
+        score_(score),
+        weights_(weights),
+        job_(job),
+        boards_(rows.n_columns()),
+        is_run_used_up_(rows.n_columns(), 0) {}
 
   // Reads every value. Throws InvalidInput that names the first value that is not finite. taken[i]
   // says whether row i is excluded.
   void fill(std::size_t depth, const std::vector<char>& taken);
 
-  [[nodiscard]] Board& board(std::size_t column) { return boards_[column]; }
+  // The best row of an element that is not skipped and that no earlier call since fill() returned;
+  // none if its board is exhausted. skipped[i] is 1 at least for the rows that were taken at
+  // fill().
+  [[nodiscard]] std::optional<Candidate> next(std::size_t column, const std::vector<char>& skipped);
+  // The number of rows of an element's board that next() has read.
+  [[nodiscard]] std::size_t n_read(std::size_t column) const { return boards_[column].n_read; }
   // Elements that have the same value in every row; known after the boards are filled.
   [[nodiscard]] const std::vector<std::size_t>& constant_columns() const {
     return constant_columns_;
@@ -78,10 +100,16 @@ class Leaderboards {
   [[nodiscard]] double activation_of(std::size_t row, std::size_t column) const;
 
  private:
-  using Thresholds = std::vector<double>;
+  struct Thresholds {
+    std::vector<double> values;
+    // Whether it is the score of a long run of rows.
+    std::vector<char> is_of_run;
+  };
   static constexpr double lowest = -std::numeric_limits<double>::infinity();
 
-  [[nodiscard]] Thresholds no_thresholds() const { return Thresholds(rows_.n_columns(), lowest); }
+  [[nodiscard]] Thresholds thresholds_at(double value) const {
+    return {std::vector<double>(rows_.n_columns(), value), std::vector<char>(rows_.n_columns(), 0)};
+  }
   [[nodiscard]] Thresholds suggested_thresholds(std::size_t depth, const std::vector<char>& taken);
   // Returns false if a board has fewer than `at_least` rows, because the thresholds were too high.
   bool fill_above(const Thresholds& thresholds, std::size_t depth, const std::vector<char>& taken,
@@ -93,6 +121,7 @@ class Leaderboards {
   const std::vector<double>& weights_;
   Job& job_;
   std::vector<Board> boards_;
+  std::vector<char> is_run_used_up_;
   std::vector<std::size_t> constant_columns_;
 };
 

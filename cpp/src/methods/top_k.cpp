@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -88,13 +89,13 @@ class Dealer {
     if (columns_.size() < n_columns_) {
       fill((k + columns_.size() - 1) / columns_.size());
     }
+    const std::vector<char> excluded = taken_;  // other rows that are taken cost the turn
     for (std::size_t turn = 0; turn < k; ++turn) {
       check_at_times(job);
       const std::size_t column = columns_[turn % columns_.size()];
-      const std::size_t rank = turn / columns_.size();
-      Board& board = boards_.board(column);
-      if (rank < board.size() && taken_[board.at(rank).row] == 0) {
-        take_best(board.at(rank), column);
+      const std::optional<Candidate> best = boards_.next(column, excluded);
+      if (best && taken_[best->row] == 0) {
+        take_best(*best, column);
       }
     }
   }
@@ -136,20 +137,14 @@ class Dealer {
   // Returns the rows of that board used per round.
   double deal_round_robin(std::size_t k, Job& job) {
     const std::size_t n_before = picks_.rows.size();
-    std::vector<std::size_t> next(columns_.size(), 0);
     while (picks_.rows.size() < k) {
       const std::size_t column = columns_[turn_];
-      Board& board = boards_.board(column);
-      std::size_t& position = next[turn_];
-      while (position < board.size() && taken_[board.at(position).row] != 0) {
-        ++position;
-        check_at_times(job);
-      }
-      if (position == board.size()) {
+      const std::optional<Candidate> best = boards_.next(column, taken_);
+      if (!best) {
         const std::size_t n_rounds = (picks_.rows.size() - n_before) / columns_.size() + 1;
-        return static_cast<double>(position) / static_cast<double>(n_rounds);
+        return static_cast<double>(boards_.n_read(column)) / static_cast<double>(n_rounds);
       }
-      take_best(board.at(position), column);
+      take_best(*best, column);
       check_at_times(job);
       turn_ = (turn_ + 1) % columns_.size();
     }
@@ -214,8 +209,9 @@ MemoryNeed top_k_memory(const SelectionSize& size, const TopKOptions& options) {
   }
   // If constant elements are dropped, the others may have to provide more.
   const std::uint64_t depth = (k + d - 1) / d;
-  return {need_at_depth(size, depth).likely,
-          need_at_depth(size, options.drop_constant ? k : depth).at_most};
+  return MemoryNeed{size.n_rows, size.n_rows} +
+         MemoryNeed{need_at_depth(size, depth).likely,
+                    need_at_depth(size, options.drop_constant ? k : depth).at_most};
 }
 
 std::uint64_t deepest_within(const SelectionSize& size, const TopKOptions& options,

@@ -22,6 +22,10 @@ struct Point {
   std::vector<float> floats;  // the values, for screens
 };
 
+// Cosine distances up to this are rounding errors and count as 0: between equal rows, two roots, a
+// product and a quotient are off by at most four half units in the last place of 1.
+constexpr double least_cosine_rank = 0x1p-51;
+
 // Measures rows against points. `rank` is a monotone stand-in that is cheaper than the distance
 // (squares for euclidean): comparisons may use it, figures use distance_from_rank(). Ranks are
 // symmetric, bit for bit: rank(i, point of j) == rank(j, point of i).
@@ -61,7 +65,8 @@ class DistanceMeter {
   [[nodiscard]] double rank(const T* row, double row_norm, const Point& point) const {
     if (metric_ == Metric::cosine) {
       const double dot = kernels_.dot(row, point.values.data(), point.values.size());
-      return 1.0 - dot / (row_norm * point.norm);
+      const double rank = 1.0 - dot / (row_norm * point.norm);
+      return rank > least_cosine_rank ? rank : 0.0;
     }
     return kernels_.squared_distance(row, point.values.data(), point.values.size());
   }
