@@ -100,8 +100,9 @@ SelectedArrays select_rows(const Embeddings& embeddings, std::size_t n_samples,
   if (initial_subset) {
     arrays.add(*initial_subset, "rows of initial_subset");
   }
-  SelectionResult result = run_without_gil(n_threads, progress, arrays,
-                                           [&](Job& job) { return select(matrix, request, job); });
+  SelectionResult result =
+      run_without_gil(n_threads == 0 ? threads_for(matrix, request) : n_threads, progress, arrays,
+                      [&](Job& job) { return select(matrix, request, job); });
   return {numpy_array(std::move(result.indices)),
           numpy_array(std::move(result.gains)),
           numpy_array(std::move(result.constant_columns)),

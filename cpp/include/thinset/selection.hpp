@@ -69,6 +69,10 @@ struct SelectionResult {
 // constraint is broken (the message names it), and Interrupted.
 SelectionResult select(const AnyMatrix& embeddings, const SelectionRequest& request, Job& job);
 
+// How many threads to give select() if the caller does not say: one if the work takes less time
+// than starting others, else all available processors.
+unsigned threads_for(const AnyMatrix& embeddings, const SelectionRequest& request);
+
 // Refuses what select() refuses before it reads any value, except max_memory, initial_subset and
 // the entries of `choice`.
 void check_request(const AnyMatrix& embeddings, const SelectionRequest& request);

@@ -375,7 +375,7 @@ MemoryNeed kmeans_memory(const SelectionSize& size, const KMeansOptions& options
                                n / rows_per_block * sizeof(double) +
                                k * size.n_columns * sizeof(double);
   const std::uint64_t drawing =
-      options.seeding == Seeding::plus_plus ? n / 8 : random_picks_memory(n, k);
+      options.seeding == Seeding::plus_plus ? n / 8 : random_picks_memory(n, k, true);
   const std::uint64_t members = n * sizeof(std::size_t) + 5 * k * sizeof(std::size_t);
   const bool assigns = options.n_iterations > 0 || options.seeding == Seeding::random;
   const std::uint64_t searching = assigns ? nearest_centre_memory(size) : 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -25,6 +26,33 @@ class EvenDraws {
   std::vector<std::size_t> pool_;
   std::size_t n_drawn_ = 0;
 };
+
+// The same draws from the rows 0 to n - 1, of which only those are stored that have been moved.
+class SparseDraws {
+ public:
+  SparseDraws(std::size_t n, std::size_t k) : n_(n) { moved_.reserve(k); }
+
+  [[nodiscard]] bool empty() const { return n_drawn_ == n_; }
+  std::size_t draw(Random& random) {
+    const std::size_t place = n_drawn_ + random.below(n_ - n_drawn_);
+    const std::size_t row = row_at(place);
+    moved_[place] = row_at(n_drawn_++);
+    return row;
+  }
+
+ private:
+  [[nodiscard]] std::size_t row_at(std::size_t place) const {
+    const auto moved = moved_.find(place);
+    return moved == moved_.end() ? place : moved->second;
+  }
+
+  std::size_t n_;
+  std::size_t n_drawn_ = 0;
+  std::unordered_map<std::size_t, std::size_t> moved_;
+};
+
+// Whether so few rows are drawn that SparseDraws takes less memory and time.
+bool are_sparse(std::uint64_t n, std::uint64_t k) { return k < n / 64; }
 
 // Draws with probability in proportion to a factor. A complete binary tree holds sums: each node is
 // the sum of its two children, so that a draw changes the sums on one path, and sums depend on the
@@ -80,13 +108,30 @@ class WeightedDraws {
 
 Picks random_picks(std::size_t n, std::size_t k, std::span<const std::size_t> initial, Terms& terms,
                    Random& random) {
-  std::vector<bool> taken(n, false);
   Picks picks;
   picks.rows.reserve(k);
   const auto take = [&](std::size_t row) {
     picks.rows.push_back(row);
     terms.pick(row, [](std::size_t) {});
   };
+  const auto draw_from = [&](auto draws) {
+    while (picks.rows.size() < k && !draws.empty()) {
+      const std::size_t row = draws.draw(random);
+      // A row that was closed since is as if it had never been in the pool.
+      if (terms.is_open(row)) {
+        take(row);
+        for (const std::size_t companion : terms.companions(row)) {
+          take(companion);
+        }
+      }
+    }
+  };
+  if (initial.empty() && !terms.limits && terms.factors.empty() && are_sparse(n, k)) {
+    draw_from(SparseDraws(n, k));
+    picks.gains.assign(picks.rows.size(), 0.0);
+    return picks;
+  }
+  std::vector<bool> taken(n, false);
   for (std::size_t i = 0; i < initial.size(); ++i) {
     taken[initial[i]] = true;
     if (i < terms.n_elsewhere) {
@@ -102,18 +147,6 @@ Picks random_picks(std::size_t n, std::size_t k, std::span<const std::size_t> in
       pool.push_back(i);
     }
   }
-  const auto draw_from = [&](auto draws) {
-    while (picks.rows.size() < k && !draws.empty()) {
-      const std::size_t row = draws.draw(random);
-      // A row that was closed since is as if it had never been in the pool.
-      if (terms.is_open(row)) {
-        take(row);
-        for (const std::size_t companion : terms.companions(row)) {
-          take(companion);
-        }
-      }
-    }
-  };
   if (terms.factors.empty()) {
     draw_from(EvenDraws(std::move(pool)));
   } else {
@@ -123,8 +156,12 @@ Picks random_picks(std::size_t n, std::size_t k, std::span<const std::size_t> in
   return picks;
 }
 
-std::uint64_t random_picks_memory(std::uint64_t n, std::uint64_t k) {
-  return n / 8 + n * sizeof(std::size_t) + k * (sizeof(std::size_t) + sizeof(double));
+std::uint64_t random_picks_memory(std::uint64_t n, std::uint64_t k, bool from_all_rows) {
+  const std::uint64_t picks = k * (sizeof(std::size_t) + sizeof(double));
+  if (from_all_rows && are_sparse(n, k)) {
+    return picks + k * (5 * sizeof(std::size_t) + 2 * sizeof(void*));
+  }
+  return picks + n / 8 + n * sizeof(std::size_t);
 }
 
 }  // namespace thinset

@@ -27,6 +27,7 @@ inline Picks random_picks(std::size_t n, std::size_t k, std::span<const std::siz
   return random_picks(n, k, initial, plain, random);
 }
 
-std::uint64_t random_picks_memory(std::uint64_t n, std::uint64_t k);
+// from_all_rows: without initial rows and terms.
+std::uint64_t random_picks_memory(std::uint64_t n, std::uint64_t k, bool from_all_rows);
 
 }  // namespace thinset

@@ -55,7 +55,8 @@ MemoryNeed method_memory(const SelectionSize& size, const SelectionRequest& requ
     case Method::kmeans:
       return kmeans_memory(size, request.kmeans);
     case Method::random: {
-      const std::uint64_t drawing = random_picks_memory(size.n_rows, size.n_samples);
+      const bool from_all_rows = request.initial_subset.empty() && request.choice.is_free();
+      const std::uint64_t drawing = random_picks_memory(size.n_rows, size.n_samples, from_all_rows);
       return {drawing, drawing + size.n_samples * words};
     }
   }

@@ -24,7 +24,9 @@ def test_a_shape_stands_for_an_array_of_it(method, tmp_path):
 @pytest.mark.parametrize("method", thinset.methods())
 def test_sizes_beyond_any_memory_are_told_as_well(method):
     found = thinset.estimate((10**10, 4096), 10**6, method, dtype="bfloat16", n_threads=4)
-    assert 10**10 < found.memory_bytes <= found.memory_bound < 10**14
+    # A random subset takes memory in proportion to its own size.
+    least = 10**7 if method == "random" else 10**10
+    assert least < found.memory_bytes <= found.memory_bound < 10**14
     assert found.seconds > 60
 
 

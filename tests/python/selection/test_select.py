@@ -248,3 +248,14 @@ def test_a_memory_map_is_not_copied(method, tmp_path):
     measured = json.loads(result.stdout)
     assert measured["file_kb"] > 40_000
     assert measured["extra_kb"] < 20_000
+
+
+def test_few_random_rows_are_the_first_of_many():
+    # A draw from few rows and one from many store their pool in different ways.
+    X = np.zeros((10_000, 1), np.float32)
+    many = thinset.select(X, 10_000, "random", random_state=3).indices
+    assert sorted(many.tolist()) == list(range(10_000))
+    for k in (1, 100, 156, 157, 2000):
+        few = thinset.select(X, k, "random", random_state=3).indices
+        assert few.tolist() == many[:k].tolist()
+    assert thinset.estimate((10**9, 8), 1000, "random").memory_bound < 10**8
