@@ -11,8 +11,7 @@
 namespace thinset {
 
 // Links every two rows whose distance is at most `distance`; rows connected by a chain of links
-// form a group (single linkage). Returns the lowest row of each row's group. Needs O(N) memory,
-// plus that of a Projection of a few thousand rows.
+// form a group (single linkage). Returns the lowest row of each row's group. Needs O(N) memory.
 //
 // Throws InvalidInput for a distance that is negative or not a number, for an empty matrix, and for
 // values that are not finite.

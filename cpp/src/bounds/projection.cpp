@@ -15,7 +15,6 @@ namespace {
 
 constexpr std::size_t max_sample = 1024;
 constexpr int n_iterations = 3;
-constexpr std::size_t n_directions = 32;
 constexpr double float_epsilon = 0x1p-24;
 // The largest scaled radius of a query, and the radius beyond which a point has no float32 image.
 constexpr double max_radius_of_query = 1e14;
@@ -54,7 +53,8 @@ void orthonormalise(std::vector<std::vector<double>>& vectors) {
 }  // namespace
 
 template <class T>
-Projection::Projection(const DistanceMeter<T>& meter, Job& job, double telling_share)
+Projection::Projection(const DistanceMeter<T>& meter, Job& job, double telling_share,
+                       std::size_t n_directions)
     : metric_(meter.metric()),
       n_columns_(meter.n_columns()),
       n_coordinates_(n_columns_),
@@ -176,17 +176,24 @@ void Projection::project(const Point& point, Image& image) const {
   }
 }
 
-float Projection::limit(const Image& image, double rank) const {
+double Projection::reach(double radius, double rank) const {
   // For cosine |x - y|^2 = 2 rank between directions.
   const double square =
       metric_ == Metric::cosine ? 2.0 * (rank + error_of_cosine_rank(n_columns_)) : rank;
   const double distance = scale_ * std::sqrt(std::max(square, 0.0));
-  if (!(image.radius <= max_radius_of_query && distance <= max_radius_of_query)) {
-    return std::numeric_limits<float>::infinity();
+  if (!(radius <= max_radius_of_query && distance <= max_radius_of_query)) {
+    return std::numeric_limits<double>::infinity();
   }
   // Coordinates are off by at most rounding_ times the radius; a point within the distance has a
   // radius of at most this one's plus the distance.
-  const double widened = distance + rounding_ * (2.0 * image.radius + distance);
+  return distance + rounding_ * (2.0 * radius + distance);
+}
+
+float Projection::limit(const Image& image, double rank) const {
+  const double widened = reach(image.radius, rank);
+  if (std::isinf(widened)) {
+    return std::numeric_limits<float>::infinity();
+  }
   const double norm = std::sqrt(image.square_norm);
   const double largest_norm = norm + widened;
   const double error = static_cast<double>(n_coordinates_ + 16) * float_epsilon *
@@ -197,16 +204,17 @@ float Projection::limit(const Image& image, double rank) const {
   return std::nextafter(static_cast<float>(limit), std::numeric_limits<float>::infinity());
 }
 
-template Projection::Projection(const DistanceMeter<float>&, Job&, double);
-template Projection::Projection(const DistanceMeter<double>&, Job&, double);
-template Projection::Projection(const DistanceMeter<Float16>&, Job&, double);
-template Projection::Projection(const DistanceMeter<BFloat16>&, Job&, double);
+template Projection::Projection(const DistanceMeter<float>&, Job&, double, std::size_t);
+template Projection::Projection(const DistanceMeter<double>&, Job&, double, std::size_t);
+template Projection::Projection(const DistanceMeter<Float16>&, Job&, double, std::size_t);
+template Projection::Projection(const DistanceMeter<BFloat16>&, Job&, double, std::size_t);
 
 std::uint64_t projection_memory(const SelectionSize& size) {
   const std::uint64_t n_sample = std::clamp<std::uint64_t>(
       size.n_rows / 8, std::min<std::uint64_t>(size.n_rows, 64), max_sample);
   const std::uint64_t d = size.n_columns;
   const std::uint64_t sample = n_sample * d * sizeof(double);
+  constexpr std::uint64_t n_directions = Projection::most_directions;
   return d <= 2 * n_directions ? sample
                                : sample + n_directions * d * (sizeof(double) + sizeof(float));
 }

@@ -16,11 +16,14 @@ namespace thinset {
 // be measured.
 class Projection {
  public:
-  // Fits the directions by subspace iteration on at most 1,024 rows. They are used if they have at
-  // least `telling_share` of the variance; with all_coordinates, they are not even fitted.
+  // Fits the directions by subspace iteration on at most 1,024 rows, if there are more than twice
+  // as many coordinates. They are used if they have at least `telling_share` of the variance; with
+  // all_coordinates, they are not even fitted.
   template <class T>
-  Projection(const DistanceMeter<T>& meter, Job& job, double telling_share = 0.8);
+  Projection(const DistanceMeter<T>& meter, Job& job, double telling_share = 0.8,
+             std::size_t n_directions = most_directions);
   static constexpr double all_coordinates = 2.0;
+  static constexpr std::size_t most_directions = 32;
 
   [[nodiscard]] std::size_t n_coordinates() const { return n_coordinates_; }
 
@@ -33,6 +36,10 @@ class Projection {
     std::vector<float> centred;
   };
   void project(const Point& point, Image& image) const;
+
+  // No point whose rank to a point of this radius is at most `rank` has an image further from that
+  // point's image than this.
+  [[nodiscard]] double reach(double radius, double rank) const;
 
   // Every point whose rank to the image's point is below `rank` has an image p for which
   // |p|^2 - 2 p.q, as ScreenKernels::find_near computes it, is at most this; q is `image`.

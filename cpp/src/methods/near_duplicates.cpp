@@ -9,9 +9,11 @@
 
 #include "bounds/image_list.hpp"
 #include "bounds/projection.hpp"
+#include "bounds/row_tree.hpp"
 #include "rows/column_summary.hpp"
 #include "rows/distance.hpp"
 #include "thinset/error.hpp"
+#include "thinset/random.hpp"
 
 namespace thinset {
 
@@ -66,35 +68,84 @@ class Groups {
   std::vector<std::int64_t> lower_;
 };
 
-struct Range {
-  std::size_t begin;
-  std::size_t end;
-};
+// Above every rank whose distance is at most the limit, rounding included.
+double rank_beyond(double distance, Metric metric) {
+  const double rank = metric == Metric::euclidean ? distance * distance : distance;
+  return rank * (1.0 + 1e-14) + 2.0 * std::numeric_limits<double>::min();
+}
+
+// The projection with which finding the near ones among random pairs of rows takes the least time:
+// few directions let more pairs pass that must then be measured.
+template <class T>
+Projection cheapest_projection(const DistanceMeter<T>& meter, double rank, Job& job) {
+  constexpr std::size_t n_pairs = 4096;
+  constexpr std::size_t most_directions = 128;
+  constexpr double nanoseconds_per_coordinate = 0.03;
+  const double nanoseconds_per_pair = 50.0 + 0.3 * static_cast<double>(meter.n_columns());
+  const std::size_t n = meter.rows().size();
+  Projection best(meter, job, Projection::all_coordinates);
+  if (meter.n_columns() <= RowTree::most_coordinates || n < n_pairs) {
+    return best;
+  }
+  const auto cost_of = [&](const Projection& projection) {
+    Random random(0);
+    Point point;
+    Projection::Image a;
+    Projection::Image b;
+    std::size_t n_passed = 0;
+    for (std::size_t pair = 0; pair < n_pairs; ++pair) {
+      meter.read(random.below(n), point);
+      projection.project(point, a);
+      meter.read(random.below(n), point);
+      projection.project(point, b);
+      double square = 0.0;
+      for (std::size_t j = 0; j < a.coordinates.size(); ++j) {
+        const double difference = static_cast<double>(a.coordinates[j]) - b.coordinates[j];
+        square += difference * difference;
+      }
+      const double reach = projection.reach(b.radius, rank);
+      n_passed += static_cast<std::size_t>(square <= reach * reach);
+    }
+    const double share_passed = static_cast<double>(n_passed) / static_cast<double>(n_pairs);
+    return nanoseconds_per_coordinate * static_cast<double>(projection.n_coordinates()) +
+           share_passed * nanoseconds_per_pair;
+  };
+  double least = cost_of(best);
+  for (std::size_t n_directions = RowTree::most_coordinates; n_directions <= most_directions;
+       n_directions *= 2) {
+    Projection projection(meter, job, 0.0, n_directions);
+    const double cost = cost_of(projection);
+    if (projection.n_coordinates() == n_directions && cost < least) {
+      least = cost;
+      best = std::move(projection);
+    }
+  }
+  return best;
+}
 
 // Finds rows of a tile that are near other rows. Two rows are measured if their projections cannot
-// prove that they are apart.
+// prove that they are apart. Places are those of a RowTree's order.
 template <class T>
 class NearRows {
  public:
+  using Range = RowTree::Run;
   struct alignas(64) Scratch {
     std::vector<Point> points;
     Projection::Image image;
     NearSearch search;
+    std::vector<Range> runs;
   };
 
-  NearRows(const Rows<T>& rows, double distance, Metric metric, Job& job)
-      : job_(job),
-        meter_(rows, metric, job),
-        projection_(meter_, job),
-        distance_(distance),
-        rank_beyond_(metric == Metric::euclidean ? beyond(distance * distance) : beyond(distance)),
-        tile_(projection_.n_coordinates(), std::min(rows.size(), rows_per_tile)),
-        scratch_(job.n_threads()) {}
+  // Tiles are of the first n_searched rows.
+  NearRows(const Rows<T>& rows, std::size_t n_searched, double distance, Metric metric, Job& job)
+      : NearRows(DistanceMeter<T>(rows, metric, job), n_searched, distance, job) {}
 
   [[nodiscard]] std::size_t size() const { return meter_.rows().size(); }
   [[nodiscard]] Scratch& scratch(unsigned thread) { return scratch_[thread]; }
+  [[nodiscard]] std::int64_t row_at(std::size_t place) const { return tree_.order()[place]; }
 
   void fill_tile(Range tile) {
+    begin_ = tile.begin;
     tile_.resize(tile.end - tile.begin);
     job_.parallel_for(tile.end - tile.begin, rows_per_search,
                       [&](std::size_t first, std::size_t last, unsigned thread) {
@@ -108,39 +159,60 @@ class NearRows {
                       });
   }
 
-  // Searches the first rows of the tile, up to `end`, for rows near those of a range.
-  void search(Range rows, Range tile, std::size_t end, Scratch& scratch) const {
+  // body(place, other, point of place) for every place in a range and every other place of the
+  // tile, up to `end`, that may hold a near row.
+  template <class Body>
+  void search(Range places, std::size_t end, Scratch& scratch, const Body& body) const {
+    tree_.find_near(places, begin_, end, scratch.runs);
+    if (scratch.runs.empty()) {
+      return;
+    }
     scratch.points.resize(rows_per_search);
     scratch.search.clear();
-    for (std::size_t row = rows.begin; row < rows.end; ++row) {
-      Point& point = scratch.points[row - rows.begin];
-      meter_.read(row, point);
+    for (std::size_t place = places.begin; place < places.end; ++place) {
+      Point& point = scratch.points[place - places.begin];
+      meter_.read(place, point);
       projection_.project(point, scratch.image);
       scratch.search.push_back(scratch.image, projection_.limit(scratch.image, rank_beyond_));
     }
-    tile_.find_near(scratch.search, 0, end - tile.begin);
+    for (const Range& run : scratch.runs) {
+      tile_.find_near(scratch.search, run.begin - begin_, run.end - begin_);
+      for (std::size_t place = places.begin; place < places.end; ++place) {
+        const std::size_t i = place - places.begin;
+        scratch.search.for_each(i, run.begin - begin_, [&](std::size_t number) {
+          body(place, begin_ + number, scratch.points[i]);
+        });
+      }
+    }
   }
 
-  [[nodiscard]] bool is_near(std::size_t row, const Point& point) const {
-    const double distance = meter_.distance(row, point);
+  [[nodiscard]] bool is_near(std::size_t place, const Point& point) const {
+    const double distance = meter_.distance(place, point);
     if (distance == 0.0 && distance_ == 0.0 && meter_.metric() == Metric::sqeuclidean) {
-      return meter_.scaled_distance(row, point) == 0.0;  // the square may have vanished
+      return meter_.scaled_distance(place, point) == 0.0;  // the square may have vanished
     }
     return distance <= distance_;
   }
 
  private:
-  // Above every rank whose distance is at most the limit, rounding included.
-  static double beyond(double rank) {
-    return rank * (1.0 + 1e-14) + 2.0 * std::numeric_limits<double>::min();
-  }
+  NearRows(const DistanceMeter<T>& unordered, std::size_t n_searched, double distance, Job& job)
+      : job_(job),
+        distance_(distance),
+        rank_beyond_(rank_beyond(distance, unordered.metric())),
+        projection_(cheapest_projection(unordered, rank_beyond_, job)),
+        tree_(unordered, projection_, n_searched, rank_beyond_, job),
+        meter_(unordered.rows().restricted_to(tree_.order()), unordered.metric(), job),
+        tile_(projection_.n_coordinates(), std::min(n_searched, rows_per_tile)),
+        scratch_(job.n_threads()) {}
 
   Job& job_;
-  DistanceMeter<T> meter_;
-  Projection projection_;
   double distance_;
   double rank_beyond_;
+  Projection projection_;
+  RowTree tree_;
+  DistanceMeter<T> meter_;  // of the rows in the tree's order
   ImageList tile_;
+  std::size_t begin_ = 0;  // of the tile
   std::vector<Scratch> scratch_;
 };
 
@@ -149,7 +221,7 @@ class Linker {
  public:
   Linker(const Rows<T>& rows, double distance, Metric metric, Job& job)
       : job_(job),
-        near_(rows, distance, metric, job),
+        near_(rows, rows.size(), distance, metric, job),
         groups_(rows.size()),
         found_(rows_per_round) {}
 
@@ -169,73 +241,69 @@ class Linker {
   }
 
  private:
+  using Range = typename NearRows<T>::Range;
   using Scratch = typename NearRows<T>::Scratch;
 
-  // Links some rows with earlier rows of the tile. Groups are joined only between loops, so that
-  // the threads' view of them does not depend on their number.
-  void link(Range rows, Range tile) {
-    job_.parallel_for(rows.end - rows.begin, rows_per_search,
+  // Links the rows at some places with rows at earlier places of the tile. Groups are joined only
+  // between loops, so that the threads' view of them does not depend on their number.
+  void link(Range places, Range tile) {
+    job_.parallel_for(places.end - places.begin, rows_per_search,
                       [&](std::size_t first, std::size_t last, unsigned thread) {
-                        find({rows.begin + first, rows.begin + last}, tile,
+                        find({places.begin + first, places.begin + last}, tile,
                              std::span(found_).subspan(first, last - first), near_.scratch(thread));
                       });
-    for (std::size_t i = 0; i < rows.end - rows.begin; ++i) {
+    for (std::size_t i = 0; i < places.end - places.begin; ++i) {
       for (const std::int64_t other : found_[i]) {
-        groups_.join(static_cast<std::int64_t>(rows.begin + i), other);
+        groups_.join(near_.row_at(places.begin + i), other);
       }
     }
-    job_.advance(rows.end - rows.begin);
+    job_.advance(places.end - places.begin);
   }
 
-  void find(Range rows, Range tile, std::span<std::vector<std::int64_t>> found,
+  void find(Range places, Range tile, std::span<std::vector<std::int64_t>> found,
             Scratch& scratch) const {
-    near_.search(rows, tile, std::min(tile.end, rows.end), scratch);
-    for (std::size_t i = 0; i < found.size(); ++i) {
-      found[i].clear();
-      const std::size_t row = rows.begin + i;
-      const std::int64_t group = groups_.lowest(static_cast<std::int64_t>(row));
-      scratch.search.for_each(i, 0, [&](std::size_t number) {
-        const std::size_t other = tile.begin + number;
-        if (other < row && groups_.lowest(static_cast<std::int64_t>(other)) != group &&
-            near_.is_near(other, scratch.points[i])) {
-          found[i].push_back(static_cast<std::int64_t>(other));
-        }
-      });
+    for (std::vector<std::int64_t>& others : found) {
+      others.clear();
     }
+    near_.search(places, std::min(tile.end, places.end), scratch,
+                 [&](std::size_t place, std::size_t other, const Point& point) {
+                   const std::int64_t group = groups_.lowest(near_.row_at(place));
+                   if (other < place && groups_.lowest(near_.row_at(other)) != group &&
+                       near_.is_near(other, point)) {
+                     found[place - places.begin].push_back(near_.row_at(other));
+                   }
+                 });
   }
 
   Job& job_;
   NearRows<T> near_;
-  Groups groups_;
+  Groups groups_;  // of rows, not of places
   std::vector<std::vector<std::int64_t>>
-      found_;  // per row of a round, the rows that it is linked to
+      found_;  // per place of a round, the rows that it is linked to
 };
 
 // For each row after the first n_reference ones, the lowest of these that is near it, or -1.
 template <class T>
 std::vector<std::int64_t> lowest_near(const Rows<T>& rows, std::size_t n_reference, double distance,
                                       Metric metric, Job& job) {
-  NearRows<T> near(rows, distance, metric, job);
+  NearRows<T> near(rows, n_reference, distance, metric, job);
   const std::size_t n = rows.size() - n_reference;
   std::vector<std::int64_t> lowest(n, -1);
   job.set_total(n * ((n_reference + rows_per_tile - 1) / rows_per_tile));
   for (std::size_t begin = 0; begin < n_reference; begin += rows_per_tile) {
-    const Range tile{begin, std::min(begin + rows_per_tile, n_reference)};
-    near.fill_tile(tile);
+    const std::size_t end = std::min(begin + rows_per_tile, n_reference);
+    near.fill_tile({begin, end});
     job.counted_parallel_for(
         n, rows_per_search, [&](std::size_t first, std::size_t last, unsigned thread) {
-          auto& scratch = near.scratch(thread);
-          near.search({n_reference + first, n_reference + last}, tile, tile.end, scratch);
-          for (std::size_t i = first; i < last; ++i) {
-            scratch.search.for_each(i - first, 0, [&](std::size_t number) {
-              const auto other = static_cast<std::int64_t>(tile.begin + number);
-              const bool is_lower = lowest[i] < 0 || other < lowest[i];
-              if (tile.begin + number < tile.end && is_lower &&
-                  near.is_near(tile.begin + number, scratch.points[i - first])) {
-                lowest[i] = other;
-              }
-            });
-          }
+          near.search({n_reference + first, n_reference + last}, end, near.scratch(thread),
+                      [&](std::size_t place, std::size_t other, const Point& point) {
+                        std::int64_t& lowest_of =
+                            lowest[static_cast<std::size_t>(near.row_at(place)) - n_reference];
+                        const std::int64_t row = near.row_at(other);
+                        if ((lowest_of < 0 || row < lowest_of) && near.is_near(other, point)) {
+                          lowest_of = row;
+                        }
+                      });
         });
   }
   return lowest;

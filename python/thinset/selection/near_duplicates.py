@@ -98,8 +98,8 @@ def deduplicate(
     """Group rows whose distance is at most `distance`, exactly; chains of them are one group.
 
     Pass the representatives to `select` or `write_subset` to keep one row of each group. Every pair
-    is considered; a projection rules most of them out, so that 50,000 rows of 216 elements take
-    about a second on two cores. Memory is O(N).
+    is considered; boxes and projections rule most of them out, so that a million rows of 64
+    elements take seconds. Memory is O(N).
 
     Parameters
     ----------

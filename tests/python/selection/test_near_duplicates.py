@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import thinset
 from oracles.near_duplicates import group_near_duplicates, kept, match
+from oracles.selection import distances
 
 
 def rows(seed: int, n: int, d: int, dtype: str) -> np.ndarray:
@@ -164,6 +165,60 @@ def test_groups_across_tiles_and_rounds():
     for n_threads in (1, 3):
         again = thinset.deduplicate(X, 0.05, n_threads=n_threads)
         np.testing.assert_array_equal(again.groups, found.groups)
+
+
+def many_rows(kind: str, generator: np.random.Generator) -> np.ndarray:
+    """Enough rows for boxes of several levels; from 4,096 on, also for a choice of directions."""
+    if kind == "cloud":
+        return generator.random((1500, 3))
+    if kind == "correlated":
+        X = generator.standard_normal((4100, 3)) @ generator.standard_normal((3, 18))
+        return X + 0.1 * generator.standard_normal(X.shape)
+    if kind == "lattice":
+        return generator.integers(0, 6, (1500, 5)).astype(float)
+    if kind == "copies":
+        return np.repeat(generator.standard_normal((150, 20)), 10, axis=0)
+    if kind == "magnitudes":
+        return generator.standard_normal((1300, 6)) * 10.0 ** generator.integers(-20, 20, (1300, 1))
+    return generator.standard_normal((4100, 17))  # apart from each other
+
+
+@pytest.mark.parametrize(
+    ("kind", "metric"),
+    [
+        ("cloud", "euclidean"),
+        ("cloud", "cosine"),
+        ("correlated", "cosine"),
+        ("lattice", "sqeuclidean"),
+        ("copies", "cosine"),
+        ("magnitudes", "euclidean"),
+        ("apart", "euclidean"),
+    ],
+)
+def test_boxes_and_directions_hide_no_near_row(kind, metric):
+    generator = np.random.default_rng(4)
+    X = many_rows(kind, generator).astype(np.float32)
+    X[:, 0] += np.float32(0.5)
+    X[~X.any(axis=1), 0] = 1
+    X = X[generator.permutation(len(X))]
+    all_distances = np.array([distances(X, x, metric) for x in X])
+    limit = max(0.0, float(np.quantile(all_distances[:100], 0.002)))
+    near = all_distances <= limit
+    # One group for rows that are connected: each takes on the lowest row of its neighbours.
+    groups = np.arange(len(X))
+    while True:
+        lowest = np.array([groups[others].min() for others in near])
+        if (lowest == groups).all():
+            break
+        groups = lowest
+    for n_threads in (1, 3):
+        found = thinset.deduplicate(X, limit, metric=metric, n_threads=n_threads)
+        np.testing.assert_array_equal(found.groups, groups)
+    some, others = X[:1000], X[1000:]
+    found = thinset.deduplicate(some, limit, metric=metric, against=others)
+    between = near[:1000, 1000:]
+    right = np.where(between.any(axis=1), between.argmax(axis=1), -1)
+    np.testing.assert_array_equal(found.matches, right)
 
 
 def test_chains_of_links_are_one_group():
