@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch import nn
 from thinset.data.batches import ImageArrays, ordered_batches
 from thinset.embeddings.module_identity import code_fingerprint
 from thinset.embeddings.store import require_output_apart, stored_embeddings, write_embeddings
+from thinset.embeddings.unfinished import UnfinishedRows
 from thinset.models import Autoencoder
 from thinset.models.layer_output import layer_named, output_of_layer
 from thinset.progress import ProgressBar
@@ -58,6 +59,7 @@ def encode(
 
     Writes embeddings.npy and embeddings.json to the folder `out` and maps the matrix read-only.
     Existing embeddings of the same data, weights, code and options are reused; others are replaced.
+    A call that was interrupted after more than half a minute is resumed.
     The model, and a transform that is a module, stay on `device`, in their previous mode; meanwhile
     they are in evaluation mode.
 
@@ -76,7 +78,9 @@ def encode(
     require_output_apart(out, dataset.images, dataset.labels)
     n_samples = len(dataset.images)
     stored = stored_embeddings(out, identity, n_samples)
+    kept = UnfinishedRows(out, identity)
     if stored is not None:
+        kept.remove()  # left if a call was killed in its last moment
         return stored
     features = _Features(model, transform, layer=layer, average=average)
     parts = [part for part in (model, transform) if isinstance(part, nn.Module)]
@@ -84,12 +88,17 @@ def encode(
     for part in parts:
         part.to(device).eval()
     try:
-        batches = ordered_batches(dataset, device=device, batch_size=batch_size)
         with ProgressBar("encoding", n_samples, unit="samples", enabled=show_progress) as bar:
-            rows = _encoded(features, batches, bar)
-            if unit_length:
-                rows = _of_unit_length(rows)
-            return write_embeddings(out, rows, n_samples=n_samples, identity=identity, began=began)
+            left = _Rest(dataset.images[kept.n_rows :])
+            batches = iter(())
+            if len(left.images) > 0:
+                batches = ordered_batches(left, device=device, batch_size=batch_size)
+            rows = _encoded(features, batches, kept, bar, unit_length=unit_length)
+            matrix = write_embeddings(
+                out, rows, n_samples=n_samples, identity=identity, began=began - kept.seconds
+            )
+            kept.remove()
+            return matrix
     finally:
         for part, mode in zip(parts, modes, strict=True):
             part.train(mode)
@@ -117,6 +126,13 @@ def encoder_identity(
     if isinstance(transform, nn.Module):
         identity["transform_fingerprint"] = weights_fingerprint(transform)
     return {**identity, "code_fingerprint": code_fingerprint(model, transform)}
+
+
+class _Rest(NamedTuple):
+    """The samples that are not encoded yet."""
+
+    images: np.ndarray[Any, Any]
+    labels: None = None
 
 
 class _Features:
@@ -180,16 +196,28 @@ class _Features:
 
 
 def _encoded(
-    features: _Features, batches: Iterator[tuple[torch.Tensor, torch.Tensor]], bar: ProgressBar
+    features: _Features,
+    batches: Iterator[tuple[torch.Tensor, torch.Tensor]],
+    kept: UnfinishedRows,
+    bar: ProgressBar,
+    *,
+    unit_length: bool,
 ) -> Iterator[np.ndarray[Any, Any]]:
-    is_first = True
+    """Rows that an earlier call has computed, then those of `batches`, which it has not."""
+    for rows in kept.stored:
+        yield rows
+        bar.update(len(rows))
+    first = n_done = kept.n_rows
     for images, _ in batches:
         rows = features(images).cpu().numpy()
-        if is_first:
+        if n_done == first:
             _require_same_alone(features(images[:1]).cpu().numpy()[0], rows[0])
-            is_first = False
-        yield rows
-        bar.update(len(images))
+        if unit_length:
+            rows = _of_unit_length(rows, n_done)
+        yield rows  # refused there if they are not finite
+        kept.append(rows)
+        n_done += len(rows)
+        bar.update(len(rows))
 
 
 def _require_same_alone(alone: np.ndarray[Any, Any], in_batch: np.ndarray[Any, Any]) -> None:
@@ -212,19 +240,16 @@ def _require_same_alone(alone: np.ndarray[Any, Any], in_batch: np.ndarray[Any, A
         )
 
 
-def _of_unit_length(batches: Iterator[np.ndarray[Any, Any]]) -> Iterator[np.ndarray[Any, Any]]:
-    first = 0
-    for rows in batches:
-        lengths = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
-        if not lengths.all():
-            row = first + int(np.argmin(lengths))
-            raise ValueError(
-                f"row {row} of the embeddings holds only zeros, which have no unit length; leave "
-                "out unit_length, or remove the sample"
-            )
-        with np.errstate(invalid="ignore"):  # rows with infinity are refused later
-            yield rows / lengths
-        first += len(rows)
+def _of_unit_length(rows: np.ndarray[Any, Any], first: int) -> np.ndarray[Any, Any]:
+    lengths = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
+    if not lengths.all():
+        raise ValueError(
+            f"row {first + int(np.argmin(lengths))} of the embeddings holds only zeros, which have "
+            "no unit length; leave out unit_length, or remove the sample"
+        )
+    with np.errstate(invalid="ignore"):  # rows with infinity are refused later
+        scaled: np.ndarray[Any, Any] = rows / lengths
+    return scaled
 
 
 def _default_transform(model: nn.Module, dataset: ImageArrays) -> ImageTransform:
