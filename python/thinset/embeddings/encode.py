@@ -90,7 +90,7 @@ def encode(
     try:
         with ProgressBar("encoding", n_samples, unit="samples", enabled=show_progress) as bar:
             left = _Rest(dataset.images[kept.n_rows :])
-            batches = iter(())
+            batches: Iterator[tuple[torch.Tensor, torch.Tensor]] = iter(())
             if len(left.images) > 0:
                 batches = ordered_batches(left, device=device, batch_size=batch_size)
             rows = _encoded(features, batches, kept, bar, unit_length=unit_length)

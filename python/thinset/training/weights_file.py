@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn.parameter import is_lazy
 
-from thinset.files.regular import open_regular, require_regular
+from thinset.files.regular import open_regular
 from thinset.training.loop.checkpoint import read_safetensors
 
 if TYPE_CHECKING:
@@ -32,16 +32,15 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
     ValueError, naming it, if it is damaged or holds anything but tensors by name.
     """
     path = Path(path)
-    require_regular(path)
     with open_regular(path) as file:
-        start = file.read(4)
+        start = file.read(9)
+    if start[8:] == b"{":  # after the length of the header, which may begin as a pickle does
+        return read_safetensors(path)[0]
     if not start.startswith(_TORCH_STARTS):
-        try:
-            return read_safetensors(path)[0]
-        except ValueError as error:
-            raise ValueError(
-                f"{error}; weights must be safetensors, or a state dict of torch.save"
-            ) from error
+        raise ValueError(
+            f"{path} is not a file of tensors alone, or is damaged: it begins neither as "
+            "safetensors nor as a state dict of torch.save"
+        )
     content = _read_torch_file(path)
     if not isinstance(content, dict):
         raise ValueError(f"{path} must hold tensors by name, got {type(content).__name__}; {_SAVE}")
@@ -100,9 +99,10 @@ def require_no_lazy_parameters(module: nn.Module) -> None:
 
 def _read_torch_file(path: Path) -> Any:
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), open_regular(path) as file:
             warnings.simplefilter("ignore")  # on the form of files that are refused anyway
-            return torch.load(path, map_location="cpu", weights_only=True)
+            # Not by its path: a suffix may change how torch reads it.
+            return torch.load(file, map_location="cpu", weights_only=True)
     except OSError:
         raise
     except Exception as error:  # noqa: BLE001 - damaged files raise errors of any type
