@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,6 +18,8 @@ def layer_named(network: nn.Module, name: str) -> nn.Module:
     layers: dict[str, nn.Module] = dict(network.named_modules())
     if not name or name not in layers:
         names = [key for key in layers if key]
+        if len(names) > _MOST_NAMES:
+            names = list(dict.fromkeys([*difflib.get_close_matches(name, names), *names]))
         more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
         known = ", ".join(names[:_MOST_NAMES]) + more
         raise ValueError(f"layer must be one of {known or 'none'}; got {name!r}")

@@ -18,6 +18,7 @@ from thinset.command_line.plan import Command as Plan
 from thinset.command_line.run import Command as Run
 from thinset.data import DatasetWriter
 from thinset.embeddings.store import verify_embeddings
+from thinset.files.json import write_json_with_digest
 
 ENCODERS = """
 import torch
@@ -215,6 +216,20 @@ def test_mistakes_leave_no_folder(capsys, options, status, message):
     assert "Traceback" not in error
     assert "bug" not in error
     assert not Path("out").exists()
+
+
+def test_folders_of_earlier_versions_go_on(capsys):
+    arguments = ("embed", "data", "-o", "out", "--encoder", "pca", "--n-components", "3")
+    assert call(capsys, *arguments)[0] == 0
+    settings = json.loads(Path("out/settings.json").read_text())
+    del settings["sha256"]
+    for name in ("function", "weights", "feature_layer", "unit_length"):
+        del settings["encoder"][name]
+    write_json_with_digest(Path("out/settings.json"), settings)
+    written = os.stat("out/embeddings/embeddings.npy").st_mtime_ns
+    status, _, error = call(capsys, *arguments)
+    assert status == 0, error
+    assert os.stat("out/embeddings/embeddings.npy").st_mtime_ns == written
 
 
 def test_batch_sizes_of_each_kind():

@@ -37,6 +37,13 @@ def test_a_layer_that_is_not_called_has_no_output():
     assert output_of_layer(network, layer_named(network, "head"), torch.zeros(1, 2)) is None
 
 
+def test_similar_names_come_first_where_there_are_many():
+    network = nn.Sequential(*(nn.ReLU() for _ in range(40)))
+    network.add_module("avgpool", nn.ReLU())
+    with pytest.raises(ValueError, match="layer must be one of avgpool, 0, 1.* and 11 more; got"):
+        layer_named(network, "avgpol")
+
+
 @pytest.mark.parametrize(
     ("network", "message"),
     [
