@@ -145,7 +145,8 @@ class _Features:
         if layer is not None:
             submodule = layer_named(model, layer)
             self._encoder = lambda inputs: output_of_layer(model, submodule, inputs)
-        self._name = type(model).__name__ if layer is None else f"layer {layer}"
+        method = ".encode" if hasattr(model, "encode") else ""
+        self._name = f"{type(model).__name__}{method}" if layer is None else f"layer {layer}"
         self._transform = transform
         self._average = average
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from thinset.models.layer_output import layer_named
 from thinset.models.named_callable import callable_named
-from thinset.training.weights_file import load_state, require_no_lazy_parameters
+from thinset.training.weights_file import load_state, require_plain_state
 from thinset.transforms.images import to_unit_range
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def load_encoder(
     if weights is not None:
         load_state(module, weights)
     try:
-        require_no_lazy_parameters(module)
+        require_plain_state(module)
         if layer is not None:
             layer_named(module, layer)
     except ValueError as error:

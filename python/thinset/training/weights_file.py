@@ -56,10 +56,10 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
                 f"{path} must hold tensors by name, but its entry {name!r} is of type "
                 f"{type(value).__name__}{inner}"
             )
-        if value.layout is not torch.strided or value.device.type != "cpu":
+        if not _is_dense(value):
             raise ValueError(
-                f"{path}: tensor {name!r} must be dense and hold values, but it is "
-                f"{value.layout} on device {value.device}"
+                f"{path}: tensor {name!r} must be dense, with values and not quantised; got "
+                f"{_described(value)}"
             )
     return content
 
@@ -71,7 +71,7 @@ def load_state(module: nn.Module, path: str | os.PathLike[str]) -> None:
     naming tensors and shapes, unless the file has exactly the tensors of `module.state_dict()`.
     """
     tensors = read_state_dict(path)
-    require_no_lazy_parameters(module)
+    require_plain_state(module)
     expected = module.state_dict()
     for name in expected.keys() & tensors.keys():
         if expected[name].is_floating_point() != tensors[name].is_floating_point():
@@ -87,14 +87,31 @@ def load_state(module: nn.Module, path: str | os.PathLike[str]) -> None:
         ) from error
 
 
-def require_no_lazy_parameters(module: nn.Module) -> None:
-    """Raise ValueError if a layer of `module` waits for its first batch to know its shape."""
-    for name, value in (*module.named_parameters(), *module.named_buffers()):
-        if is_lazy(value):
-            raise ValueError(
-                f"{type(module).__name__}: {name!r} has no shape yet; use layers that are not "
-                "lazy, or call the module once before it is returned"
-            )
+def require_plain_state(module: nn.Module) -> None:
+    """Raise ValueError unless the state of `module` consists of dense tensors with values."""
+    for name, value in module.state_dict().items():
+        if isinstance(value, torch.Tensor) and is_lazy(value):
+            fault = "has no shape yet; use layers that are not lazy, or call the module once first"
+        elif not _is_dense(value):
+            fault = f"must be a dense tensor with values, not quantised; got {_described(value)}"
+        else:
+            continue
+        raise ValueError(f"{type(module).__name__}: {name!r} {fault}")
+
+
+def _is_dense(value: object) -> bool:
+    return (
+        isinstance(value, torch.Tensor)
+        and value.layout is torch.strided
+        and not value.is_meta
+        and not value.is_quantized
+    )
+
+
+def _described(value: object) -> str:
+    if isinstance(value, torch.Tensor):
+        return f"{value.dtype}, {value.layout}, on device {value.device}"
+    return type(value).__name__
 
 
 def _read_torch_file(path: Path) -> Any:

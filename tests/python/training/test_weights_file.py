@@ -116,8 +116,14 @@ SAVE = r"save the weights alone, with torch\.save\(module\.state_dict\(\), FILE\
             r"'state_dict' is of type (Ordered)?[dD]ict; .*torch\.save\(content\['state_dict'\], F",
         ),
         (by_torch({1: torch.zeros(2)}), "its entry 1 is of type Tensor"),
-        (by_torch({"a": torch.zeros(2).to_sparse()}), "'a' must be dense and hold values"),
-        (by_torch({"a": torch.zeros(2, device="meta")}), "'a' must be dense and hold values"),
+        (
+            by_torch({"a": torch.zeros(2).to_sparse()}),
+            "'a' must be dense, with values and not quantised",
+        ),
+        (
+            by_torch({"a": torch.zeros(2, device="meta")}),
+            "'a' must be dense, with values and not quantised",
+        ),
         (lambda path: path.write_bytes(b""), "begins neither as safetensors nor as a state dict"),
         (lambda path: path.write_text("weights"), "or is damaged: it begins neither"),
         (lambda path: path.write_bytes(b"12345678{"), "damaged or no safetensors file"),
@@ -200,6 +206,24 @@ def test_a_network_that_is_wrapped_is_named_by_its_prefix(tmp_path):
     wrapped.add_module("net", network())
     with pytest.raises(ValueError, match=r"names of the module begin with 'net\.'.*a subclass"):
         load_state(wrapped, tmp_path / "w.pth")
+
+
+class Extra(nn.Linear):
+    def get_extra_state(self):
+        return {"scale": 1}
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (Extra(3, 4), "Sequential: '0._extra_state' must be a dense tensor.*got dict"),
+        (nn.Linear(3, 4, device="meta"), "'0.weight' must be a dense.*on device meta"),
+    ],
+)
+def test_state_that_cannot_be_loaded_is_refused(tmp_path, layer, message):
+    torch.save(STATE, tmp_path / "w.pth")
+    with pytest.raises(ValueError, match=message):
+        load_state(nn.Sequential(layer), tmp_path / "w.pth")
 
 
 def test_layers_without_a_shape_are_refused(tmp_path):
