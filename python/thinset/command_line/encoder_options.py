@@ -21,7 +21,7 @@ IMAGES_AT_ONCE = 64
 
 @dataclass(frozen=True)
 class EncoderOptions:
-    """Where embeddings come from, if they are not given; each command says what the default is."""
+    """Where embeddings come from, if they are not given."""
 
     encoder: Encoder = None
     """source of the embeddings: the paper's autoencoder, principal components of the pixels (pca),
