@@ -66,6 +66,9 @@ def test_code_runs(page, tmp_path, monkeypatch):
     elif page == "docs/distillation.md":
         assert len(names["distilled"]) == 10
         assert len(names["distilled"].schedule.steps) == 3
+    elif page == "docs/embeddings.md":
+        assert names["rows"].shape == (5752, 16)
+        assert np.linalg.norm(names["rows"], axis=1) == pytest.approx(np.ones(5752), abs=1e-5)
     elif page == "docs/metrics.md":
         assert names["extractor"].name.startswith("small CNN trained on the real digits (SHA-256 ")
         assert names["fid"].n_a == 5752

@@ -47,7 +47,7 @@ def optional(**options: Any) -> Any:
     return tyro.conf.arg(help_behavior_hint="", **options)
 
 
-Encoder = Annotated[Literal["autoencoder", "pca"] | None, from_recipe(metavar="autoencoder|pca")]
+Encoder = Annotated[str | None, from_recipe(metavar="autoencoder|pca|MODULE:FUNCTION")]
 ImageSize = Annotated[tuple[int, int] | None, optional(metavar="HEIGHT WIDTH")]
 Embeddings = Annotated[Path | None, optional(metavar="FILE.npy")]
 EmbeddingsFiles = Annotated[

@@ -15,12 +15,9 @@ from thinset.command_line.arguments import (
     Source,
     where_of,
 )
-from thinset.command_line.study_options import (
-    StudyOptions,
-    say,
-    with_embeddings,
-    with_quick_encoder,
-)
+from thinset.command_line.encoder_options import EncoderOptions
+from thinset.command_line.study_options import StudyOptions, say, with_quick_encoder
+from thinset.command_line.training_options import replaced
 
 
 @dataclass(frozen=True)
@@ -32,7 +29,7 @@ class _Required:
 
 
 @dataclass(frozen=True)
-class Command(StudyOptions, _Required):
+class Command(StudyOptions, EncoderOptions, _Required):
     """Compare ways to train on your data: selected subsets, other datasets, everything.
 
     Differences from the baseline, random by default, are paired by seed and have a 95 % interval.
@@ -62,12 +59,14 @@ class Command(StudyOptions, _Required):
         from thinset.results import load_records
 
         recipe = load_recipe("compare", self.preset, StudySettings)
-        if self.encoder_length is None:
+        if self.encoder_length is None and self.encoder is None:
             recipe = with_quick_encoder(recipe, self.preset, self.data)
         settings = self.applied_to(recipe)
-        settings = with_embeddings(settings, self.embeddings)
-        training = dataclasses.replace(settings.training, model=self.model)
-        settings = dataclasses.replace(settings, training=training)
+        settings = dataclasses.replace(
+            settings,
+            encoder=replaced(settings.encoder, **self.encoder_values(self.embeddings)),
+            training=dataclasses.replace(settings.training, model=self.model),
+        )
         page = trainings.make(recipe_of("compare"), settings, where_of("compare", self), say)
         records = load_records(page.parent / "records.json")
         print(spoken_comparison(records, settings.baseline))

@@ -12,7 +12,6 @@ import tyro
 from thinset.command_line.arguments import (
     Device,
     Embeddings,
-    Encoder,
     ImageSize,
     Model,
     Output,
@@ -24,6 +23,7 @@ from thinset.command_line.arguments import (
     parse_time,
     where_of,
 )
+from thinset.command_line.encoder_options import EncoderOptions
 from thinset.command_line.study_options import say
 from thinset.command_line.training_options import TrainingOptions
 from thinset.command_line.usage import UsageError
@@ -50,8 +50,6 @@ class _Options:
     median height and width, at most 64 each"""
     encoded: bool = False
     """keep images encoded (JPEG, ...) and decode them on each use"""
-    encoder: Encoder = None
-    """source of the embeddings; all presets use pca"""
     embeddings: Embeddings = None
     """your own embeddings instead, one row per training sample"""
     model: Model = None
@@ -66,7 +64,7 @@ class _Options:
 
 
 @dataclass(frozen=True)
-class Command(TrainingOptions, _Options):
+class Command(TrainingOptions, EncoderOptions, _Options):
     """Advise how to train on your data within a time budget, and predict the cost of each way.
 
     Measures training, embedding and decoding for a few seconds each, and a sample of the data. The
@@ -99,7 +97,6 @@ class Command(TrainingOptions, _Options):
         else:
             total = parse_length("--steps", str(self.steps))
         recipe = load_recipe("plan", self.preset, PlanSettings)
-        path = None if self.embeddings is None else str(self.embeddings)
         return dataclasses.replace(
             recipe,
             total=total,
@@ -107,10 +104,7 @@ class Command(TrainingOptions, _Options):
             seed=self.seed,
             from_encoded=self.encoded,
             encoder=self.encoder_of(
-                recipe.encoder,
-                kind="given" if path else self.encoder,
-                path=path,
-                seed=self.seed,
+                recipe.encoder, seed=self.seed, **self.encoder_values(self.embeddings)
             ),
             training=self.training_of(recipe.training),
         )

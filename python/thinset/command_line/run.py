@@ -9,7 +9,6 @@ from typing import Annotated
 from thinset.command_line.arguments import (
     Device,
     Embeddings,
-    Encoder,
     ImageSize,
     Method,
     Metric,
@@ -26,6 +25,7 @@ from thinset.command_line.arguments import (
     parse_time,
     where_of,
 )
+from thinset.command_line.encoder_options import EncoderOptions
 from thinset.command_line.plan import Command as Plan
 from thinset.command_line.study_options import say
 from thinset.command_line.training_options import TrainingOptions, replaced
@@ -56,9 +56,6 @@ class _Options:
     """remove near-duplicates first: rows closer than this share of the typical distance"""
     metric: Metric = "euclidean"
     """distance used by max_sum, max_min and facility_location"""
-    encoder: Encoder = None
-    """source of the embeddings; by default the autoencoder for smoke on the digits, otherwise pca;
-    the paper uses the autoencoder"""
     embeddings: Embeddings = None
     """your own embeddings instead, one row per training sample"""
     split: Annotated[float | None, from_recipe(metavar="SHARE")] = None
@@ -83,7 +80,7 @@ class _Options:
 
 
 @dataclass(frozen=True)
-class Command(TrainingOptions, _Options):
+class Command(TrainingOptions, EncoderOptions, _Options):
     """Embed a dataset, select a subset, and train on it, on a random subset and on everything.
 
     Prints the path of the report page. Run it again with the same settings and folder to resume.
@@ -105,16 +102,13 @@ class Command(TrainingOptions, _Options):
         n_seeds = len(recipe.seeds) if self.n_seeds is None else self.n_seeds
         if n_seeds < 1:
             raise ValueError(f"--n-seeds must be at least 1, got {n_seeds}")
-        given_path = None if self.embeddings is None else str(self.embeddings)
+        encoder = self.encoder_values(self.embeddings)
+        if encoder["kind"] is None:
+            encoder["kind"] = self._default_encoder()
         settings = dataclasses.replace(
             recipe,
             seeds=tuple(range(self.seed, self.seed + n_seeds)),
-            encoder=self.encoder_of(
-                recipe.encoder,
-                path=given_path,
-                seed=self.seed,
-                kind="given" if given_path else self._encoder_kind(),
-            ),
+            encoder=self.encoder_of(recipe.encoder, seed=self.seed, **encoder),
             arm=self._arm(recipe.arm),
             training=self.training_of(recipe.training),
         )
@@ -126,12 +120,11 @@ class Command(TrainingOptions, _Options):
             time=self.time and parse_time("--budget", self.time),
         )
 
-    def _encoder_kind(self) -> str | None:
+    def _default_encoder(self) -> str | None:
+        """The kind of encoder if none is named; None for that of the recipe."""
         # The autoencoder takes seconds on the digits and many minutes on larger images.
-        is_asked_for = self.encoder is not None or self.encoder_length is not None
-        if self.preset != "smoke" or self.data == "digits" or is_asked_for:
-            return self.encoder
-        return "pca"
+        is_quick = self.preset != "smoke" or self.data == "digits"
+        return None if is_quick or self.encoder_length is not None else "pca"
 
     def _run_as_planned(self) -> None:
         from thinset.experiments.figures.registry import recipe_of

@@ -20,11 +20,9 @@ from thinset.experiments.settings import TrainingSettings
 from thinset.results.arm import Arm
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from thinset.duration import Duration
     from thinset.experiments.generation import GenerationSettings
-    from thinset.experiments.settings import DataSettings, StudySettings
+    from thinset.experiments.settings import DataSettings
 
     Settings = TypeVar("Settings", bound=DataSettings)
 
@@ -165,14 +163,6 @@ class StudyOptions(TrainingOptions, _GridOptions):
         if self.seed is None or not hasattr(settings, "seeds"):
             return None
         return tuple(range(self.seed, self.seed + len(settings.seeds)))
-
-
-def with_embeddings(settings: StudySettings, path: Path | None) -> StudySettings:
-    """The settings with the embeddings in the file `path`, if one is given."""
-    if path is None:
-        return settings
-    encoder = dataclasses.replace(settings.encoder, kind="given", path=str(path))
-    return dataclasses.replace(settings, encoder=encoder)
 
 
 def with_quick_encoder(settings: Settings, preset: str, data: str) -> Settings:

@@ -94,20 +94,27 @@ class RunFolder:
             _require_same_figure(stored, notes or {})
         write_json_with_digest(stored, {**settings, "notes": notes or {}})
 
-    def require_unchanged(self, name: str, fingerprint: str) -> None:
+    def require_unchanged(
+        self, name: str, fingerprint: str, *, until_prepared: bool = False
+    ) -> None:
         """Remember the content of an input that lies outside of the folder.
 
         Raises ValueError if the input had other content in an earlier call: trainings of the two
-        would be mixed.
+        would be mixed. `until_prepared`: unless the folder holds nothing but data and embeddings,
+        which the caller makes again.
         """
         file = self.path / INPUTS_FILE
         known = read_inputs(file)
-        if known.get(name, fingerprint) != fingerprint:
+        is_known = known.get(name) == fingerprint
+        if name in known and not is_known and not (until_prepared and self._is_only_prepared()):
             raise ValueError(
                 f"{name} has changed since {self.path} was begun with it; choose another output"
             )
-        if name not in known:
+        if not is_known:
             write_json_with_digest(file, {**known, name: fingerprint})
+
+    def _is_only_prepared(self) -> bool:
+        return _made_in(self.path) <= _PREPARED
 
     @property
     def data(self) -> Path:
@@ -417,11 +424,7 @@ def _require_independent(path: Path, differences: list[_Difference]) -> None:
     of validation samples may have ended the earlier call.
     """
     where, stored, here = differences[0]
-    made = {
-        entry.name.removesuffix(SECONDS_SUFFIX)
-        for entry in path.iterdir()
-        if entry.name not in ("settings.json", "log.jsonl") and _is_content(entry)
-    }
+    made = _made_in(path)
     differing = {name for where, *_ in differences for name in where}
     if made <= {*_QUICKLY_MADE, "stages.json"} and not (made and "source" in differing):
         for name in made & set(_QUICKLY_MADE):
@@ -439,6 +442,15 @@ def _require_independent(path: Path, differences: list[_Difference]) -> None:
         f"{path} holds a run with other settings: {'.'.join(where)} is {stored!r} there and "
         f"{here!r} here; choose another output, or remove the folder"
     )
+
+
+def _made_in(path: Path) -> set[str]:
+    """Names of what the folder of a run holds besides its settings and logs."""
+    return {
+        entry.name.removesuffix(SECONDS_SUFFIX)
+        for entry in path.iterdir()
+        if entry.name not in ("settings.json", "log.jsonl") and _is_content(entry)
+    }
 
 
 def _forget(path: Path, name: str) -> None:

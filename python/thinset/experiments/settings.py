@@ -48,17 +48,22 @@ T = TypeVar("T")
 class EncoderSettings:
     """Where the embeddings come from.
 
-    kind: "autoencoder" (the paper's), "pca" (of the pixels), or "given" (`path` to a .npy file with
-        one row per sample).
+    kind: "autoencoder" (the paper's), "pca" (of the pixels), "module" (any network, see below), or
+        "given" (`path` to a .npy file with one row per sample).
     length, widths, batch_size, learning_rate, momentum: of the autoencoder's training.
     seed: of its initial weights and the order of its samples.
     crop: side of the square crop that is encoded, in pixels; "whole" or None for the whole image;
         "auto" takes three quarters of colour images of at least 32 pixels, else the whole image.
     n_components: largest number of principal components; limited by the number of samples and of
         values in one.
+    function, weights: "MODULE:FUNCTION" that returns the network of kind "module", and the file of
+        its weights, if any; see thinset.embeddings.load_encoder. `seed` draws its random weights,
+        and `batch_size` images are encoded at a time.
+    feature_layer: submodule of that network whose output is taken; None for the network itself.
+    unit_length: whether rows of that network are divided by their lengths.
     """
 
-    kind: Literal["autoencoder", "pca", "given"] = "autoencoder"
+    kind: Literal["autoencoder", "pca", "module", "given"] = "autoencoder"
     length: Duration = Duration(40_000, "st")
     crop: Positive | Auto | Whole | None = "auto"
     widths: tuple[Positive, Positive, Positive] = (64, 96, 24)
@@ -68,9 +73,18 @@ class EncoderSettings:
     n_components: Positive = 64
     path: str | None = None
     seed: Count = 0
+    function: str | None = None
+    weights: str | None = None
+    feature_layer: str | None = None
+    unit_length: bool = False
 
     def __post_init__(self) -> None:
         _require_length("encoder.length", self.length)
+        if (self.kind == "module") != (self.function is not None):
+            raise ValueError(
+                'encoder.function must name MODULE:FUNCTION if encoder.kind is "module", and only '
+                f"then; got {self.function!r} for {self.kind!r}"
+            )
 
     def resolved_for(self, image_shape: tuple[int, int, int]) -> EncoderSettings:
         """Resolve every "auto" from the dataset's (height, width, channels)."""

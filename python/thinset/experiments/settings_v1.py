@@ -19,6 +19,10 @@ _ADDED: dict[str, Any] = {
     "keep": "last",
     "padding": 0,
     "standardise": "auto",
+    "function": None,
+    "weights": None,
+    "feature_layer": None,
+    "unit_length": False,
     # Through JSON and back, because tuples become lists.
     "generation": json.loads(json.dumps(encode(GenerationSettings()))),
     "distillation": json.loads(json.dumps(encode(DistillationSettings()))),

@@ -28,6 +28,7 @@ from thinset.experiments.prepare.embeddings import (
     embedding_seconds,
     prepare_embeddings,
     reconstructions,
+    require_encoder,
 )
 from thinset.experiments.prepare.subsets import (
     Subset,
@@ -44,7 +45,6 @@ from thinset.experiments.trial import Trial, fine_tuning_order, train_and_keep
 from thinset.files.decoding import encode
 from thinset.report import require_report_extra
 from thinset.selection.arguments import as_count
-from thinset.selection.matrix_input import require_npy_matrix
 from thinset.training import (
     NoTimeLeftError,
     RepeatedRandom,
@@ -92,8 +92,7 @@ class Workbench:
         require_report_extra()  # the page comes last, after hours of training
         require_valid(settings)
         resolve_device(where.device)
-        if settings.encoder.kind == "given" and settings.encoder.path is not None:
-            require_npy_matrix(settings.encoder.path)
+        require_encoder(settings.encoder)
         require_model(settings.training.model if hasattr(settings, "training") else None)
         grid = encode(settings)
         stays = {name: grid.pop(name) for name in dict.fromkeys((*_FIXED, *fixed))}
@@ -131,6 +130,7 @@ class Workbench:
             show_progress=where.show_progress,
         )
         self._encoder = settings.encoder.resolved_for(self.data.train.image_shape)
+        self._embeddings: np.ndarray[Any, Any] | None = None
         self.encoded: EncodedDataset | None = None
         if settings.from_encoded:
             self.encoded = prepare_encoded(
@@ -172,13 +172,15 @@ class Workbench:
 
     def embeddings(self) -> np.ndarray[Any, Any]:
         """The embedding matrix that subsets are selected from, computed once."""
-        return prepare_embeddings(
-            self.images(),
-            self.folder,
-            self._encoder,
-            device=self.device,
-            show_progress=self._where.show_progress,
-        )
+        if self._embeddings is None:
+            self._embeddings = prepare_embeddings(
+                self.images(),
+                self.folder,
+                self._encoder,
+                device=self.device,
+                show_progress=self._where.show_progress,
+            )
+        return self._embeddings
 
     def store_shown(self) -> None:
         """Store what pages show of the embeddings and, if there is one, of the autoencoder."""

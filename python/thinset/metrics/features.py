@@ -11,6 +11,7 @@ from torch import nn
 
 from thinset.data.batches import ordered_batches
 from thinset.metrics.images import as_images
+from thinset.models.layer_output import layer_named, output_of_layer
 from thinset.progress import ProgressBar
 from thinset.training.precision import resolve_device
 from thinset.training.weights import weights_fingerprint
@@ -57,14 +58,10 @@ class ModuleExtractor:
         transform: Callable[[torch.Tensor], torch.Tensor] | None = None,
         layer: str | None = None,
     ) -> None:
-        layers = dict(module.named_modules())
-        if layer is not None and layer not in layers:
-            known = ", ".join(key for key in layers if key)
-            raise ValueError(f"layer must be one of {known}; got {layer!r}")
         self.module = module
         self.name = f"{name} (SHA-256 {weights_fingerprint(module)[:_DIGEST_LENGTH]})"
         self._transform = unit_interval if transform is None else transform
-        self._layer = None if layer is None else layers[layer]
+        self._layer = None if layer is None else layer_named(module, layer)
 
     def to(self, device: torch.device) -> None:
         """Move the module."""
@@ -90,15 +87,14 @@ class ModuleExtractor:
         return self._input_of_last_linear(inputs)
 
     def _output_of(self, layer: nn.Module, inputs: torch.Tensor) -> torch.Tensor:
-        outputs: list[torch.Tensor] = []
-        hook = layer.register_forward_hook(lambda _module, _inputs, output: outputs.append(output))
-        try:
-            self.module(inputs)
-        finally:
-            hook.remove()
-        if not outputs:
+        output = output_of_layer(self.module, layer, inputs)
+        if output is None:
             raise ValueError(f"{self.name}: the forward pass does not call the layer")
-        return outputs[-1]
+        if not isinstance(output, torch.Tensor):
+            raise ValueError(
+                f"{self.name}: the layer must return a tensor, got {type(output).__name__}"
+            )
+        return output
 
     def _input_of_last_linear(self, inputs: torch.Tensor) -> torch.Tensor:
         seen: list[torch.Tensor] = []

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
 import tempfile
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +10,7 @@ import torch
 
 from thinset.data.download import RemoteFile, fetch
 from thinset.data.npy_file import file_digest
+from thinset.training.weights_file import read_state_dict
 
 if TYPE_CHECKING:
     import os
@@ -52,7 +51,7 @@ class InceptionExtractor:
         if layer not in _LAYERS:
             raise ValueError(f"layer must be one of {', '.join(_LAYERS)}; got {layer!r}")
         path = Path(path)
-        weights = _read_weights(path)
+        weights = read_state_dict(path)
         digest = file_digest(path)
         self.name = f"Inception (SHA-256 {digest[:_DIGEST_LENGTH]})"
         if layer != _LAYERS[0]:
@@ -74,22 +73,6 @@ class InceptionExtractor:
         with torch.inference_mode():
             features: torch.Tensor = self._network(images.expand(-1, 3, -1, -1).contiguous())[0]
         return features.flatten(1).float()
-
-
-def _read_weights(path: Path) -> dict[str, torch.Tensor]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # on the form of files that are refused anyway
-            weights: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise ValueError(
-            f"{path} is not a file of tensors alone, or is damaged: {_first_line(error)}"
-        ) from None
-    if not isinstance(weights, dict) or not all(
-        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in weights.items()
-    ):
-        raise ValueError(f"{path} must hold tensors by name, got {type(weights).__name__}")
-    return weights
 
 
 def _network(weights: dict[str, torch.Tensor], layer: str, path: Path) -> Any:

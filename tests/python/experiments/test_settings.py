@@ -8,6 +8,7 @@ from thinset.duration import Duration
 from thinset.experiments.distillation import DistillationSettings
 from thinset.experiments.kinds.trainings import Study
 from thinset.experiments.settings import (
+    EncoderSettings,
     PlanSettings,
     RankingSettings,
     RunSettings,
@@ -69,7 +70,7 @@ def test_settings_survive_json():
         ({"steps": 100}, r"run: steps must be .*, got 100"),
         (
             {"encoder": {"kind": "vae"}},
-            r"run: encoder.kind must be 'autoencoder', 'given' or 'pca', got 'vae'",
+            r"run: encoder.kind must be 'autoencoder', 'given', 'module' or 'pca', got 'vae'",
         ),
         ({"encoder": {"widths": [1, 2]}}, r"run: encoder.widths must be a list of 3, got"),
         ({"validation": 1.5}, r"run: validation must be a number .*got 1.5"),
@@ -90,6 +91,17 @@ def test_settings_survive_json():
 def test_mistakes_are_named(table, message):
     with pytest.raises(ValueError, match=message):
         decode(table, RunSettings, "run")
+
+
+@pytest.mark.parametrize(
+    ("values", "got"),
+    [({"kind": "module"}, "None for 'module'"), ({"function": "a:b"}, "'a:b' for 'autoencoder'")],
+)
+def test_a_function_belongs_to_a_module(values, got):
+    with pytest.raises(
+        ValueError, match=rf"encoder\.function must name MODULE:FUNCTION.*got {got}"
+    ):
+        EncoderSettings(**values)
 
 
 def test_unknown_size_is_refused():

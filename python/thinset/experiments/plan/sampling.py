@@ -10,6 +10,7 @@ import numpy as np
 
 from thinset.data import Dataset, write_subset
 from thinset.embeddings import encode, pca, train_autoencoder
+from thinset.experiments.prepare.embeddings import encoding_options, named_encoder
 from thinset.experiments.prepare.subsets import NEAR_DUPLICATES, typical_distance
 from thinset.selection import deduplicate, select
 
@@ -112,6 +113,8 @@ class SampledData:
             return {}
         if self._encoder.kind == "autoencoder":
             return self._autoencoder_seconds(seconds, device=device)
+        if self._encoder.kind == "module":
+            return self._module_seconds(seconds, device=device)
         of_third, of_sample = self._pca_seconds
         n_more_rows = len(self._sample) - len(self._third)
         per_row = max(of_sample - of_third, 0.0) / max(n_more_rows, 1)
@@ -178,6 +181,28 @@ class SampledData:
         n_steps = 0 if whole.is_time else whole.n_steps(len(self._data), settings.batch_size)
         training = whole.seconds if whole.is_time else n_steps * step_seconds
         return {"encoder training": training, "encoding": encoding * len(self._data)}
+
+    def _module_seconds(self, seconds: float, *, device: str) -> dict[str, float]:
+        """Encode twice as many samples each time, until that takes about `seconds`."""
+        encoder, options = named_encoder(self._encoder), encoding_options(self._encoder)
+        n_rows, taken = min(_FEWEST_ENCODED, len(self._sample)), 0.0
+        while True:
+            self._deadline.require(2 * taken, "encoding a few samples")
+            some = write_subset(np.arange(n_rows), self._sample, self._scratch / f"some {n_rows}")
+            start = time.monotonic()
+            encode(
+                encoder.module,
+                some,
+                self._scratch / f"encoded {n_rows}",
+                transform=encoder.transform,
+                **options,
+                batch_size=self._encoder.batch_size,
+                device=device,
+            )
+            taken = time.monotonic() - start
+            if taken >= seconds or 2 * n_rows > len(self._sample):
+                return {"encoding": taken / n_rows * len(self._data)}
+            n_rows *= 2
 
     def _lengths(self, seconds: float) -> Iterator[str]:
         """One step to check the time, some to warm up, and those that are measured."""

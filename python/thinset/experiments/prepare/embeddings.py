@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +16,11 @@ from thinset.embeddings import (
     describe_embeddings,
     encode,
     load_autoencoder,
+    load_encoder,
     pca,
     train_autoencoder,
 )
+from thinset.embeddings.encode import encoder_identity
 from thinset.embeddings.store import DESCRIPTION_FILE, seconds_of_embeddings
 from thinset.embeddings.train_encoder import seconds_of_encoder
 from thinset.experiments.checkpoints import kept_until_done
@@ -26,6 +30,7 @@ from thinset.selection.matrix_input import require_npy_matrix
 
 if TYPE_CHECKING:
     from thinset.data import Dataset
+    from thinset.embeddings import NamedEncoder
     from thinset.experiments.run_folder import RunFolder
     from thinset.experiments.settings import EncoderSettings
 
@@ -54,6 +59,10 @@ def prepare_embeddings(
         return embeddings
     if settings.kind == "autoencoder":
         return _encoded(data, folder, settings, device=device, show_progress=show_progress)
+    if settings.kind == "module":
+        return _encoded_by_module(
+            data, folder, settings, device=device, show_progress=show_progress
+        )
     _forget_unless_known(folder, "principal components")
     n_components = min(settings.n_components, len(data), math.prod(data.image_shape))
     if n_components < settings.n_components and show_progress:
@@ -64,6 +73,14 @@ def prepare_embeddings(
     embeddings = pca(data, n_components, folder.embeddings)
     folder.know_seconds("principal components", seconds_of_embeddings(folder.embeddings))
     return embeddings
+
+
+def require_encoder(settings: EncoderSettings) -> None:
+    """Raise ValueError, ImportError or OSError if given files or functions cannot be used."""
+    if settings.kind == "given" and settings.path is not None:
+        require_npy_matrix(settings.path)
+    if settings.kind == "module":
+        named_encoder(settings)
 
 
 def _encoded(
@@ -89,6 +106,53 @@ def _encoded(
     )
     folder.know_seconds("encoding", seconds_of_embeddings(folder.embeddings))
     return embeddings
+
+
+def _encoded_by_module(
+    data: Dataset,
+    folder: RunFolder,
+    settings: EncoderSettings,
+    *,
+    device: str,
+    show_progress: bool,
+) -> np.ndarray[Any, Any]:
+    encoder = named_encoder(settings)
+    options = encoding_options(settings)
+    identity = json.dumps(encoder_identity(*encoder, **options), sort_keys=True)
+    digest = hashlib.sha256(identity.encode()).hexdigest()
+    folder.require_unchanged(f"the encoder {settings.function}", digest, until_prepared=True)
+    _forget_unless_known(folder, "encoding")
+    embeddings = encode(
+        encoder.module,
+        data,
+        folder.embeddings,
+        transform=encoder.transform,
+        **options,
+        batch_size=settings.batch_size,
+        device=device,
+        show_progress=show_progress,
+    )
+    seconds = seconds_of_embeddings(folder.embeddings)
+    if seconds is not None and seconds != folder.stage_seconds.get("encoding"):
+        folder.add_stage_seconds("encoding", seconds)  # also if another encoder has replaced them
+    return embeddings
+
+
+def named_encoder(settings: EncoderSettings) -> NamedEncoder:
+    """The network of settings of kind "module"; see load_encoder for what is refused."""
+    assert settings.function is not None
+    return load_encoder(
+        settings.function, settings.weights, layer=settings.feature_layer, seed=settings.seed
+    )
+
+
+def encoding_options(settings: EncoderSettings) -> dict[str, Any]:
+    """How `encode` turns outputs of that network into rows."""
+    return {
+        "layer": settings.feature_layer,
+        "average": True,
+        "unit_length": settings.unit_length,
+    }
 
 
 def _forget_unless_known(folder: RunFolder, stage: str) -> None:

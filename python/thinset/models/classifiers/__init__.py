@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import inspect
-import sys
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,6 +17,7 @@ from thinset.models.classifiers.lenet import LeNet
 from thinset.models.classifiers.paper import paper_classifier
 from thinset.models.classifiers.resnet import resnet
 from thinset.models.classifiers.vgg import small_vgg
+from thinset.models.named_callable import callable_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,30 +37,18 @@ def classifier_factory(name: str) -> Callable[..., Any]:
     """The function that makes classifiers of the name.
 
     The name is one of CLASSIFIERS, the text of an Architecture (cnn:...) or "MODULE:FUNCTION".
-    Raises ValueError if there is none.
+    Raises ValueError if there is none; see callable_named.
     """
     if name in CLASSIFIERS:
         return CLASSIFIERS[name]
     if name.startswith(PREFIX):
         return functools.partial(CNN, Architecture.parse(name))
-    module, colon, attribute = name.partition(":")
-    if not colon:
+    if ":" not in name:
         raise ValueError(
             "model must be MODULE:FUNCTION, such as my_models:small, an architecture, such as "
             f"cnn:3-32-max,5-64-avg, or one of {', '.join(CLASSIFIERS)}; got {name!r}"
         )
-    # As for a script, modules in the current folder are found.
-    sys.path.insert(0, "")
-    try:
-        factory = getattr(importlib.import_module(module), attribute, None)
-    except ModuleNotFoundError as error:
-        raise ValueError(f"model {name!r}: {error}") from error
-    finally:
-        sys.path.remove("")
-    if not callable(factory):
-        raise ValueError(f"model {name!r}: {module} has no callable named {attribute!r}")
-    called: Callable[..., Any] = factory
-    return called
+    return callable_named(name)
 
 
 def classifier_named(

@@ -56,6 +56,18 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, torch.Tensor],
     earlier versions, which state no digest, are read as they are.
     """
     path = Path(path)
+    tensors, text = read_safetensors(path)
+    if text is None:
+        raise ValueError(f"{path} was not written by thinset: its header has no {_KEY!r} entry")
+    return tensors, _content(text, path)
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], str | None]:
+    """Read any safetensors file: tensors on the CPU, and what `write_tensors` adds to its header.
+
+    The latter is None for files of others; otherwise it is the JSON text without its digest, which
+    is checked. Raises as `read_tensors` does.
+    """
     require_regular(path)  # safetensors' own errors for missing files do not name the file
     try:
         with safe_open(path, framework="pt") as file:
@@ -66,7 +78,7 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, torch.Tensor],
         raise ValueError(f"{path} is damaged or no safetensors file: {error}") from error
     text = metadata.get(_KEY)
     if text is None:
-        raise ValueError(f"{path} was not written by thinset: its header has no {_KEY!r} entry")
+        return tensors, None
     found = _WITH_DIGEST.fullmatch(text)
     if found is not None:
         text = found[1] + "}"
@@ -75,7 +87,7 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, torch.Tensor],
                 f"{path} has changed since it was written: its tensors and content do not have the "
                 "SHA-256 that its header states"
             )
-    return tensors, _content(text, path)
+    return tensors, text
 
 
 def prefixed(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
