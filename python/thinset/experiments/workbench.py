@@ -40,7 +40,12 @@ from thinset.experiments.prepare.subsets import (
 from thinset.experiments.replayed import replays, require_replayable_arms
 from thinset.experiments.run_folder import RunFolder, finished_records
 from thinset.experiments.settings import DataSettings, TrainingSettings, require_valid
-from thinset.experiments.trial import Trial, fine_tuning_order, train_and_keep
+from thinset.experiments.trial import (
+    Trial,
+    fine_tuning_order,
+    require_countable_classes,
+    train_and_keep,
+)
 from thinset.files.decoding import encode
 from thinset.report import require_report_extra
 from thinset.selection.arguments import as_count
@@ -114,6 +119,8 @@ class Workbench:
             self._training,
             device=self.device,
         )
+        for arm in getattr(settings, "arms", ()):
+            require_countable_classes(arm, self.data.train)
         require_replayable_arms(
             getattr(settings, "arms", ()),
             self.data.train,

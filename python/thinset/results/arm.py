@@ -3,6 +3,8 @@
     full                         everything, shuffled
     full:resident                the same, with the data in the training device's memory
     full:balanced                everything, every class shown equally often
+    full:logit_adjusted          everything, logits adjusted by the frequency of each class; =TAU
+    full:effective               everything, classes weighted by effective numbers of samples; =BETA
     full:dedup=0.2               everything that deduplication leaves
     full+data:FOLDER             everything, and the samples of another dataset folder
     loss_pruning                 everything except part of what is already learned (see LossPruning)
@@ -35,7 +37,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, final
 
-from thinset.results.arm_options import ArmOptions, Keep, generator_of
+from thinset.results.arm_options import BETA, TAU, ArmOptions, Keep, generator_of
 from thinset.results.distillation_rule import DistillationRule
 from thinset.results.selection_rule import SelectionRule, as_text
 from thinset.selection import methods
@@ -68,7 +70,9 @@ class Arm:
     samples are added to everything. distinct: everything means the samples that deduplication at
     this share of the typical distance keeps.
     is_weighted: the loss weighs samples by the gains of the selection, which for kmeans are sizes
-    of clusters. is_balanced: every class is shown equally often. is_resident: the data are kept in
+    of clusters. is_balanced: every class is shown equally often. logit_adjusted: the loss adds the
+    log of each class's frequency, times this, to the logits. effective: the loss weighs each class
+    by 1 over its effective number of samples at this beta. is_resident: the data are kept in
     the training device's memory. is_ordinary: the stored steps of distilled data are not used.
     has_new_weights: training by stored steps starts from new weights, not from stored ones.
     fine_tuning: the data of fine-tuning. other: the text of an arm in a record that this version
@@ -77,9 +81,9 @@ class Arm:
 
     # Not a dataclass: in files an arm is one text, not a table of its fields.
     __slots__ = (
-        "_text", "added", "augment", "data", "distilled", "distinct", "file", "fine_tuning",
-        "generated", "has_new_weights", "is_balanced", "is_ordinary", "is_repeated",
-        "is_resident", "is_weighted", "keep", "other", "rule",
+        "_text", "added", "augment", "data", "distilled", "distinct", "effective", "file",
+        "fine_tuning", "generated", "has_new_weights", "is_balanced", "is_ordinary", "is_repeated",
+        "is_resident", "is_weighted", "keep", "logit_adjusted", "other", "rule",
     )  # fmt: skip
     _text: str
     rule: SelectionRule | None
@@ -92,6 +96,8 @@ class Arm:
     keep: Keep | None
     distilled: DistillationRule | None
     is_repeated: bool
+    logit_adjusted: float | None
+    effective: float | None
     is_weighted: bool
     is_balanced: bool
     is_resident: bool
@@ -112,6 +118,8 @@ class Arm:
         generated: str | None = None,
         keep: Keep | None = None,
         distilled: DistillationRule | None = None,
+        logit_adjusted: float | None = None,
+        effective: float | None = None,
         is_repeated: bool = False,
         is_weighted: bool = False,
         is_balanced: bool = False,
@@ -124,7 +132,7 @@ class Arm:
         values = {
             "rule": rule, "file": _plain(file), "data": _plain(data), "added": _plain(added),
             "distinct": distinct, "augment": augment, "generated": generated, "keep": keep,
-            "distilled": distilled,
+            "distilled": distilled, "logit_adjusted": logit_adjusted, "effective": effective,
             "is_repeated": is_repeated, "is_weighted": is_weighted, "is_balanced": is_balanced,
             "is_resident": is_resident, "is_ordinary": is_ordinary,
             "has_new_weights": has_new_weights, "fine_tuning": fine_tuning, "other": other,
@@ -177,10 +185,13 @@ class Arm:
             for option, value in (("dedup", arm.distinct), ("augment", arm.augment)):
                 if value is not None:
                     raise ValueError(f"arm {text!r}: {option} does not apply to added data")
-            if arm.is_balanced and fine_tuning != "full":
-                raise ValueError(
-                    f"arm {text!r}: balanced and then={fine_tuning} exclude each other"
-                )
+            for option, is_given in (
+                ("balanced", arm.is_balanced), ("effective", arm.effective is not None),
+            ):  # fmt: skip
+                if is_given and fine_tuning != "full":
+                    raise ValueError(
+                        f"arm {text!r}: {option} and then={fine_tuning} exclude each other"
+                    )
             return arm
         if name in ("file", "data"):
             uses: dict[str, Any] = {}
@@ -266,6 +277,12 @@ class Arm:
         return self.file is not None or self.data is not None
 
     @property
+    def needs_labels(self) -> bool:
+        """Whether the training counts the samples of each class."""
+        strengths = (self.logit_adjusted, self.effective)
+        return self.is_balanced or any(value is not None for value in strengths)
+
+    @property
     def needs_images(self) -> bool:
         """Whether all images are needed as pixels before the training."""
         made = (self.augment, self.added, self.generated, self.distilled)
@@ -290,6 +307,11 @@ class Arm:
             words.append("resident")
         if self.is_balanced:
             words.append("balanced")
+        for name, value, default in (
+            ("logit_adjusted", self.logit_adjusted, TAU), ("effective", self.effective, BETA),
+        ):  # fmt: skip
+            if value is not None:
+                words.append(name if value == default else f"{name}={as_text(value)}")
         if self.is_ordinary:
             words.append("ordinary")
         if self.has_new_weights:

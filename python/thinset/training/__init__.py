@@ -19,6 +19,7 @@ from thinset.training.loop.train import train
 from thinset.training.phases import Phase, Replay, StepSizesUnusedWarning, TwoPhase
 from thinset.training.randomness import generator_for
 from thinset.training.samplers.class_balanced import ClassBalancedSampler
+from thinset.training.samplers.effective_number import EffectiveNumber, effective_number_weights
 from thinset.training.samplers.loss_pruning import LossPruningSampler
 from thinset.training.samplers.orders import (
     ClassBalanced,
@@ -44,6 +45,7 @@ __all__ = [
     "ClassBalancedSampler",
     "CosineRate",
     "Duration",
+    "EffectiveNumber",
     "Evaluation",
     "Goal",
     "History",
@@ -72,6 +74,7 @@ __all__ = [
     "TwoPhaseSampler",
     "WarmUpRate",
     "copy_tensors",
+    "effective_number_weights",
     "evaluate",
     "fit",
     "generator_for",

@@ -139,7 +139,9 @@ class SupervisedLearner:
         """
         assert self._test_transform is not None
         parameters = [value for value in self.model.parameters() if value.requires_grad]
-        outcome = self._loss(self.model, self._test_transform(batch.images), batch.labels)
+        # Step sizes are learned for the loss of scores.
+        loss = getattr(self._loss, "scores_by", self._loss)
+        outcome = loss(self.model, self._test_transform(batch.images), batch.labels)
         gradients = torch.autograd.grad(outcome.loss, parameters, materialize_grads=True)
         with torch.no_grad():
             torch._foreach_add_(parameters, gradients, alpha=-step_size)
