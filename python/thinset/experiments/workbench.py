@@ -36,6 +36,7 @@ from thinset.experiments.prepare.subsets import (
     prepare_given_data,
     prepare_given_subset,
     prepare_subset,
+    prepare_weights,
 )
 from thinset.experiments.replayed import replays, require_replayable_arms
 from thinset.experiments.run_folder import RunFolder, finished_records
@@ -292,6 +293,10 @@ class Workbench:
         if arm.distinct is not None:
             left = self._distinct(arm.distinct)  # first, because it makes the embeddings
             return _after(trial, self._embedding_seconds(arm), left.seconds)
+        if arm.down_weighted is not None:
+            weights, seconds = prepare_weights(self.embeddings(), self.folder, arm.down_weighted)
+            trial = dataclasses.replace(trial, fine_tuning_order=weights)
+            return _after(trial, self._embedding_seconds(arm), seconds)
         if arm.is_repeated:
             assert cell.size is not None
             n_samples = as_count(cell.size, len(self.data.train))
@@ -301,15 +306,15 @@ class Workbench:
         if not arm.has_fast_phase:
             return trial
         subset = self.subset(cell)
-        weights = None
+        cluster_sizes = None
         if arm.is_weighted:
             assert subset.selection is not None
-            weights = SampleWeights(subset.selection.gains)
+            cluster_sizes = SampleWeights(subset.selection.gains)
         trial = dataclasses.replace(
             trial,
             subset=subset.data,
             n_samples=len(subset.data),
-            fast_order=weights,
+            fast_order=cluster_sizes,
             replays=replays(arm),
             new_weights=arm.has_new_weights,
         )

@@ -6,6 +6,7 @@
     full:logit_adjusted          everything, logits adjusted by the frequency of each class; =TAU
     full:effective               everything, classes weighted by effective numbers of samples; =BETA
     full:dedup=0.2               everything that deduplication leaves
+    full:dedup=0.2:weighted      everything, near-duplicates weighted down instead of left out
     full+data:FOLDER             everything, and the samples of another dataset folder
     loss_pruning                 everything except part of what is already learned (see LossPruning)
     repeated_random              a new random subset in every fast pass
@@ -68,7 +69,8 @@ class Arm:
     random subset in every pass. Without any of them, the arm trains on everything. augment: one
     image is made for each of these samples and trained on, too. added: a dataset folder whose
     samples are added to everything. distinct: everything means the samples that deduplication at
-    this share of the typical distance keeps.
+    this share of the typical distance keeps. down_weighted: each sample counts 1 over the size of
+    its group of near-duplicates at this share.
     is_weighted: the loss weighs samples by the gains of the selection, which for kmeans are sizes
     of clusters. is_balanced: every class is shown equally often. logit_adjusted: the loss adds the
     log of each class's frequency, times this, to the logits. effective: the loss weighs each class
@@ -81,9 +83,10 @@ class Arm:
 
     # Not a dataclass: in files an arm is one text, not a table of its fields.
     __slots__ = (
-        "_text", "added", "augment", "data", "distilled", "distinct", "effective", "file",
-        "fine_tuning", "generated", "has_new_weights", "is_balanced", "is_ordinary", "is_repeated",
-        "is_resident", "is_weighted", "keep", "logit_adjusted", "other", "rule",
+        "_text", "added", "augment", "data", "distilled", "distinct", "down_weighted",
+        "effective", "file", "fine_tuning", "generated", "has_new_weights", "is_balanced",
+        "is_ordinary", "is_repeated", "is_resident", "is_weighted", "keep", "logit_adjusted",
+        "other", "rule",
     )  # fmt: skip
     _text: str
     rule: SelectionRule | None
@@ -91,6 +94,7 @@ class Arm:
     data: str | None
     added: str | None
     distinct: float | None
+    down_weighted: float | None
     augment: str | None
     generated: str | None
     keep: Keep | None
@@ -114,6 +118,7 @@ class Arm:
         data: str | None = None,
         added: str | None = None,
         distinct: float | None = None,
+        down_weighted: float | None = None,
         augment: str | None = None,
         generated: str | None = None,
         keep: Keep | None = None,
@@ -131,8 +136,9 @@ class Arm:
     ) -> None:
         values = {
             "rule": rule, "file": _plain(file), "data": _plain(data), "added": _plain(added),
-            "distinct": distinct, "augment": augment, "generated": generated, "keep": keep,
-            "distilled": distilled, "logit_adjusted": logit_adjusted, "effective": effective,
+            "distinct": distinct, "down_weighted": down_weighted, "augment": augment,
+            "generated": generated, "keep": keep, "distilled": distilled,
+            "logit_adjusted": logit_adjusted, "effective": effective,
             "is_repeated": is_repeated, "is_weighted": is_weighted, "is_balanced": is_balanced,
             "is_resident": is_resident, "is_ordinary": is_ordinary,
             "has_new_weights": has_new_weights, "fine_tuning": fine_tuning, "other": other,
@@ -182,8 +188,11 @@ class Arm:
         fine_tuning: FineTuning = options.take("then", "full", ("full", "loss_pruning"))
         if name == "full+data":
             arm = cls(added=path, fine_tuning=fine_tuning, **options.take_of_full())
-            for option, value in (("dedup", arm.distinct), ("augment", arm.augment)):
-                if value is not None:
+            is_deduplicated = arm.distinct is not None or arm.down_weighted is not None
+            for option, is_given in (
+                ("dedup", is_deduplicated), ("augment", arm.augment is not None),
+            ):  # fmt: skip
+                if is_given:
                     raise ValueError(f"arm {text!r}: {option} does not apply to added data")
             for option, is_given in (
                 ("balanced", arm.is_balanced), ("effective", arm.effective is not None),
@@ -217,7 +226,10 @@ class Arm:
             raise ValueError(f"arm {text!r}: the name must be one of {known}; got {name!r}")
         is_weighted = options.take("weighted", False, (True,))
         if is_weighted and name != "kmeans":
-            raise ValueError(f"arm {text!r}: only the clusters of kmeans have sizes to weigh by")
+            raise ValueError(
+                f"arm {text!r}: only the clusters of kmeans have sizes to weigh by; "
+                "full:dedup=0.2:weighted weighs near-duplicates"
+            )
         augment = options.take_augment()
         if is_weighted and augment is not None:
             raise ValueError(f"arm {text!r}: weighted and augment exclude each other")
@@ -298,7 +310,7 @@ class Arm:
         if self.distilled is not None:
             return self.distilled.selection is not None
         if self.rule is None:
-            return self.distinct is not None
+            return self.distinct is not None or self.down_weighted is not None
         return self.rule.needs_embeddings
 
     def _canonical_text(self) -> str:
@@ -316,11 +328,11 @@ class Arm:
             words.append("ordinary")
         if self.has_new_weights:
             words.append("new_weights")
-        if self.distinct is not None:
-            words.append(f"dedup={as_text(self.distinct)}")
+        distances = (self.distinct, self.down_weighted)
+        words += [f"dedup={as_text(distance)}" for distance in distances if distance is not None]
         if self.augment is not None:
             words.append(f"augment={self.augment}")
-        if self.is_weighted:
+        if self.is_weighted or self.down_weighted is not None:
             words.append("weighted")
         if self.fine_tuning != "full":
             words.append(f"then={self.fine_tuning}")

@@ -77,14 +77,29 @@ class ArmOptions:
             "is_balanced": self.take("balanced", False, (True,)),
             "logit_adjusted": self._take_strength("logit_adjusted", TAU, _require_tau),
             "effective": self._take_strength("effective", BETA, _require_beta),
-            "distinct": self.take_dedup(),
+            **self._take_near_duplicates(),
             "augment": self.take_augment(),
         }
         self.refuse_others()
         self._refuse_two_balances(taken)
-        if taken["augment"] is not None and taken["distinct"] is not None:
+        dedup = (taken["distinct"], taken["down_weighted"])
+        if taken["augment"] is not None and dedup != (None, None):
             raise ValueError(f"arm {self.text!r}: augment and dedup exclude each other")
         return taken
+
+    def _take_near_duplicates(self) -> dict[str, float | None]:
+        """The distance of near-duplicates, which are left out or weighted down."""
+        is_weighted = self.take("weighted", False, (True,))
+        distance = self.take_dedup()
+        if is_weighted and distance is None:
+            raise ValueError(
+                f"arm {self.text!r}: weighted needs dedup, which says what near-duplicates are, "
+                "such as full:dedup=0.2:weighted"
+            )
+        return {
+            "distinct": None if is_weighted else distance,
+            "down_weighted": distance if is_weighted else None,
+        }
 
     def _take_strength(
         self, name: str, default: float, require: Callable[[str, Any], None]
@@ -102,8 +117,9 @@ class ArmOptions:
         return float(value)
 
     def _refuse_two_balances(self, taken: dict[str, Any]) -> None:
-        """Each makes small classes count more; two of them would do so twice."""
+        """Each changes how much samples count; two at once would do so twice."""
         options = {
+            "weighted": taken["down_weighted"] is not None,
             "balanced": taken["is_balanced"],
             "logit_adjusted": taken["logit_adjusted"] is not None,
             "effective": taken["effective"] is not None,

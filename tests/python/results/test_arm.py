@@ -16,6 +16,8 @@ TEXTS = [
     "full:balanced",
     "full:dedup=0.2",
     "full:resident:balanced:dedup=0",
+    "full:dedup=0.2:weighted",
+    "full:resident:dedup=0:weighted",
     "full:logit_adjusted",
     "full:logit_adjusted=0.5",
     "full:resident:logit_adjusted:dedup=0.2",
@@ -97,6 +99,9 @@ def test_arms_of_other_meaning_differ() -> None:
         ("topk", "topk:drop_constant"),
         ("full:balanced:dedup=0.2", "full:dedup=0.20:balanced=true"),
         ("full", "full:balanced=false"),
+        ("full:dedup=0.2:weighted", "full:weighted=true:dedup=0.20"),
+        ("full:dedup=0.2", "full:weighted=false:dedup=0.2"),
+        ("full:dedup=0:weighted", "full:dedup=-0.0:weighted"),
         ("full:logit_adjusted", "full:logit_adjusted=1.0"),
         ("full:logit_adjusted=2", "full:logit_adjusted=2.0"),
         ("full:logit_adjusted", "full:logit_adjusted=true:effective=false"),
@@ -139,6 +144,9 @@ def test_training_on_everything_has_no_fast_phase() -> None:
     assert (both.is_resident, both.is_balanced, both.distinct) == (True, True, 0.0)
     assert (both.needs_embeddings, BALANCED.needs_embeddings) == (True, False)
     assert LOSS_PRUNING.fine_tuning == "loss_pruning"
+    weighted = Arm.parse("full:dedup=0.2:weighted")
+    assert (weighted.distinct, weighted.down_weighted, weighted.is_weighted) == (None, 0.2, False)
+    assert weighted.needs_embeddings
 
 
 def test_random_arms_need_no_embeddings() -> None:
@@ -269,6 +277,14 @@ def test_a_rule_is_refused_where_selecting_by_it_would_be(
         ("full:k=3", "arm 'full:k=3' has no option 'k'"),
         ("full:resident=no", "resident must be True, got no"),
         ("full:balanced=2", "balanced must be True, got 2"),
+        ("full:weighted", "weighted needs dedup, .*such as full:dedup=0.2:weighted"),
+        ("full:dedup=0.2:weighted=2", "weighted must be True, got 2"),
+        ("full:dedup=0.2:weighted:balanced", "weighted and balanced exclude each other"),
+        ("full:dedup=0.2:weighted:effective", "weighted and effective exclude each other"),
+        ("full:dedup=0.2:weighted:logit_adjusted", "weighted and logit_adjusted exclude each"),
+        ("full:dedup=0.2:weighted:augment=rot", "augment and dedup exclude each other"),
+        ("full+data:made:dedup=0.2:weighted", "dedup does not apply to added data"),
+        ("random:dedup=0.2:weighted", "full:dedup=0.2:weighted weighs near-duplicates"),
         ("full:logit_adjusted=0", "logit_adjusted must be above 0 and at most 100, got 0"),
         ("full:logit_adjusted=-1", "logit_adjusted must be above 0 and at most 100, got -1"),
         ("full:logit_adjusted=nan", "logit_adjusted must be above 0 and at most 100, got nan"),
