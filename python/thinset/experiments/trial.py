@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from thinset.distillation.distilled_for import prepared_for_replay
 from thinset.experiments.checkpoints import kept_until_done
 from thinset.experiments.classifier import new_classifier
+from thinset.experiments.resized import resizing
 from thinset.files.decoding import encode
 from thinset.losses import LogitAdjusted, classification
 from thinset.results.hardware import describe_hardware, describe_versions
@@ -172,6 +173,7 @@ def train(
         seed=trial.seed,
         device=device,
         precision=training.precision,
+        resizing=resizing(trial.arm),
         resident=trial.arm.is_resident or None,
         evaluations=training.evaluations,
         checkpoint_path=checkpoint_path,

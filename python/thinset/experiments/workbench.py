@@ -39,6 +39,7 @@ from thinset.experiments.prepare.subsets import (
     prepare_weights,
 )
 from thinset.experiments.replayed import replays, require_replayable_arms
+from thinset.experiments.resized import require_resizable_arms
 from thinset.experiments.run_folder import RunFolder, finished_records
 from thinset.experiments.settings import DataSettings, TrainingSettings, require_valid
 from thinset.experiments.trial import (
@@ -122,6 +123,7 @@ class Workbench:
         )
         for arm in getattr(settings, "arms", ()):
             require_countable_classes(arm, self.data.train)
+        require_resizable_arms(getattr(settings, "arms", ()), self.data.train, self._training)
         require_replayable_arms(
             getattr(settings, "arms", ()),
             self.data.train,

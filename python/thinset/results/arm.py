@@ -7,6 +7,7 @@
     full:effective               everything, classes weighted by effective numbers of samples; =BETA
     full:dedup=0.2               everything that deduplication leaves
     full:dedup=0.2:weighted      everything, near-duplicates weighted down instead of left out
+    full:progressive             everything, on smaller images at first; =SHARE of their sides
     full+data:FOLDER             everything, and the samples of another dataset folder
     loss_pruning                 everything except part of what is already learned (see LossPruning)
     repeated_random              a new random subset in every fast pass
@@ -38,7 +39,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, final
 
-from thinset.results.arm_options import BETA, TAU, ArmOptions, Keep, generator_of
+from thinset.results.arm_options import BETA, SMALLEST, TAU, ArmOptions, Keep, generator_of
 from thinset.results.distillation_rule import DistillationRule
 from thinset.results.selection_rule import SelectionRule, as_text
 from thinset.selection import methods
@@ -74,7 +75,8 @@ class Arm:
     is_weighted: the loss weighs samples by the gains of the selection, which for kmeans are sizes
     of clusters. is_balanced: every class is shown equally often. logit_adjusted: the loss adds the
     log of each class's frequency, times this, to the logits. effective: the loss weighs each class
-    by 1 over its effective number of samples at this beta. is_resident: the data are kept in
+    by 1 over its effective number of samples at this beta. progressive: at first, images have this
+    share of their sides. is_resident: the data are kept in
     the training device's memory. is_ordinary: the stored steps of distilled data are not used.
     has_new_weights: training by stored steps starts from new weights, not from stored ones.
     fine_tuning: the data of fine-tuning. other: the text of an arm in a record that this version
@@ -86,7 +88,7 @@ class Arm:
         "_text", "added", "augment", "data", "distilled", "distinct", "down_weighted",
         "effective", "file", "fine_tuning", "generated", "has_new_weights", "is_balanced",
         "is_ordinary", "is_repeated", "is_resident", "is_weighted", "keep", "logit_adjusted",
-        "other", "rule",
+        "other", "progressive", "rule",
     )  # fmt: skip
     _text: str
     rule: SelectionRule | None
@@ -102,6 +104,7 @@ class Arm:
     is_repeated: bool
     logit_adjusted: float | None
     effective: float | None
+    progressive: float | None
     is_weighted: bool
     is_balanced: bool
     is_resident: bool
@@ -125,6 +128,7 @@ class Arm:
         distilled: DistillationRule | None = None,
         logit_adjusted: float | None = None,
         effective: float | None = None,
+        progressive: float | None = None,
         is_repeated: bool = False,
         is_weighted: bool = False,
         is_balanced: bool = False,
@@ -139,6 +143,7 @@ class Arm:
             "distinct": distinct, "down_weighted": down_weighted, "augment": augment,
             "generated": generated, "keep": keep, "distilled": distilled,
             "logit_adjusted": logit_adjusted, "effective": effective,
+            "progressive": progressive,
             "is_repeated": is_repeated, "is_weighted": is_weighted, "is_balanced": is_balanced,
             "is_resident": is_resident, "is_ordinary": is_ordinary,
             "has_new_weights": has_new_weights, "fine_tuning": fine_tuning, "other": other,
@@ -321,6 +326,7 @@ class Arm:
             words.append("balanced")
         for name, value, default in (
             ("logit_adjusted", self.logit_adjusted, TAU), ("effective", self.effective, BETA),
+            ("progressive", self.progressive, SMALLEST),
         ):  # fmt: skip
             if value is not None:
                 words.append(name if value == default else f"{name}={as_text(value)}")

@@ -26,6 +26,8 @@ TAU = 1.0
 _MOST_TAU = 100
 BETA = 0.9999
 """The beta of effective numbers of samples that an arm has by default"""
+SMALLEST = 0.5
+"""The share of their sides that images have at first in progressive resizing, by default"""
 
 
 def generator_of(augmentation: str) -> str | None:
@@ -76,7 +78,8 @@ class ArmOptions:
             "is_resident": self.take("resident", False, (True,)),
             "is_balanced": self.take("balanced", False, (True,)),
             "logit_adjusted": self._take_strength("logit_adjusted", TAU, _require_tau),
-            "effective": self._take_strength("effective", BETA, _require_beta),
+            "effective": self._take_strength("effective", BETA, _require_share),
+            "progressive": self._take_strength("progressive", SMALLEST, _require_share),
             **self._take_near_duplicates(),
             "augment": self.take_augment(),
         }
@@ -185,8 +188,11 @@ def _require_tau(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be above 0 and at most {_MOST_TAU}, got {value}")
 
 
-def _require_beta(name: str, value: Any) -> None:
-    """As thinset.training.EffectiveNumber; 0 would be the arm without the option."""
+def _require_share(name: str, value: Any) -> None:
+    """As thinset.training.EffectiveNumber and thinset.transforms.ProgressiveResizing.
+
+    An effective number at 0, and resizing to 1, would be the arm without the option.
+    """
     if isinstance(value, str) or not 0 < value < 1:
         raise ValueError(f"{name} must be above 0 and below 1, got {value}")
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 from thinset.duration import Duration
 from thinset.training.learners.evaluate import evaluate
 from thinset.training.learners.fit import fit
-from thinset.training.learners.learner import Goal, Learner, ReplayingLearner
+from thinset.training.learners.learner import (
+    FollowingLearner,
+    Goal,
+    Learner,
+    ReplayingLearner,
+)
 from thinset.training.learners.optimizer_state import load_optimizer, optimizer_tensors
 from thinset.training.learners.supervised import SupervisedLearner
 from thinset.training.loop.checkpoint import prefixed, unprefixed
@@ -47,6 +52,7 @@ __all__ = [
     "Duration",
     "EffectiveNumber",
     "Evaluation",
+    "FollowingLearner",
     "Goal",
     "History",
     "JsonLines",
