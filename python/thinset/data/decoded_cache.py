@@ -16,6 +16,7 @@ from thinset.files.host_memory import available_host_memory
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable
 
     Rows = np.ndarray[Any, np.dtype[np.int64]]
     Pixels = np.ndarray[Any, np.dtype[np.uint8]]
@@ -90,11 +91,12 @@ def cached(
     encoded: EncodedImages,
     cache: str | os.PathLike[str],
     max_cache: int | str | None,
-    made_of: dict[str, Any],
+    made_of: Callable[[], dict[str, Any]],
 ) -> CachedImages:
     """The images with a cache in memory or in a folder; see `open_encoded`.
 
-    `made_of`: what decoded pixels depend on, as plain JSON; files of anything else are refused.
+    `made_of` returns what decoded pixels depend on, as plain JSON; files of anything else are
+    refused.
     """
     limit = _limit(max_cache)
     in_memory = cache == "memory"
@@ -115,7 +117,7 @@ def cached(
     folder = Path(cache).absolute()
     if not folder.exists():
         _require_space(folder, _described(encoded, n_bytes), n_bytes)
-    return CachedImages(encoded, FileStore.open(folder, encoded.shape, made_of))
+    return CachedImages(encoded, FileStore.open(folder, encoded.shape, made_of()))
 
 
 def _limit(max_cache: int | str | None) -> int | None:

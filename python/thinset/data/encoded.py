@@ -5,6 +5,7 @@ What an ordinary training loop over image files does. A dataset folder is decode
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import os
 from pathlib import Path
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 
     from thinset.data.sources.image_stream import ImageStream
 
-_JPEG_NAMES = (".jpg", ".jpeg", ".jpe", ".jfif")
-_JPEG_START = b"\xff\xd8\xff"
+_N_LOOKED_AT = 64
+"""About how many images are looked at to see whether drafts matter"""
 
 
 class EncodedDataset:
@@ -54,27 +55,17 @@ class EncodedDataset:
         self._path = stream.provenance.path
         self.image_shape = stream.image_shape
         self.class_names = stream.class_names
-        if draft:
-            _require_draft_matters(stream, contents)
-        self.images = EncodedImages(
-            names, contents, stream.image_shape, resize=stream.resizes, draft=draft
-        )
-        if cache is not None:
-            made_of = {
-                "resize": stream.resizes,
-                "draft": draft,
-                "decoder": decoder(),
-                "source": _digest(contents),
-            }
-            self.images = cached(self.images, cache, max_cache, made_of)
+        self._resizes = stream.resizes
+        self._names, self._contents = names, contents
+        self._draft = draft
+        self.images = self._decoded_by(cache, max_cache)
         self.labels: np.ndarray[Any, np.dtype[np.int64]] | None = (
             None if None in labels else np.array(labels, np.int64)
         )
         # Of this very form since the first version: runs and checkpoints hold fingerprints.
         read = stream.provenance
         origin = {"kind": read.source, "path": read.path, "split": read.split, "size": read.size}
-        described = (origin, stream.image_shape, len(samples))
-        self._origin = repr((*described, "draft") if draft else described)
+        self._origin = (origin, stream.image_shape, len(samples))
 
     def __len__(self) -> int:
         return len(self.images)
@@ -85,6 +76,36 @@ class EncodedDataset:
         if self.class_names is not None:
             return len(self.class_names)
         return 0 if self.labels is None else int(self.labels.max()) + 1
+
+    def decoded_otherwise(
+        self,
+        *,
+        draft: bool = False,
+        cache: str | os.PathLike[str] | None = None,
+        max_cache: int | str | None = None,
+    ) -> EncodedDataset:
+        """The same images with other ways to decode them; see `open_encoded`."""
+        _require_options(self._path, draft, cache, max_cache)
+        other = copy.copy(self)
+        other._draft = draft  # noqa: SLF001 - of the same class
+        other.images = other._decoded_by(cache, max_cache)  # noqa: SLF001
+        return other
+
+    def _decoded_by(
+        self, cache: str | os.PathLike[str] | None, max_cache: int | str | None
+    ) -> EncodedImages:
+        contents, resizes, draft = self._contents, self._resizes, self._draft
+        images = EncodedImages(self._names, contents, self.image_shape, resize=resizes, draft=draft)
+        if draft:
+            _require_draft_matters(images, self._path or self.name, resizes=resizes)
+        if cache is None:
+            return images
+
+        def made_of() -> dict[str, Any]:
+            source = _digest(contents)
+            return {"resize": resizes, "draft": draft, "decoder": decoder(), "source": source}
+
+        return cached(images, cache, max_cache, made_of)
 
     def write_rows(
         self,
@@ -116,7 +137,8 @@ class EncodedDataset:
     @property
     def fingerprint(self) -> str:
         """SHA-256 over where the images come from, their number, shape and labels."""
-        digest = hashlib.sha256(self._origin.encode())
+        origin = (*self._origin, "draft") if self._draft else self._origin
+        digest = hashlib.sha256(repr(origin).encode())
         if self.labels is not None:
             digest.update(self.labels.tobytes())
         return digest.hexdigest()
@@ -154,42 +176,43 @@ def open_encoded(
     FileExistsError where the folder holds something else.
     """
     path = os.fspath(source)
-    if not isinstance(draft, bool):
-        raise ValueError(f"draft must be True or False, got {draft!r}")
-    _require_cache(cache)
-    if cache is None and max_cache is not None:
-        raise ValueError(f"max_cache needs cache, got max_cache={max_cache!r} without one")
+    _require_options(path, draft, cache, max_cache)
     opened = open_source(path, ReadOptions(size=size))
     require_split(split, list(opened.streams), path)
     stream = opened.streams[split]
     if stream.encoded is None:
         kind = stream.provenance.source
         raise ValueError(f"{path} holds no encoded images: it is of the kind {kind!r}")
-    if cache is not None and cache != "memory":
-        require_apart(cache, path)
-        require_not_inside(cache, path)
     return EncodedDataset(stream, draft=draft, cache=cache, max_cache=max_cache)
 
 
-def _require_cache(cache: object) -> None:
-    if cache is not None and (not isinstance(cache, str | os.PathLike) or not os.fspath(cache)):
+def _require_options(path: str | None, draft: object, cache: object, max_cache: object) -> None:
+    if not isinstance(draft, bool):
+        raise ValueError(f"draft must be True or False, got {draft!r}")
+    if cache is None:
+        if max_cache is not None:
+            raise ValueError(f"max_cache needs cache, got max_cache={max_cache!r} without one")
+        return
+    if not isinstance(cache, str | os.PathLike) or not os.fspath(cache):
         raise ValueError(f'cache must be "memory" or a folder, got {cache!r}')
+    if cache != "memory" and path is not None:
+        require_apart(cache, path)
+        require_not_inside(cache, path)
 
 
-def _require_draft_matters(stream: ImageStream, contents: Sequence[bytes | Path]) -> None:
-    path = stream.provenance.path
-    if not stream.resizes:
+def _require_draft_matters(encoded: EncodedImages, path: str, *, resizes: bool) -> None:
+    if not resizes:
         raise ValueError(
             f"draft=True changes nothing: the images of {path} are not resized; pass a smaller "
             "size= as well"
         )
-    if not any(
-        content.startswith(_JPEG_START)
-        if isinstance(content, bytes)
-        else content.suffix.lower() in _JPEG_NAMES
-        for content in contents
-    ):
-        raise ValueError(f"draft=True changes nothing: {path} holds no JPEG images")
+    height, width = encoded.shape[1:3]
+    rows = range(0, len(encoded), max(1, len(encoded) // _N_LOOKED_AT))
+    if not any(encoded.is_jpeg_above(row, (2 * height, 2 * width)) for row in rows):
+        raise ValueError(
+            f"draft=True changes nothing: none of {len(rows)} images of {path} is a JPEG of at "
+            f"least twice the size {height} x {width}"
+        )
 
 
 def _digest(contents: Sequence[bytes | Path]) -> str:

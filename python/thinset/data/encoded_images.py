@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from thinset.data.sources.encoded_image import decode
+from thinset.data.sources.encoded_image import decode, is_jpeg_above
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +46,10 @@ class EncodedImages:
     def nbytes(self) -> int:
         """The bytes that all images have when they are decoded."""
         return int(np.prod(self.shape))
+
+    def is_jpeg_above(self, row: int, size: tuple[int, int]) -> bool:
+        """Whether an image is a JPEG of at least this height and width, by its header."""
+        return is_jpeg_above(self._names[row], self._contents[row], size)
 
     def __len__(self) -> int:
         return len(self._contents)

@@ -16,11 +16,13 @@ from thinset.experiments.classifier import require_model
 from thinset.experiments.finished import store_shown
 from thinset.experiments.prepare.data import (
     Splits,
+    decoded_for,
     prepare_decoded,
     prepare_encoded,
     prepare_parts,
     prepare_splits,
     prepare_variant,
+    require_encoded,
 )
 from thinset.experiments.prepare.distilled_arms import prepare_distilled, require_distilled_arms
 from thinset.experiments.prepare.embeddings import (
@@ -150,6 +152,8 @@ class Workbench:
                 settings.photograph_side,
                 where.image_size,
             )
+        for arm in getattr(settings, "arms", ()):
+            require_encoded(arm, self.encoded, where.source)
 
     def _prepared(self, settings: DataSettings, data: Splits | None) -> Splits:
         where = self._where
@@ -267,7 +271,7 @@ class Workbench:
             return self._distinct(arm.distinct).data
         if self.encoded is None or self._pays_for_decoding(arm):
             return self.images()
-        return self.encoded
+        return decoded_for(arm, self.encoded)
 
     def _pays_for_decoding(self, arm: Arm) -> bool:
         return self.encoded is not None and (

@@ -2,6 +2,8 @@
 
     full                         everything, shuffled
     full:resident                the same, with the data in the training device's memory
+    full:cached                  encoded images, each decoded once and kept in memory
+    full:draft                   encoded images, JPEG decoded at a part of their size
     full:balanced                everything, every class shown equally often
     full:logit_adjusted          everything, logits adjusted by the frequency of each class; =TAU
     full:effective               everything, classes weighted by effective numbers of samples; =BETA
@@ -76,8 +78,9 @@ class Arm:
     of clusters. is_balanced: every class is shown equally often. logit_adjusted: the loss adds the
     log of each class's frequency, times this, to the logits. effective: the loss weighs each class
     by 1 over its effective number of samples at this beta. progressive: at first, images have this
-    share of their sides. is_resident: the data are kept in
-    the training device's memory. is_ordinary: the stored steps of distilled data are not used.
+    share of their sides. is_resident: the data are kept in the training device's memory. is_cached,
+    is_draft: images that stay encoded are decoded once, and JPEG at a part of its size.
+    is_ordinary: the stored steps of distilled data are not used.
     has_new_weights: training by stored steps starts from new weights, not from stored ones.
     fine_tuning: the data of fine-tuning. other: the text of an arm in a record that this version
     cannot train. Immutable and hashable.
@@ -87,8 +90,8 @@ class Arm:
     __slots__ = (
         "_text", "added", "augment", "data", "distilled", "distinct", "down_weighted",
         "effective", "file", "fine_tuning", "generated", "has_new_weights", "is_balanced",
-        "is_ordinary", "is_repeated", "is_resident", "is_weighted", "keep", "logit_adjusted",
-        "other", "progressive", "rule",
+        "is_cached", "is_draft", "is_ordinary", "is_repeated", "is_resident", "is_weighted",
+        "keep", "logit_adjusted", "other", "progressive", "rule",
     )  # fmt: skip
     _text: str
     rule: SelectionRule | None
@@ -108,6 +111,8 @@ class Arm:
     is_weighted: bool
     is_balanced: bool
     is_resident: bool
+    is_cached: bool
+    is_draft: bool
     is_ordinary: bool
     has_new_weights: bool
     fine_tuning: FineTuning
@@ -133,6 +138,8 @@ class Arm:
         is_weighted: bool = False,
         is_balanced: bool = False,
         is_resident: bool = False,
+        is_cached: bool = False,
+        is_draft: bool = False,
         is_ordinary: bool = False,
         has_new_weights: bool = False,
         fine_tuning: FineTuning = "full",
@@ -145,7 +152,8 @@ class Arm:
             "logit_adjusted": logit_adjusted, "effective": effective,
             "progressive": progressive,
             "is_repeated": is_repeated, "is_weighted": is_weighted, "is_balanced": is_balanced,
-            "is_resident": is_resident, "is_ordinary": is_ordinary,
+            "is_resident": is_resident, "is_cached": is_cached, "is_draft": is_draft,
+            "is_ordinary": is_ordinary,
             "has_new_weights": has_new_weights, "fine_tuning": fine_tuning, "other": other,
         }  # fmt: skip
         for name, value in values.items():
@@ -196,6 +204,7 @@ class Arm:
             is_deduplicated = arm.distinct is not None or arm.down_weighted is not None
             for option, is_given in (
                 ("dedup", is_deduplicated), ("augment", arm.augment is not None),
+                ("cached", arm.is_cached), ("draft", arm.is_draft),
             ):  # fmt: skip
                 if is_given:
                     raise ValueError(f"arm {text!r}: {option} does not apply to added data")
@@ -322,6 +331,10 @@ class Arm:
         words = [self._name()]
         if self.is_resident:
             words.append("resident")
+        if self.is_cached:
+            words.append("cached")
+        if self.is_draft:
+            words.append("draft")
         if self.is_balanced:
             words.append("balanced")
         for name, value, default in (

@@ -76,6 +76,8 @@ class ArmOptions:
     def take_of_full(self) -> dict[str, Any]:
         taken = {
             "is_resident": self.take("resident", False, (True,)),
+            "is_cached": self.take("cached", False, (True,)),
+            "is_draft": self.take("draft", False, (True,)),
             "is_balanced": self.take("balanced", False, (True,)),
             "logit_adjusted": self._take_strength("logit_adjusted", TAU, _require_tau),
             "effective": self._take_strength("effective", BETA, _require_share),
@@ -85,6 +87,7 @@ class ArmOptions:
         }
         self.refuse_others()
         self._refuse_two_balances(taken)
+        self._refuse_decoded(taken)
         dedup = (taken["distinct"], taken["down_weighted"])
         if taken["augment"] is not None and dedup != (None, None):
             raise ValueError(f"arm {self.text!r}: augment and dedup exclude each other")
@@ -130,6 +133,19 @@ class ArmOptions:
         given = [name for name, is_given in options.items() if is_given]
         if len(given) > 1:
             raise ValueError(f"arm {self.text!r}: {' and '.join(given)} exclude each other")
+
+    def _refuse_decoded(self, taken: dict[str, Any]) -> None:
+        """These arms decode all images first, so that no image is decoded in the loop."""
+        for option in ("cached", "draft"):
+            if not taken[f"is_{option}"]:
+                continue
+            for name, is_given in (
+                ("resident", taken["is_resident"]),
+                ("dedup", (taken["distinct"], taken["down_weighted"]) != (None, None)),
+                ("augment", taken["augment"] is not None),
+            ):
+                if is_given:
+                    raise ValueError(f"arm {self.text!r}: {option} and {name} exclude each other")
 
     def take_augment(self) -> str | None:
         """The value of `augment`."""

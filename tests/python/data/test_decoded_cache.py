@@ -229,7 +229,7 @@ def test_copies_in_other_processes(folder, cache, decoded):
 
 def test_files_of_other_pixels_are_refused(folder, tmp_path):
     path = tmp_path / "cache"
-    open_encoded(folder, size=(16, 20), cache=path)
+    open_encoded(folder, size=(16, 20), cache=path)  # at half of the size
     match = r"cache caches other images, or the source has changed since: "
     with pytest.raises(ValueError, match=match + r"shape is \[12, 16, .* and \[12, 8, .* here"):
         open_encoded(folder, size=(8, 20), cache=path)
@@ -341,17 +341,16 @@ def test_draft_decodes_at_a_part_of_the_size(folder, tmp_path):
     np.testing.assert_array_equal(cached.images[:], draft.images[:])
 
 
-def test_grey_and_enlarged_images_may_be_drafts(tmp_path):
+def test_grey_images_and_images_of_several_sizes_may_be_drafts(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (40, 40), dtype=np.uint8)
-    for name in ("a", "b"):
+    for name, side in (("a", 40), ("b", 16), ("c", 5)):
         (tmp_path / "grey" / name).mkdir(parents=True)
-        Image.fromarray(pixels).save(tmp_path / "grey" / name / "0.jpg")
-    assert open_encoded(tmp_path / "grey", size=(10, 10), draft=True).images[0].shape[2] == 1
-    larger = {"size": (50, 50)}
-    np.testing.assert_array_equal(
-        open_encoded(tmp_path / "grey", draft=True, **larger).images[0],
-        open_encoded(tmp_path / "grey", **larger).images[0],
-    )
+        Image.fromarray(pixels[:side, :side]).save(tmp_path / "grey" / name / "0.jpg")
+    plain, draft = (open_encoded(tmp_path / "grey", size=(10, 10), draft=d) for d in (False, True))
+    assert draft.images.shape == (3, 10, 10, 1)
+    assert (plain.images[0] != draft.images[0]).any()
+    # Neither the one that is less than twice as large nor the one that is enlarged.
+    np.testing.assert_array_equal(plain.images[1:], draft.images[1:])
 
 
 def test_draft_is_refused_where_it_changes_nothing(folder, tmp_path):
@@ -361,5 +360,8 @@ def test_draft_is_refused_where_it_changes_nothing(folder, tmp_path):
         open_encoded(folder, size=(4, 4), draft=2)
     (tmp_path / "png" / "a").mkdir(parents=True)
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "png" / "a" / "0.png")
-    with pytest.raises(ValueError, match="changes nothing: .*png holds no JPEG images"):
+    match = r"draft=True changes nothing: none of 1 images of .*png is a JPEG of at least twice"
+    with pytest.raises(ValueError, match=match):
         open_encoded(tmp_path / "png", size=(4, 4), draft=True)
+    with pytest.raises(ValueError, match="none of 12 images of .* twice the size 17 x 10"):
+        open_encoded(folder, size=(17, 10), draft=True)

@@ -54,6 +54,12 @@ def is_readable(name: str, content: bytes | Path) -> bool:
     return True
 
 
+def is_jpeg_above(name: str, content: bytes | Path, size: tuple[int, int]) -> bool:
+    """Whether it is a JPEG of at least this height and width; raises as `describe`."""
+    with _opened(name, content) as image:
+        return image.format == "JPEG" and image.height >= size[0] and image.width >= size[1]
+
+
 def decode(
     encoded: EncodedImage,
     image_shape: tuple[int, int, int],
