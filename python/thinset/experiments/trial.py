@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from thinset.data import open_dataset
 from thinset.distillation.distilled_for import prepared_for_replay
 from thinset.experiments.checkpoints import kept_until_done
 from thinset.experiments.classifier import new_classifier
@@ -36,7 +37,7 @@ from thinset.training import (
 from thinset.transforms.training import TestTransform, TrainTransform
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from torch import nn
@@ -103,6 +104,18 @@ def objective(arm: Arm, full: Dataset | EncodedDataset) -> Objective:
     return LogitAdjusted(sizes, arm.logit_adjusted)
 
 
+def require_countable_arms(arms: Iterable[Arm], data: Dataset) -> None:
+    """Raise ValueError, naming the arm, unless the classes of all that it trains on can be counted.
+
+    Before any training, not after hours of others. `data`: the training data.
+    """
+    for arm in arms:
+        if arm.needs_labels:
+            require_countable_classes(arm, data)
+            if arm.added is not None:
+                require_countable_classes(arm, open_dataset(arm.added))
+
+
 def require_countable_classes(arm: Arm, data: Dataset | EncodedDataset) -> None:
     """Raise ValueError unless `data` have what an arm that counts classes needs."""
     if not arm.needs_labels:
@@ -113,7 +126,7 @@ def require_countable_classes(arm: Arm, data: Dataset | EncodedDataset) -> None:
     if not arm.is_balanced and getattr(data, "soft_labels", None) is not None:
         raise ValueError(
             f"the arm {arm} needs class labels alone, but {data.name} has soft labels, by which it "
-            "is trained; remove them, or use full:balanced"
+            "is trained; remove them, or use balanced instead"
         )
 
 

@@ -47,7 +47,7 @@ from thinset.experiments.settings import DataSettings, TrainingSettings, require
 from thinset.experiments.trial import (
     Trial,
     fine_tuning_order,
-    require_countable_classes,
+    require_countable_arms,
     train_and_keep,
 )
 from thinset.files.decoding import encode
@@ -123,8 +123,7 @@ class Workbench:
             self._training,
             device=self.device,
         )
-        for arm in getattr(settings, "arms", ()):
-            require_countable_classes(arm, self.data.train)
+        require_countable_arms(getattr(settings, "arms", ()), self.data.train)
         require_resizable_arms(getattr(settings, "arms", ()), self.data.train, self._training)
         require_replayable_arms(
             getattr(settings, "arms", ()),

@@ -65,19 +65,41 @@ def test_scores_are_those_of_plain_logits(tmp_path, monkeypatch):
     assert plain.final["accuracy"] == adjusted.final["accuracy"]
 
 
+def write_softly(train, path, *, with_labels=True):
+    with DatasetWriter(
+        path, name="soft", image_shape=train.image_shape, image_dtype="uint8",
+        n_samples=len(train), class_names=train.class_names, overwrite=True,
+    ) as writer:  # fmt: skip
+        soft = np.eye(10, dtype=np.float32)[train.labels]
+        labels = np.array(train.labels) if with_labels else None
+        writer.append(np.array(train.images), labels, soft)
+
+
 @pytest.mark.parametrize("option", ["logit_adjusted", "effective"])
 def test_soft_labels_are_refused_before_any_training(tmp_path, option):
     digits = import_dataset("digits", tmp_path / "digits")
-    train = digits["train"]
-    soft = np.eye(10, dtype=np.float32)[train.labels]
-    with DatasetWriter(
-        tmp_path / "digits" / "train", name="soft", image_shape=train.image_shape,
-        image_dtype="uint8", n_samples=len(train), class_names=train.class_names, overwrite=True,
-    ) as writer:  # fmt: skip
-        writer.append(np.array(train.images), np.array(train.labels), soft)
+    write_softly(digits["train"], tmp_path / "soft")
+    added = f"full+data:{tmp_path / 'soft'}:{option}"
+    settings = dataclasses.replace(SETTINGS, arms=arms("full", added), seeds=(0,))
+    where = Where(str(tmp_path / "digits"), tmp_path / "added")
+    with pytest.raises(ValueError, match=f"soft:{option} needs class labels alone, but soft has s"):
+        Study(where, settings)
+    write_softly(digits["train"], tmp_path / "digits" / "train")
     settings = dataclasses.replace(
         SETTINGS, arms=arms("full:balanced", f"full:{option}"), seeds=(0,)
     )
     with pytest.raises(ValueError, match=f"the arm full:{option} needs class labels alone, but s"):
         Study(Where(str(tmp_path / "digits"), tmp_path / "study"), settings)
-    assert not list((tmp_path / "study" / "records").glob("*"))
+    for name in ("study", "added"):
+        assert not list((tmp_path / name / "records").glob("*"))
+
+
+@pytest.mark.parametrize("option", ["balanced", "logit_adjusted", "effective"])
+def test_class_labels_are_needed_before_any_training(tmp_path, option):
+    digits = import_dataset("digits", tmp_path / "digits")
+    write_softly(digits["train"], tmp_path / "digits" / "train", with_labels=False)
+    settings = dataclasses.replace(SETTINGS, arms=arms("full", f"full:{option}"), seeds=(0,))
+    with pytest.raises(
+        ValueError, match=f"full:{option} needs a class label for each sample; soft"
+    ):
+        Study(Where(str(tmp_path / "digits"), tmp_path / "study"), settings)

@@ -187,6 +187,22 @@ def test_encoded_images_that_are_decoded_once_or_at_a_part_of_their_size(tmp_pat
     assert all(record.preparation_seconds == {} for record in records.values())
 
 
+def test_trainings_on_cached_drafts_resume_exactly(tmp_path, interruptions):
+    settings = dataclasses.replace(
+        SETTINGS,
+        arms=arms("full:cached:draft"),
+        seeds=(0,),
+        from_encoded=True,
+        photograph_side=32,
+        training=dataclasses.replace(SETTINGS.training, evaluations=3),
+    )
+    (whole,) = Study(Where("digits", tmp_path / "whole"), settings).train()
+    with interruptions(steps=4) as until_done:
+        (part,) = until_done(lambda: Study(Where("digits", tmp_path / "part"), settings).train())
+    assert part.final == whole.final
+    assert [point.train_loss for point in part.curve] == [p.train_loss for p in whole.curve]
+
+
 def test_decoded_images_need_no_cache_in_the_loop(tmp_path):
     settings = dataclasses.replace(SETTINGS, arms=arms("full", "full:cached"))
     match = r"the arm full:cached is for images that stay encoded \(from_encoded = true\), but"
