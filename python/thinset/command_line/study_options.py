@@ -38,8 +38,9 @@ _AS_TYPED = {
 @dataclass(frozen=True)
 class _GridOptions:
     methods: Annotated[tuple[str, ...] | None, from_recipe(aliases=["-m"], metavar="ARM...")] = None
-    """arms, such as: full random random:stratified topk kmeans:per_class repeated_random
-    loss_pruning topk:then=loss_pruning data:FOLDER full+data:FOLDER"""
+    """arms, such as: full full:balanced full:logit_adjusted full:effective full:dedup=0.2
+    full:dedup=0.2:weighted full:progressive random random:stratified topk kmeans:per_class
+    repeated_random loss_pruning topk:then=loss_pruning data:FOLDER full+data:FOLDER"""
     baseline: Annotated[str | None, optional(metavar="ARM")] = None
     """reference arm of all comparisons; by default random, or full if random is not among the
     arms"""

@@ -14,7 +14,7 @@ import torch
 from thinset.data.store import NO_LABEL
 
 if TYPE_CHECKING:
-    from thinset.data.encoded import EncodedImages
+    from thinset.data.encoded_images import EncodedImages
 
 
 _BLOCK_BYTES = 1 << 26

@@ -113,6 +113,19 @@ class NpyFileWriter:
         self._digest.update(content)
 
 
+def write_zeros(
+    path: str | os.PathLike[str], dtype: str | np.dtype[Any], shape: tuple[int, ...]
+) -> None:
+    """Write a .npy file of zeros; its space on the disk is reserved where the file system can."""
+    dtype = np.dtype(dtype)
+    header = _npy_header(dtype, shape)
+    n_bytes = len(header) + dtype.itemsize * math.prod(shape)
+    with open(path, "wb") as file:
+        _reserve(file.fileno(), n_bytes)
+        file.write(header)
+        file.truncate(n_bytes)
+
+
 def _reserve(descriptor: int, n_bytes: int) -> None:
     """Take space on the disk, where the file system can; OSError where there is not enough."""
     if n_bytes > 0 and hasattr(os, "posix_fallocate"):

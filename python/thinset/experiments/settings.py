@@ -168,7 +168,8 @@ class DataSettings:
     from_encoded: whether the training data are encoded images (JPEG, ...) that are decoded on each
         use. Training on everything then waits for decoding. Arms that need embeddings and
         `full:resident` pay for decoding everything once, random subsets for decoding their own
-        samples.
+        samples. `full:cached` decodes each image on its first use, `full:draft` at a part of its
+        size.
     photograph_side: first turns images into JPEG photographs with this side in pixels, which are
         decoded and scaled down to the original size.
     variant: None for the training data as it is; "redundant" or, with an imbalance,

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from thinset.data import open_dataset
 from thinset.distillation.distilled_for import prepared_for_replay
 from thinset.experiments.checkpoints import kept_until_done
 from thinset.experiments.classifier import new_classifier
+from thinset.experiments.resized import resizing
 from thinset.files.decoding import encode
-from thinset.losses import classification
+from thinset.losses import LogitAdjusted, classification
 from thinset.results.hardware import describe_hardware, describe_versions
 from thinset.results.metrics import described
 from thinset.results.records import (
@@ -23,6 +25,7 @@ from thinset.results.records import (
 from thinset.training import (
     ClassBalanced,
     CosineRate,
+    EffectiveNumber,
     LossPruning,
     OneCycleRate,
     StepRate,
@@ -34,7 +37,7 @@ from thinset.training import (
 from thinset.transforms.training import TestTransform, TrainTransform
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from torch import nn
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from thinset.data import Dataset, EncodedDataset
     from thinset.experiments.run_folder import RunFolder
     from thinset.experiments.settings import TrainingSettings
+    from thinset.losses import Objective
     from thinset.results.arm import Arm
     from thinset.results.records import Comparison
     from thinset.training import Duration, Evaluation, History, Log, Order
@@ -86,7 +90,44 @@ def fine_tuning_order(arm: Arm) -> Order | None:
     """The order of the passes of `arm` over everything; None for every sample, shuffled."""
     if arm.is_balanced:
         return ClassBalanced()
+    if arm.effective is not None:
+        return EffectiveNumber(arm.effective)
     return LossPruning() if arm.fine_tuning == "loss_pruning" else None
+
+
+def objective(arm: Arm, full: Dataset | EncodedDataset) -> Objective:
+    """The loss of `arm`; class frequencies are those of the data that it trains on."""
+    if arm.logit_adjusted is None:
+        return classification
+    require_countable_classes(arm, full)
+    sizes = LogitAdjusted.class_sizes_of(full.labels, full.n_classes)
+    return LogitAdjusted(sizes, arm.logit_adjusted)
+
+
+def require_countable_arms(arms: Iterable[Arm], data: Dataset) -> None:
+    """Raise ValueError, naming the arm, unless the classes of all that it trains on can be counted.
+
+    Before any training, not after hours of others. `data`: the training data.
+    """
+    for arm in arms:
+        if arm.needs_labels:
+            require_countable_classes(arm, data)
+            if arm.added is not None:
+                require_countable_classes(arm, open_dataset(arm.added))
+
+
+def require_countable_classes(arm: Arm, data: Dataset | EncodedDataset) -> None:
+    """Raise ValueError unless `data` have what an arm that counts classes needs."""
+    if not arm.needs_labels:
+        return
+    if data.labels is None:
+        raise ValueError(f"the arm {arm} needs a class label for each sample; {data.name} has none")
+    # Balanced passes choose samples by their labels; the loss may use soft labels.
+    if not arm.is_balanced and getattr(data, "soft_labels", None) is not None:
+        raise ValueError(
+            f"the arm {arm} needs class labels alone, but {data.name} has soft labels, by which it "
+            "is trained; remove them, or use balanced instead"
+        )
 
 
 def train(
@@ -129,7 +170,7 @@ def train(
             fine_tuning_order=trial.fine_tuning_order,
             replay=trial.replays,
         ),
-        loss=classification,
+        loss=objective(trial.arm, full),
         train_transform=train_transform(training),
         test_data=test,
         test_transform=scoring_transform(training),
@@ -145,6 +186,7 @@ def train(
         seed=trial.seed,
         device=device,
         precision=training.precision,
+        resizing=resizing(trial.arm),
         resident=trial.arm.is_resident or None,
         evaluations=training.evaluations,
         checkpoint_path=checkpoint_path,

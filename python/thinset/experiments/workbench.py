@@ -16,11 +16,13 @@ from thinset.experiments.classifier import require_model
 from thinset.experiments.finished import store_shown
 from thinset.experiments.prepare.data import (
     Splits,
+    decoded_for,
     prepare_decoded,
     prepare_encoded,
     prepare_parts,
     prepare_splits,
     prepare_variant,
+    require_encoded,
 )
 from thinset.experiments.prepare.distilled_arms import prepare_distilled, require_distilled_arms
 from thinset.experiments.prepare.embeddings import (
@@ -37,11 +39,18 @@ from thinset.experiments.prepare.subsets import (
     prepare_given_data,
     prepare_given_subset,
     prepare_subset,
+    prepare_weights,
 )
 from thinset.experiments.replayed import replays, require_replayable_arms
+from thinset.experiments.resized import require_resizable_arms
 from thinset.experiments.run_folder import RunFolder, finished_records
 from thinset.experiments.settings import DataSettings, TrainingSettings, require_valid
-from thinset.experiments.trial import Trial, fine_tuning_order, train_and_keep
+from thinset.experiments.trial import (
+    Trial,
+    fine_tuning_order,
+    require_countable_arms,
+    train_and_keep,
+)
 from thinset.files.decoding import encode
 from thinset.report import require_report_extra
 from thinset.selection.arguments import as_count
@@ -113,6 +122,8 @@ class Workbench:
             self._training,
             device=self.device,
         )
+        require_countable_arms(getattr(settings, "arms", ()), self.data.train)
+        require_resizable_arms(getattr(settings, "arms", ()), self.data.train, self._training)
         require_replayable_arms(
             getattr(settings, "arms", ()),
             self.data.train,
@@ -140,6 +151,8 @@ class Workbench:
                 settings.photograph_side,
                 where.image_size,
             )
+        for arm in getattr(settings, "arms", ()):
+            require_encoded(arm, self.encoded, where.source)
 
     def _prepared(self, settings: DataSettings, data: Splits | None) -> Splits:
         where = self._where
@@ -259,7 +272,7 @@ class Workbench:
             return self._distinct(arm.distinct).data
         if self.encoded is None or self._pays_for_decoding(arm):
             return self.images()
-        return self.encoded
+        return decoded_for(arm, self.encoded)
 
     def _pays_for_decoding(self, arm: Arm) -> bool:
         return self.encoded is not None and (
@@ -287,6 +300,10 @@ class Workbench:
         if arm.distinct is not None:
             left = self._distinct(arm.distinct)  # first, because it makes the embeddings
             return _after(trial, self._embedding_seconds(arm), left.seconds)
+        if arm.down_weighted is not None:
+            weights, seconds = prepare_weights(self.embeddings(), self.folder, arm.down_weighted)
+            trial = dataclasses.replace(trial, fine_tuning_order=weights)
+            return _after(trial, self._embedding_seconds(arm), seconds)
         if arm.is_repeated:
             assert cell.size is not None
             n_samples = as_count(cell.size, len(self.data.train))
@@ -296,15 +313,15 @@ class Workbench:
         if not arm.has_fast_phase:
             return trial
         subset = self.subset(cell)
-        weights = None
+        cluster_sizes = None
         if arm.is_weighted:
             assert subset.selection is not None
-            weights = SampleWeights(subset.selection.gains)
+            cluster_sizes = SampleWeights(subset.selection.gains)
         trial = dataclasses.replace(
             trial,
             subset=subset.data,
             n_samples=len(subset.data),
-            fast_order=weights,
+            fast_order=cluster_sizes,
             replays=replays(arm),
             new_weights=arm.has_new_weights,
         )

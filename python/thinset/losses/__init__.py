@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from thinset.losses.classification import classification, cross_entropy
+from thinset.losses.logit_adjustment import LogitAdjusted
 from thinset.losses.objective import Objective, Outcome
 from thinset.losses.reconstruction import reconstruction, reconstruction_error
 
 __all__ = [
+    "LogitAdjusted",
     "Objective",
     "Outcome",
     "classification",

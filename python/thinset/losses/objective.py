@@ -45,6 +45,7 @@ class Objective(Protocol):
     """A function of a model, float images (B, C, H, W) and labels.
 
     Labels are class numbers (B,) int64, or soft labels (B, classes) float32 where data have them.
+    An objective that is only for training has an attribute `scores_by`: the objective of scores.
     """
 
     def __call__(

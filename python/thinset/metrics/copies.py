@@ -14,7 +14,7 @@ from thinset.selection.arguments import is_int, is_real, shown
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from thinset.data.encoded import EncodedImages
+    from thinset.data.encoded_images import EncodedImages
 
 _BLOCK_BYTES = 1 << 28
 

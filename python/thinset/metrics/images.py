@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from thinset.data.encoded import EncodedImages
+    from thinset.data.encoded_images import EncodedImages
 
 _CHANNELS = (1, 3, 4)
 

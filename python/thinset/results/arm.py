@@ -2,8 +2,14 @@
 
     full                         everything, shuffled
     full:resident                the same, with the data in the training device's memory
+    full:cached                  encoded images, each decoded once and kept in memory
+    full:draft                   encoded images, JPEG decoded at a part of their size
     full:balanced                everything, every class shown equally often
+    full:logit_adjusted          everything, logits adjusted by the frequency of each class; =TAU
+    full:effective               everything, classes weighted by effective numbers of samples; =BETA
     full:dedup=0.2               everything that deduplication leaves
+    full:dedup=0.2:weighted      everything, near-duplicates weighted down instead of left out
+    full:progressive             everything, on smaller images at first; =SHARE of their sides
     full+data:FOLDER             everything, and the samples of another dataset folder
     loss_pruning                 everything except part of what is already learned (see LossPruning)
     repeated_random              a new random subset in every fast pass
@@ -35,7 +41,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, final
 
-from thinset.results.arm_options import ArmOptions, Keep, generator_of
+from thinset.results.arm_options import BETA, SMALLEST, TAU, ArmOptions, Keep, generator_of
 from thinset.results.distillation_rule import DistillationRule
 from thinset.results.selection_rule import SelectionRule, as_text
 from thinset.selection import methods
@@ -66,10 +72,15 @@ class Arm:
     random subset in every pass. Without any of them, the arm trains on everything. augment: one
     image is made for each of these samples and trained on, too. added: a dataset folder whose
     samples are added to everything. distinct: everything means the samples that deduplication at
-    this share of the typical distance keeps.
+    this share of the typical distance keeps. down_weighted: each sample counts 1 over the size of
+    its group of near-duplicates at this share.
     is_weighted: the loss weighs samples by the gains of the selection, which for kmeans are sizes
-    of clusters. is_balanced: every class is shown equally often. is_resident: the data are kept in
-    the training device's memory. is_ordinary: the stored steps of distilled data are not used.
+    of clusters. is_balanced: every class is shown equally often. logit_adjusted: the loss adds the
+    log of each class's frequency, times this, to the logits. effective: the loss weighs each class
+    by 1 over its effective number of samples at this beta. progressive: at first, images have this
+    share of their sides. is_resident: the data are kept in the training device's memory. is_cached,
+    is_draft: images that stay encoded are decoded once, and JPEG at a part of its size.
+    is_ordinary: the stored steps of distilled data are not used.
     has_new_weights: training by stored steps starts from new weights, not from stored ones.
     fine_tuning: the data of fine-tuning. other: the text of an arm in a record that this version
     cannot train. Immutable and hashable.
@@ -77,9 +88,10 @@ class Arm:
 
     # Not a dataclass: in files an arm is one text, not a table of its fields.
     __slots__ = (
-        "_text", "added", "augment", "data", "distilled", "distinct", "file", "fine_tuning",
-        "generated", "has_new_weights", "is_balanced", "is_ordinary", "is_repeated",
-        "is_resident", "is_weighted", "keep", "other", "rule",
+        "_text", "added", "augment", "data", "distilled", "distinct", "down_weighted",
+        "effective", "file", "fine_tuning", "generated", "has_new_weights", "is_balanced",
+        "is_cached", "is_draft", "is_ordinary", "is_repeated", "is_resident", "is_weighted",
+        "keep", "logit_adjusted", "other", "progressive", "rule",
     )  # fmt: skip
     _text: str
     rule: SelectionRule | None
@@ -87,14 +99,20 @@ class Arm:
     data: str | None
     added: str | None
     distinct: float | None
+    down_weighted: float | None
     augment: str | None
     generated: str | None
     keep: Keep | None
     distilled: DistillationRule | None
     is_repeated: bool
+    logit_adjusted: float | None
+    effective: float | None
+    progressive: float | None
     is_weighted: bool
     is_balanced: bool
     is_resident: bool
+    is_cached: bool
+    is_draft: bool
     is_ordinary: bool
     has_new_weights: bool
     fine_tuning: FineTuning
@@ -108,14 +126,20 @@ class Arm:
         data: str | None = None,
         added: str | None = None,
         distinct: float | None = None,
+        down_weighted: float | None = None,
         augment: str | None = None,
         generated: str | None = None,
         keep: Keep | None = None,
         distilled: DistillationRule | None = None,
+        logit_adjusted: float | None = None,
+        effective: float | None = None,
+        progressive: float | None = None,
         is_repeated: bool = False,
         is_weighted: bool = False,
         is_balanced: bool = False,
         is_resident: bool = False,
+        is_cached: bool = False,
+        is_draft: bool = False,
         is_ordinary: bool = False,
         has_new_weights: bool = False,
         fine_tuning: FineTuning = "full",
@@ -123,10 +147,13 @@ class Arm:
     ) -> None:
         values = {
             "rule": rule, "file": _plain(file), "data": _plain(data), "added": _plain(added),
-            "distinct": distinct, "augment": augment, "generated": generated, "keep": keep,
-            "distilled": distilled,
+            "distinct": distinct, "down_weighted": down_weighted, "augment": augment,
+            "generated": generated, "keep": keep, "distilled": distilled,
+            "logit_adjusted": logit_adjusted, "effective": effective,
+            "progressive": progressive,
             "is_repeated": is_repeated, "is_weighted": is_weighted, "is_balanced": is_balanced,
-            "is_resident": is_resident, "is_ordinary": is_ordinary,
+            "is_resident": is_resident, "is_cached": is_cached, "is_draft": is_draft,
+            "is_ordinary": is_ordinary,
             "has_new_weights": has_new_weights, "fine_tuning": fine_tuning, "other": other,
         }  # fmt: skip
         for name, value in values.items():
@@ -174,13 +201,20 @@ class Arm:
         fine_tuning: FineTuning = options.take("then", "full", ("full", "loss_pruning"))
         if name == "full+data":
             arm = cls(added=path, fine_tuning=fine_tuning, **options.take_of_full())
-            for option, value in (("dedup", arm.distinct), ("augment", arm.augment)):
-                if value is not None:
+            is_deduplicated = arm.distinct is not None or arm.down_weighted is not None
+            for option, is_given in (
+                ("dedup", is_deduplicated), ("augment", arm.augment is not None),
+                ("cached", arm.is_cached), ("draft", arm.is_draft),
+            ):  # fmt: skip
+                if is_given:
                     raise ValueError(f"arm {text!r}: {option} does not apply to added data")
-            if arm.is_balanced and fine_tuning != "full":
-                raise ValueError(
-                    f"arm {text!r}: balanced and then={fine_tuning} exclude each other"
-                )
+            for option, is_given in (
+                ("balanced", arm.is_balanced), ("effective", arm.effective is not None),
+            ):  # fmt: skip
+                if is_given and fine_tuning != "full":
+                    raise ValueError(
+                        f"arm {text!r}: {option} and then={fine_tuning} exclude each other"
+                    )
             return arm
         if name in ("file", "data"):
             uses: dict[str, Any] = {}
@@ -206,7 +240,10 @@ class Arm:
             raise ValueError(f"arm {text!r}: the name must be one of {known}; got {name!r}")
         is_weighted = options.take("weighted", False, (True,))
         if is_weighted and name != "kmeans":
-            raise ValueError(f"arm {text!r}: only the clusters of kmeans have sizes to weigh by")
+            raise ValueError(
+                f"arm {text!r}: only the clusters of kmeans have sizes to weigh by; "
+                "full:dedup=0.2:weighted weighs near-duplicates"
+            )
         augment = options.take_augment()
         if is_weighted and augment is not None:
             raise ValueError(f"arm {text!r}: weighted and augment exclude each other")
@@ -266,6 +303,12 @@ class Arm:
         return self.file is not None or self.data is not None
 
     @property
+    def needs_labels(self) -> bool:
+        """Whether the training counts the samples of each class."""
+        strengths = (self.logit_adjusted, self.effective)
+        return self.is_balanced or any(value is not None for value in strengths)
+
+    @property
     def needs_images(self) -> bool:
         """Whether all images are needed as pixels before the training."""
         made = (self.augment, self.added, self.generated, self.distilled)
@@ -281,24 +324,34 @@ class Arm:
         if self.distilled is not None:
             return self.distilled.selection is not None
         if self.rule is None:
-            return self.distinct is not None
+            return self.distinct is not None or self.down_weighted is not None
         return self.rule.needs_embeddings
 
     def _canonical_text(self) -> str:
         words = [self._name()]
         if self.is_resident:
             words.append("resident")
+        if self.is_cached:
+            words.append("cached")
+        if self.is_draft:
+            words.append("draft")
         if self.is_balanced:
             words.append("balanced")
+        for name, value, default in (
+            ("logit_adjusted", self.logit_adjusted, TAU), ("effective", self.effective, BETA),
+            ("progressive", self.progressive, SMALLEST),
+        ):  # fmt: skip
+            if value is not None:
+                words.append(name if value == default else f"{name}={as_text(value)}")
         if self.is_ordinary:
             words.append("ordinary")
         if self.has_new_weights:
             words.append("new_weights")
-        if self.distinct is not None:
-            words.append(f"dedup={as_text(self.distinct)}")
+        distances = (self.distinct, self.down_weighted)
+        words += [f"dedup={as_text(distance)}" for distance in distances if distance is not None]
         if self.augment is not None:
             words.append(f"augment={self.augment}")
-        if self.is_weighted:
+        if self.is_weighted or self.down_weighted is not None:
             words.append("weighted")
         if self.fine_tuning != "full":
             words.append(f"then={self.fine_tuning}")

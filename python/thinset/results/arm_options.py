@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from thinset.results.selection_rule import SelectionRule, Value, require_dedup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 AUGMENTATIONS = (
     "augorig", "blur", "cdcgan", "cdcvae", "flow", "interpolate", "rot", "rotblur", "sngan",
@@ -18,6 +21,13 @@ _INTERPOLATED_BY = "cdcvae"  # whose encoder and decoder interpolate
 Keep: TypeAlias = Literal["coverage", "typicality", "confidence"]
 _KEEP: tuple[Keep, ...] = ("coverage", "typicality", "confidence")
 _METRICS = ("sqeuclidean", "cosine")
+TAU = 1.0
+"""The strength of logit adjustment that an arm has by default"""
+_MOST_TAU = 100
+BETA = 0.9999
+"""The beta of effective numbers of samples that an arm has by default"""
+SMALLEST = 0.5
+"""The share of their sides that images have at first in progressive resizing, by default"""
 
 
 def generator_of(augmentation: str) -> str | None:
@@ -66,14 +76,76 @@ class ArmOptions:
     def take_of_full(self) -> dict[str, Any]:
         taken = {
             "is_resident": self.take("resident", False, (True,)),
+            "is_cached": self.take("cached", False, (True,)),
+            "is_draft": self.take("draft", False, (True,)),
             "is_balanced": self.take("balanced", False, (True,)),
-            "distinct": self.take_dedup(),
+            "logit_adjusted": self._take_strength("logit_adjusted", TAU, _require_tau),
+            "effective": self._take_strength("effective", BETA, _require_share),
+            "progressive": self._take_strength("progressive", SMALLEST, _require_share),
+            **self._take_near_duplicates(),
             "augment": self.take_augment(),
         }
         self.refuse_others()
-        if taken["augment"] is not None and taken["distinct"] is not None:
+        self._refuse_two_balances(taken)
+        self._refuse_decoded(taken)
+        dedup = (taken["distinct"], taken["down_weighted"])
+        if taken["augment"] is not None and dedup != (None, None):
             raise ValueError(f"arm {self.text!r}: augment and dedup exclude each other")
         return taken
+
+    def _take_near_duplicates(self) -> dict[str, float | None]:
+        """The distance of near-duplicates, which are left out or weighted down."""
+        is_weighted = self.take("weighted", False, (True,))
+        distance = self.take_dedup()
+        if is_weighted and distance is None:
+            raise ValueError(
+                f"arm {self.text!r}: weighted needs dedup, which says what near-duplicates are, "
+                "such as full:dedup=0.2:weighted"
+            )
+        return {
+            "distinct": None if is_weighted else distance,
+            "down_weighted": distance if is_weighted else None,
+        }
+
+    def _take_strength(
+        self, name: str, default: float, require: Callable[[str, Any], None]
+    ) -> float | None:
+        """The number of an option that has a default one; None without the option."""
+        value = self.values.pop(name, False)
+        if value is False:
+            return None
+        if value is True:
+            return default
+        try:
+            require(name, value)
+        except ValueError as error:
+            raise ValueError(f"arm {self.text!r}: {error}") from None
+        return float(value)
+
+    def _refuse_two_balances(self, taken: dict[str, Any]) -> None:
+        """Each changes how much samples count; two at once would do so twice."""
+        options = {
+            "weighted": taken["down_weighted"] is not None,
+            "balanced": taken["is_balanced"],
+            "logit_adjusted": taken["logit_adjusted"] is not None,
+            "effective": taken["effective"] is not None,
+        }
+        given = [name for name, is_given in options.items() if is_given]
+        if len(given) > 1:
+            raise ValueError(f"arm {self.text!r}: {' and '.join(given)} exclude each other")
+
+    def _refuse_decoded(self, taken: dict[str, Any]) -> None:
+        """These arms decode all images first, so that no image is decoded in the loop."""
+        for option in ("cached", "draft"):
+            if not taken[f"is_{option}"]:
+                continue
+            for name, is_given in (
+                ("resident", taken["is_resident"]),
+                ("dedup", (taken["distinct"], taken["down_weighted"]) != (None, None)),
+                ("augment", taken["augment"] is not None),
+            ):
+                if is_given:
+                    raise ValueError(f"arm {self.text!r}: {option} and {name} exclude each other")
 
     def take_augment(self) -> str | None:
         """The value of `augment`."""
@@ -124,6 +196,21 @@ class ArmOptions:
     def refuse_others(self) -> None:
         if self.values:
             raise ValueError(f"arm {self.text!r} has no option {next(iter(self.values))!r}")
+
+
+def _require_tau(name: str, value: Any) -> None:
+    """As thinset.losses.LogitAdjusted; 0 would be the arm without the option."""
+    if isinstance(value, str) or not 0 < value <= _MOST_TAU:
+        raise ValueError(f"{name} must be above 0 and at most {_MOST_TAU}, got {value}")
+
+
+def _require_share(name: str, value: Any) -> None:
+    """As thinset.training.EffectiveNumber and thinset.transforms.ProgressiveResizing.
+
+    An effective number at 0, and resizing to 1, would be the arm without the option.
+    """
+    if isinstance(value, str) or not 0 < value < 1:
+        raise ValueError(f"{name} must be above 0 and below 1, got {value}")
 
 
 def _value(text: str) -> Value:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import math
 import numbers
-import re
 from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 
 from thinset import _core
+from thinset.files.byte_sizes import parse_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _MAX_THREADS = 1024
 _METRICS = ("euclidean", "sqeuclidean", "cosine")
-_MEMORY_UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
-_MEMORY_UNITS |= {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40, "b": 1}
 _LONGEST_SHOWN = 80
 
 
@@ -103,7 +101,7 @@ def as_threads(n_threads: object) -> int:
 def as_bytes(max_memory: object) -> int:
     if max_memory is None:
         return 0
-    size = _bytes_of(max_memory)
+    size = parse_bytes(max_memory)
     if size is None:
         raise ValueError(
             f'max_memory must be bytes or text such as "512MB", got {shown(max_memory)}'
@@ -114,14 +112,3 @@ def as_bytes(max_memory: object) -> int:
             f"max_memory must be at least 1 byte and less than 2**63, got {shown(max_memory)}"
         )
     return math.floor(size)
-
-
-def _bytes_of(max_memory: object) -> float | None:
-    if is_int(max_memory) or is_real(max_memory):
-        return max_memory
-    if not isinstance(max_memory, str):
-        return None
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", max_memory.lower())
-    if match is None or match[2] not in _MEMORY_UNITS:
-        return None
-    return float(match[1]) * _MEMORY_UNITS[match[2]]

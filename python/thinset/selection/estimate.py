@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import numpy as np
 
 from thinset import _core
+from thinset.files.byte_sizes import shown_bytes
 from thinset.selection.arguments import as_count, as_metric, as_per_class, as_threads, shown
 from thinset.selection.columnar_input import as_columnar, has_columns
 from thinset.selection.figures import RATIOS, Certificates, ObjectiveFigures
@@ -46,8 +47,8 @@ class Estimate:
     def describe(self) -> str:
         """Two lines for people to read."""
         return (
-            f"memory beyond the embeddings: about {_as_bytes(self.memory_bytes)}, "
-            f"at most {_as_bytes(self.memory_bound)}\n"
+            f"memory beyond the embeddings: about {shown_bytes(self.memory_bytes)}, "
+            f"at most {shown_bytes(self.memory_bound)}\n"
             f"time: {_as_span((self.seconds_low, self.seconds, self.seconds_high))}"
         )
 
@@ -209,13 +210,6 @@ def _is_shape(value: object) -> TypeGuard[tuple[int, int]]:
         and len(value) == 2
         and all(isinstance(length, (int, np.integer)) for length in value)
     )
-
-
-def _as_bytes(size: int) -> str:
-    for unit, bytes_of_unit in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if size >= bytes_of_unit:
-            return f"{size / bytes_of_unit:.3g} {unit}"
-    return f"{size} bytes"
 
 
 def _as_span(seconds: tuple[float, float, float]) -> str:

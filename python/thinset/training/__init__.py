@@ -5,7 +5,12 @@ from __future__ import annotations
 from thinset.duration import Duration
 from thinset.training.learners.evaluate import evaluate
 from thinset.training.learners.fit import fit
-from thinset.training.learners.learner import Goal, Learner, ReplayingLearner
+from thinset.training.learners.learner import (
+    FollowingLearner,
+    Goal,
+    Learner,
+    ReplayingLearner,
+)
 from thinset.training.learners.optimizer_state import load_optimizer, optimizer_tensors
 from thinset.training.learners.supervised import SupervisedLearner
 from thinset.training.loop.checkpoint import prefixed, unprefixed
@@ -19,6 +24,7 @@ from thinset.training.loop.train import train
 from thinset.training.phases import Phase, Replay, StepSizesUnusedWarning, TwoPhase
 from thinset.training.randomness import generator_for
 from thinset.training.samplers.class_balanced import ClassBalancedSampler
+from thinset.training.samplers.effective_number import EffectiveNumber, effective_number_weights
 from thinset.training.samplers.loss_pruning import LossPruningSampler
 from thinset.training.samplers.orders import (
     ClassBalanced,
@@ -44,7 +50,9 @@ __all__ = [
     "ClassBalancedSampler",
     "CosineRate",
     "Duration",
+    "EffectiveNumber",
     "Evaluation",
+    "FollowingLearner",
     "Goal",
     "History",
     "JsonLines",
@@ -72,6 +80,7 @@ __all__ = [
     "TwoPhaseSampler",
     "WarmUpRate",
     "copy_tensors",
+    "effective_number_weights",
     "evaluate",
     "fit",
     "generator_for",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import shutil
 
@@ -10,7 +11,13 @@ import numpy as np
 import pytest
 
 from grids import SETTINGS, arms, lengths
-from thinset.data import DatasetWriter, import_dataset, open_dataset, write_subset
+from thinset.data import (
+    DatasetWriter,
+    encoded_images,
+    import_dataset,
+    open_dataset,
+    write_subset,
+)
 from thinset.experiments.kinds.trainings import Study
 from thinset.experiments.prepare.subsets import typical_distance
 from thinset.experiments.settings import TrainingSettings
@@ -142,6 +149,70 @@ def test_images_that_are_decoded_in_the_loop(tmp_path):
     # The same samples in the same order, wherever they are decoded.
     assert records["full"].final == records["full:resident"].final
     assert records["full"].data_wait_seconds > records["full:resident"].data_wait_seconds
+
+
+def test_encoded_images_that_are_decoded_once_or_at_a_part_of_their_size(tmp_path, monkeypatch):
+    decoded, real = [], encoded_images.decode
+
+    def decode(encoded, *arguments, **options):
+        decoded.append(options["draft"])
+        return real(encoded, *arguments, **options)
+
+    monkeypatch.setattr(encoded_images, "decode", decode)
+    settings = dataclasses.replace(
+        SETTINGS,
+        arms=arms("full", "full:cached", "full:draft", "full:cached:draft"),
+        seeds=(0,),
+        totals=lengths("90st"),  # two passes
+        from_encoded=True,
+        photograph_side=32,
+    )
+    study = Study(Where("digits", tmp_path / "study"), settings)
+    counts, records = {}, {}
+
+    def note(text):
+        counts[text.split("steps-")[1]] = len(decoded)
+
+    for record in study.train(note):
+        records[str(record.arm)] = record
+    starts = [*counts.values(), len(decoded)]
+    n_decoded = [after - before for before, after in itertools.pairwise(starts)]
+    n_total = len(study.data.train)
+    assert n_decoded == [90 * 32, n_total, 90 * 32, n_total]
+    assert decoded == [False] * (90 * 32 + n_total) + [True] * (90 * 32 + n_total)
+    # A cache changes no pixel, a draft does.
+    assert records["full"].final == records["full:cached"].final
+    assert records["full:draft"].final == records["full:cached:draft"].final
+    assert records["full"].final != records["full:draft"].final
+    assert all(record.preparation_seconds == {} for record in records.values())
+
+
+def test_trainings_on_cached_drafts_resume_exactly(tmp_path, interruptions):
+    settings = dataclasses.replace(
+        SETTINGS,
+        arms=arms("full:cached:draft"),
+        seeds=(0,),
+        from_encoded=True,
+        photograph_side=32,
+        training=dataclasses.replace(SETTINGS.training, evaluations=3),
+    )
+    (whole,) = Study(Where("digits", tmp_path / "whole"), settings).train()
+    with interruptions(steps=4) as until_done:
+        (part,) = until_done(lambda: Study(Where("digits", tmp_path / "part"), settings).train())
+    assert part.final == whole.final
+    assert [point.train_loss for point in part.curve] == [p.train_loss for p in whole.curve]
+
+
+def test_decoded_images_need_no_cache_in_the_loop(tmp_path):
+    settings = dataclasses.replace(SETTINGS, arms=arms("full", "full:cached"))
+    match = r"the arm full:cached is for images that stay encoded \(from_encoded = true\), but"
+    with pytest.raises(ValueError, match=match):
+        Study(Where("digits", tmp_path / "study"), settings)
+    settings = dataclasses.replace(
+        SETTINGS, arms=arms("full:draft"), from_encoded=True, photograph_side=8
+    )
+    with pytest.raises(ValueError, match="the arm full:draft: draft=True changes nothing: none of"):
+        Study(Where("digits", tmp_path / "b"), settings)
 
 
 def test_samples_that_count_as_much_as_their_clusters(tmp_path):

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from thinset.data import write_subset
-from thinset.losses import classification, reconstruction
+from thinset.losses import LogitAdjusted, classification, reconstruction
 from thinset.models import Classifier
 from thinset.training import (
     LossPruning,
@@ -63,6 +63,15 @@ def train(model, phases, *, test_data=None, **options):
         **options,
     }
     return fit(model, phases, **settings)
+
+
+def test_a_loss_for_training_alone_does_not_apply_to_stored_steps(distilled):
+    plain, adjusted = network(), network()
+    train(plain, [Replay("replay", distilled)], test_data=distilled)
+    adjusted_loss = LogitAdjusted([9, *[1] * 9])
+    train(adjusted, [Replay("replay", distilled)], test_data=distilled, loss=adjusted_loss)
+    for expected, weights in zip(plain.parameters(), adjusted.parameters(), strict=True):
+        assert torch.equal(weights, expected)
 
 
 def by_hand(model, dataset):

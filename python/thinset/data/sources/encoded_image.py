@@ -54,27 +54,49 @@ def is_readable(name: str, content: bytes | Path) -> bool:
     return True
 
 
+def is_jpeg_above(name: str, content: bytes | Path, size: tuple[int, int]) -> bool:
+    """Whether it is a JPEG of at least this height and width; raises as `describe`."""
+    with _opened(name, content) as image:
+        return image.format == "JPEG" and image.height >= size[0] and image.width >= size[1]
+
+
 def decode(
-    encoded: EncodedImage, image_shape: tuple[int, int, int], *, resize: bool
+    encoded: EncodedImage,
+    image_shape: tuple[int, int, int],
+    *,
+    resize: bool,
+    draft: bool = False,
 ) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """Decode one image to `image_shape` = (height, width, channels), uint8.
 
     With `resize`, other heights and widths are resized (bilinear, antialiased); without, they
-    raise ValueError. An image that cannot be read raises UnreadableImageError. Both name it.
+    raise ValueError. With `draft`, a JPEG that is resized is decoded at a half, a quarter or an
+    eighth of its size if that is large enough: faster, with slightly other pixels. An image that
+    cannot be read raises UnreadableImageError. Both name it.
     """
     name, content = encoded
     height, width, channels = image_shape
     with _opened(name, content) as image:
         found = (image.height, image.width)
         if resize or found == (height, width):
+            if draft:
+                # Does nothing for other formats than JPEG.
+                image.draft(None, (width, height))
             pixels = _convert(image, channels)
-            if found != (height, width):
+            if pixels.size != (width, height):
                 pixels = pixels.resize((width, height), _pillow().Resampling.BILINEAR)
             return np.asarray(pixels, dtype=np.uint8).reshape(image_shape)
     raise ValueError(
         f"{name} is {found[0]}x{found[1]}, but was {height}x{width} like all others when the "
         "source was opened; it changed since then"
     )
+
+
+def decoder() -> str:
+    """What decodes images, with its version: another one may round otherwise."""
+    from PIL import __version__, features
+
+    return f"Pillow {__version__}, libjpeg {features.version('jpg')}"
 
 
 def resized(stream: ImageStream, size: tuple[int, int] | None) -> ImageStream:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from thinset.experiments.run_folder import RunFolder
     from thinset.experiments.settings import DataSettings
     from thinset.experiments.where import Where
+    from thinset.results.arm import Arm
 
 
 class Splits(NamedTuple):
@@ -218,6 +219,29 @@ def prepare_encoded(
         with folder.making(path, stage) as partial:
             write_photographs(data, partial, side=photograph_side)
     return open_encoded(path, size=data.image_shape[:2])
+
+
+def require_encoded(arm: Arm, encoded: EncodedDataset | None, source: str) -> None:
+    """Raise ValueError if `arm` decodes images in a way that does not apply to the data."""
+    if not (arm.is_cached or arm.is_draft):
+        return
+    if encoded is None:
+        raise ValueError(
+            f"the arm {arm} is for images that stay encoded (from_encoded = true), but those of "
+            f"{source} are decoded before any training"
+        )
+    try:
+        decoded_for(arm, encoded)
+    except ValueError as error:
+        raise ValueError(f"the arm {arm}: {error}") from error
+
+
+def decoded_for(arm: Arm, encoded: EncodedDataset) -> EncodedDataset:
+    """The images as the arm decodes them; a cache is empty, so that each training pays for it."""
+    if not (arm.is_cached or arm.is_draft):
+        return encoded
+    cache = "memory" if arm.is_cached else None
+    return encoded.decoded_otherwise(draft=arm.is_draft, cache=cache)
 
 
 def prepare_decoded(encoded: EncodedDataset, folder: RunFolder, *, stage: str) -> Dataset:

@@ -19,6 +19,7 @@ from thinset.data import (
 )
 from thinset.selection import Selection, deduplicate, select
 from thinset.selection.arguments import as_count
+from thinset.training import SampleWeights
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -151,6 +152,33 @@ def prepare_distinct(
             write_subset(distinct_rows(embeddings, share), data, partial)
     seconds = folder.stage_seconds[stage]
     return Made(open_dataset(path), {"leaving out near-duplicates": seconds})
+
+
+def prepare_weights(
+    embeddings: np.ndarray[Any, Any], folder: RunFolder, share: float
+) -> tuple[SampleWeights, dict[str, float]]:
+    """Each sample's weight, 1 over the size of its group of near-duplicates, computed once.
+
+    `share` of the typical distance: below it, samples are near-duplicates. Also returns the seconds
+    that it took, by stage.
+    """
+    path = folder.selection(f"weights-{share!r}")
+    stage = f"weighing near-duplicates ({share!r})"
+    if not folder.is_made(path, stage):
+        with folder.making(path, stage) as partial:
+            weights = 1 / group_sizes(embeddings, share)
+            rows, n_total = np.arange(len(weights)), len(weights)
+            Selection(rows, weights, n_total, "near-duplicates", {"dedup": share}).save(partial)
+    seconds = {"weighing near-duplicates": folder.stage_seconds[stage]}
+    return SampleWeights(Selection.load(path).gains), seconds
+
+
+def group_sizes(
+    embeddings: np.ndarray[Any, Any], share: float
+) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """How many rows each row's group has, itself included; groups as in `distinct_rows`."""
+    groups = deduplicate(embeddings, share * typical_distance(embeddings)).groups
+    return np.bincount(groups, minlength=len(groups))[groups]
 
 
 def distinct_rows(

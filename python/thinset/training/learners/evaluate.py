@@ -33,12 +33,14 @@ def evaluate(
     """Score `model`, which is on `device`, on every sample of `dataset` once.
 
     Returns means over the samples by name: "loss"; "accuracy", the share of correct predictions in
-    0..1, where the loss counts them; and whatever else it counts, see Outcome.
+    0..1, where the loss counts them; and whatever else it counts, see Outcome. A loss that is only
+    for training is replaced by its `scores_by`, see Objective.
 
     `dtype`: what layers compute in, float32 or bfloat16. The model is in evaluation mode meanwhile
     and returns to its previous mode.
     """
     device = resolve_device(device)
+    loss = getattr(loss, "scores_by", loss)
     # Sums stay on the device: reading them would wait for it in every batch.
     loss_sum = torch.zeros((), dtype=torch.float64, device=device)
     sums: dict[str, torch.Tensor] = {}

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from thinset.training.loop.rates import LearningRate
     from thinset.training.loop.settings import Keep
     from thinset.training.phases import Phase, TwoPhase
+    from thinset.transforms import ProgressiveResizing
 
 
 def fit(
@@ -47,6 +48,7 @@ def fit(
     seed: int = 0,
     device: torch.device | str = "auto",
     precision: str = "auto",
+    resizing: ProgressiveResizing | None = None,
     resident: bool | None = None,
     evaluations: int = 10,
     checkpoint_path: str | os.PathLike[str] | None = None,
@@ -66,7 +68,9 @@ def fit(
     (B, C, H, W) as stored. `optimizer`: "sgd" with `momentum` (see torch.optim.SGD), or "adam" with
     torch's defaults, the learning rate excepted. `weight_decay`: factor of L2
     regularisation, on `model.regularised_parameters()` where the model has that method and on all
-    parameters elsewhere. `ema_decay`: see WeightAverage; None for no averaging.
+    parameters elsewhere. `ema_decay`: see WeightAverage; None for no averaging. `resizing`: makes
+    training images smaller at first in each phase, see thinset.transforms.ProgressiveResizing; None
+    for full size throughout.
 
     What is measured: at each of the `evaluations` the averaged weights are scored on
     `validation_data` and `test_data`, where given, through `test_transform`: "loss", and "accuracy"
@@ -105,6 +109,7 @@ def fit(
             seed=seed,
             device=device,
             precision=precision,
+            resizing=resizing,
         )
         return train(
             learner,

@@ -91,6 +91,13 @@ class Learner(Protocol):
         """
 
 
+class FollowingLearner(Learner, Protocol):
+    """A Learner whose steps depend on how much of the phase is done."""
+
+    def set_progress(self, progress: float) -> None:
+        """Take note, before each step, of the share of the phase, 0..1, that is done."""
+
+
 class ReplayingLearner(Learner, Protocol):
     """A Learner that can also train by the stored steps of a distilled dataset; see Replay.
 

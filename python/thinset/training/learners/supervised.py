@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from thinset.losses import Objective
     from thinset.training.learners.evaluate import ImageTransform
     from thinset.training.learners.optimiser import OptimizerName
+    from thinset.transforms import ProgressiveResizing
 
 RandomTransform = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 """Turns stored images (B, C, H, W) and a generator into what the model is trained on."""
@@ -64,6 +65,7 @@ class SupervisedLearner:
         seed: int = 0,
         device: torch.device | str = "auto",
         precision: str = "auto",
+        resizing: ProgressiveResizing | None = None,
     ) -> None:
         require_number("momentum", momentum)
         require_number("weight_decay", weight_decay)
@@ -72,6 +74,8 @@ class SupervisedLearner:
         self._loss = loss
         self._train_transform = train_transform
         self._test_transform = test_transform
+        self._resizing = resizing
+        self._progress = 0.0
         self._batch_size = batch_size
         self._device = resolve_device(device)
         self._dtype = resolve_precision(precision, self._device)
@@ -85,6 +89,7 @@ class SupervisedLearner:
             "ema_decay": ema_decay,
             "seed": seed,
             "dtype": self._dtype,
+            "resizing": resizing,
         }
         self.model = model.to(device=self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._optimizer = new_optimizer(
@@ -109,11 +114,17 @@ class SupervisedLearner:
         """Put the model into training mode."""
         self.model.train()
 
+    def set_progress(self, progress: float) -> None:
+        """Take note of the share of the phase that is done, for resizing; see FollowingLearner."""
+        self._progress = progress
+
     def step(self, batch: Batch, *, learning_rate: float, n_before: int) -> torch.Tensor:
         """Take one step and return the loss of each sample (B,); see Learner."""
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate
         images = self._train_transform(batch.images, self._augmentation_generator)
+        if self._resizing is not None:
+            images = self._resizing(images, self._progress)
         with autocast(self._dtype, self._device):
             outcome = self._loss(self.model, images, batch.labels)
         loss = outcome.weighted_loss(batch.weights)
@@ -139,7 +150,9 @@ class SupervisedLearner:
         """
         assert self._test_transform is not None
         parameters = [value for value in self.model.parameters() if value.requires_grad]
-        outcome = self._loss(self.model, self._test_transform(batch.images), batch.labels)
+        # Step sizes are learned for the loss of scores.
+        loss = getattr(self._loss, "scores_by", self._loss)
+        outcome = loss(self.model, self._test_transform(batch.images), batch.labels)
         gradients = torch.autograd.grad(outcome.loss, parameters, materialize_grads=True)
         with torch.no_grad():
             torch._foreach_add_(parameters, gradients, alpha=-step_size)

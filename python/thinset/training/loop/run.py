@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from thinset.data.batches import Batch, ImageRows
     from thinset.progress import ProgressBar
-    from thinset.training.learners.learner import Learner, ReplayingLearner
+    from thinset.training.learners.learner import FollowingLearner, Learner, ReplayingLearner
     from thinset.training.loop.metrics_log import Log
     from thinset.training.loop.schedule import Schedule, Stage
     from thinset.training.loop.settings import LoopSettings
@@ -129,6 +129,8 @@ class Run:
         # At least one step, however little time there is: a run without steps has no result.
         while (done := self._done(stage)) < 1 or self._history.steps == 0:
             batches.progress = done
+            if hasattr(self._learner, "set_progress"):
+                cast("FollowingLearner", self._learner).set_progress(done)
             self._last_rate = _learning_rate(stage, done, self._settings)
             self._step(batches, self._last_rate, is_stored=stage.phase.replays)
             progress = self._schedule.progress(self._place.stage, self._done(stage))

@@ -99,7 +99,7 @@ class SampleWeights:
                 f"weights must be one for each of {len(dataset.images)} samples, "
                 f"got {len(self._weights)}"
             )
-        return _WeightedPasses(self._weights)
+        return WeightedPasses(self._weights)
 
 
 class ClassBalanced:
@@ -153,12 +153,15 @@ class _RandomSubsets(ShuffledPasses):
         return order[: self._n_drawn], None
 
 
-class _WeightedPasses(ShuffledPasses):
+class WeightedPasses(ShuffledPasses):
+    """Every sample once in each pass, with its weight (N,) float32, whatever their mean."""
+
     def __init__(self, weights: torch.Tensor) -> None:
         super().__init__(len(weights))
         self._weights = weights
 
     def draw(self, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:  # type: ignore[override]
+        """One permutation, and the weights of its samples."""
         order, _ = super().draw(generator)
         return order, self._weights[order]
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from thinset.losses import classification, reconstruction
+from thinset.losses import LogitAdjusted, classification, reconstruction
 from thinset.training.learners.evaluate import evaluate
 from thinset.transforms import TestTransform
 
@@ -37,6 +37,17 @@ def test_model_is_in_evaluation_mode_meanwhile_only(digits, training: bool) -> N
     assert model.training is training
     assert int(model.num_batches_tracked) == 0
     assert list(score) == ["loss"]
+
+
+def test_a_loss_for_training_alone_is_not_what_is_scored(digits) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    adjusted = LogitAdjusted([1000, *[1] * 9])
+    plain, scored = (
+        evaluate(model, digits.test, loss=loss, transform=TestTransform(), device="cpu")
+        for loss in (classification, adjusted)
+    )
+    assert plain == scored
 
 
 def test_a_loss_may_sum_up_further_metrics(digits) -> None:

@@ -19,7 +19,7 @@ from thinset.training import (
     fit,
     generator_for,
 )
-from thinset.transforms import TestTransform, TrainTransform
+from thinset.transforms import ProgressiveResizing, TestTransform, TrainTransform
 
 
 def classifier(seed: int = 0) -> Classifier:
@@ -114,6 +114,23 @@ def test_first_step_is_plain_gradient_descent(digits) -> None:
     for moved, start in zip(model.parameters(), reference.parameters(), strict=True):
         expected = start - 0.5 * (start.grad + 0.1 * start)
         torch.testing.assert_close(moved.detach(), expected.detach(), rtol=1e-5, atol=1e-6)
+
+
+def test_images_grow_in_each_phase_and_are_scored_at_full_size(digits) -> None:
+    sides: dict[bool, list[int]] = {True: [], False: []}
+
+    def loss(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> Outcome:
+        sides[model.training].append(images.shape[3])
+        return classification(model, images, labels)
+
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4, 10))
+    phases = [Phase("one", digits.train, "4st"), Phase("two", digits.subset, "320sa")]
+    resizing = ProgressiveResizing(0.5, grows_from=0.0, full_from=0.7, multiple=1)
+    fit_digits(digits, phases, model, loss=loss, resizing=resizing)
+    # Progress 0, 1/4, 1/2 and 3/4; 0, 1/5, ...
+    assert sides[True] == [4, 5, 7, 8, 4, 5, 6, 7, 8]
+    assert set(sides[False]) == {8}
 
 
 def test_history_counts_steps_samples_and_epochs(digits) -> None:
