@@ -51,15 +51,21 @@ class Choice:
         }
 
     def candidates(self, n_rows: int) -> NDArray[np.bool_]:
-        """Which rows may be chosen, as a mask (N,)."""
+        """Which rows may be chosen, as a mask (N,); ValueError if one has no finite score."""
         mask = np.ones(n_rows, dtype=bool)
         if self.among is not None:
             mask[:] = False
             mask[self.among] = True
         if self.exclude is not None:
             mask[self.exclude] = False
-        if self.scores is not None and self.min_score is not None:
-            mask &= self.scores >= self.min_score
+        if self.scores is not None:
+            require_finite(
+                np.where(mask, self.scores, 0.0),
+                "scores must be finite",
+                "give the row a score, or leave it out with exclude",
+            )
+            if self.min_score is not None:
+                mask &= self.scores >= self.min_score
         return mask
 
     def settings(self) -> dict[str, Any]:
@@ -251,6 +257,14 @@ def as_numbers(values: object, name: str, n_rows: int) -> NDArray[np.float64]:
         )
     _require_length(array, name, n_rows)
     return np.ascontiguousarray(array, dtype=np.float64)
+
+
+def require_finite(values: NDArray[np.float64], rule: str, advice: str) -> None:
+    """Raise ValueError, naming the first row, for NaN and infinity."""
+    not_finite = np.flatnonzero(~np.isfinite(values))
+    if len(not_finite):
+        row = int(not_finite[0])
+        raise ValueError(f"{rule}: row {row} has {values[row]}; {advice}")
 
 
 def as_other_rows(rows: object, name: str, matrix: HostMatrix, column: object) -> HostMatrix:

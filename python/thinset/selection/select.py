@@ -178,13 +178,15 @@ def select(
         initial = as_row_numbers(initial_subset, "initial_subset")
         require_rows(initial, "initial_subset", n_total)
     threads = as_threads(n_threads)
+    allowed = choice
     if dedup_distance is not None:
         limit = as_distance(dedup_distance, "dedup_distance")
-        choice = without_near_duplicates(
+        allowed = without_near_duplicates(
             choice,
             matrix,
             limit,
             initial,
+            n_chosen,
             metric=settings["metric"],
             n_threads=threads,
             progress=progress,
@@ -202,7 +204,7 @@ def select(
             n_threads=threads,
             max_memory=memory,
             progress=callback,
-            **choice.keywords(),
+            **allowed.keywords(),
             **options,
         )
     if chosen.constant_columns.size and not options.get("drop_constant", False):
