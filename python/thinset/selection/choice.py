@@ -169,16 +169,33 @@ def as_ids(ids: object, n_rows: int) -> NDArray[Any] | None:
 def _as_names(values: object, name: str) -> NDArray[Any]:
     """An array in which texts of any type are those of numpy; one that holds None is refused."""
     array = _as_array(values, name)
+    if array.ndim == 1 and array.dtype.kind in "US" and isinstance(values, (list, tuple)):
+        _require_texts(values, name)
     if array.ndim == 1 and array.dtype.kind in "OTf":
-        missing = first_missing(array)
-        if missing is not None:
-            raise ValueError(
-                f"{name} must have an entry for every row: row {missing} has {array[missing]}; "
-                "give the row one of its own"
-            )
+        _require_no_missing(array, name)
     is_text = array.dtype.kind == "O" and all(isinstance(value, str) for value in array.flat)
     # numpy converts its own type of texts (StringDType) only by way of lists.
     return np.array(array.tolist(), np.str_) if is_text or array.dtype.kind == "T" else array
+
+
+def _require_no_missing(array: NDArray[Any], name: str) -> None:
+    missing = first_missing(array)
+    if missing is not None:
+        raise ValueError(
+            f"{name} must have an entry for every row: row {missing} has {array[missing]}; give "
+            "the row one of its own"
+        )
+
+
+def _require_texts(values: Sequence[object], name: str) -> None:
+    """Refuse what numpy would make texts of: 1 and "1" would be equal, NaN would be "nan"."""
+    others = [row for row, value in enumerate(values) if not isinstance(value, (str, bytes))]
+    if others:
+        _require_no_missing(np.array(values, dtype=object), name)
+        raise ValueError(
+            f"{name} must be all integers or all text: row {others[0]} has "
+            f"{shown(values[others[0]])} among texts; list(map(str, {name})) makes text of all"
+        )
 
 
 def _as_array(values: object, name: str) -> NDArray[Any]:

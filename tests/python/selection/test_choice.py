@@ -404,6 +404,18 @@ GROUPS = np.arange(N) % 10
             "ids must all be different: rows 0 and 1 both have 0",
         ),
         (5, "topk", {"ids": ["a"]}, "ids must have one entry per row: expected 400, got 1"),
+        (
+            5,
+            "topk",
+            {"ids": [*range(N - 1), "399"]},
+            r"ids must be all integers or all text: row 0 has 0 among texts; list\(map\(str, ids",
+        ),
+        (
+            5,
+            "topk",
+            {"groups": ["a", float("nan")] * (N // 2), "max_per_group": 5},
+            "groups must have an entry for every row: row 1 has nan",
+        ),
         (5, "topk", {"ids": ["a"] * 9 + [None]}, "ids .* entry for every row: row 9 has None"),
         (
             5,
