@@ -106,6 +106,16 @@ def test_what_is_refused(tmp_path, lines, selection, options, message):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("name", ["x.jsonl", "x.jsonl.gz"])
+@pytest.mark.parametrize("out", ["out", "out.gz"])
+def test_one_file_becomes_a_folder_of_one(tmp_path, name, out):
+    content = b'{"n": 1}\n{"n": 2}\n'
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    export_subset([1], tmp_path / name, tmp_path / out)
+    written = (tmp_path / out / name).read_bytes()
+    assert (gzip.decompress(written) if name.endswith(".gz") else written) == b'{"n": 2}\n'
+
+
 def test_a_truncated_gzip_file_is_refused(tmp_path):
     content = gzip.compress(np.random.default_rng(0).bytes(2000).hex().encode() + b"\n")
     (tmp_path / "x.jsonl.gz").write_bytes(content[:-300])
