@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -128,3 +130,13 @@ def test_the_source_is_never_replaced(tmp_path, lines):
     with pytest.raises(ValueError, match="would replace its own source"):
         export_subset([0], lines, lines, overwrite=True)
     assert lines.read_bytes() == b"".join(LINES)
+
+
+def test_a_full_folder_for_temporary_files_is_named(tmp_path, monkeypatch):
+    (tmp_path / "x.jsonl").write_text('{"n": 1}\n{"n": 2}\n')
+    full = Path("/dev/full")
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: full.open("r+b", buffering=0))
+    monkeypatch.setattr(tempfile, "tempdir", "/scratch")
+    with pytest.raises(OSError, match="No space left .*: /scratch holds .* variable TMPDIR"):
+        export_subset([1], tmp_path / "x.jsonl", tmp_path / "o.jsonl", order="selection")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x.jsonl"]
