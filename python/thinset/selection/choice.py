@@ -12,7 +12,12 @@ import numpy as np
 from thinset.selection.arguments import is_int, is_real, one_of, shown
 from thinset.selection.columnar_input import has_columns
 from thinset.selection.host_array import NotAnArrayError, is_tensor, read_array
-from thinset.selection.integer_input import as_row_numbers, first_missing, read_integers
+from thinset.selection.integer_input import (
+    as_row_numbers,
+    first_missing,
+    read_integers,
+    sequence_as_list,
+)
 from thinset.selection.matrix_input import as_matrix
 
 if TYPE_CHECKING:
@@ -168,6 +173,7 @@ def as_ids(ids: object, n_rows: int) -> NDArray[Any] | None:
 
 def _as_names(values: object, name: str) -> NDArray[Any]:
     """An array in which texts of any type are those of numpy; one that holds None is refused."""
+    values = sequence_as_list(values)
     array = _as_array(values, name)
     if array.ndim == 1 and array.dtype.kind in "US" and isinstance(values, (list, tuple)):
         _require_texts(values, name)
@@ -201,6 +207,7 @@ def _require_texts(values: Sequence[object], name: str) -> None:
 def _as_array(values: object, name: str) -> NDArray[Any]:
     if isinstance(values, (str, bytes)):
         raise ValueError(f"{name} must have one entry per row, got {shown(values)}")
+    values = sequence_as_list(values)
     if isinstance(values, (list, tuple, range)):
         try:
             return np.asarray(values)

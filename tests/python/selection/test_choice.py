@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -487,3 +489,39 @@ def test_a_selection_on_terms_stays_within_max_memory(X, method):
     terms = {"scores": np.ones(N), "groups": GROUPS, "max_per_group": 9}
     with pytest.raises(ValueError, match=r"this selection may need \d+ beyond"):
         thinset.select(X, 5, method, max_memory=2000, **terms)
+
+
+class Column(Sequence):
+    """A sequence that is no array, as columns of Hugging Face datasets are."""
+
+    def __init__(self, values):
+        self.values = list(values)
+
+    def __len__(self):
+        return len(self.values)
+
+    def __getitem__(self, key):
+        return self.values[key]
+
+
+def test_columns_of_datasets_are_sequences(X):
+    terms = {
+        "scores": np.linspace(1, 2, N),
+        "costs": np.ones(N),
+        "groups": [f"patient {row // 4}" for row in range(N)],
+        "ids": [f"row {row}" for row in range(N)],
+        "exclude": [3, 5],
+        "among": (np.arange(N) % 3 > 0).tolist(),
+        "initial_subset": [7],
+    }
+    rest = {"max_per_group": 2, "budget": 9, "n_threads": 1}
+    expected = thinset.select(X, None, "max_min", **terms, **rest)
+    columns = {name: Column(values) for name, values in terms.items()}
+    found = thinset.select(X, None, "max_min", **columns, **rest)
+    assert found.ids.tolist() == expected.ids.tolist()
+    labels = np.arange(N) % 3
+    expected = thinset.select(X, 9, "max_min", labels=labels, per_class=True)
+    found = thinset.select(X, 9, "max_min", labels=Column(labels), per_class=True)
+    assert found.indices.tolist() == expected.indices.tolist()
+    with pytest.raises(ValueError, match="groups must have an entry for every row: row 1 has None"):
+        thinset.select(X, 9, "max_min", groups=Column(["a", None]), max_per_group=1)
