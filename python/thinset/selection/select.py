@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from thinset.files.overlap import Inputs
@@ -237,10 +238,22 @@ def select(
         inputs=Inputs(
             embeddings,
             getattr(matrix, "values", None),
-            labels,
-            initial_subset,
             existing,
-            *(exclude, among, scores, groups, costs, ids),
+            # A list of one entry per row holds no files, although an id may be the name of one.
+            *(
+                values
+                for values in (
+                    labels,
+                    initial_subset,
+                    exclude,
+                    among,
+                    scores,
+                    groups,
+                    costs,
+                    ids,
+                )
+                if not isinstance(values, Sequence)
+            ),
         ),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -525,3 +526,21 @@ def test_columns_of_datasets_are_sequences(X):
     assert found.indices.tolist() == expected.indices.tolist()
     with pytest.raises(ValueError, match="groups must have an entry for every row: row 1 has None"):
         thinset.select(X, 9, "max_min", groups=Column(["a", None]), max_per_group=1)
+
+
+@pytest.mark.parametrize("name", ["ids", "groups"])
+def test_names_of_rows_are_no_files(X, tmp_path, monkeypatch, name):
+    """Saving asks the file system about none of them."""
+    monkeypatch.chdir(tmp_path)
+    names = ["/", ".", "out.npz", *(f"row {row}" for row in range(N - 3))]
+    selection = thinset.select(
+        X, 5, "max_min", **{name: names}, **({"max_per_group": 1} if name == "groups" else {})
+    )
+    asked = []
+    real_path = os.path.realpath
+    monkeypatch.setattr("os.path.realpath", lambda path: asked.append(path) or real_path(path))
+    for _ in range(2):
+        selection.save("out.npz")
+    assert thinset.Selection.load("out.npz").indices.tolist() == selection.indices.tolist()
+    assert asked
+    assert not {"row 7", "/"} & set(asked)
