@@ -255,6 +255,8 @@ class Command:
 
     def _compute_figures(self, selection: Selection, embeddings: object) -> dict[str, float]:
         figures: dict[str, float] = {}
+        if len(selection) == 0:
+            return figures
         for wanted, compute in (
             (self.objective, selection.objective_from),
             (self.certificates, selection.certificates_from),
