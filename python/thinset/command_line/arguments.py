@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from thinset.command_line.usage import UsageError
 from thinset.duration import Duration
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from _typeshed import DataclassInstance
 
     from thinset.experiments.where import Where
@@ -57,6 +60,12 @@ EmbeddingsFiles = Annotated[
 Column = Annotated[str | None, optional(metavar="NAME")]
 Threads = Annotated[int | None, optional(metavar="INT")]
 Model = Annotated[str | None, optional(metavar="NAME|MODULE:FUNCTION")]
+
+
+def require_files(files: Sequence[Path], metavar: str) -> None:
+    """Raise UsageError if none is given, which the parser lets pass."""
+    if not files:
+        raise UsageError(f"missing {metavar}; see the command's --help")
 
 
 def parse_count(text: str, option: str = "--n-samples") -> float:

@@ -34,7 +34,10 @@ def read_column(path: Path, embeddings: Sequence[Path] = ()) -> Column:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
     if path.suffix == ".npy":
         return open_npy(str(path))
-    lines = read_text(path).split("\n")
+    if writes_rows(path):
+        raise ValueError(f"{path} is a parquet file; name the column that is meant: {path}:NAME")
+    # Some editors put a byte order mark in front.
+    lines = read_text(path).removeprefix("\ufeff").split("\n")
     if lines[-1] == "":
         lines.pop()
     return np.array([line.removesuffix("\r") for line in lines], dtype=np.str_)
@@ -62,7 +65,25 @@ def read_ids(path: Path, data: Sequence[Path] = ()) -> list[str]:
 
 def read_rows(path: Path, embeddings: Sequence[Path] = ()) -> Column | Selection:
     """Row numbers or a mask, as `read_column` reads them, or a saved selection (.npz)."""
-    return Selection.load(path) if path.suffix == ".npz" else read_column(path, embeddings)
+    if path.suffix == ".npz":
+        return Selection.load(path)
+    return _read(path, embeddings, "iub", "integers or booleans")
+
+
+def read_numbers(path: Path, embeddings: Sequence[Path] = ()) -> Column:
+    """One number per row, as `read_column` reads them."""
+    return _read(path, embeddings, "iufb", "numbers")
+
+
+def _read(path: Path, embeddings: Sequence[Path], kinds: str, content: str) -> Column:
+    column = read_column(path, embeddings)
+    if column.dtype.kind not in kinds:
+        found = "text" if column.dtype.kind in "US" else str(column.dtype)
+        raise ValueError(
+            f"{path} must hold {content}, got {found}; give a .npy file or a column, "
+            "FILE.parquet:NAME"
+        )
+    return column
 
 
 def column_files(path: Path, embeddings: Sequence[Path] = ()) -> list[Path]:

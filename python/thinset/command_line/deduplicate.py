@@ -10,8 +10,15 @@ from typing import Annotated
 import numpy as np
 import tyro
 
-from thinset.command_line.arguments import Column, EmbeddingsFiles, Metric, Threads, optional
-from thinset.command_line.columns import column_files, read_column, require_rows_of, writes_rows
+from thinset.command_line.arguments import (
+    Column,
+    EmbeddingsFiles,
+    Metric,
+    Threads,
+    optional,
+    require_files,
+)
+from thinset.command_line.columns import column_files, read_numbers, require_rows_of, writes_rows
 from thinset.data import export_subset
 from thinset.files.atomic import atomic_file, require_file_target
 from thinset.files.overlap import require_apart
@@ -48,6 +55,7 @@ class Command:
     """number of threads, by default one per processor; the result is the same for any number"""
 
     def run(self) -> None:
+        require_files(self.embeddings, "EMBEDDINGS")
         if self.out is not None:
             if not writes_rows(self.out) and self.out.suffix.lower() != ".npy":
                 raise ValueError(f"--out must end in .npy or .parquet, got {self.out}")
@@ -58,7 +66,7 @@ class Command:
         found = deduplicate(
             self.embeddings[0] if len(self.embeddings) == 1 else self.embeddings,
             self.distance,
-            keep=None if self.keep is None else read_column(self.keep, self.embeddings),
+            keep=None if self.keep is None else read_numbers(self.keep, self.embeddings),
             against=self.against,
             metric=self.metric,
             n_threads=self.threads,

@@ -20,10 +20,12 @@ from thinset.command_line.arguments import (
     Threads,
     optional,
     parse_count,
+    require_files,
 )
 from thinset.command_line.columns import (
     column_files,
     read_column,
+    read_numbers,
     read_rows,
     require_rows_of,
     writes_rows,
@@ -36,7 +38,7 @@ from thinset.selection import Selection, estimate, estimate_figures, select
 from thinset.selection.choice import NAMES as CHOICE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 _FILES = (
     "labels", "initial_subset", "exclude", "among", "existing", "scores", "groups", "costs", "ids",
@@ -45,7 +47,12 @@ _METHOD_OPTIONS = (
     "mode", "refill", "drop_constant", "stratified", "n_iterations", "seeding", "max_swaps",
     "kernel", "bandwidth",
 )  # fmt: skip
-_READERS = {"exclude": read_rows, "among": read_rows}
+_READERS: dict[str, Callable[[Path, Sequence[Path]], Any]] = {
+    "exclude": read_rows,
+    "among": read_rows,
+    "scores": read_numbers,
+    "costs": read_numbers,
+}
 
 
 @dataclass(frozen=True)
@@ -148,6 +155,7 @@ class Command:
     """print an estimate of memory and time without selecting"""
 
     def run(self) -> None:
+        require_files(self.embeddings, "EMBEDDINGS")
         if self.out is None and not self.dry_run:
             raise UsageError("select needs -o FILE, or --dry-run")
         if self.out is not None and not self.dry_run:
@@ -247,6 +255,8 @@ class Command:
 
     def _compute_figures(self, selection: Selection, embeddings: object) -> dict[str, float]:
         figures: dict[str, float] = {}
+        if len(selection) == 0:
+            return figures
         for wanted, compute in (
             (self.objective, selection.objective_from),
             (self.certificates, selection.certificates_from),

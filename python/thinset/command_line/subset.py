@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from thinset._core import open_npy
-from thinset.command_line.arguments import optional
+from thinset.command_line.arguments import optional, require_files
 from thinset.command_line.columns import column_files, read_ids
 from thinset.data import export_subset
 from thinset.files.overlap import require_apart
@@ -64,6 +64,7 @@ class Command:
     """replace the output if it exists"""
 
     def run(self) -> None:
+        require_files(self.data, "DATA")
         of_ids = [] if self.ids is None else column_files(self.ids, self.data)
         require_apart(self.out, self.selection, of_ids)
         written = export_subset(

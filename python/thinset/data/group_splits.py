@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import reprlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from thinset.data.export.chosen import as_ids, as_list
 from thinset.data.labels import require_labels
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     Indices = np.ndarray[Any, np.dtype[np.int64]]
+
+
+def as_groups(groups: object, n_rows: int) -> np.ndarray[Any, Any]:
+    """One integer or text per row; ValueError for anything else, such as a missing entry."""
+    if np.ndim(groups) != 1:  # type: ignore[arg-type]
+        raise ValueError(f"groups must have one entry per row, got {reprlib.repr(groups)}")
+    values = as_list(groups)
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "iuUS":
+        as_ids(values, "groups")
+    if len(values) != n_rows:
+        raise ValueError(
+            f"groups must have one entry per row: expected {n_rows}, got {len(values)}"
+        )
+    return np.asarray(values)
 
 
 def hold_out_groups(
@@ -25,15 +41,12 @@ def hold_out_groups(
     shares, by the sum of squared differences. Both results are sorted int64 and together hold every
     row once.
 
-    Raises ValueError for fewer than two groups, and unless 0 < n_held_out < N.
+    Raises ValueError for fewer than two groups, for a row without one, and unless
+    0 < n_held_out < N.
     """
     classes, members = np.unique(require_labels(np.asarray(labels)), return_inverse=True)
-    names, group_of = np.unique(np.asarray(groups), return_inverse=True)
     n_rows = len(members)
-    if len(group_of) != n_rows:
-        raise ValueError(
-            f"groups must have one entry per row: expected {n_rows}, got {len(group_of)}"
-        )
+    names, group_of = np.unique(as_groups(groups, n_rows), return_inverse=True)
     if not 0 < n_held_out < n_rows:
         raise ValueError(f"a count of {n_held_out} of {n_rows} rows leaves one side empty")
     if len(names) < 2:

@@ -17,6 +17,7 @@ from thinset.data import (
     open_dataset,
     write_subset,
 )
+from thinset.data.group_splits import as_groups
 from thinset.data.manifest import MANIFEST_FILE
 from thinset.data.replaceable import foreign_to_dataset
 from thinset.data.sources.digits import DIGITS
@@ -148,6 +149,11 @@ def _rows_of(
         for size, name in ((train, "training"), (validation, "validation"))
     )
     if n_train is None and n_validation is None:
+        if groups is not None:
+            raise ValueError(
+                "groups divide the data, so they need the size of the training or validation data "
+                "(on the command line, --train or --validation)"
+            )
         return {"train": np.arange(n_rows)}
     if n_validation is None:
         assert n_train is not None
@@ -168,13 +174,13 @@ def _rows_of(
         _require_two_samples(labels)
         rest, held_out = hold_out(labels, n_validation, seed)
     else:
-        groups = np.asarray(groups)
-        rest, held_out = hold_out_groups(labels, groups, n_validation, seed)
+        group_of = as_groups(groups, n_rows)
+        rest, held_out = hold_out_groups(labels, group_of, n_validation, seed)
     if n_train is not None and n_train < n_rows - n_validation and n_train < len(rest):
         chosen = (
             hold_out(labels[rest], n_train, seed)
             if groups is None
-            else hold_out_groups(labels[rest], np.asarray(groups)[rest], n_train, seed)
+            else hold_out_groups(labels[rest], group_of[rest], n_train, seed)
         )
         rest = rest[chosen[1]]
     require_every_class(labels, rest, "training")

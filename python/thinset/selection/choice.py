@@ -12,7 +12,12 @@ import numpy as np
 from thinset.selection.arguments import is_int, is_real, one_of, shown
 from thinset.selection.columnar_input import has_columns
 from thinset.selection.host_array import NotAnArrayError, is_tensor, read_array
-from thinset.selection.integer_input import as_row_numbers, first_missing, read_integers
+from thinset.selection.integer_input import (
+    as_row_numbers,
+    first_missing,
+    read_integers,
+    sequence_as_list,
+)
 from thinset.selection.matrix_input import as_matrix
 
 if TYPE_CHECKING:
@@ -51,15 +56,21 @@ class Choice:
         }
 
     def candidates(self, n_rows: int) -> NDArray[np.bool_]:
-        """Which rows may be chosen, as a mask (N,)."""
+        """Which rows may be chosen, as a mask (N,); ValueError if one has no finite score."""
         mask = np.ones(n_rows, dtype=bool)
         if self.among is not None:
             mask[:] = False
             mask[self.among] = True
         if self.exclude is not None:
             mask[self.exclude] = False
-        if self.scores is not None and self.min_score is not None:
-            mask &= self.scores >= self.min_score
+        if self.scores is not None:
+            require_finite(
+                np.where(mask, self.scores, 0.0),
+                "scores must be finite",
+                "give the row a score, or leave it out with exclude",
+            )
+            if self.min_score is not None:
+                mask &= self.scores >= self.min_score
         return mask
 
     def settings(self) -> dict[str, Any]:
@@ -162,22 +173,41 @@ def as_ids(ids: object, n_rows: int) -> NDArray[Any] | None:
 
 def _as_names(values: object, name: str) -> NDArray[Any]:
     """An array in which texts of any type are those of numpy; one that holds None is refused."""
+    values = sequence_as_list(values)
     array = _as_array(values, name)
+    if array.ndim == 1 and array.dtype.kind in "US" and isinstance(values, (list, tuple)):
+        _require_texts(values, name)
     if array.ndim == 1 and array.dtype.kind in "OTf":
-        missing = first_missing(array)
-        if missing is not None:
-            raise ValueError(
-                f"{name} must have an entry for every row: row {missing} has {array[missing]}; "
-                "give the row one of its own"
-            )
+        _require_no_missing(array, name)
     is_text = array.dtype.kind == "O" and all(isinstance(value, str) for value in array.flat)
     # numpy converts its own type of texts (StringDType) only by way of lists.
     return np.array(array.tolist(), np.str_) if is_text or array.dtype.kind == "T" else array
 
 
+def _require_no_missing(array: NDArray[Any], name: str) -> None:
+    missing = first_missing(array)
+    if missing is not None:
+        raise ValueError(
+            f"{name} must have an entry for every row: row {missing} has {array[missing]}; give "
+            "the row one of its own"
+        )
+
+
+def _require_texts(values: Sequence[object], name: str) -> None:
+    """Refuse what numpy would make texts of: 1 and "1" would be equal, NaN would be "nan"."""
+    others = [row for row, value in enumerate(values) if not isinstance(value, (str, bytes))]
+    if others:
+        _require_no_missing(np.array(values, dtype=object), name)
+        raise ValueError(
+            f"{name} must be all integers or all text: row {others[0]} has "
+            f"{shown(values[others[0]])} among texts; list(map(str, {name})) makes text of all"
+        )
+
+
 def _as_array(values: object, name: str) -> NDArray[Any]:
     if isinstance(values, (str, bytes)):
         raise ValueError(f"{name} must have one entry per row, got {shown(values)}")
+    values = sequence_as_list(values)
     if isinstance(values, (list, tuple, range)):
         try:
             return np.asarray(values)
@@ -251,6 +281,14 @@ def as_numbers(values: object, name: str, n_rows: int) -> NDArray[np.float64]:
         )
     _require_length(array, name, n_rows)
     return np.ascontiguousarray(array, dtype=np.float64)
+
+
+def require_finite(values: NDArray[np.float64], rule: str, advice: str) -> None:
+    """Raise ValueError, naming the first row, for NaN and infinity."""
+    not_finite = np.flatnonzero(~np.isfinite(values))
+    if len(not_finite):
+        row = int(not_finite[0])
+        raise ValueError(f"{rule}: row {row} has {values[row]}; {advice}")
 
 
 def as_other_rows(rows: object, name: str, matrix: HostMatrix, column: object) -> HostMatrix:

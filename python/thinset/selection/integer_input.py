@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,7 +43,14 @@ def read_integers(array: NDArray[Any], name: str) -> NDArray[np.int64]:
     return _as_int64(array.view(np.uint8) if array.dtype == np.bool_ else array, name, {})
 
 
+def sequence_as_list(values: object) -> object:
+    """A list in place of a sequence of another library, such as a column of a dataset."""
+    is_known = isinstance(values, (str, bytes, bytearray, memoryview, list, tuple, range))
+    return list(values) if isinstance(values, Sequence) and not is_known else values
+
+
 def _read(values: object, name: str) -> NDArray[Any]:
+    values = sequence_as_list(values)
     if isinstance(values, (str, bytes, os.PathLike)):
         raise ValueError(f"{name} must be integers, got {values!r}; numpy.load reads a .npy file")
     if isinstance(values, (list, tuple, range)):

@@ -32,6 +32,7 @@ class Subset(NamedTuple):
 
     def figure(self, name: str, report: Callable[[int, int], None] | None) -> float:
         """One figure of `ObjectiveFigures`, or one bound of `Certificates`."""
+        self._require_rows()
         return self.matrix.figure(
             name, self.indices, metric=self.metric, n_threads=self.n_threads, progress=report
         )
@@ -80,10 +81,15 @@ class Subset(NamedTuple):
             figure, bound = RATIOS[name]
             certificates.remember(name, ratio(objective[figure], certificates[bound]))
 
+    def _require_rows(self) -> None:
+        if len(self.indices) == 0:
+            raise ValueError("a selection without rows has no figures; lower min_distance")
+
     def _compute(self, label: str, wanted: list[tuple[Figures, str]], progress: Progress) -> None:
         missing = [(figures, name) for figures, name in wanted if name not in figures.known]
         if not missing:
             return
+        self._require_rows()
         # Their times differ by orders of magnitude; predicting them takes milliseconds.
         predicted = {} if progress in {None, False} else self.predicted_seconds()
         weights = {name: predicted[name][1] if predicted else 1.0 for _, name in missing}

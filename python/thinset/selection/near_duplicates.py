@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from thinset.selection.arguments import as_metric, as_threads, is_real, shown
-from thinset.selection.choice import as_numbers, as_other_rows
+from thinset.selection.choice import as_numbers, as_other_rows, require_finite
 from thinset.selection.matrix_input import as_matrix
 from thinset.selection.reporting import progress_callback
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from thinset.selection.choice import Choice
@@ -139,6 +142,7 @@ def without_near_duplicates(
     matrix: HostMatrix,
     limit: float,
     initial: NDArray[np.int64] | None,
+    n_samples: int,
     *,
     metric: str,
     n_threads: int,
@@ -146,21 +150,54 @@ def without_near_duplicates(
 ) -> Choice:
     """`choice` among one row of each group of near-duplicates: the best of those it allows.
 
-    Groups of initial rows, and rows near existing ones, give none.
+    Groups of initial rows, and rows near existing ones, give none. n_samples: 0 if it is open.
+
+    Raises ValueError if these leave fewer rows than `n_samples`, or none.
     """
-    found = _find(
-        matrix,
-        limit,
-        choice.scores,
-        choice.existing,
-        metric=metric,
-        n_threads=n_threads,
-        progress=progress,
-    )
-    candidates = choice.candidates(matrix.shape[0])
+    n_rows = matrix.shape[0]
+    candidates = choice.candidates(n_rows)
+    n_initial = 0
+    if initial is not None:
+        candidates[initial] = False
+        n_initial = len(np.unique(initial))
+    n_before = int(np.count_nonzero(candidates)) + n_initial
+    if n_before < max(n_samples, 1):
+        return choice  # the core refuses it, and says what leaves rows out
+    with _called({"distance": "dedup_distance", "against": "existing"}):
+        found = _find(
+            matrix,
+            limit,
+            choice.scores,
+            choice.existing,
+            metric=metric,
+            n_threads=n_threads,
+            progress=progress,
+        )
     if initial is not None:
         candidates &= ~np.isin(found.groups, found.groups[initial])
-    return dataclasses.replace(choice, among=found.representatives_among(candidates))
+    rows = found.representatives_among(candidates)
+    n_left = len(rows) + n_initial
+    if n_left < max(n_samples, 1):
+        allowed = f"only {n_left:,}" if n_left else "none"
+        wanted = f"n_samples is {n_samples}, but " if n_samples else ""
+        lower = "lower n_samples or dedup_distance" if n_samples else "lower dedup_distance"
+        raise ValueError(
+            f"{wanted}dedup_distance = {limit:g} leaves {allowed} of the {n_before:,} rows that "
+            f"may otherwise be chosen; {lower}"
+        )
+    return dataclasses.replace(choice, among=rows)
+
+
+@contextlib.contextmanager
+def _called(names: dict[str, str]) -> Iterator[None]:
+    """Let messages that begin with the name of an argument use the caller's name of it."""
+    try:
+        yield
+    except ValueError as error:
+        first, *rest = re.split(r"(?=[ :])", str(error), maxsplit=1)
+        if first not in names:
+            raise
+        raise type(error)("".join([names[first], *rest])) from None
 
 
 def _find(
@@ -190,12 +227,7 @@ def _as_scores(keep: object, n_rows: int) -> NDArray[np.float64] | None:
     if keep is None:
         return None
     scores = as_numbers(keep, "keep", n_rows)
-    not_finite = np.flatnonzero(~np.isfinite(scores))
-    if len(not_finite):
-        row = int(not_finite[0])
-        raise ValueError(
-            f"keep must hold finite scores: row {row} has {scores[row]}; give the row a score"
-        )
+    require_finite(scores, "keep must hold finite scores", "give the row a score")
     return scores
 
 

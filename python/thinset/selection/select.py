@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from thinset.files.overlap import Inputs
@@ -178,13 +179,15 @@ def select(
         initial = as_row_numbers(initial_subset, "initial_subset")
         require_rows(initial, "initial_subset", n_total)
     threads = as_threads(n_threads)
+    allowed = choice
     if dedup_distance is not None:
         limit = as_distance(dedup_distance, "dedup_distance")
-        choice = without_near_duplicates(
+        allowed = without_near_duplicates(
             choice,
             matrix,
             limit,
             initial,
+            n_chosen,
             metric=settings["metric"],
             n_threads=threads,
             progress=progress,
@@ -202,7 +205,7 @@ def select(
             n_threads=threads,
             max_memory=memory,
             progress=callback,
-            **choice.keywords(),
+            **allowed.keywords(),
             **options,
         )
     if chosen.constant_columns.size and not options.get("drop_constant", False):
@@ -235,10 +238,22 @@ def select(
         inputs=Inputs(
             embeddings,
             getattr(matrix, "values", None),
-            labels,
-            initial_subset,
             existing,
-            *(exclude, among, scores, groups, costs, ids),
+            # A list of one entry per row holds no files, although an id may be the name of one.
+            *(
+                values
+                for values in (
+                    labels,
+                    initial_subset,
+                    exclude,
+                    among,
+                    scores,
+                    groups,
+                    costs,
+                    ids,
+                )
+                if not isinstance(values, Sequence)
+            ),
         ),
     )
 

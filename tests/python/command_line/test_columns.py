@@ -42,6 +42,42 @@ def test_lines_are_text_as_they_are(tmp_path):
     assert read_column(tmp_path / "x").tolist() == ["a b", "\u2028 c\x0b", "3"]
 
 
+def test_a_byte_order_mark_is_not_part_of_the_first_line(tmp_path):
+    (tmp_path / "x.txt").write_text("a\nb\n", "utf-8-sig")
+    assert read_column(tmp_path / "x.txt").tolist() == ["a", "b"]
+    assert read_ids(tmp_path / "x.txt") == ["a", "b"]
+
+
+def test_a_parquet_file_needs_a_column(tmp_path):
+    with pytest.raises(ValueError, match=r"x\.pq is a parquet file; name the column .* x\.pq:NAME"):
+        read_column(Path("x.pq"))
+
+
+@pytest.mark.parametrize(
+    ("option", "content"),
+    [("exclude", "integers or booleans"), ("scores", "numbers"), ("costs", "numbers")],
+)
+def test_lines_of_text_are_no_numbers(tmp_path, capsys, option, content):
+    np.save(tmp_path / "x.npy", np.eye(4))
+    (tmp_path / "lines.txt").write_text("1\n2\n3\n4\n")
+    lines = str(tmp_path / "lines.txt")
+    command = [str(tmp_path / "x.npy"), f"--{option}", lines, "-o", str(tmp_path / "o.npz")]
+    assert main(["select", *command, "-n", "1"]) == 3
+    error = capsys.readouterr().err
+    assert f"{lines} must hold {content}, got text; give a .npy file or a column, FILE" in error
+    if option == "scores":
+        assert main(["deduplicate", command[0], "-d", "0", "--keep", lines]) == 3
+        assert f"{lines} must hold numbers, got text" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words", ["select -n 3 -o x.npz", "deduplicate -d 0", "subset chosen.npz -o x"]
+)
+def test_files_to_read_are_required(capsys, words):
+    assert main(words.split()) == 2
+    assert "missing " in capsys.readouterr().err
+
+
 @pytest.fixture
 def documents(tmp_path, monkeypatch):
     """Embeddings, quality, tokens and source of 300 documents, in two parquet files."""

@@ -84,6 +84,21 @@ def test_saved_selections_are_rows(capsys, name):
 
 
 @pytest.mark.usefixtures("folder")
+def test_a_selection_of_nothing_new_has_no_figures(capsys):
+    words = ["-m", "max_min", "--existing", "X.npy", "--min-distance", "0"]
+    status, out, error = call(capsys, *words, "--objective", "--certificates")
+    assert status == 0, error
+    assert "0 of" in out
+    selection = thinset.Selection.load("s.npz")
+    assert len(selection) == 0
+    with pytest.raises(ValueError, match="a selection without rows has no figures"):
+        selection.objective_from("X.npy", progress=True)
+    found = thinset.select("X.npy", None, "max_min", existing="X.npy", min_distance=0)
+    with pytest.raises(ValueError, match="a selection without rows has no figures"):
+        _ = found.objective["covering_radius"]
+
+
+@pytest.mark.usefixtures("folder")
 def test_an_estimate_names_what_it_leaves_out(capsys):
     words = ["-n", "5", "--scores", "scores.npy", "--min-score", "0", "--dry-run"]
     status, out, _ = call(capsys, *words)
@@ -105,7 +120,7 @@ def test_flags(folder, capsys, flag):
     [
         ("", 2, "select needs --n-samples K, --budget B or --min-distance D"),
         ("--budget 9 --dry-run", 2, "--dry-run needs --n-samples K"),
-        ("-n 5 --scores patients.txt", 3, "scores must be numbers"),
+        ("-n 5 --scores patients.txt", 3, "patients.txt must hold numbers, got text"),
         ("-n 5 --max-per-group 2", 3, "max_per_group needs groups"),
         ("-n 5 --ids patients.txt", 3, "ids must all be different: rows"),
         ("-n 5 --exclude gone.npy", 4, "gone.npy"),

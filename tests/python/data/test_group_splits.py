@@ -50,8 +50,13 @@ def test_sizes_and_classes_are_met_nearly() -> None:
         ([1, 1, 1], 1, "at least two different entries to be divided, got 1"),
         ([1, 2], 1, "groups must have one entry per row: expected 3, got 2"),
         ([1, 2, 3], 3, "a count of 3 of 3 rows leaves one side empty"),
+        (["a", None, "b"], 1, "groups must be texts or integers: entry 1 is None"),
+        (["a", float("nan"), "b"], 1, "groups must be texts or integers: entry 1 is nan"),
+        (np.array([1.0, np.nan, 1.0]), 1, "groups must be texts or integers: entry 0 is 1.0"),
+        ("abc", 1, "groups must have one entry per row, got 'abc'"),
+        ([[1], [2], [3]], 1, "groups must have one entry per row, got"),
     ],
 )
-def test_refusals(groups: list[int], n_held_out: int, message: str) -> None:
+def test_refusals(groups: object, n_held_out: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         hold_out_groups([0, 0, 1], groups, n_held_out, 0)

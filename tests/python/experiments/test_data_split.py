@@ -146,6 +146,8 @@ def test_no_group_is_in_two_parts(source, tmp_path, capsys, suffix) -> None:
 def test_groups_are_of_the_training_data_alone(source, tmp_path) -> None:
     with pytest.raises(ValueError, match="groups must have one entry per row: expected 400, got 9"):
         split_dataset(source, tmp_path / "out", validation=40, groups=np.arange(9))
+    with pytest.raises(ValueError, match="so they need the size of the training or validation"):
+        split_dataset(source, tmp_path / "out", groups=np.arange(400))
     (source / "test").rename(source / "validation")
     with pytest.raises(ValueError, match="has a validation split, which is copied; leave groups"):
         split_dataset(source, tmp_path / "out", groups=np.arange(400))

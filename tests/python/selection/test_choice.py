@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -404,6 +407,18 @@ GROUPS = np.arange(N) % 10
             "ids must all be different: rows 0 and 1 both have 0",
         ),
         (5, "topk", {"ids": ["a"]}, "ids must have one entry per row: expected 400, got 1"),
+        (
+            5,
+            "topk",
+            {"ids": [*range(N - 1), "399"]},
+            r"ids must be all integers or all text: row 0 has 0 among texts; list\(map\(str, ids",
+        ),
+        (
+            5,
+            "topk",
+            {"groups": ["a", float("nan")] * (N // 2), "max_per_group": 5},
+            "groups must have an entry for every row: row 1 has nan",
+        ),
         (5, "topk", {"ids": ["a"] * 9 + [None]}, "ids .* entry for every row: row 9 has None"),
         (
             5,
@@ -475,3 +490,57 @@ def test_a_selection_on_terms_stays_within_max_memory(X, method):
     terms = {"scores": np.ones(N), "groups": GROUPS, "max_per_group": 9}
     with pytest.raises(ValueError, match=r"this selection may need \d+ beyond"):
         thinset.select(X, 5, method, max_memory=2000, **terms)
+
+
+class Column(Sequence):
+    """A sequence that is no array, as columns of Hugging Face datasets are."""
+
+    def __init__(self, values):
+        self.values = list(values)
+
+    def __len__(self):
+        return len(self.values)
+
+    def __getitem__(self, key):
+        return self.values[key]
+
+
+def test_columns_of_datasets_are_sequences(X):
+    terms = {
+        "scores": np.linspace(1, 2, N),
+        "costs": np.ones(N),
+        "groups": [f"patient {row // 4}" for row in range(N)],
+        "ids": [f"row {row}" for row in range(N)],
+        "exclude": [3, 5],
+        "among": (np.arange(N) % 3 > 0).tolist(),
+        "initial_subset": [7],
+    }
+    rest = {"max_per_group": 2, "budget": 9, "n_threads": 1}
+    expected = thinset.select(X, None, "max_min", **terms, **rest)
+    columns = {name: Column(values) for name, values in terms.items()}
+    found = thinset.select(X, None, "max_min", **columns, **rest)
+    assert found.ids.tolist() == expected.ids.tolist()
+    labels = np.arange(N) % 3
+    expected = thinset.select(X, 9, "max_min", labels=labels, per_class=True)
+    found = thinset.select(X, 9, "max_min", labels=Column(labels), per_class=True)
+    assert found.indices.tolist() == expected.indices.tolist()
+    with pytest.raises(ValueError, match="groups must have an entry for every row: row 1 has None"):
+        thinset.select(X, 9, "max_min", groups=Column(["a", None]), max_per_group=1)
+
+
+@pytest.mark.parametrize("name", ["ids", "groups"])
+def test_names_of_rows_are_no_files(X, tmp_path, monkeypatch, name):
+    """Saving asks the file system about none of them."""
+    monkeypatch.chdir(tmp_path)
+    names = ["/", ".", "out.npz", *(f"row {row}" for row in range(N - 3))]
+    selection = thinset.select(
+        X, 5, "max_min", **{name: names}, **({"max_per_group": 1} if name == "groups" else {})
+    )
+    asked = []
+    real_path = os.path.realpath
+    monkeypatch.setattr("os.path.realpath", lambda path: asked.append(path) or real_path(path))
+    for _ in range(2):
+        selection.save("out.npz")
+    assert thinset.Selection.load("out.npz").indices.tolist() == selection.indices.tolist()
+    assert asked
+    assert not {"row 7", "/"} & set(asked)

@@ -128,6 +128,49 @@ def test_selecting_without_near_duplicates(data, seed, n):
     assert found.params["dedup_distance"] == distance
 
 
+CHAINS = np.array([[0.0], [5.0], [1.0], [2.0], [6.5], [3.0]])
+
+
+@pytest.mark.parametrize(
+    ("k", "terms", "message"),
+    [
+        (
+            4,
+            {},
+            "n_samples is 4, but dedup_distance = 1 leaves only 3 of the 6 rows that may otherwise",
+        ),
+        (4, {"exclude": [1], "initial_subset": [0, 2]}, "only 3 of the 5 rows that may otherwise"),
+        (4, {"among": [0, 1, 2]}, "only 3 of the 6 rows may be chosen: among leaves out 3; lower"),
+        (4, {}, "be chosen; lower n_samples or dedup_distance$"),
+        (1, {"existing": CHAINS}, "dedup_distance = 1 leaves none of the 6 rows"),
+        (None, {"existing": CHAINS, "min_distance": 1.0}, "^dedup_distance = 1 leaves none of the"),
+        (1, {"existing": np.array([[np.nan]])}, "^existing: embeddings must be finite: row 0"),
+        (1, {"existing": np.ones((1, 2))}, "^existing must have the columns"),
+        (1, {"existing": np.ones((0, 1))}, "^existing must have at least one row"),
+        (1, {"dedup_distance": -1}, "^dedup_distance must be at least 0, got -1"),
+        (1, {"scores": [1, 2, np.nan, 1, 1, 1]}, "scores must be finite: row 2 has nan; give the"),
+        (
+            1,
+            {"scores": [1, 2, -np.inf, 1, 1, 1], "min_score": 0},
+            "scores must be finite: row 2 has -inf",
+        ),
+    ],
+)
+def test_messages_about_near_duplicates_name_the_arguments_given(k, terms, message):
+    terms = {"dedup_distance": 1.0, **terms}
+    with pytest.raises(ValueError, match=message):
+        thinset.select(CHAINS, k, "max_min", **terms)
+
+
+def test_a_selection_records_the_arguments_given():
+    found = thinset.select(CHAINS, 2, "max_min", dedup_distance=1.0)
+    assert "n_among" not in found.params
+    scores = [1, 2, np.nan, 1, 1, 3]
+    found = thinset.select(CHAINS, 2, "max_min", dedup_distance=1.0, scores=scores, exclude=[2])
+    assert found.params["n_exclude"] == 1
+    assert set(found.indices.tolist()) <= {1, 4, 5}
+
+
 def test_the_best_scored_of_a_chain_is_kept():
     X = np.array([[0.0], [5.0], [1.0], [2.0], [6.5], [3.0]])
     found = thinset.deduplicate(X, 1.0, keep=[0, 1, 2, 3, 4, 3])

@@ -139,13 +139,13 @@ def as_list(values: Any) -> Any:
     return list(values)
 
 
-def as_ids(values: Any) -> list[str]:
+def as_ids(values: Any, name: str = "ids") -> list[str]:
     """Ids as text: strings, and integers in decimal digits; ValueError for any other."""
-    return [as_id(value, place) for place, value in enumerate(values)]
+    return [as_id(value, place, name) for place, value in enumerate(values)]
 
 
-def as_id(value: Any, place: object) -> str:
-    """One id as text. place: used in messages."""
+def as_id(value: Any, place: object, name: str = "ids") -> str:
+    """One id as text. place, name: used in messages."""
     if isinstance(value, np.generic) or type(value).__name__.endswith("Scalar"):
         value = value.item() if isinstance(value, np.generic) else value.as_py()
     if isinstance(value, bytes):
@@ -154,7 +154,7 @@ def as_id(value: Any, place: object) -> str:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    raise ValueError(f"ids must be texts or integers: entry {place} is {value!r}")
+    raise ValueError(f"{name} must be texts or integers: entry {place} is {value!r}")
 
 
 def _are_texts(values: Any) -> bool:

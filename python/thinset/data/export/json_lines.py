@@ -10,7 +10,8 @@ import zlib
 from typing import IO, TYPE_CHECKING, Any
 
 from thinset.data.export.chosen import Wanted, as_id
-from thinset.data.export.outputs import named, targets_of
+from thinset.data.export.outputs import name_of_target, named, targets_of
+from thinset.data.export.spool import naming_temporary_folder
 from thinset.files.regular import open_regular
 from thinset.progress import ProgressBar
 
@@ -70,7 +71,7 @@ def write_json_lines(
             target: IO[bytes] | None = None
             for file, path in zip(files, targets, strict=True):
                 if target is None or not is_one_file:
-                    compresses = (out if is_one_file else file).name.lower().endswith(".gz")
+                    compresses = name_of_target(file, out, SUFFIXES).endswith(".gz")
                     stack.close()
                     target = stack.enter_context(_written(path, compresses=compresses))
                 for number, line in _lines(file):
@@ -83,11 +84,14 @@ def write_json_lines(
                     line = line.rstrip(b"\r\n") + b"\n"  # noqa: PLW2901 - the last may have none
                     if in_selection_order:
                         places.append((position, spool.tell(), len(line)))
-                        spool.write(line)
+                        with naming_temporary_folder():
+                            spool.write(line)
                     else:
                         target.write(line)
                     bar.update(1)
             wanted.require_complete(row)
+            with naming_temporary_folder():
+                spool.flush()
             for _, start, length in sorted(places):
                 spool.seek(start)
                 assert target is not None

@@ -101,6 +101,11 @@ def targets_of(
         yield [folder / name for name in names]
 
 
+def name_of_target(source: Path, out: Path, suffixes: tuple[str, ...]) -> str:
+    """The name, in lower case, of the file that `targets_of` writes the samples of `source` to."""
+    return (out if out.name.lower().endswith(suffixes) else source).name.lower()
+
+
 def named(files: Sequence[Path]) -> str:
     """The files in a message."""
     if len(files) == 1:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import mmap
+import os
 import tempfile
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,21 @@ if TYPE_CHECKING:
 
 _MOST_ROWS = 1024
 _BYTES_AT_ONCE = 1 << 25
+
+
+@contextlib.contextmanager
+def naming_temporary_folder() -> Iterator[None]:
+    """Let errors of the system, such as a full disk, name the folder for temporary files."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(
+            error.errno,
+            f"{os.strerror(error.errno)}: {tempfile.gettempdir()} holds the chosen rows until they "
+            "are in order; name another folder in the environment variable TMPDIR",
+        ) from error
 
 
 class Spool:
@@ -46,8 +63,10 @@ class Spool:
 
     def write(self, batch: Any) -> None:
         """Append a batch."""
-        with pyarrow().ipc.new_stream(self._file, self._schema) as writer:
-            writer.write_batch(batch)
+        with naming_temporary_folder():
+            with pyarrow().ipc.new_stream(self._file, self._schema) as writer:
+                writer.write_batch(batch)
+            self._file.flush()
         self._n_rows.append(batch.num_rows)
         self._places.append(self._file.tell())
 
@@ -55,7 +74,6 @@ class Spool:
         """The rows of everything written, in this order, as tables of bounded size."""
         if not len(rows):
             return
-        self._file.flush()
         # Closed with the last batch that views it.
         mapped = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
         content = pyarrow().py_buffer(mapped)

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from thinset.data.export.chosen import Wanted
-from thinset.data.export.outputs import named, targets_of
+from thinset.data.export.outputs import name_of_target, named, targets_of
 from thinset.files.regular import require_regular
 from thinset.progress import ProgressBar
 
@@ -68,7 +68,7 @@ def write_tar_shards(
         row = 0
         for file, path in zip(files, targets, strict=True):
             if target is None or not is_one_file:
-                mode: Any = f"w:{_compression(out if is_one_file else file)}"
+                mode: Any = f"w:{_compression(name_of_target(file, out, SUFFIXES))}"
                 stack.close()
                 target = stack.enter_context(tarfile.open(path, mode))
             with _opened(file) as source:
@@ -158,6 +158,5 @@ def _require_end(source: tarfile.TarFile, path: Path) -> None:
         pass
 
 
-def _compression(path: Path) -> str:
-    name = path.name.lower()
+def _compression(name: str) -> str:
     return next(kind for suffix, kind in sorted(_COMPRESSIONS.items()) if name.endswith(suffix))

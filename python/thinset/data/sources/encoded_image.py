@@ -154,7 +154,8 @@ def _opened(name: str, content: bytes | Path) -> Iterator[Image.Image]:
     except Exception as error:
         raise UnreadableImageError(
             f"{name} cannot be read as an 8-bit image: {_cause(content, error)} "
-            "(`thinset data import --skip-unreadable` leaves such images out)"
+            "(`thinset data import` and `thinset embed` leave such images out with "
+            "--skip-unreadable)"
         ) from error
 
 

@@ -55,7 +55,7 @@ class ImageFolder:
             raise ValueError(
                 f"{path} has {count(len(tree.dangling), 'link')} to nothing "
                 f"({first_of(tree.dangling)}): fetch the missing files, or leave them out with "
-                "`thinset data import --skip-unreadable`"
+                "--skip-unreadable of `thinset data import` or `thinset embed`"
             )
         images, others = keep_images(root, tree.files)
         layout = find_layout(path, images)

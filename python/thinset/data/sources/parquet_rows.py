@@ -86,7 +86,8 @@ def _images(
                 if file is not None:
                     reason = f" names the image file {_short(file)}, but {root} has no such file"
                 raise ValueError(
-                    f"{where}{reason} (`thinset data import --skip-unreadable` leaves it out)"
+                    f"{where}{reason} (`thinset data import` and `thinset embed` leave it out with "
+                    "--skip-unreadable)"
                 )
         yield where._replace(value=content)
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -106,6 +108,16 @@ def test_what_is_refused(tmp_path, lines, selection, options, message):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("name", ["x.jsonl", "x.jsonl.gz"])
+@pytest.mark.parametrize("out", ["out", "out.gz"])
+def test_one_file_becomes_a_folder_of_one(tmp_path, name, out):
+    content = b'{"n": 1}\n{"n": 2}\n'
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    export_subset([1], tmp_path / name, tmp_path / out)
+    written = (tmp_path / out / name).read_bytes()
+    assert (gzip.decompress(written) if name.endswith(".gz") else written) == b'{"n": 2}\n'
+
+
 def test_a_truncated_gzip_file_is_refused(tmp_path):
     content = gzip.compress(np.random.default_rng(0).bytes(2000).hex().encode() + b"\n")
     (tmp_path / "x.jsonl.gz").write_bytes(content[:-300])
@@ -118,3 +130,13 @@ def test_the_source_is_never_replaced(tmp_path, lines):
     with pytest.raises(ValueError, match="would replace its own source"):
         export_subset([0], lines, lines, overwrite=True)
     assert lines.read_bytes() == b"".join(LINES)
+
+
+def test_a_full_folder_for_temporary_files_is_named(tmp_path, monkeypatch):
+    (tmp_path / "x.jsonl").write_text('{"n": 1}\n{"n": 2}\n')
+    full = Path("/dev/full")
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: full.open("r+b", buffering=0))
+    monkeypatch.setattr(tempfile, "tempdir", "/scratch")
+    with pytest.raises(OSError, match="No space left .*: /scratch holds .* variable TMPDIR"):
+        export_subset([1], tmp_path / "x.jsonl", tmp_path / "o.jsonl", order="selection")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x.jsonl"]

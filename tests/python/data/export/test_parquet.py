@@ -331,3 +331,13 @@ def test_quality_and_selection_travel_together(tmp_path, one):
     selection = thinset.select(one, 7, "max_min", column="emb")
     export_subset(selection, one, tmp_path / "out.parquet", order="selection")
     assert rows_of(tmp_path / "out.parquet") == selection.indices.tolist()
+
+
+def test_a_full_folder_for_temporary_files_is_named(tmp_path, monkeypatch):
+    pq.write_table(pa.table({"n": [1, 2]}), tmp_path / "x.parquet")
+    full = Path("/dev/full")
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: full.open("r+b", buffering=0))
+    monkeypatch.setattr(tempfile, "tempdir", "/scratch")
+    with pytest.raises(OSError, match="No space left .*: /scratch holds .* variable TMPDIR"):
+        export_subset([1], tmp_path / "x.parquet", tmp_path / "o.parquet", order="selection")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x.parquet"]

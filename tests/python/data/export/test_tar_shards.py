@@ -68,6 +68,14 @@ def test_samples_are_taken_whole(tmp_path, shards):
     assert [int(name[3:7]) for name in content_of(tmp_path / "val.tar")] == [22] * 3
 
 
+@pytest.mark.parametrize("shard", [0, 2])
+def test_one_shard_becomes_a_folder_of_one(tmp_path, shards, shard):
+    export_subset([1], shards[shard], tmp_path / "out.d")
+    new = tmp_path / "out.d" / shards[shard].name
+    assert content_of(new) == expected_of(shards, {4 * shard + 1})
+    assert (new.read_bytes()[:2] == b"\x1f\x8b") == (shard == 2)
+
+
 def test_samples_by_key(tmp_path, shards):
     of_all = [f"d/s{n:04d}" for n in np.random.default_rng(0).permutation(12)]
     export_subset([1, 4], shards, tmp_path / "out.tar", ids=of_all)

@@ -205,7 +205,7 @@ def test_missing_images_can_be_left_out(tmp_path: Path, form: str) -> None:
         (tmp_path / "0.png").write_bytes(CONTENT[0])
         image = ["0.png", "gone.png"]
     path = save(tmp_path / "d.parquet", table(image=image, label=[0, 1]))
-    with pytest.raises(ValueError, match=r"row 1.*--skip-unreadable` leaves it out"):
+    with pytest.raises(ValueError, match=r"row 1.*leave it out with --skip-unreadable"):
         import_dataset(path, tmp_path / "out")
     datasets, notes = imported(path, tmp_path / "out", skip_unreadable=True)
     np.testing.assert_array_equal(datasets["train"].images, PIXELS[:1])
