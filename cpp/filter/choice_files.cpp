@@ -1,13 +1,15 @@
 #include "choice_files.hpp"
 
-#include <cerrno>
-#include <fstream>
+#include <algorithm>
+#include <cstddef>
+#include <span>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
 
 #include "text.hpp"
 #include "thinset/error.hpp"
+#include "thinset/mapped_file.hpp"
 
 namespace thinset::filter {
 
@@ -32,22 +34,30 @@ std::vector<std::int64_t> read_groups(const std::filesystem::path& path) {
   return groups;
 }
 
-std::vector<std::string> read_lines(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    throw FileError("open", path.string(), errno);
+std::vector<std::string> split_lines(std::string_view text) {
+  // Some editors put a byte order mark in front.
+  constexpr std::string_view mark = "\xef\xbb\xbf";
+  if (text.starts_with(mark)) {
+    text.remove_prefix(mark.size());
   }
   std::vector<std::string> lines;
-  for (std::string line; std::getline(file, line);) {
-    if (!line.empty() && line.back() == '\r') {
-      line.pop_back();
+  while (!text.empty()) {
+    std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    if (line.ends_with('\r')) {
+      line.remove_suffix(1);
     }
-    lines.push_back(line);
-  }
-  if (file.bad()) {
-    throw FileError("read", path.string(), errno);
+    lines.emplace_back(line);
   }
   return lines;
+}
+
+std::vector<std::string> read_lines(const std::filesystem::path& path) {
+  const MappedFile file(path);
+  return read_whole(file, [&] {
+    const std::span<const std::byte> bytes = file.bytes();
+    return split_lines({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  });
 }
 
 }  // namespace

@@ -360,12 +360,11 @@ Picks max_min(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k, 
     picks.gains.push_back(meter.distance_from_rank(rank) * terms.factor(row));
     pick(row);
     job.advance(1);
+  };
+  const auto take_with_companions = [&](std::size_t row, double rank) {
+    take(row, rank);
     for (const std::size_t companion : terms.companions(row)) {
-      picks.rows.push_back(companion);
-      picks.gains.push_back(meter.distance_from_rank(state.rank_of(companion)) *
-                            terms.factor(companion));
-      pick(companion);
-      job.advance(1);
+      take(companion, state.rank_of(companion));
     }
   };
   for (const std::size_t row : initial.first(terms.n_elsewhere)) {
@@ -380,7 +379,7 @@ Picks max_min(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k, 
     if (first == rows.size()) {
       return picks;
     }
-    take(first, infinity);
+    take_with_companions(first, infinity);
     picked = picks.rows;
   }
   if (picks.rows.size() < k) {
@@ -391,7 +390,7 @@ Picks max_min(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k, 
     if (best.row >= rows.size()) {
       break;
     }
-    take(best.row, best.value);
+    take_with_companions(best.row, best.value);
   }
   return picks;
 }

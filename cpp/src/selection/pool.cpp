@@ -205,6 +205,9 @@ void Pool::number_groups() {
   }
   // One more for the rows elsewhere.
   n_picked_of_group_.assign(n_groups_ + 1, 0);
+  for (const std::int64_t row : request_.initial_subset) {
+    ++n_picked_of_group_[group_of_[static_cast<std::size_t>(row)]];
+  }
 }
 
 void Pool::require_enough() const {
@@ -459,6 +462,15 @@ Terms Pool::terms(const ClassBudget& part, std::optional<std::size_t> most_per_g
     terms.limits->limit_costs(gathered(part, *choice_.costs, 0.0), *choice_.budget);
   }
   return terms;
+}
+
+void Pool::begin(const ClassBudget& part) {
+  if (group_of_.empty()) {
+    return;
+  }
+  for (const std::size_t position : initial_in_class(part, request_.initial_subset)) {
+    --n_picked_of_group_[group_of_[static_cast<std::size_t>(part.rows[position])]];
+  }
 }
 
 void Pool::forget_picks() { std::ranges::fill(n_picked_of_group_, 0); }

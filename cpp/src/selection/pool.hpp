@@ -43,6 +43,9 @@ class Pool {
   // counts the picks of each group through all parts.
   [[nodiscard]] Terms terms(const ClassBudget& part, std::optional<std::size_t> most_per_group,
                             Competition competition);
+  // Until a part begins, its rows of the initial subset count as picks of their groups, so that the
+  // parts before it leave room for them.
+  void begin(const ClassBudget& part);
   // The counts start over.
   void forget_picks();
 

@@ -45,6 +45,7 @@ class PoolSelection {
     std::vector<Picks> picks(pool_.parts().size());
     for (std::size_t p = 0; p < picks.size(); ++p) {
       if (pool_.parts()[p].budget > 0) {
+        pool_.begin(pool_.parts()[p]);
         picks[p] = pick_in(pool_.parts()[p], Competition::by_weight);
       }
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 
@@ -113,6 +115,23 @@ def test_refusals(run, folder, arguments, status, message):
     words = arguments.replace("FOLDER", str(folder)).split()
     found, _, error = run("select", folder / "X.npy", *words, check=False)
     assert (found, message in error) == (status, True), error
+
+
+@pytest.mark.parametrize("option", ["--ids", "--groups"])
+def test_names_are_read_from_regular_files(run, folder, tmp_path, option):
+    os.mkfifo(tmp_path / "pipe")
+    for path, kind in ((tmp_path / "pipe", "FIFO"), ("/dev/zero", "device")):
+        words = ("-n", 2, option, path, *(("--max-per-group", 1) if option == "--groups" else ()))
+        status, _, error = run("select", folder / "X.npy", *words, check=False)
+        assert (status, f"is a {kind}; a regular file is needed" in error) == (3, True), error
+
+
+def test_a_byte_order_mark_is_not_part_of_the_first_line(run, folder, tmp_path):
+    names = [f"row {row}" for row in range(len(np.load(folder / "X.npy")))]
+    (tmp_path / "ids.txt").write_text("\r\n".join(names), "utf-8-sig")
+    call = ("select", folder / "X.npy", "-n", len(names), "--ids", tmp_path / "ids.txt", "--json")
+    _, found, _ = run(*call)
+    assert sorted(found["ids"]) == sorted(names)
 
 
 def test_inputs_are_not_written_over(run, folder):

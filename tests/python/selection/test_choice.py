@@ -544,3 +544,30 @@ def test_names_of_rows_are_no_files(X, tmp_path, monkeypatch, name):
     assert thinset.Selection.load("out.npz").indices.tolist() == selection.indices.tolist()
     assert asked
     assert not {"row 7", "/"} & set(asked)
+
+
+@pytest.mark.parametrize("method", ["topk", "max_min", "max_sum", "random", "facility_location"])
+def test_whole_groups_that_are_chosen_already_come_once(X, method):
+    groups = np.arange(N) // 4
+    terms = {"groups": groups, "whole_groups": True, "costs": np.ones(N), "budget": 20}
+    selection = thinset.select(
+        X, 17, method, initial_subset=[9, 8, 41, 11, 10, 43, 40, 42], **terms
+    )
+    assert selection.indices[:8].tolist() == [9, 8, 41, 11, 10, 43, 40, 42]
+    assert len(set(selection.indices.tolist())) == 16
+    assert selection.spent == 16
+    assert np.unique(groups[selection.indices], return_counts=True)[1].tolist() == [4] * 4
+
+
+@pytest.mark.parametrize("method", ["topk", "max_min", "max_sum", "random", "facility_location"])
+def test_initial_rows_of_later_classes_count_in_their_groups(X, method):
+    labels = np.arange(N) // 200
+    groups = np.arange(N) % 20
+    initial = [205, 225, 206]  # of class 1; the group 5 is full, the group 6 has room for one
+    selection = thinset.select(
+        X, 40, method, labels=labels, per_class=True, groups=groups, max_per_group=2,
+        initial_subset=initial,
+    )  # fmt: skip
+    assert np.unique(groups[selection.indices], return_counts=True)[1].tolist() == [2] * 20
+    of_group = selection.indices[groups[selection.indices] == 5]
+    assert sorted(of_group.tolist()) == [205, 225]

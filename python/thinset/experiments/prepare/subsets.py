@@ -19,7 +19,6 @@ from thinset.data import (
 )
 from thinset.selection import Selection, deduplicate, select
 from thinset.selection.arguments import as_count
-from thinset.training import SampleWeights
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from thinset.experiments.run_folder import RunFolder
     from thinset.results.arm import Arm
     from thinset.results.selection_rule import SelectionRule
+    from thinset.training import SampleWeights
 
 NEAR_DUPLICATES = 0.2
 """The distance below which samples count as near-duplicates, as a share of the typical one"""
@@ -162,6 +162,8 @@ def prepare_weights(
     `share` of the typical distance: below it, samples are near-duplicates. Also returns the seconds
     that it took, by stage.
     """
+    from thinset.training import SampleWeights  # imported late: pages are written without torch
+
     path = folder.selection(f"weights-{share!r}")
     stage = f"weighing near-duplicates ({share!r})"
     if not folder.is_made(path, stage):
