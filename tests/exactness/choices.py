@@ -157,6 +157,14 @@ def questions(draw, method, sizes=(1, 60)):
             terms["budget"] += float(terms["costs"][list(initial)].sum())
         if terms.get("max_per_group", 3) < 3:
             initial = initial[:1]
+    if terms.get("whole_groups") and chance(0.25):
+        # Whole groups only, or none.
+        groups = terms["groups"]
+        of_group = np.flatnonzero(groups == groups[g.integers(n)])
+        if k is None or len(of_group) <= k:
+            initial = tuple(g.permutation(of_group).tolist())
+            if "costs" in terms:
+                terms["budget"] += float(terms["costs"][list(initial)].sum())
     labels, per_class = None, None
     if in_classes:
         labels = g.integers(0, 3, n)
