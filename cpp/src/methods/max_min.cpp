@@ -8,6 +8,7 @@
 #include "bounds/image_list.hpp"
 #include "bounds/projection.hpp"
 #include "methods/first_pick.hpp"
+#include "methods/max_min_tree.hpp"
 #include "rows/best_row.hpp"
 
 namespace thinset {
@@ -341,13 +342,10 @@ class MaxMin {
   Member pick_;
 };
 
-}  // namespace
-
-template <class T>
-Picks max_min(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k, Metric metric,
-              std::span<const std::size_t> initial, Terms& terms, Job& job) {
-  const DistanceMeter<T> meter(rows, metric, job);
-  MaxMin<T> state(meter, k + terms.n_elsewhere, terms, job);
+// `state` is a MaxMin or a MaxMinTree.
+template <class T, class State>
+Picks pick_furthest(const DistanceMeter<T>& meter, const ColumnSummary& summary, std::size_t k,
+                    std::span<const std::size_t> initial, State& state, Terms& terms, Job& job) {
   Picks picks;
   picks.rows.reserve(k);
   picks.gains.reserve(k);
@@ -376,7 +374,7 @@ Picks max_min(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k, 
   std::vector<std::size_t> picked(initial.begin(), initial.end());
   if (initial.empty()) {
     const std::size_t first = first_pick(meter, summary.mean, terms, job);
-    if (first == rows.size()) {
+    if (first == meter.rows().size()) {
       return picks;
     }
     take_with_companions(first, infinity);
@@ -387,12 +385,31 @@ Picks max_min(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k, 
   }
   while (picks.rows.size() < k) {
     const BestRow best = state.take_furthest();
-    if (best.row >= rows.size()) {
+    if (best.row >= meter.rows().size()) {
       break;
     }
     take_with_companions(best.row, best.value);
   }
   return picks;
+}
+
+bool has_terms(const Terms& terms) {
+  return terms.limits || !terms.weights.empty() || terms.min_distance >= 0.0;
+}
+
+}  // namespace
+
+template <class T>
+Picks max_min(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k, Metric metric,
+              std::span<const std::size_t> initial, Terms& terms, Job& job) {
+  const DistanceMeter<T> meter(rows, metric, job);
+  if (metric != Metric::cosine && !has_terms(terms) &&
+      is_worth_a_tree(rows.size(), rows.n_columns(), k)) {
+    MaxMinTree tree(meter, k, job);
+    return pick_furthest(meter, summary, k, initial, tree, terms, job);
+  }
+  MaxMin<T> state(meter, k + terms.n_elsewhere, terms, job);
+  return pick_furthest(meter, summary, k, initial, state, terms, job);
 }
 
 MemoryNeed max_min_memory(const SelectionSize& size) {
@@ -406,8 +423,14 @@ MemoryNeed max_min_memory(const SelectionSize& size) {
   const std::uint64_t picks =
       size.n_samples * (sizeof(std::size_t) + sizeof(double)) + picked_rows_memory(size) + images;
   // Ranks are freed after the heaps are built, before there are many picks.
-  return {always + std::max({fitting, heaps + ranks, heaps + picks}),
-          always + std::max(fitting, heaps + ranks + picks)};
+  const MemoryNeed of_heaps{always + std::max({fitting, heaps + ranks, heaps + picks}),
+                            always + std::max(fitting, heaps + ranks + picks)};
+  if (size.is_cosine || !is_worth_a_tree(n, size.n_columns, size.n_samples)) {
+    return of_heaps;
+  }
+  // With terms there is no tree.
+  const std::uint64_t tree = always + max_min_tree_memory(size) + picks;
+  return {tree, std::max(tree, of_heaps.at_most)};
 }
 
 #define THINSET_INSTANTIATE(T)                                                      \
