@@ -64,6 +64,77 @@ float rough_squared_distance(const double* /*x*/, const float* /*y*/, std::size_
   return 0.0F;
 }
 
+template <RoughValue value>
+inline Floats rough_terms(const Floats& x, const Floats& y) {
+  if constexpr (value == RoughValue::dot) return x * y;
+  const Floats difference = x - y;
+  return difference * difference;
+}
+
+// The sums of a row are those of two sets of lanes, so that additions overlap.
+template <RoughValue value, class T>
+inline float rough_sum(const T* x, const float* y, std::size_t n) {
+  Floats even{};
+  Floats odd{};
+  std::size_t j = 0;
+  for (; j + 2 * n_lanes <= n; j += 2 * n_lanes) {
+    even += rough_terms<value>(load_floats(x + j), load_floats(y + j));
+    odd += rough_terms<value>(load_floats(x + j + n_lanes), load_floats(y + j + n_lanes));
+  }
+  if (j + n_lanes <= n) {
+    even += rough_terms<value>(load_floats(x + j), load_floats(y + j));
+    j += n_lanes;
+  }
+  if (j < n) odd += rough_terms<value>(load_floats(x + j, n - j), load_floats(y + j, n - j));
+  return sum_lanes(even + odd);
+}
+
+// Of up to 16 rows of fewer than 16 columns: a lane for each row.
+template <RoughValue value, class T>
+inline Floats rough_sums(const T* const* rows, std::size_t n_rows, const float* y, std::size_t n) {
+  float columns[n_lanes][n_lanes] = {};
+  for (std::size_t r = 0; r < n_rows; ++r) {
+    for (std::size_t j = 0; j < n; ++j) columns[j][r] = as_float(rows[r][j]);
+  }
+  Floats sums{};
+  for (std::size_t j = 0; j < n; ++j) {
+    sums += rough_terms<value>(load_floats(columns[j]), all_lanes(y[j]));
+  }
+  return sums;
+}
+
+template <RoughValue value, class T>
+void measure_roughly(const T* const* rows, std::size_t n_rows, const float* y, std::size_t n,
+                     float* out) {
+  for (std::size_t first = 0; first < n_rows; first += n_lanes) {
+    const std::size_t size = n_rows - first < n_lanes ? n_rows - first : n_lanes;
+    Floats sums;
+    if (n < n_lanes) {
+      sums = rough_sums<value>(rows + first, size, y, n);
+    } else {
+      float values[n_lanes] = {};
+      for (std::size_t r = 0; r < size; ++r) values[r] = rough_sum<value>(rows[first + r], y, n);
+      sums = load_floats(values);
+    }
+    if constexpr (value == RoughValue::root) sums = square_roots(sums);
+    __builtin_memcpy(out + first, &sums, size * sizeof(float));
+  }
+}
+template <RoughValue value>
+void measure_nothing(const double* const* /*rows*/, std::size_t n_rows, const float* /*y*/,
+                     std::size_t /*n*/, float* out) {
+  for (std::size_t r = 0; r < n_rows; ++r) out[r] = __builtin_inff();
+}
+// Of float64 rows, nothing is known.
+template <RoughValue value, class T>
+constexpr auto rough_kernel() {
+  if constexpr (sizeof(T) == sizeof(double)) {
+    return &measure_nothing<value>;
+  } else {
+    return &measure_roughly<value, T>;
+  }
+}
+
 template <class T>
 void widen_row(const T* x, double* y, std::size_t n) {
   std::size_t j = 0;
@@ -181,6 +252,8 @@ constexpr RowKernels<T> table = {
     &squared_distance<T>,
     &dot<T>,
     &rough_squared_distance<T>,
+    {rough_kernel<RoughValue::square, T>(), rough_kernel<RoughValue::root, T>(),
+     rough_kernel<RoughValue::dot, T>()},
     &widen_row<T>,
     &summarise<T>,
     {&raise_scores<ScoreOf::value, T>, &raise_scores<ScoreOf::negative, T>,
