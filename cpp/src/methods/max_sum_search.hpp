@@ -51,7 +51,7 @@ class MaxSumSearch {
   static constexpr std::size_t picks_worth_bounding = 4;
   // An evaluated row is lowered so far below the bar that it is skipped for about as many picks.
   static constexpr double picks_of_rest = 8.0;
-  static constexpr double share_worth_scanning = 0.25;
+  static constexpr double share_worth_scanning = 0.1;
   static constexpr std::size_t max_blocks_per_turn = 4;
   // The number of missed picks that are measured before the bound is checked again.
   static constexpr std::size_t picks_per_check = 32;

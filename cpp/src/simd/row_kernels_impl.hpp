@@ -64,11 +64,17 @@ float rough_squared_distance(const double* /*x*/, const float* /*y*/, std::size_
   return 0.0F;
 }
 
+// Adds part by part, and never calls: compilers would keep the sums in memory.
 template <RoughValue value>
-inline Floats rough_terms(const Floats& x, const Floats& y) {
-  if constexpr (value == RoughValue::dot) return x * y;
-  const Floats difference = x - y;
-  return difference * difference;
+[[gnu::always_inline]] inline void add_rough_terms(Floats& sums, const Floats& x, const Floats& y) {
+  for (std::size_t p = 0; p < Floats::n_parts; ++p) {
+    if constexpr (value == RoughValue::dot) {
+      sums.part[p] += x.part[p] * y.part[p];
+    } else {
+      const Vector<float> difference = x.part[p] - y.part[p];
+      sums.part[p] += difference * difference;
+    }
+  }
 }
 
 // The sums of a row are those of two sets of lanes, so that additions overlap.
@@ -78,27 +84,27 @@ inline float rough_sum(const T* x, const float* y, std::size_t n) {
   Floats odd{};
   std::size_t j = 0;
   for (; j + 2 * n_lanes <= n; j += 2 * n_lanes) {
-    even += rough_terms<value>(load_floats(x + j), load_floats(y + j));
-    odd += rough_terms<value>(load_floats(x + j + n_lanes), load_floats(y + j + n_lanes));
+    add_rough_terms<value>(even, load_floats(x + j), load_floats(y + j));
+    add_rough_terms<value>(odd, load_floats(x + j + n_lanes), load_floats(y + j + n_lanes));
   }
   if (j + n_lanes <= n) {
-    even += rough_terms<value>(load_floats(x + j), load_floats(y + j));
+    add_rough_terms<value>(even, load_floats(x + j), load_floats(y + j));
     j += n_lanes;
   }
-  if (j < n) odd += rough_terms<value>(load_floats(x + j, n - j), load_floats(y + j, n - j));
+  if (j < n) add_rough_terms<value>(odd, load_floats(x + j, n - j), load_floats(y + j, n - j));
   return sum_lanes(even + odd);
 }
 
 // Of up to 16 rows of fewer than 16 columns: a lane for each row.
 template <RoughValue value, class T>
 inline Floats rough_sums(const T* const* rows, std::size_t n_rows, const float* y, std::size_t n) {
-  float columns[n_lanes][n_lanes] = {};
-  for (std::size_t r = 0; r < n_rows; ++r) {
-    for (std::size_t j = 0; j < n; ++j) columns[j][r] = as_float(rows[r][j]);
-  }
+  const T* in_lanes[n_lanes];
+  for (std::size_t r = 0; r < n_lanes; ++r) in_lanes[r] = rows[r < n_rows ? r : 0];
   Floats sums{};
   for (std::size_t j = 0; j < n; ++j) {
-    sums += rough_terms<value>(load_floats(columns[j]), all_lanes(y[j]));
+    float column[n_lanes];
+    for (std::size_t r = 0; r < n_lanes; ++r) column[r] = as_float(in_lanes[r][j]);
+    add_rough_terms<value>(sums, load_floats(column), all_lanes(y[j]));
   }
   return sums;
 }
@@ -117,7 +123,11 @@ void measure_roughly(const T* const* rows, std::size_t n_rows, const float* y, s
       sums = load_floats(values);
     }
     if constexpr (value == RoughValue::root) sums = square_roots(sums);
-    __builtin_memcpy(out + first, &sums, size * sizeof(float));
+    if (size == n_lanes) {
+      store(out + first, sums);
+    } else {
+      __builtin_memcpy(out + first, &sums, size * sizeof(float));
+    }
   }
 }
 template <RoughValue value>
