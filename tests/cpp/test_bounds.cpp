@@ -14,6 +14,7 @@
 #include "bounds/image_list.hpp"
 #include "bounds/pair_bounds.hpp"
 #include "bounds/projection.hpp"
+#include "bounds/rough_distance.hpp"
 #include "bounds/rough_rows.hpp"
 #include "bounds/rounding.hpp"
 #include "bounds/sum_bounds.hpp"
@@ -262,6 +263,45 @@ void check_sums() {
   });
 }
 
+void check_rough_sums() {
+  for_each_case<float>([](const auto& matrix, Metric metric) {
+    Job job(1);
+    const DistanceMeter<float> meter(matrix.rows(), metric, job);
+    const RoughDistances<float> rough(meter);
+    const SumBounds bounds(metric);
+    std::vector<const float*> rows;
+    for (std::size_t i = 0; i < n_rows; ++i) {
+      rows.push_back(meter.rows().row(i));
+    }
+    bool holds = rough.is_usable();
+    bool is_tight = true;
+    Point point;
+    for (std::size_t a = 0; a < n_rows; ++a) {
+      meter.read(a, point);
+      // Not a multiple of the number of lanes.
+      const std::size_t n = n_rows - a % 16;
+      std::vector<float> values(n);
+      rough.measure(rows.data(), n, point, values.data());
+      double sum = 0.0;
+      double rough_sum = 0.0;
+      for (std::size_t b = 0; b < n; ++b) {
+        const double rank = meter.rank(b, point);
+        const RoughDistance distance = rough.bounds_of(values[b], rows[b], meter.norm(b), point);
+        sum += meter.distance_from_rank(rank);
+        rough_sum += distance.at_most;
+        holds = holds && distance.at_most >= meter.distance_from_rank(rank) &&
+                distance.square_at_least <= bounds.square_of(rank);
+      }
+      holds = holds && rough_sum >= sum;
+      is_tight = is_tight && rough_sum <= sum * (1.0 + 1e-4) + 1e-4;
+    }
+    check_bound(holds, "rough distances", matrix.name, matrix.n_columns, metric);
+    if (matrix.name == "uniform") {
+      check_bound(is_tight, "tight rough distances", matrix.name, matrix.n_columns, metric);
+    }
+  });
+}
+
 template <class Body>
 void for_each_instruction_set(const Body& body) {
   for (const InstructionSet set : available_instruction_sets()) {
@@ -280,6 +320,35 @@ TEST(rounding_error_covers_ranks) {
 
 TEST(rough_distances_never_exclude_a_row_that_is_near) {
   for_each_instruction_set([] { check_rough_distances<float>(); });
+}
+
+TEST(rough_distances_are_on_their_side_of_the_exact_ones) {
+  for_each_instruction_set(check_rough_sums);
+}
+
+TEST(rough_distances_that_overflow_are_measured_exactly) {
+  for_each_instruction_set([] {
+    for (const std::size_t n : {std::size_t{3}, std::size_t{40}}) {
+      for (const Metric metric : adversarial::metrics) {
+        std::vector<float> values(2 * n, 3e38F);
+        for (std::size_t j = 0; j < n; j += 2) {
+          values[n + j] = -3e38F;
+        }
+        Job job(1);
+        const DistanceMeter<float> meter(Rows<float>(values.data(), 2, n, n), metric, job);
+        const RoughDistances<float> rough(meter);
+        Point point;
+        meter.read(0, point);
+        const float* row = values.data() + n;
+        float value = 0.0F;
+        rough.measure(&row, 1, point, &value);
+        const RoughDistance distance = rough.bounds_of(value, row, meter.norm(1), point);
+        const double exact = meter.distance_from_rank(meter.rank(1, point));
+        CHECK(distance.at_most >= exact && distance.at_most <= exact * 1.001);
+        CHECK(distance.square_at_least <= exact);
+      }
+    }
+  });
 }
 
 TEST(projections_never_exclude_a_row_that_is_near) {

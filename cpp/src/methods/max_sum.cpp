@@ -27,7 +27,8 @@ class MaxSum {
   static MemoryNeed memory(const SelectionSize& size) {
     const std::uint64_t n = size.n_rows;
     const std::uint64_t k = size.n_samples;
-    const std::uint64_t always = distance_meter_memory(size) + n * Ceilings::bytes_per_row();
+    const std::uint64_t always =
+        distance_meter_memory(size) + n * (Ceilings::bytes_per_row() + sizeof(ExactSum));
     // An order, and the old and the new state of every row.
     const std::uint64_t sorting = n * (sizeof(std::size_t) + sizeof(Standing));
     const std::uint64_t picks =
@@ -57,9 +58,8 @@ class MaxSum {
 
   // The summed distance of a row to all picks, added in their order.
   double sum_of(std::size_t row) {
-    Standing& standing = state_.ceilings.standing(state_.ceilings.place_of(row));
-    state_.see_all(standing, scratch_[0].point);
-    return standing.sum;
+    return state_.settle(state_.ceilings.standing(state_.ceilings.place_of(row)),
+                         scratch_[0].point);
   }
 
   void pick(std::size_t row) {
@@ -87,7 +87,7 @@ class MaxSum {
       scratch.second = {};
     }
     if (scan_.is_active()) {
-      scan_.run(scratch_);
+      scan_.run(hint_, scratch_);
     } else {
       search_.run(hint_, scratch_);
     }
@@ -104,7 +104,7 @@ class MaxSum {
       scan_.stop();
     }
     if (second.value > -infinity) {
-      hint_ = state_.ceilings.place_of(second.row);
+      hint_ = second.row;
     }
     if (best.row < state_.ceilings.size()) {
       best.value = state_.ceilings.standing(state_.ceilings.place_of(best.row)).sum;
@@ -146,9 +146,7 @@ class MaxSum {
       ceilings.settle_growth(place);
     });
     picks.move_centre(shift);
-    const std::size_t hint = ceilings.standing(hint_).row;
     sort_by_radius();
-    hint_ = ceilings.place_of(hint);
     for (const std::size_t row : picks.rows()) {
       picks.count(ceilings.radius(ceilings.place_of(row)));
     }
@@ -159,7 +157,7 @@ class MaxSum {
   MaxSumScan<T> scan_;
   std::vector<MaxSumScratch> scratch_;
   std::size_t n_when_centred_ = 16;
-  std::size_t hint_ = 0;  // the place of a row that probably has a large sum
+  std::size_t hint_ = 0;  // a row that probably has a large sum
 };
 
 // For cosine, the mean direction of a sample: any centre will do; a closer one is better.

@@ -24,11 +24,10 @@ class MaxSumSearch {
  public:
   explicit MaxSumSearch(MaxSumState<T>& state) : state_(state) {}
 
-  // Offers the rows that may have the largest sum; `hint` is the place of one that probably has a
-  // large one.
+  // Offers the rows that may have the largest sum; `hint` is one that probably has a large one.
   void run(std::size_t hint, std::vector<MaxSumScratch>& scratch) {
     Bar bar;
-    look_at(hint, bar, scratch[0]);
+    look_at(state_.ceilings.place_of(hint), bar, scratch[0]);
     const std::size_t blocks_per_turn = std::clamp<std::size_t>(
         state_.rows_per_turn() / Ceilings::rows_per_block, 1, max_blocks_per_turn);
     state_.job.parallel_for(state_.ceilings.n_blocks(), blocks_per_turn,
@@ -52,7 +51,7 @@ class MaxSumSearch {
   static constexpr std::size_t picks_worth_bounding = 4;
   // An evaluated row is lowered so far below the bar that it is skipped for about as many picks.
   static constexpr double picks_of_rest = 8.0;
-  static constexpr double share_worth_scanning = 0.25;
+  static constexpr double share_worth_scanning = 0.1;
   static constexpr std::size_t max_blocks_per_turn = 4;
   // The number of missed picks that are measured before the bound is checked again.
   static constexpr std::size_t picks_per_check = 32;
@@ -87,7 +86,7 @@ class MaxSumSearch {
     if (ceilings.is_picked(place)) {
       return;  // reaches the bar only while there is no bar
     }
-    const Standing& standing = ceilings.standing(place);
+    Standing& standing = ceilings.standing(place);
     const double radius = ceilings.radius(place);
     // Squares add up exactly, so measuring gives no more than their bound. For other distances it
     // does, so the row can be skipped for some picks: the bar rises by its mean, the row's ceiling
@@ -119,6 +118,14 @@ class MaxSumSearch {
       }
     }
     if (measure(place, missed, bar_of_row() - margin, scratch)) {
+      if (state_.is_rough()) {
+        if (standing.sum * (1.0 + slack()) < bar_of_row()) {
+          falls_below_bar(standing.sum);
+          scratch.offer_rough(state_.value_of(standing), standing.row);
+          return;
+        }
+        state_.settle(standing, scratch.point);
+      }
       falls_below_bar(standing.sum);
       const double value = state_.value_of(standing);
       bar.raise_to(value);
@@ -141,6 +148,10 @@ class MaxSumSearch {
         } else {
           end = n_before;
         }
+      }
+      if (state_.is_rough()) {
+        state_.see_roughly(standing, end, scratch.point,
+                           [&](double square) { missed.squares -= square; });
       }
       for (; standing.n_seen < end; ++standing.n_seen) {
         const double rank = state_.picked.rank(standing.n_seen, scratch.point);

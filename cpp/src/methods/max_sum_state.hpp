@@ -1,11 +1,14 @@
 // The state shared by both modes of max-sum.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <utility>
 #include <vector>
 
 #include "bounds/centred_points.hpp"
+#include "bounds/rough_distance.hpp"
 #include "bounds/sum_bounds.hpp"
 #include "methods/ceilings.hpp"
 #include "methods/terms.hpp"
@@ -15,6 +18,36 @@
 
 namespace thinset {
 
+// The exact sum of a row's distances to the first n_seen picks.
+struct ExactSum {
+  std::size_t n_seen = 0;
+  double sum = 0.0;
+};
+
+struct alignas(64) MaxSumScratch {
+  Point point;
+  std::vector<std::size_t> places;
+  BestRow best;
+  BestRow second;
+
+  void offer(double value, std::size_t row) {
+    if (value > best.value) {
+      offer_rough(best.value, best.row);
+    }
+    best.offer(value, row);
+  }
+  // A row that is certainly not the best: a hint for the next pick.
+  void offer_rough(double value, std::size_t row) {
+    if (value > second.value) {
+      second = {value, row};
+    }
+  }
+};
+
+// At first, the sum of a standing is exact. From become_rough() on, it is the sum of rough
+// distances (rough_distance.hpp), never below the exact one. Every bound on it holds as before;
+// only rows that may have the largest sum are also measured exactly, and then their standing has
+// the exact sum.
 template <class T>
 struct MaxSumState {
   MaxSumState(const DistanceMeter<T>& meter_used, std::vector<double> centre, std::size_t k,
@@ -25,13 +58,56 @@ struct MaxSumState {
         bounds(meter.metric()),
         picks(meter, std::move(centre), k),
         picked(meter, k),
-        ceilings(meter.rows().size(), picks.slack(), terms.weights, job) {}
+        ceilings(meter.rows().size(), picks.slack(), terms.weights, job),
+        rough(meter) {}
 
-  // Adds the distances to the picks that a row has not processed, in order.
-  void see_all(Standing& standing, Point& point) const {
-    meter.read(standing.row, point);
-    for (; standing.n_seen < picked.size(); ++standing.n_seen) {
-      standing.sum += meter.distance_from_rank(picked.rank(standing.n_seen, point));
+  [[nodiscard]] bool is_rough() const { return !exact_sums.empty(); }
+  void become_rough() {
+    if (is_rough() || !rough.is_usable()) {
+      return;
+    }
+    exact_sums.resize(ceilings.size());
+    ceilings.for_each_place(Ceilings::rows_per_block, [&](std::size_t place) {
+      const Standing& standing = ceilings.standing(place);
+      exact_sums[standing.row] = {standing.n_seen, standing.sum};
+    });
+  }
+
+  // The exact sum of a row's distances to all picks, added in their order. The standing must have
+  // seen all picks, unless the row is about to be picked.
+  double settle(Standing& standing, Point& point) {
+    if (!is_rough()) {
+      meter.read(standing.row, point);
+      add_distances(standing.sum, standing.n_seen, point);
+      return standing.sum;
+    }
+    ExactSum& exact = exact_sums[standing.row];
+    if (exact.n_seen < picked.size()) {
+      meter.read(standing.row, point);
+      add_distances(exact.sum, exact.n_seen, point);
+    }
+    standing.sum = exact.sum;
+    return exact.sum;
+  }
+
+  // Adds to a standing the distances to the picks up to `end`, rough ones; body(square) for each,
+  // with at most the squared distance. `point` is the row.
+  template <class Body>
+  void see_roughly(Standing& standing, std::size_t end, const Point& point, const Body& body) {
+    std::array<const T*, picks_at_once> rows;
+    std::array<float, picks_at_once> values;
+    while (standing.n_seen < end) {
+      const std::size_t n = std::min(end - standing.n_seen, picks_at_once);
+      for (std::size_t i = 0; i < n; ++i) {
+        rows[i] = picked.row(standing.n_seen + i);
+      }
+      rough.measure(rows.data(), n, point, values.data());
+      for (std::size_t i = 0; i < n; ++i, ++standing.n_seen) {
+        const RoughDistance distance =
+            rough.bounds_of(values[i], rows[i], picked.norm(standing.n_seen), point);
+        standing.sum += distance.at_most;
+        body(distance.square_at_least);
+      }
     }
   }
 
@@ -46,6 +122,8 @@ struct MaxSumState {
     return standing.sum * terms.weight(standing.row);
   }
 
+  static constexpr std::size_t picks_at_once = 16;
+
   const DistanceMeter<T>& meter;
   const Terms& terms;
   Job& job;
@@ -54,19 +132,14 @@ struct MaxSumState {
   PickedRows<T> picked;  // the rows of `picks`
   Point last_pick;
   Ceilings ceilings;
-};
+  RoughDistances<T> rough;
+  std::vector<ExactSum> exact_sums;  // by row; empty while standings are exact
 
-struct alignas(64) MaxSumScratch {
-  Point point;
-  std::vector<std::size_t> places;
-  BestRow best;
-  BestRow second;
-
-  void offer(double value, std::size_t row) {
-    if (value > best.value) {
-      second = best;
+ private:
+  void add_distances(double& sum, std::size_t& n_seen, const Point& point) const {
+    for (; n_seen < picked.size(); ++n_seen) {
+      sum += meter.distance_from_rank(picked.rank(n_seen, point));
     }
-    best.offer(value, row);
   }
 };
 

@@ -129,6 +129,10 @@ class PickedRows {
     norms_.push_back(meter_.norm(row));
   }
   [[nodiscard]] std::size_t size() const { return norms_.size(); }
+  [[nodiscard]] const T* row(std::size_t pick) const {
+    return values_.data() + pick * meter_.n_columns();
+  }
+  [[nodiscard]] double norm(std::size_t pick) const { return norms_[pick]; }
 
   [[nodiscard]] double rank(std::size_t pick, const Point& point) const {
     return meter_.rank(values_.data() + pick * meter_.n_columns(), norms_[pick], point);

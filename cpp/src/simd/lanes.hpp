@@ -11,7 +11,7 @@
 
 #include "thinset/element.hpp"
 
-#if defined(__AVX2__)
+#if defined(__SSE2__)
 #include <immintrin.h>
 #elif defined(__ARM_NEON)
 #include <arm_neon.h>
@@ -216,6 +216,23 @@ inline Lanes<T> larger(Lanes<T> a, const Lanes<T>& b) {
 template <class T>
 inline Lanes<T> absolute(const Lanes<T>& lanes) {
   return larger(lanes, all_lanes(T{0}) - lanes);
+}
+
+inline Floats square_roots(Floats lanes) {
+  for (auto& part : lanes.part) {
+#if defined(__AVX512F__)
+    part = _mm512_maskz_sqrt_ps(0xffff, part);
+#elif defined(__AVX2__)
+    part = _mm256_sqrt_ps(part);
+#elif defined(__SSE2__)
+    part = _mm_sqrt_ps(part);
+#elif defined(__ARM_NEON) && defined(__aarch64__)
+    part = vsqrtq_f32(part);
+#else
+    for (std::size_t l = 0; l < Floats::part_lanes; ++l) part[l] = __builtin_sqrtf(part[l]);
+#endif
+  }
+  return lanes;
 }
 
 template <class T, std::size_t bytes>

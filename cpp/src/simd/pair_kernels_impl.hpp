@@ -6,30 +6,9 @@
 #include "simd/lanes.hpp"
 #include "simd/pair_kernels.hpp"
 
-#if defined(__SSE2__)
-#include <immintrin.h>
-#endif
-
 namespace thinset::THINSET_KERNELS_NAMESPACE {
 
 namespace {
-
-inline Floats square_roots(Floats lanes) {
-  for (auto& part : lanes.part) {
-#if defined(__AVX512F__)
-    part = _mm512_maskz_sqrt_ps(0xffff, part);
-#elif defined(__AVX2__)
-    part = _mm256_sqrt_ps(part);
-#elif defined(__SSE2__)
-    part = _mm_sqrt_ps(part);
-#elif defined(__ARM_NEON) && defined(__aarch64__)
-    part = vsqrtq_f32(part);
-#else
-    for (std::size_t l = 0; l < Floats::part_lanes; ++l) part[l] = __builtin_sqrtf(part[l]);
-#endif
-  }
-  return lanes;
-}
 
 inline Floats positive_part(Floats lanes) {
   for (auto& part : lanes.part) part = part > 0.0F ? part : Vector<float>{};

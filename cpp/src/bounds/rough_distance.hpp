@@ -1,0 +1,85 @@
+// Distances measured in float32, as bounds on those that the float64 kernels measure. Proof:
+// docs/algorithms.md, "Rough sums".
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <type_traits>
+
+#include "rows/distance.hpp"
+#include "simd/row_kernels.hpp"
+
+namespace thinset {
+
+struct RoughDistance {
+  double at_most;          // not below the distance as measured in float64
+  double square_at_least;  // not above the squared Euclidean distance (cosine: of directions)
+};
+
+template <class T>
+class RoughDistances {
+ public:
+  explicit RoughDistances(const DistanceMeter<T>& meter)
+      : meter_(meter),
+        kernel_(row_kernels<T>().measure_roughly[static_cast<std::size_t>(kind())]),
+        error_((static_cast<double>(meter.n_columns()) / 16.0 + 40.0) * 0x1p-24),
+        lost_(static_cast<double>(meter.n_columns()) * 0x1p-148),
+        root_of_lost_(std::sqrt(lost_) * (1.0 + 0x1p-24)) {}
+
+  // Whether the bounds are useful.
+  [[nodiscard]] bool is_usable() const {
+    return !std::is_same_v<T, double> && error_ < largest_error;
+  }
+
+  // Measures rows against a point; pass each result to bounds_of().
+  void measure(const T* const* rows, std::size_t n_rows, const Point& point, float* values) const {
+    kernel_(rows, n_rows, point.floats.data(), meter_.n_columns(), values);
+  }
+  [[nodiscard]] RoughDistance bounds_of(float value, const T* row, double row_norm,
+                                        const Point& point) const {
+    if (!(std::fabs(value) <= std::numeric_limits<float>::max())) {
+      const double rank = meter_.rank(row, row_norm, point);
+      return {meter_.distance_from_rank(rank) * (1.0 + 0x1p-24), 0.0};
+    }
+    const double rough = value;
+    switch (meter_.metric()) {
+      case Metric::cosine: {
+        const double norms = row_norm * point.norm;
+        const double rank = 1.0 - rough / norms;
+        const double error = error_ + lost_ / norms;
+        return {std::max(rank, 0.0) + error, 2.0 * (rank - error)};
+      }
+      case Metric::euclidean:
+        return {rough * (1.0 + error_) + root_of_lost_,
+                rough * rough * (1.0 - 2.0 * error_) - lost_};
+      case Metric::sqeuclidean:
+        break;
+    }
+    return {rough * (1.0 + error_) + lost_, rough * (1.0 - error_) - lost_};
+  }
+
+ private:
+  static constexpr double largest_error = 0.01;
+
+  [[nodiscard]] RoughValue kind() const {
+    switch (meter_.metric()) {
+      case Metric::cosine:
+        return RoughValue::dot;
+      case Metric::euclidean:
+        return RoughValue::root;
+      case Metric::sqeuclidean:
+        break;
+    }
+    return RoughValue::square;
+  }
+
+  const DistanceMeter<T>& meter_;
+  void (*kernel_)(const T* const*, std::size_t, const float*, std::size_t, float*);
+  double error_;         // relative; for cosine, absolute
+  double lost_;          // by squares or products that underflow
+  double root_of_lost_;  // of a root
+};
+
+}  // namespace thinset
