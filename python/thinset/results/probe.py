@@ -139,13 +139,13 @@ class Probe:
         lines = [f"{name}: {value}" for name, value in self.words().items()]
         if self.arms:
             n_seeds = len(self.arms[0].scores)
-            lines += [
-                "",
+            told = (
                 f"short trainings: {self.steps:,} steps on {self.n_sampled:,} samples, "
                 f"{n_seeds} seeds, scored on held-out training data; against "
-                f"{name_of(self.arms[0].arm)}:",
-                *(f"  {name}: {value}" for name, value in self.differences().items()),
-            ]
+                f"{name_of(self.arms[0].arm)}:"
+            )
+            lines += ["", told]
+            lines += [f"  {name}: {value}" for name, value in self.differences().items()]
         advice = self.advice
         lines += [
             "",

@@ -248,7 +248,7 @@ def measure(
         sample = embedding_seconds = None
         skipped = ""
         try:
-            sampled = SampledData(data, settings.encoder, given, folder, deadline, n_total)
+            sampled = SampledData(data, settings.encoder, given, folder, deadline, n_total=n_total)
             sample = sampled.look()
             train_in_a_burst()
             embedding_seconds = sampled.embedding_seconds(seconds, device=device)

@@ -66,6 +66,7 @@ class SampledData:
         given: np.ndarray[Any, Any] | None,
         scratch: Path,
         deadline: Deadline,
+        *,
         n_total: int | None = None,
     ) -> None:
         self._data = data

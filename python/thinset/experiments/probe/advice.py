@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from thinset.experiments.plan.rules import FEW_LABELS
 from thinset.experiments.prepare.subsets import NEAR_DUPLICATES
@@ -73,7 +73,7 @@ def advise(case: Case) -> ProbeAdvice:
 
 
 def _about_labels(case: Case, n_labels: int) -> ProbeAdvice:
-    also = ()
+    also: tuple[str, ...] = ()
     if case.distinct is not None:
         also = ("Samples repeat; k-means rarely takes two near-duplicates, random rows may.",)
     if n_labels >= case.n_samples:
@@ -98,8 +98,8 @@ def _about_labels(case: Case, n_labels: int) -> ProbeAdvice:
     advice = ProbeAdvice(
         "choose rows to label",
         f"Choose the {n_labels:,} rows to label with k-means.",
-        f"with up to {FEW_LABELS} labels, representative rows taught more than random ones; with 250 "
-        "there was no difference",
+        f"with up to {FEW_LABELS} labels, representative rows taught more than random ones; with "
+        "250 there was no difference",
         " && ".join(commands), f"{_spoken(seconds)}, and {n_labels:,} labels", seconds,
         "medium" if case.embeddings is not None else "low",
         "measured on other data, not on yours, because that would need labels"
@@ -153,28 +153,27 @@ def _by_the_rules(case: Case) -> list[ProbeAdvice | None]:
     ]  # fmt: skip
     for applies, action, arm, sentence, reason, seconds in ways:
         if applies and not _contradicted(case, arm):
-            found.append(_to_train(case, action, arm, sentence, reason, seconds))
+            found.append(_to_train(case, action, arm, sentence, reason, seconds=seconds))
             break
     return [*found]
 
 
 def _to_train(
-    case: Case, action: Action, arm: Arm, sentence: str, reason: str, seconds: float | None
+    case: Case, action: Action, arm: Arm, sentence: str, reason: str, *, seconds: float | None
 ) -> ProbeAdvice:
     methods = ["thinset", "compare", case.source, "--methods", str(FULL), str(arm)]
     methods += ["--baseline", str(FULL), "-o", "comparison"]
     if case.embeddings is not None and arm.needs_embeddings:
         methods += ["--embeddings", case.embeddings]
     ours, full = _scores(case, arm), _scores(case, FULL)
+    sureness: Literal["high", "medium"]
     if ours is None or full is None:
         sureness, why = "medium", "measured on other data; no short trainings on yours"
     elif ours.beats(full):
         sureness, why = "high", "short trainings on your data confirm it"
     else:
-        sureness, why = (
-            "medium",
-            "measured on other data; short trainings on yours show no difference",
-        )
+        sureness = "medium"
+        why = "measured on other data; short trainings on yours show no difference"
     return ProbeAdvice(
         action, sentence, reason, _line(case, methods),
         "nothing" if seconds == 0 else f"{_spoken(seconds)} before training", seconds,
@@ -193,7 +192,7 @@ def _select(case: Case, subset: ArmScores) -> ProbeAdvice:
         "in short trainings on your data it beat everything, with an interval above zero",
         _line(case, words), f"{_spoken(seconds)} before training", seconds,
         "low", _with_missing(
-            case, "on no other data did a subset beat everything, and longer trainings may not agree"
+            case, "no subset has beaten everything on other data; longer trainings may not agree"
         ),
     )  # fmt: skip
 

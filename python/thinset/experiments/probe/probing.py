@@ -75,14 +75,14 @@ def probe(where: Where, settings: ProbeSettings, note: Callable[[str], None]) ->
         note("opening the data")
         whole = open_whole(where, folder, encoded=settings.encoded, embeddings=settings.embeddings)
         with tempfile.TemporaryDirectory() as scratch:
-            probing = _Probing(where, settings, whole, Path(scratch), deadline, note)
+            probing = _Probing(where, settings, whole, Path(scratch), deadline, note=note)
             result = probing.result()
         dataclasses.replace(result, seconds=time.monotonic() - start).save(path)
     return Probe.load(path)
 
 
 class _Probing:
-    """One probe: samples, measures, trains and advises; `missing` says what was skipped, and why."""
+    """One probe: samples, measures, trains and advises; keeps what was skipped, and why."""
 
     def __init__(
         self,
@@ -91,6 +91,7 @@ class _Probing:
         whole: Whole,
         scratch: Path,
         deadline: Deadline,
+        *,
         note: Callable[[str], None],
     ) -> None:
         self._where, self._settings, self._whole = where, settings, whole
@@ -159,7 +160,7 @@ class _Probing:
             label_budget=self._settings.label_budget,
             n_sampled=len(self._bench.rows),
             steps=0 if trained is None else trained.steps,
-            arms=case.arms if trained is None else trained.arms,
+            arms=() if trained is None else trained.arms,
             not_measured=self._missing,
             advice=advise(case),
             seconds=0.0,
@@ -174,11 +175,8 @@ class _Probing:
         self._note("measuring the sample")
         if can_train:
             measured = measure(self._bench, self._planned, seconds, deadline, n_total)
-            sample, by_stage, skipped = (
-                measured.sample,
-                measured.embedding_seconds,
-                measured.skipped,
-            )
+            sample, by_stage = measured.sample, measured.embedding_seconds
+            skipped = measured.skipped
             if not self._settings.encoded:
                 self._missing["waiting"] = "images are not decoded in the loop (see --encoded)"
         else:
@@ -200,7 +198,7 @@ class _Probing:
                 given,
                 self._scratch / "looked at",
                 deadline,
-                len(self._whole.data),
+                n_total=len(self._whole.data),
             )
             sample = sampled.look()
             return sample, sampled.embedding_seconds(seconds, device=bench.device), ""
@@ -209,15 +207,19 @@ class _Probing:
 
     def _trained(self, measured: Measured | None, sample: Sample | None) -> Trained | None:
         data, n_total = self._bench.data.train, len(self._whole.data)
+        if measured is None or self._sizes is None:
+            self._missing["short trainings"] = "they need labels of two classes"
+            return None
+        if self._settings.label_budget is not None:
+            why = "they need labels, and the question is which to get"
+            self._missing["short trainings"] = why
+            return None
+        if data.n_classes > _MOST_CLASSES:
+            self._missing["short trainings"] = (
+                f"they are for up to {_MOST_CLASSES:,} classes, got {data.n_classes:,}"
+            )
+            return None
         try:
-            if self._settings.label_budget is not None:
-                raise NoTimeToMeasureError("they need labels, and the question is which to get")
-            if measured is None or self._sizes is None:
-                raise NoTimeToMeasureError("they need labels of two classes")
-            if data.n_classes > _MOST_CLASSES:
-                raise NoTimeToMeasureError(
-                    f"they are for up to {_MOST_CLASSES:,} classes, got {data.n_classes:,}"
-                )
             repeated = None if sample is None else sample.near_duplicates
             options = options_to_train(
                 len(data),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from thinset._core import open_npy
-from thinset.data import DatasetWriter, open_dataset, open_encoded
+from thinset.data import Dataset, DatasetWriter, open_dataset, open_encoded
 from thinset.data.provenance import Parent, SelectedFrom
 from thinset.data.soft_labels import class_numbers
 from thinset.data.sources.digits import DIGITS
@@ -18,9 +19,7 @@ from thinset.experiments.prepare.data import Splits, is_dataset_folder, open_tra
 from thinset.selection.matrix_input import require_npy_matrix
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from thinset.data import Dataset, EncodedDataset
+    from thinset.data import EncodedDataset
     from thinset.experiments.run_folder import RunFolder
     from thinset.experiments.where import Where
 
@@ -48,8 +47,6 @@ class Whole:
 
     @property
     def labels(self) -> np.ndarray[Any, np.dtype[np.int64]] | None:
-        from thinset.data import Dataset
-
         return class_numbers(self.data) if isinstance(self.data, Dataset) else self.data.labels
 
 
@@ -59,7 +56,7 @@ def open_whole(where: Where, folder: RunFolder, *, encoded: bool, embeddings: st
     Raises ValueError for embeddings with another number of rows, or values that are not finite.
     """
     data, in_loop = _opened(where, folder, encoded=encoded)
-    if len(data) < 2:  # noqa: PLR2004 - a distance needs two
+    if len(data) < 2:
         raise ValueError(
             f"a probe needs at least 2 training samples, {where.source} has {len(data)}"
         )
@@ -71,12 +68,10 @@ def _opened(
     where: Where, folder: RunFolder, *, encoded: bool
 ) -> tuple[Dataset | EncodedDataset, EncodedDataset | None]:
     if encoded:
-        data = open_encoded(where.source, size=where.image_size)
-        return data, data
-    from pathlib import Path
-
+        in_loop = open_encoded(where.source, size=where.image_size)
+        return in_loop, in_loop
     places = (where.source, Path(where.source) / "train")
-    is_readable = where.source == DIGITS or any(map(is_dataset_folder, places))
+    is_readable = where.source == DIGITS or any(is_dataset_folder(place) for place in places)
     if not is_readable:
         try:
             return open_encoded(where.source, size=where.image_size), None

@@ -10,7 +10,9 @@ from thinset.files.decoding import Count, Positive  # noqa: TC001 - decode looks
 
 @dataclass(frozen=True)
 class ProbeSettings:
-    """time: for the whole probe. label_budget: how many labels can be afforded; None if it is no
+    """The question, and the time for it.
+
+    time: for the whole probe. label_budget: how many labels can be afforded; None if it is no
     question of labels. embeddings: a .npy file with a row for each training sample; None for
     principal components of the pixels. encoded: whether training decodes images in its loop.
     """

@@ -52,8 +52,10 @@ def options_to_train(
     if balance and distinct:
         options.append(Option(Arm(is_balanced=True, distinct=NEAR_DUPLICATES)))
     if as_count(SUBSET.size, n_samples // 2) >= n_classes:
-        for method in ("kmeans", "random"):
-            options.append(Option(Arm(SelectionRule(method, "balanced")), SUBSET))
+        options += [
+            Option(Arm(SelectionRule(method, "balanced")), SUBSET)
+            for method in ("kmeans", "random")
+        ]
     return options
 
 
