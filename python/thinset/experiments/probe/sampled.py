@@ -113,6 +113,7 @@ class SampledBench:
     ) -> None:
         self.encoded = whole.encoded
         self.device = device
+        self.n_total = len(whole.data)
         self._scratch = scratch
         self._given = whole.given
         order = np.random.default_rng(seed).permutation(len(whole.data))[:MOST_ROWS]

@@ -85,9 +85,10 @@ def train_in_pairs(
     n_classes = data.n_classes
     n_tested = min(MOST_VALIDATION * n_classes, len(data) // 5)
     # Of one seed: tests, finding near-duplicates and writing samples.
-    fixed = len(options) * (
-        n_tested * pace.test_seconds + 2 * sample.writing_seconds * len(data)
-    ) + 2 * sample.deduplication_seconds * min(1.0, (len(data) / sample.n_rows) ** 2)
+    fixed = (
+        len(options) * (n_tested * pace.test_seconds + 2 * sample.writing_seconds * len(data))
+        + 2 * sample.deduplication_seconds * len(data) / bench.n_total
+    )
     steps, n_seeds = _length(len(options), fixed, pace.step_seconds, deadline)
     scores: dict[Option, list[float]] = {option: [] for option in options}
     seed_seconds = fixed + len(options) * steps * pace.step_seconds
