@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from thinset.experiments.plan.sampling import Sample
 
 
+def repeated_share(sample: Sample) -> float:
+    """The share of the samples looked at that deduplication leaves out."""
+    return 1 - sample.n_distinct / sample.n_rows
+
+
 def facts_of(
     n_samples: int,
     image_shape: tuple[int, int, int],
@@ -23,7 +28,6 @@ def facts_of(
     not_measured: dict[str, str],
 ) -> DataFacts:
     """Facts of `n_samples` training samples; `sizes` are those of their classes."""
-    repeated = None if sample is None else 1 - sample.n_distinct / sample.n_rows
     of_all = None if sample is None else 1 - sample.distinct_share
     return DataFacts(
         n_samples=n_samples,
@@ -33,7 +37,7 @@ def facts_of(
         largest_class=None if sizes is None else int(sizes.max()),
         n_looked_at=0 if sample is None else sample.n_rows,
         near_duplicates=None if sample is None else sample.near_duplicates,
-        repeated_share=repeated,
+        repeated_share=None if sample is None else repeated_share(sample),
         # The prediction is a count of groups, which can only be too large.
         repeated_share_of_all=of_all,
         steps_per_second=None if pace is None else 1 / pace.step_seconds,

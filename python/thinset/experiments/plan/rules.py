@@ -21,6 +21,8 @@ WAITS = 0.2
 """The share of a step spent waiting above which images in memory pay off"""
 REPEATS = 10.0
 """Samples count as repeated if they are as alike as a set this many times smaller would be"""
+SOME_REPEAT = 0.1
+"""The share of repeated samples above which a probe tries to leave them out; no reason by itself"""
 DIFFERS = 5.0
 """Classes differ in size if the largest is this many times the smallest"""
 FEW_LABELS = 200

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from thinset.results.probe import Action, ArmScores
 
 DISTINCT = Arm(distinct=NEAR_DUPLICATES)
+_HARDLY_ANY = 0.01
 BOTH = Arm(is_balanced=True, distinct=NEAR_DUPLICATES)
 
 
@@ -40,7 +41,8 @@ class Case:
     """Everything that the advice depends on.
 
     in_memory, distinct, balance: the reasons by the rules; None if there is none. arms: the first
-    is everything. missing: names of what was not measured.
+    is everything. missing: names of what was not measured. repeated_share: of the samples looked
+    at; None if unknown.
     """
 
     source: str
@@ -51,6 +53,7 @@ class Case:
     in_memory: str | None = None
     distinct: str | None = None
     balance: str | None = None
+    repeated_share: float | None = None
     arms: Sequence[ArmScores] = ()
     missing: Sequence[str] = ()
     costs: Costs = Costs()
@@ -123,7 +126,10 @@ def _by_the_rules(case: Case) -> list[ProbeAdvice | None]:
     costs = case.costs
     preparing = _sum(costs.embedding_seconds, costs.deduplication_seconds)
     no_duplicates = "remove near-duplicates and train on everything that remains"
-    equally = "show every class equally often and train on everything"
+    distinct = case.distinct
+    ours, full = _scores(case, DISTINCT), _scores(case, FULL)
+    if distinct is None and case.balance is None and ours and full and ours.beats(full):
+        distinct = "samples repeat, and leaving these out did better in short trainings"
     found = []
     if case.in_memory is not None:
         size = f"{costs.decoded_bytes / 1e6:,.0f} MB of decoded images"
@@ -139,16 +145,17 @@ def _by_the_rules(case: Case) -> list[ProbeAdvice | None]:
         (
             case.balance is not None and case.distinct is not None,
             "balance and deduplicate", BOTH,
-            f"Remove near-duplicates, {equally} that remains.",
+            "Remove near-duplicates; if all classes count alike, show every class equally often; train "
+            "on everything that remains.",
             f"{case.distinct}; {case.balance}", preparing,
         ),
         (
-            case.distinct is not None, "deduplicate", DISTINCT,
-            f"{no_duplicates.capitalize()}.", f"{case.distinct}", preparing,
+            distinct is not None, "deduplicate", DISTINCT,
+            f"{no_duplicates.capitalize()}.", f"{distinct}", preparing,
         ),
         (
             case.balance is not None, "balance", BALANCED,
-            f"{equally.capitalize()}.", f"{case.balance}", 0.0,
+            "If all classes count alike, show every class equally often and train on everything.", f"{case.balance}", 0.0,
         ),
     ]  # fmt: skip
     for applies, action, arm, sentence, reason, seconds in ways:
@@ -210,7 +217,7 @@ def _do_not_select(case: Case) -> ProbeAdvice:
         text
         for name, text in (
             ("waiting", "training does not wait for its images"),
-            ("repetition", "samples do not repeat"),
+            ("repetition", _about_repetition(case.repeated_share)),
             ("classes", "classes have similar sizes"),
         )
         if name not in case.missing
@@ -226,6 +233,12 @@ def _do_not_select(case: Case) -> ProbeAdvice:
         _with_missing(case, "short trainings cannot show small differences"
                       if case.arms else "measured on other data; no short trainings on yours"),
     )  # fmt: skip
+
+
+def _about_repetition(repeated_share: float | None) -> str:
+    if repeated_share is None or repeated_share < _HARDLY_ANY:
+        return "samples do not repeat"
+    return f"too few samples repeat to matter ({100 * repeated_share:.3g} % repeat others)"
 
 
 def _best_subset(case: Case) -> ArmScores | None:

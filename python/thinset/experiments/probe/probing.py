@@ -12,10 +12,11 @@ import numpy as np
 
 from thinset.experiments.classifier import require_model
 from thinset.experiments.plan.deadline import Deadline, NoTimeToMeasureError
-from thinset.experiments.plan.facts import facts_of
+from thinset.experiments.plan.facts import facts_of, repeated_share
 from thinset.experiments.plan.measuring import Measured, measure
 from thinset.experiments.plan.rules import (
     FEW_LABELS,
+    SOME_REPEAT,
     reason_to_balance,
     reason_to_deduplicate,
     reason_to_keep_in_memory,
@@ -61,7 +62,7 @@ def probe(where: Where, settings: ProbeSettings, note: Callable[[str], None]) ->
     cannot be used.
     """
     start = time.monotonic()
-    deadline = Deadline(_USABLE * settings.time.seconds)
+    deadline = Deadline(_USABLE * settings.time.seconds, "the probe")
     require_valid(settings)
     require_model(settings.model)
     resolve_device(where.device)
@@ -149,6 +150,7 @@ class _Probing:
             image_size=self._where.image_size,
             in_memory=waits,
             distinct=reason_to_deduplicate(n_total, repeated),
+            repeated_share=None if sample is None else repeated_share(sample),
             balance=reason_to_balance(self._sizes),
             arms=() if trained is None else trained.arms,
             missing=tuple(self._missing),
@@ -168,7 +170,7 @@ class _Probing:
 
     def _measured(self) -> tuple[Measured | None, Sample | None, float | None]:
         """The costs of training, if there are labels, the sample, and the seconds of embedding."""
-        deadline = Deadline(_MEASURING_SHARE * self._deadline.left)
+        deadline = Deadline(_MEASURING_SHARE * self._deadline.left, "this part of the probe")
         seconds = min(max(0.02 * self._settings.time.seconds, 0.2), 1.5)
         n_total = len(self._whole.data)
         can_train = self._sizes is not None and len(self._sizes) > 1
@@ -225,7 +227,8 @@ class _Probing:
                 len(data),
                 data.n_classes,
                 balance=reason_to_balance(self._sizes) is not None,
-                distinct=reason_to_deduplicate(n_total, repeated) is not None,
+                distinct=reason_to_deduplicate(n_total, repeated) is not None
+                or (sample is not None and repeated_share(sample) >= SOME_REPEAT),
             )
             return train_in_pairs(
                 self._bench,

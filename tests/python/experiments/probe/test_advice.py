@@ -67,7 +67,9 @@ def test_images_that_training_waits_for_are_kept_decoded() -> None:
     assert (advice.action, advice.cost_seconds) == ("keep decoded images", 5.0)
     assert shlex.split(advice.command) == ["thinset", "data", "import", "my data", "-o", "decoded"]
     assert "3 MB of decoded images" in advice.cost
-    assert advice.also == ("Show every class equally often and train on everything.",)
+    assert advice.also == (
+        "If all classes count alike, show every class equally often and train on everything.",
+    )
 
 
 def test_short_trainings_confirm_or_contradict_a_rule() -> None:
@@ -118,10 +120,18 @@ def test_a_subset_must_also_beat_other_ways_to_train_on_everything() -> None:
     advice = advise(case(arms=arms(full=full, kmeans=kmeans)))
     assert (advice.action, advice.sureness) == ("select", "low")
     assert "kmeans:per_class" in shlex.split(advice.command)
-    # Balancing was contradicted here, deduplication was not: the subset has to beat it, too.
+    # Deduplication is better still, so it is advised, and not the subset.
     ways = arms(full=full, distinct=(60.0, 61.0, 60.2), kmeans=kmeans)
+    for distinct in (None, "samples repeat"):
+        assert advise(case(arms=ways, distinct=distinct)).action == "deduplicate"
+    # It shows no difference to everything, but the subset does not beat it.
+    ways = arms(full=full, distinct=(40.0, 70.0, 60.2), kmeans=kmeans)
     assert advise(case(arms=ways)).action == "do not select"
-    assert advise(case(arms=ways, distinct="samples repeat")).action == "deduplicate"
+
+
+def test_repetition_below_the_rule_is_stated_not_denied() -> None:
+    assert "samples do not repeat" in advise(case(repeated_share=0.002)).reason
+    assert "(40.5 % repeat others)" in advise(case(repeated_share=0.405)).reason
 
 
 def test_few_labels_are_spent_on_rows_chosen_by_kmeans() -> None:

@@ -187,7 +187,7 @@ def test_a_class_of_one_sample_is_no_obstacle(digits, tmp_path) -> None:
 @pytest.mark.usefixtures("untrained")
 def test_given_embeddings_are_checked(digits, tmp_path) -> None:
     train = digits["train"]
-    embeddings = np.random.default_rng(0).normal(size=(len(train), 5)).astype(np.float32)
+    embeddings = np.random.default_rng(0).normal(size=(len(train), 32)).astype(np.float32)
     embeddings[1000:] = embeddings[0]
     np.save(tmp_path / "mine.npy", embeddings)
     mine = str(tmp_path / "mine.npy")
