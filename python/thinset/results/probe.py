@@ -79,7 +79,7 @@ class Probe:
     """The result of `thinset probe`.
 
     steps: of each short training, on n_sampled random samples, held-out ones included; 0 if there
-    were none. arms: the first is everything. not_measured: reasons, by the stage that was skipped.
+    were none. n_held_out: samples that each seed is scored on. arms: the first is everything. not_measured: reasons, by the stage that was skipped.
     """
 
     source: str
@@ -87,6 +87,7 @@ class Probe:
     label_budget: Positive | None
     n_sampled: Count
     steps: Count
+    n_held_out: Count
     arms: tuple[ArmScores, ...]
     not_measured: dict[str, str]
     advice: ProbeAdvice
@@ -141,7 +142,7 @@ class Probe:
             n_seeds = len(self.arms[0].scores)
             told = (
                 f"short trainings: {self.steps:,} steps on {self.n_sampled:,} samples, "
-                f"{n_seeds} seeds, scored on held-out training data; against "
+                f"{n_seeds} seeds, each scored on {self.n_held_out:,} other samples; against "
                 f"{name_of(self.arms[0].arm)}:"
             )
             lines += ["", told]

@@ -67,10 +67,15 @@ class Probes:
         self._test = write_subset(held_out, train, scratch / "validation")
         self._train = write_subset(self._rows, train, scratch / "train")
 
+    @property
+    def n_tested(self) -> int:
+        """The number of held-out samples."""
+        return len(self._test)
+
     def forecast(self, option: Option, lengths: Sequence[int]) -> Forecast:
         """The accuracy of `option` by its length, from trainings of `lengths` steps."""
         accuracies = self.scores(option, lengths)
-        n_tested = len(self._test)
+        n_tested = self.n_tested
         return lambda steps: extrapolate(lengths, accuracies, n_tested, steps)
 
     def scores(self, option: Option, lengths: Sequence[int]) -> list[float]:

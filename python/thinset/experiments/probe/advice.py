@@ -126,6 +126,7 @@ def _by_the_rules(case: Case) -> list[ProbeAdvice | None]:
     costs = case.costs
     preparing = _sum(costs.embedding_seconds, costs.deduplication_seconds)
     no_duplicates = "remove near-duplicates and train on everything that remains"
+    equally = "if all classes count alike, show every class equally often and train on everything"
     distinct = case.distinct
     ours, full = _scores(case, DISTINCT), _scores(case, FULL)
     if distinct is None and case.balance is None and ours and full and ours.beats(full):
@@ -145,8 +146,7 @@ def _by_the_rules(case: Case) -> list[ProbeAdvice | None]:
         (
             case.balance is not None and case.distinct is not None,
             "balance and deduplicate", BOTH,
-            "Remove near-duplicates; if all classes count alike, show every class equally often; train "
-            "on everything that remains.",
+            f"Remove near-duplicates; {equally} that remains.",
             f"{case.distinct}; {case.balance}", preparing,
         ),
         (
@@ -155,7 +155,7 @@ def _by_the_rules(case: Case) -> list[ProbeAdvice | None]:
         ),
         (
             case.balance is not None, "balance", BALANCED,
-            "If all classes count alike, show every class equally often and train on everything.", f"{case.balance}", 0.0,
+            f"{equally[0].upper()}{equally[1:]}.", f"{case.balance}", 0.0,
         ),
     ]  # fmt: skip
     for applies, action, arm, sentence, reason, seconds in ways:
@@ -180,7 +180,7 @@ def _to_train(
         sureness, why = "high", "short trainings on your data confirm it"
     else:
         sureness = "medium"
-        why = "measured on other data; short trainings on yours show no difference"
+        why = "measured on other data; short trainings on yours do not settle it"
     return ProbeAdvice(
         action, sentence, reason, _line(case, methods),
         "nothing" if seconds == 0 else f"{_spoken(seconds)} before training", seconds,

@@ -162,6 +162,7 @@ class _Probing:
             label_budget=self._settings.label_budget,
             n_sampled=len(self._bench.rows),
             steps=0 if trained is None else trained.steps,
+            n_held_out=0 if trained is None else trained.n_held_out,
             arms=() if trained is None else trained.arms,
             not_measured=self._missing,
             advice=advise(case),

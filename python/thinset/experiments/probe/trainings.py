@@ -34,10 +34,19 @@ _SHARE_OF_TIME_LEFT = 0.75
 
 
 class Trained(NamedTuple):
-    """The scores of every arm, on the same seeds, and the steps of each training."""
+    """The scores of every arm, on the same seeds, and the steps of each training.
+
+    n_held_out: samples that each seed is scored on; the fewest of all seeds.
+    """
 
     arms: tuple[ArmScores, ...]
     steps: int
+    n_held_out: int
+
+
+class _OfSeed(NamedTuple):
+    scores: dict[Option, float]
+    n_held_out: int
 
 
 def options_to_train(
@@ -91,6 +100,7 @@ def train_in_pairs(
     )
     steps, n_seeds = _length(len(options), fixed, pace.step_seconds, deadline)
     scores: dict[Option, list[float]] = {option: [] for option in options}
+    n_held_out: list[int] = []
     seed_seconds = fixed + len(options) * steps * pace.step_seconds
     for seed in range(n_seeds):
         if seed >= _FEWEST_SEEDS and seed_seconds > deadline.left:
@@ -107,7 +117,8 @@ def train_in_pairs(
         )
         if of_seed is None:
             break
-        for option, score in of_seed.items():
+        n_held_out.append(of_seed.n_held_out)
+        for option, score in of_seed.scores.items():
             scores[option].append(score)
     n_done = len(scores[options[0]])
     if n_done < _FEWEST_SEEDS:
@@ -115,7 +126,9 @@ def train_in_pairs(
             f"they took longer than predicted: {n_done} of {_FEWEST_SEEDS} seeds were trained"
         )
     return Trained(
-        tuple(ArmScores(option.arm, tuple(values)) for option, values in scores.items()), steps
+        tuple(ArmScores(option.arm, tuple(values)) for option, values in scores.items()),
+        steps,
+        min(n_held_out),
     )
 
 
@@ -143,7 +156,7 @@ def _scores_of(
     deadline: Deadline,
     scratch: Path,
     note: Callable[[str], None],
-) -> dict[Option, float] | None:
+) -> _OfSeed | None:
     """The score of each option with this seed; None if time runs out."""
     settings = dataclasses.replace(settings, seed=seed)
     probes = Probes(bench, settings, bench.device, scratch / f"seed {seed}", held_out_seed=seed)
@@ -153,4 +166,4 @@ def _scores_of(
             return None
         note(f"short training, seed {seed}: {option.arm}")
         (scores[option],) = probes.scores(option, [steps])
-    return scores
+    return _OfSeed(scores, probes.n_tested)

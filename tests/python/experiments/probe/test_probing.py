@@ -84,6 +84,7 @@ def test_short_trainings_are_paired_and_cover_what_the_facts_advise(lopsided, tm
     assert names == ["full", "full:balanced", "kmeans:per_class", "random:per_class"]
     assert {len(arm.scores) for arm in result.arms} == {3}
     assert result.steps == 4
+    assert result.n_held_out == 20  # 2 of the 14 samples of the smallest class, and of each other
     assert set(result.differences()) == set(names[1:])
     assert result.advice.action in ("balance", "do not select")
     assert "short trainings" not in result.not_measured
