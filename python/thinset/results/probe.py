@@ -79,7 +79,8 @@ class Probe:
     """The result of `thinset probe`.
 
     steps: of each short training, on n_sampled random samples, held-out ones included; 0 if there
-    were none. n_held_out: samples that each seed is scored on. arms: the first is everything. not_measured: reasons, by the stage that was skipped.
+    were none. n_held_out: samples that each seed is scored on. arms: the first is everything.
+    not_measured: reasons, by the stage that was skipped.
     """
 
     source: str

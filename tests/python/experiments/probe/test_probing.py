@@ -21,7 +21,7 @@ from thinset.experiments.where import Where
 from thinset.results.probe import Probe
 from thinset.training import Duration
 
-QUICK = ProbeSettings(time=Duration(20, "s"))
+QUICK = ProbeSettings(time=Duration(5, "s"))
 
 
 @pytest.fixture(autouse=True)
@@ -229,7 +229,7 @@ def test_a_folder_is_probed_once(digits, tmp_path, monkeypatch) -> None:
 def test_what_does_not_fit_is_skipped_and_named(digits, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(probing, "_USABLE", 0.9)
     monkeypatch.setattr(trainings, "_SHORTEST", 10**6)
-    result = probed(digits["train"].path, tmp_path, time=Duration(3, "s"))
+    result = probed(digits["train"].path, tmp_path, time=Duration(30, "s"))
     assert "would take about" in result.not_measured["short trainings"]
     assert result.arms == ()
     assert f"not measured: {result.not_measured['short trainings']}" in result.describe()
