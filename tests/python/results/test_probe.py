@@ -15,7 +15,8 @@ FACTS = DataFacts(
     600, (4, 4, 1), 2, 100, 500, 300, 0.25, 0.5, 0.75, 20.0, 0.4, 1000.0, {"embeddings": "no time"}
 )
 ADVICE = ProbeAdvice(
-    "balance", "Balance.", "sizes differ", "thinset compare", "nothing", 0.0, "low", "few", ("More.",)
+    "balance", "Balance.", "sizes differ", "thinset compare", "nothing", 0.0, "low", "few",
+    ("More.",),
 )  # fmt: skip
 PROBE = Probe(
     "data", FACTS, 50, 300, 40, 20,

@@ -117,7 +117,7 @@ def test_each_kind_of_data_gets_its_advice(digits, lopsided, tmp_path) -> None:
 @pytest.mark.usefixtures("untrained")
 def test_waiting_is_measured_of_images_that_stay_encoded(digits, tmp_path, monkeypatch) -> None:
     write_photographs(write_subset(np.arange(200), digits["train"], tmp_path / "few"),
-                      tmp_path / "photographs.parquet", side=64)  # fmt: skip
+                      tmp_path / "photographs.parquet", side=16)  # fmt: skip
     real = probing.measure
 
     def measured(*arguments):
