@@ -71,10 +71,11 @@ def probe(where: Where, settings: ProbeSettings, note: Callable[[str], None]) ->
         {**where.identity, "probe": encode(settings)},
         notes={"command": where.command, "figure": "probe"},
     )
+    note("opening the data")
+    whole = open_whole(where, folder, encoded=settings.encoded, embeddings=settings.embeddings)
+    folder.require_unchanged(f"the training data of {where.source}", whole.data.fingerprint)
     path = folder.path / FILE
     if not path.exists():
-        note("opening the data")
-        whole = open_whole(where, folder, encoded=settings.encoded, embeddings=settings.embeddings)
         with tempfile.TemporaryDirectory() as scratch:
             probing = _Probing(where, settings, whole, Path(scratch), deadline, note=note)
             result = probing.result()

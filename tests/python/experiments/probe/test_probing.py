@@ -216,7 +216,7 @@ def test_given_embeddings_are_checked(digits, tmp_path) -> None:
 @pytest.mark.usefixtures("untrained")
 def test_a_folder_is_probed_once(digits, tmp_path, monkeypatch) -> None:
     first = probed(digits["train"].path, tmp_path)
-    monkeypatch.setattr(probing, "open_whole", None)
+    monkeypatch.setattr(probing, "_Probing", None)
     assert probed(digits["train"].path, tmp_path) == first
     assert Probe.load(tmp_path / "probe" / "probe.json") == first
     content = json.loads(first.to_json())
@@ -224,6 +224,15 @@ def test_a_folder_is_probed_once(digits, tmp_path, monkeypatch) -> None:
     assert all(f"{name}: {words}" in first.describe() for name, words in first.words().items())
     with pytest.raises(ValueError, match=r"probe\.seed is 0 there and 1 here"):
         probed(digits["train"].path, tmp_path, seed=1)
+
+
+@pytest.mark.usefixtures("untrained")
+def test_data_that_have_changed_are_refused(digits, tmp_path) -> None:
+    write_subset(np.arange(100), digits["train"], tmp_path / "data")
+    probed(tmp_path / "data", tmp_path, label_budget=5)
+    write_subset(np.arange(101), digits["train"], tmp_path / "data", overwrite=True)
+    with pytest.raises(ValueError, match="the training data of .* has changed since"):
+        probed(tmp_path / "data", tmp_path, label_budget=5)
 
 
 def test_what_does_not_fit_is_skipped_and_named(digits, tmp_path, monkeypatch) -> None:
