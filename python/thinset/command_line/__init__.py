@@ -48,6 +48,7 @@ COMMANDS = (
     ("deduplicate", "deduplicate", "find near-duplicates, and keep one of each group"),
     ("subset", "subset", "write the selected samples in the form that they came in"),
     ("train", "train", "train on a subset first, then on everything"),
+    ("probe", "probe", "tell whether to select, balance or deduplicate, in under a minute"),
     ("plan", "plan", "advise how to train within a time budget, with predicted costs"),
     ("compare", "compare", "compare selection methods with random selection, paired by seed"),
     ("augment train", "augment_train", "train a generator of labelled images"),

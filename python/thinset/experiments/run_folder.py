@@ -51,6 +51,7 @@ _QUICKLY_MADE = {
 _INPUTS = ("source", "data", "test", "subset", "set")  # paths among the settings
 _OF_EXPERIMENTS = {"source", "device", "image_size", "settings", "notes"}
 _OTHER_COMMANDS = (
+    ("probe", "probe", "probe.json"),
     ("set", "distill evaluate", "audit.json"),
     ("images_per_class", "distill", "dataset"),
     ("data", "train", "record.json"),

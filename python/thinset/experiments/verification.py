@@ -38,6 +38,8 @@ from thinset.results.audit import FILE as AUDIT_FILE
 from thinset.results.audit import Audit
 from thinset.results.measures import FILE as MEASURES_FILE
 from thinset.results.measures import load_measures
+from thinset.results.probe import FILE as PROBE_FILE
+from thinset.results.probe import Probe
 from thinset.selection import Selection
 
 if TYPE_CHECKING:
@@ -107,6 +109,7 @@ def _check_of(path: Path) -> Callable[[Path], object] | None:
         INPUTS_FILE: read_inputs,
         "left_out.json": lambda file: read_left_out(file.parent),
         "plan.json": Plan.load,
+        PROBE_FILE: Probe.load,
         "record.json": RunRecord.load,
         "records.json": load_records,
         FACTS_FILE: lambda file: stored_facts(file.parent),

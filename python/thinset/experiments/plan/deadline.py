@@ -12,9 +12,13 @@ class NoTimeToMeasureError(Exception):
 
 
 class Deadline:
-    """`seconds` from now on; measurements that would end later are skipped."""
+    """`seconds` from now on; measurements that would end later are skipped.
 
-    def __init__(self, seconds: float) -> None:
+    whose: what has the time, for messages.
+    """
+
+    def __init__(self, seconds: float, whose: str = "planning") -> None:
+        self._whose = whose
         self._end = time.monotonic() + seconds
 
     @property
@@ -26,11 +30,11 @@ class Deadline:
         """Raise NoTimeToMeasureError unless `seconds`, the time that `what` takes, remain."""
         if seconds > self.left:
             raise NoTimeToMeasureError(
-                f"{what} would take about {spoken_seconds(seconds)}, and planning has "
+                f"{what} would take about {spoken_seconds(seconds)}, and {self._whose} has "
                 f"{spoken_seconds(self.left)} left"
             )
 
     def check(self) -> None:
         """Raise NoTimeToMeasureError after the deadline."""
         if self.left == 0:
-            raise NoTimeToMeasureError("planning has no time left for it")
+            raise NoTimeToMeasureError(f"{self._whose} has no time left for it")

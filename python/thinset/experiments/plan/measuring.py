@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from thinset.data import EncodedDataset
+    from thinset.experiments.prepare.data import Splits
     from thinset.experiments.settings import PlanSettings, TrainingSettings
-    from thinset.experiments.workbench import Workbench
     from thinset.results import RunRecord
     from thinset.training import Order
 
@@ -188,13 +188,35 @@ class Measured:
     skipped: str = ""
 
 
+class Bench(Protocol):
+    """What is measured: a workbench, or a sample of a dataset.
+
+    encoded: all training images as they are decoded in the loop; None if they are not.
+    """
+
+    @property
+    def data(self) -> Splits: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def encoded(self) -> EncodedDataset | None: ...
+    def embeddings(self) -> np.ndarray[Any, Any]:
+        """The embeddings of the training data."""
+        ...
+
+
 def measure(
-    bench: Workbench, settings: PlanSettings, seconds: float, deadline: Deadline
+    bench: Bench,
+    settings: PlanSettings,
+    seconds: float,
+    deadline: Deadline,
+    n_total: int | None = None,
 ) -> Measured:
     """Train, embed and decode, about `seconds` each, and measure a sample of the data.
 
     Training is always measured by at least a step on a few samples. Other measurements that would
-    miss the deadline are skipped.
+    miss the deadline are skipped. n_total: the size of the whole dataset, if the training data of
+    `bench` are a random sample of it.
     """
     data, test, device = bench.data.train, bench.data.test, bench.device
     given = bench.embeddings() if settings.encoder.kind == "given" else None
@@ -226,7 +248,7 @@ def measure(
         sample = embedding_seconds = None
         skipped = ""
         try:
-            sampled = SampledData(data, settings.encoder, given, folder, deadline)
+            sampled = SampledData(data, settings.encoder, given, folder, deadline, n_total=n_total)
             sample = sampled.look()
             train_in_a_burst()
             embedding_seconds = sampled.embedding_seconds(seconds, device=device)

@@ -7,12 +7,16 @@ overrule the rules.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from thinset.experiments.plan.rules import (
+    SUBSET,
+    class_sizes,
+    reason_to_balance,
+    reason_to_deduplicate,
+    reason_to_keep_in_memory,
+)
 from thinset.experiments.prepare.subsets import NEAR_DUPLICATES
 from thinset.results import BALANCED, FULL, LOSS_PRUNING, RANDOM, Arm, SelectionRule
 from thinset.results.plan import PlannedSubset
@@ -25,12 +29,6 @@ if TYPE_CHECKING:
     from thinset.results.plan import Choice
     from thinset.training import Duration
 
-_WAITS = 0.2
-"""The share of a step spent waiting above which images in memory pay off"""
-_REPEATS = 10.0
-"""Samples count as repeated if they are as alike as a set this many times smaller would be"""
-_DIFFERS = 5.0
-"""Classes differ in size if the largest is this many times the smallest"""
 _DECODED_WITHIN = 0.15
 """The share of a budget that decoding a subset may take"""
 
@@ -53,26 +51,23 @@ class Option:
     reason: str | None = None
 
 
-def class_sizes(data: Dataset) -> np.ndarray[tuple[int], np.dtype[np.int64]] | None:
-    """The number of samples in each class; None without labels."""
-    return None if data.labels is None else np.unique(data.labels, return_counts=True)[1]
-
-
 def options_for(data: Dataset, total: Duration, measured: Measured) -> tuple[Option, ...]:
     """Everything first, then options with a reason, then the others."""
-    balance, distinct = _reason_to_balance(data), _reason_to_deduplicate(len(data), measured)
+    can_embed = measured.sample is not None and measured.embedding_seconds is not None
+    repeated = None if measured.sample is None else measured.sample.near_duplicates
+    balance = reason_to_balance(class_sizes(data))
+    distinct = reason_to_deduplicate(len(data), repeated if can_embed else None)
     others = [*_in_memory(len(data), total, measured, balance)]
     if balance and distinct:
         both = Arm(is_balanced=True, distinct=NEAR_DUPLICATES)
         others.append(Option(both, reason=f"{distinct}; {balance}"))
-    can_embed = measured.sample is not None and measured.embedding_seconds is not None
     if can_embed:
         others.append(Option(Arm(distinct=NEAR_DUPLICATES), reason=distinct))
     if balance:
         others.append(Option(BALANCED, reason=balance))
     if can_embed:
         rule = SelectionRule("kmeans", None if data.labels is None else "balanced")
-        others.append(Option(Arm(rule), PlannedSubset(0.0864, 0.5)))
+        others.append(Option(Arm(rule), SUBSET))
     others.append(Option(LOSS_PRUNING))
     return (Option(FULL), *sorted(others, key=lambda option: option.reason is None))
 
@@ -82,15 +77,10 @@ def _in_memory(
 ) -> Iterator[Option]:
     if measured.decoding_seconds is None:
         return
-    reason = None
-    if measured.pace.waiting_share >= _WAITS:
-        faster = measured.pace.step_seconds / measured.in_memory.step_seconds
-        reason = (
-            f"{100 * measured.pace.waiting_share:.0f} % of full-data training is waiting for "
-            "images; with images decoded once and kept in memory it makes "
-            f"{1 / measured.in_memory.step_seconds:.3g} steps a second, {faster:.1f} times as many"
-        )
-        reason = f"{reason}; {balance}" if balance else reason
+    pace, in_memory = measured.pace, measured.in_memory
+    reason = reason_to_keep_in_memory(pace.waiting_share, pace.step_seconds, in_memory.step_seconds)
+    if reason and balance:
+        reason = f"{reason}; {balance}"
     share = 0.2
     if total.is_time:
         share = _DECODED_WITHIN * total.seconds / (measured.decoding_seconds * n_total)
@@ -99,30 +89,6 @@ def _in_memory(
     else:
         arm = Arm(SelectionRule("random", "balanced")) if balance else RANDOM
         yield Option(arm, PlannedSubset(float(f"{max(share, 0.001):.2g}"), 0.9), reason)
-
-
-def _reason_to_deduplicate(n_total: int, measured: Measured) -> str | None:
-    if measured.sample is None or measured.embedding_seconds is None:
-        return None
-    probability = measured.sample.near_duplicates
-    n_like = 1 / probability if probability > 0 else math.inf
-    if n_like >= n_total / _REPEATS:
-        return None
-    return (
-        f"samples repeat: they are as alike as if there were {n_like:,.0f} different "
-        "ones; without near-duplicates, rare samples count as much as common ones"
-    )
-
-
-def _reason_to_balance(data: Dataset) -> str | None:
-    sizes = class_sizes(data)
-    if sizes is None or sizes.max() < _DIFFERS * sizes.min():
-        return None
-    return (
-        f"classes differ in size, {sizes.min():,} to {sizes.max():,}; training that shows every "
-        "class equally often does better where all classes count alike, and worse where they count "
-        "by size"
-    )
 
 
 def advise(

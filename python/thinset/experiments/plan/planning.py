@@ -9,9 +9,11 @@ from thinset.experiments.cells import Cell, comparison_of
 from thinset.experiments.kinds.plan import PLAN_FILE, PLANNED
 from thinset.experiments.plan.costs import FOR_FORECASTS, Costs
 from thinset.experiments.plan.deadline import Deadline, NoTimeToMeasureError
+from thinset.experiments.plan.facts import facts_of
 from thinset.experiments.plan.forecasts import make_forecasts
 from thinset.experiments.plan.measuring import Measured, measure
-from thinset.experiments.plan.options import advise, class_sizes, options_for
+from thinset.experiments.plan.options import advise, options_for
+from thinset.experiments.plan.rules import class_sizes
 from thinset.experiments.workbench import Workbench
 from thinset.results import Plan, describe_hardware, describe_versions
 
@@ -152,28 +154,19 @@ class Planner:
 
 def _facts(data: Dataset, measured: Measured) -> dict[str, str]:
     """The measurements, in words."""
-    pace = measured.pace
-    facts = {
-        "samples": f"{len(data):,}, {' x '.join(map(str, data.image_shape))}",
-        "steps": f"{1 / pace.step_seconds:.3g} per second, {100 * pace.waiting_share:.0f} % of the "
-        "time waiting for images",
-    }
-    sizes = class_sizes(data)
-    if sizes is not None:
-        facts["classes"] = f"{len(sizes)}, of {sizes.min():,} to {sizes.max():,} samples"
     sample = measured.sample
-    if sample is None:
-        facts["repetition"] = f"not measured: {measured.skipped}"
-    else:
-        facts["repetition"] = (
-            f"two samples drawn at random are near-duplicates with probability "
-            f"{sample.near_duplicates:.2g} ({sample.n_rows:,} looked at)"
-        )
+    facts = facts_of(
+        len(data),
+        data.image_shape,
+        class_sizes(data),
+        sample=sample,
+        pace=measured.pace,
+        decoding_seconds=measured.decoding_seconds,
+        not_measured={} if sample is not None else {"repetition": measured.skipped},
+    ).in_words()
     if measured.embedding_seconds is None:
         facts["embeddings"] = f"not measured: {measured.skipped}"
     else:
         for stage, seconds in measured.embedding_seconds.items():
             facts[stage] = f"about {seconds:.3g} s"
-    if measured.decoding_seconds is not None:
-        facts["decoding"] = f"{1 / measured.decoding_seconds:,.0f} images per second"
     return facts

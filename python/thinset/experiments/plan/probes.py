@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from thinset.experiments.plan.measuring import Bench
     from thinset.experiments.plan.options import Option
     from thinset.experiments.settings import PlanSettings
-    from thinset.experiments.workbench import Workbench
     from thinset.results import Arm
     from thinset.results.plan import Prediction
 
@@ -43,11 +43,16 @@ class Probes:
 
     Equal numbers of samples of each class are held out. Near-duplicates of held-out samples are
     removed from the training data, so that no model is scored on samples it was trained on. Test
-    data are not used.
+    data are not used. `held_out_seed` draws the held-out samples.
     """
 
     def __init__(
-        self, bench: Workbench, settings: PlanSettings, device: str, scratch: Path
+        self,
+        bench: Bench,
+        settings: PlanSettings,
+        device: str,
+        scratch: Path,
+        held_out_seed: int = 0,
     ) -> None:
         self._settings = settings
         self._device = device
@@ -57,16 +62,27 @@ class Probes:
         self._embeddings = bench.embeddings()
         distance = NEAR_DUPLICATES * typical_distance(self._embeddings)
         groups = deduplicate(self._embeddings, distance).groups
-        held_out = _balanced_rows(train.labels, groups)
+        held_out = _balanced_rows(train.labels, groups, held_out_seed)
         self._rows = np.flatnonzero(~np.isin(groups, groups[held_out]))
         self._test = write_subset(held_out, train, scratch / "validation")
         self._train = write_subset(self._rows, train, scratch / "train")
 
+    @property
+    def n_tested(self) -> int:
+        """The number of held-out samples."""
+        return len(self._test)
+
     def forecast(self, option: Option, lengths: Sequence[int]) -> Forecast:
         """The accuracy of `option` by its length, from trainings of `lengths` steps."""
+        accuracies = self.scores(option, lengths)
+        n_tested = self.n_tested
+        return lambda steps: extrapolate(lengths, accuracies, n_tested, steps)
+
+    def scores(self, option: Option, lengths: Sequence[int]) -> list[float]:
+        """The held-out accuracy of `option`, in percent, after trainings of `lengths` steps."""
         arm = option.arm
         full, subset = self._distinct(arm), self._subset(arm, option)
-        accuracies = [
+        return [
             short_training(
                 full,
                 self._test,
@@ -80,8 +96,6 @@ class Probes:
             ).score
             for length in lengths
         ]
-        n_tested = len(self._test)
-        return lambda steps: extrapolate(lengths, accuracies, n_tested, steps)
 
     def _distinct(self, arm: Arm) -> Dataset:
         if arm.distinct is None:
@@ -105,11 +119,17 @@ class Probes:
 def _balanced_rows(
     labels: np.ndarray[tuple[int], np.dtype[np.int64]],
     groups: np.ndarray[tuple[int], np.dtype[np.int64]],
+    seed: int,
 ) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """One row from each of some groups of near-duplicates, equally many of every class."""
-    generator = np.random.default_rng(0)
+    """One row from each of some groups of near-duplicates, equally many of every class.
+
+    Classes of a single group are left out, because training would have no sample of them.
+    """
+    generator = np.random.default_rng(seed)
     firsts = np.flatnonzero(groups == np.arange(len(groups)))
     classes, counts = np.unique(labels[firsts], return_counts=True)
+    if counts.max() > 1:
+        classes, counts = classes[counts > 1], counts[counts > 1]
     n_each = min(MOST_VALIDATION, max(1, int(counts.min()) // 5))
     chosen = [
         generator.choice(firsts[labels[firsts] == label], n_each, replace=False)

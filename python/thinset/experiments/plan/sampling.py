@@ -38,7 +38,7 @@ class Sample:
     the share of samples that deduplication will keep; rather too large than too small.
     deduplication_seconds: of everything. choosing_seconds: of random rows, within classes.
     writing_seconds: of one sample. n_rows: the number of samples measured. n_columns: of the
-    embeddings.
+    embeddings. n_distinct: the number of groups of near-duplicates among the samples measured.
     """
 
     near_duplicates: float
@@ -48,12 +48,14 @@ class Sample:
     writing_seconds: float
     n_rows: int
     n_columns: int
+    n_distinct: int = 0
 
 
 class SampledData:
     """A random sample of a dataset, and a third of it, written and embedded.
 
     As many samples as the deadline allows. `given`: the embeddings, if they need not be computed.
+    `n_total`: the size of the whole dataset, if `data` is a random sample of it already.
     Raises NoTimeToMeasureError if there is no time even for a few.
     """
 
@@ -64,8 +66,11 @@ class SampledData:
         given: np.ndarray[Any, Any] | None,
         scratch: Path,
         deadline: Deadline,
+        *,
+        n_total: int | None = None,
     ) -> None:
         self._data = data
+        self._n_total = len(data) if n_total is None else n_total
         self._encoder = encoder
         self._given = given
         self._deadline = deadline
@@ -118,7 +123,7 @@ class SampledData:
         of_third, of_sample = self._pca_seconds
         n_more_rows = len(self._sample) - len(self._third)
         per_row = max(of_sample - of_third, 0.0) / max(n_more_rows, 1)
-        n_more = len(self._data) - len(self._sample)
+        n_more = self._n_total - len(self._sample)
         return {"principal components": of_sample + per_row * n_more}
 
     def look(self) -> Sample:
@@ -131,7 +136,7 @@ class SampledData:
             seconds.append(time.monotonic() - start)
         # Extrapolate the growth from a third of the sample to all of it.
         n_rows, n_columns = self._embeddings.shape
-        n_total = len(self._data)
+        n_total = self._n_total
         more = np.log(n_total / n_rows) / np.log(3)
         n_distinct = counts[1] * (counts[1] / counts[0]) ** more
         slowdown = min(max(seconds[1] / seconds[0], 1.0), 9.0)
@@ -150,6 +155,7 @@ class SampledData:
             writing_seconds=self._writing_seconds,
             n_rows=n_rows,
             n_columns=n_columns,
+            n_distinct=counts[1],
         )
 
     def _autoencoder_seconds(self, seconds: float, *, device: str) -> dict[str, float]:
@@ -178,9 +184,9 @@ class SampledData:
         encode(trained.model, encoded, self._scratch / "encoded", device=device)
         encoding = (time.monotonic() - start) / n_encoded
         whole = settings.length
-        n_steps = 0 if whole.is_time else whole.n_steps(len(self._data), settings.batch_size)
+        n_steps = 0 if whole.is_time else whole.n_steps(self._n_total, settings.batch_size)
         training = whole.seconds if whole.is_time else n_steps * step_seconds
-        return {"encoder training": training, "encoding": encoding * len(self._data)}
+        return {"encoder training": training, "encoding": encoding * self._n_total}
 
     def _module_seconds(self, seconds: float, *, device: str) -> dict[str, float]:
         """Encode twice as many samples each time, until that takes about `seconds`."""
@@ -201,7 +207,7 @@ class SampledData:
             )
             taken = time.monotonic() - start
             if taken >= seconds or 2 * n_rows > len(self._sample):
-                return {"encoding": taken / n_rows * len(self._data)}
+                return {"encoding": taken / n_rows * self._n_total}
             n_rows *= 2
 
     def _lengths(self, seconds: float) -> Iterator[str]:

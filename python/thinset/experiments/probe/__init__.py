@@ -1,0 +1,1 @@
+"""Probing: whether selecting, balancing or deduplicating would help, within a minute."""
