@@ -23,7 +23,7 @@ from thinset.command_line.parsing import _plain
         ("embed digits -o e --seed", "--seed needs a value"),
         ("embed digits -o e --widths 1", "--widths needs 3 values"),
         ("compare digits -o x --seeds a", "--seeds must be INT..., got 'a'"),
-        ("embed digits -o e --encoder x", "--encoder must be one of autoencoder, pca; got 'x'"),
+        ("embed digits -o e --device x", "--device must be one of auto, cpu, cuda; got 'x'"),
         (
             "train d -o e --test t --log x",
             "--log must be one of mlflow, tensorboard, wandb; got 'x'",
@@ -65,9 +65,9 @@ def test_the_line_does_not_depend_on_the_terminal(capsys, monkeypatch, is_utf_8)
     monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("TERM", "xterm")
-    assert main(["embed", "digits", "-o", "e", "--encoder", "x\x07\ny"]) == 2
+    assert main(["embed", "digits", "-o", "e", "--device", "x\x07\ny"]) == 2
     assert capsys.readouterr().err == (
-        "thinset embed: --encoder must be one of autoencoder, pca; got 'x\\x07 y'; "
+        "thinset embed: --device must be one of auto, cpu, cuda; got 'x\\x07 y'; "
         "see thinset embed --help\n"
     )
 
