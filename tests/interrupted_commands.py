@@ -28,4 +28,4 @@ def interrupt(arguments: Sequence[str], file: Path) -> None:
         run.send_signal(signal.SIGINT)
         error = run.communicate()[1]
     assert run.returncode == 130, error
-    assert "interrupted; finished parts are kept" in error
+    assert "interrupted; the same command resumes" in error

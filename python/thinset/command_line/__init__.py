@@ -48,7 +48,7 @@ COMMANDS = (
     ("deduplicate", "deduplicate", "find near-duplicates, and keep one of each group"),
     ("subset", "subset", "write the selected samples in the form that they came in"),
     ("train", "train", "train on a subset first, then on everything"),
-    ("probe", "probe", "tell whether to select, balance or deduplicate, in under a minute"),
+    ("probe", "probe", "tell whether to select, balance or deduplicate, in about a minute"),
     ("plan", "plan", "advise how to train within a time budget, with predicted costs"),
     ("compare", "compare", "compare selection methods with random selection, paired by seed"),
     ("augment train", "augment_train", "train a generator of labelled images"),
@@ -80,8 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
             flush_output()
     except Terminated as signal:
         complain(
-            f"terminated by signal {signal.number}; finished parts are kept, and the same command "
-            "resumes from them"
+            f"terminated by signal {signal.number}; the same command resumes from what is finished"
         )
         return signal.exit_status
     except OSError as error:
@@ -98,7 +97,7 @@ def _guarded(arguments: list[str]) -> int:
     except SystemExit as stop:  # raised by the parser, for --help and mistakes
         return stop.code if isinstance(stop.code, int) else EXIT_USAGE
     except KeyboardInterrupt:
-        complain("interrupted; finished parts are kept, and the same command resumes from them")
+        complain("interrupted; the same command resumes from what is finished")
         return EXIT_INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last one to catch it
         return report_failure(error)

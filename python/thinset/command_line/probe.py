@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Command:
-    """Answer "should I select?" for your data, in under a minute.
+    """Answer "should I select?" for your data, in about a minute.
 
     Measures a random sample: class sizes, near-duplicates, waiting for images, and short trainings
     of a few ways to train. Prints the facts and one piece of advice: balance classes, remove

@@ -64,16 +64,19 @@ class DataFacts:
                 f"(1 : {self.imbalance:.3g}; the largest has {100 * self.largest_share:.3g} %)"
             )
         if self.near_duplicates is not None:
-            words["repetition"] = (
-                "two samples drawn at random are near-duplicates with probability "
-                f"{self.near_duplicates:.2g} ({self.n_looked_at:,} looked at"
-            )
-            if self.repeated_share is not None and self.repeated_share_of_all is not None:
-                words["repetition"] += (
-                    f"; {100 * self.repeated_share:.3g} % of these repeat others, about "
-                    f"{100 * self.repeated_share_of_all:.3g} % of all"
-                )
-            words["repetition"] += ")"
+            words["repetition"] = self._repetition(self.near_duplicates)
         if self.decoded_per_second is not None:
             words["decoding"] = f"{self.decoded_per_second:,.0f} images per second"
         return {**words, **{name: f"not measured: {why}" for name, why in missing.items()}}
+
+    def _repetition(self, probability: float) -> str:
+        looked_at = f"{self.n_looked_at:,} samples looked at"
+        if self.repeated_share is None:
+            return (
+                "two samples drawn at random are near-duplicates with probability "
+                f"{probability:.2g} ({looked_at})"
+            )
+        words = f"{100 * self.repeated_share:.3g} % of {looked_at} nearly repeat another"
+        if self.repeated_share_of_all is not None and self.n_looked_at < self.n_samples:
+            words += f", about {100 * self.repeated_share_of_all:.3g} % of all"
+        return f"{words}; two drawn at random do with probability {probability:.2g}"

@@ -15,7 +15,7 @@ from thinset.selection.arguments import (
     as_seed,
     as_threads,
 )
-from thinset.selection.choice import as_choice, as_ids, require_rows
+from thinset.selection.choice import as_choice
 from thinset.selection.integer_input import as_labels, as_row_numbers
 from thinset.selection.matrix_input import as_matrix, bytes_copied
 from thinset.selection.measuring import Subset
@@ -23,6 +23,7 @@ from thinset.selection.methods import resolve_options
 from thinset.selection.near_duplicates import as_distance, without_near_duplicates
 from thinset.selection.reporting import progress_callback
 from thinset.selection.result import Selection
+from thinset.selection.row_arguments import as_ids, require_rows
 
 if TYPE_CHECKING:
     import numpy as np

@@ -142,7 +142,7 @@ def test_an_interruption_says_how_to_go_on(capsys, tmp_path, images, write_disti
         patch.setattr(audit_module, "scores_of", interrupted)
         status, _, error = evaluate(capsys, "distilled", "--networks", "small_networks:small")
     assert status == EXIT_INTERRUPTED
-    assert "the same command resumes from them" in error
+    assert "the same command resumes from what is finished" in error
     assert evaluate(capsys, "distilled", "--networks", "small_networks:small")[0] == 0
 
 

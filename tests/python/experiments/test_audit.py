@@ -10,7 +10,7 @@ import pytest
 from torch.nn.utils import parameters_to_vector
 
 from small_networks import Small
-from thinset.data import import_dataset, write_subset
+from thinset.data import write_subset
 from thinset.distillation.set_training import SetTraining
 from thinset.duration import Duration
 from thinset.experiments import audit as audit_module
@@ -32,11 +32,6 @@ SETTINGS = AuditSettings(
 )
 SOFT = (0.9 * np.eye(10) + 0.01).astype(np.float32)
 STEPS = tuple(((0, 10), 0.2) for _ in range(3))
-
-
-@pytest.fixture(scope="module")
-def digits(tmp_path_factory):
-    return import_dataset("digits", tmp_path_factory.mktemp("audits") / "digits")
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from torch.nn.utils import parameters_to_vector
 
 from grids import SETTINGS, arms, lengths
-from thinset.data import import_dataset, write_subset
+from thinset.data import write_subset
 from thinset.experiments.classifier import new_classifier
 from thinset.experiments.kinds.trainings import Study
 from thinset.experiments.replayed import replays
@@ -21,11 +21,6 @@ from thinset.training import StepSizesUnusedWarning
 pytest.importorskip("matplotlib")
 
 STEPS = tuple(((0, 10), 0.3) for _ in range(4))
-
-
-@pytest.fixture(scope="module")
-def digits(tmp_path_factory):
-    return import_dataset("digits", tmp_path_factory.mktemp("replayed") / "digits")
 
 
 @pytest.fixture

@@ -30,8 +30,8 @@ def test_facts_are_written_in_words() -> None:
         "samples": "600, 4 x 4 x 1",
         "steps": "20 per second, 40 % of the time waiting for images",
         "classes": "2, of 100 to 500 samples (1 : 5; the largest has 83.3 %)",
-        "repetition": "two samples drawn at random are near-duplicates with probability 0.25 (300 "
-        "looked at; 50 % of these repeat others, about 75 % of all)",
+        "repetition": "50 % of 300 samples looked at nearly repeat another, about 75 % of all; two "
+        "drawn at random do with probability 0.25",
         "decoding": "1,000 images per second",
         "embeddings": "not measured: no time",
     }

@@ -34,8 +34,9 @@ def find_chosen(
     """The chosen files, relative to `root`, in selection order.
 
     By rows: a row number counts the images of the split in the order of `import_dataset`, or the
-    samples of the dataset `imported` from there. By ids: an id is the path of an image, relative to
-    `root` or as one would open it. Raises ValueError for rows and ids that `root` does not have.
+    samples of the dataset `imported` from there. By ids: an id is the path of an image: relative to
+    `root`, absolute, or relative to the current folder. Raises ValueError for rows and ids that
+    `root` does not have.
     """
     if by == "ids":
         return _of_ids(root, chosen.ids or [])

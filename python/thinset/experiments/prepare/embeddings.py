@@ -96,16 +96,9 @@ def _encoded(
     )
     if not is_trained:
         _train_encoder(data, folder, settings, device=device, show_progress=show_progress)
-    _forget_unless_known(folder, "encoding")
-    embeddings = encode(
-        load_autoencoder(folder.encoder),
-        data,
-        folder.embeddings,
-        device=device,
-        show_progress=show_progress,
+    return _encoded_with(
+        load_autoencoder(folder.encoder), data, folder, device=device, show_progress=show_progress
     )
-    folder.know_seconds("encoding", seconds_of_embeddings(folder.embeddings))
-    return embeddings
 
 
 def _encoded_by_module(
@@ -121,17 +114,24 @@ def _encoded_by_module(
     identity = json.dumps(encoder_identity(*encoder, **options), sort_keys=True)
     digest = hashlib.sha256(identity.encode()).hexdigest()
     folder.require_unchanged(f"the encoder {settings.function}", digest, until_prepared=True)
-    _forget_unless_known(folder, "encoding")
-    embeddings = encode(
+    return _encoded_with(
         encoder.module,
         data,
-        folder.embeddings,
+        folder,
         transform=encoder.transform,
         **options,
         batch_size=settings.batch_size,
         device=device,
         show_progress=show_progress,
     )
+
+
+def _encoded_with(
+    module: Any, data: Dataset, folder: RunFolder, **options: Any
+) -> np.ndarray[Any, Any]:
+    """What `encode` makes of `data` with these options; the folder knows the time it took."""
+    _forget_unless_known(folder, "encoding")
+    embeddings = encode(module, data, folder.embeddings, **options)
     seconds = seconds_of_embeddings(folder.embeddings)
     if seconds is not None and seconds != folder.stage_seconds.get("encoding"):
         folder.add_stage_seconds("encoding", seconds)  # also if another encoder has replaced them
