@@ -40,7 +40,8 @@ class ImportedFrom(_Kind, frozen=True, kw_only=True, tag="imported"):
     """Read from a source of the kind `source`: "parquet", "mnist", "map-style", ...
 
     Attributes:
-        path, split: what was read.
+        path: what was read.
+        split: the part of it, such as "train".
         dataset: the type of a map-style dataset.
         credit: whom to cite.
         size: (height, width) that the images were resized to.

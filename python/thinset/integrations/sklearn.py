@@ -38,7 +38,8 @@ class Selector(BaseEstimator):  # type: ignore[misc]
         indices_: (k,) int64, the rows in selection order.
         gains_: (k,) float64, what each added; see thinset.Selection.
         selection_: the whole thinset.Selection.
-        n_features_in_, feature_names_in_: as everywhere in scikit-learn.
+        n_features_in_: as everywhere in scikit-learn.
+        feature_names_in_: as everywhere in scikit-learn.
     """
 
     def __init__(

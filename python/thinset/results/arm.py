@@ -86,8 +86,8 @@ class Arm:
             beta.
         progressive: at first, images have this share of their sides.
         is_resident: the data are kept in the training device's memory.
-        is_cached, is_draft: images that stay encoded are decoded once, and JPEG at a part of its
-            size.
+        is_cached: images that stay encoded are decoded once.
+        is_draft: JPEG that stays encoded is decoded at a part of its size.
         is_ordinary: the stored steps of distilled data are not used.
         has_new_weights: training by stored steps starts from new weights, not from stored ones.
         fine_tuning: the data of fine-tuning.

@@ -86,8 +86,10 @@ class Ranking:
             its rankings with this seed and with the others, and empty with one seed.
         agreement_interval: the 95 % percentile interval of the mean agreement over bootstrap draws
             of the candidates; it covers which candidates there happen to be, and no other chance.
-        versus_random, versus_random_interval: agreement minus that of random subsets of the same
-            size, by seed, and its interval on the same draws; empty and None where there are none.
+        versus_random: agreement minus that of random subsets of the same size, by seed; empty where
+            there are none.
+        versus_random_interval: the interval of its mean on the same draws; None where there are
+            none.
         regret: how many points the reference training loses with the candidate that ranks first
             here instead of the best, by seed.
         seconds: of the whole ranking with one seed, preparation counted once.

@@ -99,7 +99,9 @@ class RunRecord:
             encoding, selection, writing).
         metrics: of the scores, by name.
         metric: the one that arms are compared by.
-        settings, hardware, versions: free JSON.
+        settings: free JSON.
+        hardware: free JSON.
+        versions: free JSON.
     """
 
     arm: Arm

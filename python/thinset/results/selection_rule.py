@@ -20,7 +20,8 @@ class SelectionRule:
 
     Attributes:
         method: one of thinset.methods().
-        per_class, metric: see thinset.select.
+        per_class: see thinset.select.
+        metric: see thinset.select.
         dedup: if given, near-duplicates are removed first (thinset.deduplicate): rows closer than
             this share of the typical distance, the root mean square over all pairs.
         options: the method's own options that differ from their defaults, by name. One default

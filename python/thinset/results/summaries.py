@@ -41,9 +41,10 @@ class ArmSummary:
         n_samples: in a pass of the fast phase or, without one, over the training data.
         mean_seconds: wall-clock, preparation included.
         baseline: the reference arm; None if there is none.
-        versus_baseline, versus_full: None for the baseline itself, and if none of its runs shares a
-            seed, a size and a split with these runs. An arm without a size and a split, or with a
-            fixed size, is compared with the only runs of the baseline.
+        versus_baseline: None for the baseline itself, and if none of its runs shares a seed, a size
+            and a split with these runs. An arm without a size and a split, or with a fixed size, is
+            compared with the only runs of the baseline.
+        versus_full: the same against full-data training.
         replayed_steps: of each run; 0 for ordinary training.
     """
 

@@ -36,8 +36,8 @@ class Estimate:
         seconds: rough. Counted operations times the time that each takes on this machine, which is
             measured for some milliseconds. Embeddings that must first be read from a disk take
             longer.
-        seconds_low, seconds_high: for values that allow most of the work to be skipped, and for
-            those that allow none.
+        seconds_low: for values that allow most of the work to be skipped.
+        seconds_high: for values that allow none of it to be skipped.
     """
 
     memory_bytes: int

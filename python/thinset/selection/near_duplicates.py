@@ -32,7 +32,8 @@ class NearDuplicates:
 
     Attributes:
         groups: (N,) int64, the lowest row of each row's group.
-        distance, metric: as passed.
+        distance: as passed.
+        metric: as passed.
         scores: (N,), as passed to `keep`, or None.
         matches: (N,) int64, if there was an `against`: the lowest row of it within the distance of
             each row, or -1.

@@ -53,7 +53,8 @@ class ReadOptions:
 
     Attributes:
         size: (height, width) of all images.
-        image_column, label_column: names of parquet columns.
+        image_column: name of the parquet column of the images.
+        label_column: name of that of the labels.
         with_labels: False to read the images alone.
         skip_unreadable: leave out images that are damaged or missing instead of refusing the
             source.
