@@ -139,8 +139,12 @@ def _growth(text: str, scheme: str) -> str:
     ink, ours, others = _SCHEMES[scheme]
     rows = sizes(text)
     figure, axes = _axes((8, 3.2), scheme, columns=2)
-    colours = dict(zip(dict.fromkeys(row.method for row in rows), (ours, "#d97706", "#6d6fd6")))
-    for panel, name, unit in zip(axes, ("seconds", "mebibytes"), ("seconds", "extra memory, MiB")):
+    colours = dict(
+        zip(dict.fromkeys(row.method for row in rows), (ours, "#d97706", "#6d6fd6"), strict=True)
+    )
+    for panel, name, unit in zip(
+        axes, ("seconds", "mebibytes"), ("seconds", "extra memory, MiB"), strict=True
+    ):
         for method, colour in colours.items():
             of_method = [row for row in rows if row.method == method]
             x = [row.n_rows for row in of_method]

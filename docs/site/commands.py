@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
 import subprocess
-import sys
 import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mkdocs.exceptions import PluginError
-from mkdocs.structure.files import File
-
-from thinset.command_line import COMMANDS
+from thinset.command_line import COMMANDS, main
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
     from mkdocs.structure.files import Files
 
 _WIDE = "10000"  # columns, so that no line is broken
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _BOX = re.compile(r"^╭─ (?P<title>.*?) ─*╮\n(?P<body>.*?)^╰─*╯\n?", re.DOTALL | re.MULTILINE)
 
 
@@ -35,26 +34,40 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add a page for each command, and their list."""
+    from mkdocs.structure.files import File
+
     files.append(File.generated(config, "commands/index.md", content=_index()))
     for name, *_ in COMMANDS:
-        text = page(
-            f"thinset {name}", printed_help([sys.executable, "-m", "thinset", *name.split()])
-        )
+        text = page(f"thinset {name}", help_of(name))
         files.append(File.generated(config, _path(name), content=text))
     program = Path(sysconfig.get_path("scripts")) / "thinset-filter"
     if not program.exists():
-        raise PluginError(f"{program} is missing; install thinset in the environment of mkdocs")
-    text = f"# thinset-filter\n\n```text\n{printed_help([str(program)])}```\n"
+        raise RuntimeError(f"{program} is missing; install thinset in the environment of mkdocs")
+    printed = subprocess.run(
+        [program, "--help"], check=True, capture_output=True, encoding="utf-8"
+    ).stdout
+    text = f"# thinset-filter\n\n```text\n{printed}```\n"
     files.append(File.generated(config, "commands/thinset-filter.md", content=text))
     return files
 
 
-def printed_help(command: list[str]) -> str:
-    """What the command prints for --help, on a terminal so wide that no line is broken."""
-    environment = {**os.environ, "COLUMNS": _WIDE, "PYTHONIOENCODING": "utf-8"}
-    return subprocess.run(
-        [*command, "--help"], env=environment, check=True, capture_output=True, encoding="utf-8"
-    ).stdout
+def help_of(name: str) -> str:
+    """What `thinset NAME --help` prints, on a terminal so wide that no line is broken."""
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = _WIDE
+    # The boxes around arguments are drawn where the output can show them.
+    printed = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    try:
+        with contextlib.redirect_stdout(printed):
+            status = main([*name.split(), "--help"])
+    finally:
+        os.environ.pop("COLUMNS")
+        if before is not None:
+            os.environ["COLUMNS"] = before
+    if status != 0:
+        raise RuntimeError(f"thinset {name} --help ended with status {status}")
+    printed.seek(0)
+    return _ANSI.sub("", printed.read())
 
 
 def page(title: str, text: str) -> str:

@@ -6,8 +6,6 @@ import ast
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mkdocs.structure.files import File
-
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
     from mkdocs.structure.files import Files
@@ -68,6 +66,8 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add a page for each module, and their list."""
+    from mkdocs.structure.files import File
+
     files.append(File.generated(config, "reference/index.md", content=_index()))
     for module in MODULES:
         files.append(File.generated(config, _path(module), content=page(module)))

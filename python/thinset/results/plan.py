@@ -111,6 +111,7 @@ class Plan:
         return self.choices[self.recommended]
 
     def save(self, path: Path) -> None:
+        """Write the plan to a file of JSON, with its digest."""
         write_json_with_digest(path, {"schema": SCHEMA, "version": VERSION, **encode(self)})
 
     @classmethod
