@@ -110,8 +110,15 @@ def _speed(text: str, scheme: str) -> str:
     """Seconds of thinset and of the fastest other contender, job by job."""
     ink, ours, others = _SCHEMES[scheme]
     rows = jobs(text)[::-1]
-    figure, axes = _axes((8, 0.42 * len(rows) + 0.9), scheme)
+    figure, axes = _axes((5.6, 0.42 * len(rows) + 0.9), scheme)
     for place, job in enumerate(rows):
+        axes.annotate(
+            job.name,
+            (0, place + 0.22),
+            xycoords=("axes fraction", "data"),
+            color=ink,
+            fontsize=7.5,
+        )
         axes.plot([job.ours, job.other], [place, place], color=others, linewidth=1.5, zorder=1)
         axes.annotate(
             job.verdict.removesuffix(" faster"),
@@ -125,7 +132,7 @@ def _speed(text: str, scheme: str) -> str:
     places = range(len(rows))
     axes.scatter([job.other for job in rows], places, color=others, zorder=2, label="fastest other")
     axes.scatter([job.ours for job in rows], places, color=ours, zorder=3, label="thinset")
-    axes.set_yticks(list(places), [job.name for job in rows], fontsize=8)
+    axes.set_yticks([])
     axes.set_xscale("log")
     axes.set_xlim(right=max(job.other for job in rows) * 4)
     axes.set_xlabel("seconds", color=ink)
@@ -138,7 +145,7 @@ def _growth(text: str, scheme: str) -> str:
     """Seconds and memory against the number of rows, method by method."""
     ink, ours, others = _SCHEMES[scheme]
     rows = sizes(text)
-    figure, axes = _axes((8, 3.2), scheme, columns=2)
+    figure, axes = _axes((5.6, 2.7), scheme, columns=2)
     colours = dict(
         zip(dict.fromkeys(row.method for row in rows), (ours, "#d97706", "#6d6fd6"), strict=True)
     )

@@ -107,7 +107,8 @@ def _definition(names: str, meaning: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """The text as Markdown: what it has between backticks is code, nothing else is markup."""
+    """The text as Markdown: options and what is between backticks are code, nothing is markup."""
+    text = re.sub(r"(?<![\w`-])(--[a-z][a-z-]*)(?![^`]*`(?:[^`]*`[^`]*`)*[^`]*$)", r"`\1`", text)
     pieces = re.split(r"(`[^`]*`)", text)
     return "".join(
         piece if piece.startswith("`") else re.sub(r"([\\*_<>\[\]])", r"\\\1", piece)

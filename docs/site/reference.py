@@ -60,7 +60,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     reference = next(entry["Reference"] for entry in config.nav if "Reference" in entry)
     section = next(entry["Python"] for entry in reference if "Python" in entry)
     section += ["reference/index.md"]
-    section += [{module.removeprefix("thinset."): _path(module)} for module in MODULES]
+    section += [{_short(module): _path(module)} for module in MODULES]
     return config
 
 
@@ -87,7 +87,7 @@ def page(module: str) -> str:
             "      show_docstring_description: true",
         ]
     )
-    return "\n\n".join([about, *(_entry(module, name) for name in public_names(module))]) + "\n"
+    return "\n\n".join([about, *(_entry(module, name) for name in _ordered(module))]) + "\n"
 
 
 def public_names(module: str) -> list[str]:
@@ -103,6 +103,25 @@ def public_names(module: str) -> list[str]:
         if isinstance(statement, ast.ClassDef | ast.FunctionDef) and statement.name[0] != "_":
             defined.append(statement.name)
     return defined
+
+
+def _ordered(module: str) -> list[str]:
+    """Functions first, then classes, constants, and warnings and errors."""
+
+    def place(name: str) -> int:
+        if name.endswith(("Warning", "Error")):
+            return 3
+        if name.isupper() or name.startswith("_"):
+            return 2
+        return 0 if name.islower() else 1
+
+    return sorted(public_names(module), key=place)
+
+
+def _short(module: str) -> str:
+    """The name in the navigation, which is narrow."""
+    name = module.removeprefix("thinset.")
+    return name if len(name) < 26 else name.partition(".")[2]
 
 
 def _entry(module: str, name: str) -> str:
