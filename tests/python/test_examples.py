@@ -24,9 +24,6 @@ WITHOUT_MAIN = {"efficientnet_encoder", "minilm_embeddings"}
 @pytest.mark.parametrize(
     "name", sorted({path.stem for path in EXAMPLES.glob("*.py")} - WITHOUT_MAIN)
 )
-@pytest.mark.filterwarnings("ignore::DeprecationWarning:lightning")
-@pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")
-@pytest.mark.filterwarnings("ignore:The 'train_dataloader' does not have many workers")
 def test_documented_example_runs_and_learns(name: str, tmp_path: Path) -> None:
     main = runpy.run_path(str(EXAMPLES / f"{name}.py"))["main"]
     assert main(tmp_path / "example") > 0.9

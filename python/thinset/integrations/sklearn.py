@@ -24,23 +24,22 @@ class Selector(BaseEstimator):  # type: ignore[misc]
     rows, so it also works in the pipelines of imbalanced-learn. It is not a transformer, because
     transformers keep every row.
 
-    Parameters
-    ----------
-    method: one of `thinset.methods()`.
-    n_samples: how many rows: an int in [1, N], or a float fraction in (0, 1].
-    metric: "euclidean", "sqeuclidean" or "cosine".
-    per_class: "balanced" or "proportional" to choose within each class of `y`; None to ignore
-        classes.
-    random_state: an int, a RandomState or None, as everywhere in scikit-learn.
-    n_threads: None for all available processors.
-    options: the method's own, by name, such as {"mode": "abs"} for top-k.
+    Args:
+        method: one of `thinset.methods()`.
+        n_samples: how many rows: an int in [1, N], or a float fraction in (0, 1].
+        metric: "euclidean", "sqeuclidean" or "cosine".
+        per_class: "balanced" or "proportional" to choose within each class of `y`; None to ignore
+            classes.
+        random_state: an int, a RandomState or None, as everywhere in scikit-learn.
+        n_threads: None for all available processors.
+        options: the method's own, by name, such as {"mode": "abs"} for top-k.
 
-    Attributes
-    ----------
-    indices_: (k,) int64, the rows in selection order.
-    gains_: (k,) float64, what each added; see thinset.Selection.
-    selection_: the whole thinset.Selection.
-    n_features_in_, feature_names_in_: as everywhere in scikit-learn.
+    Attributes:
+        indices_: (k,) int64, the rows in selection order.
+        gains_: (k,) float64, what each added; see thinset.Selection.
+        selection_: the whole thinset.Selection.
+        n_features_in_: as everywhere in scikit-learn.
+        feature_names_in_: as everywhere in scikit-learn.
     """
 
     def __init__(

@@ -30,8 +30,9 @@ def write_plan_report(
 ) -> Path:
     """Write the page and the record into the folder `out`; see write_document.
 
-    memory_bytes: peak memory of the process while it followed the plan; None if unknown.
-    settings: of the training, for the page.
+    Args:
+        memory_bytes: peak memory of the process while it followed the plan; None if unknown.
+        settings: of the training, for the page.
     """
     title = f"{record.main_metric.spoken(record.score, 1)} after {spoken_length(plan.total)}"
     content = {

@@ -29,8 +29,10 @@ _MOST_IN_HEADLINE = 4
 class RankingInputs:
     """What `write_ranking_report` draws; the first of `rankings` is the reference.
 
-    candidates: the plural noun for what is ranked. multiply_adds: of each candidate; empty if they
-    are not known. left_out: trainings that failed and score 0, with the reason.
+    Attributes:
+        candidates: the plural noun for what is ranked.
+        multiply_adds: of each candidate; empty if they are not known.
+        left_out: trainings that failed and score 0, with the reason.
     """
 
     title: str

@@ -12,9 +12,12 @@ import msgspec
 class Metric:
     """A metric of finished trainings.
 
-    label: its name on pages. unit: of a value, such as "%"; empty if it has none.
-    difference_unit: of a difference of two values. better: which of two values is better. decimals:
-    shown on pages.
+    Attributes:
+        label: its name on pages.
+        unit: of a value, such as "%"; empty if it has none.
+        difference_unit: of a difference of two values.
+        better: which of two values is better.
+        decimals: shown on pages.
     """
 
     label: str

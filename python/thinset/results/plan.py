@@ -43,10 +43,15 @@ class PlannedSubset:
 class Choice:
     """One way to train, and its predicted cost.
 
-    subset: None if there is none. preparation_seconds: before training, by stage.
-    training_seconds: of all steps; evaluation_seconds: of all tests. waiting_share: of the
-    training, for images. memory_bytes: the peak memory of the process, mapped files included.
-    disk_bytes: written to disk. accuracy: None if no probe run was long enough.
+    Attributes:
+        subset: None if there is none.
+        preparation_seconds: before training, by stage.
+        training_seconds: of all steps.
+        evaluation_seconds: of all tests.
+        waiting_share: of the training, for images.
+        memory_bytes: the peak memory of the process, mapped files included.
+        disk_bytes: written to disk.
+        accuracy: None if no probe run was long enough.
     """
 
     arm: Arm
@@ -70,10 +75,15 @@ class Choice:
 class Plan:
     """The result of `thinset plan`.
 
-    total: the requested length; a time is a budget for everything. facts: the measurements, in
-    words. choices: the first is training on everything. recommended: the number of the recommended
-    choice. reasons: why, a sentence each. planning_seconds: the time that planning took.
-    least_seconds: if the budget is too short to train, about the shortest useful one; else None.
+    Attributes:
+        total: the requested length; a time is a budget for everything.
+        facts: the measurements, in words.
+        choices: the first is training on everything.
+        recommended: the number of the recommended choice.
+        reasons: why, a sentence each.
+        planning_seconds: the time that planning took.
+        least_seconds: if the budget is too short to train, about the shortest useful one; else
+            None.
     """
 
     source: str
@@ -101,6 +111,7 @@ class Plan:
         return self.choices[self.recommended]
 
     def save(self, path: Path) -> None:
+        """Write the plan to a file of JSON, with its digest."""
         write_json_with_digest(path, {"schema": SCHEMA, "version": VERSION, **encode(self)})
 
     @classmethod

@@ -29,13 +29,15 @@ if TYPE_CHECKING:
 class Estimate:
     """The memory and time that `select` needs in addition to the embeddings.
 
-    memory_bytes: the likely peak; accurate to within a tenth above about 20 MB.
-    memory_bound: never exceeded if `max_memory` is set to it, and the least that `max_memory` must
-        allow; more than `memory_bytes` if memory depends on the values.
-    seconds: rough. Counted operations times the time that each takes on this machine, which is
-        measured for some milliseconds. Embeddings that must first be read from a disk take longer.
-    seconds_low, seconds_high: for values that allow most of the work to be skipped, and for those
-        that allow none.
+    Attributes:
+        memory_bytes: the likely peak; accurate to within a tenth above about 20 MB.
+        memory_bound: never exceeded if `max_memory` is set to it, and the least that `max_memory`
+            must allow; more than `memory_bytes` if memory depends on the values.
+        seconds: rough. Counted operations times the time that each takes on this machine, which is
+            measured for some milliseconds. Embeddings that must first be read from a disk take
+            longer.
+        seconds_low: for values that allow most of the work to be skipped.
+        seconds_high: for values that allow none of it to be skipped.
     """
 
     memory_bytes: int
@@ -57,8 +59,10 @@ class Estimate:
 class FiguresEstimate:
     """How long the figures of a selection take, as (at least, roughly, at most) in seconds.
 
-    objective: all figures of `Selection.objective`. certificates: all bounds, with the figures that
-    they are compared with; these are computed once if both are wanted.
+    Attributes:
+        objective: all figures of `Selection.objective`.
+        certificates: all bounds, with the figures that they are compared with; these are computed
+            once if both are wanted.
     """
 
     objective: tuple[float, float, float]
@@ -90,11 +94,14 @@ def estimate(
 ) -> Estimate:
     """Predict the memory and time of `select` with the same arguments, without selecting.
 
-    embeddings_or_shape: what `select` accepts, or a tuple (N, D) of ints. No value is read. If a
-        tensor on another device is copied to host memory, the copy counts. dtype: the element type
-        for a shape (default float32), "bfloat16" included; embeddings have their own. Takes some
-        milliseconds. Arguments of `select` that are not among these, such as `scores`, are not
-        counted.
+    Args:
+        embeddings_or_shape: what `select` accepts, or a tuple (N, D) of ints. No value is read. If
+            a tensor on another device is copied to host memory, the copy counts.
+        dtype: the element type for a shape (default float32), "bfloat16" included; embeddings have
+            their own.
+
+    The call takes some milliseconds. Arguments of `select` that are not among these, such as
+    `scores`, are not counted.
 
     Raises ValueError if `select` would refuse the request.
     """
