@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from thinset.duration import Duration
     from thinset.report.augmentation_inputs import (
         AugmentationInputs,
         PublishedTable,
@@ -55,6 +54,7 @@ def write_augmentation_report(
         "title": inputs.title,
         "headline": _headline(inputs),
         "scope": inputs.subject,
+        "next_step": inputs.next_step,
         "curves": [name for name in figures if name.startswith("learning-curves")],
         "grids": [name for name in figures if name.startswith("grid")],
         "trainings": [name for name in figures if name.startswith("training-of")],
@@ -64,7 +64,7 @@ def write_augmentation_report(
             _by_length(inputs, lambda runs: _scores(inputs, runs, "validation accuracy"))
         ),
         "differences": [
-            (f"Against {_spoken(baseline)}, {spoken_length(length)}", found)
+            (f"Against {_spoken(baseline)}, {length}", found)
             for baseline in inputs.baselines
             for length, found in _by_length(
                 inputs, functools.partial(_differences, inputs, baseline=baseline)
@@ -120,12 +120,12 @@ def _arms(records: Sequence[RunRecord]) -> list[Arm]:
 
 def _by_length(
     inputs: AugmentationInputs, make: Callable[[Sequence[RunRecord]], Table | None]
-) -> Iterator[tuple[Duration, Table]]:
-    """A table for each length of training that has one."""
+) -> Iterator[tuple[str, Table]]:
+    """A table for each length of training that has one, with the length in words."""
     for total in inputs.lengths:
         found = make([run for run in inputs.records if run.total == total])
         if found is not None:
-            yield total, found
+            yield spoken_length(total), found
 
 
 def _runs(size: SizeResults, among: Sequence[RunRecord], arm: Arm) -> list[RunRecord]:
