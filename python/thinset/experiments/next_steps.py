@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from thinset.data.sources.digits import DIGITS
 from thinset.report import NextStep
 from thinset.results.findings import find
+from thinset.results.headlines import is_better_on_everything
 from thinset.results.summaries import summarise
-from thinset.results.verdicts import verdict_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from thinset.experiments.finished import Finished
     from thinset.results.arm import Arm
-    from thinset.results.findings import Finding
     from thinset.results.records import RunRecord
 
 YOUR_DATA = "path/to/your/data"
@@ -53,7 +52,11 @@ def after_run(
         return None
     first = findings[0]
     seeds = finished.settings.seeds
-    if first.verdict == "better" and not _loses_to_full(first) and selection is not None:
+    if (
+        first.verdict == "better"
+        and not is_better_on_everything(first.summary)
+        and selection is not None
+    ):
         return _write(selection, finished)
     if first.verdict in ("better", "worse"):
         return _ask_the_probe(finished.source)
@@ -81,7 +84,11 @@ def after_study(
     better = [finding for finding in first if finding.verdict == "better"]
     arms = list(dict.fromkeys(finding.summary.configuration.arm for finding in better))
     seeds = tuple(finished.settings.seeds)
-    if len(arms) == 1 and not all(map(_loses_to_full, better)) and arms[0] in selections:
+    if (
+        len(arms) == 1
+        and not all(is_better_on_everything(finding.summary) for finding in better)
+        and arms[0] in selections
+    ):
         return _write(selections[arms[0]], finished)
     if not better and all(finding.verdict == "worse" for finding in first):
         return _ask_the_probe(finished.source)
@@ -160,11 +167,3 @@ def _too_small(n_seeds: int, source: str) -> NextStep:
 def _more(n_seeds: int) -> int | None:
     more = max(3, 2 * n_seeds)
     return more if more <= _MOST_SEEDS else None
-
-
-def _loses_to_full(finding: Finding) -> bool:
-    """Whether training on everything is clearly better, and could be done instead."""
-    summary = finding.summary
-    fast = summary.configuration.fast_phase
-    is_subset_alone = fast is not None and fast.split == 1.0
-    return not is_subset_alone and verdict_of(summary.versus_full, summary.metric.sign) == "worse"

@@ -88,6 +88,8 @@ def overall_headline(findings: Sequence[Finding], summaries: Sequence[ArmSummary
     beside_full = _beside_full(found)
     if len(better) == 1:
         (only,) = better
+        if is_better_on_everything(only.summary):
+            return only.headline
         words = f"{advised(only.summary.configuration.arm)}, the only one of {len(first)} ways"
         means = _paired_means(only.summary, _difference(only.summary))
         ours, theirs = (_spoken(only.summary, mean) for mean in means)
@@ -119,6 +121,16 @@ def overall_headline(findings: Sequence[Finding], summaries: Sequence[ArmSummary
         f"{n} {_COUNTED[verdict][n > 1]}" for verdict in _COUNTED if (n := counts[verdict])
     )
     return f"None of {len(first)} ways clearly beats {reference} {equal}: {shares}{beside_full}"
+
+
+def is_better_on_everything(summary: ArmSummary) -> bool:
+    """Whether training on everything is clearly better, and could be done instead.
+
+    A subset alone is for those who cannot: for a budget of labels, for example.
+    """
+    fast = summary.configuration.fast_phase
+    is_subset_alone = fast is not None and fast.split == 1.0
+    return not is_subset_alone and verdict_of(summary.versus_full, summary.metric.sign) == "worse"
 
 
 def _of_one_arm(summaries: Sequence[ArmSummary]) -> str:

@@ -11,6 +11,7 @@ from thinset.duration import Duration
 from thinset.experiments.cells import Cell, cell_of
 from thinset.experiments.finished import Finished
 from thinset.experiments.next_steps import after_run
+from thinset.experiments.refreshing import Refresher
 from thinset.experiments.settings import RunSettings
 from thinset.files.decoding import encode
 from thinset.report import Progress, ReportInputs, write_report
@@ -44,10 +45,7 @@ def make(
 
     fixed = tuple(field.name for field in dataclasses.fields(RunSettings))
     bench = Workbench(where, settings, fixed=fixed, figure=recipe.name)
-
-    def refresh() -> None:
-        write_page(recipe, Finished.read(where.out, RunSettings))
-
+    refresh = Refresher(lambda: write_page(recipe, Finished.read(where.out, RunSettings)))
     _train_at_equal_steps(bench, settings, note, refresh)
     _train_at_equal_time(bench, settings, note, refresh)
     bench.store_shown()

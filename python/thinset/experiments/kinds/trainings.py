@@ -15,6 +15,7 @@ from thinset.experiments.finished import Finished
 from thinset.experiments.generation import generated_name
 from thinset.experiments.next_steps import after_study
 from thinset.experiments.prepare.subsets import require_readable
+from thinset.experiments.refreshing import Refresher
 from thinset.experiments.run_folder import finished_records
 from thinset.experiments.settings import StudySettings
 from thinset.files.decoding import encode
@@ -58,7 +59,8 @@ def make(
     the data, the encoder or the training: see RunFolder.
     """
     study = Study(where, settings, figure=recipe.name)
-    study.train(note, lambda: write_page(recipe, Finished.read(where.out, StudySettings)))
+    refresh = Refresher(lambda: write_page(recipe, Finished.read(where.out, StudySettings)))
+    study.train(note, refresh)
     if settings.measured:
         study.measure(note)
     return write_page(recipe, Finished.read(where.out, StudySettings))
