@@ -23,7 +23,11 @@ def spoken_comparison(records: Sequence[RunRecord], baseline: Arm | None = None)
     """Return a table of every arm with its difference to the baseline, and what that says."""
     summaries = summarise(records, baseline)
     among = [summary.configuration for summary in summaries]
-    names = [code_of(summary.configuration, among) for summary in summaries]
+    is_one_comparison = len({configuration.comparison for configuration in among}) == 1
+    names = [
+        code_of(one, among) + ("" if is_one_comparison else f", equal {one.comparison}")
+        for one in among
+    ]
     width = max(len(name) for name in names)
     rows = [
         f"{name:<{width}}  {_mean(summary)}  {_difference(summary)}"
