@@ -16,7 +16,7 @@ from thinset.results.arm_options import GENERATORS
 from thinset.results.grouping import arm_order
 from thinset.results.learning_curves import logarithmic_fit
 from thinset.results.summaries import paired_difference
-from thinset.results.wording import spoken_length
+from thinset.results.wording import spoken_length, spoken_points
 
 if TYPE_CHECKING:
     import os
@@ -283,7 +283,8 @@ def _headline(inputs: AugmentationInputs) -> str:
     baseline = next((arm for arm in inputs.baselines if arm in _arms(inputs.records)), None)
     if baseline is None:
         return inputs.title
-    better, compared = [], 0
+    better: list[tuple[float, str]] = []
+    compared: list[float] = []
     for size in inputs.sizes:
         for total in dict.fromkeys(run.total for run in size.records):
             among = [run for run in size.records if run.total == total]
@@ -292,18 +293,20 @@ def _headline(inputs: AugmentationInputs) -> str:
                     continue
                 found = _difference(size, among, arm, baseline)
                 if found is not None and found.interval is not None:
-                    compared += 1
+                    compared.append(found.mean)
                     if found.interval[0] > 0:
                         better.append((found.mean, f"{arm.augment} at {size.name}"))
     if not compared:
         return inputs.title
     beside = _spoken(baseline)
+    low, high = spoken_points(min(compared)), spoken_points(max(compared))
     if not better:
         return (
-            f"Generated images helped in none of {compared} comparisons with training on {beside}"
+            f"Do not add generated images: they helped in none of {len(compared)} comparisons with "
+            f"training on {beside}; differences of {low} to {high} points"
         )
     mean, where = max(better)
     return (
-        f"Generated images helped in {len(better)} of {compared} comparisons with training on "
-        f"{beside}; most with {where}: {mean:+.1f} points"
+        f"Generated images helped in {len(better)} of {len(compared)} comparisons with training on "
+        f"{beside}; most with {where}: {spoken_points(mean)} points"
     )

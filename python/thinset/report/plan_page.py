@@ -88,7 +88,7 @@ def outcome_headline(plan: Plan, record: RunRecord) -> str:
         f"{predicted.low:.1f} to {predicted.high:.1f}"
     )
     length = spoken_length(plan.total)
-    return f"{score} after {length} {with_name(plan.choice.arm)}; {beside}. One seed"
+    return f"{score} after {length} {with_name(plan.choice.arm)}, with one seed; {beside}"
 
 
 def _choices(plan: Plan) -> Table:

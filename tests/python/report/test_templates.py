@@ -99,7 +99,7 @@ def test_the_page_of_a_plan_compares_prediction_and_outcome(
     text = page.read_text(encoding="utf-8").replace("\N{NO-BREAK SPACE}", " ")
     for expected in (
         '<p class="kicker">Trained as planned on digits</p>',
-        "<h1>50.0 % after 40 steps on everything; nothing was predicted. One seed</h1>",
+        "<h1>50.0 % after 40 steps on everything, with one seed; nothing was predicted</h1>",
         "<li>small data.</li>",
         "<td><strong>full <small>everything</small></strong></td>",
         "<td>all steps</td><td>5.00 s</td><td>3.50 s</td>",
