@@ -63,7 +63,7 @@ def after_run(
     n_seeds = _more(len(seeds))
     if n_seeds is None:
         return _too_small(len(seeds), finished.source)
-    other = f"{finished.path}-{n_seeds}-seeds"
+    other = f"{_out_of(finished)}-{n_seeds}-seeds"
     command = with_option(with_option(finished.command, "--n-seeds", n_seeds), "--out", other)
     return NextStep("more seeds make the interval narrower.", command)
 
@@ -117,13 +117,13 @@ def after_plan(finished: Finished[Any], advised: Arm, *, is_followed: bool) -> N
         f"the weights are in {finished.path / 'classifier.safetensors'}. One training shows one "
         "outcome; to know whether the advice was right on these data, compare it over several "
         "seeds.",
-        shlex.join([*words, "-o", f"{finished.path}-compared"]),
+        shlex.join([*words, "-o", f"{_out_of(finished)}-compared"]),
     )
 
 
 def on_real_data(finished: Finished[Any]) -> NextStep | None:
-    """The same on data of one's own, after a test on the digits; None after anything else."""
-    if finished.source != DIGITS:
+    """The same command on other data, after a test on the digits; None after anything else."""
+    if finished.source != DIGITS or not finished.command:
         return None
     command = with_option(finished.command, "--preset", "quick")
     words = shlex.split(finished.command)
@@ -131,7 +131,8 @@ def on_real_data(finished: Finished[Any]) -> NextStep | None:
         command = with_option(command, "--data", YOUR_DATA)
     else:
         command = shlex.join([YOUR_DATA if w == DIGITS else w for w in shlex.split(command)])
-    command = with_option(command, "--out", f"{finished.path}-quick")
+    if "--out" in words:
+        command = with_option(command, "--out", f"{_out_of(finished)}-quick")
     return NextStep(
         "these digits are a toy dataset, good for a test of the installation. Do the same on real "
         "data.",
@@ -140,12 +141,18 @@ def on_real_data(finished: Finished[Any]) -> NextStep | None:
 
 
 def _write(selection: Path, finished: Finished[Any]) -> NextStep:
-    out = f"{finished.path}-kept"
+    out = f"{_out_of(finished)}-kept"
     words = ["thinset", "subset", str(selection), str(finished.data.path), "-o", out]
     return NextStep(
         "write the kept samples as a dataset of their own, and train your own model on it.",
         shlex.join(words),
     )
+
+
+def _out_of(finished: Finished[Any]) -> str:
+    """The folder as the command named it: a moved folder keeps its page."""
+    words = shlex.split(finished.command)
+    return words[words.index("--out") + 1] if "--out" in words[:-1] else str(finished.path)
 
 
 def _ask_the_probe(source: str) -> NextStep:

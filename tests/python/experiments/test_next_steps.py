@@ -84,7 +84,7 @@ def test_what_to_do_after_a_comparison(make_record: MakeRecord) -> None:
 
 def test_toy_data_lead_to_real_ones(make_record: MakeRecord) -> None:
     records = records_of(make_record, **WIN)
-    toy = finished("thinset compare digits --out 'my out' --preset smoke", source="digits")
+    toy = finished("thinset compare digits --out out --preset smoke", source="digits")
     step = after_study(toy, records, {})
     assert step is not None
     assert step.command == "thinset compare path/to/your/data --preset quick --out out-quick"
