@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from thinset.duration import Duration
+    from thinset.report.cells import NextStep
     from thinset.results.measures import Measures
     from thinset.results.records import RunRecord
 
@@ -87,6 +88,7 @@ class AugmentationInputs:
     settings: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
     published: Sequence[PublishedTable] = ()
+    next_step: NextStep | None = None
 
     @property
     def records(self) -> list[RunRecord]:

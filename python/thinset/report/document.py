@@ -76,13 +76,15 @@ def write_document(
 ) -> Path:
     """Write `out`/index.html, `out`/plots/*.png and `out`/records.json; return the page's path.
 
-    `template` is a file in templates/ that is filled with `content` and `figures`. `out` appears
-    whole or not at all. Raises FileExistsError where it exists, unless `overwrite`; even then only
-    a folder that holds nothing but an earlier report is replaced. Raises ImportError without jinja2
-    (the extra `report`).
+    `template` is a file in templates/ that is filled with `content` and `figures`. With a
+    `progress` in the content, the page says that it is not finished, and reloads itself. `out`
+    appears whole or not at all. Raises FileExistsError where it exists, unless `overwrite`; even
+    then only a folder that holds nothing but an earlier report is replaced. Raises ImportError
+    without jinja2 (the extra `report`).
     """
     out = Path(out)
-    page = _environment().get_template(template).render({**content, "figures": figures})
+    values = {"progress": None, "next_step": None, **content, "figures": figures}
+    page = _environment().get_template(template).render(values)
     with atomic_folder(out, overwrite=overwrite, foreign=_foreign_to_report) as folder:
         (folder / _PLOTS).mkdir()
         for name, shown in figures.items():

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from thinset.report.cells import NextStep, Progress
     from thinset.results.records import RunRecord
 
 
@@ -40,6 +41,7 @@ class ReportInputs:
     and `random_indices` are rows of `images`. `embeddings` is (N, D) and may be a memory map.
     `embedding_facts` and `settings` hold free JSON; `stage_seconds` maps the stages of making this
     report's results to wall-clock seconds. `command` is the command line that makes them again.
+    `next_step`: what the page advises. `progress`: of an unfinished run, whose page has no plots.
     Raises ValueError where lengths disagree or an index is out of range.
     """
 
@@ -57,6 +59,8 @@ class ReportInputs:
     embedding_facts: Mapping[str, Any] | None = None
     stage_seconds: Mapping[str, float] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    next_step: NextStep | None = None
+    progress: Progress | None = None
 
     def __post_init__(self) -> None:
         if self.images.ndim != 4 or 0 in self.images.shape:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from thinset.report.cells import NONE, Cell, facts, table
 from thinset.results.arm import FULL
-from thinset.results.findings import verdict_of
-from thinset.results.grouping import colour_of, group_runs, label_of
+from thinset.results.arm_words import plain_name
+from thinset.results.grouping import code_of, colour_of, group_runs, label_of
 from thinset.results.overtaking import overtakings
+from thinset.results.student import mean_interval
 from thinset.results.time_to_accuracy import times_to_accuracy
+from thinset.results.verdicts import spoken_interval, verdict_of
 from thinset.results.wording import spoken_length, spoken_points, spoken_seconds, spoken_share
 
 if TYPE_CHECKING:
@@ -20,10 +22,12 @@ if TYPE_CHECKING:
     from thinset.results.arm import Arm
     from thinset.results.findings import Finding
     from thinset.results.grouping import Configuration
-    from thinset.results.metrics import Metric
     from thinset.results.records import RunRecord
     from thinset.results.summaries import ArmSummary, PairedDifference
 
+_MOST_POINTS = 24
+_SHORT_SHARE, _SHORT_SECONDS = 0.02, 0.1
+"""Stages below this share of the time, or below these seconds, have one line together"""
 _COMPARISON_TITLES = {
     "time": "Equal wall-clock time",
     "training time": "Equal training time, preparation not counted",
@@ -94,7 +98,8 @@ def overtaken(records: Sequence[RunRecord], baseline: Arm | None) -> dict[str, A
         for one in found
     ]
     header = ("arm", "first step above it", "evaluations above it", "n")
-    return {"baseline": str(baseline), "table": table(header, rows)}
+    assert baseline is not None
+    return {"baseline": plain_name(baseline), "table": table(header, rows)}
 
 
 def costs(stage_seconds: Mapping[str, float]) -> Table | None:
@@ -102,11 +107,79 @@ def costs(stage_seconds: Mapping[str, float]) -> Table | None:
     if not stage_seconds:
         return None
     total = sum(stage_seconds.values())
+    merged: dict[str, list[float]] = {}
+    for stage, seconds in stage_seconds.items():
+        # "selection (kmeans-k0.1-seed0)": one line for all subsets.
+        merged.setdefault(stage.partition(" (")[0].replace("_", " "), []).append(seconds)
+    least = max(_SHORT_SHARE * total, _SHORT_SECONDS)
+    short = [stage for stage, times in merged.items() if sum(times) < least]
+    lines = {
+        f"{stage} ({len(times)} times)" if len(times) > 1 else stage: sum(times)
+        for stage, times in merged.items()
+        if len(short) < 2 or stage not in short
+    }
+    if len(short) > 1:
+        lines[f"{len(short)} shorter stages"] = sum(sum(merged[stage]) for stage in short)
     rows = [
-        (stage.replace("_", " "), spoken_seconds(seconds), spoken_share(seconds, total))
-        for stage, seconds in stage_seconds.items()
+        (stage, spoken_seconds(seconds), spoken_share(seconds, total))
+        for stage, seconds in lines.items()
     ]
     return table(("stage", "time", "share"), [*rows, ("total", spoken_seconds(total), "")])
+
+
+def points(summaries: Sequence[ArmSummary]) -> list[dict[str, Any]]:
+    """Return the final score of each arm as a place on a line, with its interval, by comparison.
+
+    Empty for more arms than can be read. Places are in percent of the width. The interval is the
+    95 % Student t interval of the mean.
+    """
+    among = [summary.configuration for summary in summaries]
+    if len(summaries) > _MOST_POINTS:
+        return []
+    return [
+        {"title": title, "rows": _on_one_line(arms, among), "metric": arms[0].metric.axis_label}
+        for _, title, arms in _by_comparison(summaries)
+    ]
+
+
+def _on_one_line(
+    arms: Sequence[ArmSummary], among: Sequence[Configuration]
+) -> list[dict[str, Any]]:
+    intervals = [_possible(mean_interval(arm.scores), arm.metric.unit) for arm in arms]
+    bounds = [bound for interval in intervals if interval is not None for bound in interval]
+    low, high = (function([*bounds, *(arm.mean for arm in arms)]) for function in (min, max))
+    reach = (high - low) or max(abs(high), 1.0)
+
+    def place(value: float) -> float:
+        return round(4.0 + 92.0 * (value - low) / reach, 2)
+
+    rows = []
+    for arm, interval in zip(arms, intervals, strict=True):
+        decimals = arm.metric.few_decimals
+        around = (
+            "" if interval is None else " to ".join(f"{bound:.{decimals}f}" for bound in interval)
+        )
+        start, end = (arm.mean, arm.mean) if interval is None else interval
+        rows.append(
+            {
+                "name": label_of(arm.configuration, among),
+                "colour": colour_of(arm.configuration, among),
+                "place": place(arm.mean),
+                "start": place(start),
+                "width": round(place(end) - place(start), 2),
+                "value": arm.metric.spoken(arm.mean, decimals),
+                "interval": around,
+                "n": arm.n,
+            }
+        )
+    return rows
+
+
+def _possible(interval: tuple[float, float] | None, unit: str) -> tuple[float, float] | None:
+    """The part of an interval that the metric can take: no percentage is above 100."""
+    if interval is None or unit != "%":
+        return interval
+    return max(interval[0], 0.0), min(interval[1], 100.0)
 
 
 def rerun(
@@ -122,11 +195,6 @@ def rerun(
         "machines": [facts(machine) for machine in machines if machine],
         "versions": [facts(version) for version in versions if version],
     }
-
-
-def few_decimals(metric: Metric) -> int:
-    """Decimals of a score beside its spread: a second one of a percentage is noise."""
-    return 1 if metric.unit == "%" else metric.decimals
 
 
 def with_unit(number: str, unit: str) -> str:
@@ -149,7 +217,7 @@ def _totals(arms: Sequence[ArmSummary]) -> list[str]:
 
 
 def _score(arm: ArmSummary, among: Sequence[Configuration]) -> dict[str, str]:
-    decimals, deviation = few_decimals(arm.metric), arm.standard_deviation
+    decimals, deviation = arm.metric.few_decimals, arm.standard_deviation
     spread = "" if deviation is None else f"± {deviation:.{decimals}f}, "
     return {
         "arm": label_of(arm.configuration, among),
@@ -180,7 +248,7 @@ def _summary_table(arms: Sequence[ArmSummary], among: Sequence[Configuration]) -
     baseline = None if arms[0].baseline == FULL else arms[0].baseline
     header = (
         "arm", "samples", arms[0].metric.label, "n", "seeds",
-        *([] if baseline is None else [f"against {baseline}"]), "against full",
+        *([] if baseline is None else [f"against {plain_name(baseline)}"]), "against everything",
         "steps", "preparation", "total time",
     )  # fmt: skip
     rows: list[tuple[Cell | str | int, ...]] = [
@@ -235,7 +303,11 @@ def _score_of(run: RunRecord, name: str) -> str:
 
 
 def _named(configuration: Configuration, among: Sequence[Configuration], suffix: str = "") -> Cell:
-    return Cell(f"{label_of(configuration, among)}{suffix}", colour=colour_of(configuration, among))
+    return Cell(
+        f"{code_of(configuration, among)}{suffix}",
+        remark=plain_name(configuration.arm),
+        colour=colour_of(configuration, among),
+    )
 
 
 def difference(found: PairedDifference | None) -> Cell:
@@ -245,8 +317,7 @@ def difference(found: PairedDifference | None) -> Cell:
     mean = spoken_points(found.mean)
     if found.interval is None or verdict_of(found) == "spread unknown":
         return Cell(mean, "spread unknown")
-    low, high = found.interval
-    return Cell(mean, f"{spoken_points(low)} to {spoken_points(high)}")
+    return Cell(mean, spoken_interval(found.interval))
 
 
 def _distinct(mappings: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

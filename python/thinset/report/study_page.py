@@ -11,7 +11,8 @@ from thinset.report.document import curve_names, write_document
 from thinset.report.measures_table import measures_of_sets
 from thinset.report.study_figures import draw_figures
 from thinset.results.arm import Arm  # noqa: TC001 - decode looks it up
-from thinset.results.findings import find, overall_headline
+from thinset.results.findings import find
+from thinset.results.headlines import overall_headline
 from thinset.results.metrics import METRICS
 from thinset.results.summaries import summarise
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from thinset.report.cells import Table
+    from thinset.report.cells import NextStep, Progress, Table
     from thinset.report.document import PageFigure
     from thinset.report.run_inputs import Reconstructions
     from thinset.results.grouping import Configuration
@@ -62,7 +63,8 @@ class StudyInputs:
     `subject`: the data that was trained on, in words. `source`: where the figures were published.
     `baseline`: see summarise. `left_out`: trainings that failed, with the reason. `sets`: small
     sets of learned images that were trained on. `measures`: of the images of subsets, by the text
-    of the arm.
+    of the arm. `next_step`: what the page advises. `progress`: of an unfinished study, whose page
+    has no plots.
     """
 
     title: str
@@ -79,6 +81,8 @@ class StudyInputs:
     left_out: Mapping[str, str] = field(default_factory=dict)
     sets: Sequence[ShownSet] = ()
     measures: Sequence[Measures] = ()
+    next_step: NextStep | None = None
+    progress: Progress | None = None
 
 
 def write_study_report(
@@ -90,13 +94,17 @@ def write_study_report(
     twice in one configuration.
     """
     summaries = summarise(inputs.records, inputs.baseline)
-    figures = {figure.name: figure for figure in draw_figures(inputs, summaries)}
+    drawn = () if inputs.progress is not None else draw_figures(inputs, summaries)
+    figures = {figure.name: figure for figure in drawn}
     findings = find(summaries)
     baseline = summaries[0].baseline if summaries else None
     content = {
         "title": inputs.title,
-        "headline": overall_headline(findings, baseline) if inputs.records else inputs.title,
+        "headline": overall_headline(findings, summaries) if inputs.records else inputs.title,
         "scope": inputs.subject,
+        "next_step": inputs.next_step,
+        "progress": inputs.progress,
+        "points": [] if curve_names(figures) else sections.points(summaries),
         "rows": list(_rows(figures)),
         "published": _beside_published(inputs, summaries),
         "results": sections.results(summaries, inputs.records),
@@ -147,7 +155,7 @@ def _ours(published: PublishedFigure, summaries: Sequence[ArmSummary]) -> str:
     if published.arm is None or len(found) != 1:
         return "not measured here"
     (ours,) = found
-    decimals, deviation = sections.few_decimals(ours.metric), ours.standard_deviation
+    decimals, deviation = ours.metric.few_decimals, ours.standard_deviation
     spread = "" if deviation is None else f" ± {deviation:.{decimals}f}"
     score = sections.with_unit(f"{ours.mean:.{decimals}f}{spread}", ours.metric.unit)
     return f"{score} (n = {ours.n})"

@@ -32,6 +32,11 @@ class Metric:
         return 1 if self.better == "higher" else -1
 
     @property
+    def few_decimals(self) -> int:
+        """Decimals of a score beside its spread: a second one of a percentage is noise."""
+        return 1 if self.unit == "%" else self.decimals
+
+    @property
     def axis_label(self) -> str:
         """The label of an axis."""
         return f"{self.label} ({self.unit})" if self.unit else self.label

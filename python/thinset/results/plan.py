@@ -10,6 +10,7 @@ from thinset.duration import Duration  # noqa: TC001 - decode looks it up
 from thinset.files.decoding import Count, Seconds, Share, decode, encode
 from thinset.files.json import read_json, write_json_with_digest
 from thinset.results.arm import FULL, Arm
+from thinset.results.arm_words import plain_name
 from thinset.results.wording import spoken_seconds
 
 if TYPE_CHECKING:
@@ -181,7 +182,10 @@ class Plan:
             rest = "everything" if choice.arm.distinct is None else "all that is left"
             return f"{_before_training(choice.arm)}; then train on {rest} ({choice.arm})"
         size, split = named_size(choice)
-        return f"train on {choice.arm}, {size} of the samples, for {split} of the training"
+        return (
+            f"train on {plain_name(choice.arm)} ({choice.arm}), {size} of the samples, for {split} "
+            "of the training"
+        )
 
 
 def _before_training(arm: Arm) -> str:

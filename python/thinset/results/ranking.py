@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 
 from thinset.results.arm import RANDOM, Arm
+from thinset.results.arm_words import plain_name
 from thinset.results.rank_correlation import (
     bootstrap_draws,
     kendall_tau_b,
@@ -229,13 +230,13 @@ class _Comparison:
 
 
 def labels_of(rankers: Iterable[Ranker]) -> dict[Ranker, str]:
-    """The names of rankers on pages, with the sizes if there are several."""
+    """The names of rankers in plain words, with the sizes if there are several."""
     rankers = tuple(rankers)
     sizes = {ranker.size for ranker in rankers if ranker.size is not None}
     return {
-        ranker: str(ranker.arm)
+        ranker: plain_name(ranker.arm)
         if len(sizes) < 2 or ranker.size is None
-        else f"{ranker.arm}, {_spoken_size(ranker.size)}"
+        else f"{plain_name(ranker.arm)}, {_spoken_size(ranker.size)}"
         for ranker in rankers
     }
 

@@ -98,10 +98,10 @@ def test_the_page_of_a_plan_compares_prediction_and_outcome(
     page = write_plan_report(made, make_record("full", accuracy=50.0), None, {}, tmp_path / "out")
     text = page.read_text(encoding="utf-8").replace("\N{NO-BREAK SPACE}", " ")
     for expected in (
-        '<p class="kicker">thinset on digits, as planned</p>',
-        "<h1>50.0 % after 40 steps</h1>",
+        '<p class="kicker">Trained as planned on digits</p>',
+        "<h1>50.0 % after 40 steps on everything, with one seed; nothing was predicted</h1>",
         "<li>small data.</li>",
-        "<td><strong>full</strong></td>",
+        "<td><strong>full <small>everything</small></strong></td>",
         "<td>all steps</td><td>5.00 s</td><td>3.50 s</td>",
         "<td>memory</td><td>100 MB</td><td>not recorded</td>",
         "<td>test accuracy</td><td>not predicted</td><td>50.00 %</td>",

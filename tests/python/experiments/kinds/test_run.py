@@ -56,7 +56,7 @@ def test_every_arm_is_trained_in_both_comparisons(finished):
     }
     text = page.read_text(encoding="utf-8")
     assert page == folder / "report" / "index.html"
-    assert "thinset run digits" in text
+    assert '>thinset</span> <span class="word">run</span> <span class="word">digits<' in text
     assert "random" in text
 
 
