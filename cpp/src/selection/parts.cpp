@@ -27,6 +27,12 @@ std::vector<ExactSum> sums_of(std::span<const std::int64_t> digits, std::uint64_
   if (n_rows == 0) {
     throw InvalidInput("n_rows must be at least 1, got 0");
   }
+  constexpr std::int64_t largest = std::int64_t{1} << 62;
+  for (const std::int64_t digit : digits) {
+    if (digit < -largest || digit > largest) {
+      throw InvalidInput("sums must hold digits within +-2^62, got " + std::to_string(digit));
+    }
+  }
   std::vector<ExactSum> sums;
   for (std::size_t at = 0; at < digits.size(); at += digits_per_sum) {
     sums.emplace_back(digits.subspan(at).first<digits_per_sum>());
@@ -98,6 +104,7 @@ std::size_t furthest_from_mean(const AnyMatrix& rows, std::span<const std::int64
   const std::vector<ExactSum> exact = sums_of(sums, n_rows);
   require_columns(rows, exact.size(), "sums");
   return visit(rows, [&]<class T>(const Rows<T>& typed) {
+    summarise_columns(typed, job);  // refuses values that are not finite
     const DistanceMeter<T> meter(typed, metric, job);
     return first_pick(meter, {exact, n_rows}, Terms(), job);
   });
