@@ -17,6 +17,8 @@ namespace {
 constexpr std::size_t rows_per_block = 1024;
 constexpr std::size_t contenders_per_block = 64;
 constexpr std::size_t fewest_to_prune = 1024;
+// Products with weights below this may underflow, so that their errors are not relative ones.
+constexpr double smallest_relative = 0x1p-900;
 
 struct Contender {
   double value;
@@ -70,6 +72,9 @@ class Cutoff {
   [[nodiscard]] double of(double best) const {
     if (is_cosine_) {
       return best - lost_;
+    }
+    if (best < smallest_relative) {
+      return 0.0;
     }
     const double distance = std::sqrt(best) * (1.0 - 2.0 * (error_ + 0x1p-50)) - lost_;
     return distance > 0.0 ? distance * distance * (1.0 - 0x1p-50) : 0.0;
