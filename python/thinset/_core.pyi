@@ -36,6 +36,84 @@ class SelectionResult:
     @property
     def bandwidth(self) -> float: ...
 
+# What top_k_lists returns: the number of rows of the part; (D, L) rows, numbered through all parts,
+# and (D, L) activations, the best first; (2, D) lowest and highest values.
+_TopKLists: TypeAlias = tuple[int, NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]
+
+@final
+class TopKCoordinator:
+    def __init__(
+        self,
+        n_rows: int,
+        n_columns: int,
+        n_samples: int,
+        *,
+        mode: str = "max",
+        refill: bool = True,
+        drop_constant: bool = False,
+        initial_subset: NDArray[np.int64] | None = None,
+        max_depth: int | None = None,
+    ) -> None: ...
+    # While is_done is false: deal lists of all parts, of the current depth and without `taken`.
+    @property
+    def is_done(self) -> bool: ...
+    @property
+    def depth(self) -> int: ...
+    @property
+    def taken(self) -> NDArray[np.int64]: ...
+    def deal(self, lists: Sequence[_TopKLists]) -> None: ...
+    @property
+    def indices(self) -> NDArray[np.int64]: ...
+    @property
+    def gains(self) -> NDArray[np.float64]: ...
+    @property
+    def constant_columns(self) -> NDArray[np.int64]: ...
+
+# What a coordinator sends to all parts, and what each of them answers: (step, integers, values) and
+# (integers, values), in 1-D arrays; the steps are in cpp/include/thinset/kmeans_parts.hpp.
+_KMeansMessage: TypeAlias = tuple[str, NDArray[np.int64], NDArray[np.float64]]
+_KMeansAnswer: TypeAlias = tuple[NDArray[np.int64], NDArray[np.float64]]
+
+@final
+class KMeansCoordinator:
+    def __init__(
+        self,
+        n_rows: int,
+        n_samples: int,
+        *,
+        n_iterations: int = 10,
+        seeding: str = "kmeans++",
+        seed: int = 0,
+    ) -> None: ...
+    # While is_done is false: take the answers of all parts to the message, in the order of their
+    # rows. A new part is brought to the state of a lost one by the same messages in the same order.
+    @property
+    def is_done(self) -> bool: ...
+    @property
+    def message(self) -> _KMeansMessage: ...
+    def take(self, answers: Sequence[_KMeansAnswer]) -> None: ...
+    @property
+    def n_done(self) -> int: ...
+    @property
+    def indices(self) -> NDArray[np.int64]: ...
+    @property
+    def gains(self) -> NDArray[np.float64]: ...
+
+@final
+class KMeansPart:
+    def __init__(
+        self,
+        embeddings: _Embeddings,
+        *,
+        first_row: int = 0,
+        n_threads: int = 0,
+        progress: _Progress = None,
+        bfloat16: bool = False,
+    ) -> None: ...
+    @property
+    def n_rows(self) -> int: ...
+    def answer(self, message: _KMeansMessage) -> _KMeansAnswer: ...
+
 def exchange_paths(first: bytes, second: bytes) -> bool: ...
 def open_npy(path: str | bytes) -> NDArray[Any]: ...
 def select(
@@ -54,6 +132,17 @@ def select(
     bfloat16: bool = False,
     **kwargs: Any,
 ) -> SelectionResult: ...
+def top_k_lists(
+    embeddings: _Embeddings,
+    depth: int,
+    *,
+    first_row: int = 0,
+    mode: str = "max",
+    taken: NDArray[np.int64] | None = None,
+    n_threads: int = 0,
+    progress: _Progress = None,
+    bfloat16: bool = False,
+) -> _TopKLists: ...
 def match_near_duplicates(
     embeddings: _Embeddings,
     against: _Embeddings,
