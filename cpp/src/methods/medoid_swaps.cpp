@@ -18,6 +18,7 @@ namespace {
 
 constexpr double worthwhile = 1e-12;
 constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double lowest = std::numeric_limits<double>::lowest();
 // Candidates that are bounded together: after an exchange, and at most.
 constexpr std::size_t min_together = 16;
 constexpr std::size_t max_together = 1024;
@@ -40,7 +41,7 @@ class MedoidSwaps {
         nearest_(meter, loss, picks.rows, job),
         lists_(rough_, is_open, job),
         reach_(meter.rows().size(), -infinity),
-        is_unlisted_(meter.rows().size(), 0),
+        listed_(meter.rows().size()),
         scratch_(job.n_threads()) {
     for (const std::size_t row : picks.rows) {
       is_candidate_[row] = false;
@@ -75,6 +76,12 @@ class MedoidSwaps {
     double improvement = 0.0;
     std::size_t place = 0;
   };
+  // What lists need to know of a row, close together in memory.
+  struct Held {
+    double nearest;
+    double second;
+    std::uint32_t place;
+  };
   struct PlaceSum {
     BlockSum sum;
     bool has_terms = false;
@@ -93,11 +100,13 @@ class MedoidSwaps {
     for (std::size_t row = 0; row < reach_.size(); ++row) {
       const double nearest = nearest_.nearest(row);
       const double second = nearest_.second(row);
+      const std::uint32_t place = nearest_.nearest_place(row);
       all.add(row, nearest);
-      of_place[nearest_.nearest_place(row)].add(row, second - nearest);
-      is_unlisted_[row] = static_cast<char>(second > reach_[row]);
+      of_place[place].add(row, second - nearest);
+      listed_[row] = {nearest, second, place};
       if (second > reach_[row]) {
         unlisted_.push_back(static_cast<std::uint32_t>(row));
+        listed_[row] = {lowest, lowest, place};
       }
     }
     double scale = std::fabs(all.total());
@@ -136,14 +145,14 @@ class MedoidSwaps {
   // candidates come before it, or n.
   std::size_t first_worthwhile(std::size_t candidate, std::size_t n) {
     may_improve_.assign(n, 0);
-    job_.parallel_for(n, candidates_per_block,
-                      [&](std::size_t begin, std::size_t end, unsigned thread) {
-                        for (std::size_t i = begin; i < end; ++i) {
-                          const std::size_t row = (candidate + i) % reach_.size();
-                          may_improve_[i] = static_cast<char>(
-                              is_candidate_[row] && may_improve(row, scratch_[thread]));
-                        }
-                      });
+    job_.parallel_for(
+        n, candidates_per_block, [&](std::size_t begin, std::size_t end, unsigned thread) {
+          for (std::size_t i = begin; i < end; ++i) {
+            const std::size_t row = (candidate + i) % reach_.size();
+            may_improve_[i] =
+                static_cast<char>(is_candidate_[row] && may_improve(row, scratch_[thread]));
+          }
+        });
     for (std::size_t i = 0; i < n; ++i) {
       const std::size_t row = (candidate + i) % reach_.size();
       if (may_improve_[i] != 0) {
@@ -164,26 +173,20 @@ class MedoidSwaps {
     }
     scratch.places.clear();
     BlockSum gain;
-    const auto add = [&](std::uint32_t row, double loss) {
-      const double nearest = nearest_.nearest(row);
-      const double second = nearest_.second(row);
-      if (!(loss < second)) {
-        return;
-      }
-      if (loss < nearest) {
-        gain.add(row, nearest - loss);
-      }
-      const std::uint32_t place = nearest_.nearest_place(row);
-      PlaceSum& of_place = scratch.of_place[place];
+    // Without branches: terms of rows that do not count are 0.
+    const auto add = [&](std::uint32_t row, double loss, const Held& held) {
+      gain.add(row, std::max(0.0, held.nearest - loss));
+      PlaceSum& of_place = scratch.of_place[held.place];
       if (!of_place.has_terms) {
         of_place.has_terms = true;
-        scratch.places.push_back(place);
+        scratch.places.push_back(held.place);
       }
-      of_place.sum.add(row, second - std::max(nearest, loss));
+      of_place.sum.add(row, held.second - std::min(held.second, std::max(held.nearest, loss)));
     };
     const auto measure = [&](std::uint32_t row) {
       if (!meter_.is_beyond(meter_.rows().row(row), scratch.point, nearest_.useless_beyond(row))) {
-        add(row, loss_.of_rank(meter_.rank(row, scratch.point)));
+        const double loss = loss_.of_rank(meter_.rank(row, scratch.point));
+        add(row, loss, {nearest_.nearest(row), nearest_.second(row), nearest_.nearest_place(row)});
       }
     };
     auto unlisted = unlisted_.begin();
@@ -191,8 +194,10 @@ class MedoidSwaps {
       for (; unlisted != unlisted_.end() && *unlisted < row; ++unlisted) {
         measure(*unlisted);
       }
-      if (is_unlisted_[row] == 0 && at_least < nearest_.second(row)) {
-        is_exact ? measure(row) : add(row, at_least);
+      if (!is_exact) {
+        add(row, at_least, listed_[row]);
+      } else if (at_least < listed_[row].second) {
+        measure(row);
       }
     }
     for (; unlisted != unlisted_.end(); ++unlisted) {
@@ -217,8 +222,8 @@ class MedoidSwaps {
     for (std::size_t place = n_fixed_; place < hurdles_.size(); ++place) {
       const double decrease = gain + scratch.of_place[place].sum.total();
       const double surplus = decrease - hurdles_[place];
-      if (surplus > best.surplus || (surplus == best.surplus &&
-                                     picks_.rows[place] < picks_.rows[best.place])) {
+      if (surplus > best.surplus ||
+          (surplus == best.surplus && picks_.rows[place] < picks_.rows[best.place])) {
         best = {surplus, decrease - removal_[place], place};
       }
     }
@@ -246,12 +251,12 @@ class MedoidSwaps {
   RoughRows<T> rough_;
   NearestMedoids<T> nearest_;
   ReachLists<T> lists_;
-  std::vector<double> reach_;           // per row, the loss up to which it is listed
-  std::vector<char> is_unlisted_;       // rows that may matter further than that
-  std::vector<std::uint32_t> unlisted_;
-  std::size_t n_measured_ = 0;          // of unlisted rows, since the last lists
-  std::vector<double> removal_;         // L of every place
-  std::vector<double> hurdles_;         // what G + E must exceed; infinite for fixed medoids
+  std::vector<double> reach_;            // per row, the loss up to which it is listed
+  std::vector<Held> listed_;             // rows that do not matter further than that
+  std::vector<std::uint32_t> unlisted_;  // the others
+  std::size_t n_measured_ = 0;           // of unlisted rows, since the last lists
+  std::vector<double> removal_;          // L of every place
+  std::vector<double> hurdles_;          // what G + E must exceed; infinite for fixed medoids
   double least_hurdle_ = infinity;
   std::vector<char> may_improve_;
   std::vector<Scratch> scratch_;
@@ -280,8 +285,8 @@ std::uint64_t swap_medoids_memory(const SelectionSize& size) {
          ReachLists<float>::bytes(size.n_rows, size.n_columns, size.n_threads);
 }
 
-#define THINSET_INSTANTIATE(T)                                                                 \
-  template void swap_medoids(const Rows<T>&, const Loss&, std::size_t, std::size_t,            \
+#define THINSET_INSTANTIATE(T)                                                      \
+  template void swap_medoids(const Rows<T>&, const Loss&, std::size_t, std::size_t, \
                              const std::vector<bool>&, Picks&, Job&);
 THINSET_INSTANTIATE(float)
 THINSET_INSTANTIATE(double)

@@ -44,9 +44,8 @@ void NearestMedoids<T>::replace(std::size_t place, std::size_t row) {
         for (std::size_t i = begin; i < end; ++i) {
           Row& one = rows_[i];
           const auto last = one.known.begin() + one.n;
-          const auto kept = std::remove_if(one.known.begin(), last, [&](const Known& medoid) {
-            return medoid.place == number;
-          });
+          const auto kept = std::remove_if(
+              one.known.begin(), last, [&](const Known& medoid) { return medoid.place == number; });
           one.n = static_cast<std::uint32_t>(kept - one.known.begin());
           if (!meter_.is_beyond(meter_.rows().row(i), in, one.limit_beyond)) {
             const double rank = meter_.rank(i, in);

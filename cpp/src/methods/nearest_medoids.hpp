@@ -43,7 +43,7 @@ class NearestMedoids {
   static std::uint64_t bytes_per_row() { return sizeof(Row); }
 
  private:
-  static constexpr std::size_t n_known = 3;
+  static constexpr std::size_t n_known = 4;
 
   struct Known {
     double loss;
