@@ -195,7 +195,7 @@ def _facility_picks(between, k, initial, kernel):
 
 def swap_medoids(between, chosen, n_fixed, candidates, max_swaps, least_scale):
     """Eager exchanges: candidates take turns; each one's best exchange, if it is worthwhile."""
-    chosen, k, n = list(chosen), len(chosen), len(between)
+    chosen, k, n = list(chosen), len(chosen), between.shape[1]
     if k < 2 or k == n or n_fixed == k:
         return chosen
     n_swaps = n_failed = candidate = 0

@@ -138,6 +138,14 @@ Counts count_operations(const SelectionSize& size, const SelectionRequest& reque
     }
     case Method::facility_location:
       // The first pick processes all pairs in float32; later picks only the undecided ones.
+      if (request.max_swaps > 0) {
+        // One more pass lists the pairs that exchanges depend on, or each round if they are many;
+        // an exchange measures every row.
+        const double swaps = n * std::min(static_cast<double>(request.max_swaps), k);
+        return {{n, 0.1 * n * n + n * k, 0.0},
+                {n, 0.4 * n * n + n * k + 0.2 * swaps, 0.0},
+                {n, 4.0 * n * n + 2.0 * n * k + 2.0 * swaps, 0.0}};
+      }
       return {{n, 0.05 * n * n, 0.0}, {n, 0.2 * n * n, 0.0}, {n, n * n + n * k, 0.0}};
     case Method::kmeans: {
       const auto iterations = static_cast<double>(request.kmeans.n_iterations);
