@@ -135,7 +135,7 @@ TEST(exchanges_are_those_of_trying_every_pair) {
 }
 
 TEST(candidates_whose_lists_exceed_the_memory_are_listed_in_turns) {
-  check_equal(sample::uniform(900, 2, 7), Loss::distance(Metric::euclidean), 2, 0, 1000);
+  check_equal(sample::uniform(1600, 1, 7), Loss::distance(Metric::euclidean), 2, 0, 1000);
 }
 
 TEST(rows_that_are_closed_replace_none) {

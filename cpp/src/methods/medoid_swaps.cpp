@@ -134,7 +134,7 @@ class MedoidSwaps {
       return;
     }
     for (std::size_t row = 0; row < n; ++row) {
-      reach_[row] = nearest_.last_known(row);
+      reach_[row] = nearest_.known(row, NearestMedoids<T>::n_known);
     }
     lists_.list(candidate, reach_);
     n_measured_ = 0;

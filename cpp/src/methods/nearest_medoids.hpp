@@ -1,6 +1,7 @@
 // For every row, the medoids that represent it best.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -35,16 +36,17 @@ class NearestMedoids {
   [[nodiscard]] double useless_beyond(std::size_t row) const {
     return loss_.no_less_beyond(rows_[row].known[1].rank);
   }
-  // The loss by the last medoid that is known.
-  [[nodiscard]] double last_known(std::size_t row) const {
-    return rows_[row].known[rows_[row].n - 1].loss;
+  // The loss by medoid number n by loss, from 1, or by the last that is known.
+  [[nodiscard]] double known(std::size_t row, std::size_t n) const {
+    return rows_[row].known[std::min<std::size_t>(n, rows_[row].n) - 1].loss;
   }
+
+  // Up to so many medoids of a row are known.
+  static constexpr std::size_t n_known = 4;
 
   static std::uint64_t bytes_per_row() { return sizeof(Row); }
 
  private:
-  static constexpr std::size_t n_known = 4;
-
   struct Known {
     double loss;
     double rank;

@@ -1,14 +1,17 @@
 #include "methods/reach_lists.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <utility>
 
 namespace thinset {
 
 namespace {
 
-// Listed rows, per row of the matrix, before the last batch.
+// Rows listed before the last batch: so many per row of the matrix, or in all.
 constexpr std::size_t max_per_row = 256;
+constexpr std::size_t max_of_few_rows = std::size_t{1} << 21;
 // Candidates that are measured together: as many as will list few rows, and at least.
 constexpr std::size_t max_batch = 256;
 constexpr std::size_t min_batch = 32;
@@ -17,19 +20,23 @@ constexpr std::size_t min_batch = 32;
 
 template <class T>
 ReachLists<T>::ReachLists(const RoughRows<T>& rough, const std::vector<bool>& is_open, Job& job)
-    : rough_(rough), is_open_(is_open), bounds_(rough, rough.size(), job), lists_(rough.size()) {}
+    : rough_(rough),
+      is_open_(is_open),
+      job_(job),
+      bounds_(rough, rough.size(), job),
+      lists_(rough.size()) {}
 
 template <class T>
 void ReachLists<T>::list(std::size_t first, const std::vector<double>& reach) {
   const std::size_t n = lists_.size();
   batches_.clear();
-  std::ranges::fill(lists_, std::span<const Served>());
+  std::ranges::fill(lists_, std::span<Served>());
   first_ = first;
   n_listed_ = 0;
   std::size_t n_pairs = 0;
   std::size_t batch = min_batch;
   std::vector<std::uint32_t> candidates;
-  while (n_listed_ < n && n_pairs < max_per_row * n) {
+  while (n_listed_ < n && n_pairs < std::max(max_per_row * n, max_of_few_rows)) {
     candidates.clear();
     for (; n_listed_ < n && candidates.size() < batch; ++n_listed_) {
       const std::size_t candidate = (first + n_listed_) % n;
@@ -46,7 +53,7 @@ void ReachLists<T>::list(std::size_t first, const std::vector<double>& reach) {
     served.shrink_to_fit();
     n_pairs += served.size();
     batches_.push_back(std::move(served));
-    const std::span<const Served> all(batches_.back());
+    const std::span<Served> all(batches_.back());
     std::size_t begin = 0;
     for (std::size_t c = 0; c < candidates.size(); ++c) {
       lists_[candidates[c]] = all.subspan(begin, ends[c] - begin);
@@ -59,10 +66,32 @@ void ReachLists<T>::list(std::size_t first, const std::vector<double>& reach) {
 }
 
 template <class T>
+void ReachLists<T>::measure(const DistanceMeter<T>& meter, const Loss& loss) {
+  constexpr double largest = std::numeric_limits<float>::max();
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  job_.parallel_for(lists_.size(), 16, [&](std::size_t begin, std::size_t end, unsigned) {
+    Point point;
+    for (std::size_t candidate = begin; candidate < end; ++candidate) {
+      if (lists_[candidate].empty()) {
+        continue;
+      }
+      meter.read(candidate, point);
+      for (Served& one : lists_[candidate]) {
+        const double exact = std::min(loss.of_rank(meter.rank(one.row, point)), largest);
+        const auto rounded = static_cast<float>(exact);
+        one.at_least = rounded > exact ? std::nextafter(rounded, -infinity) : rounded;
+      }
+    }
+  });
+}
+
+template <class T>
 std::uint64_t ReachLists<T>::bytes(std::uint64_t n_rows, std::uint64_t n_columns,
                                    unsigned n_threads) {
   // A batch is in parts, joined, and copied.
-  return n_rows * sizeof(Served) * (max_per_row + 5 * min_batch) +
+  const std::uint64_t listed =
+      std::min(n_rows * n_rows, std::max<std::uint64_t>(max_per_row * n_rows, max_of_few_rows));
+  return sizeof(Served) * (listed + 5 * min_batch * n_rows) +
          n_rows * sizeof(std::span<const Served>) +
          n_threads * GainBounds<float>::bytes_per_thread(n_columns, max_batch, 0);
 }

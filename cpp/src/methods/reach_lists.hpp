@@ -8,6 +8,8 @@
 
 #include "bounds/gain_bounds.hpp"
 #include "bounds/rough_rows.hpp"
+#include "rows/distance.hpp"
+#include "rows/loss.hpp"
 #include "thinset/parallel_for.hpp"
 
 namespace thinset {
@@ -25,6 +27,9 @@ class ReachLists {
   // a candidate has all rows with a smaller loss by it than their reach, ascending, and few others.
   void list(std::size_t first, const std::vector<double>& reach);
 
+  // Replaces the lower bounds of losses by the losses, rounded down.
+  void measure(const DistanceMeter<T>& meter, const Loss& loss);
+
   // How many candidates from this one on have lists, possibly past the last row to the first.
   [[nodiscard]] std::size_t n_listed_from(std::size_t candidate) const {
     const std::size_t n = lists_.size();
@@ -41,8 +46,9 @@ class ReachLists {
  private:
   const RoughRows<T>& rough_;
   const std::vector<bool>& is_open_;
+  Job& job_;
   GainBounds<T> bounds_;
-  std::vector<std::span<const Served>> lists_;
+  std::vector<std::span<Served>> lists_;
   std::vector<std::vector<Served>> batches_;
   std::size_t first_ = 0;
   std::size_t n_listed_ = 0;

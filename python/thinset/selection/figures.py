@@ -104,10 +104,13 @@ class Certificates(Figures):
     lower_bound_of_covering_radius: no k rows cover all rows with a smaller radius.
     covering_radius_over_best_possible: the subset's radius is at most this many times the smallest
         possible; infinite if nothing could be proved.
+    lower_bound_of_sum_of_nearest_distances: no k rows have a smaller sum (k-medoids).
+    sum_of_nearest_distances_over_best_possible: likewise, at most this many times the smallest.
 
-    The bound of the sum costs a few times as many distances as k rows have pairs. If the subset is
-    much worse than a max_sum selection of k rows, it also costs such a selection. The other two
-    cost a max_min selection of k and of 1.5 k rows.
+    The bound of the sum of pairwise distances costs a few times as many distances as k rows have pairs. If the subset is
+    much worse than a max_sum selection of k rows, it also costs such a selection. The bounds of
+    the smallest distance and the radius cost a max_min selection of k and of 1.5 k rows. The bound
+    of the sum of nearest distances costs about as much as a facility_location selection.
     """
 
     names = (
@@ -117,6 +120,8 @@ class Certificates(Figures):
         "share_of_best_possible_smallest_distance",
         "lower_bound_of_covering_radius",
         "covering_radius_over_best_possible",
+        "lower_bound_of_sum_of_nearest_distances",
+        "sum_of_nearest_distances_over_best_possible",
     )
     names_of_pairs = frozenset(names[:4])
     computed_by = "certificates_from"
@@ -153,6 +158,10 @@ RATIOS = {
         "upper_bound_of_smallest_pairwise_distance",
     ),
     "covering_radius_over_best_possible": ("covering_radius", "lower_bound_of_covering_radius"),
+    "sum_of_nearest_distances_over_best_possible": (
+        "sum_of_nearest_distances",
+        "lower_bound_of_sum_of_nearest_distances",
+    ),
 }
 
 
