@@ -10,8 +10,10 @@ from oracles import selection as oracle
 
 
 def best_figures(X, k, metric):
-    """(largest sum, largest smallest distance: both None for k = 1; smallest covering radius, and
-    smallest sum of nearest distances)."""
+    """(largest sum, largest smallest distance, smallest covering radius, smallest cost).
+
+    The first two are None for k = 1.
+    """
     apart = np.array([oracle.distances(X, row, metric) for row in X])
     sums, smallest, radii, costs = [], [], [], []
     for rows in itertools.combinations(range(len(X)), k):

@@ -128,7 +128,12 @@ def choose(
     if max_swaps:
         least_scale = len(covered) if metric_ == "cosine" and kernel != "gaussian" else 0.0
         rows = swap_medoids(
-            losses, greedy(factors)[0], len(initial), np.flatnonzero(allowed), max_swaps, least_scale
+            losses,
+            greedy(factors)[0],
+            len(initial),
+            np.flatnonzero(allowed),
+            max_swaps,
+            least_scale,
         )
         k, initial = len(rows), rows
     if costs is None:

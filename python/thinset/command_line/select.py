@@ -204,6 +204,7 @@ class Command:
                     metric=self.metric,
                     n_threads=self.threads,
                     column=self.column,
+                    method=self.method,
                 )
                 print(predicted.describe())
             return
