@@ -23,7 +23,8 @@ ReachLists<T>::ReachLists(const RoughRows<T>& rough, const std::vector<bool>& is
     : rough_(rough),
       is_open_(is_open),
       job_(job),
-      bounds_(rough, rough.size(), job),
+      few_(rough, rough.size(), job),
+      many_(rough, rough.size() * min_batch / max_batch, job),
       lists_(rough.size()) {}
 
 template <class T>
@@ -38,19 +39,32 @@ void ReachLists<T>::list(std::size_t first, const std::vector<double>& reach) {
   std::vector<std::uint32_t> candidates;
   while (n_listed_ < n && n_pairs < std::max(max_per_row * n, max_of_few_rows)) {
     candidates.clear();
+    const std::size_t n_before = n_listed_;
     for (; n_listed_ < n && candidates.size() < batch; ++n_listed_) {
       const std::size_t candidate = (first + n_listed_) % n;
       if (is_open_[candidate]) {
         candidates.push_back(static_cast<std::uint32_t>(candidate));
       }
     }
-    std::vector<Served> served;
-    std::vector<std::size_t> ends;
-    for (const GainBound& bound : bounds_.bound(candidates, reach)) {
-      served.insert(served.end(), bound.served.begin(), bound.served.end());
-      ends.push_back(served.size());
+    if (candidates.empty()) {
+      break;
     }
-    served.shrink_to_fit();
+    const std::vector<GainBound>& bounds =
+        (batch == min_batch ? few_ : many_).bound(candidates, reach);
+    if (!std::ranges::all_of(bounds, [](const GainBound& bound) { return bound.is_listed; })) {
+      n_listed_ = n_before;
+      batch = min_batch;
+      continue;
+    }
+    std::vector<std::size_t> ends;
+    for (const GainBound& bound : bounds) {
+      ends.push_back(bound.served.size() + (ends.empty() ? 0 : ends.back()));
+    }
+    std::vector<Served> served;
+    served.reserve(ends.empty() ? 0 : ends.back());
+    for (const GainBound& bound : bounds) {
+      served.insert(served.end(), bound.served.begin(), bound.served.end());
+    }
     n_pairs += served.size();
     batches_.push_back(std::move(served));
     const std::span<Served> all(batches_.back());
@@ -88,10 +102,10 @@ void ReachLists<T>::measure(const DistanceMeter<T>& meter, const Loss& loss) {
 template <class T>
 std::uint64_t ReachLists<T>::bytes(std::uint64_t n_rows, std::uint64_t n_columns,
                                    unsigned n_threads) {
-  // A batch is in parts, joined, and copied.
+  // A batch is in parts, joined, each twice for vectors that grow, and copied; of both kinds.
   const std::uint64_t listed =
       std::min(n_rows * n_rows, std::max<std::uint64_t>(max_per_row * n_rows, max_of_few_rows));
-  return sizeof(Served) * (listed + 5 * min_batch * n_rows) +
+  return sizeof(Served) * (listed + 9 * min_batch * n_rows) +
          n_rows * sizeof(std::span<const Served>) +
          n_threads * GainBounds<float>::bytes_per_thread(n_columns, max_batch, 0);
 }

@@ -47,7 +47,8 @@ class ReachLists {
   const RoughRows<T>& rough_;
   const std::vector<bool>& is_open_;
   Job& job_;
-  GainBounds<T> bounds_;
+  GainBounds<T> few_;   // of any length
+  GainBounds<T> many_;  // of short lists
   std::vector<std::span<Served>> lists_;
   std::vector<std::vector<Served>> batches_;
   std::size_t first_ = 0;

@@ -127,10 +127,11 @@ class Certificates(Figures):
     sum_of_nearest_distances_over_best_possible: likewise, at most this many times the smallest.
         These two are listed for facility_location; after another method, access them by name.
 
-    The bound of the sum of pairwise distances costs a few times as many distances as k rows have pairs. If the subset is
-    much worse than a max_sum selection of k rows, it also costs such a selection. The bounds of
-    the smallest distance and the radius cost a max_min selection of k and of 1.5 k rows. The bound
-    of the sum of nearest distances costs about as much as a facility_location selection.
+    The bound of the sum of pairwise distances costs a few times as many distances as k rows have
+    pairs. If the subset is much worse than a max_sum selection of k rows, it also costs such a
+    selection. The bounds of the smallest distance and the radius cost a max_min selection of k and
+    of 1.5 k rows. The bound of the sum of nearest distances costs about as much as a
+    facility_location selection.
     """
 
     names = (
