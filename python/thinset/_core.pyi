@@ -244,6 +244,15 @@ def lower_bound_of_covering_radius(
     progress: _Progress = None,
     bfloat16: bool = False,
 ) -> float: ...
+def lower_bound_of_sum_of_nearest_distances(
+    embeddings: _Embeddings,
+    indices: NDArray[np.int64],
+    *,
+    metric: str = "euclidean",
+    n_threads: int = 0,
+    progress: _Progress = None,
+    bfloat16: bool = False,
+) -> float: ...
 def group_near_duplicates(
     embeddings: _Embeddings,
     distance: float,

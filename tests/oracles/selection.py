@@ -198,12 +198,23 @@ def _losses(X, kernel, bandwidth, metric):
         return 0.0 - exp_of_minus(np.maximum(between * exponent, 0.0))
 
 
-def facility_location(X, k, *, metric="euclidean", initial=(), kernel="distance", bandwidth=None):
+def facility_location(
+    X, k, *, metric="euclidean", initial=(), kernel="distance", bandwidth=None, max_swaps=0
+):
     X = np.asarray(X, np.float64)
     if kernel == "gaussian" and bandwidth is None:
         bandwidth = median_distance(X, metric)
     between = _losses(X, kernel, bandwidth, metric)
-    nearest = np.zeros(len(X)) if kernel == "gaussian" else None
+    chosen, gains = _facility_picks(between, k, initial, kernel)
+    is_cosine = kernel == "cosine" or (kernel == "distance" and metric == "cosine")
+    least_scale = len(X) if is_cosine else 0.0
+    free = [row for row in range(len(X)) if row not in chosen[: len(initial)]]
+    swapped = swap_medoids(between, chosen, len(initial), free, max_swaps, least_scale)
+    return (chosen, gains) if swapped == chosen else _facility_picks(between, k, swapped, kernel)
+
+
+def _facility_picks(between, k, initial, kernel):
+    nearest = np.zeros(len(between)) if kernel == "gaussian" else None
     chosen, gains = [], []
     while len(chosen) < k:
         if nearest is None:
@@ -217,6 +228,41 @@ def facility_location(X, k, *, metric="euclidean", initial=(), kernel="distance"
             gains[0] = in_blocks(1.0 - between[:, row])
         nearest = between[:, row] if nearest is None else np.minimum(nearest, between[:, row])
     return chosen, gains
+
+
+def swap_medoids(between, chosen, n_fixed, candidates, max_swaps, least_scale):
+    """Eager exchanges: candidates take turns; each one's best exchange, if it is worthwhile."""
+    chosen, k, n = list(chosen), len(chosen), between.shape[1]
+    if k < 2 or k == n or n_fixed == k:
+        return chosen
+    n_swaps = n_failed = candidate = 0
+    state = _medoid_state(between, chosen, least_scale)
+    while n_failed < n and n_swaps < max_swaps:
+        n_failed += 1
+        if candidate in candidates and candidate not in chosen:
+            near, second, place, hurdles = state
+            loss = between[:, candidate]
+            term = np.where(loss < second, second - np.maximum(near, loss), 0.0)
+            by_place = in_blocks(np.where(place[:, None] == np.arange(k), term[:, None], 0.0))
+            decrease = in_blocks(np.maximum(near - loss, 0.0)) + by_place
+            surplus = decrease - hurdles
+            best = max(range(n_fixed, k), key=lambda m: (surplus[m], -chosen[m]))
+            if surplus[best] > 0:
+                chosen[best] = candidate
+                state = _medoid_state(between, chosen, least_scale)
+                n_swaps, n_failed = n_swaps + 1, 0
+        candidate = (candidate + 1) % n
+    return chosen
+
+
+def _medoid_state(between, chosen, least_scale):
+    own = between[:, chosen]
+    near, second = np.sort(own, axis=1)[:, :2].T
+    place = np.argmin(own, axis=1)
+    mine = place[:, None] == np.arange(len(chosen))
+    removal = in_blocks(np.where(mine, (second - near)[:, None], 0.0))
+    scale = max(abs(in_blocks(near)), least_scale)
+    return near, second, place, removal + 1e-12 * (scale + removal)
 
 
 def random(n, k, *, seed=0, initial=(), generator=None):

@@ -1,6 +1,7 @@
 // Distances between rows of embeddings.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -130,6 +131,13 @@ class PickedRows {
   void push_back(const T* values, double norm) {
     values_.insert(values_.end(), values, values + meter_.n_columns());
     norms_.push_back(norm);
+  }
+  // Makes `row` pick number `pick`.
+  void replace(std::size_t pick, std::size_t row) {
+    const T* values = meter_.rows().row(row);
+    std::copy_n(values, meter_.n_columns(),
+                values_.begin() + static_cast<std::ptrdiff_t>(pick * meter_.n_columns()));
+    norms_[pick] = meter_.norm(row);
   }
   [[nodiscard]] std::size_t size() const { return norms_.size(); }
   [[nodiscard]] const T* row(std::size_t pick) const {

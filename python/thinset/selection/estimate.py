@@ -132,10 +132,12 @@ def estimate_figures(
     metric: str = "euclidean",
     n_threads: int | None = None,
     column: object = None,
+    method: str = "topk",
 ) -> FiguresEstimate:
     """Predict how long `objective` and `certificates` of `n_samples` rows take to compute.
 
-    Arguments as for `estimate`; the method that chose the rows makes little difference.
+    Arguments as for `estimate`. The method that chose the rows makes little difference, except
+    facility_location: its cost is certified as well.
     """
     (n_rows, n_columns), dtype_name = _shape_and_dtype(embeddings_or_shape, dtype, column)
     count = as_count(n_samples, n_rows)
@@ -148,8 +150,8 @@ def estimate_figures(
         n_threads=as_threads(n_threads),
     )
     has_pairs = count > 1
-    figures = ObjectiveFigures.defined(has_pairs)
-    bounds = Certificates.defined(has_pairs)
+    figures = ObjectiveFigures.defined(has_pairs, method)
+    bounds = Certificates.defined(has_pairs, method)
     compared = [RATIOS[name][0] for name in bounds if name in RATIOS]
     return FiguresEstimate(
         _sum(seconds, figures),

@@ -128,6 +128,7 @@ class Selection:
             dtype=self.params["dtype"],
             metric=self.params.get("metric", "euclidean"),
             n_threads=n_threads,
+            method=self.method,
         )
 
     def _subset_of(self, embeddings: object, n_threads: int | None) -> Subset:
@@ -143,7 +144,7 @@ class Selection:
                 f"got shape {(n_rows, n_columns)}"
             )
         metric = as_metric(self.params.get("metric", "euclidean"))
-        return Subset(matrix, self.indices, metric, as_threads(n_threads))
+        return Subset(matrix, self.indices, metric, as_threads(n_threads), self.method)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a .npz file (arrays and JSON text, no pickle), atomically.

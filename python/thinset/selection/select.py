@@ -216,7 +216,7 @@ def select(
     if chosen.constant_columns.size and not options.get("drop_constant", False):
         message = _constant_columns_message(chosen.constant_columns)
         warnings.warn(message, ConstantColumnsWarning, 2)
-    subset = Subset(matrix, chosen.indices, settings["metric"], threads)
+    subset = Subset(matrix, chosen.indices, settings["metric"], threads, method)
     objective, certificates = subset.figures_on_demand(progress)
     return Selection(
         chosen.indices,
