@@ -82,7 +82,7 @@ def write_document(
     (the extra `report`).
     """
     out = Path(out)
-    page = _environment().get_template(template).render({**content, "figures": figures})
+    page = rendered_template(template, {**content, "figures": figures})
     with atomic_folder(out, overwrite=overwrite, foreign=_foreign_to_report) as folder:
         (folder / _PLOTS).mkdir()
         for name, shown in figures.items():
@@ -91,6 +91,11 @@ def write_document(
         # Names of files that are not UTF-8 hold lone surrogates.
         (folder / _PAGE).write_text(page, encoding="utf-8", errors="backslashreplace")
     return out / _PAGE
+
+
+def rendered_template(template: str, content: Mapping[str, Any]) -> str:
+    """Fill a file in templates/; ImportError without jinja2 (the extra `report`)."""
+    return _environment().get_template(template).render(content)
 
 
 @functools.cache
