@@ -14,7 +14,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+PROGRAM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 
 _KEYS = {
     "ArrowRight": 39, "ArrowLeft": 37, "ArrowUp": 38, "ArrowDown": 40, "Enter": 13, "Escape": 27,
@@ -125,11 +127,12 @@ class Page:
         self.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
 
     def press(self, key):
+        text = "\r" if key == "Enter" else key if len(key) == 1 else ""
         for kind in ("keyDown", "keyUp"):
             self.call(
                 "Input.dispatchKeyEvent",
                 type=kind, key=key, windowsVirtualKeyCode=_KEYS[key],
-                **({"text": key} if len(key) == 1 and kind == "keyDown" else {}),
+                **({"text": text} if text and kind == "keyDown" else {}),
             )  # fmt: skip
 
     def screenshot(self, file, *, whole=False):

@@ -74,16 +74,15 @@ class Command:
         require_apart(
             self.out, self.selection, self.against, self.embeddings, self.map, self.data, columns
         )
-        from thinset.experiments.shown_samples import read_samples
         from thinset.experiments.showing import ShowSettings, show
+        from thinset.experiments.shown_samples import read_samples
         from thinset.report import require_report_extra
 
         require_report_extra()
-        embeddings = self.embeddings or None
-        if embeddings is not None and len(embeddings) == 1:
-            embeddings = embeddings[0]
+        # A single file is not a list of shards, so messages need no shard number.
+        embeddings = self.embeddings[0] if len(self.embeddings) == 1 else self.embeddings
         settings = ShowSettings(
-            embeddings=embeddings,
+            embeddings=embeddings or None,
             column=self.column,
             coordinates=None if self.map is None else open_npy(str(self.map)),
             texts=None if self.texts is None else _texts(self.texts, self.embeddings),

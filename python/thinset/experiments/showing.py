@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from thinset.data.sources.listing import count
 from thinset.files.atomic import require_file_target
 from thinset.files.overlap import require_apart
 from thinset.metrics import nearest
@@ -25,6 +25,7 @@ from thinset.selection.matrix_input import as_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -91,9 +92,7 @@ def show(
     _require_new(out, overwrite=overwrite)
     require_apart(out, settings.embeddings, None if samples is None else samples.path)
     matrix = (
-        None
-        if settings.embeddings is None
-        else as_matrix(settings.embeddings, settings.column)
+        None if settings.embeddings is None else as_matrix(settings.embeddings, settings.column)
     )
     n_total = _n_total(shown, samples, matrix, settings)
     metric = _metric(shown.selection)
@@ -299,7 +298,7 @@ def _stacks(
     groups = found.repeated()
     n_rows = sum(map(len, groups))
     caption = (
-        f"{n_rows:,} samples are in {len(groups):,} stacks: chains of samples at most "
+        f"{n_rows:,} samples are in {count(len(groups), 'stack')}: chains of samples at most "
         f"{distance:g} apart ({metric})."
     )
     return Stacks(groups, distance), caption

@@ -130,13 +130,13 @@ def _headline(explored: ExplorerInputs) -> str:
 
 def _scope(explored: ExplorerInputs) -> str:
     k, n = len(explored.indices), explored.n_total
-    text = f"{k:,} of {n:,} samples kept ({spoken_share(k, n)})"
     if explored.other is None:
-        return f"{text}."
+        return f"{spoken_share(k, n)} of the samples, in the order in which they were selected."
     k_other = len(explored.other.indices)
     return (
-        f"{explored.name}: {text}. {explored.other.name}: {k_other:,} kept "
-        f"({spoken_share(k_other, n)}). Jaccard index: {_jaccard(explored):.3f}."
+        f"{explored.name} keeps {k:,} of {n:,} samples ({spoken_share(k, n)}), "
+        f"{explored.other.name} {k_other:,} ({spoken_share(k_other, n)}). Jaccard index: "
+        f"{_jaccard(explored):.3f}."
     )
 
 

@@ -1,4 +1,4 @@
-"""Arrays and texts in the form in which a page carries them; templates/explorer/data.js reads it."""
+"""Arrays and texts in the form in which a page carries them; data.js of the templates reads it."""
 
 from __future__ import annotations
 

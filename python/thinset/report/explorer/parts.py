@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 MAX_BYTES = 4_900_000
 """What an explorer adds to its page at most, unless the samples' numbers alone take more."""
 
-_SHARE_OF_KEPT = 0.3  # of the bytes for pictures or texts, where few are kept: these are looked at
+_SHARE_OF_KEPT = 0.35  # of the bytes for pictures or texts, where few are kept: these are looked at
 _OWN_BYTES = 60_000  # scripts, styles and markup
 
 # Bright enough on white, dark enough on black, and told apart by colour-blind readers.

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 SIDES = (96, 64, 48, 32, 24, 20, 16)
 """Longer sides of thumbnails in pixels, the best first; images are never enlarged."""
 
-_QUALITIES = (85, 75, 65, 50, 35, 20, 10)
-_READABLE = 35  # a smaller picture of this quality shows more than a larger one below it
+_QUALITIES = (85, 75, 65, 50, 40, 30, 25, 20, 15, 10)
+_READABLE = 20  # a smaller picture of this quality shows more than a larger one below it
 _FEWEST_BYTES_PER_PIXEL = 0.1  # photographs of the lowest quality take more
 _SHEET_PIXELS = 2048  # phones decode sheets of this size
 _SAMPLE = 512
@@ -142,9 +142,7 @@ def _encoded(tiles: Sequence[Tiles], quality: int, first: int) -> tuple[Sheet, .
         content = io.BytesIO()
         picture = Image.fromarray(pixels.reshape(rows * height, columns * width, 3))
         picture.save(content, "WEBP", quality=quality, method=4)
-        sheets.append(
-            Sheet(first + start, len(part), columns, width, height, content.getvalue())
-        )
+        sheets.append(Sheet(first + start, len(part), columns, width, height, content.getvalue()))
     return tuple(sheets)
 
 

@@ -67,7 +67,7 @@ function makeClassFilter() {
     filters.classes = ticked ? null : chosen;
     filters.changed();
   };
-  place.append(
+  place.querySelector("legend").append(
     element("button", {type: "button", class: "quiet", click: () => setAll(true)}, "all"),
     element("button", {type: "button", class: "quiet", click: () => setAll(false)}, "none"),
   );

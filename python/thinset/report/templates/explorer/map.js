@@ -186,7 +186,7 @@ function drawMap() {
   const inView = pointsInView(view);
   // Fewer points are drawn larger: [dropped, kept].
   const sizes = inView.totals.map((total, above) => (
-    Math.min(Math.max(Math.sqrt((width * height) / Math.max(total, 1)) * 0.16, 0.8 + above * 0.7), 4 + above)
+    Math.min(Math.max(Math.sqrt((width * height) / Math.max(total, 1)) * 0.16, 0.8 + above * 0.4), 4 + above)
   ));
   for (const layer of inView.layers) {
     const size = sizes[layer.above];
@@ -207,8 +207,12 @@ function drawMap() {
     context.fill();
   }
   context.globalAlpha = 1;
+  const explaining = chosen.point < 0 ? []
+    : isKept(chosen.point) ? representedBy(chosen.point)
+    : [nearestOf(chosen.point)].filter((other) => other >= 0);
+  drawLines(context, explaining, view, paint);
   if (pictures.ready && inView.total <= MOST_PICTURES) drawPictures(context, inView, view, paint);
-  drawChosen(context, paint);
+  drawRings(context, explaining, paint);
 }
 
 function pointsInView(view) {
@@ -238,26 +242,27 @@ function drawPictures(context, inView, view, paint) {
   }
 }
 
-// A ring around the chosen point, and lines to the points that explain it.
-function drawChosen(context, paint) {
-  const {point} = chosen;
-  if (point >= 0) {
-    const others = isKept(point) ? representedBy(point) : [nearestOf(point)].filter((other) => other >= 0);
-    const [x, y] = map.place(point);
-    context.strokeStyle = paint("--ink");
-    context.globalAlpha = others.length > 40 ? 0.35 : 0.7;
-    context.lineWidth = 1;
-    context.beginPath();
-    for (const other of others) {
-      context.moveTo(x, y);
-      context.lineTo(...map.place(other));
-    }
-    context.stroke();
-    context.globalAlpha = 1;
-    ring(context, point, 8, 2.5);
-    if (others.length === 1) ring(context, others[0], 6, 1.5);
+// Lines from the chosen point to those that explain it, below the pictures.
+function drawLines(context, explaining, view, paint) {
+  if (!explaining.length) return;
+  const [x, y] = map.place(chosen.point, view);
+  context.strokeStyle = paint("--ink");
+  context.globalAlpha = explaining.length > 40 ? 0.25 : 0.6;
+  context.lineWidth = 1;
+  context.beginPath();
+  for (const other of explaining) {
+    context.moveTo(x, y);
+    context.lineTo(...map.place(other, view));
   }
-  if (map.hovered >= 0 && map.hovered !== point) ring(context, map.hovered, 6, 1.5);
+  context.stroke();
+  context.globalAlpha = 1;
+}
+
+function drawRings(context, explaining, paint) {
+  context.strokeStyle = paint("--ink");
+  if (chosen.point >= 0) ring(context, chosen.point, 8, 2.5);
+  if (explaining.length === 1) ring(context, explaining[0], 6, 1.5);
+  if (map.hovered >= 0 && map.hovered !== chosen.point) ring(context, map.hovered, 6, 1.5);
 }
 
 function ring(context, point, radius, width) {

@@ -27,8 +27,9 @@ const pictures = {
     const place = point - sheet.first;
     const scale = side / Math.max(sheet.width, sheet.height);
     const width = sheet.width * scale, height = sheet.height * scale;
-    // A picture that is much enlarged shows its pixels instead of a blur.
-    context.imageSmoothingEnabled = scale < 4;
+    // Icons of a few pixels show these instead of a blur.
+    context.imageSmoothingEnabled = Math.max(sheet.width, sheet.height) > 12;
+    context.imageSmoothingQuality = "high";
     context.drawImage(
       sheet.bitmap,
       (place % sheet.columns) * sheet.width, Math.floor(place / sheet.columns) * sheet.height,
