@@ -211,8 +211,10 @@ function drawMap() {
     : isKept(chosen.point) ? representedBy(chosen.point)
     : [nearestOf(chosen.point)].filter((other) => other >= 0);
   drawLines(context, explaining, view, paint);
-  if (pictures.ready && inView.total <= MOST_PICTURES) drawPictures(context, inView, view, paint);
-  drawRings(context, explaining, paint);
+  const side = inView.total < 60 ? 44 : 30;
+  const withPictures = pictures.ready && inView.total <= MOST_PICTURES;
+  if (withPictures) drawPictures(context, inView, side, view, paint);
+  drawRings(context, explaining, withPictures ? 0.75 * side : 7, paint);
 }
 
 function pointsInView(view) {
@@ -229,8 +231,7 @@ function pointsInView(view) {
   return {layers, totals, total: totals[0] + totals[1]};
 }
 
-function drawPictures(context, inView, view, paint) {
-  const side = inView.total < 60 ? 44 : 30;
+function drawPictures(context, inView, side, view, paint) {
   for (const {above, colour, points: seen} of inView.layers) {
     context.strokeStyle = paint(colour);
     context.lineWidth = above ? 3 : 1;
@@ -258,11 +259,11 @@ function drawLines(context, explaining, view, paint) {
   context.globalAlpha = 1;
 }
 
-function drawRings(context, explaining, paint) {
+function drawRings(context, explaining, radius, paint) {
   context.strokeStyle = paint("--ink");
-  if (chosen.point >= 0) ring(context, chosen.point, 8, 2.5);
-  if (explaining.length === 1) ring(context, explaining[0], 6, 1.5);
-  if (map.hovered >= 0 && map.hovered !== chosen.point) ring(context, map.hovered, 6, 1.5);
+  if (chosen.point >= 0) ring(context, chosen.point, radius + 1, 2.5);
+  if (explaining.length === 1) ring(context, explaining[0], radius, 1.5);
+  if (map.hovered >= 0 && map.hovered !== chosen.point) ring(context, map.hovered, radius, 1.5);
 }
 
 function ring(context, point, radius, width) {
