@@ -110,7 +110,7 @@ def _read(path: Path) -> Shown:
 
     chosen = read_rows(path)
     if isinstance(chosen, Selection):
-        return Shown(path.stem, chosen.indices, chosen.n_total, chosen.gains, chosen)
+        return Shown.of(chosen, path.stem)
     if chosen.dtype.kind == "b":
         return Shown(path.stem, np.flatnonzero(chosen), len(chosen))
     return Shown(path.stem, np.asarray(chosen, np.int64))

@@ -50,6 +50,11 @@ class Shown:
     gains: NDArray[np.float64] | None = None
     selection: Selection | None = None
 
+    @classmethod
+    def of(cls, selection: Selection, name: str) -> Shown:
+        """All that a saved selection holds."""
+        return cls(name, selection.indices, selection.n_total, selection.gains, selection)
+
 
 @dataclass(frozen=True)
 class ShowSettings:
@@ -91,6 +96,28 @@ def show(
     """
     _require_new(out, overwrite=overwrite)
     require_apart(out, settings.embeddings, None if samples is None else samples.path)
+    explored, captions = explore(shown, samples, settings, show_progress=show_progress)
+    inputs = ShowInputs(
+        dataset_name="texts" if samples is None else samples.name,
+        explored=explored,
+        command=settings.command,
+        captions=captions,
+        settings=_how_selected(shown.selection),
+    )
+    return write_show_page(inputs, out, show_progress=show_progress)
+
+
+def explore(
+    shown: Shown,
+    samples: ShownSamples | None,
+    settings: ShowSettings,
+    *,
+    show_progress: bool = False,
+) -> tuple[ExplorerInputs, dict[str, str]]:
+    """Everything that the explorer shows of a selection, and the captions of its parts.
+
+    Raises ValueError as `show` does.
+    """
     matrix = (
         None if settings.embeddings is None else as_matrix(settings.embeddings, settings.column)
     )
@@ -117,19 +144,29 @@ def show(
         class_names=class_names,
         images=None if samples is None else samples.images,
         texts=settings.texts,
-        ids=settings.ids if settings.ids is not None or samples is None else samples.ids,
+        ids=_ids(shown, samples, settings, n_total),
         reasons=reasons,
         stacks=stacks,
         other=None if other is None else OtherSelection(other.name, other.indices, other.gains),
     )
-    inputs = ShowInputs(
-        dataset_name="texts" if samples is None else samples.name,
-        explored=explored,
-        command=settings.command,
-        captions={"map": map_caption, "stacks": stacks_caption},
-        settings=_how_selected(shown.selection),
-    )
-    return write_show_page(inputs, out, show_progress=show_progress)
+    return explored, {"map": map_caption, "stacks": stacks_caption}
+
+
+def _ids(
+    shown: Shown, samples: ShownSamples | None, settings: ShowSettings, n_total: int
+) -> Sequence[str] | None:
+    """The given ids, else paths of image files, else those of the kept rows alone."""
+    if settings.ids is not None:
+        return settings.ids
+    if samples is not None and samples.ids is not None:
+        return samples.ids
+    own = None if shown.selection is None else shown.selection.ids
+    if own is None:
+        return None
+    ids = [""] * n_total
+    for row, name in zip(shown.indices.tolist(), own.tolist(), strict=True):
+        ids[row] = name.decode() if isinstance(name, bytes) else str(name)
+    return ids
 
 
 def _require_new(out: str | os.PathLike[str], *, overwrite: bool) -> None:
@@ -190,7 +227,9 @@ def _metric(selection: Selection | None) -> str:
 
 
 def _require_made_from(selection: Selection | None, matrix: HostMatrix | None) -> None:
-    expected = None if selection is None else selection.params.get("n_columns")
+    if selection is None or selection.method == "random":  # which looks at no embeddings
+        return
+    expected = selection.params.get("n_columns")
     if matrix is not None and expected not in (None, matrix.shape[1]):
         raise ValueError(
             f"--embeddings must be those that the selection was made from, with {expected} "

@@ -52,13 +52,15 @@ def read_samples(data: str | os.PathLike[str], *, split: str = "train") -> Shown
     """
     path = Path(data)
     if (path / MANIFEST_FILE).is_file():
-        return _of_dataset(open_dataset(path))
+        return samples_of(open_dataset(path))
     opened = open_source(str(data), ReadOptions())
     require_split(split, list(opened.streams), str(data))
     return _of_stream(opened.streams[split], path)
 
 
-def _of_dataset(dataset: Dataset) -> ShownSamples:
+def samples_of(dataset: Dataset) -> ShownSamples:
+    """The samples of an open dataset folder."""
+
     def images(rows: NDArray[np.int64]) -> Iterator[NDArray[Any]]:
         for start in range(0, len(rows), BATCH_SIZE):
             yield np.asarray(dataset.images[rows[start : start + BATCH_SIZE]])
@@ -81,7 +83,8 @@ def _of_stream(stream: ImageStream, path: Path) -> ShownSamples:
     def images(rows: NDArray[np.int64]) -> Iterator[NDArray[Any]]:
         start = 0
         for batch, _ in stream:
-            own = rows[(rows >= start) & (rows < start + len(batch))] - start
+            first, last = np.searchsorted(rows, (start, start + len(batch)))
+            own = rows[first:last] - start
             start += len(batch)
             if len(own):
                 yield batch[own]

@@ -6,12 +6,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import TypeAlias
 
     import numpy as np
     from numpy.typing import NDArray
 
+    from thinset.report.explorer import ExplorerInputs
     from thinset.results.records import RunRecord
+
+    Explore: TypeAlias = Callable[[], tuple[ExplorerInputs, Mapping[str, str]]]
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class ReportInputs:
     `images` is (N, H, W, C) and may be a memory map: only rows that are shown are read. `labels`
     (N,) are class numbers from 0, `class_names` name them. `selected_indices` (in selection order)
     and `random_indices` are rows of `images`. `embeddings` is (N, D) and may be a memory map.
+    `explore` gives what the page's explorer shows, with the captions of its parts; without it, the
+    page has still pictures alone.
     `embedding_facts` and `settings` hold free JSON; `stage_seconds` maps the stages of making this
     report's results to wall-clock seconds. `command` is the command line that makes them again.
     Raises ValueError where lengths disagree or an index is out of range.
@@ -54,6 +60,7 @@ class ReportInputs:
     random_indices: NDArray[np.int64] | None = None
     embeddings: NDArray[Any] | None = None
     reconstructions: Reconstructions | None = None
+    explore: Explore | None = None
     embedding_facts: Mapping[str, Any] | None = None
     stage_seconds: Mapping[str, float] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)

@@ -61,10 +61,12 @@ def write_show_page(
         "headline": _headline(explored),
         "scope": _scope(explored),
         "explorer": explorer,
-        "captions": {"map": "", "stacks": "", "reasons": "", **inputs.captions},
+        "captions": {"map": "", "stacks": "", **inputs.captions},
         "overlap": overlap(explored),
         "classes": _class_table(explored),
         "settings": facts(inputs.settings),
+        "progress": None,
+        "next_step": None,
         "rerun": {
             "command": inputs.command,
             "settings": [],

@@ -123,6 +123,11 @@ def test_image_files_are_shown_with_their_paths(folder, capsys):
     assert "has the splits ['train'], got 'test'" in capsys.readouterr().err
 
 
+def test_a_random_selection_goes_with_any_embeddings(folder):
+    thinset.select(np.zeros((N, 1), np.float32), 10, "random").save("random.npz")
+    assert main(["show", "random.npz", "--embeddings", "embeddings.npy", "-o", "page.html"]) == 0
+
+
 def test_what_does_not_belong_together_is_refused(folder, capsys):
     np.save("short.npy", np.zeros((N - 1, 5), np.float32))
     np.save("narrow.npy", np.zeros((N, 4), np.float32))

@@ -110,7 +110,7 @@ def test_the_page_of_a_plan_compares_prediction_and_outcome(
 
 
 def test_a_value_that_a_template_needs_cannot_be_forgotten(tmp_path: Path) -> None:
-    with pytest.raises(jinja2.UndefinedError, match="title"):
+    with pytest.raises(jinja2.UndefinedError, match="is undefined"):
         write_document("run.html.j2", {}, {}, [], tmp_path / "out", overwrite=False)
     assert list(tmp_path.iterdir()) == []
 

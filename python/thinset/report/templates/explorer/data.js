@@ -75,7 +75,7 @@ const classOf = (point) => (labelOf(point) < 0 ? "" : classes[labelOf(point)].na
 
 function nameOf(point) {
   const row = `Row ${count(points.rows[point])}`;
-  return points.ids ? `${row}: ${points.ids[point]}` : row;
+  return points.ids && points.ids[point] ? `${row}: ${points.ids[point]}` : row;
 }
 
 // The nearest kept point of a dropped one, or -1.
