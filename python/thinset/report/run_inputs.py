@@ -6,16 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from typing import TypeAlias
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
-    from thinset.report.explorer import ExplorerInputs
+    from thinset.report.explorer.inputs import Explore
     from thinset.results.records import RunRecord
-
-    Explore: TypeAlias = Callable[[], tuple[ExplorerInputs, Mapping[str, str]]]
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from thinset.report import sections
 from thinset.report.cells import facts
 from thinset.report.document import curve_names, write_document
-from thinset.report.explorer import explorer_of
+from thinset.report.explorer import explorer_content
 from thinset.report.run_figures import draw_figures
 from thinset.results.findings import find, overall_headline
 from thinset.results.summaries import summarise
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from thinset.report.run_inputs import ReportInputs
-
-_EXPLORER_BYTES = 2_500_000
 
 
 def write_report(
@@ -40,24 +38,12 @@ def write_report(
         "cards": sections.cards(summaries, findings),
         "results": sections.results(summaries, inputs.records),
         "curves": curve_names(figures),
-        **_explorer(inputs, has_figures=bool(figures)),
+        **explorer_content(inputs.explore if figures else None),
         "costs": sections.costs(inputs.stage_seconds),
         "embedding_facts": facts(inputs.embedding_facts),
         "rerun": sections.rerun(inputs.records, inputs.command, inputs.settings),
     }
     return write_document("run.html.j2", content, figures, inputs.records, out, overwrite=overwrite)
-
-
-def _explorer(inputs: ReportInputs, *, has_figures: bool) -> dict[str, Any]:
-    """The explorer and the captions of its parts; None for a page without figures."""
-    if inputs.explore is None or not has_figures:
-        return {"explorer": None, "captions": {}}
-    explored, captions = inputs.explore()
-    return {
-        "explorer": explorer_of(explored, max_bytes=_EXPLORER_BYTES),
-        # A run has no option for stacks: they are shown where the arm removed near-duplicates.
-        "captions": {**captions, "stacks": captions["stacks"] if explored.stacks else ""},
-    }
 
 
 def _scope(inputs: ReportInputs) -> str:

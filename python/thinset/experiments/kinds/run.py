@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 from thinset.duration import Duration
 from thinset.experiments.cells import Cell, cell_of
+from thinset.experiments.explored import explored
 from thinset.experiments.finished import Finished
 from thinset.experiments.settings import RunSettings
-from thinset.experiments.showing import Shown, ShowSettings, explore
-from thinset.experiments.shown_samples import samples_of
 from thinset.files.decoding import encode
 from thinset.report import ReportInputs, write_report
 from thinset.results import FULL, RANDOM, Arm, RunRecord, load_records
@@ -146,13 +145,12 @@ def write_page(
         embeddings=finished.embeddings,
         reconstructions=finished.reconstructions,
         embedding_facts=finished.embedding_facts,
-        explore=lambda: explore(
-            Shown.of(finished.selection(selected, "selected"), str(settings.arm)),
-            samples_of(data),
-            ShowSettings(
-                embeddings=finished.embeddings,
-                against=Shown.of(finished.selection(by_chance, f"random-seed{seed}"), str(RANDOM)),
-            ),
+        explore=explored(
+            finished,
+            [
+                (settings.arm, finished.selection(selected, "selected")),
+                (RANDOM, finished.selection(by_chance, f"random-seed{seed}")),
+            ],
         ),
         stage_seconds=finished.stage_seconds,
         records=load_records(finished.path / "records"),

@@ -11,6 +11,7 @@ import numpy as np
 from thinset.data import open_dataset
 from thinset.experiments.cells import Cell, cells_of
 from thinset.experiments.distillation import distilled_name
+from thinset.experiments.explored import explored_cells
 from thinset.experiments.finished import Finished
 from thinset.experiments.generation import generated_name
 from thinset.experiments.prepare.subsets import require_readable
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from thinset.experiments.prepare.data import Splits
     from thinset.experiments.where import Where
     from thinset.experiments.workbench import Workbench
+    from thinset.report.explorer.inputs import Explore
     from thinset.results.measures import Measures
     from thinset.results.records import Comparison
 
@@ -215,6 +217,7 @@ def write_page(recipe: FigureRecipe, finished: Finished[StudySettings]) -> Path:
         baseline=finished.settings.baseline,
         command=finished.command,
         settings=encode(finished.settings.resolved_for(finished.data.image_shape)),
+        explore=_explored(recipe, finished),
         stage_seconds=finished.stage_seconds,
         source=recipe.paper,
         published=recipe.published,
@@ -223,6 +226,13 @@ def write_page(recipe: FigureRecipe, finished: Finished[StudySettings]) -> Path:
         measures=_measures(finished),
     )
     return write_study_report(inputs, finished.report, overwrite=True)
+
+
+def _explored(recipe: FigureRecipe, finished: Finished[StudySettings]) -> Explore | None:
+    """For comparisons on one's own data; a published figure is about the scores."""
+    if recipe.name != "compare":
+        return None
+    return explored_cells(finished, cells_of(finished.settings))
 
 
 def _measures(finished: Finished[StudySettings]) -> tuple[Measures, ...]:

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
     ReadImages: TypeAlias = Callable[[NDArray[np.int64]], Iterator[NDArray[Any]]]
     """Images (n, H, W, C), uint8 or floats in [0, 1], of ascending rows, in batches."""
+
+    Explore: TypeAlias = Callable[[], tuple["ExplorerInputs", Mapping[str, str]]]
+    """Prepares what a page shows, and the captions of its parts "map" and "stacks"."""
 
 
 @dataclass(frozen=True)

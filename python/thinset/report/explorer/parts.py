@@ -27,13 +27,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from thinset.report.explorer.inputs import ExplorerInputs
+    from thinset.report.explorer.inputs import Explore, ExplorerInputs
     from thinset.report.explorer.points import Points
 
 MAX_BYTES = 4_900_000
 """What an explorer adds to its page at most, unless the samples' numbers alone take more."""
 
 _SHARE_OF_KEPT = 0.35  # of the bytes for pictures or texts, where few are kept: these are looked at
+_BYTES_BESIDE_TRAININGS = 2_500_000
 _OWN_BYTES = 60_000  # scripts, styles and markup
 
 # Bright enough on white, dark enough on black, and told apart by colour-blind readers.
@@ -111,6 +112,22 @@ def explorer_of(
         has_other=inputs.other is not None,
         notes=tuple(notes),
     )
+
+
+def explorer_content(explore: Explore | None) -> dict[str, Any]:
+    """What templates/explorer.html.j2 takes in a page about trainings, which stays smaller.
+
+    explore: gives the inputs and the captions of "map" and "stacks"; without it there is no
+    explorer.
+    """
+    if explore is None:
+        return {"explorer": None, "captions": {}}
+    explored, captions = explore()
+    return {
+        "explorer": explorer_of(explored, max_bytes=_BYTES_BESIDE_TRAININGS),
+        # These pages have no option for stacks: they are shown where an arm leaves them out.
+        "captions": {**captions, "stacks": captions["stacks"] if explored.stacks else ""},
+    }
 
 
 def _classes(inputs: ExplorerInputs) -> list[list[Any]]:
