@@ -200,6 +200,48 @@ def test_keys_move_zoom_and_go_through_the_order(show):
     assert shown(page, ".details") == str(KEPT[1])
 
 
+def test_wheel_and_drag_move_the_map_once_it_is_clicked(show):
+    page = show()
+
+    def apart():
+        return (np.array(place(page, 210)) - place(page, 209))[0]
+
+    def wheel(x, y):
+        """Whether the map takes the event, so that the page does not scroll."""
+        return page.run(
+            "!document.querySelector('.map canvas').dispatchEvent(new WheelEvent('wheel', "
+            f"{{deltaY: -200, clientX: {x}, clientY: {y}, cancelable: true}}))"
+        )
+
+    before = apart()
+    x, y = place(page, 215)
+    assert not wheel(x, y)
+    assert apart() == before
+    page.click(x, y)
+    assert shown(page, ".details") == "215"
+    assert wheel(x, y)
+    assert apart() == pytest.approx(before * np.exp(0.4), rel=0.01)
+    # The point below the pointer stays there; dragging takes it along.
+    np.testing.assert_allclose(place(page, 215), (x, y), atol=1)
+    page.mouse("mousePressed", x, y, button="left", clickCount=1)
+    page.mouse("mouseMoved", x + 60, y + 20, button="left", buttons=1)
+    page.mouse("mouseReleased", x + 60, y + 20, button="left", clickCount=1)
+    np.testing.assert_allclose(place(page, 215), (x + 60, y + 20), atol=1)
+    assert shown(page, ".details") == "215"  # a drag is no click
+
+
+def test_two_fingers_zoom(show):
+    page = show(400, 800, phone=True)
+    before = (np.array(place(page, 210)) - place(page, 209))[0]
+    x, y = place(page, 210)
+    for kind, spread in (("touchStart", 20), ("touchMove", 40), ("touchMove", 60)):
+        fingers = [{"x": x - spread, "y": y, "id": 0}, {"x": x + spread, "y": y, "id": 1}]
+        page.call("Input.dispatchTouchEvent", type=kind, touchPoints=fingers)
+    page.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+    after = (np.array(place(page, 210)) - place(page, 209))[0]
+    assert after > 2 * before
+
+
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_narrow_screen_needs_no_sideways_scrolling_and_takes_taps(show, dark):
     page = show(400, 800, phone=True, dark=dark, other=OtherSelection("theirs", OTHER))
