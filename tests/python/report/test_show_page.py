@@ -139,6 +139,20 @@ def test_the_page_keeps_to_its_size_and_says_what_it_shows(tmp_path, max_bytes):
     assert ("Texts are shown in full." in page) == (max_bytes == 500_000)
 
 
+def test_long_ids_leave_room_for_pictures():
+    letters = np.random.default_rng(9).integers(97, 123, (300, 500), dtype=np.uint8)
+    ids = [row.tobytes().decode() for row in letters]
+    explorer = explorer_of(inputs_of(ids=ids), max_bytes=200_000)
+    assert explorer.sheets
+    shown = texts(explorer.ids)
+    row = array(json.loads(explorer.data)["rows"])[0]
+    assert shown[0][0] == "\N{HORIZONTAL ELLIPSIS}"
+    assert ids[row].endswith(shown[0][1:])
+    crowded = explorer_of(inputs_of(ids=ids), max_bytes=1000)
+    assert (crowded.ids, crowded.sheets) == ("", ())
+    assert "Ids have no room in this page." in crowded.notes
+
+
 def test_of_many_samples_the_kept_ones_and_a_random_part_are_shown(monkeypatch):
     monkeypatch.setattr(points_module, "MAX_POINTS", 50)
     explorer = explorer_of(inputs_of(n=300, k=20))

@@ -18,7 +18,6 @@ NO_POINT = 2**32 - 1
 """The number of a point that the page does not have."""
 
 _TEXT_LENGTHS = (4000, 2000, 1000, 600, 400, 250, 160, 100, 60, 30)
-_LONGEST_ID = 300
 _SAMPLE = 2000
 
 
@@ -40,30 +39,28 @@ def zipped(texts: Sequence[str]) -> str:
     return base64.b64encode(gzip.compress(content, 6, mtime=0)).decode("ascii")
 
 
-def shortened_ids(ids: Sequence[str]) -> list[str]:
-    """Ids with the front of a very long one cut off: the end of a path tells more."""
-    return [
-        name if len(name) <= _LONGEST_ID else f"\N{HORIZONTAL ELLIPSIS}{name[1 - _LONGEST_ID :]}"
-        for name in ids
-    ]
-
-
-def texts_within(texts: Sequence[str], n_bytes: int) -> tuple[list[str], int]:
+def texts_within(
+    texts: Sequence[str], n_bytes: int, *, keep_end: bool = False
+) -> tuple[list[str], int]:
     """The texts, cut so that they fit into so many bytes once they are zipped; and the length.
 
-    The length is 0 where not even the shortest beginnings fit: then there are no texts.
+    keep_end: cut off the front, as the end of a path says more. The length is 0 where not even the
+    shortest parts fit: then there are no texts.
     """
     step = max(1, len(texts) // _SAMPLE)
     for length in _TEXT_LENGTHS:
-        sample = [_cut(text, length) for text in texts[::step]]
+        sample = [_cut(text, length, keep_end=keep_end) for text in texts[::step]]
         # The whole compresses at least about as well as the sample.
         if len(zipped(sample)) * len(texts) / max(len(sample), 1) > 1.05 * n_bytes:
             continue
-        cut = [_cut(text, length) for text in texts]
+        cut = [_cut(text, length, keep_end=keep_end) for text in texts]
         if len(zipped(cut)) <= n_bytes:
             return cut, length
     return [], 0
 
 
-def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[: length - 1]}\N{HORIZONTAL ELLIPSIS}"
+def _cut(text: str, length: int, *, keep_end: bool) -> str:
+    if len(text) <= length:
+        return text
+    dots = "\N{HORIZONTAL ELLIPSIS}"
+    return f"{dots}{text[1 - length :]}" if keep_end else f"{text[: length - 1]}{dots}"

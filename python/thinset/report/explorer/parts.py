@@ -11,7 +11,7 @@ import numpy as np
 
 from thinset.progress import ProgressBar
 from thinset.report.document import rendered_template
-from thinset.report.explorer.packing import script_json, shortened_ids, texts_within, zipped
+from thinset.report.explorer.packing import script_json, texts_within, zipped
 from thinset.report.explorer.points import choose_points, described
 from thinset.report.explorer.thumbnails import (
     NO_SHEETS,
@@ -79,12 +79,16 @@ def explorer_of(
     content = described(inputs, points)
     if inputs.labels is not None:
         content["classes"] = _classes(inputs)
-    ids = "" if inputs.ids is None else zipped(shortened_ids(_taken(inputs.ids, points)))
-    left = max_bytes - _OWN_BYTES - len(script_json(content)) - len(ids)
+    left = max(0, max_bytes - _OWN_BYTES - len(script_json(content)))
     notes = [_note_on_points(inputs, points)]
-    texts = ""
+    ids = texts = ""
+    if inputs.ids is not None:
+        ids, note = _texts(inputs.ids, points, left // 3, "Ids", keep_end=True)
+        left -= len(ids)
+        notes.append(note)
     if inputs.texts is not None:
-        texts, note = _texts(inputs.texts, points, left if inputs.images is None else left // 2)
+        room = left if inputs.images is None else left // 2
+        texts, note = _texts(inputs.texts, points, room, "Texts")
         left -= len(texts)
         notes.append(note)
     kept = others = NO_SHEETS
@@ -150,13 +154,16 @@ def _taken(values: Sequence[str], points: Points) -> list[str]:
     return [values[row] for row in points.rows.tolist()]
 
 
-def _texts(texts: Sequence[str], points: Points, n_bytes: int) -> tuple[str, str]:
-    cut, length = texts_within(_taken(texts, points), n_bytes)
+def _texts(
+    texts: Sequence[str], points: Points, n_bytes: int, name: str, *, keep_end: bool = False
+) -> tuple[str, str]:
+    """The zipped texts of the points, or "", and a sentence about them."""
+    whole = _taken(texts, points)
+    cut, length = texts_within(whole, n_bytes, keep_end=keep_end)
     if not length:
-        return "", "There is no room for texts in this page."
-    longest = max(map(len, cut), default=0)
-    note = "Texts are shown in full." if longest < length else f"Texts are cut at {length:,} signs."
-    return zipped(cut), note
+        return "", f"{name} have no room in this page."
+    note = "shown in full" if cut == whole else f"cut at {length:,} characters"
+    return zipped(cut), f"{name} are {note}."
 
 
 def _pictures(

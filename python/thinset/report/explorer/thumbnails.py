@@ -94,7 +94,7 @@ def sheets_within(tiles: Sequence[Tiles], n_bytes: int, *, first: int) -> Sheets
 
     first: the number of the first thumbnail. All tiles have one shape.
     """
-    if not tiles:
+    if not tiles or n_bytes <= 0:
         return NO_SHEETS
     sample = tiles[:: math.ceil(len(tiles) / _SAMPLE)]
     own = max(tiles[0].shape[:2])
