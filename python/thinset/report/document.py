@@ -82,7 +82,7 @@ def write_document(
     (the extra `report`).
     """
     out = Path(out)
-    page = rendered_template(template, {**content, "figures": figures})
+    page = _environment().get_template(template).render({**content, "figures": figures})
     with atomic_folder(out, overwrite=overwrite, foreign=_foreign_to_report) as folder:
         (folder / _PLOTS).mkdir()
         for name, shown in figures.items():

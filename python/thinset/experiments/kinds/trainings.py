@@ -228,13 +228,6 @@ def write_page(recipe: FigureRecipe, finished: Finished[StudySettings]) -> Path:
     return write_study_report(inputs, finished.report, overwrite=True)
 
 
-def _explored(recipe: FigureRecipe, finished: Finished[StudySettings]) -> Explore | None:
-    """For comparisons on one's own data; a published figure is about the scores."""
-    if recipe.name != "compare":
-        return None
-    return explored_cells(finished, cells_of(finished.settings))
-
-
 def _measures(finished: Finished[StudySettings]) -> tuple[Measures, ...]:
     """Those of the grid, arm by arm."""
     settings = finished.settings
@@ -245,6 +238,13 @@ def _measures(finished: Finished[StudySettings]) -> tuple[Measures, ...]:
         for one in found
         if one.augmentation == str(arm) and one.seed in settings.seeds
     )
+
+
+def _explored(recipe: FigureRecipe, finished: Finished[StudySettings]) -> Explore | None:
+    """For comparisons on one's own data; a published figure is about the scores."""
+    if recipe.name != "compare":
+        return None
+    return explored_cells(finished, cells_of(finished.settings))
 
 
 def _shown_sets(finished: Finished[StudySettings]) -> Iterator[ShownSet]:
