@@ -95,7 +95,7 @@ LAZY_LIBRARIES = {
     "progress": {"tqdm"},
     "data": {"PIL", "datasets", "pyarrow"},
     "metrics": {"torch_fidelity"},
-    "report": {"jinja2", "matplotlib"},
+    "report": {"PIL", "jinja2", "matplotlib"},
 }
 
 

@@ -95,6 +95,11 @@ def write_document(
     return out / _PAGE
 
 
+def rendered_template(template: str, content: Mapping[str, Any]) -> str:
+    """Fill a file in templates/; ImportError without jinja2 (the extra `report`)."""
+    return _environment().get_template(template).render(content)
+
+
 @functools.cache
 def require_report_extra() -> None:
     """Raise ImportError, saying what to install, unless pages can be written."""

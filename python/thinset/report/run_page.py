@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from thinset.report import sections
 from thinset.report.cells import facts
 from thinset.report.document import curve_names, write_document
+from thinset.report.explorer import explorer_content
 from thinset.report.run_figures import draw_figures
 from thinset.results.findings import find
 from thinset.results.headlines import overall_headline
@@ -41,6 +42,7 @@ def write_report(
         "progress": inputs.progress,
         "results": sections.results(summaries, inputs.records),
         "curves": curve_names(figures),
+        **explorer_content(inputs.explore if figures else None),
         "costs": sections.costs(inputs.stage_seconds),
         "embedding_facts": facts(inputs.embedding_facts),
         "rerun": sections.rerun(inputs.records, inputs.command, inputs.settings),

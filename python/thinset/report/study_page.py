@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from thinset.report import sections
 from thinset.report.cells import facts, table
 from thinset.report.document import curve_names, write_document
+from thinset.report.explorer import explorer_content
 from thinset.report.measures_table import measures_of_sets
 from thinset.report.study_figures import draw_figures
 from thinset.results.arm import Arm  # noqa: TC001 - decode looks it up
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from thinset.report.cells import NextStep, Progress, Table
     from thinset.report.document import PageFigure
+    from thinset.report.explorer.inputs import Explore
     from thinset.report.run_inputs import Reconstructions
     from thinset.results.grouping import Configuration
     from thinset.results.measures import Measures
@@ -60,6 +62,7 @@ class ShownSet:
 class StudyInputs:
     """What `write_study_report` shows; a part that is missing leaves its section out.
 
+    `explore`: gives what the explorer of a selection shows.
     `subject`: the data that was trained on, in words. `source`: where the figures were published.
     `baseline`: see summarise. `left_out`: trainings that failed, with the reason. `sets`: small
     sets of learned images that were trained on. `measures`: of the images of subsets, by the text
@@ -77,6 +80,7 @@ class StudyInputs:
     source: str = ""
     published: Sequence[PublishedFigure] = ()
     reconstructions: Reconstructions | None = None
+    explore: Explore | None = None
     embedding_facts: Mapping[str, Any] | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
     sets: Sequence[ShownSet] = ()
@@ -106,6 +110,7 @@ def write_study_report(
         "progress": inputs.progress,
         "points": [] if curve_names(figures) else sections.points(summaries),
         "rows": list(_rows(figures)),
+        **explorer_content(inputs.explore if figures else None),
         "published": _beside_published(inputs, summaries),
         "results": sections.results(summaries, inputs.records),
         "overtaken": sections.overtaken(inputs.records, baseline),

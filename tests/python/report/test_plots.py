@@ -11,9 +11,10 @@ import pytest
 
 from thinset.report import plots
 from thinset.report.plots.curves import mean_curve
-from thinset.report.plots.embedding_map import MAX_ROWS, principal_axes, read_rows
+from thinset.report.plots.embedding_map import MAX_ROWS, read_rows
 from thinset.report.plots.samples import embedding_map_of, grid_shape, tile_mosaic
 from thinset.report.plots.timeline import mean_stage_seconds
+from thinset.report.principal_axes import principal_axes
 from thinset.results.grouping import FULL_COLOUR, RANDOM_COLOUR, SELECTED_COLOUR
 
 if TYPE_CHECKING:

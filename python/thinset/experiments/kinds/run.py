@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from thinset.duration import Duration
 from thinset.experiments.cells import Cell, cell_of
+from thinset.experiments.explored import explored
 from thinset.experiments.finished import Finished
 from thinset.experiments.next_steps import after_run
 from thinset.experiments.refreshing import Refresher
@@ -164,6 +165,13 @@ def write_page(
         embeddings=finished.embeddings if is_done else None,
         reconstructions=finished.reconstructions,
         embedding_facts=finished.embedding_facts,
+        explore=explored(
+            finished,
+            [
+                (settings.arm, finished.selection(selected, "selected")),
+                (RANDOM, finished.selection(by_chance, f"random-seed{seed}")),
+            ],
+        ),
         stage_seconds=finished.stage_seconds,
         records=records,
         settings=encode(settings),

@@ -11,6 +11,7 @@ import numpy as np
 from thinset.data import open_dataset
 from thinset.experiments.cells import Cell, cells_of
 from thinset.experiments.distillation import distilled_name
+from thinset.experiments.explored import explored_cells
 from thinset.experiments.finished import Finished
 from thinset.experiments.generation import generated_name
 from thinset.experiments.next_steps import after_study
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from thinset.experiments.prepare.data import Splits
     from thinset.experiments.where import Where
     from thinset.experiments.workbench import Workbench
+    from thinset.report.explorer.inputs import Explore
     from thinset.results.arm import Arm
     from thinset.results.measures import Measures
     from thinset.results.records import Comparison
@@ -227,6 +229,7 @@ def write_page(recipe: FigureRecipe, finished: Finished[StudySettings]) -> Path:
         baseline=finished.settings.baseline,
         command=finished.command,
         settings=encode(finished.settings.resolved_for(finished.data.image_shape)),
+        explore=_explored(recipe, finished),
         stage_seconds=finished.stage_seconds,
         source=recipe.paper,
         published=recipe.published,
@@ -260,6 +263,13 @@ def _measures(finished: Finished[StudySettings]) -> tuple[Measures, ...]:
         for one in found
         if one.augmentation == str(arm) and one.seed in settings.seeds
     )
+
+
+def _explored(recipe: FigureRecipe, finished: Finished[StudySettings]) -> Explore | None:
+    """For comparisons on one's own data; a published figure is about the scores."""
+    if recipe.name != "compare":
+        return None
+    return explored_cells(finished, cells_of(finished.settings))
 
 
 def _shown_sets(finished: Finished[StudySettings]) -> Iterator[ShownSet]:
