@@ -1,0 +1,19 @@
+"""Selection over many machines: shards in, the rows of one machine out.
+
+`select` and `deduplicate` cut the rows of a matrix in shards into parts, one for each worker of an
+engine: Ray actors, ranks of torch.distributed, or this process.
+"""
+
+from __future__ import annotations
+
+from thinset.distributed.algorithms import exact_methods
+from thinset.distributed.failures import ShardChangedError, ShardError, WorkerLostError
+from thinset.distributed.select import select
+
+__all__ = [
+    "ShardChangedError",
+    "ShardError",
+    "WorkerLostError",
+    "exact_methods",
+    "select",
+]
