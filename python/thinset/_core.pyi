@@ -200,3 +200,76 @@ def gather(
     n_threads: int = 0,
     progress: _Progress = None,
 ) -> None: ...
+
+# What machines that hold a part of the rows each say to one another. Rows are those of the part, in
+# the order of the whole; points are rows widened to float64.
+def column_range(
+    embeddings: _Embeddings,
+    *,
+    n_threads: int = 0,
+    progress: _Progress = None,
+    bfloat16: bool = False,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+def check_column_range(
+    low: NDArray[np.float64], high: NDArray[np.float64], *, metric: str = "euclidean"
+) -> None: ...
+def exact_column_sums(
+    embeddings: _Embeddings,
+    *,
+    n_threads: int = 0,
+    progress: _Progress = None,
+    bfloat16: bool = False,
+) -> NDArray[np.int64]: ...
+def exact_mean(sums: NDArray[np.int64], n_rows: int) -> NDArray[np.float64]: ...
+def furthest_from_mean(
+    points: _Embeddings,
+    sums: NDArray[np.int64],
+    n_rows: int,
+    *,
+    metric: str = "euclidean",
+    n_threads: int = 0,
+    progress: _Progress = None,
+    bfloat16: bool = False,
+) -> int: ...
+def ranks(
+    points: _Embeddings,
+    point: NDArray[np.float64],
+    *,
+    metric: str = "euclidean",
+    n_threads: int = 0,
+    bfloat16: bool = False,
+) -> NDArray[np.float64]: ...
+
+@final
+class MaxMinPart:
+    def __init__(
+        self,
+        embeddings: _Embeddings,
+        n_samples: int,
+        *,
+        metric: str = "euclidean",
+        n_threads: int = 0,
+        progress: _Progress = None,
+        bfloat16: bool = False,
+    ) -> None: ...
+    def pick(self, points: NDArray[np.float64], rows: NDArray[np.int64]) -> None: ...
+    def best(
+        self, n_rows: int = 1
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]: ...
+
+@final
+class MaxSumPart:
+    def __init__(
+        self,
+        embeddings: _Embeddings,
+        n_samples: int,
+        *,
+        metric: str = "euclidean",
+        n_threads: int = 0,
+        progress: _Progress = None,
+        bfloat16: bool = False,
+    ) -> None: ...
+    def pick(self, points: NDArray[np.float64], rows: NDArray[np.int64]) -> None: ...
+    def best(
+        self,
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]: ...

@@ -51,6 +51,10 @@ struct RowKernels {
   void (*widen)(const T* x, double* y, std::size_t n);
   // sum[j] += x[j], min and max likewise; returns the first j that is not finite, or n.
   std::size_t (*summarise)(const T* x, std::size_t n, double* sum, double* min, double* max);
+  // Adds to high[j] and low[j] the parts of x[j] (SumSplit in rows/exact_sum.hpp) that the
+  // constants split_high[j] and split_low[j] give.
+  void (*add_split)(const T* x, std::size_t n, const double* split_high, const double* split_low,
+                    double* high, double* low);
   // By ScoreOf: best[j] = max(best[j], score of x[j]).
   void (*raise_scores[n_scores])(const T* x, std::size_t n, Score<T>* best);
   // By ScoreOf: writes the columns whose score is above their threshold to `columns`, ascending,

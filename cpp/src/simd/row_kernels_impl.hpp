@@ -181,6 +181,24 @@ std::size_t summarise(const T* x, std::size_t n, double* sum, double* min, doubl
   return n;
 }
 
+// Part by part, so that everything stays in registers.
+template <class T>
+void add_split(const T* x, std::size_t n, const double* split_high, const double* split_low,
+               double* high, double* low) {
+  for (std::size_t j = 0; j < n; j += n_lanes) {
+    const std::size_t size = n - j < n_lanes ? n - j : n_lanes;
+    const Doubles values = size == n_lanes ? load_doubles(x + j) : load_doubles(x + j, size);
+    const Doubles of_high = load_scores(split_high + j, size);
+    const Doubles of_low = load_scores(split_low + j, size);
+    const Doubles upper = values + of_high - of_high;
+    const Doubles lower = values - upper + of_low - of_low;
+    const Doubles highs = load_scores(high + j, size) + upper;
+    const Doubles lows = load_scores(low + j, size) + lower;
+    __builtin_memcpy(high + j, &highs, size * sizeof(double));
+    __builtin_memcpy(low + j, &lows, size * sizeof(double));
+  }
+}
+
 template <ScoreOf score, class V>
 inline Lanes<V> scores_of(const Lanes<V>& values) {
   if constexpr (score == ScoreOf::value) {
@@ -266,6 +284,7 @@ constexpr RowKernels<T> table = {
      rough_kernel<RoughValue::dot, T>()},
     &widen_row<T>,
     &summarise<T>,
+    &add_split<T>,
     {&raise_scores<ScoreOf::value, T>, &raise_scores<ScoreOf::negative, T>,
      &raise_scores<ScoreOf::magnitude, T>},
     {&find_above<ScoreOf::value, T>, &find_above<ScoreOf::negative, T>,
