@@ -15,5 +15,6 @@ void bind_npy(pybind11::module_& module);
 void bind_objective(pybind11::module_& module);
 void bind_random(pybind11::module_& module);
 void bind_selection(pybind11::module_& module);
+void bind_top_k_parts(pybind11::module_& module);
 
 }  // namespace thinset::bindings

@@ -12,4 +12,5 @@ PYBIND11_MODULE(_core, module) {
   thinset::bindings::bind_objective(module);
   thinset::bindings::bind_random(module);
   thinset::bindings::bind_selection(module);
+  thinset::bindings::bind_top_k_parts(module);
 }

@@ -35,6 +35,39 @@ class SelectionResult:
     @property
     def bandwidth(self) -> float: ...
 
+# What top_k_lists returns: the number of rows of the part; (D, L) rows, numbered through all parts,
+# and (D, L) activations, the best first; (2, D) lowest and highest values.
+_TopKLists: TypeAlias = tuple[int, NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]
+
+@final
+class TopKCoordinator:
+    def __init__(
+        self,
+        n_rows: int,
+        n_columns: int,
+        n_samples: int,
+        *,
+        mode: str = "max",
+        refill: bool = True,
+        drop_constant: bool = False,
+        initial_subset: NDArray[np.int64] | None = None,
+        max_depth: int | None = None,
+    ) -> None: ...
+    # While is_done is false: deal lists of all parts, of the current depth and without `taken`.
+    @property
+    def is_done(self) -> bool: ...
+    @property
+    def depth(self) -> int: ...
+    @property
+    def taken(self) -> NDArray[np.int64]: ...
+    def deal(self, lists: Sequence[_TopKLists]) -> None: ...
+    @property
+    def indices(self) -> NDArray[np.int64]: ...
+    @property
+    def gains(self) -> NDArray[np.float64]: ...
+    @property
+    def constant_columns(self) -> NDArray[np.int64]: ...
+
 def exchange_paths(first: bytes, second: bytes) -> bool: ...
 def open_npy(path: str | bytes) -> NDArray[Any]: ...
 def select(
@@ -53,6 +86,17 @@ def select(
     bfloat16: bool = False,
     **kwargs: Any,
 ) -> SelectionResult: ...
+def top_k_lists(
+    embeddings: _Embeddings,
+    depth: int,
+    *,
+    first_row: int = 0,
+    mode: str = "max",
+    taken: NDArray[np.int64] | None = None,
+    n_threads: int = 0,
+    progress: _Progress = None,
+    bfloat16: bool = False,
+) -> _TopKLists: ...
 def match_near_duplicates(
     embeddings: _Embeddings,
     against: _Embeddings,
