@@ -28,7 +28,7 @@ class MaxSum {
     const std::uint64_t n = size.n_rows;
     const std::uint64_t k = size.n_samples;
     const std::uint64_t always =
-        distance_meter_memory(size) + n * (Ceilings::bytes_per_row() + sizeof(ExactSum));
+        distance_meter_memory(size) + n * (Ceilings::bytes_per_row() + sizeof(DistanceSum));
     // An order, and the old and the new state of every row.
     const std::uint64_t sorting = n * (sizeof(std::size_t) + sizeof(Standing));
     const std::uint64_t picks =

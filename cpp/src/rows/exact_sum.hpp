@@ -23,8 +23,6 @@ class ExactSum {
 
   // Requires a finite value.
   void add(double value);
-  // Requires an integer of at most 2^53 times 2^exponent >= 2^-1074.
-  void add(double integer, int exponent);
   void add(const ExactSum& other);
 
   // The same for every way of adding the same terms: all but the last are in [0, 2^32).
@@ -35,7 +33,6 @@ class ExactSum {
   [[nodiscard]] double rounded_quotient(std::uint64_t n) const;
 
  private:
-  void add_at(bool is_negative, std::uint64_t integer, int exponent);
   void carry();
 
   std::array<std::int64_t, n_digits> digits_{};
