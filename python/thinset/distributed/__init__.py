@@ -7,6 +7,7 @@ engine: Ray actors, ranks of torch.distributed, or this process.
 from __future__ import annotations
 
 from thinset.distributed.algorithms import exact_methods
+from thinset.distributed.duplicates import deduplicate
 from thinset.distributed.failures import ShardChangedError, ShardError, WorkerLostError
 from thinset.distributed.select import select
 
@@ -14,6 +15,7 @@ __all__ = [
     "ShardChangedError",
     "ShardError",
     "WorkerLostError",
+    "deduplicate",
     "exact_methods",
     "select",
 ]

@@ -5,13 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from thinset.distributed.exact.random import Random
+from thinset.distributed.exact.topk import TopK
+from thinset.distributed.two_rounds.facility_location import TwoRoundFacilityLocation
+from thinset.distributed.two_rounds.max_min import TwoRoundMaxMin
+from thinset.distributed.two_rounds.max_sum import TwoRoundMaxSum
 from thinset.selection.arguments import one_of, shown
 
 if TYPE_CHECKING:
     from thinset.distributed.algorithm import Algorithm
 
-_EXACT: dict[str, type[Algorithm]] = {"random": Random}
-_TWO_ROUNDS: dict[str, type[Algorithm]] = {}
+_EXACT: dict[str, type[Algorithm]] = {"topk": TopK, "random": Random}
+_TWO_ROUNDS: dict[str, type[Algorithm]] = {
+    "max_min": TwoRoundMaxMin,
+    "max_sum": TwoRoundMaxSum,
+    "facility_location": TwoRoundFacilityLocation,
+}
 
 
 def exact_methods() -> tuple[str, ...]:

@@ -91,9 +91,9 @@ class HeldRows:
         raise AssertionError
 
     def digests(self) -> Arrays:
-        """SHA-256 of each shard whose first row this part holds, in their order; "" of arrays."""
+        """SHA-256 of each file whose first row this part holds, in their order."""
         starting = [piece.shard for piece in self.part.pieces if piece.begin == 0]
-        found = [sha256_of(shard.name) if shard.is_file else "" for shard in starting]
+        found = [sha256_of(shard.name) for shard in starting if shard.is_file]
         return (np.array(found, "U64"),)
 
     def points(self, rows: NDArray[np.int64]) -> Arrays:
