@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from thinset.distributed.held_rows import widened
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -85,6 +87,22 @@ class Algorithm(abc.ABC):
     def params(self) -> dict[str, Any]:
         """Further entries of `Selection.params`."""
         return {}
+
+    def points_of(self, rows: NDArray[np.int64], engine: Engine) -> NDArray[Any]:
+        """Rows (m, D), in the given order, read from the shards; bfloat16 as bits."""
+        places, calls = [], []
+        for part in self.parts:
+            mine = np.flatnonzero((rows >= part.first_row) & (rows < part.rows.stop))
+            places.append(mine)
+            calls.append((rows[mine] - part.first_row,))
+        found = np.concatenate([points for (points,) in engine.call_each("points", calls)])
+        ordered = np.empty_like(found)
+        ordered[np.concatenate(places)] = found
+        return ordered
+
+    def widened(self, points: NDArray[Any]) -> NDArray[np.float64]:
+        """Values of the shards' element type as float64."""
+        return widened(points, self.parts[0].dtype)
 
     @property
     def constant_columns(self) -> tuple[int, ...]:

@@ -117,6 +117,13 @@ def sha256_of(path: str) -> str:
     return digest.hexdigest()
 
 
+def widened(rows: NDArray[Any], dtype: str) -> NDArray[np.float64]:
+    """The rows as float64; those of bfloat16 come as their bits."""
+    if dtype == "bfloat16":
+        return (rows.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
+    return rows.astype(np.float64)
+
+
 def _arrays(piece: Piece, part: Part) -> list[NDArray[Any]]:
     """The rows of a piece, in one array or several."""
     shard = piece.shard

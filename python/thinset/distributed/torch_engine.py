@@ -6,6 +6,7 @@ are gathered by all, so that every rank takes the same decisions and has the sam
 
 from __future__ import annotations
 
+import atexit
 import datetime
 import os
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,7 @@ _ERRORS: dict[str, type[Exception]] = {
 class TorchEngine(Engine):
     """The process group of this program; one of gloo is made if there is none.
 
-    wait: seconds after which a rank that does not answer counts as lost.
+    wait: seconds after which a rank that does not answer counts as lost; of the first engine.
     """
 
     name = "torch"
@@ -50,22 +51,15 @@ class TorchEngine(Engine):
         except ImportError as error:
             raise ImportError("engine='torch' needs PyTorch: pip install 'thinset[train]'") from error
         self._torch, self._dist = torch, dist
-        limit = datetime.timedelta(seconds=wait)
-        self._made_default = not dist.is_initialized()
-        if self._made_default:
-            if "RANK" not in os.environ:
-                raise ValueError(
-                    "engine='torch' needs a process group: start the program with torchrun, such "
-                    "as torchrun --nproc-per-node 2 -m thinset select ... --engine torch"
-                )
-            with _lost_ranks():
-                dist.init_process_group("gloo", timeout=limit)
-        # A group of its own: messages are CPU tensors, and do not mix with those of a training.
+        if not dist.is_initialized() and "RANK" not in os.environ:
+            raise ValueError(
+                "engine='torch' needs a process group: start the program with torchrun, such as "
+                "torchrun --nproc-per-node 2 -m thinset select ... --engine torch"
+            )
         with _lost_ranks():
-            self._group = dist.new_group(backend="gloo", timeout=limit)
+            self._group = _gloo_group(dist, datetime.timedelta(seconds=wait))
         self._rank, self._size = dist.get_rank(), dist.get_world_size()
         if n_workers not in (None, self._size):
-            self.close()
             raise ValueError(
                 f"n_workers must be the number of ranks, {self._size}, or None; got {n_workers}"
             )
@@ -123,9 +117,6 @@ class TorchEngine(Engine):
 
     def close(self) -> None:
         self._worker = None
-        if self._made_default and self._dist.is_initialized():
-            self._dist.destroy_process_group()
-            self._made_default = False
 
     def _gather(self, compute: Callable[[], Arrays]) -> list[Arrays]:
         """What `compute` returns on every rank. An error of one rank is raised by all."""
@@ -162,6 +153,27 @@ class TorchEngine(Engine):
             tensor[: int(size.item())].numpy().tobytes()
             for tensor, size in zip(found, sizes, strict=True)
         ]
+
+
+_groups: dict[int, Any] = {}
+"""The group of gloo for each default group, made once: making one takes all ranks and a while."""
+
+
+def _gloo_group(dist: Any, limit: datetime.timedelta) -> Any:
+    """A group of all ranks that moves CPU tensors, apart from those of a training."""
+    if not dist.is_initialized():
+        dist.init_process_group("gloo", timeout=limit)
+        atexit.register(_leave, dist)
+        _groups[id(dist.group.WORLD)] = dist.group.WORLD
+    key = id(dist.group.WORLD)
+    if key not in _groups:
+        _groups[key] = dist.new_group(backend="gloo", timeout=limit)
+    return _groups[key]
+
+
+def _leave(dist: Any) -> None:
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 class _lost_ranks:  # noqa: N801 - a context manager

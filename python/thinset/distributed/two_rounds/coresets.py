@@ -106,20 +106,6 @@ class TwoRounds(Algorithm):
         self.rows = rows[chosen.indices].tolist()
         self.gains = chosen.gains.tolist()
 
-    def chosen_points(self, engine: Engine) -> NDArray[Any]:
-        """The chosen rows (k, D), in their order, read from the shards."""
-        wanted = np.array(self.rows, np.int64)
-        calls, places = [], []
-        for part in self.parts:
-            mine = np.flatnonzero((wanted >= part.first_row) & (wanted < part.rows.stop))
-            places.append(mine)
-            calls.append((wanted[mine] - part.first_row,))
-        answers = engine.call_each("points", calls)
-        points = np.concatenate([found for (found,) in answers])
-        ordered = np.empty_like(points)
-        ordered[np.concatenate(places)] = points
-        return ordered
-
     def _matrix(self, arrays: list[NDArray[Any]]) -> HostMatrix:
         return HostMatrix(arrays, self.parts[0].dtype == "bfloat16")
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thinset.distributed.algorithm import Algorithm
-from thinset.distributed.held_rows import HeldRows
-from thinset.distributed.two_rounds.max_sum import directed, widened
+from thinset.distributed.held_rows import HeldRows, widened
+from thinset.distributed.two_rounds.max_sum import directed
 from thinset.selection.arguments import shown
 from thinset.selection.matrix_input import HostMatrix
 

@@ -48,7 +48,7 @@ class TwoRoundMaxMin(TwoRounds):
     work = CoveredRows
 
     def measure(self, engine: Engine) -> None:
-        points = self.chosen_points(engine)
+        points = self.points_of(np.array(self.rows, np.int64), engine)
         answers = engine.call("radius", points, np.array(len(points) - 1))
         self._radius, self._radius_before = np.max([radii for (radii,) in answers], axis=0).tolist()
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from thinset.distributed.held_rows import widened
 from thinset.distributed.two_rounds.coresets import CoresetRows, TwoRounds
 from thinset.selection.figures import ratio
 
@@ -46,7 +47,7 @@ class TwoRoundMaxSum(TwoRounds):
     work = SpreadRows
 
     def measure(self, engine: Engine) -> None:
-        points = self.chosen_points(engine)
+        points = self.points_of(np.array(self.rows, np.int64), engine)
         k = len(points)
         chosen = self._matrix([points])
         self._sum = 0.0
@@ -54,7 +55,7 @@ class TwoRoundMaxSum(TwoRounds):
             self._sum = chosen.figure(
                 "sum_of_pairwise_distances", np.arange(k), metric=self.request.metric
             )
-        centre = directed(widened(points, self.parts[0].dtype), self.request.metric).mean(axis=0)
+        centre = directed(self.widened(points), self.request.metric).mean(axis=0)
         answers = engine.call("spread", centre, np.array(k))
         squares = np.sort(np.concatenate([largest for (largest,) in answers]))[-k:]
         self._bound = bound_of_sum(squares, self.request.metric, self.parts[0].n_columns)
@@ -85,13 +86,6 @@ def bound_of_sum(squares: NDArray[np.float64], metric: str, n_columns: int) -> f
         return of_squares / 2 * rounding + k * k * (n_columns + 16) * 2.0**-51
     through_centre = (k - 1) * float(np.sqrt(squares).sum())
     return min(math.sqrt(k * (k - 1) / 2 * of_squares), through_centre) * rounding
-
-
-def widened(rows: NDArray[Any], dtype: str) -> NDArray[np.float64]:
-    """The rows as float64; those of bfloat16 come as their bits."""
-    if dtype == "bfloat16":
-        return (rows.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
-    return rows.astype(np.float64)
 
 
 def directed(rows: NDArray[np.float64], metric: str) -> NDArray[np.float64]:
