@@ -10,6 +10,7 @@ from thinset.distributed.algorithms import exact_methods
 from thinset.distributed.duplicates import deduplicate
 from thinset.distributed.failures import ShardChangedError, ShardError, WorkerLostError
 from thinset.distributed.select import select
+from thinset.distributed.shards import files_of
 
 __all__ = [
     "ShardChangedError",
@@ -17,5 +18,6 @@ __all__ = [
     "WorkerLostError",
     "deduplicate",
     "exact_methods",
+    "files_of",
     "select",
 ]

@@ -88,6 +88,10 @@ class Algorithm(abc.ABC):
         """Further entries of `Selection.params`."""
         return {}
 
+    def identity(self) -> dict[str, Any]:
+        """What else a checkpoint depends on, beside the request and the shards."""
+        return self.params()
+
     def points_of(self, rows: NDArray[np.int64], engine: Engine) -> NDArray[Any]:
         """Rows (m, D), in the given order, read from the shards; bfloat16 as bits."""
         places, calls = [], []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from thinset.distributed.exact.kmeans import KMeans
 from thinset.distributed.exact.random import Random
 from thinset.distributed.exact.topk import TopK
 from thinset.distributed.two_rounds.facility_location import TwoRoundFacilityLocation
@@ -14,7 +15,7 @@ from thinset.selection.arguments import one_of, shown
 if TYPE_CHECKING:
     from thinset.distributed.algorithm import Algorithm
 
-_EXACT: dict[str, type[Algorithm]] = {"topk": TopK, "random": Random}
+_EXACT: dict[str, type[Algorithm]] = {"topk": TopK, "kmeans": KMeans, "random": Random}
 _TWO_ROUNDS: dict[str, type[Algorithm]] = {
     "max_min": TwoRoundMaxMin,
     "max_sum": TwoRoundMaxSum,

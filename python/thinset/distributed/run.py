@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from thinset.distributed.failures import ShardError
 from thinset.distributed.held_rows import sha256_of
 from thinset.distributed.run_folder import RunFolder
 from thinset.distributed.shards import list_shards
+from thinset.selection.result import Selection
 
 if TYPE_CHECKING:
     import os
@@ -76,6 +78,25 @@ class Run:
         if folder is not None:
             engine.on_first(lock)
 
+    def finished(self) -> Selection | None:
+        """The result that the folder holds, if it is complete and the shards have not changed."""
+
+        def look() -> Arrays:
+            content = self.folder.finished() if self.folder is not None else None
+            if content is None:
+                return ()
+            self._compare([""] * len(self._listed.shards))
+            return (np.frombuffer(content, np.uint8),)
+
+        found = self._engine.on_first(look) if self._has_folder else ()
+        if not found:
+            return None
+        # The other ranks may not see the folder.
+        with tempfile.NamedTemporaryFile(suffix=".npz") as copy:
+            copy.write(found[0].data)
+            copy.flush()
+            return Selection.load(copy.name)
+
     def go(self, report: Callable[[int, int], None] | None) -> None:
         """Run to the end, from the last checkpoint if there is one."""
         engine, algorithm = self._engine, self._algorithm
@@ -95,9 +116,7 @@ class Run:
         digests = self._digests_of_shards()
 
         def compare() -> Arrays:
-            assert self.folder is not None
-            self.folder.begin(self._request, self._listed, digests)
-            state = self.folder.state()
+            state = self._compare(digests).state()
             if state is None:
                 return ()
             return (np.array(list(state), np.str_), *state.values())
@@ -107,6 +126,11 @@ class Run:
             names, *values = found
             state: dict[str, NDArray[Any]] = dict(zip(names.tolist(), values, strict=True))
             self._algorithm.restore(state, self._engine)
+
+    def _compare(self, digests: list[str]) -> RunFolder:
+        assert self.folder is not None
+        self.folder.begin(self._request, self._listed, digests)
+        return self.folder
 
     def _digests_of_shards(self) -> list[str]:
         shards = self._listed.shards

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thinset.distributed.failures import ShardChangedError
+from thinset.distributed.held_rows import sha256_of
 from thinset.files.atomic import atomic_file
 from thinset.files.folder_lock import lock_folder
 from thinset.files.json import read_json, write_json_with_digest
+from thinset.files.regular import open_regular
 from thinset.selection.npz_file import read_npz
-from thinset.selection.result import Selection
 
 if TYPE_CHECKING:
     import os
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from thinset.distributed.engine import Traffic
     from thinset.distributed.shards import ShardList
+    from thinset.selection.result import Selection
 
 _FORMAT = "thinset-distributed"
 _VERSION = 1
@@ -53,7 +55,8 @@ class RunFolder:
     ) -> None:
         """Write the manifest, or compare with the one that is there.
 
-        digests: SHA-256 of each shard, or "" where none was computed.
+        digests: SHA-256 of each shard, or "" where none was computed: it is if the file has been
+            written since.
 
         Raises ValueError if the folder holds another selection, ShardChangedError if it is of other
         shards.
@@ -105,16 +108,22 @@ class RunFolder:
             return
         description = {"names": list(state), "sha256": _digest(state)}
         content = io.BytesIO()
-        arrays: dict[str, Any] = {**state, "description": np.array(json.dumps(description))}
+        arrays: dict[str, Any] = {
+            name: np.asarray(array, order="C") for name, array in state.items()
+        }
+        arrays |= {"description": np.array(json.dumps(description))}
         np.savez(content, **arrays)
         with atomic_file(self.path / "state.npz") as partial:
             partial.write_bytes(content.getbuffer())
         self._saved_at = time.monotonic()
 
-    def finished(self) -> Selection | None:
-        """The result of a run that has ended."""
+    def finished(self) -> bytes | None:
+        """The file of the result, if the run has ended."""
         file = self.path / "selection.npz"
-        return Selection.load(file) if file.exists() else None
+        if not file.exists():
+            return None
+        with open_regular(file) as opened:
+            return opened.read()
 
     def finish(self, selection: Selection, traffic: Traffic, engine: str) -> None:
         """Write the result; the checkpoint is no longer needed."""
@@ -154,9 +163,13 @@ def _require_same_shards(found: Any, wanted: list[dict[str, Any]]) -> None:
             "start a new one in another folder"
         )
     for before, now in zip(found, wanted, strict=True):
+        digest = now["digest"]
+        if not digest and now["bytes"] and before["modified_ns"] != now["modified_ns"]:
+            digest = sha256_of(now["name"])
         # With digests, a file may have been copied or touched meanwhile.
         compared = ["name", "n_rows", "bytes"]
-        compared += ["digest"] if before["digest"] and now["digest"] else ["modified_ns"]
+        compared += ["digest"] if before["digest"] and digest else ["modified_ns"]
+        now = {**now, "digest": digest}
         for key in compared:
             if before[key] != now[key]:
                 raise ShardChangedError(

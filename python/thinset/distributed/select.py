@@ -122,6 +122,9 @@ def select(
             every=checkpoint_seconds,
             digests=digests,
         )
+        found = run.finished()
+        if found is not None:
+            return found
         with progress_callback(progress, f"select {method}") as report:
             run.go(report)
         chosen = np.array(algorithm.rows, np.int64)
@@ -158,7 +161,7 @@ def _described(request: Request, algorithm: Algorithm) -> dict[str, Any]:
         "metric": request.metric,
         "random_state": request.seed,
         **request.options,
-        **algorithm.params(),
+        **algorithm.identity(),
     }
 
 

@@ -159,6 +159,11 @@ def list_shards(shards: object, column: str | None = None) -> ShardList:
     )
 
 
+def files_of(shards: object) -> list[str]:
+    """The files of paths and patterns, as `list_shards` finds them."""
+    return [str(shard) for shard in _expanded(shards)]
+
+
 def _expanded(shards: object) -> Iterator[object]:
     if isinstance(shards, (list, tuple)):
         for shard in shards:
