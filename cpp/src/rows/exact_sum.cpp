@@ -127,22 +127,27 @@ const std::array<std::int64_t, ExactSum::n_digits>& ExactSum::digits() {
   return digits_;
 }
 
-double ExactSum::rounded_quotient(std::uint64_t n) const {
-  ExactSum magnitude = *this;
-  magnitude.carry();
-  const bool is_negative = magnitude.digits_[n_digits - 1] < 0;
+bool ExactSum::magnitude(std::span<std::uint32_t, n_digits + 1> to) const {
+  ExactSum carried = *this;
+  carried.carry();
+  const bool is_negative = carried.digits_[n_digits - 1] < 0;
   if (is_negative) {
-    for (std::int64_t& digit : magnitude.digits_) {
+    for (std::int64_t& digit : carried.digits_) {
       digit = -digit;
     }
-    magnitude.carry();
+    carried.carry();
+  }
+  for (std::size_t d = 0; d < n_digits; ++d) {
+    to[d] = static_cast<std::uint32_t>(carried.digits_[d]);
   }
   // The last digit may be wider than 32 bits.
-  std::array<std::uint32_t, n_digits + 1> digits{};
-  for (std::size_t d = 0; d < n_digits; ++d) {
-    digits[d] = static_cast<std::uint32_t>(magnitude.digits_[d]);
-  }
-  digits[n_digits] = static_cast<std::uint32_t>(magnitude.digits_[n_digits - 1] >> 32);
+  to[n_digits] = static_cast<std::uint32_t>(carried.digits_[n_digits - 1] >> 32);
+  return is_negative;
+}
+
+double ExactSum::rounded_quotient(std::uint64_t n) const {
+  std::array<std::uint32_t, n_digits + 1> digits;
+  const bool is_negative = magnitude(digits);
   const double rounded = divided(digits, n);
   return is_negative ? -rounded : rounded;
 }
