@@ -68,6 +68,51 @@ class TopKCoordinator:
     @property
     def constant_columns(self) -> NDArray[np.int64]: ...
 
+# What a coordinator sends to all parts, and what each of them answers: (step, integers, values) and
+# (integers, values), in 1-D arrays; the steps are in cpp/include/thinset/kmeans_parts.hpp.
+_KMeansMessage: TypeAlias = tuple[str, NDArray[np.int64], NDArray[np.float64]]
+_KMeansAnswer: TypeAlias = tuple[NDArray[np.int64], NDArray[np.float64]]
+
+@final
+class KMeansCoordinator:
+    def __init__(
+        self,
+        n_rows: int,
+        n_samples: int,
+        *,
+        n_iterations: int = 10,
+        seeding: str = "kmeans++",
+        seed: int = 0,
+    ) -> None: ...
+    # While is_done is false: take the answers of all parts to the message, in the order of their
+    # rows. A new part is brought to the state of a lost one by the same messages in the same order.
+    @property
+    def is_done(self) -> bool: ...
+    @property
+    def message(self) -> _KMeansMessage: ...
+    def take(self, answers: Sequence[_KMeansAnswer]) -> None: ...
+    @property
+    def n_done(self) -> int: ...
+    @property
+    def indices(self) -> NDArray[np.int64]: ...
+    @property
+    def gains(self) -> NDArray[np.float64]: ...
+
+@final
+class KMeansPart:
+    def __init__(
+        self,
+        embeddings: _Embeddings,
+        *,
+        first_row: int = 0,
+        n_threads: int = 0,
+        progress: _Progress = None,
+        bfloat16: bool = False,
+    ) -> None: ...
+    @property
+    def n_rows(self) -> int: ...
+    def answer(self, message: _KMeansMessage) -> _KMeansAnswer: ...
+
 def exchange_paths(first: bytes, second: bytes) -> bool: ...
 def open_npy(path: str | bytes) -> NDArray[Any]: ...
 def select(

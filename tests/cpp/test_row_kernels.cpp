@@ -75,6 +75,17 @@ void check_canonical_bits(const std::vector<T>& x, const std::vector<double>& y)
       CHECK(same(widened[j], wide[start + j]));
     }
     CHECK(widened[n] == -7.0);
+
+    const std::vector<double> split_high(n, 0x1.8p20), split_low(n, 0x1.8p-10);
+    std::vector<double> high(n + 1, 0.5), low(n + 1, 0.25);
+    kernels.add_split(row, n, split_high.data(), split_low.data(), high.data(), low.data());
+    for (std::size_t j = 0; j < n; ++j) {
+      const double value = wide[start + j];
+      const double high_part = (value + 0x1.8p20) - 0x1.8p20;
+      CHECK(same(high[j], 0.5 + high_part));
+      CHECK(same(low[j], 0.25 + (((value - high_part) + 0x1.8p-10) - 0x1.8p-10)));
+    }
+    CHECK(high[n] == 0.5 && low[n] == 0.25);
   }
 }
 

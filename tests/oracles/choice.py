@@ -337,7 +337,7 @@ def _kmeans(X, k, generator, options, counts, arguments):
         clusters, squared = plain._assign(Z, centres)
         if (clusters == before).all():
             break
-    spread = float(plain.in_blocks(squared)) / len(Z)
+    spread = float(plain.sum_of_parts(squared, squared.max(), len(Z))) / len(Z)
     spread = spread if spread > 0 else 1.0
 
     def best(positions, distances):

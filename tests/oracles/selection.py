@@ -13,7 +13,6 @@ import numpy as np
 from oracles import arithmetic
 from oracles.random import Random
 
-ROWS_PER_DRAW_BLOCK = 256
 ROWS_PER_SUM_BLOCK = 1024
 
 
@@ -251,8 +250,30 @@ def kmeans(X, k, *, n_iterations=10, seeding="kmeans++", seed=0, generator=None)
 
 
 def _centres(X, clusters, k):
-    sums = np.array([arithmetic.in_order(X[clusters == c]) for c in range(k)])
+    sums = np.array([sum_of_parts(X[clusters == c], np.abs(X).max(0), len(X)) for c in range(k)])
     return sums / np.bincount(clusters, minlength=k)[:, None]
+
+
+def sum_of_parts(terms, largest, n):
+    """The sum over the first axis of terms that are rounded so far that float64 adds n exactly.
+
+    Each is split into a high part, a multiple of u, and a low part, a multiple of v, with n terms of
+    magnitude `largest` below 2^53 u, and n times u / 2 below 2^53 v; the rest is dropped.
+    """
+    exponent = np.where(largest > 0, np.frexp(largest)[1], -1073)
+    bits = max(1, int(n - 1).bit_length())
+    high = np.maximum(exponent + bits - 52, -1074)
+    low = np.maximum(high - 1 + bits - 52, -1074)
+    of_high = _rounded_to(terms, high)
+    of_low = _rounded_to(terms - of_high, low)
+    # In any order: all partial sums are exact.
+    return np.sum(of_high[::-1], axis=0) + np.sum(of_low[::-1], axis=0)
+
+
+def _rounded_to(terms, exponent):
+    """To multiples of 2^exponent, ties to even: adding 1.5 * 2^52 times that shifts out the rest."""
+    shift = np.ldexp(1.5, exponent + 52)
+    return (terms + shift) - shift
 
 
 def _representatives(clusters, squared, k):
@@ -269,32 +290,29 @@ def _representatives(clusters, squared, k):
 def _seed_rows(X, k, generator):
     squared = np.full(len(X), np.inf)
     rows = [generator.below(len(X))]
+    exponent = None
     while len(rows) < k:
         squared = np.minimum(squared, arithmetic.squared_distances(X, X[rows[-1]]))
-        blocks = [
-            arithmetic.in_order(squared[start : start + ROWS_PER_DRAW_BLOCK])
-            for start in range(0, len(X), ROWS_PER_DRAW_BLOCK)
-        ]
-        total = arithmetic.in_order(np.array(blocks))
+        exponent = _scale_exponent(squared.max(), len(X), exponent)
+        weights = np.floor(np.ldexp(squared, exponent or 0)).astype(np.int64)
+        total = sum(weights.tolist())
         if total > 0:
-            rows.append(_draw(squared, blocks, generator.uniform() * total))
+            target = generator.below(total)
+            rows.append(int(np.argmax(np.cumsum(weights) > target)))
         else:
             rows.append(min(set(range(len(X))) - set(rows)))
     return rows
 
 
-def _draw(squared, blocks, target):
-    """The row at which the running sum passes the target, which whole blocks and rows use up."""
-    block = 0
-    while block + 1 < len(blocks) and target >= blocks[block]:
-        target -= blocks[block]
-        block += 1
-    for row in range(block * ROWS_PER_DRAW_BLOCK, len(squared)):
-        if target < squared[row]:
-            return row
-        target -= squared[row]
-    # Rounding carried the target past the end: the last row with any probability takes it.
-    return int(np.flatnonzero(squared)[-1])
+def _scale_exponent(largest, n, before):
+    """Of the power of two that makes weights integers: n of the largest add up to less than 2^63.
+
+    It stays until the largest squared distance has fallen to less than a sixteenth.
+    """
+    if largest == 0:
+        return before
+    exponent = min(63 - int(n - 1).bit_length() - np.frexp(largest)[1], 1000)
+    return before if before is not None and exponent <= before + 4 else exponent
 
 
 def _assign(X, centres):

@@ -55,7 +55,7 @@ Picks pick(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k,
       return facility_location(rows, summary.mean, k, request.metric, request.facility_location,
                                initial, terms, job);
     case Method::kmeans:
-      return kmeans(rows, k, request.kmeans, terms, random, job);
+      return kmeans(rows, summary, k, request.kmeans, terms, random, job);
     case Method::random:
       return random_picks(rows.size(), k, initial, terms, random);
   }
