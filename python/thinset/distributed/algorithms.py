@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from thinset.distributed.exact.kmeans import KMeans
+from thinset.distributed.exact.max_min import MaxMin
+from thinset.distributed.exact.max_sum import MaxSum
 from thinset.distributed.exact.random import Random
 from thinset.distributed.exact.topk import TopK
 from thinset.distributed.two_rounds.facility_location import TwoRoundFacilityLocation
@@ -15,7 +17,13 @@ from thinset.selection.arguments import one_of, shown
 if TYPE_CHECKING:
     from thinset.distributed.algorithm import Algorithm
 
-_EXACT: dict[str, type[Algorithm]] = {"topk": TopK, "kmeans": KMeans, "random": Random}
+_EXACT: dict[str, type[Algorithm]] = {
+    "topk": TopK,
+    "max_sum": MaxSum,
+    "max_min": MaxMin,
+    "kmeans": KMeans,
+    "random": Random,
+}
 _TWO_ROUNDS: dict[str, type[Algorithm]] = {
     "max_min": TwoRoundMaxMin,
     "max_sum": TwoRoundMaxSum,
