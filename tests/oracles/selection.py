@@ -257,8 +257,8 @@ def _centres(X, clusters, k):
 def sum_of_parts(terms, largest, n):
     """The sum over the first axis of terms that are rounded so far that float64 adds n exactly.
 
-    Each is split into a high part, a multiple of u, and a low part, a multiple of v, with n terms of
-    magnitude `largest` below 2^53 u, and n times u / 2 below 2^53 v; the rest is dropped.
+    Each is split into a high part, a multiple of u, and a low part, a multiple of v, with n terms
+    of magnitude `largest` below 2^53 u, and n times u / 2 below 2^53 v; the rest is dropped.
     """
     exponent = np.where(largest > 0, np.frexp(largest)[1], -1073)
     bits = max(1, int(n - 1).bit_length())
@@ -271,7 +271,7 @@ def sum_of_parts(terms, largest, n):
 
 
 def _rounded_to(terms, exponent):
-    """To multiples of 2^exponent, ties to even: adding 1.5 * 2^52 times that shifts out the rest."""
+    """To multiples of 2^exponent, ties to even: the rest does not fit beside 1.5 * 2^52 of them."""
     shift = np.ldexp(1.5, exponent + 52)
     return (terms + shift) - shift
 
