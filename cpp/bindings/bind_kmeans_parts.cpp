@@ -86,10 +86,11 @@ class Part {
  public:
   Part(const Embeddings& embeddings, std::int64_t first_row, unsigned n_threads,
        const py::object& progress, bool bfloat16)
-      : embeddings_(embeddings), n_threads_(n_threads) {
-    const AnyMatrix matrix = matrix_view(embeddings_, bfloat16);
+      : embeddings_(embeddings),
+        matrix_(matrix_view(embeddings_, bfloat16)),
+        n_threads_(n_threads) {
     part_ = run(progress,
-                [&](Job& job) { return std::make_unique<KMeansPart>(matrix, first_row, job); });
+                [&](Job& job) { return std::make_unique<KMeansPart>(matrix_, first_row, job); });
   }
 
   [[nodiscard]] std::size_t n_rows() const { return part_->n_rows(); }
@@ -99,6 +100,7 @@ class Part {
 
  private:
   Embeddings embeddings_;
+  AnyMatrix matrix_;  // the part reads its list of shards
   unsigned n_threads_;
   std::unique_ptr<KMeansPart> part_;
 };

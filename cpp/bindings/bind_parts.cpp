@@ -88,14 +88,14 @@ class BoundPart {
   BoundPart(const Embeddings& embeddings, std::size_t n_samples, const std::string& metric,
             unsigned n_threads, const py::object& progress, bool bfloat16)
       : embeddings_(embeddings),
-        n_columns_(static_cast<py::ssize_t>(matrix_view(embeddings_, bfloat16).n_columns)),
+        rows_(matrix_view(embeddings_, bfloat16)),
+        n_columns_(static_cast<py::ssize_t>(rows_.n_columns)),
         monitor_(progress),
         job_(n_threads, &monitor_) {
-    const AnyMatrix rows = matrix_view(embeddings_, bfloat16);
     const Metric measured = metric_from_name(metric);
     arrays_.add(embeddings_);
     arrays_.watch(job_);
-    run_without_gil(arrays_, [&] { part_.emplace(rows, n_samples, measured, job_); });
+    run_without_gil(arrays_, [&] { part_.emplace(rows_, n_samples, measured, job_); });
   }
 
   void pick(const DoubleArray& points, const Int64Array& rows) {
@@ -131,6 +131,7 @@ class BoundPart {
   }
 
   Embeddings embeddings_;
+  AnyMatrix rows_;  // the part reads its list of shards
   py::ssize_t n_columns_;
   ArraysRead arrays_;
   PythonMonitor monitor_;

@@ -139,6 +139,19 @@ class Command:
     """facility_location: minimise distances, or maximise Gaussian or cosine similarities"""
     bandwidth: Annotated[float | None, optional(metavar="FLOAT")] = None
     """facility_location with --kernel gaussian: by default the median distance of a sample"""
+    engine: Annotated[
+        Literal["local", "ray", "torch"] | None, optional(metavar="local|ray|torch")
+    ] = None
+    """select over shards, by several workers: in this process, as Ray actors, or in the ranks that
+    torchrun starts; EMBEDDINGS may be patterns in quotes"""
+    workers: Annotated[int | None, optional(metavar="N")] = None
+    """with --engine: how many workers, each with an equal share of the rows"""
+    rounds: Annotated[Literal[2] | None, optional(metavar="2")] = None
+    """with --engine: approximate max_min, max_sum and facility_location in two rounds"""
+    coreset_size: Annotated[int | None, optional(metavar="K")] = None
+    """with --rounds 2: how many rows each worker offers, by default as many as are selected"""
+    folder: Annotated[Path | None, optional(metavar="DIR")] = None
+    """with --engine: keep checkpoints and a manifest of the shards here; the same command resumes"""
     seed: Seed = 0
     """seed of kmeans and random"""
     threads: Threads = None
@@ -156,6 +169,12 @@ class Command:
 
     def run(self) -> None:
         require_files(self.embeddings, "EMBEDDINGS")
+        if self.engine is not None:
+            from thinset.command_line.select_shards import require_applicable
+
+            require_applicable(self)
+        elif self.workers or self.rounds or self.coreset_size or self.folder:
+            raise UsageError("--workers, --rounds, --coreset-size and --folder need --engine")
         if self.out is None and not self.dry_run:
             raise UsageError("select needs -o FILE, or --dry-run")
         if self.out is not None and not self.dry_run:
@@ -173,6 +192,11 @@ class Command:
             for field in dataclasses.fields(self)
             if field.name in _METHOD_OPTIONS and getattr(self, field.name) != field.default
         }
+        if self.engine is not None and not self.dry_run:
+            from thinset.command_line.select_shards import select_shards
+
+            select_shards(self, options)
+            return
         options |= {
             "labels": None if self.labels is None else _labels(self.labels, self.embeddings),
             "per_class": self.per_class,

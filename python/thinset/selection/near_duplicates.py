@@ -129,7 +129,7 @@ def deduplicate(
     """
     matrix = as_matrix(embeddings, column)
     limit = as_distance(distance, "distance")
-    scores = _as_scores(keep, matrix.shape[0])
+    scores = as_kept_scores(keep, matrix.shape[0])
     reference = None if against is None else as_other_rows(against, "against", matrix, column)
     return _find(
         matrix,
@@ -228,7 +228,7 @@ def _find(
     return NearDuplicates(groups, limit, metric, scores, matches)
 
 
-def _as_scores(keep: object, n_rows: int) -> NDArray[np.float64] | None:
+def as_kept_scores(keep: object, n_rows: int) -> NDArray[np.float64] | None:
     if keep is None:
         return None
     scores = as_numbers(keep, "keep", n_rows)
