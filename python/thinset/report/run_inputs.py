@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from thinset.report.explorer.inputs import Explore
     from thinset.report.cells import NextStep, Progress
+    from thinset.report.explorer.inputs import Explore
     from thinset.results.records import RunRecord
 
 

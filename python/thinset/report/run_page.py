@@ -8,6 +8,7 @@ from thinset.report import sections
 from thinset.report.cells import facts
 from thinset.report.document import curve_names, write_document
 from thinset.report.explorer import explorer_content
+from thinset.report.final_scores import points
 from thinset.report.run_figures import draw_figures
 from thinset.results.findings import find
 from thinset.results.headlines import overall_headline
@@ -37,7 +38,7 @@ def write_report(
         "headline": overall_headline(findings, summaries),
         "scope": _scope(inputs),
         "cards": sections.cards(summaries, findings),
-        "points": [] if curve_names(figures) else sections.points(summaries),
+        "points": [] if curve_names(figures) else points(summaries),
         "next_step": inputs.next_step,
         "progress": inputs.progress,
         "results": sections.results(summaries, inputs.records),

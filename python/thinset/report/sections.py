@@ -10,7 +10,6 @@ from thinset.results.arm import FULL
 from thinset.results.arm_words import plain_name
 from thinset.results.grouping import code_of, colour_of, group_runs, label_of
 from thinset.results.overtaking import overtakings
-from thinset.results.student import mean_interval
 from thinset.results.time_to_accuracy import times_to_accuracy
 from thinset.results.verdicts import spoken_interval, verdict_of
 from thinset.results.wording import spoken_length, spoken_points, spoken_seconds, spoken_share
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from thinset.results.records import RunRecord
     from thinset.results.summaries import ArmSummary, PairedDifference
 
-_MOST_POINTS = 24
 _SHORT_SHARE, _SHORT_SECONDS = 0.02, 0.1
 """Stages below this share of the time, or below these seconds, have one line together"""
 _COMPARISON_TITLES = {
@@ -44,7 +42,7 @@ def cards(summaries: Sequence[ArmSummary], findings: Sequence[Finding]) -> list[
             "scores": [_score(arm, among) for arm in arms],
             "findings": [finding for finding in findings if finding.comparison == comparison],
         }
-        for comparison, title, arms in _by_comparison(summaries)
+        for comparison, title, arms in by_comparison(summaries)
     ]
 
 
@@ -56,7 +54,7 @@ def results(summaries: Sequence[ArmSummary], records: Sequence[RunRecord]) -> di
     unit = summaries[0].metric.difference_unit
     return {
         "tables": [
-            (title, _summary_table(arms, among)) for _, title, arms in _by_comparison(summaries)
+            (title, _summary_table(arms, among)) for _, title, arms in by_comparison(summaries)
         ],
         "unit": {"points": "percentage points", "": "the unit of the score"}.get(unit, unit),
         "runs": _runs_table(among, records),
@@ -127,61 +125,6 @@ def costs(stage_seconds: Mapping[str, float]) -> Table | None:
     return table(("stage", "time", "share"), [*rows, ("total", spoken_seconds(total), "")])
 
 
-def points(summaries: Sequence[ArmSummary]) -> list[dict[str, Any]]:
-    """Return the final score of each arm as a place on a line, with its interval, by comparison.
-
-    Empty for more arms than can be read. Places are in percent of the width. The interval is the
-    95 % Student t interval of the mean.
-    """
-    among = [summary.configuration for summary in summaries]
-    if len(summaries) > _MOST_POINTS:
-        return []
-    return [
-        {"title": title, "rows": _on_one_line(arms, among), "metric": arms[0].metric.axis_label}
-        for _, title, arms in _by_comparison(summaries)
-    ]
-
-
-def _on_one_line(
-    arms: Sequence[ArmSummary], among: Sequence[Configuration]
-) -> list[dict[str, Any]]:
-    intervals = [_possible(mean_interval(arm.scores), arm.metric.unit) for arm in arms]
-    bounds = [bound for interval in intervals if interval is not None for bound in interval]
-    low, high = (function([*bounds, *(arm.mean for arm in arms)]) for function in (min, max))
-    reach = (high - low) or max(abs(high), 1.0)
-
-    def place(value: float) -> float:
-        return round(4.0 + 92.0 * (value - low) / reach, 2)
-
-    rows = []
-    for arm, interval in zip(arms, intervals, strict=True):
-        decimals = arm.metric.few_decimals
-        around = (
-            "" if interval is None else " to ".join(f"{bound:.{decimals}f}" for bound in interval)
-        )
-        start, end = (arm.mean, arm.mean) if interval is None else interval
-        rows.append(
-            {
-                "name": label_of(arm.configuration, among),
-                "colour": colour_of(arm.configuration, among),
-                "place": place(arm.mean),
-                "start": place(start),
-                "width": round(place(end) - place(start), 2),
-                "value": arm.metric.spoken(arm.mean, decimals),
-                "interval": around,
-                "n": arm.n,
-            }
-        )
-    return rows
-
-
-def _possible(interval: tuple[float, float] | None, unit: str) -> tuple[float, float] | None:
-    """The part of an interval that the metric can take: no percentage is above 100."""
-    if interval is None or unit != "%":
-        return interval
-    return max(interval[0], 0.0), min(interval[1], 100.0)
-
-
 def rerun(
     records: Sequence[RunRecord], command: str, settings: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -202,9 +145,10 @@ def with_unit(number: str, unit: str) -> str:
     return f"{number}\N{NO-BREAK SPACE}{unit}" if unit else number
 
 
-def _by_comparison(
+def by_comparison(
     summaries: Sequence[ArmSummary],
 ) -> Iterator[tuple[str, str, list[ArmSummary]]]:
+    """Yield each comparison, its title and its arms."""
     for comparison, title in _COMPARISON_TITLES.items():
         arms = [arm for arm in summaries if arm.configuration.comparison == comparison]
         if arms:

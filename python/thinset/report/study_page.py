@@ -9,6 +9,7 @@ from thinset.report import sections
 from thinset.report.cells import facts, table
 from thinset.report.document import curve_names, write_document
 from thinset.report.explorer import explorer_content
+from thinset.report.final_scores import points
 from thinset.report.measures_table import measures_of_sets
 from thinset.report.study_figures import draw_figures
 from thinset.results.arm import Arm  # noqa: TC001 - decode looks it up
@@ -108,7 +109,7 @@ def write_study_report(
         "scope": inputs.subject,
         "next_step": inputs.next_step,
         "progress": inputs.progress,
-        "points": [] if curve_names(figures) else sections.points(summaries),
+        "points": [] if curve_names(figures) else points(summaries),
         "rows": list(_rows(figures)),
         **explorer_content(inputs.explore if figures else None),
         "published": _beside_published(inputs, summaries),
