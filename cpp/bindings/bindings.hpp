@@ -14,6 +14,7 @@ void bind_near_duplicates(pybind11::module_& module);
 void bind_nearest(pybind11::module_& module);
 void bind_npy(pybind11::module_& module);
 void bind_objective(pybind11::module_& module);
+void bind_parts(pybind11::module_& module);
 void bind_random(pybind11::module_& module);
 void bind_selection(pybind11::module_& module);
 void bind_top_k_parts(pybind11::module_& module);

@@ -11,6 +11,7 @@ PYBIND11_MODULE(_core, module) {
   thinset::bindings::bind_nearest(module);
   thinset::bindings::bind_npy(module);
   thinset::bindings::bind_objective(module);
+  thinset::bindings::bind_parts(module);
   thinset::bindings::bind_random(module);
   thinset::bindings::bind_selection(module);
   thinset::bindings::bind_top_k_parts(module);

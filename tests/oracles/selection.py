@@ -6,6 +6,7 @@ Sums are added in the order of `oracles.arithmetic`, so that the answers are rig
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 
@@ -37,8 +38,45 @@ def in_blocks(terms):
     return arithmetic.in_order(np.array(sums))
 
 
-def _first(X, metric):
-    return int(np.argmax(ranks(X, arithmetic.mean(X), metric)))
+def start(X, metric, weights=None, rows=None):
+    """The row of X furthest from the mean of X, as real numbers; the lowest of several.
+
+    `weights` multiply ranks; `rows` are those that may be taken.
+    """
+    rows = np.arange(len(X)) if rows is None else np.asarray(rows)
+    weights = np.ones(len(X)) if weights is None else weights
+    sums = arithmetic.sums(X)
+    if metric == "cosine" and not any(sums):
+        return int(rows[0])
+    # Fractions take long: for rows far below the furthest, float64 is enough.
+    mean = arithmetic.mean(X)
+    if metric == "cosine":
+        mean = np.array([float(total / max(map(abs, sums))) for total in sums])
+    rough = ranks(X, mean, metric)[rows] * weights[rows]
+    slack = 1e-9 * np.abs(rough).max()
+    if metric != "cosine":
+        slack += 1e-12 * np.square(mean).sum() * weights[rows].max()
+    near = rows[rough >= rough.max() - slack]
+    if len(near) == 1:
+        return int(near[0])
+    values = [_exact_rank(X[row], sums, len(X), metric) for row in near]
+    values = [Fraction(float(weights[row])) * v for row, v in zip(near, values, strict=True)]
+    if metric == "cosine":
+        # Roots with 100 digits: what is equal to 60 of them is equal.
+        values = [round(value, 60) for value in values]
+    return int(near[values.index(max(values))])
+
+
+def _exact_rank(x, sums, n, metric):
+    """Times n^2 for squares."""
+    x = [Fraction(float(value)) for value in x]
+    if metric != "cosine":
+        return sum((n * value - total) ** 2 for value, total in zip(x, sums, strict=True))
+    dot = sum(value * total for value, total in zip(x, sums, strict=True))
+    square = sum(value * value for value in x) * sum(total * total for total in sums)
+    scale = 10**100
+    root = math.isqrt(square.numerator * square.denominator * scale * scale)
+    return 1 - dot * square.denominator * scale / root
 
 
 def _best_free(scores, chosen):
@@ -77,7 +115,7 @@ def max_sum(X, k, *, metric="euclidean", initial=(), max_swaps=0):
         if len(chosen) < len(initial):
             row = initial[len(chosen)]
         elif not chosen:
-            row = _first(X, metric)
+            row = start(X, metric)
         else:
             row = _best_free(sums, chosen)
         chosen.append(row)
@@ -117,7 +155,7 @@ def max_min(X, k, *, metric="euclidean", initial=()):
         if len(chosen) < len(initial):
             row = initial[len(chosen)]
         elif not chosen:
-            row = _first(X, metric)
+            row = start(X, metric)
         else:
             row = _best_free(nearest, chosen)
         chosen.append(row)

@@ -15,39 +15,57 @@ constexpr std::uint64_t digit_mask = 0xffffffffU;
 constexpr std::uint32_t most_without_carry = 1U << 29;
 constexpr int least_exponent = -1074;  // of float64
 
-// Divides a number, digits of 32 bits with the lowest first, by n; returns the remainder.
-std::uint64_t divide(std::span<std::uint32_t> digits, std::uint64_t n) {
+// Bits from `top` down to `last`, both included; at most 64 of them.
+std::uint64_t bits_of(std::span<const std::uint32_t> digits, int top, int last) {
+  const auto first = static_cast<std::size_t>(last / 32);
+  Wide bits = 0;
+  for (std::size_t d = std::min(first + 3, digits.size()); d-- > first;) {
+    bits = bits << 32 | digits[d];
+  }
+  const auto shifted = static_cast<std::uint64_t>(bits >> (last % 32));
+  const int n = top - last + 1;
+  return n >= 64 ? shifted : shifted & ((std::uint64_t{1} << n) - 1);
+}
+
+// The float64 number nearest to digits * 2^lowest_exponent / n, digits of 32 bits with the lowest
+// first; ties to even.
+double divided(std::span<std::uint32_t> digits, std::uint64_t n) {
+  std::size_t d = digits.size();
+  while (d > 0 && digits[d - 1] == 0) {
+    --d;
+  }
+  if (d == 0) {
+    return 0.0;
+  }
+  // Three digits from the first that is not 0 have more bits than float64; the others only decide
+  // whether there is a rest.
   Wide rest = 0;
-  for (std::size_t d = digits.size(); d-- > 0;) {
+  int top = -1;  // the highest bit of the quotient
+  while (d > 0 && (top < 0 || static_cast<int>(d) * 32 + 64 > top - top % 32)) {
+    --d;
     rest = rest << 32 | digits[d];
     digits[d] = static_cast<std::uint32_t>(rest / n);
     rest %= n;
+    if (top < 0 && digits[d] != 0) {
+      top = static_cast<int>(d) * 32 + 31 - std::countl_zero(digits[d]);
+    }
   }
-  return static_cast<std::uint64_t>(rest);
-}
-
-// digits * 2^lowest_exponent, plus something below the last bit if there is a rest.
-double round_to_even(std::span<const std::uint32_t> digits, bool has_rest) {
-  std::size_t n = digits.size();
-  while (n > 0 && digits[n - 1] == 0) {
-    --n;
+  bool has_rest = rest != 0;
+  for (; d > 0; --d) {
+    has_rest = has_rest || digits[d - 1] != 0;
+    digits[d - 1] = 0;
   }
-  if (n == 0) {
+  // The lowest bit that float64 keeps. Subnormal numbers have fewer bits.
+  const int last = std::max(top - 52, least_exponent - ExactSum::lowest_exponent);
+  if (top < last - 1) {
     return 0.0;
   }
-  const int top = static_cast<int>(n) * 32 - std::countl_zero(digits[n - 1]);  // number of bits
-  // The lowest bit that float64 keeps.
-  const int last = std::max(top - 53, least_exponent - ExactSum::lowest_exponent);
-  const auto bit = [&](int b) { return digits[static_cast<std::size_t>(b / 32)] >> (b % 32) & 1U; };
-  std::uint64_t kept = 0;
-  for (int b = top - 1; b >= last; --b) {
-    kept = kept << 1 | bit(b);
+  std::uint64_t kept = top < last ? 0 : bits_of(digits, top, last);
+  const bool has_half = bits_of(digits, last - 1, last - 1) != 0;
+  for (int below = last - 2; below >= 0 && !has_rest; below = below / 32 * 32 - 1) {
+    has_rest = bits_of(digits, below, below / 32 * 32) != 0;
   }
-  bool is_above_half = has_rest;
-  for (int b = 0; b < std::min(last - 1, top) && !is_above_half; ++b) {
-    is_above_half = bit(b) != 0;
-  }
-  if (last >= 1 && last <= top && bit(last - 1) != 0 && (is_above_half || (kept & 1U) != 0)) {
+  if (has_half && (has_rest || (kept & 1U) != 0)) {
     ++kept;
   }
   return std::ldexp(static_cast<double>(kept), last + ExactSum::lowest_exponent);
@@ -61,27 +79,21 @@ ExactSum::ExactSum(std::span<const std::int64_t, n_digits> digits) {
 }
 
 void ExactSum::add(double value) {
-  const auto bits = std::bit_cast<std::uint64_t>(value);
-  const int exponent = static_cast<int>(bits >> 52 & 0x7ffU);
-  const std::uint64_t fraction = bits & 0xfffffffffffffU;
-  const std::uint64_t integer = exponent == 0 ? fraction : fraction | 0x10000000000000U;
-  add_at(bits >> 63 != 0, integer, std::max(exponent, 1) - 1075);
-}
-
-void ExactSum::add(double integer, int exponent) {
-  add_at(integer < 0.0, static_cast<std::uint64_t>(std::fabs(integer)), exponent);
-}
-
-void ExactSum::add_at(bool is_negative, std::uint64_t integer, int exponent) {
   if (++n_since_carry_ == most_without_carry) {
     carry();
   }
-  const auto place = static_cast<unsigned>(exponent - lowest_exponent);
+  const auto bits = std::bit_cast<std::uint64_t>(value);
+  const auto exponent = static_cast<unsigned>(bits >> 52 & 0x7ffU);
+  const std::uint64_t fraction = bits & 0xfffffffffffffU;
+  const std::uint64_t integer = exponent == 0 ? fraction : fraction | 0x10000000000000U;
+  // The integer counts 2^(exponent - 1075), and 2^-1074 if the number is subnormal.
+  const unsigned place = std::max(exponent, 1U) - 1075U - static_cast<unsigned>(lowest_exponent);
   const unsigned shift = place % 32;
   const std::uint64_t low = (integer & digit_mask) << shift;
   const std::uint64_t high = (integer >> 32) << shift;
   const std::array<std::uint64_t, 3> parts{low & digit_mask, (low >> 32) + (high & digit_mask),
                                            high >> 32};
+  const bool is_negative = bits >> 63 != 0;
   std::int64_t* digit = digits_.data() + place / 32;
   for (std::size_t p = 0; p < parts.size(); ++p) {
     const auto part = static_cast<std::int64_t>(parts[p]);
@@ -115,24 +127,28 @@ const std::array<std::int64_t, ExactSum::n_digits>& ExactSum::digits() {
   return digits_;
 }
 
-double ExactSum::rounded_quotient(std::uint64_t n) const {
-  ExactSum magnitude = *this;
-  magnitude.carry();
-  const bool is_negative = magnitude.digits_[n_digits - 1] < 0;
+bool ExactSum::magnitude(std::span<std::uint32_t, n_digits + 1> to) const {
+  ExactSum carried = *this;
+  carried.carry();
+  const bool is_negative = carried.digits_[n_digits - 1] < 0;
   if (is_negative) {
-    for (std::int64_t& digit : magnitude.digits_) {
+    for (std::int64_t& digit : carried.digits_) {
       digit = -digit;
     }
-    magnitude.carry();
+    carried.carry();
+  }
+  for (std::size_t d = 0; d < n_digits; ++d) {
+    to[d] = static_cast<std::uint32_t>(carried.digits_[d]);
   }
   // The last digit may be wider than 32 bits.
-  std::array<std::uint32_t, n_digits + 1> digits{};
-  for (std::size_t d = 0; d < n_digits; ++d) {
-    digits[d] = static_cast<std::uint32_t>(magnitude.digits_[d]);
-  }
-  digits[n_digits] = static_cast<std::uint32_t>(magnitude.digits_[n_digits - 1] >> 32);
-  const std::uint64_t rest = divide(digits, n);
-  const double rounded = round_to_even(digits, rest != 0);
+  to[n_digits] = static_cast<std::uint32_t>(carried.digits_[n_digits - 1] >> 32);
+  return is_negative;
+}
+
+double ExactSum::rounded_quotient(std::uint64_t n) const {
+  std::array<std::uint32_t, n_digits + 1> digits;
+  const bool is_negative = magnitude(digits);
+  const double rounded = divided(digits, n);
   return is_negative ? -rounded : rounded;
 }
 

@@ -23,19 +23,19 @@ class ExactSum {
 
   // Requires a finite value.
   void add(double value);
-  // Requires an integer of at most 2^53 times 2^exponent >= 2^-1074.
-  void add(double integer, int exponent);
   void add(const ExactSum& other);
 
   // The same for every way of adding the same terms: all but the last are in [0, 2^32).
   [[nodiscard]] const std::array<std::int64_t, n_digits>& digits();
+
+  // Digits of 32 bits of the magnitude; returns whether the sum is below 0.
+  bool magnitude(std::span<std::uint32_t, n_digits + 1> to) const;
 
   // The float64 number nearest to the sum, or to the sum divided by n > 0; ties to even.
   [[nodiscard]] double rounded() const { return rounded_quotient(1); }
   [[nodiscard]] double rounded_quotient(std::uint64_t n) const;
 
  private:
-  void add_at(bool is_negative, std::uint64_t integer, int exponent);
   void carry();
 
   std::array<std::int64_t, n_digits> digits_{};

@@ -114,7 +114,7 @@ std::vector<SelectionSize> selection_parts(const AnyMatrix& embeddings,
 MemoryNeed predicted_memory(const AnyMatrix& embeddings, const SelectionRequest& request,
                             unsigned n_threads) {
   const std::vector<SelectionSize> sizes = selection_parts(embeddings, request, n_threads);
-  const std::uint64_t summary = column_summary_memory(embeddings.n_columns);
+  const std::uint64_t summary = column_summary_memory(embeddings.n_columns, n_threads);
   // One class after the other.
   MemoryNeed need{summary, summary};
   for (const SelectionSize& size : sizes) {

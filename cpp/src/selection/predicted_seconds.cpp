@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "rows/column_sums.hpp"
 #include "selection/selection_parts.hpp"
 #include "simd/row_kernels.hpp"
 #include "thinset/estimate.hpp"
@@ -70,9 +71,6 @@ RowCosts measure_costs(std::size_t n_columns, Method method) {
   const std::size_t rows_per_stretch = std::max<std::size_t>(1, stretch_bytes / row_bytes);
   const std::vector<T> values(n_rows * n_columns);
   const std::vector<double> point(n_columns, 0.5);
-  std::vector<double> sum(n_columns);
-  std::vector<double> min(n_columns);
-  std::vector<double> max(n_columns);
   const std::vector<Score<T>> thresholds(n_columns, Score<T>{1});
   std::vector<std::uint32_t> columns(n_columns);
   double kept = 0.0;
@@ -84,13 +82,24 @@ RowCosts measure_costs(std::size_t n_columns, Method method) {
     });
   };
   RowCosts costs;
-  costs.look = for_each_row([&](const T* row) {
-    if (method == Method::top_k) {
+  if (method == Method::top_k) {
+    costs.look = for_each_row([&](const T* row) {
       kernels.find_above[0](row, n_columns, thresholds.data(), columns.data());
-    } else {
-      kernels.summarise(row, n_columns, sum.data(), min.data(), max.data());
-    }
-  });
+    });
+  } else {
+    ColumnSums sums(n_columns);
+    ColumnReader<T> reader(n_columns, sums);
+    std::vector<const T*> rows;
+    costs.look = seconds_per_row(n_rows, rows_per_stretch, [&](std::size_t i, std::size_t last) {
+      while (i < last) {
+        rows.clear();
+        for (; i < last && rows.size() < ColumnReader<T>::most_rows_at_once; ++i) {
+          rows.push_back(values.data() + i * n_columns);
+        }
+        reader.add(rows.data(), rows.size());
+      }
+    });
+  }
   costs.distance = for_each_row(
       [&](const T* row) { kept += kernels.squared_distance(row, point.data(), n_columns); });
   // Never true; keeps the compiler from removing the distances.
