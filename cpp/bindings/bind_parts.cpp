@@ -141,7 +141,9 @@ class BoundPart {
 
 template <class Part>
 py::class_<BoundPart<Part>> bind_part(py::module_& module, const char* name, const char* doc) {
-  py::class_<BoundPart<Part>> bound(module, name, py::is_final(), doc);
+  // As in bind_random.cpp.
+  const py::metaclass plain(reinterpret_cast<PyObject*>(&PyType_Type));
+  py::class_<BoundPart<Part>> bound(module, name, plain, py::is_final(), doc);
   bound.def(py::init<const Embeddings&, std::size_t, const std::string&, unsigned,
                      const py::object&, bool>(),
             py::arg("embeddings"), py::arg("n_samples"), py::kw_only(),

@@ -17,6 +17,8 @@ namespace {
 constexpr std::size_t rows_per_block = 1024;
 constexpr std::size_t contenders_per_block = 64;
 constexpr std::size_t fewest_to_prune = 1024;
+// Products with weights below this may underflow, so that their errors are not relative ones.
+constexpr double smallest_relative = 0x1p-900;
 
 struct Contender {
   double value;
@@ -27,17 +29,15 @@ struct Contender {
 // rounded once. Coordinates of a direction are at most 2^1, so that squares do not overflow.
 template <class T>
 Point rounded_mean(const DistanceMeter<T>& meter, const ExactMean& mean) {
-  const bool is_cosine = meter.metric() == Metric::cosine;
-  std::vector<double> values;
-  double largest = 0.0;
-  for (const ExactSum& sum : mean.sums) {
-    values.push_back(is_cosine ? sum.rounded() : sum.rounded_quotient(mean.n));
-    largest = std::max(largest, std::fabs(values.back()));
-  }
-  if (is_cosine && largest > 0.0) {
-    const int exponent = std::ilogb(largest);
+  std::vector<double> values(mean.rounded.begin(), mean.rounded.end());
+  if (meter.metric() == Metric::cosine) {
+    double largest = 0.0;
+    for (std::size_t j = 0; j < values.size(); ++j) {
+      values[j] = mean.sums[j].rounded();
+      largest = std::max(largest, std::fabs(values[j]));
+    }
     for (double& value : values) {
-      value = std::ldexp(value, -exponent);
+      value = std::ldexp(value, -std::ilogb(largest));
     }
   }
   Point point;
@@ -70,6 +70,9 @@ class Cutoff {
   [[nodiscard]] double of(double best) const {
     if (is_cosine_) {
       return best - lost_;
+    }
+    if (best < smallest_relative) {
+      return 0.0;
     }
     const double distance = std::sqrt(best) * (1.0 - 2.0 * (error_ + 0x1p-50)) - lost_;
     return distance > 0.0 ? distance * distance * (1.0 - 0x1p-50) : 0.0;
@@ -204,9 +207,8 @@ template <class T>
 std::size_t first_pick(const DistanceMeter<T>& meter, const ExactMean& mean, const Terms& terms,
                        Job& job) {
   const std::size_t n = meter.rows().size();
-  const bool has_direction =
-      std::ranges::any_of(mean.sums, [](const ExactSum& sum) { return sum.rounded() != 0.0; });
-  if (meter.metric() == Metric::cosine && !has_direction) {
+  const auto is_zero = [](const ExactSum& sum) { return sum.rounded() == 0.0; };
+  if (meter.metric() == Metric::cosine && std::ranges::all_of(mean.sums, is_zero)) {
     std::size_t first = 0;
     while (first < n && !terms.is_open(first)) {
       ++first;

@@ -12,10 +12,11 @@
 
 namespace thinset {
 
-// The mean of n rows, by the exact sums of their columns.
+// The mean of n rows, by the exact sums of their columns and in float64.
 struct ExactMean {
   std::span<const ExactSum> sums;
   std::uint64_t n;
+  std::span<const double> rounded;
 };
 
 // The open row furthest from the mean; distances count times weights, and are compared as squares

@@ -43,7 +43,8 @@ Picks pick_furthest(const DistanceMeter<T>& meter, const ColumnSummary& summary,
   }
   std::vector<std::size_t> picked(initial.begin(), initial.end());
   if (initial.empty()) {
-    const std::size_t first = first_pick(meter, {summary.sums, meter.rows().size()}, terms, job);
+    const std::size_t first =
+        first_pick(meter, {summary.sums, meter.rows().size(), summary.mean}, terms, job);
     if (first == meter.rows().size()) {
       return picks;
     }

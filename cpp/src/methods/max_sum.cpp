@@ -39,7 +39,8 @@ Picks max_sum(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k, 
     take(row, state.sum_of(row));
   }
   if (initial.empty()) {
-    const std::size_t first = first_pick(meter, {summary.sums, rows.size()}, terms, job);
+    const std::size_t first =
+        first_pick(meter, {summary.sums, rows.size(), summary.mean}, terms, job);
     if (first == rows.size()) {
       return picks;
     }

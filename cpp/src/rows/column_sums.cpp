@@ -63,18 +63,21 @@ bool ColumnReader<T>::add(const T* const* rows, std::size_t n_rows) {
 template <class T>
 bool ColumnReader<T>::add_strip(const T* const* rows, std::size_t n_rows, std::size_t begin) {
   const std::size_t n = std::min(columns_per_strip, n_columns_ - begin);
-  std::array<std::array<double, columns_per_strip>, most_rows_at_once> values;
+  std::array<std::array<double, columns_per_strip>, most_rows_at_once> values{};
   std::array<const T*, most_rows_at_once> strips;
   std::array<double, columns_per_strip> largest{};
+  std::array<double, columns_per_strip> witness{};  // x - x is NaN if x is not finite
   for (std::size_t r = 0; r < n_rows; ++r) {
     strips[r] = rows[r] + begin;
     row_kernels<T>().widen(strips[r], values[r].data(), n);
-    for (std::size_t l = 0; l < n; ++l) {
-      if (!std::isfinite(values[r][l])) {
-        return false;
-      }
-      largest[l] = std::max(largest[l], std::fabs(values[r][l]));
+    for (std::size_t l = 0; l < columns_per_strip; ++l) {
+      const double magnitude = std::fabs(values[r][l]);
+      largest[l] = magnitude > largest[l] ? magnitude : largest[l];
+      witness[l] += magnitude - magnitude;
     }
+  }
+  if (std::ranges::any_of(witness, [](double value) { return value != 0.0; })) {
+    return false;
   }
   for (std::size_t l = 0; l < n; ++l) {
     if (largest[l] > limit_[begin + l]) {
@@ -101,8 +104,10 @@ bool ColumnReader<T>::add_strip(const T* const* rows, std::size_t n_rows, std::s
 template <class T>
 void ColumnReader<T>::raise_limit(std::size_t column, double largest) {
   for (double* part : {&high_[column], &low_[column]}) {
-    sums_.add(column, *part);
-    *part = 0.0;
+    if (*part != 0.0) {
+      sums_.add(column, *part);
+      *part = 0.0;
+    }
   }
   if (largest > largest_to_split) {
     limit_[column] = -1.0;

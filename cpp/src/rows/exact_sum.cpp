@@ -44,8 +44,14 @@ double divided(std::span<std::uint32_t> digits, std::uint64_t n) {
   while (d > 0 && (top < 0 || static_cast<int>(d) * 32 + 64 > top - top % 32)) {
     --d;
     rest = rest << 32 | digits[d];
-    digits[d] = static_cast<std::uint32_t>(rest / n);
-    rest %= n;
+    if (n <= digit_mask) {
+      const auto narrow = static_cast<std::uint64_t>(rest);
+      digits[d] = static_cast<std::uint32_t>(narrow / n);
+      rest = narrow % n;
+    } else {
+      digits[d] = static_cast<std::uint32_t>(rest / n);
+      rest %= n;
+    }
     if (top < 0 && digits[d] != 0) {
       top = static_cast<int>(d) * 32 + 31 - std::countl_zero(digits[d]);
     }
@@ -128,21 +134,33 @@ const std::array<std::int64_t, ExactSum::n_digits>& ExactSum::digits() {
 }
 
 bool ExactSum::magnitude(std::span<std::uint32_t, n_digits + 1> to) const {
-  ExactSum carried = *this;
-  carried.carry();
-  const bool is_negative = carried.digits_[n_digits - 1] < 0;
-  if (is_negative) {
-    for (std::int64_t& digit : carried.digits_) {
-      digit = -digit;
-    }
-    carried.carry();
+  std::ranges::fill(to, 0U);
+  std::size_t begin = 0;
+  std::size_t end = n_digits;
+  while (begin < end && digits_[begin] == 0) {
+    ++begin;
   }
-  for (std::size_t d = 0; d < n_digits; ++d) {
-    to[d] = static_cast<std::uint32_t>(carried.digits_[d]);
+  while (end > begin && digits_[end - 1] == 0) {
+    --end;
   }
-  // The last digit may be wider than 32 bits.
-  to[n_digits] = static_cast<std::uint32_t>(carried.digits_[n_digits - 1] >> 32);
-  return is_negative;
+  // Digits of the two's complement, up to where only the sign is carried.
+  std::int64_t carried = 0;
+  std::size_t d = begin;
+  for (; d < to.size() && (d < end || (carried != 0 && carried != -1)); ++d) {
+    carried += d < n_digits ? digits_[d] : 0;
+    to[d] = static_cast<std::uint32_t>(carried);
+    carried >>= 32;
+  }
+  if (carried == 0) {
+    return false;
+  }
+  std::uint64_t rest = 1;
+  for (std::size_t i = begin; i < to.size() && (i < d || rest != 0); ++i) {
+    rest += i < d ? static_cast<std::uint32_t>(~to[i]) : 0U;
+    to[i] = static_cast<std::uint32_t>(rest);
+    rest >>= 32;
+  }
+  return true;
 }
 
 double ExactSum::rounded_quotient(std::uint64_t n) const {

@@ -12,9 +12,13 @@ namespace thinset {
 
 class MaxMinPart::State {
  public:
+  explicit State(const AnyMatrix& rows) : matrix_(rows) {}
   virtual ~State() = default;
   virtual void pick(std::span<const double> points, std::span<const std::int64_t> rows) = 0;
   virtual BestRows best(std::size_t n) = 0;
+
+ private:
+  AnyMatrix matrix_;  // holds the table of shards that typed rows refer to
 };
 
 namespace {
@@ -29,8 +33,12 @@ Terms open_terms(const Rows<T>& rows) {
 template <class T>
 class StateOf final : public MaxMinPart::State {
  public:
-  StateOf(const Rows<T>& rows, std::size_t n_samples, Metric metric, Job& job)
-      : picks_(rows, n_samples), terms_(open_terms(rows)), meter_(rows, metric, job) {
+  StateOf(const AnyMatrix& matrix, const Rows<T>& rows, std::size_t n_samples, Metric metric,
+          Job& job)
+      : State(matrix),
+        picks_(rows, n_samples),
+        terms_(open_terms(rows)),
+        meter_(rows, metric, job) {
     if (rows.size() == 0) {
       return;
     }
@@ -121,7 +129,7 @@ MaxMinPart::MaxMinPart(const AnyMatrix& rows, std::size_t n_samples, Metric metr
   check_part(rows, n_samples);
   visit(rows, [&]<class T>(const Rows<T>& typed) {
     summarise_columns(typed, job);  // refuses values that are not finite
-    state_ = std::make_unique<StateOf<T>>(typed, n_samples, metric, job);
+    state_ = std::make_unique<StateOf<T>>(rows, typed, n_samples, metric, job);
   });
 }
 

@@ -10,9 +10,13 @@ namespace thinset {
 
 class MaxSumPart::State {
  public:
+  explicit State(const AnyMatrix& rows) : matrix_(rows) {}
   virtual ~State() = default;
   virtual void pick(std::span<const double> points, std::span<const std::int64_t> rows) = 0;
   virtual BestRows best() = 0;
+
+ private:
+  AnyMatrix matrix_;  // holds the table of shards that typed rows refer to
 };
 
 namespace {
@@ -20,8 +24,12 @@ namespace {
 template <class T>
 class StateOf final : public MaxSumPart::State {
  public:
-  StateOf(const Rows<T>& rows, std::size_t n_samples, Metric metric, Job& job)
-      : picks_(rows, n_samples), is_picked_(rows.size(), 0), meter_(rows, metric, job) {
+  StateOf(const AnyMatrix& matrix, const Rows<T>& rows, std::size_t n_samples, Metric metric,
+          Job& job)
+      : State(matrix),
+        picks_(rows, n_samples),
+        is_picked_(rows.size(), 0),
+        meter_(rows, metric, job) {
     const std::vector<double> mean = summarise_columns(rows, job).mean;
     if (rows.size() > 0) {
       greedy_.emplace(meter_, centre_of(meter_, mean), n_samples, terms_, job);
@@ -70,7 +78,7 @@ class StateOf final : public MaxSumPart::State {
 MaxSumPart::MaxSumPart(const AnyMatrix& rows, std::size_t n_samples, Metric metric, Job& job) {
   check_part(rows, n_samples);
   visit(rows, [&]<class T>(const Rows<T>& typed) {
-    state_ = std::make_unique<StateOf<T>>(typed, n_samples, metric, job);
+    state_ = std::make_unique<StateOf<T>>(rows, typed, n_samples, metric, job);
   });
 }
 

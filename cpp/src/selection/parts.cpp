@@ -103,10 +103,11 @@ std::size_t furthest_from_mean(const AnyMatrix& rows, std::span<const std::int64
                                std::uint64_t n_rows, Metric metric, Job& job) {
   const std::vector<ExactSum> exact = sums_of(sums, n_rows);
   require_columns(rows, exact.size(), "sums");
+  const std::vector<double> mean = exact_mean(sums, n_rows);
   return visit(rows, [&]<class T>(const Rows<T>& typed) {
     summarise_columns(typed, job);  // refuses values that are not finite
     const DistanceMeter<T> meter(typed, metric, job);
-    return first_pick(meter, {exact, n_rows}, Terms(), job);
+    return first_pick(meter, {exact, n_rows, mean}, Terms(), job);
   });
 }
 

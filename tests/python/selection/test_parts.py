@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
 
 import numpy as np
@@ -26,7 +27,7 @@ class Machines:
     def __init__(self, X, n_parts, k, kind, metric, **options):
         bounds = uneven(len(X), n_parts)
         self.firsts = bounds[:-1]
-        self.arrays = [X[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
+        self.arrays = [X[a:b] for a, b in itertools.pairwise(bounds)]
         self.metric, self.n_rows, self.options = metric, len(X), options
         ranges = [_core.column_range(array, **options) for array in self.arrays]
         low = np.min([low for low, _ in ranges], axis=0)
@@ -145,6 +146,16 @@ def test_any_element_type_gives_the_same_bits(method, dtype):
         check(X, 40, method, metric, 3, bfloat16=dtype == "bfloat16")
 
 
+@pytest.mark.parametrize("kind", [_core.MaxMinPart, _core.MaxSumPart])
+def test_a_part_may_be_shards_and_use_threads(kind):
+    X = matrix("general", "float32")
+    parts = [kind(X, 9), kind([X[:100], X[100:101], X[101:]], 9, n_threads=2)]
+    for part in parts:
+        part.pick(X[[5, 300]].astype(np.float64), np.array([5, -1]))
+    for one, other in zip(parts[0].best(), parts[1].best(), strict=True):
+        assert one.tobytes() == other.tobytes()
+
+
 def test_the_tree_and_the_projection_serve_parts_too():
     rng = np.random.default_rng(3)
     check(rng.random((9000, 2), np.float32), 500, "max_min", "euclidean", 3)
@@ -244,9 +255,11 @@ def test_parts_without_rows_have_no_candidates(kind):
     part = kind(np.empty((0, 3), np.float32), 5)
     part.pick(np.ones((2, 3)), np.array([-1, -1]))
     values, rows, points = part.best()
-    assert len(values) == len(rows) == 0 and points.shape == (0, 3)
+    assert len(values) == len(rows) == 0
+    assert points.shape == (0, 3)
     low, high = _core.column_range(np.empty((0, 3), np.float32))
-    assert (low == np.inf).all() and (high == -np.inf).all()
+    assert (low == np.inf).all()
+    assert (high == -np.inf).all()
     assert not _core.exact_column_sums(np.empty((0, 3), np.float32)).any()
 
 
