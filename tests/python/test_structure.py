@@ -306,7 +306,7 @@ _FILTER = (
     *("subset_files", "text"),
 )
 _BINDINGS = (
-    *("arrays_read", "bindings", "choice_arguments", "method_options", "numpy_view"),
+    *("arrays_read", "bindings", "choice_arguments", "held", "method_options", "numpy_view"),
     "python_monitor",
 )
 
