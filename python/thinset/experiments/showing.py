@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thinset.data.sources.listing import count
+from thinset.experiments.nearest_kept import nearest_kept, pieces
 from thinset.files.atomic import require_file_target
 from thinset.files.overlap import require_apart
-from thinset.metrics import nearest
 from thinset.report.explorer import (
     ExplorerInputs,
     OtherSelection,
@@ -24,7 +24,7 @@ from thinset.selection import deduplicate
 from thinset.selection.matrix_input import as_matrix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from thinset.selection import Selection
     from thinset.selection.matrix_input import HostMatrix
 
-_PIECE_BYTES = 2**26
 _MOST_CLASSES = 65_000
 
 
@@ -98,7 +97,7 @@ def show(
     require_apart(out, settings.embeddings, None if samples is None else samples.path)
     explored, captions = explore(shown, samples, settings, show_progress=show_progress)
     inputs = ShowInputs(
-        dataset_name="texts" if samples is None else samples.name,
+        dataset_name=_dataset_name(samples, settings),
         explored=explored,
         command=settings.command,
         captions=captions,
@@ -129,7 +128,9 @@ def explore(
     stacks, stacks_caption = None, "Pass --embeddings to see near-duplicates as stacks."
     reasons = None
     if matrix is not None:
-        reasons = _reasons(matrix, shown.indices, metric, settings, show_progress=show_progress)
+        reasons = nearest_kept(
+            matrix, shown.indices, metric, n_threads=settings.n_threads, show_progress=show_progress
+        )
         stacks, stacks_caption = _stacks(
             shown, reasons, metric, settings, show_progress=show_progress
         )
@@ -167,6 +168,12 @@ def _ids(
     for row, name in zip(shown.indices.tolist(), own.tolist(), strict=True):
         ids[row] = name.decode() if isinstance(name, bytes) else str(name)
     return ids
+
+
+def _dataset_name(samples: ShownSamples | None, settings: ShowSettings) -> str:
+    if samples is not None:
+        return samples.name
+    return "embeddings" if settings.texts is None else "texts"
 
 
 def _require_new(out: str | os.PathLike[str], *, overwrite: bool) -> None:
@@ -273,44 +280,12 @@ def _map(
         return values, "The coordinates are those of --map."
     if matrix is None:
         return None, "Pass --embeddings FILE, or --map FILE with two columns, to see a map."
-    plane = plane_through(lambda: _pieces(matrix, metric), n_total)
+    plane = plane_through(lambda: pieces(matrix, metric), n_total)
     share = 100 * sum(plane.shares)
     return plane.coordinates, (
         f"The plane of the two leading principal components of the embeddings, {share:.0f} % of "
         "their variance: samples that are neighbours here may differ in what it does not show."
     )
-
-
-def _reasons(
-    matrix: HostMatrix,
-    kept: NDArray[np.int64],
-    metric: str,
-    settings: ShowSettings,
-    *,
-    show_progress: bool,
-) -> Reasons | None:
-    """The nearest kept row of every row, found by the native core piece by piece."""
-    if len(kept) == 0:
-        return None
-    from thinset.progress import ProgressBar
-
-    # The core breaks ties by the lower row of the reference.
-    rows = np.sort(kept)
-    reference = _rows_of(matrix, rows, metric)
-    n_total = matrix.shape[0]
-    found, distances = np.empty(n_total, np.int64), np.empty(n_total)
-    start = 0
-    with ProgressBar("nearest kept", n_total, unit="rows", enabled=show_progress) as bar:
-        for piece in _pieces(matrix, metric):
-            stop = start + len(piece)
-            neighbours = nearest(piece, reference, n_threads=settings.n_threads)
-            found[start:stop] = rows[neighbours.indices[:, 0]]
-            distances[start:stop] = neighbours.distances[:, 0]
-            start = stop
-            bar.update_to(stop)
-    # Of rows of length 1, the cosine distance is half the squared Euclidean one.
-    power = {"euclidean": distances, "sqeuclidean": distances**2, "cosine": distances**2 / 2}
-    return Reasons(found, power[metric], metric)
 
 
 def _stacks(
@@ -359,33 +334,3 @@ def _how_selected(selection: Selection | None) -> dict[str, Any]:
         return {}
     used = {k: v for k, v in selection.params.items() if v is not None and v is not False}
     return {"method": selection.method, **used}
-
-
-def _pieces(matrix: HostMatrix, metric: str) -> Iterator[NDArray[Any]]:
-    """Consecutive rows as float32 or float64; of length 1 for the cosine distance."""
-    for array in matrix.arrays:
-        n_rows = max(1, _PIECE_BYTES // max(1, array.shape[1] * 8))
-        for start in range(0, len(array), n_rows):
-            yield _as_floats(array[start : start + n_rows], matrix, metric)
-
-
-def _rows_of(matrix: HostMatrix, rows: NDArray[np.int64], metric: str) -> NDArray[Any]:
-    """Some rows, ascending, as `_pieces` gives them."""
-    parts, start = [], 0
-    for array in matrix.arrays:
-        own = rows[(rows >= start) & (rows < start + len(array))] - start
-        parts.append(_as_floats(array[own], matrix, metric))
-        start += len(array)
-    return np.concatenate(parts)
-
-
-def _as_floats(rows: NDArray[Any], matrix: HostMatrix, metric: str) -> NDArray[Any]:
-    if matrix.is_bfloat16:
-        # The upper half of the bits of a float32.
-        values = (rows.astype(np.uint32) << 16).view(np.float32)
-    else:
-        values = np.asarray(rows, np.float64 if rows.dtype == np.float64 else np.float32)
-    if metric != "cosine":
-        return np.ascontiguousarray(values)
-    lengths = np.linalg.norm(values.astype(np.float64), axis=1, keepdims=True)
-    return np.ascontiguousarray(values / np.maximum(lengths, np.finfo(np.float32).tiny))

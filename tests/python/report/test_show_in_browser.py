@@ -273,3 +273,44 @@ def test_texts_without_pictures_or_a_map(show):
     text = page.run("document.querySelector('.details').innerText")
     assert f"<b>text</b> {KEPT[0]}" in text
     assert f"Row {KEPT[0]}: doc-{KEPT[0]}" in text
+
+
+@pytest.mark.slow
+def test_fifty_thousand_points_fit_into_five_megabytes_and_are_drawn_at_once(page, tmp_path):
+    n, kept = 50_000, 5_000
+    rng = np.random.default_rng(2)
+    coarse = rng.integers(0, 256, (n, 6, 6, 3), dtype=np.uint8)
+
+    def images(rows):
+        for start in range(0, len(rows), 512):
+            # Blocks with noise on them take about as many bytes as photographs.
+            blocks = coarse[rows[start : start + 512]].repeat(5, axis=1).repeat(5, axis=2)
+            yield blocks + rng.integers(0, 12, blocks.shape, dtype=np.uint8)
+
+    order = rng.permutation(n)
+    inputs = explored(
+        n_total=n,
+        indices=order[:kept],
+        gains=rng.random(kept),
+        coordinates=rng.standard_normal((n, 2)),
+        labels=rng.integers(0, 10, n),
+        class_names=None,
+        images=images,
+        reasons=Reasons(rng.choice(order[:kept], n), rng.random(n), "euclidean"),
+        stacks=None,
+        other=OtherSelection("theirs", order[2_500:7_500]),
+    )
+    written = write_show_page(ShowInputs("many", inputs, ""), tmp_path / "page.html")
+    assert written.stat().st_size < 5_000_000
+    page.size(1300, 900)
+    page.open(written)
+    page.wait("document.getElementById('explorer').dataset.ready === 'true'")
+    paint = page.run("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+    drawn = page.run("performance.getEntriesByName('map-drawn')[0].startTime")
+    assert paint < 5_000
+    assert drawn < 5_000
+    row = int(order[-1])
+    page.run(f"document.querySelector('.find').value = '{row}'")
+    page.run("document.querySelector('.find').dispatchEvent(new Event('change'))")
+    assert shown(page, ".details") == str(row)
+    assert page.errors == []

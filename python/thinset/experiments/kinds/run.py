@@ -167,10 +167,8 @@ def write_page(
         embedding_facts=finished.embedding_facts,
         explore=explored(
             finished,
-            [
-                (settings.arm, finished.selection(selected, "selected")),
-                (RANDOM, finished.selection(by_chance, f"random-seed{seed}")),
-            ],
+            (settings.arm, (selected, "selected")),
+            (RANDOM, (by_chance, f"random-seed{seed}")),
         ),
         stage_seconds=finished.stage_seconds,
         records=records,

@@ -23,7 +23,7 @@ function showDetails(point) {
     return;
   }
   place.replaceChildren(
-    element("div", {class: "large"}, pictures.show(point, PICTURE_SIDE)),
+    points.texts || sheets.length ? element("div", {class: "large"}, pictures.show(point, PICTURE_SIDE)) : "",
     element("h3", {}, nameOf(point)),
     classOf(point) ? element("p", {}, `Class: ${classOf(point)}`) : "",
     ...fate(point).map((line) => element("p", {class: "fate"}, line)),
@@ -34,7 +34,8 @@ function showDetails(point) {
 
 function reasonsOf(point) {
   if (!points.nearest) {
-    return [element("p", {class: "note"}, "Pass --embeddings to see which kept sample is nearest.")];
+    const why = carried.nSelected ? "Pass --embeddings to see which kept sample is nearest." : "No sample is kept.";
+    return [element("p", {class: "note"}, why)];
   }
   const suffix = carried.other ? ` by ${carried.name}` : "";
   if (!isKept(point)) {
