@@ -151,7 +151,7 @@ class Command:
     coreset_size: Annotated[int | None, optional(metavar="K")] = None
     """with --rounds 2: how many rows each worker offers, by default as many as are selected"""
     folder: Annotated[Path | None, optional(metavar="DIR")] = None
-    """with --engine: keep checkpoints and a manifest of the shards here; the same command resumes"""
+    """with --engine: keep checkpoints and a manifest of the shards; the same command resumes"""
     seed: Seed = 0
     """seed of kmeans and random"""
     threads: Threads = None

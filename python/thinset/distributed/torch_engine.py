@@ -7,7 +7,7 @@ are gathered by all, so that every rank takes the same decisions and has the sam
 from __future__ import annotations
 
 import atexit
-import datetime
+import datetime as dt
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +49,9 @@ class TorchEngine(Engine):
             import torch
             import torch.distributed as dist
         except ImportError as error:
-            raise ImportError("engine='torch' needs PyTorch: pip install 'thinset[train]'") from error
+            raise ImportError(
+                "engine='torch' needs PyTorch: pip install 'thinset[train]'"
+            ) from error
         self._torch, self._dist = torch, dist
         if not dist.is_initialized() and "RANK" not in os.environ:
             raise ValueError(
@@ -57,7 +59,7 @@ class TorchEngine(Engine):
                 "torchrun --nproc-per-node 2 -m thinset select ... --engine torch"
             )
         with _lost_ranks():
-            self._group = _gloo_group(dist, datetime.timedelta(seconds=wait))
+            self._group = _gloo_group(dist, dt.timedelta(seconds=wait))
         self._rank, self._size = dist.get_rank(), dist.get_world_size()
         if n_workers not in (None, self._size):
             raise ValueError(
@@ -159,7 +161,7 @@ _groups: dict[int, Any] = {}
 """The group of gloo for each default group, made once: making one takes all ranks and a while."""
 
 
-def _gloo_group(dist: Any, limit: datetime.timedelta) -> Any:
+def _gloo_group(dist: Any, limit: dt.timedelta) -> Any:
     """A group of all ranks that moves CPU tensors, apart from those of a training."""
     if not dist.is_initialized():
         dist.init_process_group("gloo", timeout=limit)
@@ -188,5 +190,3 @@ class _lost_ranks:  # noqa: N801 - a context manager
                 f"a rank died or cannot be reached: {str(error).splitlines()[0]}; start all ranks "
                 "again: with the same folder they continue after the last finished round"
             ) from error
-
-
