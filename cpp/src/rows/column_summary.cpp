@@ -72,8 +72,9 @@ ColumnSummary summarise_columns(const Rows<T>& rows, Job& job) {
   const std::size_t n_columns = rows.n_columns();
   ColumnSums sums(n_columns);
   std::vector<ColumnReader<T>> readers;
-  const std::size_t n_blocks = (rows.size() + rows_per_block - 1) / rows_per_block;
-  for (std::size_t r = 0; r < std::clamp<std::size_t>(n_blocks, 1, job.n_threads()); ++r) {
+  // Any thread may take a block; a single block is left to the caller.
+  const unsigned n_readers = rows.size() > rows_per_block ? job.n_threads() : 1;
+  for (unsigned r = 0; r < n_readers; ++r) {
     readers.emplace_back(n_columns, sums);
   }
   BadValue bad;
