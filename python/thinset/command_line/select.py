@@ -212,6 +212,10 @@ class Command:
         if self.out is None or self.dry_run:
             if n_samples is None:
                 raise UsageError("--dry-run needs --n-samples K, which the cost depends on")
+            if self.engine is not None:
+                options = {name: value for name, value in options.items() if value is not None}
+                options |= {"workers": self.workers or 1, "rounds": self.rounds}
+                options |= {"coreset_size": self.coreset_size}
             print(estimate(embeddings, n_samples, self.method, **options).describe())
             not_counted = [
                 name
