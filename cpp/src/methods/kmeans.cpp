@@ -157,18 +157,20 @@ Picks kmeans(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k,
 MemoryNeed kmeans_memory(const SelectionSize& size, const KMeansOptions& options) {
   const std::uint64_t n = size.n_rows;
   const std::uint64_t k = size.n_samples;
-  // Clusters and distances; the centres.
-  const std::uint64_t always = n * (sizeof(std::size_t) + sizeof(double)) +
-                               n / rows_per_block * sizeof(double) +
-                               k * size.n_columns * sizeof(double);
-  const std::uint64_t drawing =
-      options.seeding == Seeding::plus_plus ? n / 8 : random_picks_memory(n, k, true);
+  // Clusters and distances.
+  const std::uint64_t always =
+      n * (sizeof(std::size_t) + sizeof(double)) + n / rows_per_block * sizeof(double);
+  const std::uint64_t centres = k * size.n_columns * sizeof(double);
+  const bool draws = options.seeding == Seeding::plus_plus;
+  const std::uint64_t drawing = draws ? centres : random_picks_memory(n, k, true) + 2 * centres;
   const std::uint64_t members = n * sizeof(std::size_t) + 5 * k * sizeof(std::size_t);
-  const bool assigns = options.n_iterations > 0 || options.seeding == Seeding::random;
+  const bool assigns = options.n_iterations > 0 || !draws;
   const std::uint64_t searching = assigns ? nearest_centre_memory(size) : 0;
-  const std::uint64_t fitting = assigns ? projection_memory(size) : 0;
-  return {always + std::max({drawing, fitting, members + searching}),
-          always + std::max(drawing, fitting + members + searching)};
+  const std::uint64_t fitting = assigns ? projection_memory(size) + centres : 0;
+  // Sums have two parts, and become centres in a copy of their own.
+  const std::uint64_t moving = members + searching + (options.n_iterations > 0 ? 2 * centres : 0);
+  return {always + std::max({drawing, fitting, moving}),
+          always + std::max(drawing, fitting + moving)};
 }
 
 #define THINSET_INSTANTIATE(T)                                                                   \
