@@ -7,6 +7,7 @@ are gathered by all, so that every rank takes the same decisions and has the sam
 from __future__ import annotations
 
 import atexit
+import contextlib
 import datetime as dt
 import os
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from thinset.distributed.messages import Arrays
     from thinset.distributed.shards import Part
 
+_SECONDS_TO_LEAVE = 10
 _ERRORS: dict[str, type[Exception]] = {
     "ShardError": failures.ShardError,
     "ShardChangedError": failures.ShardChangedError,
@@ -118,7 +120,7 @@ class TorchEngine(Engine):
         return self._gather(compute)
 
     def close(self) -> None:
-        self._worker = None
+        self._worker = self._group = None
 
     def _gather(self, compute: Callable[[], Arrays]) -> list[Arrays]:
         """What `compute` returns on every rank. An error of one rank is raised by all."""
@@ -174,7 +176,11 @@ def _gloo_group(dist: Any, limit: dt.timedelta) -> Any:
 
 
 def _leave(dist: Any) -> None:
+    """End the threads of gloo while Python still runs, and not before the other ranks are done."""
+    _groups.clear()
     if dist.is_initialized():
+        with contextlib.suppress(RuntimeError):  # others may have died
+            dist.monitored_barrier(timeout=dt.timedelta(seconds=_SECONDS_TO_LEAVE))
         dist.destroy_process_group()
 
 
