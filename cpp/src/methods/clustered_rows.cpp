@@ -1,6 +1,7 @@
 #include "methods/clustered_rows.hpp"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <numeric>
 #include <utility>
@@ -13,6 +14,8 @@ namespace {
 
 constexpr std::size_t rows_per_block = 256;
 constexpr std::size_t rows_per_search = 16;
+constexpr std::size_t rows_per_sum = 64;  // what sum_columns takes
+constexpr std::size_t columns_per_strip = 16;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 struct alignas(64) ThreadLargest {
@@ -165,13 +168,34 @@ std::vector<double> ClusteredRows<T>::sums(std::size_t n_centres,
     high[j] = splits[j].high;
     low[j] = splits[j].low;
   }
+  // Whatever their size: `splits` are for the largest.
+  const std::vector<double> limit(n_columns_, infinity);
   std::vector<double> sums(2 * n_centres * n_columns_, 0.0);
   job.parallel_for(n_centres, 1, [&](std::size_t begin, std::size_t end, unsigned) {
+    std::vector<double> min(n_columns_);
+    std::vector<double> max(n_columns_);
+    std::vector<std::size_t> failed(n_columns_);
+    std::array<const T*, rows_per_sum> batch;
     for (std::size_t c = begin; c < end; ++c) {
       double* const of_cluster = sums.data() + 2 * c * n_columns_;
-      for (std::size_t m = members.first[c]; m < members.first[c + 1]; ++m) {
-        kernels_.add_split(rows().row(members.rows[m]), n_columns_, high.data(), low.data(),
-                           of_cluster, of_cluster + n_columns_);
+      const ColumnTotals totals{
+          high.data(), low.data(), limit.data(), of_cluster, of_cluster + n_columns_,
+          min.data(),  max.data()};
+      for (std::size_t m = members.first[c]; m < members.first[c + 1]; m += rows_per_sum) {
+        const std::size_t n = std::min(rows_per_sum, members.first[c + 1] - m);
+        for (std::size_t i = 0; i < n; ++i) {
+          batch[i] = rows().row(members.rows[m + i]);
+        }
+        const std::size_t n_failed =
+            kernels_.sum_columns(batch.data(), n, n_columns_, totals, failed.data());
+        // Strips of columns with digits that neither part holds: these are dropped.
+        for (std::size_t f = 0; f < n_failed; ++f) {
+          const std::size_t j = failed[f];
+          for (std::size_t i = 0; i < n; ++i) {
+            kernels_.add_split(batch[i] + j, std::min(columns_per_strip, n_columns_ - j),
+                               high.data() + j, low.data() + j, totals.high + j, totals.low + j);
+          }
+        }
       }
     }
   });
