@@ -208,11 +208,14 @@ class Command:
         if n_samples is None and self.budget is None and self.min_distance is None:
             raise UsageError("select needs --n-samples K, --budget B or --min-distance D")
         # A single file is not a list of shards, so messages need no shard number.
-        embeddings = self.embeddings[0] if len(self.embeddings) == 1 else self.embeddings
+        embeddings: object = self.embeddings[0] if len(self.embeddings) == 1 else self.embeddings
         if self.out is None or self.dry_run:
             if n_samples is None:
                 raise UsageError("--dry-run needs --n-samples K, which the cost depends on")
             if self.engine is not None:
+                from thinset.distributed import files_of
+
+                embeddings = files_of(list(self.embeddings))
                 options = {name: value for name, value in options.items() if value is not None}
                 options |= {"workers": self.workers or 1, "rounds": self.rounds}
                 options |= {"coreset_size": self.coreset_size}

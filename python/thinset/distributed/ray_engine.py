@@ -147,7 +147,7 @@ class RayEngine(Engine):
         try:
             return self._ray.get(future, timeout=wait)
         except errors.RayTaskError as error:
-            raise error.cause from None
+            raise (error.cause or error) from None
         except errors.RayActorError as error:
             return _Death(str(error))
         except errors.GetTimeoutError:

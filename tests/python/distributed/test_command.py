@@ -61,3 +61,12 @@ def test_under_torchrun_the_first_rank_writes(X, shards, tmp_path):
     assert ended.stdout.count("Selection(max_sum: 30 of 601 rows)") == 1
     found = thinset.Selection.load(tmp_path / "out.npz")
     assert found.indices.tolist() == thinset.select(X, K, "max_sum").indices.tolist()
+
+
+def test_a_dry_run_predicts_rounds_and_bytes(shards, capsys):
+    pattern = str(shards[0].parent / "*.npy")
+    options = ["--engine", "local", "--workers", "3", "--dry-run", "-m", "max_sum"]
+    assert main(["select", pattern, "-n", "20", *options]) == 0
+    printed = capsys.readouterr().out
+    assert "memory of each of 3 workers" in printed
+    assert "rounds: about 21;" in printed
