@@ -105,7 +105,8 @@ def estimate_workers(
         seconds += of_core(n_offered, n_samples)[2:]
         size = _itemsize(dtype) * n_columns
         n_rounds = 3
-        sent = n_workers * n_samples * size
+        # max_min measures all rows against the chosen ones, which travel as float64.
+        sent = n_workers * n_samples * (_NUMBER * n_columns if method == "max_min" else size)
         received = n_offered * (size + _NUMBER)
     else:
         n_rounds, to_each, from_each = _exchange(method, n_samples, n_columns, n_workers, options)

@@ -37,15 +37,15 @@ def test_rounds_and_bytes_are_those_of_a_selection(method, options, within):
 
 def test_seconds_have_the_latency_of_every_round_and_the_bytes():
     shape, k = (100_000_000, 64), 1000
-    near = thinset.estimate(shape, k, "max_sum", workers=16, latency=1e-6, bandwidth=1e12)
-    far = thinset.estimate(shape, k, "max_sum", workers=16, latency=1.0, bandwidth=1e12)
-    assert far.seconds - near.seconds == pytest.approx(far.rounds, rel=1e-4)
-    slow = thinset.estimate(shape, k, "max_sum", workers=16, latency=1e-6, bandwidth=1e3)
+    # So long that what is computed, which is measured anew each time, does not matter.
+    far = thinset.estimate(shape, k, "max_sum", workers=16, latency=1e6, bandwidth=1e12)
+    assert far.seconds == pytest.approx(1e6 * far.rounds, rel=1e-3)
+    slow = thinset.estimate(shape, k, "max_sum", workers=16, latency=1e-6, bandwidth=1e-3)
     exchanged = slow.bytes_sent + slow.bytes_received
-    assert slow.seconds - near.seconds == pytest.approx(exchanged / 1e3, rel=1e-4)
+    assert slow.seconds == pytest.approx(1e3 * exchanged, rel=1e-3)
     one = thinset.estimate(shape, k, "max_sum", workers=1)
-    assert near.memory_bytes < one.memory_bytes / 8
-    assert "rounds: about 1,001" in near.describe()
+    assert slow.memory_bytes < one.memory_bytes / 8
+    assert "rounds: about 1,001" in slow.describe()
 
 
 @pytest.mark.parametrize(
