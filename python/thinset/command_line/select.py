@@ -152,6 +152,8 @@ class Command:
     """with --rounds 2: how many rows each worker offers, by default as many as are selected"""
     folder: Annotated[Path | None, optional(metavar="DIR")] = None
     """with --engine: keep checkpoints and a manifest of the shards; the same command resumes"""
+    table: Annotated[Path | None, optional(metavar="FILE.parquet")] = None
+    """with --engine: also write order, row, gain and id of each selected row as parquet"""
     seed: Seed = 0
     """seed of kmeans and random"""
     threads: Threads = None
@@ -173,8 +175,10 @@ class Command:
             from thinset.command_line.select_shards import require_applicable
 
             require_applicable(self)
-        elif self.workers or self.rounds or self.coreset_size or self.folder:
-            raise UsageError("--workers, --rounds, --coreset-size and --folder need --engine")
+        elif self.workers or self.rounds or self.coreset_size or self.folder or self.table:
+            raise UsageError(
+                "--workers, --rounds, --coreset-size, --folder and --table need --engine"
+            )
         if self.out is None and not self.dry_run:
             raise UsageError("select needs -o FILE, or --dry-run")
         if self.out is not None and not self.dry_run:

@@ -16,11 +16,13 @@ K = 30
 
 
 def test_shards_are_selected_by_workers_and_the_folder_resumes(X, shards, tmp_path, capsys):
+    parquet = pytest.importorskip("pyarrow.parquet")
     np.save(tmp_path / "ids.npy", np.arange(N) + 7)
     arguments = [
         *("select", str(shards[0].parent / "*.npy"), "-n", str(K), "-m", "max_min"),
         *("--engine", "local", "--workers", "3", "--folder", str(tmp_path / "run")),
         *("--ids", str(tmp_path / "ids.npy"), "-o", str(tmp_path / "out.npz")),
+        *("--table", str(tmp_path / "chosen.parquet")),
     ]
     for _ in range(2):
         assert main(arguments) == 0
@@ -28,6 +30,11 @@ def test_shards_are_selected_by_workers_and_the_folder_resumes(X, shards, tmp_pa
         expected = thinset.select(X, K, "max_min")
         assert found.indices.tolist() == expected.indices.tolist()
         assert found.ids.tolist() == (found.indices + 7).tolist()
+    table = parquet.read_table(tmp_path / "chosen.parquet").to_pydict()
+    assert table["order"] == list(range(K))
+    assert table["row"] == found.indices.tolist()
+    assert table["gain"] == found.gains.tolist()
+    assert table["id"] == found.ids.tolist()
     printed = capsys.readouterr().out
     assert "covering_radius_over_best_possible: 2" in printed
     assert "3 workers" in printed
@@ -38,7 +45,7 @@ def test_shards_are_selected_by_workers_and_the_folder_resumes(X, shards, tmp_pa
     [
         (["--engine", "local", "--per-class", "balanced"], "--engine does not take --per-class"),
         (["--engine", "local", "--budget", "3"], "--engine does not take --budget"),
-        (["--workers", "2"], "--workers, --rounds, --coreset-size and --folder need --engine"),
+        (["--workers", "2"], "--coreset-size, --folder and --table need --engine"),
         (["--engine", "torch"], "start the program with torchrun"),
         (["--engine", "local", "-m", "facility_location"], "takes rounds=2, which is approximate"),
     ],
