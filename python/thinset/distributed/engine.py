@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from thinset.distributed.messages import Arrays
     from thinset.distributed.shards import Part
 
-ENGINES = ("local", "ray", "torch")
-
 OF_ROWS = ("digests", "points")
 """Calls that the rows of a worker answer, whatever its work is."""
 

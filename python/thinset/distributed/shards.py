@@ -13,14 +13,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from thinset.distributed.failures import ShardError
 from thinset.selection.columnar_input import as_columnar
 from thinset.selection.matrix_input import as_matrix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
@@ -227,10 +225,3 @@ def _import_ray() -> Any:
     import ray
 
     return ray
-
-
-def rows_by_part(parts: Sequence[Part], rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """For each part, the positions in `rows` (numbers in the whole matrix) that it holds."""
-    starts = np.array([part.first_row for part in parts])
-    owner = np.searchsorted(starts, rows, side="right") - 1
-    return [np.flatnonzero(owner == part.number) for part in parts]
