@@ -61,6 +61,8 @@ def test_code_runs(page, tmp_path, monkeypatch):
         assert len(names["distilled"].schedule.steps) == 2
         assert names["pq"].read_table("chosen.parquet").num_rows == 100
         assert names["pq"].read_table("two.parquet")["id"].to_pylist() == ["doc-3", "doc-7"]
+    elif page == "docs/distributed.md":
+        assert names["quick"].params["n_parts"] == 4
     elif page == "docs/augmentation.md":
         assert np.bincount(names["generated"].labels).tolist() == [10] * 10
     elif page == "docs/distillation.md":

@@ -151,7 +151,9 @@ class Command:
     coreset_size: Annotated[int | None, optional(metavar="K")] = None
     """with --rounds 2: how many rows each worker offers, by default as many as are selected"""
     folder: Annotated[Path | None, optional(metavar="DIR")] = None
-    """with --engine: keep checkpoints and a manifest of the shards here; the same command resumes"""
+    """with --engine: keep checkpoints and a manifest of the shards; the same command resumes"""
+    table: Annotated[Path | None, optional(metavar="FILE.parquet")] = None
+    """with --engine: also write order, row, gain and id of each selected row as parquet"""
     seed: Seed = 0
     """seed of kmeans and random"""
     threads: Threads = None
@@ -173,8 +175,10 @@ class Command:
             from thinset.command_line.select_shards import require_applicable
 
             require_applicable(self)
-        elif self.workers or self.rounds or self.coreset_size or self.folder:
-            raise UsageError("--workers, --rounds, --coreset-size and --folder need --engine")
+        elif self.workers or self.rounds or self.coreset_size or self.folder or self.table:
+            raise UsageError(
+                "--workers, --rounds, --coreset-size, --folder and --table need --engine"
+            )
         if self.out is None and not self.dry_run:
             raise UsageError("select needs -o FILE, or --dry-run")
         if self.out is not None and not self.dry_run:
@@ -208,10 +212,17 @@ class Command:
         if n_samples is None and self.budget is None and self.min_distance is None:
             raise UsageError("select needs --n-samples K, --budget B or --min-distance D")
         # A single file is not a list of shards, so messages need no shard number.
-        embeddings = self.embeddings[0] if len(self.embeddings) == 1 else self.embeddings
+        embeddings: object = self.embeddings[0] if len(self.embeddings) == 1 else self.embeddings
         if self.out is None or self.dry_run:
             if n_samples is None:
                 raise UsageError("--dry-run needs --n-samples K, which the cost depends on")
+            if self.engine is not None:
+                from thinset.distributed import files_of
+
+                embeddings = files_of(list(self.embeddings))
+                options = {name: value for name, value in options.items() if value is not None}
+                options |= {"workers": self.workers or 1, "rounds": self.rounds}
+                options |= {"coreset_size": self.coreset_size}
             print(estimate(embeddings, n_samples, self.method, **options).describe())
             not_counted = [
                 name

@@ -12,8 +12,10 @@ from thinset.command_line.arguments import parse_count
 from thinset.command_line.columns import read_column, writes_rows
 from thinset.command_line.usage import UsageError
 from thinset.data import export_subset
-from thinset.distributed import files_of, select
+from thinset.distributed import files_of, select, write_table
 from thinset.distributed.engines import engine_of
+from thinset.files.atomic import require_file_target
+from thinset.files.overlap import require_apart
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 _APPLY = {
     *("embeddings", "n_samples", "out", "column", "method", "metric", "ids", "seed", "threads"),
     *("mode", "refill", "drop_constant", "n_iterations", "seeding", "kernel", "dry_run"),
-    *("engine", "workers", "rounds", "coreset_size", "folder"),
+    *("engine", "workers", "rounds", "coreset_size", "folder", "table"),
 }
 
 
@@ -45,6 +47,9 @@ def select_shards(command: Command, options: Mapping[str, Any]) -> None:
     """Select, and write the selection; under torchrun, rank 0 writes."""
     files = [Path(file) for file in files_of([str(path) for path in command.embeddings])]
     ids, id_column = _ids(command, files)
+    if command.table is not None:
+        require_apart(command.table, files)
+        require_file_target(command.table)
     with contextlib.ExitStack() as stack:
         engine, _ = engine_of(command.engine or "local", command.workers)
         stack.enter_context(engine)
@@ -75,6 +80,8 @@ def select_shards(command: Command, options: Mapping[str, Any]) -> None:
             )
         else:
             selection.save(command.out)
+        if command.table is not None:
+            write_table(selection, command.table)
         known = {**selection.objective.known, **selection.certificates.known}
         for name, value in known.items():
             print(f"{name}: {value:.6g}")

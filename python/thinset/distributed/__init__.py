@@ -11,6 +11,7 @@ from thinset.distributed.duplicates import deduplicate
 from thinset.distributed.failures import ShardChangedError, ShardError, WorkerLostError
 from thinset.distributed.select import select
 from thinset.distributed.shards import files_of
+from thinset.distributed.table import write_table
 
 __all__ = [
     "ShardChangedError",
@@ -20,4 +21,5 @@ __all__ = [
     "exact_methods",
     "files_of",
     "select",
+    "write_table",
 ]

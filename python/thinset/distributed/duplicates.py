@@ -97,8 +97,9 @@ class PairedRows:
         self._request = {"metric": metric, "n_threads": n_threads}
 
     def links(self, partner: NDArray[np.int64]) -> Arrays:
-        """(2, n): rows of this part or the partner that are not the lowest of their group there,
-        with that lowest row. No partner: -1; the part alone: its own number.
+        """Links (2, n): rows that are not the lowest of their group, with that lowest row.
+
+        Groups of this part and its partner. No partner: -1; the part alone: its own number.
         """
         number = int(partner)
         own = self._rows.part
@@ -112,9 +113,7 @@ class PairedRows:
             low, high = sorted((self._rows, other), key=lambda held: held.part.number)
             numbers = np.concatenate([np.array(held.part.rows) for held in (low, high)])
             groups = self._group(
-                HostMatrix(
-                    [*low.matrix.arrays, *high.matrix.arrays], self._rows.matrix.is_bfloat16
-                )
+                HostMatrix([*low.matrix.arrays, *high.matrix.arrays], self._rows.matrix.is_bfloat16)
             )
         linked = np.flatnonzero(groups != np.arange(len(groups)))
         return (np.stack([numbers[linked], numbers[groups[linked]]]),)

@@ -20,11 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
+    from typing_extensions import Self
 
     from thinset.distributed.messages import Arrays
     from thinset.distributed.shards import Part
-
-ENGINES = ("local", "ray", "torch")
 
 OF_ROWS = ("digests", "points")
 """Calls that the rows of a worker answer, whatever its work is."""
@@ -46,7 +45,7 @@ class Traffic:
     """What a selection exchanged so far.
 
     rounds: calls to all workers. bytes_sent: to the workers, one copy for each. bytes_received:
-    from them. seconds: of the rounds, one entry each. replaced: workers that died and were replaced.
+    from them. seconds: of the rounds, one entry each. replaced: workers that died.
     """
 
     rounds: int = 0
@@ -151,7 +150,7 @@ class Engine(abc.ABC):
     def close(self) -> None:
         """Release the workers."""
 
-    def __enter__(self) -> Engine:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -164,4 +163,3 @@ def lost(part: int, why: object) -> WorkerLostError:
         f"the worker of part {part} was lost: {why}; the same call with the same folder continues "
         "after the last finished round"
     )
-

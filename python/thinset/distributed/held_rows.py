@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,7 +55,7 @@ class HeldRows:
             if not shard.is_file:
                 continue
             with naming(shard.name):
-                status = os.stat(shard.name)
+                status = Path(shard.name).stat()
             if (status.st_size, status.st_mtime_ns) != (shard.size, shard.modified):
                 raise ShardChangedError(
                     f"{shard.name} changed during the selection: it had {shard.size:,} bytes, now "
@@ -80,7 +81,9 @@ class HeldRows:
             if found is None or int(found[1]) >= self.part.n_rows:
                 raise
             row = int(found[1])
-            message = f"{message[: found.start(1)]}{self.part.first_row + row}{message[found.end(1) :]}"
+            message = (
+                f"{message[: found.start(1)]}{self.part.first_row + row}{message[found.end(1) :]}"
+            )
             raise ShardError(f"{message} ({self._place(row)})") from None
 
     def _place(self, row: int) -> str:

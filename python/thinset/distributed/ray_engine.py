@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from thinset.distributed.engine import Engine, Worker, lost
 from thinset.distributed.failures import WorkerLostError
@@ -46,24 +46,28 @@ class RayEngine(Engine):
                 include_dashboard=False, log_to_driver=False, logging_level="error",
                 configure_logging=False,
             )  # fmt: skip
+        self.cpus_per_worker = cpus_per_worker
         try:
-            available = int(self._ray.cluster_resources().get("CPU", 0))
-            most = available // cpus_per_worker
-            self._n_workers = most if n_workers is None else n_workers
-            if not 1 <= self._n_workers <= most:
-                raise ValueError(
-                    f"n_workers must be in [1, {most}]: the Ray cluster has {available} CPUs, and "
-                    f"each worker takes {cpus_per_worker}; got {self._n_workers}"
-                )
+            self._n_workers = self._checked(n_workers)
         except BaseException:
             self.close()
             raise
-        self.cpus_per_worker = cpus_per_worker
         self._wait = wait
         self._parts: Sequence[Part] = ()
         self._actors: list[Any] = []
         self._make: Callable[[int], Any] = lambda _: None
         self._replay: Callable[[int], list[Call]] = lambda _: []
+
+    def _checked(self, n_workers: int | None) -> int:
+        available = int(self._ray.cluster_resources().get("CPU", 0))
+        most = available // self.cpus_per_worker
+        wanted = most if n_workers is None else n_workers
+        if not 1 <= wanted <= most:
+            raise ValueError(
+                f"n_workers must be in [1, {most}]: the Ray cluster has {available} CPUs, and each "
+                f"worker takes {self.cpus_per_worker}; got {wanted}"
+            )
+        return wanted
 
     @property
     def n_workers(self) -> int:
@@ -121,24 +125,14 @@ class RayEngine(Engine):
         answers: dict[int, Any] = {}
         pending = {number: submit(number) for number in range(len(self._actors))}
         for deaths in range(_MOST_DEATHS_IN_A_ROW + 1):
-            dead: dict[int, Exception] = {}
-            for number, future in pending.items():
-                try:
-                    answers[number] = self._ray.get(future, timeout=wait)
-                except self._ray.exceptions.RayTaskError as error:
-                    raise error.cause from None
-                except self._ray.exceptions.RayActorError as error:
-                    dead[number] = error
-                except self._ray.exceptions.GetTimeoutError:
-                    raise WorkerLostError(
-                        f"the Ray cluster did not start the worker of part {number} within "
-                        f"{wait:g} s; free CPUs, or lower n_workers"
-                    ) from None
+            found = {number: self._get(number, future, wait) for number, future in pending.items()}
+            dead = {n: answer for n, answer in found.items() if isinstance(answer, _Death)}
+            answers |= {n: answer for n, answer in found.items() if n not in dead}
             if not dead:
                 return [answers[number] for number in range(len(self._actors))]
             if deaths == _MOST_DEATHS_IN_A_ROW:
-                number, error = next(iter(dead.items()))
-                raise lost(number, f"it died {deaths + 1} times in a row: {error}")
+                number, death = next(iter(dead.items()))
+                raise lost(number, f"it died {deaths + 1} times in a row: {death.why}")
             for number in dead:
                 self.traffic.replaced += 1
                 self._actors[number] = self._make(number)
@@ -146,6 +140,25 @@ class RayEngine(Engine):
                 self._actors[number].catch_up.remote(self._replay(number))
             pending = {number: submit(number) for number in dead}
         raise AssertionError
+
+    def _get(self, number: int, future: Any, wait: float | None) -> Any:
+        """The answer of a part, or how its worker died."""
+        errors = self._ray.exceptions
+        try:
+            return self._ray.get(future, timeout=wait)
+        except errors.RayTaskError as error:
+            raise (error.cause or error) from None
+        except errors.RayActorError as error:
+            return _Death(str(error))
+        except errors.GetTimeoutError:
+            raise WorkerLostError(
+                f"the Ray cluster did not start the worker of part {number} within {wait:g} s; "
+                "free CPUs, or lower n_workers"
+            ) from None
+
+
+class _Death(NamedTuple):
+    why: str
 
 
 class _Actor:

@@ -141,7 +141,7 @@ class Run:
         )
         # Nobody holds a shard without rows; arrays are at hand here.
         return [
-            hashlib.sha256(np.ascontiguousarray(shard.array)).hexdigest()
+            hashlib.sha256(np.ascontiguousarray(shard.array).tobytes()).hexdigest()
             if shard.array is not None
             else next(found)
             if shard.n_rows

@@ -50,9 +50,7 @@ class RunFolder:
         self._every = every
         self._saved_at = time.monotonic()
 
-    def begin(
-        self, request: Mapping[str, Any], shards: ShardList, digests: Sequence[str]
-    ) -> None:
+    def begin(self, request: Mapping[str, Any], shards: ShardList, digests: Sequence[str]) -> None:
         """Write the manifest, or compare with the one that is there.
 
         digests: SHA-256 of each shard, or "" where none was computed: it is if the file has been
@@ -61,7 +59,7 @@ class RunFolder:
         Raises ValueError if the folder holds another selection, ShardChangedError if it is of other
         shards.
         """
-        content = {
+        content: dict[str, Any] = {
             "format": _FORMAT,
             "version": _VERSION,
             "request": dict(request),
@@ -96,10 +94,14 @@ class RunFolder:
             description = json.loads(str(text))
             names = [str(name) for name in description["names"]]
             arrays = dict(zip(names, read_npz(file, *names), strict=True))
-            if _digest(arrays) != description["sha256"]:
-                raise ValueError("its content does not match its SHA-256")
+            is_whole = _digest(arrays) == description["sha256"]
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{file} is damaged: {error}; remove it to start again") from error
+        if not is_whole:
+            raise ValueError(
+                f"{file} is damaged: its content does not match its SHA-256; remove it to start "
+                "again"
+            )
         return arrays
 
     def save(self, state: Mapping[str, NDArray[Any]]) -> None:
@@ -163,20 +165,20 @@ def _require_same_shards(found: Any, wanted: list[dict[str, Any]]) -> None:
             "start a new one in another folder"
         )
     for before, now in zip(found, wanted, strict=True):
-        digest = now["digest"]
-        if not digest and now["bytes"] and before["modified_ns"] != now["modified_ns"]:
-            digest = sha256_of(now["name"])
-        # With digests, a file may have been copied or touched meanwhile.
-        compared = ["name", "n_rows", "bytes"]
-        compared += ["digest"] if before["digest"] and digest else ["modified_ns"]
-        now = {**now, "digest": digest}
-        for key in compared:
-            if before[key] != now[key]:
-                raise ShardChangedError(
-                    f"{now['name']} is not the shard that the selection in this folder is of: "
-                    f"{key} was {before[key]!r}, now it is {now[key]!r}; start a new one in another "
-                    "folder"
-                )
+        _require_same_shard(before, now)
+
+
+def _require_same_shard(before: Mapping[str, Any], now: dict[str, Any]) -> None:
+    if not now["digest"] and now["bytes"] and before["modified_ns"] != now["modified_ns"]:
+        now["digest"] = sha256_of(now["name"])
+    # With digests, a file may have been copied or touched meanwhile.
+    has_digests = before["digest"] and now["digest"]
+    for key in ("name", "n_rows", "bytes", "digest" if has_digests else "modified_ns"):
+        if before[key] != now[key]:
+            raise ShardChangedError(
+                f"{now['name']} is not the shard that the selection in this folder is of: {key} "
+                f"was {before[key]!r}, now it is {now[key]!r}; start a new one in another folder"
+            )
 
 
 def _digest(arrays: Mapping[str, NDArray[Any]]) -> str:

@@ -70,16 +70,18 @@ def select(
         them calls this function and gets the result), or an engine made before.
     n_workers: into how many parts the rows are cut, all of one length; by default the CPUs of the
         Ray cluster, the ranks, or 1.
-    rounds: 2 for max_min, max_sum and facility_location: each worker chooses `coreset_size` rows of
-        its part, by default 2 * `n_samples`, and the selection is made from these.
+    rounds: 2 for max_min, max_sum and facility_location: each worker chooses rows of its part, and
+        the selection is made from these. coreset_size: how many each chooses, by default
+        `n_samples`.
     n_threads: of each worker.
     column: the column of lists, as for `thinset.select`.
     ids: (N,) integers or text, all different. id_column: a column of the parquet shards instead, of
         which only the entries of chosen rows are read. `Selection.ids` has those of chosen rows.
-    folder: where to keep a manifest of the shards and, every `checkpoint_seconds` after a round, the
-        decisions so far. The same call with the same folder continues there, and returns the result
-        if that is complete. digests: also compute the SHA-256 of every shard for the manifest;
-        without, a shard counts as unchanged if its size and modification time are.
+    folder: where to keep a manifest of the shards and, after a round but at most every
+        `checkpoint_seconds`, the decisions so far. The same call with the same folder continues
+        there, and returns the result if that is complete. digests: also compute the SHA-256 of
+        every shard for the manifest; without, a shard counts as unchanged if its size and
+        modification time are.
     progress: True shows a bar; a callable receives (done, total) after every round.
 
     Raises

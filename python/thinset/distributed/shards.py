@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import itertools
 import os
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from thinset.distributed.failures import ShardError
 from thinset.selection.columnar_input import as_columnar
 from thinset.selection.matrix_input import as_matrix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
@@ -109,7 +109,7 @@ class ShardList:
         bounds = [n_rows * number // n_parts for number in range(n_parts + 1)]
         return [
             Part(number, begin, self._pieces(begin, end), self.dtype, self.n_columns, self.column)
-            for number, (begin, end) in enumerate(zip(bounds, bounds[1:], strict=False))
+            for number, (begin, end) in enumerate(itertools.pairwise(bounds))
         ]
 
     def _pieces(self, begin: int, end: int) -> tuple[Piece, ...]:
@@ -117,7 +117,7 @@ class ShardList:
         first = 0
         for shard in self.shards:
             inside = range(max(begin, first), min(end, first + shard.n_rows))
-            if len(inside):
+            if inside:
                 start, stop = inside.start - first, inside.stop - first
                 values = None if shard.array is None else shard.array[start:stop]
                 # Of an array, its rows alone: parts travel to their workers.
@@ -176,18 +176,16 @@ def _expanded(shards: object) -> Iterator[object]:
         yield shards
         return
     text = os.fsdecode(shards)
-    if os.path.exists(text) or not glob.has_magic(text):
+    if Path(text).exists() or not glob.has_magic(text):
         yield text
         return
-    names = sorted(glob.glob(text, recursive=True))
+    names = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - patterns may be absolute
     if not names:
         raise FileNotFoundError(f"no file matches the pattern {text!r}")
     yield from names
 
 
-def _described(
-    number: int, source: object, column: str | None
-) -> list[tuple[Shard, str, int]]:
+def _described(number: int, source: object, column: str | None) -> list[tuple[Shard, str, int]]:
     """The shard, its element type and its number of columns; an array may have several pieces."""
     if not isinstance(source, str):
         with naming(f"shard {number}"):
@@ -197,7 +195,7 @@ def _described(
             for values in matrix.arrays
         ]
     with naming(source):
-        status = os.stat(source)
+        status = Path(source).stat()
         columnar = as_columnar(source, column)
         header = as_matrix(source) if columnar is None else columnar
         shape, dtype = header.shape, header.dtype_name
@@ -227,12 +225,3 @@ def _import_ray() -> Any:
     import ray
 
     return ray
-
-
-def rows_by_part(parts: Sequence[Part], rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """For each part, the positions in `rows` (numbers in the whole matrix) that it holds."""
-    starts = np.array([part.first_row for part in parts])
-    owner = np.searchsorted(starts, rows, side="right") - 1
-    return [np.flatnonzero(owner == part.number) for part in parts]
-
-

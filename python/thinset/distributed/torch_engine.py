@@ -7,7 +7,8 @@ are gathered by all, so that every rank takes the same decisions and has the sam
 from __future__ import annotations
 
 import atexit
-import datetime
+import contextlib
+import datetime as dt
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from thinset.distributed.messages import Arrays
     from thinset.distributed.shards import Part
 
+_SECONDS_TO_LEAVE = 10
 _ERRORS: dict[str, type[Exception]] = {
     "ShardError": failures.ShardError,
     "ShardChangedError": failures.ShardChangedError,
@@ -49,7 +51,9 @@ class TorchEngine(Engine):
             import torch
             import torch.distributed as dist
         except ImportError as error:
-            raise ImportError("engine='torch' needs PyTorch: pip install 'thinset[train]'") from error
+            raise ImportError(
+                "engine='torch' needs PyTorch: pip install 'thinset[train]'"
+            ) from error
         self._torch, self._dist = torch, dist
         if not dist.is_initialized() and "RANK" not in os.environ:
             raise ValueError(
@@ -57,7 +61,7 @@ class TorchEngine(Engine):
                 "torchrun --nproc-per-node 2 -m thinset select ... --engine torch"
             )
         with _lost_ranks():
-            self._group = _gloo_group(dist, datetime.timedelta(seconds=wait))
+            self._group = _gloo_group(dist, dt.timedelta(seconds=wait))
         self._rank, self._size = dist.get_rank(), dist.get_world_size()
         if n_workers not in (None, self._size):
             raise ValueError(
@@ -116,7 +120,7 @@ class TorchEngine(Engine):
         return self._gather(compute)
 
     def close(self) -> None:
-        self._worker = None
+        self._worker = self._group = None
 
     def _gather(self, compute: Callable[[], Arrays]) -> list[Arrays]:
         """What `compute` returns on every rank. An error of one rank is raised by all."""
@@ -159,7 +163,7 @@ _groups: dict[int, Any] = {}
 """The group of gloo for each default group, made once: making one takes all ranks and a while."""
 
 
-def _gloo_group(dist: Any, limit: datetime.timedelta) -> Any:
+def _gloo_group(dist: Any, limit: dt.timedelta) -> Any:
     """A group of all ranks that moves CPU tensors, apart from those of a training."""
     if not dist.is_initialized():
         dist.init_process_group("gloo", timeout=limit)
@@ -172,7 +176,11 @@ def _gloo_group(dist: Any, limit: datetime.timedelta) -> Any:
 
 
 def _leave(dist: Any) -> None:
+    """End the threads of gloo while Python still runs, and not before the other ranks are done."""
+    _groups.clear()
     if dist.is_initialized():
+        with contextlib.suppress(RuntimeError):  # others may have died
+            dist.monitored_barrier(timeout=dt.timedelta(seconds=_SECONDS_TO_LEAVE))
         dist.destroy_process_group()
 
 
@@ -188,5 +196,3 @@ class _lost_ranks:  # noqa: N801 - a context manager
                 f"a rank died or cannot be reached: {str(error).splitlines()[0]}; start all ranks "
                 "again: with the same folder they continue after the last finished round"
             ) from error
-
-

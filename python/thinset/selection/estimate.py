@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard, overload
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from thinset.selection.frame_input import as_frame
 from thinset.selection.integer_input import as_labels
 from thinset.selection.matrix_input import as_matrix, bytes_copied, tensor_on_device
 from thinset.selection.methods import resolve_options
+from thinset.selection.workers_estimate import Network, WorkersEstimate, estimate_workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -79,6 +80,24 @@ class FiguresEstimate:
         )
 
 
+@overload
+def estimate(
+    embeddings_or_shape: object,
+    n_samples: float,
+    method: str = ...,
+    *,
+    workers: None = None,
+    **options: Any,
+) -> Estimate: ...
+@overload
+def estimate(
+    embeddings_or_shape: object,
+    n_samples: float,
+    method: str = ...,
+    *,
+    workers: int,
+    **options: Any,
+) -> WorkersEstimate: ...
 def estimate(
     embeddings_or_shape: object,
     n_samples: float,
@@ -90,8 +109,13 @@ def estimate(
     metric: str = "euclidean",
     n_threads: int | None = None,
     column: object = None,
+    workers: int | None = None,
+    rounds: int | None = None,
+    coreset_size: int | None = None,
+    latency: float = 1e-3,
+    bandwidth: float = 1e9,
     **method_options: Any,
-) -> Estimate:
+) -> Estimate | WorkersEstimate:
     """Predict the memory and time of `select` with the same arguments, without selecting.
 
     Args:
@@ -99,6 +123,12 @@ def estimate(
             a tensor on another device is copied to host memory, the copy counts.
         dtype: the element type for a shape (default float32), "bfloat16" included; embeddings have
             their own.
+        workers: predict `thinset.distributed.select` with this many workers instead, on machines
+            like this one, as a WorkersEstimate.
+        rounds: as for `thinset.distributed.select`.
+        coreset_size: as for `thinset.distributed.select`.
+        latency: seconds of a round without work, from the driver to all workers and back.
+        bandwidth: bytes per second of the driver.
 
     The call takes some milliseconds. Arguments of `select` that are not among these, such as
     `scores`, are not counted.
@@ -107,6 +137,24 @@ def estimate(
     """
     options = resolve_options(method, method_options)
     (n_rows, n_columns), dtype_name = _shape_and_dtype(embeddings_or_shape, dtype, column)
+    if workers is not None:
+        if labels is not None or per_class is not None:
+            raise ValueError("labels and per_class do not apply with workers")
+        return estimate_workers(
+            (n_rows, n_columns),
+            dtype_name,
+            as_count(n_samples, n_rows),
+            method=method,
+            metric=as_metric(metric),
+            options=options,
+            workers=workers,
+            rounds=rounds,
+            coreset_size=coreset_size,
+            network=Network(latency, bandwidth),
+            n_threads=as_threads(n_threads),
+        )
+    if rounds is not None or coreset_size is not None:
+        raise ValueError("rounds and coreset_size apply only with workers")
     figures = _core.estimate(
         n_rows,
         n_columns,

@@ -82,7 +82,8 @@ def _row_groups(file: Any, begin: int, end: int) -> tuple[list[int], int, int]:
         raise ValueError(
             f"its metadata states {metadata.num_rows:,} rows, but it holds {sum(sizes):,}"
         )
-    groups, row, first, last = [], 0, begin, begin
+    groups: list[int] = []
+    row, first, last = 0, begin, begin
     for number, size in enumerate(sizes):
         if size and row < end and row + size > begin:
             first = first if groups else row

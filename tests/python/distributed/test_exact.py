@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sharded_rows import CUTS, same
 
 import thinset
+from sharded_rows import CUTS, same
 from thinset import distributed
 
 K = 40
@@ -32,9 +32,7 @@ def test_the_rows_and_gains_are_those_of_one_machine(X, method, options, dtype):
         pieces = [torch.from_numpy(piece).to(torch.bfloat16) for piece in pieces]
     expected = thinset.select(pieces, K, method, **options)
     for n_workers in WORKERS:
-        found = distributed.select(
-            pieces, K, method, n_workers=n_workers, n_threads=1, **options
-        )
+        found = distributed.select(pieces, K, method, n_workers=n_workers, n_threads=1, **options)
         same(found, expected)
 
 

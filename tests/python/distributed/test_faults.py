@@ -93,9 +93,16 @@ def test_a_shard_that_changes_meanwhile_is_named(X, shards, method):
 def test_a_stopped_driver_continues_after_the_last_round(
     shards, tmp_path, method, options, stop_after
 ):
-    def run(folder=None, **more):
+    def run(folder=None, n_workers=3, **more):
         return distributed.select(
-            shards, K, method, n_workers=3, folder=folder, checkpoint_seconds=0, **options, **more
+            shards,
+            K,
+            method,
+            n_workers=n_workers,
+            folder=folder,
+            checkpoint_seconds=0,
+            **options,
+            **more,
         )
 
     all_rounds = counting()
@@ -106,7 +113,9 @@ def test_a_stopped_driver_continues_after_the_last_round(
     with pytest.raises(Stopped):
         run(folder, progress=stopping(stop_after))
     others = counting()
-    same(run(folder, progress=others), expected)
+    # Only these depend on who held what.
+    now = 3 if "rounds" in options or method == "kmeans" else 5
+    same(run(folder, now, progress=others), expected)
     # The round that completes a selection is done again if nothing was written after it.
     assert others.n_rounds <= max(1, all_rounds.n_rounds - stop_after)
     same(run(folder, progress=stopping(1)), expected)  # complete: no round

@@ -53,8 +53,7 @@ def killing(engine, at_round):
 def test_a_killed_worker_is_replaced_and_the_rows_stay_the_same(X, shards, engine, method):
     found = distributed.select(shards, K, method, engine=engine, progress=killing(engine, 2))
     same(found, thinset.select(X, K, method))
-    is_longer = method not in {"topk", "random"}
-    assert engine.traffic.replaced == is_longer
+    assert engine.traffic.replaced == (method not in {"topk", "random"})
 
 
 def test_near_duplicates_of_arrays(X, engine):
@@ -92,6 +91,7 @@ def test_more_workers_than_cpus_are_refused(X, cluster):
         distributed.select(X, K, engine="ray", n_workers=3)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_datasets_of_ray_data_are_shards(X, cluster, engine):
     data = pytest.importorskip("ray.data")
     pyarrow = pytest.importorskip("pyarrow")

@@ -58,16 +58,16 @@ Path(f"{out}/{rank}.json").write_text(json.dumps(said))
 """
 
 
-def test_ranks_agree_on_the_rows_of_one_machine_and_on_errors(X, shards, tmp_path):
-    program = tmp_path / "program.py"
-    program.write_text(PROGRAM)
-    # Not torchrun: it would end rank 0 before that reports the death of rank 1.
+def started(program, arguments):
+    """Two ranks. Not torchrun: it would end the first before it reports the loss of the second."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    ranks = [
+    return [
         subprocess.Popen(
-            [sys.executable, program, tmp_path, *shards],
+            [sys.executable, program, *arguments],
+            stdout=subprocess.PIPE,
+            text=True,
             env={
                 **os.environ,
                 "RANK": str(rank),
@@ -78,7 +78,15 @@ def test_ranks_agree_on_the_rows_of_one_machine_and_on_errors(X, shards, tmp_pat
         )
         for rank in range(2)
     ]
-    codes = [rank.wait(timeout=120) for rank in ranks]
+
+
+def test_ranks_agree_on_the_rows_of_one_machine_and_on_errors(X, shards, tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    ranks = started(program, [tmp_path, *shards])
+    for rank in ranks:
+        rank.communicate(timeout=120)
+    codes = [rank.returncode for rank in ranks]
     assert codes == [0, -9]
     first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2))
     assert "start all ranks again: with the same folder they continue" in first.pop("lost")
@@ -96,3 +104,33 @@ def test_ranks_agree_on_the_rows_of_one_machine_and_on_errors(X, shards, tmp_pat
 def test_without_torchrun_the_error_says_how_to_start(X):
     with pytest.raises(ValueError, match="start the program with torchrun"):
         distributed.select(X, K, engine="torch")
+
+
+SILENT = """
+import os, signal, sys
+from thinset import distributed
+from thinset.distributed.torch_engine import TorchEngine
+engine = TorchEngine(wait=3)
+def stop(done, total):
+    if os.environ["RANK"] == "1":
+        os.kill(os.getpid(), signal.SIGSTOP)
+try:
+    distributed.select(sys.argv[1:], 40, "max_sum", engine=engine, progress=stop)
+except distributed.WorkerLostError as error:
+    print(error, flush=True)
+    os._exit(0)
+"""
+
+
+def test_a_rank_that_falls_silent_counts_as_lost(shards, tmp_path):
+    """As one whose network is cut: its connections stay open, and nothing comes."""
+    program = tmp_path / "program.py"
+    program.write_text(SILENT)
+    first, silent = started(program, shards)
+    try:
+        said, _ = first.communicate(timeout=60)
+    finally:
+        silent.kill()
+        silent.communicate()
+    assert first.returncode == 0
+    assert "a rank died or cannot be reached" in said

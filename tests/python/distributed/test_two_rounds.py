@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sharded_rows import CUTS
 
 import thinset
+from sharded_rows import CUTS
 from thinset import distributed
 
 K = 24
@@ -19,9 +19,7 @@ FIGURE = {
 
 
 def chosen(X, method, **options):
-    return distributed.select(
-        np.split(X, CUTS), K, method, rounds=2, **{"n_workers": 4, **options}
-    )
+    return distributed.select(np.split(X, CUTS), K, method, rounds=2, **{"n_workers": 4, **options})
 
 
 @pytest.mark.parametrize("metric", METRICS)

@@ -32,9 +32,7 @@ class FurthestRows(DispersedRows):
 
     def __init__(self, rows: HeldRows, n_samples: int, metric: str, n_threads: int) -> None:
         super().__init__(rows, n_samples, metric, n_threads)
-        self._part = _core.MaxMinPart(
-            rows.matrix.values, n_samples, metric=metric, **self._request
-        )
+        self._part = _core.MaxMinPart(rows.matrix.values, n_samples, metric=metric, **self._request)
 
     def pick(self, rows: NDArray[np.int64], points: NDArray[np.float64]) -> Arrays:
         self._part.pick(points, self.own_rows(rows))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from thinset import _core
 from thinset.distributed.exact.dispersion import DispersedRows, Dispersion
 from thinset.selection.arguments import shown
@@ -13,6 +11,7 @@ from thinset.selection.arguments import shown
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from thinset.distributed.algorithm import Request
@@ -27,9 +26,7 @@ class RowsBySum(DispersedRows):
 
     def __init__(self, rows: HeldRows, n_samples: int, metric: str, n_threads: int) -> None:
         super().__init__(rows, n_samples, metric, n_threads)
-        self._part = _core.MaxSumPart(
-            rows.matrix.values, n_samples, metric=metric, **self._request
-        )
+        self._part = _core.MaxSumPart(rows.matrix.values, n_samples, metric=metric, **self._request)
 
     def pick(self, rows: NDArray[np.int64], points: NDArray[np.float64]) -> Arrays:
         self._part.pick(points, self.own_rows(rows))

@@ -65,7 +65,9 @@ class TopK(Algorithm):
         depth = np.array(coordinator.depth, np.int64)
         taken = coordinator.taken
         answers = engine.call("lists", depth, taken)
-        coordinator.deal([(int(n_rows), *lists) for n_rows, *lists in answers])
+        coordinator.deal(
+            [(int(n_rows), best, values, extent) for n_rows, best, values, extent in answers]
+        )
         if coordinator.is_done:
             self.rows = coordinator.indices.tolist()
             self.gains = coordinator.gains.tolist()

@@ -30,6 +30,7 @@ class CoresetRows:
     def __init__(
         self,
         rows: HeldRows,
+        *,
         method: str,
         metric: str,
         options: Mapping[str, Any],
@@ -92,7 +93,8 @@ class TwoRounds(Algorithm):
         if len(rows) < self.request.n_samples:
             raise ValueError(
                 f"coreset_size = {self._coreset_size} gives {len(rows):,} rows from "
-                f"{len(self.parts)} parts, fewer than n_samples = {self.request.n_samples}; raise it"
+                f"{len(self.parts)} parts, fewer than n_samples = {self.request.n_samples}; "
+                "raise it"
             )
         # As they are in the whole matrix, so that ties go to the lower row.
         candidates = self._matrix([points for _, points in answers])

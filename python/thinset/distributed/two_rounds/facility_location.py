@@ -45,7 +45,14 @@ class DrawnRows:
     """A random share of all rows, read from all shards into memory."""
 
     def __init__(
-        self, rows: HeldRows, parts: Sequence[Part], seed: int, k: int, metric: str, n_threads: int
+        self,
+        rows: HeldRows,
+        *,
+        parts: Sequence[Part],
+        seed: int,
+        k: int,
+        metric: str,
+        n_threads: int,
     ) -> None:
         numbers, arrays = [], []
         for part in parts:
@@ -57,7 +64,8 @@ class DrawnRows:
         self._matrix = HostMatrix(np.concatenate(arrays), rows.matrix.is_bfloat16)
         self._dtype = rows.part.dtype
         self._k = k
-        self._request = {"metric": metric, "n_threads": n_threads}
+        self._metric = metric
+        self._request: dict[str, Any] = {"metric": metric, "n_threads": n_threads}
 
     def own_choice(self) -> Arrays:
         """The rows chosen from this share: their numbers, in order, and values."""
@@ -84,15 +92,16 @@ class DrawnRows:
         return (chosen.indices,)
 
     def costs(self, points: NDArray[Any], sizes: NDArray[np.int64]) -> Arrays:
-        """For each choice, of the next `sizes` rows of `points`: the summed distances of all rows
-        here to the nearest of its first 1, 2, ... rows.
+        """The summed distances of all rows here to the first 1, 2, ... rows of each choice.
+
+        sizes: how many of `points` are the first choice, the second, ...
         """
         starts = np.cumsum([0, *sizes[:-1]])
         choices = [points[begin : begin + size] for begin, size in zip(starts, sizes, strict=True)]
         return (np.concatenate([self._costs(choice) for choice in choices]),)
 
     def _costs(self, choice: NDArray[Any]) -> NDArray[np.float64]:
-        metric = self._request["metric"]
+        metric = self._metric
         centres = directed(widened(choice, self._dtype), metric)
         of_centres = np.square(centres).sum(axis=1)
         sums = np.zeros(len(choice))
@@ -118,8 +127,8 @@ class TwoRoundFacilityLocation(Algorithm):
         if request.options["kernel"] != "distance":
             raise ValueError(
                 "facility_location with rounds=2 takes the kernel distance, got "
-                f"{shown(request.options['kernel'])}; of kernel cosine, metric='cosine' with kernel "
-                "distance gives the rows"
+                f"{shown(request.options['kernel'])}; metric='cosine' with it "
+                "gives the rows of the kernel cosine"
             )
         if request.coreset_size is not None:
             raise ValueError("coreset_size applies to max_min and max_sum; facility_location has k")
@@ -145,11 +154,11 @@ class TwoRoundFacilityLocation(Algorithm):
         numbers, points = numbers[order], points[order]
         # Of the first share, which is as random as the others.
         nothing = (points[:0],)
-        merged = engine.call_each(
-            "merged_choice", [(points,), *[nothing] * (len(self.parts) - 1)]
-        )[0][0]
+        merged = engine.call_each("merged_choice", [(points,), *[nothing] * (len(self.parts) - 1)])[
+            0
+        ][0]
         choices = [(numbers[merged], points[merged])]
-        choices += [choice for choice in own if len(choice[0]) == k]
+        choices += [(rows, values) for rows, values in own if len(rows) == k]
         sizes = np.array([len(rows) for rows, _ in choices])
         answers = engine.call("costs", np.concatenate([values for _, values in choices]), sizes)
         costs = np.sum([part for (part,) in answers], axis=0).reshape(len(choices), k)

@@ -9,13 +9,14 @@ the certificates say how near.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from thinset import _core
 from thinset.distributed.two_rounds.coresets import CoresetRows, TwoRounds
 from thinset.selection.figures import ratio
-from thinset.selection.matrix_input import HostMatrix
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,19 +28,27 @@ if TYPE_CHECKING:
 class CoveredRows(CoresetRows):
     """Also measures how far its rows are from chosen ones."""
 
-    def radius(self, points: NDArray[np.generic], n_first: NDArray[np.int64]) -> Arrays:
-        """The largest distance of a row to the nearest of `points`, and of its first `n_first`."""
-        return (np.array([self._radius(points), self._radius(points[: int(n_first)])]),)
+    def radius(self, points: NDArray[np.float64]) -> Arrays:
+        """The largest distance of a row to the nearest of all `points` but the last, and of all.
 
-    def _radius(self, points: NDArray[np.generic]) -> float:
-        if not len(points):
-            return float("inf")
+        The first is infinite if there is one point.
+        """
         held = self.rows.matrix
-        stacked = HostMatrix([points, *held.arrays], held.is_bfloat16)
-        indices = np.arange(len(points))
-        return stacked.figure(
-            "covering_radius", indices, metric=self.metric, n_threads=self.n_threads
+        part = _core.MaxMinPart(
+            held.values,
+            len(points),
+            metric=self.metric,
+            n_threads=self.n_threads,
+            bfloat16=held.is_bfloat16,
         )
+        radii = [math.inf]
+        for some in (points[:-1], points[-1:]):
+            if len(some):
+                part.pick(some, np.full(len(some), -1))
+                ranks, _, _ = part.best(1)
+                radii.append(float(ranks[0]))
+        distances = np.array(radii[-2:])
+        return (np.sqrt(distances) if self.metric == "euclidean" else distances,)
 
 
 class TwoRoundMaxMin(TwoRounds):
@@ -49,8 +58,8 @@ class TwoRoundMaxMin(TwoRounds):
 
     def measure(self, engine: Engine) -> None:
         points = self.points_of(np.array(self.rows, np.int64), engine)
-        answers = engine.call("radius", points, np.array(len(points) - 1))
-        self._radius, self._radius_before = np.max([radii for (radii,) in answers], axis=0).tolist()
+        answers = engine.call("radius", self.widened(points))
+        self._radius_before, self._radius = np.max([radii for (radii,) in answers], axis=0).tolist()
 
     def figures(self) -> tuple[dict[str, float], dict[str, float]]:
         return radius_figures(

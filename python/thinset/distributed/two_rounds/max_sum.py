@@ -8,7 +8,7 @@ good the answer is on this data.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -73,9 +73,9 @@ def bound_of_sum(squares: NDArray[np.float64], metric: str, n_columns: int) -> f
     """No k rows have a larger sum of pairwise distances.
 
     squares: the k largest squared distances of rows to any one point c. The squared distances of k
-    rows add up to k times those to their mean, hence to at most k times those to c. Of k (k - 1) / 2
-    Euclidean distances, the sum is at most the root of their number times the sum of their squares;
-    and, by the triangle inequality, at most k - 1 times the distances to c.
+    rows add up to k times those to their mean, hence to at most k times those to c. The sum of
+    k (k - 1) / 2 Euclidean distances is at most the root of their number times the sum of their
+    squares; and, by the triangle inequality, at most k - 1 times the distances to c.
     """
     k = len(squares)
     rounding = 1 + (n_columns + k + 16) * 2.0**-51
