@@ -15,6 +15,7 @@ PACKAGE = Path(__file__).parents[2] / "python"
 MODULES = (
     "thinset",
     "thinset.selection",
+    "thinset.distributed",
     "thinset.data",
     "thinset.data.sources",
     "thinset.data.variants",
@@ -42,6 +43,7 @@ MODULES = (
     "thinset.experiments.probe.settings",
     "thinset.results",
     "thinset.report",
+    "thinset.report.explorer",
     "thinset.report.plots",
     "thinset.integrations.sklearn",
     "thinset.integrations.datasets",

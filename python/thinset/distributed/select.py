@@ -58,38 +58,43 @@ def select(
     bit, for every number of workers, also if workers die. With `rounds=2` they are approximate and
     depend on the number of workers; `certificates` then bound how far from the best they are.
 
-    Parameters
-    ----------
-    shards: a path or a pattern ("part-*.parquet"; its files are sorted by name), an array, a Ray
-        Data dataset, or a list of these: .npy files (mapped), parquet with a column of lists, Arrow
-        and safetensors files. Each (n, D) of one element type; n may be 0. Rows are numbered
-        through the shards. Workers read the files themselves, at the same paths.
-    n_samples, metric, random_state, method_options: as for `thinset.select`.
-    method: one of `thinset.distributed.exact_methods()`, or facility_location with `rounds=2`.
-    engine: "local" (in this process), "ray" (actors), "torch" (ranks of torch.distributed: each of
-        them calls this function and gets the result), or an engine made before.
-    n_workers: into how many parts the rows are cut, all of one length; by default the CPUs of the
-        Ray cluster, the ranks, or 1.
-    rounds: 2 for max_min, max_sum and facility_location: each worker chooses rows of its part, and
-        the selection is made from these. coreset_size: how many each chooses, by default
-        `n_samples`.
-    n_threads: of each worker.
-    column: the column of lists, as for `thinset.select`.
-    ids: (N,) integers or text, all different. id_column: a column of the parquet shards instead, of
-        which only the entries of chosen rows are read. `Selection.ids` has those of chosen rows.
-    folder: where to keep a manifest of the shards and, after a round but at most every
-        `checkpoint_seconds`, the decisions so far. The same call with the same folder continues
-        there, and returns the result if that is complete. digests: also compute the SHA-256 of
-        every shard for the manifest; without, a shard counts as unchanged if its size and
-        modification time are.
-    progress: True shows a bar; a callable receives (done, total) after every round.
+    Args:
+        shards: a path or a pattern ("part-*.parquet"; its files are sorted by name), an array, a
+            Ray Data dataset, or a list of these: .npy files (mapped), parquet with a column of
+            lists, Arrow and safetensors files. Each (n, D) of one element type; n may be 0. Rows
+            are numbered through the shards. Workers read the files themselves, at the same paths.
+        n_samples: as for `thinset.select`.
+        method: one of `thinset.distributed.exact_methods()`, or facility_location with `rounds=2`.
+        engine: "local" (in this process), "ray" (actors), "torch" (ranks of torch.distributed: each
+            of them calls this function and gets the result), or an engine made before.
+        n_workers: into how many parts the rows are cut, all of one length; by default the CPUs of
+            the Ray cluster, the ranks, or 1.
+        rounds: 2 for max_min, max_sum and facility_location: each worker chooses rows of its part,
+            and the selection is made from these.
+        coreset_size: how many rows each worker chooses with `rounds=2`; by default `n_samples`.
+        metric: as for `thinset.select`.
+        random_state: as for `thinset.select`.
+        n_threads: of each worker.
+        column: the column of lists, as for `thinset.select`.
+        ids: (N,) integers or text, all different. `Selection.ids` has those of chosen rows.
+        id_column: a column of the parquet shards to take ids from, instead of `ids`. Only the
+            entries of chosen rows are read.
+        folder: where to keep a manifest of the shards and, after a round but at most every
+            `checkpoint_seconds`, the decisions so far. The same call with the same folder continues
+            there, and returns the result if that is complete.
+        checkpoint_seconds: the shortest time between two checkpoints.
+        digests: also compute the SHA-256 of every shard for the manifest; without, a shard counts
+            as unchanged if its size and modification time are.
+        progress: True shows a bar; a callable receives (done, total) after every round.
+        method_options: as for `thinset.select`.
 
-    Raises
-    ------
-    ShardError, naming the shard: damaged, of another shape or type, or with NaN or infinity.
-    ShardChangedError: a shard changed after the start, or is not that of `folder`.
-    FileNotFoundError: a shard is missing. WorkerLostError: a worker died and was not replaced.
-    ValueError: another constraint is broken; the message states it and the value.
+    Raises:
+        ShardError: a shard, which it names, is damaged, has another shape or type, or holds NaN or
+            infinity.
+        ShardChangedError: a shard changed after the start, or is not that of `folder`.
+        FileNotFoundError: a shard is missing.
+        WorkerLostError: a worker died and was not replaced.
+        ValueError: another constraint is broken; the message states it and the value.
     """
     algorithm_type = algorithm_of(method, rounds)
     _, options = resolve_rule(method, method_options, per_class=None, metric=metric)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from thinset.experiments.showing import Shown, ShowSettings, explore
 from thinset.experiments.shown_samples import samples_of
 from thinset.results import RANDOM
+from thinset.results.arm_words import plain_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +30,7 @@ def explored(
 
     def prepared() -> tuple[ExplorerInputs, Mapping[str, str]]:
         shown, against = (
-            Shown.of(finished.selection(*names), str(arm)) for arm, names in (chosen, other)
+            Shown.of(finished.selection(*names), plain_name(arm)) for arm, names in (chosen, other)
         )
         settings = ShowSettings(embeddings=finished.embeddings, against=against)
         return explore(shown, samples_of(finished.data), settings)

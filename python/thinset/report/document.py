@@ -83,8 +83,7 @@ def write_document(
     without jinja2 (the extra `report`).
     """
     out = Path(out)
-    values = {"progress": None, "next_step": None, **content, "figures": figures}
-    page = _environment().get_template(template).render(values)
+    page = rendered_template(template, {**content, "figures": figures})
     with atomic_folder(out, overwrite=overwrite, foreign=_foreign_to_report) as folder:
         (folder / _PLOTS).mkdir()
         for name, shown in figures.items():
@@ -96,8 +95,12 @@ def write_document(
 
 
 def rendered_template(template: str, content: Mapping[str, Any]) -> str:
-    """Fill a file in templates/; ImportError without jinja2 (the extra `report`)."""
-    return _environment().get_template(template).render(content)
+    """Fill a file in templates/; ImportError without jinja2 (the extra `report`).
+
+    Pages without `progress` are finished; those without `next_step` have none.
+    """
+    values = {"progress": None, "next_step": None, **content}
+    return _environment().get_template(template).render(values)
 
 
 @functools.cache
