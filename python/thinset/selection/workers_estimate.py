@@ -25,11 +25,17 @@ _MOST_WORKERS = 65_536
 class WorkersEstimate:
     """What `thinset.distributed.select` takes.
 
-    memory_bytes, memory_bound: of each worker, beyond its share of the embeddings. rounds: calls to
-    all workers; of max_min it is what rows drawn from a normal distribution take, within a third.
-    bytes_sent, bytes_received: by the driver, to and from all workers. seconds: of the slowest
-    worker, of the rounds' latencies, and of the bytes. seconds_low, seconds_high: for values that
-    allow most of the work to be skipped, and for those that allow none.
+    Attributes:
+        workers: how many.
+        memory_bytes: of each worker, beyond its share of the embeddings, as in Estimate.
+        memory_bound: the same, as in Estimate.
+        rounds: calls to all workers; of max_min it is what rows drawn from a normal distribution
+            take, within a third.
+        bytes_sent: by the driver, to all workers.
+        bytes_received: by the driver, from all workers.
+        seconds: of the slowest worker, of the rounds' latencies, and of the bytes.
+        seconds_low: for values that allow most of the work to be skipped.
+        seconds_high: for values that allow none of it to be skipped.
     """
 
     workers: int

@@ -1,0 +1,165 @@
+"""Selection by many workers, simulated on one machine: rounds, bytes, seconds of each round.
+
+    python benchmarks/studies/distributed.py shards FOLDER --rows 100000000 --columns 16
+    python benchmarks/studies/distributed.py simulate FOLDER METHOD K --workers 16 [--rounds 2]
+    python benchmarks/studies/distributed.py two-rounds FOLDER METHOD K --workers 16
+    python benchmarks/studies/distributed.py ray FOLDER
+
+`shards` writes .npy files of a million rows: 4 directions that matter, and noise (seed 0). The
+workers of `simulate` share this process and work one after the other, so a round on machines like
+this one takes the longest of its workers, which is measured, and the latency of a round (LATENCY,
+what a Ray cluster on one machine takes for an empty call). `two-rounds` compares with the exact
+choice. `ray` compares a cluster of two workers with the plain call.
+
+The figures are those of docs/distributed.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import thinset
+from thinset import distributed
+from thinset.distributed.engines import LocalEngine
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from thinset.distributed.engine import Call
+    from thinset.distributed.messages import Arrays
+
+ROWS_PER_SHARD = 1_000_000
+LATENCY = 0.002
+
+
+class TimedEngine(LocalEngine):
+    """Keeps how long the slowest worker took in each round."""
+
+    def __init__(self, n_workers: int) -> None:
+        super().__init__(n_workers)
+        self.slowest: list[float] = []
+
+    def _round(self, calls: Sequence[Call]) -> list[Arrays]:
+        answers, slowest = [], 0.0
+        for worker, call in zip(self._workers, calls, strict=True):
+            started = time.perf_counter()
+            answers.append(worker.call(call))
+            slowest = max(slowest, time.perf_counter() - started)
+        self.slowest.append(slowest)
+        return answers
+
+
+def write_shards(folder: Path, n_rows: int, n_columns: int) -> None:
+    folder.mkdir(parents=True)
+    directions = np.random.default_rng(0).normal(size=(4, n_columns)).astype(np.float32)
+    for number in range(-(-n_rows // ROWS_PER_SHARD)):
+        generator = np.random.default_rng([0, number])
+        n = min(ROWS_PER_SHARD, n_rows - number * ROWS_PER_SHARD)
+        rows = generator.standard_normal((n, 4), np.float32) @ directions
+        rows += 0.3 * generator.standard_normal((n, n_columns), np.float32)
+        np.save(folder / f"part-{number:05d}.npy", rows)
+
+
+def simulate(folder: Path, method: str, k: int, workers: int, rounds: int | None) -> dict[str, Any]:
+    """What one selection exchanges and takes, beside its estimate."""
+    files = sorted(folder.glob("part-*.npy"))
+    shape = (sum(len(np.load(file, mmap_mode="r")) for file in files),)
+    shape += np.load(files[0], mmap_mode="r").shape[1:]
+    options = {} if rounds is None else {"rounds": rounds}
+    told = thinset.estimate(shape, k, method, workers=workers, latency=LATENCY, **options)
+    engine = TimedEngine(workers)
+    started, cpu = time.perf_counter(), time.process_time()
+    with engine:
+        chosen = distributed.select(files, k, method, engine=engine, digests=False, **options)
+    wall, cpu = time.perf_counter() - started, time.process_time() - cpu
+    traffic = engine.traffic
+    n_bytes = traffic.bytes_sent + traffic.bytes_received
+    return {
+        "rows": shape[0], "columns": shape[1], "method": method, "k": k, "workers": workers,
+        "two rounds": rounds == 2, "calls": traffic.rounds, "MB": n_bytes / 1e6,
+        "wall s": wall, "cpu s": cpu,
+        "slowest worker s": sum(engine.slowest),
+        "median round s": float(np.median(engine.slowest)),
+        "predicted s on as many machines": sum(engine.slowest) + LATENCY * traffic.rounds
+        + n_bytes / 1e9,
+        "estimate: calls": told.rounds, "estimate: s": told.seconds,
+        "estimate: MB": (told.bytes_sent + told.bytes_received) / 1e6,
+        "certificates": dict(chosen.certificates) if rounds == 2 else None,
+    }  # fmt: skip
+
+
+def against_exact(folder: Path, method: str, k: int, workers: int) -> dict[str, Any]:
+    """Two rounds beside the exact choice, by the figure that the method is for."""
+    files = sorted(folder.glob("part-*.npy"))
+    rows = [np.load(file, mmap_mode="r") for file in files]
+    started = time.process_time()
+    exact = thinset.select(rows, k, method)
+    exact_seconds = time.process_time() - started
+    started = time.process_time()
+    quick = distributed.select(files, k, method, rounds=2, n_workers=workers, digests=False)
+    seconds = time.process_time() - started
+    name = "covering_radius" if method == "max_min" else "sum_of_pairwise_distances"
+    figure = {"exact": exact.objective[name], "quick": quick.objective[name]}
+    return {
+        "method": method, "k": k, "workers": workers, **figure,
+        "ratio": figure["quick"] / figure["exact"], "certificates": dict(quick.certificates),
+        "cpu s exact": exact_seconds, "cpu s two rounds": seconds,
+    }  # fmt: skip
+
+
+def against_ray(folder: Path) -> list[dict[str, Any]]:
+    """Wall-clock seconds of the plain call and of two Ray workers, by turns."""
+    import ray
+
+    files = sorted(folder.glob("part-*.npy"))
+    rows = [np.load(file, mmap_mode="r") for file in files]
+    ray.init(num_cpus=2, log_to_driver=False)
+    found = []
+    for method, k in [("topk", 10_000), ("max_min", 300), ("max_min", 2000), ("kmeans", 50)]:
+        plain, clustered = [], []
+        for _ in range(3):
+            started = time.perf_counter()
+            one = thinset.select(rows, k, method)
+            plain.append(time.perf_counter() - started)
+            started = time.perf_counter()
+            many = distributed.select(files, k, method, engine="ray", n_workers=2, digests=False)
+            clustered.append(time.perf_counter() - started)
+            assert np.array_equal(one.indices, many.indices)
+        found.append({"method": method, "k": k, "plain s": plain, "ray s": clustered})
+    return found
+
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("what", choices=["shards", "simulate", "two-rounds", "ray"])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("method", nargs="?", default="max_min")
+    parser.add_argument("k", nargs="?", type=int, default=1000)
+    parser.add_argument("--rows", type=int, default=100_000_000)
+    parser.add_argument("--columns", type=int, default=16)
+    parser.add_argument("--workers", type=int, default=16)
+    parser.add_argument("--rounds", type=int)
+    given = parser.parse_args(arguments)
+    if given.what == "shards":
+        write_shards(given.folder, given.rows, given.columns)
+        return
+    found: Any
+    if given.what == "simulate":
+        found = simulate(given.folder, given.method, given.k, given.workers, given.rounds)
+    elif given.what == "two-rounds":
+        found = against_exact(given.folder, given.method, given.k, given.workers)
+    else:
+        found = against_ray(given.folder)
+    json.dump(found, sys.stdout, indent=1)
+    print()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
