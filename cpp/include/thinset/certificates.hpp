@@ -8,11 +8,12 @@
 #include <cstdint>
 #include <span>
 
+#include "thinset/api.hpp"
 #include "thinset/matrix_view.hpp"
 #include "thinset/metric.hpp"
 #include "thinset/parallel_for.hpp"
 
-namespace thinset {
+namespace THINSET_API thinset {
 
 // No k = indices.size() rows have a larger sum of pairwise distances. Requires two or more indices
 // inside [0, n_rows) and no more of them than rows.
@@ -61,4 +62,4 @@ double lower_bound_of_covering_radius(const AnyMatrix& embeddings,
                                       std::span<const std::int64_t> indices, Metric metric,
                                       Job& job);
 
-}  // namespace thinset
+}  // namespace THINSET_API thinset

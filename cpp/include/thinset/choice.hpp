@@ -7,9 +7,10 @@
 #include <span>
 #include <string_view>
 
+#include "thinset/api.hpp"
 #include "thinset/matrix_view.hpp"
 
-namespace thinset {
+namespace THINSET_API thinset {
 
 // The rows that facility_location and kmeans represent: all, or only those that may be chosen.
 enum class Cover { all, candidates };
@@ -57,4 +58,4 @@ struct Choice {
   }
 };
 
-}  // namespace thinset
+}  // namespace THINSET_API thinset

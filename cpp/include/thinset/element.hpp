@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <string_view>
 
-namespace thinset {
+#include "thinset/api.hpp"
+
+namespace THINSET_API thinset {
 
 enum class Element { float32, float64, float16, bfloat16 };
 
@@ -29,4 +31,4 @@ inline constexpr Element element_of<Float16> = Element::float16;
 template <>
 inline constexpr Element element_of<BFloat16> = Element::bfloat16;
 
-}  // namespace thinset
+}  // namespace THINSET_API thinset

@@ -4,7 +4,9 @@
 #include <stdexcept>
 #include <string>
 
-namespace thinset {
+#include "thinset/api.hpp"
+
+namespace THINSET_API thinset {
 
 class Error : public std::runtime_error {
  public:
@@ -44,4 +46,4 @@ class Interrupted : public Error {
   Interrupted() : Error("interrupted") {}
 };
 
-}  // namespace thinset
+}  // namespace THINSET_API thinset

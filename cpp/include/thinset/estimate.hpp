@@ -5,12 +5,13 @@
 #include <string_view>
 #include <vector>
 
+#include "thinset/api.hpp"
 #include "thinset/matrix_view.hpp"
 #include "thinset/memory_need.hpp"
 #include "thinset/metric.hpp"
 #include "thinset/selection.hpp"
 
-namespace thinset {
+namespace THINSET_API thinset {
 
 // The memory of select() with these embeddings, of which only the shape and the element type are
 // read. The request must be one that check_request() accepts.
@@ -42,4 +43,4 @@ std::vector<FigureSeconds> predicted_figure_seconds(const AnyMatrix& embeddings,
                                                     std::size_t n_samples, Metric metric,
                                                     unsigned n_threads);
 
-}  // namespace thinset
+}  // namespace THINSET_API thinset

@@ -7,9 +7,10 @@
 #include <span>
 #include <string>
 
+#include "thinset/api.hpp"
 #include "thinset/parallel_for.hpp"
 
-namespace thinset {
+namespace THINSET_API thinset {
 
 class OutputFile;
 
@@ -33,4 +34,4 @@ void gather(std::span<const std::byte> rows, const std::string& descr, std::uint
             std::span<const std::int64_t> indices, const std::filesystem::path& destination,
             Job& job);
 
-}  // namespace thinset
+}  // namespace THINSET_API thinset

@@ -4,7 +4,9 @@
 #include <string_view>
 #include <vector>
 
-namespace thinset {
+#include "thinset/api.hpp"
+
+namespace THINSET_API thinset {
 
 enum class InstructionSet { plain, avx2, avx512 };
 
@@ -20,4 +22,4 @@ InstructionSet current_instruction_set();
 // is not available.
 void use_instruction_set(InstructionSet set);
 
-}  // namespace thinset
+}  // namespace THINSET_API thinset

@@ -6,9 +6,10 @@
 #include <filesystem>
 #include <span>
 
+#include "thinset/api.hpp"
 #include "thinset/mapping_guard.hpp"
 
-namespace thinset {
+namespace THINSET_API thinset {
 
 class MappedFile {
  public:
@@ -56,4 +57,4 @@ auto read_whole(const MappedFile& file, const Read& read) {
   }
 }
 
-}  // namespace thinset
+}  // namespace THINSET_API thinset

@@ -14,7 +14,9 @@
 #include <span>
 #include <string>
 
-namespace thinset {
+#include "thinset/api.hpp"
+
+namespace THINSET_API thinset {
 
 class MappingGuard {
  public:
@@ -44,4 +46,4 @@ class MappingGuard {
   std::size_t slot_ = none;
 };
 
-}  // namespace thinset
+}  // namespace THINSET_API thinset

@@ -5,11 +5,16 @@
 #include <memory>
 #include <span>
 
+#include "thinset/api.hpp"
 #include "thinset/element.hpp"
 
 namespace thinset {
 
 class ShardTable;
+
+}  // namespace thinset
+
+namespace THINSET_API thinset {
 
 // A matrix whose element type is known at run time. Rows are contiguous; row_stride counts
 // elements.
@@ -28,4 +33,4 @@ struct AnyMatrix {
 // element type.
 AnyMatrix stack(std::span<const AnyMatrix> matrices);
 
-}  // namespace thinset
+}  // namespace THINSET_API thinset

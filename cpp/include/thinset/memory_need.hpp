@@ -3,7 +3,9 @@
 
 #include <cstdint>
 
-namespace thinset {
+#include "thinset/api.hpp"
+
+namespace THINSET_API thinset {
 
 // Peak bytes in addition to the embeddings.
 struct MemoryNeed {
@@ -15,4 +17,4 @@ struct MemoryNeed {
   }
 };
 
-}  // namespace thinset
+}  // namespace THINSET_API thinset

@@ -5,7 +5,9 @@
 #include <limits>
 #include <string_view>
 
-namespace thinset {
+#include "thinset/api.hpp"
+
+namespace THINSET_API thinset {
 
 enum class TopKMode { max, min, abs };
 
@@ -48,4 +50,4 @@ struct FacilityLocationOptions {
   double bandwidth = 0.0;
 };
 
-}  // namespace thinset
+}  // namespace THINSET_API thinset

@@ -3,7 +3,9 @@
 
 #include <string_view>
 
-namespace thinset {
+#include "thinset/api.hpp"
+
+namespace THINSET_API thinset {
 
 enum class Metric {
   euclidean,
@@ -15,4 +17,4 @@ enum class Metric {
 Metric metric_from_name(std::string_view name);
 std::string_view to_string(Metric metric);
 
-}  // namespace thinset
+}  // namespace THINSET_API thinset

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 
-namespace thinset {
+#include "thinset/api.hpp"
+
+namespace THINSET_API thinset {
 
 // Both functions are called from the thread that called into the library, about every 50 ms.
 class Monitor {
@@ -17,4 +19,4 @@ class Monitor {
   virtual bool should_stop() = 0;
 };
 
-}  // namespace thinset
+}  // namespace THINSET_API thinset

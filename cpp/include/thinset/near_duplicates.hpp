@@ -4,11 +4,12 @@
 #include <cstdint>
 #include <vector>
 
+#include "thinset/api.hpp"
 #include "thinset/matrix_view.hpp"
 #include "thinset/metric.hpp"
 #include "thinset/parallel_for.hpp"
 
-namespace thinset {
+namespace THINSET_API thinset {
 
 // Links every two rows whose distance is at most `distance`; rows connected by a chain of links
 // form a group (single linkage). Returns the lowest row of each row's group. Needs O(N) memory.
@@ -24,4 +25,4 @@ std::vector<std::int64_t> match_near_duplicates(const AnyMatrix& embeddings,
                                                 const AnyMatrix& against, double distance,
                                                 Metric metric, Job& job);
 
-}  // namespace thinset
+}  // namespace THINSET_API thinset

@@ -6,10 +6,11 @@
 #include <span>
 #include <vector>
 
+#include "thinset/api.hpp"
 #include "thinset/matrix_view.hpp"
 #include "thinset/parallel_for.hpp"
 
-namespace thinset {
+namespace THINSET_API thinset {
 
 // For each query, k rows of the reference in ascending Euclidean distance; equal distances by
 // ascending row. Entry i * k + j is neighbour j of query i.
@@ -37,4 +38,4 @@ struct BallCounts {
 BallCounts count_in_balls(const AnyMatrix& centres, std::span<const double> radii,
                           const AnyMatrix& points, Job& job);
 
-}  // namespace thinset
+}  // namespace THINSET_API thinset

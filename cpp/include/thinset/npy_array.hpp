@@ -8,12 +8,18 @@
 #include <string>
 #include <vector>
 
+#include "thinset/api.hpp"
 #include "thinset/mapped_file.hpp"
 #include "thinset/matrix_view.hpp"
 
 namespace thinset {
 
 class InputFile;
+
+}  // namespace thinset
+
+namespace THINSET_API thinset {
+
 class OutputFile;
 
 struct NpyHeader {
@@ -92,4 +98,4 @@ class NpyArray {
 // Writes a 1-D int64 array and commits it.
 void write_npy(OutputFile& output, std::span<const std::int64_t> values);
 
-}  // namespace thinset
+}  // namespace THINSET_API thinset

@@ -6,11 +6,12 @@
 #include <limits>
 #include <span>
 
+#include "thinset/api.hpp"
 #include "thinset/matrix_view.hpp"
 #include "thinset/metric.hpp"
 #include "thinset/parallel_for.hpp"
 
-namespace thinset {
+namespace THINSET_API thinset {
 
 // Throws InvalidInput unless all indices are in [0, n_rows) and their number is in range.
 void check_indices(const AnyMatrix& embeddings, std::span<const std::int64_t> indices,
@@ -35,4 +36,4 @@ double covering_radius(const AnyMatrix& embeddings, std::span<const std::int64_t
 double sum_of_nearest_distances(const AnyMatrix& embeddings, std::span<const std::int64_t> indices,
                                 Metric metric, Job& job);
 
-}  // namespace thinset
+}  // namespace THINSET_API thinset

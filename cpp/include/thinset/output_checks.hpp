@@ -4,7 +4,9 @@
 #include <filesystem>
 #include <span>
 
-namespace thinset {
+#include "thinset/api.hpp"
+
+namespace THINSET_API thinset {
 
 // Throws InvalidInput if `output` exists and is one of the inputs under any name (a relative path,
 // a symbolic or a hard link), or is not a regular file: a folder, FIFO, device or socket is never
@@ -12,4 +14,4 @@ namespace thinset {
 void check_output(const std::filesystem::path& output,
                   std::span<const std::filesystem::path> inputs = {});
 
-}  // namespace thinset
+}  // namespace THINSET_API thinset

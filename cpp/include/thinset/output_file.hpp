@@ -7,10 +7,17 @@
 #include <memory>
 #include <span>
 
+#include "thinset/api.hpp"
+
 namespace thinset {
 
-class Job;
 class Partial;
+
+}  // namespace thinset
+
+namespace THINSET_API thinset {
+
+class Job;
 
 // Written under a temporary name beside the target; commit() syncs and renames it. Without commit()
 // the temporary file is removed and the target is unchanged. A symbolic link under the target's
@@ -42,4 +49,4 @@ class OutputFile {
   std::unique_ptr<Partial> partial_;
 };
 
-}  // namespace thinset
+}  // namespace THINSET_API thinset

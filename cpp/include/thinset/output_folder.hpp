@@ -6,12 +6,17 @@
 #include <string>
 #include <vector>
 
+#include "thinset/api.hpp"
 #include "thinset/output_file.hpp"
 
 namespace thinset {
 
 class FolderReplacement;
 class Partial;
+
+}  // namespace thinset
+
+namespace THINSET_API thinset {
 
 // The files are made in a new folder beside the target; commit() replaces the target by it in one
 // step. Other files and links of the old folder are kept, and so are its permissions. Without
@@ -51,4 +56,4 @@ class OutputFolder {
   std::unique_ptr<Partial> pieces_;
 };
 
-}  // namespace thinset
+}  // namespace THINSET_API thinset

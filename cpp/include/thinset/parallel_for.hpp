@@ -15,10 +15,11 @@
 #include <thread>
 #include <vector>
 
+#include "thinset/api.hpp"
 #include "thinset/mapping_guard.hpp"
 #include "thinset/monitor.hpp"
 
-namespace thinset {
+namespace THINSET_API thinset {
 
 class Job {
  public:
@@ -95,4 +96,4 @@ class Job {
   std::chrono::steady_clock::time_point last_poll_;
 };
 
-}  // namespace thinset
+}  // namespace THINSET_API thinset

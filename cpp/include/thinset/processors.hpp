@@ -4,7 +4,9 @@
 #include <filesystem>
 #include <optional>
 
-namespace thinset {
+#include "thinset/api.hpp"
+
+namespace THINSET_API thinset {
 
 // The processors of the process's affinity mask, and no more than its control groups' CPU quota
 // allows, rounded up; at least 1. A container limited to 2 CPUs of a 64-core host gets 2.
@@ -19,4 +21,4 @@ std::optional<double> cpu_quota(const std::filesystem::path& root = "/");
 // The processors to use for `affinity` processors under a quota.
 unsigned processors_within(unsigned affinity, std::optional<double> quota) noexcept;
 
-}  // namespace thinset
+}  // namespace THINSET_API thinset

@@ -4,7 +4,9 @@
 #include <array>
 #include <cstdint>
 
-namespace thinset {
+#include "thinset/api.hpp"
+
+namespace THINSET_API thinset {
 
 // xoshiro256** (Blackman and Vigna 2018), its state filled by splitmix64.
 class Random {
@@ -21,4 +23,4 @@ class Random {
   std::array<std::uint64_t, 4> state_;
 };
 
-}  // namespace thinset
+}  // namespace THINSET_API thinset

@@ -7,13 +7,14 @@
 #include <string_view>
 #include <vector>
 
+#include "thinset/api.hpp"
 #include "thinset/choice.hpp"
 #include "thinset/matrix_view.hpp"
 #include "thinset/method_options.hpp"
 #include "thinset/metric.hpp"
 #include "thinset/parallel_for.hpp"
 
-namespace thinset {
+namespace THINSET_API thinset {
 
 // Whether rows are chosen within each class, and how the classes share n_samples.
 enum class PerClass { none, balanced, proportional };
@@ -77,4 +78,4 @@ unsigned threads_for(const AnyMatrix& embeddings, const SelectionRequest& reques
 // the entries of `choice`.
 void check_request(const AnyMatrix& embeddings, const SelectionRequest& request);
 
-}  // namespace thinset
+}  // namespace THINSET_API thinset
