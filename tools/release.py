@@ -2,8 +2,8 @@
 
 Sets the version (CMakeLists.txt, from which everything else takes it), dates the changelog and the
 citation, makes the links of docs/package.md absolute, builds and checks the archives, writes their
-checksums, commits and tags. It uploads and pushes nothing. If a step fails, the files are as before.
-A dry run does all of this in a clone and keeps only the archives.
+checksums, commits and tags. It uploads and pushes nothing. If a step fails, the files are as
+before. A dry run does all of this in a clone and keeps only the archives.
 """
 
 from __future__ import annotations
