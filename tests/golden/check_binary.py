@@ -1,4 +1,4 @@
-"""Checks a thinset-filter of another machine: `python check_binary.py [--against BINARY] COMMAND...`.
+"""Checks a thinset-filter: `python check_binary.py [--against BINARY] COMMAND...`.
 
 COMMAND starts the program, through an emulator if it needs one. Each golden selection is made from
 three element types by one and by three threads; rows and gains must be equal to the last bit. With

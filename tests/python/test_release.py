@@ -45,7 +45,7 @@ def clone(tmp_path):
 
 def declare_address(clone):
     path = clone / "pyproject.toml"
-    if "[project.urls]" not in path.read_text():
+    if "\n[project.urls]" not in path.read_text():
         text = path.read_text().replace(
             "[project.scripts]", f'[project.urls]\nRepository = "{ADDRESS}"\n\n[project.scripts]'
         )

@@ -25,7 +25,11 @@ def test_manual_page(options):
 
 @pytest.mark.parametrize(
     ("shell", "option"),
-    [("bash", r"--([a-z][a-z-]+)"), ("zsh", r"--([a-z][a-z-]+)"), ("fish", r"-l ([a-z][a-z-]+)")],
+    [
+        ("bash", r"--([a-z][a-z-]+)"),
+        ("zsh", r"--([a-z][a-z-]+)"),
+        ("fish", r"(?<!set )-l ([a-z][a-z-]+)"),
+    ],
 )
 def test_completions(options, shell, option):
     path = FOLDER / "completions" / f"thinset-filter.{shell}"
