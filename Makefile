@@ -12,7 +12,7 @@ SANITIZED := build/sanitize-python
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 
 .PHONY: help demo test test-cpp test-python test-slow test-sanitize test-aarch64 coverage bench bench-self \
-  check format wheel release clean
+  check format cpp-reference wheel release clean
 
 help:
 	@echo "make demo       the whole pipeline on the embedded digits dataset, and its report page"
@@ -27,6 +27,7 @@ help:
 	@echo "make bench-self thinset alone under pytest-benchmark, to compare one commit with another"
 	@echo "make check      formatting, lint and types of both languages"
 	@echo "make format     format both languages"
+	@echo "make cpp-reference  pages of the C++ headers by Doxygen, in build/cpp-reference/html"
 	@echo "make wheel      a wheel for Linux systems as old as glibc 2.28, in dist/"
 	@echo "make release VERSION=1.2.3   version, changelog, archives, checksums, commit, tag; DRY_RUN=1"
 	@echo "make clean      remove the environment and everything built"
@@ -88,6 +89,10 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 	$(BIN)/clang-format -i $$(git ls-files '*.hpp' '*.cpp')
+
+cpp-reference:
+	mkdir -p build
+	doxygen cpp/Doxyfile
 
 wheel: $(VENV)/.installed-dev
 	$(PIP) '.[release]'
