@@ -1,6 +1,7 @@
-// Which symbols the shared library exports.
+/// @file
+/// Which symbols the shared library exports.
 #pragma once
 
-// Stands in the namespace of every public header: all that such a header declares is exported, and
-// nothing else. Types that a public header only names are declared in a namespace without it.
+/// Stands in the namespace of every public header: all that such a header declares is exported, and
+/// nothing else. Types that a public header only names are declared in a namespace without it.
 #define THINSET_API [[gnu::visibility("default")]]

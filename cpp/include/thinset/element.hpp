@@ -1,4 +1,5 @@
-// The element types of embeddings and their exact widening to double.
+/// @file
+/// The element types of embeddings and their exact widening to double.
 #pragma once
 
 #include <bit>
@@ -14,7 +15,7 @@ enum class Element { float32, float64, float16, bfloat16 };
 
 std::string_view to_string(Element element);
 
-// IEEE 754 binary16 and bfloat16 as stored in memory. C++20 has no portable type for either.
+/// IEEE 754 binary16 and bfloat16 as stored in memory. C++20 has no portable type for either.
 struct Float16 {
   std::uint16_t bits;
 };

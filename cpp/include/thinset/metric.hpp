@@ -1,4 +1,5 @@
-// The distance between two rows.
+/// @file
+/// The distance between two rows.
 #pragma once
 
 #include <string_view>
@@ -10,10 +11,10 @@ namespace THINSET_API thinset {
 enum class Metric {
   euclidean,
   sqeuclidean,
-  cosine,  // 1 - x.y / (|x| |y|)
+  cosine,  ///< 1 - x.y / (|x| |y|)
 };
 
-// Throws InvalidInput for a name other than euclidean, sqeuclidean, cosine.
+/// Throws InvalidInput for a name other than euclidean, sqeuclidean, cosine.
 Metric metric_from_name(std::string_view name);
 std::string_view to_string(Metric metric);
 

@@ -1,4 +1,5 @@
-// Random numbers that are identical on every platform.
+/// @file
+/// Random numbers that are identical on every platform.
 #pragma once
 
 #include <array>
@@ -8,15 +9,15 @@
 
 namespace THINSET_API thinset {
 
-// xoshiro256** (Blackman and Vigna 2018), its state filled by splitmix64.
+/// xoshiro256** (Blackman and Vigna 2018), its state filled by splitmix64.
 class Random {
  public:
   explicit Random(std::uint64_t seed);
 
   std::uint64_t next();
-  // Uniform in [0, bound), without bias. 0 < bound <= 2^53.
+  /// Uniform in [0, bound), without bias. 0 < bound <= 2^53.
   std::uint64_t below(std::uint64_t bound);
-  // Uniform in [0, 1) with 53 random bits.
+  /// Uniform in [0, 1) with 53 random bits.
   double uniform();
 
  private:
