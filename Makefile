@@ -11,8 +11,8 @@ SOURCES := CMakeLists.txt pyproject.toml constraints.txt $(shell git ls-files cp
 SANITIZED := build/sanitize-python
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 
-.PHONY: help demo docs test test-cpp test-python test-slow test-sanitize coverage bench bench-self \
-  check format clean
+.PHONY: help demo docs test test-cpp test-python test-slow test-sanitize test-aarch64 coverage bench \
+  bench-self check format cpp-reference wheel release clean
 
 help:
 	@echo "make demo       the whole pipeline on the embedded digits dataset, and its report page"
@@ -21,11 +21,16 @@ help:
 	@echo "make test-slow  the tests that take minutes; real data from THINSET_TEST_CIFAR10 and _MNIST"
 	@echo "make test-sanitize  C++ tests under the address, undefined-behaviour, leak and thread"
 	@echo "                sanitizers, then selection from Python and thinset-filter (needs GCC)"
+	@echo "make test-aarch64  C++ tests and golden selections for 64-bit Arm, under qemu (on Debian:"
+	@echo "                apt-get install g++-aarch64-linux-gnu qemu-user)"
 	@echo "make coverage   line coverage of the Python package by the fast tests, in build/coverage"
 	@echo "make bench      benchmarks against other libraries, answers checked first"
 	@echo "make bench-self thinset alone under pytest-benchmark, to compare one commit with another"
 	@echo "make check      formatting, lint and types of both languages"
 	@echo "make format     format both languages"
+	@echo "make cpp-reference  pages of the C++ headers by Doxygen, in build/cpp-reference/html"
+	@echo "make wheel      a wheel for Linux systems as old as glibc 2.28, in dist/"
+	@echo "make release VERSION=1.2.3   version, changelog, archives, checksums, commit, tag; DRY_RUN=1"
 	@echo "make clean      remove the environment and everything built"
 
 demo: $(VENV)/.installed
@@ -62,6 +67,14 @@ test-sanitize: $(VENV)/.installed-dev $(SANITIZED)/.installed
 	$(SANITIZED)/bin/python -m pytest --timeout 1200 tests/python/selection tests/python/filter \
 	  --ignore tests/python/selection/test_wrong_selectors.py
 
+test-aarch64: $(VENV)/.installed-dev
+	$(BIN)/cmake -S . -B build/aarch64 -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) \
+	  --toolchain tools/aarch64.cmake -DTHINSET_WARNINGS_AS_ERRORS=ON > /dev/null
+	$(BIN)/cmake --build build/aarch64
+	$(BIN)/ctest --test-dir build/aarch64 --output-on-failure
+	$(BIN)/python tests/golden/check_binary.py --against $(BIN)/thinset-filter \
+	  qemu-aarch64 -L /usr/aarch64-linux-gnu build/aarch64/cpp/filter/thinset-filter
+
 coverage: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest --cov thinset --cov-report term:skip-covered --cov-report html:build/coverage
 
@@ -81,6 +94,18 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 	$(BIN)/clang-format -i $$(git ls-files '*.hpp' '*.cpp')
+
+cpp-reference:
+	mkdir -p build
+	doxygen cpp/Doxyfile
+
+wheel: $(VENV)/.installed-dev
+	$(PIP) '.[release]'
+	$(BIN)/python tools/portable_wheel.py . -o dist
+
+release: $(VENV)/.installed-dev
+	$(PIP) '.[release]'
+	$(BIN)/python tools/release.py $(VERSION) $(if $(DRY_RUN),--dry-run)
 
 clean:
 	rm -rf $(VENV) build

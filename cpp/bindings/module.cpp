@@ -1,7 +1,11 @@
+#include <string>
+
 #include "bindings.hpp"
+#include "thinset/version.hpp"
 
 PYBIND11_MODULE(_core, module) {
   module.doc() = "Native core of thinset: selection, gathering and .npy files.";
+  module.attr("__version__") = std::string(thinset::version());
   thinset::bindings::translate_errors(module);
   thinset::bindings::bind_estimate(module);
   thinset::bindings::bind_exchange(module);

@@ -17,6 +17,7 @@
 #include "thinset/gather.hpp"
 #include "thinset/npy_array.hpp"
 #include "thinset/output_file.hpp"
+#include "thinset/version.hpp"
 
 namespace thinset::filter {
 
@@ -195,6 +196,7 @@ void run_select(const Options& options, Monitor& monitor) {
     describe_selection(options, embeddings, result, job, object);
     if (options.output.empty()) {
       object.add("indices", std::span<const std::int64_t>(result.indices));
+      object.add("gains", std::span<const double>(result.gains));
       if (!ids.empty()) {
         object.add("ids", std::span<const std::string>(names));
       }
@@ -316,7 +318,7 @@ void run(const Options& options, Monitor& monitor) {
     case Command::help:
       return print(help_text());
     case Command::version:
-      return print("thinset-filter " THINSET_VERSION "\n");
+      return print("thinset-filter " + std::string(version()) + "\n");
   }
 }
 

@@ -1,5 +1,9 @@
 #include "json_writer.hpp"
 
+#include <array>
+#include <charconv>
+#include <cmath>
+
 #include "text.hpp"
 
 namespace thinset::filter {
@@ -13,6 +17,15 @@ std::string list(const Values& values, const Format& format) {
     text += (text.size() == 1 ? "" : ", ") + format(value);
   }
   return text + "]";
+}
+
+std::string shortest(double value) {
+  if (!std::isfinite(value)) {
+    return "null";
+  }
+  std::array<char, 32> text;  // the longest is "-1.7976931348623157e+308"
+  const auto [end, error] = std::to_chars(text.begin(), text.end(), value);
+  return {text.begin(), end};
 }
 
 }  // namespace
@@ -29,6 +42,9 @@ void JsonObject::add(std::string_view key, std::uint64_t value) {
 void JsonObject::add(std::string_view key, double value) { add_raw(key, std::to_string(value)); }
 void JsonObject::add(std::string_view key, std::span<const std::int64_t> values) {
   add_raw(key, list(values, [](std::int64_t value) { return std::to_string(value); }));
+}
+void JsonObject::add(std::string_view key, std::span<const double> values) {
+  add_raw(key, list(values, shortest));
 }
 void JsonObject::add(std::string_view key, std::span<const std::string> values) {
   add_raw(key, list(values, json_string));

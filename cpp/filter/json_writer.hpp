@@ -16,6 +16,9 @@ class JsonObject {
   void add(std::string_view key, std::uint64_t value);
   void add(std::string_view key, double value);
   void add(std::string_view key, std::span<const std::int64_t> values);
+  // Each number in the shortest form that reads back as the same; null if it is not finite, which
+  // JSON cannot write.
+  void add(std::string_view key, std::span<const double> values);
   void add(std::string_view key, std::span<const std::string> values);
 
   [[nodiscard]] std::string text() const { return "{" + members_ + "}"; }

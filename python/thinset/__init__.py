@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from thinset._core import FormatError
+from thinset._core import FormatError, __version__
 from thinset.selection import (
     ConstantColumnsWarning,
     Estimate,
@@ -27,8 +27,6 @@ from thinset.selection import (
 if TYPE_CHECKING:
     from thinset import distributed, training
     from thinset.data import export_subset, open_dataset, write_subset
-
-__version__ = "0.1.0"
 
 __all__ = [
     "ConstantColumnsWarning",

@@ -10,6 +10,8 @@ _Progress: TypeAlias = Callable[[int, int], None] | None
 # One array, or several whose rows run through in their order.
 _Embeddings: TypeAlias = NDArray[Any] | Sequence[NDArray[Any]]
 
+__version__: str
+
 class FormatError(ValueError):
     """A file is truncated, damaged or of an unknown format."""
 

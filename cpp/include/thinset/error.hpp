@@ -1,29 +1,32 @@
-// The exceptions of thinset_core. Every message states the constraint and the value received.
+/// @file
+/// The exceptions of thinset_core. Every message states the constraint and the value received.
 #pragma once
 
 #include <stdexcept>
 #include <string>
 
-namespace thinset {
+#include "thinset/api.hpp"
+
+namespace THINSET_API thinset {
 
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-// An argument or the content of an array breaks a constraint.
+/// An argument or the content of an array breaks a constraint.
 class InvalidInput : public Error {
  public:
   using Error::Error;
 };
 
-// A file violates its format: truncated, corrupt or hostile.
+/// A file violates its format: truncated, corrupt or hostile.
 class FormatError : public InvalidInput {
  public:
   using InvalidInput::InvalidInput;
 };
 
-// The operating system refused: missing file, no permission, disk full.
+/// The operating system refused: missing file, no permission, disk full.
 class FileError : public Error {
  public:
   FileError(const std::string& action, const std::string& path, int code);
@@ -38,10 +41,10 @@ class FileError : public Error {
   int code_;
 };
 
-// The caller's Monitor asked to stop. Nothing was written under a final name.
+/// The caller's Monitor asked to stop. Nothing was written under a final name.
 class Interrupted : public Error {
  public:
   Interrupted() : Error("interrupted") {}
 };
 
-}  // namespace thinset
+}  // namespace THINSET_API thinset

@@ -1,13 +1,16 @@
-// Exchanges two files or folders.
+/// @file
+/// Exchanges two files or folders.
 #pragma once
 
 #include <filesystem>
 
-namespace thinset {
+#include "thinset/api.hpp"
 
-// Atomically exchanges the contents of two paths on one file system; neither is ever missing.
-// Returns false, and changes nothing, if the system or the file system does not support it. Throws
-// FileError, which names `second`, for any other failure.
+namespace THINSET_API thinset {
+
+/// Atomically exchanges the contents of two paths on one file system; neither is ever missing.
+/// Returns false, and changes nothing, if the system or the file system does not support it. Throws
+/// FileError, which names `second`, for any other failure.
 bool exchange_paths(const std::filesystem::path& first, const std::filesystem::path& second);
 
-}  // namespace thinset
+}  // namespace THINSET_API thinset

@@ -1,4 +1,5 @@
-// A file mapped into memory for reading.
+/// @file
+/// A file mapped into memory for reading.
 #pragma once
 
 #include <cstddef>
@@ -6,13 +7,14 @@
 #include <filesystem>
 #include <span>
 
+#include "thinset/api.hpp"
 #include "thinset/mapping_guard.hpp"
 
-namespace thinset {
+namespace THINSET_API thinset {
 
 class MappedFile {
  public:
-  // Throws as open_regular_file does.
+  /// Throws as open_regular_file does.
   explicit MappedFile(const std::filesystem::path& path);
   ~MappedFile();
   MappedFile(MappedFile&& other) noexcept;
@@ -23,10 +25,10 @@ class MappedFile {
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
 
-  // Keep it while the bytes are read.
+  /// Keep it while the bytes are read.
   [[nodiscard]] MappingGuard guard() const;
-  // Throws FormatError if the file has become shorter since it was mapped. A guard cannot detect
-  // this within a file's last page, whose rest reads as zeros.
+  /// Throws FormatError if the file has become shorter since it was mapped. A guard cannot detect
+  /// this within a file's last page, whose rest reads as zeros.
   void check_length() const;
 
  private:
@@ -37,8 +39,8 @@ class MappedFile {
   std::size_t size_ = 0;
 };
 
-// Returns read(), which reads the file's bytes. If the file became shorter, that exception replaces
-// any other, because read() may have seen zeros.
+/// Returns read(), which reads the file's bytes. If the file became shorter, that exception
+/// replaces any other, because read() may have seen zeros.
 template <class Read>
 auto read_whole(const MappedFile& file, const Read& read) {
   const MappingGuard guard = file.guard();
@@ -56,4 +58,4 @@ auto read_whole(const MappedFile& file, const Read& read) {
   }
 }
 
-}  // namespace thinset
+}  // namespace THINSET_API thinset

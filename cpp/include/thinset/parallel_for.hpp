@@ -1,8 +1,9 @@
-// Threads, progress and interruption of one call into the library.
-//
-// A Job owns its threads for the length of one call: no global pool, no second OpenMP runtime in
-// the host program. Results never depend on the number of threads, because bodies either write to
-// disjoint places or return values whose combination does not depend on order.
+/// @file
+/// Threads, progress and interruption of one call into the library.
+///
+/// A Job owns its threads for the length of one call: no global pool, no second OpenMP runtime in
+/// the host program. Results never depend on the number of threads, because bodies either write to
+/// disjoint places or return values whose combination does not depend on order.
 #pragma once
 
 #include <atomic>
@@ -15,15 +16,16 @@
 #include <thread>
 #include <vector>
 
+#include "thinset/api.hpp"
 #include "thinset/mapping_guard.hpp"
 #include "thinset/monitor.hpp"
 
-namespace thinset {
+namespace THINSET_API thinset {
 
 class Job {
  public:
-  // n_threads = 0 uses all available processors. Throws InvalidInput above max_threads. If the
-  // system cannot start all threads, those that started do the work.
+  /// n_threads = 0 uses all available processors. Throws InvalidInput above max_threads. If the
+  /// system cannot start all threads, those that started do the work.
   explicit Job(unsigned n_threads = 0, Monitor* monitor = nullptr);
   ~Job();
   Job(const Job&) = delete;
@@ -31,22 +33,22 @@ class Job {
 
   static constexpr unsigned max_threads = 1024;
 
-  // The number of working threads, including the caller: as requested, or fewer.
+  /// The number of working threads, including the caller: as requested, or fewer.
   [[nodiscard]] unsigned n_threads() const noexcept {
     return static_cast<unsigned>(workers_.size()) + 1;
   }
 
-  // body(begin, end, thread) for consecutive blocks that cover [0, n). Each thread gets its blocks
-  // in ascending order. The first exception of a body is rethrown here after all threads have
-  // stopped.
+  /// body(begin, end, thread) for consecutive blocks that cover [0, n). Each thread gets its blocks
+  /// in ascending order. The first exception of a body is rethrown here after all threads have
+  /// stopped.
   using Body = std::function<void(std::size_t begin, std::size_t end, unsigned thread)>;
   void parallel_for(std::size_t n, std::size_t block, const Body& body);
 
-  // The same for a loop whose n are units of progress.
+  /// The same for a loop whose n are units of progress.
   void counted_parallel_for(std::size_t n, std::size_t block, const Body& body);
 
-  // Progress: declare the units of each stage of work, then count them: with advance() from the
-  // calling thread between loops, or with count() from any thread inside a loop.
+  /// Progress: declare the units of each stage of work, then count them: with advance() from the
+  /// calling thread between loops, or with count() from any thread inside a loop.
   void set_total(std::uint64_t units) noexcept {
     done_ = 0;
     total_ = units;
@@ -54,11 +56,11 @@ class Job {
   void advance(std::uint64_t units);
   void count(std::uint64_t units) noexcept { done_.fetch_add(units, std::memory_order_relaxed); }
 
-  // Throws Interrupted if the monitor requests it; asks the monitor at most every 50 ms. Throws
-  // FormatError if a page of a watched mapping is missing.
+  /// Throws Interrupted if the monitor requests it; asks the monitor at most every 50 ms. Throws
+  /// FormatError if a page of a watched mapping is missing.
   void check();
 
-  // Stops the work if a page of the guard's mapping is missing. The guard must outlive the job.
+  /// Stops the work if a page of the guard's mapping is missing. The guard must outlive the job.
   void watch(const MappingGuard& guard) { guards_.push_back(&guard); }
 
  private:
@@ -75,7 +77,7 @@ class Job {
   std::uint64_t n_replacements_ = MappingGuard::n_replacements();
   std::vector<std::thread> workers_;
 
-  // The current parallel_for; written by the caller while all workers are idle.
+  /// The current parallel_for; written by the caller while all workers are idle.
   const Body* body_ = nullptr;
   std::size_t n_ = 0;
   std::size_t block_ = 1;
@@ -90,9 +92,9 @@ class Job {
   std::exception_ptr error_;
 
   std::atomic<std::uint64_t> done_{0};
-  bool is_counted_ = false;  // whether the current loop's blocks are progress
+  bool is_counted_ = false;  ///< whether the current loop's blocks are progress
   std::uint64_t total_ = 0;
   std::chrono::steady_clock::time_point last_poll_;
 };
 
-}  // namespace thinset
+}  // namespace THINSET_API thinset

@@ -113,6 +113,8 @@ def _dispatch(arguments: list[str]) -> int:
 
         print(f"thinset {__version__}")
         return 0
+    if arguments[0] == "--print-completion":
+        return _print_completion(arguments[1:])
     # "distill evaluate" is another command than "distill".
     for name, module, _ in sorted(COMMANDS, key=lambda row: len(row[0].split()), reverse=True):
         words = name.split()
@@ -132,6 +134,16 @@ def _dispatch(arguments: list[str]) -> int:
         complain(f"unknown command {arguments[0]!r}")
     print("try 'thinset --help'", file=sys.stderr)
     return EXIT_USAGE
+
+
+def _print_completion(shells: list[str]) -> int:
+    from thinset.command_line.completions import SHELLS, completion_script
+
+    if len(shells) != 1 or shells[0] not in SHELLS:
+        complain(f"--print-completion needs {', '.join(SHELLS)}; got {' '.join(shells) or 'none'}")
+        return EXIT_USAGE
+    print(completion_script(COMMANDS, shells[0]))
+    return 0
 
 
 def _call(name: str, module: str, arguments: list[str]) -> int:
@@ -158,6 +170,7 @@ _HELP = """\
 Train on the samples that matter first.
 
 usage: thinset COMMAND [options]        thinset COMMAND --help
+       thinset --version                thinset --print-completion bash|zsh|fish
 
 {commands}
 

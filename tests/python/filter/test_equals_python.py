@@ -54,6 +54,8 @@ def test_select(run, folder, case, dtype):
     expected = thinset.select(source, 130, method, **options)
     _, found, _ = run("select", source, "-n", 130, "-m", method, *arguments, "--json")
     assert found["indices"] == expected.indices.tolist()
+    gains = [gain if np.isfinite(gain) else None for gain in expected.gains.tolist()]
+    assert found["gains"] == gains
     assert found["n_selected"] == len(expected)
     assert (found["n_total"], found["n_columns"], found["element"]) == (N, D, dtype)
 

