@@ -11,11 +11,12 @@ SOURCES := CMakeLists.txt pyproject.toml constraints.txt $(shell git ls-files cp
 SANITIZED := build/sanitize-python
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 
-.PHONY: help demo test test-cpp test-python test-slow test-sanitize test-aarch64 coverage bench bench-self \
-  check format cpp-reference wheel release clean
+.PHONY: help demo docs test test-cpp test-python test-slow test-sanitize test-aarch64 coverage bench \
+  bench-self check format cpp-reference wheel release clean
 
 help:
 	@echo "make demo       the whole pipeline on the embedded digits dataset, and its report page"
+	@echo "make docs       the documentation site, in build/site"
 	@echo "make test       C++ and Python tests, these in two processes (JOBS=4: in four)"
 	@echo "make test-slow  the tests that take minutes; real data from THINSET_TEST_CIFAR10 and _MNIST"
 	@echo "make test-sanitize  C++ tests under the address, undefined-behaviour, leak and thread"
@@ -34,6 +35,10 @@ help:
 
 demo: $(VENV)/.installed
 	$(BIN)/thinset demo -o thinset-demo
+
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	@echo "build/site/index.html"
 
 test: test-cpp test-python
 
@@ -119,6 +124,10 @@ $(VENV)/.installed-dev: $(SOURCES) $(shell git ls-files tests/cpp) | $(VENV)/bin
 	$(PIP) '.[dev]' -C build-dir=build/dev -C cmake.define.BUILD_TESTING=ON \
 	  -C cmake.define.THINSET_WARNINGS_AS_ERRORS=ON
 	touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-docs: $(SOURCES) | $(VENV)/bin/python
+	$(PIP) '.[docs]'
+	touch $@
 
 $(VENV)/.installed-bench: $(SOURCES) | $(VENV)/bin/python
 	$(PIP) '.[bench]'

@@ -51,6 +51,9 @@ void bind_objective(py::module_& module) {
               "No subset of as many rows has a larger smallest pairwise distance.");
   bind_figure(module, "lower_bound_of_covering_radius", &lower_bound_of_covering_radius,
               "No subset of as many rows has a smaller covering radius.");
+  bind_figure(module, "lower_bound_of_sum_of_nearest_distances",
+              &lower_bound_of_sum_of_nearest_distances,
+              "No subset of as many rows has a smaller sum of nearest distances.");
 }
 
 }  // namespace thinset::bindings

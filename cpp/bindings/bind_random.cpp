@@ -18,9 +18,9 @@ void bind_random(py::module_& module) {
       .def(
           "below",
           [](Random& random, std::uint64_t bound) {
-            constexpr std::uint64_t largest = std::uint64_t{1} << 53;
+            constexpr std::uint64_t largest = std::uint64_t{1} << 63;
             if (bound < 1 || bound > largest) {
-              throw InvalidInput("bound must be in [1, 2**53], got " + std::to_string(bound));
+              throw InvalidInput("bound must be in [1, 2**63], got " + std::to_string(bound));
             }
             return random.below(bound);
           },

@@ -126,7 +126,7 @@ void bind_selection(py::module_& module) {
       .def_readonly("gains", &SelectedArrays::gains, "What each row gained.")
       .def_readonly("constant_columns", &SelectedArrays::constant_columns,
                     "Columns with one value in every row; of topk alone.")
-      .def_readonly("swaps", &SelectedArrays::swaps, "What each exchange of max_sum gained.")
+      .def_readonly("swaps", &SelectedArrays::swaps, "What each exchange gained.")
       .def_readonly("spent", &SelectedArrays::spent, "The summed costs of the rows.")
       .def_readonly("bandwidth", &SelectedArrays::bandwidth,
                     "The bandwidth of the Gaussian kernel; 0 for others.");

@@ -25,6 +25,8 @@ void translate_errors(py::module_& module) {
   // Kept for the life of the process: a translator may not own Python objects.
   static PyObject* format_error =
       py::exception<FormatError>(module, "FormatError", PyExc_ValueError).release().ptr();
+  py::handle(format_error).attr("__doc__") =
+      "A file is truncated, damaged or of an unknown format.";
 
   py::register_exception_translator([](std::exception_ptr pointer) {
     try {

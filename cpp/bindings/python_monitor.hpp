@@ -27,19 +27,15 @@ class PythonMonitor final : public Monitor {
   pybind11::object progress_;
 };
 
-// Runs work(job) without the GIL. Safe because the library touches no Python object: the arrays are
+// Runs work() without the GIL. Safe because the library touches no Python object: the arrays are
 // kept alive by the caller's arguments, and the monitor takes the GIL itself. `arrays` are all
 // arrays that the work reads: if the file of one becomes shorter, that error takes precedence,
 // because the work may have read zeros.
 template <class Work>
-auto run_without_gil(unsigned n_threads, const pybind11::object& progress, ArraysRead& arrays,
-                     const Work& work) {
-  PythonMonitor monitor(progress);
+auto run_without_gil(ArraysRead& arrays, const Work& work) {
   const auto run = [&] {
     const pybind11::gil_scoped_release release;
-    Job job(n_threads, &monitor);
-    arrays.watch(job);
-    return work(job);
+    return work();
   };
   arrays.check();
   try {
@@ -57,6 +53,18 @@ auto run_without_gil(unsigned n_threads, const pybind11::object& progress, Array
     arrays.check();
     throw;
   }
+}
+
+// The same for work(job) with a job of its own.
+template <class Work>
+auto run_without_gil(unsigned n_threads, const pybind11::object& progress, ArraysRead& arrays,
+                     const Work& work) {
+  PythonMonitor monitor(progress);
+  return run_without_gil(arrays, [&] {
+    Job job(n_threads, &monitor);
+    arrays.watch(job);
+    return work(job);
+  });
 }
 
 }  // namespace thinset::bindings

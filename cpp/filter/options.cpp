@@ -75,7 +75,7 @@ struct OptionRule {
   std::string_view short_name;
   bool selects;  // applies to choosing rows
   std::function<void(Options&, const std::string&)> store;
-  std::string_view method = {};  // the only method that it applies to; empty for all
+  std::vector<std::string_view> methods = {};  // that it applies to; empty for all
 };
 
 const std::vector<OptionRule>& valued_options() {
@@ -136,46 +136,60 @@ const std::vector<OptionRule>& valued_options() {
        [](Options& o, const std::string& v) {
          o.request.choice.budget = parse_real("--budget", v);
        }},
-      {"--min-distance", "", true,
+      {"--min-distance",
+       "",
+       true,
        [](Options& o, const std::string& v) {
          o.request.choice.min_distance = parse_real("--min-distance", v);
        },
-       "max_min"},
+       {"max_min"}},
       {"--ids", "", true, [](Options& o, const std::string& v) { o.ids = v; }},
       {"--seed", "-s", true,
        [](Options& o, const std::string& v) {
          o.request.seed = parse_number<std::uint64_t>("--seed", v);
        }},
-      {"--mode", "", true,
+      {"--mode",
+       "",
+       true,
        [](Options& o, const std::string& v) {
          o.request.top_k.mode = parse_name("--mode", v, top_k_mode_from_name);
        },
-       "topk"},
-      {"--iterations", "", true,
+       {"topk"}},
+      {"--iterations",
+       "",
+       true,
        [](Options& o, const std::string& v) {
          o.request.kmeans.n_iterations = parse_number<std::size_t>("--iterations", v);
        },
-       "kmeans"},
-      {"--seeding", "", true,
+       {"kmeans"}},
+      {"--seeding",
+       "",
+       true,
        [](Options& o, const std::string& v) {
          o.request.kmeans.seeding = parse_name("--seeding", v, seeding_from_name);
        },
-       "kmeans"},
-      {"--max-swaps", "", true,
+       {"kmeans"}},
+      {"--max-swaps",
+       "",
+       true,
        [](Options& o, const std::string& v) {
          o.request.max_swaps = parse_number<std::size_t>("--max-swaps", v);
        },
-       "max_sum"},
-      {"--kernel", "", true,
+       {"max_sum", "facility_location"}},
+      {"--kernel",
+       "",
+       true,
        [](Options& o, const std::string& v) {
          o.request.facility_location.kernel = parse_name("--kernel", v, coverage_kernel_from_name);
        },
-       "facility_location"},
-      {"--bandwidth", "", true,
+       {"facility_location"}},
+      {"--bandwidth",
+       "",
+       true,
        [](Options& o, const std::string& v) {
          o.request.facility_location.bandwidth = parse_bandwidth(v);
        },
-       "facility_location"},
+       {"facility_location"}},
       {"--max-memory", "", true,
        [](Options& o, const std::string& v) {
          o.request.max_memory = parse_positive<std::uint64_t>("--max-memory", v);
@@ -188,7 +202,7 @@ struct FlagRule {
   std::string_view name;
   bool selects;
   std::function<void(Options&)> store;
-  std::string_view method = {};
+  std::vector<std::string_view> methods = {};
 };
 
 const std::vector<FlagRule>& flags() {
@@ -198,9 +212,9 @@ const std::vector<FlagRule>& flags() {
       {"--whole-groups", true, [](Options& o) { o.request.choice.whole_groups = true; }},
       {"--one-per-group-first", true,
        [](Options& o) { o.request.choice.one_per_group_first = true; }},
-      {"--no-refill", true, [](Options& o) { o.request.top_k.refill = false; }, "topk"},
-      {"--drop-constant", true, [](Options& o) { o.request.top_k.drop_constant = true; }, "topk"},
-      {"--stratified", true, [](Options& o) { o.request.stratified = true; }, "random"},
+      {"--no-refill", true, [](Options& o) { o.request.top_k.refill = false; }, {"topk"}},
+      {"--drop-constant", true, [](Options& o) { o.request.top_k.drop_constant = true; }, {"topk"}},
+      {"--stratified", true, [](Options& o) { o.request.stratified = true; }, {"random"}},
   };
   return rules;
 }
@@ -251,6 +265,19 @@ void check_complete(const Options& options) {
   }
 }
 
+void check_method(const std::string& option, const std::vector<std::string_view>& methods,
+                  const std::string& method) {
+  if (methods.empty() || std::ranges::find(methods, method) != methods.end()) {
+    return;
+  }
+  std::string names;
+  for (const std::string_view name : methods) {
+    names += (names.empty() ? "" : " and ") + std::string(name);
+  }
+  throw UsageError(option + " applies only to the method" + (methods.size() > 1 ? "s " : " ") +
+                   names + "; this one is " + method);
+}
+
 bool selects_rows(Command command) {
   return command == Command::select || command == Command::filter;
 }
@@ -264,7 +291,8 @@ Options parse_options(std::span<const char* const> arguments) {
   }
   options.command = parse_command(arguments[0]);
   bool only_files = false;
-  std::vector<std::pair<std::string, std::string_view>> of_methods;  // options, and their methods
+  // Options, and their methods.
+  std::vector<std::pair<std::string, std::vector<std::string_view>>> of_methods;
   for (std::size_t i = 1; i < arguments.size(); ++i) {
     const std::string argument = arguments[i];
     if (only_files || argument.empty() || argument[0] != '-') {
@@ -291,7 +319,7 @@ Options parse_options(std::span<const char* const> arguments) {
     if (flag != flags().end()) {
       refuse_misplaced(flag->selects);
       flag->store(options);
-      of_methods.emplace_back(name, flag->method);
+      of_methods.emplace_back(name, flag->methods);
       continue;
     }
     const auto rule = std::ranges::find_if(valued_options(), [&](const OptionRule& candidate) {
@@ -302,7 +330,7 @@ Options parse_options(std::span<const char* const> arguments) {
       throw UsageError("unknown option '" + shortened(argument) + "'");
     }
     refuse_misplaced(rule->selects);
-    of_methods.emplace_back(name, rule->method);
+    of_methods.emplace_back(name, rule->methods);
     if (equals != std::string::npos) {
       rule->store(options, argument.substr(equals + 1));
     } else if (i + 1 < arguments.size()) {
@@ -312,11 +340,8 @@ Options parse_options(std::span<const char* const> arguments) {
     }
   }
   check_complete(options);
-  for (const auto& [name, method] : of_methods) {
-    if (!method.empty() && method != options.method) {
-      throw UsageError(name + " applies only to the method " + std::string(method) +
-                       "; this one is " + options.method);
-    }
+  for (const auto& [name, methods] : of_methods) {
+    check_method(name, methods, options.method);
   }
   return options;
 }
@@ -387,7 +412,8 @@ choosing rows:
       --stratified         random: draw from every class in proportion
       --iterations N       kmeans: at most N Lloyd iterations (default 10)
       --seeding NAME       kmeans: initial centres, kmeans++ (default) or random
-      --max-swaps N        max_sum: at most N exchanges that improve the choice (default 0)
+      --max-swaps N        max_sum, facility_location: at most N exchanges that improve the choice
+                           (default 0)
       --kernel NAME        facility_location: distance (default), gaussian, cosine
       --bandwidth NUMBER   facility_location with kernel gaussian (default: the median distance of
                            a sample)

@@ -17,6 +17,7 @@ from thinset.selection import (
     Estimate,
     NearDuplicates,
     Selection,
+    WorkersEstimate,
     deduplicate,
     estimate,
     methods,
@@ -24,7 +25,7 @@ from thinset.selection import (
 )
 
 if TYPE_CHECKING:
-    from thinset import training
+    from thinset import distributed, training
     from thinset.data import export_subset, open_dataset, write_subset
 
 __all__ = [
@@ -33,8 +34,10 @@ __all__ = [
     "FormatError",
     "NearDuplicates",
     "Selection",
+    "WorkersEstimate",
     "__version__",
     "deduplicate",
+    "distributed",
     "estimate",
     "export_subset",
     "methods",
@@ -47,8 +50,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # Loaded on first use: training imports torch, data imports the readers of every source.
-    if name == "training":
-        return importlib.import_module("thinset.training")
+    if name in ("distributed", "training"):
+        return importlib.import_module(f"thinset.{name}")
     if name in ("export_subset", "open_dataset", "write_subset"):
         return getattr(importlib.import_module("thinset.data"), name)
     raise AttributeError(f"module 'thinset' has no attribute {name!r}")

@@ -8,6 +8,7 @@
 
 #include "adversarial.hpp"
 #include "check.hpp"
+#include "methods/exact_order.hpp"
 #include "methods/max_min.hpp"
 #include "methods/max_sum.hpp"
 #include "sample_data.hpp"
@@ -50,6 +51,25 @@ TEST(gains_of_max_sum_add_up_to_the_objective) {
   }
 }
 
+// Compares every row exactly with the best so far.
+template <class T>
+std::size_t exactly_furthest_from_mean(const DistanceMeter<T>& meter, Job& job) {
+  const ColumnSummary summary = summarise_columns(meter.rows(), job);
+  const ExactOrder order(meter.metric(), summary.sums, meter.rows().size());
+  std::size_t best = 0;
+  ExactOrder::Key key_of_best;
+  Point point;
+  for (std::size_t i = 0; i < meter.rows().size(); ++i) {
+    meter.read(i, point);
+    ExactOrder::Key key = order.key(point.values, 1.0);
+    if (i == 0 || order.is_further(key, key_of_best)) {
+      best = i;
+      key_of_best = std::move(key);
+    }
+  }
+  return best;
+}
+
 // Measures every row against every pick, as the definitions say.
 template <class T, class Update>
 Picks by_definition(const Rows<T>& rows, std::size_t k, Metric metric, double first,
@@ -59,7 +79,7 @@ Picks by_definition(const Rows<T>& rows, std::size_t k, Metric metric, double fi
   const DistanceMeter<T> meter(rows, metric, job);
   std::vector<double> scores(rows.size(), first);
   std::vector<bool> taken(rows.size(), false);
-  std::size_t next = furthest_row(meter, summarise_columns(rows, job).mean, job);
+  std::size_t next = exactly_furthest_from_mean(meter, job);
   Picks picks;
   Point point;
   while (picks.rows.size() < k) {
@@ -82,6 +102,22 @@ Picks by_definition(const Rows<T>& rows, std::size_t k, Metric metric, double fi
     }
   }
   return picks;
+}
+
+TEST(exact_numbers_add_and_multiply) {
+  const ExactNumber third(std::ldexp(1.0, -1070));
+  const ExactNumber huge(1e300);
+  CHECK((huge + third - huge - third).sign() == 0);
+  CHECK((huge + third - huge).sign() == 1 && (huge - third - huge).sign() == -1);
+  CHECK(((huge + third) * (huge - third) - huge * huge + third * third).sign() == 0);
+  CHECK((ExactNumber(-3.5) * ExactNumber(2.0) + ExactNumber(std::uint64_t{7})).sign() == 0);
+  CHECK((ExactNumber(std::uint64_t{0xffffffffffffffff}) - ExactNumber(0x1p64)).sign() == -1);
+  // 3 - 2 root(2) > 0 > 7 - 5 root(2), and 6 - 3 root(4) = 0.
+  const auto sign = [](double a, double b, double c) {
+    return sign_with_root(ExactNumber(a), ExactNumber(b), ExactNumber(c));
+  };
+  CHECK(sign(3, -2, 2) == 1 && sign(7, -5, 2) == -1 && sign(6, -3, 4) == 0);
+  CHECK(sign(-3, 2, 2) == -1 && sign(0, -1, 2) == -1 && sign(-1, 5, 0) == -1);
 }
 
 TEST(bounds_and_screens_change_nothing) {

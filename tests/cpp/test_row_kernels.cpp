@@ -71,16 +71,21 @@ void check_canonical_bits(const std::vector<T>& x, const std::vector<double>& y)
 
     std::vector<double> widened(n + 1, -7.0);
     kernels.widen(row, widened.data(), n);
-    std::vector<double> sum(n + 1, 0.5), min(n + 1, 0.25), max(n + 1, 0.75);
-    CHECK(kernels.summarise(row, n, sum.data(), min.data(), max.data()) == n);
+    for (std::size_t j = 0; j < n; ++j) {
+      CHECK(same(widened[j], wide[start + j]));
+    }
+    CHECK(widened[n] == -7.0);
+
+    const std::vector<double> split_high(n, 0x1.8p20), split_low(n, 0x1.8p-10);
+    std::vector<double> high(n + 1, 0.5), low(n + 1, 0.25);
+    kernels.add_split(row, n, split_high.data(), split_low.data(), high.data(), low.data());
     for (std::size_t j = 0; j < n; ++j) {
       const double value = wide[start + j];
-      CHECK(same(widened[j], value));
-      CHECK(same(sum[j], 0.5 + value));
-      CHECK(same(min[j], std::min(0.25, value)));
-      CHECK(same(max[j], std::max(0.75, value)));
+      const double high_part = (value + 0x1.8p20) - 0x1.8p20;
+      CHECK(same(high[j], 0.5 + high_part));
+      CHECK(same(low[j], 0.25 + (((value - high_part) + 0x1.8p-10) - 0x1.8p-10)));
     }
-    CHECK(widened[n] == -7.0 && sum[n] == 0.5 && min[n] == 0.25 && max[n] == 0.75);
+    CHECK(high[n] == 0.5 && low[n] == 0.25);
   }
 }
 
@@ -149,19 +154,51 @@ TEST(bfloat16_widens_exactly) {
   CHECK(std::isinf(wide[3]));
 }
 
-TEST(summarise_finds_the_first_value_that_is_not_finite) {
+TEST(columns_are_summed_by_parts) {
   for_each_instruction_set([] {
-    for (const float bad : {NAN, INFINITY, -INFINITY}) {
-      for (const std::size_t at : {0U, 7U, 40U}) {
-        std::vector<float> x(41, 1.5F);
-        std::vector<double> sum(41, 0.0), min(41, 9.0), max(41, -9.0);
-        CHECK(row_kernels<float>().summarise(x.data(), 41, sum.data(), min.data(), max.data()) ==
-              41);
-        CHECK(sum[at] == 1.5 && min[at] == 1.5 && max[at] == 1.5);
-        x[at] = bad;
-        CHECK(row_kernels<float>().summarise(x.data(), 41, sum.data(), min.data(), max.data()) ==
-              at);
+    for (const std::size_t n : {1U, 5U, 16U, 41U}) {
+      const sample::Matrix x = sample::uniform(64, n, n);
+      std::vector<const float*> rows;
+      for (std::size_t i = 0; i < 64; ++i) rows.push_back(x.values.data() + i * n);
+      const std::vector<double> split_high(n + 1, 0x1.8p20), split_low(n + 1, 0x1.8p-20);
+      std::vector<double> limit(n + 1, 1.0), high(n + 1, 4.0), low(n + 1, 0.0);
+      std::vector<double> min(n + 1, 9.0), max(n + 1, -9.0);
+      std::vector<std::size_t> failed(4);
+      const auto sum = [&] {
+        return row_kernels<float>().sum_columns(rows.data(), 64, n,
+                                                {split_high.data(), split_low.data(), limit.data(),
+                                                 high.data(), low.data(), min.data(), max.data()},
+                                                failed.data());
+      };
+      CHECK(sum() == 0);
+      for (std::size_t j = 0; j < n; ++j) {
+        double highs = 4.0;
+        double lows = 0.0;
+        double least = 9.0;
+        double most = -9.0;
+        for (std::size_t i = 0; i < 64; ++i) {
+          const double value = rows[i][j];
+          const double part = std::nearbyint(value * 0x1p32) * 0x1p-32;
+          highs += part;
+          lows += value - part;
+          least = std::min(least, value);
+          most = std::max(most, value);
+        }
+        CHECK(high[j] == highs && low[j] == lows && min[j] == least && max[j] == most);
       }
+      CHECK(high[n] == 4.0 && low[n] == 0.0 && min[n] == 9.0 && max[n] == -9.0);
+      // What is not added is named by the strip, and changes nothing.
+      const std::vector<double> before = high;
+      limit.assign(n + 1, 0.0);
+      CHECK(sum() == (n + 15) / 16 && failed[0] == 0 && (n <= 16 || failed[1] == 16));
+      limit.assign(n + 1, 2.0);
+      sample::Matrix bad = x;
+      for (std::size_t i = 0; i < 64; ++i) rows[i] = bad.values.data() + i * n;
+      for (const float value : {NAN, INFINITY, -INFINITY, 3.0F, 0x1p-80F}) {
+        bad.values[20 * n + n - 1] = value;
+        CHECK(sum() == 1 && failed[0] == (n - 1) / 16 * 16);
+      }
+      CHECK(high[n - 1] == before[n - 1]);
     }
   });
 }

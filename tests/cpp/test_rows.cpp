@@ -58,6 +58,45 @@ TEST(block_sums_skip_rows_as_zeros) {
   CHECK(some.total() == all.total());
 }
 
+TEST(column_sums_are_exact_whatever_the_values) {
+  constexpr std::size_t n_rows = 3000;
+  constexpr std::size_t n_columns = 20;
+  Random random(5);
+  std::vector<double> values(n_rows * n_columns);
+  for (std::size_t i = 0; i < n_rows; ++i) {
+    for (std::size_t j = 0; j < n_columns; ++j) {
+      // From narrow columns to those with all exponents; 0 to begin with, then ever larger.
+      const auto range = static_cast<double>(j * j * 5) * (static_cast<double>(i) / n_rows);
+      const double exponent = (2.0 * random.uniform() - 1.0) * range;
+      values[i * n_columns + j] =
+          i < 100 ? 0.0 : std::ldexp(2.0 * random.uniform() - 1.0, static_cast<int>(exponent) / 2);
+    }
+  }
+  values[n_columns * 1500 + 3] = std::numeric_limits<double>::max();
+  values[n_columns * 1600 + 3] = -std::numeric_limits<double>::max();
+  std::vector<ExactSum> expected(n_columns);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    expected[i % n_columns].add(values[i]);
+  }
+  Job one(1);
+  Job many(8);  // more than there are blocks
+  for (Job* job : {&one, &many}) {
+    ColumnSummary summary =
+        summarise_columns(Rows<double>(values.data(), n_rows, n_columns, n_columns), *job);
+    for (std::size_t j = 0; j < n_columns; ++j) {
+      CHECK(summary.sums[j].digits() == expected[j].digits());
+      CHECK(summary.mean[j] == expected[j].rounded_quotient(n_rows));
+      double least = values[j];
+      double most = values[j];
+      for (std::size_t i = 0; i < n_rows; ++i) {
+        least = std::min(least, values[i * n_columns + j]);
+        most = std::max(most, values[i * n_columns + j]);
+      }
+      CHECK(summary.min[j] == least && summary.max[j] == most);
+    }
+  }
+}
+
 TEST(column_summaries_are_the_same_for_every_number_of_threads) {
   sample::Matrix matrix = sample::uniform(70000, 3, 8);
   for (std::size_t i = 0; i < matrix.n_rows; ++i) {

@@ -25,6 +25,7 @@ OPTIONS = {
     "facility_location": {
         "kernel": ("distance", "distance", "gaussian", "gaussian", "cosine"),
         "bandwidth": (None, None, 1.0, 0.1, 0.01, 1e-30, 1e30),
+        "max_swaps": (0, 0, 1, 4, 10**6),
     },
     "kmeans": {"n_iterations": (0, 1, 2, 3, 10), "seeding": ("kmeans++", "random")},
     "random": {"stratified": (False, True)},

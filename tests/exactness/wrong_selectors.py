@@ -6,6 +6,8 @@ Each is a function (case, X, k, rows chosen before, generator) -> (indices, gain
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from exactness.answers import ORACLES
@@ -58,6 +60,16 @@ def ignores_the_initial_subset(case, X, k, initial, generator):
         return rows, gains
     more, more_gains = right(case, X[free], k - len(initial), [], generator)
     return [*initial, *free[more].tolist()], [*gains[: len(initial)], *more_gains]
+
+
+def makes_no_exchanges(case, X, k, initial, generator):
+    options = {**case.options, "max_swaps": 0}
+    return right(replace(case, options=options), X, k, initial, generator)
+
+
+def one_exchange_short(case, X, k, initial, generator):
+    options = {**case.options, "max_swaps": max(0, case.options["max_swaps"] - 1)}
+    return right(replace(case, options=options), X, k, initial, generator)
 
 
 def _greedy(case, X, k, initial, scores, update):
@@ -234,6 +246,8 @@ WRONG = {
     "gains off by one bit": (gains_off_by_one_bit, _ALL),
     "ties to the higher row": (ties_to_the_higher_row, ("topk", *_GREEDY)),
     "ignores the initial subset": (ignores_the_initial_subset, _GREEDY),
+    "makes no exchanges": (makes_no_exchanges, ("max_sum", "facility_location")),
+    "one exchange short": (one_exchange_short, ("max_sum",)),
     "float32 sums": (float32_sums, ("max_sum",)),
     "sums in another order": (sums_in_another_order, ("max_sum",)),
     "float32 distances": (float32_distances, ("max_min",)),

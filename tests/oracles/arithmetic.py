@@ -2,15 +2,16 @@
 
 Term j of a row goes to lane j mod 16, each lane adds its terms in rising j, and the lanes are added
 in pairs (l, l + 8), then (l, l + 4), (l, l + 2), (l, l + 1). Products are rounded before they are
-added. Columns are added over blocks of 1,024 rows, and the blocks' sums in order.
+added. Columns are added exactly.
 """
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 
 N_LANES = 16
-ROWS_PER_MEAN_BLOCK = 1024
 
 
 def squared_distances(X, y):
@@ -43,7 +44,21 @@ def in_order(terms):
 
 
 def mean(X):
-    """(N, D) -> (D,), the mean of a whole matrix."""
-    starts = range(0, len(X), ROWS_PER_MEAN_BLOCK)
-    sums = np.array([in_order(X[start : start + ROWS_PER_MEAN_BLOCK]) for start in starts])
-    return in_order(sums) / len(X)
+    """(N, D) -> (D,): the nearest float64 numbers to the exact means."""
+    return np.array([float(total / len(X)) for total in sums(X)])
+
+
+def sums(X):
+    """(N, D) -> D fractions, without rounding."""
+    return [_sum_of_fractions(column) for column in np.asarray(X, np.float64).T]
+
+
+def _sum_of_fractions(values):
+    """Integers of 53 bits, added up by their exponents, so that few fractions are needed."""
+    fractions, exponents = np.frexp(values)
+    integers = np.ldexp(fractions, 53).astype(np.int64)
+    total = Fraction(0)
+    for exponent in np.unique(exponents).tolist():
+        chosen = sum(integers[exponents == exponent].tolist())
+        total += chosen * Fraction(2) ** (exponent - 53)
+    return total

@@ -136,9 +136,12 @@ class _Greedy:
         weights = self.terms.weights
         squared = weights * weights if self.metric == "euclidean" else weights
         if not self.has_picks:
-            rows = self.terms.allowed_or_initial
-            mean = arithmetic.mean(self.X[rows])
-            return _best(plain.ranks(self.X, mean, self.metric) * squared, is_open), None
+            if not is_open.any():
+                return None, None
+            seen = np.flatnonzero(self.terms.allowed_or_initial)
+            places = np.flatnonzero(is_open[seen])
+            place = plain.start(self.X[seen], self.metric, squared[seen], places)
+            return int(seen[place]), None
         if self.method == "max_sum":
             return _best(self.state * weights, is_open), None
         if self.min_distance is not None:
@@ -334,7 +337,7 @@ def _kmeans(X, k, generator, options, counts, arguments):
         clusters, squared = plain._assign(Z, centres)
         if (clusters == before).all():
             break
-    spread = float(plain.in_blocks(squared)) / len(Z)
+    spread = float(plain.sum_of_parts(squared, squared.max(), len(Z))) / len(Z)
     spread = spread if spread > 0 else 1.0
 
     def best(positions, distances):

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from oracles import arithmetic
-from oracles.selection import _losses, distances, in_blocks, median_distance
+from oracles.selection import _losses, distances, in_blocks, median_distance, swap_medoids
 
 
 def choose(
@@ -31,6 +31,7 @@ def choose(
     one_per_group_first=False,
     costs=None,
     budget=None,
+    max_swaps=0,
 ):
     """(rows, gains, spent). k = None: as many as the budget allows."""
     X = np.asarray(X, np.float64)
@@ -124,6 +125,17 @@ def choose(
                     take(row)
         return rows, gains, spent
 
+    if max_swaps:
+        least_scale = len(covered) if metric_ == "cosine" and kernel != "gaussian" else 0.0
+        rows = swap_medoids(
+            losses,
+            greedy(factors)[0],
+            len(initial),
+            np.flatnonzero(allowed),
+            max_swaps,
+            least_scale,
+        )
+        k, initial = len(rows), rows
     if costs is None:
         return greedy(factors)
     weights = np.zeros(n)

@@ -31,8 +31,9 @@ class Random:
 
     def below(self, bound):
         limit = (1 << (bound - 1).bit_length()) - 1
+        n_dropped = 11 if bound <= 2**53 else 1
         while True:
-            value = (self.next() >> 11) & limit
+            value = (self.next() >> n_dropped) & limit
             if value < bound:
                 return value
 

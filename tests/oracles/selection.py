@@ -6,13 +6,13 @@ Sums are added in the order of `oracles.arithmetic`, so that the answers are rig
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 
 from oracles import arithmetic
 from oracles.random import Random
 
-ROWS_PER_DRAW_BLOCK = 256
 ROWS_PER_SUM_BLOCK = 1024
 
 
@@ -38,8 +38,45 @@ def in_blocks(terms):
     return arithmetic.in_order(np.array(sums))
 
 
-def _first(X, metric):
-    return int(np.argmax(ranks(X, arithmetic.mean(X), metric)))
+def start(X, metric, weights=None, rows=None):
+    """The row of X furthest from the mean of X, as real numbers; the lowest of several.
+
+    `weights` multiply ranks; `rows` are those that may be taken.
+    """
+    rows = np.arange(len(X)) if rows is None else np.asarray(rows)
+    weights = np.ones(len(X)) if weights is None else weights
+    sums = arithmetic.sums(X)
+    if metric == "cosine" and not any(sums):
+        return int(rows[0])
+    # Fractions take long: for rows far below the furthest, float64 is enough.
+    mean = arithmetic.mean(X)
+    if metric == "cosine":
+        mean = np.array([float(total / max(map(abs, sums))) for total in sums])
+    rough = ranks(X, mean, metric)[rows] * weights[rows]
+    slack = 1e-9 * np.abs(rough).max()
+    if metric != "cosine":
+        slack += 1e-12 * np.square(mean).sum() * weights[rows].max()
+    near = rows[rough >= rough.max() - slack]
+    if len(near) == 1:
+        return int(near[0])
+    values = [_exact_rank(X[row], sums, len(X), metric) for row in near]
+    values = [Fraction(float(weights[row])) * v for row, v in zip(near, values, strict=True)]
+    if metric == "cosine":
+        # Roots with 100 digits: what is equal to 60 of them is equal.
+        values = [round(value, 60) for value in values]
+    return int(near[values.index(max(values))])
+
+
+def _exact_rank(x, sums, n, metric):
+    """Times n^2 for squares."""
+    x = [Fraction(float(value)) for value in x]
+    if metric != "cosine":
+        return sum((n * value - total) ** 2 for value, total in zip(x, sums, strict=True))
+    dot = sum(value * total for value, total in zip(x, sums, strict=True))
+    square = sum(value * value for value in x) * sum(total * total for total in sums)
+    scale = 10**100
+    root = math.isqrt(square.numerator * square.denominator * scale * scale)
+    return 1 - dot * square.denominator * scale / root
 
 
 def _best_free(scores, chosen):
@@ -78,7 +115,7 @@ def max_sum(X, k, *, metric="euclidean", initial=(), max_swaps=0):
         if len(chosen) < len(initial):
             row = initial[len(chosen)]
         elif not chosen:
-            row = _first(X, metric)
+            row = start(X, metric)
         else:
             row = _best_free(sums, chosen)
         chosen.append(row)
@@ -118,7 +155,7 @@ def max_min(X, k, *, metric="euclidean", initial=()):
         if len(chosen) < len(initial):
             row = initial[len(chosen)]
         elif not chosen:
-            row = _first(X, metric)
+            row = start(X, metric)
         else:
             row = _best_free(nearest, chosen)
         chosen.append(row)
@@ -161,12 +198,23 @@ def _losses(X, kernel, bandwidth, metric):
         return 0.0 - exp_of_minus(np.maximum(between * exponent, 0.0))
 
 
-def facility_location(X, k, *, metric="euclidean", initial=(), kernel="distance", bandwidth=None):
+def facility_location(
+    X, k, *, metric="euclidean", initial=(), kernel="distance", bandwidth=None, max_swaps=0
+):
     X = np.asarray(X, np.float64)
     if kernel == "gaussian" and bandwidth is None:
         bandwidth = median_distance(X, metric)
     between = _losses(X, kernel, bandwidth, metric)
-    nearest = np.zeros(len(X)) if kernel == "gaussian" else None
+    chosen, gains = _facility_picks(between, k, initial, kernel)
+    is_cosine = kernel == "cosine" or (kernel == "distance" and metric == "cosine")
+    least_scale = len(X) if is_cosine else 0.0
+    free = [row for row in range(len(X)) if row not in chosen[: len(initial)]]
+    swapped = swap_medoids(between, chosen, len(initial), free, max_swaps, least_scale)
+    return (chosen, gains) if swapped == chosen else _facility_picks(between, k, swapped, kernel)
+
+
+def _facility_picks(between, k, initial, kernel):
+    nearest = np.zeros(len(between)) if kernel == "gaussian" else None
     chosen, gains = [], []
     while len(chosen) < k:
         if nearest is None:
@@ -180,6 +228,41 @@ def facility_location(X, k, *, metric="euclidean", initial=(), kernel="distance"
             gains[0] = in_blocks(1.0 - between[:, row])
         nearest = between[:, row] if nearest is None else np.minimum(nearest, between[:, row])
     return chosen, gains
+
+
+def swap_medoids(between, chosen, n_fixed, candidates, max_swaps, least_scale):
+    """Eager exchanges: candidates take turns; each one's best exchange, if it is worthwhile."""
+    chosen, k, n = list(chosen), len(chosen), between.shape[1]
+    if k < 2 or k == n or n_fixed == k:
+        return chosen
+    n_swaps = n_failed = candidate = 0
+    state = _medoid_state(between, chosen, least_scale)
+    while n_failed < n and n_swaps < max_swaps:
+        n_failed += 1
+        if candidate in candidates and candidate not in chosen:
+            near, second, place, hurdles = state
+            loss = between[:, candidate]
+            term = np.where(loss < second, second - np.maximum(near, loss), 0.0)
+            by_place = in_blocks(np.where(place[:, None] == np.arange(k), term[:, None], 0.0))
+            decrease = in_blocks(np.maximum(near - loss, 0.0)) + by_place
+            surplus = decrease - hurdles
+            best = max(range(n_fixed, k), key=lambda m: (surplus[m], -chosen[m]))
+            if surplus[best] > 0:
+                chosen[best] = candidate
+                state = _medoid_state(between, chosen, least_scale)
+                n_swaps, n_failed = n_swaps + 1, 0
+        candidate = (candidate + 1) % n
+    return chosen
+
+
+def _medoid_state(between, chosen, least_scale):
+    own = between[:, chosen]
+    near, second = np.sort(own, axis=1)[:, :2].T
+    place = np.argmin(own, axis=1)
+    mine = place[:, None] == np.arange(len(chosen))
+    removal = in_blocks(np.where(mine, (second - near)[:, None], 0.0))
+    scale = max(abs(in_blocks(near)), least_scale)
+    return near, second, place, removal + 1e-12 * (scale + removal)
 
 
 def random(n, k, *, seed=0, initial=(), generator=None):
@@ -213,8 +296,30 @@ def kmeans(X, k, *, n_iterations=10, seeding="kmeans++", seed=0, generator=None)
 
 
 def _centres(X, clusters, k):
-    sums = np.array([arithmetic.in_order(X[clusters == c]) for c in range(k)])
+    sums = np.array([sum_of_parts(X[clusters == c], np.abs(X).max(0), len(X)) for c in range(k)])
     return sums / np.bincount(clusters, minlength=k)[:, None]
+
+
+def sum_of_parts(terms, largest, n):
+    """The sum over the first axis of terms that are rounded so far that float64 adds n exactly.
+
+    Each is split into a high part, a multiple of u, and a low part, a multiple of v, with n terms
+    of magnitude `largest` below 2^53 u, and n times u / 2 below 2^53 v; the rest is dropped.
+    """
+    exponent = np.where(largest > 0, np.frexp(largest)[1], -1073)
+    bits = max(1, int(n - 1).bit_length())
+    high = np.maximum(exponent + bits - 52, -1074)
+    low = np.maximum(high - 1 + bits - 52, -1074)
+    of_high = _rounded_to(terms, high)
+    of_low = _rounded_to(terms - of_high, low)
+    # In any order: all partial sums are exact.
+    return np.sum(of_high[::-1], axis=0) + np.sum(of_low[::-1], axis=0)
+
+
+def _rounded_to(terms, exponent):
+    """To multiples of 2^exponent, ties to even: the rest does not fit beside 1.5 * 2^52 of them."""
+    shift = np.ldexp(1.5, exponent + 52)
+    return (terms + shift) - shift
 
 
 def _representatives(clusters, squared, k):
@@ -231,32 +336,29 @@ def _representatives(clusters, squared, k):
 def _seed_rows(X, k, generator):
     squared = np.full(len(X), np.inf)
     rows = [generator.below(len(X))]
+    exponent = None
     while len(rows) < k:
         squared = np.minimum(squared, arithmetic.squared_distances(X, X[rows[-1]]))
-        blocks = [
-            arithmetic.in_order(squared[start : start + ROWS_PER_DRAW_BLOCK])
-            for start in range(0, len(X), ROWS_PER_DRAW_BLOCK)
-        ]
-        total = arithmetic.in_order(np.array(blocks))
+        exponent = _scale_exponent(squared.max(), len(X), exponent)
+        weights = np.floor(np.ldexp(squared, exponent or 0)).astype(np.int64)
+        total = sum(weights.tolist())
         if total > 0:
-            rows.append(_draw(squared, blocks, generator.uniform() * total))
+            target = generator.below(total)
+            rows.append(int(np.argmax(np.cumsum(weights) > target)))
         else:
             rows.append(min(set(range(len(X))) - set(rows)))
     return rows
 
 
-def _draw(squared, blocks, target):
-    """The row at which the running sum passes the target, which whole blocks and rows use up."""
-    block = 0
-    while block + 1 < len(blocks) and target >= blocks[block]:
-        target -= blocks[block]
-        block += 1
-    for row in range(block * ROWS_PER_DRAW_BLOCK, len(squared)):
-        if target < squared[row]:
-            return row
-        target -= squared[row]
-    # Rounding carried the target past the end: the last row with any probability takes it.
-    return int(np.flatnonzero(squared)[-1])
+def _scale_exponent(largest, n, before):
+    """Of the power of two that makes weights integers: n of the largest add up to less than 2^63.
+
+    It stays until the largest squared distance has fallen to less than a sixteenth.
+    """
+    if largest == 0:
+        return before
+    exponent = min(63 - int(n - 1).bit_length() - np.frexp(largest)[1], 1000)
+    return before if before is not None and exponent <= before + 4 else exponent
 
 
 def _assign(X, centres):

@@ -61,6 +61,8 @@ def test_code_runs(page, tmp_path, monkeypatch):
         assert len(names["distilled"].schedule.steps) == 2
         assert names["pq"].read_table("chosen.parquet").num_rows == 100
         assert names["pq"].read_table("two.parquet")["id"].to_pylist() == ["doc-3", "doc-7"]
+    elif page == "docs/distributed.md":
+        assert names["quick"].params["n_parts"] == 4
     elif page == "docs/augmentation.md":
         assert np.bincount(names["generated"].labels).tolist() == [10] * 10
     elif page == "docs/distillation.md":
@@ -69,6 +71,8 @@ def test_code_runs(page, tmp_path, monkeypatch):
     elif page == "docs/embeddings.md":
         assert names["rows"].shape == (5752, 16)
         assert np.linalg.norm(names["rows"], axis=1) == pytest.approx(np.ones(5752), abs=1e-5)
+    elif page == "docs/index.md":
+        assert len(names["selection"]) == 500
     elif page == "docs/metrics.md":
         assert names["extractor"].name.startswith("small CNN trained on the real digits (SHA-256 ")
         assert names["fid"].n_a == 5752
@@ -93,7 +97,8 @@ def quiet(select):
 
 
 def test_links_lead_somewhere():
-    for page in PAGES:
+    tutorials = [str(path.relative_to(ROOT)) for path in ROOT.glob("docs/tutorials/*.md")]
+    for page in PAGES + tutorials:
         for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text(encoding="utf-8")):
             assert (ROOT / page).parent.joinpath(target).exists(), f"{page}: {target}"
 

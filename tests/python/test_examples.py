@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import os
+import re
 import runpy
 import string
+import subprocess
 import sys
 from pathlib import Path
 
@@ -21,12 +24,34 @@ WITHOUT_MAIN = {"efficientnet_encoder", "minilm_embeddings"}
 @pytest.mark.parametrize(
     "name", sorted({path.stem for path in EXAMPLES.glob("*.py")} - WITHOUT_MAIN)
 )
-@pytest.mark.filterwarnings("ignore::DeprecationWarning:lightning")
-@pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")
-@pytest.mark.filterwarnings("ignore:The 'train_dataloader' does not have many workers")
 def test_documented_example_runs_and_learns(name: str, tmp_path: Path) -> None:
     main = runpy.run_path(str(EXAMPLES / f"{name}.py"))["main"]
     assert main(tmp_path / "example") > 0.9
+
+
+def test_two_processes_train_one_model(tmp_path) -> None:
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    # What torch takes down at exit now and then aborts, after the last line of the example.
+    run = "import os, runpy, sys; runpy.run_path(sys.argv[1], run_name='__main__'); "
+    run += "sys.stdout.flush(); os._exit(0)"
+    script = str(EXAMPLES / "several_processes.py")
+    done = subprocess.run(
+        [*command, "--nproc-per-node", "2", "--no-python", sys.executable, "-c", run, script],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    # Both took their share of every pass, and both have the same model.
+    for epoch, n_samples in [(0, 144), (14, 719)]:
+        assert done.stderr.count(f"epoch {epoch}: {n_samples} samples in this process") == 2
+    accuracies = re.findall(r"test accuracy ([\d.]+)%", done.stdout)
+    assert len(accuracies) == 2
+    assert accuracies[0] == accuracies[1]
+    assert float(accuracies[0]) > 90
 
 
 def test_efficientnet_embeds_images_that_its_features_tell_apart(tmp_path, monkeypatch) -> None:

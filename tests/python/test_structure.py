@@ -3,7 +3,8 @@
 Imports point downwards only: command_line -> experiments -> {augmentation, embeddings, report} ->
 {results, metrics, training} -> {data, selection, transforms} -> {models, losses, _core}.
 augmentation knows neither arms nor selections: experiments gives it rows. selection and data stand
-on the native core and numpy; results and report need no torch; integrations stand on these, and
+on the native core and numpy, and so does distributed, which stands on them and loads Ray or torch
+when an engine is made; results and report need no torch; integrations stand on these, and
 nothing but the command line stands on them. The parts of training that show samples stand on
 nothing that trains. In C++, bindings, filter and fuzz stand on the library, which knows none of
 them, and include its public headers alone; in the library the folders have an order, too.
@@ -41,6 +42,7 @@ ALLOWED = {
     "losses": set(),
     "data": {*_BASE, "_core"},
     "selection": {*_BASE, "_core"},
+    "distributed": {*_BASE, "_core", "data", "selection"},
     "transforms": {"models", "losses"},
     "results": {*_BASE, "_core", "selection"},
     "training": _BELOW_TRAINING,
@@ -53,10 +55,13 @@ ALLOWED = {
     # Each module of it stands on one library of other people.
     "integrations": {"data", "selection", "training", "thinset"},
     "experiments": {*_BELOW_EXPERIMENTS, "_core", "thinset"},
-    "command_line": {*_BELOW_EXPERIMENTS, "experiments", "integrations", "_core", "thinset"},
+    "command_line": {
+        *_BELOW_EXPERIMENTS,
+        *("distributed", "experiments", "integrations", "_core", "thinset"),
+    },
     "__main__": {"command_line"},
-    # training, loaded with its first use.
-    "thinset": {"_core", "data", "selection", "training"},
+    # training and distributed, loaded with their first use.
+    "thinset": {"_core", "data", "distributed", "selection", "training"},
 }
 
 # Libraries that a unit may import with itself, and inside functions only. A part of a unit has the
@@ -72,6 +77,7 @@ EAGER_LIBRARIES = {
     "losses": {"torch"},
     "transforms": {"torch"},
     "selection": {"numpy"},
+    "distributed": {"numpy"},
     "data": {"msgspec", "numpy"},
     "data.batches": {"torch"},
     "data.device_rows": {"numpy", "torch"},
@@ -93,9 +99,10 @@ EAGER_LIBRARIES = {
 LAZY_LIBRARIES = {
     "files": {"pyarrow"},
     "progress": {"tqdm"},
+    "distributed": {"ray", "torch"},
     "data": {"PIL", "datasets", "pyarrow"},
     "metrics": {"torch_fidelity"},
-    "report": {"jinja2", "matplotlib"},
+    "report": {"PIL", "jinja2", "matplotlib"},
 }
 
 
@@ -306,7 +313,7 @@ _FILTER = (
     *("subset_files", "text"),
 )
 _BINDINGS = (
-    *("arrays_read", "bindings", "choice_arguments", "method_options", "numpy_view"),
+    *("arrays_read", "bindings", "choice_arguments", "held", "method_options", "numpy_view"),
     "python_monitor",
 )
 

@@ -64,4 +64,21 @@ double lower_bound_of_covering_radius(const AnyMatrix& embeddings,
                                       std::span<const std::int64_t> indices, Metric metric,
                                       Job& job);
 
+/// No k = indices.size() rows have a smaller sum of the distances of all rows to the nearest of
+/// them (k-medoids, p-median). Requires indices inside [0, n_rows), no more than rows.
+///
+/// For any numbers v(i) >= 0, one per row, and r(x) = sum over i of max(0, v(i) - d(i, x)), k rows
+/// S cost at least the sum of all v(i) less the k largest r(x): row i with the nearest row s of S
+/// costs d(i, s) >= v(i) - max(0, v(i) - d(i, s)), and the last terms add up to at most the sum of
+/// r over S. This is the Lagrangian relaxation of the p-median problem (Cornuejols, Fisher and
+/// Nemhauser 1977, "Location of bank accounts to optimize float"). The best v is approached by
+/// subgradient steps (Polyak 1969) from between the distances to the nearest two of the given rows,
+/// so that the bound is tighter if these are good. v(i) stays below the distance to the fourth or
+/// the second nearest: only rows within it matter, which are listed once. If there are more than
+/// memory is meant for (256 per row), there are no steps: the best of five v is taken, which is a
+/// looser bound.
+double lower_bound_of_sum_of_nearest_distances(const AnyMatrix& embeddings,
+                                               std::span<const std::int64_t> indices, Metric metric,
+                                               Job& job);
+
 }  // namespace THINSET_API thinset

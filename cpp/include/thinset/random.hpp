@@ -15,7 +15,7 @@ class Random {
   explicit Random(std::uint64_t seed);
 
   std::uint64_t next();
-  /// Uniform in [0, bound), without bias. 0 < bound <= 2^53.
+  /// Uniform in [0, bound), without bias. 0 < bound <= 2^63.
   std::uint64_t below(std::uint64_t bound);
   /// Uniform in [0, 1) with 53 random bits.
   double uniform();

@@ -44,8 +44,8 @@ struct SelectionRequest {
   KMeansOptions kmeans;
   FacilityLocationOptions facility_location;
   bool stratified = false;
-  /// For max_sum: the largest number of exchanges after the greedy choice (local_search.hpp), per
-  /// class.
+  /// The largest number of exchanges after the greedy choice, per class: of max_sum
+  /// (local_search.hpp) and of facility_location (medoid_swaps.hpp).
   std::size_t max_swaps = 0;
   /// The most bytes that the call may allocate in addition to the embeddings; 0 means no limit.
   std::uint64_t max_memory = 0;
@@ -59,7 +59,8 @@ struct SelectionResult {
   std::vector<double> gains;
   /// Columns with one value in every row; top_k reports them, other methods leave this empty.
   std::vector<std::int64_t> constant_columns;
-  /// The increase of the sum of pairwise distances by each exchange, class by class.
+  /// What each exchange gained, class by class: the increase of the sum of pairwise distances, or
+  /// the decrease of the cost of facility_location.
   std::vector<double> swaps;
   /// With a budget: the summed costs of the rows, added in their order.
   double spent = 0.0;

@@ -49,7 +49,8 @@ class CentredPoints {
   // The relative error of sums of this many terms, on either side of a comparison.
   [[nodiscard]] double slack() const { return slack_; }
   [[nodiscard]] std::size_t size() const { return now_.n; }
-  [[nodiscard]] const std::vector<std::size_t>& rows() const { return rows_; }
+  // At least the distance of point t from the centre.
+  [[nodiscard]] double radius_of_point(std::size_t t) const { return radius_of(points_[t]); }
 
   // All points, and those before the open window.
   [[nodiscard]] const CentredSum& now() const { return now_; }
@@ -61,12 +62,15 @@ class CentredPoints {
   }
   [[nodiscard]] Totals open_window() const { return totals_.back() - totals_[window_.n]; }
 
-  // `point` is the row, at `radius` from the centre.
+  // `point` is the row, at `radius` from the centre. A row stored elsewhere must stay where it is.
   void push_back(std::size_t row, const Point& point, double radius) {
-    rows_.push_back(row);
-    add(row, point);
+    push_back(meter_.rows().row(row), point, radius);
+  }
+  void push_back(const T* row, const Point& point, double radius) {
+    points_.push_back({row, point.norm});
+    add(point);
     now_.centre_dot_sum = dot(centre_, now_.sum);
-    now_.n = rows_.size();
+    now_.n = points_.size();
     count(radius);
   }
 
@@ -83,15 +87,14 @@ class CentredPoints {
   // (x - c).vector for row x.
   [[nodiscard]] double centred_dot(std::size_t row, const std::vector<double>& vector,
                                    double centre_dot_vector) const {
-    const double product = kernels_.dot(meter_.rows().row(row), vector.data(), vector.size());
-    return product * unit_of(row) - centre_dot_vector;
+    return centred_dot(stored(row), vector, centre_dot_vector);
   }
   [[nodiscard]] double centred_dot(std::size_t row, const CentredSum& sum) const {
     return centred_dot(row, sum.sum, sum.centre_dot_sum);
   }
   // The largest error of centred_dot(row, S), for a row at `radius`.
   [[nodiscard]] double error_of_dot(double radius) const {
-    const auto terms = static_cast<double>(centre_.size() + rows_.size() + 64);
+    const auto terms = static_cast<double>(centre_.size() + points_.size() + 64);
     return terms * 0x1p-52 * (radius + 2.0 * centre_norm_) * totals_.back().radius;
   }
   // The largest error of totals(begin, end).squared_radius as the difference of two sums.
@@ -110,14 +113,9 @@ class CentredPoints {
   }
 
   // At least |x - c|.
-  [[nodiscard]] double radius_of(std::size_t row) const {
-    if (meter_.metric() != Metric::cosine) {
-      const double square =
-          kernels_.squared_distance(meter_.rows().row(row), centre_.data(), centre_.size());
-      return std::sqrt(square) * (1.0 + slack_);
-    }
-    const double square = 1.0 - 2.0 * centred_dot(row, centre_, 0.0) + centre_norm_ * centre_norm_;
-    return std::sqrt(std::max(square, 0.0) + slack_) * (1.0 + slack_);
+  [[nodiscard]] double radius_of(std::size_t row) const { return radius_of(stored(row)); }
+  [[nodiscard]] double radius_of(const T* row, double norm) const {
+    return radius_of(Stored{row, norm});
   }
 
   // Bounds are tight while the points are spread evenly around the centre.
@@ -138,8 +136,9 @@ class CentredPoints {
     shift.centre_dot = dot(centre_, shift.vector);
     shift.square = dot(shift.vector, shift.vector);
     shift.along.push_back(0.0);
-    for (const std::size_t row : rows_) {
-      shift.along.push_back(shift.along.back() + centred_dot(row, shift.vector, shift.centre_dot));
+    for (const Stored& point : points_) {
+      shift.along.push_back(shift.along.back() +
+                            centred_dot(point, shift.vector, shift.centre_dot));
     }
     return shift;
   }
@@ -152,9 +151,9 @@ class CentredPoints {
     // Recomputed from the points, because the old sum has errors in proportion to the old radii.
     std::ranges::fill(now_.sum, 0.0);
     Point point;
-    for (const std::size_t row : rows_) {
-      meter_.read(row, point);
-      add(row, point);
+    for (const Stored& stored_point : points_) {
+      meter_.read(stored_point.row, stored_point.norm, point);
+      add(point);
     }
     now_.centre_dot_sum = dot(centre_, now_.sum);
     window_ = now_;
@@ -172,14 +171,36 @@ class CentredPoints {
   static double dot(const std::vector<double>& a, const std::vector<double>& b) {
     return row_kernels<double>().dot(a.data(), b.data(), a.size());
   }
-  void add(std::size_t row, const Point& point) {
-    const double unit = unit_of(row);
+  // The values of a row and, for cosine, its norm.
+  struct Stored {
+    const T* row;
+    double norm;
+  };
+  [[nodiscard]] Stored stored(std::size_t row) const {
+    return {meter_.rows().row(row), meter_.norm(row)};
+  }
+  [[nodiscard]] double centred_dot(const Stored& point, const std::vector<double>& vector,
+                                   double centre_dot_vector) const {
+    const double product = kernels_.dot(point.row, vector.data(), vector.size());
+    return product * unit_of(point.norm) - centre_dot_vector;
+  }
+  [[nodiscard]] double radius_of(const Stored& point) const {
+    if (meter_.metric() != Metric::cosine) {
+      const double square = kernels_.squared_distance(point.row, centre_.data(), centre_.size());
+      return std::sqrt(square) * (1.0 + slack_);
+    }
+    const double square =
+        1.0 - 2.0 * centred_dot(point, centre_, 0.0) + centre_norm_ * centre_norm_;
+    return std::sqrt(std::max(square, 0.0) + slack_) * (1.0 + slack_);
+  }
+  void add(const Point& point) {
+    const double unit = unit_of(point.norm);
     for (std::size_t j = 0; j < centre_.size(); ++j) {
       now_.sum[j] += point.values[j] * unit - centre_[j];
     }
   }
-  [[nodiscard]] double unit_of(std::size_t row) const {
-    return meter_.metric() == Metric::cosine ? 1.0 / meter_.norm(row) : 1.0;
+  [[nodiscard]] double unit_of(double norm) const {
+    return meter_.metric() == Metric::cosine ? 1.0 / norm : 1.0;
   }
 
   const DistanceMeter<T>& meter_;
@@ -190,7 +211,7 @@ class CentredPoints {
   CentredSum now_;
   CentredSum window_;           // its value when the open window began
   std::vector<Totals> totals_;  // entry t: of the first t points
-  std::vector<std::size_t> rows_;
+  std::vector<Stored> points_;
 };
 
 }  // namespace thinset

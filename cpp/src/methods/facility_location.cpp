@@ -34,18 +34,6 @@ struct Kernel {
   bool subtracts_from_one = false;
 };
 
-Kernel kernel_of(const FacilityLocationOptions& options, Metric metric) {
-  switch (options.kernel) {
-    case CoverageKernel::distance:
-      return {Loss::distance(metric)};
-    case CoverageKernel::gaussian:
-      return {Loss::gaussian(metric, options.bandwidth)};
-    case CoverageKernel::cosine:
-      return {Loss::distance(Metric::cosine), true};
-  }
-  throw InvalidInput("unknown kernel");
-}
-
 // No two rows are further apart: twice the largest distance from the mean.
 template <class T>
 double largest_distance(const DistanceMeter<T>& meter, const std::vector<double>& mean, Job& job) {
@@ -232,6 +220,18 @@ class FacilityLocation {
 
 }  // namespace
 
+Loss loss_of(const FacilityLocationOptions& options, Metric metric) {
+  switch (options.kernel) {
+    case CoverageKernel::distance:
+      return Loss::distance(metric);
+    case CoverageKernel::gaussian:
+      return Loss::gaussian(metric, options.bandwidth);
+    case CoverageKernel::cosine:
+      return Loss::distance(Metric::cosine);
+  }
+  throw InvalidInput("unknown kernel");
+}
+
 CoverageKernel coverage_kernel_from_name(std::string_view name) {
   if (name == "distance") return CoverageKernel::distance;
   if (name == "gaussian") return CoverageKernel::gaussian;
@@ -248,7 +248,7 @@ Picks facility_location(const Rows<T>& rows, const std::vector<double>& mean, st
     throw InvalidInput("facility_location takes at most " + std::to_string(max_rows) +
                        " rows, got " + std::to_string(rows.size()));
   }
-  const Kernel kernel = kernel_of(options, metric);
+  const Kernel kernel{loss_of(options, metric), options.kernel == CoverageKernel::cosine};
   const DistanceMeter<T> meter(rows, kernel.loss.metric(), job);
   double origin = infinity;
   if (kernel.loss.is_gaussian()) {

@@ -9,6 +9,7 @@
 #include "methods/picks.hpp"
 #include "methods/terms.hpp"
 #include "rows/distance.hpp"
+#include "rows/loss.hpp"
 #include "rows/rows.hpp"
 #include "thinset/method_options.hpp"
 #include "thinset/parallel_for.hpp"
@@ -36,6 +37,9 @@ template <class T>
 Picks facility_location(const Rows<T>& rows, const std::vector<double>& mean, std::size_t k,
                         Metric metric, const FacilityLocationOptions& options,
                         std::span<const std::size_t> initial, Terms& terms, Job& job);
+
+// What rows lose by being represented by others.
+Loss loss_of(const FacilityLocationOptions& options, Metric metric);
 
 // An upper bound on its bytes for float32 screens and their results, without the picks.
 std::uint64_t facility_location_memory(std::uint64_t n_rows, std::uint64_t n_columns,

@@ -46,18 +46,6 @@ std::size_t rows_per_group(std::size_t n_rows, std::size_t depth) {
   return n > n_rows / n_groups / 4 ? 0 : n;
 }
 
-double score_from(double activation, ScoreOf score) {
-  switch (score) {
-    case ScoreOf::value:
-      return activation;
-    case ScoreOf::negative:
-      return 0.0 - activation;
-    case ScoreOf::magnitude:
-      return std::fabs(activation);
-  }
-  return activation;
-}
-
 // The columns with only one value so far.
 template <class T>
 class ConstantColumns {

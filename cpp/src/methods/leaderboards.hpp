@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -25,6 +26,18 @@ struct Candidate {
     return a.score != b.score ? a.score > b.score : a.row < b.row;
   }
 };
+
+inline double score_from(double activation, ScoreOf score) {
+  switch (score) {
+    case ScoreOf::value:
+      return activation;
+    case ScoreOf::negative:
+      return 0.0 - activation;
+    case ScoreOf::magnitude:
+      return std::fabs(activation);
+  }
+  return activation;
+}
 
 // The best rows of one element: candidates, sorted only as far as requested, and after them perhaps
 // a run of rows that all have one score, which are not stored but looked up in ascending order.
@@ -73,6 +86,12 @@ class Board {
 template <class T>
 class Leaderboards {
  public:
+  // By row.
+  using Taken = std::vector<char>;
+  static bool is_taken(const Taken& taken, std::size_t row) { return taken[row] != 0; }
+  static void take(Taken& taken, std::size_t row) { taken[row] = 1; }
+  static constexpr bool has_every_row = true;
+
   // Scores count times `weights`: one per row, at most 2; or empty for 1.
   Leaderboards(const Rows<T>& rows, ScoreOf score, const std::vector<double>& weights, Job& job)
       : rows_(rows),

@@ -2,345 +2,15 @@
 
 #include <algorithm>
 #include <limits>
-#include <optional>
 #include <vector>
 
-#include "bounds/image_list.hpp"
-#include "bounds/projection.hpp"
 #include "methods/first_pick.hpp"
+#include "methods/max_min_greedy.hpp"
 #include "methods/max_min_tree.hpp"
-#include "rows/best_row.hpp"
 
 namespace thinset {
 
 namespace {
-
-// Number of rows that are updated together, and number of picks that they process at a time.
-constexpr std::size_t rows_per_batch = 16;
-constexpr std::size_t picks_per_stretch = 256;
-// Fewer missed picks than this are measured at once; more are screened first.
-constexpr std::size_t picks_worth_screening = 16;
-// A projection takes milliseconds to fit, so it must save more than that.
-constexpr std::size_t pairs_worth_projecting = std::size_t{1} << 17;
-constexpr double infinity = std::numeric_limits<double>::infinity();
-constexpr double taken = -infinity;
-
-bool is_worth_projecting(std::size_t n_rows, std::size_t k) {
-  return k >= 4 * picks_worth_screening && n_rows >= pairs_worth_projecting / k;
-}
-
-struct Standing {
-  double
-      value;  // the rank to the nearest of the picks that the row has processed, times its weight
-  std::size_t row;
-
-  [[nodiscard]] bool before(const Standing& other) const {
-    return value != other.value ? value > other.value : row < other.row;
-  }
-};
-
-// A part of the rows as a heap, the largest value on top.
-class Heap {
- public:
-  void build(std::vector<Standing> standings) {
-    standings_ = std::move(standings);
-    std::ranges::make_heap(standings_, after);
-  }
-  [[nodiscard]] bool empty() const { return standings_.empty(); }
-  [[nodiscard]] const Standing& top() const { return standings_.front(); }
-
-  Standing pop() {
-    std::ranges::pop_heap(standings_, after);
-    const Standing standing = standings_.back();
-    standings_.pop_back();
-    return standing;
-  }
-  void push(const Standing& standing) {
-    standings_.push_back(standing);
-    std::ranges::push_heap(standings_, after);
-  }
-
- private:
-  static bool after(const Standing& a, const Standing& b) { return b.before(a); }
-
-  std::vector<Standing> standings_;
-};
-
-template <class T>
-class MaxMin {
- public:
-  MaxMin(const DistanceMeter<T>& meter, std::size_t k, const Terms& terms, Job& job)
-      : meter_(meter),
-        terms_(terms),
-        has_min_distance_(terms.min_distance >= 0.0),
-        job_(job),
-        weights_(weights_of_ranks(meter, terms)),
-        ranks_(weights_.empty() ? 0 : meter.rows().size()),
-        picked_(meter, k),
-        n_seen_(meter.rows().size(), 0),
-        heaps_(std::min<std::size_t>(meter.rows().size(), 4 * job.n_threads())),
-        scratch_(job.n_threads()) {
-    if (is_worth_projecting(meter.rows().size(), k)) {
-      projection_.emplace(meter, job);
-      images_.emplace(projection_->n_coordinates(), k);
-    }
-  }
-
-  // The rank of a row to the nearest pick so far.
-  double rank_of(std::size_t row) {
-    Scratch& scratch = scratch_[0];
-    scratch.members.resize(1);
-    scratch.members[0].begin(row, infinity, weight(row));
-    n_seen_[row] = 0;
-    catch_up(scratch, Bar());
-    return scratch.members[0].rank;
-  }
-  [[nodiscard]] double weight(std::size_t row) const {
-    return weights_.empty() ? 1.0 : weights_[row];
-  }
-
-  void pick(std::size_t row) {
-    picked_.push_back(row);
-    if (projection_) {
-      meter_.read(row, pick_.point);
-      projection_->project(pick_.point, pick_.image);
-      images_->push_back(pick_.image);
-    }
-  }
-
-  // Measures every row against the first picks; `rows` are those already picked.
-  void start(std::span<const std::size_t> rows) {
-    const std::size_t n = meter_.rows().size();
-    std::vector<double> ranks(n);
-    std::vector<bool> is_taken(n, false);
-    if (terms_.limits) {
-      for (std::size_t i = 0; i < n; ++i) {
-        is_taken[i] = !terms_.limits->is_open(i);
-      }
-    }
-    for (const std::size_t row : rows) {
-      is_taken[row] = true;
-    }
-    // A row that cannot be the next pick need not process all of the first picks.
-    Bar bar;
-    job_.parallel_for(n, rows_per_batch, [&](std::size_t begin, std::size_t end, unsigned thread) {
-      Scratch& scratch = scratch_[thread];
-      scratch.members.resize(end - begin);
-      for (std::size_t i = begin; i < end; ++i) {
-        scratch.members[i - begin].begin(i, infinity, weight(i));
-      }
-      catch_up(scratch, bar);
-      for (const Member& member : scratch.members) {
-        ranks[member.row] = member.rank;
-        if (n_seen_[member.row] == picked_.size() && !is_taken[member.row] &&
-            !is_too_near(member.rank)) {
-          bar.raise_to(member.value());
-        }
-      }
-    });
-    for (std::size_t i = 0; i < n; ++i) {
-      if (is_taken[i] || is_too_near(ranks[i])) {
-        ranks[i] = taken;
-      }
-    }
-    job_.parallel_for(heaps_.size(), 1, [&](std::size_t begin, std::size_t end, unsigned) {
-      for (std::size_t h = begin; h < end; ++h) {
-        const std::size_t first = n * h / heaps_.size();
-        const std::size_t last = n * (h + 1) / heaps_.size();
-        std::vector<Standing> standings;
-        standings.reserve(last - first);
-        for (std::size_t i = first; i < last; ++i) {
-          if (ranks[i] != taken) {
-            standings.push_back({ranks[i] * weight(i), i});
-          }
-        }
-        heaps_[h].build(std::move(standings));
-      }
-    });
-    if (!weights_.empty()) {
-      ranks_ = std::move(ranks);
-    }
-  }
-
-  // Removes the row with the largest value from the candidates, and returns its rank; no row if
-  // there is none.
-  BestRow take_furthest() {
-    Bar bar;
-    for (Scratch& scratch : scratch_) {
-      scratch.best = {};
-    }
-    job_.parallel_for(heaps_.size(), 1, [&](std::size_t begin, std::size_t end, unsigned thread) {
-      for (std::size_t h = begin; h < end; ++h) {
-        bring_up_to_date(heaps_[h], bar, scratch_[thread]);
-      }
-    });
-    BestRow best;
-    std::size_t winner = 0;
-    for (const Scratch& scratch : scratch_) {
-      best.offer(scratch.best.value, scratch.best.row);
-    }
-    if (best.row >= meter_.rows().size()) {
-      return best;
-    }
-    while (heaps_[winner].empty() || heaps_[winner].top().row != best.row) {
-      ++winner;
-    }
-    return {rank_in(heaps_[winner].pop()), best.row};
-  }
-
- private:
-  // A row that is being updated.
-  struct Member {
-    std::size_t row = 0;
-    double rank = infinity;
-    double weight = 1.0;
-    Point point;
-    Projection::Image image;
-    bool is_screened = false;
-
-    void begin(std::size_t its_row, double its_rank, double its_weight) {
-      row = its_row;
-      rank = its_rank;
-      weight = its_weight;
-    }
-    [[nodiscard]] double value() const { return rank * weight; }
-  };
-  struct alignas(64) Scratch {
-    std::vector<Member> members;
-    std::vector<Member*> asking;
-    NearSearch search;
-    BestRow best;
-  };
-
-  static std::vector<double> weights_of_ranks(const DistanceMeter<T>& meter, const Terms& terms) {
-    std::vector<double> weights = terms.weights;
-    if (meter.metric() == Metric::euclidean) {
-      for (double& weight : weights) {
-        weight *= weight;
-      }
-    }
-    return weights;
-  }
-
-  [[nodiscard]] double rank_in(const Standing& standing) const {
-    return weights_.empty() ? standing.value : ranks_[standing.row];
-  }
-  [[nodiscard]] bool is_too_near(double rank) const {
-    return has_min_distance_ && !(meter_.distance_from_rank(rank) > terms_.min_distance);
-  }
-  [[nodiscard]] bool is_dropped(const Standing& standing) const {
-    return !terms_.is_open(standing.row) || is_too_near(rank_in(standing));
-  }
-
-  // Updates rows from the top of the heap with the picks they missed, until the top is up to date
-  // or cannot win. Updates several at a time, which share each stretch of picks while it is in
-  // cache.
-  void bring_up_to_date(Heap& heap, Bar& bar, Scratch& scratch) {
-    for (;;) {
-      std::vector<Member>& members = scratch.members;
-      std::size_t n_members = 0;
-      members.resize(rows_per_batch);
-      while (n_members < rows_per_batch && !heap.empty() && !(heap.top().value < bar.value())) {
-        const Standing& top = heap.top();
-        if (is_dropped(top)) {
-          heap.pop();
-          continue;
-        }
-        if (n_seen_[top.row] == picked_.size()) {
-          break;
-        }
-        const Standing standing = heap.pop();
-        members[n_members].begin(standing.row, rank_in(standing), weight(standing.row));
-        meter_.prefetch(members[n_members++].row);
-      }
-      members.resize(n_members);
-      if (n_members == 0) {
-        if (!heap.empty() && !(heap.top().value < bar.value())) {
-          bar.raise_to(heap.top().value);
-          scratch.best.offer(heap.top().value, heap.top().row);
-        }
-        return;
-      }
-      catch_up(scratch, bar);
-      for (const Member& member : members) {
-        if (!weights_.empty()) {
-          ranks_[member.row] = member.rank;
-        }
-        heap.push({member.value(), member.row});
-      }
-    }
-  }
-
-  // Updates the members with the picks they missed, in order; each stops once its rank is below the
-  // bar.
-  void catch_up(Scratch& scratch, const Bar& bar) {
-    std::size_t begin = picked_.size();
-    for (Member& member : scratch.members) {
-      const std::size_t seen = n_seen_[member.row];
-      begin = std::min(begin, seen);
-      meter_.read(member.row, member.point);
-      member.is_screened = projection_ && picked_.size() - seen >= picks_worth_screening;
-      if (member.is_screened) {
-        projection_->project(member.point, member.image);
-      }
-    }
-    for (; begin < picked_.size(); begin += picks_per_stretch) {
-      show(scratch, begin, std::min(picked_.size(), begin + picks_per_stretch), bar);
-    }
-  }
-
-  // The picks in [begin, end) that are new to a member.
-  void show(Scratch& scratch, std::size_t begin, std::size_t end, const Bar& bar) {
-    scratch.search.clear();
-    scratch.asking.clear();
-    for (Member& member : scratch.members) {
-      std::size_t& seen = n_seen_[member.row];
-      if (seen >= end || member.value() < bar.value()) {
-        continue;
-      }
-      if (member.is_screened) {
-        scratch.asking.push_back(&member);
-        scratch.search.push_back(member.image, projection_->limit(member.image, member.rank));
-        continue;
-      }
-      for (std::size_t pick = seen; pick < end; ++pick) {
-        look(member, pick);
-      }
-      seen = end;
-    }
-    if (scratch.asking.empty()) {
-      return;
-    }
-    images_->find_near(scratch.search, begin, end);
-    for (std::size_t i = 0; i < scratch.asking.size(); ++i) {
-      Member& member = *scratch.asking[i];
-      std::size_t& seen = n_seen_[member.row];
-      scratch.search.for_each(i, seen, [&](std::size_t pick) { look(member, pick); });
-      seen = end;
-    }
-  }
-
-  void look(Member& member, std::size_t pick) const {
-    double& rank = member.rank;
-    if (!picked_.is_beyond(pick, member.point, rank)) {
-      rank = std::min(rank, picked_.rank(pick, member.point));
-    }
-  }
-
-  const DistanceMeter<T>& meter_;
-  const Terms& terms_;
-  bool has_min_distance_;
-  Job& job_;
-  std::vector<double> weights_;  // of ranks, per row; empty: 1
-  std::vector<double> ranks_;    // per row in a heap; its value is the rank if there are no weights
-  PickedRows<T> picked_;
-  std::optional<Projection> projection_;
-  std::optional<ImageList> images_;
-  std::vector<std::size_t> n_seen_;  // per row: number of picks included in its rank
-  std::vector<Heap> heaps_;
-  std::vector<Scratch> scratch_;
-  Member pick_;
-};
 
 // `state` is a MaxMin or a MaxMinTree.
 template <class T, class State>
@@ -373,11 +43,12 @@ Picks pick_furthest(const DistanceMeter<T>& meter, const ColumnSummary& summary,
   }
   std::vector<std::size_t> picked(initial.begin(), initial.end());
   if (initial.empty()) {
-    const std::size_t first = first_pick(meter, summary.mean, terms, job);
+    const std::size_t first =
+        first_pick(meter, {summary.sums, meter.rows().size(), summary.mean}, terms, job);
     if (first == meter.rows().size()) {
       return picks;
     }
-    take_with_companions(first, infinity);
+    take_with_companions(first, std::numeric_limits<double>::infinity());
     picked = picks.rows;
   }
   if (picks.rows.size() < k) {
@@ -414,10 +85,10 @@ Picks max_min(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k, 
 
 MemoryNeed max_min_memory(const SelectionSize& size) {
   const std::uint64_t n = size.n_rows;
-  const bool projects = is_worth_projecting(n, size.n_samples);
+  const bool projects = MaxMin<float>::is_worth_projecting(n, size.n_samples);
   const std::uint64_t always = distance_meter_memory(size) + n * sizeof(std::size_t);
   const std::uint64_t fitting = projects ? projection_memory(size) : 0;
-  const std::uint64_t heaps = n * sizeof(Standing);
+  const std::uint64_t heaps = n * MaxMin<float>::bytes_per_standing();
   const std::uint64_t ranks = n * sizeof(double);
   const std::uint64_t images = projects ? image_list_memory(size) : 0;
   const std::uint64_t picks =

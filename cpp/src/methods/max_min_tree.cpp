@@ -148,10 +148,20 @@ void MaxMinTree::find_best_on_path(std::size_t node, Run places, std::size_t pla
 }
 
 void MaxMinTree::pick(std::size_t row) {
+  set_candidate(row, false);
+  show(1, {0, order_.size()}, points_[place_of_[row]]);
+}
+
+void MaxMinTree::pick(std::span<const double> point) {
+  Coordinates coordinates{};
+  std::ranges::copy(point, coordinates.begin());
+  show(1, {0, order_.size()}, coordinates);
+}
+
+void MaxMinTree::set_candidate(std::size_t row, bool is_candidate) {
   const std::size_t place = place_of_[row];
-  is_picked_[place] = 1;
+  is_picked_[place] = is_candidate ? 0 : 1;
   find_best_on_path(1, {0, order_.size()}, place);
-  show(1, {0, order_.size()}, points_[place]);
 }
 
 bool is_worth_a_tree(std::uint64_t n_rows, std::uint64_t n_columns, std::uint64_t k) {

@@ -33,6 +33,10 @@ class MaxMinTree {
   [[nodiscard]] double rank_of(std::size_t row) const { return ranks_[place_of_[row]]; }
   // A row that is picked is no candidate any more.
   void pick(std::size_t row);
+  // A row stored elsewhere, widened.
+  void pick(std::span<const double> point);
+  // Whether the row, which is not picked, is a candidate.
+  void set_candidate(std::size_t row, bool is_candidate);
   // Nothing is left to do after the first picks.
   void start(std::span<const std::size_t> /*picked*/) {}
   // The candidate with the largest rank, which must be picked next; no row if there is none. Ties

@@ -19,7 +19,7 @@
 namespace thinset {
 
 // The exact sum of a row's distances to the first n_seen picks.
-struct ExactSum {
+struct DistanceSum {
   std::size_t n_seen = 0;
   double sum = 0.0;
 };
@@ -81,7 +81,7 @@ struct MaxSumState {
       add_distances(standing.sum, standing.n_seen, point);
       return standing.sum;
     }
-    ExactSum& exact = exact_sums[standing.row];
+    DistanceSum& exact = exact_sums[standing.row];
     if (exact.n_seen < picked.size()) {
       meter.read(standing.row, point);
       add_distances(exact.sum, exact.n_seen, point);
@@ -133,7 +133,7 @@ struct MaxSumState {
   Point last_pick;
   Ceilings ceilings;
   RoughDistances<T> rough;
-  std::vector<ExactSum> exact_sums;  // by row; empty while standings are exact
+  std::vector<DistanceSum> exact_sums;  // by row; empty while standings are exact
 
  private:
   void add_distances(double& sum, std::size_t& n_seen, const Point& point) const {

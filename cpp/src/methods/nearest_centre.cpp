@@ -18,11 +18,9 @@ NearestCentre<T>::NearestCentre(const DistanceMeter<T>& meter, const std::vector
     : meter_(meter),
       kernels_(row_kernels<T>()),
       centres_(centres),
-      job_(job),
       n_columns_(meter.n_columns()),
       k_(centres.size() / meter.n_columns()),
-      float_centres_(centres.size()),
-      scratch_(job.n_threads()) {
+      float_centres_(centres.size()) {
   if (k_ >= centres_worth_projecting) {
     projection_.emplace(meter, job);
     images_.emplace(projection_->n_coordinates(), k_);
@@ -31,7 +29,8 @@ NearestCentre<T>::NearestCentre(const DistanceMeter<T>& meter, const std::vector
 }
 
 template <class T>
-void NearestCentre<T>::take_in_centres() {
+void NearestCentre<T>::take_in_centres(const Job& job) {
+  scratch_.resize(job.n_threads());
   std::ranges::transform(centres_, float_centres_.begin(),
                          [](double value) { return static_cast<float>(value); });
   float_error_ = 0.0;

@@ -26,8 +26,10 @@ class NearestCentre {
   // between calls to take_in_centres().
   NearestCentre(const DistanceMeter<T>& meter, const std::vector<double>& centres, Job& job);
 
-  // To be called after the centres have changed.
-  void take_in_centres();
+  [[nodiscard]] std::size_t n_centres() const { return k_; }
+
+  // To be called after the centres have changed, with the job of the next calls to find().
+  void take_in_centres(const Job& job);
 
   // Improves `found` of the rows begin, begin + 1, ... to their nearest centres (ties: the lower
   // one); each must hold some centre. `thread` is that of the parallel_for this is called in.
@@ -45,7 +47,6 @@ class NearestCentre {
   const DistanceMeter<T>& meter_;
   const RowKernels<T>& kernels_;
   const std::vector<double>& centres_;
-  Job& job_;
   std::size_t n_columns_;
   std::size_t k_;
   std::vector<float> float_centres_;

@@ -9,7 +9,7 @@ namespace thinset {
 struct Picks {
   std::vector<std::size_t> rows;
   std::vector<double> gains;
-  // The increase of the objective by each exchange of a later search.
+  // The improvement of the objective by each exchange of a later search.
   std::vector<double> swaps = {};
 };
 

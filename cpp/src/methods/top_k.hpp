@@ -10,10 +10,13 @@
 #include "methods/terms.hpp"
 #include "rows/rows.hpp"
 #include "rows/selection_size.hpp"
+#include "simd/row_kernels.hpp"
 #include "thinset/method_options.hpp"
 #include "thinset/parallel_for.hpp"
 
 namespace thinset {
+
+ScoreOf score_for(TopKMode mode);
 
 struct TopKPicks {
   Picks picks;

@@ -1,11 +1,16 @@
 #include "rows/column_summary.hpp"
 
 #include <algorithm>
+#include <array>
+#include <atomic>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <mutex>
 #include <string>
+#include <utility>
 
+#include "rows/column_sums.hpp"
 #include "simd/row_kernels.hpp"
 #include "thinset/error.hpp"
 
@@ -14,11 +19,28 @@ namespace thinset {
 namespace {
 
 constexpr std::size_t rows_per_block = 1024;
-// Number of blocks whose sums are held at once: limits memory to this many rows of doubles.
-constexpr std::size_t blocks_per_batch = 64;
 
-struct BlockSummary {
-  std::vector<double> sum, min, max;
+// A value that is not finite, the first one in the end.
+struct BadValue {
+  std::mutex mutex;
+  std::atomic<std::size_t> row = std::numeric_limits<std::size_t>::max();
+  std::size_t column = 0;
+
+  template <class T>
+  void look_at(const Rows<T>& rows, std::size_t i) {
+    std::vector<double> values(rows.n_columns());
+    row_kernels<T>().widen(rows.row(i), values.data(), values.size());
+    for (std::size_t j = 0; j < values.size(); ++j) {
+      if (!std::isfinite(values[j])) {
+        const std::scoped_lock lock(mutex);
+        if (i < row) {
+          row = i;
+          column = j;
+        }
+        return;
+      }
+    }
+  }
 };
 
 template <class T>
@@ -44,58 +66,56 @@ std::vector<std::size_t> ColumnSummary::constant_columns() const {
 
 template <class T>
 ColumnSummary summarise_columns(const Rows<T>& rows, Job& job) {
-  const RowKernels<T>& kernels = row_kernels<T>();
-  const std::size_t n_columns = rows.n_columns();
   constexpr double infinity = std::numeric_limits<double>::infinity();
-
-  ColumnSummary summary{std::vector<double>(n_columns, 0.0),
-                        std::vector<double>(n_columns, infinity),
-                        std::vector<double>(n_columns, -infinity)};
-  std::vector<BlockSummary> batch(blocks_per_batch);
-  constexpr std::size_t rows_per_batch = rows_per_block * blocks_per_batch;
-
-  for (std::size_t start = 0; start < rows.size(); start += rows_per_batch) {
-    const std::size_t n = std::min(rows_per_batch, rows.size() - start);
-    std::mutex mutex;
-    std::size_t bad_row = rows.size();
-    std::size_t bad_column = 0;
-    job.parallel_for(n, rows_per_block, [&](std::size_t begin, std::size_t end, unsigned) {
-      BlockSummary& block = batch[begin / rows_per_block];
-      block.sum.assign(n_columns, 0.0);
-      block.min.assign(n_columns, infinity);
-      block.max.assign(n_columns, -infinity);
-      for (std::size_t i = start + begin; i < start + end; ++i) {
-        const std::size_t column = kernels.summarise(rows.row(i), n_columns, block.sum.data(),
-                                                     block.min.data(), block.max.data());
-        if (column != n_columns) {
-          const std::scoped_lock lock(mutex);
-          if (i < bad_row) {
-            bad_row = i;
-            bad_column = column;
-          }
-          return;
-        }
-      }
-    });
-    if (bad_row != rows.size()) {
-      refuse_value(rows, bad_row, bad_column);
-    }
-    for (std::size_t b = 0; b * rows_per_block < n; ++b) {
-      for (std::size_t j = 0; j < n_columns; ++j) {
-        summary.mean[j] += batch[b].sum[j];
-        summary.min[j] = std::min(summary.min[j], batch[b].min[j]);
-        summary.max[j] = std::max(summary.max[j], batch[b].max[j]);
-      }
-    }
+  constexpr std::size_t rows_at_once = ColumnReader<T>::most_rows_at_once;
+  static_assert(rows_per_block <= ColumnReader<T>::most_rows);
+  const std::size_t n_columns = rows.n_columns();
+  ColumnSums sums(n_columns);
+  std::vector<ColumnReader<T>> readers;
+  // Any thread may take a block; a single block is left to the caller.
+  const unsigned n_readers = rows.size() > rows_per_block ? job.n_threads() : 1;
+  for (unsigned r = 0; r < n_readers; ++r) {
+    readers.emplace_back(n_columns, sums);
   }
-  for (double& value : summary.mean) {
-    value /= static_cast<double>(rows.size());
+  BadValue bad;
+  job.parallel_for(rows.size(), rows_per_block,
+                   [&](std::size_t begin, std::size_t end, unsigned thread) {
+                     ColumnReader<T>& reader = readers[thread];
+                     std::array<const T*, rows_at_once> some;
+                     for (std::size_t first = begin; first < end; first += rows_at_once) {
+                       if (first > bad.row.load(std::memory_order_relaxed)) {
+                         return;
+                       }
+                       const std::size_t n = std::min(rows_at_once, end - first);
+                       for (std::size_t i = 0; i < n; ++i) {
+                         some[i] = rows.row(first + i);
+                       }
+                       if (!reader.add(some.data(), n)) {
+                         for (std::size_t i = 0; i < n; ++i) {
+                           bad.look_at(rows, first + i);
+                         }
+                         return;
+                       }
+                     }
+                     reader.finish();
+                   });
+  if (bad.row < rows.size()) {
+    refuse_value(rows, bad.row, bad.column);
+  }
+  ColumnSummary summary{std::vector<double>(n_columns), std::vector<double>(n_columns, infinity),
+                        std::vector<double>(n_columns, -infinity), std::move(sums).take()};
+  for (std::size_t j = 0; j < n_columns; ++j) {
+    summary.mean[j] = summary.sums[j].rounded_quotient(std::max<std::size_t>(rows.size(), 1));
+    for (const ColumnReader<T>& reader : readers) {
+      summary.min[j] = std::min(summary.min[j], reader.min()[j]);
+      summary.max[j] = std::max(summary.max[j], reader.max()[j]);
+    }
   }
   return summary;
 }
 
-std::uint64_t column_summary_memory(std::uint64_t n_columns) {
-  return 3 * (blocks_per_batch + 1) * n_columns * sizeof(double);
+std::uint64_t column_summary_memory(std::uint64_t n_columns, unsigned n_threads) {
+  return column_sums_memory(n_columns, n_threads) + 3 * n_columns * sizeof(double);
 }
 
 template ColumnSummary summarise_columns(const Rows<float>&, Job&);

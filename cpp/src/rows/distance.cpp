@@ -91,10 +91,19 @@ double DistanceMeter<T>::scaled_distance(std::size_t i, const Point& point) cons
 }
 
 template <class T>
-void DistanceMeter<T>::read(std::size_t i, Point& point) const {
+double DistanceMeter<T>::norm_of(const T* row) const {
+  if (metric_ != Metric::cosine) {
+    return 0.0;
+  }
+  const std::vector<double> origin(n_columns(), 0.0);
+  return std::sqrt(kernels_.squared_distance(row, origin.data(), origin.size()));
+}
+
+template <class T>
+void DistanceMeter<T>::read(const T* row, double row_norm, Point& point) const {
   point.values.resize(n_columns());
-  kernels_.widen(rows_.row(i), point.values.data(), n_columns());
-  point.norm = norm(i);
+  kernels_.widen(row, point.values.data(), n_columns());
+  point.norm = row_norm;
   if constexpr (!std::is_same_v<T, double>) {
     point.floats.assign(point.values.begin(), point.values.end());
   }

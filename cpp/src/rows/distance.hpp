@@ -1,6 +1,7 @@
 // Distances between rows of embeddings.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -45,6 +46,8 @@ class DistanceMeter {
     return rough > rank * roughness_ + lost_ && rough <= std::numeric_limits<float>::max();
   }
   [[nodiscard]] double norm(std::size_t i) const { return norms_.empty() ? 0.0 : norms_[i]; }
+  // Of a row stored elsewhere: the same bits as if it were here.
+  [[nodiscard]] double norm_of(const T* row) const;
 
   // Prefetches row i into the cache.
   void prefetch(std::size_t i) const {
@@ -54,8 +57,9 @@ class DistanceMeter {
     }
   }
 
-  // Fills `point` with row i, or with n_columns values.
-  void read(std::size_t i, Point& point) const;
+  // Fills `point` with row i, a row stored elsewhere, or n_columns values.
+  void read(std::size_t i, Point& point) const { read(rows_.row(i), norm(i), point); }
+  void read(const T* row, double row_norm, Point& point) const;
   void read(const std::vector<double>& values, Point& point) const;
 
   [[nodiscard]] double rank(std::size_t i, const Point& point) const {
@@ -123,10 +127,17 @@ class PickedRows {
     norms_.reserve(capacity);
   }
 
-  void push_back(std::size_t row) {
-    const T* values = meter_.rows().row(row);
+  void push_back(std::size_t row) { push_back(meter_.rows().row(row), meter_.norm(row)); }
+  void push_back(const T* values, double norm) {
     values_.insert(values_.end(), values, values + meter_.n_columns());
-    norms_.push_back(meter_.norm(row));
+    norms_.push_back(norm);
+  }
+  // Makes `row` pick number `pick`.
+  void replace(std::size_t pick, std::size_t row) {
+    const T* values = meter_.rows().row(row);
+    std::copy_n(values, meter_.n_columns(),
+                values_.begin() + static_cast<std::ptrdiff_t>(pick * meter_.n_columns()));
+    norms_[pick] = meter_.norm(row);
   }
   [[nodiscard]] std::size_t size() const { return norms_.size(); }
   [[nodiscard]] const T* row(std::size_t pick) const {

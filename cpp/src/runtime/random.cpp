@@ -30,9 +30,12 @@ std::uint64_t Random::next() {
 
 std::uint64_t Random::below(std::uint64_t bound) {
   // Rejection on the low bits of a power-of-two range: no 128-bit arithmetic needed, and no bias.
+  // Of few bits, the highest: the lowest of this generator are weaker.
+  constexpr std::uint64_t most_of_53_bits = std::uint64_t{1} << 53;
+  const int n_dropped = bound <= most_of_53_bits ? 11 : 1;
   const std::uint64_t limit = std::bit_ceil(bound) - 1;
   for (;;) {
-    const std::uint64_t value = (next() >> 11) & limit;
+    const std::uint64_t value = (next() >> n_dropped) & limit;
     if (value < bound) {
       return value;
     }

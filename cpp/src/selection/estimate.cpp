@@ -8,6 +8,7 @@
 #include "methods/kmeans.hpp"
 #include "methods/max_min.hpp"
 #include "methods/max_sum.hpp"
+#include "methods/medoid_swaps.hpp"
 #include "methods/random_picks.hpp"
 #include "methods/top_k.hpp"
 #include "rows/column_summary.hpp"
@@ -43,8 +44,10 @@ MemoryNeed method_memory(const SelectionSize& size, const SelectionRequest& requ
     case Method::max_min:
       return max_min_memory(size);
     case Method::facility_location: {
-      const std::uint64_t bytes =
-          facility_location_memory(size.n_rows, size.n_columns, size.n_threads);
+      std::uint64_t bytes = facility_location_memory(size.n_rows, size.n_columns, size.n_threads);
+      if (request.max_swaps > 0) {
+        bytes = std::max(bytes, swap_medoids_memory(size));
+      }
       const std::uint64_t sample =
           request.facility_location.kernel == CoverageKernel::gaussian ? median_distance_memory : 0;
       const std::uint64_t norms = size.is_cosine ? size.n_rows * sizeof(double) : 0;
@@ -114,7 +117,7 @@ std::vector<SelectionSize> selection_parts(const AnyMatrix& embeddings,
 MemoryNeed predicted_memory(const AnyMatrix& embeddings, const SelectionRequest& request,
                             unsigned n_threads) {
   const std::vector<SelectionSize> sizes = selection_parts(embeddings, request, n_threads);
-  const std::uint64_t summary = column_summary_memory(embeddings.n_columns);
+  const std::uint64_t summary = column_summary_memory(embeddings.n_columns, n_threads);
   // One class after the other.
   MemoryNeed need{summary, summary};
   for (const SelectionSize& size : sizes) {

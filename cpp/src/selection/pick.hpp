@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "methods/bandwidth.hpp"
 #include "methods/facility_location.hpp"
@@ -12,6 +13,7 @@
 #include "methods/local_search.hpp"
 #include "methods/max_min.hpp"
 #include "methods/max_sum.hpp"
+#include "methods/medoid_swaps.hpp"
 #include "methods/random_picks.hpp"
 #include "methods/terms.hpp"
 #include "methods/top_k.hpp"
@@ -38,6 +40,28 @@ inline bool measures_spans(const SelectionRequest& request) {
 }
 
 template <class T>
+Picks pick_medoids(const Rows<T>& rows, const std::vector<double>& mean, std::size_t k,
+                   const SelectionRequest& request, std::span<const std::size_t> initial,
+                   Terms& terms, Job& job) {
+  const FacilityLocationOptions& options = request.facility_location;
+  std::vector<bool> is_open(request.max_swaps == 0 ? 0 : rows.size());
+  for (std::size_t row = 0; row < is_open.size(); ++row) {
+    is_open[row] = terms.is_open(row);
+  }
+  Picks picks = facility_location(rows, mean, k, request.metric, options, initial, terms, job);
+  swap_medoids(rows, loss_of(options, request.metric), initial.size(), request.max_swaps, is_open,
+               picks, job);
+  if (!picks.swaps.empty()) {
+    // The gains of these rows in this order.
+    Terms plain;
+    picks.gains = facility_location(rows, mean, picks.rows.size(), request.metric, options,
+                                    picks.rows, plain, job)
+                      .gains;
+  }
+  return picks;
+}
+
+template <class T>
 Picks pick(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k,
            const SelectionRequest& request, std::span<const std::size_t> initial, Terms& terms,
            Random& random, Job& job) {
@@ -52,10 +76,9 @@ Picks pick(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k,
     case Method::max_min:
       return max_min(rows, summary, k, request.metric, initial, terms, job);
     case Method::facility_location:
-      return facility_location(rows, summary.mean, k, request.metric, request.facility_location,
-                               initial, terms, job);
+      return pick_medoids(rows, summary.mean, k, request, initial, terms, job);
     case Method::kmeans:
-      return kmeans(rows, k, request.kmeans, terms, random, job);
+      return kmeans(rows, summary, k, request.kmeans, terms, random, job);
     case Method::random:
       return random_picks(rows.size(), k, initial, terms, random);
   }

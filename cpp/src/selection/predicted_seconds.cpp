@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "rows/column_sums.hpp"
 #include "selection/selection_parts.hpp"
 #include "simd/row_kernels.hpp"
 #include "thinset/estimate.hpp"
@@ -70,9 +71,6 @@ RowCosts measure_costs(std::size_t n_columns, Method method) {
   const std::size_t rows_per_stretch = std::max<std::size_t>(1, stretch_bytes / row_bytes);
   const std::vector<T> values(n_rows * n_columns);
   const std::vector<double> point(n_columns, 0.5);
-  std::vector<double> sum(n_columns);
-  std::vector<double> min(n_columns);
-  std::vector<double> max(n_columns);
   const std::vector<Score<T>> thresholds(n_columns, Score<T>{1});
   std::vector<std::uint32_t> columns(n_columns);
   double kept = 0.0;
@@ -84,13 +82,24 @@ RowCosts measure_costs(std::size_t n_columns, Method method) {
     });
   };
   RowCosts costs;
-  costs.look = for_each_row([&](const T* row) {
-    if (method == Method::top_k) {
+  if (method == Method::top_k) {
+    costs.look = for_each_row([&](const T* row) {
       kernels.find_above[0](row, n_columns, thresholds.data(), columns.data());
-    } else {
-      kernels.summarise(row, n_columns, sum.data(), min.data(), max.data());
-    }
-  });
+    });
+  } else {
+    ColumnSums sums(n_columns);
+    ColumnReader<T> reader(n_columns, sums);
+    std::vector<const T*> rows;
+    costs.look = seconds_per_row(n_rows, rows_per_stretch, [&](std::size_t i, std::size_t last) {
+      while (i < last) {
+        rows.clear();
+        for (; i < last && rows.size() < ColumnReader<T>::most_rows_at_once; ++i) {
+          rows.push_back(values.data() + i * n_columns);
+        }
+        reader.add(rows.data(), rows.size());
+      }
+    });
+  }
   costs.distance = for_each_row(
       [&](const T* row) { kept += kernels.squared_distance(row, point.data(), n_columns); });
   // Never true; keeps the compiler from removing the distances.
@@ -138,6 +147,14 @@ Counts count_operations(const SelectionSize& size, const SelectionRequest& reque
     }
     case Method::facility_location:
       // The first pick processes all pairs in float32; later picks only the undecided ones.
+      if (request.max_swaps > 0) {
+        // One more pass lists the pairs that exchanges depend on, or each round if they are many;
+        // an exchange measures every row.
+        const double swaps = n * std::min(static_cast<double>(request.max_swaps), k);
+        return {{n, 0.1 * n * n + n * k, 0.0},
+                {n, 0.4 * n * n + n * k + 0.2 * swaps, 0.0},
+                {n, 4.0 * n * n + 2.0 * n * k + 2.0 * swaps, 0.0}};
+      }
       return {{n, 0.05 * n * n, 0.0}, {n, 0.2 * n * n, 0.0}, {n, n * n + n * k, 0.0}};
     case Method::kmeans: {
       const auto iterations = static_cast<double>(request.kmeans.n_iterations);
@@ -205,6 +222,10 @@ std::vector<FigureCounts> count_figures(const SelectionSize& size) {
        count_greedy(size, Method::max_min, k) + of_distances(n, n, n), k},
       {"lower_bound_of_covering_radius", count_greedy(size, Method::max_min, more) + near_pairs,
        more},
+      // One pass over all pairs lists those that matter; they are measured once, and added in every
+      // step.
+      {"lower_bound_of_sum_of_nearest_distances",
+       of_distances(n * k + 0.05 * n * n, n * k + 0.2 * n * n, n * k + 4.0 * n * n), 1.0},
   };
 }
 

@@ -14,6 +14,7 @@
 #include "selection/class_budgets.hpp"
 #include "selection/pick.hpp"
 #include "selection/pool.hpp"
+#include "selection/row_checks.hpp"
 #include "selection/select_from_pool.hpp"
 #include "selection/within_memory.hpp"
 #include "thinset/error.hpp"
@@ -23,42 +24,6 @@
 namespace thinset {
 
 namespace {
-
-void check_shape(const AnyMatrix& embeddings) {
-  if (embeddings.n_rows == 0 || embeddings.n_columns == 0) {
-    throw InvalidInput("embeddings must have at least one row and one column, got shape (" +
-                       std::to_string(embeddings.n_rows) + ", " +
-                       std::to_string(embeddings.n_columns) + ")");
-  }
-}
-
-void check_initial_subset(const AnyMatrix& embeddings, const SelectionRequest& request) {
-  const std::size_t n = embeddings.n_rows;
-  if (request.initial_subset.empty()) {
-    return;
-  }
-  if (request.method == Method::kmeans) {
-    throw InvalidInput("kmeans chooses all its rows together and takes no initial_subset");
-  }
-  if (request.n_samples > 0 && request.initial_subset.size() > request.n_samples) {
-    throw InvalidInput(
-        "initial_subset counts towards n_samples = " + std::to_string(request.n_samples) +
-        " but holds " + std::to_string(request.initial_subset.size()) + " rows");
-  }
-  std::vector<bool> seen(n, false);
-  for (std::size_t i = 0; i < request.initial_subset.size(); ++i) {
-    const std::int64_t row = request.initial_subset[i];
-    if (row < 0 || static_cast<std::uint64_t>(row) >= n) {
-      throw InvalidInput("initial_subset must hold rows in [0, " + std::to_string(n) +
-                         "): position " + std::to_string(i) + " holds " + std::to_string(row));
-    }
-    if (seen[static_cast<std::size_t>(row)]) {
-      throw InvalidInput("initial_subset must not repeat rows: row " + std::to_string(row) +
-                         " is there again at position " + std::to_string(i));
-    }
-    seen[static_cast<std::size_t>(row)] = true;
-  }
-}
 
 // The classes that rows are picked from, each with the initial rows that belong to it.
 struct Classes {
@@ -175,13 +140,12 @@ Metric measured_metric(const SelectionRequest& request) {
 }
 
 void check_request(const AnyMatrix& embeddings, const SelectionRequest& request) {
-  check_shape(embeddings);
   const std::size_t n = embeddings.n_rows;
+  check_shape(n, embeddings.n_columns);
   const bool is_open =
       request.n_samples == 0 && (request.choice.budget || request.choice.min_distance);
-  if (!is_open && (request.n_samples < 1 || request.n_samples > n)) {
-    throw InvalidInput("n_samples must be in [1, " + std::to_string(n) +
-                       "], the number of rows; got " + std::to_string(request.n_samples));
+  if (!is_open) {
+    check_n_samples(request.n_samples, n);
   }
   const bool needs_labels = request.per_class != PerClass::none || request.stratified;
   if (needs_labels && request.labels.empty()) {
@@ -258,7 +222,10 @@ unsigned threads_for(const AnyMatrix& embeddings, const SelectionRequest& reques
 
 SelectionResult select(const AnyMatrix& embeddings, const SelectionRequest& request, Job& job) {
   check_request(embeddings, request);
-  check_initial_subset(embeddings, request);
+  if (request.method == Method::kmeans && !request.initial_subset.empty()) {
+    throw InvalidInput("kmeans chooses all its rows together and takes no initial_subset");
+  }
+  check_initial_subset(request.initial_subset, embeddings.n_rows, request.n_samples);
   if (!request.choice.is_free()) {
     return select_from_pool(embeddings, request, job);
   }

@@ -33,6 +33,18 @@ using Score = typename ScoreType<T>::type;
 enum class RoughValue { square, root, dot };
 inline constexpr std::size_t n_rough_values = 3;
 
+// Pointers to one entry per column. Values within +-limit are split into parts whose sums are exact
+// (rows/column_sums.hpp).
+struct ColumnTotals {
+  const double* split_high;
+  const double* split_low;
+  const double* limit;
+  double* high;
+  double* low;
+  double* min;
+  double* max;
+};
+
 template <class T>
 struct RowKernels {
   // The sum over j of (x[j] - y[j])^2.
@@ -49,8 +61,15 @@ struct RowKernels {
                                           std::size_t n, float* out);
   // y[j] = x[j].
   void (*widen)(const T* x, double* y, std::size_t n);
-  // sum[j] += x[j], min and max likewise; returns the first j that is not finite, or n.
-  std::size_t (*summarise)(const T* x, std::size_t n, double* sum, double* min, double* max);
+  // Adds up to 64 rows to what is known of their columns, by strips of 16 columns. Writes to
+  // `failed` the first columns of the strips that it has not added, because a sum might be rounded
+  // or a value is not finite, and returns how many.
+  std::size_t (*sum_columns)(const T* const* rows, std::size_t n_rows, std::size_t n_columns,
+                             const ColumnTotals& totals, std::size_t* failed);
+  // Adds to high[j] and low[j] the parts of x[j] (SumSplit in rows/exact_sum.hpp) that the
+  // constants split_high[j] and split_low[j] give.
+  void (*add_split)(const T* x, std::size_t n, const double* split_high, const double* split_low,
+                    double* high, double* low);
   // By ScoreOf: best[j] = max(best[j], score of x[j]).
   void (*raise_scores[n_scores])(const T* x, std::size_t n, Score<T>* best);
   // By ScoreOf: writes the columns whose score is above their threshold to `columns`, ascending,

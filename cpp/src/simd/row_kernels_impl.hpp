@@ -156,29 +156,100 @@ void widen_row(const T* x, double* y, std::size_t n) {
 }
 
 template <class T>
-std::size_t summarise(const T* x, std::size_t n, double* sum, double* min, double* max) {
-  // x - x is 0 for every finite x and NaN for the others: one test per row instead of one per
-  // value.
-  double witness = 0.0;
-  double values[n_lanes];
-  for (std::size_t begin = 0; begin < n; begin += n_lanes) {
-    const std::size_t size = n - begin < n_lanes ? n - begin : n_lanes;
-    store(values, size == n_lanes ? load_doubles(x + begin) : load_doubles(x + begin, size));
+inline Doubles load_up_to(const T* from, std::size_t n) {
+  return n == n_lanes ? load_doubles(from) : load_doubles(from, n);
+}
+inline void store_up_to(double* to, const Doubles& lanes, std::size_t n) {
+  if (n == n_lanes) {
+    store(to, lanes);
+  } else {
+    __builtin_memcpy(to, &lanes, n * sizeof(double));
+  }
+}
+
+using Bits = Lanes<std::uint64_t>;
+
+struct StripSums {
+  Doubles high{};
+  Doubles low{};
+  Doubles min;
+  Doubles max;
+  Bits lost{};  // not 0 where a value has digits below those of its parts, or is not finite
+};
+[[gnu::always_inline]] inline void add_to_strip(StripSums& sums, const Doubles& x,
+                                                const Doubles& split_high,
+                                                const Doubles& split_low) {
+  for (std::size_t p = 0; p < Doubles::n_parts; ++p) {
+    const auto high = (x.part[p] + split_high.part[p]) - split_high.part[p];
+    const auto rest = x.part[p] - high;
+    const auto low = (rest + split_low.part[p]) - split_low.part[p];
+    sums.high.part[p] += high;
+    sums.low.part[p] += low;
+    sums.min.part[p] = x.part[p] < sums.min.part[p] ? x.part[p] : sums.min.part[p];
+    sums.max.part[p] = x.part[p] > sums.max.part[p] ? x.part[p] : sums.max.part[p];
+    sums.lost.part[p] |= __builtin_bit_cast(Vector<std::uint64_t>, rest - low);
+  }
+}
+
+template <class T>
+std::size_t sum_columns(const T* const* rows, std::size_t n_rows, std::size_t n_columns,
+                        const ColumnTotals& totals, std::size_t* failed) {
+  std::size_t n_failed = 0;
+  for (std::size_t j = 0; j < n_columns; j += n_lanes) {
+    const std::size_t size = n_columns - j < n_lanes ? n_columns - j : n_lanes;
+    const Doubles split_high = load_up_to(totals.split_high + j, size);
+    const Doubles split_low = load_up_to(totals.split_low + j, size);
+    StripSums sums;
+    sums.min = all_lanes(__builtin_inf());
+    sums.max = all_lanes(-__builtin_inf());
+    if (size == n_lanes) {
+      for (std::size_t r = 0; r < n_rows; ++r) {
+        add_to_strip(sums, load_doubles(rows[r] + j), split_high, split_low);
+      }
+    } else {
+      for (std::size_t r = 0; r < n_rows; ++r) {
+        add_to_strip(sums, load_doubles(rows[r] + j, size), split_high, split_low);
+      }
+    }
+    // Values of -0.0 leave the sign.
+    std::uint64_t lost[n_lanes];
+    double min[n_lanes];
+    double max[n_lanes];
+    store(lost, sums.lost);
+    store(min, sums.min);
+    store(max, sums.max);
+    bool is_exact = true;
     for (std::size_t l = 0; l < size; ++l) {
-      const std::size_t j = begin + l;
-      witness += values[l] - values[l];
-      sum[j] += values[l];
-      min[j] = values[l] < min[j] ? values[l] : min[j];
-      max[j] = values[l] > max[j] ? values[l] : max[j];
+      const double limit = totals.limit[j + l];
+      is_exact &= (lost[l] << 1) == 0 && min[l] >= -limit && max[l] <= limit;
+    }
+    if (!is_exact) {
+      failed[n_failed++] = j;
+      continue;
+    }
+    store_up_to(totals.high + j, load_up_to(totals.high + j, size) + sums.high, size);
+    store_up_to(totals.low + j, load_up_to(totals.low + j, size) + sums.low, size);
+    for (std::size_t l = 0; l < size; ++l) {
+      totals.min[j + l] = min[l] < totals.min[j + l] ? min[l] : totals.min[j + l];
+      totals.max[j + l] = max[l] > totals.max[j + l] ? max[l] : totals.max[j + l];
     }
   }
-  if (witness == 0.0) return n;
-  for (std::size_t j = 0; j < n; ++j) {
-    double value = 0.0;
-    widen_row(x + j, &value, 1);
-    if (!(value - value == 0.0)) return j;
+  return n_failed;
+}
+
+template <class T>
+void add_split(const T* x, std::size_t n, const double* split_high, const double* split_low,
+               double* high, double* low) {
+  for (std::size_t j = 0; j < n; j += n_lanes) {
+    const std::size_t size = n - j < n_lanes ? n - j : n_lanes;
+    const Doubles values = load_up_to(x + j, size);
+    const Doubles of_high = load_up_to(split_high + j, size);
+    const Doubles of_low = load_up_to(split_low + j, size);
+    const Doubles upper = values + of_high - of_high;
+    const Doubles lower = values - upper + of_low - of_low;
+    store_up_to(high + j, load_up_to(high + j, size) + upper, size);
+    store_up_to(low + j, load_up_to(low + j, size) + lower, size);
   }
-  return n;
 }
 
 template <ScoreOf score, class V>
@@ -265,7 +336,8 @@ constexpr RowKernels<T> table = {
     {rough_kernel<RoughValue::square, T>(), rough_kernel<RoughValue::root, T>(),
      rough_kernel<RoughValue::dot, T>()},
     &widen_row<T>,
-    &summarise<T>,
+    &sum_columns<T>,
+    &add_split<T>,
     {&raise_scores<ScoreOf::value, T>, &raise_scores<ScoreOf::negative, T>,
      &raise_scores<ScoreOf::magnitude, T>},
     {&find_above<ScoreOf::value, T>, &find_above<ScoreOf::negative, T>,

@@ -90,7 +90,7 @@ class TrainedGenerator:
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """(height, width, channels)"""
+        """Height, width and channels of the images."""
         return self.generator.image_shape
 
     @property

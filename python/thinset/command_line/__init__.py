@@ -47,6 +47,7 @@ COMMANDS = (
     ("select", "select", "choose rows of an array of embeddings"),
     ("deduplicate", "deduplicate", "find near-duplicates, and keep one of each group"),
     ("subset", "subset", "write the selected samples in the form that they came in"),
+    ("show", "show", "write a page to look at a selection with, alone or beside another"),
     ("train", "train", "train on a subset first, then on everything"),
     ("probe", "probe", "tell whether to select, balance or deduplicate, in about a minute"),
     ("plan", "plan", "advise how to train within a time budget, with predicted costs"),

@@ -29,6 +29,7 @@ _EXTRAS = {
     "torchvision": "metrics",
     "wandb": "wandb",
     "mlflow": "mlflow",
+    "ray": "ray",
 }
 
 

@@ -37,7 +37,7 @@ class _Options:
     data: Source
     """dataset folder, folder or file to import (see `thinset data list`), or "digits" """
     out: Output
-    """folder of the plan"""
+    """folder of the plan and its report page"""
     budget: Annotated[str | None, optional(metavar="TIME")] = None
     """time budget for everything, planning included, such as 7min"""
     steps: Annotated[str | None, optional(metavar="LENGTH")] = None
@@ -76,10 +76,16 @@ class Command(TrainingOptions, EncoderOptions, _Options):
 
     def run(self) -> None:
         settings = self.settings()  # first, so that mistakes are reported before torch loads
+        from thinset.experiments.figures.registry import recipe_of
+        from thinset.experiments.finished import Finished
+        from thinset.experiments.kinds.plan import write_page
         from thinset.experiments.plan.planning import Planner
 
-        plan = Planner(where_of("plan", self), settings).plan(say)
+        planner = Planner(where_of("plan", self), settings)
+        plan = planner.plan(say)
         print(plan.describe())
+        page = write_page(recipe_of("plan"), Finished.read(self.out, type(settings)))
+        print(f"report: {page}")
         if plan.least_seconds is None:
             again = ["thinset", "run", self.data, "--plan", "-o", str(self.out)]
             if self.image_size is not None:

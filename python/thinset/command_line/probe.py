@@ -40,7 +40,7 @@ class Command:
     data: Source
     """dataset folder, folder or file to import (see `thinset data list`), or "digits" """
     out: Annotated[Path | None, optional(aliases=["-o"], metavar="DIR")] = None
-    """folder of the probe, which is kept there; by default it is only printed"""
+    """folder of the probe and its report page; by default the probe is only printed"""
     time: Annotated[str, tyro.conf.arg(metavar="TIME")] = "1min"
     """time for everything except reading the data, such as 20s"""
     label_budget: Annotated[int | None, optional(metavar="N")] = None
@@ -78,6 +78,18 @@ class Command:
             )
             result = probe(where, settings, say)
         print(result.to_json() if self.json else result.describe())
+        if self.out is not None:
+            self._write_page(self.out)
+
+    def _write_page(self, out: Path) -> None:
+        from thinset.experiments.probe.page import write_page
+
+        try:
+            page = write_page(out)
+        except ImportError as error:
+            say(f"no page: {error}")
+        else:
+            say(f"report: {page}")
 
     def settings(self) -> ProbeSettings:
         """The settings; ValueError, naming the option, for a value out of range."""

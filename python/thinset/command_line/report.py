@@ -14,7 +14,7 @@ class Command:
     """Rewrite the report page of a finished run from its folder; needs no torch."""
 
     run_folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR")]
-    """folder written by run, demo, compare, plan or reproduce"""
+    """folder written by run, demo, compare, plan, probe or reproduce"""
 
     def run(self) -> None:
         from thinset.experiments.pages import write_page

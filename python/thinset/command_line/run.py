@@ -83,18 +83,22 @@ class _Options:
 class Command(TrainingOptions, EncoderOptions, _Options):
     """Embed a dataset, select a subset, and train on it, on a random subset and on everything.
 
-    Prints the path of the report page. Run it again with the same settings and folder to resume.
-    Omitted options take their values from the preset's recipe.
+    Prints the scores, what they say, and the path of the report page. Run it again with the same
+    settings and folder to resume. Omitted options take their values from the preset's recipe.
     """
 
     def run(self) -> None:
         from thinset.experiments.figures.registry import recipe_of
         from thinset.experiments.kinds import run
+        from thinset.report.terminal import spoken_comparison
+        from thinset.results import load_records
 
         if self.plan:
             self._run_as_planned()
             return
-        print(f"report: {run.make(recipe_of('run'), self.settings(), where_of('run', self))}")
+        page = run.make(recipe_of("run"), self.settings(), where_of("run", self))
+        print(spoken_comparison(load_records(page.parent / "records.json")))
+        print(f"report: {page}")
 
     def settings(self) -> RunSettings:
         """The preset's recipe with the given values."""

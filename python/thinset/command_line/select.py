@@ -134,11 +134,26 @@ class Command:
     seeding: Literal["kmeans++", "random"] = "kmeans++"
     """kmeans: how the initial centres are chosen"""
     max_swaps: int = 0
-    """max_sum: maximum number of exchanges that improve the greedy choice"""
+    """max_sum, facility_location: maximum number of exchanges that improve the greedy choice"""
     kernel: Literal["distance", "gaussian", "cosine"] = "distance"
     """facility_location: minimise distances, or maximise Gaussian or cosine similarities"""
     bandwidth: Annotated[float | None, optional(metavar="FLOAT")] = None
     """facility_location with --kernel gaussian: by default the median distance of a sample"""
+    engine: Annotated[
+        Literal["local", "ray", "torch"] | None, optional(metavar="local|ray|torch")
+    ] = None
+    """select over shards, by several workers: in this process, as Ray actors, or in the ranks that
+    torchrun starts; EMBEDDINGS may be patterns in quotes"""
+    workers: Annotated[int | None, optional(metavar="N")] = None
+    """with --engine: how many workers, each with an equal share of the rows"""
+    rounds: Annotated[Literal[2] | None, optional(metavar="2")] = None
+    """with --engine: approximate max_min, max_sum and facility_location in two rounds"""
+    coreset_size: Annotated[int | None, optional(metavar="K")] = None
+    """with --rounds 2: how many rows each worker offers, by default as many as are selected"""
+    folder: Annotated[Path | None, optional(metavar="DIR")] = None
+    """with --engine: keep checkpoints and a manifest of the shards; the same command resumes"""
+    table: Annotated[Path | None, optional(metavar="FILE.parquet")] = None
+    """with --engine: also write order, row, gain and id of each selected row as parquet"""
     seed: Seed = 0
     """seed of kmeans and random"""
     threads: Threads = None
@@ -156,6 +171,14 @@ class Command:
 
     def run(self) -> None:
         require_files(self.embeddings, "EMBEDDINGS")
+        if self.engine is not None:
+            from thinset.command_line.select_shards import require_applicable
+
+            require_applicable(self)
+        elif self.workers or self.rounds or self.coreset_size or self.folder or self.table:
+            raise UsageError(
+                "--workers, --rounds, --coreset-size, --folder and --table need --engine"
+            )
         if self.out is None and not self.dry_run:
             raise UsageError("select needs -o FILE, or --dry-run")
         if self.out is not None and not self.dry_run:
@@ -173,6 +196,11 @@ class Command:
             for field in dataclasses.fields(self)
             if field.name in _METHOD_OPTIONS and getattr(self, field.name) != field.default
         }
+        if self.engine is not None and not self.dry_run:
+            from thinset.command_line.select_shards import select_shards
+
+            select_shards(self, options)
+            return
         options |= {
             "labels": None if self.labels is None else _labels(self.labels, self.embeddings),
             "per_class": self.per_class,
@@ -184,10 +212,17 @@ class Command:
         if n_samples is None and self.budget is None and self.min_distance is None:
             raise UsageError("select needs --n-samples K, --budget B or --min-distance D")
         # A single file is not a list of shards, so messages need no shard number.
-        embeddings = self.embeddings[0] if len(self.embeddings) == 1 else self.embeddings
+        embeddings: object = self.embeddings[0] if len(self.embeddings) == 1 else self.embeddings
         if self.out is None or self.dry_run:
             if n_samples is None:
                 raise UsageError("--dry-run needs --n-samples K, which the cost depends on")
+            if self.engine is not None:
+                from thinset.distributed import files_of
+
+                embeddings = files_of(list(self.embeddings))
+                options = {name: value for name, value in options.items() if value is not None}
+                options |= {"workers": self.workers or 1, "rounds": self.rounds}
+                options |= {"coreset_size": self.coreset_size}
             print(estimate(embeddings, n_samples, self.method, **options).describe())
             not_counted = [
                 name
@@ -204,6 +239,7 @@ class Command:
                     metric=self.metric,
                     n_threads=self.threads,
                     column=self.column,
+                    method=self.method,
                 )
                 print(predicted.describe())
             return

@@ -35,11 +35,15 @@ def hold_out_groups(
 ) -> tuple[Indices, Indices]:
     """Split rows into training rows and held-out rows such that no group has rows in both.
 
-    labels: (N,) integers from 0. groups: (N,) integers or text. n_held_out: about so many rows are
-    held out, of each class in proportion. Groups are shuffled by `seed`, then taken from the
-    largest; each is held out if that brings the held-out counts of the classes nearer to their
-    shares, by the sum of squared differences. Both results are sorted int64 and together hold every
-    row once.
+    Args:
+        labels: (N,) integers from 0.
+        groups: (N,) integers or text.
+        n_held_out: about so many rows are held out, of each class in proportion.
+        seed: of the shuffle.
+
+    Groups are shuffled by `seed`, then taken from the largest; each is held out if that brings the
+    held-out counts of the classes nearer to their shares, by the sum of squared differences. Both
+    results are sorted int64 and together hold every row once.
 
     Raises ValueError for fewer than two groups, for a row without one, and unless
     0 < n_held_out < N.

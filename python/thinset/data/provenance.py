@@ -39,10 +39,14 @@ class _Kind(
 class ImportedFrom(_Kind, frozen=True, kw_only=True, tag="imported"):
     """Read from a source of the kind `source`: "parquet", "mnist", "map-style", ...
 
-    path, split: what was read. dataset: the type of a map-style dataset. credit: whom to cite.
-    size: (height, width) that the images were resized to. notes: a sentence on everything that was
-    taken for something, left out or converted. left_out: the numbers, from 0, of the samples of the
-    source's split that could not be read.
+    Attributes:
+        path: what was read.
+        split: the part of it, such as "train".
+        dataset: the type of a map-style dataset.
+        credit: whom to cite.
+        size: (height, width) that the images were resized to.
+        notes: a sentence on everything that was taken for something, left out or converted.
+        left_out: the numbers, from 0, of the samples of the source's split that could not be read.
     """
 
     source: str
@@ -58,7 +62,8 @@ class ImportedFrom(_Kind, frozen=True, kw_only=True, tag="imported"):
 class SelectedFrom(_Kind, frozen=True, kw_only=True, tag="selected"):
     """Rows of another dataset, chosen by `method` with `params`; None where that is not known.
 
-    dropped: the parts of the parent that the rows cannot keep, such as "schedule".
+    Attributes:
+        dropped: the parts of the parent that the rows cannot keep, such as "schedule".
     """
 
     parent: Parent
@@ -70,7 +75,8 @@ class SelectedFrom(_Kind, frozen=True, kw_only=True, tag="selected"):
 class JoinedFrom(_Kind, frozen=True, kw_only=True, tag="joined"):
     """All samples of `parents`, one dataset after the other.
 
-    dropped: the parts of any parent that the whole cannot keep, such as "schedule".
+    Attributes:
+        dropped: the parts of any parent that the whole cannot keep, such as "schedule".
     """
 
     parents: tuple[Parent, ...]
@@ -80,7 +86,9 @@ class JoinedFrom(_Kind, frozen=True, kw_only=True, tag="joined"):
 class GeneratedBy(_Kind, frozen=True, kw_only=True, tag="generated"):
     """Made by the method `by`, from `parent` where there is one.
 
-    model: SHA-256 of the weights of the generator. seed: of the random numbers.
+    Attributes:
+        model: SHA-256 of the weights of the generator.
+        seed: of the random numbers.
     """
 
     by: str
@@ -93,8 +101,10 @@ class GeneratedBy(_Kind, frozen=True, kw_only=True, tag="generated"):
 class DistilledBy(_Kind, frozen=True, kw_only=True, tag="distilled"):
     """Learned from `parent` by the method `by`.
 
-    model: SHA-256 of the weights that training on it starts from, where they are fixed; of the
-    generator that drew the images, where there is one. seed: of the random numbers.
+    Attributes:
+        model: SHA-256 of the weights that training on it starts from, where they are fixed; of the
+            generator that drew the images, where there is one.
+        seed: of the random numbers.
     """
 
     by: str

@@ -1,1 +1,1 @@
-
+"""Everything that prepares, trains and compares: runs, studies, plans, probes and figures."""

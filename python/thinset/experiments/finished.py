@@ -127,8 +127,12 @@ class Finished(Generic[S_co]):
 
     def selection(self, *names: str) -> Selection:
         """The selection of the first of these names that exists."""
+        return Selection.load(self.selection_file(*names))
+
+    def selection_file(self, *names: str) -> Path:
+        """The file of the first of these selections that exists; else that of the first name."""
         files = [self.path / "selections" / f"{name}.npz" for name in names]
-        return Selection.load(next((file for file in files if file.exists()), files[0]))
+        return next((file for file in files if file.exists()), files[0])
 
     @property
     def embedding_facts(self) -> dict[str, Any] | None:

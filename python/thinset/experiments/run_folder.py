@@ -277,7 +277,8 @@ def _require_experiment(path: Path, names: set[str]) -> None:
         if name in names and not names <= _OF_EXPERIMENTS:
             raise ValueError(
                 f"{path} is the folder of `thinset {command}`, which has no page; its results are "
-                f"in {path / results}. Give the folder of run, demo, compare, plan or reproduce"
+                f"in {path / results}. Give the folder of run, demo, compare, plan, probe or "
+                "reproduce"
             )
 
 

@@ -207,12 +207,14 @@ class Workbench:
         note: Callable[[str], None] | None = None,
         *,
         leave_out: bool = True,
+        after_each: Callable[[], object] | None = None,
     ) -> None:
         """Call those of `trainings` whose record, named by the key, does not exist yet.
 
         `note` is called for each one. A training whose preparation uses up its budget, or whose
         loss is no longer finite, is skipped: the folder records why, and later calls skip it too.
-        Without `leave_out` it raises NoTimeLeftError or TrainingDivergedError instead.
+        Without `leave_out` it raises NoTimeLeftError or TrainingDivergedError instead. `after_each`
+        is called after each finished training.
         """
         done = {**self.folder.left_out, **finished_records(self.folder.path, trainings)}
         missing = [name for name in trainings if name not in done]
@@ -221,6 +223,8 @@ class Workbench:
                 note(f"training {number} of {len(missing)}: {name}")
             try:
                 trainings[name]()
+                if after_each is not None:
+                    after_each()
             except (NoTimeLeftError, TrainingDivergedError) as error:
                 if not leave_out:
                     raise

@@ -31,7 +31,7 @@ class FolderLock:
 
     @property
     def is_valid(self) -> bool:
-        """Whether the lock file is still the one in the folder; the folder may have been removed"""
+        """Whether the folder still has this lock file; the folder may have been removed."""
         return _is_file_at(self._file, self._descriptor)
 
 

@@ -43,8 +43,11 @@ def select(
 ) -> datasets.Dataset:
     """Return the selected rows of `dataset`, in selection order.
 
-    selection: a `Selection`, row numbers, or ids (texts). id_column: find the ids of the selection
-        in this column, instead of row numbers. `thinset.export_subset` writes them to a folder.
+    Args:
+        selection: a `Selection`, row numbers, or ids (texts).
+        id_column: find the ids of the selection in this column, instead of row numbers.
+
+    `thinset.export_subset` writes the rows to a folder.
 
     Raises ValueError if the selection was made from another number of rows, or the column does not
     have its ids.

@@ -23,9 +23,12 @@ _BLOCK_BYTES = 1 << 28
 class NearCopies:
     """The nearest training image of each generated one, and how many are nearly the same.
 
-    indices: (n,) int64, rows of the training images. distances: (n,) float64, Euclidean between
-    pixels in [0, 1]. threshold: the distance below which an image is a near-copy. share: the share
-    of near-copies, 0..1. n_measured: the training images whose distances gave the threshold.
+    Attributes:
+        indices: (n,) int64, rows of the training images.
+        distances: (n,) float64, Euclidean between pixels in [0, 1].
+        threshold: the distance below which an image is a near-copy.
+        share: the share of near-copies, 0..1.
+        n_measured: the training images whose distances gave the threshold.
     """
 
     threshold: float
@@ -56,10 +59,15 @@ def near_copies(
     between training images and their nearest other ones. Where the training set itself holds 1 % of
     exact duplicates, this threshold is 0 and no image is below it.
 
-    generated, real: Datasets, arrays (N, height, width, channels) or tensors (N, channels, height,
-    width), uint8 or floats in [0, 1]. n_measured: measure the threshold on so many training images,
-    drawn with `seed`; None for all. Images are converted block by block, so that datasets larger
-    than memory work. Raises ValueError for images of different shape or outside [0, 1].
+    Args:
+        generated: a Dataset, an array (N, height, width, channels) or a tensor (N, channels,
+            height, width), uint8 or floats in [0, 1].
+        real: the training images, in any of these forms.
+        n_measured: measure the threshold on so many training images, drawn with `seed`; None for
+            all.
+
+    Images are converted block by block, so that datasets larger than memory work. Raises ValueError
+    for images of different shape or outside [0, 1].
     """
     copies, originals = as_images(generated, "generated"), as_images(real, "real")
     if copies.shape[1:] != originals.shape[1:]:

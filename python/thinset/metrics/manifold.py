@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DensityAndCoverage:
-    """density: at least 0, around 1 where both sets have one distribution. coverage: in [0, 1]."""
+    """How much of the reference set the generated samples match, and how much they cover.
+
+    Attributes:
+        density: at least 0, around 1 where both sets have one distribution.
+        coverage: in [0, 1].
+    """
 
     density: float
     coverage: float

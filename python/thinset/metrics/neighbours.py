@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 class Neighbours:
     """The nearest reference rows of each query, nearest first.
 
-    indices: (n_queries, k) int64. distances: (n_queries, k) float64, Euclidean.
+    Attributes:
+        indices: (n_queries, k) int64.
+        distances: (n_queries, k) float64, Euclidean.
     """
 
     indices: NDArray[np.int64]
@@ -47,19 +49,20 @@ def nearest(
     a few directions hold most of the variance. Memory is O(n_queries * k); mapped files are read in
     place.
 
-    Parameters
-    ----------
-    queries, reference: matrices as for `thinset.select`, of one width and one element type.
-    exclude_self: both are the same matrix, and no row is its own neighbour.
-    skipped: the same for other pairs: for each query one row of `reference` that is not its
-        neighbour, or -1.
-    n_threads: None for all available cores; the result does not depend on it.
-    progress: True shows a bar; a callable receives (done, total) about every 50 ms.
+    Args:
+        queries: a matrix, as for `thinset.select`.
+        reference: a matrix of the same width and element type.
+        k: how many neighbours of each query, at least 1.
+        exclude_self: both are the same matrix, and no row is its own neighbour.
+        skipped: the same for other pairs: for each query one row of `reference` that is not its
+            neighbour, or -1.
+        n_threads: None for all available cores; the result does not depend on it.
+        progress: True shows a bar; a callable receives (done, total) about every 50 ms.
 
-    Raises
-    ------
-    ValueError: a constraint is broken; the message states it and the value. OSError: a path cannot
-        be read. KeyboardInterrupt: within 0.2 s of Ctrl-C.
+    Raises:
+        ValueError: a constraint is broken; the message states it and the value.
+        OSError: a path cannot be read.
+        KeyboardInterrupt: within 0.2 s of Ctrl-C.
     """
     of_queries, of_reference = as_matrix(queries), as_matrix(reference)
     require_pairable(of_queries, of_reference, ("queries", "reference"))

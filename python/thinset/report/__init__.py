@@ -8,8 +8,10 @@ from thinset.report.augmentation_inputs import (
     SizeResults,
 )
 from thinset.report.augmentation_page import write_augmentation_report
+from thinset.report.cells import NextStep, Progress
 from thinset.report.document import require_report_extra
 from thinset.report.plan_page import write_plan_report
+from thinset.report.probe_page import write_probe_report
 from thinset.report.ranking_page import RankingInputs, write_ranking_report
 from thinset.report.run_inputs import Reconstructions, ReportInputs
 from thinset.report.run_page import write_report
@@ -19,6 +21,8 @@ __all__ = [
     "AuditInputs",
     "AuditedSet",
     "AugmentationInputs",
+    "NextStep",
+    "Progress",
     "PublishedFigure",
     "PublishedTable",
     "RankingInputs",
@@ -32,6 +36,7 @@ __all__ = [
     "write_audit_report",
     "write_augmentation_report",
     "write_plan_report",
+    "write_probe_report",
     "write_ranking_report",
     "write_report",
     "write_study_report",

@@ -9,7 +9,8 @@ from thinset.report import plots, sections
 from thinset.report.cells import NONE, Cell, facts, table
 from thinset.report.document import PageFigure, figure_name, write_document
 from thinset.results.audit import THE_SET
-from thinset.results.wording import PERCENT
+from thinset.results.verdicts import verdict_of
+from thinset.results.wording import PERCENT, spoken_points
 
 if TYPE_CHECKING:
     import os
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from thinset.report.cells import Table
+    from thinset.report.cells import NextStep, Table
     from thinset.results.audit import Audit, AuditRow
 
 _MOST_SHOWN = 100  # images of a set
@@ -47,6 +48,7 @@ class AuditInputs:
     command: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     stage_seconds: Mapping[str, float] = field(default_factory=dict)
+    next_step: NextStep | None = None
 
 
 def write_audit_report(
@@ -59,6 +61,7 @@ def write_audit_report(
         "title": inputs.title,
         "headline": headline(inputs.sets),
         "scope": inputs.subject,
+        "next_step": inputs.next_step,
         "sets": [_shown(one) for one in inputs.sets],
         "costs": sections.costs(
             {
@@ -78,23 +81,28 @@ def write_audit_report(
 
 
 def headline(sets: Sequence[AuditedSet]) -> str:
-    """In how many uses the sets are clearly better than random images used alike."""
+    """In how many uses the sets are clearly better than random images used alike, and by what."""
     compared = [
-        _is_clear(row, reference)
+        row.minus(reference)
         for one in sets
         for row in one.audit.rows
         if row.name == THE_SET and (reference := one.audit.reference_of(row)) is not None
     ]
-    named = sets[0].name if len(sets) == 1 else f"{len(sets)} distilled sets"
-    return (
-        f"{named}: clearly better than as many random images in {sum(compared)} of "
-        f"{len(compared)} comparisons"
+    named = sets[0].name if len(sets) == 1 else f"any of {len(sets)} distilled sets"
+    n_better = sum(verdict_of(difference) == "better" for difference in compared)
+    means = [difference.mean for difference in compared if difference is not None]
+    gains = (
+        f"; differences of {spoken_points(min(means))} to {spoken_points(max(means))} points"
+        if means
+        else ""
     )
-
-
-def _is_clear(row: AuditRow, reference: AuditRow) -> bool:
-    difference = row.minus(reference)
-    return difference is not None and difference.interval is not None and difference.interval[0] > 0
+    advice = f"Do not use {named}" if n_better == 0 else f"Use {named} with care"
+    if means and n_better == len(compared):
+        advice = f"Use {named}"
+    return (
+        f"{advice}: clearly better than as many random images in {n_better} of {len(compared)} "
+        f"comparisons{gains}"
+    )
 
 
 def _shown(one: AuditedSet) -> dict[str, Any]:

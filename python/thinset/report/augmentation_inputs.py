@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from thinset.duration import Duration
+    from thinset.report.cells import NextStep
     from thinset.results.measures import Measures
     from thinset.results.records import RunRecord
 
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
 class PublishedTable:
     """A table of a paper: scores of arms by size of the training data.
 
-    channels: of the images of the data, which tell whose table it is. metric: "accuracy" or "fid".
-    arms: of the columns; for FID those whose images are measured. rows: the size in percent of the
-    training data, then a score for each arm.
+    Attributes:
+        channels: of the images of the data, which tell whose table it is.
+        metric: "accuracy" or "fid".
+        arms: of the columns; for FID those whose images are measured.
+        rows: the size in percent of the training data, then a score for each arm.
     """
 
     what: str
@@ -70,8 +73,11 @@ class SizeResults:
 class AugmentationInputs:
     """What `write_augmentation_report` shows; a part that is missing leaves its section out.
 
-    `sizes` in ascending order. `baselines`: the arms that all others are compared with. `source`:
-    where `published` was published.
+    `sizes` in ascending order.
+
+    Attributes:
+        baselines: the arms that all others are compared with.
+        source: where `published` was published.
     """
 
     title: str
@@ -82,6 +88,7 @@ class AugmentationInputs:
     settings: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
     published: Sequence[PublishedTable] = ()
+    next_step: NextStep | None = None
 
     @property
     def records(self) -> list[RunRecord]:

@@ -16,14 +16,13 @@ from thinset.results.arm_options import GENERATORS
 from thinset.results.grouping import arm_order
 from thinset.results.learning_curves import logarithmic_fit
 from thinset.results.summaries import paired_difference
-from thinset.results.wording import spoken_length
+from thinset.results.wording import spoken_length, spoken_points
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from thinset.duration import Duration
     from thinset.report.augmentation_inputs import (
         AugmentationInputs,
         PublishedTable,
@@ -55,6 +54,7 @@ def write_augmentation_report(
         "title": inputs.title,
         "headline": _headline(inputs),
         "scope": inputs.subject,
+        "next_step": inputs.next_step,
         "curves": [name for name in figures if name.startswith("learning-curves")],
         "grids": [name for name in figures if name.startswith("grid")],
         "trainings": [name for name in figures if name.startswith("training-of")],
@@ -64,7 +64,7 @@ def write_augmentation_report(
             _by_length(inputs, lambda runs: _scores(inputs, runs, "validation accuracy"))
         ),
         "differences": [
-            (f"Against {_spoken(baseline)}, {spoken_length(length)}", found)
+            (f"Against {_spoken(baseline)}, {length}", found)
             for baseline in inputs.baselines
             for length, found in _by_length(
                 inputs, functools.partial(_differences, inputs, baseline=baseline)
@@ -120,12 +120,12 @@ def _arms(records: Sequence[RunRecord]) -> list[Arm]:
 
 def _by_length(
     inputs: AugmentationInputs, make: Callable[[Sequence[RunRecord]], Table | None]
-) -> Iterator[tuple[Duration, Table]]:
-    """A table for each length of training that has one."""
+) -> Iterator[tuple[str, Table]]:
+    """A table for each length of training that has one, with the length in words."""
     for total in inputs.lengths:
         found = make([run for run in inputs.records if run.total == total])
         if found is not None:
-            yield total, found
+            yield spoken_length(total), found
 
 
 def _runs(size: SizeResults, among: Sequence[RunRecord], arm: Arm) -> list[RunRecord]:
@@ -283,7 +283,8 @@ def _headline(inputs: AugmentationInputs) -> str:
     baseline = next((arm for arm in inputs.baselines if arm in _arms(inputs.records)), None)
     if baseline is None:
         return inputs.title
-    better, compared = [], 0
+    better: list[tuple[float, str]] = []
+    compared: list[float] = []
     for size in inputs.sizes:
         for total in dict.fromkeys(run.total for run in size.records):
             among = [run for run in size.records if run.total == total]
@@ -292,18 +293,20 @@ def _headline(inputs: AugmentationInputs) -> str:
                     continue
                 found = _difference(size, among, arm, baseline)
                 if found is not None and found.interval is not None:
-                    compared += 1
+                    compared.append(found.mean)
                     if found.interval[0] > 0:
                         better.append((found.mean, f"{arm.augment} at {size.name}"))
     if not compared:
         return inputs.title
     beside = _spoken(baseline)
+    low, high = spoken_points(min(compared)), spoken_points(max(compared))
     if not better:
         return (
-            f"Generated images helped in none of {compared} comparisons with training on {beside}"
+            f"Do not add generated images: they helped in none of {len(compared)} comparisons with "
+            f"training on {beside}; differences of {low} to {high} points"
         )
     mean, where = max(better)
     return (
-        f"Generated images helped in {len(better)} of {compared} comparisons with training on "
-        f"{beside}; most with {where}: {mean:+.1f} points"
+        f"Generated images helped in {len(better)} of {len(compared)} comparisons with training on "
+        f"{beside}; most with {where}: {spoken_points(mean)} points"
     )

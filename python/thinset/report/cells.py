@@ -32,6 +32,23 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
 
 
+@dataclass(frozen=True)
+class NextStep:
+    """What to do next: a sentence, and the command for it; None if there is nothing to run."""
+
+    words: str
+    command: str | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How many trainings are finished, of how many; `unit` is the plural noun for them."""
+
+    n_done: int
+    n_total: int
+    unit: str = "trainings"
+
+
 def table(header: Sequence[str], rows: Iterable[Sequence[Cell | str | int]]) -> Table:
     """Return a table; plain values become cells."""
     return Table(

@@ -76,13 +76,14 @@ def write_document(
 ) -> Path:
     """Write `out`/index.html, `out`/plots/*.png and `out`/records.json; return the page's path.
 
-    `template` is a file in templates/ that is filled with `content` and `figures`. `out` appears
-    whole or not at all. Raises FileExistsError where it exists, unless `overwrite`; even then only
-    a folder that holds nothing but an earlier report is replaced. Raises ImportError without jinja2
-    (the extra `report`).
+    `template` is a file in templates/ that is filled with `content` and `figures`. With a
+    `progress` in the content, the page says that it is not finished, and reloads itself. `out`
+    appears whole or not at all. Raises FileExistsError where it exists, unless `overwrite`; even
+    then only a folder that holds nothing but an earlier report is replaced. Raises ImportError
+    without jinja2 (the extra `report`).
     """
     out = Path(out)
-    page = _environment().get_template(template).render({**content, "figures": figures})
+    page = rendered_template(template, {**content, "figures": figures})
     with atomic_folder(out, overwrite=overwrite, foreign=_foreign_to_report) as folder:
         (folder / _PLOTS).mkdir()
         for name, shown in figures.items():
@@ -91,6 +92,15 @@ def write_document(
         # Names of files that are not UTF-8 hold lone surrogates.
         (folder / _PAGE).write_text(page, encoding="utf-8", errors="backslashreplace")
     return out / _PAGE
+
+
+def rendered_template(template: str, content: Mapping[str, Any]) -> str:
+    """Fill a file in templates/; ImportError without jinja2 (the extra `report`).
+
+    Pages without `progress` are finished; those without `next_step` have none.
+    """
+    values = {"progress": None, "next_step": None, **content}
+    return _environment().get_template(template).render(values)
 
 
 @functools.cache

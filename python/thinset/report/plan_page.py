@@ -1,12 +1,14 @@
-"""The report of a training that followed a plan: prediction and outcome."""
+"""The report of a plan and of the training that followed it: prediction and outcome."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from thinset.report import sections
-from thinset.report.cells import Cell, facts, table
+from thinset.report.cells import NONE, Cell, facts, table
 from thinset.report.document import write_document
+from thinset.results.arm_words import advised, plain_name
+from thinset.results.headlines import with_name
 from thinset.results.plan import named_size, spoken_bytes
 from thinset.results.wording import PERCENT, spoken_length, spoken_seconds
 
@@ -16,58 +18,107 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from thinset.report.cells import Table
-    from thinset.results.plan import Plan
+    from thinset.report.cells import NextStep, Progress, Table
+    from thinset.results.plan import Choice, Plan
     from thinset.results.records import RunRecord
 
 
 def write_plan_report(
     plan: Plan,
-    record: RunRecord,
+    record: RunRecord | None,
     memory_bytes: int | None,
     settings: Mapping[str, Any],
     out: str | os.PathLike[str],
+    *,
+    next_step: NextStep | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Write the page and the record into the folder `out`; see write_document.
 
-    memory_bytes: peak memory of the process while it followed the plan; None if unknown.
-    settings: of the training, for the page.
+    Args:
+        record: of the training that followed the plan; None if none did.
+        memory_bytes: peak memory of the process while it followed the plan; None if unknown.
+        settings: of the training, for the page.
+        next_step: the next command to run.
+        progress: while a training follows the plan.
     """
-    title = f"{record.main_metric.spoken(record.score, 1)} after {spoken_length(plan.total)}"
+    records = [] if record is None else [record]
+    headline = planned_headline(plan) if record is None else outcome_headline(plan, record)
     content = {
-        "title": title,
-        "headline": title,
+        "title": f"thinset on {plan.source}",
+        "headline": headline,
         "scope": f"The advice: {plan.advice}.",
+        "next_step": next_step,
+        "progress": progress,
         "source": plan.source,
         "reasons": plan.reasons,
         "choices": _choices(plan),
+        "is_predicted": any(choice.accuracy is not None for choice in plan.choices),
         "measured": facts(plan.facts),
-        "outcome": _outcome(plan, record, memory_bytes),
-        "rerun": sections.rerun([record], plan.command, settings),
+        "outcome": None if record is None else _outcome(plan, record, memory_bytes),
+        "rerun": sections.rerun(records, plan.command, settings),
     }
-    return write_document("plan.html.j2", content, {}, [record], out, overwrite=True)
+    return write_document("plan.html.j2", content, {}, records, out, overwrite=True)
+
+
+def planned_headline(plan: Plan) -> str:
+    """What to do, and what it is predicted to reach and to take."""
+    if plan.least_seconds is not None:
+        return f"{plan.advice[:1].upper()}{plan.advice[1:]}"
+    choice = plan.choice
+    seconds = spoken_seconds(plan.planning_seconds + choice.seconds)
+    score = (
+        "accuracy not predicted"
+        if choice.accuracy is None
+        else f"{choice.accuracy.mean:.1f}{PERCENT} predicted, 95{PERCENT} interval "
+        f"{choice.accuracy.low:.1f} to {choice.accuracy.high:.1f}"
+    )
+    length = spoken_length(plan.total)
+    if choice.subset is not None:
+        size, split = named_size(choice)
+        length = f"{split} of {length}, {size} of the samples"
+    return f"{advised(choice.arm)} for {length}: {score}; {seconds} in all"
+
+
+def outcome_headline(plan: Plan, record: RunRecord) -> str:
+    """What was reached, beside what was predicted."""
+    score = record.main_metric.spoken(record.score, record.main_metric.few_decimals)
+    predicted = plan.choice.accuracy
+    beside = (
+        "nothing was predicted"
+        if predicted is None
+        else f"predicted were {predicted.mean:.1f}{PERCENT}, 95{PERCENT} interval "
+        f"{predicted.low:.1f} to {predicted.high:.1f}"
+    )
+    length = spoken_length(plan.total)
+    return f"{score} after {length} {with_name(plan.choice.arm)}, with one seed; {beside}"
 
 
 def _choices(plan: Plan) -> Table:
+    is_predicted = any(choice.accuracy is not None for choice in plan.choices)
     header = (
         "train on", "size", "split", "before training", "steps", "waiting for data", "total time",
-        "memory", "disk", "accuracy",
+        "memory", "disk", *(("accuracy",) if is_predicted else ()),
     )  # fmt: skip
     rows = [
         (
-            Cell(str(choice.arm), is_strong=choice is plan.choice),
-            *named_size(choice),
+            Cell(str(choice.arm), plain_name(choice.arm), is_strong=choice is plan.choice),
+            *(text or NONE for text in named_size(choice)),
             spoken_seconds(sum(choice.preparation_seconds.values())),
             f"{choice.steps:,}",
             f"{100 * choice.waiting_share:.0f}{PERCENT}",
             spoken_seconds(plan.planning_seconds + choice.seconds),
             spoken_bytes(choice.memory_bytes),
             spoken_bytes(choice.disk_bytes),
-            "" if choice.accuracy is None else choice.accuracy.describe(),
+            *((_spoken_accuracy(choice),) if is_predicted else ()),
         )
         for choice in plan.choices
     ]
     return table(header, rows)
+
+
+def _spoken_accuracy(choice: Choice) -> str:
+    return NONE if choice.accuracy is None else choice.accuracy.describe()
 
 
 def _outcome(plan: Plan, record: RunRecord, memory_bytes: int | None) -> Table:

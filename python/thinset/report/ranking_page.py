@@ -18,19 +18,21 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
-    from thinset.report.cells import Table
+    from thinset.report.cells import NextStep, Table
     from thinset.results.ranking import Candidate, Interval, Ranker, Ranking
     from thinset.results.records import RunRecord
 
-_MOST_IN_HEADLINE = 4
+_MOST_IN_HEADLINE = 2
 
 
 @dataclass(frozen=True)
 class RankingInputs:
     """What `write_ranking_report` draws; the first of `rankings` is the reference.
 
-    candidates: the plural noun for what is ranked. multiply_adds: of each candidate; empty if they
-    are not known. left_out: trainings that failed and score 0, with the reason.
+    Attributes:
+        candidates: the plural noun for what is ranked.
+        multiply_adds: of each candidate; empty if they are not known.
+        left_out: trainings that failed and score 0, with the reason.
     """
 
     title: str
@@ -43,6 +45,7 @@ class RankingInputs:
     settings: Mapping[str, Any] = field(default_factory=dict)
     stage_seconds: Mapping[str, float] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
+    next_step: NextStep | None = None
 
 
 def write_ranking_report(
@@ -70,8 +73,9 @@ def write_ranking_report(
     ]
     content = {
         "title": inputs.title,
-        "headline": headline(inputs.rankings),
+        "headline": headline(inputs.rankings, inputs.candidates),
         "scope": f"{inputs.subject}. Ranked: {len(reference.accuracies)} {inputs.candidates}",
+        "next_step": inputs.next_step,
         "candidates": inputs.candidates,
         "has_sizes": any(each.ranker == MULTIPLY_ADDS for each in others),
         "results": _results(reference, others, labels),
@@ -90,16 +94,40 @@ def write_ranking_report(
     )
 
 
-def headline(rankings: Sequence[Ranking]) -> str:
-    """State each arm's agreement with the reference, or of many their range; no arm is picked."""
-    others = _by_training(rankings[1:])
+def headline(rankings: Sequence[Ranking], candidates: str = "settings") -> str:
+    """Name the arms that clearly agree with the reference, or count them; none is picked.
+
+    Those whose interval of Kendall's tau is above zero agree clearly.
+    """
+    reference, *others = rankings
+    others = _by_training(others)
     labels = labels_of(ranking.ranker for ranking in others)
-    start = "Agreement with the ranking by long training on everything"
-    if len(others) > _MOST_IN_HEADLINE:
-        low, high = (function(each.mean_agreement for each in others) for function in (min, max))
-        return f"{start}: {_spoken(low)} to {_spoken(high)}"
-    each = (f"{labels[ranking.ranker]} {_spoken(ranking.mean_agreement)}" for ranking in others)
-    return f"{start}: {', '.join(each)}"
+    n = f"{len(reference.accuracies)} {candidates}"
+    low, high = (function(each.mean_agreement for each in others) for function in (min, max))
+    taus = f"Kendall's tau {_spoken(low)}" + ("" if low == high else f" to {_spoken(high)}")
+    clear = [each for each in others if (each.agreement_interval or (0.0,))[0] > 0.0]
+    if not clear:
+        none = f"none of {len(others)} ways clearly agrees"
+        return (
+            f"Do not rank {n} by short trainings like these: "
+            f"{none if len(others) > 1 else 'they do not clearly agree'} with long training on "
+            f"everything; {taus}, where 1 is the same order"
+        )
+    if len(clear) > _MOST_IN_HEADLINE:
+        return (
+            f"{len(clear)} of {len(others)} short ways to rank {n} clearly agree with long "
+            f"training on everything; {taus}, where 1 is the same order"
+        )
+    named = [
+        f"{labels[each.ranker]} (Kendall's tau {_spoken(each.mean_agreement)}, 95{PERCENT} "
+        f"interval {' to '.join(map(_spoken, each.agreement_interval or ()))}, "
+        f"{_spoken_share(each.seconds / reference.seconds)} of the time)"
+        for each in clear
+    ]
+    return (
+        f"Rank {n} by short trainings with {' or '.join(named)}: clear agreement with long "
+        "training on everything, where 1 is the same order"
+    )
 
 
 def _results(reference: Ranking, others: Sequence[Ranking], labels: Mapping[Ranker, str]) -> Table:
@@ -120,7 +148,7 @@ def _results(reference: Ranking, others: Sequence[Ranking], labels: Mapping[Rank
     ]
     rows += [
         (
-            labels[ranking.ranker],
+            Cell(str(ranking.ranker.arm), _unless_same(labels[ranking.ranker], ranking.ranker)),
             _with_intervals(ranking.agreement.values(), ranking.agreement_interval),
             _with_intervals((ranking.versus_random or {}).values(), ranking.versus_random_interval),
             _with_intervals(ranking.regret.values(), None),
@@ -152,6 +180,10 @@ def _scores(inputs: RankingInputs, labels: Mapping[Ranker, str]) -> Table:
         *(labels[each.ranker] for each in others),
     )
     return table(header, rows)
+
+
+def _unless_same(label: str, ranker: Ranker) -> str:
+    return "" if label == str(ranker.arm) else label
 
 
 def _by_training(rankings: Sequence[Ranking]) -> list[Ranking]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from thinset.report import plots
 from thinset.report.document import PageFigure, figure_name
+from thinset.results.overtaking import FEWEST_POINTS
 from thinset.results.time_to_accuracy import scored_points
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def draw_figures(inputs: ReportInputs, *, seed: int = 0) -> dict[str, PageFigure
 
 
 def _training_figures(records: Sequence[RunRecord]) -> Iterator[PageFigure]:
-    measured = [run for run in records if scored_points(run)]
+    measured = [run for run in records if len(scored_points(run)) >= FEWEST_POINTS]
     yield from curve_figures(
         _of_comparison(measured, "time", "steps"), _of_comparison(measured, "steps", "time")
     )

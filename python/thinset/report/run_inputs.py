@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from thinset.report.cells import NextStep, Progress
+    from thinset.report.explorer.inputs import Explore
     from thinset.results.records import RunRecord
 
 
@@ -38,8 +40,11 @@ class ReportInputs:
     `images` is (N, H, W, C) and may be a memory map: only rows that are shown are read. `labels`
     (N,) are class numbers from 0, `class_names` name them. `selected_indices` (in selection order)
     and `random_indices` are rows of `images`. `embeddings` is (N, D) and may be a memory map.
+    `explore` gives what the page's explorer shows, with the captions of its parts; without it, the
+    page has still pictures alone.
     `embedding_facts` and `settings` hold free JSON; `stage_seconds` maps the stages of making this
     report's results to wall-clock seconds. `command` is the command line that makes them again.
+    `next_step`: what the page advises. `progress`: of an unfinished run, whose page has no plots.
     Raises ValueError where lengths disagree or an index is out of range.
     """
 
@@ -54,9 +59,12 @@ class ReportInputs:
     random_indices: NDArray[np.int64] | None = None
     embeddings: NDArray[Any] | None = None
     reconstructions: Reconstructions | None = None
+    explore: Explore | None = None
     embedding_facts: Mapping[str, Any] | None = None
     stage_seconds: Mapping[str, float] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    next_step: NextStep | None = None
+    progress: Progress | None = None
 
     def __post_init__(self) -> None:
         if self.images.ndim != 4 or 0 in self.images.shape:

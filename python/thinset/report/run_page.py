@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 from thinset.report import sections
 from thinset.report.cells import facts
 from thinset.report.document import curve_names, write_document
+from thinset.report.explorer import explorer_content
+from thinset.report.final_scores import points
 from thinset.report.run_figures import draw_figures
-from thinset.results.findings import find, overall_headline
+from thinset.results.findings import find
+from thinset.results.headlines import overall_headline
 from thinset.results.summaries import summarise
 from thinset.results.wording import spoken_share
 
@@ -27,16 +30,20 @@ def write_report(
     Raises ImportError without the extra `report`, and ValueError where a seed occurs
     twice in one configuration or an embedding is not finite.
     """
-    figures = draw_figures(inputs)
+    figures = {} if inputs.progress is not None else draw_figures(inputs)
     summaries = summarise(inputs.records)
     findings = find(summaries)
     content = {
         "title": inputs.title,
-        "headline": overall_headline(findings, summaries[0].baseline if summaries else None),
+        "headline": overall_headline(findings, summaries),
         "scope": _scope(inputs),
         "cards": sections.cards(summaries, findings),
+        "points": [] if curve_names(figures) else points(summaries),
+        "next_step": inputs.next_step,
+        "progress": inputs.progress,
         "results": sections.results(summaries, inputs.records),
         "curves": curve_names(figures),
+        **explorer_content(inputs.explore if figures else None),
         "costs": sections.costs(inputs.stage_seconds),
         "embedding_facts": facts(inputs.embedding_facts),
         "rerun": sections.rerun(inputs.records, inputs.command, inputs.settings),

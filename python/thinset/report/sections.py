@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from thinset.report.cells import NONE, Cell, facts, table
 from thinset.results.arm import FULL
-from thinset.results.findings import verdict_of
-from thinset.results.grouping import colour_of, group_runs, label_of
+from thinset.results.arm_words import plain_name
+from thinset.results.grouping import code_of, colour_of, group_runs, label_of
 from thinset.results.overtaking import overtakings
 from thinset.results.time_to_accuracy import times_to_accuracy
+from thinset.results.verdicts import spoken_interval, verdict_of
 from thinset.results.wording import spoken_length, spoken_points, spoken_seconds, spoken_share
 
 if TYPE_CHECKING:
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
     from thinset.results.arm import Arm
     from thinset.results.findings import Finding
     from thinset.results.grouping import Configuration
-    from thinset.results.metrics import Metric
     from thinset.results.records import RunRecord
     from thinset.results.summaries import ArmSummary, PairedDifference
 
+_SHORT_SHARE, _SHORT_SECONDS = 0.02, 0.1
+"""Stages below this share of the time, or below these seconds, have one line together"""
 _COMPARISON_TITLES = {
     "time": "Equal wall-clock time",
     "training time": "Equal training time, preparation not counted",
@@ -40,7 +42,7 @@ def cards(summaries: Sequence[ArmSummary], findings: Sequence[Finding]) -> list[
             "scores": [_score(arm, among) for arm in arms],
             "findings": [finding for finding in findings if finding.comparison == comparison],
         }
-        for comparison, title, arms in _by_comparison(summaries)
+        for comparison, title, arms in by_comparison(summaries)
     ]
 
 
@@ -52,7 +54,7 @@ def results(summaries: Sequence[ArmSummary], records: Sequence[RunRecord]) -> di
     unit = summaries[0].metric.difference_unit
     return {
         "tables": [
-            (title, _summary_table(arms, among)) for _, title, arms in _by_comparison(summaries)
+            (title, _summary_table(arms, among)) for _, title, arms in by_comparison(summaries)
         ],
         "unit": {"points": "percentage points", "": "the unit of the score"}.get(unit, unit),
         "runs": _runs_table(among, records),
@@ -94,7 +96,8 @@ def overtaken(records: Sequence[RunRecord], baseline: Arm | None) -> dict[str, A
         for one in found
     ]
     header = ("arm", "first step above it", "evaluations above it", "n")
-    return {"baseline": str(baseline), "table": table(header, rows)}
+    assert baseline is not None
+    return {"baseline": plain_name(baseline), "table": table(header, rows)}
 
 
 def costs(stage_seconds: Mapping[str, float]) -> Table | None:
@@ -102,9 +105,22 @@ def costs(stage_seconds: Mapping[str, float]) -> Table | None:
     if not stage_seconds:
         return None
     total = sum(stage_seconds.values())
+    merged: dict[str, list[float]] = {}
+    for stage, seconds in stage_seconds.items():
+        # "selection (kmeans-k0.1-seed0)": one line for all subsets.
+        merged.setdefault(stage.partition(" (")[0].replace("_", " "), []).append(seconds)
+    least = max(_SHORT_SHARE * total, _SHORT_SECONDS)
+    short = [stage for stage, times in merged.items() if sum(times) < least]
+    lines = {
+        f"{stage} ({len(times)} times)" if len(times) > 1 else stage: sum(times)
+        for stage, times in merged.items()
+        if len(short) < 2 or stage not in short
+    }
+    if len(short) > 1:
+        lines[f"{len(short)} shorter stages"] = sum(sum(merged[stage]) for stage in short)
     rows = [
-        (stage.replace("_", " "), spoken_seconds(seconds), spoken_share(seconds, total))
-        for stage, seconds in stage_seconds.items()
+        (stage, spoken_seconds(seconds), spoken_share(seconds, total))
+        for stage, seconds in lines.items()
     ]
     return table(("stage", "time", "share"), [*rows, ("total", spoken_seconds(total), "")])
 
@@ -124,19 +140,15 @@ def rerun(
     }
 
 
-def few_decimals(metric: Metric) -> int:
-    """Decimals of a score beside its spread: a second one of a percentage is noise."""
-    return 1 if metric.unit == "%" else metric.decimals
-
-
 def with_unit(number: str, unit: str) -> str:
     """Return a number with the unit of its metric; some metrics have none."""
     return f"{number}\N{NO-BREAK SPACE}{unit}" if unit else number
 
 
-def _by_comparison(
+def by_comparison(
     summaries: Sequence[ArmSummary],
 ) -> Iterator[tuple[str, str, list[ArmSummary]]]:
+    """Yield each comparison, its title and its arms."""
     for comparison, title in _COMPARISON_TITLES.items():
         arms = [arm for arm in summaries if arm.configuration.comparison == comparison]
         if arms:
@@ -149,7 +161,7 @@ def _totals(arms: Sequence[ArmSummary]) -> list[str]:
 
 
 def _score(arm: ArmSummary, among: Sequence[Configuration]) -> dict[str, str]:
-    decimals, deviation = few_decimals(arm.metric), arm.standard_deviation
+    decimals, deviation = arm.metric.few_decimals, arm.standard_deviation
     spread = "" if deviation is None else f"± {deviation:.{decimals}f}, "
     return {
         "arm": label_of(arm.configuration, among),
@@ -180,7 +192,7 @@ def _summary_table(arms: Sequence[ArmSummary], among: Sequence[Configuration]) -
     baseline = None if arms[0].baseline == FULL else arms[0].baseline
     header = (
         "arm", "samples", arms[0].metric.label, "n", "seeds",
-        *([] if baseline is None else [f"against {baseline}"]), "against full",
+        *([] if baseline is None else [f"against {plain_name(baseline)}"]), "against everything",
         "steps", "preparation", "total time",
     )  # fmt: skip
     rows: list[tuple[Cell | str | int, ...]] = [
@@ -235,7 +247,11 @@ def _score_of(run: RunRecord, name: str) -> str:
 
 
 def _named(configuration: Configuration, among: Sequence[Configuration], suffix: str = "") -> Cell:
-    return Cell(f"{label_of(configuration, among)}{suffix}", colour=colour_of(configuration, among))
+    return Cell(
+        f"{code_of(configuration, among)}{suffix}",
+        remark=plain_name(configuration.arm),
+        colour=colour_of(configuration, among),
+    )
 
 
 def difference(found: PairedDifference | None) -> Cell:
@@ -245,8 +261,7 @@ def difference(found: PairedDifference | None) -> Cell:
     mean = spoken_points(found.mean)
     if found.interval is None or verdict_of(found) == "spread unknown":
         return Cell(mean, "spread unknown")
-    low, high = found.interval
-    return Cell(mean, f"{spoken_points(low)} to {spoken_points(high)}")
+    return Cell(mean, spoken_interval(found.interval))
 
 
 def _distinct(mappings: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -8,6 +8,7 @@ from thinset.report import plots
 from thinset.report.document import PageFigure, figure_name
 from thinset.report.run_figures import curve_figures, reconstruction_figure
 from thinset.results.arm import FULL, RANDOM
+from thinset.results.arm_words import plain_name
 from thinset.results.grouping import group_runs
 from thinset.results.overtaking import FEWEST_POINTS
 from thinset.results.time_to_accuracy import scored_points
@@ -80,8 +81,8 @@ def _difference_figures(summaries: Sequence[ArmSummary], comparison: str) -> Ite
 def _difference_figure(baseline: Arm | None, comparison: str, figure: Figure) -> PageFigure:
     return PageFigure(
         figure_name("differences to", baseline, comparison),
-        f"Each arm against {_described(baseline)} on the same seeds, at equal {comparison}: the "
-        f"mean, with its 95{PERCENT} interval if there are at least two seeds.",
+        f"Each way to train against {_described(baseline)} on the same seeds, at equal "
+        f"{comparison}: the mean, with its 95{PERCENT} interval if there are at least two seeds.",
         "Dots with intervals, one row per arm, around zero",
         figure,
     )
@@ -91,8 +92,8 @@ def _described(baseline: Arm | None) -> str:
     if baseline == RANDOM:
         return "random selection of the same size"
     if baseline == FULL:
-        return "plain training on the full data"
-    return str(baseline)
+        return "training on everything"
+    return "a baseline" if baseline is None else plain_name(baseline)
 
 
 def _beside_full(arms: Sequence[ArmSummary]) -> list[ArmSummary]:
@@ -135,9 +136,9 @@ def _grid_words(label: str, place: str, baseline: Arm | None) -> tuple[str, str]
         return caption, f"Lines of {label} by {place}"
     caption = (
         f"Left: {label} by {place}: mean and standard deviation over seeds. Right: the difference "
-        f"to {baseline} on the same seeds, with its 95{PERCENT} interval."
+        f"to {plain_name(baseline)} on the same seeds, with its 95{PERCENT} interval."
     )
-    return caption, f"Lines of {label} and of its difference to {baseline} by {place}"
+    return caption, f"Lines of {label} and of its difference to {plain_name(baseline)} by {place}"
 
 
 def _fixed_layers_figure(records: Sequence[RunRecord]) -> Iterator[PageFigure]:

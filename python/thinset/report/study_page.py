@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 from thinset.report import sections
 from thinset.report.cells import facts, table
 from thinset.report.document import curve_names, write_document
+from thinset.report.explorer import explorer_content
+from thinset.report.final_scores import points
 from thinset.report.measures_table import measures_of_sets
 from thinset.report.study_figures import draw_figures
 from thinset.results.arm import Arm  # noqa: TC001 - decode looks it up
-from thinset.results.findings import find, overall_headline
+from thinset.results.findings import find
+from thinset.results.headlines import overall_headline
 from thinset.results.metrics import METRICS
 from thinset.results.summaries import summarise
 
@@ -22,8 +25,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from thinset.report.cells import Table
+    from thinset.report.cells import NextStep, Progress, Table
     from thinset.report.document import PageFigure
+    from thinset.report.explorer.inputs import Explore
     from thinset.report.run_inputs import Reconstructions
     from thinset.results.grouping import Configuration
     from thinset.results.measures import Measures
@@ -59,10 +63,12 @@ class ShownSet:
 class StudyInputs:
     """What `write_study_report` shows; a part that is missing leaves its section out.
 
+    `explore`: gives what the explorer of a selection shows.
     `subject`: the data that was trained on, in words. `source`: where the figures were published.
     `baseline`: see summarise. `left_out`: trainings that failed, with the reason. `sets`: small
     sets of learned images that were trained on. `measures`: of the images of subsets, by the text
-    of the arm.
+    of the arm. `next_step`: what the page advises. `progress`: of an unfinished study, whose page
+    has no plots.
     """
 
     title: str
@@ -75,10 +81,13 @@ class StudyInputs:
     source: str = ""
     published: Sequence[PublishedFigure] = ()
     reconstructions: Reconstructions | None = None
+    explore: Explore | None = None
     embedding_facts: Mapping[str, Any] | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
     sets: Sequence[ShownSet] = ()
     measures: Sequence[Measures] = ()
+    next_step: NextStep | None = None
+    progress: Progress | None = None
 
 
 def write_study_report(
@@ -90,14 +99,19 @@ def write_study_report(
     twice in one configuration.
     """
     summaries = summarise(inputs.records, inputs.baseline)
-    figures = {figure.name: figure for figure in draw_figures(inputs, summaries)}
+    drawn = () if inputs.progress is not None else draw_figures(inputs, summaries)
+    figures = {figure.name: figure for figure in drawn}
     findings = find(summaries)
     baseline = summaries[0].baseline if summaries else None
     content = {
         "title": inputs.title,
-        "headline": overall_headline(findings, baseline) if inputs.records else inputs.title,
+        "headline": overall_headline(findings, summaries) if inputs.records else inputs.title,
         "scope": inputs.subject,
+        "next_step": inputs.next_step,
+        "progress": inputs.progress,
+        "points": [] if curve_names(figures) else points(summaries),
         "rows": list(_rows(figures)),
+        **explorer_content(inputs.explore if figures else None),
         "published": _beside_published(inputs, summaries),
         "results": sections.results(summaries, inputs.records),
         "overtaken": sections.overtaken(inputs.records, baseline),
@@ -147,7 +161,7 @@ def _ours(published: PublishedFigure, summaries: Sequence[ArmSummary]) -> str:
     if published.arm is None or len(found) != 1:
         return "not measured here"
     (ours,) = found
-    decimals, deviation = sections.few_decimals(ours.metric), ours.standard_deviation
+    decimals, deviation = ours.metric.few_decimals, ours.standard_deviation
     spread = "" if deviation is None else f" ± {deviation:.{decimals}f}"
     score = sections.with_unit(f"{ours.mean:.{decimals}f}{spread}", ours.metric.unit)
     return f"{score} (n = {ours.n})"

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from thinset.results.findings import describe_difference, find
-from thinset.results.grouping import label_of
+from thinset.results.arm_words import plain_name
+from thinset.results.findings import find
+from thinset.results.grouping import code_of
+from thinset.results.headlines import overall_headline
 from thinset.results.summaries import summarise
+from thinset.results.verdicts import describe_difference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,14 +23,21 @@ def spoken_comparison(records: Sequence[RunRecord], baseline: Arm | None = None)
     """Return a table of every arm with its difference to the baseline, and what that says."""
     summaries = summarise(records, baseline)
     among = [summary.configuration for summary in summaries]
-    names = [label_of(summary.configuration, among) for summary in summaries]
+    is_one_comparison = len({configuration.comparison for configuration in among}) == 1
+    names = [
+        code_of(one, among) + ("" if is_one_comparison else f", equal {one.comparison}")
+        for one in among
+    ]
     width = max(len(name) for name in names)
     rows = [
         f"{name:<{width}}  {_mean(summary)}  {_difference(summary)}"
         for name, summary in zip(names, summaries, strict=True)
     ]
-    sentences = [finding.headline for finding in find(summaries)]
-    return "\n".join([*rows, "", *sentences])
+    findings = find(summaries)
+    sentences = dict.fromkeys(
+        [overall_headline(findings, summaries), *(finding.headline for finding in findings)]
+    )
+    return "\n".join([*rows, "", *(f"{sentence}." for sentence in sentences)])
 
 
 def _mean(summary: ArmSummary) -> str:
@@ -41,4 +51,5 @@ def _difference(summary: ArmSummary) -> str:
     if summary.versus_baseline is None:
         return ""
     difference = describe_difference(summary.versus_baseline, summary.metric.difference_unit)
-    return f"against {summary.baseline}: {difference}"
+    assert summary.baseline is not None
+    return f"against {plain_name(summary.baseline)}: {difference}"

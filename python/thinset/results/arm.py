@@ -69,21 +69,29 @@ class Arm:
     The data of the fast phase are one of: rule, which selects a subset; file, a saved selection;
     data, another dataset folder; generated, images drawn by this generator, of which `keep` says
     how the best are kept; distilled, images that are learned by this rule; is_repeated, a new
-    random subset in every pass. Without any of them, the arm trains on everything. augment: one
-    image is made for each of these samples and trained on, too. added: a dataset folder whose
-    samples are added to everything. distinct: everything means the samples that deduplication at
-    this share of the typical distance keeps. down_weighted: each sample counts 1 over the size of
-    its group of near-duplicates at this share.
-    is_weighted: the loss weighs samples by the gains of the selection, which for kmeans are sizes
-    of clusters. is_balanced: every class is shown equally often. logit_adjusted: the loss adds the
-    log of each class's frequency, times this, to the logits. effective: the loss weighs each class
-    by 1 over its effective number of samples at this beta. progressive: at first, images have this
-    share of their sides. is_resident: the data are kept in the training device's memory. is_cached,
-    is_draft: images that stay encoded are decoded once, and JPEG at a part of its size.
-    is_ordinary: the stored steps of distilled data are not used.
-    has_new_weights: training by stored steps starts from new weights, not from stored ones.
-    fine_tuning: the data of fine-tuning. other: the text of an arm in a record that this version
-    cannot train. Immutable and hashable.
+    random subset in every pass. Without any of them, the arm trains on everything.
+
+    Attributes:
+        augment: one image is made for each of these samples and trained on, too.
+        added: a dataset folder whose samples are added to everything.
+        distinct: everything means the samples that deduplication at this share of the typical
+            distance keeps.
+        down_weighted: each sample counts 1 over the size of its group of near-duplicates at this
+            share.
+        is_weighted: the loss weighs samples by the gains of the selection, which for kmeans are
+            sizes of clusters.
+        is_balanced: every class is shown equally often.
+        logit_adjusted: the loss adds the log of each class's frequency, times this, to the logits.
+        effective: the loss weighs each class by 1 over its effective number of samples at this
+            beta.
+        progressive: at first, images have this share of their sides.
+        is_resident: the data are kept in the training device's memory.
+        is_cached: images that stay encoded are decoded once.
+        is_draft: JPEG that stays encoded is decoded at a part of its size.
+        is_ordinary: the stored steps of distilled data are not used.
+        has_new_weights: training by stored steps starts from new weights, not from stored ones.
+        fine_tuning: the data of fine-tuning.
+        other: the text of an arm in a record that this version cannot train.
     """
 
     # Not a dataclass: in files an arm is one text, not a table of its fields.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from thinset.results.findings import describe_difference
+from thinset.results.verdicts import describe_difference
 from thinset.results.wording import PERCENT
 
 if TYPE_CHECKING:

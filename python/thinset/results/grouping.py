@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from thinset.results.arm import FULL, RANDOM, Arm
+from thinset.results.arm_words import plain_name
 from thinset.results.wording import PERCENT, spoken_length
 
 if TYPE_CHECKING:
@@ -75,8 +76,16 @@ def group_runs(records: Iterable[RunRecord]) -> dict[Configuration, tuple[RunRec
 
 
 def label_of(configuration: Configuration, among: Iterable[Configuration]) -> str:
-    """Return a short name with the properties that distinguish `configuration` in its arm."""
-    name = "full data" if configuration.arm == FULL else str(configuration.arm)
+    """Return the arm in plain words, with what distinguishes `configuration` in its arm."""
+    return _distinguished(plain_name(configuration.arm), configuration, among)
+
+
+def code_of(configuration: Configuration, among: Iterable[Configuration]) -> str:
+    """Return the text of the arm, with what distinguishes `configuration` in its arm."""
+    return _distinguished(str(configuration.arm), configuration, among)
+
+
+def _distinguished(name: str, configuration: Configuration, among: Iterable[Configuration]) -> str:
     rivals = [other for other in among if _is_rival(other, configuration)]
     fast = configuration.fast_phase
     parts = []

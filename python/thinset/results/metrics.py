@@ -12,9 +12,12 @@ import msgspec
 class Metric:
     """A metric of finished trainings.
 
-    label: its name on pages. unit: of a value, such as "%"; empty if it has none.
-    difference_unit: of a difference of two values. better: which of two values is better. decimals:
-    shown on pages.
+    Attributes:
+        label: its name on pages.
+        unit: of a value, such as "%"; empty if it has none.
+        difference_unit: of a difference of two values.
+        better: which of two values is better.
+        decimals: shown on pages.
     """
 
     label: str
@@ -27,6 +30,11 @@ class Metric:
     def sign(self) -> int:
         """1 where higher is better, -1 where lower is."""
         return 1 if self.better == "higher" else -1
+
+    @property
+    def few_decimals(self) -> int:
+        """Decimals of a score beside its spread: a second one of a percentage is noise."""
+        return 1 if self.unit == "%" else self.decimals
 
     @property
     def axis_label(self) -> str:

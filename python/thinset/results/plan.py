@@ -10,6 +10,7 @@ from thinset.duration import Duration  # noqa: TC001 - decode looks it up
 from thinset.files.decoding import Count, Seconds, Share, decode, encode
 from thinset.files.json import read_json, write_json_with_digest
 from thinset.results.arm import FULL, Arm
+from thinset.results.arm_words import plain_name
 from thinset.results.wording import spoken_seconds
 
 if TYPE_CHECKING:
@@ -43,10 +44,15 @@ class PlannedSubset:
 class Choice:
     """One way to train, and its predicted cost.
 
-    subset: None if there is none. preparation_seconds: before training, by stage.
-    training_seconds: of all steps; evaluation_seconds: of all tests. waiting_share: of the
-    training, for images. memory_bytes: the peak memory of the process, mapped files included.
-    disk_bytes: written to disk. accuracy: None if no probe run was long enough.
+    Attributes:
+        subset: None if there is none.
+        preparation_seconds: before training, by stage.
+        training_seconds: of all steps.
+        evaluation_seconds: of all tests.
+        waiting_share: of the training, for images.
+        memory_bytes: the peak memory of the process, mapped files included.
+        disk_bytes: written to disk.
+        accuracy: None if no probe run was long enough.
     """
 
     arm: Arm
@@ -70,10 +76,15 @@ class Choice:
 class Plan:
     """The result of `thinset plan`.
 
-    total: the requested length; a time is a budget for everything. facts: the measurements, in
-    words. choices: the first is training on everything. recommended: the number of the recommended
-    choice. reasons: why, a sentence each. planning_seconds: the time that planning took.
-    least_seconds: if the budget is too short to train, about the shortest useful one; else None.
+    Attributes:
+        total: the requested length; a time is a budget for everything.
+        facts: the measurements, in words.
+        choices: the first is training on everything.
+        recommended: the number of the recommended choice.
+        reasons: why, a sentence each.
+        planning_seconds: the time that planning took.
+        least_seconds: if the budget is too short to train, about the shortest useful one; else
+            None.
     """
 
     source: str
@@ -101,6 +112,7 @@ class Plan:
         return self.choices[self.recommended]
 
     def save(self, path: Path) -> None:
+        """Write the plan to a file of JSON, with its digest."""
         write_json_with_digest(path, {"schema": SCHEMA, "version": VERSION, **encode(self)})
 
     @classmethod
@@ -170,7 +182,10 @@ class Plan:
             rest = "everything" if choice.arm.distinct is None else "all that is left"
             return f"{_before_training(choice.arm)}; then train on {rest} ({choice.arm})"
         size, split = named_size(choice)
-        return f"train on {choice.arm}, {size} of the samples, for {split} of the training"
+        return (
+            f"train on {plain_name(choice.arm)} ({choice.arm}), {size} of the samples, for {split} "
+            "of the training"
+        )
 
 
 def _before_training(arm: Arm) -> str:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Literal
 from thinset.files.decoding import Count, Positive, Seconds, decode, encode
 from thinset.files.json import read_json, write_json_with_digest
 from thinset.results.arm import Arm
+from thinset.results.arm_words import plain_name
 from thinset.results.data_facts import DataFacts  # noqa: TC001 - decode looks it up
-from thinset.results.findings import describe_difference, name_of, verdict_of
+from thinset.results.findings import name_of
 from thinset.results.summaries import PairedDifference, paired_scores
+from thinset.results.verdicts import describe_difference, verdict_of
 from thinset.results.wording import spoken_seconds
 
 if TYPE_CHECKING:
@@ -147,7 +149,10 @@ class Probe:
                 f"{name_of(self.arms[0].arm)}:"
             )
             lines += ["", told]
-            lines += [f"  {name}: {value}" for name, value in self.differences().items()]
+            lines += [
+                f"  {name} ({plain_name(Arm.recorded(name))}): {value}"
+                for name, value in self.differences().items()
+            ]
         advice = self.advice
         lines += [
             "",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 
 from thinset.results.arm import RANDOM, Arm
+from thinset.results.arm_words import plain_name
 from thinset.results.rank_correlation import (
     bootstrap_draws,
     kendall_tau_b,
@@ -44,7 +45,8 @@ Candidate: TypeAlias = HyperParameters | str
 class Ranker(NamedTuple):
     """What ranks the candidates: an arm, and the size of its subset, a count or a fraction.
 
-    size: None for arms without a subset, and for those that fix its size.
+    Attributes:
+        size: None for arms without a subset, and for those that fix its size.
     """
 
     arm: Arm
@@ -79,16 +81,20 @@ _Seeds = dict[int, dict[Candidate, Trained]]
 class Ranking:
     """How one ranker ranks the candidates, over all seeds.
 
-    agreement: Kendall's tau-b between this ranking of the candidates and that of the reference, by
-    seed: 1 for the same order, 0 for unrelated orders; of the reference itself, between its
-    rankings with this seed and with the others, and empty with one seed. agreement_interval: the
-    95 % percentile interval of the mean agreement over bootstrap draws of the candidates; it covers
-    which candidates there happen to be, and no other chance. versus_random, versus_random_interval:
-    agreement minus that of random subsets of the same size, by seed, and its interval on the same
-    draws; empty and None where there are none. regret: how many points the reference training loses
-    with the candidate that ranks first here instead of the best, by seed. seconds: of the whole
-    ranking with one seed, preparation counted once. accuracies: of each candidate, in percent, mean
-    over seeds.
+    Attributes:
+        agreement: Kendall's tau-b between this ranking of the candidates and that of the reference,
+            by seed: 1 for the same order, 0 for unrelated orders; of the reference itself, between
+            its rankings with this seed and with the others, and empty with one seed.
+        agreement_interval: the 95 % percentile interval of the mean agreement over bootstrap draws
+            of the candidates; it covers which candidates there happen to be, and no other chance.
+        versus_random: agreement minus that of random subsets of the same size, by seed; empty where
+            there are none.
+        versus_random_interval: the interval of its mean on the same draws; None where there are
+            none.
+        regret: how many points the reference training loses with the candidate that ranks first
+            here instead of the best, by seed.
+        seconds: of the whole ranking with one seed, preparation counted once.
+        accuracies: of each candidate, in percent, mean over seeds.
     """
 
     ranker: Ranker
@@ -112,9 +118,11 @@ def summarise_ranking(
 ) -> tuple[Ranking, ...]:
     """Compare each ranking with the reference's on the seeds that both have finished.
 
-    preparation: seconds that are needed once, before any of the trainings; not included in those
-    of the trainings. The first result is the reference itself; others without a finished seed are
-    omitted.
+    Args:
+        preparation: seconds that are needed once, before any of the trainings; not included in
+            those of the trainings.
+
+    The first result is the reference itself; others without a finished seed are omitted.
     """
     candidates = tuple(dict.fromkeys(run.candidate for run in reference))
     best = _finished_seeds(reference, candidates)
@@ -222,13 +230,13 @@ class _Comparison:
 
 
 def labels_of(rankers: Iterable[Ranker]) -> dict[Ranker, str]:
-    """The names of rankers on pages, with the sizes if there are several."""
+    """The names of rankers in plain words, with the sizes if there are several."""
     rankers = tuple(rankers)
     sizes = {ranker.size for ranker in rankers if ranker.size is not None}
     return {
-        ranker: str(ranker.arm)
+        ranker: plain_name(ranker.arm)
         if len(sizes) < 2 or ranker.size is None
-        else f"{ranker.arm}, {_spoken_size(ranker.size)}"
+        else f"{plain_name(ranker.arm)}, {_spoken_size(ranker.size)}"
         for ranker in rankers
     }
 

@@ -86,13 +86,22 @@ class FastPhase:
 class RunRecord:
     """One training run of one arm of a comparison.
 
-    arm: see thinset.results.arm. comparison: what is equal for all arms: "steps", wall-clock
-    "time", or the paper's "training time", which excludes preparation. n_full: samples in the whole
-    training data. n_trained: samples in the data of fine-tuning, fewer than n_full after
-    deduplication, more with added data. fast_phase: None without a subset. total: the length of the
-    training. preparation_seconds: of each stage that the arm needed before training (encoder
-    training, encoding, selection, writing). metrics: of the scores, by name. metric: the one that
-    arms are compared by. settings, hardware and versions: free JSON.
+    Attributes:
+        arm: see thinset.results.arm.
+        comparison: what is equal for all arms: "steps", wall-clock "time", or the paper's "training
+            time", which excludes preparation.
+        n_full: samples in the whole training data.
+        n_trained: samples in the data of fine-tuning, fewer than n_full after deduplication, more
+            with added data.
+        fast_phase: None without a subset.
+        total: the length of the training.
+        preparation_seconds: of each stage that the arm needed before training (encoder training,
+            encoding, selection, writing).
+        metrics: of the scores, by name.
+        metric: the one that arms are compared by.
+        settings: free JSON.
+        hardware: free JSON.
+        versions: free JSON.
     """
 
     arm: Arm

@@ -18,11 +18,15 @@ _WITHOUT_METRIC = ("topk", "kmeans", "random")
 class SelectionRule:
     """How rows are selected, independent of their number.
 
-    method: one of thinset.methods(). per_class, metric: see thinset.select. dedup: if given,
-    near-duplicates are removed first (thinset.deduplicate): rows closer than this share of the
-    typical distance, the root mean square over all pairs. options: the method's own options that
-    differ from their defaults, by name. One default differs from `select`: topk ignores dead
-    embedding elements, which would select arbitrary rows.
+    Attributes:
+        method: one of thinset.methods().
+        per_class: see thinset.select.
+        metric: see thinset.select.
+        dedup: if given, near-duplicates are removed first (thinset.deduplicate): rows closer than
+            this share of the typical distance, the root mean square over all pairs.
+        options: the method's own options that differ from their defaults, by name. One default
+            is not that of `select`: topk ignores dead embedding elements, which would select
+            arbitrary rows.
     """
 
     method: str

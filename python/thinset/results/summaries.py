@@ -35,13 +35,17 @@ class PairedDifference:
 class ArmSummary:
     """The runs of one configuration, summarised.
 
-    scores: final scores in the unit of `metric`, in the order of `seeds`. standard_deviation: of
-    the sample (n - 1); None with one run. n_samples: in a pass of the fast phase or, without one,
-    over the training data. Seconds are wall-clock, preparation included. baseline: the reference
-    arm; None if there is none. versus_baseline, versus_full: None for the baseline itself, and if
-    none of its runs shares a seed, a size and a split with these runs. An arm without a size and a
-    split, or with a fixed size, is compared with the only runs of the baseline. replayed_steps: of
-    each run; 0 for ordinary training.
+    Attributes:
+        scores: final scores in the unit of `metric`, in the order of `seeds`.
+        standard_deviation: of the sample (n - 1); None with one run.
+        n_samples: in a pass of the fast phase or, without one, over the training data.
+        mean_seconds: wall-clock, preparation included.
+        baseline: the reference arm; None if there is none.
+        versus_baseline: None for the baseline itself, and if none of its runs shares a seed, a size
+            and a split with these runs. An arm without a size and a split, or with a fixed size, is
+            compared with the only runs of the baseline.
+        versus_full: the same against full-data training.
+        replayed_steps: of each run; 0 for ordinary training.
     """
 
     configuration: Configuration

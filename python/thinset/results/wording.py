@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -52,16 +53,15 @@ def shortened(name: str, limit: int = 28) -> str:
     return f"{name[: limit - 1 - n_last]}\N{HORIZONTAL ELLIPSIS}{name[-n_last:]}"
 
 
-def in_two_lines(name: str, limit: int = 28) -> str:
-    """Break a name that is longer than `limit` after a colon, where both halves fit best.
+def in_lines(name: str, limit: int = 28, most: int = 3) -> str:
+    """Break a name that is longer than `limit` at spaces and after colons, into `most` lines.
 
-    Arms may differ in the middle, which `shortened` cuts out. Halves that are still too long are
-    shortened, and so is a name without a colon.
+    Arms may differ in the middle, which `shortened` cuts out. Words that are longer than a line are
+    shortened, and so is the last line if there is more than fits.
     """
-    if len(name) <= limit:
-        return name
-    breaks = [place + 1 for place, sign in enumerate(name[:-1]) if sign == ":"]
-    if not breaks:
-        return shortened(name, limit)
-    place = min(breaks, key=lambda place: abs(len(name) - 2 * place))
-    return "\n".join(shortened(half, limit) for half in (name[:place], name[place:]))
+    lines = [""]
+    for word in re.split(r"(?<=[: ])", name):
+        if lines[-1] and len((lines[-1] + word).rstrip()) > limit and len(lines) < most:
+            lines.append("")
+        lines[-1] += word
+    return "\n".join(shortened(line.rstrip(), limit) for line in lines)

@@ -5,6 +5,7 @@ from thinset.selection.methods import methods
 from thinset.selection.near_duplicates import NearDuplicates, deduplicate
 from thinset.selection.result import Selection
 from thinset.selection.select import ConstantColumnsWarning, select
+from thinset.selection.workers_estimate import WorkersEstimate
 
 __all__ = [
     "ConstantColumnsWarning",
@@ -12,6 +13,7 @@ __all__ = [
     "FiguresEstimate",
     "NearDuplicates",
     "Selection",
+    "WorkersEstimate",
     "deduplicate",
     "estimate",
     "estimate_figures",

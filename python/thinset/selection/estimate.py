@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard, overload
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from thinset.selection.frame_input import as_frame
 from thinset.selection.integer_input import as_labels
 from thinset.selection.matrix_input import as_matrix, bytes_copied, tensor_on_device
 from thinset.selection.methods import resolve_options
+from thinset.selection.workers_estimate import Network, WorkersEstimate, estimate_workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,13 +30,15 @@ if TYPE_CHECKING:
 class Estimate:
     """The memory and time that `select` needs in addition to the embeddings.
 
-    memory_bytes: the likely peak; accurate to within a tenth above about 20 MB.
-    memory_bound: never exceeded if `max_memory` is set to it, and the least that `max_memory` must
-        allow; more than `memory_bytes` if memory depends on the values.
-    seconds: rough. Counted operations times the time that each takes on this machine, which is
-        measured for some milliseconds. Embeddings that must first be read from a disk take longer.
-    seconds_low, seconds_high: for values that allow most of the work to be skipped, and for those
-        that allow none.
+    Attributes:
+        memory_bytes: the likely peak; accurate to within a tenth above about 20 MB.
+        memory_bound: never exceeded if `max_memory` is set to it, and the least that `max_memory`
+            must allow; more than `memory_bytes` if memory depends on the values.
+        seconds: rough. Counted operations times the time that each takes on this machine, which is
+            measured for some milliseconds. Embeddings that must first be read from a disk take
+            longer.
+        seconds_low: for values that allow most of the work to be skipped.
+        seconds_high: for values that allow none of it to be skipped.
     """
 
     memory_bytes: int
@@ -57,8 +60,10 @@ class Estimate:
 class FiguresEstimate:
     """How long the figures of a selection take, as (at least, roughly, at most) in seconds.
 
-    objective: all figures of `Selection.objective`. certificates: all bounds, with the figures that
-    they are compared with; these are computed once if both are wanted.
+    Attributes:
+        objective: all figures of `Selection.objective`.
+        certificates: all bounds, with the figures that they are compared with; these are computed
+            once if both are wanted.
     """
 
     objective: tuple[float, float, float]
@@ -75,6 +80,24 @@ class FiguresEstimate:
         )
 
 
+@overload
+def estimate(
+    embeddings_or_shape: object,
+    n_samples: float,
+    method: str = ...,
+    *,
+    workers: None = None,
+    **options: Any,
+) -> Estimate: ...
+@overload
+def estimate(
+    embeddings_or_shape: object,
+    n_samples: float,
+    method: str = ...,
+    *,
+    workers: int,
+    **options: Any,
+) -> WorkersEstimate: ...
 def estimate(
     embeddings_or_shape: object,
     n_samples: float,
@@ -86,20 +109,52 @@ def estimate(
     metric: str = "euclidean",
     n_threads: int | None = None,
     column: object = None,
+    workers: int | None = None,
+    rounds: int | None = None,
+    coreset_size: int | None = None,
+    latency: float = 1e-3,
+    bandwidth: float = 1e9,
     **method_options: Any,
-) -> Estimate:
+) -> Estimate | WorkersEstimate:
     """Predict the memory and time of `select` with the same arguments, without selecting.
 
-    embeddings_or_shape: what `select` accepts, or a tuple (N, D) of ints. No value is read. If a
-        tensor on another device is copied to host memory, the copy counts. dtype: the element type
-        for a shape (default float32), "bfloat16" included; embeddings have their own. Takes some
-        milliseconds. Arguments of `select` that are not among these, such as `scores`, are not
-        counted.
+    Args:
+        embeddings_or_shape: what `select` accepts, or a tuple (N, D) of ints. No value is read. If
+            a tensor on another device is copied to host memory, the copy counts.
+        dtype: the element type for a shape (default float32), "bfloat16" included; embeddings have
+            their own.
+        workers: predict `thinset.distributed.select` with this many workers instead, on machines
+            like this one, as a WorkersEstimate.
+        rounds: as for `thinset.distributed.select`.
+        coreset_size: as for `thinset.distributed.select`.
+        latency: seconds of a round without work, from the driver to all workers and back.
+        bandwidth: bytes per second of the driver.
+
+    The call takes some milliseconds. Arguments of `select` that are not among these, such as
+    `scores`, are not counted.
 
     Raises ValueError if `select` would refuse the request.
     """
     options = resolve_options(method, method_options)
     (n_rows, n_columns), dtype_name = _shape_and_dtype(embeddings_or_shape, dtype, column)
+    if workers is not None:
+        if labels is not None or per_class is not None:
+            raise ValueError("labels and per_class do not apply with workers")
+        return estimate_workers(
+            (n_rows, n_columns),
+            dtype_name,
+            as_count(n_samples, n_rows),
+            method=method,
+            metric=as_metric(metric),
+            options=options,
+            workers=workers,
+            rounds=rounds,
+            coreset_size=coreset_size,
+            network=Network(latency, bandwidth),
+            n_threads=as_threads(n_threads),
+        )
+    if rounds is not None or coreset_size is not None:
+        raise ValueError("rounds and coreset_size apply only with workers")
     figures = _core.estimate(
         n_rows,
         n_columns,
@@ -125,10 +180,12 @@ def estimate_figures(
     metric: str = "euclidean",
     n_threads: int | None = None,
     column: object = None,
+    method: str = "topk",
 ) -> FiguresEstimate:
     """Predict how long `objective` and `certificates` of `n_samples` rows take to compute.
 
-    Arguments as for `estimate`; the method that chose the rows makes little difference.
+    Arguments as for `estimate`. The method that chose the rows makes little difference, except
+    facility_location: its cost is certified as well.
     """
     (n_rows, n_columns), dtype_name = _shape_and_dtype(embeddings_or_shape, dtype, column)
     count = as_count(n_samples, n_rows)
@@ -141,8 +198,8 @@ def estimate_figures(
         n_threads=as_threads(n_threads),
     )
     has_pairs = count > 1
-    figures = ObjectiveFigures.defined(has_pairs)
-    bounds = Certificates.defined(has_pairs)
+    figures = ObjectiveFigures.defined(has_pairs, method)
+    bounds = Certificates.defined(has_pairs, method)
     compared = [RATIOS[name][0] for name in bounds if name in RATIOS]
     return FiguresEstimate(
         _sum(seconds, figures),

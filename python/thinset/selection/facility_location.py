@@ -23,10 +23,15 @@ class FacilityLocationOptions:
         kernel="distance" with metric="cosine".
     bandwidth: of the Gaussian similarity. By default the median distance between 256 rows spread
         evenly over the matrix, equal rows left out; `Selection.params` holds it.
+    max_swaps: after the greedy choice, make at most this many exchanges (>= 0; with per_class, in
+        each class) of a chosen row for another row that lower the cost or raise the coverage, as
+        FasterPAM does for k-medoids. `params` then holds their number (`n_swaps`) and what they
+        gained (`gained_by_swaps`).
     """
 
     kernel: Literal["distance", "gaussian", "cosine"] = "distance"
     bandwidth: float | None = None
+    max_swaps: int = 0
 
     def __post_init__(self) -> None:
         """Raise ValueError for a bandwidth that the core would refuse."""

@@ -17,6 +17,8 @@ class Figures(Mapping[str, float]):
     names: ClassVar[tuple[str, ...]] = ()
     """All figures; figures of pairs are not defined for a subset of one row."""
     names_of_pairs: ClassVar[frozenset[str]] = frozenset()
+    names_of_medoids: ClassVar[frozenset[str]] = frozenset()
+    """Figures that take quadratic time: listed for facility_location, others name them."""
     computed_by: ClassVar[str] = ""
 
     def __init__(
@@ -25,15 +27,23 @@ class Figures(Mapping[str, float]):
         compute: Callable[[str], float] | None,
         *,
         has_pairs: bool = True,
+        method: str = "",
     ) -> None:
         self._known = dict(known)
         self._compute = compute
         self._has_pairs = has_pairs
+        self._method = method
 
     def __getitem__(self, name: str) -> float:
         if name not in self.names:
             raise KeyError(f"{name}: there are {', '.join(self.names)}")
         if name not in self._known:
+            if self._compute is None and name in self.names_of_medoids:
+                raise ValueError(
+                    f"{name} was not computed before the selection was saved or copied; "
+                    f"{self.computed_by}(embeddings) computes it for facility_location, a selection"
+                    " that has just been made computes it for every method"
+                )
             if self._compute is None:
                 raise ValueError(
                     f"{name} was not computed before the selection was saved or copied; "
@@ -46,7 +56,11 @@ class Figures(Mapping[str, float]):
         return type(self), (self._known, None)
 
     def __iter__(self) -> Iterator[str]:
-        at_hand = self.defined(self._has_pairs) if self._compute is not None else self._known
+        at_hand = (
+            {*self.defined(self._has_pairs, self._method), *self._known}
+            if self._compute is not None
+            else self._known
+        )
         return (name for name in self.names if name in at_hand)
 
     def __len__(self) -> int:
@@ -56,9 +70,14 @@ class Figures(Mapping[str, float]):
         return any(name == at_hand for at_hand in self)
 
     @classmethod
-    def defined(cls, has_pairs: bool) -> list[str]:
-        """The figures that a subset has: with `has_pairs`, one of two rows or more."""
-        return [name for name in cls.names if has_pairs or name not in cls.names_of_pairs]
+    def defined(cls, has_pairs: bool, method: str) -> list[str]:
+        """The figures that a subset chosen by `method` has: `has_pairs` if it has two rows."""
+        return [
+            name
+            for name in cls.names
+            if (has_pairs or name not in cls.names_of_pairs)
+            and (method == "facility_location" or name not in cls.names_of_medoids)
+        ]
 
     @property
     def known(self) -> dict[str, float]:
@@ -104,10 +123,15 @@ class Certificates(Figures):
     lower_bound_of_covering_radius: no k rows cover all rows with a smaller radius.
     covering_radius_over_best_possible: the subset's radius is at most this many times the smallest
         possible; infinite if nothing could be proved.
+    lower_bound_of_sum_of_nearest_distances: no k rows have a smaller sum (k-medoids).
+    sum_of_nearest_distances_over_best_possible: likewise, at most this many times the smallest.
+        These two are listed for facility_location; after another method, access them by name.
 
-    The bound of the sum costs a few times as many distances as k rows have pairs. If the subset is
-    much worse than a max_sum selection of k rows, it also costs such a selection. The other two
-    cost a max_min selection of k and of 1.5 k rows.
+    The bound of the sum of pairwise distances costs a few times as many distances as k rows have
+    pairs. If the subset is much worse than a max_sum selection of k rows, it also costs such a
+    selection. The bounds of the smallest distance and the radius cost a max_min selection of k and
+    of 1.5 k rows. The bound of the sum of nearest distances costs about as much as a
+    facility_location selection.
     """
 
     names = (
@@ -117,8 +141,11 @@ class Certificates(Figures):
         "share_of_best_possible_smallest_distance",
         "lower_bound_of_covering_radius",
         "covering_radius_over_best_possible",
+        "lower_bound_of_sum_of_nearest_distances",
+        "sum_of_nearest_distances_over_best_possible",
     )
     names_of_pairs = frozenset(names[:4])
+    names_of_medoids = frozenset(names[6:])
     computed_by = "certificates_from"
 
     def __init__(
@@ -128,9 +155,11 @@ class Certificates(Figures):
         objective: ObjectiveFigures | None = None,
         *,
         has_pairs: bool = True,
+        method: str = "",
     ) -> None:
         """compute: computes a bound; `objective` has the figures of the subset."""
-        super().__init__(known, None if compute is None else self._figure, has_pairs=has_pairs)
+        figure = None if compute is None else self._figure
+        super().__init__(known, figure, has_pairs=has_pairs, method=method)
         self._bound = compute
         self._objective = objective if objective is not None else ObjectiveFigures({}, None)
 
@@ -153,6 +182,10 @@ RATIOS = {
         "upper_bound_of_smallest_pairwise_distance",
     ),
     "covering_radius_over_best_possible": ("covering_radius", "lower_bound_of_covering_radius"),
+    "sum_of_nearest_distances_over_best_possible": (
+        "sum_of_nearest_distances",
+        "lower_bound_of_sum_of_nearest_distances",
+    ),
 }
 
 

@@ -25,6 +25,7 @@ class Subset(NamedTuple):
     indices: NDArray[np.int64]
     metric: str
     n_threads: int
+    method: str
 
     @property
     def has_pairs(self) -> bool:
@@ -59,18 +60,21 @@ class Subset(NamedTuple):
                 return self.figure(name, report)
 
         objective = ObjectiveFigures({}, compute, has_pairs=self.has_pairs)
-        return objective, Certificates({}, compute, objective, has_pairs=self.has_pairs)
+        certificates = Certificates(
+            {}, compute, objective, has_pairs=self.has_pairs, method=self.method
+        )
+        return objective, certificates
 
     def compute_objective(self, objective: ObjectiveFigures, progress: Progress) -> None:
         """Compute all figures that are not known yet."""
-        names = ObjectiveFigures.defined(self.has_pairs)
+        names = ObjectiveFigures.defined(self.has_pairs, self.method)
         self._compute("objective", [(objective, name) for name in names], progress)
 
     def compute_certificates(
         self, certificates: Certificates, objective: ObjectiveFigures, progress: Progress
     ) -> None:
         """Compute all bounds and ratios that are not known yet, and the figures that they need."""
-        names = Certificates.defined(self.has_pairs)
+        names = Certificates.defined(self.has_pairs, self.method)
         ratios = [name for name in names if name in RATIOS]
         wanted: list[tuple[Figures, str]] = [
             (certificates, name) for name in names if name not in RATIOS

@@ -30,9 +30,13 @@ if TYPE_CHECKING:
 class NearDuplicates:
     """Groups of rows that are connected by chains of near-duplicates.
 
-    groups: (N,) int64, the lowest row of each row's group. distance, metric: as passed.
-    scores: (N,), as passed to `keep`, or None. matches: (N,) int64, if there was an `against`: the
-    lowest row of it within the distance of each row, or -1.
+    Attributes:
+        groups: (N,) int64, the lowest row of each row's group.
+        distance: as passed.
+        metric: as passed.
+        scores: (N,), as passed to `keep`, or None.
+        matches: (N,) int64, if there was an `against`: the lowest row of it within the distance of
+            each row, or -1.
     """
 
     groups: NDArray[np.int64]
@@ -105,27 +109,27 @@ def deduplicate(
     is considered; boxes and projections rule most of them out, so that a million rows of 64
     elements take seconds. Memory is O(N).
 
-    Parameters
-    ----------
-    embeddings, column: as for `select`; the column is also that of `against` in a file or table.
-    distance: at least 0, in the metric's own units; 0 groups equal rows.
-    keep: scores (N,), finite, higher is better: the representative of a group is its row with the
-        highest score. None keeps the lowest row.
-    against: embeddings of other samples, such as a test set, in any form that `select` takes and of
-        the same element type. Rows within the distance of one of them are `matched` and are not
-        kept. Other rows of their group stay candidates for its representative.
-    metric: "euclidean", "sqeuclidean" or "cosine".
-    n_threads: None for all available cores; the groups do not depend on it.
-    progress: True shows a bar; a callable receives (done, total) about every 50 ms.
+    Args:
+        embeddings: as for `select`.
+        column: as for `select`; it is also that of `against` in a file or table.
+        distance: at least 0, in the metric's own units; 0 groups equal rows.
+        keep: scores (N,), finite, higher is better: the representative of a group is its row with
+            the highest score. None keeps the lowest row.
+        against: embeddings of other samples, such as a test set, in any form that `select` takes
+            and of the same element type. Rows within the distance of one of them are `matched` and
+            are not kept. Other rows of their group stay candidates for its representative.
+        metric: "euclidean", "sqeuclidean" or "cosine".
+        n_threads: None for all available cores; the groups do not depend on it.
+        progress: True shows a bar; a callable receives (done, total) about every 50 ms.
 
-    Raises
-    ------
-    ValueError: a constraint is broken; the message states it and the value. OSError: a path cannot
-        be read. KeyboardInterrupt: within 0.2 s of Ctrl-C.
+    Raises:
+        ValueError: a constraint is broken; the message states it and the value.
+        OSError: a path cannot be read.
+        KeyboardInterrupt: within 0.2 s of Ctrl-C.
     """
     matrix = as_matrix(embeddings, column)
     limit = as_distance(distance, "distance")
-    scores = _as_scores(keep, matrix.shape[0])
+    scores = as_kept_scores(keep, matrix.shape[0])
     reference = None if against is None else as_other_rows(against, "against", matrix, column)
     return _find(
         matrix,
@@ -224,7 +228,7 @@ def _find(
     return NearDuplicates(groups, limit, metric, scores, matches)
 
 
-def _as_scores(keep: object, n_rows: int) -> NDArray[np.float64] | None:
+def as_kept_scores(keep: object, n_rows: int) -> NDArray[np.float64] | None:
     if keep is None:
         return None
     scores = as_numbers(keep, "keep", n_rows)

@@ -46,20 +46,48 @@ class ParquetColumn:
 
     def arrays(self) -> list[NDArray[Any]]:
         """Decode the column; ValueError names the row that is not as it must be."""
-        n_rows, width = self.shape
-        row = 0
-        with ScratchMatrix(self.dtype, self.shape) as scratch:
-            with open_parquet(self._path) as file:
-                for lists in self._blocks(file, max(1, _NUMBERS_AT_ONCE // max(1, width))):
-                    scratch.append(rows_of(lists, self._where, first_row=row, width=width))
-                    row += len(lists)
-            if row != n_rows:
-                raise ValueError(f"its metadata states {n_rows:,} rows, but it holds {row:,}")
-            return [scratch.matrix()]
+        return [self.rows(0, self.shape[0])]
 
-    def _blocks(self, file: Any, n_rows: int) -> Any:
+    def rows(self, begin: int, end: int) -> NDArray[Any]:
+        """Decode the rows `begin` to `end`; row groups without any of them are not read."""
+        width = self.shape[1]
+        numbers = max(1, _NUMBERS_AT_ONCE // max(1, width))
+        with ScratchMatrix(self.dtype, (end - begin, width)) as scratch:
+            with open_parquet(self._path) as file:
+                groups, row, n_expected = _row_groups(file, begin, end)
+                for lists in self._blocks(file, numbers, groups):
+                    values = rows_of(lists, self._where, first_row=row, width=width)
+                    scratch.append(values[max(begin - row, 0) : max(end - row, 0)])
+                    row += len(lists)
+            if row != n_expected:
+                raise ValueError(f"its metadata states {n_expected:,} rows, but it holds {row:,}")
+            return scratch.matrix()
+
+    def _blocks(self, file: Any, n_rows: int, groups: list[int] | None = None) -> Any:
         for batch in file.iter_batches(
-            batch_size=n_rows, columns=[self._column], use_threads=False
+            batch_size=n_rows, row_groups=groups, columns=[self._column], use_threads=False
         ):
             if batch.num_rows:
                 yield batch.column(0)
+
+
+def _row_groups(file: Any, begin: int, end: int) -> tuple[list[int], int, int]:
+    """The row groups that hold rows `begin` to `end`, their first row and the row after their last.
+
+    Raises ValueError if the row groups are not as long as the file.
+    """
+    metadata = file.metadata
+    sizes = [int(metadata.row_group(i).num_rows) for i in range(metadata.num_row_groups)]
+    if sum(sizes) != metadata.num_rows:
+        raise ValueError(
+            f"its metadata states {metadata.num_rows:,} rows, but it holds {sum(sizes):,}"
+        )
+    groups: list[int] = []
+    row, first, last = 0, begin, begin
+    for number, size in enumerate(sizes):
+        if size and row < end and row + size > begin:
+            first = first if groups else row
+            last = row + size
+            groups.append(number)
+        row += size
+    return groups, first, last

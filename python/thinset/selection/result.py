@@ -29,17 +29,19 @@ _VERSION = 1
 class Selection:
     """Rows chosen from an embedding matrix.
 
-    indices: int64 (k,), in selection order, distinct, each in [0, n_total).
-    gains: float64 (k,), what each row added when it was chosen, in a measure that depends on the
-        method.
-    n_total: the number of rows chosen from.
-    method, params: how they were chosen; params is JSON-able and complete.
-    constant_columns: embedding elements with one value in every row (reported by topk).
-    ids: the user's names of the rows, in selection order; None if `select` got none.
-    spent: the summed costs of the rows; None without costs.
-    objective: figures of the subset, computed on demand (see ObjectiveFigures).
-    certificates: bounds on how far they are from the best possible, computed on demand (see
-        Certificates).
+    Attributes:
+        indices: int64 (k,), in selection order, distinct, each in [0, n_total).
+        gains: float64 (k,), what each row added when it was chosen, in a measure that depends on
+            the method.
+        n_total: the number of rows chosen from.
+        method: how they were chosen, by name.
+        params: all settings of the selection, JSON-able.
+        constant_columns: embedding elements with one value in every row (reported by topk).
+        ids: the user's names of the rows, in selection order; None if `select` got none.
+        spent: the summed costs of the rows; None without costs.
+        objective: figures of the subset, computed on demand (see ObjectiveFigures).
+        certificates: bounds on how far they are from the best possible, computed on demand (see
+            Certificates).
 
     A loaded selection has the figures that were known when it was saved; `objective_from` and
     `certificates_from` compute the others from the embeddings.
@@ -91,8 +93,10 @@ class Selection:
     ) -> ObjectiveFigures:
         """Compute all figures of `objective`, and keep them: `save` then writes them.
 
-        embeddings: those that the rows were chosen from, as for `select`. Known figures are not
-        computed again. progress: True shows a bar; a callable receives (done, total).
+        Args:
+            embeddings: those that the rows were chosen from, as for `select`. Known figures are not
+                computed again.
+            progress: True shows a bar; a callable receives (done, total).
 
         Raises ValueError if the embeddings do not have the selection's rows and columns, and
         KeyboardInterrupt within 0.2 s of Ctrl-C; figures computed by then are kept.
@@ -124,6 +128,7 @@ class Selection:
             dtype=self.params["dtype"],
             metric=self.params.get("metric", "euclidean"),
             n_threads=n_threads,
+            method=self.method,
         )
 
     def _subset_of(self, embeddings: object, n_threads: int | None) -> Subset:
@@ -139,7 +144,7 @@ class Selection:
                 f"got shape {(n_rows, n_columns)}"
             )
         metric = as_metric(self.params.get("metric", "euclidean"))
-        return Subset(matrix, self.indices, metric, as_threads(n_threads))
+        return Subset(matrix, self.indices, metric, as_threads(n_threads), self.method)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a .npz file (arrays and JSON text, no pickle), atomically.

@@ -74,70 +74,74 @@ def select(
     for every number of threads, in memory or memory-mapped. All arithmetic is float64; ties go to
     the lower row.
 
-    Parameters
-    ----------
-    embeddings: (N, D), float16, bfloat16, float32 or float64, finite: an ndarray, memmap, torch
-        tensor, anything with DLPack or the buffer protocol, or a path to a .npy file. Rows are read
-        where they are; the matrix is not copied. A list of these is one matrix in shards; row
-        numbers run through the shards in the given order. Columns of lists in Arrow tables and
-        polars frames, and tensors in .safetensors files, are read in place as well; those of
-        .parquet files are decoded into a temporary file. Tensors on another device, data frames of
-        numbers (pandas, polars, pyarrow) and lists of rows of numbers are copied to host memory.
-    n_samples: how many rows: an int in [1, N], or a float fraction in (0, 1], rounded to the
-        nearest count. None, with `budget` or `min_distance`: as many as these allow.
-    method: one of `thinset.methods()`.
-    labels: (N,) integers or booleans. Used by `per_class`, and by `random` with `stratified=True`.
-    per_class: choose within each class: "balanced" (or True) gives all classes equal budgets,
-        "proportional" gives budgets in proportion to class size.
-    metric: "euclidean", "sqeuclidean" or "cosine": distances of max_sum, max_min,
-        facility_location and `objective`.
-    random_state: seed in [0, 2**64), a Generator to draw one from, or None for a fresh one;
-        `params` holds the seed used. Only kmeans and random use it.
-    n_threads: at most 1,024; by default every available processor.
-    initial_subset: rows already chosen, or a `Selection` to grow; they come first (within their
-        class with `per_class`) and count towards `n_samples`.
-    exclude, among: rows that may not be chosen, and the only ones that may: row numbers, a mask
-        (N,) or a `Selection`. Rows that may not be chosen are not read, except by
-        facility_location and kmeans, which represent all rows.
-    cover: what facility_location and kmeans represent: "all" rows (default), or only "candidates",
-        those that may be chosen.
-    existing: (M, D), like `embeddings` and of their element type: samples that are owned already
-        but are not in this matrix. max_min measures distances to the nearest of these and the
-        chosen rows, and starts with the row furthest from them; max_sum adds the distances to all
-        of them; facility_location starts from what they cover.
-    scores: (N,) finite numbers, higher is better. score_weight: w >= 0, default 1; 0 is as without
-        scores. max_min (scores above 0) takes the largest distance * score^w, max_sum the largest
-        summed distance * score^w, facility_location the largest gain * score^w, topk the strongest
-        activation * score^w; kmeans takes of each cluster the row of the largest
-        score^w / (squared distance to the centre + the mean of these over all rows); random draws
-        with probability in proportion to score^w. Gains include the factor score^w.
-    min_score: rows with a lower score may not be chosen.
-    groups: (N,) integers or text, such as the video or the patient of each row. max_per_group: at
-        most so many rows of one group. whole_groups: all rows of a group that may be chosen, or
-        none; a pick takes its group along, `n_samples` is then an upper limit. one_per_group_first:
-        no group gives a second row before each has given one.
-    costs, budget: (N,) positive costs, of which the chosen rows' add up to at most `budget`. Rows
-        compete by gain per cost, among those that still fit (random draws from them, whatever
-        their cost). With `n_samples`, both limits hold. `Selection.spent` is the sum.
-    min_distance: of max_min: choose until no row that may be chosen is further than this from the
-        chosen ones.
-    dedup_distance: leave out near-duplicates first. Of rows at most this far apart, in `metric`,
-        and of chains of such rows, only the one with the highest score (without scores, the first)
-        may be chosen, and none if one of them is in `initial_subset`; nor may rows this near to one
-        of `existing`. See `deduplicate`.
-    ids: (N,) integers or text, all different: `Selection.ids` has those of the chosen rows.
-    max_memory: bytes, or text such as "512MB": the work is refused if it may take more than this
-        beyond the embeddings.
-    progress: True shows a bar, and one for each figure that is computed later; a callable receives
-        (done, total) about every 50 ms.
-    column: the column of lists of numbers in a parquet or Arrow file, table or frame, or the tensor
-        in a safetensors file; needed only if there are several.
-    method_options: options of the method; see its options class in `thinset.selection`.
+    Args:
+        embeddings: (N, D), float16, bfloat16, float32 or float64, finite: an ndarray, memmap, torch
+            tensor, anything with DLPack or the buffer protocol, or a path to a .npy file. Rows are
+            read where they are; the matrix is not copied. A list of these is one matrix in shards;
+            row numbers run through the shards in the given order. Columns of lists in Arrow tables
+            and polars frames, and tensors in .safetensors files, are read in place as well; those
+            of .parquet files are decoded into a temporary file. Tensors on another device, data
+            frames of numbers (pandas, polars, pyarrow) and lists of rows of numbers are copied to
+            host memory.
+        n_samples: how many rows: an int in [1, N], or a float fraction in (0, 1], rounded to the
+            nearest count. None, with `budget` or `min_distance`: as many as these allow.
+        method: one of `thinset.methods()`.
+        labels: (N,) integers or booleans. Used by `per_class`, and by `random` with
+            `stratified=True`.
+        per_class: choose within each class: "balanced" (or True) gives all classes equal budgets,
+            "proportional" gives budgets in proportion to class size.
+        metric: "euclidean", "sqeuclidean" or "cosine": distances of max_sum, max_min,
+            facility_location and `objective`.
+        random_state: seed in [0, 2**64), a Generator to draw one from, or None for a fresh one;
+            `params` holds the seed used. Only kmeans and random use it.
+        n_threads: at most 1,024; by default every available processor.
+        initial_subset: rows already chosen, or a `Selection` to grow; they come first (within their
+            class with `per_class`) and count towards `n_samples`.
+        exclude: rows that may not be chosen: row numbers, a mask (N,) or a `Selection`. They are
+            not read, except by facility_location and kmeans, which represent all rows.
+        among: the only rows that may be chosen, in the same forms.
+        cover: what facility_location and kmeans represent: "all" rows (default), or only
+            "candidates", those that may be chosen.
+        existing: (M, D), like `embeddings` and of their element type: samples that are owned
+            already but are not in this matrix. max_min measures distances to the nearest of these
+            and the chosen rows, and starts with the row furthest from them; max_sum adds the
+            distances to all of them; facility_location starts from what they cover.
+        scores: (N,) finite numbers, higher is better.
+        score_weight: w >= 0, default 1; 0 is as without scores. max_min (scores above 0) takes the
+            largest distance * score^w, max_sum the largest summed distance * score^w,
+            facility_location the largest gain * score^w, topk the strongest activation * score^w;
+            kmeans takes of each cluster the row of the largest score^w / (squared distance to the
+            centre + the mean of these over all rows); random draws with probability in proportion
+            to score^w. Gains include the factor score^w.
+        min_score: rows with a lower score may not be chosen.
+        groups: (N,) integers or text, such as the video or the patient of each row.
+        max_per_group: at most so many rows of one group.
+        whole_groups: all rows of a group that may be chosen, or none; a pick takes its group along,
+            `n_samples` is then an upper limit.
+        one_per_group_first: no group gives a second row before each has given one.
+        costs: (N,) positive numbers. Rows compete by gain per cost, among those that the budget
+            still allows (random draws from them, whatever their cost).
+        budget: the most that the costs of the chosen rows may add up to; `Selection.spent` is the
+            sum. With `n_samples`, both limits hold.
+        min_distance: of max_min: choose until no row that may be chosen is further than this from
+            the chosen ones.
+        dedup_distance: leave out near-duplicates first. Of rows at most this far apart, in
+            `metric`, and of chains of such rows, only the one with the highest score (without
+            scores, the first) may be chosen, and none if one of them is in `initial_subset`; nor
+            may rows this near to one of `existing`. See `deduplicate`.
+        ids: (N,) integers or text, all different: `Selection.ids` has those of the chosen rows.
+        max_memory: bytes, or text such as "512MB": the work is refused if it may take more than
+            this beyond the embeddings.
+        progress: True shows a bar, and one for each figure that is computed later; a callable
+            receives (done, total) about every 50 ms.
+        column: the column of lists of numbers in a parquet or Arrow file, table or frame, or the
+            tensor in a safetensors file; needed only if there are several.
+        method_options: options of the method; see its options class in `thinset.selection`.
 
-    Raises
-    ------
-    ValueError: a constraint is broken; the message states it and the value. OSError: a path cannot
-        be read. KeyboardInterrupt: within 0.2 s of Ctrl-C.
+    Raises:
+        ValueError: a constraint is broken; the message states it and the value.
+        OSError: a path cannot be read.
+        KeyboardInterrupt: within 0.2 s of Ctrl-C.
     """
     options = resolve_options(method, method_options)
     matrix = as_matrix(embeddings, column)
@@ -212,7 +216,7 @@ def select(
     if chosen.constant_columns.size and not options.get("drop_constant", False):
         message = _constant_columns_message(chosen.constant_columns)
         warnings.warn(message, ConstantColumnsWarning, 2)
-    subset = Subset(matrix, chosen.indices, settings["metric"], threads)
+    subset = Subset(matrix, chosen.indices, settings["metric"], threads, method)
     objective, certificates = subset.figures_on_demand(progress)
     return Selection(
         chosen.indices,

@@ -1,4 +1,4 @@
-"""Checks of the arguments of a training; errors name the argument, its value and what it must be"""
+"""Checks of the arguments of a training; errors name the argument, its value and the rule."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def require_number(name: str, value: object) -> None:
 
 
 def require_rate(name: str, value: LearningRate) -> None:
-    """Raise ValueError unless `value` is a learning rate: a number, or a function that gives one"""
+    """Raise ValueError unless `value` is a learning rate: a number or a function that gives one."""
     if callable(value):
         return
     if not is_number(value):

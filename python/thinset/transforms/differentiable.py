@@ -28,12 +28,13 @@ _CUTOUT_SIDE = 0.5
 class DifferentiableAugmentation:
     """The operations of DiffAugment, in the order of `strategy`.
 
-    strategy: names separated by commas: "brightness" adds up to a quarter of the value range,
-        either way; "saturation" scales by 0 to 2 about the mean over the channels; "contrast"
-        scales by 0.5 to 1.5 about the mean of the image; "color" is these three; "translation"
-        shifts by up to an eighth of each side; "cutout" covers a square of half the side.
-    value_range: of the images. What translation uncovers and cutout covers gets its middle. The
-        paper's images are in (-1, 1).
+    Attributes:
+        strategy: names separated by commas: "brightness" adds up to a quarter of the value range,
+            either way; "saturation" scales by 0 to 2 about the mean over the channels; "contrast"
+            scales by 0.5 to 1.5 about the mean of the image; "color" is these three; "translation"
+            shifts by up to an eighth of each side; "cutout" covers a square of half the side.
+        value_range: of the images. What translation uncovers and cutout covers gets its middle. The
+            paper's images are in (-1, 1).
 
     `draw` draws random values, `apply` uses them, so that several batches get the same ones. Values
     may leave the range, as in the paper. Raises ValueError for an unknown or missing name, and for

@@ -43,8 +43,11 @@ def test_json_holds_what_the_text_says(capsys, tmp_path) -> None:
     assert f"next: {content['advice']['command']}" in text
     assert content["facts"]["n_samples"] == 1438
     assert main(["verify", out]) == 0
-    assert main(["report", out]) == 3
-    assert "the folder of `thinset probe`, which has no page" in capsys.readouterr().err
+    page = tmp_path / "probe" / "report" / "index.html"
+    first = page.read_bytes()
+    assert main(["report", out]) == 0
+    assert page.read_bytes() == first
+    assert content["advice"]["sentence"].removesuffix(".") in first.decode()
 
 
 @pytest.mark.alone

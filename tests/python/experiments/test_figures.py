@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -52,7 +53,8 @@ def test_a_figure_is_made_in_the_size_smoke(name, tmp_path, capsys):
     assert f"report: {page}" in capsys.readouterr().out
     text = page.read_text(encoding="utf-8")
     assert figures()[name].title in text
-    assert f"thinset reproduce {name} --out " in text
+    words = re.findall('<span class="word">(.*?)</span>', text)
+    assert f"thinset reproduce {name} --out " in " ".join(words)
     records = load_records(page.parent / "records.json")
     if figures()[name].kind not in ("augmentation", "audit"):
         assert "random" in {record.arm.kind for record in records}
@@ -103,7 +105,8 @@ def test_a_comparison_speaks_plainly_and_grows(tmp_path, capsys):
     ]
     assert main([*arguments, "-m", "random", "topk", "--seeds", "0", "1"]) == 0
     output = capsys.readouterr().out
-    assert "topk at equal steps" in output or "topk beats random" in output
+    assert "with top-k" in output or "eep top-k: " in output
+    assert "with random samples at equal steps" in output
     assert "2 paired seeds" in output
     assert main([*arguments, "-m", "random", "topk", "--seeds", "0", "1", "2"]) == 0
     captured = capsys.readouterr()

@@ -78,7 +78,7 @@ def test_pages_say_so(study, distil, tmp_path):
     details = {finding.label: " ".join(finding.details) for finding in find(summaries)}
     assert len(details) == 4
     told = {label: "It was replayed" in text for label, text in details.items()}
-    assert told == {label: ":ordinary" not in label for label in details}
+    assert told == {label: "not used" not in label for label in details}
     both = next(text for label, text in details.items() if told[label] and "50" in label)
     assert "trained by its 4 stored steps, then 6 steps on everything." in both
     alone = next(text for label, text in details.items() if told[label] and "100" in label)

@@ -39,6 +39,7 @@ CASES = {
         ["--kernel=gaussian", "--bandwidth", "0.75", "--metric=cosine", "-t", "3"],
     ),
     "facility_location similarity": ({"kernel": "cosine"}, ["--kernel", "cosine"]),
+    "facility_location with exchanges": ({"max_swaps": 9}, ["--max-swaps", "9", "-t", "2"]),
     "kmeans": ({"n_iterations": 3, "random_state": 9}, ["--iterations", "3", "--seed=9"]),
     "random": ({"random_state": 2**63 + 1}, ["-s", str(2**63 + 1)]),
 }

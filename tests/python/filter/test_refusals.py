@@ -108,7 +108,10 @@ USAGE = {
         ["select", "X.npy", "--no-refill", "-n", "3", "-m", "random"],
         "--no-refill applies only to the method topk; this one is random",
     ),
-    "swaps of topk": (["select", "X.npy", "-n", "3", "--max-swaps", "9"], "method max_sum"),
+    "swaps of topk": (
+        ["select", "X.npy", "-n", "3", "--max-swaps", "9"],
+        "applies only to the methods max_sum and facility_location; this one is topk",
+    ),
     "no threads": (["select", "X.npy", "-n", "3", "-t", "0"], "--threads must be at least 1"),
     "no memory": (
         ["select", "X.npy", "-n", "3", "--max-memory", "0"],

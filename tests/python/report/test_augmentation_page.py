@@ -93,7 +93,7 @@ def test_lengths_are_ordered_by_their_steps_and_the_longest_is_beside_the_paper(
     text = text_of(write_augmentation_report(inputs, tmp_path / "page"))
     longest = np.mean(SCORES["full", 0.5]) + 10
     assert f"80.00 here {longest:.4g}" in text
-    assert text.index("500st") < text.index("1000st")
+    assert text.index("500 steps") < text.index("1,000 steps")
 
 
 def _phase(steps: int):

@@ -11,9 +11,10 @@ import pytest
 
 from thinset.report import plots
 from thinset.report.plots.curves import mean_curve
-from thinset.report.plots.embedding_map import MAX_ROWS, principal_axes, read_rows
+from thinset.report.plots.embedding_map import MAX_ROWS, read_rows
 from thinset.report.plots.samples import embedding_map_of, grid_shape, tile_mosaic
 from thinset.report.plots.timeline import mean_stage_seconds
+from thinset.report.principal_axes import principal_axes
 from thinset.results.grouping import FULL_COLOUR, RANDOM_COLOUR, SELECTED_COLOUR
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def test_few_steps_have_no_ticks_between_them(comparison_records: list[RunRecord
 def test_curves_show_every_seed_and_the_mean(comparison_records: list[RunRecord]) -> None:
     runs = [run for run in comparison_records if run.comparison == "steps"]
     figure = plots.score_against_steps(runs)
-    assert _legend(figure) == ["topk, n = 3", "random, n = 3", "full data, n = 3"]
+    assert _legend(figure) == ["top-k, n = 3", "random samples, n = 3", "everything, n = 3"]
     strong = [line for line in figure.axes[0].lines if line.get_linewidth() > 2]
     selected = next(line for line in strong if line.get_color() == SELECTED_COLOUR)
     np.testing.assert_allclose(selected.get_xdata(), [10, 20, 30, 40])
@@ -75,14 +76,14 @@ def test_seconds_start_at_zero_and_show_the_preparation(make_record: MakeRecord)
     figure = plots.score_against_seconds([make_record("topk"), make_record("random")])
     axes = figure.axes[0]
     assert axes.get_xlim()[0] == 0.0
-    assert [text.get_text() for text in axes.texts] == ["preparing topk: 3.50 s"]
+    assert [text.get_text() for text in axes.texts] == ["preparing top-k: 3.50 s"]
     bar = next(line for line in axes.lines if line.get_linewidth() == 5)
     np.testing.assert_allclose(bar.get_xdata(), [0.0, 3.5])
 
 
 def test_a_run_without_measurements_draws_no_curve(make_record: MakeRecord) -> None:
     figure = plots.score_against_seconds([make_record(), make_record(seed=1, curve=())])
-    assert _legend(figure) == ["topk, n = 2"]
+    assert _legend(figure) == ["top-k, n = 2"]
 
 
 def test_the_mean_covers_the_common_range_alone() -> None:
@@ -117,9 +118,9 @@ def test_stage_seconds_add_up_to_the_total(make_record: MakeRecord) -> None:
 def test_the_timeline_stacks_stages_end_to_end(comparison_records: list[RunRecord]) -> None:
     axes = plots.two_phase_timeline(comparison_records).axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()][:3] == [
-        "topk, equal time",
-        "random, equal time",
-        "full data, equal time",
+        "top-k, equal time",
+        "random samples, equal time",
+        "everything, equal time",
     ]
     first_row = [bars[0] for bars in axes.containers]
     widths = [bar.get_width() for bar in first_row]
@@ -133,9 +134,9 @@ def test_tick_labels_keep_what_tells_arms_apart(make_record: MakeRecord) -> None
     arm = "distilled:dd:start=fixed:fixed_layers=3"
     records = [make_record(arm), make_record(f"{arm}:new_weights")]
     labels = plots.two_phase_timeline(records).axes[0].get_yticklabels()
-    assert [label.get_text().splitlines()[1] for label in labels] == [
-        "fixed_layers=3, equal steps",
-        "fixed_layers=3:new_weights, equal steps",
+    assert [label.get_text().splitlines()[2] for label in labels] == [
+        "equal steps",
+        "from new initial weights, equal",
     ]
 
 

@@ -60,7 +60,7 @@ def test_a_grid_of_splits_is_drawn_with_everything_at_zero(by_split: list[RunRec
     drawn = [line for line in difference.lines if line.get_color() == SELECTED_COLOUR]
     np.testing.assert_allclose(drawn[0].get_ydata(orig=False), [-0.9, -4.9])
     names = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert names == ["topk", "random", "random:stratified"]
+    assert names == ["top-k", "random samples", "stratified random samples"]
 
 
 def test_a_grid_of_sizes_leaves_everything_out(make_record: MakeRecord) -> None:
@@ -130,7 +130,7 @@ def test_the_page_shows_losses_and_published_figures(
     )
     text = page_of(by_split, tmp_path / "out", source="A paper", published=published)
     assert "topk (100" in text
-    assert "does worse than random at equal steps" in text
+    assert "None of 2 ways clearly beats random samples at equal steps: 2 do worse" in text
     assert f"63.9{NBSP}%" in text
     assert f"60.1 ± 1.1{NBSP}% (n = 3)" in text
     assert "not measured here" in text
@@ -212,7 +212,10 @@ def test_ways_to_train_on_everything_are_drawn_against_the_plain_one(
     compared = [summary for summary in summaries if summary.versus_full is not None]
     among = [summary.configuration for summary in summaries]
     axes = plots.differences_to_full(compared, among).axes[0]
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["topk", "full:balanced"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == [
+        "top-k",
+        "everything, classes balanced",
+    ]
     bars = [line for line in axes.lines if len(np.asarray(line.get_xdata())) == 2]
     assert compared[1].versus_full is not None
     np.testing.assert_allclose(bars[1].get_xdata(), compared[1].versus_full.interval)
@@ -222,7 +225,14 @@ def test_the_terminal_shows_every_arm_and_the_verdicts(by_split: list[RunRecord]
     spoken = spoken_comparison(by_split)
     lines = spoken.splitlines()
     assert any(line.startswith("random (100") for line in lines)
-    assert "topk (100\N{NO-BREAK SPACE}% fast) does worse than random at equal steps" in lines
+    headline = lines[lines.index("") + 1]
+    assert headline == (
+        "None of 2 ways clearly beats random samples at equal steps: 2 do worse. "
+        "Training on everything reaches 71.0\N{NO-BREAK SPACE}%."
+    )
+    assert any(
+        line.startswith("Do not keep top-k (100\N{NO-BREAK SPACE}% fast): ") for line in lines
+    )
     assert any("3 paired seeds" in line for line in lines)
 
 

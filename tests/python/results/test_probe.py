@@ -46,7 +46,8 @@ def test_text_and_json_say_the_same() -> None:
     assert content["words"]["label budget"] == "50, 8.33 % of the samples"
     assert content["words"]["waiting"] == "not measured: no images"
     (difference,) = content["differences"].items()
-    assert f"  {': '.join(difference)}\n" in text
+    name, value = difference
+    assert f"  {name} (everything, classes balanced): {value}\n" in text
     assert difference[1].startswith("+10.5 points, 95")
     assert "also: More.\nnext: thinset compare\ncost: nothing\nsureness: low; few\n" in text
     idle = dataclasses.replace(PROBE, advice=dataclasses.replace(ADVICE, command=None))

@@ -4,7 +4,7 @@ import pytest
 
 from thinset.duration import Duration
 from thinset.results.wording import (
-    in_two_lines,
+    in_lines,
     shortened,
     spoken_length,
     spoken_points,
@@ -71,14 +71,15 @@ def test_a_small_share_is_not_written_as_none() -> None:
     assert spoken_share(864, 10_000) == f"8.6{percent}"
 
 
-def test_long_names_are_broken_after_a_colon():
-    assert in_two_lines("ship", 4) == "ship"
-    arm = "distilled:dd:start=fixed:fixed_layers=3"
-    control = f"{arm}:new_weights"
-    assert in_two_lines(arm) == "distilled:dd:start=fixed:\nfixed_layers=3"
-    assert in_two_lines(control) == "distilled:dd:start=fixed:\nfixed_layers=3:new_weights"
-    assert in_two_lines("ships", 4) == shortened("ships", 4)
-    assert in_two_lines("a:" + 20 * "b", 9) == "a:\nbbbb\N{HORIZONTAL ELLIPSIS}bbbb"
+def test_long_names_are_broken_at_spaces_and_after_colons():
+    assert in_lines("ship", 4) == "ship"
+    assert (
+        in_lines("k-means per class, by cluster size", 14) == "k-means per\nclass, by\ncluster size"
+    )
+    assert in_lines("distilled:dd:start=fixed", 13) == "distilled:dd:\nstart=fixed"
+    assert in_lines("ships", 4) == shortened("ships", 4)
+    assert in_lines("a:" + 20 * "b", 9) == "a:\nbbbb\N{HORIZONTAL ELLIPSIS}bbbb"
+    assert in_lines("one two three four", 5, most=2) == "one\ntw\N{HORIZONTAL ELLIPSIS}ur"
 
 
 def test_long_names_are_cut_to_the_limit() -> None:

@@ -15,6 +15,7 @@ from thinset import _core
 SUM = "upper_bound_of_sum_of_pairwise_distances"
 SMALLEST = "upper_bound_of_smallest_pairwise_distance"
 RADIUS = "lower_bound_of_covering_radius"
+COST = "lower_bound_of_sum_of_nearest_distances"
 METRICS = ["euclidean", "sqeuclidean", "cosine"]
 
 
@@ -37,16 +38,18 @@ def allowance(k, metric):
 
 
 def broken_bounds(X, k, indices, metric):
-    """The bounds, of three, that some subset of k rows breaks, with what it reaches."""
-    best_sum, best_smallest, best_radius = best_figures(X, k, metric)
+    """The bounds, of four, that some subset of k rows breaks, with what it reaches."""
+    best_sum, best_smallest, best_radius, best_cost = best_figures(X, k, metric)
     bound = {
         name: getattr(_core, name)(X, indices, metric=metric)
-        for name in ((SUM, SMALLEST, RADIUS) if k > 1 else (RADIUS,))
+        for name in ((SUM, SMALLEST, RADIUS, COST) if k > 1 else (RADIUS, COST))
     }
     off = allowance(k, metric)
     broken = []
     if not bound[RADIUS] <= best_radius * (1 + 1e-14) + off:
         broken.append((RADIUS, bound[RADIUS], best_radius))
+    if not 0.0 <= bound[COST] <= best_cost * (1 + 1e-14) + off:
+        broken.append((COST, bound[COST], best_cost))
     for name, best in ((SUM, best_sum), (SMALLEST, best_smallest)) if k > 1 else ():
         if not bound[name] >= best * (1 - 1e-14) - off:
             broken.append((name, bound[name], best))
@@ -107,7 +110,7 @@ def test_bounds_hold_for_larger_matrices(family, seed, metric, data):
         return
     bound = {
         name: getattr(_core, name)(X, np.arange(k), metric=metric)
-        for name in (SUM, SMALLEST, RADIUS)
+        for name in (SUM, SMALLEST, RADIUS, COST)
     }
     off = allowance(k, metric)
     for method in ("max_sum", "max_min", "kmeans", "random"):
@@ -120,6 +123,7 @@ def test_bounds_hold_for_larger_matrices(family, seed, metric, data):
         assert figures["sum_of_pairwise_distances"] <= bound[SUM] * (1 + 1e-12) + off
         assert figures["smallest_pairwise_distance"] <= bound[SMALLEST] * (1 + 1e-12) + off
         assert figures["covering_radius"] >= bound[RADIUS] * (1 - 1e-12) - off
+        assert figures["sum_of_nearest_distances"] >= bound[COST] * (1 - 1e-12) - off
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -136,6 +140,23 @@ def test_bounds_are_tight_where_they_can_be(metric):
     chance = thinset.select(X, 100, "random", metric=metric).certificates
     assert chance["share_of_best_possible_sum"] < best["share_of_best_possible_sum"] - 0.01
     assert chance[RADIUS] == spread[RADIUS]
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_medoids_are_proved_nearly_the_best(metric):
+    X = np.random.default_rng(0).standard_normal((900, 12)).astype(np.float32)
+    swapped = thinset.select(X, 60, "facility_location", metric=metric, max_swaps=10**6)
+    assert 1.0 <= swapped.certificates["sum_of_nearest_distances_over_best_possible"] < 1.03
+    chance = thinset.select(X, 60, "random", metric=metric).certificates
+    assert chance[COST] > 0.97 * swapped.certificates[COST]
+
+
+def test_the_cost_of_few_medoids_is_bounded_too():
+    X = np.random.default_rng(1).standard_normal((2500, 12)).astype(np.float32)
+    # With three medoids, more pairs matter than are listed.
+    for k, at_most in ((1, 1.0 + 1e-8), (3, 1.1)):
+        few = thinset.select(X, k, "facility_location").certificates
+        assert 1.0 <= few["sum_of_nearest_distances_over_best_possible"] < at_most
 
 
 def test_all_rows_are_the_best_choice_of_all_rows():

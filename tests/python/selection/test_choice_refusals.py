@@ -179,6 +179,12 @@ GROUPS = np.arange(N) % 10
         (5, "max_sum", {"scores": ONES, "max_swaps": 3}, "max_swaps does not combine with"),
         (
             5,
+            "facility_location",
+            {"groups": np.arange(N), "max_per_group": 1, "max_swaps": 3},
+            "max_swaps does not combine with",
+        ),
+        (
+            5,
             "topk",
             {"ids": np.zeros(N, int)},
             "ids must all be different: rows 0 and 1 both have 0",

@@ -57,7 +57,10 @@ def _case(seed, *, n=None, largest_k=12):
     free[initial] = False
     k = int(min(largest_k, len(initial) + g.integers(0 if len(initial) else 1, free.sum() + 1)))
     k = max(k, len(initial))
-    return X, k, _with_groups_and_costs(g, n, k, initial, free, options)
+    options = _with_groups_and_costs(g, n, k, initial, free, options)
+    if not {"scores", "groups", "costs", "existing"} & options.keys() and g.random() < 0.7:
+        options["max_swaps"] = int(g.choice([1, 3, 10**6]))
+    return X, k, options
 
 
 _METRICS = ("euclidean", "sqeuclidean", "cosine")

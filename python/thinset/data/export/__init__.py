@@ -79,37 +79,37 @@ def export_subset(
 ) -> ExportedSubset:
     """Write the selected samples of `source` in the form that they came in.
 
-    Parameters
-    ----------
-    selection: a `Selection`, row numbers (k,) in any order, a mask (N,) of booleans, or the ids of
-        the chosen samples, as texts. No sample may come twice.
-    source: a folder of images; .parquet, .jsonl or .tar files (one, a list, or a folder of them); a
-        Hugging Face dataset, as an object or as a folder that `save_to_disk` wrote; or a dataset
-        folder of thinset. Rows of several files are numbered through in the given order, those of
-        a folder in the order of `import_dataset`. A dataset folder stands for the files that it
-        was imported from if `form` is one of theirs.
-    out: the folder or file to write. Parquet, JSON lines and tar become one file if the name ends
-        accordingly; else a folder with a file for each file of the source, empty ones included.
-    form: "dataset", "files", "paths" (a text file with the absolute path of each file), "parquet",
-        "jsonl", "webdataset" or "huggingface"; None for that of the source.
-    split: the split that the rows belong to, if the source has several.
-    ids: (N,) texts or integers, the id of every sample that was selected from.
-    by: find samples by "rows" or by "ids": the path of an image file, the key of a tar sample, or
-        the value of `id_column`. None for ids if there are any and the source has them.
-    id_column: the column of parquet and Hugging Face datasets, or the entry of JSON lines, that
-        holds the ids; it implies by="ids".
-    order: "selection" or "file"; None for the usual order of the form, see the documentation.
-    link: files as a "copy", or as "hard" or "symbolic" links to the source.
-    other_splits: also put the files of all other splits there, complete.
-    overwrite: replace `out` if it exists: a folder only if an export wrote everything in it.
+    Args:
+        selection: a `Selection`, row numbers (k,) in any order, a mask (N,) of booleans, or the ids
+            of the chosen samples, as texts. No sample may come twice.
+        source: a folder of images; .parquet, .jsonl or .tar files (one, a list, or a folder of
+            them); a Hugging Face dataset, as an object or as a folder that `save_to_disk` wrote; or
+            a dataset folder of thinset. Rows of several files are numbered through in the given
+            order, those of a folder in the order of `import_dataset`. A dataset folder stands for
+            the files that it was imported from if `form` is one of theirs.
+        out: the folder or file to write. Parquet, JSON lines and tar become one file if the name
+            ends accordingly; else a folder with a file for each file of the source, empty ones
+            included.
+        form: "dataset", "files", "paths" (a text file with the absolute path of each file),
+            "parquet", "jsonl", "webdataset" or "huggingface"; None for that of the source.
+        split: the split that the rows belong to, if the source has several.
+        ids: (N,) texts or integers, the id of every sample that was selected from.
+        by: find samples by "rows" or by "ids": the path of an image file, the key of a tar sample,
+            or the value of `id_column`. None for ids if there are any and the source has them.
+        id_column: the column of parquet and Hugging Face datasets, or the entry of JSON lines, that
+            holds the ids; it implies by="ids".
+        order: "selection" or "file"; None for the usual order of the form, see the documentation.
+        link: files as a "copy", or as "hard" or "symbolic" links to the source.
+        other_splits: also put the files of all other splits there, complete.
+        overwrite: replace `out` if it exists: a folder only if an export wrote everything in it.
 
     The output is written beside its target and renamed, so that it is complete or not there; run it
     again after an interruption. Memory does not grow with the size of the samples.
 
-    Raises
-    ------
-    ValueError: a constraint is broken or a file is damaged; the message names file and row.
-        OSError: a file cannot be read or written. FileExistsError: `out` exists.
+    Raises:
+        ValueError: a constraint is broken or a file is damaged; the message names file and row.
+        OSError: a file cannot be read or written.
+        FileExistsError: `out` exists.
     """
     chosen = Chosen(selection, ids)
     found = find_source(source, form, split)

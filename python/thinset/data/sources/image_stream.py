@@ -51,9 +51,13 @@ class ImageStream:
 class ReadOptions:
     """How to read a source, where the caller does not leave it to the source.
 
-    size: (height, width) of all images. image_column, label_column: names of parquet columns.
-    with_labels: False to read the images alone. skip_unreadable: leave out images that are damaged
-    or missing instead of refusing the source.
+    Attributes:
+        size: (height, width) of all images.
+        image_column: name of the parquet column of the images.
+        label_column: name of that of the labels.
+        with_labels: False to read the images alone.
+        skip_unreadable: leave out images that are damaged or missing instead of refusing the
+            source.
     """
 
     size: tuple[int, int] | None = None

@@ -11,10 +11,12 @@ import numpy as np
 from thinset.data import open_dataset
 from thinset.experiments.audit_settings import AuditSettings
 from thinset.experiments.distillation import distilled_name
+from thinset.experiments.next_steps import on_real_data
 from thinset.experiments.settings import DataSettings, TrainingSettings, require_distinct
 from thinset.files.decoding import encode
 from thinset.report import AuditedSet, AuditInputs, write_audit_report
 from thinset.results.arm import Arm
+from thinset.results.arm_words import plain_name
 from thinset.results.audit import FILE, Audit
 from thinset.selection.arguments import as_count
 
@@ -59,7 +61,7 @@ class _Set:
 
     @property
     def label(self) -> str:
-        return f"distilled:{self.rule}, {self.n_images} images"
+        return f"{self.n_images} {plain_name(Arm(distilled=self.rule))}"
 
 
 def make(
@@ -113,6 +115,7 @@ def write_page(recipe: FigureRecipe, finished: Finished[Settings]) -> Path:
         command=finished.command,
         settings=encode(finished.settings.resolved_for(finished.data.image_shape)),
         stage_seconds=finished.stage_seconds,
+        next_step=on_real_data(finished),
     )
     return write_audit_report(inputs, finished.report, overwrite=True)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from thinset.experiments.augmentation_settings import AugmentationSettings
 from thinset.experiments.cells import cells_of
 from thinset.experiments.finished import Finished
+from thinset.experiments.next_steps import on_real_data
 from thinset.experiments.run_folder import finished_records, read_left_out, read_stages
 from thinset.experiments.shown_generators import stored_extractor, stored_generator
 from thinset.files.decoding import encode
@@ -101,6 +102,7 @@ def write_page(recipe: FigureRecipe, finished: Finished[AugmentationSettings]) -
         command=finished.command,
         settings=encode(settings.resolved_for(finished.data.image_shape)),
         source=recipe.paper,
+        next_step=on_real_data(finished),
         published=tuple(
             table for table in recipe.tables if table.channels == finished.data.image_shape[2]
         ),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from thinset.experiments.finished import Finished
+from thinset.experiments.next_steps import after_plan
 from thinset.experiments.settings import PlanSettings
 from thinset.files.decoding import encode
-from thinset.report import write_plan_report
+from thinset.report import Progress, write_plan_report
 from thinset.results import Plan, RunRecord
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def make(
     planner = Planner(where, settings)
     plan = planner.plan(note)
     note(plan.describe())
+    if plan.least_seconds is None:
+        write_page(recipe, Finished.read(where.out, PlanSettings), is_followed_now=True)
     forget_peak_memory()
     planner.follow(plan)
     return write_page(recipe, Finished.read(where.out, PlanSettings), peak_memory())
@@ -57,14 +60,27 @@ def write_page(
     recipe: FigureRecipe,  # noqa: ARG001 - as every kind's
     finished: Finished[PlanSettings],
     memory_bytes: int | None = None,
+    *,
+    is_followed_now: bool = False,
 ) -> Path:
-    """Write the page; memory_bytes is the peak memory of the process, if known."""
-    record = finished.path / "records" / f"{PLANNED}.json"
-    if not record.exists():
-        raise FileNotFoundError(
-            f"{finished.path} has a plan that was not followed; "
-            f"thinset run {finished.source} --plan -o {finished.path} follows it"
-        )
+    """Write the page of the plan and, if there is one, of the training that followed it.
+
+    memory_bytes: the peak memory of the process, if known. is_followed_now: the page says that the
+    training is not finished, if it is not.
+    """
     plan = Plan.load(finished.path / PLAN_FILE)
-    settings = encode(finished.settings)
-    return write_plan_report(plan, RunRecord.load(record), memory_bytes, settings, finished.report)
+    file = finished.path / "records" / f"{PLANNED}.json"
+    record = RunRecord.load(file) if file.exists() else None
+    is_unfinished = is_followed_now and record is None
+    can_be_followed = plan.least_seconds is None
+    return write_plan_report(
+        plan,
+        record,
+        memory_bytes,
+        encode(finished.settings),
+        finished.report,
+        next_step=after_plan(finished, plan.choice.arm, is_followed=record is not None)
+        if can_be_followed and not is_unfinished
+        else None,
+        progress=Progress(0, 1) if is_unfinished else None,
+    )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from thinset.experiments.cells import Cell, as_file_name, cell_of
 from thinset.experiments.finished import Finished
+from thinset.experiments.next_steps import on_real_data
 from thinset.experiments.prepare.subsets import require_readable
 from thinset.experiments.settings import RankingSettings
 from thinset.files.decoding import encode
@@ -152,6 +153,7 @@ def write_page(recipe: FigureRecipe, finished: Finished[RankingSettings]) -> Pat
         settings=encode(settings),
         stage_seconds=finished.stage_seconds,
         left_out=left_out,
+        next_step=on_real_data(finished),
     )
     return write_ranking_report(inputs, finished.report, overwrite=True)
 

@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING
 
 from thinset.duration import Duration
 from thinset.experiments.cells import Cell, cell_of
+from thinset.experiments.explored import explored
 from thinset.experiments.finished import Finished
+from thinset.experiments.next_steps import after_run
+from thinset.experiments.refreshing import Refresher
 from thinset.experiments.settings import RunSettings
 from thinset.files.decoding import encode
-from thinset.report import ReportInputs, write_report
+from thinset.report import Progress, ReportInputs, write_report
 from thinset.results import FULL, RANDOM, Arm, RunRecord, load_records
+from thinset.selection import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -42,8 +46,9 @@ def make(
 
     fixed = tuple(field.name for field in dataclasses.fields(RunSettings))
     bench = Workbench(where, settings, fixed=fixed, figure=recipe.name)
-    _train_at_equal_steps(bench, settings, note)
-    _train_at_equal_time(bench, settings, note)
+    refresh = Refresher(lambda: write_page(recipe, Finished.read(where.out, RunSettings)))
+    _train_at_equal_steps(bench, settings, note, refresh)
+    _train_at_equal_time(bench, settings, note, refresh)
     bench.store_shown()
     return write_page(recipe, Finished.read(where.out, RunSettings))
 
@@ -66,18 +71,24 @@ def _cell(
 
 
 def _train_at_equal_steps(
-    bench: Workbench, settings: RunSettings, note: Callable[[str], None] | None
+    bench: Workbench,
+    settings: RunSettings,
+    note: Callable[[str], None] | None,
+    refresh: Callable[[], None],
 ) -> None:
     cells = (
         _cell(settings, arm, settings.steps, "steps", seed)
         for seed in settings.seeds
         for arm in _arms(settings)
     )
-    _train(bench, settings, cells, note)
+    _train(bench, settings, cells, note, refresh)
 
 
 def _train_at_equal_time(
-    bench: Workbench, settings: RunSettings, note: Callable[[str], None] | None
+    bench: Workbench,
+    settings: RunSettings,
+    note: Callable[[str], None] | None,
+    refresh: Callable[[], None],
 ) -> None:
     """All arms within one budget, preparation included.
 
@@ -105,7 +116,7 @@ def _train_at_equal_time(
         for seed in settings.seeds
         for arm in _arms(settings)
     )
-    _train(bench, settings, cells, note)
+    _train(bench, settings, cells, note, refresh)
 
 
 def _train(
@@ -113,19 +124,23 @@ def _train(
     settings: RunSettings,
     cells: Iterable[Cell],
     note: Callable[[str], None] | None,
+    refresh: Callable[[], None],
 ) -> None:
     trainings = {
         cell.name: functools.partial(bench.train, cell, settings.training, cell.name)
         for cell in cells
     }
-    bench.train_missing(trainings, note, leave_out=False)
+    bench.train_missing(trainings, note, leave_out=False, after_each=refresh)
 
 
 def write_page(
     recipe: FigureRecipe,  # noqa: ARG001 - as every kind's
     finished: Finished[RunSettings],
 ) -> Path:
-    """Write the page with its plots and records beside it; returns its path."""
+    """Write the page with its plots and records beside it; returns its path.
+
+    Until all trainings are finished, the page says how many are, and has no plots.
+    """
     settings = finished.settings.resolved_for(finished.data.image_shape)
     seed = settings.seeds[0]
     selected, by_chance = (
@@ -133,20 +148,33 @@ def write_page(
         for arm in (settings.arm, RANDOM)
     )
     data = finished.data
+    records = load_records(finished.path / "records")
+    n_total = 2 * len(_arms(settings)) * len(settings.seeds)
+    is_done = len(records) >= n_total
+    selection = finished.selection_file(selected, "selected")
     inputs = ReportInputs(
         title=f"thinset on {data.name}",
         dataset_name=data.name,
         images=data.images,
         labels=data.labels,
         class_names=data.class_names,
-        selected_indices=finished.selection(selected, "selected").indices,
-        random_indices=finished.selection(by_chance, f"random-seed{seed}").indices,
-        embeddings=finished.embeddings,
+        selected_indices=Selection.load(selection).indices,
+        random_indices=(
+            finished.selection(by_chance, f"random-seed{seed}").indices if is_done else None
+        ),
+        embeddings=finished.embeddings if is_done else None,
         reconstructions=finished.reconstructions,
         embedding_facts=finished.embedding_facts,
+        explore=explored(
+            finished,
+            (settings.arm, (selected, "selected")),
+            (RANDOM, (by_chance, f"random-seed{seed}")),
+        ),
         stage_seconds=finished.stage_seconds,
-        records=load_records(finished.path / "records"),
+        records=records,
         settings=encode(settings),
         command=finished.command,
+        next_step=after_run(finished, records, selection) if is_done else None,
+        progress=None if is_done else Progress(len(records), n_total),
     )
     return write_report(inputs, finished.report, overwrite=True)

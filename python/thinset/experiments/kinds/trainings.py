@@ -11,25 +11,30 @@ import numpy as np
 from thinset.data import open_dataset
 from thinset.experiments.cells import Cell, cells_of
 from thinset.experiments.distillation import distilled_name
+from thinset.experiments.explored import explored_cells
 from thinset.experiments.finished import Finished
 from thinset.experiments.generation import generated_name
+from thinset.experiments.next_steps import after_study
 from thinset.experiments.prepare.subsets import require_readable
+from thinset.experiments.refreshing import Refresher
 from thinset.experiments.run_folder import finished_records
 from thinset.experiments.settings import StudySettings
 from thinset.files.decoding import encode
-from thinset.report import ShownSet, StudyInputs, write_study_report
+from thinset.report import Progress, ShownSet, StudyInputs, write_study_report
 from thinset.results.measures import FILE, load_measures
 from thinset.results.records import RunRecord
 from thinset.selection.arguments import as_count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from thinset.experiments.figures.recipe import FigureRecipe
     from thinset.experiments.prepare.data import Splits
     from thinset.experiments.where import Where
     from thinset.experiments.workbench import Workbench
+    from thinset.report.explorer.inputs import Explore
+    from thinset.results.arm import Arm
     from thinset.results.measures import Measures
     from thinset.results.records import Comparison
 
@@ -56,7 +61,8 @@ def make(
     the data, the encoder or the training: see RunFolder.
     """
     study = Study(where, settings, figure=recipe.name)
-    study.train(note)
+    refresh = Refresher(lambda: write_page(recipe, Finished.read(where.out, StudySettings)))
+    study.train(note, refresh)
     if settings.measured:
         study.measure(note)
     return write_page(recipe, Finished.read(where.out, StudySettings))
@@ -89,13 +95,17 @@ class Study:
         self.data = self.bench.data
         self.settings = settings.resolved_for(self.data.train.image_shape)
 
-    def train(self, note: Callable[[str], None] | None = None) -> tuple[RunRecord, ...]:
+    def train(
+        self,
+        note: Callable[[str], None] | None = None,
+        after_each: Callable[[], object] | None = None,
+    ) -> tuple[RunRecord, ...]:
         """Train what is missing; return the records of the whole grid.
 
-        See Workbench.train_missing for calls of `note` and for skipped trainings.
+        See Workbench.train_missing for calls of `note` and `after_each`, and for skipped trainings.
         """
         trainings = {cell.name: functools.partial(self._train, cell) for cell in self._cells}
-        self.bench.train_missing(trainings, note)
+        self.bench.train_missing(trainings, note, after_each=after_each)
         # Now no training is left that could continue a first phase, whatever the grid was earlier.
         for path in self.folder.checkpoint("any").parent.glob(f"{_FIRST_PHASE}*"):
             path.unlink()
@@ -207,22 +217,40 @@ class Study:
 
 def write_page(recipe: FigureRecipe, finished: Finished[StudySettings]) -> Path:
     """Write the page of what is trained so far; FileNotFoundError if nothing is."""
-    names = [cell.name for cell in cells_of(finished.settings)]
+    cells = cells_of(finished.settings)
+    names = [cell.name for cell in cells]
+    records, left_out = finished.records(names), finished.left_out(names)
+    n_done = len(records) + len(left_out)
+    is_done = n_done >= len(names)
     inputs = StudyInputs(
         title=recipe.title,
         subject=finished.subject,
-        records=finished.records(names),
+        records=records,
         baseline=finished.settings.baseline,
         command=finished.command,
         settings=encode(finished.settings.resolved_for(finished.data.image_shape)),
+        explore=_explored(recipe, finished),
         stage_seconds=finished.stage_seconds,
         source=recipe.paper,
         published=recipe.published,
-        left_out=finished.left_out(names),
+        left_out=left_out,
+        next_step=after_study(finished, records, _selections(finished, cells)) if is_done else None,
+        progress=None if is_done else Progress(n_done, len(names)),
         sets=tuple(_shown_sets(finished)),
         measures=_measures(finished),
     )
     return write_study_report(inputs, finished.report, overwrite=True)
+
+
+def _selections(finished: Finished[StudySettings], cells: Sequence[Cell]) -> dict[Arm, Path]:
+    """The files of selections of the first seed and size, by arm."""
+    files: dict[Arm, Path] = {}
+    for cell in cells:
+        if cell.arm.rule is not None and cell.size is not None and cell.arm not in files:
+            file = finished.selection_file(cell.selection_name)
+            if file.exists():
+                files[cell.arm] = file
+    return files
 
 
 def _measures(finished: Finished[StudySettings]) -> tuple[Measures, ...]:
@@ -235,6 +263,13 @@ def _measures(finished: Finished[StudySettings]) -> tuple[Measures, ...]:
         for one in found
         if one.augmentation == str(arm) and one.seed in settings.seeds
     )
+
+
+def _explored(recipe: FigureRecipe, finished: Finished[StudySettings]) -> Explore | None:
+    """For comparisons on one's own data; a published figure is about the scores."""
+    if recipe.name != "compare":
+        return None
+    return explored_cells(finished, cells_of(finished.settings))
 
 
 def _shown_sets(finished: Finished[StudySettings]) -> Iterator[ShownSet]:

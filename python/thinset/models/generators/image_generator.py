@@ -21,8 +21,9 @@ _DIVISOR = 4
 class ImageGenerator(nn.Module, abc.ABC):
     """A network that turns latents and class numbers into images.
 
-    image_shape: (height, width, channels); networks limit the sides, each to its own multiples.
-    n_classes: number of classes it is conditioned on.
+    Args:
+        image_shape: (height, width, channels); networks limit the sides, each to its own multiples.
+        n_classes: number of classes it is conditioned on.
     """
 
     def __init__(self, image_shape: Sequence[int], n_classes: int) -> None:

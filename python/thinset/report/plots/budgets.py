@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from thinset.report.plots.style import INK, new_figure, styled
 from thinset.results.grouping import colour_of, group_runs, label_of
-from thinset.results.wording import in_two_lines, spoken_length
+from thinset.results.wording import in_lines, spoken_length
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +49,7 @@ def budget_bars(records: Sequence[RunRecord]) -> Figure:
                 f"{mean:.1f}{spread}", (place, max(scores)), xytext=(0, 4),
                 textcoords="offset points", ha="center", fontsize=9.5, color=INK,
             )  # fmt: skip
-        names = [in_two_lines(label_of(key, arms), 26) for key in arms]
+        names = [in_lines(label_of(key, arms), max(12, 78 // len(arms))) for key in arms]
         axes.set_xticks(range(len(arms)), names)
         axes.tick_params(axis="x", length=0)
         axes.grid(visible=False, axis="x")

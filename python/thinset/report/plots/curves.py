@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # Preparation shorter than this share of the axis could not be seen and is not marked.
 _VISIBLE_SHARE = 0.01
+_LONG_SHARE = 0.4
 
 
 @styled
@@ -160,7 +161,7 @@ def _draw_preparation(axes: Axes, records: Sequence[RunRecord]) -> None:
         seconds = statistics.fmean(sum(run.preparation_seconds.values()) for run in runs)
         if seconds < _VISIBLE_SHARE * right:
             continue
-        height = 0.035 + 0.075 * row
+        height = 0.035 + 0.095 * row
         row += 1
         across = axes.get_xaxis_transform()
         colour = colour_of(key, groups)
@@ -168,14 +169,17 @@ def _draw_preparation(axes: Axes, records: Sequence[RunRecord]) -> None:
             [0, seconds], [height, height], transform=across, color=colour, linewidth=5,
             solid_capstyle="butt", alpha=0.75,
         )  # fmt: skip
+        # Inside of the axes: beside the bar or, if it is long, above its end.
+        is_long = seconds > _LONG_SHARE * right
         axes.annotate(
             f"preparing {shortened(label_of(key, groups))}: {spoken_seconds(seconds)}",
-            (seconds, height), xycoords=across, xytext=(6, 0), textcoords="offset points",
-            va="center", fontsize=9.5, color=INK,
+            (seconds, height), xycoords=across, xytext=(0, 5) if is_long else (6, 0),
+            textcoords="offset points", ha="right" if is_long else "left",
+            va="bottom" if is_long else "center", fontsize=9.5, color=INK,
         )  # fmt: skip
     if row:
         low, high = axes.get_ylim()
-        axes.set_ylim(low - (0.06 + 0.075 * row) * (high - low), high)
+        axes.set_ylim(low - (0.08 + 0.095 * row) * (high - low), high)
 
 
 def _draw_phase_change(axes: Axes, records: Sequence[RunRecord]) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from thinset.report.plots.style import INK, QUIET_INK, new_figure, styled
+from thinset.report.plots.style import INK, QUIET_INK, new_figure, row_height, styled
+from thinset.results.arm_words import plain_name
 from thinset.results.grouping import colour_of, label_of
-from thinset.results.wording import in_two_lines, spoken_points
+from thinset.results.wording import in_lines, spoken_points
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,13 +29,15 @@ def differences_to_baseline(
     the colours.
     """
     rows = [(summary.configuration, summary.versus_baseline) for summary in summaries]
-    return _draw(rows, among, str(summaries[0].baseline), summaries[0].metric)
+    baseline = summaries[0].baseline
+    assert baseline is not None
+    return _draw(rows, among, plain_name(baseline), summaries[0].metric)
 
 
 def differences_to_full(summaries: Sequence[ArmSummary], among: Sequence[Configuration]) -> Figure:
     """Draw the same against training on everything as it is."""
     rows = [(summary.configuration, summary.versus_full) for summary in summaries]
-    return _draw(rows, among, "the full data", summaries[0].metric)
+    return _draw(rows, among, "everything", summaries[0].metric)
 
 
 @styled
@@ -44,7 +47,9 @@ def _draw(
     baseline: str,
     metric: Metric,
 ) -> Figure:
-    figure = new_figure(10.4, 0.9 + 0.36 * len(rows))
+    shown = [configuration for configuration, _ in rows]
+    names = [in_lines(label_of(key, shown), 40) for key in shown]
+    figure = new_figure(10.4, 0.9 + row_height(names) * len(rows))
     axes = figure.subplots()
     for row, (configuration, difference) in enumerate(rows):
         assert difference is not None
@@ -57,8 +62,7 @@ def _draw(
             textcoords="offset points", ha="center", fontsize=9, color=INK,
         )  # fmt: skip
     axes.axvline(0.0, color=QUIET_INK, linewidth=1.1)
-    shown = [configuration for configuration, _ in rows]
-    axes.set_yticks(range(len(shown)), [in_two_lines(label_of(key, shown), 40) for key in shown])
+    axes.set_yticks(range(len(shown)), names)
     axes.set_ylim(len(shown) - 0.4, -0.75)
     axes.grid(visible=False, axis="y")
     unit = f"{metric.difference_unit} of " if metric.difference_unit else ""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thinset.report.plots.style import CLASS_COLOURS, DROPPED, new_figure, styled
+from thinset.report.principal_axes import principal_axes
 from thinset.results.wording import shortened
 
 if TYPE_CHECKING:
@@ -57,25 +58,6 @@ def embedding_map(
     axes.set_yticks([])
     figure.legend(loc="outside right upper", handletextpad=0.3, markerscale=1.4)
     return figure
-
-
-def principal_axes(
-    centred: NDArray[np.float64], *, rng: np.random.Generator
-) -> NDArray[np.float64]:
-    """Return the two leading principal axes of centred rows (n, D), as the columns of (D, 2).
-
-    By randomised subspace iteration (Halko, Martinsson and Tropp 2011, algorithms 4.4 and 5.1), so
-    that thousands of columns cost little. The element of largest size in each axis is positive. A
-    lone column gets an empty second axis.
-    """
-    n_columns = centred.shape[1]
-    block = rng.standard_normal((n_columns, min(n_columns, 12)))
-    for _ in range(12):
-        block, _ = np.linalg.qr(centred.T @ (centred @ block))
-    _, _, rotation = np.linalg.svd(centred @ block, full_matrices=False)
-    leading = (block @ rotation.T)[:, :2]
-    leading = leading * np.sign(leading[np.abs(leading).argmax(axis=0), range(leading.shape[1])])
-    return np.pad(leading, ((0, 0), (0, 2 - leading.shape[1])))
 
 
 def read_rows(embeddings: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from thinset.report.plots.style import INK, legend_above, new_figure, styled
 from thinset.results.arm import FULL
+from thinset.results.arm_words import plain_name
 from thinset.results.grouping import colour_of, group_runs, line_style_of_arm
 from thinset.results.summaries import baseline_of, paired_difference
 from thinset.results.wording import shortened
@@ -92,14 +93,14 @@ def _draw(
             [point.mean for point in shown.values()],
             yerr=[point.deviation for point in shown.values()],
             marker="o", markersize=4, linewidth=1.6, elinewidth=0.8,
-            label=shortened(str(arm), 34), **look,
+            label=shortened(plain_name(arm), 40), **look,
         )  # fmt: skip
         if baseline is not None:
             _draw_differences(panels[1], shown, places, shift, look)
     metric = records[0].main_metric
     score.set_ylabel(metric.axis_label)
     if baseline is not None:
-        panels[1].set_ylabel(f"{metric.difference_unit} against {baseline}".strip())
+        panels[1].set_ylabel(f"{metric.difference_unit} against {plain_name(baseline)}".strip())
         panels[1].axhline(0.0, color=INK, linewidth=0.8)
     legend_above(figure)
     return figure, panels

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from thinset.report.plots.style import legend_above, new_figure, styled
 from thinset.results.arm import FULL
+from thinset.results.arm_words import plain_name
 from thinset.results.grouping import METHOD_COLOURS, colours_of
 from thinset.results.learning_curves import logarithmic_fit
 
@@ -48,7 +49,7 @@ def learning_curves(records: Sequence[RunRecord]) -> Figure:
             [size for size in sizes for _ in by_size[size]],
             [score for size in sizes for score in by_size[size]],
         )
-        name = "original" if arm == FULL else str(arm).removeprefix("full:augment=")
+        name = "original" if arm == FULL else plain_name(arm).removeprefix("everything, with ")
         label = name if fit is None else f"{name} (R² {fit.r_squared:.2f})"
         axes.errorbar(
             sizes, means, spreads, color=colour, marker="o", markersize=4, capsize=2,

@@ -24,7 +24,9 @@ def rankings(reference: Ranking, others: Sequence[Ranking], labels: Mapping[Rank
     """Draw one panel per ranking: each candidate's accuracy there against that of the reference.
 
     Means over seeds, in percent. Points in rising order are candidates that both rank alike.
-    labels: the names of all rankings of the page, whose arms share the colours.
+
+    Args:
+        labels: the names of all rankings of the page, whose arms share the colours.
     """
     n_columns = min(_COLUMNS, len(others))
     n_rows = math.ceil(len(others) / n_columns)

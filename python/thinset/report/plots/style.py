@@ -8,7 +8,7 @@ import math
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from matplotlib.artist import Artist
     from matplotlib.figure import Figure
@@ -87,6 +87,11 @@ def new_figure(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def row_height(names: Iterable[str], least: float = 0.36) -> float:
+    """Return the height in inches of rows with these labels, so that none touches the next."""
+    return max([least, *(0.08 + 0.19 * (1 + name.count("\n")) for name in names)])
 
 
 def legend_above(figure: Figure) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING
 
-from thinset.report.plots.style import INK, legend_above, new_figure, styled
+from thinset.report.plots.style import INK, legend_above, new_figure, row_height, styled
 from thinset.results.grouping import group_runs, label_of
-from thinset.results.wording import in_two_lines, shortened, spoken_seconds
+from thinset.results.wording import in_lines, shortened, spoken_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +27,8 @@ def two_phase_timeline(records: Sequence[RunRecord]) -> Figure:
     """Draw one stacked bar per arm: preparation stages, phases and evaluation in mean seconds."""
     groups = group_runs(records)
     bars = [mean_stage_seconds(runs) for runs in groups.values()]
-    figure = new_figure(10.4, 1.2 + 0.46 * len(bars))
+    names = [in_lines(f"{label_of(key, groups)}, equal {key.comparison}", 36, 4) for key in groups]
+    figure = new_figure(10.4, 1.2 + row_height(names, 0.46) * len(bars))
     axes = figure.subplots()
     for stage, colour in _stage_colours(records).items():
         seconds = [bar.get(stage, 0.0) for bar in bars]
@@ -41,8 +42,6 @@ def two_phase_timeline(records: Sequence[RunRecord]) -> Figure:
             spoken_seconds(sum(bar.values())), (sum(bar.values()), row), xytext=(5, 0),
             textcoords="offset points", va="center", fontsize=9.5, color=INK,
         )  # fmt: skip
-    names = [in_two_lines(label_of(key, groups), 30) for key in groups]
-    names = [f"{name}, equal {key.comparison}" for name, key in zip(names, groups, strict=True)]
     axes.set_yticks(range(len(bars)), names)
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")

@@ -19,11 +19,14 @@ class TwoPhaseSampler(PassSampler):
     Give it to a DataLoader as `sampler=`; each pass (`for batch in loader`) is one epoch of the
     current phase. The model and the training loop stay as they are.
 
-    `n_total`: size of the full dataset. `indices`: the subset's rows: (k,) integers in
-    0..n_total-1, a boolean mask of length n_total, or a Selection. `fast`: how much to train on the
-    subset: epochs of the subset ("3ep", or 3), samples ("12000sa") or, with `batch_size` given,
-    steps ("500st"); the last fast pass is cut where it is used up. The order of a pass depends on
-    the seed and the number of the pass only.
+    Args:
+        n_total: size of the full dataset.
+        indices: the subset's rows: (k,) integers in 0..n_total-1, a boolean mask of length n_total,
+            or a Selection.
+        fast: how much to train on the subset: epochs of the subset ("3ep", or 3), samples
+            ("12000sa") or, with `batch_size` given, steps ("500st"); the last fast pass is cut
+            where it is used up.
+        seed: with the number of a pass, it alone decides the order of that pass.
 
     A look at one batch, `next(iter(loader))`, changes nothing: the pass begins again. A pass that
     the loop leaves later is over, and iterating again begins the next one; so is a pass of a single

@@ -75,8 +75,8 @@ def test_a_ranking_grows_in_its_folder(finished):
     page = make(folder, dataclasses.replace(more, sizes=(100, 0.1)), told.append)
     assert len(told) == 2 * 18 - 12 + 2 * 6
     text = page.read_text(encoding="utf-8")
-    assert "random, 100 samples" in text
-    assert "random, 10\N{NO-BREAK SPACE}%" in text
+    assert "random samples, 100 samples" in text
+    assert "random samples, 10\N{NO-BREAK SPACE}%" in text
     with pytest.raises(ValueError, match="settings.total is '3st' there and '4st' here"):
         make(folder, dataclasses.replace(SETTINGS, total=Duration(4, "st")))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import shutil
 
 import numpy as np
@@ -56,8 +57,15 @@ def test_every_arm_is_trained_in_both_comparisons(finished):
     }
     text = page.read_text(encoding="utf-8")
     assert page == folder / "report" / "index.html"
-    assert "thinset run digits" in text
+    assert '>thinset</span> <span class="word">run</span> <span class="word">digits<' in text
     assert "random" in text
+    # The page has the map and the contact sheet of the selection, beside the random one.
+    (content,) = re.findall(r'id="explorer-data">(.*?)</script>', text, re.DOTALL)
+    explored = json.loads(content)
+    assert (explored["name"], explored["other"]["name"]) == ("topk", "random")
+    assert explored["nKept"] == 100
+    assert explored["sheets"]
+    assert {"x", "nearest", "labels"} <= explored.keys()
 
 
 def test_random_is_plainly_random_whatever_is_selected(tmp_path):

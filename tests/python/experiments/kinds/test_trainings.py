@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 
 import pytest
 
 from grids import SETTINGS, arms, lengths
-from thinset.experiments.kinds.trainings import Study
+from thinset.experiments.figures.registry import recipe_of
+from thinset.experiments.finished import Finished
+from thinset.experiments.kinds.trainings import Study, write_page
+from thinset.experiments.settings import StudySettings
 from thinset.experiments.where import Where
 from thinset.experiments.workbench import Workbench
 from thinset.results import FULL, RANDOM, Arm, FastPhase, RunRecord
@@ -83,6 +87,19 @@ def test_random_subsets_differ_between_seeds_and_chosen_ones_are_shared(finished
     draws = [Selection.load(folder / f"selections/random-k100-seed{seed}.npz") for seed in (0, 1)]
     assert draws[0].indices.tolist() != draws[1].indices.tolist()
     assert (folder / "selections" / "topk-k100.npz").exists()
+
+
+def test_the_page_of_a_comparison_shows_a_selection_beside_the_random_one(finished):
+    folder, *_ = finished
+    page = write_page(recipe_of("compare"), Finished.read(folder, StudySettings))
+    text = page.read_text(encoding="utf-8")
+    (content,) = re.findall(r'id="explorer-data">(.*?)</script>', text, re.DOTALL)
+    explored = json.loads(content)
+    assert (explored["name"], explored["other"]["name"]) == ("topk", "random")
+    assert (explored["nTotal"], explored["nKept"]) == (1438, 100)
+    # The page of a published figure is about its scores.
+    page = write_page(recipe_of("fig5"), Finished.read(folder, StudySettings))
+    assert "<script" not in page.read_text(encoding="utf-8")
 
 
 def test_a_grid_grows_in_its_folder(finished):

@@ -1,0 +1,246 @@
+#include "methods/clustered_rows.hpp"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <numeric>
+#include <utility>
+
+#include "methods/seed_weights.hpp"
+
+namespace thinset {
+
+namespace {
+
+constexpr std::size_t rows_per_block = 256;
+constexpr std::size_t rows_per_search = 16;
+constexpr std::size_t rows_per_sum = 64;  // what sum_columns takes
+constexpr std::size_t columns_per_strip = 16;
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+struct alignas(64) ThreadLargest {
+  double value = 0.0;
+};
+
+}  // namespace
+
+template <class T>
+ClusteredRows<T>::ClusteredRows(const Rows<T>& rows, Job& job)
+    : meter_(rows, Metric::sqeuclidean, job),
+      kernels_(row_kernels<T>()),
+      n_columns_(rows.n_columns()),
+      cluster_(rows.size(), 0),
+      squared_distance_(rows.size(), infinity) {}
+
+// body(i) before row i is weighed.
+template <class T>
+template <class Body>
+auto ClusteredRows<T>::weigh_in_blocks(double scale, Job& job, const Body& body) -> Weights {
+  scale_ = scale;
+  block_totals_.assign((rows().size() + rows_per_block - 1) / rows_per_block, 0);
+  std::vector<ThreadLargest> largest(job.n_threads());
+  job.parallel_for(rows().size(), rows_per_block,
+                   [&](std::size_t begin, std::size_t end, unsigned thread) {
+                     std::int64_t total = 0;
+                     double largest_here = largest[thread].value;
+                     for (std::size_t i = begin; i < end; ++i) {
+                       body(i);
+                       total += seed_weight(squared_distance_[i], scale);
+                       largest_here = std::max(largest_here, squared_distance_[i]);
+                     }
+                     block_totals_[begin / rows_per_block] = total;
+                     largest[thread].value = largest_here;
+                   });
+  Weights weights;
+  weights.total = total_weight();
+  for (const ThreadLargest& of_thread : largest) {
+    weights.largest = std::max(weights.largest, of_thread.value);
+  }
+  return weights;
+}
+
+template <class T>
+auto ClusteredRows<T>::lower(std::size_t centre, std::span<const double> point, double scale,
+                             Job& job) -> Weights {
+  if (centre == 0) {
+    std::ranges::fill(cluster_, std::size_t{0});
+    std::ranges::fill(squared_distance_, infinity);
+    centres_.clear();
+  }
+  centres_.insert(centres_.end(), point.begin(), point.end());
+  n_centres_ = centre + 1;
+  return weigh_in_blocks(scale, job, [&](std::size_t i) {
+    const double d = kernels_.squared_distance(rows().row(i), point.data(), n_columns_);
+    if (d < squared_distance_[i]) {
+      squared_distance_[i] = d;
+      cluster_[i] = centre;
+    }
+  });
+}
+
+template <class T>
+std::int64_t ClusteredRows<T>::weigh(double scale, Job& job) {
+  return weigh_in_blocks(scale, job, [](std::size_t) {}).total;
+}
+
+template <class T>
+std::size_t ClusteredRows<T>::draw(std::int64_t target) const {
+  std::size_t block = 0;
+  while (target >= block_totals_[block]) {
+    target -= block_totals_[block++];
+  }
+  std::size_t row = block * rows_per_block;
+  for (;; ++row) {
+    const std::int64_t weight = seed_weight(squared_distance_[row], scale_);
+    if (target < weight) {
+      return row;
+    }
+    target -= weight;
+  }
+}
+
+template <class T>
+bool ClusteredRows<T>::assign(std::vector<double> centres, Job& job) {
+  n_centres_ = centres.size() / n_columns_;
+  centres_ = std::move(centres);
+  if (rows().size() == 0) {
+    return false;
+  }
+  if (!nearest_ || nearest_->n_centres() != n_centres_) {
+    nearest_.emplace(meter_, centres_, job);
+  }
+  nearest_->take_in_centres(job);
+  std::vector<char> changed(job.n_threads(), 0);
+  job.parallel_for(rows().size(), rows_per_search,
+                   [&](std::size_t begin, std::size_t end, unsigned thread) {
+                     std::vector<Found> found;
+                     for (std::size_t i = begin; i < end; ++i) {
+                       // Few rows change their cluster, so the previous centre is the best first
+                       // guess.
+                       found.push_back({cluster_[i], squared_distance(i, cluster_[i])});
+                     }
+                     nearest_->find(begin, found, thread);
+                     for (std::size_t i = begin; i < end; ++i) {
+                       changed[thread] |= static_cast<char>(cluster_[i] != found[i - begin].centre);
+                       cluster_[i] = found[i - begin].centre;
+                       squared_distance_[i] = found[i - begin].squared_distance;
+                     }
+                   });
+  return std::ranges::any_of(changed, [](char c) { return c != 0; });
+}
+
+template <class T>
+std::vector<std::int64_t> ClusteredRows<T>::sizes(std::size_t n_centres) const {
+  std::vector<std::int64_t> sizes(n_centres, 0);
+  for (const std::size_t c : cluster_) {
+    ++sizes[c];
+  }
+  return sizes;
+}
+
+template <class T>
+std::size_t ClusteredRows<T>::furthest(std::span<const std::int64_t> sizes, Job& job) const {
+  job.check();
+  std::size_t furthest = rows().size();
+  for (std::size_t i = 0; i < rows().size(); ++i) {
+    if (sizes[cluster_[i]] > 1 &&
+        (furthest == rows().size() || squared_distance_[i] > squared_distance_[furthest])) {
+      furthest = i;
+    }
+  }
+  return furthest;
+}
+
+template <class T>
+void ClusteredRows<T>::move(std::size_t row, std::size_t cluster) {
+  cluster_[row] = cluster;
+  squared_distance_[row] = 0.0;
+}
+
+template <class T>
+std::vector<double> ClusteredRows<T>::sums(std::size_t n_centres,
+                                           const std::vector<SumSplit>& splits, Job& job) {
+  centres_ = {};
+  const Members members = this->members(n_centres);
+  std::vector<double> high(n_columns_);
+  std::vector<double> low(n_columns_);
+  for (std::size_t j = 0; j < n_columns_; ++j) {
+    high[j] = splits[j].high;
+    low[j] = splits[j].low;
+  }
+  // Whatever their size: `splits` are for the largest.
+  const std::vector<double> limit(n_columns_, infinity);
+  std::vector<double> sums(2 * n_centres * n_columns_, 0.0);
+  job.parallel_for(n_centres, 1, [&](std::size_t begin, std::size_t end, unsigned) {
+    std::vector<double> min(n_columns_);
+    std::vector<double> max(n_columns_);
+    std::vector<std::size_t> failed(n_columns_);
+    std::array<const T*, rows_per_sum> batch;
+    for (std::size_t c = begin; c < end; ++c) {
+      double* const of_cluster = sums.data() + 2 * c * n_columns_;
+      const ColumnTotals totals{
+          high.data(), low.data(), limit.data(), of_cluster, of_cluster + n_columns_,
+          min.data(),  max.data()};
+      for (std::size_t m = members.first[c]; m < members.first[c + 1]; m += rows_per_sum) {
+        const std::size_t n = std::min(rows_per_sum, members.first[c + 1] - m);
+        for (std::size_t i = 0; i < n; ++i) {
+          batch[i] = rows().row(members.rows[m + i]);
+        }
+        const std::size_t n_failed =
+            kernels_.sum_columns(batch.data(), n, n_columns_, totals, failed.data());
+        // Strips of columns with digits that neither part holds: these are dropped.
+        for (std::size_t f = 0; f < n_failed; ++f) {
+          const std::size_t j = failed[f];
+          for (std::size_t i = 0; i < n; ++i) {
+            kernels_.add_split(batch[i] + j, std::min(columns_per_strip, n_columns_ - j),
+                               high.data() + j, low.data() + j, totals.high + j, totals.low + j);
+          }
+        }
+      }
+    }
+  });
+  return sums;
+}
+
+template <class T>
+std::vector<double> ClusteredRows<T>::smallest_distances(std::size_t n_centres) const {
+  std::vector<double> smallest(n_centres, infinity);
+  for (std::size_t i = 0; i < rows().size(); ++i) {
+    smallest[cluster_[i]] = std::min(smallest[cluster_[i]], squared_distance_[i]);
+  }
+  return smallest;
+}
+
+template <class T>
+std::vector<std::size_t> ClusteredRows<T>::first_within(std::span<const double> limits) const {
+  std::vector<std::size_t> first(limits.size(), rows().size());
+  for (std::size_t i = rows().size(); i-- > 0;) {
+    if (squared_distance_[i] <= limits[cluster_[i]]) {
+      first[cluster_[i]] = i;
+    }
+  }
+  return first;
+}
+
+template <class T>
+auto ClusteredRows<T>::members(std::size_t n_centres) const -> Members {
+  Members members;
+  members.first.assign(n_centres + 1, 0);
+  for (const std::size_t c : cluster_) {
+    ++members.first[c + 1];
+  }
+  std::partial_sum(members.first.begin(), members.first.end(), members.first.begin());
+  members.rows.resize(rows().size());
+  std::vector<std::size_t> next(members.first.begin(), members.first.end() - 1);
+  for (std::size_t i = 0; i < rows().size(); ++i) {
+    members.rows[next[cluster_[i]]++] = i;
+  }
+  return members;
+}
+
+template class ClusteredRows<float>;
+template class ClusteredRows<double>;
+template class ClusteredRows<Float16>;
+template class ClusteredRows<BFloat16>;
+
+}  // namespace thinset

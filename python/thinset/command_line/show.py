@@ -1,0 +1,125 @@
+"""thinset show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import tyro
+
+from thinset._core import open_npy
+from thinset.command_line.arguments import Column, OutputFile, Threads, optional, typed_again
+from thinset.command_line.columns import column_files, read_column, read_ids, read_rows
+from thinset.command_line.usage import UsageError
+from thinset.files.overlap import require_apart
+from thinset.selection import Selection
+
+if TYPE_CHECKING:
+    from thinset.experiments.showing import Shown
+
+_SHOWN = ("data", "embeddings", "map", "texts")
+
+
+@dataclass(frozen=True)
+class Command:
+    """Write a page to look at a selection with: one HTML file that needs no network.
+
+    The page has a map of the embeddings, the contact sheet in selection order, the nearest kept
+    sample of each dropped one, near-duplicates as stacks, and, with --against, what two selections
+    share. A FILE with one entry per sample is a .npy file, lines of text, or FILE.parquet:NAME.
+    """
+
+    selection: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="SELECTION")]
+    """a saved selection (.npz), or a .npy file of row numbers in selection order"""
+    out: OutputFile
+    """the HTML file to write"""
+    data: Annotated[str | None, optional(metavar="DIR")] = None
+    """images that were selected from: a dataset folder, or a source that data import reads"""
+    split: str = "train"
+    """split of a source that the rows belong to"""
+    embeddings: Annotated[tuple[Path, ...], optional(metavar="FILE...")] = ()
+    """embeddings that the selection was made from, as for select; the map is their plane of
+    principal components, and distances are between them"""
+    column: Column = None
+    """column of lists, or tensor, that holds the embeddings; needed if there are several"""
+    map: Annotated[Path | None, optional(metavar="FILE.npy")] = None
+    """(N, 2) array to draw the map from, such as UMAP coordinates, in place of principal
+    components"""
+    against: Annotated[Path | None, optional(metavar="OTHER")] = None
+    """another selection from the same samples, to compare with"""
+    dedup_distance: Annotated[float | None, optional(metavar="D")] = None
+    """show samples at most this far apart as stacks; by default as in the selection"""
+    texts: Annotated[Path | None, optional(metavar="FILE")] = None
+    """the text of each sample, shown in place of an image"""
+    labels: Annotated[Path | None, optional(metavar="FILE")] = None
+    """the class of each sample, integers or texts; by default those of DIR"""
+    ids: Annotated[Path | None, optional(metavar="FILE")] = None
+    """the id of each sample; by default the paths of image files"""
+    threads: Threads = None
+    """number of threads, by default one per processor; the result is the same for any number"""
+    overwrite: bool = False
+    """replace the output if it exists"""
+
+    def run(self) -> None:
+        if not any(getattr(self, name) for name in _SHOWN):
+            raise UsageError("show needs --data DIR, --texts FILE, --embeddings FILE or --map FILE")
+        columns = [
+            file
+            for path in (self.texts, self.labels, self.ids)
+            if path is not None
+            for file in column_files(path, self.embeddings)
+        ]
+        require_apart(
+            self.out, self.selection, self.against, self.embeddings, self.map, self.data, columns
+        )
+        from thinset.experiments.showing import ShowSettings, show
+        from thinset.experiments.shown_samples import read_samples
+        from thinset.report import require_report_extra
+
+        require_report_extra()
+        # A single file is not a list of shards, so messages need no shard number.
+        embeddings = self.embeddings[0] if len(self.embeddings) == 1 else self.embeddings
+        settings = ShowSettings(
+            embeddings=embeddings or None,
+            column=self.column,
+            coordinates=None if self.map is None else open_npy(str(self.map)),
+            texts=None if self.texts is None else _texts(self.texts, self.embeddings),
+            labels=None if self.labels is None else read_column(self.labels, self.embeddings),
+            ids=None if self.ids is None else read_ids(self.ids, self.embeddings),
+            against=None if self.against is None else _read(self.against),
+            stack_distance=self.dedup_distance,
+            n_threads=self.threads,
+            command=typed_again("show", self, "selection"),
+        )
+        samples = None if self.data is None else read_samples(self.data, split=self.split)
+        written = show(
+            _read(self.selection),
+            samples,
+            settings,
+            self.out,
+            overwrite=self.overwrite,
+            show_progress=True,
+        )
+        print(f"page: {written} ({written.stat().st_size / 1e6:.1f} MB)")
+
+
+def _read(path: Path) -> Shown:
+    from thinset.experiments.showing import Shown
+
+    chosen = read_rows(path)
+    if isinstance(chosen, Selection):
+        return Shown.of(chosen, path.stem)
+    if chosen.dtype.kind == "b":
+        return Shown(path.stem, np.flatnonzero(chosen), len(chosen))
+    return Shown(path.stem, np.asarray(chosen, np.int64))
+
+
+def _texts(path: Path, embeddings: tuple[Path, ...]) -> list[str]:
+    column = read_column(path, embeddings)
+    if column.ndim != 1 or column.dtype.kind not in "US":
+        raise ValueError(
+            f"{path} must hold texts in one dimension, got {column.dtype} of shape {column.shape}"
+        )
+    return [text.decode() if isinstance(text, bytes) else text for text in column.tolist()]

@@ -1,0 +1,188 @@
+"""Parts in Ray actors. An actor that dies is replaced, and the new one replays what is decided."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from thinset.distributed.engine import Engine, Worker, lost
+from thinset.distributed.failures import WorkerLostError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from thinset.distributed.engine import Call, Work
+    from thinset.distributed.messages import Arrays
+    from thinset.distributed.shards import Part
+
+_MOST_DEATHS_IN_A_ROW = 3
+
+
+def import_ray() -> Any:
+    """The module; ImportError names the extra."""
+    try:
+        import ray
+    except ImportError as error:
+        raise ImportError("engine='ray' needs Ray: pip install 'thinset[ray]'") from error
+    return ray
+
+
+class RayEngine(Engine):
+    """Actors on the Ray cluster that this process is connected to, else on one started here.
+
+    n_workers: by default one for each CPU of the cluster. cpus_per_worker: what each reserves, and
+    how many threads it uses. wait: seconds until the cluster must have placed a worker.
+    """
+
+    name = "ray"
+
+    def __init__(
+        self, n_workers: int | None = None, cpus_per_worker: int = 1, wait: float = 300.0
+    ) -> None:
+        super().__init__()
+        self._ray = import_ray()
+        self._started = not self._ray.is_initialized()
+        if self._started:
+            self._ray.init(
+                include_dashboard=False, log_to_driver=False, logging_level="error",
+                configure_logging=False,
+            )  # fmt: skip
+        self.cpus_per_worker = cpus_per_worker
+        try:
+            self._n_workers = self._checked(n_workers)
+        except BaseException:
+            self.close()
+            raise
+        self._wait = wait
+        self._parts: Sequence[Part] = ()
+        self._actors: list[Any] = []
+        self._make: Callable[[int], Any] = lambda _: None
+        self._replay: Callable[[int], list[Call]] = lambda _: []
+
+    def _checked(self, n_workers: int | None) -> int:
+        available = int(self._ray.cluster_resources().get("CPU", 0))
+        most = available // self.cpus_per_worker
+        wanted = most if n_workers is None else n_workers
+        if not 1 <= wanted <= most:
+            raise ValueError(
+                f"n_workers must be in [1, {most}]: the Ray cluster has {available} CPUs, and each "
+                f"worker takes {self.cpus_per_worker}; got {wanted}"
+            )
+        return wanted
+
+    @property
+    def n_workers(self) -> int:
+        return self._n_workers
+
+    @property
+    def n_parts(self) -> int:
+        return len(self._actors)
+
+    @property
+    def process_ids(self) -> list[int]:
+        """Of the actors, in the order of the parts."""
+        found: list[int] = self._ray.get([actor.process_id.remote() for actor in self._actors])
+        return found
+
+    def open(
+        self,
+        parts: Sequence[Part],
+        work: Work,
+        settings: dict[str, Any],
+        replay: Callable[[int], list[Call]],
+    ) -> None:
+        self._release()
+        actor = self._ray.remote(num_cpus=self.cpus_per_worker, max_restarts=0)(_Actor)
+        # Arrays of shards are put into the object store once, however often workers are replaced.
+        stored = [self._ray.put(part) for part in parts]
+        shared = self._ray.put(settings)
+        self._make = lambda number: actor.remote(stored[number], work, shared)
+        self._replay = replay
+        self._parts = parts
+        self._actors = [self._make(part.number) for part in parts]
+        self._gather(
+            lambda number: self._actors[number].catch_up.remote(replay(number)), wait=self._wait
+        )
+
+    def _round(self, calls: Sequence[Call]) -> list[Arrays]:
+        return self._gather(lambda number: self._actors[number].call.remote(calls[number]))
+
+    def finish(self) -> None:
+        self._gather(lambda number: self._actors[number].finish.remote())
+
+    def close(self) -> None:
+        self._release()
+        if self._started and self._ray.is_initialized():
+            self._ray.shutdown()
+            self._started = False
+
+    def _release(self) -> None:
+        for actor in getattr(self, "_actors", ()):
+            self._ray.kill(actor)
+        self._actors = []
+
+    def _gather(self, submit: Callable[[int], Any], wait: float | None = None) -> list[Any]:
+        """The answers of all parts in order; workers that die are replaced, and called again."""
+        answers: dict[int, Any] = {}
+        pending = {number: submit(number) for number in range(len(self._actors))}
+        for deaths in range(_MOST_DEATHS_IN_A_ROW + 1):
+            found = {number: self._get(number, future, wait) for number, future in pending.items()}
+            dead = {n: answer for n, answer in found.items() if isinstance(answer, _Death)}
+            answers |= {n: answer for n, answer in found.items() if n not in dead}
+            if not dead:
+                return [answers[number] for number in range(len(self._actors))]
+            if deaths == _MOST_DEATHS_IN_A_ROW:
+                number, death = next(iter(dead.items()))
+                raise lost(number, f"it died {deaths + 1} times in a row: {death.why}")
+            for number in dead:
+                self.traffic.replaced += 1
+                self._actors[number] = self._make(number)
+                # Calls of one actor run in their order, so that this comes first.
+                self._actors[number].catch_up.remote(self._replay(number))
+            pending = {number: submit(number) for number in dead}
+        raise AssertionError
+
+    def _get(self, number: int, future: Any, wait: float | None) -> Any:
+        """The answer of a part, or how its worker died."""
+        errors = self._ray.exceptions
+        try:
+            return self._ray.get(future, timeout=wait)
+        except errors.RayTaskError as error:
+            raise (error.cause or error) from None
+        except errors.RayActorError as error:
+            return _Death(str(error))
+        except errors.GetTimeoutError:
+            raise WorkerLostError(
+                f"the Ray cluster did not start the worker of part {number} within {wait:g} s; "
+                "free CPUs, or lower n_workers"
+            ) from None
+
+
+class _Death(NamedTuple):
+    why: str
+
+
+class _Actor:
+    """A worker in a process of Ray."""
+
+    def __init__(self, part: Part, work: Work, settings: dict[str, Any]) -> None:
+        # Not opened yet: an error in the constructor would look like the death of the actor.
+        self._arguments = (part, work, settings)
+        self._worker: Worker | None = None
+
+    def catch_up(self, calls: list[Call]) -> None:
+        self._worker = Worker(*self._arguments)
+        for call in calls:
+            self._worker.call(call)
+
+    def call(self, call: Call) -> Arrays:
+        assert self._worker is not None
+        return self._worker.call(call)
+
+    def finish(self) -> None:
+        assert self._worker is not None
+        self._worker.finish()
+
+    def process_id(self) -> int:
+        import os
+
+        return os.getpid()

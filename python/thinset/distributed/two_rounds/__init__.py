@@ -1,0 +1,1 @@
+"""Approximate selections in two rounds: each worker chooses rows of its part, then from these."""

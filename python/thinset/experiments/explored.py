@@ -1,0 +1,59 @@
+"""The explorer of a selection in the page of a run or a comparison, beside the random baseline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from thinset.experiments.showing import Shown, ShowSettings, explore
+from thinset.experiments.shown_samples import samples_of
+from thinset.results import RANDOM
+from thinset.results.arm_words import plain_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from thinset.experiments.cells import Cell
+    from thinset.experiments.finished import Finished
+    from thinset.report.explorer import ExplorerInputs
+    from thinset.report.explorer.inputs import Explore
+    from thinset.results import Arm
+
+
+def explored(
+    finished: Finished[Any], chosen: tuple[Arm, Sequence[str]], other: tuple[Arm, Sequence[str]]
+) -> Explore:
+    """What shows one selection beside another: arms, and the names that their files may have.
+
+    Files are read when it is called: a page that is written before the work is done has no
+    explorer, and not all files. Raises FileNotFoundError then, where one is missing.
+    """
+
+    def prepared() -> tuple[ExplorerInputs, Mapping[str, str]]:
+        shown, against = (
+            Shown.of(finished.selection(*names), plain_name(arm)) for arm, names in (chosen, other)
+        )
+        settings = ShowSettings(embeddings=finished.embeddings, against=against)
+        return explore(shown, samples_of(finished.data), settings)
+
+    return prepared
+
+
+def explored_cells(finished: Finished[Any], cells: Sequence[Cell]) -> Explore | None:
+    """The same for a grid: its first selected subset, beside a random one of the same size.
+
+    Without a random one, the next arm stands beside it. None where there are no two subsets, or
+    where no arm needed embeddings.
+    """
+    subsets = [cell for cell in cells if cell.arm.rule is not None and cell.size is not None]
+    names: dict[Arm, list[str]] = {}
+    for cell in subsets:
+        file = finished.path / "selections" / f"{cell.selection_name}.npz"
+        is_first = (cell.size, cell.seed) == (subsets[0].size, subsets[0].seed)
+        if is_first and file.exists():
+            names.setdefault(cell.arm, [cell.selection_name])
+    arms = sorted(names, key=lambda arm: arm == RANDOM)  # stable: the others in their order
+    needing = [arm for arm in arms if arm.rule is not None and arm.rule.needs_embeddings]
+    if len(arms) < 2 or not needing:
+        return None
+    first, second = arms[0], RANDOM if RANDOM in names else arms[1]
+    return explored(finished, (first, names[first]), (second, names[second]))

@@ -1,0 +1,162 @@
+"""thinset show: pages of every kind of data, and refusals that name what does not fit."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+import thinset
+from thinset.command_line import main
+from thinset.data import DatasetWriter
+
+N = 60
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A dataset of N images, their embeddings, and selections from them."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    with DatasetWriter(
+        "data", name="noise", image_shape=(8, 8, 3), image_dtype="uint8", n_samples=N,
+        class_names=("ant", "bee"),
+    ) as writer:  # fmt: skip
+        writer.append(rng.integers(0, 256, (N, 8, 8, 3), dtype=np.uint8), np.arange(N) % 2)
+    embeddings = rng.standard_normal((N, 5)).astype(np.float32)
+    embeddings[7] = embeddings[3]
+    np.save("embeddings.npy", embeddings)
+    for method in ("max_min", "kmeans"):
+        thinset.select(embeddings, 10, method).save(f"{method}.npz")
+    return tmp_path
+
+
+def data_of(path):
+    page = path.read_text(encoding="utf-8")
+    (text,) = re.findall(r'id="explorer-data">(.*?)</script>', page, re.DOTALL)
+    return json.loads(text), page
+
+
+def array(packed):
+    import base64
+
+    return np.frombuffer(base64.b64decode(packed["data"]), packed["type"])
+
+
+def test_a_page_of_everything(folder, capsys):
+    command = ["show", "max_min.npz", "--data", "data", "--embeddings", "embeddings.npy"]
+    command += ["--against", "kmeans.npz", "--dedup-distance", "0", "-o", "page.html"]
+    assert main(command) == 0
+    assert "page: page.html (0.1 MB)" in capsys.readouterr().out
+    data, page = data_of(folder / "page.html")
+    embeddings = np.load("embeddings.npy").astype(np.float64)
+    kept = thinset.Selection.load("max_min.npz").indices
+    rows = array(data["rows"])
+    np.testing.assert_array_equal(rows[:10], kept)
+    apart = np.linalg.norm(embeddings[rows[10:], None] - embeddings[kept], axis=2)
+    distances = apart.min(axis=1)
+    np.testing.assert_allclose(array(data["distances"]), distances, rtol=1e-5, atol=1e-6)
+    nearest = rows[array(data["nearest"])]
+    found = np.linalg.norm(embeddings[rows[10:]] - embeddings[nearest], axis=1)
+    np.testing.assert_allclose(found, distances, atol=1e-9)
+    assert sorted(rows[array(data["stacks"]["members"])]) == [3, 7]
+    assert "2 samples are in 1 stack:" in page
+    assert "max_min and kmeans agree on" in page
+    assert "thinset show max_min.npz" in re.sub("<[^>]*>", "", page)
+    # An existing page stays, unless it may be replaced.
+    assert main(command) == 4
+    assert "page.html already exists" in capsys.readouterr().err
+    assert main([*command, "--overwrite"]) == 0
+
+
+@pytest.mark.parametrize("metric", ["cosine", "sqeuclidean"])
+def test_distances_are_in_the_metric_of_the_selection(folder, metric):
+    embeddings = np.load("embeddings.npy").astype(np.float64)
+    thinset.select(embeddings, 10, "max_min", metric=metric).save("chosen.npz")
+    np.save("doubles.npy", embeddings)
+    assert main(["show", "chosen.npz", "--embeddings", "doubles.npy", "-o", "page.html"]) == 0
+    data, _ = data_of(folder / "page.html")
+    rows = array(data["rows"])
+    a, b = embeddings[rows[10:], None], embeddings[rows[:10]]
+    expected = ((a - b) ** 2).sum(axis=2)
+    if metric == "cosine":
+        lengths = np.linalg.norm(a, axis=2) * np.linalg.norm(b, axis=1)
+        expected = 1 - (a * b).sum(axis=2) / lengths
+    np.testing.assert_allclose(array(data["distances"]), expected.min(axis=1), rtol=1e-5, atol=1e-6)
+
+
+def test_texts_and_embeddings_of_parquet(folder, capsys):
+    vectors = np.load("embeddings.npy")
+    table = pa.table({
+        "vector": list(vectors), "text": [f"text {i}" for i in range(N)], "kind": ["x", "y"] * 30,
+        "id": [f"doc-{i}" for i in range(N)],
+    })  # fmt: skip
+    pq.write_table(table, "documents.parquet")
+    command = ["show", "max_min.npz", "--embeddings", "documents.parquet", "--column", "vector"]
+    command += ["--texts", ":text", "--labels", ":kind", "--ids", ":id", "-o", "page.html"]
+    assert main(command) == 0, capsys.readouterr().err
+    data, page = data_of(folder / "page.html")
+    assert [name for name, _, _ in data["classes"]] == ["x", "y"]
+    assert 'id="explorer-texts"' in page
+    assert "Texts are shown in full." in page
+
+
+def test_image_files_are_shown_with_their_paths(folder, capsys):
+    rng = np.random.default_rng(1)
+    for number in range(12):
+        file = folder / "photos" / ("ant", "bee")[number % 2] / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (20, 30, 3), dtype=np.uint8)).save(file)
+    np.save("rows.npy", np.array([5, 0, 3]))
+    assert main(["show", "rows.npy", "--data", "photos", "-o", "page.html"]) == 0
+    data, page = data_of(folder / "page.html")
+    assert array(data["rows"])[:3].tolist() == [5, 0, 3]
+    assert data["sheets"][0][3:] == [30, 20]
+    assert 'id="explorer-ids"' in page
+    assert "Pass --embeddings FILE, or --map FILE with two columns" in page
+    assert main(["show", "rows.npy", "--data", "photos", "--split", "test", "-o", "b.html"]) == 3
+    assert "has the splits ['train'], got 'test'" in capsys.readouterr().err
+
+
+def test_a_random_selection_goes_with_any_embeddings(folder):
+    thinset.select(np.zeros((N, 1), np.float32), 10, "random").save("random.npz")
+    assert main(["show", "random.npz", "--embeddings", "embeddings.npy", "-o", "page.html"]) == 0
+
+
+def test_what_does_not_belong_together_is_refused(folder, capsys):
+    np.save("short.npy", np.zeros((N - 1, 5), np.float32))
+    np.save("narrow.npy", np.zeros((N, 4), np.float32))
+    np.save("labels.npy", np.arange(N - 1))
+    np.save("numbers.npy", np.linspace(0, 1, N))
+    np.save("wild.npy", np.full((N, 2), np.nan))
+    np.save("rows.npy", np.array([0, N]))
+    np.save("twice.npy", np.array([1, 1]))
+    thinset.select(np.random.default_rng(2).random((N + 1, 5)), 3).save("other.npz")
+    data = ["--data", "data"]
+    for arguments, status, message in (
+        (["other.npz", *data], 3, "other was made from 61 samples, but the data have 60"),
+        (["max_min.npz", "--embeddings", "short.npy"], 3, "60 samples, but the embeddings have 59"),
+        (["max_min.npz", "--embeddings", "narrow.npy"], 3, "with 5 columns; got 4"),
+        (["max_min.npz", *data, "--labels", "labels.npy"], 3, "60 samples, but --labels has 59"),
+        (["max_min.npz", *data, "--labels", "numbers.npy"], 3, "--labels must hold"),
+        (["max_min.npz", *data, "--against", "other.npz"], 3, "other was made from 61"),
+        (["max_min.npz", *data, "--map", "embeddings.npy"], 3, "--map must be an array"),
+        (["max_min.npz", *data, "--map", "wild.npy"], 3, "--map must be finite, row 0 is not"),
+        (["rows.npy", *data], 3, "row numbers must be from 0 to 59, got 60 at position 1"),
+        (["twice.npy", *data], 3, "row numbers must be distinct"),
+        (["max_min.npz", "--data", "missing"], 4, "missing does not exist"),
+        (["max_min.npz", "--embeddings", "gone.npy"], 4, "gone.npy"),
+        (["max_min.npz"], 2, "show needs --data DIR"),
+        (["max_min.npz", *data, "--out", "max_min.npz", "--overwrite"], 3, "would replace"),
+        (["max_min.npz", *data, "--out", "."], 3, ""),
+    ):  # fmt: skip
+        out = [] if "--out" in arguments else ["-o", "page.html"]
+        found = main(["show", *arguments, *out])
+        error = capsys.readouterr().err
+        assert (found, message in error) == (status, True), (arguments, error)
+        assert not (folder / "page.html").exists()

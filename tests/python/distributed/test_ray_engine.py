@@ -1,0 +1,101 @@
+"""Ray actors: the rows of one machine, also if actors are killed; errors with their type."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import numpy as np
+import pytest
+
+import thinset
+from sharded_rows import CUTS, same
+from thinset import distributed
+
+# Ray closes sockets and files late.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+]
+K = 40
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    ray = pytest.importorskip("ray", reason="needs the extra 'ray'")
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
+    yield ray
+    ray.shutdown()
+
+
+@pytest.fixture
+def engine(cluster):
+    from thinset.distributed.ray_engine import RayEngine
+
+    with RayEngine(2) as engine:
+        yield engine
+
+
+def killing(engine, at_round):
+    """Kills the worker of part 1 after this round."""
+
+    def report(done, total):
+        report.n_rounds += 1
+        if report.n_rounds == at_round:
+            os.kill(engine.process_ids[1], signal.SIGKILL)
+
+    report.n_rounds = 0
+    return report
+
+
+@pytest.mark.parametrize("method", distributed.exact_methods())
+def test_a_killed_worker_is_replaced_and_the_rows_stay_the_same(X, shards, engine, method):
+    found = distributed.select(shards, K, method, engine=engine, progress=killing(engine, 2))
+    same(found, thinset.select(X, K, method))
+    assert engine.traffic.replaced == (method not in {"topk", "random"})
+
+
+def test_near_duplicates_of_arrays(X, engine):
+    pieces = np.split(X, CUTS)
+    expected = thinset.deduplicate(X, 1.5).groups.tolist()
+    assert distributed.deduplicate(pieces, 1.5, engine=engine).groups.tolist() == expected
+
+
+def test_errors_of_workers_keep_their_type_and_text(X, shards, engine):
+    values = X[251:600].copy()
+    values[3, 1] = np.inf
+    np.save(shards[4], values)
+    with pytest.raises(distributed.ShardError, match=r"row 254, column 1 is inf \(row 3 of .*4"):
+        distributed.select(shards, K, engine=engine)
+
+
+def test_a_worker_that_dies_again_and_again_ends_the_selection(X, engine):
+    submit = engine._gather
+
+    def kill_all(function, wait=None):
+        def submit_to_dead(number):
+            future = function(number)
+            engine._ray.kill(engine._actors[number])
+            return future
+
+        return submit(submit_to_dead, wait)
+
+    engine._gather = kill_all
+    with pytest.raises(distributed.WorkerLostError, match=r"part \d was lost: it died 4 times"):
+        distributed.select(X, K, engine=engine)
+
+
+def test_more_workers_than_cpus_are_refused(X, cluster):
+    with pytest.raises(ValueError, match=r"n_workers must be in \[1, 2\]: the Ray cluster has 2"):
+        distributed.select(X, K, engine="ray", n_workers=3)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_datasets_of_ray_data_are_shards(X, cluster, engine):
+    data = pytest.importorskip("ray.data")
+    pyarrow = pytest.importorskip("pyarrow")
+    lists = pyarrow.FixedSizeListArray.from_arrays(X.ravel(), X.shape[1])
+    dataset = data.from_arrow(pyarrow.table({"vector": lists}))
+    found = distributed.select(dataset, K, engine=engine, column="vector")
+    assert found.indices.tolist() == thinset.select(X, K).indices.tolist()
