@@ -76,7 +76,7 @@ class MaxMinPart {
   /// gain of a pick is the rank, or its root for euclidean. Requires a pick.
   BestRows best(std::size_t n);
 
-  class State;
+  class THINSET_LOCAL State;
 
  private:
   std::unique_ptr<State> state_;
@@ -96,7 +96,7 @@ class MaxSumPart {
   /// all are picked.
   BestRows best();
 
-  class State;
+  class THINSET_LOCAL State;
 
  private:
   std::unique_ptr<State> state_;

@@ -57,7 +57,7 @@ class TopKCoordinator {
   [[nodiscard]] std::vector<std::int64_t> constant_columns() const;
 
  private:
-  struct State;
+  struct THINSET_LOCAL State;
   std::unique_ptr<State> state_;
 };
 

@@ -20,6 +20,20 @@ if TYPE_CHECKING:
 _FILTERS = (64, 64, 128, 128, 256, 256, 512, 512)
 
 
+class HalvingConvolution(nn.Conv2d):
+    """A 3x3 convolution with stride 2, or 1 where there is a single pixel: the same numbers.
+
+    In bfloat16 on the CPU, torch leaves weights' gradients unset (often NaN) for stride 2 there.
+    """
+
+    def __init__(self, n_inputs: int, n_outputs: int) -> None:
+        super().__init__(n_inputs, n_outputs, 3, stride=2, padding=1, bias=False)
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        stride = [min(2, side) for side in values.shape[2:]]
+        return F.conv2d(values, self.weight, stride=stride, padding=1)
+
+
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions with batch norm, added to the input.
 
@@ -30,7 +44,9 @@ class ResidualBlock(nn.Module):
     def __init__(self, n_inputs: int, n_outputs: int, stride: int) -> None:
         super().__init__()
         self.residual = nn.Sequential(
-            nn.Conv2d(n_inputs, n_outputs, 3, stride=stride, padding=1, bias=False),
+            HalvingConvolution(n_inputs, n_outputs)
+            if stride == 2
+            else nn.Conv2d(n_inputs, n_outputs, 3, padding=1, bias=False),
             nn.BatchNorm2d(n_outputs),
             nn.ReLU(inplace=True),
             nn.Conv2d(n_outputs, n_outputs, 3, padding=1, bias=False),
