@@ -62,7 +62,7 @@ def test_every_arm_is_trained_in_both_comparisons(finished):
     # The page has the map and the contact sheet of the selection, beside the random one.
     (content,) = re.findall(r'id="explorer-data">(.*?)</script>', text, re.DOTALL)
     explored = json.loads(content)
-    assert (explored["name"], explored["other"]["name"]) == ("topk", "random")
+    assert (explored["name"], explored["other"]["name"]) == ("top-k", "random samples")
     assert explored["nKept"] == 100
     assert explored["sheets"]
     assert {"x", "nearest", "labels"} <= explored.keys()

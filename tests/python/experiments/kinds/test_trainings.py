@@ -95,7 +95,7 @@ def test_the_page_of_a_comparison_shows_a_selection_beside_the_random_one(finish
     text = page.read_text(encoding="utf-8")
     (content,) = re.findall(r'id="explorer-data">(.*?)</script>', text, re.DOTALL)
     explored = json.loads(content)
-    assert (explored["name"], explored["other"]["name"]) == ("topk", "random")
+    assert (explored["name"], explored["other"]["name"]) == ("top-k", "random samples")
     assert (explored["nTotal"], explored["nKept"]) == (1438, 100)
     # The page of a published figure is about its scores.
     page = write_page(recipe_of("fig5"), Finished.read(folder, StudySettings))

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from thinset.models.classifiers.resnet import ResidualBlock, ResNet, resnet
+from thinset.models.classifiers.resnet import HalvingConvolution, ResidualBlock, ResNet, resnet
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -74,3 +74,22 @@ def test_initial_weights_depend_on_the_generator_alone() -> None:
 def test_arguments_are_checked(shape, options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         ResNet(shape, **{"n_classes": 10, **options})
+
+
+@pytest.mark.parametrize("size", [(8, 8), (4, 4), (16, 4)])
+def test_gradients_are_finite_in_bfloat16_where_few_pixels_are_left(size: tuple[int, int]) -> None:
+    images = torch.rand((16, 1, *size), generator=seeded())
+    for seed in range(5):
+        model = ResNet((*size, 1), 10, width=0.125, generator=seeded(seed))
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = model(images)
+        logits.float().square().sum().backward()
+        assert all(torch.isfinite(weight.grad).all() for weight in model.parameters())
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 5), (5, 1), (2, 2), (5, 4)])
+def test_a_halving_convolution_is_one_of_stride_two(size: tuple[int, int]) -> None:
+    layer = HalvingConvolution(3, 4)
+    images = torch.randn((2, 3, *size), generator=seeded())
+    expected = nn.functional.conv2d(images, layer.weight, stride=2, padding=1)
+    torch.testing.assert_close(layer(images), expected)

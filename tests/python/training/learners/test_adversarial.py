@@ -25,7 +25,7 @@ class Pair:
             SHAPE, N_CLASSES, batch_norm=batch_norm, generator=weights
         )
         self.learner = AdversarialLearner(
-            self.generator, self.discriminator, device="cpu", **options
+            self.generator, self.discriminator, device="cpu", precision="float32", **options
         )
         self.learner.start()
         self.n_before = 0

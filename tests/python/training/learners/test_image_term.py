@@ -69,7 +69,7 @@ class Pair:
         settings = {"loss": "hinge", "betas": (0.0, 0.9), "n_discriminator": 2, **options}
         self.learner = AdversarialLearner(
             self.generator, self.discriminator, generator_rate=1.0, device="cpu", term=weighted,
-            **settings,
+            precision="float32", **settings,
         )  # fmt: skip
         self.n_before = 0
         if started:

@@ -104,6 +104,7 @@ def test_adam_is_torchs_at_its_defaults(digits) -> None:
         optimizer="adam",
         ema_decay=None,
         device="cpu",
+        precision="float32",
     )
     for moved, expected in zip(model.parameters(), reference.parameters(), strict=True):
         torch.testing.assert_close(moved, expected, rtol=1e-4, atol=1e-6)
