@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thinset.distributed.failures import ShardError
+from thinset.distributed.failures import ShardError, WorkerLostError
 from thinset.distributed.held_rows import sha256_of
 from thinset.distributed.run_folder import RunFolder
 from thinset.distributed.shards import list_shards
@@ -108,13 +108,20 @@ class Run:
         engine.open(algorithm.parts, algorithm.work, algorithm.settings(), algorithm.replay)
         if self._has_folder:
             self._begin()
+        state: Mapping[str, NDArray[Any]] | None = None
         is_complete = False
-        while not is_complete:
-            is_complete = algorithm.step(engine)
-            if self.folder is not None:
-                self.folder.save(algorithm.state())
-            if report is not None:
-                report(*algorithm.progress())
+        try:
+            while not is_complete:
+                is_complete = algorithm.step(engine)
+                if self.folder is not None:
+                    state = algorithm.state()
+                    self.folder.save(state)
+                if report is not None:
+                    report(*algorithm.progress())
+        except (KeyboardInterrupt, WorkerLostError):
+            if self.folder is not None and state is not None:
+                self.folder.save(state, at_once=True)
+            raise
         engine.finish()
 
     def _begin(self) -> None:

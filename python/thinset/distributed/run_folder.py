@@ -119,9 +119,9 @@ class RunFolder:
             )
         return arrays
 
-    def save(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Write a checkpoint, unless the last one is recent."""
-        if time.monotonic() - self._saved_at < self._every:
+    def save(self, state: Mapping[str, NDArray[Any]], *, at_once: bool = False) -> None:
+        """Write a checkpoint; only `at_once` if the last one is recent."""
+        if not at_once and time.monotonic() - self._saved_at < self._every:
             return
         description = {"names": list(state), "sha256": _digest(state)}
         content = io.BytesIO()

@@ -85,7 +85,7 @@ def estimate_workers(
     options: Mapping[str, Any],
     workers: object,
     rounds: object,
-    coreset_size: object,
+    coreset_size: int | None,
     network: Network,
     n_threads: int,
 ) -> WorkersEstimate:
@@ -102,7 +102,7 @@ def estimate_workers(
             **options,
         )  # fmt: skip
 
-    chosen_by_each = n_samples if coreset_size is None else int(coreset_size)
+    chosen_by_each = n_samples if coreset_size is None else coreset_size
     memory, bound, low, middle, high = of_core(share, chosen_by_each)
     seconds = np.array([low, middle, high])
     if rounds == 2:
@@ -154,7 +154,7 @@ def _as_workers(workers: object) -> int:
 
 
 def _require_rounds(
-    method: str, rounds: object, coreset_size: object, options: Mapping[str, Any]
+    method: str, rounds: object, coreset_size: int | None, options: Mapping[str, Any]
 ) -> None:
     """Raise ValueError for what the selection would refuse."""
     if rounds not in (None, 2):

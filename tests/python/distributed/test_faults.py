@@ -294,3 +294,19 @@ def test_a_folder_is_not_a_shard(shards):
 def test_seconds_between_checkpoints_are_a_number(shards, seconds):
     with pytest.raises(ValueError, match="checkpoint_seconds must be a number of at least 0, got"):
         distributed.select(shards, K, checkpoint_seconds=seconds)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, distributed.WorkerLostError])
+def test_an_interrupted_selection_continues_after_the_last_round(shards, tmp_path, error):
+    """Also if the last checkpoint is recent."""
+
+    def interrupt(done, total):
+        if done == K // 2:
+            raise error
+
+    with pytest.raises(error):
+        distributed.select(shards, K, "max_sum", folder=tmp_path / "run", progress=interrupt)
+    rounds = counting()
+    found = distributed.select(shards, K, "max_sum", folder=tmp_path / "run", progress=rounds)
+    same(found, thinset.select(shards, K, "max_sum"))
+    assert rounds.n_rounds == K - K // 2
