@@ -50,6 +50,10 @@ def select_shards(command: Command, options: Mapping[str, Any]) -> None:
     if command.table is not None:
         require_apart(command.table, files)
         require_file_target(command.table)
+        if not writes_rows(command.table):
+            raise UsageError(f"--table must end in .parquet, got {command.table}")
+        if command.out is not None and command.table.resolve() == command.out.resolve():
+            raise UsageError(f"--table and -o must be two files, got {command.out} for both")
     with contextlib.ExitStack() as stack:
         engine, _ = engine_of(command.engine or "local", command.workers)
         stack.enter_context(engine)
@@ -87,7 +91,11 @@ def select_shards(command: Command, options: Mapping[str, Any]) -> None:
             print(f"{name}: {value:.6g}")
         traffic = engine.traffic
         exchanged = traffic.bytes_sent + traffic.bytes_received
-        print(f"{traffic.rounds:,} rounds, {exchanged:,} bytes, {engine.n_parts} workers")
+        print(
+            f"{traffic.rounds:,} rounds, {exchanged:,} bytes, {engine.n_parts} workers"
+            if traffic.rounds
+            else f"the selection was complete in {command.folder}"
+        )
         print(f"{selection!r}: {command.out}")
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from thinset.distributed.algorithm import Algorithm, Request
 from thinset.distributed.engines import engine_of, threads_of
-from thinset.distributed.held_rows import HeldRows
+from thinset.distributed.held_rows import HeldRows, naming_rows
 from thinset.distributed.run import Run, shards_seen_by_all
 from thinset.selection.arguments import as_metric, as_threads
 from thinset.selection.matrix_input import HostMatrix
@@ -107,19 +107,23 @@ class PairedRows:
             return (np.zeros((2, 0), np.int64),)
         if number == own.number:
             numbers = np.arange(own.first_row, own.rows.stop)
-            groups = self._group(self._rows.matrix)
+            groups = self._group(self._rows.matrix, numbers)
         else:
             other = HeldRows(self._parts[number])
             low, high = sorted((self._rows, other), key=lambda held: held.part.number)
             numbers = np.concatenate([np.array(held.part.rows) for held in (low, high)])
             groups = self._group(
-                HostMatrix([*low.matrix.arrays, *high.matrix.arrays], self._rows.matrix.is_bfloat16)
+                HostMatrix(
+                    [*low.matrix.arrays, *high.matrix.arrays], self._rows.matrix.is_bfloat16
+                ),
+                numbers,
             )
         linked = np.flatnonzero(groups != np.arange(len(groups)))
         return (np.stack([numbers[linked], numbers[groups[linked]]]),)
 
-    def _group(self, matrix: HostMatrix) -> NDArray[np.int64]:
-        return matrix.group_near_duplicates(self._distance, **self._request)
+    def _group(self, matrix: HostMatrix, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        with naming_rows(numbers, self._parts):
+            return matrix.group_near_duplicates(self._distance, **self._request)
 
 
 class JoinedGroups(Algorithm):

@@ -21,7 +21,7 @@ from thinset.selection.matrix_input import HostMatrix
 from thinset.selection.parquet_input import ParquetColumn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -72,26 +72,11 @@ class HeldRows:
     def locating(self) -> Iterator[None]:
         """Let errors about a row of the part name its number in the whole matrix and its shard."""
         try:
-            yield
-        except ShardError:
+            with naming_rows(self.part.rows, [self.part]):
+                yield
+        except ValueError:
+            self.require_unchanged()  # what is wrong may be that it was written to
             raise
-        except ValueError as error:
-            message = str(error)
-            found = re.search(r"\brow (\d+)\b", message)
-            if found is None or int(found[1]) >= self.part.n_rows:
-                raise
-            row = int(found[1])
-            message = (
-                f"{message[: found.start(1)]}{self.part.first_row + row}{message[found.end(1) :]}"
-            )
-            raise ShardError(f"{message} ({self._place(row)})") from None
-
-    def _place(self, row: int) -> str:
-        for piece in self.part.pieces:
-            if row < piece.n_rows:
-                return f"row {piece.begin + row} of {piece.shard.name}"
-            row -= piece.n_rows
-        raise AssertionError
 
     def digests(self) -> Arrays:
         """SHA-256 of each file whose first row this part holds, in their order."""
@@ -109,6 +94,38 @@ class HeldRows:
             mine = owner == number
             found[mine] = arrays[number][rows[mine] - starts[number]]
         return (found,)
+
+
+@contextlib.contextmanager
+def naming_rows(
+    numbers: Sequence[int] | NDArray[np.int64], parts: Sequence[Part]
+) -> Iterator[None]:
+    """Let errors about a row name its number in the whole matrix and its shard.
+
+    numbers: of the rows, in the whole matrix. parts: the rows are in these.
+    """
+    try:
+        yield
+    except ShardError:
+        raise
+    except ValueError as error:
+        message = str(error)
+        found = re.search(r"\brow (\d+)\b", message)
+        if found is None or int(found[1]) >= len(numbers):
+            raise
+        row = int(numbers[int(found[1])])
+        message = f"{message[: found.start(1)]}{row}{message[found.end(1) :]}"
+        raise ShardError(f"{message} ({_place(row, parts)})") from None
+
+
+def _place(row: int, parts: Sequence[Part]) -> str:
+    part = next(part for part in parts if row in part.rows)
+    row -= part.first_row
+    for piece in part.pieces:
+        if row < piece.n_rows:
+            return f"row {piece.begin + row} of {piece.shard.name}"
+        row -= piece.n_rows
+    raise AssertionError
 
 
 def sha256_of(path: str) -> str:

@@ -90,5 +90,5 @@ def _require_different(values: NDArray[Any], rows: NDArray[np.int64]) -> None:
         pair = sorted(rows[order[same[0] : same[0] + 2]].tolist())
         raise ShardError(
             f"ids must all be different: rows {pair[0]} and {pair[1]} both have "
-            f"{values[order[same[0]]]!r}"
+            f"{values[order[same[0]]].item()!r}"
         )

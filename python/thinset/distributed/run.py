@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thinset.distributed.failures import ShardError
+from thinset.distributed.failures import ShardError, WorkerLostError
 from thinset.distributed.held_rows import sha256_of
 from thinset.distributed.run_folder import RunFolder
 from thinset.distributed.shards import list_shards
+from thinset.selection.arguments import is_real, shown
 from thinset.selection.result import Selection
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from thinset.distributed.algorithm import Algorithm
     from thinset.distributed.engine import Engine
     from thinset.distributed.messages import Arrays
-    from thinset.distributed.shards import ShardList
+    from thinset.distributed.shards import Shard, ShardList
 
 
 def shards_seen_by_all(engine: Engine, shards: object, column: str | None) -> ShardList:
@@ -61,10 +62,14 @@ class Run:
         every: float,
         digests: bool,
     ) -> None:
+        if not is_real(every) or not every >= 0:
+            raise ValueError(
+                f"checkpoint_seconds must be a number of at least 0, got {shown(every)}"
+            )
         self._engine = engine
         self._listed = listed
         self._algorithm = algorithm
-        self._request = request
+        self._request = {**request, "column": listed.column, "dtype": listed.dtype}
         self._digests = digests
         self.folder: RunFolder | None = None
         """Only in the process that writes files."""
@@ -85,7 +90,7 @@ class Run:
             content = self.folder.finished() if self.folder is not None else None
             if content is None:
                 return ()
-            self._compare([""] * len(self._listed.shards))
+            self._compare([_digest_of_array(shard) for shard in self._listed.shards])
             return (np.frombuffer(content, np.uint8),)
 
         found = self._engine.on_first(look) if self._has_folder else ()
@@ -103,13 +108,20 @@ class Run:
         engine.open(algorithm.parts, algorithm.work, algorithm.settings(), algorithm.replay)
         if self._has_folder:
             self._begin()
+        state: Mapping[str, NDArray[Any]] | None = None
         is_complete = False
-        while not is_complete:
-            is_complete = algorithm.step(engine)
-            if self.folder is not None:
-                self.folder.save(algorithm.state())
-            if report is not None:
-                report(*algorithm.progress())
+        try:
+            while not is_complete:
+                is_complete = algorithm.step(engine)
+                if self.folder is not None:
+                    state = algorithm.state()
+                    self.folder.save(state)
+                if report is not None:
+                    report(*algorithm.progress())
+        except (KeyboardInterrupt, WorkerLostError):
+            if self.folder is not None and state is not None:
+                self.folder.save(state, at_once=True)
+            raise
         engine.finish()
 
     def _begin(self) -> None:
@@ -135,16 +147,19 @@ class Run:
     def _digests_of_shards(self) -> list[str]:
         shards = self._listed.shards
         if not self._digests:
-            return [""] * len(shards)
+            return [_digest_of_array(shard) for shard in shards]
         found = iter(
             [digest for (answer,) in self._engine.call("digests") for digest in answer.tolist()]
         )
         # Nobody holds a shard without rows; arrays are at hand here.
         return [
-            hashlib.sha256(np.ascontiguousarray(shard.array).tobytes()).hexdigest()
-            if shard.array is not None
-            else next(found)
-            if shard.n_rows
-            else sha256_of(shard.name)
+            _digest_of_array(shard) or (next(found) if shard.n_rows else sha256_of(shard.name))
             for shard in shards
         ]
+
+
+def _digest_of_array(shard: Shard) -> str:
+    """Of an array always, since it has no modification time; "" for a file."""
+    if shard.array is None:
+        return ""
+    return hashlib.sha256(np.ascontiguousarray(shard.array).tobytes()).hexdigest()

@@ -23,6 +23,7 @@ from thinset.files.folder_lock import lock_folder
 from thinset.files.json import read_json, write_json_with_digest
 from thinset.files.regular import open_regular
 from thinset.selection.npz_file import read_npz
+from thinset.selection.result import Selection
 
 if TYPE_CHECKING:
     import os
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
     from thinset.distributed.engine import Traffic
     from thinset.distributed.shards import ShardList
-    from thinset.selection.result import Selection
 
 _FORMAT = "thinset-distributed"
 _VERSION = 1
@@ -76,13 +76,28 @@ class RunFolder:
         }
         file = self.path / "manifest.json"
         if not file.exists():
+            self._require_nothing_else()
             write_json_with_digest(file, content)
             return
         found = read_json(file)
         if not isinstance(found, dict) or found.get("format") != _FORMAT:
             raise ValueError(f"{file} is not the manifest of a distributed selection")
+        if found.get("version") != _VERSION or not _are_shards(found.get("shards")):
+            raise ValueError(
+                f"{file} is of another version of thinset, or damaged; choose another folder, or "
+                "remove this one"
+            )
         _require_same_request(self.path, found.get("request"), content["request"])
-        _require_same_shards(found.get("shards"), content["shards"])
+        _require_same_shards(found["shards"], content["shards"])
+
+    def _require_nothing_else(self) -> None:
+        """Without a manifest, nobody knows which selection the other files are of."""
+        for name in ("state.npz", "selection.npz"):
+            if (self.path / name).exists():
+                raise ValueError(
+                    f"{self.path} holds {name}, but no manifest.json that says which selection it "
+                    "is of; choose another folder, or remove the file"
+                )
 
     def state(self) -> dict[str, NDArray[Any]] | None:
         """The last checkpoint, or None; ValueError if it is damaged."""
@@ -104,9 +119,9 @@ class RunFolder:
             )
         return arrays
 
-    def save(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Write a checkpoint, unless the last one is recent."""
-        if time.monotonic() - self._saved_at < self._every:
+    def save(self, state: Mapping[str, NDArray[Any]], *, at_once: bool = False) -> None:
+        """Write a checkpoint; only `at_once` if the last one is recent."""
+        if not at_once and time.monotonic() - self._saved_at < self._every:
             return
         description = {"names": list(state), "sha256": _digest(state)}
         content = io.BytesIO()
@@ -120,10 +135,14 @@ class RunFolder:
         self._saved_at = time.monotonic()
 
     def finished(self) -> bytes | None:
-        """The file of the result, if the run has ended."""
+        """The file of the result, if the run has ended; ValueError if it is damaged."""
         file = self.path / "selection.npz"
         if not file.exists():
             return None
+        try:
+            Selection.load(file)
+        except ValueError as error:
+            raise ValueError(f"{error}; remove the file to select again") from error
         with open_regular(file) as opened:
             return opened.read()
 
@@ -157,11 +176,17 @@ def _require_same_request(folder: Path, found: Any, wanted: Mapping[str, Any]) -
             )
 
 
-def _require_same_shards(found: Any, wanted: list[dict[str, Any]]) -> None:
-    if not isinstance(found, list) or len(found) != len(wanted):
-        n_found = len(found) if isinstance(found, list) else 0
+def _are_shards(found: Any) -> bool:
+    keys = {"name", "n_rows", "bytes", "modified_ns", "digest"}
+    return isinstance(found, list) and all(
+        isinstance(shard, dict) and keys <= shard.keys() for shard in found
+    )
+
+
+def _require_same_shards(found: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> None:
+    if len(found) != len(wanted):
         raise ShardChangedError(
-            f"the selection in this folder is of {n_found} shards, now there are {len(wanted)}; "
+            f"the selection in this folder is of {len(found)} shards, now there are {len(wanted)}; "
             "start a new one in another folder"
         )
     for before, now in zip(found, wanted, strict=True):

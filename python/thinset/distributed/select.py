@@ -131,6 +131,8 @@ def select(
         )
         found = run.finished()
         if found is not None:
+            # Ids do not decide anything, so that they may differ from those asked for before.
+            found.ids = _ids(listed, names, id_column, found.indices)
             return found
         with progress_callback(progress, f"select {method}") as report:
             run.go(report)
@@ -139,11 +141,7 @@ def select(
             request,
             algorithm,
             listed,
-            ids=ids_of(listed, id_column, chosen)
-            if id_column is not None
-            else None
-            if names is None
-            else names[chosen],
+            ids=_ids(listed, names, id_column, chosen),
         )
         if run.folder is not None:
             run.folder.finish(selection, running.traffic, running.name)
@@ -158,6 +156,17 @@ def _as_coreset_size(coreset_size: object, rounds: int | None) -> int | None:
     if not is_int(coreset_size) or coreset_size < 1:
         raise ValueError(f"coreset_size must be an int of at least 1, got {shown(coreset_size)}")
     return int(coreset_size)
+
+
+def _ids(
+    listed: ShardList,
+    names: NDArray[Any] | None,
+    id_column: str | None,
+    chosen: NDArray[np.int64],
+) -> NDArray[Any] | None:
+    if id_column is not None:
+        return ids_of(listed, id_column, chosen)
+    return None if names is None else names[chosen]
 
 
 def _described(request: Request, algorithm: Algorithm) -> dict[str, Any]:

@@ -214,6 +214,10 @@ def naming(name: str) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise FileNotFoundError(error.errno, "shard not found", name) from None
+    except IsADirectoryError as error:
+        raise IsADirectoryError(
+            error.errno, "a shard must be a file; name those of the folder, such as *.npy", name
+        ) from None
     except ShardError:
         raise
     except ValueError as error:

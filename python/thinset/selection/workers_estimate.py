@@ -19,6 +19,7 @@ _NUMBER = 8
 _DIGITS_OF_A_SUM = 68
 _ROWS_SENT = 16
 _MOST_WORKERS = 65_536
+_IN_TWO_ROUNDS = ("max_min", "max_sum", "facility_location")
 
 
 @dataclass(frozen=True)
@@ -84,18 +85,16 @@ def estimate_workers(
     options: Mapping[str, Any],
     workers: object,
     rounds: object,
-    coreset_size: object,
+    coreset_size: int | None,
     network: Network,
     n_threads: int,
 ) -> WorkersEstimate:
     """As `estimate`, for this many workers on machines like this one."""
     n_workers = _as_workers(workers)
     n_rows, n_columns = shape
+    n_workers = min(n_workers, n_rows)  # the others have no part
     share = math.ceil(n_rows / n_workers)
-    if rounds not in (None, 2):
-        raise ValueError(f"rounds must be None (exact) or 2, got {shown(rounds)}")
-    if coreset_size is not None and not (is_int(coreset_size) and coreset_size >= 1):
-        raise ValueError(f"coreset_size must be an int of at least 1, got {shown(coreset_size)}")
+    _require_rounds(method, rounds, coreset_size, options)
 
     def of_core(n: int, k: int) -> tuple[int, int, float, float, float]:
         return _core.estimate(
@@ -103,7 +102,7 @@ def estimate_workers(
             **options,
         )  # fmt: skip
 
-    chosen_by_each = n_samples if coreset_size is None else int(coreset_size)
+    chosen_by_each = n_samples if coreset_size is None else coreset_size
     memory, bound, low, middle, high = of_core(share, chosen_by_each)
     seconds = np.array([low, middle, high])
     if rounds == 2:
@@ -152,6 +151,28 @@ def _as_workers(workers: object) -> int:
     if not is_int(workers) or not 1 <= workers <= _MOST_WORKERS:
         raise ValueError(f"workers must be an int in [1, {_MOST_WORKERS:,}], got {shown(workers)}")
     return int(workers)
+
+
+def _require_rounds(
+    method: str, rounds: object, coreset_size: int | None, options: Mapping[str, Any]
+) -> None:
+    """Raise ValueError for what the selection would refuse."""
+    if rounds not in (None, 2):
+        raise ValueError(f"rounds must be None (exact) or 2, got {shown(rounds)}")
+    if rounds == 2 and method not in _IN_TWO_ROUNDS:
+        raise ValueError(
+            f"rounds=2 applies to {', '.join(_IN_TWO_ROUNDS)}; {method} is exact: leave rounds out"
+        )
+    if rounds is None and options.get("max_swaps"):
+        raise ValueError(
+            f"max_swaps must be 0 over workers, got {shown(options['max_swaps'])}; leave it out"
+        )
+    if coreset_size is None:
+        return
+    if rounds is None:
+        raise ValueError("coreset_size applies to rounds=2 only")
+    if not is_int(coreset_size) or coreset_size < 1:
+        raise ValueError(f"coreset_size must be an int of at least 1, got {shown(coreset_size)}")
 
 
 def _itemsize(dtype: str) -> int:

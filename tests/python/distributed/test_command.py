@@ -38,6 +38,7 @@ def test_shards_are_selected_by_workers_and_the_folder_resumes(X, shards, tmp_pa
     printed = capsys.readouterr().out
     assert "covering_radius_over_best_possible: 2" in printed
     assert "3 workers" in printed
+    assert f"the selection was complete in {tmp_path / 'run'}" in printed
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,7 @@ def test_shards_are_selected_by_workers_and_the_folder_resumes(X, shards, tmp_pa
     [
         (["--engine", "local", "--per-class", "balanced"], "--engine does not take --per-class"),
         (["--engine", "local", "--budget", "3"], "--engine does not take --budget"),
+        (["--engine", "local", "--table", "out.npz"], "--table must end in .parquet"),
         (["--workers", "2"], "--coreset-size, --folder and --table need --engine"),
         (["--engine", "torch"], "start the program with torchrun"),
         (["--engine", "local", "-m", "facility_location"], "takes rounds=2, which is approximate"),
@@ -54,6 +56,16 @@ def test_what_does_not_apply_is_refused(shards, tmp_path, capsys, options, messa
     arguments = ["select", *map(str, shards), "-n", "9", "-o", str(tmp_path / "out.npz")]
     assert main([*arguments, *options]) in {EXIT_USAGE, 3}
     assert message in capsys.readouterr().err
+
+
+def test_the_table_does_not_replace_the_rows(X, tmp_path, capsys):
+    pa = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(pa.table({"row": list(X)}), tmp_path / "shard.parquet")
+    arguments = ["select", str(tmp_path / "shard.parquet"), "-n", "9", "--engine", "local"]
+    arguments += ["-o", str(tmp_path / "out.parquet")]
+    assert main([*arguments, "--table", f"{tmp_path}/./out.parquet"]) == EXIT_USAGE
+    assert "--table and -o must be two files" in capsys.readouterr().err
 
 
 def test_under_torchrun_the_first_rank_writes(X, shards, tmp_path):

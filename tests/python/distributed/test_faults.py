@@ -197,3 +197,116 @@ distributed.deduplicate(
     )
     assert rounds.n_rounds == 3
     assert found.groups.tolist() == thinset.deduplicate(shards, DUPLICATES_APART).groups.tolist()
+
+
+def test_a_folder_of_another_column_is_refused(X, tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    table = pa.table({"first": list(X), "second": list(-X)})
+    file = tmp_path / "rows.parquet"
+    parquet.write_table(table, file)
+
+    def run(column, **more):
+        return distributed.select(file, K, column=column, folder=tmp_path / "run", **more)
+
+    with pytest.raises(Stopped):
+        run("first", checkpoint_seconds=0, progress=stopping(1))
+    for _ in range(2):
+        with pytest.raises(ValueError, match="another selection: column is 'first' there"):
+            run("second")
+        run("first")
+
+
+@pytest.mark.parametrize("digests", [True, False])
+def test_a_folder_of_another_array_is_refused(X, tmp_path, digests):
+    folder = tmp_path / "run"
+    distributed.select(X, K, folder=folder, digests=digests)
+    with pytest.raises(distributed.ShardChangedError, match="shard 0 is not the shard"):
+        distributed.select(X + 1, K, folder=folder, digests=digests)
+
+
+def test_a_complete_folder_gives_the_ids_that_are_asked_for(X, shards, tmp_path):
+    for ids in (None, np.arange(len(X)) + 7, np.arange(len(X)).astype(str)):
+        found = distributed.select(shards, K, ids=ids, folder=tmp_path / "run")
+        if ids is None:
+            assert found.ids is None
+        else:
+            assert found.ids.tolist() == ids[found.indices].tolist()
+
+
+def test_results_without_a_manifest_and_damaged_ones_are_refused(shards, tmp_path):
+    folder = tmp_path / "run"
+    distributed.select(shards, K, folder=folder)
+    manifest = folder / "manifest.json"
+    text = manifest.read_text()
+    content = json.loads(text)
+    del content["sha256"]
+    for changed in (
+        {"version": 2},
+        {"shards": "none"},
+        {"shards": [{}] * 6},
+        {"shards": ["name"] * 6},
+    ):
+        manifest.write_text(json.dumps({**content, **changed}))
+        with pytest.raises(ValueError, match="of another version of thinset, or damaged"):
+            distributed.select(shards, K, folder=folder)
+    manifest.unlink()
+    with pytest.raises(ValueError, match=r"holds selection\.npz, but no manifest\.json"):
+        distributed.select(shards, K + 1, folder=folder)
+    manifest.write_text(text)
+    (folder / "selection.npz").write_bytes(b"nothing")
+    with pytest.raises(ValueError, match=r"run/selection\.npz.*remove the file to select again"):
+        distributed.select(shards, K, folder=folder)
+
+
+@pytest.mark.parametrize("row", [0, 100])
+def test_a_row_is_named_where_workers_read_other_parts(X, shards, row):
+    values = np.load(shards[4])
+    values[row, 2] = np.inf
+    np.save(shards[4], values)
+    expected = rf"row {251 + row}, column 2 is inf \(row {row} of .*4\.npy"
+    with pytest.raises(distributed.ShardError, match=expected):
+        distributed.deduplicate(shards, 1, n_workers=3)
+    with pytest.raises(distributed.ShardError, match=expected):
+        distributed.select(shards, K, "facility_location", rounds=2, n_workers=3)
+    values[row] = 0
+    np.save(shards[4], values)
+    expected = rf"row {251 + row} is all zeros \(row {row} of .*4\.npy"
+    with pytest.raises(distributed.ShardError, match=expected):
+        distributed.deduplicate(shards, 0.1, metric="cosine", n_workers=3)
+    with pytest.raises(distributed.ShardError, match=expected):
+        distributed.select(shards, K, "facility_location", rounds=2, n_workers=3, metric="cosine")
+
+
+def test_a_shard_that_is_truncated_meanwhile_is_named(shards):
+    with pytest.raises(distributed.ShardChangedError, match=r"4\.npy changed during the select"):
+        distributed.select(
+            shards, K, "max_sum", n_workers=2, progress=lambda *_: os.truncate(shards[4], 200)
+        )
+
+
+def test_a_folder_is_not_a_shard(shards):
+    with pytest.raises(IsADirectoryError, match=r"must be a file; name those of the folder"):
+        distributed.select(shards[0].parent, K)
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan"), "1"])
+def test_seconds_between_checkpoints_are_a_number(shards, seconds):
+    with pytest.raises(ValueError, match="checkpoint_seconds must be a number of at least 0, got"):
+        distributed.select(shards, K, checkpoint_seconds=seconds)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, distributed.WorkerLostError])
+def test_an_interrupted_selection_continues_after_the_last_round(shards, tmp_path, error):
+    """Also if the last checkpoint is recent."""
+
+    def interrupt(done, total):
+        if done == K // 2:
+            raise error
+
+    with pytest.raises(error):
+        distributed.select(shards, K, "max_sum", folder=tmp_path / "run", progress=interrupt)
+    rounds = counting()
+    found = distributed.select(shards, K, "max_sum", folder=tmp_path / "run", progress=rounds)
+    same(found, thinset.select(shards, K, "max_sum"))
+    assert rounds.n_rounds == K - K // 2

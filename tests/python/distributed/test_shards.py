@@ -61,7 +61,7 @@ def test_files_arrays_and_patterns_may_be_mixed_and_are_in_order(X, shards, tabl
 
 def test_an_id_that_is_missing_or_there_twice_is_refused(X, tmp_path):
     for ids, message in (
-        ([1, 2, 2, 3], "ids must all be different: rows 1 and 2 both have"),
+        ([1, 2, 2, 3], "ids must all be different: rows 1 and 2 both have 2$"),
         ([1, None, 2, 3], "column 'id' has no entry in row 1"),
         ([0.5, 1.5, 2.5, 3.5], "column 'id' must hold integers or text, got double"),
     ):

@@ -54,7 +54,13 @@ def test_seconds_have_the_latency_of_every_round_and_the_bytes():
         ({"workers": 0}, r"workers must be an int in \[1, 65,536\], got 0"),
         ({"workers": 2, "latency": 0}, "latency must be a number above 0, got 0"),
         ({"workers": 2, "rounds": 3}, r"rounds must be None \(exact\) or 2, got 3"),
-        ({"workers": 2, "coreset_size": 0}, "coreset_size must be an int of at least 1"),
+        ({"workers": 2, "coreset_size": 5}, "coreset_size applies to rounds=2 only"),
+        (
+            {"workers": 2, "rounds": 2, "method": "max_min", "coreset_size": 0},
+            "coreset_size must be an int of at least 1",
+        ),
+        ({"workers": 2, "rounds": 2}, "topk is exact: leave rounds out"),
+        ({"workers": 2, "method": "max_sum", "max_swaps": 3}, "max_swaps must be 0 over workers"),
         ({"workers": 2, "method": "facility_location"}, "over workers takes rounds=2"),
         ({"workers": 2, "per_class": True}, "per_class do not apply with workers"),
         ({"rounds": 2}, "apply only with workers"),
@@ -63,3 +69,9 @@ def test_seconds_have_the_latency_of_every_round_and_the_bytes():
 def test_what_would_be_refused_is(options, message):
     with pytest.raises(ValueError, match=message):
         thinset.estimate((1000, 8), 10, **options)
+
+
+def test_workers_without_rows_do_not_count():
+    told = thinset.estimate((10, 8), 5, workers=200)
+    assert told.workers == 10
+    assert told.bytes_received == thinset.estimate((10, 8), 5, workers=10).bytes_received

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thinset.distributed.algorithm import Algorithm
-from thinset.distributed.held_rows import HeldRows, widened
+from thinset.distributed.held_rows import HeldRows, naming_rows, widened
 from thinset.distributed.two_rounds.max_sum import directed
 from thinset.selection.arguments import shown
 from thinset.selection.matrix_input import HostMatrix
@@ -63,6 +63,7 @@ class DrawnRows:
         self._numbers = np.concatenate(numbers)
         self._matrix = HostMatrix(np.concatenate(arrays), rows.matrix.is_bfloat16)
         self._dtype = rows.part.dtype
+        self._parts = parts
         self._k = k
         self._metric = metric
         self._request: dict[str, Any] = {"metric": metric, "n_threads": n_threads}
@@ -72,9 +73,10 @@ class DrawnRows:
         n_rows = len(self._numbers)
         if n_rows == 0:
             return np.zeros(0, np.int64), self._matrix.arrays[0]
-        chosen = self._matrix.choose(
-            min(self._k, n_rows), method="facility_location", **self._request
-        ).indices
+        with naming_rows(self._numbers, self._parts):
+            chosen = self._matrix.choose(
+                min(self._k, n_rows), method="facility_location", **self._request
+            ).indices
         return self._numbers[chosen], self._matrix.arrays[0][chosen]
 
     def merged_choice(self, points: NDArray[Any]) -> Arrays:
