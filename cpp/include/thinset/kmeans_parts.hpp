@@ -78,7 +78,7 @@ class KMeansCoordinator {
   [[nodiscard]] const std::vector<std::size_t>& clusters() const;
 
  private:
-  struct State;
+  struct THINSET_LOCAL State;
   std::unique_ptr<State> state_;
 };
 
@@ -97,9 +97,9 @@ class KMeansPart {
   KMeansAnswer answer(KMeansMessage message, Job& job);
 
  private:
-  class Rows;
+  class THINSET_LOCAL Rows;
   template <class T>
-  class RowsOf;
+  class THINSET_LOCAL RowsOf;
   std::unique_ptr<Rows> rows_;
 };
 
