@@ -111,6 +111,10 @@ def _read(path: Path) -> Shown:
     chosen = read_rows(path)
     if isinstance(chosen, Selection):
         return Shown.of(chosen, path.stem)
+    if chosen.ndim != 1:
+        raise ValueError(
+            f"{path} must hold row numbers, or a mask, in one dimension, got shape {chosen.shape}"
+        )
     if chosen.dtype.kind == "b":
         return Shown(path.stem, np.flatnonzero(chosen), len(chosen))
     return Shown(path.stem, np.asarray(chosen, np.int64))

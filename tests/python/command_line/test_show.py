@@ -160,3 +160,12 @@ def test_what_does_not_belong_together_is_refused(folder, capsys):
         error = capsys.readouterr().err
         assert (found, message in error) == (status, True), (arguments, error)
         assert not (folder / "page.html").exists()
+
+
+@pytest.mark.parametrize("rows", [np.arange(6).reshape(3, 2), np.eye(4, dtype=bool)])
+def test_row_numbers_of_two_dimensions_are_refused(folder, capsys, rows):
+    np.save("rows.npy", rows)
+    command = ["show", "rows.npy", "--embeddings", "embeddings.npy", "-o", "page.html"]
+    assert main(command) == 3
+    assert f"in one dimension, got shape {rows.shape}" in capsys.readouterr().err
+    assert not (folder / "page.html").exists()
