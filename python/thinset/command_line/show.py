@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -65,6 +66,10 @@ class Command:
     def run(self) -> None:
         if not any(getattr(self, name) for name in _SHOWN):
             raise UsageError("show needs --data DIR, --texts FILE, --embeddings FILE or --map FILE")
+        if self.dedup_distance is not None and not 0 <= self.dedup_distance < math.inf:
+            raise ValueError(
+                f"--dedup-distance must be finite and at least 0, got {self.dedup_distance}"
+            )
         columns = [
             file
             for path in (self.texts, self.labels, self.ids)

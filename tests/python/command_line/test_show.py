@@ -169,3 +169,12 @@ def test_row_numbers_of_two_dimensions_are_refused(folder, capsys, rows):
     assert main(command) == 3
     assert f"in one dimension, got shape {rows.shape}" in capsys.readouterr().err
     assert not (folder / "page.html").exists()
+
+
+@pytest.mark.parametrize("distance", ["-1", "nan", "inf"])
+def test_a_distance_of_stacks_is_refused_by_the_name_of_its_option(folder, capsys, distance):
+    np.save("rows.npy", np.arange(6))
+    command = ["show", "rows.npy", "--embeddings", "embeddings.npy", "-o", "page.html"]
+    assert main([*command, "--dedup-distance", distance]) == 3
+    assert "--dedup-distance must be finite and at least 0" in capsys.readouterr().err
+    assert not (folder / "page.html").exists()
