@@ -73,7 +73,7 @@ def simulate(folder: Path, method: str, k: int, workers: int, rounds: int | None
     shape = (sum(len(np.load(file, mmap_mode="r")) for file in files),)
     shape += np.load(files[0], mmap_mode="r").shape[1:]
     options = {} if rounds is None else {"rounds": rounds}
-    told = thinset.estimate(shape, k, method, workers=workers, latency=LATENCY, **options)
+    predicted = thinset.estimate(shape, k, method, workers=workers, latency=LATENCY, **options)
     engine = TimedEngine(workers)
     started, cpu = time.perf_counter(), time.process_time()
     with engine:
@@ -89,8 +89,8 @@ def simulate(folder: Path, method: str, k: int, workers: int, rounds: int | None
         "median round s": float(np.median(engine.slowest)),
         "predicted s on as many machines": sum(engine.slowest) + LATENCY * traffic.rounds
         + n_bytes / 1e9,
-        "estimate: calls": told.rounds, "estimate: s": told.seconds,
-        "estimate: MB": (told.bytes_sent + told.bytes_received) / 1e6,
+        "estimate: calls": predicted.rounds, "estimate: s": predicted.seconds,
+        "estimate: MB": (predicted.bytes_sent + predicted.bytes_received) / 1e6,
         "certificates": dict(chosen.certificates) if rounds == 2 else None,
     }  # fmt: skip
 

@@ -1,4 +1,4 @@
-// The picks that a part of a selection is told of.
+// The picks that a part of a selection has counted.
 #pragma once
 
 #include <cstddef>

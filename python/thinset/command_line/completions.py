@@ -60,7 +60,7 @@ def _options_of(module: str, name: str) -> argparse.ArgumentParser:
         parser: Any = tyro.extras.get_parser(command, prog=f"thinset {name}")
     for action in parser._actions:  # noqa: SLF001 - argparse has no public list of them
         if action.choices is not None and "None" in action.choices:
-            # Stands for "not given", and nobody types it; the others come from a set.
+            # "None" means that the option is left out; the other choices are a set, in no order.
             action.choices = sorted(set(action.choices) - {"None"})
         if not action.option_strings and action.choices is None:
             action.complete = shtab.FILE

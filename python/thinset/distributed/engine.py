@@ -56,12 +56,19 @@ class Traffic:
 
 
 class Worker:
-    """What runs on each machine: the rows of a part, and what an algorithm does with them."""
+    """What runs on each machine: the rows of a part, and what an algorithm does with them.
 
-    def __init__(self, part: Part, work: Work, settings: dict[str, Any]) -> None:
+    calls: what is called first, to bring it to where the workers of other parts are.
+    """
+
+    def __init__(
+        self, part: Part, work: Work, settings: dict[str, Any], calls: Sequence[Call] = ()
+    ) -> None:
         self._rows = HeldRows(part)
         with self._rows.locating():
             self._work = work(self._rows, **settings)
+        for call in calls:
+            self.call(call)
 
     def call(self, call: Call) -> Arrays:
         self._rows.check_at_times()
@@ -75,38 +82,48 @@ class Worker:
         self._rows.require_unchanged()
 
 
+@dataclass(frozen=True)
+class Job:
+    """What workers are opened for: `work`, made with `settings`, on each of the parts.
+
+    replay: the calls that bring a new worker of a part to where the others are.
+    """
+
+    parts: Sequence[Part]
+    work: Work
+    settings: dict[str, Any]
+    replay: Callable[[int], list[Call]]
+
+    def worker(self, number: int) -> Worker:
+        """A worker of part `number` in this process."""
+        return Worker(self.parts[number], self.work, self.settings, self.replay(number))
+
+
 class Engine(abc.ABC):
-    """Workers that hold the parts of a matrix. `with` closes it."""
+    """Workers that hold the parts of a matrix. `with` closes it.
+
+    n_workers: how many parts the rows are to be cut into. n_parts: the number of parts that are
+    open.
+    """
 
     name = ""
     sends = True
     """Whether the arguments of calls travel; ranks of torch.distributed compute their own."""
 
-    def __init__(self) -> None:
+    def __init__(self, n_workers: int) -> None:
+        self.n_workers = n_workers
+        self.n_parts = 0
         self.traffic = Traffic()
-
-    @property
-    @abc.abstractmethod
-    def n_workers(self) -> int:
-        """How many parts the rows are to be cut into."""
 
     @property
     def is_first(self) -> bool:
         """Whether this process writes files; the engine of a single driver always does."""
         return True
 
-    @abc.abstractmethod
-    def open(
-        self,
-        parts: Sequence[Part],
-        work: Work,
-        settings: dict[str, Any],
-        replay: Callable[[int], list[Call]],
-    ) -> None:
-        """Let every worker open its part. At most `n_workers` parts; others have no work.
-
-        replay: the calls that bring a new worker of a part to where the others are.
-        """
+    def open(self, job: Job) -> None:
+        """Let every worker open its part. At most `n_workers` parts; others have no work."""
+        self.n_parts = len(job.parts)
+        self._open(job)
 
     def call(self, name: str, *arguments: NDArray[Any]) -> list[Arrays]:
         """The same call to all; the answers in the order of the parts."""
@@ -123,10 +140,8 @@ class Engine(abc.ABC):
         traffic.seconds.append(time.perf_counter() - started)
         return answers
 
-    @property
     @abc.abstractmethod
-    def n_parts(self) -> int:
-        """The number of parts that are open."""
+    def _open(self, job: Job) -> None: ...
 
     @abc.abstractmethod
     def _round(self, calls: Sequence[Call]) -> list[Arrays]: ...

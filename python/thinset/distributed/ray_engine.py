@@ -10,7 +10,7 @@ from thinset.distributed.failures import WorkerLostError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from thinset.distributed.engine import Call, Work
+    from thinset.distributed.engine import Call, Job, Work
     from thinset.distributed.messages import Arrays
     from thinset.distributed.shards import Part
 
@@ -38,7 +38,6 @@ class RayEngine(Engine):
     def __init__(
         self, n_workers: int | None = None, cpus_per_worker: int = 1, wait: float = 300.0
     ) -> None:
-        super().__init__()
         self._ray = import_ray()
         self._started = not self._ray.is_initialized()
         if self._started:
@@ -48,12 +47,11 @@ class RayEngine(Engine):
             )  # fmt: skip
         self.cpus_per_worker = cpus_per_worker
         try:
-            self._n_workers = self._checked(n_workers)
+            super().__init__(self._checked(n_workers))
         except BaseException:
             self.close()
             raise
         self._wait = wait
-        self._parts: Sequence[Part] = ()
         self._actors: list[Any] = []
         self._make: Callable[[int], Any] = lambda _: None
         self._replay: Callable[[int], list[Call]] = lambda _: []
@@ -70,37 +68,22 @@ class RayEngine(Engine):
         return wanted
 
     @property
-    def n_workers(self) -> int:
-        return self._n_workers
-
-    @property
-    def n_parts(self) -> int:
-        return len(self._actors)
-
-    @property
     def process_ids(self) -> list[int]:
         """Of the actors, in the order of the parts."""
         found: list[int] = self._ray.get([actor.process_id.remote() for actor in self._actors])
         return found
 
-    def open(
-        self,
-        parts: Sequence[Part],
-        work: Work,
-        settings: dict[str, Any],
-        replay: Callable[[int], list[Call]],
-    ) -> None:
+    def _open(self, job: Job) -> None:
         self._release()
         actor = self._ray.remote(num_cpus=self.cpus_per_worker, max_restarts=0)(_Actor)
         # Arrays of shards are put into the object store once, however often workers are replaced.
-        stored = [self._ray.put(part) for part in parts]
-        shared = self._ray.put(settings)
-        self._make = lambda number: actor.remote(stored[number], work, shared)
-        self._replay = replay
-        self._parts = parts
-        self._actors = [self._make(part.number) for part in parts]
+        stored = [self._ray.put(part) for part in job.parts]
+        shared = self._ray.put(job.settings)
+        self._make = lambda number: actor.remote(stored[number], job.work, shared)
+        self._replay = job.replay
+        self._actors = [self._make(number) for number in range(len(job.parts))]
         self._gather(
-            lambda number: self._actors[number].catch_up.remote(replay(number)), wait=self._wait
+            lambda number: self._actors[number].catch_up.remote(job.replay(number)), wait=self._wait
         )
 
     def _round(self, calls: Sequence[Call]) -> list[Arrays]:
@@ -170,9 +153,7 @@ class _Actor:
         self._worker: Worker | None = None
 
     def catch_up(self, calls: list[Call]) -> None:
-        self._worker = Worker(*self._arguments)
-        for call in calls:
-            self._worker.call(call)
+        self._worker = Worker(*self._arguments, calls)
 
     def call(self, call: Call) -> Arrays:
         assert self._worker is not None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from thinset.distributed.engine import Job
 from thinset.distributed.failures import ShardError, WorkerLostError
 from thinset.distributed.held_rows import sha256_of
 from thinset.distributed.run_folder import RunFolder
@@ -105,7 +106,7 @@ class Run:
     def go(self, report: Callable[[int, int], None] | None) -> None:
         """Run to the end, from the last checkpoint if there is one."""
         engine, algorithm = self._engine, self._algorithm
-        engine.open(algorithm.parts, algorithm.work, algorithm.settings(), algorithm.replay)
+        engine.open(Job(algorithm.parts, algorithm.work, algorithm.settings(), algorithm.replay))
         if self._has_folder:
             self._begin()
         state: Mapping[str, NDArray[Any]] | None = None
@@ -151,7 +152,7 @@ class Run:
         found = iter(
             [digest for (answer,) in self._engine.call("digests") for digest in answer.tolist()]
         )
-        # Nobody holds a shard without rows; arrays are at hand here.
+        # No worker holds a shard without rows; arrays are in this process.
         return [
             _digest_of_array(shard) or (next(found) if shard.n_rows else sha256_of(shard.name))
             for shard in shards

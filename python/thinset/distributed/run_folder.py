@@ -91,7 +91,7 @@ class RunFolder:
         _require_same_shards(found["shards"], content["shards"])
 
     def _require_nothing_else(self) -> None:
-        """Without a manifest, nobody knows which selection the other files are of."""
+        """Raise ValueError if there are other files: only a manifest says what they belong to."""
         for name in ("state.npz", "selection.npz"):
             if (self.path / name).exists():
                 raise ValueError(

@@ -15,16 +15,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thinset.distributed import failures
-from thinset.distributed.engine import Engine, Worker
+from thinset.distributed.engine import Engine
 from thinset.distributed.failures import WorkerLostError
 from thinset.distributed.messages import as_bytes, from_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from thinset.distributed.engine import Call, Work
+    from thinset.distributed.engine import Call, Job, Worker
     from thinset.distributed.messages import Arrays
-    from thinset.distributed.shards import Part
 
 _SECONDS_TO_LEAVE = 10
 _ERRORS: dict[str, type[Exception]] = {
@@ -46,7 +45,6 @@ class TorchEngine(Engine):
     sends = False
 
     def __init__(self, n_workers: int | None = None, wait: float = 1800.0) -> None:
-        super().__init__()
         try:
             import torch
             import torch.distributed as dist
@@ -67,36 +65,19 @@ class TorchEngine(Engine):
             raise ValueError(
                 f"n_workers must be the number of ranks, {self._size}, or None; got {n_workers}"
             )
-        self._n_parts = 0
+        super().__init__(self._size)
         self._worker: Worker | None = None
-
-    @property
-    def n_workers(self) -> int:
-        return self._size
-
-    @property
-    def n_parts(self) -> int:
-        return self._n_parts
 
     @property
     def is_first(self) -> bool:
         return self._rank == 0
 
-    def open(
-        self,
-        parts: Sequence[Part],
-        work: Work,
-        settings: dict[str, Any],
-        replay: Callable[[int], list[Call]],
-    ) -> None:
-        self._n_parts = len(parts)
+    def _open(self, job: Job) -> None:
         self._worker = None
 
         def make() -> Arrays:
-            if self._rank < len(parts):
-                self._worker = Worker(parts[self._rank], work, settings)
-                for call in replay(self._rank):
-                    self._worker.call(call)
+            if self._rank < len(job.parts):
+                self._worker = job.worker(self._rank)
             return ()
 
         self._gather(make)
@@ -104,7 +85,7 @@ class TorchEngine(Engine):
     def _round(self, calls: Sequence[Call]) -> list[Arrays]:
         worker = self._worker
         answers = self._gather(lambda: worker.call(calls[self._rank]) if worker is not None else ())
-        return answers[: self._n_parts]
+        return answers[: self.n_parts]
 
     def finish(self) -> None:
         worker = self._worker

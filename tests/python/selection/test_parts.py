@@ -122,7 +122,7 @@ def matrix(kind, dtype):
     return X.astype(dtype)
 
 
-def check(X, k, method, metric, n_parts, at_once=1, **options):
+def assert_parts_equal_one_call(X, k, method, metric, n_parts, at_once=1, **options):
     rows, gains, n_rounds = in_parts(X, k, method, metric, n_parts, at_once, **options)
     whole = _core.select(X, k, method=method, metric=metric, n_threads=1, **options)
     assert rows == whole.indices.tolist()
@@ -135,7 +135,7 @@ def check(X, k, method, metric, n_parts, at_once=1, **options):
 def test_any_number_of_parts_selects_the_same(method, kind):
     X = matrix(kind, "float32")
     for n_parts, metric in zip((1, 2, 3, 5, 8), METRICS + METRICS[:2], strict=True):
-        check(X, 70, method, metric, n_parts)
+        assert_parts_equal_one_call(X, 70, method, metric, n_parts)
 
 
 @pytest.mark.parametrize("method", ["max_min", "max_sum"])
@@ -143,7 +143,7 @@ def test_any_number_of_parts_selects_the_same(method, kind):
 def test_any_element_type_gives_the_same_bits(method, dtype):
     X = matrix("general", dtype)
     for metric in METRICS:
-        check(X, 40, method, metric, 3, bfloat16=dtype == "bfloat16")
+        assert_parts_equal_one_call(X, 40, method, metric, 3, bfloat16=dtype == "bfloat16")
 
 
 @pytest.mark.parametrize("kind", [_core.MaxMinPart, _core.MaxSumPart])
@@ -158,14 +158,16 @@ def test_a_part_may_be_shards_and_use_threads(kind):
 
 def test_the_tree_and_the_projection_serve_parts_too():
     rng = np.random.default_rng(3)
-    check(rng.random((9000, 2), np.float32), 500, "max_min", "euclidean", 3)
-    check(rng.random((9000, 64), np.float32), 150, "max_min", "euclidean", 2)
+    assert_parts_equal_one_call(rng.random((9000, 2), np.float32), 500, "max_min", "euclidean", 3)
+    assert_parts_equal_one_call(rng.random((9000, 64), np.float32), 150, "max_min", "euclidean", 2)
 
 
 @pytest.mark.parametrize("kind", ["plane", "general", "integers", "duplicates"])
 def test_several_picks_in_one_round_are_the_same_picks(kind):
     for metric in METRICS:
-        assert check(matrix(kind, "float32"), 60, "max_min", metric, 3, at_once=16) < 59
+        X = matrix(kind, "float32")
+        n_rounds = assert_parts_equal_one_call(X, 60, "max_min", metric, 3, at_once=16)
+        assert n_rounds < 59
 
 
 def exactly_furthest(X, metric):

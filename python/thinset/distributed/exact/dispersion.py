@@ -71,7 +71,7 @@ class Dispersion(Algorithm):
     def __init__(self, request: Request, parts: Sequence[Part]) -> None:
         super().__init__(request, parts)
         self._points = np.empty((request.n_samples, parts[0].n_columns))
-        self._n_told = 0
+        self._n_sent = 0
         """How many of the picks the workers know."""
 
     def settings(self) -> dict[str, Any]:
@@ -82,9 +82,9 @@ class Dispersion(Algorithm):
         }
 
     def replay(self, part: int) -> list[Call]:  # noqa: ARG002 - all parts follow the same picks
-        if self._n_told == 0:
+        if self._n_sent == 0:
             return []
-        return [Call("pick", self._picks(0, self._n_told))]
+        return [Call("pick", self._picks(0, self._n_sent))]
 
     def restore(self, state: Mapping[str, NDArray[Any]], engine: Engine) -> None:
         super().restore(state, engine)
@@ -92,7 +92,7 @@ class Dispersion(Algorithm):
             points = self.points_of(np.array(self.rows, np.int64), engine)
             self._points[: len(self.rows)] = self.widened(points)
             engine.call("pick", *self._picks(0, len(self.rows)))
-            self._n_told = len(self.rows)
+            self._n_sent = len(self.rows)
 
     def start(self, engine: Engine) -> None:
         """Two rounds: the mean of all rows, and the row furthest from it."""
@@ -120,12 +120,12 @@ class Dispersion(Algorithm):
         self.rows.append(row)
         self.gains.append(gain)
 
-    def untold(self) -> Arrays:
+    def unsent(self) -> Arrays:
         """Rows and values of the picks that the workers do not know yet."""
-        return self._picks(self._n_told, len(self.rows))
+        return self._picks(self._n_sent, len(self.rows))
 
-    def told(self) -> None:
-        self._n_told = len(self.rows)
+    def mark_sent(self) -> None:
+        self._n_sent = len(self.rows)
 
     def _picks(self, begin: int, end: int) -> Arrays:
         return np.array(self.rows[begin:end], np.int64), self._points[begin:end]

@@ -58,12 +58,12 @@ class MaxMin(Dispersion):
             self.start(engine)
             return False
         if len(self.rows) == self.request.n_samples:
-            answers = engine.call("furthest", *self.untold(), np.array(1))
+            answers = engine.call("furthest", *self.unsent(), np.array(1))
             furthest = max((float(rank) for ranks, _, _ in answers for rank in ranks), default=0.0)
             self._radius = self._distance(furthest)
             return True
-        answers = engine.call("furthest", *self.untold(), np.array(_SENT))
-        self.told()
+        answers = engine.call("furthest", *self.unsent(), np.array(_SENT))
+        self.mark_sent()
         self._take_proved(answers)
         return False
 

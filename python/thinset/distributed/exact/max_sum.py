@@ -56,8 +56,8 @@ class MaxSum(Dispersion):
         if not self.rows:
             self.start(engine)
         else:
-            answers = engine.call("best", *self.untold())
-            self.told()
+            answers = engine.call("best", *self.unsent())
+            self.mark_sent()
             # The first of equal sums is that of the lower part, whose rows are lower.
             sums, rows, points = max(
                 (answer for answer in answers if len(answer[0])), key=lambda found: found[0][0]

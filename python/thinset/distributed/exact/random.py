@@ -38,7 +38,7 @@ class Random(Algorithm):
 
     def step(self, engine: Engine) -> bool:
         engine.call("check")
-        # Zeros that nobody writes take no memory.
+        # Pages of zeros take no memory until they are written.
         empty = HostMatrix(np.zeros((self.n_total, 1), np.float16), is_bfloat16=False)
         drawn = empty.choose(
             self.request.n_samples,

@@ -47,7 +47,7 @@ class BestRows:
 
 
 class TopK(Algorithm):
-    """The coordinator deals as one machine does, and asks for longer lists where they run out."""
+    """The coordinator deals as one machine does, and requests longer lists where they run out."""
 
     work = BestRows
 
