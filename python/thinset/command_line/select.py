@@ -179,6 +179,8 @@ class Command:
             raise UsageError(
                 "--workers, --rounds, --coreset-size, --folder and --table need --engine"
             )
+        else:
+            _require_no_pattern(self.embeddings)
         if self.out is None and not self.dry_run:
             raise UsageError("select needs -o FILE, or --dry-run")
         if self.out is not None and not self.dry_run:
@@ -300,6 +302,16 @@ class Command:
             if wanted:
                 figures |= compute(embeddings, n_threads=self.threads, progress=True)
         return figures
+
+
+def _require_no_pattern(files: Sequence[Path]) -> None:
+    """Raise UsageError for a pattern that the shell did not expand."""
+    for file in files:
+        if set("*?[") & set(str(file)) and not file.exists():
+            raise UsageError(
+                f"no file is named '{file}'; leave a pattern to the shell, without quotes, or add "
+                "--engine local"
+            )
 
 
 def _labels(path: Path, embeddings: Sequence[Path]) -> np.ndarray[Any, Any]:

@@ -58,6 +58,14 @@ def test_what_does_not_apply_is_refused(shards, tmp_path, capsys, options, messa
     assert message in capsys.readouterr().err
 
 
+def test_a_pattern_without_an_engine_is_named(shards, tmp_path, capsys):
+    pattern = str(shards[0].parent / "*.npy")
+    arguments = ["select", pattern, "-n", "9", "-o", str(tmp_path / "out.npz")]
+    assert main(arguments) == EXIT_USAGE
+    assert f"no file is named '{pattern}'; leave a pattern to the shell" in capsys.readouterr().err
+    assert main([*arguments, "--engine", "local"]) == 0
+
+
 def test_the_table_does_not_replace_the_rows(X, tmp_path, capsys):
     pa = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")
