@@ -145,7 +145,12 @@ class Certificates(Figures):
         "sum_of_nearest_distances_over_best_possible",
     )
     names_of_pairs = frozenset(names[:4])
-    names_of_medoids = frozenset(names[6:])
+    names_of_medoids = frozenset(
+        {
+            "lower_bound_of_sum_of_nearest_distances",
+            "sum_of_nearest_distances_over_best_possible",
+        }
+    )
     computed_by = "certificates_from"
 
     def __init__(
