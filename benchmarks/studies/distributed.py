@@ -21,39 +21,17 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 import thinset
 from thinset import distributed
-from thinset.distributed.engines import LocalEngine
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from thinset.distributed.engine import Call
-    from thinset.distributed.messages import Arrays
+from thinset.distributed.measured_engine import MeasuredEngine
 
 ROWS_PER_SHARD = 1_000_000
 LATENCY = 0.002
-
-
-class TimedEngine(LocalEngine):
-    """Keeps how long the slowest worker took in each round."""
-
-    def __init__(self, n_workers: int) -> None:
-        super().__init__(n_workers)
-        self.slowest: list[float] = []
-
-    def _round(self, calls: Sequence[Call]) -> list[Arrays]:
-        answers, slowest = [], 0.0
-        for worker, call in zip(self._workers, calls, strict=True):
-            started = time.perf_counter()
-            answers.append(worker.call(call))
-            slowest = max(slowest, time.perf_counter() - started)
-        self.slowest.append(slowest)
-        return answers
+BANDWIDTH = 1e9
 
 
 def write_shards(folder: Path, n_rows: int, n_columns: int) -> None:
@@ -67,31 +45,36 @@ def write_shards(folder: Path, n_rows: int, n_columns: int) -> None:
         np.save(folder / f"part-{number:05d}.npy", rows)
 
 
-def simulate(folder: Path, method: str, k: int, workers: int, rounds: int | None) -> dict[str, Any]:
-    """What one selection exchanges and takes, beside its estimate."""
+def simulate(
+    folder: Path, method: str, k: int, workers: int, at_once: int, **options: int
+) -> dict[str, Any]:
+    """What one selection exchanges and takes."""
     files = sorted(folder.glob("part-*.npy"))
-    shape = (sum(len(np.load(file, mmap_mode="r")) for file in files),)
-    shape += np.load(files[0], mmap_mode="r").shape[1:]
-    options = {} if rounds is None else {"rounds": rounds}
-    predicted = thinset.estimate(shape, k, method, workers=workers, latency=LATENCY, **options)
-    engine = TimedEngine(workers)
+    engine = MeasuredEngine(workers, at_once=at_once)
     started, cpu = time.perf_counter(), time.process_time()
     with engine:
-        chosen = distributed.select(files, k, method, engine=engine, digests=False, **options)
+        chosen = distributed.select(
+            files, k, method, engine=engine, digests=False, n_threads=1, **options
+        )
     wall, cpu = time.perf_counter() - started, time.process_time() - cpu
     traffic = engine.traffic
     n_bytes = traffic.bytes_sent + traffic.bytes_received
+    slowest = [max(measured.seconds) for measured in engine.measured]
+    of_workers = sum(sum(measured.seconds) for measured in engine.measured)
+    # What the driver does between the rounds.
+    driver = max(0.0, cpu - of_workers)
+    by_call: dict[str, list[float]] = {}
+    for measured, seconds in zip(engine.measured, slowest, strict=True):
+        by_call.setdefault(measured.name, []).append(seconds)
     return {
-        "rows": shape[0], "columns": shape[1], "method": method, "k": k, "workers": workers,
-        "two rounds": rounds == 2, "calls": traffic.rounds, "MB": n_bytes / 1e6,
-        "wall s": wall, "cpu s": cpu,
-        "slowest worker s": sum(engine.slowest),
-        "median round s": float(np.median(engine.slowest)),
-        "predicted s on as many machines": sum(engine.slowest) + LATENCY * traffic.rounds
-        + n_bytes / 1e9,
-        "estimate: calls": predicted.rounds, "estimate: s": predicted.seconds,
-        "estimate: MB": (predicted.bytes_sent + predicted.bytes_received) / 1e6,
-        "certificates": dict(chosen.certificates) if rounds == 2 else None,
+        "rows": chosen.n_total, "method": method, "k": k, "workers": workers, **options,
+        "rounds": traffic.rounds, "MB": n_bytes / 1e6, "wall s": wall, "cpu s": cpu,
+        "slowest worker of each round, summed s": sum(slowest), "driver s": driver,
+        "mean worker s": of_workers / workers, "median round s": float(np.median(slowest)),
+        "slowest by call s": {name: [len(each), sum(each)] for name, each in by_call.items()},
+        "s on as many machines": sum(slowest) + driver + LATENCY * traffic.rounds
+        + n_bytes / BANDWIDTH,
+        "certificates": dict(chosen.certificates.known),
     }  # fmt: skip
 
 
@@ -146,13 +129,19 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--columns", type=int, default=16)
     parser.add_argument("--workers", type=int, default=16)
     parser.add_argument("--rounds", type=int)
+    parser.add_argument("--coreset-size", type=int)
+    parser.add_argument("--at-once", type=int, default=1)
     given = parser.parse_args(arguments)
     if given.what == "shards":
         write_shards(given.folder, given.rows, given.columns)
         return
     found: Any
     if given.what == "simulate":
-        found = simulate(given.folder, given.method, given.k, given.workers, given.rounds)
+        asked = {"rounds": given.rounds, "coreset_size": given.coreset_size}
+        options = {name: value for name, value in asked.items() if value is not None}
+        found = simulate(
+            given.folder, given.method, given.k, given.workers, given.at_once, **options
+        )
     elif given.what == "two-rounds":
         found = against_exact(given.folder, given.method, given.k, given.workers)
     else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from thinset.distributed.algorithms import exact_methods
 from thinset.distributed.duplicates import deduplicate
+from thinset.distributed.estimate import estimate
 from thinset.distributed.failures import ShardChangedError, ShardError, WorkerLostError
 from thinset.distributed.select import select
 from thinset.distributed.shards import files_of
@@ -18,6 +19,7 @@ __all__ = [
     "ShardError",
     "WorkerLostError",
     "deduplicate",
+    "estimate",
     "exact_methods",
     "files_of",
     "select",

@@ -114,6 +114,7 @@ def estimate(
     coreset_size: int | None = None,
     latency: float = 1e-3,
     bandwidth: float = 1e9,
+    read_bandwidth: float | None = None,
     **method_options: Any,
 ) -> Estimate | WorkersEstimate:
     """Predict the memory and time of `select` with the same arguments, without selecting.
@@ -124,11 +125,14 @@ def estimate(
         dtype: the element type for a shape (default float32), "bfloat16" included; embeddings have
             their own.
         workers: predict `thinset.distributed.select` with this many workers instead, on machines
-            like this one, as a WorkersEstimate.
+            like this one, as a WorkersEstimate. That of max_min assumes normally distributed rows;
+            `thinset.distributed.estimate` measures on a sample of yours.
         rounds: as for `thinset.distributed.select`.
         coreset_size: as for `thinset.distributed.select`.
         latency: seconds of a round without work, from the driver to all workers and back.
         bandwidth: bytes per second of the driver.
+        read_bandwidth: bytes per second at which a worker reads its rows for the first time; None:
+            that is not counted.
 
     The call takes some milliseconds. Arguments of `select` that are not among these, such as
     `scores`, are not counted.
@@ -150,7 +154,7 @@ def estimate(
             workers=workers,
             rounds=rounds,
             coreset_size=coreset_size,
-            network=Network(latency, bandwidth),
+            network=Network(latency, bandwidth, read_bandwidth),
             n_threads=as_threads(n_threads),
         )
     if rounds is not None or coreset_size is not None:

@@ -63,6 +63,12 @@ class ParquetColumn:
                 raise ValueError(f"its metadata states {n_expected:,} rows, but it holds {row:,}")
             return scratch.matrix()
 
+    def rows_decoded(self, begin: int, end: int) -> int:
+        """How many rows the row groups hold that `rows` decodes."""
+        with open_parquet(self._path) as file:
+            _, first, last = _row_groups(file, begin, end)
+        return last - first
+
     def _blocks(self, file: Any, n_rows: int, groups: list[int] | None = None) -> Any:
         for batch in file.iter_batches(
             batch_size=n_rows, row_groups=groups, columns=[self._column], use_threads=False

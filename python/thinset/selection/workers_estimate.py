@@ -30,13 +30,16 @@ class WorkersEstimate:
         workers: how many.
         memory_bytes: of each worker, beyond its share of the embeddings, as in Estimate.
         memory_bound: the same, as in Estimate.
-        rounds: calls to all workers; of max_min it is what rows drawn from a normal distribution
-            take, within a third.
+        rounds: calls to all workers.
         bytes_sent: by the driver, to all workers.
         bytes_received: by the driver, from all workers.
         seconds: of the slowest worker, of the rounds' latencies, and of the bytes.
-        seconds_low: for values that allow most of the work to be skipped.
-        seconds_high: for values that allow none of it to be skipped.
+        seconds_low: for values that allow most of the work to be skipped; measured, the shortest
+            that is likely.
+        seconds_high: for values that allow none of it to be skipped; measured, the longest that is
+            likely.
+        basis: what the prediction rests on. `thinset.estimate` of a shape does not know the values;
+            `thinset.distributed.estimate` measures a sample of them.
     """
 
     workers: int
@@ -48,31 +51,43 @@ class WorkersEstimate:
     seconds: float
     seconds_low: float
     seconds_high: float
+    basis: str = ""
 
     def describe(self) -> str:
-        """Three lines for people to read."""
+        """Four lines for people to read."""
         exchanged = shown_bytes(self.bytes_sent + self.bytes_received)
         return (
             f"memory of each of {self.workers:,} workers beyond its rows: about "
             f"{shown_bytes(self.memory_bytes)}, at most {shown_bytes(self.memory_bound)}\n"
             f"rounds: about {self.rounds:,}; exchanged: about {exchanged}\n"
             f"time: roughly {self.seconds:.3g} s, from {self.seconds_low:.3g} s to "
-            f"{self.seconds_high:.3g} s"
+            f"{self.seconds_high:.3g} s\n"
+            f"basis: {self.basis}"
         )
 
 
 @dataclass(frozen=True)
 class Network:
-    """latency: seconds of a round without work. bandwidth: bytes per second of the driver."""
+    """latency: seconds of a round without work. bandwidth: bytes per second of the driver.
+
+    read_bandwidth: bytes per second at which a worker reads its rows; None: not known.
+    """
 
     latency: float = 1e-3
     bandwidth: float = 1e9
+    read_bandwidth: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("latency", "bandwidth"):
+        for name in ("latency", "bandwidth", "read_bandwidth"):
             value = getattr(self, name)
+            if name == "read_bandwidth" and value is None:
+                continue
             if not is_real(value) or not 0 < value < math.inf:
                 raise ValueError(f"{name} must be a number above 0, got {shown(value)}")
+
+    def seconds(self, n_rounds: int, n_bytes: int) -> float:
+        """Of so many rounds that exchange so many bytes."""
+        return n_rounds * self.latency + n_bytes / self.bandwidth
 
 
 def estimate_workers(
@@ -116,9 +131,18 @@ def estimate_workers(
     else:
         n_rounds, to_each, from_each = _exchange(method, n_samples, n_columns, n_workers, options)
         sent, received = n_workers * to_each, n_workers * from_each
-    seconds += n_rounds * network.latency + (sent + received) / network.bandwidth
+    seconds += network.seconds(n_rounds, sent + received)
+    basis = "values unknown"
+    if method == "max_min" and rounds is None:
+        basis += ", rounds are those of normally distributed rows"
+    if network.read_bandwidth is None:
+        basis += "; reading the rows is not counted"
+    else:
+        seconds += share * n_columns * _itemsize(dtype) / network.read_bandwidth
     low, middle, high = seconds.tolist()
-    return WorkersEstimate(n_workers, memory, bound, n_rounds, sent, received, middle, low, high)
+    return WorkersEstimate(
+        n_workers, memory, bound, n_rounds, sent, received, middle, low, high, basis
+    )
 
 
 def _exchange(

@@ -1,0 +1,223 @@
+"""Predicts a selection over shards from small selections of the same rows.
+
+What a selection takes depends on its rows: how many rounds they need, and how much work is skipped.
+So a sample of them is selected from, with as many workers, one after the other in this process; and
+a sixteenth of the sample, with fewer picks if there are many. What grew by a power from the one to
+the other is taken to grow by it up to all rows.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from thinset.distributed import pilot
+from thinset.distributed.algorithm import Request
+from thinset.distributed.algorithms import algorithm_of
+from thinset.distributed.shards import list_shards
+from thinset.files.byte_sizes import shown_bytes
+from thinset.selection.arguments import as_count, as_metric, as_seed, as_threads
+from thinset.selection.estimate import estimate as estimate_shape
+from thinset.selection.methods import resolve_rule
+from thinset.selection.workers_estimate import Network
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from thinset.distributed.algorithm import Algorithm
+    from thinset.distributed.pilot import Pilot, Sample
+    from thinset.selection.workers_estimate import WorkersEstimate
+
+_NUMBERS = 1 << 24
+"""How many numbers a sample holds."""
+_ROWS_OF_PAIRS = 1 << 16
+"""Rows of a sample where all pairs of a part are measured."""
+_FEWEST_PICKS, _MOST_PICKS = 1000, 4096
+_STEP = 16
+_PARTS_TIMED = 8
+"""So many parts of a sample have enough rows for times that are those of larger parts."""
+_MARGIN = 1.25
+_MARGIN_OF_PICKS = 0.15
+_NEAR = 0.1
+_LARGEST_POWER = 2.2
+
+
+def estimate(
+    shards: object,
+    n_samples: float,
+    method: str = "topk",
+    *,
+    n_workers: int,
+    rounds: int | None = None,
+    coreset_size: int | None = None,
+    metric: str = "euclidean",
+    random_state: int | np.random.Generator | None = 0,
+    n_threads: int = 1,
+    column: str | None = None,
+    latency: float = 1e-3,
+    bandwidth: float = 1e9,
+    read_bandwidth: float | None = None,
+    **method_options: Any,
+) -> WorkersEstimate:
+    """Predict what `select` of these shards takes with `n_workers` machines like this one.
+
+    A sample of the rows, of 16 million numbers, is read and selected from in this process, which
+    takes seconds. If that is all rows, the prediction is what they took.
+
+    Args:
+        shards: as for `select`.
+        n_samples: as for `select`.
+        method: as for `select`.
+        n_workers: how many workers to predict for.
+        rounds: as for `select`.
+        coreset_size: as for `select`.
+        metric: as for `select`.
+        random_state: as for `select`.
+        n_threads: of each worker. With 1, as Ray gives them, other programs on this machine do not
+            disturb the prediction.
+        column: as for `select`.
+        latency: seconds of a round without work, from the driver to all workers and back.
+        bandwidth: bytes per second of the driver.
+        read_bandwidth: bytes per second at which a worker reads its rows for the first time; by
+            default as fast as the sample was read here.
+        method_options: as for `select`.
+
+    Raises the errors of `select`.
+    """
+    algorithm_type = algorithm_of(method, rounds)
+    _, options = resolve_rule(method, method_options, per_class=None, metric=metric)
+    listed = list_shards(shards, column)
+    n_rows, n_columns = listed.shape
+    k = as_count(n_samples, n_rows)
+    network = Network(latency, bandwidth, read_bandwidth)
+    threads = as_threads(n_threads)
+    request = Request(
+        method, k, as_metric(metric), as_seed(random_state), options, threads, coreset_size
+    )
+    known = estimate_shape(
+        listed.shape, k, method, dtype=listed.dtype, metric=metric, n_threads=threads,
+        workers=n_workers, rounds=rounds, coreset_size=coreset_size, **method_options,
+    )  # fmt: skip
+    plan = _plan(request, listed.shape, known.workers)
+    sample = pilot.draw(listed, plan.n_rows)
+
+    def measured(n_parts: int) -> _Growth:
+        return _growth(algorithm_type, request, sample, plan, n_parts)
+
+    exchange = measured(known.workers)
+    work = exchange if plan.n_timed == known.workers else measured(plan.n_timed)
+    n_rounds = exchange.figure("rounds")
+    sent, received = exchange.figure("bytes_sent"), exchange.figure("bytes_received")
+    row_bytes = n_columns * sample.values.itemsize
+    reading = sample.reading if read_bandwidth is None else row_bytes / read_bandwidth
+    seconds = work.seconds() + exchange.driver() + reading * math.ceil(n_rows / known.workers)
+    seconds += network.seconds(n_rounds, sent + received)
+    margin = _MARGIN * (k / plan.n_samples) ** _MARGIN_OF_PICKS
+    basis = f"measured on {plan.n_rows:,} of {n_rows:,} rows"
+    if reading:
+        basis += f"; rows are read at {shown_bytes(round(row_bytes / reading))} per second"
+    return replace(
+        known, rounds=n_rounds, bytes_sent=sent, bytes_received=received, seconds=seconds,
+        seconds_low=seconds / margin, seconds_high=seconds * margin, basis=basis,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The selection from the sample.
+
+    more_rows, more_picks: natural logarithms of how many times as many there are in all. n_timed:
+    into how many parts the sample is cut to measure times.
+    """
+
+    n_rows: int
+    n_samples: int
+    more_rows: float
+    more_picks: float
+    n_workers: int
+    n_timed: int
+
+
+def _plan(request: Request, shape: tuple[int, int], n_workers: int) -> _Plan:
+    (n_rows, n_columns), k = shape, request.n_samples
+    is_quadratic = request.method == "facility_location"
+    enough = _ROWS_OF_PAIRS if is_quadratic else _NUMBERS // max(1, n_columns)
+    n = min(n_rows, max(enough, _STEP * min(k, _MOST_PICKS), _STEP * n_workers))
+    # As many picks among the rows as there will be, if that is enough to learn from.
+    picks = k if n == n_rows else min(k, max(_FEWEST_PICKS, min(_MOST_PICKS, k * n // n_rows)))
+    # So that no part is larger than those of all rows.
+    n_timed = max(_PARTS_TIMED, math.ceil(n * n_workers / n_rows))
+    if is_quadratic or request.coreset_size is not None:
+        n_timed = n_workers  # what a part takes depends on how many others there are
+    more_rows, more_picks = math.log(n_rows / n), math.log(k / picks)
+    return _Plan(n, picks, more_rows, more_picks, n_workers, min(n_timed, n_workers))
+
+
+@dataclass(frozen=True)
+class _Growth:
+    """What the selection from the sample took, and a smaller one.
+
+    times: how many steps, of those from the smaller one to it, lead to all rows and picks.
+    """
+
+    measured: Pilot
+    smaller: Pilot
+    times: float
+    n_samples: int
+
+    def seconds(self) -> float:
+        """Of the slowest workers."""
+        before = self.smaller.seconds
+        return sum(
+            self._grown(seconds, before.get(name, 0.0))
+            for name, seconds in self.measured.seconds.items()
+        )
+
+    def driver(self) -> float:
+        """Seconds between the calls: they depend on the picks alone."""
+        if self.n_samples == self.measured.n_samples:
+            return self.measured.driver
+        return self._grown(self.measured.driver, self.smaller.driver)
+
+    def figure(self, name: str) -> int:
+        """Rounds or bytes: a straight line in the number of picks, or in steps of rows."""
+        found: int = getattr(self.measured, name)
+        before: int = getattr(self.smaller, name)
+        n, fewer = self.measured.n_samples, self.smaller.n_samples
+        steps = (self.n_samples - n) / (n - fewer) if n > fewer else self.times
+        return round(found + max(0.0, steps * (found - before)))
+
+    def _grown(self, seconds: float, before: float) -> float:
+        if min(seconds, before) <= 0:
+            return seconds
+        power = min(max(0.0, math.log(seconds / before) / math.log(_STEP)), _LARGEST_POWER)
+        # What is nearly constant, linear or quadratic is so, and what differs is noise.
+        whole = round(power)
+        power = whole if abs(power - whole) <= _NEAR else power
+        return float(seconds * _STEP ** (power * self.times))
+
+
+def _growth(
+    algorithm_type: type[Algorithm], request: Request, sample: Sample, plan: _Plan, n_parts: int
+) -> _Growth:
+    """Select from the sample and, to see what more rows and picks change, from a part of it."""
+
+    def select(n_rows: int, n_samples: int) -> Pilot:
+        size = request.coreset_size
+        if size is not None:
+            size = math.ceil(size * n_samples / request.n_samples)
+        smaller = replace(request, n_samples=n_samples, coreset_size=size)
+        return pilot.run(algorithm_type, smaller, sample.shards(n_rows), n_parts)
+
+    # With fewer parts than workers, those of the sample are larger, and fewer rows are missing.
+    more_rows = max(0.0, plan.more_rows - math.log(plan.n_workers / n_parts))
+    longest = max(more_rows, plan.more_picks)
+    if longest == 0:
+        measured = select(plan.n_rows, plan.n_samples)
+        return _Growth(measured, measured, 0.0, request.n_samples)
+    times = longest / math.log(_STEP)
+    picks = max(1, round(plan.n_samples * math.exp(-plan.more_picks / times)))
+    rows = max(picks, n_parts, round(plan.n_rows * math.exp(-more_rows / times)))
+    smaller = select(rows, picks)
+    return _Growth(select(plan.n_rows, plan.n_samples), smaller, times, request.n_samples)

@@ -1,0 +1,143 @@
+"""A small selection that stands for a large one: what each call takes, on rows of the same kind."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from thinset.distributed.engine import Job
+from thinset.distributed.held_rows import HeldRows
+from thinset.distributed.measured_engine import MeasuredEngine
+from thinset.distributed.shards import Part, Piece, Shard, ShardList
+from thinset.selection.columnar_input import as_columnar
+from thinset.selection.parquet_input import ParquetColumn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    from thinset.distributed.algorithm import Algorithm, Request
+
+_BLOCKS = 64
+_NUMBERS_AT_ONCE = 1 << 16
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Rows from all over the shards, in their order.
+
+    reading: seconds that it takes to read one row for the first time; 0 for rows in memory.
+    """
+
+    listed: ShardList
+    values: NDArray[Any]
+    reading: float
+
+    def shards(self, n_rows: int) -> ShardList:
+        """About so many of the rows, as one shard in memory."""
+        step = max(1, len(self.values) // n_rows)
+        values = np.ascontiguousarray(self.values[::step][:n_rows])
+        return replace(self.listed, shards=(Shard("the sample", len(values), values),), inputs=())
+
+
+def draw(listed: ShardList, n_rows: int) -> Sample:
+    """Read `n_rows` rows: some dozens of stretches, evenly spread."""
+    total = listed.shape[0]
+    n_blocks = min(_BLOCKS, n_rows)
+    pieces: list[NDArray[Any]] = []
+    seconds: list[float] = []
+    for number in range(n_blocks):
+        length = n_rows * (number + 1) // n_blocks - n_rows * number // n_blocks
+        begin = (total - length) * number // max(1, n_blocks - 1)
+        for piece in _pieces(listed, begin, begin + length):
+            values, taken = _read(piece, listed)
+            pieces.append(values)
+            seconds += taken
+    return Sample(listed, np.concatenate(pieces), float(np.median(seconds)) if seconds else 0.0)
+
+
+def _pieces(listed: ShardList, begin: int, end: int) -> Iterator[Piece]:
+    first = 0
+    for shard in listed.shards:
+        low, high = max(begin, first), min(end, first + shard.n_rows)
+        if low < high:
+            yield Piece(shard, low - first, high - first)
+        first += shard.n_rows
+
+
+def _read(piece: Piece, listed: ShardList) -> tuple[NDArray[Any], list[float]]:
+    """The rows in memory, and seconds for each row, several times."""
+    if piece.shard.array is not None:
+        return piece.shard.array[piece.begin : piece.end], []
+    started = time.perf_counter()
+    part = Part(0, 0, (piece,), listed.dtype, listed.n_columns, listed.column)
+    arrays = HeldRows(part).matrix.arrays
+    values = np.zeros((piece.n_rows, listed.n_columns), arrays[0].dtype)
+    seconds = []
+    at_once = max(1, _NUMBERS_AT_ONCE // listed.n_columns)
+    row = 0
+    for array in arrays:
+        for begin in range(0, len(array), at_once):
+            before = time.perf_counter()
+            some = array[begin : begin + at_once]
+            values[row : row + len(some)] = some
+            row += len(some)
+            seconds.append((time.perf_counter() - before) / len(some))
+    columnar = as_columnar(piece.shard.name, listed.column)
+    if isinstance(columnar, ParquetColumn):
+        # Whole row groups are decoded, and that is all that it takes.
+        n_decoded = columnar.rows_decoded(piece.begin, piece.end)
+        seconds = [(time.perf_counter() - started) / n_decoded]
+    return values, seconds
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """What a selection took.
+
+    seconds: of the slowest part, for each name of a call; its first call, which prepares what later
+    ones use, stands apart. driver: seconds between the calls.
+    """
+
+    n_samples: int
+    seconds: dict[str, float]
+    driver: float
+    rounds: int
+    bytes_sent: int
+    bytes_received: int
+
+
+def run(
+    algorithm_type: type[Algorithm], request: Request, listed: ShardList, n_parts: int
+) -> Pilot:
+    """Select from rows in memory, by `n_parts` workers one after the other."""
+    engine = MeasuredEngine(n_parts, request.n_threads)
+    clock = time.thread_time if request.n_threads == 1 else time.perf_counter
+    with engine:
+        algorithm = algorithm_type(request, listed.parts(n_parts))
+        started = clock()
+        engine.open(Job(algorithm.parts, algorithm.work, algorithm.settings(), algorithm.replay))
+        while not algorithm.step(engine):
+            pass
+        taken = clock() - started
+    seconds: dict[str, float] = {}
+    seen: set[str] = set()
+    for measured in engine.measured:
+        name = measured.name if measured.name in seen else f"first {measured.name}"
+        seen.add(measured.name)
+        seconds[name] = seconds.get(name, 0.0) + max(measured.seconds)
+    of_workers = sum(sum(measured.seconds) for measured in engine.measured)
+    traffic = engine.traffic
+    return Pilot(
+        request.n_samples,
+        seconds,
+        max(0.0, taken - of_workers),
+        traffic.rounds,
+        traffic.bytes_sent,
+        traffic.bytes_received,
+    )
