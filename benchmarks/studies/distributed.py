@@ -56,7 +56,8 @@ def simulate(
         chosen = distributed.select(
             files, k, method, engine=engine, digests=False, n_threads=1, **options
         )
-    wall, cpu = time.perf_counter() - started, time.process_time() - cpu
+        # Before the workers of other machines would have to be released.
+        wall, cpu = time.perf_counter() - started, time.process_time() - cpu
     traffic = engine.traffic
     n_bytes = traffic.bytes_sent + traffic.bytes_received
     slowest = [max(measured.seconds) for measured in engine.measured]

@@ -175,10 +175,16 @@ class _Growth:
         )
 
     def driver(self) -> float:
-        """Seconds between the calls: they depend on the picks alone."""
-        if self.n_samples == self.measured.n_samples:
+        """Seconds between the calls: they depend on the picks alone.
+
+        At least in proportion: what a few picks take is mostly what any number takes.
+        """
+        more = self.n_samples / self.measured.n_samples
+        if more == 1:
             return self.measured.driver
-        return self._grown(self.measured.driver, self.smaller.driver)
+        return max(
+            more * self.measured.driver, self._grown(self.measured.driver, self.smaller.driver)
+        )
 
     def figure(self, name: str) -> int:
         """Rounds or bytes: a straight line in the number of picks, or in steps of rows."""
