@@ -18,16 +18,24 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import thinset
 from thinset import distributed
+from thinset.distributed.engine import Job
 from thinset.distributed.measured_engine import MeasuredEngine
+from thinset.distributed.ray_engine import RayEngine
+from thinset.distributed.shards import list_shards
+from thinset.distributed.torch_engine import TorchEngine
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 ROWS_PER_SHARD = 1_000_000
 LATENCY = 0.002
@@ -104,26 +112,61 @@ def against_ray(folder: Path) -> list[dict[str, Any]]:
 
     files = sorted(folder.glob("part-*.npy"))
     rows = [np.load(file, mmap_mode="r") for file in files]
-    ray.init(num_cpus=2, log_to_driver=False)
-    found = []
+    started = time.perf_counter()
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    found: list[dict[str, Any]] = [{"starting ray s": time.perf_counter() - started}]
     for method, k in [("topk", 10_000), ("max_min", 300), ("max_min", 2000), ("kmeans", 50)]:
-        plain, clustered = [], []
+        plain, clustered, rounds = [], [], 0
         for _ in range(3):
             started = time.perf_counter()
             one = thinset.select(rows, k, method)
             plain.append(time.perf_counter() - started)
             started = time.perf_counter()
-            many = distributed.select(files, k, method, engine="ray", n_workers=2, digests=False)
+            with RayEngine(2) as engine:
+                many = distributed.select(files, k, method, engine=engine, digests=False)
             clustered.append(time.perf_counter() - started)
+            rounds = engine.traffic.rounds
             assert np.array_equal(one.indices, many.indices)
-        found.append({"method": method, "k": k, "plain s": plain, "ray s": clustered})
+        found.append(
+            {"method": method, "k": k, "rounds": rounds, "plain s": plain, "ray s": clustered}
+        )
+    return found
+
+
+class Nothing:
+    """Work that takes no time."""
+
+    def __init__(self, _rows: object) -> None:
+        pass
+
+    def echo(self, values: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+        return (values,)
+
+
+def latency() -> dict[str, Any]:
+    """Seconds of rounds without work on this machine: of torch under torchrun, else of Ray."""
+    engine = TorchEngine() if "RANK" in os.environ else RayEngine(2)
+    found: dict[str, Any] = {"engine": engine.name, "workers": engine.n_workers}
+    with engine:
+        listed = list_shards(np.zeros((engine.n_workers, 1), np.float32))
+        parts = listed.parts(engine.n_workers)
+        engine.open(Job(parts, Nothing, {}, lambda _: []))
+        for size in (1, 10_000):
+            engine.traffic.seconds.clear()
+            for _ in range(500):
+                engine.call("echo", np.zeros(size))
+            seconds = engine.traffic.seconds
+            found[f"{8 * size:,} bytes"] = {
+                "least s": min(seconds),
+                "quartiles s": np.quantile(seconds, [0.25, 0.5, 0.75]).tolist(),
+            }
     return found
 
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("what", choices=["shards", "simulate", "two-rounds", "ray"])
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("what", choices=["shards", "simulate", "two-rounds", "ray", "latency"])
+    parser.add_argument("folder", type=Path, nargs="?", default=Path())
     parser.add_argument("method", nargs="?", default="max_min")
     parser.add_argument("k", nargs="?", type=int, default=1000)
     parser.add_argument("--rows", type=int, default=100_000_000)
@@ -145,8 +188,12 @@ def main(arguments: list[str]) -> None:
         )
     elif given.what == "two-rounds":
         found = against_exact(given.folder, given.method, given.k, given.workers)
-    else:
+    elif given.what == "ray":
         found = against_ray(given.folder)
+    else:
+        found = latency()
+        if os.environ.get("RANK", "0") != "0":
+            return
     json.dump(found, sys.stdout, indent=1)
     print()
 

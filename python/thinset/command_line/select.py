@@ -167,7 +167,8 @@ class Command:
     """also compute bounds on how far these are from the best possible; with --dry-run, predict
     the time"""
     dry_run: bool = False
-    """print an estimate of memory and time without selecting"""
+    """print an estimate of memory and time without selecting; with --engine, a sample of the rows
+    is selected from"""
 
     def run(self) -> None:
         require_files(self.embeddings, "EMBEDDINGS")
@@ -198,10 +199,10 @@ class Command:
             for field in dataclasses.fields(self)
             if field.name in _METHOD_OPTIONS and getattr(self, field.name) != field.default
         }
-        if self.engine is not None and not self.dry_run:
-            from thinset.command_line.select_shards import select_shards
+        if self.engine is not None:
+            from thinset.command_line.select_shards import estimate_shards, select_shards
 
-            select_shards(self, options)
+            (estimate_shards if self.dry_run else select_shards)(self, options)
             return
         options |= {
             "labels": None if self.labels is None else _labels(self.labels, self.embeddings),
@@ -218,13 +219,6 @@ class Command:
         if self.out is None or self.dry_run:
             if n_samples is None:
                 raise UsageError("--dry-run needs --n-samples K, which the cost depends on")
-            if self.engine is not None:
-                from thinset.distributed import files_of
-
-                embeddings = files_of(list(self.embeddings))
-                options = {name: value for name, value in options.items() if value is not None}
-                options |= {"workers": self.workers or 1, "rounds": self.rounds}
-                options |= {"coreset_size": self.coreset_size}
             print(estimate(embeddings, n_samples, self.method, **options).describe())
             not_counted = [
                 name

@@ -12,7 +12,7 @@ from thinset.command_line.arguments import parse_count
 from thinset.command_line.columns import read_column, writes_rows
 from thinset.command_line.usage import UsageError
 from thinset.data import export_subset
-from thinset.distributed import files_of, select, write_table
+from thinset.distributed import estimate, files_of, select, write_table
 from thinset.distributed.engines import engine_of
 from thinset.files.atomic import require_file_target
 from thinset.files.overlap import require_apart
@@ -41,6 +41,25 @@ def require_applicable(command: Command) -> None:
         raise UsageError(f"--engine does not take {', '.join(others)}; leave them out")
     if command.n_samples is None:
         raise UsageError("--engine needs --n-samples K")
+
+
+def estimate_shards(command: Command, options: Mapping[str, Any]) -> None:
+    """Print what the selection would take, measured on a sample of the rows."""
+    assert command.n_samples is not None
+    predicted = estimate(
+        [os.fspath(path) for path in command.embeddings],
+        parse_count(command.n_samples),
+        command.method,
+        n_workers=command.workers or 1,
+        rounds=command.rounds,
+        coreset_size=command.coreset_size,
+        metric=command.metric,
+        random_state=command.seed,
+        n_threads=command.threads or 1,
+        column=command.column,
+        **options,
+    )
+    print(predicted.describe())
 
 
 def select_shards(command: Command, options: Mapping[str, Any]) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from thinset.distributed import pilot
 from thinset.distributed.algorithm import Request
 from thinset.distributed.algorithms import algorithm_of
+from thinset.distributed.pilot import Exchanged
 from thinset.distributed.shards import list_shards
 from thinset.files.byte_sizes import shown_bytes
 from thinset.selection.arguments import as_count, as_metric, as_seed, as_threads
@@ -95,30 +96,34 @@ def estimate(
     request = Request(
         method, k, as_metric(metric), as_seed(random_state), options, threads, coreset_size
     )
-    known = estimate_shape(
-        listed.shape, k, method, dtype=listed.dtype, metric=metric, n_threads=threads,
-        workers=n_workers, rounds=rounds, coreset_size=coreset_size, **method_options,
-    )  # fmt: skip
-    plan = _plan(request, listed.shape, known.workers)
+
+    def known(rows: int, picks: int) -> WorkersEstimate:
+        return estimate_shape(
+            (rows, n_columns), picks, method, dtype=listed.dtype, metric=metric, n_threads=threads,
+            workers=n_workers, rounds=rounds, coreset_size=_scaled(coreset_size, picks / k),
+            **method_options,
+        )  # fmt: skip
+
+    of_all = known(n_rows, k)
+    plan = _plan(request, listed.shape, of_all.workers)
     sample = pilot.draw(listed, plan.n_rows)
 
     def measured(n_parts: int) -> _Growth:
         return _growth(algorithm_type, request, sample, plan, n_parts)
 
-    exchange = measured(known.workers)
-    work = exchange if plan.n_timed == known.workers else measured(plan.n_timed)
-    n_rounds = exchange.figure("rounds")
-    sent, received = exchange.figure("bytes_sent"), exchange.figure("bytes_received")
+    exchange = measured(of_all.workers)
+    work = exchange if plan.n_timed == of_all.workers else measured(plan.n_timed)
+    n_rounds, sent, received = exchange.exchanged(known(plan.n_rows, plan.n_samples), of_all)
     row_bytes = n_columns * sample.values.itemsize
     reading = sample.reading if read_bandwidth is None else row_bytes / read_bandwidth
-    seconds = work.seconds() + exchange.driver() + reading * math.ceil(n_rows / known.workers)
+    seconds = work.seconds() + exchange.driver() + reading * math.ceil(n_rows / of_all.workers)
     seconds += network.seconds(n_rounds, sent + received)
     margin = _MARGIN * (k / plan.n_samples) ** _MARGIN_OF_PICKS
     basis = f"measured on {plan.n_rows:,} of {n_rows:,} rows"
     if reading:
         basis += f"; rows are read at {shown_bytes(round(row_bytes / reading))} per second"
     return replace(
-        known, rounds=n_rounds, bytes_sent=sent, bytes_received=received, seconds=seconds,
+        of_all, rounds=n_rounds, bytes_sent=sent, bytes_received=received, seconds=seconds,
         seconds_low=seconds / margin, seconds_high=seconds * margin, basis=basis,
     )  # fmt: skip
 
@@ -186,13 +191,15 @@ class _Growth:
             more * self.measured.driver, self._grown(self.measured.driver, self.smaller.driver)
         )
 
-    def figure(self, name: str) -> int:
-        """Rounds or bytes: a straight line in the number of picks, or in steps of rows."""
-        found: int = getattr(self.measured, name)
-        before: int = getattr(self.smaller, name)
-        n, fewer = self.measured.n_samples, self.smaller.n_samples
-        steps = (self.n_samples - n) / (n - fewer) if n > fewer else self.times
-        return round(found + max(0.0, steps * (found - before)))
+    def exchanged(self, of_sample: WorkersEstimate, of_all: WorkersEstimate) -> Exchanged:
+        """More rows go on by steps; more picks as the estimates of their numbers do."""
+        found = self.measured.exchanged
+        if self.measured.n_samples == self.n_samples:
+            pairs = zip(found, self.smaller.exchanged, strict=True)
+            return Exchanged(*(round(now + self.times * max(0, now - then)) for now, then in pairs))
+        names = Exchanged._fields
+        ratios = [getattr(of_all, name) / max(1, getattr(of_sample, name)) for name in names]
+        return Exchanged(*(round(n * more) for n, more in zip(found, ratios, strict=True)))
 
     def _grown(self, seconds: float, before: float) -> float:
         if min(seconds, before) <= 0:
@@ -210,9 +217,7 @@ def _growth(
     """Select from the sample and, to see what more rows and picks change, from a part of it."""
 
     def select(n_rows: int, n_samples: int) -> Pilot:
-        size = request.coreset_size
-        if size is not None:
-            size = math.ceil(size * n_samples / request.n_samples)
+        size = _scaled(request.coreset_size, n_samples / request.n_samples)
         smaller = replace(request, n_samples=n_samples, coreset_size=size)
         return pilot.run(algorithm_type, smaller, sample.shards(n_rows), n_parts)
 
@@ -227,3 +232,7 @@ def _growth(
     rows = max(picks, n_parts, round(plan.n_rows * math.exp(-more_rows / times)))
     smaller = select(rows, picks)
     return _Growth(select(plan.n_rows, plan.n_samples), smaller, times, request.n_samples)
+
+
+def _scaled(coreset_size: int | None, share: float) -> int | None:
+    return None if coreset_size is None else math.ceil(coreset_size * share)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -100,6 +100,14 @@ def _read(piece: Piece, listed: ShardList) -> tuple[NDArray[Any], list[float]]:
     return values, seconds
 
 
+class Exchanged(NamedTuple):
+    """Between the driver and all workers."""
+
+    rounds: int
+    bytes_sent: int
+    bytes_received: int
+
+
 @dataclass(frozen=True)
 class Pilot:
     """What a selection took.
@@ -111,9 +119,7 @@ class Pilot:
     n_samples: int
     seconds: dict[str, float]
     driver: float
-    rounds: int
-    bytes_sent: int
-    bytes_received: int
+    exchanged: Exchanged
 
 
 def run(
@@ -136,12 +142,7 @@ def run(
         seen.add(measured.name)
         seconds[name] = seconds.get(name, 0.0) + max(measured.seconds)
     of_workers = sum(sum(measured.seconds) for measured in engine.measured)
+    driver = max(0.0, taken - of_workers)
     traffic = engine.traffic
-    return Pilot(
-        request.n_samples,
-        seconds,
-        max(0.0, taken - of_workers),
-        traffic.rounds,
-        traffic.bytes_sent,
-        traffic.bytes_received,
-    )
+    exchanged = Exchanged(traffic.rounds, traffic.bytes_sent, traffic.bytes_received)
+    return Pilot(request.n_samples, seconds, driver, exchanged)

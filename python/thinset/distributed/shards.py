@@ -9,9 +9,11 @@ import contextlib
 import glob
 import itertools
 import os
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 from thinset.distributed.failures import ShardError
 from thinset.selection.columnar_input import as_columnar
@@ -129,12 +131,12 @@ class ShardList:
 def list_shards(shards: object, column: str | None = None) -> ShardList:
     """Find the shards and read their headers.
 
-    shards: a path or a pattern (`*`, `?`, `[...]`, `**`), an array, or a list of these. The files
-    of a pattern are sorted by name. Shards without rows are allowed.
+    shards: a path, a file:// URI or a pattern (`*`, `?`, `[...]`, `**`), an array, or a list of
+    these. The files of a pattern are sorted by name. Shards without rows are allowed.
 
     Raises ShardError, naming the shard, for a damaged one and for one whose columns or element type
     differ; FileNotFoundError for a path that is not there and for a pattern that matches nothing;
-    ValueError for no rows at all.
+    ValueError for no rows at all, and for URIs of object stores.
     """
     sources = list(_expanded(shards))
     if not sources:
@@ -175,7 +177,7 @@ def _expanded(shards: object) -> Iterator[object]:
     if not isinstance(shards, (str, os.PathLike)):
         yield shards
         return
-    text = os.fsdecode(shards)
+    text = _path_of(os.fsdecode(shards))
     if Path(text).exists() or not glob.has_magic(text):
         yield text
         return
@@ -183,6 +185,21 @@ def _expanded(shards: object) -> Iterator[object]:
     if not names:
         raise FileNotFoundError(f"no file matches the pattern {text!r}")
     yield from names
+
+
+def _path_of(text: str) -> str:
+    """A path, also of a file:// URI. ValueError for another URI: shards are files, and mapped."""
+    # One slash: that is what pathlib leaves of two.
+    found = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):/", text)
+    if found is None or Path(text).exists():
+        return text
+    if found[1].lower() == "file":
+        return unquote(urlsplit(re.sub("^[^:]+:/+", "file:///", text)).path)
+    raise ValueError(
+        f"shards must be files that all machines see at the same path, got {text!r}; mount the "
+        "bucket as a folder, copy the files, or pass a Ray Data dataset, such as "
+        "ray.data.read_parquet(...), whose rows fit in memory"
+    )
 
 
 def _described(number: int, source: object, column: str | None) -> list[tuple[Shard, str, int]]:

@@ -1,7 +1,7 @@
 """A network that is cut in mid-run: both sides end with a clear error, and continue afterwards.
 
-Two ranks of torch.distributed in two network namespaces, joined by a pair of virtual interfaces, one
-of which is then set down. Needs root and `ip`.
+Two ranks of torch.distributed in two network namespaces, joined by a pair of virtual interfaces,
+one of which is then set down. Needs root and `ip`.
 """
 
 from __future__ import annotations
