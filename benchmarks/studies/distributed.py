@@ -28,7 +28,7 @@ import numpy as np
 
 import thinset
 from thinset import distributed
-from thinset.distributed.engine import Job
+from thinset.distributed.engine import Engine, Job
 from thinset.distributed.measured_engine import MeasuredEngine
 from thinset.distributed.ray_engine import RayEngine
 from thinset.distributed.shards import list_shards
@@ -54,7 +54,7 @@ def write_shards(folder: Path, n_rows: int, n_columns: int) -> None:
 
 
 def simulate(
-    folder: Path, method: str, k: int, workers: int, at_once: int, **options: int
+    folder: Path, method: str, k: int, workers: int, at_once: int, **options: Any
 ) -> dict[str, Any]:
     """What one selection exchanges and takes."""
     files = sorted(folder.glob("part-*.npy"))
@@ -145,7 +145,7 @@ class Nothing:
 
 def latency() -> dict[str, Any]:
     """Seconds of rounds without work on this machine: of torch under torchrun, else of Ray."""
-    engine = TorchEngine() if "RANK" in os.environ else RayEngine(2)
+    engine: Engine = TorchEngine() if "RANK" in os.environ else RayEngine(2)
     found: dict[str, Any] = {"engine": engine.name, "workers": engine.n_workers}
     with engine:
         listed = list_shards(np.zeros((engine.n_workers, 1), np.float32))

@@ -97,3 +97,4 @@ def test_a_dry_run_predicts_rounds_and_bytes(shards, capsys):
     printed = capsys.readouterr().out
     assert "memory of each of 3 workers" in printed
     assert "rounds: about 21;" in printed
+    assert "basis: measured on 601 of 601 rows" in printed

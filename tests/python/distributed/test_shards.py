@@ -90,3 +90,11 @@ def test_shards_that_do_not_fit_are_refused(X, shards, tmp_path):
     np.save(shards[3], X[:4].astype(np.float64))
     with pytest.raises(distributed.ShardError, match=r"3\.npy has 9 of float64"):
         distributed.select(shards, 4)
+
+
+def test_uris_of_files_are_paths_and_others_are_refused(X, shards):
+    expected = thinset.select(X, 9)
+    same(distributed.select((shards[0].parent / "*.npy").as_uri().replace("%2A", "*"), 9), expected)
+    for uri in ("s3://bucket/part-*.parquet", "gs:/bucket/part-0.npy"):
+        with pytest.raises(ValueError, match=rf"got '{uri[:2]}:/.*; mount the bucket as a folder"):
+            distributed.select([*shards, uri], 9)

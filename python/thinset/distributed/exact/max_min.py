@@ -3,6 +3,11 @@
 A part sends its furthest rows, in order. Whatever it does not send is no further than the last of
 these, and later picks only bring rows nearer. A row that is still ahead of the last one of every
 part, after the picks of this round, is therefore the next pick of one machine.
+
+Every part answers in every round, though a bound may prove that it does not hold the next pick.
+Without those, measured, the bytes of answers were 10 to 17 % fewer, but rounds 2 to 12 times as
+many: the bound of a part that did not answer is stale, and ends the picks of a round earlier. The
+work does not change, because the parts leave out rows by the same bounds (docs/distributed.md).
 """
 
 from __future__ import annotations
