@@ -4,12 +4,14 @@
     python benchmarks/studies/distributed.py simulate FOLDER METHOD K --workers 16 [--rounds 2]
     python benchmarks/studies/distributed.py two-rounds FOLDER METHOD K --workers 16
     python benchmarks/studies/distributed.py ray FOLDER
+    python benchmarks/studies/distributed.py latency
 
 `shards` writes .npy files of a million rows: 4 directions that matter, and noise (seed 0). The
 workers of `simulate` share this process and work one after the other, so a round on machines like
 this one takes the longest of its workers, which is measured, and the latency of a round (LATENCY,
-what a Ray cluster on one machine takes for an empty call). `two-rounds` compares with the exact
-choice. `ray` compares a cluster of two workers with the plain call.
+what a Ray cluster on one machine takes for an empty call). Seconds are those of the processor.
+`two-rounds` compares with the exact choice. `ray` compares a cluster of two workers with the plain
+call. `latency` measures rounds without work: of Ray, and under torchrun of torch.distributed.
 
 The figures are those of docs/distributed.md.
 """
@@ -35,11 +37,14 @@ from thinset.distributed.shards import list_shards
 from thinset.distributed.torch_engine import TorchEngine
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 ROWS_PER_SHARD = 1_000_000
 LATENCY = 0.002
 BANDWIDTH = 1e9
+RAY_CASES = (("topk", 10_000), ("max_min", 300), ("max_min", 2000), ("kmeans", 50))
 
 
 def write_shards(folder: Path, n_rows: int, n_columns: int) -> None:
@@ -106,7 +111,7 @@ def against_exact(folder: Path, method: str, k: int, workers: int) -> dict[str, 
     }  # fmt: skip
 
 
-def against_ray(folder: Path) -> list[dict[str, Any]]:
+def against_ray(folder: Path, cases: Sequence[tuple[str, int]] = RAY_CASES) -> list[dict[str, Any]]:
     """Wall-clock seconds of the plain call and of two Ray workers, by turns."""
     import ray
 
@@ -115,7 +120,7 @@ def against_ray(folder: Path) -> list[dict[str, Any]]:
     started = time.perf_counter()
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     found: list[dict[str, Any]] = [{"starting ray s": time.perf_counter() - started}]
-    for method, k in [("topk", 10_000), ("max_min", 300), ("max_min", 2000), ("kmeans", 50)]:
+    for method, k in cases:
         plain, clustered, rounds = [], [], 0
         for _ in range(3):
             started = time.perf_counter()

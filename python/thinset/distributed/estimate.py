@@ -35,6 +35,8 @@ _NUMBERS = 1 << 24
 _ROWS_OF_PAIRS = 1 << 16
 """Rows of a sample where all pairs of a part are measured."""
 _FEWEST_PICKS, _MOST_PICKS = 1000, 4096
+_MORE_FOR_PICKS = 4
+"""Times as many rows, where a sample has fewer picks than there will be."""
 _STEP = 16
 _PARTS_TIMED = 8
 """So many parts of a sample have enough rows for times that are those of larger parts."""
@@ -63,8 +65,10 @@ def estimate(
 ) -> WorkersEstimate:
     """Predict what `select` of these shards takes with `n_workers` machines like this one.
 
-    A sample of the rows, of 16 million numbers, is read and selected from in this process, which
-    takes seconds. If that is all rows, the prediction is what they took.
+    A sample of the rows, of 16 million numbers (64 million for more than 4,096 rows of max_min,
+    max_sum or kmeans), is read and selected from in this process, which takes seconds. If that is
+    all rows, the prediction is what they took. A second round of topk, which columns with the same
+    best rows take, may be missed.
 
     Args:
         shards: as for `select`.
@@ -148,6 +152,8 @@ def _plan(request: Request, shape: tuple[int, int], n_workers: int) -> _Plan:
     (n_rows, n_columns), k = shape, request.n_samples
     is_quadratic = request.method == "facility_location"
     enough = _ROWS_OF_PAIRS if is_quadratic else _NUMBERS // max(1, n_columns)
+    if k > _MOST_PICKS and request.method != "topk" and not is_quadratic:
+        enough *= _MORE_FOR_PICKS
     n = min(n_rows, max(enough, _STEP * min(k, _MOST_PICKS), _STEP * n_workers))
     # As many picks among the rows as there will be, if that is enough to learn from.
     picks = k if n == n_rows else min(k, max(_FEWEST_PICKS, min(_MOST_PICKS, k * n // n_rows)))
