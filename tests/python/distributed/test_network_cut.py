@@ -24,9 +24,11 @@ ADDRESSES = ("10.213.77.1", "10.213.77.2")
 # Rank 0 cuts the link after a few rounds, from its side: no connection is closed, nothing arrives.
 PROGRAM = """
 import os, subprocess, sys
+from torch.distributed import init_process_group
 from thinset import distributed
 from thinset.distributed.torch_engine import TorchEngine
-engine = TorchEngine(wait=4)
+init_process_group("gloo")  # the ranks may start long after each other
+engine = TorchEngine(wait=5)
 cut, folder, result, *shards = sys.argv[1:]
 def cut_link(done, total):
     if cut == "cut" and engine.is_first and done == 5:
@@ -40,6 +42,7 @@ except distributed.WorkerLostError as error:
     os._exit(0)  # a barrier at exit would wait for the other side
 if engine.is_first:
     chosen.save(result)
+os._exit(0)
 """
 
 
