@@ -57,9 +57,7 @@ def main() -> int:
     root = Path(run(Path.cwd(), "git", "rev-parse", "--show-toplevel").strip())
     try:
         check(root, options.version)
-        url = address(root, options.repository_url)
-        if url is None and not options.dry_run:
-            raise ReleaseError(NO_ADDRESS)
+        url = address(root, options.repository_url, required=not options.dry_run)
         how = (options.version, date, url, not options.no_wheel)
         if options.dry_run:
             with tempfile.TemporaryDirectory() as folder:
@@ -101,7 +99,7 @@ def check(root: Path, version: str) -> None:
         raise ReleaseError(f"v{'.'.join(map(str, max(released)))} is released; {version} is older")
 
 
-def address(root: Path, given: str | None) -> str | None:
+def address(root: Path, given: str | None, *, required: bool = False) -> str | None:
     """The address of the project: declared in pyproject.toml, or else given, or None."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     declared = project.get("urls", {}).get("Repository")
@@ -114,6 +112,8 @@ def address(root: Path, given: str | None) -> str | None:
             "leave out the option, or edit the file"
         )
     url = declared or given
+    if url is None and required:
+        raise ReleaseError(NO_ADDRESS)
     return None if url is None else url.rstrip("/")
 
 
