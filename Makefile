@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 # Processes that the Python tests run in
 JOBS ?= 2
+# Interpreters that wheels are built for
+PYTHONS ?= $(BIN)/python
 SOURCES := CMakeLists.txt pyproject.toml constraints.txt $(shell git ls-files cpp python)
 
 # Beside the environment, so that the tests find everything but thinset itself in the usual one.
@@ -29,8 +31,10 @@ help:
 	@echo "make check      formatting, lint and types of both languages"
 	@echo "make format     format both languages"
 	@echo "make cpp-reference  pages of the C++ headers by Doxygen, in build/cpp-reference/html"
-	@echo "make wheel      a wheel for Linux systems as old as glibc 2.28, in dist/"
-	@echo "make release VERSION=1.2.3   version, changelog, archives, checksums, commit, tag; DRY_RUN=1"
+	@echo "make wheel      wheels for Linux systems as old as glibc 2.28, in dist/wheels, each tested in a new"
+	@echo "                environment; for other Pythons too: PYTHONS=\"python3.12 python3.13\""
+	@echo "make release VERSION=1.2.3   version, changelog, archives, checksums, commit, tag; DRY_RUN=1,"
+	@echo "                REPOSITORY_URL=https://... for the links of the page on the package index"
 	@echo "make clean      remove the environment and everything built"
 
 demo: $(VENV)/.installed
@@ -101,11 +105,14 @@ cpp-reference:
 
 wheel: $(VENV)/.installed-dev
 	$(PIP) '.[release]'
-	$(BIN)/python tools/portable_wheel.py . -o dist
+	rm -rf dist/wheels
+	$(BIN)/python tools/portable_wheel.py . -o dist/wheels --python $(PYTHONS)
+	$(BIN)/python tools/check_wheel.py dist/wheels/*.whl --python $(PYTHONS)
 
 release: $(VENV)/.installed-dev
 	$(PIP) '.[release]'
-	$(BIN)/python tools/release.py $(VERSION) $(if $(DRY_RUN),--dry-run)
+	$(BIN)/python tools/release.py $(VERSION) $(if $(DRY_RUN),--dry-run) \
+	  $(if $(REPOSITORY_URL),--repository-url $(REPOSITORY_URL))
 
 clean:
 	rm -rf $(VENV) build

@@ -1,5 +1,8 @@
 """Cuts a release: `make release VERSION=1.2.3`, or `make release VERSION=1.2.3 DRY_RUN=1`.
 
+The page on the package index links to the address of the project, which pyproject.toml declares.
+REPOSITORY_URL=https://... (--repository-url) declares it there, once, as part of the release.
+
 Sets the version (CMakeLists.txt, from which everything else takes it), dates the changelog and the
 citation, makes the links of docs/package.md absolute, builds and checks the archives, writes their
 checksums, commits and tags. It uploads and pushes nothing. If a step fails, the files are as
@@ -28,8 +31,14 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-EDITED = ("CMakeLists.txt", "CITATION.cff", "CHANGELOG.md", "docs/package.md")
+EDITED = ("CMakeLists.txt", "CITATION.cff", "CHANGELOG.md", "docs/package.md", "pyproject.toml")
 LARGEST_SDIST = 2_000_000  # bytes
+NO_ADDRESS = """pyproject.toml declares no address of the project, to which the page on the package
+index links. Pass REPOSITORY_URL=https://..., or add these two lines above [project.scripts]:
+
+[project.urls]
+Repository = "https://..."
+"""
 
 
 class ReleaseError(Exception):
@@ -42,18 +51,21 @@ def main() -> int:
     parser.add_argument("--dry-run", action="store_true")
     parser.add_argument("--date", type=dt.date.fromisoformat, help="default: today, UTC")
     parser.add_argument("--no-wheel", action="store_true", help="build the source archive alone")
+    parser.add_argument("--repository-url", metavar="URL", help="declare it in pyproject.toml")
     options = parser.parse_args()
     date = options.date or dt.datetime.now(dt.timezone.utc).date()
     root = Path(run(Path.cwd(), "git", "rev-parse", "--show-toplevel").strip())
     try:
-        check(root, options.version, options.dry_run)
+        check(root, options.version)
+        url = address(root, options.repository_url, required=not options.dry_run)
+        how = (options.version, date, url, not options.no_wheel)
         if options.dry_run:
             with tempfile.TemporaryDirectory() as folder:
                 run(root, "git", "clone", "--quiet", str(root), f"{folder}/clone")
-                archives = cut(Path(folder) / "clone", options.version, date, not options.no_wheel)
+                archives = cut(Path(folder) / "clone", *how)
                 archives = publish(archives, root / "dist" / f"{options.version}-dry-run")
         else:
-            archives = cut(root, options.version, date, not options.no_wheel)
+            archives = cut(root, *how)
     except ReleaseError as error:
         print(f"release: error: {error}", file=sys.stderr)
         return 1
@@ -61,12 +73,14 @@ def main() -> int:
         print(archive.relative_to(root))
     if options.dry_run:
         print("dry run: nothing was committed or tagged")
+        if url is None:
+            print(f"the release itself would be refused: {NO_ADDRESS}")
     else:
         print(f"next: git push --follow-tags; twine upload {archives[0].parent}/thinset-*")
     return 0
 
 
-def check(root: Path, version: str, is_dry_run: bool) -> None:
+def check(root: Path, version: str) -> None:
     """Refuse what would make a wrong release, before anything is changed."""
     if not re.fullmatch(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}", version):
         raise ReleaseError(f"VERSION must be three numbers such as 1.2.3, got {version!r}")
@@ -83,29 +97,30 @@ def check(root: Path, version: str, is_dry_run: bool) -> None:
     ]
     if released and tuple(map(int, version.split("."))) < max(released):
         raise ReleaseError(f"v{'.'.join(map(str, max(released)))} is released; {version} is older")
-    if repository(root) is None:
-        message = (
-            "pyproject.toml declares no address of the project; add [project.urls] with "
-            'Repository = "https://...": the page on the package index links to it'
-        )
-        if not is_dry_run:
-            raise ReleaseError(message)
-        print(f"release: warning: a release would be refused: {message}", file=sys.stderr)
 
 
-def repository(root: Path) -> str | None:
-    """The address that pyproject.toml declares, or None."""
+def address(root: Path, given: str | None, *, required: bool = False) -> str | None:
+    """The address of the project: declared in pyproject.toml, or else given, or None."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    address = project.get("urls", {}).get("Repository")
-    if address is not None and not address.startswith("https://"):
-        raise ReleaseError(f"[project.urls] Repository must start with https://, got {address!r}")
-    return None if address is None else address.rstrip("/")
+    declared = project.get("urls", {}).get("Repository")
+    for source, url in (("--repository-url", given), ("[project.urls] Repository", declared)):
+        if url is not None and not re.fullmatch(r"https://[^\s\"\\]+", url):
+            raise ReleaseError(f"{source} must be an address with https://, got {url!r}")
+    if given and declared and given.rstrip("/") != declared.rstrip("/"):
+        raise ReleaseError(
+            f"--repository-url is {given}, but pyproject.toml declares {declared}; "
+            "leave out the option, or edit the file"
+        )
+    url = declared or given
+    if url is None and required:
+        raise ReleaseError(NO_ADDRESS)
+    return None if url is None else url.rstrip("/")
 
 
-def cut(root: Path, version: str, date: dt.date, with_wheel: bool) -> list[Path]:
+def cut(root: Path, version: str, date: dt.date, url: str | None, with_wheel: bool) -> list[Path]:
     """Edit, build, commit and tag; returns the archives and the file of their checksums."""
     try:
-        edit(root, version, date)
+        edit(root, version, date, url)
         with tempfile.TemporaryDirectory() as folder:
             built = build(root, Path(folder), date, with_wheel)
             archives = publish(built, root / "dist" / version)
@@ -117,7 +132,10 @@ def cut(root: Path, version: str, date: dt.date, with_wheel: bool) -> list[Path]
     return archives
 
 
-def edit(root: Path, version: str, date: dt.date) -> None:
+def edit(root: Path, version: str, date: dt.date, url: str | None) -> None:
+    if url is not None and address(root, None) is None:
+        lines = f'[project.urls]\nRepository = "{url}"\n\n[project.scripts]'
+        substitute(root / "pyproject.toml", r"(?m)^\[project\.scripts\]$", lines)
     substitute(root / "CMakeLists.txt", r"(?<=project\(thinset VERSION )[0-9.]+", version)
     substitute(
         root / "CITATION.cff",
@@ -126,7 +144,7 @@ def edit(root: Path, version: str, date: dt.date) -> None:
     )
     substitute(root / "CHANGELOG.md", r"(?m)^## .*\(unreleased\)$", f"## {version} ({date})")
     page = root / "docs" / "package.md"
-    text = package_page.with_links(page.read_text(encoding="utf-8"), repository(root), version)
+    text = package_page.with_links(page.read_text(encoding="utf-8"), url, version)
     page.write_text(text, encoding="utf-8")
 
 

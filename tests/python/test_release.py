@@ -43,24 +43,40 @@ def clone(tmp_path):
     return folder
 
 
-def declare_address(clone):
+@pytest.fixture
+def without_address(clone):
+    """pyproject.toml as long as nobody knows where the project will be published."""
     path = clone / "pyproject.toml"
-    if "\n[project.urls]" not in path.read_text():
-        text = path.read_text().replace(
-            "[project.scripts]", f'[project.urls]\nRepository = "{ADDRESS}"\n\n[project.scripts]'
-        )
+    text = re.sub(r"(?m)^\[project\.urls\]\n(.+\n)+\n", "", path.read_text())
+    if text != path.read_text():
         path.write_text(text)
-        git(clone, "commit", "-qam", "Declare the address")
+        git(clone, "commit", "-qam", "Declare no address")
+    return clone
 
 
-def test_release(clone):
-    declare_address(clone)
+def test_release_without_an_address(without_address):
+    clone = without_address
     dry = release(clone, "98.7.6", "--dry-run")
+    assert dry.returncode == 0, dry.stderr
+    assert '[project.urls]\nRepository = "https://..."\n' in dry.stdout
+    assert (clone / "dist" / "98.7.6-dry-run" / "thinset-98.7.6.tar.gz").exists()
+    refused = release(clone, "98.7.6")
+    assert (refused.returncode, "REPOSITORY_URL=https://..." in refused.stderr) == (1, True)
+    for address in ("http://example.org", 'https://example.org/"'):
+        refused = release(clone, "98.7.6", "--repository-url", address)
+        assert (refused.returncode, f"got {address!r}" in refused.stderr) == (1, True)
+    assert git(clone, "status", "--porcelain") == ""
+
+
+def test_release(without_address):
+    clone = without_address
+    address = ("--repository-url", ADDRESS)
+    dry = release(clone, "98.7.6", "--dry-run", *address)
     assert dry.returncode == 0, dry.stderr
     assert git(clone, "status", "--porcelain") == ""
     assert git(clone, "tag", "--list", "v98*") == ""
 
-    done = release(clone, "98.7.6")
+    done = release(clone, "98.7.6", *address)
     assert done.returncode == 0, done.stderr
     assert git(clone, "describe", "--tags", "--dirty").strip() == "v98.7.6"
     assert "## 98.7.6 (2030-01-02)" in (clone / "CHANGELOG.md").read_text()
@@ -74,11 +90,16 @@ def test_release(clone):
     assert again.read_bytes() == content, "another build has other bytes"
     with tarfile.open(sdist) as archive:
         text = archive.extractfile("thinset-98.7.6/PKG-INFO").read().decode()
-    assert {"License-File: LICENSE", "License-File: NOTICE"} <= set(text.splitlines())
+    stated = {
+        "License-File: LICENSE",
+        "License-File: NOTICE",
+        f"Project-URL: Repository, {ADDRESS}",
+    }
+    assert stated <= set(text.splitlines())
     links = re.findall(r"\]\(([^)]*)\)", text)
     assert links
     for link in links:
-        found = re.fullmatch(r"https://.*?/(?:raw|blob)/v98\.7\.6/(.*)", link)
+        found = re.fullmatch(rf"{ADDRESS}/(?:raw|blob)/v98\.7\.6/(.*)", link)
         assert found, link
         assert (clone / found[1]).exists(), link
 
@@ -86,6 +107,8 @@ def test_release(clone):
     assert (refused.returncode, "the tag v98.7.6 exists" in refused.stderr) == (1, True)
     refused = release(clone, "98.7.5")
     assert (refused.returncode, "98.7.5 is older" in refused.stderr) == (1, True)
+    refused = release(clone, "98.7.7", "--repository-url", "https://example.org/other")
+    assert (refused.returncode, f"declares {ADDRESS}" in refused.stderr) == (1, True)
 
 
 def test_what_is_not_fit_for_release_is_refused(clone):

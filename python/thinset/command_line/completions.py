@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SHELLS = ("bash", "zsh", "fish")
+_PROGRAM = "thinset"
 
 
 def completion_script(commands: Sequence[tuple[str, str, str]], shell: str) -> str:
@@ -20,7 +21,7 @@ def completion_script(commands: Sequence[tuple[str, str, str]], shell: str) -> s
     """
     import shtab
 
-    parser = argparse.ArgumentParser(prog="thinset")
+    parser = argparse.ArgumentParser(prog=_PROGRAM)
     parser.add_argument("--version", action="store_true", help="show the version")
     parser.add_argument("--print-completion", choices=SHELLS, help="print a completion script")
     top = parser.add_subparsers()
@@ -45,7 +46,10 @@ def completion_script(commands: Sequence[tuple[str, str, str]], shell: str) -> s
         else:
             place = groups[group] if group else top
             place.add_parser(last, help=summary, parents=[options], add_help=False)
-    return str(shtab.complete(parser, shell))
+    script = str(shtab.complete(parser, shell))
+    for name in sorted(groups.keys() & own):
+        script = _argument_or_sub_command(script, shell, name, sorted(groups[name].choices))
+    return script
 
 
 def _options_of(module: str, name: str) -> argparse.ArgumentParser:
@@ -73,3 +77,35 @@ def _take_over(parser: argparse.ArgumentParser, options: argparse.ArgumentParser
     for action in options._actions:  # noqa: SLF001
         if "--help" not in action.option_strings:
             parser._add_action(action)  # noqa: SLF001
+
+
+def _argument_or_sub_command(script: str, shell: str, name: str, below: Sequence[str]) -> str:
+    """A script in which the first word after `name` is its argument, a file, or a sub-command.
+
+    shtab expects the argument after the sub-command; in zsh, `distill evaluate` is a `distill`.
+    """
+    function = f"_shtab_{_PROGRAM}_{name}"
+    if shell == "bash":
+        return f"{script}\n{function}_pos_0_COMPGEN=_shtab_compgen_files\n"
+    if shell == "fish":
+        condition = f"_shtab_{_PROGRAM}_using {name}; and test $_shtab_{_PROGRAM}_npos -eq 0"
+        files = "(__fish_complete_path (commandline -ct))"
+        return f"{script}\ncomplete -c {_PROGRAM} -n '{condition}' -ka \"{files}\"\n"
+    call = f"{name}) {function} ;;"
+    start = script.index(f"{function}_options=(")
+    end = script.index("\n)\n", start)
+    # shtab lists positional arguments after the options.
+    before, found, after = script[start:end].rpartition(':_files"')
+    if script.count(call) != 1 or not found:
+        raise ValueError(f"the script for zsh has another form: {function}")
+    options = f'{before}:{{_files; {function}_commands}}"{after}'
+    branches = f"""{name})
+          if (( CURRENT > 2 )) && [[ $words[2] == ({"|".join(below)}) ]]; then
+            shift words
+            (( CURRENT -= 1 ))
+            local options={function}_${{words[1]//-/_}}_options
+            _arguments -C -s "${{(@P)options}}"
+          else
+            _arguments -C -s ${function}_options
+          fi ;;"""
+    return (script[:start] + options + script[end:]).replace(call, branches)

@@ -23,6 +23,16 @@ def test_manual_page(options):
     assert set(re.findall(r"Fl \\-([a-z][a-z-]+)", text)) == options
 
 
+@pytest.mark.parametrize("command", [["mandoc", "-Tlint"], ["groff", "-ww", "-mandoc", "-Tutf8"]])
+def test_manual_page_renders_without_warnings(command):
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not installed")
+    path = FOLDER / "thinset-filter.1"
+    done = subprocess.run([*command, path], capture_output=True, text=True)
+    warnings = done.stdout if command[0] == "mandoc" else done.stderr
+    assert (warnings, done.returncode) == ("", 0)
+
+
 @pytest.mark.parametrize(
     ("shell", "option"),
     [
