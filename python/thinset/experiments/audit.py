@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from thinset.data import Dataset
     from thinset.distillation.network_scores import NetworkScores
     from thinset.experiments.audit_settings import AuditSettings
+    from thinset.experiments.prepare.data import Splits
     from thinset.experiments.where import Where
 
 SCORES_FOLDER = "scores"
@@ -80,16 +81,19 @@ def evaluate_set(
     settings: AuditSettings,
     *,
     identity: dict[str, Any] | None = None,
+    data: Splits | None = None,
 ) -> Audit:
     """Compare the training set `small` with simple sets of real images, trained alike.
 
     `where.source`: the real data. `small`: a dataset, or a function of the training data and the
-    folder that makes one; then `identity` is what decides what it makes, as plain JSON.
+    folder that makes one; then `identity` is what decides what it makes, as plain JSON. `data`: the
+    splits of the source, if they are prepared already.
 
     Each set is trained on with hard labels and, if `small` has any, with soft ones; without
     augmentation and with it; on every network; for the same number of steps, with a learning rate
-    chosen by the same rule on the same validation data, which are held out of the real training
-    data. Sets of real images then get soft labels, too: the predictions of a network trained on
+    chosen by the same rule on the same validation data: the validation split of the real data or,
+    without one, a part of the training data. Only with a split can `small` be learned from other
+    images than those its rate is chosen on. Sets of real images then get soft labels, too: the predictions of a network trained on
     real data. A set with stored steps is replayed as well. Each trained network is scored on test
     data once, after all learning rates are chosen, and nothing is chosen by that.
 
@@ -104,18 +108,23 @@ def evaluate_set(
         {**where.identity, **(identity or {}), "settings": encode(settings)},
         notes={"command": where.command},
     )
-    data = prepare_data(
-        where.source,
-        folder,
-        hold_out_share=settings.hold_out,
-        image_size=where.image_size,
-        show_progress=where.show_progress,
-    )
+    if data is None:
+        data = prepare_data(
+            where.source,
+            folder,
+            hold_out_share=settings.hold_out,
+            image_size=where.image_size,
+            # A folder of an earlier version goes on with the data that it has chosen by.
+            uses_validation=not folder.parts.exists(),
+            show_progress=where.show_progress,
+        )
     dataset = small(data.train, folder) if callable(small) else small
     require_matching_splits(data.train, dataset)
-    shown = (("the set", dataset), ("the training data", data.train), ("the test data", data.test))
-    for name, part in shown:
-        folder.require_unchanged(name, part.fingerprint)
+    shown = {"set": dataset, "training data": data.train, "test data": data.test}
+    if data.validation is not None:
+        shown["validation data"] = data.validation
+    for name, part in shown.items():
+        folder.require_unchanged(f"the {name}", part.fingerprint)
     settings = dataclasses.replace(
         settings, training=settings.training.resolved_for(data.train.image_shape, len(dataset))
     )

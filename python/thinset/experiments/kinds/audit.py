@@ -35,7 +35,9 @@ class Settings(DataSettings):
     """Distilled sets, and how each is audited.
 
     arms: distilled arms, without fine-tuning. sizes: of their sets, counts or fractions. training:
-    names the network and the width that the images are learned for. audit: see AuditSettings.
+    names the network and the width that the images are learned for. validation: what no set is
+    learned from, and the learning rates of all are chosen on; with None, each audit chooses on a
+    part of the data that sets are learned from. audit: see AuditSettings.
     """
 
     arms: tuple[Arm, ...] = ()
@@ -99,6 +101,7 @@ def make(
             made.data,
             dataclasses.replace(where, out=_audit_folder(bench.folder.path, one)),
             settings.audit,
+            data=bench.data,
         )
     return write_page(recipe, Finished.read(where.out, Settings))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
+from thinset.data.soft_labels import class_numbers
 from thinset.distillation.small_set import SmallSet
 from thinset.results.audit import RANDOM
 from thinset.selection import select
@@ -54,16 +55,12 @@ def baseline_set(
 
     Raises ValueError for a class with fewer samples than images.
     """
-    labels = np.asarray(data.labels)
+    require_enough(data, counts)
+    labels = np.asarray(class_numbers(data))
     generator = np.random.default_rng(seed)
     images = []
     for number, rows in _classes(labels, counts):
         count = int(counts[number])
-        if len(rows) < count:
-            raise ValueError(
-                f"{data.name}: class {number} has {len(rows)} samples, fewer than the {count} "
-                f"images of it in the set"
-            )
         if name == "random":
             images.append(_read(data, generator.permutation(rows)[:count]))
         elif name == "means":
@@ -81,6 +78,16 @@ def baseline_set(
     return SmallSet(
         np.concatenate(images), np.repeat(np.arange(len(counts), dtype=np.int64), counts)
     )
+
+
+def require_enough(data: Dataset, counts: Rows) -> None:
+    """Raise ValueError, naming the class, for one with fewer samples in `data` than images."""
+    available = counts_of(np.asarray(class_numbers(data)), len(counts))
+    for number in np.flatnonzero(available < counts):
+        raise ValueError(
+            f"{data.name}: class {number} has {available[number]} samples, fewer than the "
+            f"{counts[number]} images of it in the set"
+        )
 
 
 def counts_of(labels: Array, n_classes: int) -> Rows:
