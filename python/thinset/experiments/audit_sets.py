@@ -99,9 +99,10 @@ class AuditSets:
         self._more = grown(self._counts, n_equal) if n_equal > len(dataset) else None
         self.notes: list[str] = []
         baselines = list(settings.baselines)
-        if "kmeans_means" in baselines and "means" in baselines and self._counts.max() <= 1:
-            baselines.remove("kmeans_means")
-            self._note(f"with one image of each class, {NAMES['kmeans_means']} are the class means")
+        for name in ("kmeans_means", "eigenimages"):
+            if name in baselines and "means" in baselines and self._counts.max() <= 1:
+                baselines.remove(name)
+                self._note(f"with one image of each class, {NAMES[name]} are the class means")
         self._by_name: dict[str, Baseline] = {NAMES[name]: name for name in baselines}
         self.names = [THE_SET, *self._by_name]
         if self._more is not None:

@@ -54,11 +54,11 @@ def distil(tmp_path, write_distilled, digits):
 
 @pytest.fixture
 def evaluate(tmp_path, digits):
-    def evaluate(dataset, out="out", **changes):
+    def evaluate(dataset, out="out", *, others=(), **changes):
         settings = dataclasses.replace(SETTINGS, **changes)
         require_valid(settings)
         where = Where(str(digits["train"].path.parent), tmp_path / out, device="cpu")
-        return evaluate_set(dataset, where, settings)
+        return evaluate_set(dataset, where, settings, others=others)
 
     return evaluate
 
@@ -244,6 +244,29 @@ def test_sets_larger_than_the_real_data_are_refused_before_any_training(
     with pytest.raises(ValueError, match="class 4 has 130 samples, fewer than the 145 images"):
         evaluate(all_of_one)
     assert watched == []
+
+
+def test_sets_of_real_images_are_trained_on_once_for_several_audits(
+    distil, evaluate, watched, digits, tmp_path
+):
+    names = {"baselines": ("random", "means")}
+    first = evaluate(distil(), "first", **names)
+    assert len(watched) == 3 * len(first.rows) == 18
+    watched.clear()
+    labels = np.asarray(digits["train"].labels)
+    rows = [np.flatnonzero(labels == number)[1:3] for number in range(10)]
+    others = {"others": [tmp_path / "first"]}
+    one_each = write_subset(np.array([two[0] for two in rows]), digits["train"], tmp_path / "one")
+    second = evaluate(one_each, "second", **names, **others)
+    assert len(watched) == 6  # of the set itself
+    assert second.rows[2:] == first.rows[2:]
+    assert second.rows[:2] != first.rows[:2]
+    # Sets of another size stand beside others.
+    watched.clear()
+    two_each = write_subset(np.concatenate(rows), digits["train"], tmp_path / "two")
+    third = evaluate(two_each, "third", **names, **others)
+    assert len(watched) == 18
+    assert {row.n_images for row in third.rows} == {20}
 
 
 def test_interrupted_audits_resume_by_part(distil, evaluate, watched, monkeypatch):
