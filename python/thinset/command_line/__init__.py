@@ -7,6 +7,7 @@ import sys
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from thinset.command_line.allocator import keep_freed_memory
 from thinset.command_line.failures import (
     EXIT_BAD_INPUT,
     EXIT_FAILURE,
@@ -65,6 +66,12 @@ COMMANDS = (
     ("data list", "data_list", "list the kinds of source that can be imported"),
     ("data download", "data_download", "download a public dataset, checked by SHA-256"),
 )
+
+
+_TRAINING = {
+    "demo", "run", "embed", "train", "probe", "plan", "compare", "augment train", "distill",
+    "distill evaluate", "reproduce",
+}  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -150,6 +157,8 @@ def _call(name: str, module: str, arguments: list[str]) -> int:
     from thinset.command_line.parsing import ArgumentsError, parse
 
     keep_to_cpu_quota()
+    if name in _TRAINING:
+        keep_freed_memory()
     # Parse the command line first, so that mistakes are reported before torch loads.
     command: Any = importlib.import_module(f"thinset.command_line.{module}")
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from thinset.command_line.arguments import where_of
+from thinset.command_line.arguments import require_outside, where_of
 from thinset.command_line.distill_options import METHOD_FIELDS, DistillOptions, named_as_options
 from thinset.command_line.through_gan_options import THROUGH_GAN
 
@@ -30,16 +30,16 @@ class _Command(DistillOptions):
         resolve_device(self.device)
         self.require_in_range()
         if self.method in THROUGH_GAN:
-            self._require_outside()
+            require_outside(self.out, self.data)
             self._distill_through_gan()
             return
         settings, encoder = self.settings(), self.encoder_settings()
-        self._require_outside()
+        require_outside(self.out, self.data)
         # Before the folder is made, where the data can be read without it.
         written = self.written_data()
         if written is not None:
             self._require_distillable(written, settings)
-            self._require_validation(written)
+            self._require_validation(written, settings)
         length = self.resolved_length
         folder = RunFolder(
             self.out,
@@ -51,6 +51,7 @@ class _Command(DistillOptions):
                 "init": self.resolved_init,
                 "encoder": None if encoder is None else encode(encoder),
                 "validation": self.resolved_validation,
+                "keep": self.resolved_keep,
                 "length": None if length is None else str(length),
                 "evaluations": self.evaluations,
                 "precision": self.precision,
@@ -66,7 +67,7 @@ class _Command(DistillOptions):
             with named_as_options():
                 made = self._distill(path, checkpoint, folder, settings, encoder)
         checkpoint.unlink(missing_ok=True)
-        self._print_scores()
+        self._print_scores(made)
         print(f"{len(made)} images by {self.method}: {path}")
 
     def _distill_through_gan(self) -> None:
@@ -79,14 +80,6 @@ class _Command(DistillOptions):
     @property
     def _log(self) -> Path:
         return self.out / "log.jsonl"
-
-    def _require_outside(self) -> None:
-        """Refuse an output inside of the source: it would become a part of the data."""
-        if Path(self.data).resolve() in self.out.resolve().parents:
-            raise ValueError(
-                f"the output {self.out} is inside of its own source {self.data}; "
-                "choose another output"
-            )
 
     def _require_distillable(self, data: Dataset, settings: Any) -> None:
         from thinset.distillation.distill import require_distillable
@@ -105,15 +98,21 @@ class _Command(DistillOptions):
                 precision=self.precision,
             )
 
-    def _require_validation(self, data: Dataset) -> None:
-        """Refuse an impossible number of validation samples; `data`: of a dataset folder."""
+    def _require_validation(self, data: Dataset, settings: Any) -> None:
+        """Refuse an impossible number of validation samples, and none where they are needed.
+
+        `data`: of a dataset folder.
+        """
+        from thinset.distillation.distill import require_scored
         from thinset.experiments.prepare.data import is_dataset_folder, require_validation
 
         share = self.resolved_validation
         has_own = data.path != Path(self.data) and is_dataset_folder(Path(self.data) / "validation")
-        if share is not None and not has_own:
-            with named_as_options():
+        with named_as_options():
+            if share is not None and not has_own:
                 require_validation(data, share)
+            has_validation = has_own or share is not None
+            require_scored(self.resolved_keep, settings, has_validation=has_validation)
 
     def _distill(
         self,
@@ -123,6 +122,7 @@ class _Command(DistillOptions):
         settings: Any,
         encoder: EncoderSettings | None,
     ) -> Dataset:
+        from thinset.distillation.distill import require_scored
         from thinset.experiments.prepare.data import open_training_parts
         from thinset.experiments.prepare.distilled import DistilledGrids, distill_and_keep
         from thinset.training import JsonLines
@@ -135,6 +135,7 @@ class _Command(DistillOptions):
             show_progress=True,
         )
         self._require_distillable(data, settings)
+        require_scored(self.resolved_keep, settings, has_validation=validation is not None)
         rows = None if encoder is None else self._initial_rows(data, folder, encoder)
         return distill_and_keep(
             data,
@@ -151,6 +152,7 @@ class _Command(DistillOptions):
             seed=self.seed,
             device=self.device,
             precision=self.precision,
+            keep=self.resolved_keep,
             evaluations=self.evaluations,
             log=JsonLines(self._log),
             show_progress=True,
@@ -172,7 +174,8 @@ class _Command(DistillOptions):
             show_progress=True,
         )
 
-    def _print_scores(self) -> None:
+    def _print_scores(self, made: Dataset) -> None:
+        from thinset.distillation.distilled_for import kept_of
         from thinset.training.loop.metrics_log import read_log
 
         points = read_log(self._log)
@@ -187,6 +190,9 @@ class _Command(DistillOptions):
             if key in points[-1]
         )
         print(f"{self.method} after {points[-1]['step']:g} steps: {scores}")
+        kept = kept_of(made)
+        if kept is not None:
+            print(f"kept: the images after {kept.step} steps, {kept.metric} {kept.score:.4g}")
 
 
 Command: type[Any] = dataclasses.make_dataclass(

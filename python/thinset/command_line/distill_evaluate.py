@@ -17,8 +17,10 @@ from thinset.command_line.arguments import (
     Output,
     optional,
     parse_length,
+    require_outside,
     typed_again,
 )
+from thinset.command_line.augment_train import as_option
 
 if TYPE_CHECKING:
     from thinset.data import Dataset
@@ -63,7 +65,12 @@ class Command:
     )  # fmt: skip
     """rates to choose from for each set; where the lowest or highest is best, more are tried"""
     baselines: Annotated[
-        tuple[Literal["random", "means", "kmeans", "kmeans_means", "facility_location"], ...],
+        tuple[
+            Literal[
+                "random", "means", "kmeans", "kmeans_means", "facility_location", "eigenimages"
+            ],
+            ...,
+        ],
         tyro.conf.arg(metavar="NAME..."),
     ] = ("random", "means", "kmeans", "kmeans_means", "facility_location")
     """sets to compare with, random among them"""
@@ -90,7 +97,6 @@ class Command:
         from thinset.data import open_dataset
         from thinset.experiments.audit import evaluate_set
         from thinset.experiments.prepare.data import is_dataset_folder, prepare_exported
-        from thinset.experiments.settings import require_valid
         from thinset.experiments.where import Where
         from thinset.results.audit_table import spoken_audit
 
@@ -105,6 +111,11 @@ class Command:
         folder = self.small
         if is_dataset_folder(folder / "dataset"):
             folder /= "dataset"  # as `thinset distill` writes it
+        elif is_dataset_folder(folder / "train"):
+            raise ValueError(
+                f"{folder} holds several datasets; give the one to evaluate, such as "
+                f"{folder / 'train'}"
+            )
         if is_dataset_folder(folder):
             for option in ("labels", "mean", "deviation", "channels"):
                 if getattr(self, option) is not None:
@@ -116,7 +127,7 @@ class Command:
             source = self._exported()
             small, settings = functools.partial(prepare_exported, source), self._settings(None)
             identity = {"set": str(self.small), "read": dataclasses.asdict(source)}
-        require_valid(settings)
+        require_outside(self.out, self.data)
         audit = evaluate_set(small, where, settings, identity=identity)
         print(spoken_audit(audit))
         print(f"\nwritten: {self.out / 'audit.json'}")
@@ -126,6 +137,10 @@ class Command:
 
         if not self.small.exists():
             raise FileNotFoundError(f"{self.small} does not exist")
+        if self.small.suffix == ".npy" and self.labels is None:
+            raise ValueError(
+                f"{self.small} holds images alone; give the .npy file of their labels with --labels"
+            )
         labels = None if self.labels is None else str(self.labels)
         return Exported(str(self.small), labels, self.mean, self.deviation, self.channels)
 
@@ -134,7 +149,7 @@ class Command:
         from thinset.distillation.set_training import SetTraining
         from thinset.experiments.audit_settings import AuditSettings
         from thinset.experiments.prepare.baselines import NEEDS_EMBEDDINGS
-        from thinset.experiments.settings import EncoderSettings
+        from thinset.experiments.settings import EncoderSettings, require_valid
 
         made_for = DistilledFor() if small is None else DistilledFor.of(small)
         if self.embeddings is not None and not set(self.baselines) & set(NEEDS_EMBEDDINGS):
@@ -147,17 +162,25 @@ class Command:
         encoder = EncoderSettings(kind="pca")
         if self.embeddings is not None:
             encoder = EncoderSettings(kind="given", path=str(self.embeddings))
-        return AuditSettings(
-            networks=names,
-            width=(made_for.width if is_own else 1.0) if self.width is None else self.width,
-            n_networks=self.n_networks,
-            seeds=self.seeds,
-            baselines=self.baselines,
-            encoder=encoder,
-            training=SetTraining(
-                length=parse_length("--length", self.length),
-                batch_size=self.batch_size,
-                learning_rates=self.learning_rates,
-            ),
-            teacher_length=parse_length("--teacher-length", self.teacher_length),
-        )
+        length = parse_length("--length", self.length)
+        teacher_length = parse_length("--teacher-length", self.teacher_length)
+        try:
+            settings = AuditSettings(
+                networks=names,
+                width=(made_for.width if is_own else 1.0) if self.width is None else self.width,
+                n_networks=self.n_networks,
+                seeds=self.seeds,
+                baselines=self.baselines,
+                encoder=encoder,
+                training=SetTraining(
+                    length=length,
+                    batch_size=self.batch_size,
+                    learning_rates=self.learning_rates,
+                ),
+                teacher_length=teacher_length,
+            )
+            require_valid(settings)
+        except ValueError as error:
+            text = str(error).removeprefix("settings: ").removeprefix("training.")
+            raise ValueError(as_option(text)) from error
+        return settings

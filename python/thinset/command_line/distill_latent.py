@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class LatentRun(ThroughGanRun):
     """Searches the latents of a generator, which is trained first if none is given."""
 
-    does_not_take = ("images", "validation")
+    does_not_take = ("images", "validation", "keep")
 
     def __init__(self, command: DistillOptions) -> None:
         super().__init__(command)

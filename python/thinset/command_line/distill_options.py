@@ -78,6 +78,11 @@ class DistillOptions:
     validation: Annotated[str | None, optional(metavar="K")] = None
     """training samples to hold out for scores: a count, or a fraction with a decimal point; a
     validation split of the source is used instead"""
+    keep: Annotated[
+        Literal["last", "best"] | None,
+        tyro.conf.arg(metavar="last|best", help_behavior_hint="(default: last)"),
+    ] = None
+    """images of the last evaluation, or of the one with the best accuracy on validation data"""
     length: Annotated[
         str | None,
         tyro.conf.arg(metavar="LENGTH", help_behavior_hint="(default: that of the method)"),
@@ -104,6 +109,11 @@ class DistillOptions:
     def resolved_init(self) -> str:
         """What images start from."""
         return self.init or ("real" if self.method in _START_FROM_REAL else "noise")
+
+    @property
+    def resolved_keep(self) -> Literal["last", "best"]:
+        """Which images are written."""
+        return self.keep or "last"
 
     @property
     def resolved_length(self) -> Duration | None:
@@ -207,8 +217,9 @@ def named_as_options() -> Iterator[None]:
         first = text.partition(" ")[0]
         if first == "n_images":
             raise ValueError(text.replace("n_images", "--images", 1)) from error
-        if first in {*_NAMES, "images_per_class", "validation"}:
+        if first in {*_NAMES, "images_per_class", "validation", "keep", "precision"}:
             text = as_option(text)
+        text = text.replace("validation_data", "--validation")
         # Names of one word are words of the sentence.
         names = "|".join(sorted(name for name in _NAMES if "_" in name))
         text = re.sub(

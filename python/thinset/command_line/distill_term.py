@@ -18,8 +18,8 @@ class TermRun(ThroughGanRun):
     """Trains a GAN with a term in its losses, and draws from it."""
 
     does_not_take = (
-        "images", "init", "embeddings", "encoder", "encoder_length", "validation", "generator",
-        "generator_length",
+        "images", "init", "embeddings", "encoder", "encoder_length", "validation", "keep",
+        "generator", "generator_length",
     )  # fmt: skip
 
     def __init__(self, command: DistillOptions) -> None:

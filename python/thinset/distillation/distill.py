@@ -12,17 +12,20 @@ import torch
 from thinset.data.matching_splits import require_known_range, require_matching_splits
 from thinset.data.provenance import DistilledBy, Parent
 from thinset.data.store import Dataset, open_dataset
+from thinset.distillation.available_memory import available_memory
 from thinset.distillation.initial_images import image_labels, initial_images
 from thinset.distillation.initial_weights import ROLE, StartingNetworks, starting_networks
 from thinset.distillation.methods import method_named
 from thinset.distillation.networks import NetworkKind
 from thinset.distillation.synthetic_set import SyntheticSet
+from thinset.distillation.unrolled_memory import require_step_sizes
 from thinset.duration import Duration
 from thinset.files.decoding import decode, encode
 from thinset.models.classifiers.standardised import channel_statistics
 from thinset.training.arguments import require_seed
 from thinset.training.loop.train import train
 from thinset.training.phases import Phase
+from thinset.training.precision import resolve_device
 from thinset.training.randomness import generator_for
 
 if TYPE_CHECKING:
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from thinset.distillation.initial_images import Initial
     from thinset.training.learners.learner import Learner
     from thinset.training.loop.metrics_log import Log
+    from thinset.training.loop.settings import Keep
     from thinset.training.samplers.orders import ClassBalanced
 
 Observer: TypeAlias = Callable[[SyntheticSet, int], None]
@@ -52,6 +56,7 @@ def distill(
     chosen_by: str | None = None,
     length: Duration | str | None = None,
     validation_data: Dataset | None = None,
+    keep: Keep = "last",
     seed: int = 0,
     device: torch.device | str = "auto",
     precision: str = "float32",
@@ -70,9 +75,10 @@ def distill(
     images: `images_per_class`, or with learned labels `n_images` in all instead, which may be fewer
     than there are classes. `init`, `initial_rows`: see initial_images; `chosen_by`: what chose the
     rows, for the manifest. `length`: of the training of the images; by default that of the
-    settings. `validation_data`: what scores compare with, by default nothing. `observe`: called
-    with the images at each of the `evaluations`, after `log`. Everything else: see
-    thinset.training.train.
+    settings. `validation_data`: what scores compare with, by default nothing. `keep`: the images
+    of the "last" evaluation, or of the one with the "best" accuracy on `validation_data`, which the
+    manifest then names under "kept". `observe`: called with the images at each of the
+    `evaluations`, after `log`. Everything else: see thinset.training.train.
 
     The images and the learned labels and step sizes are float32. The manifest holds the step sizes
     in order, as the schedule, and all settings. Distilled images may have values outside [0, 1].
@@ -80,14 +86,16 @@ def distill(
     see StartingNetworks, and its SHA-256 as the provenance's `model`.
 
     Raises TypeError for `data` and `settings` of other types; ValueError for data without labels, a
-    class without samples, more images of a class than there are real ones to start from, and
-    arguments and settings that are out of range or do not fit together, before any training;
-    (TrainingDivergedError) for a loss that is not finite or step sizes that run away, and the last
-    checkpoint is kept then; FileExistsError, before training, if `out` exists.
+    class without samples, more images than samples, or of a class than there are real ones to start
+    from, "best" without anything that scores the images, and arguments and settings that are out of
+    range or do not fit together, before any training; (TrainingDivergedError) for a loss that is
+    not finite or step sizes that run away, and the last checkpoint is kept then; FileExistsError,
+    before training, if `out` exists.
     """
     _require_arguments(data, settings, validation_data, seed)
     if initial_rows is not None and init != "rows":
         raise ValueError(f'initial_rows needs init="rows", got init={init!r}')
+    require_scored(keep, settings, has_validation=validation_data is not None)
     if Path(out).exists() and not overwrite:
         raise FileExistsError(f"{out} already exists; choose another output")
     if validation_data is not None:
@@ -128,11 +136,12 @@ def distill(
     whole = Duration.parse(settings.length if length is None else length)
     # A pass of the order is a step.
     per_step = settings.batch_size if order is None else (order.n_samples or len(data))
-    train(
+    history = train(
         begun.learner,
         [Phase(settings.method, data, whole, order=order)],
         learning_rate=getattr(settings, "rate", settings.learning_rate),
         validation_data=validation_data,
+        keep=keep,
         batch_size=per_step,
         seed=seed,
         evaluations=evaluations,
@@ -141,7 +150,7 @@ def distill(
         resume=resume,
         log=report,
         show_progress=show_progress,
-        label=f"distilling by {settings.method}",
+        label=f"distilling by {'soft' if settings.learns_labels else settings.method}",
     )
     fixed = begun.networks if isinstance(begun.networks, StartingNetworks) else None
     synthetic.write(
@@ -160,12 +169,21 @@ def distill(
                 "mean": list(mean),
                 "deviation": list(deviation),
                 **({} if fixed is None else {ROLE: fixed.description()}),
+                **({} if history.best is None else {"kept": dataclasses.asdict(history.best)}),
             },
         ),
         arrays={} if fixed is None else {ROLE: fixed.array()},
         overwrite=overwrite,
     )
     return open_dataset(out)
+
+
+def require_scored(keep: Keep, settings: Any, *, has_validation: bool) -> None:
+    """Raise ValueError where `keep` is "best", but nothing scores the images."""
+    if keep == "best" and not has_validation:
+        raise ValueError('keep "best" needs validation_data, on which the images are scored')
+    if keep == "best" and getattr(settings, "n_scored", 1) == 0:
+        raise ValueError('keep "best" needs scores of the images, but n_scored is 0')
 
 
 def require_distillable(
@@ -253,6 +271,8 @@ def _begin(
     resolve = getattr(module, "resolved", None)
     if resolve is not None:
         settings = resolve(settings, data, len(images) // data.n_classes)
+    n_steps = settings.n_steps or images_per_class or 1
+    require_step_sizes(n_steps * settings.n_epochs, available_memory(resolve_device(device)))
     synthetic = SyntheticSet(
         images,
         labels,
@@ -260,7 +280,7 @@ def _begin(
         mean=mean,
         deviation=deviation,
         learns_labels=settings.learns_labels,
-        n_steps=settings.n_steps or images_per_class or 1,
+        n_steps=n_steps,
         n_epochs=settings.n_epochs,
         step_size=settings.step_size,
     )

@@ -10,7 +10,9 @@ import torch
 
 from thinset.data.provenance import DistilledBy
 from thinset.distillation.initial_weights import ROLE, layer_sizes, set_weights
+from thinset.files.decoding import decode
 from thinset.models.batch_statistics import FrozenStatistics, require_no_batch_statistics
+from thinset.training.loop.history import Best
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -107,6 +109,17 @@ def prepared_for_replay(
         return FrozenStatistics(network)
     require_no_batch_statistics(network)
     return network
+
+
+def kept_of(dataset: Dataset) -> Best | None:
+    """The evaluation whose images were kept as the best ones; None if those of the last were.
+
+    Raises ValueError, naming the entry, for a wrong value.
+    """
+    provenance = dataset.manifest.provenance
+    if not isinstance(provenance, DistilledBy) or "kept" not in provenance.params:
+        return None
+    return decode(provenance.params["kept"], Best, f"{dataset.path}: provenance.params.kept")
 
 
 def _stored_weights(network: nn.Module, dataset: Dataset, made_for: DistilledFor) -> torch.Tensor:

@@ -41,8 +41,8 @@ def initial_images(
     `distill` for the numbers of images. `may_miss_classes`: whether there may be fewer images than
     classes.
 
-    Raises ValueError for numbers below 1, more images of a class than there are, and rows that are
-    not as many of each class.
+    Raises ValueError for numbers below 1, more images than there are samples, or than a class has
+    where they start from real ones, and rows that are not as many of each class.
     """
     labels = image_labels(
         data,
@@ -122,6 +122,12 @@ def image_labels(
         raise ValueError(
             f"{data.name}: {_name_of(data, number)} has {counts[number]} samples, but "
             f"{wanted[number]} images of it are to start from real ones"
+        )
+    if n_images > len(data):
+        name = "n_images" if images_per_class is None else "images_per_class"
+        raise ValueError(
+            f"{name} must give no more images than {data.name} has samples, {len(data):,}; "
+            f"got {n_images:,} images"
         )
     return np.arange(n_images, dtype=np.int64) % data.n_classes
 

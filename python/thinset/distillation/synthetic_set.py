@@ -63,7 +63,7 @@ class SyntheticSet(nn.Module):
             )
         if len(images) % n_steps:
             raise ValueError(
-                f"the number of images must be a multiple of the {n_steps} steps, got {len(images)}"
+                f"n_steps must divide the number of images, {len(images)}; got {n_steps}"
             )
         self.n_classes = n_classes
         self.n_steps = n_steps

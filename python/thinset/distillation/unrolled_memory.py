@@ -110,6 +110,20 @@ def choose_segment(
     return segment if checkpointed else None
 
 
+def require_step_sizes(n_steps: int, available: int | None) -> None:
+    """Raise ValueError for more inner steps than `available` bytes hold the mere step sizes of.
+
+    Before anything is allocated; choose_segment counts the rest. None for `available` if unknown.
+    """
+    needed = n_steps * _LEAF
+    if available is not None and needed > available:
+        raise ValueError(
+            f"T = {n_steps:,} inner steps need about {needed / _GB:.3g} GB of memory for their "
+            f"step sizes alone, but only {available / _GB:.3g} GB are available; use fewer steps "
+            "(n_steps, n_epochs)"
+        )
+
+
 def _saved_bytes(
     network: nn.Module,
     image_shape: tuple[int, int, int],

@@ -83,6 +83,20 @@ def pca(
     )
 
 
+def principal_components(
+    rows: np.ndarray[Any, Any], n_components: int
+) -> tuple[Matrix, Matrix, Matrix]:
+    """The mean, the largest variances and their directions, found as `pca` finds them.
+
+    rows: (N, ...) of D values each. Returns the mean (D,), the variances (n_components,), in
+    decreasing order, and the components (n_components, D). n_components is at most D. Raises
+    ValueError for rows that are not finite.
+    """
+    centred = _CentredRows(rows, None)
+    variances, components = _principal_components(centred, n_components)
+    return centred.mean, variances, components.T
+
+
 class _CentredRows:
     """Samples as rows of values around their mean, read in pieces.
 
@@ -99,11 +113,11 @@ class _CentredRows:
             total += chunk.reshape(len(chunk), -1).sum(axis=0, dtype=np.float64)
         if not np.isfinite(total).all():
             raise ValueError("samples must be finite, but contain NaN or infinity")
-        self._mean = (total / len(rows)).astype(self.dtype)
+        self.mean = (total / len(rows)).astype(self.dtype)
 
     def chunks(self) -> Iterator[np.ndarray[Any, Any]]:
         for chunk in self._pieces():
-            yield np.subtract(chunk.reshape(len(chunk), -1), self._mean, dtype=self.dtype)
+            yield np.subtract(chunk.reshape(len(chunk), -1), self.mean, dtype=self.dtype)
 
     def _pieces(self) -> Iterator[np.ndarray[Any, Any]]:
         for piece in row_chunks(self._rows):

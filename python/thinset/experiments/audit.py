@@ -25,11 +25,12 @@ from thinset.results.hardware import describe_hardware, describe_versions
 from thinset.training.precision import resolve_device
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from thinset.data import Dataset
     from thinset.distillation.network_scores import NetworkScores
     from thinset.experiments.audit_settings import AuditSettings
+    from thinset.experiments.prepare.data import Splits
     from thinset.experiments.where import Where
 
 SCORES_FOLDER = "scores"
@@ -80,18 +81,24 @@ def evaluate_set(
     settings: AuditSettings,
     *,
     identity: dict[str, Any] | None = None,
+    data: Splits | None = None,
+    others: Iterable[Path] = (),
 ) -> Audit:
     """Compare the training set `small` with simple sets of real images, trained alike.
 
     `where.source`: the real data. `small`: a dataset, or a function of the training data and the
-    folder that makes one; then `identity` is what decides what it makes, as plain JSON.
+    folder that makes one; then `identity` is what decides what it makes, as plain JSON. `data`: the
+    splits of the source, if they are prepared already. `others`: folders of finished audits with
+    the same data and settings, whose results for equally large sets of real images are taken.
 
     Each set is trained on with hard labels and, if `small` has any, with soft ones; without
     augmentation and with it; on every network; for the same number of steps, with a learning rate
-    chosen by the same rule on the same validation data, which are held out of the real training
-    data. Sets of real images then get soft labels, too: the predictions of a network trained on
-    real data. A set with stored steps is replayed as well. Each trained network is scored on test
-    data once, after all learning rates are chosen, and nothing is chosen by that.
+    chosen by the same rule on the same validation data: the validation split of the real data or,
+    without one, a part of the training data. Only with a split can `small` be learned from other
+    images than those its rate is chosen on. Sets of real images then get soft labels, too: the
+    predictions of a network trained on real data. A set with stored steps is replayed as well. Each
+    trained network is scored on test data once, after all learning rates are chosen, and nothing is
+    chosen by that.
 
     Every result is stored in the folder `where.out` when it is known; the same call resumes. Writes
     audit.json there. Raises ValueError for sets and settings that do not fit the data.
@@ -104,29 +111,37 @@ def evaluate_set(
         {**where.identity, **(identity or {}), "settings": encode(settings)},
         notes={"command": where.command},
     )
-    data = prepare_data(
-        where.source,
-        folder,
-        hold_out_share=settings.hold_out,
-        image_size=where.image_size,
-        show_progress=where.show_progress,
-    )
+    if data is None:
+        data = prepare_data(
+            where.source,
+            folder,
+            hold_out_share=settings.hold_out,
+            image_size=where.image_size,
+            # A folder of an earlier version goes on with the data that it has chosen by.
+            uses_validation=not folder.parts.exists(),
+            show_progress=where.show_progress,
+        )
     dataset = small(data.train, folder) if callable(small) else small
     require_matching_splits(data.train, dataset)
-    shown = (("the set", dataset), ("the training data", data.train), ("the test data", data.test))
-    for name, part in shown:
-        folder.require_unchanged(name, part.fingerprint)
+    shown = {"set": dataset, "training data": data.train, "test data": data.test}
+    if data.validation is not None:
+        shown["validation data"] = data.validation
+    for name, part in shown.items():
+        folder.require_unchanged(f"the {name}", part.fingerprint)
     settings = dataclasses.replace(
         settings, training=settings.training.resolved_for(data.train.image_shape, len(dataset))
     )
-    return _Evaluation(AuditSets(dataset, data, folder, where, settings)).run()
+    return _Evaluation(AuditSets(dataset, data, folder, where, settings), others).run()
 
 
 class _Evaluation:
     """The jobs of one audit."""
 
-    def __init__(self, sets: AuditSets) -> None:
+    def __init__(self, sets: AuditSets, others: Iterable[Path]) -> None:
         self._sets = sets
+        audits = ((path / SCORES_FOLDER, Audit.load(path / FILE)) for path in others)
+        # The length of trainings may be in epochs of the audited set.
+        self._others = [found for found in audits if found[1].n_images == len(sets.dataset)]
         self._where, self._settings = sets.where, sets.settings
         self._folder = sets.folder
         self._seconds = 0.0
@@ -180,14 +195,14 @@ class _Evaluation:
             )
             return dataclasses.asdict(found)
 
-        return self._kept(f"{job.key}-rate", RatePart, choose)
+        return self._kept(job, "rate", RatePart, choose)
 
     def _scores(self, job: Job, seed: int, rate: RatePart | None) -> ScorePart:
         def score() -> dict[str, Any]:
             found = self._trained(job, seed, rate)
             return {"accuracies": found.accuracies, "n_diverged": found.n_diverged}
 
-        return self._kept(f"{job.key}-seed{seed}", ScorePart, score)
+        return self._kept(job, f"seed{seed}", ScorePart, score)
 
     def _trained(self, job: Job, seed: int, rate: RatePart | None) -> NetworkScores:
         kind, device = self._sets.kinds[job.network], self._where.device
@@ -253,15 +268,32 @@ class _Evaluation:
             command=self._where.command,
         )
 
-    def _kept(self, key: str, kind: type[Kept], make: Callable[[], dict[str, Any]]) -> Kept:
-        """The stored part `key`, made and stored if there is none."""
-        path = self._folder.path / SCORES_FOLDER / f"{key}.json"
+    def _kept(
+        self, job: Job, what: str, kind: type[Kept], make: Callable[[], dict[str, Any]]
+    ) -> Kept:
+        """The stored part `what` of a job, made and stored if there is none."""
+        name = f"{job.key}-{what}.json"
+        path = self._folder.path / SCORES_FOLDER / name
         if not path.exists():
             start = time.monotonic()
-            content = make()
+            other = self._other(job, name)
+            content = make() if other is None else encode(decode(other, kind, name))
             path.parent.mkdir(exist_ok=True)
             seconds = time.monotonic() - start
             write_json_with_digest(path, {**content, "seconds": seconds})
         part = decode(read_json(path), kind, str(path))
         self._seconds += part.seconds
         return part
+
+    def _other(self, job: Job, name: str) -> Any:
+        """The content of the part in another audit, if the set is the same there; else None."""
+        if job.name == THE_SET:
+            return None
+        n_images, _ = self._sets.size_of(job.name, job.labels, replays=False)
+        same = (job.network, job.name, job.labels, job.is_augmented, job.way, n_images)
+        for folder, audit in self._others:
+            for row in audit.rows:
+                found = (row.network, row.name, row.labels, row.is_augmented, row.way, row.n_images)
+                if found == same and (folder / name).exists():
+                    return read_json(folder / name)
+        return None

@@ -22,6 +22,7 @@ from thinset.experiments.prepare.baselines import (
     baseline_set,
     counts_of,
     grown,
+    require_enough,
 )
 from thinset.experiments.prepare.data import prepare_parts
 from thinset.experiments.prepare.embeddings import prepare_embeddings
@@ -51,10 +52,11 @@ _TEACHER_STAGE = "training the teacher"
 class AuditSets:
     """The audited set, and the sets of real images beside it, made when they are wanted.
 
-    whole: the real training data, of which train and validation are the parts; sets are made of
-    `train` alone. test: the real test data. kinds: the networks by
-    name. names: of the sets, in order. notes: sentences on what is left out. Raises ValueError for
-    networks that do not take these images.
+    whole: the real training data, of which train and validation are the parts, unless there is a
+    validation split; sets are made of `train` alone. test: the real test data. kinds: the networks
+    by name. names: of the sets, in order. notes: sentences on what is left out. Raises ValueError
+    for networks that do not take these images, and for sets of more images of a class than there
+    are real ones to compare with.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class AuditSets:
         count = max(1, min(_MOST_VALIDATION, round(settings.validation * len(data.train))))
         parts = prepare_parts(data, folder, validation=count, share=1.0, seed=0)
         assert parts.validation is not None
+        self._has_split = data.validation is not None
         self.train, self.validation, self.test = parts.train, parts.validation, data.test
         self._made_for = DistilledFor.of(dataset)
         labels = class_numbers(dataset)
@@ -96,9 +99,10 @@ class AuditSets:
         self._more = grown(self._counts, n_equal) if n_equal > len(dataset) else None
         self.notes: list[str] = []
         baselines = list(settings.baselines)
-        if "kmeans_means" in baselines and "means" in baselines and self._counts.max() <= 1:
-            baselines.remove("kmeans_means")
-            self._note(f"with one image of each class, {NAMES['kmeans_means']} are the class means")
+        for name in ("kmeans_means", "eigenimages"):
+            if name in baselines and "means" in baselines and self._counts.max() <= 1:
+                baselines.remove(name)
+                self._note(f"with one image of each class, {NAMES[name]} are the class means")
         self._by_name: dict[str, Baseline] = {NAMES[name]: name for name in baselines}
         self.names = [THE_SET, *self._by_name]
         if self._more is not None:
@@ -106,6 +110,7 @@ class AuditSets:
             self._by_name |= {NAMES[name] + EQUAL_BYTES: name for name in equal}
             self.names += [NAMES[name] + EQUAL_BYTES for name in equal]
         self._small = functools.lru_cache(maxsize=8)(self._made)
+        require_enough(self.train, self._counts if self._more is None else self._more)
 
     @property
     def _bytes_of_image(self) -> int:
@@ -216,6 +221,8 @@ class AuditSets:
             device=self.where.device,
             show_progress=self.where.show_progress,
         )
+        if self._has_split:
+            return embeddings
         return np.asarray(embeddings[np.asarray(self.train.array("indices"))])
 
     @property

@@ -144,6 +144,9 @@ def test_given_embeddings_decide_what_is_selected(here, capsys):
         ("--validation 1.0", 3, "--validation 1.0 does not fit: fraction must be between 0 and 1"),
         ("--validation 39", 3, "--validation 39 does not fit: the training data would have no"),
         ("--validation many", 3, "--validation needs a count such as"),
+        ("--keep best", 3, '--keep "best" needs --validation, on which the images are scored'),
+        ("--keep best --validation 4 --n-scored 0", 3, "but --n-scored is 0"),
+        ("--images 41 --init noise", 3, "--images must give no more images than d has samples, 40"),
         ("--seed -1", 3, "--seed must be a whole number from 0 to 2**63 - 1, got -1"),
         ("--device cuda", 3, "device must be auto or cpu here, got cuda"),
     ],
@@ -275,6 +278,9 @@ def test_interrupted_distillation_says_so_and_resumes_to_the_same_images(here):
         ("--network resnet", "or set --freeze-statistics to use the running statistics"),
         ("--learning-rate 1e30", "use a lower --learning-rate or another initial --step-size"),
         ("--initial-weights pretrained --pretraining 0st", "--pretraining must be longer than 0st"),
+        ("--n-steps 3", "--n-steps must divide the number of images, 2; got 3"),
+        ("--precision bfloat16", "--precision must be auto or float32"),
+        (f"--n-epochs {10**15}", "step sizes alone, but only"),
     ],
 )
 def test_messages_name_options_wherever_they_name_settings(here, capsys, options, message):
@@ -291,6 +297,25 @@ def test_impossible_validation_does_not_block_a_folder_with_imported_data(here, 
     assert (status, "--validation 1000 does not fit: a count of 1000" in error) == (3, True), error
     status, _, error = call(capsys, f"distill arrays -o out {DM} --validation 4")
     assert status == 0, error
+
+
+def test_the_best_images_on_validation_data_are_kept(here, capsys):
+    command = f"distill data -o out {DM} --validation 8 --keep best"
+    status, output, error = call(capsys, command)
+    assert status == 0, error
+    kept = open_dataset("out/dataset").manifest.provenance.params["kept"]
+    assert f"\nkept: the images after {kept['step']} steps, accuracy " in output
+    assert call(capsys, command)[1] == output
+    status, _, error = call(capsys, command.replace("best", "last"))
+    assert (status, "keep is 'best' there and 'last' here" in error) == (3, True)
+
+
+def test_a_source_without_validation_data_has_no_best_images(here, capsys):
+    (here / "arrays").mkdir()
+    np.save("arrays/images.npy", np.zeros((40, 8, 8, 1), np.uint8))
+    np.save("arrays/labels.npy", np.arange(40) % 2)
+    status, _, error = call(capsys, f"distill arrays -o out {DM} --keep best")
+    assert (status, '--keep "best" needs --validation' in error) == (3, True), error
 
 
 def test_other_data_at_the_same_place_are_refused(here, capsys):

@@ -26,7 +26,7 @@ def images(tmp_path, monkeypatch):
 
 
 def evaluate(capsys, *arguments):
-    status = main(["distill", "evaluate", *arguments, "--data", "digits", "-o", "out", *SHORT])
+    status = main(["distill", "evaluate", "--data", "digits", "-o", "out", *SHORT, *arguments])
     streams = capsys.readouterr()
     return status, streams.out, streams.err
 
@@ -91,19 +91,28 @@ def test_images_and_labels_in_two_files_are_evaluated(capsys, tmp_path, images, 
 
 def test_mistakes_are_named(capsys, tmp_path, images, write_distilled):
     write_distilled(tmp_path / "distilled", images, np.arange(10))
+    write_distilled(tmp_path / "split" / "train", images, np.arange(10))
     np.save("set.npy", images)
     for arguments, status, message in (
         (("nothing",), EXIT_IO_FAILURE, "nothing does not exist"),
         (("distilled", "--mean", "0.5"), EXIT_BAD_INPUT, "--mean does not apply: distilled is a"),
-        (("set.npy", "--networks", "vgg"), EXIT_BAD_INPUT, "set.npy holds images alone"),
+        (("set.npy", "--networks", "vgg"), EXIT_BAD_INPUT, "set.npy holds images alone; give"),
+        (("distilled", "-o", "digits/x"), EXIT_BAD_INPUT, "is inside of its own source digits"),
+        (("split",), EXIT_BAD_INPUT, "split holds several datasets; give the one to evaluate"),
+        (("distilled", "--seeds", "-1"), EXIT_BAD_INPUT, "--seeds[0] must be a whole number"),
+        (
+            ("distilled", "--learning-rates", "0.1", "0.01"),
+            EXIT_BAD_INPUT,
+            "--learning-rates must be distinct and ascending",
+        ),
         (("set.npy", "--mean", "nan", "--deviation", "1"), EXIT_BAD_INPUT, "mean must be finite"),
         (("set.npy", "--mean", "0.5"), EXIT_BAD_INPUT, "there is no deviation"),
-        (("distilled", "--networks"), EXIT_BAD_INPUT, "networks must have at least one value"),
+        (("distilled", "--networks"), EXIT_BAD_INPUT, "--networks must have at least"),
         (("distilled", "--networks", "x"), EXIT_BAD_INPUT, "model must be MODULE:FUNCTION"),
         (
             ("distilled", "--networks", "vgg", "--width", "-1"),
             EXIT_BAD_INPUT,
-            "width must be a number above 0",
+            "--width must be a number above 0",
         ),
     ):
         found, _, error = evaluate(capsys, *arguments)

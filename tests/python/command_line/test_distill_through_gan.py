@@ -209,6 +209,7 @@ def test_without_a_generator_a_gan_is_trained_first(here, capsys):
         ("--images 4", 3, "--images does not apply to gan-difference"),
         ("--init real", 3, "--init does not apply to gan-difference"),
         ("--validation 4", 3, "--validation does not apply to gan-difference"),
+        ("--keep best", 3, "--keep does not apply to gan-difference"),
         ("--embeddings e.npy", 3, "--embeddings does not apply to gan-difference"),
         ("--encoder pca", 3, "--encoder does not apply to gan-difference"),
         ("--generator gan", 3, "--generator does not apply to gan-difference"),

@@ -14,7 +14,7 @@ from thinset.data.batches import Batch
 from thinset.distillation import unrolled_learner
 from thinset.distillation.distill import distill
 from thinset.distillation.initial_weights import StartingNetworks
-from thinset.distillation.methods import dd
+from thinset.distillation.methods import dd, dm
 from thinset.distillation.networks import NetworkKind
 from thinset.distillation.synthetic_set import SyntheticSet
 from thinset.distillation.unrolled_learner import UnrolledLearner
@@ -302,6 +302,51 @@ def test_batch_statistics_are_refused_or_frozen(digits, tmp_path) -> None:
     assert len(dataset) == 10
 
 
+def test_the_best_images_are_kept_where_they_are_asked_for(digits, tmp_path, monkeypatch) -> None:
+    seen = {}
+    scores = {2: 0.2, 4: 0.6, 6: 0.6, 8: 0.3}
+
+    def score(learner, data):
+        return {"accuracy": scores[2 * len(seen) + 2]}
+
+    def observe(synthetic, step):
+        seen[step] = {name: value.clone() for name, value in synthetic.state_dict().items()}
+
+    monkeypatch.setattr(UnrolledLearner, "score", score)
+    options = {"length": "8st", "evaluations": 4, "validation_data": digits["test"]}
+    dataset = distilled(digits["train"], tmp_path / "out", keep="best", observe=observe, **options)
+    assert sorted(seen) == [2, 4, 6, 8]
+    params = dataset.manifest.provenance.params
+    assert params["kept"] == {"metric": "accuracy", "score": 0.6, "step": 4}
+    best, last = (
+        (seen[step]["images"] * params["deviation"][0] + params["mean"][0]).permute(0, 2, 3, 1)
+        for step in (4, 8)
+    )
+    np.testing.assert_allclose(dataset.images, best.numpy(), atol=1e-6)
+    assert not np.allclose(dataset.images, last.numpy(), atol=1e-3)
+    sizes = [step.step_size for step in dataset.schedule.steps]
+    np.testing.assert_allclose(sizes, F.softplus(seen[4]["_raw_step_sizes"]).numpy(), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (dd.Settings(), 'keep "best" needs validation_data'),
+        (dm.Settings(n_scored=0), 'keep "best" needs scores of the images, but n_scored is 0'),
+    ],
+)
+def test_the_best_images_need_scores(digits, tmp_path, settings, message) -> None:
+    validation = None if settings.method == "dd" else digits["test"]
+    with pytest.raises(ValueError, match=message):
+        distill(
+            digits["train"],
+            tmp_path / "out",
+            settings=settings,
+            keep="best",
+            validation_data=validation,
+        )
+
+
 def test_more_steps_than_memory_are_refused_before_the_start(digits, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(unrolled_learner, "available_memory", lambda device: 3_000_000)
     checkpoint = tmp_path / "checkpoint.safetensors"
@@ -370,7 +415,7 @@ def test_settings_and_batches_that_do_not_fit_are_refused(digits, tmp_path) -> N
             tmp_path / "out",
             settings={"initial_weights": "fixed", "n_fixed_layers": 3},
         )
-    with pytest.raises(ValueError, match="images must be a multiple of the 3 steps, got 10"):
+    with pytest.raises(ValueError, match="n_steps must divide the number of images, 10; got 3"):
         distilled(digits["train"], tmp_path / "out", settings={"n_steps": 3})
     learner, _ = learner_for(noise())
     with pytest.raises(ValueError, match="samples without weights"):

@@ -7,7 +7,12 @@ import torch
 from torch.autograd.graph import saved_tensors_hooks
 
 from thinset.distillation.unrolled import InnerSteps, unrolled_gradients, weights_of
-from thinset.distillation.unrolled_memory import UnrolledMemory, choose_segment, predicted_memory
+from thinset.distillation.unrolled_memory import (
+    UnrolledMemory,
+    choose_segment,
+    predicted_memory,
+    require_step_sizes,
+)
 from thinset.models.classifiers.lenet import LeNet
 
 SHAPE = (28, 28, 1)
@@ -93,3 +98,10 @@ def test_graphs_are_checkpointed_if_they_do_not_fit(checkpointed, available, seg
 def test_too_many_steps_are_refused(checkpointed, available: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         choose_segment(checkpointed, MEMORY, 100, available)
+
+
+def test_steps_whose_sizes_alone_do_not_fit_are_refused() -> None:
+    require_step_sizes(10**18, None)
+    require_step_sizes(1000, 3 * MB)
+    with pytest.raises(ValueError, match=r"T = 1,000,000,000,000 inner steps need about 2e\+06 GB"):
+        require_step_sizes(10**12, 3 * MB)

@@ -54,11 +54,11 @@ def distil(tmp_path, write_distilled, digits):
 
 @pytest.fixture
 def evaluate(tmp_path, digits):
-    def evaluate(dataset, out="out", **changes):
+    def evaluate(dataset, out="out", *, others=(), **changes):
         settings = dataclasses.replace(SETTINGS, **changes)
         require_valid(settings)
         where = Where(str(digits["train"].path.parent), tmp_path / out, device="cpu")
-        return evaluate_set(dataset, where, settings)
+        return evaluate_set(dataset, where, settings, others=others)
 
     return evaluate
 
@@ -205,6 +205,68 @@ def test_test_data_are_read_after_all_choices_and_once(distil, evaluate, watched
     )
     assert {n for what, _, n in watched if what == "rate"} == {144}
     assert {n for what, _, n in watched if what != "rate"} == {359}
+
+
+def test_rates_are_chosen_on_a_validation_split_where_there_is_one(
+    distil, tmp_path, digits, watched
+):
+    source, train = tmp_path / "source", digits["train"]
+    shutil.copytree(train.path, source / "train")
+    shutil.copytree(digits["test"].path, source / "test")
+    write_subset(np.arange(200), train, source / "validation")
+    np.save(tmp_path / "own.npy", np.random.default_rng(0).random((1438, 2), np.float32))
+    encoder = EncoderSettings(kind="given", path=str(tmp_path / "own.npy"))
+    settings = dataclasses.replace(SETTINGS, baselines=("random", "kmeans"), encoder=encoder)
+    where = Where(str(source), tmp_path / "out", device="cpu")
+    audit = evaluate_set(distil(), where, settings)
+    assert (audit.n_train, audit.n_validation) == (1438, 200)
+    assert {n for what, _, n in watched if what == "rate"} == {200}
+    assert verify(tmp_path / "out") is not None
+
+
+def test_a_folder_goes_on_with_the_data_that_it_has_chosen_by(distil, evaluate, digits, tmp_path):
+    source = tmp_path / "source"
+    for name in ("train", "test"):
+        shutil.copytree(digits[name].path, source / name)
+    settings = dataclasses.replace(SETTINGS, baselines=("random",))
+    where = Where(str(source), tmp_path / "out", device="cpu")
+    dataset = distil()
+    before = evaluate_set(dataset, where, settings)
+    write_subset(np.arange(200), digits["train"], source / "validation")
+    assert evaluate_set(dataset, where, settings).rows == before.rows
+
+
+def test_sets_larger_than_the_real_data_are_refused_before_any_training(
+    evaluate, digits, watched, tmp_path
+):
+    rows = np.flatnonzero(np.asarray(digits["train"].labels) == 4)
+    all_of_one = write_subset(rows, digits["train"], tmp_path / "fours")
+    with pytest.raises(ValueError, match="class 4 has 130 samples, fewer than the 145 images"):
+        evaluate(all_of_one)
+    assert watched == []
+
+
+def test_sets_of_real_images_are_trained_on_once_for_several_audits(
+    distil, evaluate, watched, digits, tmp_path
+):
+    names = {"baselines": ("random", "means")}
+    first = evaluate(distil(), "first", **names)
+    assert len(watched) == 3 * len(first.rows) == 18
+    watched.clear()
+    labels = np.asarray(digits["train"].labels)
+    rows = [np.flatnonzero(labels == number)[1:3] for number in range(10)]
+    others = {"others": [tmp_path / "first"]}
+    one_each = write_subset(np.array([two[0] for two in rows]), digits["train"], tmp_path / "one")
+    second = evaluate(one_each, "second", **names, **others)
+    assert len(watched) == 6  # of the set itself
+    assert second.rows[2:] == first.rows[2:]
+    assert second.rows[:2] != first.rows[:2]
+    # Sets of another size stand beside others.
+    watched.clear()
+    two_each = write_subset(np.concatenate(rows), digits["train"], tmp_path / "two")
+    third = evaluate(two_each, "third", **names, **others)
+    assert len(watched) == 18
+    assert {row.n_images for row in third.rows} == {20}
 
 
 def test_interrupted_audits_resume_by_part(distil, evaluate, watched, monkeypatch):

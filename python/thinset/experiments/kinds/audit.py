@@ -35,7 +35,9 @@ class Settings(DataSettings):
     """Distilled sets, and how each is audited.
 
     arms: distilled arms, without fine-tuning. sizes: of their sets, counts or fractions. training:
-    names the network and the width that the images are learned for. audit: see AuditSettings.
+    names the network and the width that the images are learned for. validation: what no set is
+    learned from, and the learning rates of all are chosen on; with None, each audit chooses on a
+    part of the data that sets are learned from. audit: see AuditSettings.
     """
 
     arms: tuple[Arm, ...] = ()
@@ -80,6 +82,7 @@ def make(
     from thinset.experiments.workbench import Workbench
 
     bench = Workbench(where, settings, fixed=("training", "audit"), figure=recipe.name)
+    finished: list[Path] = []  # random images of one size are the same beside every set
     for one in _sets(settings, len(bench.data.train)):
         note(f"{recipe.name}: {one.label}")
         made = prepare_distilled(
@@ -95,11 +98,15 @@ def make(
             device=where.device,
             show_progress=where.show_progress,
         )
+        folder = _audit_folder(bench.folder.path, one)
         evaluate_set(
             made.data,
-            dataclasses.replace(where, out=_audit_folder(bench.folder.path, one)),
+            dataclasses.replace(where, out=folder),
             settings.audit,
+            data=bench.data,
+            others=finished,
         )
+        finished.append(folder)
     return write_page(recipe, Finished.read(where.out, Settings))
 
 

@@ -5,11 +5,13 @@ Each has a given number of images of each class, so that sets of equal size are 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
+from thinset.data.soft_labels import class_numbers
 from thinset.distillation.small_set import SmallSet
+from thinset.embeddings.pca import principal_components
 from thinset.results.audit import RANDOM
 from thinset.selection import select
 
@@ -21,14 +23,20 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
     Rows = np.ndarray[Any, np.dtype[np.int64]]
 
-Baseline: TypeAlias = Literal["random", "means", "kmeans", "kmeans_means", "facility_location"]
-BASELINES: tuple[Baseline, ...] = get_args(Baseline)
+Baseline: TypeAlias = Literal[
+    "random", "means", "kmeans", "kmeans_means", "facility_location", "eigenimages"
+]
+BASELINES: tuple[Baseline, ...] = (
+    "random", "means", "kmeans", "kmeans_means", "facility_location",
+)  # fmt: skip
+"""Those that are compared with by default"""
 NAMES: dict[Baseline, str] = {
     "random": RANDOM,
     "means": "class means",
     "kmeans": "k-means, nearest images",
     "kmeans_means": "k-means, mean images",
     "facility_location": "facility location",
+    "eigenimages": "eigenimages",
 }
 """What results call them"""
 OF_REAL_IMAGES: tuple[Baseline, ...] = ("random", "kmeans", "facility_location")
@@ -50,25 +58,25 @@ def baseline_set(
     images nearest to the centres of k-means on the embeddings of a class. kmeans_means: for each of
     these, the mean of all images of the class that are nearer to it than to the others.
     facility_location: the images that represent their class best by facility location on the
-    embeddings. Means are float32.
+    embeddings. eigenimages: the class mean, then the mean one standard deviation up and down along
+    each principal component of the class's pixels, in the order of their variances. Means are
+    float32, and eigenimages may leave [0, 1].
 
     Raises ValueError for a class with fewer samples than images.
     """
-    labels = np.asarray(data.labels)
+    require_enough(data, counts)
+    labels = np.asarray(class_numbers(data))
     generator = np.random.default_rng(seed)
     images = []
     for number, rows in _classes(labels, counts):
         count = int(counts[number])
-        if len(rows) < count:
-            raise ValueError(
-                f"{data.name}: class {number} has {len(rows)} samples, fewer than the {count} "
-                f"images of it in the set"
-            )
         if name == "random":
             images.append(_read(data, generator.permutation(rows)[:count]))
         elif name == "means":
             parts = np.array_split(generator.permutation(rows), count)
             images.append(np.stack([_mean(data, part) for part in parts]))
+        elif name == "eigenimages":
+            images.append(_eigenimages(data, rows, count))
         else:
             assert embeddings is not None
             method = "facility_location" if name == "facility_location" else "kmeans"
@@ -81,6 +89,16 @@ def baseline_set(
     return SmallSet(
         np.concatenate(images), np.repeat(np.arange(len(counts), dtype=np.int64), counts)
     )
+
+
+def require_enough(data: Dataset, counts: Rows) -> None:
+    """Raise ValueError, naming the class, for one with fewer samples in `data` than images."""
+    available = counts_of(np.asarray(class_numbers(data)), len(counts))
+    for number in np.flatnonzero(available < counts):
+        raise ValueError(
+            f"{data.name}: class {number} has {available[number]} samples, fewer than the "
+            f"{counts[number]} images of it in the set"
+        )
 
 
 def counts_of(labels: Array, n_classes: int) -> Rows:
@@ -126,6 +144,25 @@ def _means_around(data: Dataset, rows: Rows, embeddings: Array, picks: Rows) -> 
     # A pick belongs to itself, even where an equal row was picked before it.
     nearest[picks] = np.arange(len(picks))
     return np.stack([_mean(data, rows[nearest == number]) for number in range(len(picks))])
+
+
+def _eigenimages(data: Dataset, rows: Rows, count: int) -> Array:
+    """Turk and Pentland, "Eigenfaces for Recognition", 1991: the mean and steps away from it."""
+    n_components = count // 2
+    images = [_mean(data, rows)]
+    if n_components:
+        pixels = _unit(data.images[np.sort(rows)]).reshape(len(rows), -1)
+        n_components = min(n_components, pixels.shape[1])
+        _, variances, components = principal_components(pixels, n_components)
+        for variance, component in zip(variances, components, strict=True):
+            step = (np.sqrt(variance) * component).reshape(data.image_shape)
+            images += [images[0] + step, images[0] - step]
+    if len(images) < count:
+        raise ValueError(
+            f"{data.name}: images of {pixels.shape[1]} values have {len(images)} eigenimages of a "
+            f"class, fewer than the {count} images of it in the set"
+        )
+    return np.stack(images[:count]).astype(np.float32)
 
 
 def _nearest(rows: Array, centres: Array) -> Rows:

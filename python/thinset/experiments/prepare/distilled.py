@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from thinset.experiments.run_folder import RunFolder
     from thinset.experiments.settings import EncoderSettings
     from thinset.training import Log
+    from thinset.training.loop.settings import Keep
 
 _CURVES = {
     "train_loss": "loss",
@@ -131,6 +132,7 @@ def distill_and_keep(
     seed: int,
     device: str,
     precision: str = "float32",
+    keep: Keep = "last",
     evaluations: int = 10,
     log: Log | None = None,
     show_progress: bool,
@@ -153,6 +155,7 @@ def distill_and_keep(
             chosen_by=init,
             length=length,
             validation_data=validation,
+            keep=keep,
             seed=seed,
             device=device,
             precision=precision,

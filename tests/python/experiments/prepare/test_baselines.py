@@ -28,7 +28,7 @@ def pixels(digits):
 COUNTS = np.array([2, 1, 0, 3, 1, 1, 1, 1, 1, 1])
 
 
-@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("name", [*BASELINES, "eigenimages"])
 def test_sets_have_as_many_images_of_each_class(digits, pixels, name):
     made = baseline_set(name, digits, pixels, COUNTS, 0)
     np.testing.assert_array_equal(counts_of(made.labels, 10), COUNTS)
@@ -36,7 +36,7 @@ def test_sets_have_as_many_images_of_each_class(digits, pixels, name):
     np.testing.assert_array_equal(made.images, again.images)
     other = baseline_set(name, digits, pixels, COUNTS, 1)
     is_same = np.array_equal(made.images, other.images)
-    assert is_same == (name == "facility_location")
+    assert is_same == (name in ("facility_location", "eigenimages"))
 
 
 @pytest.mark.parametrize("name", OF_REAL_IMAGES)
@@ -78,6 +78,24 @@ def test_means_of_clusters_are_those_of_the_nearest_samples(digits, pixels):
     for number in range(3):
         expected = own[nearest == number].mean(axis=0).reshape(8, 8, 1) / 255
         np.testing.assert_allclose(made[number], expected, atol=1e-6)
+
+
+def test_eigenimages_are_steps_from_the_mean_along_principal_components(digits):
+    counts = np.array([0, 0, 4] + 7 * [0])
+    made = baseline_set("eigenimages", digits, None, counts, 0).images.reshape(4, 64)
+    pixels = digits.images[digits.labels == 2].reshape(-1, 64) / 255
+    _, sizes, components = np.linalg.svd(pixels - pixels.mean(axis=0), full_matrices=False)
+    steps = sizes[:, None] * components / np.sqrt(len(pixels) - 1)
+    np.testing.assert_allclose(made[0], pixels.mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(made[1] + made[2], 2 * made[0], atol=1e-6)
+    for step, expected in ((made[1] - made[0], steps[0]), (made[3] - made[0], steps[1])):
+        sign = np.sign(step @ expected)
+        np.testing.assert_allclose(step, sign * expected, atol=1e-3)
+    one_each = baseline_set("eigenimages", digits, None, np.ones(10, np.int64), 0).images
+    means = baseline_set("means", digits, None, np.ones(10, np.int64), 0).images
+    np.testing.assert_allclose(one_each, means, atol=1e-6)
+    with pytest.raises(ValueError, match="have 129 eigenimages of a class, fewer than the 130"):
+        baseline_set("eigenimages", digits, None, np.array([0, 0, 130] + 7 * [0]), 0)
 
 
 def test_sets_grow_where_classes_are_smallest():
