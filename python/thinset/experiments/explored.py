@@ -42,7 +42,7 @@ def explored(
 
 
 def explored_cells(finished: Finished[Any], cells: Sequence[Cell]) -> Explore | None:
-    """The same for a grid: its first selected subset, beside a random one of the same size.
+    """The same for a grid: its first subset by embeddings, beside a random one of the same size.
 
     Without a random one, the next arm stands beside it. None where there are no two subsets, or
     where no arm needed embeddings.
@@ -54,9 +54,8 @@ def explored_cells(finished: Finished[Any], cells: Sequence[Cell]) -> Explore | 
         is_first = (cell.size, cell.seed) == (subsets[0].size, subsets[0].seed)
         if is_first and file.exists():
             names.setdefault(cell.arm, [cell.selection_name])
-    arms = sorted(names, key=lambda arm: arm == RANDOM)  # stable: the others in their order
-    needing = [arm for arm in arms if arm.rule is not None and arm.rule.needs_embeddings]
-    if len(arms) < 2 or not needing:
+    arms = sorted(names, key=lambda arm: (not arm.needs_embeddings, arm == RANDOM))  # stable
+    if len(arms) < 2 or not arms[0].needs_embeddings:
         return None
     first, second = arms[0], RANDOM if RANDOM in names else arms[1]
     return explored(finished, (first, names[first]), (second, names[second]))

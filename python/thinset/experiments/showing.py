@@ -180,7 +180,7 @@ def _require_new(out: str | os.PathLike[str], *, overwrite: bool) -> None:
     require_file_target(out)
     if os.path.lexists(out) and not overwrite:
         raise FileExistsError(
-            f"{os.fspath(out)} already exists; choose another output, or overwrite it"
+            f"{os.fspath(out)} already exists; choose another output, or pass --overwrite"
         )
 
 
@@ -310,6 +310,8 @@ def _stacks(
         column=settings.column,
     )
     groups = found.repeated()
+    if not groups:
+        return None, f"No two samples are at most {distance:g} apart ({metric}).{_advice(reasons)}"
     n_rows = sum(map(len, groups))
     caption = (
         f"{n_rows:,} samples are in {count(len(groups), 'stack')}: chains of samples at most "

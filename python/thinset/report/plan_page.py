@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from thinset.results.plan import Choice, Plan
     from thinset.results.records import RunRecord
 
+_PHASE_DATA = {"full": "everything", "subset": "the subset"}
+
 
 def write_plan_report(
     plan: Plan,
@@ -144,7 +146,7 @@ def _outcome(plan: Plan, record: RunRecord, memory_bytes: int | None) -> Table:
     ]
     phases = [
         (
-            f"{phase.name} on {phase.dataset}, {phase.steps:,} steps",
+            f"on {_PHASE_DATA.get(phase.dataset, phase.dataset)}, {phase.steps:,} steps",
             "",
             spoken_seconds(phase.seconds),
         )
