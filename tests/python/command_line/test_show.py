@@ -68,7 +68,7 @@ def test_a_page_of_everything(folder, capsys):
     assert sorted(rows[array(data["stacks"]["members"])]) == [3, 7]
     assert "2 samples are in 1 stack:" in page
     words = re.sub("<[^>]*>", "", page)
-    assert f"samples; random selections would on {10 * 10 / N:.0f}\n" in words
+    assert f"samples; random selections would on {10 * 10 / N:.0f}" in words
     assert "thinset show max_min.npz" in re.sub("<[^>]*>", "", page)
     # An existing page stays, unless it may be replaced.
     assert main(command) == 4
