@@ -14,9 +14,16 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import pytest
+
 PROGRAM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
+
+NEEDED = pytest.mark.skipif(
+    PROGRAM is None and not os.environ.get("CI"), reason="needs chromium: apt-get install chromium"
+)
+"""Marks tests that need the browser. Where CI is set they fail without it, and do not skip."""
 
 _KEYS = {
     "ArrowRight": 39, "ArrowLeft": 37, "ArrowUp": 38, "ArrowDown": 40, "Enter": 13, "Escape": 27,
@@ -143,6 +150,8 @@ class Page:
 @contextlib.contextmanager
 def browser():
     """A page of a headless Chromium, which ends with the block."""
+    if PROGRAM is None:
+        raise FileNotFoundError("there is no chromium; install it, or unset CI to skip these tests")
     read_by_it, to_browser = os.pipe()
     from_browser, written_by_it = os.pipe()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-PICTURE = ("The report of a run", "docs/images/report.png")
+PICTURE = ("Two selections from CIFAR-10 on one page", "docs/images/showing.webp")
 DOCUMENTS = {
     "How selection works": "docs/selection.md",
     "Why the fast methods are exact": "docs/algorithms.md",

@@ -79,11 +79,12 @@ class Command:
         require_apart(
             self.out, self.selection, self.against, self.embeddings, self.map, self.data, columns
         )
-        from thinset.experiments.showing import ShowSettings, show
+        from thinset.experiments.showing import ShowSettings, require_new, show
         from thinset.experiments.shown_samples import read_samples
         from thinset.report import require_report_extra
 
         require_report_extra()
+        require_new(self.out, overwrite=self.overwrite)
         # A single file is not a list of shards, so messages need no shard number.
         embeddings = self.embeddings[0] if len(self.embeddings) == 1 else self.embeddings
         settings = ShowSettings(

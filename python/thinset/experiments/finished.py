@@ -98,10 +98,15 @@ class Finished(Generic[S_co]):
     @property
     def embeddings(self) -> np.ndarray[Any, Any]:
         """The embedding matrix."""
+        return open_npy(self.embeddings_file)
+
+    @property
+    def embeddings_file(self) -> Path:
+        """The file of the embedding matrix, which may not exist yet."""
         encoder = self.settings.encoder
         if encoder.kind == "given" and encoder.path is not None:
-            return open_npy(encoder.path)
-        return open_npy(self.path / "embeddings" / "embeddings.npy")
+            return Path(encoder.path)
+        return self.path / "embeddings" / "embeddings.npy"
 
     def records(self, names: Iterable[str]) -> tuple[RunRecord, ...]:
         """The existing records, ordered by name; at least one."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from thinset.data.sources.listing import count
 from thinset.experiments.nearest_kept import nearest_kept, pieces
-from thinset.files.atomic import require_file_target
+from thinset.files.atomic import require_writable
 from thinset.files.overlap import require_apart
 from thinset.report.explorer import (
     ExplorerInputs,
@@ -93,7 +93,7 @@ def show(
     FileExistsError where `out` exists and `overwrite` is false; ImportError without the extra
     `report`.
     """
-    _require_new(out, overwrite=overwrite)
+    require_new(out, overwrite=overwrite)
     require_apart(out, settings.embeddings, None if samples is None else samples.path)
     explored, captions = explore(shown, samples, settings, show_progress=show_progress)
     inputs = ShowInputs(
@@ -123,6 +123,9 @@ def explore(
     n_total = _n_total(shown, samples, matrix, settings)
     metric = _metric(shown.selection)
     _require_made_from(shown.selection, matrix)
+    for one in (shown, settings.against):
+        if one is not None:
+            _require_same_ids(one, samples, settings)
     labels, class_names = _labels(samples, settings.labels)
     coordinates, map_caption = _map(matrix, metric, settings.coordinates, n_total)
     stacks, stacks_caption = None, "Pass --embeddings to see near-duplicates as stacks."
@@ -161,12 +164,11 @@ def _ids(
         return settings.ids
     if samples is not None and samples.ids is not None:
         return samples.ids
-    own = None if shown.selection is None else shown.selection.ids
-    if own is None:
+    if shown.selection is None or shown.selection.ids is None:
         return None
     ids = [""] * n_total
-    for row, name in zip(shown.indices.tolist(), own.tolist(), strict=True):
-        ids[row] = name.decode() if isinstance(name, bytes) else str(name)
+    for row, name in zip(shown.indices.tolist(), _ids_of(shown.selection), strict=True):
+        ids[row] = name
     return ids
 
 
@@ -176,11 +178,12 @@ def _dataset_name(samples: ShownSamples | None, settings: ShowSettings) -> str:
     return "embeddings" if settings.texts is None else "texts"
 
 
-def _require_new(out: str | os.PathLike[str], *, overwrite: bool) -> None:
-    require_file_target(out)
+def require_new(out: str | os.PathLike[str], *, overwrite: bool) -> None:
+    """Raise FileExistsError or another OSError where the page could not be written."""
+    require_writable(out)
     if os.path.lexists(out) and not overwrite:
         raise FileExistsError(
-            f"{os.fspath(out)} already exists; choose another output, or overwrite it"
+            f"{os.fspath(out)} already exists; choose another output, or pass --overwrite"
         )
 
 
@@ -243,6 +246,33 @@ def _require_made_from(selection: Selection | None, matrix: HostMatrix | None) -
             f"columns; got {matrix.shape[1]}. To draw the map from other embeddings, pass their "
             "two-dimensional form as --map"
         )
+
+
+def _require_same_ids(shown: Shown, samples: ShownSamples | None, settings: ShowSettings) -> None:
+    """Raise ValueError where a sample that was selected has another row now.
+
+    Ids of another kind, of which none is known, are not compared.
+    """
+    given = settings.ids if settings.ids is not None else None if samples is None else samples.ids
+    if given is None or shown.selection is None or shown.selection.ids is None:
+        return
+    place_of = {name: row for row, name in enumerate(given)}
+    own = _ids_of(shown.selection)
+    for row, name in zip(shown.indices.tolist(), own, strict=True):
+        place = place_of.get(name)
+        if place is not None and given[row] != name:
+            where = "--ids" if settings.ids is not None else "the data"
+            raise ValueError(
+                f"the selection {shown.name} was made from other samples, or in another order: it "
+                f"keeps {name!r} as row {row}, but in {where} that is row {place}"
+            )
+
+
+def _ids_of(selection: Selection) -> list[str]:
+    assert selection.ids is not None
+    return [
+        name.decode() if isinstance(name, bytes) else str(name) for name in selection.ids.tolist()
+    ]
 
 
 def _labels(
@@ -310,6 +340,8 @@ def _stacks(
         column=settings.column,
     )
     groups = found.repeated()
+    if not groups:
+        return None, f"No two samples are at most {distance:g} apart ({metric}).{_advice(reasons)}"
     n_rows = sum(map(len, groups))
     caption = (
         f"{n_rows:,} samples are in {count(len(groups), 'stack')}: chains of samples at most "

@@ -110,6 +110,24 @@ def require_file_target(target: str | os.PathLike[str]) -> None:
         require_regular(target)
 
 
+def require_writable(target: str | os.PathLike[str]) -> None:
+    """Raise OSError, naming `target`, if no file can be written there; it leaves nothing behind.
+
+    Before hours of work: `atomic_file` says the same only when there is something to write.
+    """
+    import tempfile
+
+    target = Path(target).absolute()
+    require_file_target(target)
+    folder = next(parent for parent in target.parents if os.path.lexists(parent))
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        error.filename, error.filename2 = os.fspath(target), None
+        raise
+
+
 def _leads_to_open_file(path: Path) -> bool:
     """Whether `path` is a link in /dev or /proc, such as /dev/stdout, or a link to one.
 

@@ -13,10 +13,11 @@ from thinset.report.document import write_document
 from thinset.report.measures_table import MEASURE_COLUMNS, measure_cells
 from thinset.results.arm import FULL, Arm
 from thinset.results.arm_options import GENERATORS
+from thinset.results.arm_words import made_images
 from thinset.results.grouping import arm_order
 from thinset.results.learning_curves import logarithmic_fit
 from thinset.results.summaries import paired_difference
-from thinset.results.wording import spoken_length, spoken_points
+from thinset.results.wording import MINUS, spoken_length, spoken_points
 
 if TYPE_CHECKING:
     import os
@@ -203,9 +204,14 @@ def _difference_cell(found: PairedDifference | None) -> Cell:
     if found is None:
         return Cell(NONE)
     if found.interval is None:
-        return Cell(f"{found.mean:+.2f}", "n = 1")
+        return Cell(_signed(found.mean), "n = 1")
     low, high = found.interval
-    return Cell(f"{found.mean:+.2f}", f"({low:+.2f} to {high:+.2f})", is_strong=low > 0 or high < 0)
+    around = f"({_signed(low)} to {_signed(high)})"
+    return Cell(_signed(found.mean), around, is_strong=low > 0 or high < 0)
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}".replace("-", MINUS)
 
 
 def _fits(inputs: AugmentationInputs, among: Sequence[RunRecord]) -> Table | None:
@@ -242,10 +248,10 @@ def _ours(
     inputs: AugmentationInputs, size: SizeResults, published: PublishedTable, arm: Arm
 ) -> str:
     if published.metric == "fid":
-        scores = [one.fid for one in size.measures if one.augmentation == arm.augment]
+        scores, form = [one.fid for one in size.measures if one.augmentation == arm.augment], ".3g"
     else:
-        scores = [run.score for run in _longest(inputs, size) if run.arm == arm]
-    return f"here {statistics.fmean(scores):.4g}" if scores else ""
+        scores, form = [run.score for run in _longest(inputs, size) if run.arm == arm], ".2f"
+    return f"here {statistics.fmean(scores):{form}}" if scores else ""
 
 
 def _measures(inputs: AugmentationInputs) -> Table | None:
@@ -272,7 +278,7 @@ def _correlation(inputs: AugmentationInputs) -> Table | None:
                 pairs.append((statistics.fmean(fids), statistics.fmean(runs)))
         if len(pairs) > 2 and all(len(set(values)) > 1 for values in zip(*pairs, strict=True)):
             value = statistics.correlation(*zip(*pairs, strict=True))
-            rows.append((size.name, f"{value:+.2f}", str(len(pairs))))
+            rows.append((size.name, _signed(value), str(len(pairs))))
     return (
         table(("size", "correlation of FID and accuracy", "augmentations"), rows) if rows else None
     )
@@ -295,7 +301,7 @@ def _headline(inputs: AugmentationInputs) -> str:
                 if found is not None and found.interval is not None:
                     compared.append(found.mean)
                     if found.interval[0] > 0:
-                        better.append((found.mean, f"{arm.augment} at {size.name}"))
+                        better.append((found.mean, f"{made_images(arm)} at {size.name}"))
     if not compared:
         return inputs.title
     beside = _spoken(baseline)

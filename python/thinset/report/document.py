@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _PAGE = "index.html"
 _RECORDS = "records.json"
 _PLOTS = "plots"
+_HALF_INCHES = 8  # figures that have a row to themselves are wider
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,11 @@ class PageFigure:
     description: str
     figure: Figure
     is_picture: bool = False
+
+    @property
+    def is_half(self) -> bool:
+        """Whether it was drawn to stand beside another one."""
+        return not self.is_picture and bool(self.figure.get_figwidth() < _HALF_INCHES)
 
     @functools.cached_property
     def png(self) -> bytes:

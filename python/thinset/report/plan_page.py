@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from thinset.report import sections
 from thinset.report.cells import NONE, Cell, facts, table
 from thinset.report.document import write_document
+from thinset.report.explorer import explorer_content
 from thinset.results.arm_words import advised, plain_name
 from thinset.results.headlines import with_name
 from thinset.results.plan import named_size, spoken_bytes
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from thinset.report.cells import NextStep, Progress, Table
+    from thinset.report.explorer.inputs import Explore
     from thinset.results.plan import Choice, Plan
     from thinset.results.records import RunRecord
+
+_PHASE_DATA = {"full": "everything", "subset": "the subset"}
 
 
 def write_plan_report(
@@ -32,6 +36,7 @@ def write_plan_report(
     *,
     next_step: NextStep | None = None,
     progress: Progress | None = None,
+    explored: tuple[Choice, Explore] | None = None,
 ) -> Path:
     """Write the page and the record into the folder `out`; see write_document.
 
@@ -41,6 +46,7 @@ def write_plan_report(
         settings: of the training, for the page.
         next_step: the next command to run.
         progress: while a training follows the plan.
+        explored: a choice, and what shows the samples that it keeps.
     """
     records = [] if record is None else [record]
     headline = planned_headline(plan) if record is None else outcome_headline(plan, record)
@@ -56,6 +62,9 @@ def write_plan_report(
         "is_predicted": any(choice.accuracy is not None for choice in plan.choices),
         "measured": facts(plan.facts),
         "outcome": None if record is None else _outcome(plan, record, memory_bytes),
+        "kept": "" if explored is None else _kept(plan, explored[0], record),
+        "is_kept_advised": explored is not None and explored[0] is plan.choice,
+        **explorer_content(None if explored is None else explored[1]),
         "rerun": sections.rerun(records, plan.command, settings),
     }
     return write_document("plan.html.j2", content, {}, records, out, overwrite=True)
@@ -92,6 +101,12 @@ def outcome_headline(plan: Plan, record: RunRecord) -> str:
     )
     length = spoken_length(plan.total)
     return f"{score} after {length} {with_name(plan.choice.arm)}, with one seed; {beside}"
+
+
+def _kept(plan: Plan, choice: Choice, record: RunRecord | None) -> str:
+    """The heading of the samples that a choice keeps."""
+    was_kept = record is not None and choice is plan.choice
+    return f"What {'was' if was_kept else 'would be'} kept: {plain_name(choice.arm)}"
 
 
 def _choices(plan: Plan) -> Table:
@@ -131,7 +146,7 @@ def _outcome(plan: Plan, record: RunRecord, memory_bytes: int | None) -> Table:
     ]
     phases = [
         (
-            f"{phase.name} on {phase.dataset}, {phase.steps:,} steps",
+            f"on {_PHASE_DATA.get(phase.dataset, phase.dataset)}, {phase.steps:,} steps",
             "",
             spoken_seconds(phase.seconds),
         )

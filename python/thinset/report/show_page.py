@@ -118,8 +118,14 @@ def _jaccard_by_chance(explored: ExplorerInputs) -> float:
     """Of the expected overlap of two independent random selections of these sizes."""
     assert explored.other is not None
     first, second = len(explored.indices), len(explored.other.indices)
-    both = first * second / max(explored.n_total, 1)
+    both = _shared_by_chance(explored)
     return both / max(first + second - both, 1)
+
+
+def _shared_by_chance(explored: ExplorerInputs) -> float:
+    """How many samples two independent random selections of these sizes share on average."""
+    assert explored.other is not None
+    return len(explored.indices) * len(explored.other.indices) / max(explored.n_total, 1)
 
 
 def _headline(explored: ExplorerInputs) -> str:
@@ -127,7 +133,10 @@ def _headline(explored: ExplorerInputs) -> str:
     if explored.other is None:
         return f"{explored.name} keeps {k:,} of {explored.n_total:,} samples"
     both = _shares(explored)[0]
-    return f"{explored.name} and {explored.other.name} agree on {both:,} samples"
+    return (
+        f"{explored.name} and {explored.other.name} agree on {both:,} samples; random selections "
+        f"would on {_shared_by_chance(explored):,.0f}"
+    )
 
 
 def _scope(explored: ExplorerInputs) -> str:

@@ -54,6 +54,11 @@ def plain_name(arm: Arm) -> str:
     return arm.other or ", ".join((_data_of(arm), *_remarks(arm)))
 
 
+def made_images(arm: Arm) -> str:
+    """Return what the arm adds to all images, "rotated copies"; else its whole name."""
+    return plain_name(arm).removeprefix("everything, with ")
+
+
 def advised(arm: Arm) -> str:
     """Return the advice to use the arm, "Keep k-means per class"."""
     verb = {"full": "Train on", "data": "Use"}.get(arm.kind, "Keep")

@@ -161,7 +161,7 @@ class Probe:
             *(f"also: {sentence}" for sentence in advice.also),
             f"next: {advice.command or 'nothing to run; train as you do now'}",
             f"cost: {advice.cost}",
-            f"sureness: {advice.sureness}; {advice.why_sure}",
+            f"confidence: {advice.sureness}; {advice.why_sure}",
             f"the probe took {spoken_seconds(self.seconds)}",
         ]
         return "\n".join(lines)

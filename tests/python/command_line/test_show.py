@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -66,11 +67,14 @@ def test_a_page_of_everything(folder, capsys):
     np.testing.assert_allclose(found, distances, atol=1e-9)
     assert sorted(rows[array(data["stacks"]["members"])]) == [3, 7]
     assert "2 samples are in 1 stack:" in page
-    assert "max_min and kmeans agree on" in page
+    words = re.sub("<[^>]*>", "", page)
+    assert f"samples; random selections would on {10 * 10 / N:.0f}" in words
     assert "thinset show max_min.npz" in re.sub("<[^>]*>", "", page)
     # An existing page stays, unless it may be replaced.
     assert main(command) == 4
-    assert "page.html already exists" in capsys.readouterr().err
+    assert "page.html already exists; choose another output, or pass --overwrite" in (
+        capsys.readouterr().err
+    )
     assert main([*command, "--overwrite"]) == 0
 
 
@@ -178,3 +182,37 @@ def test_a_distance_of_stacks_is_refused_by_the_name_of_its_option(folder, capsy
     assert main([*command, "--dedup-distance", distance]) == 3
     assert "--dedup-distance must be finite and at least 0" in capsys.readouterr().err
     assert not (folder / "page.html").exists()
+
+
+def test_an_output_that_cannot_be_written_is_noticed_before_the_work(folder, capsys, monkeypatch):
+    def read(_):
+        raise AssertionError("inputs were read first")
+
+    monkeypatch.setattr(thinset.Selection, "load", read)
+    Path("file").write_text("not a folder")
+    for out in ("file/page.html", "file/below/page.html", "/proc/page.html"):
+        assert main(["show", "max_min.npz", "--data", "data", "-o", out]) == 4
+        assert out in capsys.readouterr().err
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "data", "embeddings.npy", "file", "kmeans.npz", "max_min.npz",
+    ]  # fmt: skip
+
+
+def test_a_selection_from_the_same_samples_in_another_order_is_refused(folder, capsys):
+    names = [f"doc-{row}" for row in range(N)]
+    Path("ids.txt").write_text("\n".join(names))
+    select = ["select", "embeddings.npy", "-n", "10", "--method", "max_min", "--ids", "ids.txt"]
+    assert main([*select, "-o", "named.npz"]) == 0
+    show = ["show", "named.npz", "--embeddings", "embeddings.npy", "-o", "page.html"]
+    Path("reversed.txt").write_text("\n".join(names[::-1]))
+    capsys.readouterr()
+    assert main([*show, "--ids", "reversed.txt"]) == 3
+    row = int(thinset.Selection.load("named.npz").indices[0])
+    message = f"it keeps 'doc-{row}' as row {row}, but in --ids that is row {N - 1 - row}"
+    assert message in capsys.readouterr().err
+    # The same of the other selection; ids of another kind say nothing.
+    other = ["show", "max_min.npz", "--against", "named.npz", "--data", "data", "-o", "page.html"]
+    assert main([*other, "--ids", "reversed.txt"]) == 3
+    assert not (folder / "page.html").exists()
+    Path("others.txt").write_text("\n".join(f"name-{row}" for row in range(N)))
+    assert main([*show, "--ids", "others.txt"]) == 0

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import html
-import json
-import re
-import shutil
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
+import chromium
 from thinset.duration import Duration
 from thinset.report import (
     NextStep,
@@ -33,26 +29,18 @@ if TYPE_CHECKING:
     from conftest import MakeRecord
     from thinset.report import ReportInputs
 
-BROWSER = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(BROWSER is None, reason="no chromium is installed"),
-]
+pytestmark = chromium.NEEDED
 LONG = "thinset compare /a/folder/with/a/long/name --methods " + " ".join(["kmeans:per_class"] * 9)
 NEXT = NextStep("more seeds make the interval narrower.", LONG)
-# In a frame of the width of a telephone: the windows of some browsers cannot be as narrow.
-MEASURE = """<!doctype html><body style="margin:0"><iframe id="frame" src="page.html"
-style="border:0;width:WIDTHpx;height:4000px"></iframe><script>
-frame.onload = () => {
-  const page = frame.contentDocument, root = page.documentElement;
-  for (const details of page.querySelectorAll("details")) details.open = true;
+# What is wider than the screen, which labels overlap, and which cells are cut off.
+MEASURE = """(() => {
+  for (const details of document.querySelectorAll("details")) details.open = true;
   const box = element => element.getBoundingClientRect();
-  const wide = [...page.querySelectorAll("main *")].filter(element =>
-    box(element).right > WIDTH + 0.5 && !element.closest(".scroll, .image")).map(e => e.outerHTML);
+  const width = document.documentElement.clientWidth;
+  const wide = [...document.querySelectorAll("main *")].filter(element =>
+    box(element).right > width + 0.5 && !element.closest(".scroll, .image")).map(e => e.outerHTML);
   const labels = ".point .name, .point .value, .score .arm, .score .value";
-  const text = [...page.querySelectorAll(labels)];
+  const text = [...document.querySelectorAll(labels)];
   const overlaps = [];
   for (let i = 0; i < text.length; i++) for (let j = i + 1; j < text.length; j++) {
     const a = box(text[i]), b = box(text[j]);
@@ -60,14 +48,14 @@ frame.onload = () => {
     if (!beside && a.top < b.bottom - 1 && b.top < a.bottom - 1)
       overlaps.push(text[i].textContent + " / " + text[j].textContent);
   }
-  const cut = [...page.querySelectorAll("td, th")].filter(cell =>
+  const cut = [...document.querySelectorAll("td, th")].filter(cell =>
     cell.scrollWidth > cell.clientWidth + 1).map(cell => cell.textContent);
-  const result = document.createElement("pre");
-  result.id = "result";
-  result.textContent = JSON.stringify({width: root.scrollWidth, wide, overlaps, cut});
-  document.body.append(result);
-};
-</script></body>"""
+  const blank = [...document.querySelectorAll("h2, h3")].filter(heading => {
+    const next = heading.nextElementSibling;
+    return !next || next.tagName <= heading.tagName && /^H[23]$/.test(next.tagName);
+  }).map(heading => heading.textContent);
+  return {width: document.documentElement.scrollWidth, wide, overlaps, cut, blank};
+})()"""
 
 
 @pytest.fixture
@@ -120,33 +108,13 @@ def record_without_curve(record: RunRecord) -> RunRecord:
     return type(record)(**{**vars(record), "curve": record.curve[-1:]})
 
 
-@pytest.mark.parametrize("width", [400, 1300])
-def test_nothing_is_wider_than_the_screen(
-    pages: dict[str, Path], tmp_path: Path, width: int
-) -> None:
-    measured = {
-        name: measure(page, tmp_path / f"{name} {width}", width) for name, page in pages.items()
-    }
-    for name, found in measured.items():
-        assert found == {"width": width, "wide": [], "overlaps": [], "cut": []}, name
-
-
-def measure(page: Path, folder: Path, width: int) -> dict[str, object]:
-    """What MEASURE finds in a copy of the page without its policy, which lets no script look in."""
-    assert BROWSER is not None
-    folder.mkdir()
-    text = re.sub(r'<meta http-equiv="[^>]*>', "", page.read_text(encoding="utf-8"))
-    (folder / "page.html").write_text(text, encoding="utf-8")
-    frame = folder / "frame.html"
-    frame.write_text(MEASURE.replace("WIDTH", str(width)), encoding="utf-8")
-    command = [
-        BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-        "--allow-file-access-from-files", "--virtual-time-budget=5000",
-        f"--user-data-dir={folder / 'profile'}", f"--window-size={max(width, 500)},4000",
-        "--dump-dom", frame.as_uri(),
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    found = re.search(r'<pre id="result">(.*?)</pre>', done.stdout, re.DOTALL)
-    assert found is not None, done.stderr[-2000:]
-
-    return json.loads(html.unescape(found[1]))
+def test_nothing_is_wider_than_the_screen(pages: dict[str, Path]) -> None:
+    with chromium.browser() as browser:
+        for width, dark in ((400, False), (1300, True)):
+            browser.size(width, 900, phone=width == 400, dark=dark)
+            for name, page in pages.items():
+                browser.open(page)
+                found = browser.run(MEASURE)
+                expected = {"width": width, "wide": [], "overlaps": [], "cut": [], "blank": []}
+                assert found == expected, f"{name} at {width}"
+        assert browser.errors == []

@@ -9,9 +9,7 @@ import chromium
 from thinset.report.explorer import ExplorerInputs, OtherSelection, Reasons, Stacks
 from thinset.report.show_page import ShowInputs, write_show_page
 
-pytestmark = pytest.mark.skipif(
-    chromium.PROGRAM is None, reason="needs chromium: apt-get install chromium"
-)
+pytestmark = chromium.NEEDED
 
 N, SIDE = 400, 20
 KEPT = np.arange(0, N, 10)[::-1].copy()

@@ -49,7 +49,7 @@ def test_text_and_json_say_the_same() -> None:
     name, value = difference
     assert f"  {name} (everything, classes balanced): {value}\n" in text
     assert difference[1].startswith("+10.5 points, 95")
-    assert "also: More.\nnext: thinset compare\ncost: nothing\nsureness: low; few\n" in text
+    assert "also: More.\nnext: thinset compare\ncost: nothing\nconfidence: low; few\n" in text
     idle = dataclasses.replace(PROBE, advice=dataclasses.replace(ADVICE, command=None))
     assert "next: nothing to run" in idle.describe()
     assert dataclasses.replace(PROBE, arms=()).differences() == {}

@@ -28,7 +28,9 @@ def new_file(
     require_apart(out, *inputs)
     require_file_target(out)
     if os.path.lexists(out) and not overwrite:
-        raise FileExistsError(f"{out} already exists; choose another output, or overwrite it")
+        raise FileExistsError(
+            f"{out} already exists; choose another output, or pass overwrite (--overwrite)"
+        )
     with atomic_file(out) as partial:
         yield partial
 

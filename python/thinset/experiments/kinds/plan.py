@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from thinset.experiments.explored import explored_choice
 from thinset.experiments.finished import Finished
 from thinset.experiments.next_steps import after_plan
 from thinset.experiments.settings import PlanSettings
@@ -83,4 +84,5 @@ def write_page(
         if can_be_followed and not is_unfinished
         else None,
         progress=Progress(0, 1) if is_unfinished else None,
+        explored=explored_choice(finished, plan) if can_be_followed else None,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from thinset.experiments.finished import Finished
+from thinset.experiments.next_steps import on_real_data
 from thinset.experiments.settings import DataSettings
 from thinset.files.decoding import encode
 from thinset.report import StudyInputs, write_study_report
@@ -45,5 +46,6 @@ def write_page(recipe: FigureRecipe, finished: Finished[DataSettings]) -> Path:
         source=recipe.paper,
         reconstructions=finished.reconstructions,
         embedding_facts=finished.embedding_facts,
+        next_step=on_real_data(finished),
     )
     return write_study_report(inputs, finished.report, overwrite=True)

@@ -21,6 +21,8 @@ from thinset.experiments.run_folder import finished_records
 from thinset.experiments.settings import StudySettings
 from thinset.files.decoding import encode
 from thinset.report import Progress, ShownSet, StudyInputs, write_study_report
+from thinset.results.arm import Arm
+from thinset.results.arm_words import plain_name
 from thinset.results.measures import FILE, load_measures
 from thinset.results.records import RunRecord
 from thinset.selection.arguments import as_count
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
     from thinset.experiments.where import Where
     from thinset.experiments.workbench import Workbench
     from thinset.report.explorer.inputs import Explore
-    from thinset.results.arm import Arm
     from thinset.results.measures import Measures
     from thinset.results.records import Comparison
 
@@ -283,10 +284,10 @@ def _shown_sets(finished: Finished[StudySettings]) -> Iterator[ShownSet]:
                 if arm.distilled.generator is None:  # those of a GAN share it, not its images
                     seed %= settings.distillation.n_seeds
                 folder = distilled_name(arm.distilled, n_images, seed)
-                sets[folder] = (f"distilled:{arm.distilled}", n_images)
+                sets[folder] = (plain_name(Arm(distilled=arm.distilled)), n_images)
             elif arm.generated is not None and arm.keep is None:
                 folder = generated_name(arm.generated, n_images, seed)
-                sets[folder] = (f"generated:{arm.generated}", n_images)
+                sets[folder] = (plain_name(Arm(generated=arm.generated)), n_images)
     for folder, (name, n_images) in sets.items():
         path = finished.path / "subsets" / folder
         if n_images <= _MOST_SHOWN and path.is_dir():

@@ -7,8 +7,8 @@ import statistics
 from typing import TYPE_CHECKING, Any
 
 from thinset.report.plots.style import legend_above, new_figure, styled
-from thinset.results.arm import FULL
-from thinset.results.arm_words import plain_name
+from thinset.results.arm import FULL, Arm
+from thinset.results.arm_words import made_images
 from thinset.results.grouping import METHOD_COLOURS, colours_of
 from thinset.results.learning_curves import logarithmic_fit
 
@@ -49,7 +49,7 @@ def learning_curves(records: Sequence[RunRecord]) -> Figure:
             [size for size in sizes for _ in by_size[size]],
             [score for size in sizes for score in by_size[size]],
         )
-        name = "original" if arm == FULL else plain_name(arm).removeprefix("everything, with ")
+        name = "original" if arm == FULL else made_images(arm)
         label = name if fit is None else f"{name} (R² {fit.r_squared:.2f})"
         axes.errorbar(
             sizes, means, spreads, color=colour, marker="o", markersize=4, capsize=2,
@@ -80,7 +80,8 @@ def fid_against_size(measures: Sequence[Measures]) -> Figure:
         ]
         axes.errorbar(
             sizes, means, around, color=METHOD_COLOURS[number % len(METHOD_COLOURS)], marker="o",
-            markersize=4, capsize=2, linewidth=1, label=name,
+            markersize=4, capsize=2, linewidth=1,
+            label=made_images(Arm(augment=name)),
         )  # fmt: skip
     _sizes_below(axes, sorted({one.n_real for one in measures}))
     axes.set_ylabel("FID[classifier]")

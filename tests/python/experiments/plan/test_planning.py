@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import time
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from thinset.data import write_subset
 from thinset.experiments.figures.registry import recipe_of
+from thinset.experiments.finished import Finished
 from thinset.experiments.kinds import plan as plan_kind
 from thinset.experiments.plan import measuring, planning, sampling
 from thinset.experiments.plan.deadline import Deadline, NoTimeToMeasureError
 from thinset.experiments.plan.measuring import measure
 from thinset.experiments.plan.planning import Planner
 from thinset.experiments.plan.sampling import SampledData
-from thinset.experiments.prepare.subsets import typical_distance
+from thinset.experiments.prepare.subsets import distinct_rows, typical_distance
 from thinset.experiments.settings import EncoderSettings, PlanSettings, TrainingSettings
 from thinset.experiments.where import Where
 from thinset.experiments.workbench import Workbench
 from thinset.models import Classifier
 from thinset.results import FULL
 from thinset.results.plan import Plan
-from thinset.selection import deduplicate
+from thinset.selection import Selection, deduplicate
 from thinset.training import Duration, load_weights
 
 SETTINGS = PlanSettings(
@@ -106,6 +109,45 @@ def test_steps_are_predicted_exactly(tmp_path, total) -> None:
         other = Planner(Where("digits", tmp_path / str(choice.arm)[:4]), settings)
         record = other.follow(dataclasses.replace(plan, recommended=number))
         assert record.steps == choice.steps, choice.arm
+
+
+@pytest.mark.usefixtures("unhurried")
+def test_the_page_shows_what_the_plan_keeps(tmp_path) -> None:
+    folder = tmp_path / "plan"
+    where, recipe = Where("digits", folder), recipe_of("plan")
+    made = Planner(where, SETTINGS).plan(lambda _: None)
+    page = folder / "report" / "index.html"
+    assert made.choice.arm == FULL
+
+    def explored_by(arm: str) -> dict[str, Any]:
+        number = [str(choice.arm) for choice in made.choices].index(arm)
+        dataclasses.replace(made, recommended=number).save(folder / "plan.json")
+        plan_kind.write_page(recipe, Finished.read(folder, PlanSettings))
+        (content,) = re.findall(r'id="explorer-data">(.*?)</script>', page.read_text(), re.DOTALL)
+        return json.loads(content)
+
+    plan_kind.write_page(recipe, Finished.read(folder, PlanSettings))
+    assert "explorer-data" not in page.read_text()  # there are no embeddings yet
+    Workbench(where, SETTINGS, fixed=("training", "total", "probe_share", "seed"), figure="plan"
+    ).embeddings()  # fmt: skip
+    explored = explored_by("kmeans:per_class")
+    assert "What would be kept: k-means per class" in page.read_text()
+    assert "advises against" not in page.read_text()
+    assert (explored["name"], explored["other"]["name"]) == ("k-means per class", "random samples")
+    n_kept = round(0.0864 * 1438)
+    assert (explored["nTotal"], explored["nKept"]) == (1438, n_kept)
+    assert explored_by("full") == explored  # not advised, and the only subset
+    assert "advises against" in page.read_text()
+    distinct = explored_by("full:dedup=0.2")
+    rows = distinct_rows(np.load(folder / "embeddings" / "embeddings.npy"), 0.2)
+    assert distinct["nKept"] == len(rows) < 1438
+    assert "stacks" in distinct
+
+    explored_by("kmeans:per_class")
+    plan_kind.make(recipe, SETTINGS, where, lambda _: None)
+    assert "What was kept: k-means per class" in page.read_text()
+    (trained_on,) = (folder / "selections").glob("kmeans*.npz")
+    assert len(Selection.load(trained_on)) == n_kept
 
 
 @pytest.mark.usefixtures("unhurried")

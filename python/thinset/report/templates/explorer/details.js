@@ -17,7 +17,7 @@ function showDetails(point) {
   const place = within(".details");
   place.dataset.row = point < 0 ? "" : points.rows[point];
   if (point < 0) {
-    const how = points.x ? "Point at the map to see a sample, click or press an arrow key to choose it."
+    const how = points.x ? "Point at the map to see a sample. Click it, or press an arrow key, to see why it was kept or dropped."
       : "Choose a sample to see why it was kept or dropped.";
     place.replaceChildren(element("p", {class: "note"}, how));
     return;

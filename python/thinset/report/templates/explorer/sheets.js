@@ -1,7 +1,7 @@
 // The contact sheet and the stacks of near-duplicates, a page of them at a time.
 
 const SHEET_SIDE = 56;
-const PER_PAGE = 150;
+const SHEET_ROWS = 8;
 const STACK_SIDE = 64;
 const STACKS_PER_PAGE = 36;
 
@@ -21,22 +21,36 @@ const sheet = {
       if (filters.passes(point)) sheet.points.push(point);
     }
     sheet.shown = 0;
+    within(".sheet-order").textContent = sheet.order();
     const empty = element("p", {class: "note"}, "No kept sample passes the filters.");
     within(".sheet").replaceChildren(...(sheet.points.length ? [] : [empty]));
     sheet.more();
   },
+  // The numbers below the pictures start again where the other selection does.
+  order() {
+    const nFirst = sheet.points.filter(isKept).length;
+    const nOther = sheet.points.length - nFirst;
+    if (!nOther) return "";
+    const first = nFirst ? `First the ${count(nFirst)} kept by ${carried.name}, then` : "Here are";
+    return `${first} the ${count(nOther)} kept only by ${carried.other.name}. Numbers: place in the selection.`;
+  },
+  // Some rows, so that what follows stays near on a narrow screen.
+  perPage() {
+    const width = SHEET_SIDE + 14;
+    return Math.max(24, SHEET_ROWS * Math.floor(within(".sheet").clientWidth / width));
+  },
   more() {
-    const place = within(".sheet");
-    for (const point of sheet.points.slice(sheet.shown, sheet.shown + PER_PAGE)) {
+    const place = within(".sheet"), perPage = sheet.perPage();
+    for (const point of sheet.points.slice(sheet.shown, sheet.shown + perPage)) {
       const order = isKept(point) ? point : points.otherOrder[point];
       const button = pictures.button(point, SHEET_SIDE, count(order + 1), choose);
       button.tabIndex = place.querySelector("button") ? -1 : 0;
       place.append(button);
     }
-    sheet.shown = Math.min(sheet.shown + PER_PAGE, sheet.points.length);
+    sheet.shown = Math.min(sheet.shown + perPage, sheet.points.length);
     const left = sheet.points.length - sheet.shown;
     within(".sheet-more").hidden = left === 0;
-    within(".sheet-more").textContent = `Show ${count(Math.min(PER_PAGE, left))} more of ${count(left)}`;
+    within(".sheet-more").textContent = moreOf(perPage, left);
     markChosen(chosen.point);
   },
 };
@@ -65,9 +79,13 @@ const pile = {
     pile.shown = Math.min(pile.shown + STACKS_PER_PAGE, pile.stacks.length);
     const left = pile.stacks.length - pile.shown;
     within(".stacks-more").hidden = left === 0;
-    within(".stacks-more").textContent = `Show ${count(Math.min(STACKS_PER_PAGE, left))} more of ${count(left)}`;
+    within(".stacks-more").textContent = moreOf(STACKS_PER_PAGE, left);
   },
 };
+
+function moreOf(perPage, left) {
+  return left > perPage ? `Show ${count(perPage)} more of ${count(left)}` : `Show the other ${count(left)}`;
+}
 
 // The top picture of a stack with the number of its samples; opened, all of them.
 function stackElement({size, members}) {
