@@ -12,6 +12,7 @@
 #include "bounds/row_tree.hpp"
 #include "rows/column_summary.hpp"
 #include "rows/distance.hpp"
+#include "runtime/number_text.hpp"
 #include "thinset/error.hpp"
 #include "thinset/random.hpp"
 
@@ -142,6 +143,7 @@ class NearRows {
 
   [[nodiscard]] std::size_t size() const { return meter_.rows().size(); }
   [[nodiscard]] Scratch& scratch(unsigned thread) { return scratch_[thread]; }
+  // A number among the rows that are searched, which may be some of a matrix.
   [[nodiscard]] std::int64_t row_at(std::size_t place) const { return tree_.order()[place]; }
 
   void fill_tile(Range tile) {
@@ -201,16 +203,27 @@ class NearRows {
         rank_beyond_(rank_beyond(distance, unordered.metric())),
         projection_(cheapest_projection(unordered, rank_beyond_, job)),
         tree_(unordered, projection_, n_searched, rank_beyond_, job),
-        meter_(unordered.rows().restricted_to(tree_.order()), unordered.metric(), job),
+        originals_(originals(unordered.rows(), tree_.order())),
+        meter_(unordered.rows().restricted_to(originals_), unordered.metric(), job),
         tile_(projection_.n_coordinates(), std::min(n_searched, rows_per_tile)),
         scratch_(job.n_threads()) {}
+
+  static std::vector<std::int64_t> originals(const Rows<T>& rows,
+                                             const std::vector<std::int64_t>& order) {
+    std::vector<std::int64_t> numbers(order.size());
+    std::ranges::transform(order, numbers.begin(), [&](std::int64_t row) {
+      return rows.original(static_cast<std::size_t>(row));
+    });
+    return numbers;
+  }
 
   Job& job_;
   double distance_;
   double rank_beyond_;
   Projection projection_;
   RowTree tree_;
-  DistanceMeter<T> meter_;  // of the rows in the tree's order
+  std::vector<std::int64_t> originals_;  // the row of the matrix at each place
+  DistanceMeter<T> meter_;               // of the rows in the tree's order
   ImageList tile_;
   std::size_t begin_ = 0;  // of the tile
   std::vector<Scratch> scratch_;
@@ -311,43 +324,35 @@ std::vector<std::int64_t> lowest_near(const Rows<T>& rows, std::size_t n_referen
 
 void check_distance(double distance) {
   if (!(distance >= 0.0)) {
-    throw InvalidInput("distance must be at least 0, got " + std::to_string(distance));
+    throw InvalidInput("distance must be at least 0, got " + text_of(distance));
   }
 }
 
 void check_shape(const AnyMatrix& embeddings, const char* name) {
   if (embeddings.n_rows == 0 || embeddings.n_columns == 0) {
-    throw InvalidInput(std::string(name) + " must have at least one row and one column");
-  }
-}
-
-}  // namespace
-
-std::vector<std::int64_t> group_near_duplicates(const AnyMatrix& embeddings, double distance,
-                                                Metric metric, Job& job) {
-  check_distance(distance);
-  check_shape(embeddings, "embeddings");
-  return visit(embeddings, [&]<class T>(const Rows<T>& rows) {
-    summarise_columns(rows, job);  // refuses values that are not finite
-    return Linker<T>(rows, distance, metric, job).run();
-  });
-}
-
-std::vector<std::int64_t> match_near_duplicates(const AnyMatrix& embeddings,
-                                                const AnyMatrix& against, double distance,
-                                                Metric metric, Job& job) {
-  check_distance(distance);
-  check_shape(embeddings, "embeddings");
-  check_shape(against, "against");
-  if (against.n_columns != embeddings.n_columns || against.element != embeddings.element) {
     throw InvalidInput(
-        "against must have the columns and the element type of the embeddings: "
-        "expected " +
-        std::to_string(embeddings.n_columns) + " of " + std::string(to_string(embeddings.element)) +
-        ", got " + std::to_string(against.n_columns) + " of " +
-        std::string(to_string(against.element)) + "; convert one of them");
+        std::string(name) + " must have at least one row and one column, got shape (" +
+        std::to_string(embeddings.n_rows) + ", " + std::to_string(embeddings.n_columns) + ")");
   }
-  visit(embeddings, [&](const auto& rows) { summarise_columns(rows, job); });
+}
+
+void check_rows(std::span<const std::int64_t> rows, std::size_t n_rows) {
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const bool is_row = rows[i] >= 0 && static_cast<std::uint64_t>(rows[i]) < n_rows;
+    if (!is_row || (i > 0 && rows[i] <= rows[i - 1])) {
+      throw InvalidInput("rows must be ascending and in [0, " + std::to_string(n_rows) +
+                         "): position " + std::to_string(i) + " holds " + std::to_string(rows[i]));
+    }
+  }
+}
+
+// The view keeps `rows` by address.
+template <class T>
+Rows<T> only(const Rows<T>& all, std::span<const std::int64_t> rows) {
+  return rows.empty() ? all : all.restricted_to(rows);
+}
+
+void check_values_of_reference(const AnyMatrix& against, Metric metric, Job& job) {
   try {
     visit(against, [&]<class T>(const Rows<T>& rows) {
       summarise_columns(rows, job);
@@ -358,13 +363,73 @@ std::vector<std::int64_t> match_near_duplicates(const AnyMatrix& embeddings,
   } catch (const InvalidInput& error) {
     throw InvalidInput(std::string("against: ") + error.what());
   }
-  visit(embeddings, [&]<class T>(const Rows<T>& rows) {
-    const DistanceMeter<T> checks_norms(rows, metric, job);
+}
+
+}  // namespace
+
+std::vector<std::int64_t> group_near_duplicates(const AnyMatrix& embeddings, double distance,
+                                                Metric metric, Job& job,
+                                                std::span<const std::int64_t> rows) {
+  check_distance(distance);
+  check_shape(embeddings, "embeddings");
+  check_rows(rows, embeddings.n_rows);
+  std::vector<std::int64_t> found = visit(embeddings, [&]<class T>(const Rows<T>& all) {
+    const Rows<T> read = only(all, rows);
+    summarise_columns(read, job);  // refuses values that are not finite
+    return Linker<T>(read, distance, metric, job).run();
+  });
+  if (rows.empty()) {
+    return found;
+  }
+  std::vector<std::int64_t> groups(embeddings.n_rows);
+  std::iota(groups.begin(), groups.end(), std::int64_t{0});
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    groups[static_cast<std::size_t>(rows[i])] = rows[static_cast<std::size_t>(found[i])];
+  }
+  return groups;
+}
+
+std::vector<std::int64_t> match_near_duplicates(const AnyMatrix& embeddings,
+                                                const AnyMatrix& against, double distance,
+                                                Metric metric, Job& job,
+                                                std::span<const std::int64_t> rows) {
+  check_distance(distance);
+  check_shape(embeddings, "embeddings");
+  check_shape(against, "against");
+  check_rows(rows, embeddings.n_rows);
+  if (against.n_columns != embeddings.n_columns || against.element != embeddings.element) {
+    throw InvalidInput(
+        "against must have the columns and the element type of the embeddings: "
+        "expected " +
+        std::to_string(embeddings.n_columns) + " of " + std::string(to_string(embeddings.element)) +
+        ", got " + std::to_string(against.n_columns) + " of " +
+        std::string(to_string(against.element)) + "; convert one of them");
+  }
+  visit(embeddings, [&](const auto& all) { summarise_columns(only(all, rows), job); });
+  check_values_of_reference(against, metric, job);
+  visit(embeddings, [&]<class T>(const Rows<T>& all) {
+    const DistanceMeter<T> checks_norms(only(all, rows), metric, job);
   });
   const std::vector<AnyMatrix> both = {against, embeddings};
-  return visit(stack(both), [&]<class T>(const Rows<T>& rows) {
-    return lowest_near<T>(rows, against.n_rows, distance, metric, job);
+  std::vector<std::int64_t> read;  // rows of both
+  if (!rows.empty()) {
+    read.resize(against.n_rows);
+    std::iota(read.begin(), read.end(), std::int64_t{0});
+    for (const std::int64_t row : rows) {
+      read.push_back(static_cast<std::int64_t>(against.n_rows) + row);
+    }
+  }
+  std::vector<std::int64_t> found = visit(stack(both), [&]<class T>(const Rows<T>& all) {
+    return lowest_near<T>(only(all, read), against.n_rows, distance, metric, job);
   });
+  if (rows.empty()) {
+    return found;
+  }
+  std::vector<std::int64_t> matches(embeddings.n_rows, -1);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    matches[static_cast<std::size_t>(rows[i])] = found[i];
+  }
+  return matches;
 }
 
 }  // namespace thinset

@@ -37,6 +37,8 @@ def shown(value: object) -> str:
 
 
 def as_count(n_samples: object, n_total: int) -> int:
+    if n_total == 0:
+        raise ValueError("embeddings must have at least one row, got none")
     if is_int(n_samples):
         if not 1 <= n_samples <= n_total:
             raise ValueError(

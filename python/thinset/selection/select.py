@@ -66,6 +66,7 @@ def select(
     max_memory: int | str | None = None,
     progress: Progress = None,
     column: object = None,
+    existing_column: object = None,
     **method_options: Any,
 ) -> Selection:
     """Choose `n_samples` rows of an embedding matrix.
@@ -98,7 +99,8 @@ def select(
         initial_subset: rows already chosen, or a `Selection` to grow; they come first (within their
             class with `per_class`) and count towards `n_samples`.
         exclude: rows that may not be chosen: row numbers, a mask (N,) or a `Selection`. They are
-            not read, except by facility_location and kmeans, which represent all rows.
+            not read, except by facility_location and kmeans, which represent all rows, and by
+            `objective` and `certificates`.
         among: the only rows that may be chosen, in the same forms.
         cover: what facility_location and kmeans represent: "all" rows (default), or only
             "candidates", those that may be chosen.
@@ -114,7 +116,8 @@ def select(
             centre + the mean of these over all rows); random draws with probability in proportion
             to score^w. Gains include the factor score^w.
         min_score: rows with a lower score may not be chosen.
-        groups: (N,) integers or text, such as the video or the patient of each row.
+        groups: (N,) integers or text, such as the video or the patient of each row, for one of the
+            next three arguments.
         max_per_group: at most so many rows of one group.
         whole_groups: all rows of a group that may be chosen, or none; a pick takes its group along,
             `n_samples` is then an upper limit.
@@ -128,7 +131,8 @@ def select(
         dedup_distance: leave out near-duplicates first. Of rows at most this far apart, in
             `metric`, and of chains of such rows, only the one with the highest score (without
             scores, the first) may be chosen, and none if one of them is in `initial_subset`; nor
-            may rows this near to one of `existing`. See `deduplicate`.
+            may rows this near to one of `existing`. Rows that may not be chosen are not read and
+            link no others. See `deduplicate`.
         ids: (N,) integers or text, all different: `Selection.ids` has those of the chosen rows.
         max_memory: bytes, or text such as "512MB": the work is refused if it may take more than
             this beyond the embeddings.
@@ -136,6 +140,7 @@ def select(
             receives (done, total) about every 50 ms.
         column: the column of lists of numbers in a parquet or Arrow file, table or frame, or the
             tensor in a safetensors file; needed only if there are several.
+        existing_column: the same for `existing`; None for that of `column`.
         method_options: options of the method; see its options class in `thinset.selection`.
 
     Raises:
@@ -160,6 +165,7 @@ def select(
         cover=cover,
         existing=existing,
         column=column,
+        existing_column=existing_column,
         scores=scores,
         score_weight=score_weight,
         min_score=min_score,
