@@ -203,7 +203,7 @@ def test_other_rows_may_be_in_a_column_of_their_own(documents, capsys):
     import pyarrow.parquet as pq
 
     x, _ = documents
-    lists = pa.array(list(x[:120]), pa.list_(pa.float32()))
+    lists = pa.array(list(x[:120].astype(np.float16)), pa.list_(pa.float16()))
     pq.write_table(pa.table({"vec": lists, "more": lists}), "owned.parquet")
     words = ["select", "b.parquet", "--column", "emb", "-n", "5", "-m", "max_min", "-o", "s.npz"]
     assert main([*words, "--existing", "owned.parquet:vec"]) == 0, capsys.readouterr().err
