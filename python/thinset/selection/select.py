@@ -26,6 +26,8 @@ from thinset.selection.result import Selection
 from thinset.selection.row_arguments import as_ids, require_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
@@ -150,14 +152,15 @@ def select(
     """
     options = resolve_options(method, method_options)
     matrix = as_matrix(embeddings, column)
-    n_total, n_columns = matrix.shape
+    n_total = matrix.shape[0]
     settings: dict[str, Any] = {
         "metric": as_metric(metric),
         "per_class": as_per_class(per_class),
         "random_state": as_seed(random_state),
         **options,
     }
-    n_chosen = 0 if n_samples is None else as_count(n_samples, n_total)
+    is_open = budget is not None or min_distance is not None
+    n_chosen = _as_count_or_open(n_samples, n_total, is_open=is_open)
     choice = as_choice(
         matrix,
         exclude=exclude,
@@ -177,18 +180,8 @@ def select(
         budget=budget,
         min_distance=min_distance,
     )
-    if n_samples is None and budget is None and min_distance is None:
-        raise ValueError(
-            "n_samples must be a count or a fraction, got None; give a budget or a min_distance to "
-            "do without it"
-        )
     names = as_ids(ids, n_total)
-    if isinstance(initial_subset, Selection):
-        initial_subset = initial_subset.indices
-    initial = None
-    if initial_subset is not None:
-        initial = as_row_numbers(initial_subset, "initial_subset")
-        require_rows(initial, "initial_subset", n_total)
+    initial = _as_initial_rows(initial_subset, n_total)
     threads = as_threads(n_threads)
     allowed = choice
     if dedup_distance is not None:
@@ -219,9 +212,8 @@ def select(
             **allowed.keywords(),
             **options,
         )
-    if chosen.constant_columns.size and not options.get("drop_constant", False):
-        message = _constant_columns_message(chosen.constant_columns)
-        warnings.warn(message, ConstantColumnsWarning, 2)
+    if not options.get("drop_constant", False):
+        _warn_of_constant_columns(chosen.constant_columns)
     subset = Subset(matrix, chosen.indices, settings["metric"], threads, method)
     objective, certificates = subset.figures_on_demand(progress)
     return Selection(
@@ -237,7 +229,7 @@ def select(
             **({} if dedup_distance is None else {"dedup_distance": float(dedup_distance)}),
             "n_initial": 0 if initial is None else len(initial),
             "dtype": matrix.dtype_name,
-            "n_columns": n_columns,
+            "n_columns": matrix.shape[1],
             **({} if column is None else {"column": str(column)}),
             **_swaps_made(options, chosen.swaps),
         },
@@ -248,25 +240,38 @@ def select(
         spent=None if choice.costs is None else chosen.spent,
         inputs=Inputs(
             embeddings,
-            getattr(matrix, "values", None),
+            matrix.values,
             existing,
-            # A list of one entry per row holds no files, although an id may be the name of one.
-            *(
-                values
-                for values in (
-                    labels,
-                    initial_subset,
-                    exclude,
-                    among,
-                    scores,
-                    groups,
-                    costs,
-                    ids,
-                )
-                if not isinstance(values, Sequence)
-            ),
+            *_not_lists(labels, initial_subset, exclude, among, scores, groups, costs, ids),
         ),
     )
+
+
+def _as_count_or_open(n_samples: object, n_total: int, *, is_open: bool) -> int:
+    """The number of rows; 0 if another argument limits it."""
+    if n_samples is not None:
+        return as_count(n_samples, n_total)
+    if not is_open:
+        raise ValueError(
+            "n_samples must be a count or a fraction, got None; give a budget or a min_distance to "
+            "do without it"
+        )
+    return 0
+
+
+def _as_initial_rows(initial_subset: object, n_total: int) -> NDArray[np.int64] | None:
+    if initial_subset is None:
+        return None
+    if isinstance(initial_subset, Selection):
+        initial_subset = initial_subset.indices
+    initial = as_row_numbers(initial_subset, "initial_subset")
+    require_rows(initial, "initial_subset", n_total)
+    return initial
+
+
+def _not_lists(*arguments: object) -> Iterator[object]:
+    """A list with an entry for each row holds no files, although an id may be the name of one."""
+    return (values for values in arguments if not isinstance(values, Sequence))
 
 
 def _memory_beside_copies(max_memory: int, n_copied: int) -> int:
@@ -292,9 +297,13 @@ def _swaps_made(options: dict[str, Any], swaps: NDArray[np.float64]) -> dict[str
     return {"n_swaps": len(swaps), "gained_by_swaps": float(swaps.sum())}
 
 
-def _constant_columns_message(columns: NDArray[np.int64]) -> str:
+def _warn_of_constant_columns(columns: NDArray[np.int64]) -> None:
+    if not columns.size:
+        return
     shown = ", ".join(str(column) for column in columns[:5]) + (", ..." if len(columns) > 5 else "")
-    return (
+    warnings.warn(
         f"{len(columns)} embedding elements have one value in every row (columns {shown}); topk "
-        "takes rows for them in index order; drop_constant=True ignores these elements"
+        "takes rows for them in index order; drop_constant=True ignores these elements",
+        ConstantColumnsWarning,
+        stacklevel=3,  # where select was called
     )
