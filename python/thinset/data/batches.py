@@ -140,9 +140,9 @@ class DeviceBatches:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on exactly where `state_dict` was taken, with the very same order.
+        """Resume where `state_dict` was taken, in the same order.
 
-        Raises ValueError where the state is of a dataset of another size.
+        Raises ValueError if the state is of a dataset of another size.
         """
         if state["n_samples"] != self.n_samples:
             raise ValueError(

@@ -35,7 +35,7 @@ P = TypeVar("P")
 class ArrayEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One .npy file of the folder: its name, dtype, shape and the SHA-256 of the whole file.
 
-    Raises ValueError where `file` is not a plain file name, so that a manifest can never point
+    Raises ValueError if `file` is not a plain file name, so that a manifest can never point
     outside its folder, and where `dtype` is not the name of a plain dtype.
     """
 
@@ -99,7 +99,7 @@ class Manifest(msgspec.Struct, frozen=True):
     def load(cls, folder: str | os.PathLike[str]) -> Manifest:
         """Read the manifest of `folder`.
 
-        Raises FileNotFoundError where there is none, and ValueError, naming the file, where it has
+        Raises FileNotFoundError if there is none, and ValueError, naming the file, if it has
         changed since it was written, is of another format or version, or holds a field that does
         not fit.
         """

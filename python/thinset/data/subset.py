@@ -49,7 +49,7 @@ def write_subset(
     The folder is written atomically; with `overwrite`, an existing folder is replaced if thinset
     wrote everything in it. Everything is checked before that. Raises ValueError for indices out of
     range, a selection made for another number of samples, arrays that are no such images or labels
-    and an output that would replace its source, and FileExistsError where `out` exists and
+    and an output that would replace its source, and FileExistsError if `out` exists and
     `overwrite` is false or something else is in it.
     """
     if isinstance(source, (str, os.PathLike)):

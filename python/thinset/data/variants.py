@@ -130,7 +130,8 @@ def write_photographs(
     """Write the images enlarged to `side` x `side` pixels as JPEG into one parquet file.
 
     A stand-in for a collection of photographs, whose decoding takes longer than that of small
-    images. The layout is that which `open_encoded` reads. Raises ValueError for a side below 1,
+    images. The layout is that which `open_encoded` reads; a source without labels gives a file
+    without that column. Raises ValueError for a side below 1,
     images that are not uint8 with 1 or 3 channels and soft labels, which that layout cannot hold;
     ImportError without Pillow and pyarrow.
     """
@@ -150,7 +151,10 @@ def write_photographs(
         from PIL import Image
     except ImportError as error:
         raise ImportError("photographs need the extra: pip install 'thinset[parquet]'") from error
-    schema = pa.schema([("image", pa.binary()), ("label", pa.int64())])
+    columns = [("image", pa.binary())]
+    if source.labels is not None:
+        columns.append(("label", pa.int64()))
+    schema = pa.schema(columns)
     with (
         atomic_file(out) as partial,
         pyarrow.parquet.ParquetWriter(partial, schema, compression="none") as writer,
@@ -164,12 +168,10 @@ def write_photographs(
                     buffer, "JPEG", quality=quality
                 )
                 encoded.append(buffer.getvalue())
-            labels = (
-                np.zeros(len(encoded), np.int64)
-                if source.labels is None
-                else np.asarray(source.labels[start : start + len(encoded)])
-            )
-            writer.write_batch(pa.record_batch([encoded, labels], schema=schema))
+            arrays: list[Any] = [encoded]
+            if source.labels is not None:
+                arrays.append(np.asarray(source.labels[start : start + len(encoded)]))
+            writer.write_batch(pa.record_batch(arrays, schema=schema))
 
 
 def _perturbed(images: Images, generator: np.random.Generator) -> Images:

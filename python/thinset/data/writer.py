@@ -46,7 +46,7 @@ class DatasetWriter:
     of thinset.data.provenance, or free JSON. `schedule` says in which steps to train, for distilled
     data.
 
-    Raises ValueError where an argument or a batch does not fit or has another type, FileExistsError
+    Raises ValueError if an argument or a batch does not fit or has another type, FileExistsError
     on entering where `out` exists, unless `overwrite` is true and everything in it belongs to a
     dataset folder.
     """

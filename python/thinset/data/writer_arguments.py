@@ -49,7 +49,7 @@ def as_n_samples(value: object) -> int:
 
 
 def as_class_names(value: object) -> tuple[str, ...] | None:
-    """Return the names of the classes; None where there are none."""
+    """Return the names of the classes; None if there are none."""
     if value is None:
         return None
     if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, (Sequence, np.ndarray)):

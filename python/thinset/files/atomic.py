@@ -22,7 +22,7 @@ from thinset.files.regular import require_regular
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# The errors of a full disk: Python's message does not name the file.
+# The errors of a full disk, for which Python's message does not name the file.
 _IS_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 # Errors of file systems that cannot sync a file or a folder; they decide how durable it is.
@@ -101,13 +101,22 @@ def write_json(target: str | os.PathLike[str], content: Any) -> None:
 
 
 def require_file_target(target: str | os.PathLike[str]) -> None:
-    """Raise as `atomic_file` does if `target` exists and is not a regular file."""
+    """Raise as `atomic_file` does if `target` cannot be written: long work can check it first.
+
+    Raises ValueError or IsADirectoryError if it exists and is not a regular file, and
+    NotADirectoryError or PermissionError if its folder, or the one to make that in, cannot take it.
+    """
     if _leads_to_open_file(Path(target)):
         raise ValueError(
             f"{target} is a link to a file that a process has open; name a regular file"
         )
     if Path(target).exists():
         require_regular(target)
+    folder = next(path for path in Path(target).absolute().parents if os.path.lexists(path))
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), os.fspath(folder))
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(folder))
 
 
 def _leads_to_open_file(path: Path) -> bool:
@@ -170,11 +179,12 @@ def _replace_folder(new: Path, target: Path) -> None:
 
 @contextlib.contextmanager
 def _naming(target: Path) -> Iterator[None]:
-    """Name `target` in the error of a full disk."""
+    """Name `target` in the error of a full disk, and in place of its partial in any other."""
     try:
         yield
     except OSError as error:
-        if error.errno in _IS_FULL:
+        is_partial = str(error.filename).endswith(PARTIAL)
+        if error.errno in _IS_FULL or is_partial:
             error.filename, error.filename2 = os.fspath(target), None
         raise
 

@@ -18,7 +18,7 @@ import pytest
 from thinset import _core
 from thinset.files import atomic
 from thinset.files import partial as partial_files
-from thinset.files.atomic import atomic_file, atomic_folder, write_json
+from thinset.files.atomic import atomic_file, atomic_folder, require_file_target, write_json
 from thinset.files.partial import partial_of, remove_leftovers
 
 if TYPE_CHECKING:
@@ -99,6 +99,26 @@ def test_what_is_no_file_is_not_replaced_by_one(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError), atomic_file(tmp_path / "folder"):
         pytest.fail("refused before the work")
     assert names_in(tmp_path) == ["folder", "pipe"]
+
+
+def test_a_folder_that_cannot_take_the_file_is_refused_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("old")
+    for target in (tmp_path / "file" / "new", tmp_path / "file" / "deep" / "new"):
+        with pytest.raises(NotADirectoryError, match=f"'{tmp_path / 'file'}'"):
+            require_file_target(target)
+    require_file_target(tmp_path / "new" / "deep" / "file")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(PermissionError, match=f"'{tmp_path}'"):
+        require_file_target(tmp_path / "new" / "file")
+    assert names_in(tmp_path) == ["file"]
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no folder that takes no files")
+def test_a_failure_names_the_target_and_not_its_partial() -> None:
+    with pytest.raises(OSError, match="'/proc[^.]*'"):
+        write_json("/proc/target", 1)
 
 
 @pytest.mark.parametrize("name", [b"\xff\xfe.npy", b"n" * 250, "\u00e9".encode() * 120])

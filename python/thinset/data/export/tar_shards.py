@@ -131,9 +131,9 @@ def _forget(archive: tarfile.TarFile) -> None:
 
 
 def _require_end(source: tarfile.TarFile, path: Path) -> None:
-    """Refuse an archive that goes on, or stops, where there is neither a header nor the end.
+    """Refuse an archive in which neither a header nor the end mark follows the last member.
 
-    tarfile takes a damaged header for the end, and with it everything behind.
+    tarfile takes a damaged header for the end, and ignores everything after it.
     """
     assert source.fileobj is not None
     source.fileobj.seek(source.offset)

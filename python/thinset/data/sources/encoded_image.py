@@ -37,7 +37,7 @@ class UnreadableImageError(ValueError):
 def describe(name: str, content: bytes | Path) -> tuple[int, int, bool]:
     """Height, width and whether the image is in colour, from its header.
 
-    Raises UnreadableImageError, naming the image, where it cannot be read or has more than 8 bits
+    Raises UnreadableImageError, naming the image, if it cannot be read or has more than 8 bits
     per channel.
     """
     with _opened(name, content) as image:
