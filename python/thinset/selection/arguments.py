@@ -59,6 +59,18 @@ def as_count(n_samples: object, n_total: int) -> int:
     return _core.samples_of_fraction(float(n_samples), n_total)
 
 
+def as_count_or_open(n_samples: object, n_total: int, *, is_open: bool) -> int:
+    """The number of rows; 0 if another argument limits it."""
+    if n_samples is not None:
+        return as_count(n_samples, n_total)
+    if not is_open:
+        raise ValueError(
+            "n_samples must be a count or a fraction, got None; give a budget or a min_distance to "
+            "do without it"
+        )
+    return 0
+
+
 def as_seed(random_state: object) -> int:
     if random_state is None:
         import secrets

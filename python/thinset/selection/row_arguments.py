@@ -162,6 +162,19 @@ def as_rows(rows: object, name: str, n_rows: int) -> NDArray[np.int64]:
     return np.flatnonzero(array).astype(np.int64)
 
 
+def as_initial_rows(initial_subset: object, n_rows: int) -> NDArray[np.int64] | None:
+    """Row numbers in [0, N), also of a Selection, in their order. None stays None."""
+    from thinset.selection.result import Selection
+
+    if initial_subset is None:
+        return None
+    if isinstance(initial_subset, Selection):
+        initial_subset = initial_subset.indices
+    initial = as_row_numbers(initial_subset, "initial_subset")
+    require_rows(initial, "initial_subset", n_rows)
+    return initial
+
+
 def require_rows(numbers: NDArray[np.int64], name: str, n_rows: int) -> None:
     """Raise ValueError, naming the first, for row numbers that are not in [0, N)."""
     outside = np.flatnonzero((numbers < 0) | (numbers >= n_rows))

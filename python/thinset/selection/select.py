@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any
 from thinset.files.overlap import Inputs
 from thinset.selection.arguments import (
     as_bytes,
-    as_count,
+    as_count_or_open,
     as_metric,
     as_per_class,
     as_seed,
     as_threads,
 )
 from thinset.selection.choice import as_choice
-from thinset.selection.integer_input import as_labels, as_row_numbers
+from thinset.selection.integer_input import as_labels
 from thinset.selection.matrix_input import as_matrix, bytes_copied
 from thinset.selection.measuring import Subset
 from thinset.selection.methods import resolve_options
 from thinset.selection.near_duplicates import as_distance, without_near_duplicates
 from thinset.selection.reporting import progress_callback
 from thinset.selection.result import Selection
-from thinset.selection.row_arguments import as_ids, require_rows
+from thinset.selection.row_arguments import as_ids, as_initial_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -160,7 +160,7 @@ def select(
         **options,
     }
     is_open = budget is not None or min_distance is not None
-    n_chosen = _as_count_or_open(n_samples, n_total, is_open=is_open)
+    n_chosen = as_count_or_open(n_samples, n_total, is_open=is_open)
     choice = as_choice(
         matrix,
         exclude=exclude,
@@ -181,7 +181,7 @@ def select(
         min_distance=min_distance,
     )
     names = as_ids(ids, n_total)
-    initial = _as_initial_rows(initial_subset, n_total)
+    initial = as_initial_rows(initial_subset, n_total)
     threads = as_threads(n_threads)
     allowed = choice
     if dedup_distance is not None:
@@ -245,28 +245,6 @@ def select(
             *_not_lists(labels, initial_subset, exclude, among, scores, groups, costs, ids),
         ),
     )
-
-
-def _as_count_or_open(n_samples: object, n_total: int, *, is_open: bool) -> int:
-    """The number of rows; 0 if another argument limits it."""
-    if n_samples is not None:
-        return as_count(n_samples, n_total)
-    if not is_open:
-        raise ValueError(
-            "n_samples must be a count or a fraction, got None; give a budget or a min_distance to "
-            "do without it"
-        )
-    return 0
-
-
-def _as_initial_rows(initial_subset: object, n_total: int) -> NDArray[np.int64] | None:
-    if initial_subset is None:
-        return None
-    if isinstance(initial_subset, Selection):
-        initial_subset = initial_subset.indices
-    initial = as_row_numbers(initial_subset, "initial_subset")
-    require_rows(initial, "initial_subset", n_total)
-    return initial
 
 
 def _not_lists(*arguments: object) -> Iterator[object]:
