@@ -10,13 +10,13 @@ import numpy as np
 
 from thinset import _core
 from thinset.files.byte_sizes import parse_bytes
+from thinset.files.shown import shown as shown  # noqa: PLC0414 - imported from here
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _MAX_THREADS = 1024
 _METRICS = ("euclidean", "sqeuclidean", "cosine")
-_LONGEST_SHOWN = 80
 
 
 def is_int(value: object) -> TypeGuard[int]:
@@ -25,15 +25,6 @@ def is_int(value: object) -> TypeGuard[int]:
 
 def is_real(value: object) -> TypeGuard[float]:
     return isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
-
-
-def shown(value: object) -> str:
-    """A value as messages show it: on one line, shortened if it is long."""
-    try:
-        text = " ".join(repr(value).split())
-    except ValueError:  # Python refuses to format integers of more than 4,300 digits.
-        return "an integer of thousands of digits"
-    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "..."
 
 
 def as_count(n_samples: object, n_total: int) -> int:

@@ -43,7 +43,7 @@ def test_wandb(tmp_path, monkeypatch) -> None:
     wandb.finish()
 
 
-@pytest.mark.parametrize("name", ["training", "it's \"mine\""])
+@pytest.mark.parametrize("name", ["training", 'it\'s "mine"'])
 def test_mlflow(tmp_path, monkeypatch, name) -> None:
     mlflow = pytest.importorskip("mlflow", reason="the extra mlflow is not installed")
     from thinset.integrations.mlflow import mlflow_log
