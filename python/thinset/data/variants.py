@@ -7,6 +7,7 @@ selecting does there.
 from __future__ import annotations
 
 import io
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,8 +49,8 @@ def write_redundant(
     Raises ValueError for an exponent below 0, images that are not uint8 and an output that would
     replace the source.
     """
-    if exponent < 0:
-        raise ValueError(f"exponent must be at least 0, got {exponent}")
+    if not 0 <= exponent < math.inf:  # also false for NaN
+        raise ValueError(f"exponent must be finite and at least 0, got {exponent}")
     if source.images.dtype != np.uint8:
         raise ValueError(f"images must be uint8, got {source.images.dtype}")
     require_apart(out, source.path)
@@ -103,8 +104,8 @@ def write_long_tailed(
 
     Raises ValueError for an imbalance below 1, no labels or fewer than two classes.
     """
-    if imbalance < 1:
-        raise ValueError(f"imbalance must be at least 1, got {imbalance}")
+    if not 1 <= imbalance < math.inf:  # also false for NaN
+        raise ValueError(f"imbalance must be finite and at least 1, got {imbalance}")
     if source.labels is None or source.n_classes < 2:
         raise ValueError(f"{source.name} must have labels of at least two classes")
     generator = np.random.default_rng(seed)
@@ -137,6 +138,8 @@ def write_photographs(
     """
     if side < 1:
         raise ValueError(f"side must be at least 1, got {side}")
+    if not 1 <= quality <= 100:
+        raise ValueError(f"quality must be from 1 to 100, got {quality}")
     require_apart(out, source.path)
     if source.images.dtype != np.uint8 or source.image_shape[2] not in (1, 3):
         raise ValueError(

@@ -75,6 +75,7 @@ def atomic_folder(
     not a folder, or has a foreign entry.
     """
     target = Path(os.path.realpath(target))
+    _require_folder_for(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(target)  # which may restore the target
     _require_replaceable(target, overwrite=overwrite, foreign=foreign)
@@ -112,7 +113,12 @@ def require_file_target(target: str | os.PathLike[str]) -> None:
         )
     if Path(target).exists():
         require_regular(target)
-    folder = next(path for path in Path(target).absolute().parents if os.path.lexists(path))
+    _require_folder_for(Path(target).absolute())
+
+
+def _require_folder_for(target: Path) -> None:
+    """Raise OSError unless the folder of `target`, or the one to make that in, can take it."""
+    folder = next(path for path in target.parents if os.path.lexists(path))
     if not folder.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), os.fspath(folder))
     if not os.access(folder, os.W_OK | os.X_OK):
@@ -184,9 +190,10 @@ def _naming(target: Path) -> Iterator[None]:
         yield
     except OSError as error:
         is_partial = str(error.filename).endswith(PARTIAL)
-        if error.errno in _IS_FULL or is_partial:
-            error.filename, error.filename2 = os.fspath(target), None
-        raise
+        if error.errno not in _IS_FULL and not is_partial:
+            raise
+        # Another error: setting filename2 to None would show "-> None".
+        raise OSError(error.errno, error.strerror, os.fspath(target)) from error
 
 
 def _sync_tree(folder: Path) -> None:

@@ -108,6 +108,8 @@ def test_a_folder_that_cannot_take_the_file_is_refused_before_the_work(
     for target in (tmp_path / "file" / "new", tmp_path / "file" / "deep" / "new"):
         with pytest.raises(NotADirectoryError, match=f"'{tmp_path / 'file'}'"):
             require_file_target(target)
+        with pytest.raises(NotADirectoryError, match=f"'{tmp_path / 'file'}'"):
+            new_folder(target)
     require_file_target(tmp_path / "new" / "deep" / "file")
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(PermissionError, match=f"'{tmp_path}'"):
@@ -132,7 +134,7 @@ def test_names_of_every_kind(tmp_path: Path, name: bytes) -> None:
 
 def test_a_full_disk_names_the_target(tmp_path: Path) -> None:
     for writer in (atomic_file, atomic_folder):
-        full = pytest.raises(OSError, match=r"No space left on device.*target")
+        full = pytest.raises(OSError, match=r"No space left on device: '.*target'$")
         with full, writer(tmp_path / "target"):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     with pytest.raises(OSError, match="elsewhere") as caught, atomic_file(tmp_path / "target"):

@@ -11,7 +11,7 @@ from thinset.files.shown import shown
     [
         ("a\nb", r"'a\nb'"),
         (np.arange(4).reshape(2, 2), "array([[0, 1], [2, 3]])"),
-        (10**5000, "an integer of thousands of digits"),
+        pytest.param(10**5000, "an integer of thousands of digits", id="long integer"),
         ("x" * 78, f"'{'x' * 78}'"),
         ("x" * 79, f"'{'x' * 76}..."),
     ],

@@ -109,5 +109,5 @@ def test_palettes_with_transparency(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [(0, 4), (4, -1), (4,)])
 def test_sizes_are_checked(tmp_path: Path, size: tuple[int, int]) -> None:
     source = save(tmp_path / "s", {"a/1.png": png(1)})
-    with pytest.raises(ValueError, match=r"size must be \(height, width\), each >= 1"):
+    with pytest.raises(ValueError, match=r"size must be \(height, width\), whole numbers of"):
         import_dataset(source, tmp_path / "out", size=size)
