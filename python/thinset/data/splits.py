@@ -45,7 +45,7 @@ def hold_out(
     else:
         if not isinstance(value, numbers.Real) or not 0 < value < 1:  # type: ignore[operator]
             raise ValueError(f"fraction must be between 0 and 1, got {shown(size)}")
-        n_held_out, given = round(value * n_rows), f"fraction {size}"  # type: ignore[operator]
+        n_held_out, given = round(float(value) * n_rows), f"fraction {size}"
     if not 0 < n_held_out < n_rows:
         raise ValueError(f"{given} of {n_rows} rows leaves one side empty ({n_held_out} held out)")
     generator = np.random.default_rng(random_state)

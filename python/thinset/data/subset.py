@@ -58,14 +58,9 @@ def write_subset(
         require_apart(out, source.path, _rows_of(selection))
         origin = _Origin.of_dataset(source)
     else:
-        if not isinstance(source, (tuple, list)) or len(source) != 2:
-            got = f" of {len(source)}" if isinstance(source, (tuple, list)) else ""
-            raise ValueError(
-                "source must be a Dataset, the path of one, or a pair (images, labels), got "
-                f"{type(source).__name__}{got}; without labels, give (images, None)"
-            )
-        require_apart(out, *source, _rows_of(selection))
-        origin = _Origin(*source)
+        images, labels = _pair(source)
+        require_apart(out, images, labels, _rows_of(selection))
+        origin = _Origin(images, labels)
     threads = as_threads(n_threads)
     n_total = getattr(selection, "n_total", origin.n_samples)
     if n_total != origin.n_samples:
@@ -126,6 +121,17 @@ class _Origin:
         origin.parent = Parent.of(dataset)
         origin.dropped = () if dataset.schedule is None else ("schedule",)
         return origin
+
+
+def _pair(source: Any) -> tuple[Any, Any]:
+    if isinstance(source, (tuple, list)) and len(source) == 2:
+        images, labels = source
+        return images, labels
+    got = f" of {len(source)}" if isinstance(source, (tuple, list)) else ""
+    raise ValueError(
+        "source must be a Dataset, the path of one, or a pair (images, labels), got "
+        f"{type(source).__name__}{got}; without labels, give (images, None)"
+    )
 
 
 def _rows_of(selection: Any) -> Any:
