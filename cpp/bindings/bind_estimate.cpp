@@ -25,12 +25,23 @@ Element element_from_name(const std::string& name) {
                      "'");
 }
 
+// A matrix without values. Sizes of memory are computed from it in 64 bits, which must not
+// overflow.
+AnyMatrix matrix_of_shape(std::size_t n_rows, std::size_t n_columns, const std::string& dtype) {
+  constexpr std::size_t most_elements = std::size_t{1} << 53;
+  if (n_columns > 0 && n_rows > most_elements / n_columns) {
+    throw InvalidInput("a shape must have at most 2**53 elements, got (" + std::to_string(n_rows) +
+                       ", " + std::to_string(n_columns) + ")");
+  }
+  return {nullptr, element_from_name(dtype), n_rows, n_columns, n_columns};
+}
+
 py::tuple estimate_selection(std::size_t n_rows, std::size_t n_columns, const std::string& dtype,
                              std::size_t n_samples, const std::string& method,
                              const std::string& metric, const std::optional<Int64Array>& labels,
                              const std::optional<std::string>& per_class, unsigned n_threads,
                              const py::kwargs& options) {
-  const AnyMatrix shape{nullptr, element_from_name(dtype), n_rows, n_columns, n_columns};
+  const AnyMatrix shape = matrix_of_shape(n_rows, n_columns, dtype);
   SelectionRequest request;
   request.method = method_from_name(method);
   request.n_samples = n_samples;
@@ -50,7 +61,7 @@ py::tuple estimate_selection(std::size_t n_rows, std::size_t n_columns, const st
 
 py::dict estimate_figures(std::size_t n_rows, std::size_t n_columns, const std::string& dtype,
                           std::size_t n_samples, const std::string& metric, unsigned n_threads) {
-  const AnyMatrix shape{nullptr, element_from_name(dtype), n_rows, n_columns, n_columns};
+  const AnyMatrix shape = matrix_of_shape(n_rows, n_columns, dtype);
   SelectionRequest request;
   request.n_samples = n_samples;
   check_request(shape, request);

@@ -87,9 +87,6 @@ const std::vector<OptionRule>& valued_options() {
        }},
       {"--n-samples", "-n", true,
        [](Options& o, const std::string& v) {
-         if (v.empty()) {
-           throw UsageError("--n-samples needs a count such as 4320 or a fraction such as 0.1");
-         }
          settle_n_samples(v, 1);
          o.n_samples = v;
        }},
@@ -331,13 +328,17 @@ Options parse_options(std::span<const char* const> arguments) {
     }
     refuse_misplaced(rule->selects);
     of_methods.emplace_back(name, rule->methods);
-    if (equals != std::string::npos) {
-      rule->store(options, argument.substr(equals + 1));
-    } else if (i + 1 < arguments.size()) {
-      rule->store(options, arguments[++i]);
-    } else {
+    if (equals == std::string::npos && i + 1 == arguments.size()) {
       throw UsageError(name + " needs a value");
     }
+    const std::string value =
+        equals == std::string::npos ? arguments[++i] : argument.substr(equals + 1);
+    // Such as that of a shell variable that is not set: without it, rows would be chosen on other
+    // terms.
+    if (value.empty()) {
+      throw UsageError(name + " needs a value, got an empty one");
+    }
+    rule->store(options, value);
   }
   check_complete(options);
   for (const auto& [name, methods] : of_methods) {

@@ -32,6 +32,7 @@ class Duration:
     def __init__(self, amount: float, unit: str) -> None:
         if unit not in UNITS:
             raise ValueError(f"unit must be one of {', '.join(UNITS)}, got {unit!r}")
+        amount = float(amount)  # numbers of numpy have another text
         if not math.isfinite(amount) or amount < 0:
             raise ValueError(f"a duration must be finite and at least 0, got {amount}")
         if unit in _WHOLE_UNITS and amount != int(amount):

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import hypothesis
 import pytest
 
 from failing_calls import FailingCalls
@@ -25,6 +26,10 @@ from thinset.results import (
 
 if TYPE_CHECKING:
     import numpy as np
+
+# On a busy machine any call may take longer than a deadline, whatever it does.
+hypothesis.settings.register_profile("thinset", deadline=None)
+hypothesis.settings.load_profile("thinset")
 
 
 @pytest.fixture(scope="session", autouse=True)

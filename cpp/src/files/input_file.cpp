@@ -20,7 +20,7 @@ InputFile::InputFile(std::filesystem::path path)
   }
   size_ = static_cast<std::uint64_t>(status.st_size);
 #ifdef __linux__
-  // Read ahead as told by expect(), not as guessed by the system.
+  // expect() says what to read ahead; the system would guess.
   ::posix_fadvise(file_.number(), 0, 0, POSIX_FADV_RANDOM);
 #endif
 }

@@ -1,4 +1,4 @@
-// Which rows may still be picked while a selection goes on.
+// Which rows may still be picked during a selection.
 #pragma once
 
 #include <cstddef>

@@ -1,10 +1,9 @@
 #include "thinset/choice.hpp"
 
-#include <array>
-#include <charconv>
 #include <cmath>
 #include <string>
 
+#include "runtime/number_text.hpp"
 #include "selection/choice_messages.hpp"
 #include "selection/pool.hpp"
 #include "thinset/error.hpp"
@@ -86,6 +85,9 @@ void check_groups(std::size_t n_rows, const SelectionRequest& request) {
           "one_per_group_first needs groups, one per row");
   if (choice.groups) {
     require_length(choice.groups->size(), n_rows, "groups");
+    require(choice.max_per_group || choice.whole_groups || choice.one_per_group_first,
+            "groups change nothing without max_per_group, whole_groups or one_per_group_first; "
+            "give one of these, or leave groups out");
   }
   require(!choice.max_per_group || *choice.max_per_group >= 1,
           "max_per_group must be at least 1, got 0; exclude leaves rows out");
@@ -122,12 +124,6 @@ Cover cover_from_name(std::string_view name) {
   if (name == "all") return Cover::all;
   if (name == "candidates") return Cover::candidates;
   throw InvalidInput("cover must be all or candidates; got '" + std::string(name) + "'");
-}
-
-std::string text_of(double value) {
-  std::array<char, 32> text{};
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
-  return {text.data(), end};
 }
 
 void refuse_entry(const std::string& rule, std::size_t row, double value,

@@ -6,9 +6,6 @@
 
 namespace thinset {
 
-// The shortest text that reads as the same number.
-std::string text_of(double value);
-
 // "RULE: row 17 has -0.5; ADVICE".
 [[noreturn]] void refuse_entry(const std::string& rule, std::size_t row, double value,
                                const std::string& advice);

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "runtime/number_text.hpp"
 #include "selection/choice_messages.hpp"
 #include "thinset/error.hpp"
 

@@ -21,6 +21,8 @@ constexpr std::size_t calibration_bytes = std::size_t{1} << 21;
 constexpr std::size_t stretch_bytes = std::size_t{1} << 15;
 constexpr std::size_t n_stretches = 64;
 constexpr double calibration_seconds = 4e-3;
+// Time grows in proportion to the columns; a row of more would not fit in the memory measured.
+constexpr std::size_t most_calibration_columns = std::size_t{1} << 18;
 // Waking the threads for one step of a greedy method.
 constexpr double seconds_per_round = 1e-5;
 constexpr double seconds_per_deal = 6e-7;
@@ -107,17 +109,22 @@ RowCosts measure_costs(std::size_t n_columns, Method method) {
 }
 
 RowCosts measure_costs(const AnyMatrix& embeddings, Method method) {
-  switch (embeddings.element) {
-    case Element::float32:
-      return measure_costs<float>(embeddings.n_columns, method);
-    case Element::float64:
-      return measure_costs<double>(embeddings.n_columns, method);
-    case Element::float16:
-      return measure_costs<Float16>(embeddings.n_columns, method);
-    case Element::bfloat16:
-      return measure_costs<BFloat16>(embeddings.n_columns, method);
-  }
-  return {};
+  const std::size_t n_measured = std::min(embeddings.n_columns, most_calibration_columns);
+  const RowCosts measured = [&] {
+    switch (embeddings.element) {
+      case Element::float32:
+        return measure_costs<float>(n_measured, method);
+      case Element::float64:
+        return measure_costs<double>(n_measured, method);
+      case Element::float16:
+        return measure_costs<Float16>(n_measured, method);
+      case Element::bfloat16:
+        return measure_costs<BFloat16>(n_measured, method);
+    }
+    return RowCosts{};
+  }();
+  const double share = static_cast<double>(embeddings.n_columns) / static_cast<double>(n_measured);
+  return {measured.look * share, measured.distance * share};
 }
 
 struct Counts {

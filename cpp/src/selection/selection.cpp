@@ -1,8 +1,6 @@
 #include "thinset/selection.hpp"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
 #include <sstream>
 #include <string>
@@ -11,6 +9,7 @@
 #include "rows/column_summary.hpp"
 #include "rows/loss.hpp"
 #include "rows/magnitudes.hpp"
+#include "runtime/number_text.hpp"
 #include "selection/class_budgets.hpp"
 #include "selection/pick.hpp"
 #include "selection/pool.hpp"
@@ -192,11 +191,7 @@ PerClass per_class_from_name(std::string_view name) {
 
 std::size_t samples_of_fraction(double fraction, std::size_t n_rows) {
   if (!(fraction > 0.0 && fraction <= 1.0)) {
-    // The shortest text that reads as the same number: std::to_string has 300 digits for 1e300.
-    std::array<char, 32> text{};
-    const auto end = std::to_chars(text.data(), text.data() + text.size(), fraction).ptr;
-    throw InvalidInput("n_samples as a fraction must be in (0, 1], got " +
-                       std::string(text.data(), end));
+    throw InvalidInput("n_samples as a fraction must be in (0, 1], got " + text_of(fraction));
   }
   const double n = std::floor(fraction * static_cast<double>(n_rows) + 0.5);
   return std::max<std::size_t>(1, static_cast<std::size_t>(n));

@@ -73,7 +73,7 @@ def augment(
 
     The folder is written atomically; with `overwrite`, an existing dataset folder is replaced.
     Raises ValueError for an unknown method, a batch size below 1, float images that are not in
-    0..1, and an output that would replace its source; FileExistsError where `out` exists and
+    0..1, and an output that would replace its source; FileExistsError if `out` exists and
     `overwrite` is false.
     """
     if method not in METHODS:

@@ -147,7 +147,7 @@ def require_trainable(data: Dataset, *settings: Any) -> tuple[int, ...]:
 
 
 def class_counts(data: Dataset) -> tuple[int, ...]:
-    """The number of samples of each class; ValueError where images cannot be drawn by class."""
+    """The number of samples of each class; ValueError if images cannot be drawn by class."""
     if data.labels is None:
         raise ValueError(f"{data.name} has no labels, which a generator needs: it draws by class")
     labels = np.asarray(data.labels)

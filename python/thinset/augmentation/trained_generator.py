@@ -134,7 +134,7 @@ class TrainedGenerator:
     def load(cls, path: str | os.PathLike[str]) -> TrainedGenerator:
         """Read a file that `save` wrote, or generator.safetensors in the folder `path`.
 
-        Raises OSError where the file cannot be read, and ValueError, naming it, where it is
+        Raises OSError if the file cannot be read, and ValueError, naming it, if it is
         damaged, of another version or does not hold a generator.
         """
         file = Path(path)
@@ -245,7 +245,7 @@ def _networks_of(
 ) -> dict[str, nn.Module]:
     """The networks on the CPU, for `tensors` to be loaded into.
 
-    Raises ValueError where they are larger than `tensors`: a damaged size takes no memory.
+    Raises ValueError if they are larger than `tensors`: a damaged size takes no memory.
     """
 
     def build() -> dict[str, nn.Module]:

@@ -67,6 +67,14 @@ COMMANDS = (
     ("data download", "data_download", "download a public dataset, checked by SHA-256"),
 )
 
+# The commands that keep nothing of an interrupted call.
+START_OVER = {
+    "select", "deduplicate", "subset", "show", "augment sample", "report", "verify", "data import",
+    "data split", "data list",
+}  # fmt: skip
+_KEEP_WITH = {"select": "--folder"}
+"""Options with which commands among these keep their work."""
+
 
 _TRAINING = {
     "demo", "run", "embed", "train", "probe", "plan", "compare", "augment train", "distill",
@@ -87,9 +95,7 @@ def main(arguments: list[str] | None = None) -> int:
             # Flushing shows whether the output could be written.
             flush_output()
     except Terminated as signal:
-        complain(
-            f"terminated by signal {signal.number}; the same command resumes from what is finished"
-        )
+        complain(f"terminated by signal {signal.number}; {_after_interruption(arguments)}")
         return signal.exit_status
     except OSError as error:
         abandon_output()
@@ -105,7 +111,7 @@ def _guarded(arguments: list[str]) -> int:
     except SystemExit as stop:  # raised by the parser, for --help and mistakes
         return stop.code if isinstance(stop.code, int) else EXIT_USAGE
     except KeyboardInterrupt:
-        complain("interrupted; the same command resumes from what is finished")
+        complain(f"interrupted; {_after_interruption(arguments)}")
         return EXIT_INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last one to catch it
         return report_failure(error)
@@ -122,17 +128,16 @@ def _dispatch(arguments: list[str]) -> int:
         return 0
     if arguments[0] == "--print-completion":
         return _print_completion(arguments[1:])
-    # "distill evaluate" is another command than "distill".
-    for name, module, _ in sorted(COMMANDS, key=lambda row: len(row[0].split()), reverse=True):
-        words = name.split()
-        if arguments[: len(words)] == words:
-            return _call(name, module, arguments[len(words) :])
+    name = _command_of(arguments)
+    if name is not None:
+        module = next(module for known, module, _ in COMMANDS if known == name)
+        return _call(name, module, arguments[len(name.split()) :])
     of_group = [row for row in COMMANDS if row[0].startswith(f"{arguments[0]} ")]
     if of_group:
         if arguments[1:2] in (["-h"], ["--help"], ["help"]):
             print(_help(of_group))
             return 0
-        *others, last = (name.split()[1] for name, *_ in of_group)
+        *others, last = (row[0].split()[1] for row in of_group)
         complain(
             f"{arguments[0]} needs {', '.join(others)} or {last}; "
             f"got {' '.join(arguments[1:2]) or 'none'}"
@@ -141,6 +146,24 @@ def _dispatch(arguments: list[str]) -> int:
         complain(f"unknown command {arguments[0]!r}")
     print("try 'thinset --help'", file=sys.stderr)
     return EXIT_USAGE
+
+
+def _command_of(arguments: Sequence[str]) -> str | None:
+    """The name of the command that the arguments begin with; None if it is unknown."""
+    # The longest name: "distill evaluate" is another command than "distill".
+    names = sorted((name for name, *_ in COMMANDS), key=lambda name: -len(name.split()))
+    return next(
+        (name for name in names if list(arguments[: len(name.split())]) == name.split()), None
+    )
+
+
+def _after_interruption(arguments: Sequence[str]) -> str:
+    name = _command_of(arguments)
+    option = _KEEP_WITH.get(name or "")
+    keeps = option and any(word.partition("=")[0] == option for word in arguments)
+    if name in START_OVER and not keeps:
+        return "the same command starts again from the beginning"
+    return "the same command resumes from what is finished"
 
 
 def _print_completion(shells: list[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ def read_column(path: Path, embeddings: Sequence[Path] = ()) -> Column:
         parts = [_read_parquet(file, name) for file in files]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
     if path.suffix == ".npy":
-        return open_npy(str(path))
+        return open_npy(os.fsencode(path))
     if writes_rows(path):
         raise ValueError(f"{path} is a parquet file; name the column that is meant: {path}:NAME")
     # Some editors put a byte order mark in front.
@@ -61,6 +62,14 @@ def read_ids(path: Path, data: Sequence[Path] = ()) -> list[str]:
     if not ids:
         raise ValueError(f"{path} holds no ids")
     return ids
+
+
+def vectors_in(path: Path, embeddings: Sequence[Path] = ()) -> tuple[list[Path], str | None]:
+    """The files that hold embeddings, and the name of their column if `path` gives one.
+
+    FILE.parquet:NAME and :NAME are columns, as for `read_column`.
+    """
+    return _parsed(path, embeddings)
 
 
 def read_rows(path: Path, embeddings: Sequence[Path] = ()) -> Column | Selection:

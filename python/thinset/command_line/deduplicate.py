@@ -18,7 +18,13 @@ from thinset.command_line.arguments import (
     optional,
     require_files,
 )
-from thinset.command_line.columns import column_files, read_numbers, require_rows_of, writes_rows
+from thinset.command_line.columns import (
+    column_files,
+    read_numbers,
+    require_rows_of,
+    vectors_in,
+    writes_rows,
+)
 from thinset.data import export_subset
 from thinset.files.atomic import atomic_file, require_file_target
 from thinset.files.overlap import require_apart
@@ -50,24 +56,29 @@ class Command:
     """one number per row: keep the row of each group where it is highest, instead of the first"""
     against: Annotated[Path | None, optional(metavar="FILE")] = None
     """(M, D) embeddings of other samples, such as a test set: rows near one of them do not
-    remain"""
+    remain; FILE.parquet:NAME is another column than --column"""
     threads: Threads = None
     """number of threads, by default one per processor; the result is the same for any number"""
 
     def run(self) -> None:
         require_files(self.embeddings, "EMBEDDINGS")
+        against: list[Path] = []
+        against_column = None
+        if self.against is not None:
+            against, against_column = vectors_in(self.against, self.embeddings)
         if self.out is not None:
             if not writes_rows(self.out) and self.out.suffix.lower() != ".npy":
                 raise ValueError(f"--out must end in .npy or .parquet, got {self.out}")
             files = [] if self.keep is None else column_files(self.keep, self.embeddings)
-            require_apart(self.out, self.embeddings, files, self.against)
+            require_apart(self.out, self.embeddings, files, against)
             require_file_target(self.out)
             require_rows_of(self.embeddings, self.out)
         found = deduplicate(
             self.embeddings[0] if len(self.embeddings) == 1 else self.embeddings,
             self.distance,
             keep=None if self.keep is None else read_numbers(self.keep, self.embeddings),
-            against=self.against,
+            against=against[0] if len(against) == 1 else against or None,
+            against_column=against_column,
             metric=self.metric,
             n_threads=self.threads,
             progress=True,

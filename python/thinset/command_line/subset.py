@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -87,5 +88,5 @@ class Command:
 
 def _read_selection(path: Path) -> Any:
     if path.suffix == ".npy":
-        return open_npy(str(path))
+        return open_npy(os.fsencode(path))
     return read_ids(path) if path.suffix == ".txt" else Selection.load(path)

@@ -6,6 +6,7 @@ on the device.
 
 from __future__ import annotations
 
+import numbers
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -18,6 +19,7 @@ from thinset.data.device_rows import (
     to_device,
 )
 from thinset.data.passes import Passes, ShuffledPasses
+from thinset.files.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -140,9 +142,9 @@ class DeviceBatches:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on exactly where `state_dict` was taken, with the very same order.
+        """Resume where `state_dict` was taken, in the same order.
 
-        Raises ValueError where the state is of a dataset of another size.
+        Raises ValueError if the state is of a dataset of another size.
         """
         if state["n_samples"] != self.n_samples:
             raise ValueError(
@@ -222,7 +224,9 @@ def ordered_batches(
     return (rows.take(torch.arange(i, min(i + batch_size, len(rows)))) for i in starts)
 
 
-def _require_batch_size(batch_size: int) -> None:
+def _require_batch_size(batch_size: object) -> None:
+    if isinstance(batch_size, bool) or not isinstance(batch_size, numbers.Integral):
+        raise ValueError(f"batch_size must be a whole number, got {shown(batch_size)}")
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
 

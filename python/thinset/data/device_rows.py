@@ -120,17 +120,18 @@ class DeviceRows:
                 f"images must have shape (N, height, width, channels) with N >= 1, "
                 f"got {images.shape}"
             )
-        if labels is not None and labels.shape != (len(images),):
-            raise ValueError(f"labels must have shape ({len(images)},), got {labels.shape}")
+        if not images.dtype.isnative:
+            raise ValueError(
+                f"images must be in the byte order of this machine, got {images.dtype.str}; pass "
+                "images.astype(images.dtype.newbyteorder('='))"
+            )
         rows_of = _ResidentRows if resident else _MappedRows
         self._images = rows_of(images, device)
         soft_labels = soft_labels_of(dataset)
         self._soft_labels: _ResidentRows | _MappedRows | None = None
         if soft_labels is not None and (prefer_soft or labels is None):
             self._soft_labels = rows_of(soft_labels, device)
-        self._labels = torch.from_numpy(
-            np.full(len(images), NO_LABEL, np.int64) if labels is None else np.array(labels)
-        )
+        self._labels = torch.from_numpy(_as_int64(labels, len(images)))
         self._device = device
         self._channels_last = channels_last
 
@@ -145,6 +146,23 @@ class DeviceRows:
         if self._soft_labels is not None:
             return images, self._soft_labels.take(indices)
         return images, to_device(self._labels.index_select(0, indices), self._device)
+
+
+def _as_int64(
+    labels: np.ndarray[Any, Any] | None, n_samples: int
+) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """A copy of the labels, whatever type of integers; torch cannot gather every type."""
+    if labels is None:
+        return np.full(n_samples, NO_LABEL, np.int64)
+    labels = np.asarray(labels)
+    if labels.shape != (n_samples,):
+        raise ValueError(f"labels must have shape ({n_samples},), got {labels.shape}")
+    if labels.dtype.kind not in "iub":
+        raise ValueError(
+            f"labels must be integers, got {labels.dtype}; numpy.unique(labels, "
+            "return_inverse=True)[1] numbers the classes"
+        )
+    return np.array(labels, np.int64)
 
 
 def soft_labels_of(dataset: ImageRows) -> np.ndarray[Any, Any] | None:

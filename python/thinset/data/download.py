@@ -84,7 +84,7 @@ def download(
 
     A file that is already there with the right digest is kept; a file appears only when it is
     whole and its digest is right. Raises ValueError for an unknown dataset or a wrong digest and
-    OSError where the network or the disk fails.
+    OSError if the network or the disk fails.
     """
     if dataset not in FILES:
         raise ValueError(f"dataset must be one of {sorted(FILES)}, got {dataset!r}")

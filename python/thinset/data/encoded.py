@@ -116,7 +116,7 @@ class EncodedDataset:
     ) -> None:
         """Decode the images of these rows, in this order, into the dataset folder `out`.
 
-        Raises ValueError where it would replace the source, FileExistsError as DatasetWriter.
+        Raises ValueError if it would replace the source, FileExistsError as DatasetWriter.
         """
         require_apart(out, self._path)
         with DatasetWriter(
@@ -173,7 +173,7 @@ def open_encoded(
     Raises ValueError for a source of another kind or without that split, FileNotFoundError where
     there is none. Also ValueError for `draft` where it would change nothing, for a cache that is
     too large, of other images, or inside the source, and for `max_cache` without a cache;
-    FileExistsError where the folder holds something else.
+    FileExistsError if the folder holds something else.
     """
     path = os.fspath(source)
     _require_options(path, draft, cache, max_cache)

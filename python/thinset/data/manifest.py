@@ -35,7 +35,7 @@ P = TypeVar("P")
 class ArrayEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One .npy file of the folder: its name, dtype, shape and the SHA-256 of the whole file.
 
-    Raises ValueError where `file` is not a plain file name, so that a manifest can never point
+    Raises ValueError if `file` is not a plain file name, so that a manifest can never point
     outside its folder, and where `dtype` is not the name of a plain dtype.
     """
 
@@ -45,7 +45,7 @@ class ArrayEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sha256: Digest
 
     def __post_init__(self) -> None:
-        _require_plain_file_name(self.file)
+        require_plain_file_name("array file", self.file)
         _require_dtype_name(self.dtype)
 
 
@@ -99,7 +99,7 @@ class Manifest(msgspec.Struct, frozen=True):
     def load(cls, folder: str | os.PathLike[str]) -> Manifest:
         """Read the manifest of `folder`.
 
-        Raises FileNotFoundError where there is none, and ValueError, naming the file, where it has
+        Raises FileNotFoundError if there is none, and ValueError, naming the file, if it has
         changed since it was written, is of another format or version, or holds a field that does
         not fit.
         """
@@ -187,10 +187,13 @@ def as_json(content: Any) -> Any:
     return msgspec.to_builtins(content, enc_hook=plain, str_keys=True)
 
 
-def _require_plain_file_name(file: str) -> None:
-    # A plain name has no folder in it on any system; "..", "/x", "a\\b" and "" are all refused.
-    if file in ("", ".", "..") or re.search(r"[/\\\x00:]", file):
-        raise ValueError(f"array file must be a plain file name in the folder, got {file!r}")
+def require_plain_file_name(what: str, name: str) -> None:
+    """Raise ValueError, calling it `what`, for "" and for a name with a folder in it.
+
+    On any system: "..", "x/y", a drive's letter and a backslash are all refused.
+    """
+    if name in ("", ".", "..") or re.search(r"[/\\\x00:]", name):
+        raise ValueError(f"{what} must be a plain file name in the folder, got {name!r}")
 
 
 def _require_dtype_name(name: str) -> None:

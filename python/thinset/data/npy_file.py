@@ -29,7 +29,7 @@ def open_npy(path: str | os.PathLike[str]) -> np.memmap[Any, Any]:
     """Map a .npy file read-only. Its header is read by the native core, which trusts nothing in it.
 
     Raises ValueError naming the file where it is damaged, truncated, longer than its header says,
-    no regular file, in Fortran order or holds Python objects; FileNotFoundError where there is
+    no regular file, in Fortran order or holds Python objects; FileNotFoundError if there is
     none.
     """
     path = Path(path)
@@ -127,7 +127,7 @@ def write_zeros(
 
 
 def _reserve(descriptor: int, n_bytes: int) -> None:
-    """Take space on the disk, where the file system can; OSError where there is not enough."""
+    """Take space on the disk, where the file system can; OSError if there is not enough."""
     if n_bytes > 0 and hasattr(os, "posix_fallocate"):
         try:
             os.posix_fallocate(descriptor, 0, n_bytes)

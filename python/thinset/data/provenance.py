@@ -133,7 +133,7 @@ def provenance_type(content: Any) -> Any:
 def as_provenance(given: Provenance | None) -> Provenance:
     """Provenance that is given as plain content, typed where its kind is known.
 
-    Raises ValueError, naming the entry, where it is not one of that kind.
+    Raises ValueError, naming the entry, if it is not one of that kind.
     """
     if not isinstance(given, Mapping):
         return {} if given is None else given

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def foreign_to_dataset(folder: Path) -> str | None:
-    """The first entry of `folder` that is not of a dataset folder; None where there is none.
+    """The first entry of `folder` that is not of a dataset folder; None if there is none.
 
     A dataset folder has a manifest and the files that it names, or nothing at all.
     """

@@ -14,7 +14,7 @@ class ScheduleStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One gradient step: the rows start..stop-1 of the dataset, and the step size.
 
     `step_size` is the learning rate of plain gradient descent, finite and above 0. Raises
-    ValueError where `rows` are empty or a number is out of range.
+    ValueError if `rows` are empty or a number is out of range.
     """
 
     rows: tuple[Count, Count]
@@ -59,7 +59,7 @@ class TrainingSchedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.steps[number % len(self.steps)]
 
     def require_rows(self, n_samples: int) -> None:
-        """Raise ValueError, naming the step, where one shows rows that the dataset lacks."""
+        """Raise ValueError, naming the step, if one shows rows that the dataset lacks."""
         for number, step in enumerate(self.steps):
             if step.rows[1] > n_samples:
                 raise ValueError(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import heapq
+import numbers
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from thinset.data.labels import require_labels
+from thinset.files.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,12 +39,13 @@ def hold_out(
         require_labels(np.asarray(labels)), return_inverse=True, return_counts=True
     )
     n_rows = len(members)
-    if isinstance(size, (int, np.integer)):
-        n_held_out, given = int(size), f"a count of {size}"
+    value: Any = size
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+        n_held_out, given = int(value), f"a count of {size}"
     else:
-        if not 0 < size < 1:
-            raise ValueError(f"fraction must be between 0 and 1, got {size}")
-        n_held_out, given = round(size * n_rows), f"fraction {size}"
+        if not isinstance(value, numbers.Real) or not 0 < value < 1:  # type: ignore[operator]
+            raise ValueError(f"fraction must be between 0 and 1, got {shown(size)}")
+        n_held_out, given = round(float(value) * n_rows), f"fraction {size}"
     if not 0 < n_held_out < n_rows:
         raise ValueError(f"{given} of {n_rows} rows leaves one side empty ({n_held_out} held out)")
     generator = np.random.default_rng(random_state)

@@ -66,7 +66,7 @@ class Dataset:
     def array(self, role: str) -> np.memmap[Any, Any]:
         """Map the array of this role ("images", "labels", "soft_labels", ...) read-only.
 
-        Raises KeyError where the manifest does not name it, and ValueError where the file is not
+        Raises KeyError if the manifest does not name it, and ValueError if the file is not
         what the manifest says.
         """
         entry = self.manifest.arrays[role]
@@ -152,7 +152,7 @@ class Dataset:
 def open_dataset(path: str | os.PathLike[str]) -> Dataset:
     """Open a dataset folder without reading its images.
 
-    Raises FileNotFoundError where `path` has no manifest, and ValueError where the manifest has
+    Raises FileNotFoundError if `path` has no manifest, and ValueError if the manifest has
     changed, an array does not fit it, a label names no class or soft labels are no probabilities.
     The digests of the arrays are checked by `verify_dataset` alone.
     """
@@ -176,8 +176,8 @@ def verify_dataset(path: str | os.PathLike[str]) -> None:
 def new_dataset_folder(out: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path]:
     """Yield a temporary folder, which becomes the dataset folder `out` if it can be opened.
 
-    Every dataset folder is put in place here. Raises FileExistsError where `out` exists, unless
-    `overwrite` is true and everything in it belongs to a dataset folder; ValueError where what was
+    Every dataset folder is put in place here. Raises FileExistsError if `out` exists, unless
+    `overwrite` is true and everything in it belongs to a dataset folder; ValueError if what was
     written is no dataset folder. In both cases `out` stays as it was.
     """
     with atomic_folder(out, overwrite=overwrite, foreign=foreign_to_dataset) as folder:

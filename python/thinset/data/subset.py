@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thinset import _core
-from thinset.data.arrays import as_array, as_images, as_row_indices
+from thinset.data.arrays import as_array, as_images, as_row_indices, as_threads
 from thinset.data.labels import require_labels
 from thinset.data.manifest import IMAGE_DTYPES, Manifest
 from thinset.data.npy_file import NpyFileWriter, describe_npy
@@ -48,8 +48,8 @@ def write_subset(
 
     The folder is written atomically; with `overwrite`, an existing folder is replaced if thinset
     wrote everything in it. Everything is checked before that. Raises ValueError for indices out of
-    range, a selection made for another number of samples, arrays that are no such images or labels
-    and an output that would replace its source, and FileExistsError where `out` exists and
+    range, a selection made for another number of samples, arrays that are no such images or labels,
+    and an output that would replace its source, and FileExistsError if `out` exists and
     `overwrite` is false or something else is in it.
     """
     if isinstance(source, (str, os.PathLike)):
@@ -58,8 +58,10 @@ def write_subset(
         require_apart(out, source.path, _rows_of(selection))
         origin = _Origin.of_dataset(source)
     else:
-        require_apart(out, *source, _rows_of(selection))
-        origin = _Origin(*source)
+        images, labels = _pair(source)
+        require_apart(out, images, labels, _rows_of(selection))
+        origin = _Origin(images, labels)
+    threads = as_threads(n_threads)
     n_total = getattr(selection, "n_total", origin.n_samples)
     if n_total != origin.n_samples:
         raise ValueError(
@@ -68,7 +70,7 @@ def write_subset(
     indices = as_row_indices(_rows_of(selection), origin.n_samples)
     with new_dataset_folder(out, overwrite=overwrite) as folder:
         arrays = {
-            role: _gather(indices, array, folder / f"{role}.npy", n_threads)
+            role: _gather(indices, array, folder / f"{role}.npy", threads)
             for role, array in origin.arrays.items()
         }
         arrays["indices"] = _write_indices(indices, folder / "indices.npy")
@@ -121,6 +123,17 @@ class _Origin:
         return origin
 
 
+def _pair(source: Any) -> tuple[Any, Any]:
+    if isinstance(source, (tuple, list)) and len(source) == 2:
+        images, labels = source
+        return images, labels
+    got = f" of {len(source)}" if isinstance(source, (tuple, list)) else ""
+    raise ValueError(
+        "source must be a Dataset, the path of one, or a pair (images, labels), got "
+        f"{type(source).__name__}{got}; without labels, give (images, None)"
+    )
+
+
 def _rows_of(selection: Any) -> Any:
     rows = getattr(selection, "indices", None)
     # Tensors have a method of that name.
@@ -141,14 +154,12 @@ def _require_whole_file(array: Array) -> None:
             )
 
 
-def _gather(
-    indices: Array, source: Array | Path, destination: Path, n_threads: int | None
-) -> ArrayEntry:
-    target, threads = os.fsencode(destination), n_threads or 0
+def _gather(indices: Array, source: Array | Path, destination: Path, n_threads: int) -> ArrayEntry:
+    target = os.fsencode(destination)
     if isinstance(source, Path):
-        _core.gather(os.fsencode(source), indices, target, n_threads=threads)
+        _core.gather(os.fsencode(source), indices, target, n_threads=n_threads)
     elif source.flags.c_contiguous and source.dtype.isnative:
-        _core.gather(source, indices, target, n_threads=threads)
+        _core.gather(source, indices, target, n_threads=n_threads)
     else:
         return _copy_rows(indices, source, destination)
     return describe_npy(destination)

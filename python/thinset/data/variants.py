@@ -7,6 +7,7 @@ selecting does there.
 from __future__ import annotations
 
 import io
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,8 +49,8 @@ def write_redundant(
     Raises ValueError for an exponent below 0, images that are not uint8 and an output that would
     replace the source.
     """
-    if exponent < 0:
-        raise ValueError(f"exponent must be at least 0, got {exponent}")
+    if not 0 <= exponent < math.inf:  # also false for NaN
+        raise ValueError(f"exponent must be finite and at least 0, got {exponent}")
     if source.images.dtype != np.uint8:
         raise ValueError(f"images must be uint8, got {source.images.dtype}")
     require_apart(out, source.path)
@@ -103,8 +104,8 @@ def write_long_tailed(
 
     Raises ValueError for an imbalance below 1, no labels or fewer than two classes.
     """
-    if imbalance < 1:
-        raise ValueError(f"imbalance must be at least 1, got {imbalance}")
+    if not 1 <= imbalance < math.inf:  # also false for NaN
+        raise ValueError(f"imbalance must be finite and at least 1, got {imbalance}")
     if source.labels is None or source.n_classes < 2:
         raise ValueError(f"{source.name} must have labels of at least two classes")
     generator = np.random.default_rng(seed)
@@ -130,12 +131,15 @@ def write_photographs(
     """Write the images enlarged to `side` x `side` pixels as JPEG into one parquet file.
 
     A stand-in for a collection of photographs, whose decoding takes longer than that of small
-    images. The layout is that which `open_encoded` reads. Raises ValueError for a side below 1,
+    images. The layout is that which `open_encoded` reads; a source without labels gives a file
+    without that column. Raises ValueError for a side below 1,
     images that are not uint8 with 1 or 3 channels and soft labels, which that layout cannot hold;
     ImportError without Pillow and pyarrow.
     """
     if side < 1:
         raise ValueError(f"side must be at least 1, got {side}")
+    if not 1 <= quality <= 100:
+        raise ValueError(f"quality must be from 1 to 100, got {quality}")
     require_apart(out, source.path)
     if source.images.dtype != np.uint8 or source.image_shape[2] not in (1, 3):
         raise ValueError(
@@ -150,7 +154,10 @@ def write_photographs(
         from PIL import Image
     except ImportError as error:
         raise ImportError("photographs need the extra: pip install 'thinset[parquet]'") from error
-    schema = pa.schema([("image", pa.binary()), ("label", pa.int64())])
+    columns = [("image", pa.binary())]
+    if source.labels is not None:
+        columns.append(("label", pa.int64()))
+    schema = pa.schema(columns)
     with (
         atomic_file(out) as partial,
         pyarrow.parquet.ParquetWriter(partial, schema, compression="none") as writer,
@@ -164,12 +171,10 @@ def write_photographs(
                     buffer, "JPEG", quality=quality
                 )
                 encoded.append(buffer.getvalue())
-            labels = (
-                np.zeros(len(encoded), np.int64)
-                if source.labels is None
-                else np.asarray(source.labels[start : start + len(encoded)])
-            )
-            writer.write_batch(pa.record_batch([encoded, labels], schema=schema))
+            arrays: list[Any] = [encoded]
+            if source.labels is not None:
+                arrays.append(np.asarray(source.labels[start : start + len(encoded)]))
+            writer.write_batch(pa.record_batch(arrays, schema=schema))
 
 
 def _perturbed(images: Images, generator: np.random.Generator) -> Images:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from thinset.data.labels import require_labels
-from thinset.data.manifest import ArrayEntry, Manifest
+from thinset.data.manifest import ArrayEntry, Manifest, require_plain_file_name
 from thinset.data.npy_file import NpyFileWriter
 from thinset.data.provenance import Provenance, as_provenance
 from thinset.data.soft_labels import require_soft_labels
@@ -46,7 +46,7 @@ class DatasetWriter:
     of thinset.data.provenance, or free JSON. `schedule` says in which steps to train, for distilled
     data.
 
-    Raises ValueError where an argument or a batch does not fit or has another type, FileExistsError
+    Raises ValueError if an argument or a batch does not fit or has another type, FileExistsError
     on entering where `out` exists, unless `overwrite` is true and everything in it belongs to a
     dataset folder.
     """
@@ -130,6 +130,7 @@ class DatasetWriter:
 
         `soft_labels`: (B, C) floating point; each row is at least 0 and sums to 1 within 0.001.
         """
+        self._require_entered()
         require_array("images", images, "B, height, width, channels")
         if labels is not None:
             require_array("labels", labels, "B,")
@@ -160,14 +161,24 @@ class DatasetWriter:
     def add(self, role: str, array: np.ndarray[Any, Any]) -> None:
         """Store a further array of any shape as ROLE.npy; once for each role.
 
-        Raises ValueError for a role that is taken.
+        Raises ValueError for a role that is taken or no file name, and for Python objects.
         """
+        self._require_entered()
+        require_plain_file_name("role", role)
         require_array(role, array, "...")
+        if array.dtype.hasobject:
+            raise ValueError(f"{role} must hold plain numbers or texts, got {array.dtype}")
         if role in ("images", "labels", "soft_labels", *self._others):
             raise ValueError(f"{self._out}: the role {role!r} is taken")
         with NpyFileWriter(self._folder / f"{role}.npy", array.dtype, array.shape) as writer:
             writer.append(array)
             self._others[role] = writer.entry()
+
+    def _require_entered(self) -> None:
+        if not hasattr(self, "_folder"):
+            raise RuntimeError(
+                "DatasetWriter writes inside a with statement: with DatasetWriter(...) as writer"
+            )
 
     def _append_soft_labels(self, soft_labels: np.ndarray[Any, Any], n_images: int) -> None:
         values = require_soft_labels(soft_labels, first_row=self._n_written)

@@ -11,8 +11,7 @@ import numpy as np
 
 from thinset.data.manifest import IMAGE_DTYPES
 from thinset.data.schedule import ScheduleStep, TrainingSchedule
-
-_LONGEST_SHOWN = 80
+from thinset.files.shown import shown
 
 
 def as_image_dtype(value: object) -> np.dtype[Any]:
@@ -49,7 +48,7 @@ def as_n_samples(value: object) -> int:
 
 
 def as_class_names(value: object) -> tuple[str, ...] | None:
-    """Return the names of the classes; None where there are none."""
+    """Return the names of the classes; None if there are none."""
     if value is None:
         return None
     if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, (Sequence, np.ndarray)):
@@ -95,15 +94,6 @@ def require_array(name: str, value: object, axes: str) -> None:
             f"{name} must be a numpy array of shape ({axes}), got {type(value).__name__}; convert "
             "it with numpy.asarray"
         )
-
-
-def shown(value: object) -> str:
-    """A value as messages show it: on one line, shortened if it is long."""
-    try:
-        text = " ".join(repr(value).split())
-    except ValueError:  # Python refuses to format integers of more than 4,300 digits
-        return "an integer of thousands of digits"
-    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "..."
 
 
 def _as_size(name: str, value: object) -> int:

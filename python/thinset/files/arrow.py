@@ -28,8 +28,8 @@ def pyarrow(purpose: str = "reading parquet") -> Any:
 def open_parquet(path: str | os.PathLike[str]) -> Iterator[Any]:
     """A pyarrow ParquetFile that reads pages as they are needed, not whole column chunks.
 
-    Raises ValueError, naming the file, where it is damaged or no parquet file, also for errors
-    inside the block; FileNotFoundError where there is none.
+    Raises ValueError, naming the file, if it is damaged or no parquet file, also for errors
+    inside the block; FileNotFoundError if there is none.
     """
     pa = pyarrow()
     require_regular(path)

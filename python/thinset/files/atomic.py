@@ -22,7 +22,7 @@ from thinset.files.regular import require_regular
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# The errors of a full disk: Python's message does not name the file.
+# The errors of a full disk, for which Python's message does not name the file.
 _IS_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 # Errors of file systems that cannot sync a file or a folder; they decide how durable it is.
@@ -75,6 +75,7 @@ def atomic_folder(
     not a folder, or has a foreign entry.
     """
     target = Path(os.path.realpath(target))
+    _require_folder_for(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(target)  # which may restore the target
     _require_replaceable(target, overwrite=overwrite, foreign=foreign)
@@ -101,13 +102,27 @@ def write_json(target: str | os.PathLike[str], content: Any) -> None:
 
 
 def require_file_target(target: str | os.PathLike[str]) -> None:
-    """Raise as `atomic_file` does if `target` exists and is not a regular file."""
+    """Raise as `atomic_file` does if `target` cannot be written: long work can check it first.
+
+    Raises ValueError or IsADirectoryError if it exists and is not a regular file, and
+    NotADirectoryError or PermissionError if its folder, or the one to make that in, cannot take it.
+    """
     if _leads_to_open_file(Path(target)):
         raise ValueError(
             f"{target} is a link to a file that a process has open; name a regular file"
         )
     if Path(target).exists():
         require_regular(target)
+    _require_folder_for(Path(target).absolute())
+
+
+def _require_folder_for(target: Path) -> None:
+    """Raise OSError unless the folder of `target`, or the one to make that in, can take it."""
+    folder = next(path for path in target.parents if os.path.lexists(path))
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), os.fspath(folder))
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(folder))
 
 
 def require_writable(target: str | os.PathLike[str]) -> None:
@@ -188,13 +203,15 @@ def _replace_folder(new: Path, target: Path) -> None:
 
 @contextlib.contextmanager
 def _naming(target: Path) -> Iterator[None]:
-    """Name `target` in the error of a full disk."""
+    """Name `target` in the error of a full disk, and in place of its partial in any other."""
     try:
         yield
     except OSError as error:
-        if error.errno in _IS_FULL:
-            error.filename, error.filename2 = os.fspath(target), None
-        raise
+        is_partial = str(error.filename).endswith(PARTIAL)
+        if error.errno not in _IS_FULL and not is_partial:
+            raise
+        # Another error: setting filename2 to None would show "-> None".
+        raise OSError(error.errno, error.strerror, os.fspath(target)) from error
 
 
 def _sync_tree(folder: Path) -> None:

@@ -29,9 +29,9 @@ def available_host_memory(*, root: Path = _ROOT) -> int | None:
 
 
 def _of_machine(root: Path) -> Iterator[int]:
-    told = re.search(r"^MemAvailable:\s+(\d+) kB$", _text(root / "proc/meminfo"), re.MULTILINE)
-    if told:
-        yield 1024 * int(told[1])
+    available = re.search(r"^MemAvailable:\s+(\d+) kB$", _text(root / "proc/meminfo"), re.MULTILINE)
+    if available:
+        yield 1024 * int(available[1])
 
 
 def _of_groups(root: Path) -> Iterator[int]:
@@ -54,8 +54,8 @@ def _of_group(folder: Path, limit: str, use: str, dropped: str) -> Iterator[int]
     most, used = _text(folder / limit).strip(), _text(folder / use).strip()
     if not (most.isdigit() and used.isdigit()):
         return  # "max", or the top group, which has no limit
-    told = re.search(rf"^{dropped} (\d+)$", _text(folder / "memory.stat"), re.MULTILINE)
-    yield max(0, int(most) - int(used) + (int(told[1]) if told else 0))
+    droppable = re.search(rf"^{dropped} (\d+)$", _text(folder / "memory.stat"), re.MULTILINE)
+    yield max(0, int(most) - int(used) + (int(droppable[1]) if droppable else 0))
 
 
 def _text(path: Path) -> str:

@@ -30,7 +30,7 @@ class Extractor(Protocol):
 
     @property
     def name(self) -> str:
-        """The network and its weights; stands in every figure and record made with it."""
+        """The network and its weights, for every figure and record made with it."""
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
         """Features (B, D) of images (B, C, H, W), uint8 0..255 or float in [0, 1]."""

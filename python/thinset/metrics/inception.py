@@ -31,7 +31,7 @@ def download_inception(folder: str | os.PathLike[str], *, show_progress: bool = 
     """Download the weights (96 MB) into `folder` over https, checked by SHA-256; return the path.
 
     A file that is already there with the right digest is kept. Raises ValueError for a wrong digest
-    and OSError where the network or the disk fails.
+    and OSError if the network or the disk fails.
     """
     return fetch(WEIGHTS, folder, show_progress=show_progress)
 
@@ -43,7 +43,7 @@ class InceptionExtractor:
     Inception Score. Images are resized to 299 x 299 as in TensorFlow 1; floats in [0, 1] are
     rounded to 256 levels first, and grey images become three equal channels. Nothing is
     downloaded, and nothing but tensors is unpickled. Raises ImportError without torch-fidelity or
-    the torchvision that it imports, OSError where the file cannot be read, and ValueError where it
+    the torchvision that it imports, OSError if the file cannot be read, and ValueError if it
     holds something else.
     """
 

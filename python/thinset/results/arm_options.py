@@ -194,8 +194,11 @@ class ArmOptions:
             raise ValueError(f"arm {self.text!r}: {error}") from None
 
     def refuse_others(self) -> None:
-        if self.values:
-            raise ValueError(f"arm {self.text!r} has no option {next(iter(self.values))!r}")
+        if not self.values:
+            return
+        names_path = self.text.startswith(("file:", "data:"))
+        colons = "; a path must not hold a colon: rename it, or link to it" if names_path else ""
+        raise ValueError(f"arm {self.text!r} has no option {next(iter(self.values))!r}{colons}")
 
 
 def _require_tau(name: str, value: Any) -> None:

@@ -63,7 +63,7 @@ def save_measures(measures: Iterable[Measures], path: str | os.PathLike[str]) ->
 
 
 def load_measures(path: str | os.PathLike[str]) -> tuple[Measures, ...]:
-    """Read the file; none if it does not exist. ValueError, naming it, where it is damaged."""
+    """Read the file; none if it does not exist. ValueError, naming it, if it is damaged."""
     path = Path(path)
     if not path.exists():
         return ()

@@ -10,13 +10,13 @@ import numpy as np
 
 from thinset import _core
 from thinset.files.byte_sizes import parse_bytes
+from thinset.files.shown import shown as shown  # noqa: PLC0414 - imported from here
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _MAX_THREADS = 1024
 _METRICS = ("euclidean", "sqeuclidean", "cosine")
-_LONGEST_SHOWN = 80
 
 
 def is_int(value: object) -> TypeGuard[int]:
@@ -27,16 +27,9 @@ def is_real(value: object) -> TypeGuard[float]:
     return isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
 
 
-def shown(value: object) -> str:
-    """A value as messages show it: on one line, shortened if it is long."""
-    try:
-        text = " ".join(repr(value).split())
-    except ValueError:  # Python refuses to format integers of more than 4,300 digits.
-        return "an integer of thousands of digits"
-    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "..."
-
-
 def as_count(n_samples: object, n_total: int) -> int:
+    if n_total == 0:
+        raise ValueError("embeddings must have at least one row, got none")
     if is_int(n_samples):
         if not 1 <= n_samples <= n_total:
             raise ValueError(
@@ -55,6 +48,18 @@ def as_count(n_samples: object, n_total: int) -> int:
             "a count must be an int"
         )
     return _core.samples_of_fraction(float(n_samples), n_total)
+
+
+def as_count_or_open(n_samples: object, n_total: int, *, is_open: bool) -> int:
+    """The number of rows; 0 if another argument limits it."""
+    if n_samples is not None:
+        return as_count(n_samples, n_total)
+    if not is_open:
+        raise ValueError(
+            "n_samples must be a count or a fraction, got None; give a budget or a min_distance to "
+            "do without it"
+        )
+    return 0
 
 
 def as_seed(random_state: object) -> int:

@@ -101,8 +101,9 @@ def as_choice(
     budget: object = None,
     min_distance: object = None,
     column: object = None,
+    existing_column: object = None,
 ) -> Choice:
-    """Convert the arguments of `select` of these names; column: that of the rows in `existing`.
+    """Convert the arguments of `select` of these names.
 
     Raises ValueError for a wrong type, length or value; the core checks the rest.
     """
@@ -111,7 +112,7 @@ def as_choice(
         exclude=None if exclude is None else as_rows(exclude, "exclude", n_rows),
         among=None if among is None else as_rows(among, "among", n_rows),
         cover=None if cover is None else one_of(("all", "candidates"), cover, "cover"),
-        existing=None if existing is None else as_other_rows(existing, "existing", matrix, column),
+        existing=as_other_rows(existing, "existing", matrix, column, existing_column),
         scores=_as_numbers(scores, "scores", n_rows),
         score_weight=_as_real(score_weight, "score_weight"),
         min_score=_as_real(min_score, "min_score"),
@@ -129,13 +130,21 @@ def _as_numbers(values: object, name: str, n_rows: int) -> NDArray[np.float64] |
     return None if values is None else as_numbers(values, name, n_rows)
 
 
-def as_other_rows(rows: object, name: str, matrix: HostMatrix, column: object) -> HostMatrix:
-    """Embeddings of other samples than those of `matrix`, of the same element type.
+def as_other_rows(
+    rows: object, name: str, matrix: HostMatrix, column: object, own_column: object
+) -> HostMatrix | None:
+    """Embeddings of other samples, of the element type of `matrix`. None stays None.
 
-    column: that of `matrix`, which is also that of rows in a file or table.
+    column: that of `matrix`, which is also that of rows in a file or table without `own_column`.
     """
+    if rows is None:
+        if own_column is not None:
+            raise ValueError(f"{name}_column needs {name}, embeddings in a file, table or frame")
+        return None
+    if own_column is None and has_columns(rows):
+        own_column = column
     try:
-        others = as_matrix(rows, column if has_columns(rows) else None)
+        others = as_matrix(rows, own_column)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
     if others.dtype_name != matrix.dtype_name:

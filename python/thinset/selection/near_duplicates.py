@@ -102,6 +102,7 @@ def deduplicate(
     n_threads: int | None = None,
     progress: Progress = None,
     column: object = None,
+    against_column: object = None,
 ) -> NearDuplicates:
     """Group rows whose distance is at most `distance`, exactly; chains of them are one group.
 
@@ -111,7 +112,8 @@ def deduplicate(
 
     Args:
         embeddings: as for `select`.
-        column: as for `select`; it is also that of `against` in a file or table.
+        column: as for `select`.
+        against_column: the same for `against`; None for that of `column`.
         distance: at least 0, in the metric's own units; 0 groups equal rows.
         keep: scores (N,), finite, higher is better: the representative of a group is its row with
             the highest score. None keeps the lowest row.
@@ -130,7 +132,7 @@ def deduplicate(
     matrix = as_matrix(embeddings, column)
     limit = as_distance(distance, "distance")
     scores = as_kept_scores(keep, matrix.shape[0])
-    reference = None if against is None else as_other_rows(against, "against", matrix, column)
+    reference = as_other_rows(against, "against", matrix, column, against_column)
     return _find(
         matrix,
         limit,
@@ -155,7 +157,8 @@ def without_near_duplicates(
 ) -> Choice:
     """`choice` among one row of each group of near-duplicates: the best of those it allows.
 
-    Groups of initial rows, and rows near existing ones, give none. n_samples: 0 if it is open.
+    Groups of initial rows, and rows near existing ones, give none. Rows that it does not allow are
+    not read. n_samples: 0 if it is open.
 
     Raises ValueError if these leave fewer rows than `n_samples`, or none.
     """
@@ -168,12 +171,16 @@ def without_near_duplicates(
     n_before = int(np.count_nonzero(candidates)) + n_initial
     if n_before < max(n_samples, 1):
         return choice  # the core refuses it, and says what leaves rows out
+    considered = candidates.copy()
+    if initial is not None:
+        considered[initial] = True
     with _called({"distance": "dedup_distance", "against": "existing"}):
         found = _find(
             matrix,
             limit,
             choice.scores,
             choice.existing,
+            rows=None if considered.all() else np.flatnonzero(considered),
             metric=metric,
             n_threads=n_threads,
             progress=progress,
@@ -211,19 +218,21 @@ def _find(
     scores: NDArray[np.float64] | None,
     reference: HostMatrix | None,
     *,
+    rows: NDArray[np.int64] | None = None,
     metric: str,
     n_threads: int,
     progress: Progress,
 ) -> NearDuplicates:
+    """rows: the only ones that are read, ascending; the others are groups of their own."""
     matches = None
     if reference is not None:
         with progress_callback(progress, "match") as callback:
             matches = matrix.match_near_duplicates(
-                reference, limit, metric=metric, n_threads=n_threads, progress=callback
+                reference, limit, rows=rows, metric=metric, n_threads=n_threads, progress=callback
             )
     with progress_callback(progress, "deduplicate") as callback:
         groups = matrix.group_near_duplicates(
-            limit, metric=metric, n_threads=n_threads, progress=callback
+            limit, rows=rows, metric=metric, n_threads=n_threads, progress=callback
         )
     return NearDuplicates(groups, limit, metric, scores, matches)
 

@@ -66,12 +66,17 @@ def _as_names(values: object, name: str) -> NDArray[Any]:
     values = sequence_as_list(values)
     array = _as_array(values, name)
     if array.ndim == 1 and array.dtype.kind in "US" and isinstance(values, (list, tuple)):
-        _require_texts(values, name)
+        _require_texts(values, name, str if array.dtype.kind == "U" else bytes)
     if array.ndim == 1 and array.dtype.kind in "OTf":
         _require_no_missing(array, name)
     is_text = array.dtype.kind == "O" and all(isinstance(value, str) for value in array.flat)
     # numpy converts its own type of texts (StringDType) only by way of lists.
-    return np.array(array.tolist(), np.str_) if is_text or array.dtype.kind == "T" else array
+    if is_text or array.dtype.kind == "T":
+        values = array.tolist()
+        array = np.array(values, np.str_)
+    if array.ndim == 1 and array.dtype.kind in "US" and isinstance(values, (list, tuple)):
+        _require_unchanged(array, values, name)
+    return array
 
 
 def _require_no_missing(array: NDArray[Any], name: str) -> None:
@@ -83,9 +88,20 @@ def _require_no_missing(array: NDArray[Any], name: str) -> None:
         )
 
 
-def _require_texts(values: Sequence[object], name: str) -> None:
-    """Refuse what numpy would make texts of: 1 and "1" would be equal, NaN would be "nan"."""
-    others = [row for row, value in enumerate(values) if not isinstance(value, (str, bytes))]
+def _require_unchanged(array: NDArray[Any], values: Sequence[Any], name: str) -> None:
+    """Refuse texts that end with null characters, which numpy drops: others would be equal."""
+    null = "\0" if array.dtype.kind == "U" else b"\0"
+    changed = next((row for row, value in enumerate(values) if value.endswith(null)), None)
+    if changed is not None:
+        raise ValueError(
+            f"{name} must not end with null characters: row {changed} has "
+            f"{shown(values[changed])}; strip them"
+        )
+
+
+def _require_texts(values: Sequence[object], name: str, kind: type) -> None:
+    """Refuse what numpy would make texts of: 1, b"1" and "1" would be equal, NaN would be "nan"."""
+    others = [row for row, value in enumerate(values) if not isinstance(value, kind)]
     if others:
         _require_no_missing(np.array(values, dtype=object), name)
         raise ValueError(
@@ -146,6 +162,19 @@ def as_rows(rows: object, name: str, n_rows: int) -> NDArray[np.int64]:
     return np.flatnonzero(array).astype(np.int64)
 
 
+def as_initial_rows(initial_subset: object, n_rows: int) -> NDArray[np.int64] | None:
+    """Row numbers in [0, N), also of a Selection, in their order. None stays None."""
+    from thinset.selection.result import Selection
+
+    if initial_subset is None:
+        return None
+    if isinstance(initial_subset, Selection):
+        initial_subset = initial_subset.indices
+    initial = as_row_numbers(initial_subset, "initial_subset")
+    require_rows(initial, "initial_subset", n_rows)
+    return initial
+
+
 def require_rows(numbers: NDArray[np.int64], name: str, n_rows: int) -> None:
     """Raise ValueError, naming the first, for row numbers that are not in [0, N)."""
     outside = np.flatnonzero((numbers < 0) | (numbers >= n_rows))
@@ -161,6 +190,8 @@ def as_numbers(values: object, name: str, n_rows: int) -> NDArray[np.float64]:
     array = _as_array(values, name)
     if array.ndim != 1:
         raise ValueError(f"{name} must be 1-D, got shape {array.shape}")
+    if array.dtype.kind == "O":
+        _require_no_missing(array, name)
     if array.dtype.kind not in "iufb":
         raise ValueError(
             f"{name} must be numbers, got {array.dtype}; convert them with {name}.astype('float64')"

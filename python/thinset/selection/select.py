@@ -9,23 +9,25 @@ from typing import TYPE_CHECKING, Any
 from thinset.files.overlap import Inputs
 from thinset.selection.arguments import (
     as_bytes,
-    as_count,
+    as_count_or_open,
     as_metric,
     as_per_class,
     as_seed,
     as_threads,
 )
 from thinset.selection.choice import as_choice
-from thinset.selection.integer_input import as_labels, as_row_numbers
+from thinset.selection.integer_input import as_labels
 from thinset.selection.matrix_input import as_matrix, bytes_copied
 from thinset.selection.measuring import Subset
 from thinset.selection.methods import resolve_options
 from thinset.selection.near_duplicates import as_distance, without_near_duplicates
 from thinset.selection.reporting import progress_callback
 from thinset.selection.result import Selection
-from thinset.selection.row_arguments import as_ids, require_rows
+from thinset.selection.row_arguments import as_ids, as_initial_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
@@ -66,6 +68,7 @@ def select(
     max_memory: int | str | None = None,
     progress: Progress = None,
     column: object = None,
+    existing_column: object = None,
     **method_options: Any,
 ) -> Selection:
     """Choose `n_samples` rows of an embedding matrix.
@@ -98,7 +101,8 @@ def select(
         initial_subset: rows already chosen, or a `Selection` to grow; they come first (within their
             class with `per_class`) and count towards `n_samples`.
         exclude: rows that may not be chosen: row numbers, a mask (N,) or a `Selection`. They are
-            not read, except by facility_location and kmeans, which represent all rows.
+            not read, except by facility_location and kmeans, which represent all rows, and by
+            `objective` and `certificates`.
         among: the only rows that may be chosen, in the same forms.
         cover: what facility_location and kmeans represent: "all" rows (default), or only
             "candidates", those that may be chosen.
@@ -114,7 +118,8 @@ def select(
             centre + the mean of these over all rows); random draws with probability in proportion
             to score^w. Gains include the factor score^w.
         min_score: rows with a lower score may not be chosen.
-        groups: (N,) integers or text, such as the video or the patient of each row.
+        groups: (N,) integers or text, such as the video or the patient of each row, for one of the
+            next three arguments.
         max_per_group: at most so many rows of one group.
         whole_groups: all rows of a group that may be chosen, or none; a pick takes its group along,
             `n_samples` is then an upper limit.
@@ -128,7 +133,8 @@ def select(
         dedup_distance: leave out near-duplicates first. Of rows at most this far apart, in
             `metric`, and of chains of such rows, only the one with the highest score (without
             scores, the first) may be chosen, and none if one of them is in `initial_subset`; nor
-            may rows this near to one of `existing`. See `deduplicate`.
+            may rows this near to one of `existing`. Rows that may not be chosen are not read and
+            link no others. See `deduplicate`.
         ids: (N,) integers or text, all different: `Selection.ids` has those of the chosen rows.
         max_memory: bytes, or text such as "512MB": the work is refused if it may take more than
             this beyond the embeddings.
@@ -136,6 +142,7 @@ def select(
             receives (done, total) about every 50 ms.
         column: the column of lists of numbers in a parquet or Arrow file, table or frame, or the
             tensor in a safetensors file; needed only if there are several.
+        existing_column: the same for `existing`; None for that of `column`.
         method_options: options of the method; see its options class in `thinset.selection`.
 
     Raises:
@@ -145,14 +152,15 @@ def select(
     """
     options = resolve_options(method, method_options)
     matrix = as_matrix(embeddings, column)
-    n_total, n_columns = matrix.shape
+    n_total = matrix.shape[0]
     settings: dict[str, Any] = {
         "metric": as_metric(metric),
         "per_class": as_per_class(per_class),
         "random_state": as_seed(random_state),
         **options,
     }
-    n_chosen = 0 if n_samples is None else as_count(n_samples, n_total)
+    is_open = budget is not None or min_distance is not None
+    n_chosen = as_count_or_open(n_samples, n_total, is_open=is_open)
     choice = as_choice(
         matrix,
         exclude=exclude,
@@ -160,6 +168,7 @@ def select(
         cover=cover,
         existing=existing,
         column=column,
+        existing_column=existing_column,
         scores=scores,
         score_weight=score_weight,
         min_score=min_score,
@@ -171,18 +180,8 @@ def select(
         budget=budget,
         min_distance=min_distance,
     )
-    if n_samples is None and budget is None and min_distance is None:
-        raise ValueError(
-            "n_samples must be a count or a fraction, got None; give a budget or a min_distance to "
-            "do without it"
-        )
     names = as_ids(ids, n_total)
-    if isinstance(initial_subset, Selection):
-        initial_subset = initial_subset.indices
-    initial = None
-    if initial_subset is not None:
-        initial = as_row_numbers(initial_subset, "initial_subset")
-        require_rows(initial, "initial_subset", n_total)
+    initial = as_initial_rows(initial_subset, n_total)
     threads = as_threads(n_threads)
     allowed = choice
     if dedup_distance is not None:
@@ -213,9 +212,8 @@ def select(
             **allowed.keywords(),
             **options,
         )
-    if chosen.constant_columns.size and not options.get("drop_constant", False):
-        message = _constant_columns_message(chosen.constant_columns)
-        warnings.warn(message, ConstantColumnsWarning, 2)
+    if not options.get("drop_constant", False):
+        _warn_of_constant_columns(chosen.constant_columns)
     subset = Subset(matrix, chosen.indices, settings["metric"], threads, method)
     objective, certificates = subset.figures_on_demand(progress)
     return Selection(
@@ -231,7 +229,7 @@ def select(
             **({} if dedup_distance is None else {"dedup_distance": float(dedup_distance)}),
             "n_initial": 0 if initial is None else len(initial),
             "dtype": matrix.dtype_name,
-            "n_columns": n_columns,
+            "n_columns": matrix.shape[1],
             **({} if column is None else {"column": str(column)}),
             **_swaps_made(options, chosen.swaps),
         },
@@ -242,25 +240,16 @@ def select(
         spent=None if choice.costs is None else chosen.spent,
         inputs=Inputs(
             embeddings,
-            getattr(matrix, "values", None),
+            matrix.values,
             existing,
-            # A list of one entry per row holds no files, although an id may be the name of one.
-            *(
-                values
-                for values in (
-                    labels,
-                    initial_subset,
-                    exclude,
-                    among,
-                    scores,
-                    groups,
-                    costs,
-                    ids,
-                )
-                if not isinstance(values, Sequence)
-            ),
+            *_not_lists(labels, initial_subset, exclude, among, scores, groups, costs, ids),
         ),
     )
+
+
+def _not_lists(*arguments: object) -> Iterator[object]:
+    """A list with an entry for each row holds no files, although an id may be the name of one."""
+    return (values for values in arguments if not isinstance(values, Sequence))
 
 
 def _memory_beside_copies(max_memory: int, n_copied: int) -> int:
@@ -286,9 +275,13 @@ def _swaps_made(options: dict[str, Any], swaps: NDArray[np.float64]) -> dict[str
     return {"n_swaps": len(swaps), "gained_by_swaps": float(swaps.sum())}
 
 
-def _constant_columns_message(columns: NDArray[np.int64]) -> str:
+def _warn_of_constant_columns(columns: NDArray[np.int64]) -> None:
+    if not columns.size:
+        return
     shown = ", ".join(str(column) for column in columns[:5]) + (", ..." if len(columns) > 5 else "")
-    return (
+    warnings.warn(
         f"{len(columns)} embedding elements have one value in every row (columns {shown}); topk "
-        "takes rows for them in index order; drop_constant=True ignores these elements"
+        "takes rows for them in index order; drop_constant=True ignores these elements",
+        ConstantColumnsWarning,
+        stacklevel=3,  # where select was called
     )

@@ -6,10 +6,10 @@ import math
 import numbers
 from typing import TYPE_CHECKING
 
+from thinset.files.shown import shown as shown  # noqa: PLC0414 - imported from here
+
 if TYPE_CHECKING:
     from thinset.training.loop.rates import LearningRate
-
-_LONGEST_SHOWN = 80
 
 
 def require_whole(name: str, value: object, *, least: int | None = None) -> None:
@@ -48,12 +48,3 @@ def require_rate(name: str, value: LearningRate) -> None:
 
 def is_number(value: object) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
-
-
-def shown(value: object) -> str:
-    """A value as messages show it: on one line, shortened if it is long."""
-    try:
-        text = " ".join(repr(value).split())
-    except ValueError:  # Python refuses to format integers of more than 4,300 digits
-        return "an integer of thousands of digits"
-    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "..."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from thinset.duration import Duration
-from thinset.training.arguments import require_rate, shown
+from thinset.training.arguments import is_number, require_rate, shown
 from thinset.training.loop.rates import PartOfRate
 from thinset.training.samplers.stored_steps import StepSizes, StoredSteps
 
@@ -207,6 +207,6 @@ def parse_share(share: float | str) -> float:
             value = float(value.strip().removesuffix("%")) / (100 if is_percentage else 1)
         except ValueError:
             value = -1.0
-    if not 0 <= value <= 1:
-        raise ValueError(f"split must be from 0 to 1, or from '0%' to '100%', got {share!r}")
-    return value
+    if not is_number(value) or not 0 <= value <= 1:
+        raise ValueError(f"split must be from 0 to 1, or from '0%' to '100%', got {shown(share)}")
+    return float(value)

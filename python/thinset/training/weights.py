@@ -25,8 +25,8 @@ def save_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
 def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
     """Copy weights written by `save_weights` into `model`, wherever it is.
 
-    Raises ValueError where the file is damaged or its tensors' names or shapes are not the
-    model's, OSError where it cannot be read.
+    Raises ValueError if the file is damaged or its tensors' names or shapes are not the
+    model's, OSError if it cannot be read.
     """
     tensors, _ = read_tensors(path)
     require_same_shapes(model.state_dict(), tensors, Path(path))
@@ -54,7 +54,7 @@ def copy_tensors(model: nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
 def restore_tensors(model: nn.Module, tensors: Mapping[str, torch.Tensor], path: Path) -> None:
     """Copy what `named_tensors` gave, read from the file `path`, into `model`.
 
-    Raises ValueError where names or shapes are not the model's.
+    Raises ValueError if names or shapes are not the model's.
     """
     require_same_shapes(named_tensors(model), tensors, path)
     copy_tensors(model, tensors)

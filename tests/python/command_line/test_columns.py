@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,19 @@ def test_a_byte_order_mark_is_not_part_of_the_first_line(tmp_path):
     (tmp_path / "x.txt").write_text("a\nb\n", "utf-8-sig")
     assert read_column(tmp_path / "x.txt").tolist() == ["a", "b"]
     assert read_ids(tmp_path / "x.txt") == ["a", "b"]
+
+
+def test_names_of_files_may_be_any_bytes(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name = os.fsdecode(b"\xff\xfe.npy")
+    np.save("x.npy", np.random.default_rng(0).standard_normal((6, 2)))
+    with open(name, "wb") as file:
+        np.save(file, np.arange(6))
+    assert read_column(Path(name)).tolist() == list(range(6))
+    words = ["select", "x.npy", "-n", "4", "-o", "s.npz", "-m", "random"]
+    assert main([*words, "--labels", name, "--per-class", "balanced", "--ids", name]) == 0
+    assert main(["subset", name, "x.npy", "-o", "out"]) == 3
+    assert "x.npy is of no known kind" in capsys.readouterr().err  # the selection could be read
 
 
 def test_a_parquet_file_needs_a_column(tmp_path):
@@ -182,6 +196,28 @@ def test_rows_owned_already_have_the_same_column(documents):
     found = thinset.select("b.parquet", 5, "max_min", column="emb", existing="a.parquet")
     expected = thinset.select(x[120:], 5, "max_min", existing=x[:120])
     assert found.indices.tolist() == expected.indices.tolist()
+
+
+def test_other_rows_may_be_in_a_column_of_their_own(documents, capsys):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    x, _ = documents
+    lists = pa.array(list(x[:120].astype(np.float16)), pa.list_(pa.float16()))
+    pq.write_table(pa.table({"vec": lists, "more": lists}), "owned.parquet")
+    words = ["select", "b.parquet", "--column", "emb", "-n", "5", "-m", "max_min", "-o", "s.npz"]
+    assert main([*words, "--existing", "owned.parquet:vec"]) == 0, capsys.readouterr().err
+    expected = thinset.select(x[120:], 5, "max_min", existing=x[:120])
+    assert thinset.Selection.load("s.npz").indices.tolist() == expected.indices.tolist()
+    assert main([*words, "--existing", "owned.parquet"]) == 3
+    assert "existing: 'owned.parquet': 'owned.parquet' has no column" in capsys.readouterr().err
+    assert main([*words, "--existing", "owned.parquet:vec", "-o", "owned.parquet"]) == 3
+    assert "would replace its own source" in capsys.readouterr().err
+    words = ["deduplicate", "a.parquet", "b.parquet", "--column", "emb", "-d", "0"]
+    assert main([*words, "--against", "owned.parquet:vec"]) == 0
+    assert "rows near one of owned.parquet:vec: 120" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="against_column needs against"):
+        thinset.deduplicate(x, 0, against_column="vec")
 
 
 def test_near_duplicates_are_left_out_of_one_table(documents, capsys):

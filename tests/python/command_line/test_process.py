@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import thinset.command_line
-from thinset.command_line import main
+from thinset.command_line import COMMANDS, START_OVER, main
 from thinset.command_line.failures import report_failure
 
 COMMAND = [sys.executable, "-m", "thinset"]
@@ -180,3 +180,25 @@ def test_file_names_that_are_not_utf_8(tmp_path):
     )  # fmt: skip
     assert embedded.returncode == 0, embedded.stderr
     assert run("verify", ".", cwd=folder, env=environment).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "follows"),
+    [
+        ("select x.npy -n 2 -o s.npz", "starts again from the beginning"),
+        ("select x.npy -n 2 -o s.npz --engine local --folder d", "resumes from what is finished"),
+        ("data import x -o d", "starts again from the beginning"),
+        ("embed digits -o e", "resumes from what is finished"),
+    ],
+)
+def test_an_interruption_says_what_the_same_command_does(arguments, follows, monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("thinset.command_line._call", interrupted)
+    assert main(arguments.split()) == 130
+    assert capsys.readouterr().err == f"thinset: error: interrupted; the same command {follows}\n"
+
+
+def test_every_command_that_starts_over_exists():
+    assert {name for name, *_ in COMMANDS} > START_OVER

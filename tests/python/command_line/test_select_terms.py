@@ -122,6 +122,7 @@ def test_flags(folder, capsys, flag):
         ("--budget 9 --dry-run", 2, "--dry-run needs --n-samples K"),
         ("-n 5 --scores patients.txt", 3, "patients.txt must hold numbers, got text"),
         ("-n 5 --max-per-group 2", 3, "max_per_group needs groups"),
+        ("-n 5 --groups patients.txt", 3, "groups change nothing without max_per_group"),
         ("-n 5 --ids patients.txt", 3, "ids must all be different: rows"),
         ("-n 5 --exclude gone.npy", 4, "gone.npy"),
     ],

@@ -194,11 +194,31 @@ def test_soft_labels_that_do_not_fit_are_refused(dataset: Dataset, unfit: np.nda
         ordered_batches(soft, device="cpu", batch_size=4)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "uint32", "int16", ">i4", "bool"])
+def test_labels_of_any_integers_become_int64(dtype: str) -> None:
+    images = np.zeros((4, 2, 2, 1), np.uint8)
+    rows = SimpleNamespace(images=images, labels=np.array([0, 1, 1, 0], dtype))
+    ((_, labels),) = ordered_batches(rows, device="cpu", batch_size=4)
+    assert labels.dtype == torch.int64
+    assert labels.tolist() == [0, 1, 1, 0]
+
+
+def test_arrays_that_torch_cannot_take_are_refused_at_once() -> None:
+    images = np.zeros((4, 2, 2, 1), np.float32)
+    with pytest.raises(ValueError, match=r"labels must be integers, got float64; numpy.unique"):
+        stream(SimpleNamespace(images=images, labels=np.zeros(4)))
+    with pytest.raises(ValueError, match=r"byte order of this machine, got >f4; pass images.as"):
+        stream(SimpleNamespace(images=images.astype(">f4"), labels=None))
+
+
 def test_arguments_are_checked_at_once(dataset: Dataset) -> None:
     with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
         stream(dataset, 0)
     with pytest.raises(ValueError, match="batch_size must be at least 1, got -1"):
         ordered_batches(dataset, device="cpu", batch_size=-1)
+    for size in (2.5, True, "4"):
+        with pytest.raises(ValueError, match=f"batch_size must be a whole number, got {size!r}"):
+            stream(dataset, size)
     with pytest.raises(ValueError, match="images must have shape"):
         stream(SimpleNamespace(images=dataset.images[0], labels=None))
     with pytest.raises(ValueError, match="with N >= 1"):

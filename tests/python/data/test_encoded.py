@@ -17,6 +17,7 @@ from thinset.data import (  # noqa: E402
     open_dataset,
     open_encoded,
     write_photographs,
+    write_subset,
 )
 from thinset.data.batches import DeviceBatches  # noqa: E402
 
@@ -103,6 +104,15 @@ def test_photographs_decode_to_about_the_images_they_were_made_of(tmp_path):
     with pytest.raises(ValueError, match="side must be at least 1, got 0"):
         write_photographs(digits, tmp_path / "b.parquet", side=0)
     assert not (tmp_path / "b.parquet").exists()
+
+
+def test_photographs_without_labels_stay_without(tmp_path):
+    images = np.arange(5 * 4 * 4, dtype=np.uint8).reshape(5, 4, 4, 1)
+    source = write_subset(range(5), (images, None), tmp_path / "data")
+    write_photographs(source, tmp_path / "photographs.parquet", side=8)
+    encoded = open_encoded(tmp_path / "photographs.parquet")
+    assert encoded.labels is None
+    assert encoded.images.shape == (5, 8, 8, 1)
 
 
 def test_a_source_of_arrays_is_refused():

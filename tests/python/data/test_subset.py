@@ -315,3 +315,21 @@ def test_inputs_that_a_file_behind_an_array_belongs_to(
     os.link(dataset.path / "images.npy", tmp_path / "shared" / "images.npy")
     with pytest.raises(ValueError, match="would replace its own source"):
         write_subset([0], dataset, tmp_path / "shared", overwrite=True)
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "message"),
+    [
+        ((1, 2, 3), {}, "source must be a Dataset, the path of one, or a pair .* got tuple of 3"),
+        (5, {}, "source must be a Dataset, .* got int; without labels, give .images, None."),
+        (None, {"n_threads": 0}, r"n_threads must be an int in \[1, 1024\], or None, got 0"),
+        (None, {"n_threads": -1}, "n_threads must be an int in .* got -1"),
+        (None, {"n_threads": "2"}, "n_threads must be an int in .* got '2'"),
+    ],
+)
+def test_arguments_are_checked_before_the_work(
+    tmp_path: Path, images: np.ndarray, source: Any, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        write_subset([0], source or (images, None), tmp_path / "out", **options)
+    assert not (tmp_path / "out").exists()

@@ -72,9 +72,12 @@ def test_long_tailed_data_fall_off_exponentially(digits, tmp_path):
 
 
 def test_what_makes_no_sense_is_refused(digits, tmp_path):
-    with pytest.raises(ValueError, match="imbalance must be at least 1, got 0.5"):
-        write_long_tailed(digits, tmp_path / "a", imbalance=0.5)
-    with pytest.raises(ValueError, match="exponent must be at least 0, got -1"):
+    for value in (0.5, float("nan"), float("inf")):
+        with pytest.raises(
+            ValueError, match=f"imbalance must be finite and at least 1, got {value}"
+        ):
+            write_long_tailed(digits, tmp_path / "a", imbalance=value)
+    with pytest.raises(ValueError, match="exponent must be finite and at least 0, got -1"):
         write_redundant(digits, tmp_path / "a", exponent=-1)
     with pytest.raises(FileExistsError):
         write_redundant(digits, tmp_path)

@@ -248,3 +248,28 @@ def test_numbers_of_numpy_are_whole_numbers(tmp_path: Path, images: np.ndarray) 
     ) as target:  # fmt: skip
         target.append(images)
     assert open_dataset(tmp_path / "out").image_shape == images.shape[1:]
+
+
+@pytest.mark.parametrize("role", ["../x", "x/y", "", "..", "a\0b"])
+def test_further_arrays_stay_in_the_folder(tmp_path: Path, images: np.ndarray, role: str) -> None:
+    with (
+        pytest.raises(ValueError, match="role must be a plain file name in the folder, got"),
+        writer(tmp_path / "data") as out,
+    ):
+        out.add(role, np.zeros(3))
+    assert names_in(tmp_path) == []
+
+
+def test_further_arrays_hold_no_objects(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ValueError, match="notes must hold plain numbers or texts, got object"),
+        writer(tmp_path / "data") as out,
+    ):
+        out.add("notes", np.array([None]))
+
+
+def test_a_writer_needs_a_with_statement(tmp_path: Path, images: np.ndarray) -> None:
+    with pytest.raises(RuntimeError, match="inside a with statement"):
+        writer(tmp_path / "data").append(images)
+    with pytest.raises(RuntimeError, match="inside a with statement"):
+        writer(tmp_path / "data").add("notes", images)

@@ -18,7 +18,7 @@ import pytest
 from thinset import _core
 from thinset.files import atomic
 from thinset.files import partial as partial_files
-from thinset.files.atomic import atomic_file, atomic_folder, write_json
+from thinset.files.atomic import atomic_file, atomic_folder, require_file_target, write_json
 from thinset.files.partial import partial_of, remove_leftovers
 
 if TYPE_CHECKING:
@@ -101,6 +101,28 @@ def test_what_is_no_file_is_not_replaced_by_one(tmp_path: Path) -> None:
     assert names_in(tmp_path) == ["folder", "pipe"]
 
 
+def test_a_folder_that_cannot_take_the_file_is_refused_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("old")
+    for target in (tmp_path / "file" / "new", tmp_path / "file" / "deep" / "new"):
+        with pytest.raises(NotADirectoryError, match=f"'{tmp_path / 'file'}'"):
+            require_file_target(target)
+        with pytest.raises(NotADirectoryError, match=f"'{tmp_path / 'file'}'"):
+            new_folder(target)
+    require_file_target(tmp_path / "new" / "deep" / "file")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(PermissionError, match=f"'{tmp_path}'"):
+        require_file_target(tmp_path / "new" / "file")
+    assert names_in(tmp_path) == ["file"]
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no folder that takes no files")
+def test_a_failure_names_the_target_and_not_its_partial() -> None:
+    with pytest.raises(OSError, match="'/proc[^.]*'"):
+        write_json("/proc/target", 1)
+
+
 @pytest.mark.parametrize("name", [b"\xff\xfe.npy", b"n" * 250, "\u00e9".encode() * 120])
 def test_names_of_every_kind(tmp_path: Path, name: bytes) -> None:
     target = tmp_path / os.fsdecode(name)
@@ -112,7 +134,7 @@ def test_names_of_every_kind(tmp_path: Path, name: bytes) -> None:
 
 def test_a_full_disk_names_the_target(tmp_path: Path) -> None:
     for writer in (atomic_file, atomic_folder):
-        full = pytest.raises(OSError, match=r"No space left on device.*target")
+        full = pytest.raises(OSError, match=r"No space left on device: '.*target'$")
         with full, writer(tmp_path / "target"):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     with pytest.raises(OSError, match="elsewhere") as caught, atomic_file(tmp_path / "target"):

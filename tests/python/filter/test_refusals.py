@@ -118,6 +118,12 @@ USAGE = {
         "--max-memory must be at least 1",
     ),
     "no output": (["gather", "rows.npy", "X.npy"], "gather needs --output"),
+    "an empty file name": (
+        ["select", "X.npy", "-n", "3", "--exclude", ""],
+        "--exclude needs a value, got an empty one",
+    ),
+    "an empty output": (["select", "X.npy", "-n", "3", "-o", ""], "-o needs a value, got an empty"),
+    "an empty count": (["select", "X.npy", "--n-samples="], "--n-samples needs a value, got an em"),
 }
 BAD_INPUT = {
     "k is zero": (["select", "X.npy", "-n", "0"], "n_samples must be in [1, 30]"),
@@ -127,6 +133,10 @@ BAD_INPUT = {
     ),
     "types differ": (["select", "X.npy", "half.npy", "-n", "3"], "shard 1 is float16, shard 0"),
     "k > N": (["select", "X.npy", "-n", "31"], "got 31"),
+    "groups without a rule": (
+        ["select", "X.npy", "-n", "3", "--groups", "labels.npy"],
+        "groups change nothing without max_per_group",
+    ),
     "fraction": (["select", "X.npy", "-n", "1.5"], "in (0, 1], got 1.5"),
     "labels too short": (
         ["select", "X.npy", "-n", "3", "--labels", "short.npy", "--per-class", "balanced"],

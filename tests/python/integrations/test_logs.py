@@ -43,18 +43,19 @@ def test_wandb(tmp_path, monkeypatch) -> None:
     wandb.finish()
 
 
-def test_mlflow(tmp_path, monkeypatch) -> None:
+@pytest.mark.parametrize("name", ["training", 'it\'s "mine"'])
+def test_mlflow(tmp_path, monkeypatch, name) -> None:
     mlflow = pytest.importorskip("mlflow", reason="the extra mlflow is not installed")
     from thinset.integrations.mlflow import mlflow_log
 
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     mlflow.set_tracking_uri(f"file:{tmp_path / 'runs'}")
-    log = mlflow_log(tmp_path / "training")
+    log = mlflow_log(tmp_path / name)
     run_id = mlflow.active_run().info.run_id
     for values, step in FIGURES:
         log(values, step)
     mlflow.end_run()
-    mlflow_log(tmp_path / "training")
+    mlflow_log(tmp_path / name)
     assert mlflow.active_run().info.run_id == run_id
     mlflow.end_run()
     history = mlflow.MlflowClient().get_metric_history(run_id, "train_loss")

@@ -272,7 +272,7 @@ def test_a_rule_is_refused_where_selecting_by_it_would_be(
         ("file", "arm 'file' must name a file or folder, such as file:mine.npz"),
         ("data", "arm 'data' must name a file or folder, such as data:generated"),
         ("full+data", "must name a file or folder, such as full\\+data:generated"),
-        ("file:a.npz:b.npz", "has no option 'b.npz'"),
+        ("file:a.npz:b.npz", "has no option 'b.npz'; a path must not hold a colon: rename it"),
         ("data:a:balanced", "has no option 'balanced'"),
         ("file:a:ordinary", "has no option 'ordinary'"),
         ("full:", "ends with a colon"),

@@ -104,6 +104,12 @@ GROUPS = np.arange(N) % 10
         ),
         (5, "topk", {"scores": ["a"] * N}, "scores must be numbers"),
         (
+            5,
+            "topk",
+            {"scores": [1.0, None]},
+            "scores must have an entry for every row: row 1 has N",
+        ),
+        (
             50,
             "topk",
             {"groups": GROUPS, "max_per_group": 3},
@@ -116,6 +122,13 @@ GROUPS = np.arange(N) % 10
             "max_per_group must be an int of at least 1",
         ),
         (5, "topk", {"max_per_group": 2}, "max_per_group needs groups"),
+        (
+            5,
+            "topk",
+            {"groups": GROUPS},
+            "groups change nothing without max_per_group, whole_groups",
+        ),
+        (5, "random", {"groups": GROUPS}, "groups change nothing without max_per_group, whole_gr"),
         (
             5,
             "topk",
@@ -203,6 +216,21 @@ GROUPS = np.arange(N) % 10
             "groups must have an entry for every row: row 1 has nan",
         ),
         (5, "topk", {"ids": ["a"] * 9 + [None]}, "ids .* entry for every row: row 9 has None"),
+        (5, "topk", {"ids": ["b", "a\0"]}, r"ids must not end with null .*: row 1 has 'a.x00'"),
+        (
+            5,
+            "topk",
+            {"groups": np.array(["a", "a\0"], object), "max_per_group": 1},
+            "groups must not end with null characters: row 1",
+        ),
+        (5, "topk", {"ids": ["a", b"a"]}, "ids must be all integers or all text: row 1 has b'a'"),
+        (5, "max_min", {"existing_column": "emb"}, "existing_column needs existing"),
+        (
+            5,
+            "max_min",
+            {"existing": np.ones((3, 12), np.float32), "existing_column": "emb"},
+            "existing: column='emb' does not apply to ndarray",
+        ),
         (
             5,
             "topk",

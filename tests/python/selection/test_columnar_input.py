@@ -252,7 +252,7 @@ REFUSED = {
     "integers": (pa.array(np.ones((N, D), int).tolist()), r"lists of int64; convert .*cast"),
     "no lists": (pa.array(np.arange(N)), r"no column of embeddings .*has 'id', 'emb', 'score'"),
     "lists of texts": (pa.array([["a"]] * N), r"no column of embeddings"),
-    "no rows": (fixed(values())[:0], r"n_samples must be in \[1, 0\]"),
+    "no rows": (fixed(values())[:0], "embeddings must have at least one row, got none"),
     "no columns": (pa.array([[]] * N, pa.list_(pa.float32())), "at least one row and one column"),
 }
 

@@ -41,6 +41,13 @@ def test_max_memory_is_held_against_the_bound(method):
         thinset.select(X, 300, method, n_threads=2, max_memory=bound - 1)
 
 
+@pytest.mark.parametrize("method", thinset.methods())
+def test_rows_of_any_length_are_told_without_their_memory(method):
+    found = thinset.estimate((4, 2**40), 2, method)  # a row of 4 TB
+    assert found.memory_bytes > (0 if method == "random" else 2**40)
+    assert found.seconds > 60
+
+
 def test_boards_stay_shallow_within_max_memory():
     # Every element prefers the same rows: boards run out again and again.
     order = np.random.default_rng(1).permutation(20_000).astype(np.float32)
@@ -70,7 +77,9 @@ def test_the_text_names_both_figures():
     ("arguments", "options", "message"),
     [
         (((10, 4), 11), {}, r"n_samples must be in \[1, 10\].*got 11"),
-        (((0, 4), 1), {}, r"\[1, 0\]"),
+        (((0, 4), 1), {}, "embeddings must have at least one row, got none"),
+        (((2**62, 2**62), 1), {}, r"a shape must have at most 2\*\*53 elements, got \(4611"),
+        (((2**53, 2), 1), {"method": "random"}, r"at most 2\*\*53 elements, got \(9007"),
         (((10, -4), 1), {}, "must not be negative"),
         (((10, 4), 2), {"dtype": "int8"}, "dtype must be one of.*'int8'"),
         (((10, 4), 2), {"per_class": True}, "per_class needs labels"),

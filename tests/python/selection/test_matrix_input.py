@@ -243,7 +243,7 @@ def refused():
         "one row repeated": (np.broadcast_to(X[0], (N, D)), "C order.*strides"),
         "windows": (np.lib.stride_tricks.sliding_window_view(X.ravel(), D), "C order.*strides"),
         "unaligned": (unaligned(), r"multiple of their element's size.*copy\(\)"),
-        "no rows": (X[:0], r"n_samples must be in \[1, 0\]"),
+        "no rows": (X[:0], "embeddings must have at least one row, got none"),
         "no columns": (X[:, :0], "at least one row and one column"),
         "no list": ([], "at least one shard, got an empty list"),
         "array.array": (array.array("f", X.ravel()), r"2-D array .*shape \(240,\)"),

@@ -68,6 +68,25 @@ def test_other_embeddings_are_refused(shape):
             method(X[: shape[0], : shape[1]].copy())
 
 
+@pytest.mark.parametrize("row", [0, 300])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_values_that_are_not_finite_have_no_figures(row, value, dtype):
+    # The selection does not read excluded rows.
+    holed = X.astype(dtype)
+    holed[row, 3] = value
+    selection = thinset.select(holed, 20, "max_min", exclude=[row])
+    message = f"embeddings must be finite: row {row}, column 3 is {value}"
+    for name in ("covering_radius", "sum_of_nearest_distances"):
+        with pytest.raises(ValueError, match=message):
+            selection.objective[name]
+    assert selection.objective["smallest_pairwise_distance"] > 0  # of the chosen rows alone
+    other = thinset.select(X, 20, "max_min", initial_subset=[row])
+    other = pickle.loads(pickle.dumps(other))
+    with pytest.raises(ValueError, match=message):
+        other.objective_from(holed)
+
+
 def test_one_row_has_no_pairs():
     selection = thinset.select(X, 1, "max_min")
     expected = ["covering_radius", "sum_of_nearest_distances"]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import thinset
 from oracles.near_duplicates import group_near_duplicates, kept, match
 from oracles.selection import distances
+from thinset import _core
 
 
 def rows(seed: int, n: int, d: int, dtype: str) -> np.ndarray:
@@ -78,11 +79,16 @@ def test_scores_and_other_sets_decide_what_is_kept(
 def kept_by_terms(X, distance, metric, terms):
     """The rows that selecting without near-duplicates may choose."""
     n = len(X)
-    groups = group_near_duplicates(X, distance, metric)
     allowed = set(terms.get("among", range(n))) - set(terms.get("exclude", ()))
     scores = terms.get("scores")
     if "min_score" in terms:
         allowed -= {row for row in range(n) if scores[row] < terms["min_score"]}
+    # Other rows link none.
+    considered = sorted(allowed.union(terms.get("initial_subset", ())))
+    groups = np.arange(n)
+    if considered:
+        among_these = group_near_duplicates(X[considered], distance, metric)
+        groups[considered] = np.array(considered)[among_these]
     of_initial = {groups[row] for row in terms.get("initial_subset", ())}
     out = [row not in allowed or groups[row] in of_initial for row in range(n)]
     if "existing" in terms:
@@ -168,7 +174,39 @@ def test_a_selection_records_the_arguments_given():
     scores = [1, 2, np.nan, 1, 1, 3]
     found = thinset.select(CHAINS, 2, "max_min", dedup_distance=1.0, scores=scores, exclude=[2])
     assert found.params["n_exclude"] == 1
-    assert set(found.indices.tolist()) <= {1, 4, 5}
+    assert set(found.indices.tolist()) <= {0, 1, 4, 5}
+
+
+@pytest.mark.parametrize("terms", [{"exclude": [2]}, {"among": [0, 1, 3, 4, 5]}])
+@pytest.mark.parametrize("existing", [None, [[9.0]]])
+def test_rows_that_may_not_be_chosen_are_not_read(terms, existing):
+    # 0 and 2 are linked by 1 alone.
+    X = CHAINS.copy()
+    X[2] = np.nan
+    if existing is not None:
+        terms = {**terms, "existing": np.array(existing)}
+    found = thinset.select(X, 3, "max_min", dedup_distance=1.0, **terms)
+    assert set(found.indices.tolist()) <= {0, 1, 3, 4}
+    with pytest.raises(ValueError, match="embeddings must be finite: row 2, column 0 is nan"):
+        thinset.select(X, 3, "max_min", dedup_distance=1.0, initial_subset=[2], **terms)
+
+
+@pytest.mark.parametrize("rows_read", [[2, 1], [0, 0], [-1], [6]])
+def test_rows_that_are_read_are_ascending(rows_read):
+    numbers = np.array(rows_read)
+    for call in (
+        lambda: _core.group_near_duplicates(CHAINS, 1.0, rows=numbers),
+        lambda: _core.match_near_duplicates(CHAINS, CHAINS, 1.0, rows=numbers),
+    ):
+        with pytest.raises(ValueError, match=r"rows must be ascending and in \[0, 6\): position"):
+            call()
+
+
+def test_a_refused_distance_is_shown_as_it_is():
+    with pytest.raises(ValueError, match="distance must be at least 0, got -1e-09$"):
+        thinset.deduplicate(CHAINS, -1e-9)
+    with pytest.raises(ValueError, match=r"one column, got shape \(0, 1\)$"):
+        thinset.deduplicate(CHAINS[:0], 1.0)
 
 
 def test_the_best_scored_of_a_chain_is_kept():

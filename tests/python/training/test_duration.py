@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,6 +39,14 @@ def test_parse_refuses_other_texts(text: str) -> None:
 def test_amounts_are_finite_and_not_negative(amount: float) -> None:
     with pytest.raises(ValueError, match="finite and at least 0"):
         Duration(amount, "s")
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_numbers_of_numpy_are_numbers(unit: str) -> None:
+    duration = Duration(np.float64(4.0), unit)
+    assert str(duration) == str(np.float64(0.5) * Duration(8, unit)) == f"4{unit}"
+    if not duration.is_time:
+        assert duration.n_samples(10, 3) == {"st": 12, "ep": 40, "sa": 4}[unit]
 
 
 def test_steps_and_samples_come_whole() -> None:

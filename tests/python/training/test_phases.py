@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from thinset.training import Duration, LinearRate, Phase, TwoPhase
@@ -40,8 +42,8 @@ def test_learning_rates_per_phase(digits) -> None:
     assert [rate(0.0), rate(0.5)] == pytest.approx([0.1, 0.055])
 
 
-@pytest.mark.parametrize("split", [-0.1, 1.1, "101%", "half", "%", float("nan")])
-def test_split_is_a_share(digits, split: float | str) -> None:
+@pytest.mark.parametrize("split", [-0.1, 1.1, "101%", "half", "%", float("nan"), None, True])
+def test_split_is_a_share(digits, split: Any) -> None:
     with pytest.raises(ValueError, match=r"split must be from 0 to 1.*got"):
         TwoPhase(digits.train, digits.subset, split, "10st")
 

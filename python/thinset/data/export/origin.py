@@ -59,7 +59,7 @@ class Origin(NamedTuple):
 def origin_of(dataset: Dataset) -> Origin:
     """Where `thinset data import` read this dataset.
 
-    Raises ValueError if it came about in another way, or from a source that is gone.
+    Raises ValueError if it was made in another way, or if its source is gone.
     """
     read = dataset.manifest.provenance
     advice = (

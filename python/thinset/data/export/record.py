@@ -41,7 +41,7 @@ def write_record(
 
 
 def foreign_to_subset(folder: Path) -> str | None:
-    """The first entry below `folder` that no export wrote; None where there is none."""
+    """The first entry below `folder` that no export wrote; None if there is none."""
     try:
         content = read_json(folder / RECORD_FILE)
         own = set(content["files"]) if content["format"] == _FORMAT else None

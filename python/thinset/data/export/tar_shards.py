@@ -6,7 +6,7 @@ import contextlib
 import tarfile
 import zlib
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from thinset.data.export.chosen import Wanted
 from thinset.data.export.outputs import name_of_target, named, targets_of
@@ -26,13 +26,6 @@ if TYPE_CHECKING:
 
 _COMPRESSIONS = {".tar": "", ".tgz": "gz", ".tar.gz": "gz", ".tar.bz2": "bz2", ".tar.xz": "xz"}
 SUFFIXES = tuple(_COMPRESSIONS)
-
-
-class _Sample(NamedTuple):
-    """The members of one sample: files that share a path up to the first dot of the name."""
-
-    key: str
-    members: list[tarfile.TarInfo]
 
 
 def write_tar_shards(
@@ -72,14 +65,19 @@ def write_tar_shards(
                 stack.close()
                 target = stack.enter_context(tarfile.open(path, mode))
             with _opened(file) as source:
-                for number, sample in enumerate(_samples(source, file)):
-                    place = f"{file}, sample {number} ({sample.key!r})"
-                    if wanted.position(row, sample.key, place) is not None:
-                        for member in sample.members:
-                            target.addfile(member, source.extractfile(member))
-                            _forget(target)  # or they would fill memory
-                        bar.update(1)
-                    row += 1
+                key, number, is_chosen = None, -1, False
+                # Each member is copied before the next one is read: compressed files can only be
+                # read forwards, and going back means to decompress them from the start.
+                for member, key_of_member in _members(source, file):
+                    if key_of_member != key:
+                        key, number = key_of_member, number + 1
+                        place = f"{file}, sample {number} ({key!r})"
+                        is_chosen = wanted.position(row, key, place) is not None
+                        bar.update(int(is_chosen))
+                        row += 1
+                    if is_chosen:
+                        target.addfile(member, source.extractfile(member))
+                        _forget(target)  # or they would fill memory
         wanted.require_complete(row)
 
 
@@ -97,22 +95,14 @@ def _opened(path: Path) -> Iterator[tarfile.TarFile]:
         raise ValueError(f"{path} is damaged, truncated or no tar archive: {reason}") from error
 
 
-def _samples(source: tarfile.TarFile, path: Path) -> Iterator[_Sample]:
-    sample: _Sample | None = None
+def _members(source: tarfile.TarFile, path: Path) -> Iterator[tuple[tarfile.TarInfo, str]]:
+    """The members that belong to a sample, and its key."""
     while (member := source.next()) is not None:
         _forget(source)  # or they would fill memory
         key = _key(member, path)
-        if key is None:
-            continue
-        if sample is not None and sample.key == key:
-            sample.members.append(member)
-            continue
-        if sample is not None:
-            yield sample
-        sample = _Sample(key, [member])
+        if key is not None:
+            yield member, key
     _require_end(source, path)
-    if sample is not None:
-        yield sample
 
 
 def _key(member: tarfile.TarInfo, path: Path) -> str | None:
@@ -141,9 +131,9 @@ def _forget(archive: tarfile.TarFile) -> None:
 
 
 def _require_end(source: tarfile.TarFile, path: Path) -> None:
-    """Refuse an archive that goes on, or stops, where there is neither a header nor the end.
+    """Refuse an archive in which neither a header nor the end mark follows the last member.
 
-    tarfile takes a damaged header for the end, and with it everything behind.
+    tarfile takes a damaged header for the end, and ignores everything after it.
     """
     assert source.fileobj is not None
     source.fileobj.seek(source.offset)

@@ -87,7 +87,7 @@ def import_dataset(
 
     Raises ValueError for an unknown kind, a source that no kind recognises, content that is not as
     it must be, splits that do not go together and an output that would replace its source;
-    FileNotFoundError where `source` does not exist; FileExistsError where `out` exists and
+    FileNotFoundError if `source` does not exist; FileExistsError if `out` exists and
     `overwrite` is false or something is in it that no import wrote.
     """
     path = os.fspath(source)
@@ -175,7 +175,7 @@ def _of_kind(kind: str) -> Source:
 
 
 def recognise(path: str) -> Source:
-    """Return the kind that `path` looks like; ValueError where it looks like none."""
+    """Return the kind that `path` looks like; ValueError if it looks like none."""
     require_unpickled(path)
     require_no_run_folder(Path(path))
     for source in SOURCES.values():

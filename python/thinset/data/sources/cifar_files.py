@@ -24,7 +24,7 @@ _PICKLED = {
 
 
 def require_unpickled(path: str) -> None:
-    """Raise ValueError where `path` is, or holds, a Python version of the datasets.
+    """Raise ValueError if `path` is, or holds, a Python version of the datasets.
 
     A binary version beside it can be read instead.
     """

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import io
+import numbers
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
+
+from thinset.files.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,7 +40,7 @@ class UnreadableImageError(ValueError):
 def describe(name: str, content: bytes | Path) -> tuple[int, int, bool]:
     """Height, width and whether the image is in colour, from its header.
 
-    Raises UnreadableImageError, naming the image, where it cannot be read or has more than 8 bits
+    Raises UnreadableImageError, naming the image, if it cannot be read or has more than 8 bits
     per channel.
     """
     with _opened(name, content) as image:
@@ -119,8 +122,15 @@ def resized(stream: ImageStream, size: tuple[int, int] | None) -> ImageStream:
 
 def require_size(size: Sequence[int]) -> None:
     """Raise ValueError unless `size` is (height, width), each at least 1."""
-    if len(size) != 2 or min(size) < 1:
-        raise ValueError(f"size must be (height, width), each >= 1, got {size}")
+    is_pair = isinstance(size, (tuple, list)) and len(size) == 2
+    if not is_pair or not all(_is_whole(side) and side >= 1 for side in size):
+        raise ValueError(
+            f"size must be (height, width), whole numbers of at least 1, got {shown(size)}"
+        )
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def _resize_array(image: np.ndarray[Any, Any], size: tuple[int, int]) -> np.ndarray[Any, Any]:

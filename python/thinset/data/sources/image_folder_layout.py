@@ -44,7 +44,7 @@ def find_layout(path: str, images: Sequence[Path]) -> Layout:
     as bus, car and train. A single folder around everything is passed through. Images beside class
     folders are left out.
 
-    Raises ValueError where there are no images, no training split, a class that only another
+    Raises ValueError if there are no images, no training split, a class that only another
     split has, two folders for one split, folders that may be splits or classes, or splits inside
     of class folders.
     """
@@ -77,7 +77,7 @@ def find_layout(path: str, images: Sequence[Path]) -> Layout:
 
 
 def require_named_classes(path: str, layout: Layout) -> None:
-    """Raise ValueError where the one class is a folder that is called images or the like."""
+    """Raise ValueError if the one class is a folder that is called images or the like."""
     if layout.class_names is None or len(layout.class_names) > 1:
         return
     name = layout.class_names[0]

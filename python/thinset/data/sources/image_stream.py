@@ -30,7 +30,7 @@ class ImageStream:
     `provenance` says what was read. `encoded`, where the source holds encoded images: gives each
     one's name, its content or its file, and its label; `resizes` tells whether decoding resizes
     them.
-    Iterating raises ValueError or OSError, naming the file, where the source is damaged.
+    Iterating raises ValueError or OSError, naming the file, if the source is damaged.
     """
 
     name: str
@@ -97,7 +97,7 @@ class Source(Protocol):
         """Open all splits, without reading more than is needed to describe them.
 
         Raises ValueError for content that is not as it must be, naming the file, and
-        FileNotFoundError where a file is missing.
+        FileNotFoundError if a file is missing.
         """
 
 

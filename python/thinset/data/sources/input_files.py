@@ -26,14 +26,14 @@ def require_input_file(path: Path) -> None:
 
 
 def require_split_folder(path: Path) -> None:
-    """Raise ValueError where `path`, named after a split, is a link to nothing, pipe or device."""
+    """Raise ValueError if `path`, named after a split, is a link to nothing, pipe or device."""
     require_no_dangling_link(path)
     if not path.is_dir():
         require_regular(path)
 
 
 def require_no_dangling_link(path: Path) -> None:
-    """Raise ValueError where `path` is a link to nothing."""
+    """Raise ValueError if `path` is a link to nothing."""
     if path.is_symlink() and not path.exists():
         raise ValueError(
             f"{path} is a link to nothing; fetch the file that it links to, or remove the link"

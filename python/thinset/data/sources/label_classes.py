@@ -40,7 +40,7 @@ def classes_of(
     false and true. Strings become classes in sorted order. Integers 0..C-1 are class numbers; other
     integers from 0 become classes in their order, named by their digits.
 
-    Raises ValueError where nearly every row has a value of its own, as identifiers do, unless
+    Raises ValueError if nearly every row has a value of its own, as identifiers do, unless
     the column was given by name (`is_given`).
     """
     found = set(values)

@@ -55,7 +55,7 @@ def import_map_style(
     from 0. `class_names` defaults to the dataset's own `classes`, `name` to its type's. Give the
     dataset without random transforms: the first items are read twice, all others once.
 
-    Raises ValueError or TypeError naming the first item that is not so, ValueError where `out`
+    Raises ValueError or TypeError naming the first item that is not so, ValueError if `out`
     would replace the files of the dataset, and FileExistsError as DatasetWriter.
     """
     if len(dataset) < 1:

@@ -39,7 +39,7 @@ class IdxFiles:
         return tuple(split for split in ("train", "test") if (split, "images") in self.parts)
 
     def require(self, split: str, part: str) -> Path:
-        """The file of a part; FileNotFoundError where it is missing."""
+        """The file of a part; FileNotFoundError if it is missing."""
         if (split, part) not in self.parts:
             prefix = f"{self.name}-" if self.name else ""
             own = "train" if split == "train" else "test" if self.name else "t10k"
@@ -57,7 +57,7 @@ class IdxFiles:
 def find_idx(path: str) -> IdxFiles | None:
     """The one dataset at `path`: a folder, a folder not far above it, or one of its files.
 
-    None where there is none. Raises ValueError, listing them, where there are several.
+    None if there is none. Raises ValueError, listing them, where there are several.
     """
     root = Path(path)
     if not root.is_dir():

@@ -132,7 +132,7 @@ class _Labels:
                 )
 
     def number(self, row: Row) -> int:
-        """The class of one row; ValueError where there is none."""
+        """The class of one row; ValueError if there is none."""
         assert self.classes is not None
         found = self.classes.numbers.get(row.value)
         if found is not None:

@@ -41,7 +41,7 @@ def count_rows(path: Path) -> int:
 
 
 def label_rows(files: Sequence[Path], column: str) -> Iterator[Row]:
-    """Every label: an int, str or bool; None where there is none."""
+    """Every label: an int, str or bool; None if there is none."""
     for path, first_row, batch in _record_batches(files, [column]):
         yield from _labels(path, first_row, batch.column(column), column)
 

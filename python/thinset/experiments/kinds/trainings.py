@@ -267,7 +267,7 @@ def _measures(finished: Finished[StudySettings]) -> tuple[Measures, ...]:
 
 
 def _explored(recipe: FigureRecipe, finished: Finished[StudySettings]) -> Explore | None:
-    """For comparisons on one's own data; a published figure is about the scores."""
+    """For comparisons on the user's data; a published figure is about the scores."""
     if recipe.name != "compare":
         return None
     return explored_cells(finished, cells_of(finished.settings))

@@ -88,7 +88,7 @@ def fit(
 
     Raises ValueError for settings out of range, for `keep="best"` without `validation_data`, for a
     checkpoint that is damaged, of other settings or of another version of thinset, and
-    (TrainingDivergedError) for a loss that is not finite; FileExistsError where a checkpoint
+    (TrainingDivergedError) for a loss that is not finite; FileExistsError if a checkpoint
     exists and `resume` is false.
     """
     if (test_data is None and validation_data is None) != (test_transform is None):

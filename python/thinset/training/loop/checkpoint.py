@@ -35,7 +35,7 @@ def write_tensors(
     """Write tensors and a JSON-able `content` as one safetensors file, atomically.
 
     Killed at any moment, `path` holds the previous file or the new one. Raises ValueError where
-    `content` holds NaN or infinity, and OSError where the file cannot be written.
+    `content` holds NaN or infinity, and OSError if the file cannot be written.
     """
     header = {"format": FORMAT, "version": VERSION, "content": content}
     text = json.dumps(header, allow_nan=False)
@@ -51,7 +51,7 @@ def write_tensors(
 def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """Read what `write_tensors` wrote: tensors on the CPU, and the content.
 
-    Raises OSError where the file cannot be read, and ValueError, naming it, where it is damaged,
+    Raises OSError if the file cannot be read, and ValueError, naming it, if it is damaged,
     has changed since it was written, is another kind of file or of another version. Files of
     earlier versions, which state no digest, are read as they are.
     """

@@ -31,12 +31,12 @@ class Evaluation:
 
     @property
     def test_loss(self) -> float | None:
-        """The loss on test data; None where there is no such score."""
+        """The loss on test data; None if there is no such score."""
         return self.scores.get("loss")
 
     @property
     def test_accuracy(self) -> float | None:
-        """The accuracy on test data, 0..1; None where there is no such score."""
+        """The accuracy on test data, 0..1; None if there is no such score."""
         return self.scores.get("accuracy")
 
 
@@ -98,7 +98,7 @@ class History:
     def from_dict(cls, content: dict[str, Any]) -> History:
         """Rebuild what `to_dict` gave, in this version or an earlier one.
 
-        Raises ValueError where keys are missing or unknown.
+        Raises ValueError if keys are missing or unknown.
         """
         try:
             best = content.get("best")

@@ -36,7 +36,7 @@ class Ledger:
             self.add(name, self._clock() - start)
 
     def add(self, name: str, seconds: float) -> None:
-        """Count time that was measured elsewhere; ValueError where it is negative or not finite."""
+        """Count time that was measured elsewhere; ValueError if it is negative or not finite."""
         if not 0 <= seconds < float("inf"):
             raise ValueError(f"seconds of stage {name!r} must be finite and >= 0, got {seconds}")
         self._seconds[name] = self._seconds.get(name, 0.0) + seconds

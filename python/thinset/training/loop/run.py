@@ -85,7 +85,7 @@ class Run:
         return self._history
 
     def restore(self, stored: StoredRun) -> None:
-        """Go back to where a checkpoint was written; ValueError where it is of another run."""
+        """Go back to where a checkpoint was written; ValueError if it is of another run."""
         assert self._checkpoint_path is not None
         require_same_settings(self._identity, stored.identity, self._checkpoint_path)
         self._load(stored, self._checkpoint_path)
@@ -93,7 +93,7 @@ class Run:
     def continue_first_phase(self, stored: StoredRun) -> None:
         """Continue the first phase of a training that differs only in what came after it.
 
-        Raises ValueError where it differs in more, or its first phase was longer than this one.
+        Raises ValueError if it differs in more, or its first phase was longer than this one.
         """
         path = self._first_phase_path
         assert path is not None

@@ -71,7 +71,7 @@ class StoredRun:
     def read(cls, path: Path) -> StoredRun:
         """Read what `write` wrote.
 
-        Raises OSError where the file cannot be read, and ValueError, naming it, where it is
+        Raises OSError if the file cannot be read, and ValueError, naming it, if it is
         damaged, holds something else, or was written by another version of thinset.
         """
         tensors, content = read_tensors(path)

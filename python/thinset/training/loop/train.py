@@ -91,7 +91,7 @@ def train(
     Raises ValueError for settings out of range, for "best" without `validation_data`, for a
     checkpoint that is damaged, of other settings or of another version of thinset, for a Replay on
     networks with batch statistics, and (TrainingDivergedError) for a loss or score that is not
-    finite; FileExistsError where a checkpoint exists and `resume` is false.
+    finite; FileExistsError if a checkpoint exists and `resume` is false.
     """
     settings = LoopSettings(
         batch_size=batch_size,

@@ -64,7 +64,7 @@ class EffectiveNumber:
         _require_beta(self.beta)
 
     def over(self, dataset: ImageRows) -> Passes:
-        """Raise ValueError where the dataset has no labels, or soft labels."""
+        """Raise ValueError if the dataset has no labels, or soft labels."""
         if dataset.labels is None:
             raise ValueError("classes cannot be weighted: the dataset has no labels")
         if getattr(dataset, "soft_labels", None) is not None:

@@ -46,8 +46,8 @@ class LossPruningSampler(Sampler[int]):
     Where torch.distributed is initialised, the processes divide every pass and exchange their
     losses in `mean`, which all of them must call equally often; their states are alike.
 
-    Raises ValueError where a number is out of range or a pass is shorter than a batch and the
-    loader drops it, and RuntimeError where a loader reads that cannot follow passes of different
+    Raises ValueError if a number is out of range or a pass is shorter than a batch and the
+    loader drops it, and RuntimeError if a loader reads that cannot follow passes of different
     lengths.
     """
 
@@ -113,7 +113,7 @@ class LossPruningSampler(Sampler[int]):
         `indices`: (B,) integers, the numbers of the batch's samples. None: it is the batch that the
         loop took from the loader last, or a part of it, in turn.
 
-        Raises ValueError for losses that are not one for each sample, and RuntimeError where it
+        Raises ValueError for losses that are not one for each sample, and RuntimeError if it
         is unknown which samples they belong to without `indices`.
         """
         if losses.ndim != 1:
@@ -142,7 +142,7 @@ class LossPruningSampler(Sampler[int]):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Resume where `state_dict` was taken, with the same passes.
 
-        Raises ValueError where the state is not of a sampler with the same arguments.
+        Raises ValueError if the state is not of a sampler with the same arguments.
         """
         require_same_sampler(state, self._identity())
         self._passes.load_state_dict(state)
@@ -267,7 +267,7 @@ def _require_able(reader: Reader) -> None:
 
 
 def _require_length(reader: Reader, n_samples: int) -> None:
-    """Raise RuntimeError where Lightning would cut this pass, or not validate after it."""
+    """Raise RuntimeError if Lightning would cut this pass, or not validate after it."""
     trainer = reader.lightning_trainer
     if trainer is None or trainer.reload_dataloaders_every_n_epochs == 1:
         return

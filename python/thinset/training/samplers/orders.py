@@ -40,7 +40,7 @@ class RepeatedRandom:
     n_samples: int
 
     def over(self, dataset: ImageRows) -> Passes:
-        """Raise ValueError where the dataset holds fewer than `n_samples`."""
+        """Raise ValueError if the dataset holds fewer than `n_samples`."""
         n_total = len(dataset.images)
         if not 1 <= self.n_samples <= n_total:
             raise ValueError(f"n_samples must be in [1, {n_total}], got {self.n_samples}")
@@ -93,7 +93,7 @@ class SampleWeights:
         return f"SampleWeights({len(self._weights)} weights, sha256={digest})"
 
     def over(self, dataset: ImageRows) -> Passes:
-        """Raise ValueError where there is not one weight for each sample."""
+        """Raise ValueError if there is not one weight for each sample."""
         if len(dataset.images) != len(self._weights):
             raise ValueError(
                 f"weights must be one for each of {len(dataset.images)} samples, "
@@ -133,7 +133,7 @@ class ClassBalanced:
         return f"ClassBalanced({', '.join(parts)})"
 
     def over(self, dataset: ImageRows) -> Passes:
-        """Raise ValueError where the dataset has no labels, or not one for each sample."""
+        """Raise ValueError if the dataset has no labels, or not one for each sample."""
         labels = dataset.labels if self._labels is None else self._labels
         n_total = len(dataset.images)
         if labels is None:
@@ -237,7 +237,7 @@ class PrunedPasses:
         return {name: tensor.clone() for name, tensor in tensors.items()}
 
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
-        """Go back to what `state_dict` gave; ValueError where it is of other numbers of samples."""
+        """Go back to what `state_dict` gave; ValueError if it is of other numbers of samples."""
         if state["losses"].shape != self._losses.shape:
             raise ValueError(
                 f"the state is of {len(state['losses'])} samples, not {len(self._losses)}"

@@ -80,7 +80,7 @@ class PassSampler(Sampler[int], ABC):
     def __len__(self) -> int:
         """Return how many indices the current pass gives; fewer where it was resumed midway.
 
-        Between passes, that of the next one. Raises ValueError where a pass from then on is shorter
+        Between passes, that of the next one. Raises ValueError if a pass from then on is shorter
         than a batch and the loader drops it.
         """
         reader = Reader()
@@ -151,7 +151,7 @@ class PassSampler(Sampler[int], ABC):
         is known for DataLoaders whose batches come from this sampler and are all of one size. For
         others, and for loops that fetch ahead themselves, give `n_consumed`: the samples taken
         since this pass was begun or resumed; where Accelerate divides the batches, by all processes
-        together. Call it before the next pass begins. Raises ValueError where `n_consumed` is more
+        together. Call it before the next pass begins. Raises ValueError if `n_consumed` is more
         than the sampler has given, and where it is needed and not given.
         """
         number, position = self._place_after(self._n_taken(n_consumed))
@@ -160,7 +160,7 @@ class PassSampler(Sampler[int], ABC):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Resume where `state_dict` was taken: the next pass begins there, in the same order.
 
-        Raises ValueError where the state is not of a sampler with the same arguments.
+        Raises ValueError if the state is not of a sampler with the same arguments.
         """
         identity = self._identity()
         is_settled = self._share is not None or self._replicas.is_given or self.num_replicas == 1
@@ -241,7 +241,7 @@ class PassSampler(Sampler[int], ABC):
         return self._start > 0 and reader.is_remainder(length - self._start)
 
     def _require_batches(self, reader: Reader, share: Share, number: int) -> None:
-        """Raise ValueError where a pass from `number` on is shorter than the loader's batch."""
+        """Raise ValueError if a pass from `number` on is shorter than the loader's batch."""
         passes = self._passes_for(share.batches_in_step)
         for one in passes.numbers_of_each_length(number):
             length = share.length(passes.length(one))

@@ -83,7 +83,7 @@ class Reader:
         return n_samples <= 0 or (self._drops_last and n_samples < in_step)
 
     def require_batch(self, name: str, n_samples: int, remedy: str) -> None:
-        """Raise ValueError where the loader drops all of the `n_samples` of a pass."""
+        """Raise ValueError if the loader drops all of the `n_samples` of a pass."""
         if n_samples <= 0 or not self.is_remainder(n_samples):
             return
         batch = f"a batch of {self.batch_size}"

@@ -49,7 +49,7 @@ class Replicas:
         replica_of_this_process(num_replicas, rank)
 
     def share(self, reader: Reader | None) -> Share:
-        """Raise RuntimeError where the pass would be divided twice."""
+        """Raise RuntimeError if the pass would be divided twice."""
         if reader is None or not reader.divides:
             num_replicas, rank = replica_of_this_process(self._num_replicas, self._rank)
             return Share(num_replicas, rank, num_replicas)

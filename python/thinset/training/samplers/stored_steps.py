@@ -26,7 +26,7 @@ class StoredSteps:
         return f"StoredSteps({_described(self._schedule)})"
 
     def over(self, dataset: ImageRows) -> StoredPasses:
-        """Raise ValueError where a step shows rows that the dataset lacks."""
+        """Raise ValueError if a step shows rows that the dataset lacks."""
         self._schedule.require_rows(len(dataset.images))
         return StoredPasses(self._schedule)
 

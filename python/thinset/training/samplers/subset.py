@@ -61,7 +61,7 @@ def subset_rows(indices: Indices, n_total: int) -> torch.Tensor:
 
 
 def whole_number(name: str, value: Any, meaning: str) -> int:
-    """Return `value` as an int; ValueError where it is an array, a dataset or a fraction."""
+    """Return `value` as an int; ValueError if it is an array, a dataset or a fraction."""
     try:
         if not isinstance(value, bool):
             return operator.index(value)

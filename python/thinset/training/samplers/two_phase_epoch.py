@@ -67,7 +67,7 @@ class TwoPhaseEpochSampler(Sampler[int]):
         yield from share.of(order)[self.start :].tolist()
 
     def _readable_share(self) -> Share:
-        """Raise ValueError where the loader drops whole epochs."""
+        """Raise ValueError if the loader drops whole epochs."""
         reader = Reader()
         share = self._replicas.share(reader)
         reader.require_batch("an epoch", share.length(self.n_total), "")

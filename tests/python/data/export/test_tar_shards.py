@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import tarfile
@@ -161,3 +162,19 @@ def test_what_is_no_archive_is_said_in_one_line(tmp_path):
     with pytest.raises(ValueError, match=r"no tar archive: file could not be opened") as info:
         export_subset([0], tmp_path / "x.tar", tmp_path / "out.tar")
     assert "\n" not in str(info.value)
+
+
+def test_compressed_shards_are_read_once_from_start_to_end(tmp_path, monkeypatch):
+    with tarfile.open(tmp_path / "in.tgz", "w:gz") as archive:
+        for n in range(8):
+            add(archive, f"s{n}.jpg", os.urandom(512 * 400))  # more than the buffers hold
+            add(archive, f"s{n}.cls", str(n).encode())
+    n_rewinds = []
+    rewind = gzip._GzipReader._rewind
+    monkeypatch.setattr(
+        gzip._GzipReader, "_rewind", lambda reader: n_rewinds.append(1) or rewind(reader)
+    )
+    export_subset(range(8), tmp_path / "in.tgz", tmp_path / "out.tar")
+    assert len(n_rewinds) <= 1  # after the kind of compression is known
+    monkeypatch.undo()
+    assert content_of(tmp_path / "out.tar") == content_of(tmp_path / "in.tgz")

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -106,8 +106,8 @@ def test_palettes_with_transparency(tmp_path: Path) -> None:
     assert dataset.images[0, 0, 0].tolist() == [200, 100, 50]
 
 
-@pytest.mark.parametrize("size", [(0, 4), (4, -1), (4,)])
-def test_sizes_are_checked(tmp_path: Path, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("size", [(0, 4), (4, -1), (4,), (2.5, 3), "ab", (True, 3), 4])
+def test_sizes_are_checked(tmp_path: Path, size: Any) -> None:
     source = save(tmp_path / "s", {"a/1.png": png(1)})
-    with pytest.raises(ValueError, match=r"size must be \(height, width\), each >= 1"):
+    with pytest.raises(ValueError, match=r"size must be \(height, width\), whole numbers of"):
         import_dataset(source, tmp_path / "out", size=size)
