@@ -182,8 +182,8 @@ def test_bounds_of_a_few_rows_are_close_to_the_best(metric, integers):
         over.append(getattr(_core, SMALLEST)(X, np.arange(k), metric=metric) / best)
         sums_over.append(getattr(_core, SUM)(X, np.arange(k), metric=metric) / best_sum)
     assert min(*over, *sums_over) >= 1 - 1e-12
-    assert np.median(sums_over) < 1.15
     square = 1.0 if metric == "euclidean" else 2.0
+    assert np.median(sums_over) < 1.15**square
     assert np.median(over) < 1.06**square
     assert max(over) < 1.4**square
 
@@ -215,8 +215,9 @@ def test_equal_rows_are_no_distance_apart(metric, dtype, method):
             figures = dict(found.objective)
             assert min(figures.values()) >= 0.0
             figures = {name: found.certificates[name] for name in found.certificates.names}
-            assert np.isfinite(list(figures.values())).all()
-            assert min(figures.values()) >= 0.0
+            assert all(value >= 0.0 for value in figures.values())
+            # Enough rows may have a cost of 0, which others are infinitely many times worse than.
+            assert k > n_different or np.isfinite(list(figures.values())).all()
             assert figures["share_of_best_possible_sum"] <= 1.0 + 1e-9
             assert figures["share_of_best_possible_smallest_distance"] <= 1.0 + 1e-9
             if k > n_different:

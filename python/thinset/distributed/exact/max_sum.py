@@ -8,7 +8,6 @@ from thinset import _core
 from thinset.distributed.exact.dispersion import DispersedRows, Dispersion
 
 if TYPE_CHECKING:
-
     import numpy as np
     from numpy.typing import NDArray
 
