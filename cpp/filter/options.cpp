@@ -172,7 +172,7 @@ const std::vector<OptionRule>& valued_options() {
        [](Options& o, const std::string& v) {
          o.request.max_swaps = parse_number<std::size_t>("--max-swaps", v);
        },
-       {"max_sum", "facility_location"}},
+       {"max_sum", "max_min", "facility_location"}},
       {"--kernel",
        "",
        true,
@@ -413,8 +413,8 @@ choosing rows:
       --stratified         random: draw from every class in proportion
       --iterations N       kmeans: at most N Lloyd iterations (default 10)
       --seeding NAME       kmeans: initial centres, kmeans++ (default) or random
-      --max-swaps N        max_sum, facility_location: at most N exchanges that improve the choice
-                           (default 0)
+      --max-swaps N        max_sum, max_min, facility_location: at most N exchanges that improve the
+                           choice (default 0)
       --kernel NAME        facility_location: distance (default), gaussian, cosine
       --bandwidth NUMBER   facility_location with kernel gaussian (default: the median distance of
                            a sample)

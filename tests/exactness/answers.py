@@ -39,7 +39,7 @@ ORACLES = {
         X, k, metric=case.metric, initial=initial, **case.options
     ),
     "max_min": lambda case, X, k, initial, _: oracle.max_min(
-        X, k, metric=case.metric, initial=initial
+        X, k, metric=case.metric, initial=initial, **case.options
     ),
     "facility_location": lambda case, X, k, initial, _: oracle.facility_location(
         X, k, metric=case.metric, initial=initial, **_with_bandwidth(case)

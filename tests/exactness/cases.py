@@ -21,7 +21,7 @@ OPTIONS = {
         "drop_constant": (False, True),
     },
     "max_sum": {"max_swaps": (0, 0, 1, 4)},
-    "max_min": {},
+    "max_min": {"max_swaps": (0, 0, 0, 1, 4, 10**6)},
     "facility_location": {
         "kernel": ("distance", "distance", "gaussian", "gaussian", "cosine"),
         "bandwidth": (None, None, 1.0, 0.1, 0.01, 1e-30, 1e30),

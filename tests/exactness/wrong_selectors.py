@@ -115,6 +115,8 @@ def sums_in_another_order(case, X, k, initial, generator):
 
 def float32_distances(case, X, k, initial, generator):
     """max_min that screens rows with float32 squares and no margin; its gains are in float64."""
+    if case.options["max_swaps"]:
+        return right(case, X, k, initial, generator)
     narrow = X.astype(np.float32)
 
     def update(nearest, row):
@@ -129,6 +131,8 @@ def float32_distances(case, X, k, initial, generator):
 
 def compares_roots(case, X, k, initial, generator):
     """max_min that takes roots before it compares: they tie where squares differ."""
+    if case.options["max_swaps"]:
+        return right(case, X, k, initial, generator)
 
     def update(nearest, row):
         return np.minimum(nearest, oracle.distances(X, X[row], case.metric))
@@ -143,6 +147,8 @@ def lazy(slack):
     """
 
     def select(case, X, k, initial, generator):
+        if case.options["max_swaps"]:
+            return right(case, X, k, initial, generator)
         nearest, seen = np.full(len(X), np.inf), np.zeros(len(X), int)
         rows, gains = [], []
 
@@ -246,8 +252,8 @@ WRONG = {
     "gains off by one bit": (gains_off_by_one_bit, _ALL),
     "ties to the higher row": (ties_to_the_higher_row, ("topk", *_GREEDY)),
     "ignores the initial subset": (ignores_the_initial_subset, _GREEDY),
-    "makes no exchanges": (makes_no_exchanges, ("max_sum", "facility_location")),
-    "one exchange short": (one_exchange_short, ("max_sum",)),
+    "makes no exchanges": (makes_no_exchanges, ("max_sum", "max_min", "facility_location")),
+    "one exchange short": (one_exchange_short, ("max_sum", "max_min")),
     "float32 sums": (float32_sums, ("max_sum",)),
     "sums in another order": (sums_in_another_order, ("max_sum",)),
     "float32 distances": (float32_distances, ("max_min",)),

@@ -42,6 +42,7 @@ CASES = {
     "max_min squared": ("max_min", 20, {"metric": "sqeuclidean"}),
     "max_min cosine": ("max_min", 20, {"metric": "cosine"}),
     "max_min after first rows": ("max_min", 20, {"initial_subset": [40, 3]}),
+    "max_min with exchanges": ("max_min", 10, {"max_swaps": 4}),
     "facility_location": ("facility_location", 20, {}),
     "facility_location squared": ("facility_location", 20, {"metric": "sqeuclidean"}),
     "facility_location cosine": ("facility_location", 20, {"metric": "cosine"}),

@@ -147,7 +147,7 @@ def swap_for_sum(X, chosen, gains, sums, n_fixed, metric, max_swaps):
     return chosen, gains
 
 
-def max_min(X, k, *, metric="euclidean", initial=()):
+def max_min(X, k, *, metric="euclidean", initial=(), max_swaps=0):
     X = np.asarray(X, np.float64)
     nearest = np.full(len(X), np.inf)
     chosen, gains = [], []
@@ -161,6 +161,38 @@ def max_min(X, k, *, metric="euclidean", initial=()):
         chosen.append(row)
         gains.append(np.sqrt(nearest[row]) if metric == "euclidean" else nearest[row])
         nearest = np.minimum(nearest, ranks(X, X[row], metric))
+    return swap_for_smallest(X, chosen, gains, len(initial), metric, max_swaps)
+
+
+def swap_for_smallest(X, chosen, gains, n_fixed, metric, max_swaps):
+    """Exchanges of one row of a closest pair for the row furthest from all others."""
+    chosen, k = list(chosen), len(chosen)
+    if not max_swaps or k < 2 or n_fixed == k or k == len(X):
+        return chosen, gains
+    to_picks = np.array([ranks(X, X[row], metric) for row in chosen]).T
+    n_swaps = 0
+    while n_swaps < max_swaps:
+        inside = to_picks[chosen]
+        np.fill_diagonal(inside, np.inf)
+        smallest = inside.min()
+        at_it = (inside == smallest).sum(axis=1)
+        exchanges = []
+        for place in range(n_fixed, k):
+            apart = np.delete(to_picks, place, axis=1).min(axis=1)
+            apart[chosen] = -np.inf
+            row = int(np.argmax(apart))
+            if at_it[place] and apart[row] > smallest:
+                left = at_it.sum() // 2 - at_it[place]
+                exchanges.append((left, -apart[row], row, chosen[place], place))
+        if not exchanges:
+            break
+        *_, row, _, place = min(exchanges)
+        chosen[place] = row
+        to_picks[:, place] = ranks(X, X[row], metric)
+        n_swaps += 1
+    if n_swaps:
+        before = [to_picks[row, :place].min() for place, row in enumerate(chosen) if place]
+        gains = [np.inf, *(np.sqrt(before) if metric == "euclidean" else before)]
     return chosen, gains
 
 

@@ -29,6 +29,9 @@ namespace THINSET_API thinset {
 /// diversification"). The anchors are the subset itself and, if that leaves more than 0.1 %, also
 /// greedy picks (max_sum.hpp). For squared distances s(x) follows from the anchors' mean alone; for
 /// euclidean, rows whose s(x) cannot be among the k largest by Cauchy and Schwarz are not measured.
+/// With few rows the mean of all rows proves more: the squares between k rows add up to at most k
+/// times those of the k furthest from it, and k (k - 1) / 2 distances to at most the root of their
+/// number times the sum of their squares.
 double upper_bound_of_sum_of_pairwise_distances(const AnyMatrix& embeddings,
                                                 std::span<const std::int64_t> indices,
                                                 Metric metric, Job& job);
@@ -36,13 +39,19 @@ double upper_bound_of_sum_of_pairwise_distances(const AnyMatrix& embeddings,
 /// No k = indices.size() rows have a larger smallest pairwise distance; the indices themselves do
 /// not matter. Requirements as above.
 ///
-/// Points that are pairwise d or more apart and of which m + 1 lie in a ball of radius r have
-/// d <= r sqrt(2 (m + 1) / m) (Jung 1901, who has the simplex as the worst case). By the pigeonhole
-/// principle k points put m + 1 into one of
+/// If all rows are partitioned into k - 1 sets, two of any k rows are in the same one, so that they
+/// are no further apart than the largest diameter. The sets are cliques of the graph of pairs within
+/// a limit, found greedily from the outermost rows inwards; the smallest limit for which k - 1 of
+/// them are enough is searched by bisection (see Erkut 1990, "The discrete p-dispersion problem", for
+/// the graph). Where that proves less, or takes more than 16 N k + 2^25 distances, the bound is that
+/// of balls: points that are pairwise d or more apart and of which m + 1 lie in a ball of radius r
+/// have d <= r sqrt(2 (m + 1) / m) (Jung 1901, who has the simplex as the worst case), or with the
+/// mean square of m + 1 radii from any point in place of r^2. By the pigeonhole principle k points
+/// put m + 1 into one of
 ///   - j = (k - 1) / m balls around the first j farthest-point picks, which cover all rows with a
 ///     radius that is the gain of pick j (m = 1 is the factor of 2 of Gonzalez 1985), and
 ///   - the ball around the mean that leaves out the k - m - 1 furthest rows.
-/// The bound is the smallest over all m.
+/// The bound is the smallest over all m. If fewer than k rows are different, it is 0.
 double upper_bound_of_smallest_pairwise_distance(const AnyMatrix& embeddings,
                                                  std::span<const std::int64_t> indices,
                                                  Metric metric, Job& job);

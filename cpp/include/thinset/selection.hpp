@@ -45,7 +45,7 @@ struct SelectionRequest {
   FacilityLocationOptions facility_location;
   bool stratified = false;
   /// The largest number of exchanges after the greedy choice, per class: of max_sum
-  /// (local_search.hpp) and of facility_location (medoid_swaps.hpp).
+  /// (local_search.hpp), max_min (max_min_swaps.hpp) and facility_location (medoid_swaps.hpp).
   std::size_t max_swaps = 0;
   /// The most bytes that the call may allocate in addition to the embeddings; 0 means no limit.
   std::uint64_t max_memory = 0;
@@ -59,8 +59,8 @@ struct SelectionResult {
   std::vector<double> gains;
   /// Columns with one value in every row; top_k reports them, other methods leave this empty.
   std::vector<std::int64_t> constant_columns;
-  /// What each exchange gained, class by class: the increase of the sum of pairwise distances, or
-  /// the decrease of the cost of facility_location.
+  /// What each exchange gained, class by class: the increase of the sum of pairwise distances or of
+  /// the smallest distance (0 if fewer pairs have it), or the decrease of facility_location's cost.
   std::vector<double> swaps;
   /// With a budget: the summed costs of the rows, added in their order.
   double spent = 0.0;

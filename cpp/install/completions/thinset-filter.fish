@@ -45,7 +45,7 @@ complete -c thinset-filter -n $chooses -l drop-constant -d 'topk: ignore columns
 complete -c thinset-filter -n $chooses -l stratified -d 'random: draw from every class in proportion'
 complete -c thinset-filter -n $chooses -l iterations -x -d 'kmeans: at most N Lloyd iterations'
 complete -c thinset-filter -n $chooses -l seeding -xa 'kmeans++ random' -d 'kmeans: initial centres'
-complete -c thinset-filter -n $chooses -l max-swaps -x -d 'max_sum: at most N exchanges'
+complete -c thinset-filter -n $chooses -l max-swaps -x -d 'max_sum, max_min, facility_location: at most N exchanges'
 complete -c thinset-filter -n $chooses -l kernel -xa 'distance gaussian cosine' -d 'facility_location: what is summed'
 complete -c thinset-filter -n $chooses -l bandwidth -x -d 'facility_location with kernel gaussian'
 complete -c thinset-filter -n $chooses -l max-memory -x -d 'refuse work that may take more memory (bytes)'

@@ -35,7 +35,7 @@ choosing=(
   '--stratified[random\: draw from every class in proportion]'
   '--iterations=[kmeans\: at most N Lloyd iterations]:number'
   '--seeding=[kmeans\: initial centres]:name:(kmeans++ random)'
-  '--max-swaps=[max_sum\: at most N exchanges]:number'
+  '--max-swaps=[max_sum, max_min, facility_location\: at most N exchanges]:number'
   '--kernel=[facility_location\: what is summed]:name:(distance gaussian cosine)'
   '--bandwidth=[facility_location with kernel gaussian]:number'
   '--max-memory=[refuse work that may take more memory]:bytes'

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bounds/rounding.hpp"
+#include "certificates/squares.hpp"
 #include "methods/max_sum.hpp"
 #include "rows/column_summary.hpp"
 #include "rows/distance.hpp"
@@ -212,6 +213,24 @@ class Anchors {
   double sum_ = 0.0;
 };
 
+// From the distances to the mean alone.
+template <class T>
+double bound_by_mean(const DistanceMeter<T>& meter, const ColumnSummary& summary, std::size_t k,
+                     Job& job) {
+  const auto n = static_cast<double>(k);
+  const double squares =
+      n * sum_of_largest(squares_from_mean(meter, summary, job), k) * (1.0 + (n + 8.0) * 0x1p-52);
+  switch (meter.metric()) {
+    case Metric::euclidean:
+      return std::sqrt(0.5 * n * (n - 1.0)) * std::sqrt(squares) * (1.0 + 0x1p-50);
+    case Metric::cosine:
+      return 0.5 * squares;
+    case Metric::sqeuclidean:
+      break;
+  }
+  return squares;
+}
+
 template <class T>
 double bound_of(const Rows<T>& rows, std::span<const std::int64_t> indices, Metric metric,
                 Job& job) {
@@ -223,13 +242,14 @@ double bound_of(const Rows<T>& rows, std::span<const std::int64_t> indices, Metr
   // The proof of the subset, the greedy picks, and their proof; for euclidean, proofs take long.
   const std::uint64_t units_of_proof = metric == Metric::euclidean ? indices.size() : 0;
   job.set_total(indices.size() + 2 * units_of_proof);
+  const double by_mean = bound_by_mean(meter, summary, indices.size(), job);
   const std::vector<std::size_t> own(indices.begin(), indices.end());
   const Proof first = Anchors<T>(meter, own, job).prove();
   if (!std::isfinite(first.bound) || first.sum >= good_share * first.bound) {
-    return std::isnan(first.bound) ? infinity : first.bound;
+    return std::isnan(first.bound) ? by_mean : std::min(first.bound, by_mean);
   }
   const Picks greedy = max_sum(rows, summary, indices.size(), metric, {}, job);
-  return std::min(first.bound, Anchors<T>(meter, greedy.rows, job).prove().bound);
+  return std::min({by_mean, first.bound, Anchors<T>(meter, greedy.rows, job).prove().bound});
 }
 
 }  // namespace

@@ -167,6 +167,10 @@ void check_choice(const AnyMatrix& embeddings, const SelectionRequest& request) 
           "max_per_group=1 or another method");
   require(!choice.one_per_group_first || request.method != Method::top_k || request.top_k.refill,
           "one_per_group_first needs refill=True with topk");
+  require(
+      request.max_swaps == 0 || !choice.min_distance,
+      "max_swaps does not combine with min_distance, which lets in all rows that are far enough; "
+      "pass max_swaps=0");
   const bool changes_gains = choice.existing || choice.scores || choice.groups || choice.costs;
   require(request.max_swaps == 0 || !changes_gains,
           "max_swaps does not combine with existing, scores, groups or costs; pass max_swaps=0");

@@ -7,6 +7,7 @@
 #include "methods/facility_location.hpp"
 #include "methods/kmeans.hpp"
 #include "methods/max_min.hpp"
+#include "methods/max_min_swaps.hpp"
 #include "methods/max_sum.hpp"
 #include "methods/medoid_swaps.hpp"
 #include "methods/random_picks.hpp"
@@ -41,8 +42,15 @@ MemoryNeed method_memory(const SelectionSize& size, const SelectionRequest& requ
     case Method::max_sum:
       // Exchanges come after it and need less.
       return max_sum_memory(size);
-    case Method::max_min:
-      return max_min_memory(size);
+    case Method::max_min: {
+      const MemoryNeed greedy = max_min_memory(size);
+      if (request.max_swaps == 0) {
+        return greedy;
+      }
+      const std::uint64_t swaps =
+          swap_for_smallest_memory(size) + size.n_samples * words + size.n_rows / 8;
+      return larger_of(greedy, {swaps, swaps});
+    }
     case Method::facility_location: {
       std::uint64_t bytes = facility_location_memory(size.n_rows, size.n_columns, size.n_threads);
       if (request.max_swaps > 0) {

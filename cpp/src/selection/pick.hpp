@@ -12,6 +12,7 @@
 #include "methods/kmeans.hpp"
 #include "methods/local_search.hpp"
 #include "methods/max_min.hpp"
+#include "methods/max_min_swaps.hpp"
 #include "methods/max_sum.hpp"
 #include "methods/medoid_swaps.hpp"
 #include "methods/random_picks.hpp"
@@ -39,15 +40,38 @@ inline bool measures_spans(const SelectionRequest& request) {
          (measured_metric(request) != Metric::cosine || request.method == Method::kmeans);
 }
 
+// The rows that exchanges may put in; none are asked for without exchanges.
+inline std::vector<bool> open_rows(std::size_t n, const SelectionRequest& request,
+                                   const Terms& terms) {
+  std::vector<bool> is_open(request.max_swaps == 0 ? 0 : n);
+  for (std::size_t row = 0; row < is_open.size(); ++row) {
+    is_open[row] = terms.is_open(row);
+  }
+  return is_open;
+}
+
+template <class T>
+Picks pick_spread(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k,
+                  const SelectionRequest& request, std::span<const std::size_t> initial,
+                  Terms& terms, Job& job) {
+  const std::vector<bool> is_open = open_rows(rows.size(), request, terms);
+  Picks picks = max_min(rows, summary, k, request.metric, initial, terms, job);
+  swap_for_smallest(rows, request.metric, initial.size(), request.max_swaps, is_open, picks, job);
+  if (!picks.swaps.empty()) {
+    // The gains of these rows in this order.
+    Terms plain;
+    picks.gains =
+        max_min(rows, summary, picks.rows.size(), request.metric, picks.rows, plain, job).gains;
+  }
+  return picks;
+}
+
 template <class T>
 Picks pick_medoids(const Rows<T>& rows, const std::vector<double>& mean, std::size_t k,
                    const SelectionRequest& request, std::span<const std::size_t> initial,
                    Terms& terms, Job& job) {
   const FacilityLocationOptions& options = request.facility_location;
-  std::vector<bool> is_open(request.max_swaps == 0 ? 0 : rows.size());
-  for (std::size_t row = 0; row < is_open.size(); ++row) {
-    is_open[row] = terms.is_open(row);
-  }
+  const std::vector<bool> is_open = open_rows(rows.size(), request, terms);
   Picks picks = facility_location(rows, mean, k, request.metric, options, initial, terms, job);
   swap_medoids(rows, loss_of(options, request.metric), initial.size(), request.max_swaps, is_open,
                picks, job);
@@ -74,7 +98,7 @@ Picks pick(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k,
       return picks;
     }
     case Method::max_min:
-      return max_min(rows, summary, k, request.metric, initial, terms, job);
+      return pick_spread(rows, summary, k, request, initial, terms, job);
     case Method::facility_location:
       return pick_medoids(rows, summary.mean, k, request, initial, terms, job);
     case Method::kmeans:

@@ -140,7 +140,12 @@ Counts count_operations(const SelectionSize& size, const SelectionRequest& reque
       return {{n, 0.0, 0.0}, {1.5 * n, 0.0, 0.0}, {6.0 * n, 0.0, 0.0}};
     case Method::max_min: {
       const double fit = 9.0 * n * std::pow(k, 0.56);
-      return {{n, 0.25 * fit, 0.0}, {n, fit, 0.0}, {n, std::max(2.0 * fit, n * k), n * k / 50.0}};
+      // Every row by every pick in float32, then a distance per row and exchange; few are found.
+      const double swaps = n * std::min(static_cast<double>(request.max_swaps), k);
+      const double all = request.max_swaps > 0 ? n * k : 0.0;
+      return {{n, 0.25 * fit + 0.3 * all, 0.0},
+              {n, fit + 0.6 * all + 0.05 * swaps, 0.0},
+              {n, std::max(2.0 * fit, n * k) + all + swaps, n * k / 50.0}};
     }
     case Method::max_sum: {
       const double fit = 60.0 * n * std::pow(k, 0.27);
@@ -219,6 +224,11 @@ std::vector<FigureCounts> count_figures(const SelectionSize& size) {
                             (anchors + anchors + greedy_sum).high};
   // Pairs of a row and a point are screened in float32, many at a time.
   const Counts near_pairs = of_distances(n * more / 60.0, n * more / 25.0, n * more);
+  // Up to twelve partitions into k - 1 sets.
+  const double all_pairs = 12.0 * n * n;
+  const Counts partitions =
+      of_distances(std::min(n * k, all_pairs), std::min(4.0 * n * k, all_pairs),
+                   std::min(16.0 * n * k + 0x1p25, all_pairs));
   return {
       {"sum_of_pairwise_distances", of_distances(pairs, pairs, pairs), k},
       {"smallest_pairwise_distance", of_distances(pairs, pairs, pairs), k},
@@ -226,7 +236,7 @@ std::vector<FigureCounts> count_figures(const SelectionSize& size) {
       {"sum_of_nearest_distances", of_distances(n * k, n * k, n * k), k},
       {"upper_bound_of_sum_of_pairwise_distances", sum_bound, k},
       {"upper_bound_of_smallest_pairwise_distance",
-       count_greedy(size, Method::max_min, k) + of_distances(n, n, n), k},
+       count_greedy(size, Method::max_min, k) + partitions, k},
       {"lower_bound_of_covering_radius", count_greedy(size, Method::max_min, more) + near_pairs,
        more},
       // One pass over all pairs lists those that matter; they are measured once, and added in every

@@ -93,7 +93,7 @@ class SelectOptions:
     seeding: Literal["kmeans++", "random"] = "kmeans++"
     """kmeans: how the initial centres are chosen"""
     max_swaps: int = 0
-    """max_sum, facility_location: maximum number of exchanges that improve the greedy choice"""
+    """max_sum, max_min, facility_location: maximum number of exchanges that improve the choice"""
     kernel: Literal["distance", "gaussian", "cosine"] = "distance"
     """facility_location: minimise distances, or maximise Gaussian or cosine similarities"""
     bandwidth: Annotated[float | None, optional(metavar="FLOAT")] = None

@@ -130,8 +130,8 @@ class Certificates(Figures):
     The bound of the sum of pairwise distances costs a few times as many distances as k rows have
     pairs. If the subset is much worse than a max_sum selection of k rows, it also costs such a
     selection. The bounds of the smallest distance and the radius cost a max_min selection of k and
-    of 1.5 k rows. The bound of the sum of nearest distances costs about as much as a
-    facility_location selection.
+    of 1.5 k rows; the former also measures a few times N k distances. The bound of the sum of
+    nearest distances costs about as much as a facility_location selection.
     """
 
     names = (

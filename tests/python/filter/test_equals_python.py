@@ -32,6 +32,7 @@ CASES = {
     "max_sum": ({"metric": "sqeuclidean"}, ["--metric", "sqeuclidean"]),
     "max_sum with exchanges": ({"max_swaps": 3}, ["--max-swaps", "3"]),
     "max_min": ({}, ["-t", "3"]),
+    "max_min with exchanges": ({"max_swaps": 9}, ["--max-swaps", "9"]),
     "facility_location": ({"metric": "cosine"}, ["--metric", "cosine", "-t", "2"]),
     "facility_location gaussian": ({"kernel": "gaussian"}, ["--kernel", "gaussian"]),
     "facility_location narrow": (

@@ -192,6 +192,12 @@ GROUPS = np.arange(N) % 10
         (5, "max_sum", {"scores": ONES, "max_swaps": 3}, "max_swaps does not combine with"),
         (
             5,
+            "max_min",
+            {"min_distance": 0.1, "max_swaps": 3},
+            "max_swaps does not combine with min_distance",
+        ),
+        (
+            5,
             "facility_location",
             {"groups": np.arange(N), "max_per_group": 1, "max_swaps": 3},
             "max_swaps does not combine with",

@@ -14,6 +14,7 @@ import numpy as np
 from thinset import _core
 from thinset.distributed.algorithm import Algorithm
 from thinset.distributed.engine import Call
+from thinset.selection.arguments import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,6 +71,11 @@ class Dispersion(Algorithm):
 
     def __init__(self, request: Request, parts: Sequence[Part]) -> None:
         super().__init__(request, parts)
+        if request.options["max_swaps"]:
+            raise ValueError(
+                "max_swaps must be 0 over shards, since exchanges measure every row against every "
+                f"chosen one; got {shown(request.options['max_swaps'])}"
+            )
         self._points = np.empty((request.n_samples, parts[0].n_columns))
         self._n_sent = 0
         """How many of the picks the workers know."""

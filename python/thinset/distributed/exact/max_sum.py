@@ -6,19 +6,14 @@ from typing import TYPE_CHECKING
 
 from thinset import _core
 from thinset.distributed.exact.dispersion import DispersedRows, Dispersion
-from thinset.selection.arguments import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import numpy as np
     from numpy.typing import NDArray
 
-    from thinset.distributed.algorithm import Request
     from thinset.distributed.engine import Engine
     from thinset.distributed.held_rows import HeldRows
     from thinset.distributed.messages import Arrays
-    from thinset.distributed.shards import Part
 
 
 class RowsBySum(DispersedRows):
@@ -43,14 +38,6 @@ class MaxSum(Dispersion):
     """Two rounds to start, then one for every pick."""
 
     work = RowsBySum
-
-    def __init__(self, request: Request, parts: Sequence[Part]) -> None:
-        super().__init__(request, parts)
-        if request.options["max_swaps"]:
-            raise ValueError(
-                "max_swaps must be 0 over shards, since exchanges measure every row against every "
-                f"chosen one; got {shown(request.options['max_swaps'])}"
-            )
 
     def step(self, engine: Engine) -> bool:
         if not self.rows:
