@@ -137,12 +137,13 @@ class Command:
 
         if not self.small.exists():
             raise FileNotFoundError(f"{self.small} does not exist")
-        if self.small.suffix == ".npy" and self.labels is None:
+        labels = None if self.labels is None else str(self.labels)
+        source = Exported(str(self.small), labels, self.mean, self.deviation, self.channels)
+        if self.small.suffix == ".npy" and labels is None:
             raise ValueError(
                 f"{self.small} holds images alone; give the .npy file of their labels with --labels"
             )
-        labels = None if self.labels is None else str(self.labels)
-        return Exported(str(self.small), labels, self.mean, self.deviation, self.channels)
+        return source
 
     def _settings(self, small: Dataset | None) -> AuditSettings:
         from thinset.distillation.distilled_for import DistilledFor
