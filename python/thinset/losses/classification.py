@@ -27,8 +27,8 @@ def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         return F.cross_entropy(logits.float(), labels, reduction="none")
     except IndexError as error:
         raise ValueError(
-            f"labels must be class numbers in [0, {logits.shape[1]}), for the model returns as many "
-            f"logits: {error} Samples without a label have the label -1"
+            f"labels must be class numbers in [0, {logits.shape[1]}), one for each logit of the "
+            f"model: {error} Samples without a label have the label -1"
         ) from error
 
 
