@@ -128,6 +128,8 @@ def questions(draw, method, sizes=(1, 60)):
         one_first = method != "kmeans" and not in_classes and not terms.get("whole_groups")
         if one_first and chance(0.3):
             terms["one_per_group_first"] = True
+        if not terms.keys() & {"whole_groups", "max_per_group", "one_per_group_first"}:
+            terms["max_per_group"] = n  # groups need a rule: one that changes nothing
     if chance(0.4) and not in_classes:
         terms["costs"] = g.random(n) + 0.05 if chance(0.6) else g.integers(1, 5, n) / 4.0
         terms["budget"] = float(terms["costs"].max() + g.random() * terms["costs"].sum())

@@ -60,6 +60,8 @@ class Command(SelectOptions):
         self._require_applicable()
         if self.out is not None and not self.dry_run:
             self._require_writable(self.out)
+        if self.labels is not None and self.per_class is None and not self.stratified:
+            raise ValueError("--labels needs --per-class, or --stratified with the method random")
         options = self._method_options()
         if self.engine is not None:
             from thinset.command_line.select_shards import estimate_shards, select_shards
@@ -97,8 +99,6 @@ class Command(SelectOptions):
             _require_no_pattern(self.embeddings)
         if self.out is None and not self.dry_run:
             raise UsageError("select needs -o FILE, or --dry-run")
-        if self.labels is not None and self.per_class is None and not self.stratified:
-            raise ValueError("--labels needs --per-class, or --stratified with the method random")
 
     def _require_writable(self, out: Path) -> None:
         """Refuse an output before the work, which may take minutes."""

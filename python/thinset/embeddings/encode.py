@@ -77,6 +77,8 @@ def encode(
     }
     require_output_apart(out, dataset.images, dataset.labels)
     n_samples = len(dataset.images)
+    if n_samples == 0:
+        raise ValueError("dataset must have at least one image to encode, got none")
     stored = stored_embeddings(out, identity, n_samples)
     kept = UnfinishedRows(out, identity)
     if stored is not None:

@@ -20,8 +20,16 @@ def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     the terms of all classes. This is the cross-entropy that Eq. 1 of
     "Faster Training by Selecting Samples Using Embeddings" means; as printed there,
     log(1 - y) is a misprint of log(y).
+
+    Raises ValueError, on the CPU, for class numbers that are not in [0, K).
     """
-    return F.cross_entropy(logits.float(), labels, reduction="none")
+    try:
+        return F.cross_entropy(logits.float(), labels, reduction="none")
+    except IndexError as error:
+        raise ValueError(
+            f"labels must be class numbers in [0, {logits.shape[1]}), one for each logit of the "
+            f"model: {error} Samples without a label have the label -1"
+        ) from error
 
 
 def classification(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> Outcome:

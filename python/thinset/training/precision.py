@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import torch
 
+from thinset.files.shown import shown
+
 PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
     """Turn "auto" into CUDA where there is one and the CPU elsewhere; others are taken as named.
 
-    Raises ValueError for CUDA where this torch or this machine has none.
+    Raises ValueError for an unknown name, and for CUDA if this torch or this machine has none.
     """
     has_cuda = torch.cuda.is_available()
     if device == "auto":
         return torch.device("cuda" if has_cuda else "cpu")
-    resolved = torch.device(device)
+    try:
+        resolved = torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(
+            f"device must be auto, cpu, cuda or another device of torch, got {shown(device)}"
+        ) from error
     if resolved.type == "cuda" and not has_cuda:
         reason = "no GPU was found" if torch.version.cuda else "this torch is built without CUDA"
         raise ValueError(f"device must be auto or cpu here, got {device}: {reason}")

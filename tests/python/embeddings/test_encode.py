@@ -282,3 +282,12 @@ def test_other_options_or_settings_of_the_module_are_encoded_anew(
     assert shapes == [(37, 432), (37, 432), (37, 3), (37, 432)]
     np.testing.assert_allclose(results[1], results[0] * 1.5, rtol=1e-6)
     np.testing.assert_allclose(np.linalg.norm(results[3], axis=1), 1, rtol=1e-6)
+
+
+def test_a_dataset_without_images_and_an_unknown_device_are_refused(
+    tmp_path: Path, data: Arrays, model: Autoencoder
+) -> None:
+    with pytest.raises(ValueError, match="at least one image to encode, got none"):
+        encode(model, Arrays(data.images[:0], None), tmp_path)
+    with pytest.raises(ValueError, match="device must be auto, cpu, cuda or .* got 'nope'"):
+        encode(model, data, tmp_path, device="nope")

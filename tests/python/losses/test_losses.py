@@ -24,6 +24,13 @@ def test_cross_entropy_is_minus_log_probability() -> None:
     assert actual.numpy() == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.parametrize("label", [3, -1])
+def test_labels_that_the_model_has_no_logit_for_are_refused(label: int) -> None:
+    message = rf"labels must be class numbers in \[0, 3\), .* {label} is out of bounds. Samples"
+    with pytest.raises(ValueError, match=message):
+        cross_entropy(torch.zeros(2, 3), torch.tensor([0, label]))
+
+
 def test_cross_entropy_with_probabilities_weighs_all_classes() -> None:
     rng = np.random.default_rng(0)
     logits, targets = rng.normal(size=(7, 4)), rng.dirichlet(np.ones(4), 7)

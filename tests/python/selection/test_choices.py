@@ -87,6 +87,21 @@ def _changed(name, change):
     return apply
 
 
+# Groups need a rule: this one changes nothing.
+_ANY = 2**62
+
+
+def _of_any_size(name):
+    """Without the rule `name` of groups."""
+
+    def apply(question):
+        if name not in question.terms:
+            return question
+        return question.with_terms(**{"max_per_group": _ANY, **question.terms, name: False})
+
+    return apply
+
+
 # What a library that gets one term wrong would answer.
 WRONG = {
     "ignores exclude": (_without("exclude"), "max_min"),
@@ -99,12 +114,12 @@ WRONG = {
         _changed("scores", lambda scores: scores.astype(np.float32).astype(float)), "max_sum"),
     "squares scores": (_changed("scores", np.square), "max_min"),
     "one row more of a group": (_changed("max_per_group", lambda most: most + 1), "topk"),
-    "ignores the groups": (_without("max_per_group"), "kmeans"),
+    "ignores the groups": (_changed("max_per_group", lambda _: _ANY), "kmeans"),
     "does not count by costs": (_changed("costs", np.ones_like), "max_min"),
     "a larger budget": (_changed("budget", lambda budget: 1.1 * budget), "max_sum"),
     "a min_distance too short": (_changed("min_distance", lambda d: 0.9 * d), "max_min"),
-    "splits groups": (_changed("whole_groups", lambda _: False), "max_sum"),
-    "forgets small groups": (_changed("one_per_group_first", lambda _: False), "max_min"),
+    "splits groups": (_of_any_size("whole_groups"), "max_sum"),
+    "forgets small groups": (_of_any_size("one_per_group_first"), "max_min"),
 }  # fmt: skip
 
 

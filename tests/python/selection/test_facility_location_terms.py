@@ -77,6 +77,9 @@ def _with_groups_and_costs(g, n, k, initial, free, options):
         if not options.get("whole_groups") and g.random() < 0.7:
             sizes = np.unique(options["groups"][initial], return_counts=True)[1]
             options["max_per_group"] = int(max(g.integers(1, 4), sizes.max(initial=1)))
+        rules = ("whole_groups", "one_per_group_first", "max_per_group")
+        if not any(options.get(name) for name in rules):
+            options["max_per_group"] = n  # groups need a rule: one that changes nothing
     if g.random() < 0.4:
         options["costs"] = g.integers(1, 9, n) / 4.0 if g.random() < 0.5 else 0.1 + g.random(n)
         floor = options["costs"][initial].sum() + options["costs"][free].min(initial=9.0)
