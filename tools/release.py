@@ -33,8 +33,8 @@ else:
 
 EDITED = ("CMakeLists.txt", "CITATION.cff", "CHANGELOG.md", "docs/package.md", "pyproject.toml")
 LARGEST_SDIST = 2_000_000  # bytes
-NO_ADDRESS = """pyproject.toml declares no address of the project, to which the page on the package
-index links. Pass REPOSITORY_URL=https://..., or add these two lines above [project.scripts]:
+NO_ADDRESS = """pyproject.toml declares no address of the project.
+The page on the package index links to it. Pass REPOSITORY_URL=https://..., or add these lines:
 
 [project.urls]
 Repository = "https://..."
@@ -74,7 +74,7 @@ def main() -> int:
     if options.dry_run:
         print("dry run: nothing was committed or tagged")
         if url is None:
-            print(f"the release itself would be refused: {NO_ADDRESS}")
+            print(f"the release itself would be refused: {NO_ADDRESS}", end="")
     else:
         print(f"next: git push --follow-tags; twine upload {archives[0].parent}/thinset-*")
     return 0
