@@ -70,7 +70,8 @@ def test_intervals_are_students_paired_by_seed(make_record, tmp_path):
             mean = differences.mean()
             # Student's t for 2 degrees of freedom at 97.5 %.
             margin = 4.302652729911275 * differences.std(ddof=1) / np.sqrt(3)
-            assert f"{mean:+.2f} ({mean - margin:+.2f} to {mean + margin:+.2f})" in text
+            told = f"{mean:+.2f} ({mean - margin:+.2f} to {mean + margin:+.2f})"
+    assert told.replace("-", "\N{MINUS SIGN}") in text
     assert "Generated images helped in 1 of 2 comparisons" in text
     scores = SCORES["full:augment=flow", 0.1]
     assert f"{np.mean(scores):.2f} ± {np.std(scores, ddof=1):.2f}" in text
