@@ -92,7 +92,7 @@ def _distinguished(name: str, configuration: Configuration, among: Iterable[Conf
     if fast is not None:
         others = [rival.fast_phase for rival in rivals if rival.fast_phase is not None]
         if len({other.n_samples for other in others}) > 1:
-            parts.append(f"k = {fast.n_samples:,}")
+            parts.append(f"{fast.n_samples:,} samples")
         if len({other.split for other in others}) > 1:
             parts.append(f"{100 * fast.split:g}{PERCENT} fast")
     if len({rival.total for rival in rivals}) > 1:

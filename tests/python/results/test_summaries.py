@@ -143,8 +143,8 @@ def test_labels_state_only_what_tells_configurations_apart(make_record: MakeReco
     )
     assert [label_of(key, groups) for key in groups] == [
         "max-min dispersion",
-        "top-k (k = 20, 50\N{NO-BREAK SPACE}% fast, 40 steps)",
-        "top-k (k = 40, 90\N{NO-BREAK SPACE}% fast, 20 steps)",
+        "top-k (20 samples, 50\N{NO-BREAK SPACE}% fast, 40 steps)",
+        "top-k (40 samples, 90\N{NO-BREAK SPACE}% fast, 20 steps)",
         "random samples",
         "everything",
     ]
