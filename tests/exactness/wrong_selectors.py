@@ -90,6 +90,12 @@ def _greedy(case, X, k, initial, scores, update):
     return rows, gains
 
 
+def _exchanged(case, X, rows, gains, initial):
+    """The exchanges of max_min, after picks that may be wrong."""
+    swaps = case.options["max_swaps"]
+    return oracle.swap_for_smallest(X, rows, gains, len(initial), case.metric, swaps)
+
+
 def float32_sums(case, X, k, initial, generator):
     """max_sum that adds float64 distances up in float32."""
 
@@ -115,8 +121,6 @@ def sums_in_another_order(case, X, k, initial, generator):
 
 def float32_distances(case, X, k, initial, generator):
     """max_min that screens rows with float32 squares and no margin; its gains are in float64."""
-    if case.options["max_swaps"]:
-        return right(case, X, k, initial, generator)
     narrow = X.astype(np.float32)
 
     def update(nearest, row):
@@ -126,18 +130,17 @@ def float32_distances(case, X, k, initial, generator):
 
     with np.errstate(over="ignore"):
         rows, _ = _greedy(case, X, k, initial, np.full(len(X), np.inf), update)
-    return oracle.max_min(X, k, metric=case.metric, initial=rows)
+    return _exchanged(case, X, *oracle.max_min(X, k, metric=case.metric, initial=rows), initial)
 
 
 def compares_roots(case, X, k, initial, generator):
     """max_min that takes roots before it compares: they tie where squares differ."""
-    if case.options["max_swaps"]:
-        return right(case, X, k, initial, generator)
 
     def update(nearest, row):
         return np.minimum(nearest, oracle.distances(X, X[row], case.metric))
 
-    return _greedy(case, X, k, initial, np.full(len(X), np.inf), update)
+    greedy = _greedy(case, X, k, initial, np.full(len(X), np.inf), update)
+    return _exchanged(case, X, *greedy, initial)
 
 
 def lazy(slack):
@@ -147,8 +150,6 @@ def lazy(slack):
     """
 
     def select(case, X, k, initial, generator):
-        if case.options["max_swaps"]:
-            return right(case, X, k, initial, generator)
         nearest, seen = np.full(len(X), np.inf), np.zeros(len(X), int)
         rows, gains = [], []
 
@@ -177,7 +178,9 @@ def lazy(slack):
                 row = furthest() if rows else oracle.max_min(X, 1, metric=case.metric)[0][0]
             rows.append(row)
             gains.append(float(nearest[row]))
-        return rows, np.sqrt(gains).tolist() if case.metric == "euclidean" else gains
+        if case.metric == "euclidean":
+            gains = np.sqrt(gains).tolist()
+        return _exchanged(case, X, rows, gains, initial)
 
     return select
 

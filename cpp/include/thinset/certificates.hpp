@@ -40,14 +40,14 @@ double upper_bound_of_sum_of_pairwise_distances(const AnyMatrix& embeddings,
 /// not matter. Requirements as above.
 ///
 /// If all rows are partitioned into k - 1 sets, two of any k rows are in the same one, so that they
-/// are no further apart than the largest diameter. The sets are cliques of the graph of pairs within
-/// a limit, found greedily from the outermost rows inwards; the smallest limit for which k - 1 of
-/// them are enough is searched by bisection (see Erkut 1990, "The discrete p-dispersion problem", for
-/// the graph). Where that proves less, or takes more than 16 N k + 2^25 distances, the bound is that
-/// of balls: points that are pairwise d or more apart and of which m + 1 lie in a ball of radius r
-/// have d <= r sqrt(2 (m + 1) / m) (Jung 1901, who has the simplex as the worst case), or with the
-/// mean square of m + 1 radii from any point in place of r^2. By the pigeonhole principle k points
-/// put m + 1 into one of
+/// are no further apart than the largest diameter. The sets are cliques of the graph of pairs
+/// within a limit, found greedily from the outermost rows inwards; the smallest limit for which k -
+/// 1 of them are enough is searched by bisection (see Erkut 1990, "The discrete p-dispersion
+/// problem", for the graph). Where that proves less, or takes more than 16 N k + 2^25 distances,
+/// the bound is that of balls: points that are pairwise d or more apart and of which m + 1 lie in a
+/// ball of radius r have d <= r sqrt(2 (m + 1) / m) (Jung 1901, who has the simplex as the worst
+/// case), or with the mean square of m + 1 radii from any point in place of r^2. By the pigeonhole
+/// principle k points put m + 1 into one of
 ///   - j = (k - 1) / m balls around the first j farthest-point picks, which cover all rows with a
 ///     radius that is the gain of pick j (m = 1 is the factor of 2 of Gonzalez 1985), and
 ///   - the ball around the mean that leaves out the k - m - 1 furthest rows.

@@ -129,7 +129,7 @@ void ColumnReader<T>::finish() {
 }
 
 std::uint64_t column_sums_memory(std::uint64_t n_columns, unsigned n_threads) {
-  return n_columns * (sizeof(ExactSum) + std::uint64_t{n_threads} * 7 * sizeof(double));
+  return n_columns * (ExactSum::bytes() + std::uint64_t{n_threads} * 7 * sizeof(double));
 }
 
 template class ColumnReader<float>;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <optional>
 
 namespace thinset {
 
@@ -13,7 +14,8 @@ __extension__ using Wide = unsigned __int128;
 constexpr std::uint64_t digit_mask = 0xffffffffU;
 // A term adds less than 2^33 to a digit, which holds less than 2^63.
 constexpr std::uint32_t most_without_carry = 1U << 29;
-constexpr int least_exponent = -1074;  // of float64
+constexpr int least_exponent = -1074;                            // of float64
+constexpr std::uint64_t largest_exact = std::uint64_t{1} << 53;  // that float64 counts to
 
 // Bits from `top` down to `last`, both included; at most 64 of them.
 std::uint64_t bits_of(std::span<const std::uint32_t> digits, int top, int last) {
@@ -77,14 +79,65 @@ double divided(std::span<std::uint32_t> digits, std::uint64_t n) {
   return std::ldexp(static_cast<double>(kept), last + ExactSum::lowest_exponent);
 }
 
+// The float64 number nearest to (a + b) / n, if that is easily found.
+std::optional<double> quotient_of_terms(double a, double b, std::uint64_t n) {
+  const double sum = a + b;
+  if (sum == 0.0) {
+    return 0.0;
+  }
+  if (!(std::fabs(sum) >= 0x1p-800 && std::fabs(sum) <= 0x1p900) || n > largest_exact) {
+    return std::nullopt;
+  }
+  // What the sum lacks (Knuth's TwoSum), and then the quotient times n: both are exact.
+  const double of_b = sum - a;
+  const double lost = (a - (sum - of_b)) + (b - of_b);
+  const auto divisor = static_cast<double>(n);
+  const double quotient = sum / divisor;
+  const double rest = std::fma(-quotient, divisor, sum);
+  const double correction = (rest + lost) / divisor;
+  // The correction has two roundings. Where they matter, it is close to half of a unit.
+  const double low = quotient + correction * (1.0 - 0x1p-50);
+  const double high = quotient + correction * (1.0 + 0x1p-50);
+  return low == high ? std::optional(low) : std::nullopt;
+}
+
 }  // namespace
 
-ExactSum::ExactSum(std::span<const std::int64_t, n_digits> digits) {
-  std::ranges::copy(digits, digits_.begin());
+ExactSum::ExactSum(std::span<const std::int64_t, n_digits> digits)
+    : digits_(std::make_unique<Digits>()) {
+  std::ranges::copy(digits, digits_->begin());
   carry();
 }
 
+ExactSum::ExactSum(const ExactSum& other)
+    : terms_(other.terms_),
+      n_terms_(other.n_terms_),
+      n_since_carry_(other.n_since_carry_),
+      digits_(other.digits_ ? std::make_unique<Digits>(*other.digits_) : nullptr) {}
+
+void ExactSum::use_digits() {
+  if (!digits_) {
+    digits_ = std::make_unique<Digits>();
+    for (std::size_t t = 0; t < n_terms_; ++t) {
+      add_to_digits(terms_[t]);
+    }
+    n_terms_ = 0;
+  }
+}
+
 void ExactSum::add(double value) {
+  if (value == 0.0) {
+    return;
+  }
+  if (!digits_ && n_terms_ < terms_.size()) {
+    terms_[n_terms_++] = value;
+    return;
+  }
+  use_digits();
+  add_to_digits(value);
+}
+
+void ExactSum::add_to_digits(double value) {
   if (++n_since_carry_ == most_without_carry) {
     carry();
   }
@@ -100,7 +153,7 @@ void ExactSum::add(double value) {
   const std::array<std::uint64_t, 3> parts{low & digit_mask, (low >> 32) + (high & digit_mask),
                                            high >> 32};
   const bool is_negative = bits >> 63 != 0;
-  std::int64_t* digit = digits_.data() + place / 32;
+  std::int64_t* digit = digits_->data() + place / 32;
   for (std::size_t p = 0; p < parts.size(); ++p) {
     const auto part = static_cast<std::int64_t>(parts[p]);
     digit[p] += is_negative ? -part : part;
@@ -108,11 +161,21 @@ void ExactSum::add(double value) {
 }
 
 void ExactSum::add(const ExactSum& other) {
+  if (!other.digits_) {
+    // A copy, because a sum may be added to itself.
+    const std::array<double, 2> terms = other.terms_;
+    const std::size_t n_terms = other.n_terms_;
+    for (std::size_t t = 0; t < n_terms; ++t) {
+      add(terms[t]);
+    }
+    return;
+  }
   ExactSum carried = other;
   carried.carry();
+  use_digits();
   carry();
   for (std::size_t d = 0; d < n_digits; ++d) {
-    digits_[d] += carried.digits_[d];
+    (*digits_)[d] += (*carried.digits_)[d];
   }
   n_since_carry_ = 1;
 }
@@ -120,34 +183,41 @@ void ExactSum::add(const ExactSum& other) {
 void ExactSum::carry() {
   std::int64_t carried = 0;
   for (std::size_t d = 0; d + 1 < n_digits; ++d) {
-    const std::int64_t digit = digits_[d] + carried;
+    const std::int64_t digit = (*digits_)[d] + carried;
     carried = digit >> 32;
-    digits_[d] = digit & static_cast<std::int64_t>(digit_mask);
+    (*digits_)[d] = digit & static_cast<std::int64_t>(digit_mask);
   }
-  digits_[n_digits - 1] += carried;
+  (*digits_)[n_digits - 1] += carried;
   n_since_carry_ = 0;
 }
 
 const std::array<std::int64_t, ExactSum::n_digits>& ExactSum::digits() {
+  use_digits();
   carry();
-  return digits_;
+  return *digits_;
 }
 
 bool ExactSum::magnitude(std::span<std::uint32_t, n_digits + 1> to) const {
+  if (!digits_) {
+    ExactSum with_digits = *this;
+    with_digits.use_digits();
+    return with_digits.magnitude(to);
+  }
+  const Digits& terms = *digits_;
   std::ranges::fill(to, 0U);
   std::size_t begin = 0;
   std::size_t end = n_digits;
-  while (begin < end && digits_[begin] == 0) {
+  while (begin < end && terms[begin] == 0) {
     ++begin;
   }
-  while (end > begin && digits_[end - 1] == 0) {
+  while (end > begin && terms[end - 1] == 0) {
     --end;
   }
   // Digits of the two's complement, up to where only the sign is carried.
   std::int64_t carried = 0;
   std::size_t d = begin;
   for (; d < to.size() && (d < end || (carried != 0 && carried != -1)); ++d) {
-    carried += d < n_digits ? digits_[d] : 0;
+    carried += d < n_digits ? terms[d] : 0;
     to[d] = static_cast<std::uint32_t>(carried);
     carried >>= 32;
   }
@@ -164,6 +234,11 @@ bool ExactSum::magnitude(std::span<std::uint32_t, n_digits + 1> to) const {
 }
 
 double ExactSum::rounded_quotient(std::uint64_t n) const {
+  if (!digits_) {
+    if (const std::optional<double> quotient = quotient_of_terms(terms_[0], terms_[1], n)) {
+      return *quotient;
+    }
+  }
   std::array<std::uint32_t, n_digits + 1> digits;
   const bool is_negative = magnitude(digits);
   const double rounded = divided(digits, n);

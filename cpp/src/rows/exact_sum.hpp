@@ -4,13 +4,14 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 
 namespace thinset {
 
 // A sum without any rounding: digits of 32 bits wide enough for every finite float64 number
 // (Kulisch 2013, "Computer Arithmetic and Validity", chapter 8). Digits are added without carries,
-// so adding takes a few nanoseconds.
+// so adding takes a few nanoseconds. Sums of one or two terms need no digits.
 class ExactSum {
  public:
   // Digit d counts 2^(32 d - 1088). There is room for 2^40 terms of any size.
@@ -18,12 +19,20 @@ class ExactSum {
   static constexpr int lowest_exponent = -1088;
 
   ExactSum() = default;
+  ExactSum(const ExactSum& other);
+  ExactSum(ExactSum&&) noexcept = default;
+  ExactSum& operator=(const ExactSum& other) { return *this = ExactSum(other); }
+  ExactSum& operator=(ExactSum&&) noexcept = default;
+  ~ExactSum() = default;
   // The sum that digits() returned, or several of these added digit by digit: fewer than 2^30.
   explicit ExactSum(std::span<const std::int64_t, n_digits> digits);
 
   // Requires a finite value.
   void add(double value);
   void add(const ExactSum& other);
+
+  // The most bytes of one, with what the allocator adds.
+  static constexpr std::uint64_t bytes() { return sizeof(ExactSum) + sizeof(Digits) + 16; }
 
   // The same for every way of adding the same terms: all but the last are in [0, 2^32).
   [[nodiscard]] const std::array<std::int64_t, n_digits>& digits();
@@ -36,10 +45,17 @@ class ExactSum {
   [[nodiscard]] double rounded_quotient(std::uint64_t n) const;
 
  private:
+  using Digits = std::array<std::int64_t, n_digits>;
+
+  void use_digits();
+  void add_to_digits(double value);
   void carry();
 
-  std::array<std::int64_t, n_digits> digits_{};
+  // Terms that are not in the digits; none if there are digits.
+  std::array<double, 2> terms_{};
+  std::uint32_t n_terms_ = 0;
   std::uint32_t n_since_carry_ = 0;
+  std::unique_ptr<Digits> digits_;
 };
 
 // Splits values into a high and a low part such that float64 adds n high parts, or n low parts,
