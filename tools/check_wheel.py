@@ -31,6 +31,7 @@ TESTS = (
     "filter/test_equals_python.py",
     "filter/test_refusals.py",
     "selection/test_choice_refusals.py",
+    "selection/test_instruction_sets.py",
     "selection/test_matrix_files.py",
     "selection/test_result.py",
     "selection/test_select.py",

@@ -1,6 +1,10 @@
 // The only place that chooses between instruction sets: every table of kernels comes from here.
 #include "thinset/instruction_set.hpp"
 
+#ifdef THINSET_X86_KERNELS
+#include <cpuid.h>
+#endif
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -59,18 +63,42 @@ constexpr std::array built = {
 #endif
 };
 
+#ifdef THINSET_X86_KERNELS
+// Asks the processor itself: __builtin_cpu_supports answers "no" to everything where the runtime
+// library of the compiler never fills its table, as that of zig.
+InstructionSet ask_processor() {
+  unsigned a = 0;
+  unsigned b = 0;
+  unsigned c = 0;
+  unsigned d = 0;
+  constexpr unsigned basic = bit_OSXSAVE | bit_AVX | bit_FMA | bit_F16C;
+  if (__get_cpuid(1, &a, &b, &c, &d) == 0 || (c & basic) != basic) {
+    return InstructionSet::plain;
+  }
+  // The registers that the operating system keeps for each thread.
+  unsigned kept = 0;
+  unsigned high = 0;
+  asm volatile("xgetbv" : "=a"(kept), "=d"(high) : "c"(0));
+  constexpr unsigned of_avx = 0x06;
+  constexpr unsigned of_avx512 = 0xe6;
+  if ((kept & of_avx) != of_avx || __get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 ||
+      (b & bit_AVX2) == 0) {
+    return InstructionSet::plain;
+  }
+  constexpr unsigned wide = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
+  return (kept & of_avx512) == of_avx512 && (b & wide) == wide ? InstructionSet::avx512
+                                                               : InstructionSet::avx2;
+}
+#endif
+
 // The processor supports every set up to this one.
 InstructionSet widest_supported() {
 #ifdef THINSET_X86_KERNELS
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-      __builtin_cpu_supports("f16c")) {
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")
-               ? InstructionSet::avx512
-               : InstructionSet::avx2;
-  }
-#endif
+  static const InstructionSet widest = ask_processor();
+  return widest;
+#else
   return InstructionSet::plain;
+#endif
 }
 
 const Kernels& kernels_of(InstructionSet set) {
