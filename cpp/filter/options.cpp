@@ -268,8 +268,8 @@ void check_method(const std::string& option, const std::vector<std::string_view>
     return;
   }
   std::string names;
-  for (const std::string_view name : methods) {
-    names += (names.empty() ? "" : " and ") + std::string(name);
+  for (const std::string_view& name : methods) {
+    names += (names.empty() ? "" : &name == &methods.back() ? " and " : ", ") + std::string(name);
   }
   throw UsageError(option + " applies only to the method" + (methods.size() > 1 ? "s " : " ") +
                    names + "; this one is " + method);

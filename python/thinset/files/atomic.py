@@ -126,7 +126,7 @@ def _require_folder_for(target: Path) -> None:
 
 
 def require_writable(target: str | os.PathLike[str]) -> None:
-    """Raise OSError, naming `target`, if no file can be written there; it leaves nothing behind.
+    """Raise OSError, naming it or its folder, if `target` cannot be written; leaves nothing behind.
 
     Before hours of work: `atomic_file` says the same only when there is something to write.
     """

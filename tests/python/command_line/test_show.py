@@ -190,9 +190,14 @@ def test_an_output_that_cannot_be_written_is_noticed_before_the_work(folder, cap
 
     monkeypatch.setattr(thinset.Selection, "load", read)
     Path("file").write_text("not a folder")
-    for out in ("file/page.html", "file/below/page.html", "/proc/page.html"):
+    not_a_folder = f"{folder / 'file'}: Not a directory"
+    for out, message in (
+        ("file/page.html", not_a_folder),
+        ("file/below/page.html", not_a_folder),
+        ("/proc/page.html", "/proc/page.html"),
+    ):
         assert main(["show", "max_min.npz", "--data", "data", "-o", out]) == 4
-        assert out in capsys.readouterr().err
+        assert message in capsys.readouterr().err
     assert sorted(path.name for path in folder.iterdir()) == [
         "data", "embeddings.npy", "file", "kmeans.npz", "max_min.npz",
     ]  # fmt: skip

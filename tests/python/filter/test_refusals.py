@@ -110,7 +110,7 @@ USAGE = {
     ),
     "swaps of topk": (
         ["select", "X.npy", "-n", "3", "--max-swaps", "9"],
-        "applies only to the methods max_sum and facility_location; this one is topk",
+        "applies only to the methods max_sum, max_min and facility_location; this one is topk",
     ),
     "no threads": (["select", "X.npy", "-n", "3", "-t", "0"], "--threads must be at least 1"),
     "no memory": (
