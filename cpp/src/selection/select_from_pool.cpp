@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "rows/magnitudes.hpp"
+#include "selection/class_budgets.hpp"
 #include "selection/pick.hpp"
 #include "selection/pool.hpp"
 #include "selection/within_memory.hpp"
@@ -44,10 +45,14 @@ class PoolSelection {
     job_.set_total(units);
     std::vector<Picks> picks(pool_.parts().size());
     for (std::size_t p = 0; p < picks.size(); ++p) {
-      if (pool_.parts()[p].budget > 0) {
-        pool_.begin(pool_.parts()[p]);
-        picks[p] = pick_in(pool_.parts()[p], Competition::by_weight);
+      const ClassBudget& part = pool_.parts()[p];
+      if (part.budget == 0) {
+        // Throws for rows of the initial subset, which would be lost.
+        static_cast<void>(initial_in_class(part, request_.initial_subset));
+        continue;
       }
+      pool_.begin(part);
+      picks[p] = pick_in(part, Competition::by_weight);
     }
     if (request_.method == Method::facility_location && request_.choice.budget) {
       prefer_gains_without_costs(picks[0], units);

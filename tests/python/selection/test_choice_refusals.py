@@ -275,3 +275,23 @@ GROUPS = np.arange(N) % 10
 def test_refusals(X, n, method, terms, message):
     with pytest.raises(ValueError, match=message):
         thinset.select(X, n, method, **terms)
+
+
+@pytest.mark.parametrize("method", ["topk", "max_min", "max_sum", "facility_location", "random"])
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {},
+        {"exclude": [0]},
+        {"exclude": [4, 5]},
+        {"among": [1, 2, 3, 5]},
+        {"scores": np.ones(6)},
+        {"groups": np.arange(6), "max_per_group": 1},
+        {"dedup_distance": 0.5},
+    ],
+)
+def test_initial_rows_of_a_class_without_a_budget_are_not_lost(method, terms):
+    rows = np.arange(6.0).reshape(6, 1)
+    classes = {"labels": [0, 0, 1, 1, 2, 2], "per_class": "balanced"}
+    with pytest.raises(ValueError, match="initial_subset holds 1 rows of class 2, whose budget is"):
+        thinset.select(rows, 2, method, initial_subset=[5], **classes, **terms)
