@@ -6,6 +6,7 @@
 #include <numeric>
 #include <span>
 
+#include "rows/elements.hpp"
 #include "simd/screen_kernels.hpp"
 
 namespace thinset {
@@ -197,10 +198,7 @@ std::uint64_t bytes_of_tiles(std::size_t n_columns) {
   template std::size_t most_central_row(const RoughRows<T>&, std::vector<std::uint32_t>,    \
                                         std::size_t, Job&);                                 \
   template std::vector<double> approximate_mean_losses(const RoughRows<T>&, std::size_t, Job&);
-THINSET_INSTANTIATE(float)
-THINSET_INSTANTIATE(double)
-THINSET_INSTANTIATE(Float16)
-THINSET_INSTANTIATE(BFloat16)
+THINSET_FOR_EACH_ELEMENT(THINSET_INSTANTIATE)
 #undef THINSET_INSTANTIATE
 
 }  // namespace thinset

@@ -7,6 +7,8 @@
 #include <limits>
 #include <numeric>
 
+#include "rows/elements.hpp"
+
 namespace thinset {
 
 namespace {
@@ -206,10 +208,7 @@ void RowTree::visit(std::size_t node, Run leaves, Run wanted, const Box& box, do
 
 #define THINSET_INSTANTIATE(T) \
   template RowTree::RowTree(const DistanceMeter<T>&, const Projection&, std::size_t, double, Job&);
-THINSET_INSTANTIATE(float)
-THINSET_INSTANTIATE(double)
-THINSET_INSTANTIATE(Float16)
-THINSET_INSTANTIATE(BFloat16)
+THINSET_FOR_EACH_ELEMENT(THINSET_INSTANTIATE)
 #undef THINSET_INSTANTIATE
 
 }  // namespace thinset

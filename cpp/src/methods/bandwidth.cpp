@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "rows/distance.hpp"
+#include "rows/elements.hpp"
 #include "rows/loss.hpp"
 
 namespace thinset {
@@ -47,10 +48,7 @@ double median_distance(const Rows<T>& rows, Metric metric, Job& job) {
 }
 
 #define THINSET_INSTANTIATE(T) template double median_distance(const Rows<T>&, Metric, Job&);
-THINSET_INSTANTIATE(float)
-THINSET_INSTANTIATE(double)
-THINSET_INSTANTIATE(Float16)
-THINSET_INSTANTIATE(BFloat16)
+THINSET_FOR_EACH_ELEMENT(THINSET_INSTANTIATE)
 #undef THINSET_INSTANTIATE
 
 }  // namespace thinset

@@ -11,6 +11,7 @@
 #include "methods/coverage.hpp"
 #include "methods/facility_candidates.hpp"
 #include "rows/block_sum.hpp"
+#include "rows/elements.hpp"
 #include "thinset/error.hpp"
 
 namespace thinset {
@@ -316,10 +317,7 @@ std::uint64_t facility_location_memory(std::uint64_t n_rows, std::uint64_t n_col
   template Picks facility_location(const Rows<T>&, const std::vector<double>&, std::size_t, \
                                    Metric, const FacilityLocationOptions&,                  \
                                    std::span<const std::size_t>, Terms&, Job&);
-THINSET_INSTANTIATE(float)
-THINSET_INSTANTIATE(double)
-THINSET_INSTANTIATE(Float16)
-THINSET_INSTANTIATE(BFloat16)
+THINSET_FOR_EACH_ELEMENT(THINSET_INSTANTIATE)
 #undef THINSET_INSTANTIATE
 
 }  // namespace thinset

@@ -9,6 +9,7 @@
 
 #include "bounds/rounding.hpp"
 #include "methods/exact_order.hpp"
+#include "rows/elements.hpp"
 
 namespace thinset {
 
@@ -224,10 +225,7 @@ std::size_t first_pick(const DistanceMeter<T>& meter, const ExactMean& mean, con
 
 #define THINSET_INSTANTIATE(T) \
   template std::size_t first_pick(const DistanceMeter<T>&, const ExactMean&, const Terms&, Job&);
-THINSET_INSTANTIATE(float)
-THINSET_INSTANTIATE(double)
-THINSET_INSTANTIATE(Float16)
-THINSET_INSTANTIATE(BFloat16)
+THINSET_FOR_EACH_ELEMENT(THINSET_INSTANTIATE)
 #undef THINSET_INSTANTIATE
 
 }  // namespace thinset

@@ -10,6 +10,7 @@
 #include "methods/answering_rows.hpp"
 #include "methods/nearest_centre.hpp"
 #include "methods/random_picks.hpp"
+#include "rows/elements.hpp"
 #include "rows/exact_sum.hpp"
 #include "thinset/error.hpp"
 #include "thinset/kmeans_parts.hpp"
@@ -176,10 +177,7 @@ MemoryNeed kmeans_memory(const SelectionSize& size, const KMeansOptions& options
 #define THINSET_INSTANTIATE(T)                                                                   \
   template Picks kmeans(const Rows<T>&, const ColumnSummary&, std::size_t, const KMeansOptions&, \
                         Terms&, Random&, Job&);
-THINSET_INSTANTIATE(float)
-THINSET_INSTANTIATE(double)
-THINSET_INSTANTIATE(Float16)
-THINSET_INSTANTIATE(BFloat16)
+THINSET_FOR_EACH_ELEMENT(THINSET_INSTANTIATE)
 #undef THINSET_INSTANTIATE
 
 }  // namespace thinset

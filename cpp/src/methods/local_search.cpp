@@ -6,6 +6,7 @@
 
 #include "bounds/rounding.hpp"
 #include "rows/distance_sums.hpp"
+#include "rows/elements.hpp"
 
 namespace thinset {
 
@@ -183,10 +184,7 @@ void swap_for_sum(const Rows<T>& rows, Metric metric, std::size_t n_fixed, std::
 
 #define THINSET_INSTANTIATE(T) \
   template void swap_for_sum(const Rows<T>&, Metric, std::size_t, std::size_t, Picks&, Job&);
-THINSET_INSTANTIATE(float)
-THINSET_INSTANTIATE(double)
-THINSET_INSTANTIATE(Float16)
-THINSET_INSTANTIATE(BFloat16)
+THINSET_FOR_EACH_ELEMENT(THINSET_INSTANTIATE)
 #undef THINSET_INSTANTIATE
 
 }  // namespace thinset

@@ -7,6 +7,7 @@
 #include "methods/first_pick.hpp"
 #include "methods/max_min_greedy.hpp"
 #include "methods/max_min_tree.hpp"
+#include "rows/elements.hpp"
 
 namespace thinset {
 
@@ -107,10 +108,7 @@ MemoryNeed max_min_memory(const SelectionSize& size) {
 #define THINSET_INSTANTIATE(T)                                                      \
   template Picks max_min(const Rows<T>&, const ColumnSummary&, std::size_t, Metric, \
                          std::span<const std::size_t>, Terms&, Job&);
-THINSET_INSTANTIATE(float)
-THINSET_INSTANTIATE(double)
-THINSET_INSTANTIATE(Float16)
-THINSET_INSTANTIATE(BFloat16)
+THINSET_FOR_EACH_ELEMENT(THINSET_INSTANTIATE)
 #undef THINSET_INSTANTIATE
 
 }  // namespace thinset

@@ -7,6 +7,7 @@
 
 #include "methods/nearest_medoids.hpp"
 #include "rows/best_row.hpp"
+#include "rows/elements.hpp"
 #include "rows/loss.hpp"
 
 namespace thinset {
@@ -253,10 +254,7 @@ std::uint64_t swap_for_smallest_memory(const SelectionSize& size) {
 #define THINSET_INSTANTIATE(T)                                                      \
   template void swap_for_smallest(const Rows<T>&, Metric, std::size_t, std::size_t, \
                                   const std::vector<bool>&, Picks&, Job&);
-THINSET_INSTANTIATE(float)
-THINSET_INSTANTIATE(double)
-THINSET_INSTANTIATE(Float16)
-THINSET_INSTANTIATE(BFloat16)
+THINSET_FOR_EACH_ELEMENT(THINSET_INSTANTIATE)
 #undef THINSET_INSTANTIATE
 
 }  // namespace thinset

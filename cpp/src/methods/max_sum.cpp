@@ -5,6 +5,7 @@
 
 #include "methods/first_pick.hpp"
 #include "methods/max_sum_greedy.hpp"
+#include "rows/elements.hpp"
 
 namespace thinset {
 
@@ -61,10 +62,7 @@ MemoryNeed max_sum_memory(const SelectionSize& size) { return MaxSum<float>::mem
 #define THINSET_INSTANTIATE(T)                                                      \
   template Picks max_sum(const Rows<T>&, const ColumnSummary&, std::size_t, Metric, \
                          std::span<const std::size_t>, Terms&, Job&);
-THINSET_INSTANTIATE(float)
-THINSET_INSTANTIATE(double)
-THINSET_INSTANTIATE(Float16)
-THINSET_INSTANTIATE(BFloat16)
+THINSET_FOR_EACH_ELEMENT(THINSET_INSTANTIATE)
 #undef THINSET_INSTANTIATE
 
 }  // namespace thinset

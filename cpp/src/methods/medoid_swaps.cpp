@@ -11,6 +11,7 @@
 #include "methods/nearest_medoids.hpp"
 #include "methods/reach_lists.hpp"
 #include "rows/block_sum.hpp"
+#include "rows/elements.hpp"
 
 namespace thinset {
 
@@ -288,10 +289,7 @@ std::uint64_t swap_medoids_memory(const SelectionSize& size) {
 #define THINSET_INSTANTIATE(T)                                                      \
   template void swap_medoids(const Rows<T>&, const Loss&, std::size_t, std::size_t, \
                              const std::vector<bool>&, Picks&, Job&);
-THINSET_INSTANTIATE(float)
-THINSET_INSTANTIATE(double)
-THINSET_INSTANTIATE(Float16)
-THINSET_INSTANTIATE(BFloat16)
+THINSET_FOR_EACH_ELEMENT(THINSET_INSTANTIATE)
 #undef THINSET_INSTANTIATE
 
 }  // namespace thinset

@@ -6,6 +6,7 @@
 
 #include "methods/dealer.hpp"
 #include "methods/leaderboards.hpp"
+#include "rows/elements.hpp"
 #include "thinset/error.hpp"
 
 namespace thinset {
@@ -86,10 +87,7 @@ std::uint64_t deepest_within(const SelectionSize& size, const TopKOptions& optio
 #define THINSET_INSTANTIATE(T)                                              \
   template TopKPicks top_k(const Rows<T>&, std::size_t, const TopKOptions&, \
                            std::span<const std::size_t>, Terms&, Job&);
-THINSET_INSTANTIATE(float)
-THINSET_INSTANTIATE(double)
-THINSET_INSTANTIATE(Float16)
-THINSET_INSTANTIATE(BFloat16)
+THINSET_FOR_EACH_ELEMENT(THINSET_INSTANTIATE)
 #undef THINSET_INSTANTIATE
 
 }  // namespace thinset

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "rows/elements.hpp"
+
 namespace thinset {
 
 namespace {
@@ -49,10 +51,7 @@ void sum_distances(const DistanceMeter<T>& meter, const PickedRows<T>& set,
 #define THINSET_INSTANTIATE(T)                                               \
   template void sum_distances(const DistanceMeter<T>&, const PickedRows<T>&, \
                               std::span<const std::size_t>, std::span<double>, Job&);
-THINSET_INSTANTIATE(float)
-THINSET_INSTANTIATE(double)
-THINSET_INSTANTIATE(Float16)
-THINSET_INSTANTIATE(BFloat16)
+THINSET_FOR_EACH_ELEMENT(THINSET_INSTANTIATE)
 #undef THINSET_INSTANTIATE
 
 }  // namespace thinset
