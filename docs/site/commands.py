@@ -119,7 +119,7 @@ def _escaped(text: str) -> str:
 def _index() -> str:
     rows = [
         f"| [thinset {name}]({_path(name).removeprefix('commands/')}) | {summary} |"
-        for name, _, summary in COMMANDS
+        for name, summary, *_ in COMMANDS
     ]
     return (
         "# Commands\n\n"

@@ -8,6 +8,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from thinset.command_line.allocator import keep_freed_memory
+from thinset.command_line.commands import COMMANDS, ListedCommand
 from thinset.command_line.failures import (
     EXIT_BAD_INPUT,
     EXIT_FAILURE,
@@ -39,47 +40,6 @@ __all__ = [
     "EXIT_USAGE",
     "main",
 ]
-
-# Name, module, help text. The modules may import torch, so --help loads none of them.
-COMMANDS = (
-    ("demo", "demo", "run every step on the embedded digits dataset, in a few minutes"),
-    ("run", "run", "embed, select, write the subset, train every arm, report"),
-    ("embed", "embed", "turn a dataset into an array of embeddings"),
-    ("select", "select", "choose rows of an array of embeddings"),
-    ("deduplicate", "deduplicate", "find near-duplicates, and keep one of each group"),
-    ("subset", "subset", "write the selected samples in the form that they came in"),
-    ("show", "show", "write a page to look at a selection with, alone or beside another"),
-    ("train", "train", "train on a subset first, then on everything"),
-    ("probe", "probe", "tell whether to select, balance or deduplicate, in about a minute"),
-    ("plan", "plan", "advise how to train within a time budget, with predicted costs"),
-    ("compare", "compare", "compare selection methods with random selection, paired by seed"),
-    ("augment train", "augment_train", "train a generator of labelled images"),
-    ("augment sample", "augment_sample", "draw images from a trained generator"),
-    ("augment apply", "augment_apply", "make one new image for each sample of a dataset"),
-    ("distill", "distill", "learn a small training set from a large one"),
-    ("distill evaluate", "distill_evaluate", "compare a small training set with simple ones"),
-    ("reproduce", "reproduce", "reproduce a published figure"),
-    ("report", "report", "rewrite the report page of a finished run"),
-    ("verify", "verify", "check datasets, selections and runs against their digests"),
-    ("data import", "data_import", "read images from files into a dataset folder"),
-    ("data split", "data_split", "divide training data by class, with nested subsets"),
-    ("data list", "data_list", "list the kinds of source that can be imported"),
-    ("data download", "data_download", "download a public dataset, checked by SHA-256"),
-)
-
-# The commands that keep nothing of an interrupted call.
-START_OVER = {
-    "select", "deduplicate", "subset", "show", "augment sample", "report", "verify", "data import",
-    "data split", "data list",
-}  # fmt: skip
-_KEEP_WITH = {"select": "--folder"}
-"""Options with which commands among these keep their work."""
-
-
-_TRAINING = {
-    "demo", "run", "embed", "train", "probe", "plan", "compare", "augment train", "distill",
-    "distill evaluate", "reproduce",
-}  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -128,16 +88,15 @@ def _dispatch(arguments: list[str]) -> int:
         return 0
     if arguments[0] == "--print-completion":
         return _print_completion(arguments[1:])
-    name = _command_of(arguments)
-    if name is not None:
-        module = next(module for known, module, _ in COMMANDS if known == name)
-        return _call(name, module, arguments[len(name.split()) :])
-    of_group = [row for row in COMMANDS if row[0].startswith(f"{arguments[0]} ")]
+    command = _command_of(arguments)
+    if command is not None:
+        return _call(command, arguments[len(command.words) :])
+    of_group = [one for one in COMMANDS if one.name.startswith(f"{arguments[0]} ")]
     if of_group:
         if arguments[1:2] in (["-h"], ["--help"], ["help"]):
             print(_help(of_group))
             return 0
-        *others, last = (row[0].split()[1] for row in of_group)
+        *others, last = (one.words[1] for one in of_group)
         complain(
             f"{arguments[0]} needs {', '.join(others)} or {last}; "
             f"got {' '.join(arguments[1:2]) or 'none'}"
@@ -148,22 +107,21 @@ def _dispatch(arguments: list[str]) -> int:
     return EXIT_USAGE
 
 
-def _command_of(arguments: Sequence[str]) -> str | None:
-    """The name of the command that the arguments begin with; None if it is unknown."""
-    # The longest name: "distill evaluate" is another command than "distill".
-    names = sorted((name for name, *_ in COMMANDS), key=lambda name: -len(name.split()))
-    return next(
-        (name for name in names if list(arguments[: len(name.split())]) == name.split()), None
-    )
+def _command_of(arguments: list[str]) -> ListedCommand | None:
+    """The command that the arguments begin with; None if it is unknown."""
+    found = (one for one in COMMANDS if arguments[: len(one.words)] == one.words)
+    # The longest: "distill evaluate" is another command than "distill".
+    return max(found, key=lambda one: len(one.words), default=None)
 
 
-def _after_interruption(arguments: Sequence[str]) -> str:
-    name = _command_of(arguments)
-    option = _KEEP_WITH.get(name or "")
-    keeps = option and any(word.partition("=")[0] == option for word in arguments)
-    if name in START_OVER and not keeps:
-        return "the same command starts again from the beginning"
-    return "the same command resumes from what is finished"
+def _after_interruption(arguments: list[str]) -> str:
+    command = _command_of(arguments)
+    resumes = command is None or command.resumes
+    if isinstance(resumes, str):
+        resumes = any(word.partition("=")[0] == resumes for word in arguments)
+    if resumes:
+        return "the same command resumes from what is finished"
+    return "the same command starts again from the beginning"
 
 
 def _print_completion(shells: list[str]) -> int:
@@ -176,25 +134,25 @@ def _print_completion(shells: list[str]) -> int:
     return 0
 
 
-def _call(name: str, module: str, arguments: list[str]) -> int:
+def _call(command: ListedCommand, arguments: list[str]) -> int:
     from thinset.command_line.parsing import ArgumentsError, parse
 
     keep_to_cpu_quota()
-    if name in _TRAINING:
+    if command.trains:
         keep_freed_memory()
     # Parse the command line first, so that mistakes are reported before torch loads.
-    command: Any = importlib.import_module(f"thinset.command_line.{module}")
+    module: Any = importlib.import_module(command.module)
     try:
-        parsed = parse(command.Command, f"thinset {name}", arguments)
+        parsed = parse(module.Command, f"thinset {command.name}", arguments)
     except ArgumentsError as error:
-        print_line(f"thinset {name}: {error}; see thinset {name} --help")
+        print_line(f"thinset {command.name}: {error}; see thinset {command.name} --help")
         return EXIT_USAGE
     return parsed.run() or 0
 
 
-def _help(commands: Sequence[tuple[str, str, str]]) -> str:
-    width = max(len(name) for name, *_ in commands)
-    lines = [f"  {name:<{width}}  {summary}" for name, _, summary in commands]
+def _help(commands: Sequence[ListedCommand]) -> str:
+    width = max(len(one.name) for one in commands)
+    lines = [f"  {one.name:<{width}}  {one.summary}" for one in commands]
     return _HELP.format(commands="\n".join(lines))
 
 

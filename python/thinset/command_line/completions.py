@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from thinset.command_line.commands import ListedCommand
+
 SHELLS = ("bash", "zsh", "fish")
 _PROGRAM = "thinset"
 
 
-def completion_script(commands: Sequence[tuple[str, str, str]], shell: str) -> str:
-    """The script for one of SHELLS: every command of (name, module, help text) and its options.
+def completion_script(commands: Sequence[ListedCommand], shell: str) -> str:
+    """The script for one of SHELLS: every command and its options.
 
     Takes seconds: it imports the modules of all commands.
     """
@@ -27,8 +29,9 @@ def completion_script(commands: Sequence[tuple[str, str, str]], shell: str) -> s
     top = parser.add_subparsers()
     # "distill" before "distill evaluate", which goes below it.
     groups: dict[str, argparse._SubParsersAction[argparse.ArgumentParser]] = {}
-    own = {name for name, *_ in commands}
-    for name, module, summary in commands:
+    own = {one.name for one in commands}
+    for command in commands:
+        name, summary = command.name, command.summary
         group, _, last = name.rpartition(" ")
         if group and group not in groups:
             if group in own:
@@ -37,7 +40,7 @@ def completion_script(commands: Sequence[tuple[str, str, str]], shell: str) -> s
             last_words = [other.split()[-1] for other in own if other.startswith(f"{group} ")]
             summary_of_group = f"commands: {', '.join(sorted(last_words))}"
             groups[group] = top.add_parser(group, help=summary_of_group).add_subparsers()
-        options = _options_of(module, name)
+        options = _options_of(command)
         if any(other.startswith(f"{name} ") for other in own):
             # Its sub-commands stand where its first argument does.
             below = top.add_parser(name, help=summary)
@@ -52,16 +55,16 @@ def completion_script(commands: Sequence[tuple[str, str, str]], shell: str) -> s
     return script
 
 
-def _options_of(module: str, name: str) -> argparse.ArgumentParser:
+def _options_of(listed: ListedCommand) -> argparse.ArgumentParser:
     """The options of a command as argparse has them."""
     import shtab
     import tyro
 
-    command = importlib.import_module(f"thinset.command_line.{module}").Command
+    command = importlib.import_module(listed.module).Command
     with warnings.catch_warnings():
         # tyro prefers its own completions, which complete no file names and run Python at each key.
         warnings.simplefilter("ignore", DeprecationWarning)
-        parser: Any = tyro.extras.get_parser(command, prog=f"thinset {name}")
+        parser: Any = tyro.extras.get_parser(command, prog=f"thinset {listed.name}")
     for action in parser._actions:  # noqa: SLF001 - argparse has no public list of them
         if action.choices is not None and "None" in action.choices:
             # "None" means that the option is left out; the other choices are a set, in no order.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
 import os
 import signal
 import subprocess
@@ -13,7 +15,7 @@ import numpy as np
 import pytest
 
 import thinset.command_line
-from thinset.command_line import COMMANDS, START_OVER, main
+from thinset.command_line import COMMANDS, main
 from thinset.command_line.failures import report_failure
 
 COMMAND = [sys.executable, "-m", "thinset"]
@@ -200,5 +202,10 @@ def test_an_interruption_says_what_the_same_command_does(arguments, follows, mon
     assert capsys.readouterr().err == f"thinset: error: interrupted; the same command {follows}\n"
 
 
-def test_every_command_that_starts_over_exists():
-    assert {name for name, *_ in COMMANDS} > START_OVER
+def test_a_command_has_the_option_with_which_it_resumes():
+    with_option = [one for one in COMMANDS if isinstance(one.resumes, str)]
+    assert [one.name for one in with_option] == ["select"]
+    for one in with_option:
+        options = importlib.import_module(one.module).Command
+        names = {f"--{field.name.replace('_', '-')}" for field in dataclasses.fields(options)}
+        assert one.resumes in names

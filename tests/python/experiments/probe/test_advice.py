@@ -176,12 +176,10 @@ def test_every_command_can_be_run(changes) -> None:
 
     from thinset.command_line.parsing import parse
 
-    modules = {name: module for name, module, _ in COMMANDS}
+    modules = {one.name: one.module for one in COMMANDS}
     for line in advise(case(**changes)).command.split(" && "):
         program, *words = shlex.split(line)
         n_words = 2 if " ".join(words[:2]) in modules else 1
-        module = importlib.import_module(
-            f"thinset.command_line.{modules[' '.join(words[:n_words])]}"
-        )
+        module = importlib.import_module(modules[" ".join(words[:n_words])])
         assert program == "thinset"
         assert parse(module.Command, line, words[n_words:])
