@@ -45,7 +45,7 @@ def clone(tmp_path):
 
 @pytest.fixture
 def without_address(clone):
-    """pyproject.toml as long as nobody knows where the project will be published."""
+    """A clone whose pyproject.toml declares no address of the project."""
     path = clone / "pyproject.toml"
     text = re.sub(r"(?m)^\[project\.urls\]\n(.+\n)+\n", "", path.read_text())
     if text != path.read_text():

@@ -26,7 +26,7 @@ PACKAGE = ROOT / "python" / "thinset"
 CPP = ROOT / "cpp"
 
 # Everybody may use these; they use each other and, to exchange folders, the native core.
-_BASE = {"duration", "files", "progress"}
+_BASE = {"duration", "files", "progress", "threads"}
 _MODELS = {"models", "losses"}
 _BELOW_TRAINING = {*_BASE, *_MODELS, "data", "selection", "transforms"}
 _BELOW_WINGS = {*_BELOW_TRAINING, "training", "metrics", "results"}
@@ -38,6 +38,7 @@ ALLOWED = {
     "duration": set(),
     "files": {"_core"},
     "progress": set(),
+    "threads": {"files"},
     "models": set(),
     "losses": set(),
     "data": {*_BASE, "_core"},
@@ -72,6 +73,7 @@ EAGER_LIBRARIES = {
     "files": set(),
     "files.decoding": {"msgspec"},
     "progress": set(),
+    "threads": set(),
     "thinset": set(),
     "models": {"torch"},
     "losses": {"torch"},

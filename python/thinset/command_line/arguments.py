@@ -110,14 +110,6 @@ def parse_duration(option: str, text: str) -> Duration:
         raise ValueError(f"{option}: {error}") from None
 
 
-def require_outside(out: Path, source: str) -> None:
-    """Raise ValueError for an output inside of the source: it would become a part of the data."""
-    if Path(source).resolve() in out.resolve().parents:
-        raise ValueError(
-            f"the output {out} is inside of its own source {source}; choose another output"
-        )
-
-
 def where_of(name: str, command: Any) -> Where:
     """Source, output and device of a command that takes DATA, -o, --device and --image-size."""
     from thinset.experiments.where import Where

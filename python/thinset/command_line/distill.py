@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from thinset.command_line.arguments import require_outside, where_of
+from thinset.command_line.arguments import where_of
 from thinset.command_line.distill_options import METHOD_FIELDS, DistillOptions, named_as_options
 from thinset.command_line.through_gan_options import THROUGH_GAN
+from thinset.files.overlap import require_not_inside
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,11 +31,11 @@ class _Command(DistillOptions):
         resolve_device(self.device)
         self.require_in_range()
         if self.method in THROUGH_GAN:
-            require_outside(self.out, self.data)
+            require_not_inside(self.out, self.data)
             self._distill_through_gan()
             return
         settings, encoder = self.settings(), self.encoder_settings()
-        require_outside(self.out, self.data)
+        require_not_inside(self.out, self.data)
         # Before the folder is made, where the data can be read without it.
         written = self.written_data()
         if written is not None:

@@ -17,10 +17,10 @@ from thinset.command_line.arguments import (
     Output,
     optional,
     parse_length,
-    require_outside,
     typed_again,
 )
 from thinset.command_line.augment_train import as_option
+from thinset.files.overlap import require_not_inside
 
 if TYPE_CHECKING:
     from thinset.data import Dataset
@@ -127,7 +127,7 @@ class Command:
             source = self._exported()
             small, settings = functools.partial(prepare_exported, source), self._settings(None)
             identity = {"set": str(self.small), "read": dataclasses.asdict(source)}
-        require_outside(self.out, self.data)
+        require_not_inside(self.out, self.data)
         audit = evaluate_set(small, where, settings, identity=identity)
         print(spoken_audit(audit))
         print(f"\nwritten: {self.out / 'audit.json'}")

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _FILES = (
     "labels", "initial_subset", "exclude", "among", "existing", "scores", "groups", "costs", "ids",
 )  # fmt: skip
+_OF_SHARDS = ("workers", "rounds", "coreset_size", "folder", "table")
 _METHOD_OPTIONS = (
     "mode", "refill", "drop_constant", "stratified", "n_iterations", "seeding", "max_swaps",
     "kernel", "bandwidth",
@@ -91,7 +92,7 @@ class Command(SelectOptions):
             from thinset.command_line.select_shards import require_applicable
 
             require_applicable(self)
-        elif self.workers or self.rounds or self.coreset_size or self.folder or self.table:
+        elif any(self._gives(name) for name in _OF_SHARDS):
             raise UsageError(
                 "--workers, --rounds, --coreset-size, --folder and --table need --engine"
             )

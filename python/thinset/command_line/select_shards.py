@@ -50,7 +50,7 @@ def estimate_shards(command: Command, options: Mapping[str, Any]) -> None:
         [os.fspath(path) for path in command.embeddings],
         parse_count(command.n_samples),
         command.method,
-        n_workers=command.workers or 1,
+        n_workers=1 if command.workers is None else command.workers,
         rounds=command.rounds,
         coreset_size=command.coreset_size,
         metric=command.metric,

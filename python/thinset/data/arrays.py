@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import numbers
 import sys
 from typing import Any
 
 import numpy as np
-
-from thinset.files.shown import shown
-
-_MOST_THREADS = 1024  # as in selections
 
 
 def as_array(values: Any, name: str) -> np.ndarray[Any, Any]:
@@ -51,18 +46,6 @@ def as_images(values: Any) -> np.ndarray[Any, Any]:
         if images.dtype == np.float64:
             return images.astype(np.float32)
     return images
-
-
-def as_threads(n_threads: object) -> int:
-    """The number of threads as the core takes it, where 0 is all; None for all."""
-    if n_threads is None:
-        return 0
-    is_whole = isinstance(n_threads, numbers.Integral) and not isinstance(n_threads, bool)
-    if not is_whole or not 1 <= n_threads <= _MOST_THREADS:  # type: ignore[operator]
-        raise ValueError(
-            f"n_threads must be an int in [1, {_MOST_THREADS}], or None, got {shown(n_threads)}"
-        )
-    return int(n_threads)  # type: ignore[call-overload,no-any-return]
 
 
 def as_row_indices(values: Any, n_rows: int) -> np.ndarray[Any, np.dtype[np.int64]]:

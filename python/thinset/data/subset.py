@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thinset import _core
-from thinset.data.arrays import as_array, as_images, as_row_indices, as_threads
+from thinset.data.arrays import as_array, as_images, as_row_indices
 from thinset.data.labels import require_labels
 from thinset.data.manifest import IMAGE_DTYPES, Manifest
 from thinset.data.npy_file import NpyFileWriter, describe_npy
 from thinset.data.provenance import Parent, SelectedFrom
 from thinset.data.store import Dataset, new_dataset_folder, open_dataset
 from thinset.files.overlap import require_apart
+from thinset.threads import as_threads
 
 if TYPE_CHECKING:
     from thinset.data.manifest import ArrayEntry

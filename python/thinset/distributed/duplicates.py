@@ -15,10 +15,11 @@ from thinset.distributed.algorithm import Algorithm, Request
 from thinset.distributed.engines import engine_of, threads_of
 from thinset.distributed.held_rows import HeldRows, naming_rows
 from thinset.distributed.run import Run, shards_seen_by_all
-from thinset.selection.arguments import as_metric, as_threads
+from thinset.selection.arguments import as_metric
 from thinset.selection.matrix_input import HostMatrix
 from thinset.selection.near_duplicates import NearDuplicates, as_distance, as_kept_scores
 from thinset.selection.reporting import progress_callback
+from thinset.threads import as_threads
 
 if TYPE_CHECKING:
     import os

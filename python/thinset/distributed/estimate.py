@@ -18,10 +18,11 @@ from thinset.distributed.algorithms import algorithm_of
 from thinset.distributed.pilot import Exchanged
 from thinset.distributed.shards import list_shards
 from thinset.files.byte_sizes import shown_bytes
-from thinset.selection.arguments import as_count, as_metric, as_seed, as_threads
+from thinset.selection.arguments import as_count, as_metric, as_seed
 from thinset.selection.estimate import estimate as estimate_shape
 from thinset.selection.methods import resolve_rule
 from thinset.selection.workers_estimate import Network
+from thinset.threads import as_threads
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,7 +40,7 @@ _MORE_FOR_PICKS = 4
 """Times as many rows, where a sample has fewer picks than there will be."""
 _STEP = 16
 _PARTS_TIMED = 8
-"""So many parts of a sample have enough rows for times that are those of larger parts."""
+"""Parts that a sample is cut into to measure times: with more, they have too few rows."""
 _MARGIN = 1.25
 _MARGIN_OF_PICKS = 0.15
 _NEAR = 0.1
@@ -202,7 +203,9 @@ class _Growth:
         found = self.measured.exchanged
         if self.measured.n_samples == self.n_samples:
             pairs = zip(found, self.smaller.exchanged, strict=True)
-            return Exchanged(*(round(now + self.times * max(0, now - then)) for now, then in pairs))
+            per_step = [max(0, of_more - of_fewer) for of_more, of_fewer in pairs]
+            sums = zip(found, per_step, strict=True)
+            return Exchanged(*(round(n + self.times * more) for n, more in sums))
         names = Exchanged._fields
         ratios = [getattr(of_all, name) / max(1, getattr(of_sample, name)) for name in names]
         return Exchanged(*(round(n * more) for n, more in zip(found, ratios, strict=True)))

@@ -13,12 +13,13 @@ from thinset.distributed.engines import engine_of, threads_of
 from thinset.distributed.id_column import ids_of, require_id_column
 from thinset.distributed.run import Run, shards_seen_by_all
 from thinset.files.overlap import Inputs
-from thinset.selection.arguments import as_count, as_metric, as_seed, as_threads, is_int, shown
+from thinset.selection.arguments import as_count, as_metric, as_seed, is_int, shown
 from thinset.selection.figures import Certificates, ObjectiveFigures
 from thinset.selection.methods import resolve_rule
 from thinset.selection.reporting import progress_callback
 from thinset.selection.result import Selection
 from thinset.selection.row_arguments import as_ids
+from thinset.threads import as_threads
 
 if TYPE_CHECKING:
     import os

@@ -10,7 +10,7 @@ import numpy as np
 
 from thinset.data.sources.listing import count
 from thinset.experiments.nearest_kept import nearest_kept, pieces
-from thinset.files.atomic import require_writable
+from thinset.files.atomic import require_file_target
 from thinset.files.overlap import require_apart
 from thinset.report.explorer import (
     ExplorerInputs,
@@ -126,6 +126,7 @@ def explore(
     for one in (shown, settings.against):
         if one is not None:
             _require_same_ids(one, samples, settings)
+    _require_agreeing_ids(shown, settings.against)
     labels, class_names = _labels(samples, settings.labels)
     coordinates, map_caption = _map(matrix, metric, settings.coordinates, n_total)
     stacks, stacks_caption = None, "Pass --embeddings to see near-duplicates as stacks."
@@ -180,7 +181,7 @@ def _dataset_name(samples: ShownSamples | None, settings: ShowSettings) -> str:
 
 def require_new(out: str | os.PathLike[str], *, overwrite: bool) -> None:
     """Raise FileExistsError or another OSError where the page could not be written."""
-    require_writable(out)
+    require_file_target(out)
     if os.path.lexists(out) and not overwrite:
         raise FileExistsError(
             f"{os.fspath(out)} already exists; choose another output, or pass --overwrite"
@@ -265,6 +266,24 @@ def _require_same_ids(shown: Shown, samples: ShownSamples | None, settings: Show
             raise ValueError(
                 f"the selection {shown.name} was made from other samples, or in another order: it "
                 f"keeps {name!r} as row {row}, but in {where} that is row {place}"
+            )
+
+
+def _require_agreeing_ids(shown: Shown, against: Shown | None) -> None:
+    """Raise ValueError for a row that has one id in this selection and another one in the other."""
+    selections = [one.selection for one in (shown, against) if one is not None]
+    if len(selections) < 2 or any(one is None or one.ids is None for one in selections):
+        return
+    first, second = (
+        dict(zip(one.indices.tolist(), _ids_of(one), strict=True)) for one in selections if one
+    )
+    for row in sorted(first.keys() & second.keys()):
+        if first[row] != second[row]:
+            assert against is not None
+            raise ValueError(
+                f"{shown.name} and {against.name} were made from other samples, or in another "
+                f"order: row {row} is {first[row]!r} in the one and {second[row]!r} in the "
+                "other; both must be of the same embeddings"
             )
 
 

@@ -48,7 +48,7 @@ def atomic_file(target: str | os.PathLike[str]) -> Iterator[Path]:
     folder, before any work is done; OSError if the folder cannot be written.
     """
     target = Path(target).absolute()
-    require_file_target(target)
+    _require_target(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     with _naming(target), partial_of(target, is_folder=False) as partial:
         yield partial.path
@@ -102,11 +102,26 @@ def write_json(target: str | os.PathLike[str], content: Any) -> None:
 
 
 def require_file_target(target: str | os.PathLike[str]) -> None:
-    """Raise as `atomic_file` does if `target` cannot be written: long work can check it first.
+    """Raise as `atomic_file` does if `target` cannot be written; it leaves nothing behind.
 
-    Raises ValueError or IsADirectoryError if it exists and is not a regular file, and
-    NotADirectoryError or PermissionError if its folder, or the one to make that in, cannot take it.
+    Long work checks its output first. Raises ValueError or IsADirectoryError if it exists and is
+    not a regular file, and OSError, naming it or its folder, if its folder, or the one to make that
+    in, cannot take it.
     """
+    import tempfile
+
+    _require_target(target)
+    target = Path(target).absolute()
+    try:
+        with tempfile.TemporaryFile(dir=_existing_folder(target)):
+            pass
+    except OSError as error:
+        error.filename, error.filename2 = os.fspath(target), None
+        raise
+
+
+def _require_target(target: str | os.PathLike[str]) -> None:
+    """The checks of `require_file_target` that do without a trial."""
     if _leads_to_open_file(Path(target)):
         raise ValueError(
             f"{target} is a link to a file that a process has open; name a regular file"
@@ -118,29 +133,16 @@ def require_file_target(target: str | os.PathLike[str]) -> None:
 
 def _require_folder_for(target: Path) -> None:
     """Raise OSError unless the folder of `target`, or the one to make that in, can take it."""
-    folder = next(path for path in target.parents if os.path.lexists(path))
+    folder = _existing_folder(target)
     if not folder.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), os.fspath(folder))
     if not os.access(folder, os.W_OK | os.X_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(folder))
 
 
-def require_writable(target: str | os.PathLike[str]) -> None:
-    """Raise OSError, naming it or its folder, if `target` cannot be written; leaves nothing behind.
-
-    Before hours of work: `atomic_file` says the same only when there is something to write.
-    """
-    import tempfile
-
-    target = Path(target).absolute()
-    require_file_target(target)
-    folder = next(parent for parent in target.parents if os.path.lexists(parent))
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        error.filename, error.filename2 = os.fspath(target), None
-        raise
+def _existing_folder(target: Path) -> Path:
+    """The folder of `target`, or the one to make that in."""
+    return next(path for path in target.parents if os.path.lexists(path))
 
 
 def _leads_to_open_file(path: Path) -> bool:

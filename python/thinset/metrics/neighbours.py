@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from thinset import _core
-from thinset.selection.arguments import as_threads, is_int, shown
+from thinset.selection.arguments import is_int, shown
 from thinset.selection.matrix_input import as_matrix
 from thinset.selection.reporting import progress_callback
+from thinset.threads import as_threads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -133,8 +133,9 @@ def _headline(explored: ExplorerInputs) -> str:
     if explored.other is None:
         return f"{explored.name} keeps {k:,} of {explored.n_total:,} samples"
     both = _shares(explored)[0]
+    samples = "sample" if both == 1 else "samples"
     return (
-        f"{explored.name} and {explored.other.name} agree on {both:,} samples; random selections "
+        f"{explored.name} and {explored.other.name} agree on {both:,} {samples}; random selections "
         f"would on {_shared_by_chance(explored):,.0f}"
     )
 

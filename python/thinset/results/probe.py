@@ -144,8 +144,8 @@ class Probe:
         if self.arms:
             n_seeds = len(self.arms[0].scores)
             told = (
-                f"short trainings: {self.steps:,} steps on {self.n_sampled:,} samples, "
-                f"{n_seeds} seeds, each scored on {self.n_held_out:,} other samples; against "
+                f"short trainings: {self.steps:,} steps with {self.n_sampled:,} samples, of which "
+                f"{self.n_held_out:,} were held out to score on, {n_seeds} seeds; against "
                 f"{name_of(self.arms[0].arm)}:"
             )
             lines += ["", told]

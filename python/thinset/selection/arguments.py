@@ -15,7 +15,6 @@ from thinset.files.shown import shown as shown  # noqa: PLC0414 - imported from 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_MAX_THREADS = 1024
 _METRICS = ("euclidean", "sqeuclidean", "cosine")
 
 
@@ -93,14 +92,6 @@ def one_of(names: Sequence[str], value: object, argument: str) -> str:
     if not isinstance(value, str) or value not in names:
         raise ValueError(f"{argument} must be one of {', '.join(names)}; got {shown(value)}")
     return str(value)
-
-
-def as_threads(n_threads: object) -> int:
-    if n_threads is None:
-        return 0
-    if not is_int(n_threads) or not 1 <= n_threads <= _MAX_THREADS:
-        raise ValueError(f"n_threads must be an int in [1, {_MAX_THREADS}], got {shown(n_threads)}")
-    return int(n_threads)
 
 
 def as_bytes(max_memory: object) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 
 from thinset import _core
 from thinset.files.byte_sizes import shown_bytes
-from thinset.selection.arguments import as_count, as_metric, as_per_class, as_threads, shown
+from thinset.selection.arguments import as_count, as_metric, as_per_class, is_int, shown
 from thinset.selection.columnar_input import as_columnar, has_columns
 from thinset.selection.figures import RATIOS, Certificates, ObjectiveFigures
 from thinset.selection.frame_input import as_frame
@@ -17,6 +17,7 @@ from thinset.selection.integer_input import as_labels
 from thinset.selection.matrix_input import as_matrix, bytes_copied, tensor_on_device
 from thinset.selection.methods import resolve_options
 from thinset.selection.workers_estimate import Network, WorkersEstimate, estimate_workers
+from thinset.threads import as_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -112,8 +113,8 @@ def estimate(
     workers: int | None = None,
     rounds: int | None = None,
     coreset_size: int | None = None,
-    latency: float = 1e-3,
-    bandwidth: float = 1e9,
+    latency: float | None = None,
+    bandwidth: float | None = None,
     read_bandwidth: float | None = None,
     **method_options: Any,
 ) -> Estimate | WorkersEstimate:
@@ -129,8 +130,9 @@ def estimate(
             `thinset.distributed.estimate` measures on a sample of yours.
         rounds: as for `thinset.distributed.select`.
         coreset_size: as for `thinset.distributed.select`.
-        latency: seconds of a round without work, from the driver to all workers and back.
-        bandwidth: bytes per second of the driver.
+        latency: seconds of a round without work, from the driver to all workers and back; None:
+            a millisecond.
+        bandwidth: bytes per second of the driver; None: 10^9.
         read_bandwidth: bytes per second at which a worker reads its rows for the first time; None:
             that is not counted.
 
@@ -154,11 +156,18 @@ def estimate(
             workers=workers,
             rounds=rounds,
             coreset_size=coreset_size,
-            network=Network(latency, bandwidth, read_bandwidth),
+            network=Network(
+                **{} if latency is None else {"latency": latency},
+                **{} if bandwidth is None else {"bandwidth": bandwidth},
+                read_bandwidth=read_bandwidth,
+            ),
             n_threads=as_threads(n_threads),
         )
-    if rounds is not None or coreset_size is not None:
-        raise ValueError("rounds and coreset_size apply only with workers")
+    given = {"rounds": rounds, "coreset_size": coreset_size, "read_bandwidth": read_bandwidth}
+    given |= {"latency": latency, "bandwidth": bandwidth}
+    for name, value in given.items():
+        if value is not None:
+            raise ValueError(f"{name} applies only with workers, got {shown(value)}")
     figures = _core.estimate(
         n_rows,
         n_columns,
@@ -222,8 +231,10 @@ def _shape_and_dtype(
     embeddings_or_shape: object, dtype: DTypeLike | None, column: object
 ) -> tuple[tuple[int, int], str]:
     if _is_shape(embeddings_or_shape):
-        if min(embeddings_or_shape) < 0:
-            raise ValueError(f"a shape must not be negative, got {embeddings_or_shape}")
+        if not all(is_int(length) and 0 <= length < 2**63 for length in embeddings_or_shape):
+            raise ValueError(
+                f"a shape must be two ints in [0, 2^63), got {shown(embeddings_or_shape)}"
+            )
         return embeddings_or_shape, _dtype_name(dtype)
     if dtype is not None:
         raise ValueError("dtype applies only to a shape; embeddings have their own")

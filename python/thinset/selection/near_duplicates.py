@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from thinset.selection.arguments import as_metric, as_threads, is_real, shown
+from thinset.selection.arguments import as_metric, is_real, shown
 from thinset.selection.choice import as_other_rows
 from thinset.selection.matrix_input import as_matrix
 from thinset.selection.reporting import progress_callback
 from thinset.selection.row_arguments import as_numbers, require_finite
+from thinset.threads import as_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

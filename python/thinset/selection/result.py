@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thinset.files.overlap import Inputs
-from thinset.selection.arguments import as_metric, as_threads
+from thinset.selection.arguments import as_metric
 from thinset.selection.columnar_input import has_columns
 from thinset.selection.estimate import FiguresEstimate, estimate_figures
 from thinset.selection.figures import Certificates, ObjectiveFigures
@@ -20,6 +20,7 @@ from thinset.selection.selection_file import (
     digest_of,
     short_integer,
 )
+from thinset.threads import as_threads
 
 if TYPE_CHECKING:
     import os

@@ -13,7 +13,6 @@ from thinset.selection.arguments import (
     as_metric,
     as_per_class,
     as_seed,
-    as_threads,
 )
 from thinset.selection.choice import as_choice
 from thinset.selection.integer_input import as_labels
@@ -24,6 +23,7 @@ from thinset.selection.near_duplicates import as_distance, without_near_duplicat
 from thinset.selection.reporting import progress_callback
 from thinset.selection.result import Selection
 from thinset.selection.row_arguments import as_ids, as_initial_rows
+from thinset.threads import as_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -97,7 +97,7 @@ def test_mistakes_are_named(capsys, tmp_path, images, write_distilled):
         (("nothing",), EXIT_IO_FAILURE, "nothing does not exist"),
         (("distilled", "--mean", "0.5"), EXIT_BAD_INPUT, "--mean does not apply: distilled is a"),
         (("set.npy", "--networks", "vgg"), EXIT_BAD_INPUT, "with --labels"),
-        (("distilled", "-o", "digits/x"), EXIT_BAD_INPUT, "is inside of its own source digits"),
+        (("distilled", "-o", "digits/x"), EXIT_BAD_INPUT, "is inside its source digits"),
         (("split",), EXIT_BAD_INPUT, "split holds several datasets; give the one to evaluate"),
         (("distilled", "--seeds", "-1"), EXIT_BAD_INPUT, "--seeds[0] must be a whole number"),
         (

@@ -283,7 +283,7 @@ def test_options_of_terms_that_do_not_fit_leave_nothing(here, capsys, options, s
         ("--generator nowhere", 4, "nowhere"),
         ("--generator data", 4, "data/generator.safetensors"),
         ("-o gan", 3, "the output gan would replace its own source gan"),
-        ("-o data/out", 3, "the output data/out is inside of its own source data"),
+        ("-o data/out", 3, "the output data/out is inside its source data"),
     ],
 )
 def test_options_of_searches_that_do_not_fit_leave_nothing(

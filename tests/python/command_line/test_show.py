@@ -68,7 +68,10 @@ def test_a_page_of_everything(folder, capsys):
     assert sorted(rows[array(data["stacks"]["members"])]) == [3, 7]
     assert "2 samples are in 1 stack:" in page
     words = re.sub("<[^>]*>", "", page)
-    assert f"samples; random selections would on {10 * 10 / N:.0f}" in words
+    chance = f"{10 * 10 / N:.0f}"
+    assert re.search(
+        rf"agree on (1 sample|\d+ samples); random selections would on {chance}", words
+    )
     assert "thinset show max_min.npz" in re.sub("<[^>]*>", "", page)
     # An existing page stays, unless it may be replaced.
     assert main(command) == 4
@@ -221,3 +224,17 @@ def test_a_selection_from_the_same_samples_in_another_order_is_refused(folder, c
     assert not (folder / "page.html").exists()
     Path("others.txt").write_text("\n".join(f"name-{row}" for row in range(N)))
     assert main([*show, "--ids", "others.txt"]) == 0
+
+
+def test_selections_that_give_a_row_two_ids_are_refused(folder, capsys):
+    select = ["select", "embeddings.npy", "-n", "10", "--method", "max_min"]
+    for name, order in (("named", 1), ("renamed", -1)):
+        Path("ids.txt").write_text("\n".join([f"doc-{row}" for row in range(N)][::order]))
+        assert main([*select, "--ids", "ids.txt", "-o", f"{name}.npz"]) == 0
+    capsys.readouterr()
+    show = ["show", "named.npz", "--against", "renamed.npz", "--data", "data", "-o", "page.html"]
+    assert main(show) == 3
+    row = int(thinset.Selection.load("named.npz").indices.min())
+    message = f"row {row} is 'doc-{row}' in the one and 'doc-{N - 1 - row}' in the other"
+    assert message in capsys.readouterr().err
+    assert not (folder / "page.html").exists()

@@ -19,7 +19,7 @@ N_FULL = 2500
 N_LARGE = 6
 
 
-def check(question, n_threads=1, answer=library):
+def assert_one_right(question, n_threads=1, answer=library):
     """Raise AssertionError where the library, or `answer` in its place, is wrong."""
     try:
         rows, gains, spent = right(question)
@@ -37,7 +37,7 @@ def check(question, n_threads=1, answer=library):
     assert found_spent == spent, question
 
 
-def hold(method, n_cases, *, sizes=(1, 60), repeatable=True, answer=library):
+def assert_right(method, n_cases, *, sizes=(1, 60), repeatable=True, answer=library):
     @settings(
         max_examples=n_cases,
         derandomize=repeatable,
@@ -47,28 +47,28 @@ def hold(method, n_cases, *, sizes=(1, 60), repeatable=True, answer=library):
         suppress_health_check=list(HealthCheck),
     )
     @given(questions(method, sizes), st.sampled_from(N_THREADS))
-    def hold_each(question, n_threads):
-        check(question, n_threads, answer)
+    def assert_each(question, n_threads):
+        assert_one_right(question, n_threads, answer)
 
-    hold_each()
+    assert_each()
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_small(method):
-    hold(method, N_FAST)
+    assert_right(method, N_FAST)
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_large(method):
-    hold(method, N_LARGE, sizes=(600, 1500))
+    assert_right(method, N_LARGE, sizes=(600, 1500))
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("method", METHODS)
 def test_full(method):
-    hold(method, N_FULL, repeatable=False)
-    hold(method, N_FULL // 20, sizes=(300, 2500), repeatable=False)
+    assert_right(method, N_FULL, repeatable=False)
+    assert_right(method, N_FULL // 20, sizes=(300, 2500), repeatable=False)
 
 
 def _without(name):
@@ -135,4 +135,4 @@ def test_wrong_versions_are_found(name):
             return library(question, n_threads)
 
     with pytest.raises(AssertionError):
-        hold(method, N_FAST, answer=wrong)
+        assert_right(method, N_FAST, answer=wrong)

@@ -63,7 +63,7 @@ def test_seconds_have_the_latency_of_every_round_and_the_bytes():
         ({"workers": 2, "method": "max_sum", "max_swaps": 3}, "max_swaps must be 0 over workers"),
         ({"workers": 2, "method": "facility_location"}, "over workers takes rounds=2"),
         ({"workers": 2, "per_class": True}, "per_class do not apply with workers"),
-        ({"rounds": 2}, "apply only with workers"),
+        ({"rounds": 2}, "rounds applies only with workers"),
     ],
 )
 def test_what_would_be_refused_is(options, message):
