@@ -17,7 +17,6 @@ from thinset.selection import (
     Estimate,
     NearDuplicates,
     Selection,
-    WorkersEstimate,
     deduplicate,
     estimate,
     methods,
@@ -27,6 +26,7 @@ from thinset.selection import (
 if TYPE_CHECKING:
     from thinset import distributed, training
     from thinset.data import export_subset, open_dataset, write_subset
+    from thinset.selection import WorkersEstimate
 
 __all__ = [
     "ConstantColumnsWarning",
@@ -49,9 +49,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Loaded on first use: training imports torch, data imports the readers of every source.
+    # Loaded on first use: training imports torch, data imports the readers of every source, and few
+    # programs estimate what many machines take.
     if name in ("distributed", "training"):
         return importlib.import_module(f"thinset.{name}")
     if name in ("export_subset", "open_dataset", "write_subset"):
         return getattr(importlib.import_module("thinset.data"), name)
+    if name == "WorkersEstimate":
+        return getattr(importlib.import_module("thinset.selection"), name)
     raise AttributeError(f"module 'thinset' has no attribute {name!r}")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from thinset.selection.matrix_input import HostMatrix
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Choice:
     """The arguments of `select` that restrict or weigh its choice, as the core takes them."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from thinset.selection.method import Method
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MaxSumOptions:
     """Options of `max_sum`.
 
@@ -19,7 +19,7 @@ class MaxSumOptions:
     max_swaps: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MaxMinOptions:
     """Options of `max_min`.
 

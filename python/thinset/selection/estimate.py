@@ -16,7 +16,6 @@ from thinset.selection.frame_input import as_frame
 from thinset.selection.integer_input import as_labels
 from thinset.selection.matrix_input import as_matrix, bytes_copied, tensor_on_device
 from thinset.selection.methods import resolve_options
-from thinset.selection.workers_estimate import Network, WorkersEstimate, estimate_workers
 from thinset.threads import as_threads
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
 
     from thinset.selection.vector_columns import Columnar
+    from thinset.selection.workers_estimate import WorkersEstimate
 
 
 @dataclass(frozen=True)
@@ -144,6 +144,8 @@ def estimate(
     options = resolve_options(method, method_options)
     (n_rows, n_columns), dtype_name = _shape_and_dtype(embeddings_or_shape, dtype, column)
     if workers is not None:
+        from thinset.selection.workers_estimate import Network, estimate_workers
+
         if labels is not None or per_class is not None:
             raise ValueError("labels and per_class do not apply with workers")
         return estimate_workers(

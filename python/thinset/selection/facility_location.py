@@ -11,7 +11,7 @@ from thinset.selection.method import Method
 _SMALLEST_BANDWIDTH, _LARGEST_BANDWIDTH = 1e-120, 1e120
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FacilityLocationOptions:
     """Options of `facility_location`.
 

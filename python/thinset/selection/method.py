@@ -12,12 +12,14 @@ if TYPE_CHECKING:
 METRICS = ("euclidean", "sqeuclidean", "cosine")
 
 
-@dataclass(frozen=True)
+# Nothing compares methods or options; without __eq__, which Python would have to compile for each,
+# thinset is imported sooner.
+@dataclass(frozen=True, eq=False)
 class NoOptions:
     """A method without options of its own."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Method:
     """A selection method.
 

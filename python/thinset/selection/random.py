@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from thinset.selection.method import Method
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RandomOptions:
     """Options of `random`.
 

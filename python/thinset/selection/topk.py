@@ -8,7 +8,7 @@ from typing import Literal
 from thinset.selection.method import Method
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TopKOptions:
     """Options of `topk`.
 
