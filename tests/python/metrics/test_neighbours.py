@@ -152,17 +152,18 @@ def test_queries_far_from_the_reference():
 
 
 def test_progress_is_reported_and_an_exception_stops_the_search():
-    X = np.random.default_rng(6).standard_normal((4000, 300), dtype=np.float32)
+    # A report is due every 50 ms: one thread and much work, so that a fast machine makes some too.
+    X = np.random.default_rng(6).standard_normal((6000, 1000), dtype=np.float32)
     calls = []
-    nearest(X, X, progress=lambda done, total: calls.append((done, total)))
-    assert calls[-1][1] == 4000 * 4000
+    nearest(X, X, n_threads=1, progress=lambda done, total: calls.append((done, total)))
+    assert calls[-1][1] == 6000 * 6000
     assert all(done <= total for done, total in calls)
 
     def stop(done, total):
         raise RuntimeError("enough")
 
     with pytest.raises(RuntimeError, match="enough"):
-        nearest(np.tile(X, (4, 1)), X, progress=stop)
+        nearest(X, X, n_threads=1, progress=stop)
 
 
 @pytest.mark.alone

@@ -17,7 +17,8 @@ import pytest
 ROWS = 20_000
 MESSAGE = "became shorter while it was read"
 
-# Cuts the file while `call` runs: at the first report of progress, 50 ms in.
+# Cuts the file while `call` runs: at the first report of progress, 50 ms in. Such calls run in one
+# thread, so that a fast machine is not done by then.
 PROGRAM = """
 import faulthandler, json, os, sys
 import numpy as np
@@ -69,7 +70,8 @@ def answers_of(path, body, left=100_000):
 def test_select_says_so(file, embeddings):
     body = (
         f"X = {embeddings}\n"
-        "answers = [attempt(lambda: thinset.select(X, 15_000, 'max_min', progress=cut))]\n"
+        "answers = [attempt(lambda: thinset.select(X, 15_000, 'max_min', n_threads=1,\n"
+        "                                          progress=cut))]\n"
     )
     [(kind, message)] = answers_of(file, body)
     assert kind == "FormatError"
@@ -117,7 +119,7 @@ def test_figures_say_so_while_they_run(file):
     body = (
         "X = np.load(path, mmap_mode='r')\n"
         "rows = np.arange(5_000)\n"
-        "answers = [attempt(lambda: _core.covering_radius(X, rows, progress=cut))]\n"
+        "answers = [attempt(lambda: _core.covering_radius(X, rows, n_threads=1, progress=cut))]\n"
     )
     [(kind, message)] = answers_of(file, body)
     assert (kind, MESSAGE in message) == ("FormatError", True)
@@ -154,7 +156,8 @@ def test_a_map_that_lost_pages_stays_refused_when_the_file_is_whole_again(file):
         "    content = stream.read()\n"
         "answers = []\n"
         "for X in (np.load(path, mmap_mode='r'), _core.open_npy(path)):\n"
-        "    first = attempt(lambda: thinset.select(X, 15_000, 'max_min', progress=cut))\n"
+        "    first = attempt(lambda: thinset.select(X, 15_000, 'max_min', n_threads=1,\n"
+        "                                           progress=cut))\n"
         "    with open(path, 'r+b') as stream:\n"
         "        stream.write(content)\n"
         "    again = attempt(lambda: thinset.select(X, 9, 'max_min'))\n"
