@@ -19,6 +19,7 @@ The figures are those of docs/distributed.md.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import sys
@@ -61,8 +62,11 @@ def write_shards(folder: Path, n_rows: int, n_columns: int) -> None:
 def simulate(
     folder: Path, method: str, k: int, workers: int, at_once: int, **options: Any
 ) -> dict[str, Any]:
-    """What one selection exchanges and takes."""
+    """What one selection exchanges and takes, and what was predicted before."""
     files = sorted(folder.glob("part-*.npy"))
+    predicted = distributed.estimate(
+        files, k, method, n_workers=workers, latency=LATENCY, bandwidth=BANDWIDTH, **options
+    )
     engine = MeasuredEngine(workers, at_once=at_once)
     started, cpu = time.perf_counter(), time.process_time()
     with engine:
@@ -88,6 +92,7 @@ def simulate(
         "slowest by call s": {name: [len(each), sum(each)] for name, each in by_call.items()},
         "s on as many machines": sum(slowest) + driver + LATENCY * traffic.rounds
         + n_bytes / BANDWIDTH,
+        "predicted": dataclasses.asdict(predicted),
         "certificates": dict(chosen.certificates.known),
     }  # fmt: skip
 
