@@ -8,7 +8,7 @@ from thinset.distributed.engine import Engine, Worker, lost
 from thinset.distributed.failures import WorkerLostError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from thinset.distributed.engine import Call, Job, Work
     from thinset.distributed.messages import Arrays
@@ -30,7 +30,8 @@ class RayEngine(Engine):
     """Actors on the Ray cluster that this process is connected to, else on one started here.
 
     n_workers: by default one for each CPU of the cluster. cpus_per_worker: what each reserves, and
-    how many threads it uses. wait: seconds until the cluster must have placed a worker.
+    how many threads it uses. wait: seconds until the cluster must have placed a worker, at the
+    start or in the place of one that died.
     """
 
     name = "ray"
@@ -82,9 +83,8 @@ class RayEngine(Engine):
         self._make = lambda number: actor.remote(stored[number], job.work, shared)
         self._replay = job.replay
         self._actors = [self._make(number) for number in range(len(job.parts))]
-        self._gather(
-            lambda number: self._actors[number].catch_up.remote(job.replay(number)), wait=self._wait
-        )
+        self._await_placed(range(len(self._actors)))
+        self._gather(lambda number: self._actors[number].catch_up.remote(job.replay(number)))
 
     def _round(self, calls: Sequence[Call]) -> list[Arrays]:
         return self._gather(lambda number: self._actors[number].call.remote(calls[number]))
@@ -103,12 +103,22 @@ class RayEngine(Engine):
             self._ray.kill(actor)
         self._actors = []
 
-    def _gather(self, submit: Callable[[int], Any], wait: float | None = None) -> list[Any]:
+    def _await_placed(self, numbers: Iterable[int]) -> None:
+        """Raise WorkerLostError if the cluster has no place for one of these workers in time."""
+        placed = {self._actors[number].process_id.remote(): number for number in numbers}
+        _, missing = self._ray.wait(list(placed), num_returns=len(placed), timeout=self._wait)
+        if missing:
+            raise WorkerLostError(
+                f"the Ray cluster did not start the worker of part {placed[missing[0]]} within "
+                f"{self._wait:g} s; free CPUs, or lower n_workers"
+            )
+
+    def _gather(self, submit: Callable[[int], Any]) -> list[Any]:
         """The answers of all parts in order; workers that die are replaced, and called again."""
         answers: dict[int, Any] = {}
         pending = {number: submit(number) for number in range(len(self._actors))}
         for deaths in range(_MOST_DEATHS_IN_A_ROW + 1):
-            found = {number: self._get(number, future, wait) for number, future in pending.items()}
+            found = {number: self._get(future) for number, future in pending.items()}
             dead = {n: answer for n, answer in found.items() if isinstance(answer, _Death)}
             answers |= {n: answer for n, answer in found.items() if n not in dead}
             if not dead:
@@ -119,25 +129,22 @@ class RayEngine(Engine):
             for number in dead:
                 self.traffic.replaced += 1
                 self._actors[number] = self._make(number)
+            self._await_placed(dead)
+            for number in dead:
                 # Calls of one actor run in their order, so that this comes first.
                 self._actors[number].catch_up.remote(self._replay(number))
             pending = {number: submit(number) for number in dead}
         raise AssertionError
 
-    def _get(self, number: int, future: Any, wait: float | None) -> Any:
+    def _get(self, future: Any) -> Any:
         """The answer of a part, or how its worker died."""
         errors = self._ray.exceptions
         try:
-            return self._ray.get(future, timeout=wait)
+            return self._ray.get(future)
         except errors.RayTaskError as error:
             raise (error.cause or error) from None
         except errors.RayActorError as error:
             return _Death(str(error))
-        except errors.GetTimeoutError:
-            raise WorkerLostError(
-                f"the Ray cluster did not start the worker of part {number} within {wait:g} s; "
-                "free CPUs, or lower n_workers"
-            ) from None
 
 
 class _Death(NamedTuple):

@@ -73,13 +73,13 @@ def test_errors_of_workers_keep_their_type_and_text(X, shards, engine):
 def test_a_worker_that_dies_again_and_again_ends_the_selection(X, engine):
     submit = engine._gather
 
-    def kill_all(function, wait=None):
+    def kill_all(function):
         def submit_to_dead(number):
             future = function(number)
             engine._ray.kill(engine._actors[number])
             return future
 
-        return submit(submit_to_dead, wait)
+        return submit(submit_to_dead)
 
     engine._gather = kill_all
     with pytest.raises(distributed.WorkerLostError, match=r"part \d was lost: it died 4 times"):
