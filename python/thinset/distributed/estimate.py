@@ -2,8 +2,8 @@
 
 What a selection takes depends on its rows: how many rounds they need, and how much work is skipped.
 So a sample of them is selected from, with as many workers, one after the other in this process; and
-a sixteenth of the sample, with fewer picks if there are many. What grew by a power from the one to
-the other is taken to grow by it up to all rows.
+a quarter and a sixteenth of the sample, with fewer picks if there are many. As it grew over these,
+it is taken to grow up to all rows.
 """
 
 from __future__ import annotations
@@ -15,8 +15,11 @@ from typing import TYPE_CHECKING, Any
 from thinset.distributed import pilot
 from thinset.distributed.algorithm import Request
 from thinset.distributed.algorithms import algorithm_of
+from thinset.distributed.growth import N_SIZES, PAIRS, PICKS, ROWS, grown, n_steps
 from thinset.distributed.pilot import Exchanged
 from thinset.distributed.shards import list_shards
+from thinset.distributed.two_rounds import pilot as two_rounds_pilot
+from thinset.distributed.two_rounds.coresets import TwoRounds
 from thinset.files.byte_sizes import shown_bytes
 from thinset.selection.arguments import as_count, as_metric, as_seed
 from thinset.selection.estimate import estimate as estimate_shape
@@ -25,6 +28,8 @@ from thinset.selection.workers_estimate import Network
 from thinset.threads import as_threads
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
 
     from thinset.distributed.algorithm import Algorithm
@@ -38,13 +43,12 @@ _ROWS_OF_PAIRS = 1 << 16
 _FEWEST_PICKS, _MOST_PICKS = 1000, 4096
 _MORE_FOR_PICKS = 4
 """Times as many rows, where a sample has fewer picks than there will be."""
-_STEP = 16
+_FEWEST_ROWS = 16
+"""For each pick and for each worker."""
 _PARTS_TIMED = 8
 """Parts that a sample is cut into to measure times: with more, they have too few rows."""
 _MARGIN = 1.25
 _MARGIN_OF_PICKS = 0.15
-_NEAR = 0.1
-_LARGEST_POWER = 2.2
 
 
 def estimate(
@@ -112,24 +116,27 @@ def estimate(
     of_all = known(n_rows, k)
     plan = _plan(request, listed.shape, of_all.workers)
     sample = pilot.draw(listed, plan.n_rows)
-
-    def measured(n_parts: int) -> _Growth:
-        return _growth(algorithm_type, request, sample, plan, n_parts)
-
-    exchange = measured(of_all.workers)
-    work = exchange if plan.n_timed == of_all.workers else measured(plan.n_timed)
-    n_rounds, sent, received = exchange.exchanged(known(plan.n_rows, plan.n_samples), of_all)
+    margin = _MARGIN * (k / plan.n_samples) ** _MARGIN_OF_PICKS
+    if issubclass(algorithm_type, TwoRounds) and plan.n_rows < n_rows:
+        exchanged = Exchanged(of_all.rounds, of_all.bytes_sent, of_all.bytes_received)
+        seconds = two_rounds_pilot.seconds(algorithm_type, request, sample, n_rows, of_all.workers)
+    else:
+        growth = _growth(algorithm_type, request, sample, plan, of_all.workers)
+        work = growth
+        if plan.n_timed != of_all.workers:
+            work = _growth(algorithm_type, request, sample, plan, plan.n_timed)
+        exchanged = growth.exchanged(known(plan.n_rows, plan.n_samples), of_all)
+        seconds = work.seconds() + growth.driver()
     row_bytes = n_columns * sample.values.itemsize
     reading = sample.reading if read_bandwidth is None else row_bytes / read_bandwidth
-    seconds = work.seconds() + exchange.driver() + reading * math.ceil(n_rows / of_all.workers)
-    seconds += network.seconds(n_rounds, sent + received)
-    margin = _MARGIN * (k / plan.n_samples) ** _MARGIN_OF_PICKS
+    seconds += reading * math.ceil(n_rows / of_all.workers)
+    seconds += network.seconds(exchanged.rounds, exchanged.bytes_sent + exchanged.bytes_received)
     basis = f"measured on {plan.n_rows:,} of {n_rows:,} rows"
     if reading:
         basis += f"; rows are read at {shown_bytes(round(row_bytes / reading))} per second"
     return replace(
-        of_all, rounds=n_rounds, bytes_sent=sent, bytes_received=received, seconds=seconds,
-        seconds_low=seconds / margin, seconds_high=seconds * margin, basis=basis,
+        of_all, **exchanged._asdict(), seconds=seconds, seconds_low=seconds / margin,
+        seconds_high=seconds * margin, basis=basis,
     )  # fmt: skip
 
 
@@ -155,7 +162,7 @@ def _plan(request: Request, shape: tuple[int, int], n_workers: int) -> _Plan:
     enough = _ROWS_OF_PAIRS if is_quadratic else _NUMBERS // max(1, n_columns)
     if k > _MOST_PICKS and request.method != "topk" and not is_quadratic:
         enough *= _MORE_FOR_PICKS
-    n = min(n_rows, max(enough, _STEP * min(k, _MOST_PICKS), _STEP * n_workers))
+    n = min(n_rows, max(enough, _FEWEST_ROWS * min(k, _MOST_PICKS), _FEWEST_ROWS * n_workers))
     # As many picks among the rows as there will be, if that is enough to learn from.
     picks = k if n == n_rows else min(k, max(_FEWEST_PICKS, min(_MOST_PICKS, k * n // n_rows)))
     # So that no part is larger than those of all rows.
@@ -168,22 +175,22 @@ def _plan(request: Request, shape: tuple[int, int], n_workers: int) -> _Plan:
 
 @dataclass(frozen=True)
 class _Growth:
-    """What the selection from the sample took, and a smaller one.
+    """What the selection from the sample took, and from two smaller ones.
 
-    times: how many steps, of those from the smaller one to it, lead to all rows and picks.
+    tried: the largest first. steps: how many, of those from one to the next, lead to all rows and
+    picks.
     """
 
-    measured: Pilot
-    smaller: Pilot
-    times: float
+    tried: Sequence[Pilot]
+    steps: float
     n_samples: int
 
     def seconds(self) -> float:
         """Of the slowest workers."""
-        before = self.smaller.seconds
+        powers = ROWS if self.n_samples == self.tried[0].n_samples else PAIRS
         return sum(
-            self._grown(seconds, before.get(name, 0.0))
-            for name, seconds in self.measured.seconds.items()
+            self._grown([each.seconds.get(name, 0.0) for each in self.tried], powers)
+            for name in self.tried[0].seconds
         )
 
     def driver(self) -> float:
@@ -191,39 +198,33 @@ class _Growth:
 
         At least in proportion: what a few picks take is mostly what any number takes.
         """
-        more = self.n_samples / self.measured.n_samples
+        largest = self.tried[0]
+        more = self.n_samples / largest.n_samples
         if more == 1:
-            return self.measured.driver
-        return max(
-            more * self.measured.driver, self._grown(self.measured.driver, self.smaller.driver)
-        )
+            return largest.driver
+        return max(more * largest.driver, self._grown([each.driver for each in self.tried], PICKS))
 
     def exchanged(self, of_sample: WorkersEstimate, of_all: WorkersEstimate) -> Exchanged:
         """More rows go on by steps; more picks as the estimates of their numbers do."""
-        found = self.measured.exchanged
-        if self.measured.n_samples == self.n_samples:
-            pairs = zip(found, self.smaller.exchanged, strict=True)
-            per_step = [max(0, of_more - of_fewer) for of_more, of_fewer in pairs]
+        largest, least = self.tried[0], self.tried[-1]
+        found = largest.exchanged
+        if largest.n_samples == self.n_samples:
+            pairs = zip(found, least.exchanged, strict=True)
+            per_step = [max(0, more - fewer) / (N_SIZES - 1) for more, fewer in pairs]
             sums = zip(found, per_step, strict=True)
-            return Exchanged(*(round(n + self.times * more) for n, more in sums))
+            return Exchanged(*(round(n + self.steps * more) for n, more in sums))
         names = Exchanged._fields
         ratios = [getattr(of_all, name) / max(1, getattr(of_sample, name)) for name in names]
         return Exchanged(*(round(n * more) for n, more in zip(found, ratios, strict=True)))
 
-    def _grown(self, seconds: float, before: float) -> float:
-        if min(seconds, before) <= 0:
-            return seconds
-        power = min(max(0.0, math.log(seconds / before) / math.log(_STEP)), _LARGEST_POWER)
-        # What is nearly constant, linear or quadratic is so, and what differs is noise.
-        whole = round(power)
-        power = whole if abs(power - whole) <= _NEAR else power
-        return float(seconds * _STEP ** (power * self.times))
+    def _grown(self, seconds: list[float], powers: tuple[float, float]) -> float:
+        return seconds[0] if self.steps == 0 else grown(seconds, self.steps, powers)
 
 
 def _growth(
     algorithm_type: type[Algorithm], request: Request, sample: Sample, plan: _Plan, n_parts: int
 ) -> _Growth:
-    """Select from the sample and, to see what more rows and picks change, from a part of it."""
+    """Select from the sample and, to see what more rows and picks change, from parts of it."""
 
     def select(n_rows: int, n_samples: int) -> Pilot:
         size = _scaled(request.coreset_size, n_samples / request.n_samples)
@@ -232,15 +233,13 @@ def _growth(
 
     # With fewer parts than workers, those of the sample are larger, and fewer rows are missing.
     more_rows = max(0.0, plan.more_rows - math.log(plan.n_workers / n_parts))
-    longest = max(more_rows, plan.more_picks)
-    if longest == 0:
-        measured = select(plan.n_rows, plan.n_samples)
-        return _Growth(measured, measured, 0.0, request.n_samples)
-    times = longest / math.log(_STEP)
-    picks = max(1, round(plan.n_samples * math.exp(-plan.more_picks / times)))
-    rows = max(picks, n_parts, round(plan.n_rows * math.exp(-more_rows / times)))
-    smaller = select(rows, picks)
-    return _Growth(select(plan.n_rows, plan.n_samples), smaller, times, request.n_samples)
+    steps = n_steps(math.exp(max(more_rows, plan.more_picks)))
+    tried = [select(plan.n_rows, plan.n_samples)]
+    for n in range(1, N_SIZES if steps else 1):
+        picks = max(1, round(plan.n_samples * math.exp(-n * plan.more_picks / steps)))
+        rows = max(picks, n_parts, round(plan.n_rows * math.exp(-n * more_rows / steps)))
+        tried.append(select(rows, picks))
+    return _Growth(tried, steps, request.n_samples)
 
 
 def _scaled(coreset_size: int | None, share: float) -> int | None:

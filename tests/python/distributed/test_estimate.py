@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import time
 
 import numpy as np
 import pytest
@@ -113,3 +114,41 @@ def test_what_would_be_refused_is(tmp_path):
         distributed.estimate(X, 9, n_workers=2, read_bandwidth=0)
     with pytest.raises(FileNotFoundError, match="no file matches"):
         distributed.estimate(tmp_path / "*.npy", 9, n_workers=2)
+
+
+@pytest.mark.slow
+@pytest.mark.alone
+@pytest.mark.parametrize(
+    ("method", "k", "options"),
+    [
+        ("topk", 20_000, {}),
+        ("max_min", 200, {}),
+        ("max_min", 20_000, {"rounds": 2, "coreset_size": 2500}),
+        ("max_sum", 200, {}),
+        ("kmeans", 50, {"n_iterations": 3}),
+    ],
+)
+def test_seconds_are_those_of_a_simulation(tmp_path, method, k, options):
+    # Twice as many rows as the largest sample. Of a machine that has other work, the best counts.
+    generator = np.random.default_rng(0)
+    directions = generator.standard_normal((4, 16))
+    for number in range(8):
+        rows = generator.standard_normal((1_000_000, 4)) @ directions
+        rows += 0.3 * generator.standard_normal((1_000_000, 16))
+        np.save(tmp_path / f"{number}.npy", rows.astype(np.float32))
+    shards, ratios = str(tmp_path / "*.npy"), []
+    while len(ratios) < 3 and not any(1 / 1.25 < ratio < 1.25 for ratio in ratios):
+        predicted = distributed.estimate(shards, k, method, n_workers=8, **options)
+        with MeasuredEngine(8) as engine:
+            started = time.process_time()
+            distributed.select(
+                shards, k, method, engine=engine, digests=False, n_threads=1, **options
+            )
+            taken = time.process_time() - started
+        workers = [measured.seconds for measured in engine.measured]
+        driver = taken - sum(map(sum, workers))
+        n_bytes = engine.traffic.bytes_sent + engine.traffic.bytes_received
+        simulated = sum(map(max, workers)) + driver
+        simulated += 1e-3 * engine.traffic.rounds + n_bytes / 1e9
+        ratios.append(predicted.seconds / simulated)
+    assert any(1 / 1.25 < ratio < 1.25 for ratio in ratios), ratios

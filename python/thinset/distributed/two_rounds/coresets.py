@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from thinset import _core
     from thinset.distributed.engine import Engine
     from thinset.distributed.held_rows import HeldRows
     from thinset.distributed.messages import Arrays
@@ -97,16 +98,19 @@ class TwoRounds(Algorithm):
                 "raise it"
             )
         # As they are in the whole matrix, so that ties go to the lower row.
-        candidates = self._matrix([points for _, points in answers])
-        chosen = candidates.choose(
+        chosen = self.chosen_from([points for _, points in answers])
+        self.rows = rows[chosen.indices].tolist()
+        self.gains = chosen.gains.tolist()
+
+    def chosen_from(self, points: list[NDArray[Any]]) -> _core.SelectionResult:
+        """The choice of the method from candidates alone."""
+        return self._matrix(points).choose(
             self.request.n_samples,
             method=self.request.method,
             metric=self.request.metric,
             n_threads=self.request.n_threads,
             **self.request.options,
         )
-        self.rows = rows[chosen.indices].tolist()
-        self.gains = chosen.gains.tolist()
 
     def _matrix(self, arrays: list[NDArray[Any]]) -> HostMatrix:
         return HostMatrix(arrays, self.parts[0].dtype == "bfloat16")
