@@ -18,6 +18,7 @@ from thinset.command_line.arguments import (
     require_seed,
     where_of,
 )
+from thinset.command_line.usage import UsageError
 
 
 def as_option(message: str) -> str:
@@ -120,6 +121,8 @@ class GeneratorOptions:
                 networks, settings, seed=0, device="cpu", precision="float32", observe=None
             )
         except ValueError as error:
+            if str(error).startswith("--"):  # an option of other generators
+                raise UsageError(str(error)) from error
             options = (field.name for field in dataclasses.fields(GeneratorOptions))
             if str(error).removeprefix("settings: ").partition(" ")[0] not in {*options, "model"}:
                 raise

@@ -20,6 +20,7 @@ from thinset.command_line.arguments import (
     where_of,
 )
 from thinset.command_line.encoder_options import FeatureLayer, UnitLength, chosen_encoder
+from thinset.command_line.usage import UsageError
 from thinset.files.decoding import encode
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class Command:
         if chosen["kind"] == "module":
             for field in dataclasses.fields(self):
                 if field.name in _OF_BUILT_IN and getattr(self, field.name) != field.default:
-                    raise ValueError(
+                    raise UsageError(
                         f"--{field.name.replace('_', '-')} does not apply to --encoder "
                         f"{self.encoder}: your own module prepares its images itself"
                     )

@@ -126,6 +126,10 @@ def _require_target(target: str | os.PathLike[str]) -> None:
         raise ValueError(
             f"{target} is a link to a file that a process has open; name a regular file"
         )
+    if Path(target).is_dir():
+        raise IsADirectoryError(
+            errno.EISDIR, "is a folder; name a file to write", os.fspath(target)
+        )
     if Path(target).exists():
         require_regular(target)
     _require_folder_for(Path(target).absolute())
@@ -170,7 +174,9 @@ def _require_replaceable(
     if not os.path.lexists(target):
         return
     if not overwrite:
-        raise FileExistsError(f"{target} already exists; choose another output, or overwrite it")
+        raise FileExistsError(
+            f"{target} already exists; choose another output, or pass overwrite (--overwrite)"
+        )
     if not target.is_dir():
         raise FileExistsError(
             f"{target} is not a folder and is not replaced; choose another output"

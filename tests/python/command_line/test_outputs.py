@@ -130,20 +130,22 @@ def test_an_output_over_an_input_is_refused(
     here: Path, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = state_of(here)
-    if "--dry-run" in command:
-        assert main(command.split()) == 0
-    else:
-        assert main(command.split()) == 3
-        message = capsys.readouterr().err
-        assert "would replace its own source" in message
-        assert message.count("\n") == 1
+    assert main(command.split()) == 3
+    message = capsys.readouterr().err
+    assert "would replace its own source" in message
+    assert message.count("\n") == 1
     assert state_of(here) == before
 
 
 @pytest.mark.parametrize(
     ("command", "status", "message"),
     [
-        ("select x.npy -n 3 -o sub", 4, "Is a directory"),
+        ("select x.npy -n 3 -o sub", 4, "sub: is a folder; name a file to write"),
+        ("select x.npy -n 3 -o . --dry-run", 4, ".: is a folder; name a file to write"),
+        ("select x.npy -n 3 -o x.npy/s.npz --dry-run", 4, "x.npy: Not a directory"),
+        ("select x.npy -n 3 -o s.npz --dry-run --engine local --table sub", 4, "sub: is a folder"),
+        ("select x.npy -n 3 -o chosen", 2, "--out must end in .npz or .parquet, got chosen"),
+        ("show z.npy --data data -o .", 4, ".: is a folder; name a file to write"),
         ("select x.npy -n 3 -o /dev/full", 3, "is a device, not a regular file"),
         ("select x.npy -n 3 -o x.npy/s.npz", 4, "x.npy"),
         ("subset z.npy data -o x.npy --overwrite", 4, "is not a folder and is not replaced"),
