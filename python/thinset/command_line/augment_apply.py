@@ -140,13 +140,14 @@ class Command(GeneratorOptions, _OwnOptions):
         """The training data; sources that are no dataset folders are imported for the while."""
         from thinset.data import import_dataset, open_dataset
         from thinset.experiments.prepare.data import is_dataset_folder, print_note
+        from thinset.files.atomic import existing_folder
 
         for folder in (Path(self.data), Path(self.data) / "train"):
             if self.image_size is None and is_dataset_folder(folder):
                 yield open_dataset(folder)
                 return
-        parent = self.out.parent
-        parent.mkdir(parents=True, exist_ok=True)
+        # Not in the folder of the output, which may have to be made.
+        parent = existing_folder(self.out.absolute())
         with tempfile.TemporaryDirectory(prefix=".importing-", dir=parent) as workplace:
             splits = import_dataset(
                 self.data, Path(workplace) / "data", size=self.image_size, note=print_note

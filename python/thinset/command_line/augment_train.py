@@ -174,6 +174,7 @@ class Command(GeneratorOptions, _OwnOptions):
 
     def run(self) -> None:
         from thinset.augmentation.generators import generator_named
+        from thinset.augmentation.train import require_trainable
         from thinset.augmentation.trained_generator import MODEL_FILE, TrainedGenerator
         from thinset.experiments.prepare.data import open_training_data
         from thinset.experiments.prepare.generated import train_and_keep_generator
@@ -209,8 +210,11 @@ class Command(GeneratorOptions, _OwnOptions):
         if path.exists():
             trained = TrainedGenerator.load(path)
         else:
+            with folder.removed_if_refused():
+                data = open_training_data(self.data, folder, self.image_size, show_progress=True)
+                require_trainable(data, settings)
             trained = train_and_keep_generator(
-                open_training_data(self.data, folder, self.image_size, show_progress=True),
+                data,
                 path,
                 settings=settings,
                 length=length,

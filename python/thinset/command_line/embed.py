@@ -92,14 +92,15 @@ class Command:
         where = where_of("embed", self)
         skips = {"skip_unreadable": True} if self.skip_unreadable else {}
         folder = RunFolder(self.out, {**where.identity, **skips, "encoder": encode(settings)})
-        data = open_training_data(
-            self.data,
-            folder,
-            self.image_size,
-            skip_unreadable=self.skip_unreadable,
-            show_progress=True,
-        )
-        settings = settings.resolved_for(data.image_shape)
+        with folder.removed_if_refused():
+            data = open_training_data(
+                self.data,
+                folder,
+                self.image_size,
+                skip_unreadable=self.skip_unreadable,
+                show_progress=True,
+            )
+            settings = settings.resolved_for(data.image_shape)
         embeddings = prepare_embeddings(
             data, folder, settings, device=self.device, show_progress=True
         )

@@ -7,7 +7,6 @@ import io
 import os
 import re
 import sys
-import typing
 from typing import TYPE_CHECKING, Any
 
 from thinset.files.uris import as_uri
@@ -38,7 +37,6 @@ def parse(command: type[Any], prog: str, arguments: Sequence[str]) -> Any:
     import tyro
 
     _require_values(arguments)
-    _require_once(command, arguments)
     printed = io.StringIO()
     # Help texts are for the real terminal.
     columns = None if {"-h", "--help"} & set(arguments) else _WIDE
@@ -73,34 +71,6 @@ def _require_local_output(parsed: Any) -> None:
     uri = None if out is None else as_uri(os.fspath(out))
     if uri is not None:
         raise ArgumentsError(f"-o must be a local path, got {uri}")
-
-
-def _require_once(command: type[Any], arguments: Sequence[str]) -> None:
-    """Raise ArgumentsError for an option that is given twice: tyro would take the last value."""
-    name_of = _names_of_aliases(command)
-    seen: dict[str, str] = {}
-    for argument in arguments:
-        if argument == "--":
-            break
-        option = argument.partition("=")[0]
-        if not _OPTION.fullmatch(option):
-            continue
-        # --refill and --no-refill are one option.
-        name = re.sub("^--no-", "--", name_of.get(option, option).replace("_", "-"))
-        if name in seen:
-            earlier = "" if seen[name] == option else f", first as {seen[name]}"
-            raise ArgumentsError(f"{option} is given twice{earlier}; give it once")
-        seen[name] = option
-
-
-def _names_of_aliases(command: type[Any]) -> dict[str, str]:
-    """The long name of each short or older one."""
-    return {
-        alias: f"--{field.replace('_', '-')}"
-        for field, hint in typing.get_type_hints(command, include_extras=True).items()
-        for part in getattr(hint, "__metadata__", ())
-        for alias in getattr(part, "aliases", None) or ()
-    }
 
 
 @contextlib.contextmanager

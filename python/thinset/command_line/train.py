@@ -98,7 +98,6 @@ class Command:
             raise UsageError("--split needs --subset: without one there is a single phase")
         data = Splits(open_dataset(self.data), open_dataset(self.test))
         require_matching_splits(data.train, data.test)
-        note_few_tests(data.test)
         subset = None if self.subset is None else open_dataset(self.subset)
         if subset is not None:
             require_matching_splits(data.train, subset)
@@ -137,6 +136,7 @@ class Command:
         )
         path = self.out / "record.json"
         if not path.exists():
+            note_few_tests(data.test)
             trial = Trial(
                 name="training",
                 arm=FULL if subset is None else self._arm(subset),

@@ -34,15 +34,6 @@ from thinset.command_line.parsing import _plain
         ),
         ("data download x", "name must be one of cifar10, mnist; got 'x'"),
         ("embed digits -o e --seed=", "--seed needs a value, got an empty one"),
-        ("run digits -o e --seed 1 --seed 2", "--seed is given twice; give it once"),
-        (
-            "select e.npy -n 3 -o x --n-samples=4",
-            "--n-samples is given twice, first as -n; give it once",
-        ),
-        (
-            "select e.npy -n 3 --no-refill --refill",
-            "--refill is given twice, first as --no-refill; give it once",
-        ),
         ("embed digits", "missing -o/--out DIR"),
         ("train", "missing DATASET, -o/--out DIR, --test PATH"),
         ("embed digits -o e --odd 3", "unrecognized arguments: --odd, 3"),
