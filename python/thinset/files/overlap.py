@@ -137,7 +137,7 @@ def _paths(inputs: Any) -> list[str]:
     addresses: list[int] = []
     for value in _flattened(inputs):
         if isinstance(value, (str, os.PathLike)):
-            paths += [_of_file_uri(os.fspath(value))] if os.fspath(value) else []
+            paths += [_of_file_uri(os.fsdecode(value))] if os.fspath(value) else []
         elif (address := _address(value)) is not None:
             addresses.append(address)
             paths += _names_of_owners(value)
@@ -146,8 +146,7 @@ def _paths(inputs: Any) -> list[str]:
 
 def _of_file_uri(path: str) -> str:
     """The path of a file:// URI; anything else as it is."""
-    is_uri = isinstance(path, str) and path.lower().startswith("file:")
-    return local_path(path) if is_uri else path
+    return local_path(path) if path.lower().startswith("file:") else path
 
 
 def _flattened(values: Any) -> Iterator[Any]:

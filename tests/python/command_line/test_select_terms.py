@@ -163,7 +163,7 @@ def test_uris_of_files_are_paths_and_others_are_refused(folder, capsys, engine):
 @pytest.mark.usefixtures("folder")
 def test_no_input_is_written_over(capsys):
     for option in ("--exclude", "--scores", "--costs", "--existing", "--ids"):
-        words = ("-n", "5", option, "tokens.npy", "-o", "tokens.npy")
+        words = ("-n", "5", "-m", "max_min", option, "tokens.npy", "-o", "tokens.npy")
         status, _, error = call(capsys, *words)
         assert status != 0
         assert "tokens.npy" in error
