@@ -58,14 +58,12 @@ struct SelectedArrays {
   double bandwidth;
 };
 
-SelectedArrays select_rows(const Embeddings& embeddings, std::size_t n_samples,
-                           const std::string& method, const std::string& metric,
-                           const std::optional<Int64Array>& labels,
-                           const std::optional<std::string>& per_class,
-                           const std::optional<Int64Array>& initial_subset, std::uint64_t seed,
-                           unsigned n_threads, std::uint64_t max_memory, const py::object& progress,
-                           bool bfloat16, const py::kwargs& options) {
-  const AnyMatrix matrix = matrix_view(embeddings, bfloat16);
+// All but the choice and the options of methods.
+SelectionRequest request_of(const AnyMatrix& matrix, std::size_t n_samples,
+                            const std::string& method, const std::string& metric,
+                            const std::optional<Int64Array>& labels,
+                            const std::optional<std::string>& per_class,
+                            const std::optional<Int64Array>& initial_subset) {
   SelectionRequest request;
   request.method = method_from_name(method);
   request.n_samples = n_samples;
@@ -84,6 +82,35 @@ SelectedArrays select_rows(const Embeddings& embeddings, std::size_t n_samples,
   if (initial_subset) {
     request.initial_subset = int64_view(*initial_subset, "initial_subset");
   }
+  return request;
+}
+
+void check_selection(const Embeddings& embeddings, std::size_t n_samples, const std::string& method,
+                     const std::string& metric, const std::optional<Int64Array>& labels,
+                     const std::optional<std::string>& per_class,
+                     const std::optional<Int64Array>& initial_subset, bool bfloat16,
+                     const py::kwargs& options) {
+  const AnyMatrix matrix = matrix_view(embeddings, bfloat16);
+  SelectionRequest request =
+      request_of(matrix, n_samples, method, metric, labels, per_class, initial_subset);
+  py::dict keywords(options);
+  ChoiceArguments choice;
+  choice.take_from(keywords);
+  request.choice = choice.choice(bfloat16);
+  read_options(keywords, request);
+  check_request(matrix, request);
+}
+
+SelectedArrays select_rows(const Embeddings& embeddings, std::size_t n_samples,
+                           const std::string& method, const std::string& metric,
+                           const std::optional<Int64Array>& labels,
+                           const std::optional<std::string>& per_class,
+                           const std::optional<Int64Array>& initial_subset, std::uint64_t seed,
+                           unsigned n_threads, std::uint64_t max_memory, const py::object& progress,
+                           bool bfloat16, const py::kwargs& options) {
+  const AnyMatrix matrix = matrix_view(embeddings, bfloat16);
+  SelectionRequest request =
+      request_of(matrix, n_samples, method, metric, labels, per_class, initial_subset);
   request.seed = seed;
   request.max_memory = max_memory;
   py::dict keywords(options);
@@ -141,6 +168,11 @@ void bind_selection(py::module_& module) {
              "to the last two), and the options of methods; a method ignores those of "
              "others, thinset.select refuses them. Several arrays are shards of one matrix, with "
              "rows numbered in their order.");
+  module.def("check_selection", &check_selection, py::arg("embeddings"), py::arg("n_samples"),
+             py::kw_only(), py::arg("method"), py::arg("metric") = "euclidean",
+             py::arg("labels") = py::none(), py::arg("per_class") = py::none(),
+             py::arg("initial_subset") = py::none(), py::arg("bfloat16") = false,
+             "Refuses a request that select would refuse before it reads a value.");
   module.def("shape_of", &shape_of, py::arg("embeddings"), py::kw_only(),
              py::arg("bfloat16") = false,
              "(rows, columns) of an array, or of several one after another; refuses what select "

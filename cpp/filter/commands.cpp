@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -167,11 +168,14 @@ class EmbeddingFiles {
 
 void run_select(const Options& options, Monitor& monitor) {
   const Stopwatch watch;
-  if (!options.output.empty()) {
-    check_against_inputs(options.output, options);
-  }
   const EmbeddingFiles files(options.files);
   const AnyMatrix& embeddings = files.matrix();
+  // An output that cannot be written is refused before the work, and by an estimate as well.
+  std::optional<OutputFile> output;
+  if (!options.output.empty()) {
+    check_against_inputs(options.output, options);
+    output.emplace(options.output);
+  }
   if (options.dry_run) {
     return print_estimate(options, embeddings);
   }
@@ -186,9 +190,8 @@ void run_select(const Options& options, Monitor& monitor) {
   for (const std::int64_t index : result.indices) {
     names.push_back(ids.empty() ? std::to_string(index) : ids[static_cast<std::size_t>(index)]);
   }
-  if (!options.output.empty()) {
-    OutputFile output(options.output);
-    write_npy(output, result.indices);
+  if (output) {
+    write_npy(*output, result.indices);
   }
   if (options.json) {
     JsonObject object;

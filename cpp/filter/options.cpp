@@ -5,6 +5,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <map>
 #include <string_view>
 #include <utility>
 
@@ -108,12 +109,18 @@ const std::vector<OptionRule>& valued_options() {
        [](Options& o, const std::string& v) { o.initial_subset = v; }},
       {"--exclude", "", true, [](Options& o, const std::string& v) { o.choice_files.exclude = v; }},
       {"--among", "", true, [](Options& o, const std::string& v) { o.choice_files.among = v; }},
-      {"--cover", "", true,
+      {"--cover",
+       "",
+       true,
        [](Options& o, const std::string& v) {
          o.request.choice.cover = parse_name("--cover", v, cover_from_name);
-       }},
-      {"--existing", "", true,
-       [](Options& o, const std::string& v) { o.choice_files.existing = v; }},
+       },
+       {"facility_location", "kmeans"}},
+      {"--existing",
+       "",
+       true,
+       [](Options& o, const std::string& v) { o.choice_files.existing = v; },
+       {"max_sum", "max_min", "facility_location"}},
       {"--scores", "", true, [](Options& o, const std::string& v) { o.choice_files.scores = v; }},
       {"--score-weight", "", true,
        [](Options& o, const std::string& v) {
@@ -234,6 +241,9 @@ void check_complete(const Options& options) {
       throw UsageError(what);
     }
   };
+  need(options.labels.empty() || options.request.per_class != PerClass::none ||
+           options.request.stratified,
+       "--labels needs --per-class, or --stratified with the method random");
   const std::size_t n_files = options.files.size();
   const bool has_number = !options.n_samples.empty() || options.request.choice.budget ||
                           options.request.choice.min_distance;
@@ -288,11 +298,15 @@ Options parse_options(std::span<const char* const> arguments) {
   }
   options.command = parse_command(arguments[0]);
   bool only_files = false;
-  // Options, and their methods.
-  std::vector<std::pair<std::string, std::vector<std::string_view>>> of_methods;
+  // Options as they were typed, and their methods, by name.
+  std::map<std::string_view, std::pair<std::string, std::vector<std::string_view>>> given;
   for (std::size_t i = 1; i < arguments.size(); ++i) {
     const std::string argument = arguments[i];
-    if (only_files || argument.empty() || argument[0] != '-') {
+    // Such as that of a shell variable that is not set.
+    if (argument.empty()) {
+      throw UsageError("an input file has an empty name; name a file, or leave it out");
+    }
+    if (only_files || argument[0] != '-') {
       options.files.emplace_back(argument);
       continue;
     }
@@ -311,12 +325,20 @@ Options parse_options(std::span<const char* const> arguments) {
         throw UsageError(name + " applies only to select and filter");
       }
     };
+    const auto note = [&](std::string_view option, const std::vector<std::string_view>& methods) {
+      const auto [earlier, is_new] = given.try_emplace(option, name, methods);
+      if (!is_new) {
+        const std::string& first = earlier->second.first;
+        throw UsageError(name + " is given twice" + (first == name ? "" : ", first as " + first) +
+                         "; give it once");
+      }
+    };
     const auto flag =
         std::ranges::find_if(flags(), [&](const FlagRule& rule) { return rule.name == argument; });
     if (flag != flags().end()) {
       refuse_misplaced(flag->selects);
+      note(flag->name, flag->methods);
       flag->store(options);
-      of_methods.emplace_back(name, flag->methods);
       continue;
     }
     const auto rule = std::ranges::find_if(valued_options(), [&](const OptionRule& candidate) {
@@ -327,7 +349,7 @@ Options parse_options(std::span<const char* const> arguments) {
       throw UsageError("unknown option '" + shortened(argument) + "'");
     }
     refuse_misplaced(rule->selects);
-    of_methods.emplace_back(name, rule->methods);
+    note(rule->name, rule->methods);
     if (equals == std::string::npos && i + 1 == arguments.size()) {
       throw UsageError(name + " needs a value");
     }
@@ -341,8 +363,8 @@ Options parse_options(std::span<const char* const> arguments) {
     rule->store(options, value);
   }
   check_complete(options);
-  for (const auto& [name, methods] : of_methods) {
-    check_method(name, methods, options.method);
+  for (const auto& [option, typed] : given) {
+    check_method(typed.first, typed.second, options.method);
   }
   return options;
 }
@@ -381,7 +403,8 @@ commands:
   info     show the type, shape and size of a .npy file
 
 choosing rows:
-  -n, --n-samples K        how many: a count, or a fraction with a decimal point (0.1)
+  -n, --n-samples K        how many: a count, or with a decimal point a fraction of all rows (0.1),
+                           those that may not be chosen included
   -m, --method NAME        topk (default), max_sum, max_min, facility_location, kmeans, random
       --metric NAME        euclidean (default), sqeuclidean, cosine: for max_sum, max_min and
                            facility_location
@@ -419,7 +442,8 @@ choosing rows:
       --bandwidth NUMBER   facility_location with kernel gaussian (default: the median distance of
                            a sample)
       --max-memory BYTES   refuse work that may take more memory than this
-      --dry-run            select: print an estimate of memory and time, and exit
+      --dry-run            select: check the request and the output, print an estimate of memory
+                           and time, and exit
 
 running:
   -o, --output PATH        select: the index file; gather, filter: a folder

@@ -156,6 +156,18 @@ def match_near_duplicates(
     progress: _Progress = None,
     bfloat16: bool = False,
 ) -> NDArray[np.int64]: ...
+def check_selection(
+    embeddings: _Embeddings,
+    n_samples: int,
+    *,
+    method: str,
+    metric: str = "euclidean",
+    labels: NDArray[np.int64] | None = None,
+    per_class: str | None = None,
+    initial_subset: NDArray[np.int64] | None = None,
+    bfloat16: bool = False,
+    **kwargs: Any,
+) -> None: ...
 def shape_of(embeddings: _Embeddings, *, bfloat16: bool = False) -> tuple[int, int]: ...
 def samples_of_fraction(fraction: float, n_rows: int) -> int: ...
 def estimate(

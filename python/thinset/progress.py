@@ -21,7 +21,8 @@ class ProgressBar:
     A context manager. `total` is in `unit`s and may be None if unknown. On a terminal this is a
     tqdm bar, and in a notebook of Jupyter the widget of tqdm, or its text bar where ipywidgets is
     not installed. Elsewhere it is a line every ten seconds and one at the end, so that logs stay
-    readable. With `enabled=False` it prints nothing.
+    readable. With `enabled=False` it prints nothing. Work that an error ends before any of it was
+    done, because it was refused, leaves no line.
     """
 
     def __init__(
@@ -57,9 +58,11 @@ class ProgressBar:
         # Work that ended without an error is complete, even if the last part was not reported.
         if kind is None and self._total is not None and self._done < self._total:
             self.update_to(self._total)
+        was_refused = kind is not None and self._done == 0
         if self._bar is not None:
+            self._bar.leave = not was_refused
             self._bar.close()
-        elif self._enabled:
+        elif self._enabled and not was_refused:
             self._print_line("done" if kind is None else "stopped")
 
     def update_to(self, done: float, /, **facts: Any) -> None:

@@ -30,6 +30,12 @@ def test_an_error_leaves_the_amount_and_says_stopped(capsys):
     assert line.endswith("stopped\n")
 
 
+def test_work_that_is_refused_leaves_no_line(capsys):
+    with pytest.raises(ValueError, match="refused"), ProgressBar("copy", 100):
+        raise ValueError("refused")
+    assert capsys.readouterr().err == ""
+
+
 def test_disabled_it_prints_nothing(capsys):
     with ProgressBar("copy", 100, enabled=False) as bar:
         bar.update(100)

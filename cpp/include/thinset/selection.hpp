@@ -76,8 +76,8 @@ SelectionResult select(const AnyMatrix& embeddings, const SelectionRequest& requ
 /// than starting others, else all available processors.
 unsigned threads_for(const AnyMatrix& embeddings, const SelectionRequest& request);
 
-/// Refuses what select() refuses before it reads any value, except max_memory, initial_subset and
-/// the entries of `choice`.
+/// Refuses what select() refuses before it reads any value, except max_memory and the entries of
+/// `choice`.
 void check_request(const AnyMatrix& embeddings, const SelectionRequest& request);
 
 }  // namespace THINSET_API thinset

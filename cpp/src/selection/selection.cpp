@@ -169,6 +169,10 @@ void check_request(const AnyMatrix& embeddings, const SelectionRequest& request)
   if (!request.choice.is_free()) {
     check_choice(embeddings, request);
   }
+  if (request.method == Method::kmeans && !request.initial_subset.empty()) {
+    throw InvalidInput("kmeans chooses all its rows together and takes no initial_subset");
+  }
+  check_initial_subset(request.initial_subset, n, request.n_samples);
 }
 
 Method method_from_name(std::string_view name) {
@@ -217,10 +221,6 @@ unsigned threads_for(const AnyMatrix& embeddings, const SelectionRequest& reques
 
 SelectionResult select(const AnyMatrix& embeddings, const SelectionRequest& request, Job& job) {
   check_request(embeddings, request);
-  if (request.method == Method::kmeans && !request.initial_subset.empty()) {
-    throw InvalidInput("kmeans chooses all its rows together and takes no initial_subset");
-  }
-  check_initial_subset(request.initial_subset, embeddings.n_rows, request.n_samples);
   if (!request.choice.is_free()) {
     return select_from_pool(embeddings, request, job);
   }

@@ -21,6 +21,7 @@ from thinset.command_line.arguments import (
 )
 from thinset.command_line.augment_train import Command as TrainCommand
 from thinset.command_line.augment_train import GeneratorOptions
+from thinset.command_line.usage import UsageError
 from thinset.results.arm_options import generator_of
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class Command(GeneratorOptions, _OwnOptions):
         if generator_of(self.method) is None and self.model is not None:
             names.insert(0, "model")
         for name in names:
-            raise ValueError(f"--{name.replace('_', '-')} does not apply to {why}")
+            raise UsageError(f"--{name.replace('_', '-')} does not apply to {why}")
 
     def _generator(self) -> Any:
         """The trained generator; None for a method without one."""
@@ -139,13 +140,14 @@ class Command(GeneratorOptions, _OwnOptions):
         """The training data; sources that are no dataset folders are imported for the while."""
         from thinset.data import import_dataset, open_dataset
         from thinset.experiments.prepare.data import is_dataset_folder, print_note
+        from thinset.files.atomic import existing_folder
 
         for folder in (Path(self.data), Path(self.data) / "train"):
             if self.image_size is None and is_dataset_folder(folder):
                 yield open_dataset(folder)
                 return
-        parent = self.out.parent
-        parent.mkdir(parents=True, exist_ok=True)
+        # Not in the folder of the output, which may have to be made.
+        parent = existing_folder(self.out.absolute())
         with tempfile.TemporaryDirectory(prefix=".importing-", dir=parent) as workplace:
             splits = import_dataset(
                 self.data, Path(workplace) / "data", size=self.image_size, note=print_note

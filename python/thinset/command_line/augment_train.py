@@ -18,6 +18,7 @@ from thinset.command_line.arguments import (
     require_seed,
     where_of,
 )
+from thinset.command_line.usage import UsageError
 
 
 def as_option(message: str) -> str:
@@ -120,6 +121,8 @@ class GeneratorOptions:
                 networks, settings, seed=0, device="cpu", precision="float32", observe=None
             )
         except ValueError as error:
+            if str(error).startswith("--"):  # an option of other generators
+                raise UsageError(str(error)) from error
             options = (field.name for field in dataclasses.fields(GeneratorOptions))
             if str(error).removeprefix("settings: ").partition(" ")[0] not in {*options, "model"}:
                 raise
@@ -171,6 +174,7 @@ class Command(GeneratorOptions, _OwnOptions):
 
     def run(self) -> None:
         from thinset.augmentation.generators import generator_named
+        from thinset.augmentation.train import require_trainable
         from thinset.augmentation.trained_generator import MODEL_FILE, TrainedGenerator
         from thinset.experiments.prepare.data import open_training_data
         from thinset.experiments.prepare.generated import train_and_keep_generator
@@ -206,8 +210,11 @@ class Command(GeneratorOptions, _OwnOptions):
         if path.exists():
             trained = TrainedGenerator.load(path)
         else:
+            with folder.removed_if_refused():
+                data = open_training_data(self.data, folder, self.image_size, show_progress=True)
+                require_trainable(data, settings)
             trained = train_and_keep_generator(
-                open_training_data(self.data, folder, self.image_size, show_progress=True),
+                data,
                 path,
                 settings=settings,
                 length=length,

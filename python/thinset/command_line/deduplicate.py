@@ -25,6 +25,7 @@ from thinset.command_line.columns import (
     vectors_in,
     writes_rows,
 )
+from thinset.command_line.usage import UsageError
 from thinset.data import export_subset
 from thinset.files.atomic import atomic_file, require_file_target
 from thinset.files.overlap import require_apart
@@ -67,11 +68,11 @@ class Command:
         if self.against is not None:
             against, against_column = vectors_in(self.against, self.embeddings)
         if self.out is not None:
+            require_file_target(self.out)
             if not writes_rows(self.out) and self.out.suffix.lower() != ".npy":
-                raise ValueError(f"--out must end in .npy or .parquet, got {self.out}")
+                raise UsageError(f"--out must end in .npy or .parquet, got {self.out}")
             files = [] if self.keep is None else column_files(self.keep, self.embeddings)
             require_apart(self.out, self.embeddings, files, against)
-            require_file_target(self.out)
             require_rows_of(self.embeddings, self.out)
         found = deduplicate(
             self.embeddings[0] if len(self.embeddings) == 1 else self.embeddings,

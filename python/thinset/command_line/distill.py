@@ -128,15 +128,16 @@ class _Command(DistillOptions):
         from thinset.experiments.prepare.distilled import DistilledGrids, distill_and_keep
         from thinset.training import JsonLines
 
-        data, validation = open_training_parts(
-            self.data,
-            folder,
-            self.image_size,
-            validation=self.resolved_validation,
-            show_progress=True,
-        )
-        self._require_distillable(data, settings)
-        require_scored(self.resolved_keep, settings, has_validation=validation is not None)
+        with folder.removed_if_refused():
+            data, validation = open_training_parts(
+                self.data,
+                folder,
+                self.image_size,
+                validation=self.resolved_validation,
+                show_progress=True,
+            )
+            self._require_distillable(data, settings)
+            require_scored(self.resolved_keep, settings, has_validation=validation is not None)
         rows = None if encoder is None else self._initial_rows(data, folder, encoder)
         return distill_and_keep(
             data,

@@ -20,6 +20,7 @@ from thinset.command_line.arguments import (
     typed_again,
 )
 from thinset.command_line.augment_train import as_option
+from thinset.command_line.usage import UsageError
 from thinset.files.overlap import require_not_inside
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class Command:
         if is_dataset_folder(folder):
             for option in ("labels", "mean", "deviation", "channels"):
                 if getattr(self, option) is not None:
-                    raise ValueError(f"--{option} does not apply: {self.small} is a dataset folder")
+                    raise UsageError(f"--{option} does not apply: {self.small} is a dataset folder")
             small: Any = open_dataset(folder)
             settings = self._settings(small)
             identity = None
@@ -154,7 +155,7 @@ class Command:
 
         made_for = DistilledFor() if small is None else DistilledFor.of(small)
         if self.embeddings is not None and not set(self.baselines) & set(NEEDS_EMBEDDINGS):
-            raise ValueError(
+            raise UsageError(
                 f"--embeddings does not apply to the baselines {', '.join(self.baselines)}; those "
                 f"that are selected by embeddings are {', '.join(NEEDS_EMBEDDINGS)}"
             )

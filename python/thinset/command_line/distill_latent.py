@@ -76,8 +76,9 @@ class LatentRun(ThroughGanRun):
         if path.exists():
             made = open_dataset(path)
         else:
-            data = self.open_data(folder)
-            self._require_searchable(data, trained)
+            with folder.removed_if_refused():
+                data = self.open_data(folder)
+                self._require_searchable(data, trained)
             made = self._search(trained or self._train(data, folder), data, folder)
         folder.checkpoint("distillation").unlink(missing_ok=True)
         self.print_result(made)

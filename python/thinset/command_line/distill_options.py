@@ -26,6 +26,7 @@ from thinset.command_line.augment_train import as_option
 from thinset.command_line.method_options import Method, method_of_card, option_fields
 from thinset.command_line.through_gan_options import GENERATOR_FIELDS, GENERATORS, THROUGH_GAN
 from thinset.command_line.through_gan_run import refuse
+from thinset.command_line.usage import UsageError
 from thinset.distillation.methods import method_named, methods
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ class DistillOptions:
     def require_in_range(self) -> None:
         """Raise ValueError, naming the option, for values that are wrong for any data."""
         if self.images_per_class is not None and self.images is not None:
-            raise ValueError("give --images-per-class or --images, not both")
+            raise UsageError("give --images-per-class or --images, not both")
         for name in ("images_per_class", "images", "evaluations"):
             number = getattr(self, name)
             if number is not None and number < 1:
@@ -170,7 +171,7 @@ class DistillOptions:
         given = self.given
         for name in given:
             if name not in known:
-                raise ValueError(f"--{name.replace('_', '-')} does not apply to {self.method}")
+                raise UsageError(f"--{name.replace('_', '-')} does not apply to {self.method}")
         if self.method == "soft":
             given["learns_labels"] = True
         with named_as_options():

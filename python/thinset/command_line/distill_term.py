@@ -92,8 +92,9 @@ class TermRun(ThroughGanRun):
         from thinset.training import JsonLines
 
         command = self.command
-        data = self.open_data(folder)
-        self._require_trainable(data)
+        with folder.removed_if_refused():
+            data = self.open_data(folder)
+            self._require_trainable(data)
         train_and_keep_generator(
             data,
             command.out / MODEL_FILE,

@@ -20,6 +20,7 @@ from thinset.command_line.arguments import (
     where_of,
 )
 from thinset.command_line.encoder_options import FeatureLayer, UnitLength, chosen_encoder
+from thinset.command_line.usage import UsageError
 from thinset.files.decoding import encode
 
 if TYPE_CHECKING:
@@ -91,14 +92,15 @@ class Command:
         where = where_of("embed", self)
         skips = {"skip_unreadable": True} if self.skip_unreadable else {}
         folder = RunFolder(self.out, {**where.identity, **skips, "encoder": encode(settings)})
-        data = open_training_data(
-            self.data,
-            folder,
-            self.image_size,
-            skip_unreadable=self.skip_unreadable,
-            show_progress=True,
-        )
-        settings = settings.resolved_for(data.image_shape)
+        with folder.removed_if_refused():
+            data = open_training_data(
+                self.data,
+                folder,
+                self.image_size,
+                skip_unreadable=self.skip_unreadable,
+                show_progress=True,
+            )
+            settings = settings.resolved_for(data.image_shape)
         embeddings = prepare_embeddings(
             data, folder, settings, device=self.device, show_progress=True
         )
@@ -121,7 +123,7 @@ class Command:
         if chosen["kind"] == "module":
             for field in dataclasses.fields(self):
                 if field.name in _OF_BUILT_IN and getattr(self, field.name) != field.default:
-                    raise ValueError(
+                    raise UsageError(
                         f"--{field.name.replace('_', '-')} does not apply to --encoder "
                         f"{self.encoder}: your own module prepares its images itself"
                     )

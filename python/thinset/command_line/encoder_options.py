@@ -42,7 +42,7 @@ class EncoderOptions:
             for name in ("encoder", "encoder_weights", "feature_layer", "unit_length"):
                 if getattr(self, name):
                     option = name.replace("_", "-")
-                    raise ValueError(f"give --embeddings or --{option}, not both")
+                    raise UsageError(f"give --embeddings or --{option}, not both")
             return {"kind": "given", "path": str(embeddings)}
         values = chosen_encoder(
             self.encoder,
@@ -51,7 +51,7 @@ class EncoderOptions:
             unit_length=self.unit_length,
         )
         if values["kind"] == "module" and getattr(self, "encoder_length", None) is not None:
-            raise ValueError("--encoder-length is for the autoencoder, not for your own encoder")
+            raise UsageError("--encoder-length is for the autoencoder, not for your own encoder")
         return values
 
 
@@ -89,7 +89,7 @@ def chosen_encoder(
     }
     for option, is_given in given.items():
         if is_given:
-            raise ValueError(
+            raise UsageError(
                 f"{option} is for --encoder MODULE:FUNCTION; it does not apply to "
                 f"{encoder or 'the default encoder'}"
             )

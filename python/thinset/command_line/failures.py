@@ -8,6 +8,7 @@ import sys
 import traceback
 
 from thinset.command_line.usage import UsageError
+from thinset.files.uris import as_uri
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
@@ -82,9 +83,13 @@ def _of_system(error: OSError) -> str:
         for name in (error.filename, error.filename2)
         if isinstance(name, (str, bytes, os.PathLike))
     ]
-    if not error.strerror:
-        return str(error)
-    return ": ".join([*([" -> ".join(names)] if names else []), error.strerror])
+    text = str(error)
+    if error.strerror:
+        text = ": ".join([*([" -> ".join(names)] if names else []), error.strerror])
+    uri = as_uri(text) if isinstance(error, FileNotFoundError) else None
+    if uri is None:
+        return text
+    return f"{uri}; URIs are not read: give a local path, such as one in a mounted bucket"
 
 
 def _is_device_memory(error: Exception) -> bool:

@@ -9,11 +9,14 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
+from thinset.files.uris import as_uri
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _WIDE = "100000"  # columns, so that no line is broken
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
+_OPTION = re.compile(r"--[A-Za-z][\w-]*|-[A-Za-z]")
 _INSIDE = re.compile(r"│ (.*?) *│|  (.*)")
 """A line in tyro's box; where the output is not UTF-8, the box is an indentation."""
 _RULE = re.compile(r"[─-]{3,}")
@@ -33,6 +36,7 @@ def parse(command: type[Any], prog: str, arguments: Sequence[str]) -> Any:
     """
     import tyro
 
+    _require_values(arguments)
     printed = io.StringIO()
     # Help texts are for the real terminal.
     columns = None if {"-h", "--help"} & set(arguments) else _WIDE
@@ -44,7 +48,29 @@ def parse(command: type[Any], prog: str, arguments: Sequence[str]) -> Any:
             raise
         raise ArgumentsError(_plain(printed.getvalue())) from None
     sys.stderr.write(printed.getvalue())  # warnings
+    _require_local_output(parsed)
     return parsed
+
+
+def _require_values(arguments: Sequence[str]) -> None:
+    """Raise ArgumentsError for an empty argument, such as that of an unset shell variable.
+
+    An empty path would be the current folder.
+    """
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        option = before if argument == "" else argument.removesuffix("=")
+        if option != argument and _OPTION.fullmatch(option):
+            raise ArgumentsError(f"{option} needs a value, got an empty one")
+        if argument == "":
+            raise ArgumentsError("an argument is empty; give it a value, or leave it out")
+
+
+def _require_local_output(parsed: Any) -> None:
+    """Raise ArgumentsError for an output in an object store: a folder "s3:" would be made here."""
+    out = getattr(parsed, "out", None)
+    uri = None if out is None else as_uri(os.fspath(out))
+    if uri is not None:
+        raise ArgumentsError(f"-o must be a local path, got {uri}")
 
 
 @contextlib.contextmanager

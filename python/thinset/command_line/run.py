@@ -29,6 +29,7 @@ from thinset.command_line.encoder_options import EncoderOptions
 from thinset.command_line.plan import Command as Plan
 from thinset.command_line.study_options import say
 from thinset.command_line.training_options import TrainingOptions, replaced
+from thinset.command_line.usage import UsageError
 from thinset.experiments.settings import RunSettings, load_recipe
 from thinset.results.arm import Arm
 from thinset.results.selection_rule import SelectionRule
@@ -137,7 +138,7 @@ class Command(TrainingOptions, EncoderOptions, _Options):
         for name in ("method", "n_samples", "per_class", "dedup", "split", "n_seeds"):
             if getattr(self, name) is not None:
                 option = name.replace("_", "-")
-                raise ValueError(f"the plan decides what to train on: give --plan or --{option}")
+                raise UsageError(f"the plan decides what to train on: give --plan or --{option}")
         settings = plan.stored_settings(self.out)
         if settings is None:
             shared = {field.name for field in dataclasses.fields(Plan)} - {"budget"}

@@ -26,8 +26,10 @@ from thinset.command_line.usage import UsageError
 from thinset.data import export_subset, open_dataset
 from thinset.files.atomic import require_file_target
 from thinset.files.overlap import require_apart
-from thinset.selection import Selection, estimate, estimate_figures, select
+from thinset.files.uris import local_path
+from thinset.selection import Selection, estimate, estimate_figures, methods, select
 from thinset.selection.choice import NAMES as CHOICE
+from thinset.selection.methods import default_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,6 +42,12 @@ _METHOD_OPTIONS = (
     "mode", "refill", "drop_constant", "stratified", "n_iterations", "seeding", "max_swaps",
     "kernel", "bandwidth",
 )  # fmt: skip
+# Terms of the choice that not every method takes.
+_METHODS_WITH = {
+    "cover": ("facility_location", "kmeans"),
+    "existing": ("max_sum", "max_min", "facility_location"),
+    "min_distance": ("max_min",),
+}
 _READERS: dict[str, Callable[[Path, Sequence[Path]], Any]] = {
     "exclude": read_rows,
     "among": read_rows,
@@ -59,10 +67,8 @@ class Command(SelectOptions):
     def run(self) -> None:
         require_files(self.embeddings, "EMBEDDINGS")
         self._require_applicable()
-        if self.out is not None and not self.dry_run:
+        if self.out is not None:
             self._require_writable(self.out)
-        if self.labels is not None and self.per_class is None and not self.stratified:
-            raise ValueError("--labels needs --per-class, or --stratified with the method random")
         options = self._method_options()
         if self.engine is not None:
             from thinset.command_line.select_shards import estimate_shards, select_shards
@@ -100,13 +106,33 @@ class Command(SelectOptions):
             _require_no_pattern(self.embeddings)
         if self.out is None and not self.dry_run:
             raise UsageError("select needs -o FILE, or --dry-run")
+        self._require_method_takes_options()
+        if self.labels is not None and self.per_class is None and not self.stratified:
+            raise UsageError("--labels needs --per-class, or --stratified with the method random")
+
+    def _require_method_takes_options(self) -> None:
+        """Raise UsageError for an option of other methods."""
+        given = [*self._method_options(), *(name for name in _METHODS_WITH if self._gives(name))]
+        for name in given:
+            takers = _METHODS_WITH.get(name) or [
+                method for method in methods() if name in default_options(method)
+            ]
+            if self.method not in takers:
+                *others, last = takers
+                names = f"methods {', '.join(others)} and {last}" if others else f"method {last}"
+                raise UsageError(
+                    f"--{name.replace('_', '-')} applies only to the {names}; "
+                    f"this one is {self.method}"
+                )
 
     def _require_writable(self, out: Path) -> None:
         """Refuse an output before the work, which may take minutes."""
+        require_file_target(out)
         given = [getattr(self, name) for name in _FILES]
         files = [column_files(path, self.embeddings) for path in given if path is not None]
         require_apart(out, self.embeddings, *files)
-        require_file_target(out)
+        if not writes_rows(out) and out.suffix.lower() != ".npz":
+            raise UsageError(f"--out must end in .npz or .parquet, got {out}")
         require_rows_of(self.embeddings, out)
 
     def _method_options(self) -> dict[str, Any]:
@@ -209,8 +235,9 @@ class Command(SelectOptions):
 
 
 def _require_no_pattern(files: Sequence[Path]) -> None:
-    """Raise UsageError for a pattern that the shell did not expand."""
+    """Raise UsageError for a pattern that the shell did not expand, ValueError for a URI."""
     for file in files:
+        local_path(file)
         if set("*?[") & set(str(file)) and not file.exists():
             raise UsageError(
                 f"no file is named '{file}'; leave a pattern to the shell, without quotes, or add "

@@ -26,11 +26,11 @@ class SelectOptions:
     """(N, D) array of float16, float32 or float64: .npy, .safetensors, or a column of lists in
     .parquet or .arrow; several files are read as one array, in the given order"""
     n_samples: Annotated[str | None, optional(aliases=["-n"], metavar="K")] = None
-    """number of rows to select: a count, or a fraction with a decimal point (0.1); may be left out
-    with --budget or --min-distance"""
+    """number of rows to select: a count, or a fraction of all rows (0.1), those that are left out
+    included; may be omitted with --budget or --min-distance"""
     out: Annotated[Path | None, optional(aliases=["-o"], metavar="FILE")] = None
     """file to write the selection to (.npz), or the selected rows of parquet files with all columns
-    (.parquet); not needed with --dry-run"""
+    (.parquet); with --dry-run only checked, and not needed"""
     column: Column = None
     """column of lists, or tensor, that holds the embeddings; needed if there are several"""
     method: Method = "topk"

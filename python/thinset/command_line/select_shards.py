@@ -38,7 +38,8 @@ def require_applicable(command: Command) -> None:
         if field.name not in _APPLY and getattr(command, field.name) != field.default
     ]
     if others:
-        raise UsageError(f"--engine does not take {', '.join(others)}; leave them out")
+        them = "it" if len(others) == 1 else "them"
+        raise UsageError(f"--engine does not take {', '.join(others)}; leave {them} out")
     if command.n_samples is None:
         raise UsageError("--engine needs --n-samples K")
 
@@ -46,8 +47,9 @@ def require_applicable(command: Command) -> None:
 def estimate_shards(command: Command, options: Mapping[str, Any]) -> None:
     """Print what the selection would take, measured on a sample of the rows."""
     assert command.n_samples is not None
+    _require_table(command, [Path(file) for file in files_of(_shards(command))])
     predicted = estimate(
-        [os.fspath(path) for path in command.embeddings],
+        _shards(command),
         parse_count(command.n_samples),
         command.method,
         n_workers=1 if command.workers is None else command.workers,
@@ -64,15 +66,9 @@ def estimate_shards(command: Command, options: Mapping[str, Any]) -> None:
 
 def select_shards(command: Command, options: Mapping[str, Any]) -> None:
     """Select, and write the selection; under torchrun, rank 0 writes."""
-    files = [Path(file) for file in files_of([str(path) for path in command.embeddings])]
+    files = [Path(file) for file in files_of(_shards(command))]
+    _require_table(command, files)
     ids, id_column = _ids(command, files)
-    if command.table is not None:
-        require_apart(command.table, files)
-        require_file_target(command.table)
-        if not writes_rows(command.table):
-            raise UsageError(f"--table must end in .parquet, got {command.table}")
-        if command.out is not None and command.table.resolve() == command.out.resolve():
-            raise UsageError(f"--table and -o must be two files, got {command.out} for both")
     with contextlib.ExitStack() as stack:
         engine, _ = engine_of(command.engine or "local", command.workers)
         stack.enter_context(engine)
@@ -116,6 +112,22 @@ def select_shards(command: Command, options: Mapping[str, Any]) -> None:
             else f"the selection was complete in {command.folder}"
         )
         print(f"{selection!r}: {command.out}")
+
+
+def _shards(command: Command) -> list[str]:
+    return [os.fspath(path) for path in command.embeddings]
+
+
+def _require_table(command: Command, files: list[Path]) -> None:
+    """Refuse a --table that cannot be written, before the work."""
+    if command.table is None:
+        return
+    require_file_target(command.table)
+    require_apart(command.table, files)
+    if not writes_rows(command.table):
+        raise UsageError(f"--table must end in .parquet, got {command.table}")
+    if command.out is not None and command.table.resolve() == command.out.resolve():
+        raise UsageError(f"--table and -o must be two files, got {command.out} for both")
 
 
 def _ids(command: Command, files: list[Path]) -> tuple[Any, str | None]:

@@ -14,6 +14,7 @@ from thinset._core import open_npy
 from thinset.command_line.arguments import Column, OutputFile, Threads, optional, typed_again
 from thinset.command_line.columns import column_files, read_column, read_ids, read_rows
 from thinset.command_line.usage import UsageError
+from thinset.files.atomic import require_file_target
 from thinset.files.overlap import require_apart
 from thinset.selection import Selection
 
@@ -76,6 +77,7 @@ class Command:
             if path is not None
             for file in column_files(path, self.embeddings)
         ]
+        require_file_target(self.out)
         require_apart(
             self.out, self.selection, self.against, self.embeddings, self.map, self.data, columns
         )

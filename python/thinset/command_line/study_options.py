@@ -16,6 +16,7 @@ from thinset.command_line.arguments import (
     parse_time,
 )
 from thinset.command_line.training_options import TrainingOptions, replaced
+from thinset.command_line.usage import UsageError
 from thinset.experiments.settings import TrainingSettings
 from thinset.results.arm import Arm
 
@@ -85,7 +86,7 @@ class StudyOptions(TrainingOptions, _GridOptions):
                 raise ValueError(f"--{name} needs at least one value")
         for one, other in (("steps", "budget"), ("seed", "seeds")):
             if getattr(self, one) is not None and getattr(self, other) is not None:
-                raise ValueError(f"give --{one} or --{other}, not both")
+                raise UsageError(f"give --{one} or --{other}, not both")
         given: dict[str, Any] = {
             "arms": self.methods and tuple(map(Arm.parse, self.methods)),
             "baseline": self.baseline and Arm.parse(self.baseline),
@@ -107,7 +108,7 @@ class StudyOptions(TrainingOptions, _GridOptions):
         known = {field.name for field in dataclasses.fields(settings)}
         for name in given:
             if name not in known:
-                raise ValueError(
+                raise UsageError(
                     f"{_AS_TYPED.get(name, f'--{name}')} does not apply to this figure"
                 )
         try:

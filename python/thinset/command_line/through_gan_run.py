@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from thinset.augmentation.generators import ADVERSARIAL
 from thinset.command_line.arguments import parse_duration, where_of
+from thinset.command_line.usage import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -108,4 +109,4 @@ class ThroughGanRun:
 def refuse(names: Iterable[str], what: str) -> None:
     """Raise ValueError for the first of `names`, options that do not apply to `what`."""
     for name in names:
-        raise ValueError(f"--{name.replace('_', '-')} does not apply to {what}")
+        raise UsageError(f"--{name.replace('_', '-')} does not apply to {what}")

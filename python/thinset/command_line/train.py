@@ -17,6 +17,7 @@ from thinset.command_line.arguments import (
     parse_duration,
     typed_again,
 )
+from thinset.command_line.usage import UsageError
 
 if TYPE_CHECKING:
     from thinset.data import Dataset
@@ -82,7 +83,7 @@ class Command:
     def run(self) -> None:
         from thinset.data import open_dataset, require_matching_splits
         from thinset.experiments.checkpoints import kept_until_done
-        from thinset.experiments.prepare.data import Splits
+        from thinset.experiments.prepare.data import Splits, note_few_tests
         from thinset.experiments.replayed import require_replayable
         from thinset.experiments.run_folder import RunFolder
         from thinset.experiments.settings import TrainingSettings, require_valid
@@ -94,7 +95,7 @@ class Command:
 
         resolve_device(self.device)
         if self.subset is None and self.split is not None:
-            raise ValueError("--split needs --subset: without one there is a single phase")
+            raise UsageError("--split needs --subset: without one there is a single phase")
         data = Splits(open_dataset(self.data), open_dataset(self.test))
         require_matching_splits(data.train, data.test)
         subset = None if self.subset is None else open_dataset(self.subset)
@@ -135,6 +136,7 @@ class Command:
         )
         path = self.out / "record.json"
         if not path.exists():
+            note_few_tests(data.test)
             trial = Trial(
                 name="training",
                 arm=FULL if subset is None else self._arm(subset),

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class UsageError(ValueError):
-    """An option is missing, or two options exclude each other; the exit status is 2."""
+    """An option is missing, does not apply, or excludes another one; the exit status is 2."""

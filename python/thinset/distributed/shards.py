@@ -9,13 +9,12 @@ import contextlib
 import glob
 import itertools
 import os
-import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
 
 from thinset.distributed.failures import ShardError
+from thinset.files.uris import local_path
 from thinset.selection.columnar_input import as_columnar
 from thinset.selection.matrix_input import as_matrix
 
@@ -23,6 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
+
+_ADVICE = (
+    "mount the bucket as a folder that all machines see at the same path, copy the files, or pass "
+    "a Ray Data dataset, such as ray.data.read_parquet(...), whose rows fit in memory"
+)
 
 
 @dataclass(frozen=True)
@@ -177,7 +181,7 @@ def _expanded(shards: object) -> Iterator[object]:
     if not isinstance(shards, (str, os.PathLike)):
         yield shards
         return
-    text = _path_of(os.fsdecode(shards))
+    text = local_path(shards, _ADVICE)
     if Path(text).exists() or not glob.has_magic(text):
         yield text
         return
@@ -185,21 +189,6 @@ def _expanded(shards: object) -> Iterator[object]:
     if not names:
         raise FileNotFoundError(f"no file matches the pattern {text!r}")
     yield from names
-
-
-def _path_of(text: str) -> str:
-    """A path, also of a file:// URI. ValueError for another URI: shards are files, and mapped."""
-    # One slash: that is what pathlib leaves of two.
-    found = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):/", text)
-    if found is None or Path(text).exists():
-        return text
-    if found[1].lower() == "file":
-        return unquote(urlsplit(re.sub("^[^:]+:/+", "file:///", text)).path)
-    raise ValueError(
-        f"shards must be files that all machines see at the same path, got {text!r}; mount the "
-        "bucket as a folder, copy the files, or pass a Ray Data dataset, such as "
-        "ray.data.read_parquet(...), whose rows fit in memory"
-    )
 
 
 def _described(number: int, source: object, column: str | None) -> list[tuple[Shard, str, int]]:

@@ -73,7 +73,7 @@ def train_autoencoder(
     otherwise raises as `fit` does.
     """
     if out is not None and Path(out).exists() and not overwrite:
-        raise FileExistsError(f"{out} already exists; choose another output, or overwrite it")
+        raise FileExistsError(f"{out} already exists; choose another output, or pass overwrite")
     height, width, channels = dataset.images.shape[1:]
     image_shape = (height, width, channels) if crop is None else (crop, crop, channels)
     model = Autoencoder(

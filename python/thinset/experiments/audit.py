@@ -111,18 +111,19 @@ def evaluate_set(
         {**where.identity, **(identity or {}), "settings": encode(settings)},
         notes={"command": where.command},
     )
-    if data is None:
-        data = prepare_data(
-            where.source,
-            folder,
-            hold_out_share=settings.hold_out,
-            image_size=where.image_size,
-            # A folder of an earlier version goes on with the data that it has chosen by.
-            uses_validation=not folder.parts.exists(),
-            show_progress=where.show_progress,
-        )
-    dataset = small(data.train, folder) if callable(small) else small
-    require_matching_splits(data.train, dataset)
+    with folder.removed_if_refused():
+        if data is None:
+            data = prepare_data(
+                where.source,
+                folder,
+                hold_out_share=settings.hold_out,
+                image_size=where.image_size,
+                # A folder of an earlier version goes on with the data that it has chosen by.
+                uses_validation=not folder.parts.exists(),
+                show_progress=where.show_progress,
+            )
+        dataset = small(data.train, folder) if callable(small) else small
+        require_matching_splits(data.train, dataset)
     shown = {"set": dataset, "training data": data.train, "test data": data.test}
     if data.validation is not None:
         shown["validation data"] = data.validation

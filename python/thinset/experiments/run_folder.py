@@ -82,6 +82,9 @@ class RunFolder:
         inputs = (settings.get(name) for name in _INPUTS)
         require_not_above(path, *(name for name in inputs if name not in (None, DIGITS)))
         stored = path / "settings.json"
+        places = (path.absolute(), *path.absolute().parents)
+        self._made_here = [place for place in places if not place.exists()]
+        self._is_begun_here = not stored.exists()
         _require_own(path)  # first, so that no lock is put into a folder of anything else
         self._lock = lock_folder(path)
         _require_own(path)
@@ -94,6 +97,23 @@ class RunFolder:
                 (path / "log.jsonl").unlink(missing_ok=True)
             _require_same_figure(stored, notes or {})
         write_json_with_digest(stored, {**settings, "notes": notes or {}})
+
+    @contextlib.contextmanager
+    def removed_if_refused(self) -> Iterator[None]:
+        """Remove the folder if this call began it and the block raises ValueError or OSError.
+
+        For the checks before the first training, some of which need the imported data.
+        """
+        try:
+            yield
+        except (ValueError, OSError):
+            if self._is_begun_here:
+                with contextlib.suppress(OSError):
+                    for part in list(self.path.iterdir()):
+                        _remove(part)
+                    for place in self._made_here:
+                        place.rmdir()
+            raise
 
     def require_unchanged(
         self, name: str, fingerprint: str, *, until_prepared: bool = False

@@ -157,7 +157,8 @@ class Workbench:
     def _prepared(self, settings: DataSettings, data: Splits | None) -> Splits:
         where = self._where
         if data is None:
-            data = prepare_splits(where, settings, self.folder)
+            with self.folder.removed_if_refused():
+                data = prepare_splits(where, settings, self.folder)
         data = prepare_parts(
             data,
             self.folder,

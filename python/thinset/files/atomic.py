@@ -113,7 +113,7 @@ def require_file_target(target: str | os.PathLike[str]) -> None:
     _require_target(target)
     target = Path(target).absolute()
     try:
-        with tempfile.TemporaryFile(dir=_existing_folder(target)):
+        with tempfile.TemporaryFile(dir=existing_folder(target)):
             pass
     except OSError as error:
         error.filename, error.filename2 = os.fspath(target), None
@@ -126,6 +126,10 @@ def _require_target(target: str | os.PathLike[str]) -> None:
         raise ValueError(
             f"{target} is a link to a file that a process has open; name a regular file"
         )
+    if Path(target).is_dir():
+        raise IsADirectoryError(
+            errno.EISDIR, "is a folder; name a file to write", os.fspath(target)
+        )
     if Path(target).exists():
         require_regular(target)
     _require_folder_for(Path(target).absolute())
@@ -133,14 +137,14 @@ def _require_target(target: str | os.PathLike[str]) -> None:
 
 def _require_folder_for(target: Path) -> None:
     """Raise OSError unless the folder of `target`, or the one to make that in, can take it."""
-    folder = _existing_folder(target)
+    folder = existing_folder(target)
     if not folder.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), os.fspath(folder))
     if not os.access(folder, os.W_OK | os.X_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(folder))
 
 
-def _existing_folder(target: Path) -> Path:
+def existing_folder(target: Path) -> Path:
     """The folder of `target`, or the one to make that in."""
     return next(path for path in target.parents if os.path.lexists(path))
 
@@ -170,7 +174,9 @@ def _require_replaceable(
     if not os.path.lexists(target):
         return
     if not overwrite:
-        raise FileExistsError(f"{target} already exists; choose another output, or overwrite it")
+        raise FileExistsError(
+            f"{target} already exists; choose another output, or pass overwrite (--overwrite)"
+        )
     if not target.is_dir():
         raise FileExistsError(
             f"{target} is not a folder and is not replaced; choose another output"

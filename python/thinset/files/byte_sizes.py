@@ -26,7 +26,8 @@ def parse_bytes(value: Any) -> float | None:
 
 def shown_bytes(size: int) -> str:
     """A number of bytes in three digits, with its unit."""
-    for unit, bytes_of_unit in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+    for power, unit in enumerate(("EB", "PB", "TB", "GB", "MB", "kB")):
+        bytes_of_unit = 1000 ** (6 - power)
         if size >= bytes_of_unit:
             return f"{size / bytes_of_unit:.3g} {unit}"
     return f"{size} bytes"

@@ -10,6 +10,8 @@ import stat
 import sys
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from thinset.files.uris import local_path
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -135,11 +137,16 @@ def _paths(inputs: Any) -> list[str]:
     addresses: list[int] = []
     for value in _flattened(inputs):
         if isinstance(value, (str, os.PathLike)):
-            paths += [os.fspath(value)] if os.fspath(value) else []
+            paths += [_of_file_uri(os.fsdecode(value))] if os.fspath(value) else []
         elif (address := _address(value)) is not None:
             addresses.append(address)
             paths += _names_of_owners(value)
     return list(dict.fromkeys([*paths, *_files_mapped_at(addresses)]))
+
+
+def _of_file_uri(path: str) -> str:
+    """The path of a file:// URI; anything else as it is."""
+    return local_path(path) if path.lower().startswith("file:") else path
 
 
 def _flattened(values: Any) -> Iterator[Any]:

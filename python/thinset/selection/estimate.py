@@ -9,6 +9,7 @@ import numpy as np
 
 from thinset import _core
 from thinset.files.byte_sizes import shown_bytes
+from thinset.files.shown import shown_seconds
 from thinset.selection.arguments import as_count, as_metric, as_per_class, is_int, shown
 from thinset.selection.columnar_input import as_columnar, has_columns
 from thinset.selection.figures import RATIOS, Certificates, ObjectiveFigures
@@ -288,12 +289,4 @@ def _is_shape(value: object) -> TypeGuard[tuple[int, int]]:
 
 def _as_span(seconds: tuple[float, float, float]) -> str:
     low, middle, high = seconds
-    return f"roughly {_as_seconds(middle)}, from {_as_seconds(low)} to {_as_seconds(high)}"
-
-
-def _as_seconds(seconds: float) -> str:
-    if seconds < 1:
-        return f"{max(1, round(1000 * seconds))} ms"
-    if seconds < 180:
-        return f"{seconds:.2g} s"
-    return f"{seconds / 60:.0f} min" if seconds < 3 * 3600 else f"{seconds / 3600:.1f} h"
+    return f"roughly {shown_seconds(middle)}, from {shown_seconds(low)} to {shown_seconds(high)}"

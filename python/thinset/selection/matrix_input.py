@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 
 from thinset import _core
+from thinset.files.uris import local_path
 from thinset.selection.columnar_input import as_columnar, has_columns
 from thinset.selection.frame_input import as_frame
 from thinset.selection.host_array import (
@@ -74,6 +75,10 @@ class HostMatrix(NamedTuple):
         """Select rows in the core, which defines the keywords of `request`."""
         chosen: _core.SelectionResult = self._call(_core.select, n_samples, **request)
         return chosen
+
+    def check(self, n_samples: int, **request: Any) -> None:
+        """Raise ValueError for what `choose` would refuse before it reads a value."""
+        self._call(_core.check_selection, n_samples, **request)
 
     def figure(self, name: str, indices: NDArray[np.int64], **request: Any) -> float:
         """One figure of `ObjectiveFigures`, or one bound of `Certificates`."""
@@ -152,6 +157,7 @@ def _as_one_matrix(embeddings: object, name: str, column: object) -> HostMatrix:
     """`name`: used in messages, unless it is a file; "" if it is the only array."""
     if isinstance(embeddings, (str, os.PathLike)):
         _require_path(embeddings)
+        embeddings = local_path(embeddings)
         name = f"'{_path_text(embeddings)}'"
     try:
         columnar = as_columnar(embeddings, column)

@@ -154,8 +154,9 @@ class Selection:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a .npz file (arrays and JSON text, no pickle), atomically.
 
-        Raises ValueError if it would overwrite a file that the rows were chosen from, and for a
-        name that ends in .npy, which is another format.
+        The file has the given name, to which nothing is added; the commands take a file for a
+        selection if its name ends in .npz. Raises ValueError if it would overwrite a file that the
+        rows were chosen from, and for a name that ends in .npy, which is another format.
         """
         import io
         import json

@@ -86,8 +86,9 @@ def select(
             of .parquet files are decoded into a temporary file. Tensors on another device, data
             frames of numbers (pandas, polars, pyarrow) and lists of rows of numbers are copied to
             host memory.
-        n_samples: how many rows: an int in [1, N], or a float fraction in (0, 1], rounded to the
-            nearest count. None, with `budget` or `min_distance`: as many as these allow.
+        n_samples: how many rows: an int in [1, N], or a float fraction in (0, 1] of all N rows,
+            those that may not be chosen included, rounded to the nearest count. None, with `budget`
+            or `min_distance`: as many as these allow.
         method: one of `thinset.methods()`.
         labels: (N,) integers or booleans. Used by `per_class`, and by `random` with
             `stratified=True`.
@@ -182,10 +183,23 @@ def select(
     )
     names = as_ids(ids, n_total)
     initial = as_initial_rows(initial_subset, n_total)
+    classes = as_labels(labels, n_total)
     threads = as_threads(n_threads)
+    memory = _memory_beside_copies(as_bytes(max_memory), bytes_copied(embeddings))
     allowed = choice
     if dedup_distance is not None:
         limit = as_distance(dedup_distance, "dedup_distance")
+        # Now, not after a search for near-duplicates that may take minutes.
+        matrix.check(
+            n_chosen,
+            method=method,
+            metric=settings["metric"],
+            labels=classes,
+            per_class=settings["per_class"],
+            initial_subset=initial,
+            **choice.keywords(),
+            **options,
+        )
         allowed = without_near_duplicates(
             choice,
             matrix,
@@ -196,13 +210,12 @@ def select(
             n_threads=threads,
             progress=progress,
         )
-    memory = _memory_beside_copies(as_bytes(max_memory), bytes_copied(embeddings))
     with progress_callback(progress, f"select {method}") as callback:
         chosen = matrix.choose(
             n_chosen,
             method=method,
             metric=settings["metric"],
-            labels=as_labels(labels, n_total),
+            labels=classes,
             per_class=settings["per_class"],
             initial_subset=initial,
             seed=settings["random_state"],

@@ -10,6 +10,7 @@ import numpy as np
 
 from thinset import _core
 from thinset.files.byte_sizes import shown_bytes
+from thinset.files.shown import shown_seconds
 from thinset.selection.arguments import is_int, is_real, shown
 
 if TYPE_CHECKING:
@@ -60,8 +61,8 @@ class WorkersEstimate:
             f"memory of each of {self.workers:,} workers beyond its rows: about "
             f"{shown_bytes(self.memory_bytes)}, at most {shown_bytes(self.memory_bound)}\n"
             f"rounds: about {self.rounds:,}; exchanged: about {exchanged}\n"
-            f"time: roughly {self.seconds:.3g} s, from {self.seconds_low:.3g} s to "
-            f"{self.seconds_high:.3g} s\n"
+            f"time: roughly {shown_seconds(self.seconds)}, from {shown_seconds(self.seconds_low)} "
+            f"to {shown_seconds(self.seconds_high)}\n"
             f"basis: {self.basis}"
         )
 

@@ -266,12 +266,12 @@ def test_rows_near_another_set_do_not_remain(tmp_path, monkeypatch, capsys):
     ]
     assert main([*command, "-o", "kept.npy"]) == 0
     assert np.load("kept.npy").tolist() == [0, 1, 2, 5]
-    for words, message in (
-        (["-o", "kept.txt"], "must end in .npy or .parquet"),
-        (["-o", "kept.parquet"], "the embeddings are in x.npy"),
-        (["-d", "9", "-o", "none.npy"], "no row remains"),
-        (["-d", "-1"], "distance must be"),
+    for words, status, message in (
+        (["-o", "kept.txt"], 2, "must end in .npy or .parquet"),
+        (["-o", "kept.parquet"], 3, "the embeddings are in x.npy"),
+        (["-d", "9", "-o", "none.npy"], 3, "no row remains"),
+        (["-d", "-1"], 3, "distance must be"),
     ):
-        assert main([*command, *words]) == 3
+        assert main([*command, *words]) == status
         assert message in capsys.readouterr().err
     assert not (tmp_path / "none.npy").exists()

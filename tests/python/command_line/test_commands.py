@@ -109,7 +109,7 @@ def test_version(capsys):
         (["run", "digits", "-o", "out", "--plan"], 2, "give either --budget or --steps"),
         (
             ["run", "digits", "-o", "out", "--plan", "--budget", "9s", "--method", "topk"],
-            3,
+            2,
             "the plan decides what to train on: give --plan or --method",
         ),
         (["verify", "nowhere"], 4, "nowhere does not exist"),

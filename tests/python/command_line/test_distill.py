@@ -109,27 +109,27 @@ def test_given_embeddings_decide_what_is_selected(here, capsys):
         ("--images-per-class 0", 3, "--images-per-class must be at least 1, got 0"),
         ("--images 0", 3, "--images must be at least 1, got 0"),
         ("--images 1", 3, "--images must be at least 2, one for each class, unless labels"),
-        ("--images 4 --images-per-class 2", 3, "give --images-per-class or --images, not both"),
+        ("--images 4 --images-per-class 2", 2, "give --images-per-class or --images, not both"),
         ("--images-per-class 21", 3, "class 0 (cat) has 20 samples, but 21 images of it are to"),
         ("--images-per-class 21 --init kmeans", 3, "class 0 (cat) has 20 samples, but 21 images"),
-        ("--n-inner 3", 3, "--n-inner does not apply to dm"),
-        ("--n-epochs 3", 3, "--n-epochs does not apply to dm"),
+        ("--n-inner 3", 2, "--n-inner does not apply to dm"),
+        ("--n-epochs 3", 2, "--n-epochs does not apply to dm"),
         ("--learns-labels", 2, "unrecognized arguments: --learns-labels"),
         ("--no-such-option 3", 2, "unrecognized arguments: --no-such-option"),
         ("--init middle", 2, "--init must be one of"),
-        ("--embeddings e.npy", 3, "--embeddings does not apply to --init real"),
-        ("--encoder pca", 3, "--encoder does not apply to --init real"),
-        ("--init topk --encoder-length 3st", 3, "--encoder-length does not apply to pca"),
+        ("--embeddings e.npy", 2, "--embeddings does not apply to --init real"),
+        ("--encoder pca", 2, "--encoder does not apply to --init real"),
+        ("--init topk --encoder-length 3st", 2, "--encoder-length does not apply to pca"),
         ("--init topk --embeddings nothing.npy", 4, "nothing.npy"),
         (
             "--init topk --embeddings e.npy --validation 4",
-            3,
+            2,
             "--validation does not apply to given",
         ),
         ("--learning-rate inf", 3, "--learning-rate must be a finite number, got inf"),
         ("--learning-rate nan", 3, "--learning-rate must be a finite number, got nan"),
         ("--width inf", 3, "--width must be a finite number, got inf"),
-        ("--init topk --embeddings e.npy --encoder pca", 3, "--encoder does not apply to given"),
+        ("--init topk --embeddings e.npy --encoder pca", 2, "--encoder does not apply to given"),
         ("--learning-rate -1", 3, "--learning-rate must be a number above 0, got -1.0"),
         ("--batch-size 0", 3, "--batch-size must be a whole number from 1"),
         ("--momentum 2", 3, "--momentum must be a number from 0 to 1, got 2.0"),
@@ -218,6 +218,13 @@ def test_unrolled_training_has_steps_and_soft_has_labels(here, capsys, method):
         assert len(open_dataset("few/dataset")) == 1
     else:
         assert (status, "--images must be at least 2, one for each" in error) == (3, True)
+
+
+def test_a_source_that_is_refused_after_its_import_leaves_nothing(here, capsys):
+    for options in (f"{DM} --images-per-class 500", f"{DM} --validation 5000"):
+        status, _, error = call(capsys, f"distill digits -o new/out {options}")
+        assert (status, "train" in error) == (3, True), error
+        assert names_in(here) == ["data"]
 
 
 def test_unknown_methods_are_refused(here, capsys):

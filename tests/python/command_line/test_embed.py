@@ -202,12 +202,12 @@ def test_a_failed_call_does_not_block_its_folder(capsys):
         (("--encoder", "my_encoders:wide", "--weights", "w.pth"), 3, "w.pth does not hold the"),
         (("--feature-layer", "head"), 3, "layer must be one of 0, 1, 2, 3; got 'head'"),
         (("--batch-size", "0"), 3, "batch_size must be a whole number from 1"),
-        (("--crop", "4"), 3, "--crop does not apply to --encoder my_encoders:small"),
-        (("--length", "9st"), 3, "--length does not apply to --encoder my_encoders:small"),
-        (("--n-components", "9"), 3, "--n-components does not apply"),
-        (("--encoder", "pca", "--weights", "w.pth"), 3, "--weights is for --encoder MODULE:FUN"),
-        (("--encoder", "pca", "--unit-length"), 3, "--unit-length is for --encoder MODULE"),
-        (("--encoder", "pca", "--feature-layer", "a"), 3, "it does not apply to pca"),
+        (("--crop", "4"), 2, "--crop does not apply to --encoder my_encoders:small"),
+        (("--length", "9st"), 2, "--length does not apply to --encoder my_encoders:small"),
+        (("--n-components", "9"), 2, "--n-components does not apply"),
+        (("--encoder", "pca", "--weights", "w.pth"), 2, "--weights is for --encoder MODULE:FUN"),
+        (("--encoder", "pca", "--unit-length"), 2, "--unit-length is for --encoder MODULE"),
+        (("--encoder", "pca", "--feature-layer", "a"), 2, "it does not apply to pca"),
     ],
 )
 def test_mistakes_leave_no_folder(capsys, options, status, message):

@@ -22,13 +22,14 @@ ONTO_AN_INPUT = [
     "select x.npy -n 3 -o hard",
     "select hard -n 3 -o soft",
     "select other.npy x.npy -n 3 -o x.npy",
-    "select x.npy -n 3 -o y.npy --labels y.npy",
-    "select x.npy -n 3 -o hard-labels --labels y.npy",
-    "select x.npy -n 3 -o data/labels.npy --labels data",
-    "select x.npy -n 3 -o data/images.npy --labels data",
-    "select x.npy -n 3 -o data/manifest.json --labels data",
+    "select x.npy -n 3 -o y.npy --labels y.npy --per-class balanced",
+    "select x.npy -n 3 -o hard-labels --labels y.npy --per-class balanced",
+    "select x.npy -n 3 -o data/labels.npy --labels data --per-class balanced",
+    "select x.npy -n 3 -o data/images.npy --labels data --per-class balanced",
+    "select x.npy -n 3 -o data/manifest.json --labels data --per-class balanced",
     "select x.npy -n 3 -o z.npy --initial-subset z.npy",
     "select x.npy -n 3 -o hard -m random --dry-run",
+    "select file:/HERE/x.npy -n 3 -o hard",
     "deduplicate x.npy -d 0 -o x.npy",
     "deduplicate soft -d 0 -o y.npy --keep y.npy",
     "deduplicate y.npy -d 0 -o x.npy --against soft",
@@ -130,22 +131,25 @@ def test_an_output_over_an_input_is_refused(
     here: Path, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = state_of(here)
-    if "--dry-run" in command:
-        assert main(command.split()) == 0
-    else:
-        assert main(command.split()) == 3
-        message = capsys.readouterr().err
-        assert "would replace its own source" in message
-        assert message.count("\n") == 1
+    assert main(command.replace("/HERE", str(here)).split()) == 3
+    message = capsys.readouterr().err
+    assert "would replace its own source" in message
+    assert message.count("\n") == 1
     assert state_of(here) == before
 
 
 @pytest.mark.parametrize(
     ("command", "status", "message"),
     [
-        ("select x.npy -n 3 -o sub", 4, "Is a directory"),
+        ("select x.npy -n 3 -o sub", 4, "sub: is a folder; name a file to write"),
+        ("select x.npy -n 3 -o . --dry-run", 4, ".: is a folder; name a file to write"),
+        ("select x.npy -n 3 -o x.npy/s.npz --dry-run", 4, "x.npy: Not a directory"),
+        ("select x.npy -n 3 -o s.npz --dry-run --engine local --table sub", 4, "sub: is a folder"),
+        ("select x.npy -n 3 -o chosen", 2, "--out must end in .npz or .parquet, got chosen"),
+        ("show z.npy --data data -o .", 4, ".: is a folder; name a file to write"),
         ("select x.npy -n 3 -o /dev/full", 3, "is a device, not a regular file"),
         ("select x.npy -n 3 -o x.npy/s.npz", 4, "x.npy"),
+        ("subset z.npy data -o out", 4, "out already exists; choose another output, or pass over"),
         ("subset z.npy data -o x.npy --overwrite", 4, "is not a folder and is not replaced"),
         (
             "subset z.npy data -o sub/../pair --overwrite",

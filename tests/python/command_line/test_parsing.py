@@ -33,6 +33,7 @@ from thinset.command_line.parsing import _plain
             "--per-class must be one of balanced, proportional; got 'y'",
         ),
         ("data download x", "name must be one of cifar10, mnist; got 'x'"),
+        ("embed digits -o e --seed=", "--seed needs a value, got an empty one"),
         ("embed digits", "missing -o/--out DIR"),
         ("train", "missing DATASET, -o/--out DIR, --test PATH"),
         ("embed digits -o e --odd 3", "unrecognized arguments: --odd, 3"),
@@ -49,6 +50,15 @@ def test_a_mistake_is_one_line(capsys, line, message):
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err == f"thinset {name}: {message}; see thinset {name} --help\n"
+
+
+def test_an_empty_argument_is_refused(capsys):
+    for words, message in (
+        (["show", "s.npz", "-o", ""], "-o needs a value, got an empty one"),
+        (["select", "", "-n", "3"], "an argument is empty; give it a value, or leave it out"),
+    ):
+        assert main(words) == 2
+        assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", [name for name, *_ in COMMANDS])

@@ -124,18 +124,46 @@ def test_flags(folder, capsys, flag):
         ("-n 5 --max-per-group 2", 3, "max_per_group needs groups"),
         ("-n 5 --groups patients.txt", 3, "groups change nothing without max_per_group"),
         ("-n 5 --ids patients.txt", 3, "ids must all be different: rows"),
+        ("-n 5 --dedup-distance 0.1 --groups patients.txt", 3, "groups change nothing without max"),
+        ("-n 5 --dedup-distance -1", 3, "dedup_distance must be"),
         ("-n 5 --exclude gone.npy", 4, "gone.npy"),
+        ("-n 5 --labels s3://bucket/y.npy --per-class balanced", 4, "s3://bucket/y.npy: No such"),
+        (
+            "-n 5 --max-swaps 3",
+            2,
+            "applies only to the methods max_sum, max_min and facility_location; this one is topk",
+        ),
+        ("-n 5 -m kmeans --mode abs", 2, "--mode applies only to the method topk; this one is km"),
+        ("-n 5 --min-distance 2", 2, "--min-distance applies only to the method max_min"),
+        ("-n 5 --existing old.npy", 2, "--existing applies only to the methods max_sum, max_min"),
+        ("-n 5 --labels bad.npy", 2, "--labels needs --per-class"),
+        ("-n 5 --engine local --budget 3", 2, "does not take --budget; leave it out"),
     ],
 )
 def test_refusals(capsys, words, status, message):
     found, _, error = call(capsys, *words.split())
     assert (found, message in error) == (status, True), error
+    assert error.count("\n") == 1, "nothing was begun, so there is no progress"
+
+
+@pytest.mark.parametrize("engine", [[], ["--engine", "local"]])
+def test_uris_of_files_are_paths_and_others_are_refused(folder, capsys, engine):
+    out = ["-n", "5", "-m", "max_min", "-o", "s.npz", *engine]
+    assert main(["select", (folder / "X.npy").as_uri(), *out]) == 0
+    assert thinset.Selection.load("s.npz").indices.tolist() == (
+        thinset.select("X.npy", 5, "max_min").indices.tolist()
+    )
+    capsys.readouterr()
+    assert main(["select", "s3://bucket/X-*.npy", *out]) == 3
+    assert "'s3://bucket/X-*.npy' is no path of a file, and object" in capsys.readouterr().err
+    assert main(["select", "X.npy", "-n", "5", "-o", "s3://bucket/s.npz", *engine]) == 2
+    assert "-o must be a local path, got s3://bucket/s.npz" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("folder")
 def test_no_input_is_written_over(capsys):
     for option in ("--exclude", "--scores", "--costs", "--existing", "--ids"):
-        words = ("-n", "5", option, "tokens.npy", "-o", "tokens.npy")
+        words = ("-n", "5", "-m", "max_min", option, "tokens.npy", "-o", "tokens.npy")
         status, _, error = call(capsys, *words)
         assert status != 0
         assert "tokens.npy" in error

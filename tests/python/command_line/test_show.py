@@ -160,7 +160,7 @@ def test_what_does_not_belong_together_is_refused(folder, capsys):
         (["max_min.npz", "--embeddings", "gone.npy"], 4, "gone.npy"),
         (["max_min.npz"], 2, "show needs --data DIR"),
         (["max_min.npz", *data, "--out", "max_min.npz", "--overwrite"], 3, "would replace"),
-        (["max_min.npz", *data, "--out", "."], 3, ""),
+        (["max_min.npz", *data, "--out", "."], 4, ".: is a folder; name a file to write"),
     ):  # fmt: skip
         out = [] if "--out" in arguments else ["-o", "page.html"]
         found = main(["show", *arguments, *out])

@@ -27,6 +27,7 @@ def test_bytes_are_read_as_people_write_them(value: Any, expected: float | None)
         (1000, "1 kB"),
         (46_384, "46.4 kB"),
         (7_680_000_000, "7.68 GB"),
+        (36 * 10**15, "36 PB"),
     ],
 )
 def test_bytes_are_shown_in_three_digits(size: int, text: str) -> None:

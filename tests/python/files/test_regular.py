@@ -104,9 +104,9 @@ def test_embeddings_refuse_pipes(pipe: Path) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        "select PIPE -n 2 -o out",
-        "select x.npy -n 2 -o out --per-class balanced --labels PIPE",
-        "select x.npy -n 2 -o out --initial-subset PIPE",
+        "select PIPE -n 2 -o out.npz",
+        "select x.npy -n 2 -o out.npz --per-class balanced --labels PIPE",
+        "select x.npy -n 2 -o out.npz --initial-subset PIPE",
         "select x.npy -n 2 -o PIPE",
         "subset PIPE data -o out",
         "verify PIPE",

@@ -123,6 +123,21 @@ USAGE = {
         "--exclude needs a value, got an empty one",
     ),
     "an empty output": (["select", "X.npy", "-n", "3", "-o", ""], "-o needs a value, got an empty"),
+    "an empty input": (["select", "X.npy", "", "-n", "3"], "an input file has an empty name"),
+    "an option twice": (["select", "X.npy", "-n", "3", "-n", "4"], "-n is given twice; give"),
+    "two spellings": (
+        ["select", "X.npy", "-n", "3", "--n-samples=3"],
+        "--n-samples is given twice, first as -n; give it once",
+    ),
+    "a flag twice": (["info", "X.npy", "--json", "--json"], "--json is given twice; give it once"),
+    "labels without classes": (
+        ["select", "X.npy", "-n", "3", "--labels", "labels.npy"],
+        "--labels needs --per-class, or --stratified",
+    ),
+    "existing rows of topk": (
+        ["select", "X.npy", "-n", "3", "--existing", "X.npy"],
+        "applies only to the methods max_sum, max_min and facility_location; this one is topk",
+    ),
     "an empty count": (["select", "X.npy", "--n-samples="], "--n-samples needs a value, got an em"),
 }
 BAD_INPUT = {
@@ -142,7 +157,14 @@ BAD_INPUT = {
         ["select", "X.npy", "-n", "3", "--labels", "short.npy", "--per-class", "balanced"],
         "expected 30, got 29",
     ),
-    "labels of floats": (["select", "X.npy", "-n", "3", "--labels", "X.npy"], "1-D array of int"),
+    "labels of floats": (
+        ["select", "X.npy", "-n", "3", "--labels", "X.npy", "--per-class", "balanced"],
+        "1-D array of int",
+    ),
+    "a folder as output": (
+        ["select", "X.npy", "-n", "3", "-o", ".", "--dry-run"],
+        "the output '.' is a folder",
+    ),
     "row outside": (["gather", "rows.npy", "X.npy", "-o", "out"], "position 1 holds 30"),
     "output is input": (["gather", "labels.npy", "X.npy", "-o", "."], "output must not be the in"),
     "rows differ": (["filter", "X.npy", "short.npy", "-n", "3", "-o", "out"], "one row per embed"),
@@ -158,6 +180,10 @@ IO_FAILURE = {
     "a folder": (["info", "."], "Is a directory"),
     "folder is a file": (["gather", "labels.npy", "X.npy", "-o", "X.npy/x"], "cannot create"),
     "no such folder": (["select", "X.npy", "-n", "3", "-o", "no/where.npy"], "cannot create"),
+    "no such folder, not even to estimate": (
+        ["select", "X.npy", "-n", "3", "-o", "no/where.npy", "--dry-run"],
+        "cannot create",
+    ),
 }
 
 

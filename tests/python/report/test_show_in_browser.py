@@ -105,6 +105,31 @@ def test_hovering_shows_the_picture_and_facts_of_the_point(show):
     assert page.run("document.querySelector('.tip').hidden")
 
 
+@pytest.mark.parametrize("width", [1300, 400])
+def test_what_is_at_the_edges_of_the_map_is_whole(show, width):
+    ids = [f"photographs/a folder with a long name/{row}.jpeg" for row in range(N)]
+    page = show(width, 800, ids=ids)
+    inner = "document.querySelector('.map')"
+    box = page.run(f"(() => {{const b = {inner}.getBoundingClientRect(); return b.toJSON()}})()")
+    # All but the lower right corner, where the buttons are.
+    for row in (0, 3 * SIDE - 1, N // 2 - 1, N - SIDE, N - 1):
+        x, y = place(page, row)
+        # Half a picture of 44 pixels and half of its frame.
+        assert box["left"] + 24 < x < box["right"] - 24
+        assert box["top"] + 24 < y < box["bottom"] - 24
+        page.mouse("mouseMoved", x, y)
+        assert shown(page, ".tip") == str(row)
+        tip, picture = page.run(
+            "['.tip', '.tip canvas'].map((one) => "
+            "document.querySelector(one).getBoundingClientRect().toJSON())"
+        )
+        for one in (tip, picture):
+            assert box["left"] < one["left"] < one["right"] < box["right"]
+            assert box["top"] < one["top"] < one["bottom"] < box["bottom"]
+        assert (picture["width"], picture["height"]) == (64, 64)
+        assert tip["width"] > 200
+
+
 def test_clicking_says_why(show):
     page = show()
     page.click(*place(page, 123))

@@ -151,7 +151,7 @@ CHAINS = np.array([[0.0], [5.0], [1.0], [2.0], [6.5], [3.0]])
         (1, {"existing": CHAINS}, "dedup_distance = 1 leaves none of the 6 rows"),
         (None, {"existing": CHAINS, "min_distance": 1.0}, "^dedup_distance = 1 leaves none of the"),
         (1, {"existing": np.array([[np.nan]])}, "^existing: embeddings must be finite: row 0"),
-        (1, {"existing": np.ones((1, 2))}, "^existing must have the columns"),
+        (1, {"existing": np.ones((1, 2))}, "^existing must have as many columns as the"),
         (1, {"existing": np.ones((0, 1))}, "^existing must have at least one row"),
         (1, {"dedup_distance": -1}, "^dedup_distance must be at least 0, got -1"),
         (1, {"scores": [1, 2, np.nan, 1, 1, 1]}, "scores must be finite: row 2 has nan; give the"),

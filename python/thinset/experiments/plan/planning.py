@@ -50,9 +50,11 @@ class Planner:
         self.folder = self._bench.folder
         data = self._bench.data.train
         if data.labels is None or len(data) < _FEWEST_SAMPLES:
+            n_held_out = len(self._bench.data.test) if self.folder.test_split.exists() else 0
+            held_out = f", besides {n_held_out} that were held out to test on" if n_held_out else ""
             raise ValueError(
                 f"a plan needs at least {_FEWEST_SAMPLES} training samples with labels, got "
-                f"{len(data)} {'without' if data.labels is None else 'with'} labels"
+                f"{len(data)} {'without' if data.labels is None else 'with'} labels{held_out}"
             )
         self._settings = settings.resolved_for(data.image_shape)
 

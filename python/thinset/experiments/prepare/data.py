@@ -26,6 +26,7 @@ from thinset.data import (
 from thinset.data.matching_splits import require_one_shape
 from thinset.data.soft_labels import class_numbers
 from thinset.data.sources.exported import import_exported
+from thinset.data.sources.listing import count
 from thinset.data.splits import require_every_class
 from thinset.selection import Selection
 
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
     from thinset.experiments.settings import DataSettings
     from thinset.experiments.where import Where
     from thinset.results.arm import Arm
+
+
+_MANY_TESTS = 100
+"""With fewer test samples, one of them is more than a point of accuracy."""
 
 
 class Splits(NamedTuple):
@@ -97,6 +102,8 @@ def prepare_data(
         print_note("the validation split is not used: neither for training nor for testing")
     if "test" in splits and not on_validation:
         require_matching_splits(splits["train"], splits["test"])
+        if show_progress:
+            note_few_tests(splits["test"])
         return Splits(splits["train"], splits["test"], validation)
     parts = {name: folder.test_split / name for name in ("train", "test")}
     if not folder.is_made(folder.test_split, "splitting"):
@@ -110,7 +117,24 @@ def prepare_data(
                 write_subset(indices, whole, path / name, name=f"{whole.name}/{name}")
     data = Splits(open_dataset(parts["train"]), open_dataset(parts["test"]), validation)
     require_matching_splits(data.train, data.test)
+    if show_progress:
+        why = "" if on_validation else ", because the source has no test data"
+        print_note(
+            f"{len(data.test):,} of the {len(splits['train']):,} training samples are held out to "
+            f"test on{why}"
+        )
+        note_few_tests(data.test)
     return data
+
+
+def note_few_tests(test: Dataset) -> None:
+    """Print how coarse accuracies are where they are of few samples."""
+    n = len(test)
+    if n < _MANY_TESTS:
+        print_note(
+            f"{test.path} has {count(n, 'sample')} to test on: one of them is "
+            f"{100 / n:.3g} points of accuracy, so that differences say little"
+        )
 
 
 def prepare_parts(

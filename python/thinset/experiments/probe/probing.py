@@ -72,7 +72,8 @@ def probe(where: Where, settings: ProbeSettings, note: Callable[[str], None]) ->
         notes={"command": where.command, "figure": "probe"},
     )
     note("opening the data")
-    whole = open_whole(where, folder, encoded=settings.encoded, embeddings=settings.embeddings)
+    with folder.removed_if_refused():
+        whole = open_whole(where, folder, encoded=settings.encoded, embeddings=settings.embeddings)
     folder.require_unchanged(f"the training data of {where.source}", whole.data.fingerprint)
     path = folder.path / FILE
     if not path.exists():

@@ -344,6 +344,17 @@ def test_too_little_data_are_refused(tmp_path, digits, count, labelled) -> None:
         Planner(Where(str(tmp_path / "data"), tmp_path / "plan"), SETTINGS)
 
 
+def test_samples_that_are_held_out_do_not_count(tmp_path, digits, capsys) -> None:
+    write_subset(np.arange(120), digits["train"], tmp_path / "photographs")
+    where = Where(str(tmp_path / "photographs"), tmp_path / "plan", show_progress=True)
+    message = "got 96 with labels, besides 24 that were held out to test on"
+    with pytest.raises(ValueError, match=message):
+        Planner(where, SETTINGS)
+    notes = capsys.readouterr().err.splitlines()
+    assert "thinset: note: 24 of the 120 training samples are held out to test on" in notes[0]
+    assert "has 24 samples to test on: one of them is 4.17 points of accuracy" in notes[1]
+
+
 @pytest.mark.parametrize("share", [-0.1, 1.1])
 def test_share_of_probes_is_checked(tmp_path, share) -> None:
     settings = dataclasses.replace(SETTINGS, probe_share=share)

@@ -1,6 +1,6 @@
 // The map: every sample that passes the filters as a point, or as its picture where few are in view.
 
-const MAP_MARGIN = 14; // CSS pixels around all points
+const MAP_MARGIN = 26; // CSS pixels around all points: half a picture and its frame
 const PICK_RADIUS = {mouse: 10, touch: 22, pen: 16};
 const FEWEST_STEP = 10; // an arrow key moves at least so many pixels
 const MOST_PICTURES = 260; // as many pictures in view as can be told apart
@@ -336,9 +336,13 @@ function hover(point, x, y) {
       );
     }
     const {clientWidth, clientHeight} = map.canvas;
-    tip.style.left = `${Math.max(4, Math.min(x + 14, clientWidth - tip.offsetWidth - 4))}px`;
-    const below = y + 16 + tip.offsetHeight < clientHeight;
-    tip.style.top = `${below ? y + 16 : Math.max(4, y - tip.offsetHeight - 12)}px`;
+    // Measured at the left edge: further right, the box would be narrower and higher.
+    tip.style.left = tip.style.top = "0";
+    const {offsetWidth, offsetHeight} = tip;
+    const inside = (start, length, size) => Math.max(4, Math.min(start, length - size - 4));
+    const below = y + 16 + offsetHeight < clientHeight;
+    tip.style.left = `${inside(x + 14, clientWidth, offsetWidth)}px`;
+    tip.style.top = `${inside(below ? y + 16 : y - offsetHeight - 12, clientHeight, offsetHeight)}px`;
   }
   tip.dataset.row = point < 0 ? "" : points.rows[point];
   if (map.hovered !== point) {

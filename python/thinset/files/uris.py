@@ -1,0 +1,39 @@
+"""URIs where paths are expected."""
+
+from __future__ import annotations
+
+import os
+import re
+
+# One slash: that is what pathlib leaves of two. A scheme of one letter is a drive.
+_URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+")
+
+ADVICE = "mount the bucket as a folder, or copy the files"
+
+
+def as_uri(text: str) -> str | None:
+    """The URI that `text` is or was before pathlib joined its slashes; None for a path.
+
+    What exists under this name is a path.
+    """
+    found = _URI.match(text)
+    if found is None or os.path.exists(text):  # noqa: PTH110 - imported with thinset
+        return None
+    slashes = "///" if found[1].lower() == "file" else "//"
+    return f"{found[1]}:{slashes}{text[found.end() :]}"
+
+
+def local_path(path: str | os.PathLike[str], advice: str = ADVICE) -> str:
+    """A path as it is, and the path of a file:// URI.
+
+    Raises ValueError for another URI: files are mapped, so they must be on a file system.
+    """
+    from urllib.parse import unquote, urlsplit  # imported late: few paths are URIs
+
+    text = os.fsdecode(path)
+    uri = as_uri(text)
+    if uri is None:
+        return text
+    if uri.lower().startswith("file:"):
+        return unquote(urlsplit(uri).path)
+    raise ValueError(f"{uri!r} is no path of a file, and object stores are not read; {advice}")
