@@ -4,7 +4,7 @@
 
 SOURCE is a source archive or this repository. The compiler is the one in the PyPI package ziglang,
 which links against any version of glibc. auditwheel then checks each wheel and names its platform.
-Needs the packages of the extra "release".
+Needs the dependency group "release".
 """
 
 from __future__ import annotations
