@@ -59,7 +59,8 @@ def with_compiler(folder: Path, machine: str) -> dict[str, str]:
     of_zig = {"cc": f"cc -target {target}", "c++": f"c++ -target {target}", "ar": "ar"}
     for command, words in {**of_zig, "ranlib": "ranlib"}.items():
         script = folder / command
-        script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ziglang {words} "$@"\n')
+        # Isolated (-I): for its build, pip hides the packages of this interpreter by PYTHONPATH.
+        script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -m ziglang {words} "$@"\n')
         script.chmod(0o755)
     # Debian's Python includes headers of its own by their path below /usr/include, and nothing else
     # there belongs to the target.
