@@ -103,14 +103,12 @@ cpp-reference:
 	mkdir -p build
 	doxygen cpp/Doxyfile
 
-wheel: $(VENV)/.installed-dev
-	$(PIP) '.[release]'
+wheel: $(VENV)/.installed-release
 	rm -rf dist/wheels
 	$(BIN)/python tools/portable_wheel.py . -o dist/wheels --python $(PYTHONS)
 	$(BIN)/python tools/check_wheel.py dist/wheels/*.whl --python $(PYTHONS)
 
-release: $(VENV)/.installed-dev
-	$(PIP) '.[release]'
+release: $(VENV)/.installed-release
 	$(BIN)/python tools/release.py $(VERSION) $(if $(DRY_RUN),--dry-run) \
 	  $(if $(REPOSITORY_URL),--repository-url $(REPOSITORY_URL))
 
@@ -139,6 +137,12 @@ $(VENV)/.installed-docs: $(SOURCES) | $(VENV)/bin/python
 $(VENV)/.installed-bench: $(SOURCES) | $(VENV)/bin/python
 	$(PIP) '.[bench]'
 	touch $@ $(VENV)/.installed
+
+# Neither torch nor thinset itself. Groups need pip 25.1.
+$(VENV)/.installed-release: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) 'pip>=25.1'
+	$(PIP) --group release
+	touch $@
 
 $(SANITIZED)/.installed: $(VENV)/.installed-dev
 	$(BIN)/python -m venv --without-pip $(SANITIZED)

@@ -4,7 +4,7 @@
 
 SOURCE is a source archive or this repository. The compiler is the one in the PyPI package ziglang,
 which links against any version of glibc. auditwheel then checks each wheel and names its platform.
-Needs the packages of the extra "release".
+Needs the dependency group "release".
 """
 
 from __future__ import annotations
@@ -18,6 +18,11 @@ import tempfile
 from pathlib import Path
 
 GLIBC = "2.28"
+# By the linker: CMake strips what it installs only where the system has the program strip.
+WITHOUT_SYMBOLS = tuple(
+    f"--config-settings=cmake.define.CMAKE_{kind}_LINKER_FLAGS_RELEASE=-s"
+    for kind in ("EXE", "MODULE")
+)
 
 
 def main() -> int:
@@ -40,6 +45,7 @@ def main() -> int:
                 "wheel",
                 "--no-deps",
                 "--quiet",
+                *WITHOUT_SYMBOLS,
                 "--wheel-dir",
                 raw,
                 options.source.resolve(),
@@ -59,7 +65,8 @@ def with_compiler(folder: Path, machine: str) -> dict[str, str]:
     of_zig = {"cc": f"cc -target {target}", "c++": f"c++ -target {target}", "ar": "ar"}
     for command, words in {**of_zig, "ranlib": "ranlib"}.items():
         script = folder / command
-        script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ziglang {words} "$@"\n')
+        # Isolated (-I): for its build, pip hides the packages of this interpreter by PYTHONPATH.
+        script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -m ziglang {words} "$@"\n')
         script.chmod(0o755)
     # Debian's Python includes headers of its own by their path below /usr/include, and nothing else
     # there belongs to the target.

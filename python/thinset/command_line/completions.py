@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 SHELLS = ("bash", "zsh", "fish")
 _PROGRAM = "thinset"
+# Of options that take the name of a dataset as well, and therefore any text.
+_PATHS = ("DATA", "DIR", "REAL")
 
 
 def completion_script(commands: Sequence[ListedCommand], shell: str) -> str:
@@ -50,6 +53,7 @@ def completion_script(commands: Sequence[ListedCommand], shell: str) -> str:
             place = groups[group] if group else top
             place.add_parser(last, help=summary, parents=[options], add_help=False)
     script = str(shtab.complete(parser, shell))
+    script = _AMENDMENTS[shell](script)
     for name in sorted(groups.keys() & own):
         script = _argument_or_sub_command(script, shell, name, sorted(groups[name].choices))
     return script
@@ -69,7 +73,8 @@ def _options_of(listed: ListedCommand) -> argparse.ArgumentParser:
         if action.choices is not None and "None" in action.choices:
             # "None" means that the option is left out; the other choices are a set, in no order.
             action.choices = sorted(set(action.choices) - {"None"})
-        if not action.option_strings and action.choices is None:
+        takes_any_text = action.choices is None and not hasattr(action, "complete")
+        if takes_any_text and (not action.option_strings or action.metavar in _PATHS):
             action.complete = shtab.FILE
     own: argparse.ArgumentParser = parser  # tyro has a copy of argparse
     return own
@@ -82,6 +87,54 @@ def _take_over(parser: argparse.ArgumentParser, options: argparse.ArgumentParser
             parser._add_action(action)  # noqa: SLF001
 
 
+def _bash_with_values_after_equals(script: str) -> str:
+    """A script that completes --metric=cosine, which bash splits at the "=", as --metric cosine."""
+    call = f"complete -o bashdefault -F _shtab_{_PROGRAM} {_PROGRAM}"
+    if call not in script:
+        raise ValueError("the script for bash has another form: no complete -F")
+    return script.replace(
+        call,
+        f"""_{_PROGRAM}() {{
+  local words=() index current=0
+  for index in "${{!COMP_WORDS[@]}}"; do
+    if ((index == COMP_CWORD)); then
+      current=${{#words[@]}}
+      words+=("${{COMP_WORDS[index]#=}}")
+    elif [[ ${{COMP_WORDS[index]}} != "=" ]]; then
+      words+=("${{COMP_WORDS[index]}}")
+    fi
+  done
+  local COMP_WORDS=("${{words[@]}}") COMP_CWORD=$current
+  _shtab_{_PROGRAM} "$@"
+}}
+complete -o bashdefault -F _{_PROGRAM} {_PROGRAM}""",
+    )
+
+
+def _zsh_with_values_after_equals(script: str) -> str:
+    """A script that completes --metric=cosine, and several arguments rather than one."""
+    lines = []
+    for line in script.replace('\n  "(*)::', '\n  "*:').split("\n"):
+        names, bracket, rest = line.partition("[")
+        if bracket and names.startswith(("  {-", '  "--')) and not rest.endswith(']"'):
+            names = re.sub(r"--[\w-]+", r"\g<0>=", names)
+        lines.append(names + bracket + rest)
+    return "\n".join(lines)
+
+
+def _fish_with_its_own_files(script: str) -> str:
+    """A script in which fish completes names of files itself: it knows how to escape them."""
+    files = 'ka "(__fish_complete_path (commandline -ct))"'
+    return script.replace(f" -x{files}", " -rF").replace(f" -{files}", " -F")
+
+
+_AMENDMENTS = {
+    "bash": _bash_with_values_after_equals,
+    "zsh": _zsh_with_values_after_equals,
+    "fish": _fish_with_its_own_files,
+}
+
+
 def _argument_or_sub_command(script: str, shell: str, name: str, below: Sequence[str]) -> str:
     """A script in which the first word after `name` is its argument, a file, or a sub-command.
 
@@ -92,8 +145,7 @@ def _argument_or_sub_command(script: str, shell: str, name: str, below: Sequence
         return f"{script}\n{function}_pos_0_COMPGEN=_shtab_compgen_files\n"
     if shell == "fish":
         condition = f"_shtab_{_PROGRAM}_using {name}; and test $_shtab_{_PROGRAM}_npos -eq 0"
-        files = "(__fish_complete_path (commandline -ct))"
-        return f"{script}\ncomplete -c {_PROGRAM} -n '{condition}' -ka \"{files}\"\n"
+        return f"{script}\ncomplete -c {_PROGRAM} -n '{condition}' -F\n"
     call = f"{name}) {function} ;;"
     start = script.index(f"{function}_options=(")
     end = script.index("\n)\n", start)
