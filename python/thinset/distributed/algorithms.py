@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING
 
 from thinset.distributed.exact.kmeans import KMeans
@@ -13,8 +14,13 @@ from thinset.distributed.two_rounds.facility_location import TwoRoundFacilityLoc
 from thinset.distributed.two_rounds.max_min import TwoRoundMaxMin
 from thinset.distributed.two_rounds.max_sum import TwoRoundMaxSum
 from thinset.selection.arguments import one_of, shown
+from thinset.selection.methods import resolve_rule
+from thinset.selection.select import select as select_on_one_machine
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from thinset.distributed.algorithm import Algorithm
 
 _EXACT: dict[str, type[Algorithm]] = {
@@ -29,11 +35,28 @@ _TWO_ROUNDS: dict[str, type[Algorithm]] = {
     "max_sum": TwoRoundMaxSum,
     "facility_location": TwoRoundFacilityLocation,
 }
+_APPLY = {"metric", "random_state", "n_threads", "column", "ids", "progress"}
+_NEED_ALL_ROWS = {
+    argument.name
+    for argument in inspect.signature(select_on_one_machine).parameters.values()
+    if argument.kind is argument.KEYWORD_ONLY and argument.name not in _APPLY
+}
 
 
 def exact_methods() -> tuple[str, ...]:
     """The methods that give the rows of one machine."""
     return tuple(_EXACT)
+
+
+def options_of(method: str, options: Mapping[str, Any], metric: str) -> dict[str, Any]:
+    """All options of the method; ValueError for what it does not take, or not over shards."""
+    whole = [name for name in options if name in _NEED_ALL_ROWS]
+    if whole:
+        raise ValueError(
+            f"{', '.join(whole)} cannot be used over shards, only with thinset.select, on one "
+            "machine"
+        )
+    return resolve_rule(method, options, per_class=None, metric=metric)[1]
 
 
 def algorithm_of(method: str, rounds: int | None) -> type[Algorithm]:

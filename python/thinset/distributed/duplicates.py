@@ -60,6 +60,7 @@ def deduplicate(
         running, is_ours = engine_of(engine, n_workers)
         if is_ours:
             stack.enter_context(running)
+        stack.callback(running.release)
         listed = shards_seen_by_all(running, shards, column)
         scores = as_kept_scores(keep, listed.shape[0])
         threads = as_threads(n_threads) or threads_of(running)

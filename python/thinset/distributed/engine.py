@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from thinset.distributed.failures import WorkerLostError
 from thinset.distributed.held_rows import HeldRows
 from thinset.distributed.messages import n_bytes
+from thinset.selection.arguments import is_int, is_real, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from thinset.distributed.messages import Arrays
     from thinset.distributed.shards import Part
 
+_MOST_WORKERS = 65_536
+_LONGEST_WAIT = 10**7  # of what timers in C take
 OF_ROWS = ("digests", "points")
 """Calls that the rows of a worker answer, whatever its work is."""
 
@@ -99,6 +102,22 @@ class Job:
         return Worker(self.parts[number], self.work, self.settings, self.replay(number))
 
 
+def as_workers(n_workers: object) -> int:
+    """A number of workers; ValueError for anything else."""
+    if is_int(n_workers) and 1 <= n_workers <= _MOST_WORKERS:
+        return int(n_workers)
+    raise ValueError(f"n_workers must be an int in [1, {_MOST_WORKERS:,}], got {shown(n_workers)}")
+
+
+def as_wait(wait: object) -> float:
+    """Seconds that an engine waits for a worker; ValueError for anything else."""
+    if is_real(wait) and 0 < wait <= _LONGEST_WAIT:
+        return float(wait)
+    raise ValueError(
+        f"wait must be a number of seconds in (0, {_LONGEST_WAIT:,}], got {shown(wait)}"
+    )
+
+
 class Engine(abc.ABC):
     """Workers that hold the parts of a matrix. `with` closes it.
 
@@ -111,7 +130,7 @@ class Engine(abc.ABC):
     """Whether the arguments of calls travel; ranks of torch.distributed compute their own."""
 
     def __init__(self, n_workers: int) -> None:
-        self.n_workers = n_workers
+        self.n_workers = as_workers(n_workers)
         self.n_parts = 0
         self.traffic = Traffic()
 
@@ -162,8 +181,12 @@ class Engine(abc.ABC):
         return self.everywhere(lambda: compute() if self.is_first else ())[0]
 
     @abc.abstractmethod
+    def release(self) -> None:
+        """Let the workers of the last job go, with what they hold; others may be opened."""
+
     def close(self) -> None:
-        """Release the workers."""
+        """Release the workers, and what the engine started."""
+        self.release()
 
     def __enter__(self) -> Self:
         return self

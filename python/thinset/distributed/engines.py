@@ -6,16 +6,15 @@ import os
 from typing import TYPE_CHECKING
 
 from thinset import _core
-from thinset.distributed.engine import Engine
+from thinset.distributed.engine import Engine, as_workers
 from thinset.distributed.local_engine import LocalEngine
-from thinset.selection.arguments import is_int, shown
+from thinset.selection.arguments import shown
 
 if TYPE_CHECKING:
     from thinset.distributed.ray_engine import RayEngine
     from thinset.distributed.torch_engine import TorchEngine
 
 NAMES = ("local", "ray", "torch")
-_MOST_WORKERS = 65_536
 
 
 def engine_of(engine: str | Engine, n_workers: int | None) -> tuple[Engine, bool]:
@@ -24,10 +23,8 @@ def engine_of(engine: str | Engine, n_workers: int | None) -> tuple[Engine, bool
         if n_workers is not None:
             raise ValueError("n_workers applies to the name of an engine; this one has workers")
         return engine, False
-    if n_workers is not None and not (is_int(n_workers) and 1 <= n_workers <= _MOST_WORKERS):
-        raise ValueError(
-            f"n_workers must be an int in [1, {_MOST_WORKERS:,}], got {shown(n_workers)}"
-        )
+    if n_workers is not None:
+        n_workers = as_workers(n_workers)
     if engine == "local":
         return LocalEngine(1 if n_workers is None else n_workers), True
     if engine == "ray":

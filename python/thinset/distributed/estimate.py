@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from thinset.distributed import pilot
 from thinset.distributed.algorithm import Request
-from thinset.distributed.algorithms import algorithm_of
+from thinset.distributed.algorithms import algorithm_of, options_of
 from thinset.distributed.growth import N_SIZES, PAIRS, PICKS, ROWS, grown, n_steps
 from thinset.distributed.pilot import Exchanged
 from thinset.distributed.shards import list_shards
@@ -23,7 +23,6 @@ from thinset.distributed.two_rounds.coresets import TwoRounds
 from thinset.files.byte_sizes import shown_bytes
 from thinset.selection.arguments import as_count, as_metric, as_seed
 from thinset.selection.estimate import estimate as estimate_shape
-from thinset.selection.methods import resolve_rule
 from thinset.selection.workers_estimate import Network
 from thinset.threads import as_threads
 
@@ -96,7 +95,7 @@ def estimate(
     Raises the errors of `select`.
     """
     algorithm_type = algorithm_of(method, rounds)
-    _, options = resolve_rule(method, method_options, per_class=None, metric=metric)
+    options = options_of(method, method_options, metric)
     listed = list_shards(shards, column)
     n_rows, n_columns = listed.shape
     k = as_count(n_samples, n_rows)

@@ -55,7 +55,7 @@ class HeldRows:
             if not shard.is_file:
                 continue
             with naming(shard.name):
-                status = Path(shard.name).stat()
+                status = Path(shard.path).stat()
             if (status.st_size, status.st_mtime_ns) != (shard.size, shard.modified):
                 raise ShardChangedError(
                     f"{shard.name} changed during the selection: it had {shard.size:,} bytes, now "
@@ -81,7 +81,7 @@ class HeldRows:
     def digests(self) -> Arrays:
         """SHA-256 of each file whose first row this part holds, in their order."""
         starting = [piece.shard for piece in self.part.pieces if piece.begin == 0]
-        found = [sha256_of(shard.name) for shard in starting if shard.is_file]
+        found = [sha256_of(shard.path) for shard in starting if shard.is_file]
         return (np.array(found, "U64"),)
 
     def points(self, rows: NDArray[np.int64]) -> Arrays:
@@ -150,9 +150,9 @@ def _arrays(piece: Piece, part: Part) -> list[NDArray[Any]]:
     if shard.array is not None:
         return [shard.array]
     with naming(shard.name):
-        columnar = as_columnar(shard.name, part.column)
+        columnar = as_columnar(shard.path, part.column)
         if columnar is None:
-            mapped = _core.open_npy(os.fsencode(shard.name))
+            mapped = _core.open_npy(os.fsencode(shard.path))
             _require_as_listed(piece, part, mapped.shape, str(mapped.dtype))
             return [mapped[piece.begin : piece.end]]
         _require_as_listed(piece, part, columnar.shape, columnar.dtype_name)

@@ -32,5 +32,5 @@ class LocalEngine(Engine):
         for worker in self._workers:
             worker.finish()
 
-    def close(self) -> None:
+    def release(self) -> None:
         self._workers = []

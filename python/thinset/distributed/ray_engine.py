@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from thinset.distributed.engine import Engine, Worker, lost
+from thinset.distributed.engine import Engine, Worker, as_wait, lost
 from thinset.distributed.failures import WorkerLostError
+from thinset.selection.arguments import is_int, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -39,6 +40,11 @@ class RayEngine(Engine):
     def __init__(
         self, n_workers: int | None = None, cpus_per_worker: int = 1, wait: float = 300.0
     ) -> None:
+        if not (is_int(cpus_per_worker) and cpus_per_worker >= 1):
+            raise ValueError(
+                f"cpus_per_worker must be an int of at least 1, got {shown(cpus_per_worker)}"
+            )
+        self._wait = as_wait(wait)
         self._ray = import_ray()
         self._started = not self._ray.is_initialized()
         if self._started:
@@ -52,7 +58,6 @@ class RayEngine(Engine):
         except BaseException:
             self.close()
             raise
-        self._wait = wait
         self._actors: list[Any] = []
         self._make: Callable[[int], Any] = lambda _: None
         self._replay: Callable[[int], list[Call]] = lambda _: []
@@ -61,10 +66,10 @@ class RayEngine(Engine):
         available = int(self._ray.cluster_resources().get("CPU", 0))
         most = available // self.cpus_per_worker
         wanted = most if n_workers is None else n_workers
-        if not 1 <= wanted <= most:
+        if not (is_int(wanted) and 1 <= wanted <= most):
             raise ValueError(
                 f"n_workers must be in [1, {most}]: the Ray cluster has {available} CPUs, and each "
-                f"worker takes {self.cpus_per_worker}; got {wanted}"
+                f"worker takes {self.cpus_per_worker}; got {shown(wanted)}"
             )
         return wanted
 
@@ -75,7 +80,7 @@ class RayEngine(Engine):
         return found
 
     def _open(self, job: Job) -> None:
-        self._release()
+        self.release()
         actor = self._ray.remote(num_cpus=self.cpus_per_worker, max_restarts=0)(_Actor)
         # Arrays of shards are put into the object store once, however often workers are replaced.
         stored = [self._ray.put(part) for part in job.parts]
@@ -93,12 +98,12 @@ class RayEngine(Engine):
         self._gather(lambda number: self._actors[number].finish.remote())
 
     def close(self) -> None:
-        self._release()
+        self.release()
         if self._started and self._ray.is_initialized():
             self._ray.shutdown()
             self._started = False
 
-    def _release(self) -> None:
+    def release(self) -> None:
         for actor in getattr(self, "_actors", ()):
             self._ray.kill(actor)
         self._actors = []

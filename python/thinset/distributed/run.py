@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import tempfile
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +72,7 @@ class Run:
         self._listed = listed
         self._algorithm = algorithm
         self._request = {**request, "column": listed.column, "dtype": listed.dtype}
+        _require_same_everywhere(engine, self._request)
         self._digests = digests
         self.folder: RunFolder | None = None
         """Only in the process that writes files."""
@@ -157,6 +159,19 @@ class Run:
             _digest_of_array(shard) or (next(found) if shard.n_rows else sha256_of(shard.name))
             for shard in shards
         ]
+
+
+def _require_same_everywhere(engine: Engine, request: Mapping[str, Any]) -> None:
+    """ValueError if the ranks of a program were called with other arguments."""
+    text = json.dumps(request)
+    for rank, (other,) in enumerate(engine.everywhere(lambda: (np.array(text),))):
+        found = json.loads(str(other))
+        for name, value in json.loads(text).items():
+            if found.get(name) != value:
+                raise ValueError(
+                    f"all ranks must select the same: {name} is {shown(found.get(name))} on rank "
+                    f"{rank}, {shown(value)} here"
+                )
 
 
 def _digest_of_array(shard: Shard) -> str:

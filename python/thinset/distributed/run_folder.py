@@ -168,7 +168,8 @@ def _require_same_request(folder: Path, found: Any, wanted: Mapping[str, Any]) -
     wanted = json.loads(json.dumps(wanted))
     if not isinstance(found, dict):
         raise ValueError(f"{folder / 'manifest.json'} states no request")
-    for name in sorted({*found, *wanted}):
+    # What is another method's has other options as well.
+    for name in ["method", "rounds", *sorted({*found, *wanted})]:
         if found.get(name) != wanted.get(name):
             raise ValueError(
                 f"{folder} holds another selection: {name} is {found.get(name)!r} there, "

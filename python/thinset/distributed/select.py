@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thinset.distributed.algorithm import Request
-from thinset.distributed.algorithms import algorithm_of
+from thinset.distributed.algorithms import algorithm_of, options_of
 from thinset.distributed.engines import engine_of, threads_of
 from thinset.distributed.id_column import ids_of, require_id_column
 from thinset.distributed.run import Run, shards_seen_by_all
 from thinset.files.overlap import Inputs
 from thinset.selection.arguments import as_count, as_metric, as_seed, is_int, shown
 from thinset.selection.figures import Certificates, ObjectiveFigures
-from thinset.selection.methods import resolve_rule
 from thinset.selection.reporting import progress_callback
 from thinset.selection.result import Selection
 from thinset.selection.row_arguments import as_ids
@@ -98,14 +97,20 @@ def select(
         ValueError: another constraint is broken; the message states it and the value.
     """
     algorithm_type = algorithm_of(method, rounds)
-    _, options = resolve_rule(method, method_options, per_class=None, metric=metric)
+    options = options_of(method, method_options, metric)
     if ids is not None and id_column is not None:
         raise ValueError("give ids or id_column, not both")
+    if random_state is None and folder is not None:
+        raise ValueError(
+            "random_state=None draws another seed in every call, so that a folder cannot continue; "
+            "give a number"
+        )
     seed, threads = as_seed(random_state), as_threads(n_threads)
     with contextlib.ExitStack() as stack:
         running, is_ours = engine_of(engine, n_workers)
         if is_ours:
             stack.enter_context(running)
+        stack.callback(running.release)
         listed = shards_seen_by_all(running, shards, column)
         n_total = listed.shape[0]
         names = as_ids(ids, n_total)
@@ -115,7 +120,8 @@ def select(
             method,
             as_count(n_samples, n_total),
             as_metric(metric),
-            seed,
+            # Ranks that draw one draw different ones.
+            int(running.on_first(lambda: (np.array(seed, np.uint64),))[0]),
             options,
             threads or threads_of(running),
             _as_coreset_size(coreset_size, rounds),
@@ -134,6 +140,7 @@ def select(
         if found is not None:
             # Ids do not decide anything, so that they may differ from those asked for before.
             found.ids = _ids(listed, names, id_column, found.indices)
+            found.inputs = Inputs(*listed.inputs)
             return found
         with progress_callback(progress, f"select {method}") as report:
             run.go(report)

@@ -34,7 +34,8 @@ class Shard:
     """One file, or one array, of the matrix.
 
     name: the path, or "shard 3". array: the values of a shard that is not a file; of bfloat16, its
-    bits. size, modified: bytes and modification time (ns) of the file when it was listed.
+    bits. size, modified: bytes and modification time (ns) of the file when it was listed. path:
+    absolute, because a worker need not run in the folder of the driver.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Shard:
     array: NDArray[Any] | None = None
     size: int = 0
     modified: int = 0
+    path: str = ""
 
     @property
     def is_file(self) -> bool:
@@ -154,6 +156,8 @@ def list_shards(shards: object, column: str | None = None) -> ShardList:
     if not filled:
         raise ValueError(f"shards must have at least one row; all {len(found)} are empty")
     first, dtype, n_columns = filled[0]
+    if n_columns == 0:
+        raise ShardError(f"{first.name} must have at least one column, got {first.n_rows:,} by 0")
     for shard, other, width in filled:
         if (other, width) != (dtype, n_columns):
             raise ShardError(
@@ -195,7 +199,7 @@ def _described(number: int, source: object, column: str | None) -> list[tuple[Sh
     """The shard, its element type and its number of columns; an array may have several pieces."""
     if not isinstance(source, str):
         with naming(f"shard {number}"):
-            matrix = as_matrix(source, column if _has_columns(source) else None)
+            matrix = as_matrix(source, column)
         return [
             (Shard(f"shard {number}", len(values), values), matrix.dtype_name, values.shape[1])
             for values in matrix.arrays
@@ -205,12 +209,9 @@ def _described(number: int, source: object, column: str | None) -> list[tuple[Sh
         columnar = as_columnar(source, column)
         header = as_matrix(source) if columnar is None else columnar
         shape, dtype = header.shape, header.dtype_name
-    shard = Shard(source, shape[0], None, status.st_size, status.st_mtime_ns)
+    place = os.path.abspath(source)  # noqa: PTH100 - no link is followed, and ".." is removed
+    shard = Shard(source, shape[0], None, status.st_size, status.st_mtime_ns, place)
     return [(shard, dtype, shape[1])]
-
-
-def _has_columns(source: object) -> bool:
-    return hasattr(source, "columns") or hasattr(source, "column_names")
 
 
 @contextlib.contextmanager

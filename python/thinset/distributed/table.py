@@ -19,8 +19,10 @@ def write_table(selection: Selection, path: str | os.PathLike[str]) -> None:
     """Write a parquet file with one line for each chosen row, in selection order, atomically.
 
     Columns: `order` (from 0) and `row` (in the whole matrix), int64; `gain`, float64; `id`, if the
-    selection has ids. Raises ImportError without pyarrow, OSError if the file cannot be written.
+    selection has ids. Raises ImportError without pyarrow, ValueError if it would
+    overwrite a file that the rows were chosen from, OSError if the file cannot be written.
     """
+    selection.inputs.require_apart(path)
     pa = pyarrow("writing parquet")
     columns: dict[str, Any] = {
         "order": np.arange(len(selection)),
@@ -28,6 +30,7 @@ def write_table(selection: Selection, path: str | os.PathLike[str]) -> None:
         "gain": selection.gains,
     }
     if selection.ids is not None:
-        columns["id"] = selection.ids.tolist()
-    with atomic_file(path) as partial:
-        pa.parquet.write_table(pa.table(columns), partial)
+        is_text = selection.ids.dtype.kind in "US"
+        columns["id"] = selection.ids.tolist() if is_text else selection.ids
+    with atomic_file(path) as partial, partial.open("wb") as file:
+        pa.parquet.write_table(pa.table(columns), file)

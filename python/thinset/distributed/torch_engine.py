@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thinset.distributed import failures
-from thinset.distributed.engine import Engine
+from thinset.distributed.engine import Engine, as_wait
 from thinset.distributed.failures import WorkerLostError
 from thinset.distributed.messages import as_bytes, from_bytes
 
@@ -53,13 +53,14 @@ class TorchEngine(Engine):
                 "engine='torch' needs PyTorch: pip install 'thinset[train]'"
             ) from error
         self._torch, self._dist = torch, dist
+        limit = dt.timedelta(seconds=as_wait(wait))
         if not dist.is_initialized() and "RANK" not in os.environ:
             raise ValueError(
                 "engine='torch' needs a process group: start the program with torchrun, such as "
                 "torchrun --nproc-per-node 2 -m thinset select ... --engine torch"
             )
         with _lost_ranks():
-            self._group = _gloo_group(dist, dt.timedelta(seconds=wait))
+            self._group = _gloo_group(dist, limit)
         self._rank, self._size = dist.get_rank(), dist.get_world_size()
         if n_workers not in (None, self._size):
             raise ValueError(
@@ -100,8 +101,12 @@ class TorchEngine(Engine):
     def everywhere(self, compute: Callable[[], Arrays]) -> list[Arrays]:
         return self._gather(compute)
 
+    def release(self) -> None:
+        self._worker = None
+
     def close(self) -> None:
-        self._worker = self._group = None
+        self.release()
+        self._group = None
 
     def _gather(self, compute: Callable[[], Arrays]) -> list[Arrays]:
         """What `compute` returns on every rank. An error of one rank is raised by all."""
@@ -110,14 +115,15 @@ class TorchEngine(Engine):
             message = b"ok\n" + as_bytes(compute())
         except Exception as error:  # noqa: BLE001 - raised by every rank below
             failure = error
-            message = f"{type(error).__name__}\n{error}".encode()
+            # Names of files need not be UTF-8.
+            message = f"{type(error).__name__}\n{error}".encode(errors="surrogateescape")
         answers = []
         for rank, received in enumerate(self._all_gather(message)):
             kind, content = received.split(b"\n", 1)
             if kind != b"ok":
                 if rank == self._rank and failure is not None:
                     raise failure
-                name, text = kind.decode(), content.decode()
+                name, text = kind.decode(), content.decode(errors="surrogateescape")
                 raise _ERRORS.get(name, RuntimeError)(
                     text if name in _ERRORS else f"rank {rank} failed with {name}: {text}"
                 )

@@ -7,6 +7,7 @@ import re
 
 # One slash: that is what pathlib leaves of two. A scheme of one letter is a drive.
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+")
+_FILE = re.compile(r"file:(?://([^/]*))?(?=/)", re.IGNORECASE)
 
 ADVICE = "mount the bucket as a folder, or copy the files"
 
@@ -19,8 +20,9 @@ def as_uri(text: str) -> str | None:
     found = _URI.match(text)
     if found is None or os.path.exists(text):  # noqa: PTH110 - imported with thinset
         return None
-    slashes = "///" if found[1].lower() == "file" else "//"
-    return f"{found[1]}:{slashes}{text[found.end() :]}"
+    file = _FILE.match(text)
+    host = "" if file is None else (file[1] or "") + "/"
+    return f"{found[1]}://{host}{text[found.end() if file is None else file.end() + 1 :]}"
 
 
 def local_path(path: str | os.PathLike[str], advice: str = ADVICE) -> str:
@@ -28,12 +30,14 @@ def local_path(path: str | os.PathLike[str], advice: str = ADVICE) -> str:
 
     Raises ValueError for another URI: files are mapped, so they must be on a file system.
     """
-    from urllib.parse import unquote, urlsplit  # imported late: few paths are URIs
-
     text = os.fsdecode(path)
     uri = as_uri(text)
     if uri is None:
         return text
-    if uri.lower().startswith("file:"):
-        return unquote(urlsplit(uri).path)
+    # Not urlsplit: the "?" of a pattern starts no query here.
+    file = _FILE.match(text)
+    if file is not None and (file[1] or "localhost").lower() == "localhost":
+        from urllib.parse import unquote  # imported late: few paths are URIs
+
+        return unquote(text[file.end() :])
     raise ValueError(f"{uri!r} is no path of a file, and object stores are not read; {advice}")

@@ -44,6 +44,7 @@ class Selection:
         constant_columns: embedding elements with one value in every row (reported by topk).
         ids: the user's names of the rows, in selection order; None if `select` got none.
         spent: the summed costs of the rows; None without costs.
+        inputs: the files that the rows were chosen from, over which nothing may be written.
         objective: figures of the subset, computed on demand (see ObjectiveFigures).
         certificates: bounds on how far they are from the best possible, computed on demand (see
             Certificates).
@@ -77,7 +78,7 @@ class Selection:
         self.spent = spent
         self.objective = objective if objective is not None else ObjectiveFigures({}, None)
         self.certificates = certificates if certificates is not None else Certificates({}, None)
-        self._inputs = inputs if inputs is not None else Inputs()
+        self.inputs = inputs if inputs is not None else Inputs()
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -164,7 +165,7 @@ class Selection:
 
         from thinset.files.atomic import atomic_file
 
-        self._inputs.require_apart(path)
+        self.inputs.require_apart(path)
         if os.fsdecode(path).endswith(".npy"):
             raise ValueError(
                 f"a selection is saved as .npz, got {os.fsdecode(path)}; "

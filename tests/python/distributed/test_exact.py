@@ -8,6 +8,7 @@ import pytest
 import thinset
 from sharded_rows import CUTS, same
 from thinset import distributed
+from thinset.distributed.local_engine import LocalEngine
 
 K = 40
 WORKERS = (1, 2, 3, 5, 8)
@@ -71,3 +72,21 @@ def test_what_needs_all_rows_is_refused(X):
         distributed.select(X, K, n_workers=0)
     with pytest.raises(ValueError, match="engine must be one of local, ray, torch; got 'dask'"):
         distributed.select(X, K, engine="dask")
+    for n_workers in (0, 1.5, "2", True):
+        with pytest.raises(ValueError, match=r"n_workers must be an int in \[1, 65,536\], got"):
+            LocalEngine(n_workers)
+    for name in ("labels", "initial_subset", "scores", "groups", "budget", "max_memory"):
+        for call in (distributed.select, distributed.estimate):
+            with pytest.raises(ValueError, match=f"{name} cannot be used over shards, only with"):
+                call(X, K, n_workers=2, **{name: None})
+    with pytest.raises(ValueError, match="has no option 'label'; it takes mode"):
+        distributed.select(X, K, label=None)
+
+
+def test_an_engine_lets_its_workers_go_and_may_be_used_again(X):
+    engine = LocalEngine(3)
+    same(distributed.select(X, K, engine=engine), thinset.select(X, K))
+    assert engine._workers == []
+    found = distributed.deduplicate(X, 0, engine=engine)
+    assert found.groups.tolist() == thinset.deduplicate(X, 0).groups.tolist()
+    assert engine._workers == []

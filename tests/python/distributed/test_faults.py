@@ -153,6 +153,12 @@ def test_a_folder_of_another_selection_or_of_other_shards_is_refused(X, shards, 
         distributed.select(shards, K, folder=folder, progress=stopping(1))
     with pytest.raises(ValueError, match="another selection: n_samples is 40 there, 41 now"):
         distributed.select(shards, K + 1, folder=folder)
+    with pytest.raises(
+        ValueError, match="method is 'topk' there, 'max_min' now"
+    ):
+        distributed.select(shards, K, "max_min", folder=folder)
+    with pytest.raises(ValueError, match="random_state=None draws another seed in every call"):
+        distributed.select(shards, K, random_state=None, folder=folder)
     with pytest.raises(distributed.ShardChangedError, match="is of 6 shards, now there are 5"):
         distributed.select(shards[:5], K, folder=folder)
     np.save(shards[2], np.load(shards[2]) + 1)

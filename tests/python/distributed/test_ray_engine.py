@@ -86,6 +86,27 @@ def test_a_worker_that_dies_again_and_again_ends_the_selection(X, engine):
         distributed.select(X, K, engine=engine)
 
 
+def test_relative_paths_are_those_of_the_driver(X, shards, engine, monkeypatch):
+    monkeypatch.chdir(shards[0].parent)
+    same(distributed.select("*.npy", K, engine=engine), thinset.select(X, K))
+    with pytest.raises(FileNotFoundError, match="shard not found: 'none.npy'"):
+        distributed.select("none.npy", K, engine=engine)
+
+
+def test_what_no_engine_can_have_is_refused(cluster):
+    from thinset.distributed.ray_engine import RayEngine
+
+    for n_workers in (0, 1.5, "2", True):
+        with pytest.raises(ValueError, match=r"n_workers must be in \[1, 2\]"):
+            RayEngine(n_workers)
+    for cpus in (0, 1.5, None):
+        with pytest.raises(ValueError, match="cpus_per_worker must be an int of at least 1, got"):
+            RayEngine(1, cpus_per_worker=cpus)
+    for wait in (0, -1, "1", float("nan"), float("inf")):
+        with pytest.raises(ValueError, match=r"wait must be a number of seconds in \(0, "):
+            RayEngine(1, wait=wait)
+
+
 def test_more_workers_than_cpus_are_refused(X, cluster):
     with pytest.raises(ValueError, match=r"n_workers must be in \[1, 2\]: the Ray cluster has 2"):
         distributed.select(X, K, engine="ray", n_workers=3)
@@ -99,3 +120,7 @@ def test_datasets_of_ray_data_are_shards(X, cluster, engine):
     dataset = data.from_arrow(pyarrow.table({"vector": lists}))
     found = distributed.select(dataset, K, engine=engine, column="vector")
     assert found.indices.tolist() == thinset.select(X, K).indices.tolist()
+    # The workers of the selection before have left the CPUs to what computes the rows of this one.
+    lazy = dataset.map_batches(lambda batch: batch, batch_format="pyarrow")
+    again = distributed.select(lazy, K, engine=engine, column="vector")
+    assert again.indices.tolist() == found.indices.tolist()

@@ -40,6 +40,22 @@ try:
     distributed.select([*shards, "missing"] if rank else shards, 40, engine="torch")
 except FileNotFoundError as error:
     said["missing"] = str(error)
+for method in ("random", "kmeans"):
+    drawn = distributed.select(shards, 40, method, engine="torch", random_state=None)
+    said[f"drawn by {method}"] = [drawn.indices.tolist(), drawn.params["random_state"]]
+try:
+    distributed.select(shards, 40 + rank, engine="torch")
+except ValueError as error:
+    said["other request"] = str(error).replace(" on rank 1, 40 here", "").replace(
+        "40 on rank 0, 41 here", "41"
+    )
+if rank == 0:
+    Path(os.fsdecode(b"%s/bad\xff.npy" % os.fsencode(out))).write_bytes(b"nothing")
+distributed.select(shards, 40, engine="torch")  # until it is written
+try:
+    distributed.select(os.fsdecode(b"%s/bad\xff.npy" % os.fsencode(out)), 40, engine="torch")
+except distributed.ShardError as error:
+    said["damaged"] = ascii(str(error))
 X = np.load(shards[-2])
 X[0, 0] = np.nan
 try:
@@ -98,6 +114,8 @@ def test_ranks_agree_on_the_rows_of_one_machine_and_on_errors(X, shards, tmp_pat
     assert first["groups"] == thinset.deduplicate(X, 1.5).groups.tolist()
     assert "rank 1 sees other shards than rank 0" in first["other shards"]
     assert "shard not found" in first["missing"]
+    assert first["other request"] == "all ranks must select the same: n_samples is 41"
+    assert "bad\\\\udcff.npy' is not a usable .npy file" in first["damaged"]
     assert "row 0, column 0 is nan (row 0 of shard 0)" in first["not finite"]
 
 
