@@ -153,9 +153,7 @@ def test_a_folder_of_another_selection_or_of_other_shards_is_refused(X, shards, 
         distributed.select(shards, K, folder=folder, progress=stopping(1))
     with pytest.raises(ValueError, match="another selection: n_samples is 40 there, 41 now"):
         distributed.select(shards, K + 1, folder=folder)
-    with pytest.raises(
-        ValueError, match="method is 'topk' there, 'max_min' now"
-    ):
+    with pytest.raises(ValueError, match="method is 'topk' there, 'max_min' now"):
         distributed.select(shards, K, "max_min", folder=folder)
     with pytest.raises(ValueError, match="random_state=None draws another seed in every call"):
         distributed.select(shards, K, random_state=None, folder=folder)
