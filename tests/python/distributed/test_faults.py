@@ -14,6 +14,7 @@ import pytest
 import thinset
 from sharded_rows import same
 from thinset import distributed
+from thinset.command_line.process import Terminated
 
 K = 40
 DUPLICATES_APART = 1.5
@@ -153,9 +154,7 @@ def test_a_folder_of_another_selection_or_of_other_shards_is_refused(X, shards, 
         distributed.select(shards, K, folder=folder, progress=stopping(1))
     with pytest.raises(ValueError, match="another selection: n_samples is 40 there, 41 now"):
         distributed.select(shards, K + 1, folder=folder)
-    with pytest.raises(
-        ValueError, match="method is 'topk' there, 'max_min' now"
-    ):
+    with pytest.raises(ValueError, match="method is 'topk' there, 'max_min' now"):
         distributed.select(shards, K, "max_min", folder=folder)
     with pytest.raises(ValueError, match="random_state=None draws another seed in every call"):
         distributed.select(shards, K, random_state=None, folder=folder)
@@ -302,7 +301,9 @@ def test_seconds_between_checkpoints_are_a_number(shards, seconds):
         distributed.select(shards, K, checkpoint_seconds=seconds)
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, distributed.WorkerLostError])
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), Terminated(15), SystemExit(), distributed.WorkerLostError()]
+)
 def test_an_interrupted_selection_continues_after_the_last_round(shards, tmp_path, error):
     """Also if the last checkpoint is recent."""
 
@@ -310,7 +311,7 @@ def test_an_interrupted_selection_continues_after_the_last_round(shards, tmp_pat
         if done == K // 2:
             raise error
 
-    with pytest.raises(error):
+    with pytest.raises(type(error)):
         distributed.select(shards, K, "max_sum", folder=tmp_path / "run", progress=interrupt)
     rounds = counting()
     found = distributed.select(shards, K, "max_sum", folder=tmp_path / "run", progress=rounds)

@@ -109,13 +109,9 @@ def test_ids_of_shards_with_other_types_are_joined_without_loss_or_refused(X, tm
     distributed.write_table(found, tmp_path / "chosen" / "table.parquet")
     table = parquet.read_table(tmp_path / "chosen" / "table.parquet")
     assert table["id"].to_pylist() == found.ids.tolist()
-    with pytest.raises(
-        distributed.ShardError, match=f"must fit int64 .* from -2 to {2**63 + 1}"
-    ):
+    with pytest.raises(distributed.ShardError, match=f"must fit int64 .* from -2 to {2**63 + 1}"):
         select(signed, large)
-    with pytest.raises(
-        distributed.ShardError, match=r"or text in all: .*0\.parquet has integers"
-    ):
+    with pytest.raises(distributed.ShardError, match=r"or text in all: .*0\.parquet has integers"):
         select(signed, ["1", "2"])
 
 
