@@ -121,8 +121,10 @@ class Run:
                     self.folder.save(state)
                 if report is not None:
                     report(*algorithm.progress())
-        except (KeyboardInterrupt, WorkerLostError):
-            if self.folder is not None and state is not None:
+        except BaseException as error:
+            # Ctrl-C, SIGTERM in a command, and exits are no Exception.
+            is_stopped = not isinstance(error, Exception) or isinstance(error, WorkerLostError)
+            if is_stopped and self.folder is not None and state is not None:
                 self.folder.save(state, at_once=True)
             raise
         engine.finish()

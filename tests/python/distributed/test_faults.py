@@ -14,6 +14,7 @@ import pytest
 import thinset
 from sharded_rows import same
 from thinset import distributed
+from thinset.command_line.process import Terminated
 
 K = 40
 DUPLICATES_APART = 1.5
@@ -300,7 +301,9 @@ def test_seconds_between_checkpoints_are_a_number(shards, seconds):
         distributed.select(shards, K, checkpoint_seconds=seconds)
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, distributed.WorkerLostError])
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), Terminated(15), SystemExit(), distributed.WorkerLostError()]
+)
 def test_an_interrupted_selection_continues_after_the_last_round(shards, tmp_path, error):
     """Also if the last checkpoint is recent."""
 
@@ -308,7 +311,7 @@ def test_an_interrupted_selection_continues_after_the_last_round(shards, tmp_pat
         if done == K // 2:
             raise error
 
-    with pytest.raises(error):
+    with pytest.raises(type(error)):
         distributed.select(shards, K, "max_sum", folder=tmp_path / "run", progress=interrupt)
     rounds = counting()
     found = distributed.select(shards, K, "max_sum", folder=tmp_path / "run", progress=rounds)

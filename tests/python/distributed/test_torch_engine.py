@@ -46,16 +46,15 @@ for method in ("random", "kmeans"):
 try:
     distributed.select(shards, 40 + rank, engine="torch")
 except ValueError as error:
-    said["other request"] = str(error).replace(" on rank 1, 40 here", "").replace(
-        "40 on rank 0, 41 here", "41"
-    )
+    said["other request"] = str(error).split(" is ")[0]  # each rank names the other one
+damaged = Path(f"{out}/bad\\udcff.npy")  # a name that is not UTF-8
 if rank == 0:
-    Path(os.fsdecode(b"%s/bad\xff.npy" % os.fsencode(out))).write_bytes(b"nothing")
+    damaged.write_bytes(b"nothing")
 distributed.select(shards, 40, engine="torch")  # until it is written
 try:
-    distributed.select(os.fsdecode(b"%s/bad\xff.npy" % os.fsencode(out)), 40, engine="torch")
+    distributed.select(damaged, 40, engine="torch")
 except distributed.ShardError as error:
-    said["damaged"] = ascii(str(error))
+    said["damaged"] = str(error)
 X = np.load(shards[-2])
 X[0, 0] = np.nan
 try:
@@ -114,8 +113,8 @@ def test_ranks_agree_on_the_rows_of_one_machine_and_on_errors(X, shards, tmp_pat
     assert first["groups"] == thinset.deduplicate(X, 1.5).groups.tolist()
     assert "rank 1 sees other shards than rank 0" in first["other shards"]
     assert "shard not found" in first["missing"]
-    assert first["other request"] == "all ranks must select the same: n_samples is 41"
-    assert "bad\\\\udcff.npy' is not a usable .npy file" in first["damaged"]
+    assert first["other request"] == "all ranks must select the same: n_samples"
+    assert "bad\udcff.npy' is not a usable .npy file" in first["damaged"]
     assert "row 0, column 0 is nan (row 0 of shard 0)" in first["not finite"]
 
 
