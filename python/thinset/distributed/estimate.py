@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from thinset.distributed import pilot
 from thinset.distributed.algorithm import Request
 from thinset.distributed.algorithms import algorithm_of, options_of
-from thinset.distributed.growth import N_SIZES, PAIRS, PICKS, ROWS, grown, n_steps
+from thinset.distributed.growth import IN_PROPORTION, N_SIZES, PAIRS, grown, n_steps
 from thinset.distributed.pilot import Exchanged
 from thinset.distributed.shards import list_shards
 from thinset.distributed.two_rounds import pilot as two_rounds_pilot
@@ -183,10 +183,11 @@ class _Growth:
     tried: Sequence[Pilot]
     steps: float
     n_samples: int
+    powers_of_driver: tuple[float, float]
 
     def seconds(self) -> float:
         """Of the slowest workers."""
-        powers = ROWS if self.n_samples == self.tried[0].n_samples else PAIRS
+        powers = IN_PROPORTION if self.n_samples == self.tried[0].n_samples else PAIRS
         return sum(
             self._grown([each.seconds.get(name, 0.0) for each in self.tried], powers)
             for name in self.tried[0].seconds
@@ -201,7 +202,8 @@ class _Growth:
         more = self.n_samples / largest.n_samples
         if more == 1:
             return largest.driver
-        return max(more * largest.driver, self._grown([each.driver for each in self.tried], PICKS))
+        growing = self._grown([each.driver for each in self.tried], self.powers_of_driver)
+        return max(more * largest.driver, growing)
 
     def exchanged(self, of_sample: WorkersEstimate, of_all: WorkersEstimate) -> Exchanged:
         """More rows go on by steps; more picks as the estimates of their numbers do."""
@@ -238,7 +240,9 @@ def _growth(
         picks = max(1, round(plan.n_samples * math.exp(-n * plan.more_picks / steps)))
         rows = max(picks, n_parts, round(plan.n_rows * math.exp(-n * more_rows / steps)))
         tried.append(select(rows, picks))
-    return _Growth(tried, steps, request.n_samples)
+    # Only in the second of two rounds does the driver compare rows.
+    powers = PAIRS if request.method == "facility_location" else IN_PROPORTION
+    return _Growth(tried, steps, request.n_samples, powers)
 
 
 def _scaled(coreset_size: int | None, share: float) -> int | None:

@@ -15,11 +15,10 @@ if TYPE_CHECKING:
 STEP = 4
 N_SIZES = 3
 _NEAR = 0.1
-ROWS = (1.0, 1.1)
-"""Powers of what grows with the rows: each is read, and more of them fit less into caches."""
-PICKS = (0.0, 2.2)
+IN_PROPORTION = (1.0, 1.1)
+"""Powers of what grows with rows or with picks: more of them fit less into caches."""
 PAIRS = (1.0, 2.2)
-"""Of what grows with the rows and with the picks."""
+"""Of what grows with both."""
 
 
 def n_steps(times: float) -> float:
