@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from thinset.command_line import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_IO_FAILURE, main
+from thinset.command_line import (
+    EXIT_BAD_INPUT,
+    EXIT_INTERRUPTED,
+    EXIT_IO_FAILURE,
+    EXIT_USAGE,
+    main,
+)
 from thinset.data import import_dataset
 from thinset.experiments import audit as audit_module
 from thinset.results.audit import THE_SET, Audit
@@ -95,7 +101,7 @@ def test_mistakes_are_named(capsys, tmp_path, images, write_distilled):
     np.save("set.npy", images)
     for arguments, status, message in (
         (("nothing",), EXIT_IO_FAILURE, "nothing does not exist"),
-        (("distilled", "--mean", "0.5"), EXIT_BAD_INPUT, "--mean does not apply: distilled is a"),
+        (("distilled", "--mean", "0.5"), EXIT_USAGE, "--mean does not apply: distilled is a"),
         (("set.npy", "--networks", "vgg"), EXIT_BAD_INPUT, "with --labels"),
         (("distilled", "-o", "digits/x"), EXIT_BAD_INPUT, "is inside its source digits"),
         (("split",), EXIT_BAD_INPUT, "split holds several datasets; give the one to evaluate"),
@@ -159,6 +165,6 @@ def test_embeddings_that_no_baseline_uses_are_refused(capsys, tmp_path, images, 
     write_distilled(tmp_path / "distilled", images, np.arange(10))
     np.save("embeddings.npy", np.zeros((1438, 2), np.float32))
     status, _, error = evaluate(capsys, "distilled", "--embeddings", "embeddings.npy")
-    assert status == EXIT_BAD_INPUT
+    assert status == EXIT_USAGE
     assert "--embeddings does not apply to the baselines random; those that are" in error
     assert not (tmp_path / "out").exists()

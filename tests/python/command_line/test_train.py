@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from thinset.command_line import EXIT_BAD_INPUT, main
+from thinset.command_line import EXIT_BAD_INPUT, EXIT_USAGE, main
 from thinset.data import import_dataset
 
 STEPS = tuple(((0, 10), 0.3) for _ in range(30))
@@ -100,7 +100,7 @@ def test_ordinary_training_says_that_step_sizes_are_not_used(capsys, monkeypatch
 )
 def test_mistakes_leave_no_folder(capsys, tmp_path, arguments, message):
     status, _, error = train(capsys, *arguments, "-o", "out")
-    assert status == EXIT_BAD_INPUT
+    assert status == (EXIT_USAGE if message.endswith("needs --subset") else EXIT_BAD_INPUT)
     assert message in error
     assert not (tmp_path / "out").exists()
 

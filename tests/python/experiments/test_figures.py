@@ -124,12 +124,12 @@ def test_a_comparison_speaks_plainly_and_grows(tmp_path, capsys):
         (["reproduce", "fig5", "--size", "quick", "-o", "out"], 3, "--preset quick needs --data"),
         (
             ["reproduce", "fig4", "--seeds", "3", "-o", "out"],
-            3,
+            2,
             "--seeds does not apply to this figure",
         ),
         (
             ["reproduce", "fig4", "--sizes", "9", "-o", "out"],
-            3,
+            2,
             "--sizes does not apply",
         ),
         (
@@ -145,12 +145,12 @@ def test_a_comparison_speaks_plainly_and_grows(tmp_path, capsys):
         ),
         (
             ["compare", "digits", "--steps", "3st", "--budget", "3s", "-o", "out"],
-            3,
+            2,
             "--steps or --budget, not both",
         ),
         (
             ["compare", "digits", "--seed", "3", "--seeds", "3", "-o", "out"],
-            3,
+            2,
             "--seed or --seeds, not both",
         ),
     ],

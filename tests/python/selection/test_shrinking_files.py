@@ -202,7 +202,7 @@ def test_commands_say_so(tmp_path, binary, command):
     path = tmp_path / "embeddings.npy"
     X = np.random.default_rng(0).standard_normal((60_000, 32)).astype(np.float32)
     np.save(path, X)
-    output = tmp_path / "rows.npy"
+    output = tmp_path / ("rows.npz" if command == "thinset" else "rows.npy")
     select = [Path(binary).parent / command, "select", path, "-n", "50000", "--method", "max_min"]
     with subprocess.Popen(
         [*map(str, select), "-o", str(output)],
