@@ -12,8 +12,8 @@ import pytest
 from thinset import _core
 
 MIB = 2**20
-# Lets this process have 52 MiB more of address space: six stacks of a thread, and 4 MiB besides, since
-# the C library aborts if it finds no memory for the data of a thread that has started.
+# Lets this process have 13 MiB more of address space: one stack of a thread. Where hardly anything is
+# left besides stacks, the C library aborts for want of memory for a started thread's own data.
 IN_LITTLE_MEMORY = f"""
 import json, resource, numpy as np, thinset
 X = np.random.default_rng(0).standard_normal((3000, 8)).astype(np.float32)
@@ -23,7 +23,7 @@ def answer(n_threads):
 expected = answer(1)
 with open("/proc/self/statm") as file:
     size = int(file.read().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (size + 52 * {MIB}, resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_AS, (size + 13 * {MIB}, resource.RLIM_INFINITY))
 print(json.dumps(answer(500) == expected))
 """
 
