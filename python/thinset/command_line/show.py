@@ -87,6 +87,7 @@ class Command:
 
         require_report_extra()
         require_new(self.out, overwrite=self.overwrite)
+        names = _names(self.selection, self.against)
         # A single file is not a list of shards, so messages need no shard number.
         embeddings = self.embeddings[0] if len(self.embeddings) == 1 else self.embeddings
         settings = ShowSettings(
@@ -96,14 +97,14 @@ class Command:
             texts=None if self.texts is None else _texts(self.texts, self.embeddings),
             labels=None if self.labels is None else read_column(self.labels, self.embeddings),
             ids=None if self.ids is None else read_ids(self.ids, self.embeddings),
-            against=None if self.against is None else _read(self.against),
+            against=None if self.against is None else _read(self.against, names[1]),
             stack_distance=self.dedup_distance,
             n_threads=self.threads,
             command=typed_again("show", self, "selection"),
         )
         samples = None if self.data is None else read_samples(self.data, split=self.split)
         written = show(
-            _read(self.selection),
+            _read(self.selection, names[0]),
             samples,
             settings,
             self.out,
@@ -113,19 +114,33 @@ class Command:
         print(f"page: {written} ({written.stat().st_size / 1e6:.1f} MB)")
 
 
-def _read(path: Path) -> Shown:
+def _names(first: Path, second: Path | None) -> tuple[str, str]:
+    """What the page calls both selections: file names, with folders where they would be equal."""
+    if second is None or first.stem != second.stem:
+        return first.stem, "" if second is None else second.stem
+    paths = first.absolute(), second.absolute()
+    if first.suffix != second.suffix:
+        return first.name, second.name
+    for depth in range(2, max(len(path.parts) for path in paths) + 1):
+        one, other = ("/".join(path.with_suffix("").parts[-depth:]) for path in paths)
+        if one != other:
+            return one, other
+    raise UsageError(f"--against must be another selection than SELECTION, got {second} twice")
+
+
+def _read(path: Path, name: str) -> Shown:
     from thinset.experiments.showing import Shown
 
     chosen = read_rows(path)
     if isinstance(chosen, Selection):
-        return Shown.of(chosen, path.stem)
+        return Shown.of(chosen, name)
     if chosen.ndim != 1:
         raise ValueError(
             f"{path} must hold row numbers, or a mask, in one dimension, got shape {chosen.shape}"
         )
     if chosen.dtype.kind == "b":
-        return Shown(path.stem, np.flatnonzero(chosen), len(chosen))
-    return Shown(path.stem, np.asarray(chosen, np.int64))
+        return Shown(name, np.flatnonzero(chosen), len(chosen))
+    return Shown(name, np.asarray(chosen, np.int64))
 
 
 def _texts(path: Path, embeddings: tuple[Path, ...]) -> list[str]:

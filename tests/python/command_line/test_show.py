@@ -130,6 +130,26 @@ def test_image_files_are_shown_with_their_paths(folder, capsys):
     assert "has the splits ['train'], got 'test'" in capsys.readouterr().err
 
 
+def test_selections_whose_files_have_one_name_are_told_apart(folder, capsys):
+    for name in ("old", "new"):
+        (folder / name).mkdir()
+    thinset.Selection.load("kmeans.npz").save("old/chosen.npz")
+    thinset.Selection.load("max_min.npz").save("new/chosen.npz")
+    np.save("new/chosen.npy", np.arange(5))
+    show = ["show", "new/chosen.npz", "--data", "data", "--overwrite", "-o", "page.html"]
+    for other, names in (
+        ("old/chosen.npz", ["new/chosen", "old/chosen"]),
+        ("new/chosen.npy", ["chosen.npz", "chosen.npy"]),
+        ("kmeans.npz", ["chosen", "kmeans"]),
+    ):
+        assert main([*show, "--against", other]) == 0
+        data, _ = data_of(folder / "page.html")
+        assert [data["name"], data["other"]["name"]] == names
+    capsys.readouterr()
+    assert main([*show, "--against", str(folder / "new/chosen.npz")]) == 2
+    assert "--against must be another selection" in capsys.readouterr().err
+
+
 def test_a_random_selection_goes_with_any_embeddings(folder):
     thinset.select(np.zeros((N, 1), np.float32), 10, "random").save("random.npz")
     assert main(["show", "random.npz", "--embeddings", "embeddings.npy", "-o", "page.html"]) == 0
