@@ -12,8 +12,8 @@ import pytest
 from thinset import _core
 
 MIB = 2**20
-# Lets this process have 13 MiB more of address space: one stack of a thread. Where hardly anything is
-# left besides stacks, the C library aborts for want of memory for a started thread's own data.
+# Lets this process have 13 MiB more of address space: one stack of a thread. Where hardly anything
+# is left besides stacks, the C library aborts for want of memory for a started thread's own data.
 IN_LITTLE_MEMORY = f"""
 import json, resource, numpy as np, thinset
 X = np.random.default_rng(0).standard_normal((3000, 8)).astype(np.float32)
