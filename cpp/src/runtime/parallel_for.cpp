@@ -1,6 +1,9 @@
 #include "thinset/parallel_for.hpp"
 
+#include <sys/mman.h>
+
 #include <algorithm>
+#include <cstddef>
 #include <new>
 #include <string>
 #include <system_error>
@@ -16,6 +19,26 @@ constexpr auto poll_interval = std::chrono::milliseconds(50);
 // How often a thread yields its core before it sleeps: long enough to catch the next round of a
 // greedy loop, short enough to free the core for others.
 constexpr int yields_before_sleep = 200;
+
+// Address space that is kept from the stacks of threads while they start. A thread's own data are
+// allocated when it first uses them, which is later, and the C library aborts if that fails.
+class Spare {
+ public:
+  Spare() = default;
+  Spare(const Spare&) = delete;
+  Spare& operator=(const Spare&) = delete;
+  ~Spare() {
+    if (*this) {
+      ::munmap(address_, size);
+    }
+  }
+
+  explicit operator bool() const { return address_ != MAP_FAILED; }
+
+ private:
+  static constexpr std::size_t size = std::size_t{4} << 20;
+  void* address_ = ::mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+};
 
 }  // namespace
 
@@ -34,6 +57,13 @@ Job::Job(unsigned n_threads, Monitor* monitor)
 // A limit on threads or on memory (ulimit, a control group) may stop a thread from starting. The
 // others do its work, and the result is the same.
 void Job::start_workers(unsigned n_workers) {
+  if (n_workers == 0) {
+    return;
+  }
+  const Spare spare;
+  if (!spare) {
+    return;
+  }
   try {
     workers_.reserve(n_workers);
     for (unsigned thread = 1; thread <= n_workers; ++thread) {

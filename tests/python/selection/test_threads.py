@@ -12,10 +12,9 @@ import pytest
 from thinset import _core
 
 MIB = 2**20
-# Lets this process have 13 MiB more of address space: one stack of a thread. Where hardly anything
-# is left besides stacks, the C library aborts for want of memory for a started thread's own data.
+# Lets this process have some MiB more of address space: few stacks of a thread.
 IN_LITTLE_MEMORY = f"""
-import json, resource, numpy as np, thinset
+import json, resource, sys, numpy as np, thinset
 X = np.random.default_rng(0).standard_normal((3000, 8)).astype(np.float32)
 def answer(n_threads):
     methods = ("topk", "max_sum", "max_min", "kmeans", "facility_location")
@@ -23,14 +22,20 @@ def answer(n_threads):
 expected = answer(1)
 with open("/proc/self/statm") as file:
     size = int(file.read().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (size + 13 * {MIB}, resource.RLIM_INFINITY))
+more = int(sys.argv[1]) * {MIB}
+resource.setrlimit(resource.RLIMIT_AS, (size + more, resource.RLIM_INFINITY))
 print(json.dumps(answer(500) == expected))
 """
 
 
-def test_python_goes_on_with_the_threads_that_start():
+# Also where stacks leave hardly anything.
+@pytest.mark.parametrize("more", [13, 18, 42, 48, 52])
+def test_python_goes_on_with_the_threads_that_start(more):
     result = subprocess.run(
-        [sys.executable, "-c", IN_LITTLE_MEMORY], capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", IN_LITTLE_MEMORY, str(more)],
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout) is True
