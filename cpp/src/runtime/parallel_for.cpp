@@ -36,7 +36,7 @@ class Spare {
   explicit operator bool() const { return address_ != MAP_FAILED; }
 
  private:
-  static constexpr std::size_t size = std::size_t{4} << 20;
+  static constexpr std::size_t size = std::size_t{32} << 20;
   void* address_ = ::mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 };
 

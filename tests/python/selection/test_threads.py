@@ -29,7 +29,7 @@ print(json.dumps(answer(500) == expected))
 
 
 # Also where stacks leave hardly anything.
-@pytest.mark.parametrize("more", [13, 18, 42, 48, 52])
+@pytest.mark.parametrize("more", [13, 45, 72, 96, 105])
 def test_python_goes_on_with_the_threads_that_start(more):
     result = subprocess.run(
         [sys.executable, "-c", IN_LITTLE_MEMORY, str(more)],
