@@ -21,7 +21,7 @@ from thinset.command_line.arguments import (
 )
 from thinset.command_line.augment_train import Command as TrainCommand
 from thinset.command_line.augment_train import GeneratorOptions
-from thinset.command_line.usage import UsageError
+from thinset.command_line.usage import refuse
 from thinset.results.arm_options import generator_of
 
 if TYPE_CHECKING:
@@ -107,8 +107,7 @@ class Command(GeneratorOptions, _OwnOptions):
         names = [*self.given, *(["length"] if self.length is not None else [])]
         if generator_of(self.method) is None and self.model is not None:
             names.insert(0, "model")
-        for name in names:
-            raise UsageError(f"--{name.replace('_', '-')} does not apply to {why}")
+        refuse(names, why)
 
     def _generator(self) -> Any:
         """The trained generator; None for a method without one."""

@@ -18,7 +18,7 @@ from thinset.command_line.arguments import (
     require_seed,
     where_of,
 )
-from thinset.command_line.usage import UsageError
+from thinset.command_line.usage import refuse
 
 
 def as_option(message: str) -> str:
@@ -107,22 +107,21 @@ class GeneratorOptions:
         import torch
 
         from thinset.augmentation.generators import generator_named
-        from thinset.experiments.generation import generator_settings
         from thinset.experiments.settings import require_valid
 
+        module, given = generator_named(model), self.given
+        known = {field.name for field in dataclasses.fields(module.Settings)}
+        refuse((name for name in given if name not in known), model)
         try:
-            settings = generator_settings(model, self.given)
+            settings = module.Settings(**given)
             require_valid(settings)
             # The smallest networks show now whether the real ones can be built.
-            module = generator_named(model)
             shape = module.smallest_shape(settings)
             networks = module.networks(settings, shape, 1, torch.Generator())
             module.learner(
                 networks, settings, seed=0, device="cpu", precision="float32", observe=None
             )
         except ValueError as error:
-            if str(error).startswith("--"):  # an option of other generators
-                raise UsageError(str(error)) from error
             options = (field.name for field in dataclasses.fields(GeneratorOptions))
             if str(error).removeprefix("settings: ").partition(" ")[0] not in {*options, "model"}:
                 raise

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from thinset.command_line.distill_options import named_as_options
 from thinset.command_line.through_gan_options import GENERATORS, latent_settings
-from thinset.command_line.through_gan_run import ThroughGanRun, refuse
+from thinset.command_line.through_gan_run import ThroughGanRun
+from thinset.command_line.usage import refuse
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -25,8 +25,7 @@ from thinset.command_line.arguments import (
 from thinset.command_line.augment_train import as_option
 from thinset.command_line.method_options import Method, method_of_card, option_fields
 from thinset.command_line.through_gan_options import GENERATOR_FIELDS, GENERATORS, THROUGH_GAN
-from thinset.command_line.through_gan_run import refuse
-from thinset.command_line.usage import UsageError
+from thinset.command_line.usage import UsageError, refuse
 from thinset.distillation.methods import method_named, methods
 
 if TYPE_CHECKING:
@@ -169,9 +168,7 @@ class DistillOptions:
         kind = _settings_of(self.method)
         known = {field.name for field in dataclasses.fields(kind)}
         given = self.given
-        for name in given:
-            if name not in known:
-                raise UsageError(f"--{name.replace('_', '-')} does not apply to {self.method}")
+        refuse((name for name in given if name not in known), self.method)
         if self.method == "soft":
             given["learns_labels"] = True
         with named_as_options():

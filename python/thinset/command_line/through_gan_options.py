@@ -12,7 +12,7 @@ from thinset.augmentation.generators import ADVERSARIAL, generator_named
 from thinset.command_line.arguments import optional
 from thinset.command_line.augment_train import GeneratorOptions
 from thinset.command_line.method_options import Method, method_of_card
-from thinset.command_line.through_gan_run import refuse
+from thinset.command_line.usage import refuse
 from thinset.distillation.through_gan.settings import (
     EvaluationSettings,
     LatentSettings,

@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from thinset.augmentation.generators import ADVERSARIAL
 from thinset.command_line.arguments import parse_duration, where_of
-from thinset.command_line.usage import UsageError
+from thinset.command_line.usage import refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from thinset.command_line.distill_options import DistillOptions
     from thinset.data import Dataset
     from thinset.duration import Duration
@@ -104,9 +102,3 @@ class ThroughGanRun:
             )
             print(f"{method} after {points[-1]['step']:g} steps: {scores}")
         print(f"{len(made)} images by {method}: {self.command.out / 'dataset'}")
-
-
-def refuse(names: Iterable[str], what: str) -> None:
-    """Raise ValueError for the first of `names`, options that do not apply to `what`."""
-    for name in names:
-        raise UsageError(f"--{name.replace('_', '-')} does not apply to {what}")

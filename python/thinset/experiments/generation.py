@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from thinset.augmentation.generators import cdcgan, cdcvae, flow, generator_named, sngan
+from thinset.augmentation.generators import cdcgan, cdcvae, flow, sngan
 from thinset.duration import Duration
 from thinset.files.decoding import Count, Positive  # noqa: TC001
 
@@ -58,19 +57,6 @@ class GenerationSettings:
         return self.of_names(
             arm.generator if arm.distilled is None else arm.distilled.generator for arm in arms
         )
-
-
-def generator_settings(name: str, given: dict[str, Any]) -> Any:
-    """The Settings of the generator `name` with the values `given`.
-
-    Raises ValueError for a setting that the generator does not have.
-    """
-    settings = generator_named(name).Settings
-    known = {part.name for part in dataclasses.fields(settings)}
-    for key in given:
-        if key not in known:
-            raise ValueError(f"--{key.replace('_', '-')} does not apply to {name}")
-    return settings(**given)
 
 
 def generated_name(generator: str, n_images: int, seed: int) -> str:

@@ -186,20 +186,19 @@ def select(
     classes = as_labels(labels, n_total)
     threads = as_threads(n_threads)
     memory = _memory_beside_copies(as_bytes(max_memory), bytes_copied(embeddings))
+    request = {
+        "method": method,
+        "metric": settings["metric"],
+        "labels": classes,
+        "per_class": settings["per_class"],
+        "initial_subset": initial,
+        **options,
+    }
     allowed = choice
     if dedup_distance is not None:
         limit = as_distance(dedup_distance, "dedup_distance")
         # Now, not after a search for near-duplicates that may take minutes.
-        matrix.check(
-            n_chosen,
-            method=method,
-            metric=settings["metric"],
-            labels=classes,
-            per_class=settings["per_class"],
-            initial_subset=initial,
-            **choice.keywords(),
-            **options,
-        )
+        matrix.check(n_chosen, **request, **choice.keywords())
         allowed = without_near_duplicates(
             choice,
             matrix,
@@ -213,17 +212,12 @@ def select(
     with progress_callback(progress, f"select {method}") as callback:
         chosen = matrix.choose(
             n_chosen,
-            method=method,
-            metric=settings["metric"],
-            labels=classes,
-            per_class=settings["per_class"],
-            initial_subset=initial,
             seed=settings["random_state"],
             n_threads=threads,
             max_memory=memory,
             progress=callback,
+            **request,
             **allowed.keywords(),
-            **options,
         )
     if not options.get("drop_constant", False):
         _warn_of_constant_columns(chosen.constant_columns)
