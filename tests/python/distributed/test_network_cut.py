@@ -16,13 +16,10 @@ import tempfile
 import pytest
 
 import thinset
+from ray_clusters import CLOSES_LATE
 from sharded_rows import same
 
-# Ray closes sockets and files late.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = CLOSES_LATE
 K = 40
 ADDRESSES = ("10.213.77.1", "10.213.77.2")
 RAY_HEAD = f"{ADDRESSES[0]}:6399"

@@ -9,24 +9,18 @@ import numpy as np
 import pytest
 
 import thinset
+from ray_clusters import CLOSES_LATE, cluster_of
 from sharded_rows import CUTS, same
 from thinset import distributed
 
-# Ray closes sockets and files late.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-]
+pytestmark = CLOSES_LATE
 K = 40
 
 
 @pytest.fixture(scope="module")
 def cluster():
-    ray = pytest.importorskip("ray", reason="needs the extra 'ray'")
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
-    yield ray
-    ray.shutdown()
+    with cluster_of(2) as ray:
+        yield ray
 
 
 @pytest.fixture

@@ -10,16 +10,11 @@ import sys
 import pytest
 
 import thinset
+from ray_clusters import CLOSES_LATE, cluster_of
 from sharded_rows import same
 from thinset import distributed
 
-# Ray closes sockets and files late.
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-]
+pytestmark = [pytest.mark.slow, *CLOSES_LATE]
 K = 40
 DRIVER = """
 import os, signal, sys
@@ -36,11 +31,8 @@ distributed.select(
 
 @pytest.fixture(scope="module")
 def cluster():
-    ray = pytest.importorskip("ray", reason="needs the extra 'ray'")
-    # CPUs that Ray counts, whatever the machine has.
-    ray.init(num_cpus=8, include_dashboard=False, log_to_driver=False, logging_level="error")
-    yield ray
-    ray.shutdown()
+    with cluster_of(8) as ray:
+        yield ray
 
 
 @pytest.mark.parametrize("n_workers", [1, 3, 5, 8])
