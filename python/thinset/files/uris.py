@@ -40,4 +40,4 @@ def local_path(path: str | os.PathLike[str], advice: str = ADVICE) -> str:
         from urllib.parse import unquote  # imported late: few paths are URIs
 
         return unquote(text[file.end() :])
-    raise ValueError(f"{uri!r} is no path of a file, and object stores are not read; {advice}")
+    raise ValueError(f"{uri!r} is not a local path, and object stores are not read; {advice}")
