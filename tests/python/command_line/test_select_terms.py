@@ -155,7 +155,7 @@ def test_uris_of_files_are_paths_and_others_are_refused(folder, capsys, engine):
     )
     capsys.readouterr()
     assert main(["select", "s3://bucket/X-*.npy", *out]) == 3
-    assert "'s3://bucket/X-*.npy' is no path of a file, and object" in capsys.readouterr().err
+    assert "'s3://bucket/X-*.npy' is not a local path, and object" in capsys.readouterr().err
     assert main(["select", "X.npy", "-n", "5", "-o", "s3://bucket/s.npz", *engine]) == 2
     assert "-o must be a local path, got s3://bucket/s.npz" in capsys.readouterr().err
 
