@@ -45,6 +45,8 @@ def arguments_of(case: dict, folder: Path) -> list[str]:
             arguments += [_FLAGS[name]] if value else []
         else:
             arguments += [_VALUES[name], str(value)]
+    if {"per_class", "stratified"} & case["options"].keys():
+        arguments += ["--labels", str(folder / "labels.npy")]
     return arguments
 
 
@@ -65,7 +67,7 @@ def golden_differences(command: list[str], folder: Path) -> tuple[int, list[str]
         np.save(path, inputs.embeddings(dtype))
         for name, case in SELECTIONS.items():
             gains = [gain if np.isfinite(gain) else None for gain in case["gains"]]
-            arguments = [*arguments_of(case, folder), "--labels", str(folder / "labels.npy")]
+            arguments = arguments_of(case, folder)
             for n_threads in ("1", "3"):
                 found = select(command, str(path), *arguments, "-t", n_threads)
                 n_compared += 1
@@ -84,7 +86,7 @@ def differences(command: list[str], against: list[str], folder: Path) -> tuple[i
         np.save(path, X.astype(dtype))
         for name, case in SELECTIONS.items():
             larger = {**case, "n_samples": 5 * case["n_samples"]}
-            arguments = [*arguments_of(larger, folder), "--labels", str(folder / "labels.npy")]
+            arguments = arguments_of(larger, folder)
             n_compared += 1
             if select(command, str(path), *arguments) != select(against, str(path), *arguments):
                 wrong.append(f"{name}, {dtype}, 2500 x 70")
