@@ -1,4 +1,4 @@
-"""thinset-filter makes the golden selections, by the script that also checks wheels and other CPUs."""
+"""thinset-filter makes the golden selections: the check of wheels and of other processors."""
 
 from __future__ import annotations
 
