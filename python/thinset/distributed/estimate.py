@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from thinset.distributed import pilot
 from thinset.distributed.algorithm import Request
 from thinset.distributed.algorithms import algorithm_of, options_of
-from thinset.distributed.growth import IN_PROPORTION, N_SIZES, PAIRS, grown, n_steps
+from thinset.distributed.growth import N_SIZES, PAIRS, ROWS, grown, n_steps
 from thinset.distributed.pilot import Exchanged
 from thinset.distributed.shards import list_shards
 from thinset.distributed.two_rounds import pilot as two_rounds_pilot
@@ -45,7 +45,8 @@ _MORE_FOR_PICKS = 4
 _FEWEST_ROWS = 16
 """For each pick and for each worker."""
 _PARTS_TIMED = 8
-"""Parts that a sample is cut into to measure times: with more, they have too few rows."""
+"""Parts of a sample to measure the one pass of topk, since reading is measured apart. What reads
+rows again and again is measured on one part: it takes longer where they do not fit into caches."""
 _MARGIN = 1.25
 _MARGIN_OF_PICKS = 0.15
 
@@ -165,7 +166,7 @@ def _plan(request: Request, shape: tuple[int, int], n_workers: int) -> _Plan:
     # As many picks among the rows as there will be, if that is enough to learn from.
     picks = k if n == n_rows else min(k, max(_FEWEST_PICKS, min(_MOST_PICKS, k * n // n_rows)))
     # So that no part is larger than those of all rows.
-    n_timed = max(_PARTS_TIMED, math.ceil(n * n_workers / n_rows))
+    n_timed = max(_PARTS_TIMED if request.method == "topk" else 1, n * n_workers // n_rows)
     if is_quadratic or request.coreset_size is not None:
         n_timed = n_workers  # what a part takes depends on how many others there are
     more_rows, more_picks = math.log(n_rows / n), math.log(k / picks)
@@ -183,27 +184,24 @@ class _Growth:
     tried: Sequence[Pilot]
     steps: float
     n_samples: int
-    powers_of_driver: tuple[float, float]
+    driver_compares: bool
 
     def seconds(self) -> float:
         """Of the slowest workers."""
-        powers = IN_PROPORTION if self.n_samples == self.tried[0].n_samples else PAIRS
+        powers = ROWS if self.n_samples == self.tried[0].n_samples else PAIRS
         return sum(
             self._grown([each.seconds.get(name, 0.0) for each in self.tried], powers)
             for name in self.tried[0].seconds
         )
 
     def driver(self) -> float:
-        """Seconds between the calls: they depend on the picks alone.
-
-        At least in proportion: what a few picks take is mostly what any number takes.
-        """
+        """Seconds between the calls: they depend on the picks alone."""
         largest = self.tried[0]
         more = self.n_samples / largest.n_samples
-        if more == 1:
-            return largest.driver
-        growing = self._grown([each.driver for each in self.tried], self.powers_of_driver)
-        return max(more * largest.driver, growing)
+        in_proportion = more * largest.driver
+        if more == 1 or not self.driver_compares:
+            return in_proportion
+        return max(in_proportion, self._grown([each.driver for each in self.tried], PAIRS))
 
     def exchanged(self, of_sample: WorkersEstimate, of_all: WorkersEstimate) -> Exchanged:
         """More rows go on by steps; more picks as the estimates of their numbers do."""
@@ -240,9 +238,9 @@ def _growth(
         picks = max(1, round(plan.n_samples * math.exp(-n * plan.more_picks / steps)))
         rows = max(picks, n_parts, round(plan.n_rows * math.exp(-n * more_rows / steps)))
         tried.append(select(rows, picks))
-    # Only in the second of two rounds does the driver compare rows.
-    powers = PAIRS if request.method == "facility_location" else IN_PROPORTION
-    return _Growth(tried, steps, request.n_samples, powers)
+    # Rows with one another, in the second of two rounds alone.
+    driver_compares = request.method == "facility_location"
+    return _Growth(tried, steps, request.n_samples, driver_compares)
 
 
 def _scaled(coreset_size: int | None, share: float) -> int | None:

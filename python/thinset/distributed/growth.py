@@ -14,11 +14,10 @@ if TYPE_CHECKING:
 
 STEP = 4
 N_SIZES = 3
-_NEAR = 0.1
-IN_PROPORTION = (1.0, 1.1)
-"""Powers of what grows with rows or with picks: more of them fit less into caches."""
+ROWS = (1.0, 1.2)
+"""Powers of what grows with the rows: each is read, and more of them fit less into caches."""
 PAIRS = (1.0, 2.2)
-"""Of what grows with both."""
+"""Of what grows with the rows and with the picks."""
 
 
 def n_steps(times: float) -> float:
@@ -38,8 +37,6 @@ def grown(seconds: Sequence[float], steps: float, powers: tuple[float, float]) -
         return largest
     power = math.log(last / before, STEP) if before > 0 else 1.0
     power = min(max(powers[0], power), powers[1])
-    # What is nearly constant, linear or quadratic is so, and what differs is noise.
-    power = round(power) if abs(power - round(power)) <= _NEAR else power
     if power == 0:
         return largest + steps * last
     return largest + float(last * (STEP ** (power * steps) - 1) / (1 - STEP**-power))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from thinset.distributed.messages import Arrays
 
 OPENING = "open"
+RELEASE = "release"
 _Done = TypeVar("_Done")
 
 
@@ -28,7 +29,7 @@ _Done = TypeVar("_Done")
 class MeasuredRound:
     """One call to all parts.
 
-    name: of the call, or "open". seconds: of each part.
+    name: of the call, or "open" or "release". seconds: of each part.
     """
 
     name: str
@@ -65,6 +66,15 @@ class MeasuredEngine(LocalEngine):
             return work(), self._clock() - started
 
         return list(self._pool.map(timed, works) if self._pool else map(timed, works))
+
+    def release(self) -> None:
+        if self._workers:
+            # Each machine frees its own memory, so this is not the driver's work either.
+            found = self._timed([self._release_one] * len(self._workers))
+            self.measured.append(MeasuredRound(RELEASE, tuple(seconds for _, seconds in found)))
+
+    def _release_one(self) -> None:
+        self._workers.pop()
 
     def close(self) -> None:
         super().close()

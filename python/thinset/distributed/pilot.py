@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -43,9 +44,25 @@ class Sample:
 
     def shards(self, n_rows: int) -> ShardList:
         """About so many of the rows, as one shard in memory."""
-        step = max(1, len(self.values) // n_rows)
-        values = np.ascontiguousarray(self.values[::step][:n_rows])
+        rows = self.rows(n_rows)
+        values = _as_mapped(rows) if self.listed.shards[0].is_file else rows
         return replace(self.listed, shards=(Shard("the sample", len(values), values),), inputs=())
+
+    def rows(self, n_rows: int) -> NDArray[Any]:
+        """The same rows."""
+        step = max(1, len(self.values) // n_rows)
+        return np.ascontiguousarray(self.values[::step][:n_rows])
+
+
+def _as_mapped(rows: NDArray[Any]) -> NDArray[Any]:
+    """A copy that starts at a page, as a mapped file does.
+
+    Rows of other arrays may lie across two cache lines: reading one takes up to twice as long.
+    """
+    copy = np.frombuffer(mmap.mmap(-1, max(1, rows.nbytes)), rows.dtype, rows.size)
+    copy = copy.reshape(rows.shape)
+    copy[...] = rows
+    return copy
 
 
 def draw(listed: ShardList, n_rows: int) -> Sample:
@@ -151,6 +168,7 @@ def _run(
         engine.open(Job(algorithm.parts, algorithm.work, algorithm.settings(), algorithm.replay))
         while not algorithm.step(engine):
             pass
+        engine.release()
         taken = clock() - started
     seconds: dict[str, float] = {}
     seen: set[str] = set()

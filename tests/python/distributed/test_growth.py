@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from thinset.distributed.growth import IN_PROPORTION, PAIRS, grown, measured_or_grown, n_steps
+from thinset.distributed.growth import PAIRS, ROWS, grown, measured_or_grown, n_steps
 
 
 @pytest.mark.parametrize("power", [1.0, 1.5, 2.0])
@@ -20,10 +20,10 @@ def test_a_constant_and_a_power_are_told_apart(power):
         ([2.0, 2.0, 2.0], PAIRS, 2.0),  # constant
         ([2.0, 2.1, 2.0], PAIRS, 2.0),  # noise
         ([3.0, 2.0, 1.0], (0.0, 1.0), 5.0),  # a logarithm
-        # Rows are read: at least 1 + 3 / 16 x at x = 16, and at most as x^1.1.
-        ([4.0, 3.25, 3.0], IN_PROPORTION, 4.0 + 0.75 * 15 / 0.75),
-        ([4.0, 3.25, 3.24], IN_PROPORTION, 4.0 + 0.75 * (4**2.2 - 1) / (1 - 4**-1.1)),
-        ([4.0, 3.25, 3.3], IN_PROPORTION, 4.0 + 0.75 * 15 / 0.75),
+        # Rows are read: at least 1 + 3 / 16 x at x = 16, and at most as x^1.2.
+        ([4.0, 3.25, 3.0], ROWS, 4.0 + 0.75 * 15 / 0.75),
+        ([4.0, 3.25, 3.24], ROWS, 4.0 + 0.75 * (4**2.4 - 1) / (1 - 4**-1.2)),
+        ([4.0, 3.25, 3.3], ROWS, 4.0 + 0.75 * 15 / 0.75),
     ],
 )
 def test_short_times_do_not_mislead(tried, powers, expected):
@@ -40,6 +40,6 @@ def test_what_is_small_is_measured_itself():
     assert measured_or_grown(pairs, (1000, 50), (1000, 100)) == 1.05
     assert tried == [(1000, 50)]
     tried.clear()
-    found = measured_or_grown(pairs, (64_000, 800), (4000, 100))
-    assert found == pytest.approx(1.0 + 1e-6 * 64_000 * 800, rel=0.02)
-    assert tried == [(4000, 50), (1000, 12), (250, 3)]
+    found = measured_or_grown(pairs, (64_000, 1024), (4000, 100))
+    assert found == pytest.approx(1.0 + 1e-6 * 64_000 * 1024)
+    assert tried == [(4000, 64), (1000, 16), (250, 4)]

@@ -9,8 +9,6 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from thinset.distributed.engine import Call, Job
 from thinset.distributed.growth import measured_or_grown
 from thinset.distributed.measured_engine import MeasuredEngine
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
 
 _MOST_CHOSEN = 4096
 _MOST_CANDIDATES = 1 << 16
+_MOST_MEASURED = 1 << 14
 
 
 def seconds(
@@ -46,15 +45,14 @@ def seconds(
         return fewest_seconds(lambda: worker.call(Call("coreset")), clock_of(request))
 
     def choice(n_candidates: int, n_chosen: int) -> float:
-        listed = sample.shards(n_candidates)
-        tried = algorithm(listed.parts(1), n_chosen, n_chosen)
-        points = [array for shard in listed.shards if (array := shard.array) is not None]
+        tried = algorithm(sample.shards(n_candidates).parts(1), n_chosen, n_chosen)
+        points = [sample.rows(n_candidates)]
         return fewest_seconds(lambda: tried.chosen_from(points), clock_of(request))
 
     def measures(n: int, n_chosen: int) -> float:
-        listed = sample.shards(n)
-        tried = algorithm(listed.parts(1), n_chosen, n_chosen)
-        tried.rows = np.linspace(0, listed.shape[0] - 1, n_chosen).astype(int).tolist()
+        tried = algorithm(sample.shards(n).parts(1), n_chosen, n_chosen)
+        # Rows as far apart as those that there will be: among others, distances are found faster.
+        tried.rows = tried.chosen_from([sample.rows(n)]).indices.tolist()
         with MeasuredEngine(1, request.n_threads) as engine:
             engine.open(Job(tried.parts, tried.work, tried.settings(), tried.replay))
             return fewest_seconds(lambda: tried.measure(engine), clock_of(request))
@@ -64,5 +62,5 @@ def seconds(
         + measured_or_grown(
             choice, (min(n_workers * size, n_rows), k), (min(most_rows, _MOST_CANDIDATES),) * 2
         )
-        + measured_or_grown(measures, (of_worker, min(k, of_worker)), (most_rows, _MOST_CANDIDATES))
+        + measured_or_grown(measures, (of_worker, min(k, of_worker)), (most_rows, _MOST_MEASURED))
     )
