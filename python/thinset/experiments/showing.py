@@ -101,7 +101,11 @@ def show(
         explored=explored,
         command=settings.command,
         captions=captions,
-        settings=_how_selected(shown.selection),
+        settings={
+            one.name: _how_selected(one.selection)
+            for one in (shown, settings.against)
+            if one is not None and one.selection is not None
+        },
     )
     return write_show_page(inputs, out, show_progress=show_progress)
 
@@ -229,8 +233,13 @@ def _require_rows(shown: Shown, n_total: int) -> None:
             f"{shown.name}: row numbers must be from 0 to {n_total - 1}, got {indices[place]} at "
             f"position {place}"
         )
-    if len(np.unique(indices)) != len(indices):
-        raise ValueError(f"{shown.name}: row numbers must be distinct; remove repetitions")
+    rows, numbers = np.unique(indices, return_counts=True)
+    if len(rows) != len(indices):
+        twice = rows[numbers > 1][0]
+        raise ValueError(
+            f"{shown.name}: row numbers must be distinct, got {twice} at positions "
+            f"{' and '.join(map(str, np.flatnonzero(indices == twice)[:2]))}; remove repetitions"
+        )
 
 
 def _metric(selection: Selection | None) -> str:
@@ -380,8 +389,6 @@ def _advice(reasons: Reasons | None) -> str:
     return f" For scale: 1 % of samples are nearer than {near:.3g} to the kept one nearest to them."
 
 
-def _how_selected(selection: Selection | None) -> dict[str, Any]:
-    if selection is None:
-        return {}
+def _how_selected(selection: Selection) -> dict[str, Any]:
     used = {k: v for k, v in selection.params.items() if v is not None and v is not False}
     return {"method": selection.method, **used}
