@@ -95,6 +95,17 @@ class Study:
         self.folder = self.bench.folder
         self.data = self.bench.data
         self.settings = settings.resolved_for(self.data.train.image_shape)
+        self._require_enough_samples()
+
+    def _require_enough_samples(self) -> None:
+        """Now, not after the trainings that select nothing."""
+        n_samples = len(self.data.train)
+        for cell in self._cells:
+            if cell.arm.rule is not None and cell.size is not None and cell.size > n_samples:
+                raise ValueError(
+                    f"sizes must be at most {n_samples}, the number of training samples, got "
+                    f"{cell.size}"
+                )
 
     def train(
         self,

@@ -97,6 +97,7 @@ def test_the_page_of_a_comparison_shows_a_selection_beside_the_random_one(finish
     explored = json.loads(content)
     assert (explored["name"], explored["other"]["name"]) == ("top-k", "random samples")
     assert (explored["nTotal"], explored["nKept"]) == (1438, 100)
+    assert "<h2>What was kept: top-k</h2>" in text
     # The page of a published figure is about its scores.
     page = write_page(recipe_of("fig5"), Finished.read(folder, StudySettings))
     assert "<script" not in page.read_text(encoding="utf-8")
@@ -183,6 +184,14 @@ def test_a_mistaken_arm_leaves_no_folder(tmp_path):
         with pytest.raises(FileNotFoundError, match="missing"):
             Study(Where("digits", tmp_path / "study"), missing)
     assert not (tmp_path / "study").exists()
+
+
+def test_a_subset_larger_than_the_data_is_refused_before_any_training(tmp_path):
+    settings = dataclasses.replace(SETTINGS, sizes=(100, 1439))
+    with pytest.raises(ValueError, match="sizes must be at most 1438, .* got 1439"):
+        Study(Where("digits", tmp_path / "study"), settings)
+    # Arms that select nothing have no size.
+    Study(Where("digits", tmp_path / "full"), dataclasses.replace(settings, arms=arms("full")))
 
 
 def test_an_arm_whose_preparation_takes_all_of_the_time_is_left_out(tmp_path):
