@@ -162,7 +162,8 @@ def test_what_does_not_belong_together_is_refused(folder, capsys):
     np.save("numbers.npy", np.linspace(0, 1, N))
     np.save("wild.npy", np.full((N, 2), np.nan))
     np.save("rows.npy", np.array([0, N]))
-    np.save("twice.npy", np.array([1, 1]))
+    np.save("large.npy", np.array([2, 2**63 + 1], np.uint64))
+    np.save("twice.npy", np.array([1, 0, 1]))
     thinset.select(np.random.default_rng(2).random((N + 1, 5)), 3).save("other.npz")
     data = ["--data", "data"]
     for arguments, status, message in (
@@ -175,7 +176,12 @@ def test_what_does_not_belong_together_is_refused(folder, capsys):
         (["max_min.npz", *data, "--map", "embeddings.npy"], 3, "--map must be an array"),
         (["max_min.npz", *data, "--map", "wild.npy"], 3, "--map must be finite, row 0 is not"),
         (["rows.npy", *data], 3, "row numbers must be from 0 to 59, got 60 at position 1"),
-        (["twice.npy", *data], 3, "row numbers must be distinct"),
+        (["twice.npy", *data], 3, "must be distinct, got 1 at positions 0 and 2"),
+        (["large.npy", *data], 3, f"below 2**63, got {2**63 + 1} at position 1"),
+        (["max_min.npz", *data, "--dedup-distance", "1"], 2, "--dedup-distance needs --embeddings"),
+        (["max_min.npz", *data, "--column", "x"], 2, "--column needs --embeddings"),
+        (["max_min.npz", "--embeddings", "embeddings.npy", "--split", "test"], 2,
+         "--split needs --data DIR"),
         (["max_min.npz", "--data", "missing"], 4, "missing does not exist"),
         (["max_min.npz", "--embeddings", "gone.npy"], 4, "gone.npy"),
         (["max_min.npz"], 2, "show needs --data DIR"),
