@@ -34,8 +34,8 @@ _DECODED_WITHIN = 0.15
 """The share of a budget that decoding a subset may take"""
 
 _NO_REASON = (
-    "training does not wait for its images; {repetition}; classes have similar sizes; no subset has "
-    "been found to beat full-data training on such data"
+    "training does not wait for its images; %s; classes have similar sizes; no subset has been "
+    "found to beat full-data training on such data"
 )
 _UNKNOWN = (
     "training does not wait for its images and classes have similar sizes; repetition of samples "
@@ -117,7 +117,7 @@ def advise(
         return 0, tuple(told)
     if repeated is None:
         return 0, (_UNKNOWN,)
-    return 0, (_NO_REASON.format(repetition=about_repetition(repeated)),)
+    return 0, (_NO_REASON % about_repetition(repeated),)
 
 
 def _is_clearly_worse(choice: Choice, full: Choice) -> bool:
