@@ -81,6 +81,7 @@ class Study:
         data: Splits | None = None,
     ) -> None:
         from thinset.augmentation.train import require_trainable
+        from thinset.experiments.trial import require_enough_samples
         from thinset.experiments.workbench import Workbench
 
         require_readable(settings.arms)
@@ -95,17 +96,9 @@ class Study:
         self.folder = self.bench.folder
         self.data = self.bench.data
         self.settings = settings.resolved_for(self.data.train.image_shape)
-        self._require_enough_samples()
-
-    def _require_enough_samples(self) -> None:
-        """Now, not after the trainings that select nothing."""
-        n_samples = len(self.data.train)
-        for cell in self._cells:
-            if cell.arm.rule is not None and cell.size is not None and cell.size > n_samples:
-                raise ValueError(
-                    f"sizes must be at most {n_samples}, the number of training samples, got "
-                    f"{cell.size}"
-                )
+        with self.folder.removed_if_refused():
+            sizes = (cell.size for cell in self._cells if cell.arm.rule is not None)
+            require_enough_samples((size for size in sizes if size is not None), self.data.train)
 
     def train(
         self,
