@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from thinset.selection.matrix_input import HostMatrix
 
 _MOST_CLASSES = 65_000
+_LARGEST_COORDINATE = 1e300  # so that differences are finite
 
 
 @dataclass(frozen=True)
@@ -335,6 +336,13 @@ def _map(
         finite = np.isfinite(values).all(axis=1)
         if not finite.all():
             raise ValueError(f"--map must be finite, row {finite.argmin()} is not")
+        too_large = (np.abs(values) > _LARGEST_COORDINATE).any(axis=1)
+        if too_large.any():
+            row = int(too_large.argmax())
+            raise ValueError(
+                f"--map must be within +-{_LARGEST_COORDINATE:g}, row {row} holds "
+                f"{np.abs(values[row]).max():g}; divide the coordinates by a constant"
+            )
         return values, "The coordinates are those of --map."
     if matrix is None:
         return None, "Pass --embeddings FILE, or --map FILE with two columns, to see a map."

@@ -162,6 +162,11 @@ def test_what_does_not_belong_together_is_refused(folder, capsys):
     np.save("numbers.npy", np.linspace(0, 1, N))
     np.save("wild.npy", np.full((N, 2), np.nan))
     np.save("rows.npy", np.array([0, N]))
+    coordinates, embeddings = np.zeros((N, 2)), np.zeros((N, 5))
+    coordinates[2, 1], embeddings[4, 3] = -1e308, 1e200
+    np.save("large_map.npy", coordinates)
+    np.save("large_embeddings.npy", embeddings)
+    thinset.select(np.zeros((N, 1)), 10, "random").save("random.npz")
     np.save("large.npy", np.array([2, 2**63 + 1], np.uint64))
     np.save("twice.npy", np.array([1, 0, 1]))
     thinset.select(np.random.default_rng(2).random((N + 1, 5)), 3).save("other.npz")
@@ -175,6 +180,8 @@ def test_what_does_not_belong_together_is_refused(folder, capsys):
         (["max_min.npz", *data, "--against", "other.npz"], 3, "other was made from 61"),
         (["max_min.npz", *data, "--map", "embeddings.npy"], 3, "--map must be an array"),
         (["max_min.npz", *data, "--map", "wild.npy"], 3, "--map must be finite, row 0 is not"),
+        (["max_min.npz", *data, "--map", "large_map.npy"], 3, "row 2 holds 1e+308; divide the"),
+        (["random.npz", "--embeddings", "large_embeddings.npy"], 3, "row 4 holds 1e+200; divide"),
         (["rows.npy", *data], 3, "row numbers must be from 0 to 59, got 60 at position 1"),
         (["twice.npy", *data], 3, "must be distinct, got 1 at positions 0 and 2"),
         (["large.npy", *data], 3, f"below 2**63, got {2**63 + 1} at position 1"),
