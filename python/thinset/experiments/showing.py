@@ -319,6 +319,7 @@ def _labels(
     if len(values) > _MOST_CLASSES:
         raise ValueError(f"--labels has {len(values):,} classes; at most {_MOST_CLASSES:,} work")
     names = [v.decode() if isinstance(v, bytes) else str(v) for v in values.tolist()]
+    names = [name if name.strip() else "(empty)" for name in names]
     return labels.astype(np.int64), names
 
 

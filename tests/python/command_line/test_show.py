@@ -150,6 +150,14 @@ def test_selections_whose_files_have_one_name_are_told_apart(folder, capsys):
     assert "--against must be another selection" in capsys.readouterr().err
 
 
+def test_a_class_without_a_name_is_called_empty(folder):
+    np.save("labels.npy", np.array(["", "bee"] * (N // 2)))
+    command = ["show", "max_min.npz", "--embeddings", "embeddings.npy", "--labels", "labels.npy"]
+    assert main([*command, "-o", "page.html"]) == 0
+    data, _ = data_of(folder / "page.html")
+    assert [name for name, *_ in data["classes"]] == ["(empty)", "bee"]
+
+
 def test_a_random_selection_goes_with_any_embeddings(folder):
     thinset.select(np.zeros((N, 1), np.float32), 10, "random").save("random.npz")
     assert main(["show", "random.npz", "--embeddings", "embeddings.npy", "-o", "page.html"]) == 0

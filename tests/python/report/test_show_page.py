@@ -102,6 +102,12 @@ def test_points_come_in_selection_order_and_carry_what_is_known():
     assert texts(explorer.ids) == [f"id-{row}" for row in rows]
 
 
+def test_samples_of_one_place_are_in_the_middle_of_the_map():
+    data = json.loads(explorer_of(inputs_of(coordinates=np.full((300, 2), 7.0))).data)
+    assert data["extent"] == [1.0, 1.0]
+    assert set(array(data["x"])) == set(array(data["y"])) == {32767}
+
+
 def test_thumbnails_are_those_of_the_points():
     n = 90
     colours = np.random.default_rng(3).integers(0, 256, (n, 1, 1, 3))
