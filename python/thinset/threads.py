@@ -6,7 +6,7 @@ import numbers
 
 from thinset.files.shown import shown
 
-_MOST_THREADS = 1024
+MOST_THREADS = 1024
 
 
 def as_threads(n_threads: object) -> int:
@@ -14,8 +14,8 @@ def as_threads(n_threads: object) -> int:
     if n_threads is None:
         return 0
     is_whole = isinstance(n_threads, numbers.Integral) and not isinstance(n_threads, bool)
-    if not is_whole or not 1 <= n_threads <= _MOST_THREADS:  # type: ignore[operator]
+    if not is_whole or not 1 <= n_threads <= MOST_THREADS:  # type: ignore[operator]
         raise ValueError(
-            f"n_threads must be an int in [1, {_MOST_THREADS}], or None, got {shown(n_threads)}"
+            f"n_threads must be an int in [1, {MOST_THREADS}], or None, got {shown(n_threads)}"
         )
     return int(n_threads)  # type: ignore[call-overload,no-any-return]

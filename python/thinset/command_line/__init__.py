@@ -135,6 +135,7 @@ def _print_completion(shells: list[str]) -> int:
 
 
 def _call(command: ListedCommand, arguments: list[str]) -> int:
+    from thinset.command_line.arguments import require_threads
     from thinset.command_line.parsing import ArgumentsError, parse
 
     keep_to_cpu_quota()
@@ -147,6 +148,7 @@ def _call(command: ListedCommand, arguments: list[str]) -> int:
     except ArgumentsError as error:
         print_line(f"thinset {command.name}: {error}; see thinset {command.name} --help")
         return EXIT_USAGE
+    require_threads(getattr(parsed, "threads", None))
     return parsed.run() or 0
 
 

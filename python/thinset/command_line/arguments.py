@@ -11,6 +11,7 @@ import tyro
 
 from thinset.command_line.usage import UsageError
 from thinset.duration import Duration
+from thinset.threads import MOST_THREADS, as_threads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,6 +61,14 @@ EmbeddingsFiles = Annotated[
 Column = Annotated[str | None, optional(metavar="NAME")]
 Threads = Annotated[int | None, optional(metavar="INT")]
 Model = Annotated[str | None, optional(metavar="NAME|MODULE:FUNCTION")]
+
+
+def require_threads(threads: int | None) -> None:
+    """Raise ValueError, naming the option, for a number of threads that no call takes."""
+    try:
+        as_threads(threads)
+    except ValueError:
+        raise ValueError(f"--threads must be from 1 to {MOST_THREADS}, got {threads}") from None
 
 
 def require_files(files: Sequence[Path], metavar: str) -> None:

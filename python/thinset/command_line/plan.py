@@ -102,6 +102,9 @@ class Command(TrainingOptions, EncoderOptions, _Options):
             total = parse_time("--budget", self.budget)
         else:
             total = parse_length("--steps", str(self.steps))
+        if total.amount == 0:
+            name = "--steps" if self.budget is None else "--budget"
+            raise ValueError(f"{name} must be longer than {total}")
         recipe = load_recipe("plan", self.preset, PlanSettings)
         return dataclasses.replace(
             recipe,

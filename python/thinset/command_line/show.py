@@ -67,6 +67,7 @@ class Command:
     def run(self) -> None:
         if not any(getattr(self, name) for name in _SHOWN):
             raise UsageError("show needs --data DIR, --texts FILE, --embeddings FILE or --map FILE")
+        self._refuse_what_does_not_apply()
         if self.dedup_distance is not None and not 0 <= self.dedup_distance < math.inf:
             raise ValueError(
                 f"--dedup-distance must be finite and at least 0, got {self.dedup_distance}"
@@ -113,6 +114,14 @@ class Command:
         )
         print(f"page: {written} ({written.stat().st_size / 1e6:.1f} MB)")
 
+    def _refuse_what_does_not_apply(self) -> None:
+        if not self.embeddings:
+            for name in ("column", "dedup_distance"):
+                if getattr(self, name) is not None:
+                    raise UsageError(f"--{name.replace('_', '-')} needs --embeddings FILE")
+        if self.data is None and self.split != "train":
+            raise UsageError("--split needs --data DIR")
+
 
 def _names(first: Path, second: Path | None) -> tuple[str, str]:
     """What the page calls both selections: file names, with folders where they would be equal."""
@@ -140,6 +149,12 @@ def _read(path: Path, name: str) -> Shown:
         )
     if chosen.dtype.kind == "b":
         return Shown(name, np.flatnonzero(chosen), len(chosen))
+    too_large = chosen > np.iinfo(np.int64).max
+    if too_large.any():
+        place = int(too_large.argmax())
+        raise ValueError(
+            f"{path}: row numbers must be below 2**63, got {chosen[place]} at position {place}"
+        )
     return Shown(name, np.asarray(chosen, np.int64))
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from thinset.selection.matrix_input import HostMatrix
 
 _MOST_CLASSES = 65_000
+_LARGEST_COORDINATE = 1e300  # so that differences are finite
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,11 @@ def show(
         explored=explored,
         command=settings.command,
         captions=captions,
-        settings=_how_selected(shown.selection),
+        settings={
+            one.name: _how_selected(one.selection)
+            for one in (shown, settings.against)
+            if one is not None and one.selection is not None
+        },
     )
     return write_show_page(inputs, out, show_progress=show_progress)
 
@@ -229,8 +234,13 @@ def _require_rows(shown: Shown, n_total: int) -> None:
             f"{shown.name}: row numbers must be from 0 to {n_total - 1}, got {indices[place]} at "
             f"position {place}"
         )
-    if len(np.unique(indices)) != len(indices):
-        raise ValueError(f"{shown.name}: row numbers must be distinct; remove repetitions")
+    rows, numbers = np.unique(indices, return_counts=True)
+    if len(rows) != len(indices):
+        twice = rows[numbers > 1][0]
+        raise ValueError(
+            f"{shown.name}: row numbers must be distinct, got {twice} at positions "
+            f"{' and '.join(map(str, np.flatnonzero(indices == twice)[:2]))}; remove repetitions"
+        )
 
 
 def _metric(selection: Selection | None) -> str:
@@ -309,6 +319,7 @@ def _labels(
     if len(values) > _MOST_CLASSES:
         raise ValueError(f"--labels has {len(values):,} classes; at most {_MOST_CLASSES:,} work")
     names = [v.decode() if isinstance(v, bytes) else str(v) for v in values.tolist()]
+    names = [name if name.strip() else "(empty)" for name in names]
     return labels.astype(np.int64), names
 
 
@@ -326,6 +337,13 @@ def _map(
         finite = np.isfinite(values).all(axis=1)
         if not finite.all():
             raise ValueError(f"--map must be finite, row {finite.argmin()} is not")
+        too_large = (np.abs(values) > _LARGEST_COORDINATE).any(axis=1)
+        if too_large.any():
+            row = int(too_large.argmax())
+            raise ValueError(
+                f"--map must be within +-{_LARGEST_COORDINATE:g}, row {row} holds "
+                f"{np.abs(values[row]).max():g}; divide the coordinates by a constant"
+            )
         return values, "The coordinates are those of --map."
     if matrix is None:
         return None, "Pass --embeddings FILE, or --map FILE with two columns, to see a map."
@@ -380,8 +398,6 @@ def _advice(reasons: Reasons | None) -> str:
     return f" For scale: 1 % of samples are nearer than {near:.3g} to the kept one nearest to them."
 
 
-def _how_selected(selection: Selection | None) -> dict[str, Any]:
-    if selection is None:
-        return {}
+def _how_selected(selection: Selection) -> dict[str, Any]:
     used = {k: v for k, v in selection.params.items() if v is not None and v is not False}
     return {"method": selection.method, **used}

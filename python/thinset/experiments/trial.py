@@ -116,6 +116,19 @@ def require_countable_arms(arms: Iterable[Arm], data: Dataset) -> None:
                 require_countable_classes(arm, open_dataset(arm.added))
 
 
+def require_enough_samples(sizes: Iterable[float], data: Dataset) -> None:
+    """Raise ValueError for the size of a subset that is a count of more than all samples.
+
+    Before any training, and before an encoder is trained. `data`: the training data.
+    """
+    for size in sizes:
+        if size > len(data):
+            raise ValueError(
+                "the size of a subset must be at most the number of training samples, "
+                f"{len(data)}, got {size}"
+            )
+
+
 def require_countable_classes(arm: Arm, data: Dataset | EncodedDataset) -> None:
     """Raise ValueError unless `data` have what an arm that counts classes needs."""
     if not arm.needs_labels:

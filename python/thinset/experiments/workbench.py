@@ -153,6 +153,10 @@ class Workbench:
             )
         for arm in getattr(settings, "arms", ()):
             require_encoded(arm, self.encoded, where.source)
+        if self._encoder.kind == "given" and self.encoded is None:
+            # Now, not after the trainings that need no embeddings. The folder stays: data that were
+            # split there tell which rows are needed.
+            self.embeddings()
 
     def _prepared(self, settings: DataSettings, data: Splits | None) -> Splits:
         where = self._where

@@ -32,14 +32,15 @@ class ShowInputs:
 
     dataset_name: of the samples. explored: the samples and the selections. captions: a sentence
     about the "map" and the "stacks", or what to pass to see one that is missing. settings: how the
-    selection was made. command: the command line that writes the page again.
+    selections were made, by their names; without those that are known as row numbers alone.
+    command: the command line that writes the page again.
     """
 
     dataset_name: str
     explored: ExplorerInputs
     command: str
     captions: Mapping[str, str] = field(default_factory=dict)
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def write_show_page(
@@ -56,7 +57,7 @@ def write_show_page(
     explored = inputs.explored
     explorer = explorer_of(explored, max_bytes=max_bytes, show_progress=show_progress)
     content = {
-        "title": f"{explored.name} on {inputs.dataset_name}",
+        "title": f"{_names(explored)} on {inputs.dataset_name}",
         "dataset_name": inputs.dataset_name,
         "headline": _headline(explored),
         "scope": _scope(explored),
@@ -64,7 +65,7 @@ def write_show_page(
         "captions": {"map": "", "stacks": "", **inputs.captions},
         "overlap": overlap(explored),
         "classes": _class_table(explored),
-        "settings": facts(inputs.settings),
+        "settings": {name: facts(used) for name, used in inputs.settings.items()},
         "progress": None,
         "next_step": None,
         "rerun": {
@@ -128,6 +129,11 @@ def _shared_by_chance(explored: ExplorerInputs) -> float:
     return len(explored.indices) * len(explored.other.indices) / max(explored.n_total, 1)
 
 
+def _names(explored: ExplorerInputs) -> str:
+    other = explored.other
+    return explored.name if other is None else f"{explored.name} and {other.name}"
+
+
 def _headline(explored: ExplorerInputs) -> str:
     k = len(explored.indices)
     if explored.other is None:
@@ -135,7 +141,7 @@ def _headline(explored: ExplorerInputs) -> str:
     both = _shares(explored)[0]
     samples = "sample" if both == 1 else "samples"
     return (
-        f"{explored.name} and {explored.other.name} agree on {both:,} {samples}; random selections "
+        f"{_names(explored)} agree on {both:,} {samples}; random selections "
         f"would on {_shared_by_chance(explored):,.0f}"
     )
 

@@ -112,6 +112,11 @@ def test_version(capsys):
             2,
             "the plan decides what to train on: give --plan or --method",
         ),
+        (
+            ["select", "gone.npy", "-n", "3", "-o", "s.npz", "--engine", "local", "--threads", "0"],
+            3,
+            "--threads must be from 1 to 1024, got 0",
+        ),
         (["verify", "nowhere"], 4, "nowhere does not exist"),
         (["verify", "."], 3, "holds no dataset folder, selection or run record"),
         (["report", "."], 3, "is not the folder of a run: it has no settings.json"),

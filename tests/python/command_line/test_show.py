@@ -150,6 +150,14 @@ def test_selections_whose_files_have_one_name_are_told_apart(folder, capsys):
     assert "--against must be another selection" in capsys.readouterr().err
 
 
+def test_a_class_without_a_name_is_called_empty(folder):
+    np.save("labels.npy", np.array(["", "bee"] * (N // 2)))
+    command = ["show", "max_min.npz", "--embeddings", "embeddings.npy", "--labels", "labels.npy"]
+    assert main([*command, "-o", "page.html"]) == 0
+    data, _ = data_of(folder / "page.html")
+    assert [name for name, *_ in data["classes"]] == ["(empty)", "bee"]
+
+
 def test_a_random_selection_goes_with_any_embeddings(folder):
     thinset.select(np.zeros((N, 1), np.float32), 10, "random").save("random.npz")
     assert main(["show", "random.npz", "--embeddings", "embeddings.npy", "-o", "page.html"]) == 0
@@ -162,7 +170,13 @@ def test_what_does_not_belong_together_is_refused(folder, capsys):
     np.save("numbers.npy", np.linspace(0, 1, N))
     np.save("wild.npy", np.full((N, 2), np.nan))
     np.save("rows.npy", np.array([0, N]))
-    np.save("twice.npy", np.array([1, 1]))
+    coordinates, embeddings = np.zeros((N, 2)), np.zeros((N, 5))
+    coordinates[2, 1], embeddings[4, 3] = -1e308, 1e200
+    np.save("large_map.npy", coordinates)
+    np.save("large_embeddings.npy", embeddings)
+    thinset.select(np.zeros((N, 1)), 10, "random").save("random.npz")
+    np.save("large.npy", np.array([2, 2**63 + 1], np.uint64))
+    np.save("twice.npy", np.array([1, 0, 1]))
     thinset.select(np.random.default_rng(2).random((N + 1, 5)), 3).save("other.npz")
     data = ["--data", "data"]
     for arguments, status, message in (
@@ -174,8 +188,15 @@ def test_what_does_not_belong_together_is_refused(folder, capsys):
         (["max_min.npz", *data, "--against", "other.npz"], 3, "other was made from 61"),
         (["max_min.npz", *data, "--map", "embeddings.npy"], 3, "--map must be an array"),
         (["max_min.npz", *data, "--map", "wild.npy"], 3, "--map must be finite, row 0 is not"),
+        (["max_min.npz", *data, "--map", "large_map.npy"], 3, "row 2 holds 1e+308; divide the"),
+        (["random.npz", "--embeddings", "large_embeddings.npy"], 3, "row 4 holds 1e+200; divide"),
         (["rows.npy", *data], 3, "row numbers must be from 0 to 59, got 60 at position 1"),
-        (["twice.npy", *data], 3, "row numbers must be distinct"),
+        (["twice.npy", *data], 3, "must be distinct, got 1 at positions 0 and 2"),
+        (["large.npy", *data], 3, f"below 2**63, got {2**63 + 1} at position 1"),
+        (["max_min.npz", *data, "--dedup-distance", "1"], 2, "--dedup-distance needs --embeddings"),
+        (["max_min.npz", *data, "--column", "x"], 2, "--column needs --embeddings"),
+        (["max_min.npz", "--embeddings", "embeddings.npy", "--split", "test"], 2,
+         "--split needs --data DIR"),
         (["max_min.npz", "--data", "missing"], 4, "missing does not exist"),
         (["max_min.npz", "--embeddings", "gone.npy"], 4, "gone.npy"),
         (["max_min.npz"], 2, "show needs --data DIR"),

@@ -197,8 +197,8 @@ def test_a_failed_run_does_not_block_its_folder(tmp_path):
     """Each failure comes later than the one before; the last call is free to change all of it."""
     with pytest.raises(FileNotFoundError, match="nowhere does not exist"):
         make("nowhere", tmp_path / "run", SETTINGS)
-    too_many = dataclasses.replace(SETTINGS, size=99_999)
-    failed_run(tmp_path / "run", too_many, "n_samples")
+    too_many = dataclasses.replace(SETTINGS, arm=Arm.parse("topk:dedup=0.9"), size=1400)
+    failed_run(tmp_path / "run", too_many, "deduplication leaves")
     no_model = dataclasses.replace(SETTINGS.training, model="json:nothing")
     failed_run(tmp_path / "run", dataclasses.replace(SETTINGS, training=no_model), "no callable")
     diverging = dataclasses.replace(SETTINGS.training, learning_rate=1e30)
@@ -208,8 +208,8 @@ def test_a_failed_run_does_not_block_its_folder(tmp_path):
 
 
 def test_what_was_made_keeps_the_settings_that_it_depends_on(tmp_path):
-    too_many = dataclasses.replace(SETTINGS, size=99_999)
-    failed_run(tmp_path / "run", too_many, "n_samples")
+    too_many = dataclasses.replace(SETTINGS, arm=Arm.parse("topk:dedup=0.9"), size=1400)
+    failed_run(tmp_path / "run", too_many, "deduplication leaves")
     made = (tmp_path / "run" / "embeddings" / "embeddings.npy").read_bytes()
     other = dataclasses.replace(SETTINGS, encoder=dataclasses.replace(SETTINGS.encoder, seed=5))
     with pytest.raises(ValueError, match=r"settings\.encoder\.seed is 0 there and 5 here"):

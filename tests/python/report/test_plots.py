@@ -81,6 +81,19 @@ def test_seconds_start_at_zero_and_show_the_preparation(make_record: MakeRecord)
     np.testing.assert_allclose(bar.get_xdata(), [0.0, 3.5])
 
 
+@pytest.mark.parametrize("share", [0.1, 0.24, 0.26, 0.6, 0.95])
+def test_the_label_of_the_preparation_stays_inside(make_record: MakeRecord, share: float) -> None:
+    right = plots.score_against_seconds([make_record("topk")]).axes[0].get_xlim()[1]
+    long = {"encoder training": share * right}
+    arm = "kmeans:per_class=proportional"
+    figure = plots.score_against_seconds([make_record(arm, preparation_seconds=long)])
+    figure.canvas.draw()
+    axes = figure.axes[0]
+    (label,) = axes.texts
+    box, inside = label.get_window_extent(), axes.get_window_extent()
+    assert inside.x0 <= box.x0 < box.x1 <= inside.x1
+
+
 def test_a_run_without_measurements_draws_no_curve(make_record: MakeRecord) -> None:
     figure = plots.score_against_seconds([make_record(), make_record(seed=1, curve=())])
     assert _legend(figure) == ["top-k, n = 2"]

@@ -278,6 +278,16 @@ def test_a_narrow_screen_needs_no_sideways_scrolling_and_takes_taps(show, dark):
     assert (brightness < 200) == dark
 
 
+def test_a_narrow_screen_breaks_no_name_of_a_class(show):
+    names = ["airplane", "automobile", "bird", "deer"]
+    page = show(400, 800, phone=True, other=OtherSelection("theirs", OTHER), class_names=names)
+    heights = page.run(
+        "[...document.querySelectorAll('.scroll td:first-child .arm')]"
+        ".map(name => name.getBoundingClientRect().height)"
+    )
+    assert len(set(heights)) == 1, heights  # each on one line
+
+
 def test_stacks_open(show):
     page = show()
     assert page.run("document.querySelectorAll('.stack').length") == 2

@@ -102,6 +102,12 @@ def test_points_come_in_selection_order_and_carry_what_is_known():
     assert texts(explorer.ids) == [f"id-{row}" for row in rows]
 
 
+def test_samples_of_one_place_are_in_the_middle_of_the_map():
+    data = json.loads(explorer_of(inputs_of(coordinates=np.full((300, 2), 7.0))).data)
+    assert data["extent"] == [1.0, 1.0]
+    assert set(array(data["x"])) == set(array(data["y"])) == {32767}
+
+
 def test_thumbnails_are_those_of_the_points():
     n = 90
     colours = np.random.default_rng(3).integers(0, 256, (n, 1, 1, 3))
@@ -178,7 +184,7 @@ def test_hostile_texts_stay_texts_and_the_policy_allows_one_script(tmp_path):
         texts=[ATTACK] * n,
         other=OtherSelection(ATTACK, np.arange(9)),
     )
-    inputs = ShowInputs(ATTACK, explored, ATTACK, {"map": ATTACK}, {ATTACK: ATTACK})
+    inputs = ShowInputs(ATTACK, explored, ATTACK, {"map": ATTACK}, {ATTACK: {ATTACK: ATTACK}})
     page = write_show_page(inputs, tmp_path / "page.html").read_text(encoding="utf-8")
     assert "<script>alert" not in page
     assert "<img src=x" not in page
@@ -189,6 +195,23 @@ def test_hostile_texts_stay_texts_and_the_policy_allows_one_script(tmp_path):
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-"
     assert f"{policy}{digest}'" in html.unescape(page)
     assert not re.search(r"(?:src|href)=\"?https?:", page)
+
+
+def test_a_page_of_two_selections_says_how_each_was_made(tmp_path):
+    both = inputs_of(name="mine", other=OtherSelection("theirs", np.arange(9)))
+    settings = {"mine": {"method": "kmeans"}, "theirs": {"method": "max_min"}}
+    inputs = ShowInputs("noise", both, "thinset show", settings=settings)
+    page = write_show_page(inputs, tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<title>mine and theirs on noise</title>" in page
+    found = re.findall(r"<h3>(\w+)</h3>.*?<dd>\s*(\w+)", page, re.DOTALL)
+    assert found == [("mine", "kmeans"), ("theirs", "max_min")]
+
+
+def test_long_names_of_classes_are_shortened():
+    names = ["a" * 5000 + "z", "bee", "cat"]
+    classes = json.loads(explorer_of(inputs_of(class_names=names)).data)["classes"]
+    assert len(classes[0][0]) == 60
+    assert (classes[0][0][0], classes[0][0][-1], classes[1][0]) == ("a", "z", "bee")
 
 
 def test_every_part_may_be_missing(tmp_path):

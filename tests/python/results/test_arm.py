@@ -284,6 +284,7 @@ def test_a_rule_is_refused_where_selecting_by_it_would_be(
         ("full+data:made:balanced:then=loss_pruning", "exclude each other"),
         ("kmeans:n_iterations=" + "9" * 5000, "n_iterations"),
         ("full:k=3", "arm 'full:k=3' has no option 'k'"),
+        ("kmeans:per_klass", "has no option 'per_klass'; it takes .*per_class"),
         ("full:resident=no", "resident must be True, got no"),
         ("full:balanced=2", "balanced must be True, got 2"),
         ("full:weighted", "weighted needs dedup, .*such as full:dedup=0.2:weighted"),

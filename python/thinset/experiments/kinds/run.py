@@ -42,10 +42,13 @@ def make(
     Every stage stores its result in the folder. The same call on the same folder resumes where the
     last one stopped, even within a training. See RunFolder and `prepare_data` for what is refused.
     """
+    from thinset.experiments.trial import require_enough_samples
     from thinset.experiments.workbench import Workbench
 
     fixed = tuple(field.name for field in dataclasses.fields(RunSettings))
     bench = Workbench(where, settings, fixed=fixed, figure=recipe.name)
+    with bench.folder.removed_if_refused():
+        require_enough_samples((settings.size,), bench.data.train)
     refresh = Refresher(lambda: write_page(recipe, Finished.read(where.out, RunSettings)))
     _train_at_equal_steps(bench, settings, note, refresh)
     _train_at_equal_time(bench, settings, note, refresh)

@@ -81,6 +81,7 @@ class Study:
         data: Splits | None = None,
     ) -> None:
         from thinset.augmentation.train import require_trainable
+        from thinset.experiments.trial import require_enough_samples
         from thinset.experiments.workbench import Workbench
 
         require_readable(settings.arms)
@@ -95,6 +96,9 @@ class Study:
         self.folder = self.bench.folder
         self.data = self.bench.data
         self.settings = settings.resolved_for(self.data.train.image_shape)
+        with self.folder.removed_if_refused():
+            sizes = (cell.size for cell in self._cells if cell.arm.rule is not None)
+            require_enough_samples((size for size in sizes if size is not None), self.data.train)
 
     def train(
         self,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from thinset.experiments.plan.rules import (
     SUBSET,
+    about_repetition,
     class_sizes,
     reason_to_balance,
     reason_to_deduplicate,
@@ -33,8 +34,8 @@ _DECODED_WITHIN = 0.15
 """The share of a budget that decoding a subset may take"""
 
 _NO_REASON = (
-    "training does not wait for its images, samples do not repeat and classes have similar sizes; "
-    "no subset has been found to beat full-data training on such data"
+    "training does not wait for its images; %s; classes have similar sizes; no subset has been "
+    "found to beat full-data training on such data"
 )
 _UNKNOWN = (
     "training does not wait for its images and classes have similar sizes; repetition of samples "
@@ -92,9 +93,12 @@ def _in_memory(
 
 
 def advise(
-    options: Sequence[Option], choices: Sequence[Choice], *, repetition_is_known: bool = True
+    options: Sequence[Option], choices: Sequence[Choice], repeated: float | None
 ) -> tuple[int, tuple[str, ...]]:
-    """The index of the choice to take, and why: the first that has a reason."""
+    """The index of the choice to take, and why: the first that has a reason.
+
+    repeated: the share of samples that repeat others; None if it was not measured.
+    """
     told: list[str] = []
     full = choices[0]
     for number, (option, choice) in enumerate(zip(options, choices, strict=True)):
@@ -109,7 +113,11 @@ def advise(
             told.append(f"{option.reason}; but short trainings contradict {option.arm}")
         else:
             return number, (*told, option.reason)
-    return 0, tuple(told) or (_NO_REASON if repetition_is_known else _UNKNOWN,)
+    if told:
+        return 0, tuple(told)
+    if repeated is None:
+        return 0, (_UNKNOWN,)
+    return 0, (_NO_REASON % about_repetition(repeated),)
 
 
 def _is_clearly_worse(choice: Choice, full: Choice) -> bool:

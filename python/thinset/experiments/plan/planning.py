@@ -9,7 +9,7 @@ from thinset.experiments.cells import Cell, comparison_of
 from thinset.experiments.kinds.plan import PLAN_FILE, PLANNED
 from thinset.experiments.plan.costs import FOR_FORECASTS, Costs
 from thinset.experiments.plan.deadline import Deadline, NoTimeToMeasureError
-from thinset.experiments.plan.facts import facts_of
+from thinset.experiments.plan.facts import facts_of, repeated_share
 from thinset.experiments.plan.forecasts import make_forecasts
 from thinset.experiments.plan.measuring import Measured, measure
 from thinset.experiments.plan.options import advise, options_for
@@ -124,9 +124,10 @@ class Planner:
             facts["forecasts"] = f"none: {error}"
         costs = Costs(self._bench, self._settings, measured, planning_seconds(), made())
         choices = tuple(costs.choice(option, forecasts.get(option)) for option in options)
-        recommended, reasons = advise(
-            options, choices, repetition_is_known=measured.embedding_seconds is not None
-        )
+        # Without the means to embed everything, near-duplicates were no option.
+        sample = None if measured.embedding_seconds is None else measured.sample
+        repeated = None if sample is None else repeated_share(sample)
+        recommended, reasons = advise(options, choices, repeated)
         return Plan(
             self._where.source,
             self._settings.total,

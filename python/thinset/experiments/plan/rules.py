@@ -23,6 +23,8 @@ REPEATS = 10.0
 """Samples count as repeated if they are as alike as a set this many times smaller would be"""
 SOME_REPEAT = 0.1
 """The share of repeated samples above which a probe tries to leave them out; no reason by itself"""
+_HARDLY_ANY = 0.01
+"""The share of repeated samples below which the advice says that samples do not repeat"""
 DIFFERS = 5.0
 """Classes differ in size if the largest is this many times the smallest"""
 FEW_LABELS = 200
@@ -61,6 +63,13 @@ def reason_to_deduplicate(n_total: int, near_duplicates: float | None) -> str | 
         f"samples repeat: they are as alike as if there were {n_like:,.0f} different "
         "ones; without near-duplicates, rare samples count as much as common ones"
     )
+
+
+def about_repetition(repeated_share: float | None) -> str:
+    """Why near-duplicates are no reason, by the share of samples that repeat others."""
+    if repeated_share is None or repeated_share < _HARDLY_ANY:
+        return "samples do not repeat"
+    return f"too few samples repeat to matter ({100 * repeated_share:.3g} % repeat others)"
 
 
 def reason_to_keep_in_memory(

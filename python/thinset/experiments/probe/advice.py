@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from thinset.experiments.plan.rules import FEW_LABELS
+from thinset.experiments.plan.rules import FEW_LABELS, about_repetition
 from thinset.experiments.prepare.subsets import NEAR_DUPLICATES
 from thinset.results import BALANCED, FULL, Arm
 from thinset.results.probe import ProbeAdvice
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from thinset.results.probe import Action, ArmScores
 
 DISTINCT = Arm(distinct=NEAR_DUPLICATES)
-_HARDLY_ANY = 0.01
 BOTH = Arm(is_balanced=True, distinct=NEAR_DUPLICATES)
 
 
@@ -217,7 +216,7 @@ def _do_not_select(case: Case) -> ProbeAdvice:
         text
         for name, text in (
             ("waiting", "training does not wait for its images"),
-            ("repetition", _about_repetition(case.repeated_share)),
+            ("repetition", about_repetition(case.repeated_share)),
             ("classes", "classes have similar sizes"),
         )
         if name not in case.missing
@@ -233,12 +232,6 @@ def _do_not_select(case: Case) -> ProbeAdvice:
         _with_missing(case, "short trainings cannot show small differences"
                       if case.arms else "measured on other data; no short trainings on yours"),
     )  # fmt: skip
-
-
-def _about_repetition(repeated_share: float | None) -> str:
-    if repeated_share is None or repeated_share < _HARDLY_ANY:
-        return "samples do not repeat"
-    return f"too few samples repeat to matter ({100 * repeated_share:.3g} % repeat others)"
 
 
 def _best_subset(case: Case) -> ArmScores | None:

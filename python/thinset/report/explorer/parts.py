@@ -21,6 +21,7 @@ from thinset.report.explorer.thumbnails import (
     read_tiles,
     sheets_within,
 )
+from thinset.results.wording import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,6 +36,7 @@ MAX_BYTES = 4_900_000
 
 _SHARE_OF_KEPT = 0.35  # of the bytes for pictures or texts, where few are kept: these are looked at
 _BYTES_BESIDE_TRAININGS = 2_500_000
+_LONGEST_CLASS = 60  # characters of a name; longer ones would fill the page
 _OWN_BYTES = 60_000  # scripts, styles and markup
 
 # Bright enough on white, dark enough on black, and told apart by colour-blind readers.
@@ -122,12 +124,13 @@ def explorer_content(explore: Explore | None) -> dict[str, Any]:
     """What templates/explorer.html.j2 takes in a page about trainings, which stays smaller.
 
     explore: gives the inputs and the captions of "map" and "stacks"; without it there is no
-    explorer.
+    explorer. "explored_name" is that of the selection.
     """
     if explore is None:
-        return {"explorer": None, "captions": {}}
+        return {"explorer": None, "captions": {}, "explored_name": ""}
     explored, captions = explore()
     return {
+        "explored_name": explored.name,
         "explorer": explorer_of(explored, max_bytes=_BYTES_BESIDE_TRAININGS),
         # These pages have no option for stacks: they are shown where an arm leaves them out.
         "captions": {**captions, "stacks": captions["stacks"] if explored.stacks else ""},
@@ -140,7 +143,10 @@ def _classes(inputs: ExplorerInputs) -> list[list[Any]]:
     counts = np.bincount(inputs.labels[inputs.labels >= 0], minlength=1)
     names = inputs.class_names or [str(label) for label in range(len(counts))]
     counts = np.pad(counts, (0, max(0, len(names) - len(counts))))
-    return [[name, class_colour(c), int(counts[c])] for c, name in enumerate(names)]
+    return [
+        [shortened(str(name), _LONGEST_CLASS), class_colour(c), int(counts[c])]
+        for c, name in enumerate(names)
+    ]
 
 
 def class_colour(label: int) -> str:

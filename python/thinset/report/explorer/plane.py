@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _FITTED_ROWS = 20_000
+_LARGEST = 1e120  # as for distances: sums of squares stay finite
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ def plane_through(
         ]
     ).astype(np.float64)
     _require_finite(rows, sample)
+    _require_not_too_large(rows, sample)
     centre = rows.mean(axis=0)
     axes = principal_axes(rows - centre, rng=np.random.default_rng(seed))
     coordinates = np.empty((n_rows, 2))
@@ -61,6 +63,16 @@ def _numbered(pieces: Iterable[NDArray[Any]]) -> Iterable[tuple[int, NDArray[Any
     for piece in pieces:
         yield start, piece
         start += len(piece)
+
+
+def _require_not_too_large(values: NDArray[np.float64], rows: NDArray[np.int64]) -> None:
+    largest = np.abs(values).max(axis=1, initial=0.0)
+    row = int(largest.argmax())
+    if largest[row] > _LARGEST:
+        raise ValueError(
+            f"principal components need values within +-{_LARGEST:g}, row "
+            f"{rows[row]} holds {largest[row]:g}; divide the embeddings by a constant"
+        )
 
 
 def _require_finite(values: NDArray[np.float64], rows: NDArray[np.int64]) -> None:

@@ -81,7 +81,10 @@ def _places(coordinates: NDArray[np.float64]) -> dict[str, Any]:
     """Both axes on one scale, so that distances on the map compare in every direction."""
     low = coordinates.min(axis=0)
     extent = coordinates.max(axis=0) - low
-    unit = float(extent.max()) or 1.0
+    if not extent.any():  # a single place, in the middle
+        middle = packed(np.full(len(coordinates), _STEPS // 2), "uint16")
+        return {"x": middle, "y": middle, "extent": [1.0, 1.0]}
+    unit = float(extent.max())
     steps = np.rint((coordinates - low) / unit * _STEPS)
     return {
         "x": packed(steps[:, 0], "uint16"),

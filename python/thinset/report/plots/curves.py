@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # Preparation shorter than this share of the axis could not be seen and is not marked.
 _VISIBLE_SHARE = 0.01
-_LONG_SHARE = 0.4
+_LONG_SHARE = 0.25
 
 
 @styled
@@ -169,12 +169,12 @@ def _draw_preparation(axes: Axes, records: Sequence[RunRecord]) -> None:
             [0, seconds], [height, height], transform=across, color=colour, linewidth=5,
             solid_capstyle="butt", alpha=0.75,
         )  # fmt: skip
-        # Inside of the axes: beside the bar or, if it is long, above its end.
+        # Inside of the axes: beside the bar or, if it is long, above its start.
         is_long = seconds > _LONG_SHARE * right
         axes.annotate(
             f"preparing {shortened(label_of(key, groups))}: {spoken_seconds(seconds)}",
-            (seconds, height), xycoords=across, xytext=(0, 5) if is_long else (6, 0),
-            textcoords="offset points", ha="right" if is_long else "left",
+            (0 if is_long else seconds, height), xycoords=across,
+            xytext=(3, 5) if is_long else (6, 0), textcoords="offset points", ha="left",
             va="bottom" if is_long else "center", fontsize=9.5, color=INK,
         )  # fmt: skip
     if row:

@@ -170,6 +170,12 @@ def test_report_is_written_again_from_the_folder(finished):
     assert page.read_bytes() == before
 
 
+def test_a_subset_larger_than_the_data_is_refused_before_the_encoder_is_trained(tmp_path):
+    with pytest.raises(ValueError, match="the number of training samples, 1438, got 1439"):
+        make("digits", tmp_path / "run", dataclasses.replace(SETTINGS, size=1439))
+    assert not (tmp_path / "run").exists()
+
+
 def test_given_embeddings_and_held_out_test_data(tmp_path):
     imported = import_dataset("digits", tmp_path / "digits")
     rows = np.arange(0, 1438, 4)

@@ -6,13 +6,14 @@ import dataclasses
 import json
 import re
 
+import numpy as np
 import pytest
 
 from grids import SETTINGS, arms, lengths
 from thinset.experiments.figures.registry import recipe_of
 from thinset.experiments.finished import Finished
 from thinset.experiments.kinds.trainings import Study, write_page
-from thinset.experiments.settings import StudySettings
+from thinset.experiments.settings import EncoderSettings, StudySettings
 from thinset.experiments.where import Where
 from thinset.experiments.workbench import Workbench
 from thinset.results import FULL, RANDOM, Arm, FastPhase, RunRecord
@@ -97,6 +98,7 @@ def test_the_page_of_a_comparison_shows_a_selection_beside_the_random_one(finish
     explored = json.loads(content)
     assert (explored["name"], explored["other"]["name"]) == ("top-k", "random samples")
     assert (explored["nTotal"], explored["nKept"]) == (1438, 100)
+    assert "<h2>What was kept: top-k</h2>" in text
     # The page of a published figure is about its scores.
     page = write_page(recipe_of("fig5"), Finished.read(folder, StudySettings))
     assert "<script" not in page.read_text(encoding="utf-8")
@@ -183,6 +185,22 @@ def test_a_mistaken_arm_leaves_no_folder(tmp_path):
         with pytest.raises(FileNotFoundError, match="missing"):
             Study(Where("digits", tmp_path / "study"), missing)
     assert not (tmp_path / "study").exists()
+
+
+def test_a_subset_larger_than_the_data_is_refused_before_any_training(tmp_path):
+    settings = dataclasses.replace(SETTINGS, sizes=(100, 1439))
+    with pytest.raises(ValueError, match="size of a subset must be at most .* 1438, got 1439"):
+        Study(Where("digits", tmp_path / "study"), settings)
+    assert not (tmp_path / "study").exists()
+    # Arms that select nothing have no size.
+    Study(Where("digits", tmp_path / "full"), dataclasses.replace(settings, arms=arms("full")))
+
+
+def test_embeddings_of_other_data_are_refused_before_any_training(tmp_path):
+    np.save(tmp_path / "mine.npy", np.zeros((30, 4), np.float32))
+    encoder = EncoderSettings(kind="given", path=str(tmp_path / "mine.npy"))
+    with pytest.raises(ValueError, match="one row for each of 1438 samples"):
+        Study(Where("digits", tmp_path / "study"), dataclasses.replace(SETTINGS, encoder=encoder))
 
 
 def test_an_arm_whose_preparation_takes_all_of_the_time_is_left_out(tmp_path):

@@ -26,7 +26,7 @@ def advised(data, total, measured, **changes):
                10**8, 0, forecasts.get(str(option.arm)))
         for option in options
     )  # fmt: skip
-    number, reasons = advise(options, choices)
+    number, reasons = advise(options, choices, changes.get("repeated", 0.0))
     return choices[number], reasons
 
 
@@ -34,6 +34,16 @@ def test_calm_data_are_best_trained_on_as_they_are(digits) -> None:
     choice, reasons = advised(digits["train"], "60s", Measured(QUICK, QUICK, None, {}, CALM))
     assert str(choice.arm) == "full"
     assert "no subset has been found to beat full-data training" in reasons[0]
+    assert "samples do not repeat" in reasons[0]
+
+
+def test_some_repetition_is_not_called_none(digits) -> None:
+    measured = Measured(QUICK, QUICK, None, {}, CALM)
+    choice, (reason,) = advised(digits["train"], "60s", measured, repeated=0.1031)
+    assert str(choice.arm) == "full"
+    assert "too few samples repeat to matter (10.3 % repeat others)" in reason
+    (reason,) = advised(digits["train"], "60s", measured, repeated=None)[1]
+    assert "repetition of samples was not measured" in reason
 
 
 def test_what_waits_for_images_gets_them_into_memory(digits) -> None:
