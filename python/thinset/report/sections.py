@@ -11,7 +11,11 @@ from thinset.results.arm_words import plain_name
 from thinset.results.grouping import code_of, colour_of, group_runs, label_of
 from thinset.results.overtaking import overtakings
 from thinset.results.time_to_accuracy import times_to_accuracy
-from thinset.results.verdicts import spoken_interval, verdict_of
+from thinset.results.verdicts import (
+    interval_with_width,
+    spoken_interval,
+    spoken_lack_of_spread,
+)
 from thinset.results.wording import spoken_length, spoken_points, spoken_seconds, spoken_share
 
 if TYPE_CHECKING:
@@ -259,9 +263,10 @@ def difference(found: PairedDifference | None) -> Cell:
     if found is None:
         return Cell(NONE)
     mean = spoken_points(found.mean)
-    if found.interval is None or verdict_of(found) == "spread unknown":
-        return Cell(mean, "spread unknown")
-    return Cell(mean, spoken_interval(found.interval))
+    interval = interval_with_width(found)
+    if interval is None:
+        return Cell(mean, spoken_lack_of_spread(len(found.seeds)))
+    return Cell(mean, spoken_interval(interval))
 
 
 def _distinct(mappings: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -33,13 +33,23 @@ def verdict_of(difference: PairedDifference | None, sign: int = 1) -> Verdict:
 def describe_difference(difference: PairedDifference, unit: str = "points") -> str:
     """Return "+1.2 points, 95 % interval +0.3 to +2.1, 4 paired seeds"."""
     parts = [f"{spoken_points(difference.mean)} {unit}".rstrip()]
-    if verdict_of(difference) == "spread unknown":
-        parts.append("spread unknown")
-    elif difference.interval is not None:
-        parts.append(f"95{PERCENT} interval {spoken_interval(difference.interval)}")
     n = len(difference.seeds)
+    if (interval := interval_with_width(difference)) is not None:
+        parts.append(f"95{PERCENT} interval {spoken_interval(interval)}")
+    else:
+        parts.append(spoken_lack_of_spread(n))
     parts.append(f"{n} paired seed{'s' if n > 1 else ''}")
     return ", ".join(parts)
+
+
+def interval_with_width(difference: PairedDifference) -> tuple[float, float] | None:
+    """The interval of a difference; None for one seed, or where all seeds differ alike."""
+    return None if verdict_of(difference) == "spread unknown" else difference.interval
+
+
+def spoken_lack_of_spread(n_seeds: int) -> str:
+    """What stands where an interval would."""
+    return "spread unknown" if n_seeds == 1 else "the same for every seed"
 
 
 def spoken_interval(interval: tuple[float, float]) -> str:

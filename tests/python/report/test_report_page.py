@@ -152,6 +152,15 @@ def test_one_seed_says_that_the_spread_is_unknown(
     assert "spread unknown" in structure.texts["small"]
 
 
+def test_seeds_that_all_differ_alike_say_so(
+    tmp_path: Path, make_inputs: Callable[..., ReportInputs], make_record: MakeRecord
+) -> None:
+    records = [make_record(arm, seed=seed) for arm in ("topk", "random") for seed in (0, 1)]
+    structure = _parse(write_report(make_inputs(records=records), tmp_path / "report"))
+    assert "the same for every seed" in structure.texts["small"]
+    assert "spread unknown" not in structure.texts["small"]
+
+
 def test_runs_from_two_machines_are_not_compared_in_time(
     tmp_path: Path, make_inputs: Callable[..., ReportInputs], make_record: MakeRecord
 ) -> None:
