@@ -11,8 +11,9 @@ ten Python packages, whose names are masked; the label is the package. A fifth i
 each seed, 6,000 training rows are drawn, and each method chooses from them without labels. What is
 chosen is labelled, and a logistic regression on the embeddings is scored on the test rows. Its
 regularisation is the best of three for 100 random rows, scored on 2,000 training rows that no
-method sees; all methods use it. Of scikit-activeml, with its defaults: TypiClust, ProbCover and
-MaxHerding. `--only METHOD ...` takes some of the methods. Run again, it adds what out.json lacks.
+method sees; all methods use it. Of scikit-activeml, with its defaults: TypiClust, ProbCover (for
+ten classes) and MaxHerding. `--only METHOD ...` takes some of the methods. Run again, it adds what
+is missing.
 
 `table` prints means with standard deviations, and differences to random paired by seed with 95 %
 Student intervals; a star marks those that hold with Holm's correction for all of a file's.
