@@ -66,7 +66,7 @@ test-sanitize: $(VENV)/.installed-dev $(SANITIZED)/.installed
 	  $(BIN)/ctest --test-dir build/$$preset --output-on-failure || exit 1; \
 	done
 	LD_PRELOAD="$$(g++ -print-file-name=libasan.so) $$(g++ -print-file-name=libstdc++.so)" \
-	ASAN_OPTIONS=detect_leaks=1:malloc_context_size=2 \
+	ASAN_OPTIONS=detect_leaks=1:malloc_context_size=2:handle_sigbus=0 \
 	LSAN_OPTIONS=suppressions=$(abspath tests/leaks_of_others.txt):print_suppressions=0 \
 	$(SANITIZED)/bin/python -m pytest --timeout 1200 tests/python/selection tests/python/filter \
 	  --ignore tests/python/selection/test_wrong_selectors.py
