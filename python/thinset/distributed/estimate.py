@@ -165,7 +165,7 @@ def _plan(request: Request, shape: tuple[int, int], n_workers: int) -> _Plan:
     n = min(n_rows, max(enough, _FEWEST_ROWS * min(k, _MOST_PICKS), _FEWEST_ROWS * n_workers))
     # As many picks among the rows as there will be, if that is enough to learn from.
     picks = k if n == n_rows else min(k, max(_FEWEST_PICKS, min(_MOST_PICKS, k * n // n_rows)))
-    # So that no part is larger than those of all rows.
+    # Parts about as large as those of all rows, or all of the sample as one.
     n_timed = max(_PARTS_TIMED if request.method == "topk" else 1, n * n_workers // n_rows)
     if is_quadratic or request.coreset_size is not None:
         n_timed = n_workers  # what a part takes depends on how many others there are

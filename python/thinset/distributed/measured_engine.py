@@ -74,7 +74,7 @@ class MeasuredEngine(LocalEngine):
             self.measured.append(MeasuredRound(RELEASE, tuple(seconds for _, seconds in found)))
 
     def _release_one(self) -> None:
-        self._workers.pop()
+        self._workers.pop(0)
 
     def close(self) -> None:
         super().close()

@@ -49,7 +49,7 @@ class Sample:
         return replace(self.listed, shards=(Shard("the sample", len(values), values),), inputs=())
 
     def rows(self, n_rows: int) -> NDArray[Any]:
-        """The same rows."""
+        """About so many of the rows, evenly spread."""
         step = max(1, len(self.values) // n_rows)
         return np.ascontiguousarray(self.values[::step][:n_rows])
 

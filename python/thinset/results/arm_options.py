@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from thinset.results.selection_rule import SelectionRule, Value, require_dedup
-from thinset.selection.methods import default_options
+from thinset.selection.methods import require_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -187,15 +187,8 @@ class ArmOptions:
         per_class = self.take("per_class", None, (True, "balanced", "proportional"))
         metric = self.take("metric", "euclidean", _METRICS)
         dedup = self.take_dedup()
-        known = default_options(method)
-        for name in self.values:
-            if name not in known:
-                accepted = ", ".join((*known, "per_class", "metric", "dedup"))
-                raise ValueError(
-                    f"arm {self.text!r}: method {method!r} has no option {name!r}; it takes "
-                    f"{accepted}"
-                )
         try:
+            require_options(method, self.values, others=("per_class", "metric", "dedup"))
             return SelectionRule.of(
                 method, per_class=per_class, metric=metric, dedup=dedup, options=self.values
             )

@@ -13,7 +13,7 @@ from thinset.selection import dispersion, facility_location, kmeans, random, top
 from thinset.selection.arguments import as_metric, as_per_class, is_int, is_real, one_of, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 _METHODS = {
     method.name: method
@@ -38,16 +38,24 @@ def resolve_options(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises ValueError for an unknown method or for an option that the method does not have.
     """
-    one_of(tuple(_METHODS), method, "method")
+    require_options(method, options)
     options_type = _METHODS[method].options
-    fields = {field.name: field for field in dataclasses.fields(options_type)}
-    values = {}
-    for name, value in options.items():
-        if name not in fields:
-            accepted = ", ".join(fields) if fields else "no options of its own"
-            raise ValueError(f"method {method!r} has no option {name!r}; it takes {accepted}")
-        values[name] = _as_type_of(fields[name].default, name, value)
+    defaults = {field.name: field.default for field in dataclasses.fields(options_type)}
+    values = {name: _as_type_of(defaults[name], name, value) for name, value in options.items()}
     return dataclasses.asdict(options_type(**values))
+
+
+def require_options(method: str, names: Iterable[str], others: Sequence[str] = ()) -> None:
+    """Raise ValueError for an unknown method or for an option that the method does not have.
+
+    others: what the caller takes besides, for the message.
+    """
+    one_of(tuple(_METHODS), method, "method")
+    known = [field.name for field in dataclasses.fields(_METHODS[method].options)]
+    for name in names:
+        if name not in known:
+            accepted = ", ".join((*known, *others)) or "no options of its own"
+            raise ValueError(f"method {method!r} has no option {name!r}; it takes {accepted}")
 
 
 def default_options(method: str) -> dict[str, Any]:
