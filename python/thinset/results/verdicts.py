@@ -49,7 +49,7 @@ def interval_with_width(difference: PairedDifference) -> tuple[float, float] | N
 
 def spoken_lack_of_spread(n_seeds: int) -> str:
     """What stands where an interval would."""
-    return "spread unknown" if n_seeds == 1 else "the same for every seed"
+    return "spread unknown" if n_seeds == 1 else "in every seed"
 
 
 def spoken_interval(interval: tuple[float, float]) -> str:

@@ -157,7 +157,7 @@ def test_an_interval_of_no_width_is_not_certainty(make_record: MakeRecord) -> No
     finding = _only_finding(_runs(make_record, topk=(90.2, 91.2), random=(90.1, 91.1)))
     assert finding.verdict == "spread unknown"
     assert finding.details[0] == (
-        "Against random samples: +0.1 points, the same for every seed, 2 paired seeds."
+        "Against random samples: +0.1 points, in every seed, 2 paired seeds."
     )
     assert "no spread to judge by" in finding.details[1]
 
