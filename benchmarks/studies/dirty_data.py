@@ -8,8 +8,8 @@ FOLDER holds train.npy, test.npy (embeddings) and train-labels.npy, test-labels.
 label_budgets.py; OTHER holds embeddings of other data by the same network.
 
 `foreign`: 5 % of 6,000 training rows are rows of OTHER. Each method chooses 100 and 432 rows
-without labels; what share of them is foreign? Then the same after the 10 % of rows with the largest mean
-distance to their 20 nearest were left out.
+without labels; what share of them is foreign? Then the same after the 10 % of rows with the largest
+mean distance to their 20 nearest were left out.
 
 `labels`: 10 or 30 % of 4,000 training rows have the label of another class, drawn uniformly. Each
 method chooses 400 rows; a logistic regression on their embeddings is scored on test rows with right

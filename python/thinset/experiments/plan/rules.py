@@ -27,10 +27,18 @@ _HARDLY_ANY = 0.01
 """The share of repeated samples below which the advice says that samples do not repeat"""
 DIFFERS = 5.0
 """Classes differ in size if the largest is this many times the smallest"""
-FEW_LABELS = 200
-"""Choosing rows to label was worth points of accuracy with 50 and 100 labels, and none with 250"""
+_FEW_LABELS = 200
+"""On an autoencoder's embeddings, choosing rows to label was worth 5 to 12 points with 50 and 100
+labels, and none with 250"""
+_FEW_LABELS_OF_GIVEN = 250
+"""On embeddings of pretrained networks it was worth 1 to 2 points with 250, the most measured"""
 SUBSET = PlannedSubset(0.0864, 0.5)
 """The subset that is compared with everything: its size, and its share of the training"""
+
+
+def few_labels(*, embeddings_given: bool) -> int:
+    """The largest number of labels for which choosing rows is advised."""
+    return _FEW_LABELS_OF_GIVEN if embeddings_given else _FEW_LABELS
 
 
 def class_sizes(data: Dataset | EncodedDataset) -> Sizes | None:

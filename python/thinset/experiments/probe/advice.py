@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from thinset.experiments.plan.rules import FEW_LABELS, about_repetition
+from thinset.experiments.plan.rules import about_repetition, few_labels
 from thinset.experiments.prepare.subsets import NEAR_DUPLICATES
 from thinset.results import BALANCED, FULL, Arm
 from thinset.results.probe import ProbeAdvice
@@ -86,7 +86,8 @@ def _about_labels(case: Case, n_labels: int) -> ProbeAdvice:
             None, f"{case.n_samples:,} labels", 0.0,
             "high", "the two numbers are exact",
         )  # fmt: skip
-    is_few = n_labels <= FEW_LABELS
+    most = few_labels(embeddings_given=case.embeddings is not None)
+    is_few = n_labels <= most
     method = "kmeans" if is_few else "random"
     commands, rows = [], case.embeddings
     seconds = case.costs.kmeans_seconds if is_few else 0.0
@@ -100,8 +101,7 @@ def _about_labels(case: Case, n_labels: int) -> ProbeAdvice:
     advice = ProbeAdvice(
         "choose rows to label",
         f"Choose the {n_labels:,} rows to label with k-means.",
-        f"with up to {FEW_LABELS} labels, representative rows taught more than random ones; with "
-        "250 there was no difference",
+        f"with up to {most} labels, representative rows taught more than random ones",
         " && ".join(commands), f"{_spoken(seconds)}, and {n_labels:,} labels", seconds,
         "medium" if case.embeddings is not None else "low",
         "measured on other data, not on yours, because that would need labels"
@@ -115,7 +115,7 @@ def _about_labels(case: Case, n_labels: int) -> ProbeAdvice:
         advice,
         action="label random rows",
         sentence=f"Do not select; label {n_labels:,} rows drawn at random.",
-        reason="with 250 labels, choosing rows made no difference where it was measured",
+        reason=f"with more than {most} labels, choosing rows was not seen to help",
         sureness="medium",
         why_sure="measured on other data, not on yours, because that would need labels",
     )

@@ -15,8 +15,8 @@ from thinset.experiments.plan.deadline import Deadline, NoTimeToMeasureError
 from thinset.experiments.plan.facts import facts_of, repeated_share
 from thinset.experiments.plan.measuring import Measured, measure
 from thinset.experiments.plan.rules import (
-    FEW_LABELS,
     SOME_REPEAT,
+    few_labels,
     reason_to_balance,
     reason_to_deduplicate,
     reason_to_keep_in_memory,
@@ -251,7 +251,8 @@ class _Probing:
     ) -> Costs:
         data, n_labels = self._whole.data, self._settings.label_budget
         kmeans = None
-        if sample is not None and n_labels is not None and n_labels <= min(FEW_LABELS, len(data)):
+        most = few_labels(embeddings_given=self._settings.embeddings is not None)
+        if sample is not None and n_labels is not None and n_labels <= min(most, len(data)):
             kmeans = estimate((len(data), sample.n_columns), n_labels, "kmeans").seconds
         return Costs(
             embedding_seconds=embedding,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from thinset.command_line import COMMANDS
-from thinset.experiments.plan.rules import FEW_LABELS
+from thinset.experiments.plan.rules import few_labels
 from thinset.experiments.probe.advice import BOTH, DISTINCT, Case, Costs, advise
 from thinset.results import BALANCED, FULL, Arm
 from thinset.results.probe import ArmScores
@@ -135,11 +135,12 @@ def test_repetition_below_the_rule_is_stated_not_denied() -> None:
 
 
 def test_few_labels_are_spent_on_rows_chosen_by_kmeans() -> None:
-    advice = advise(case(label_budget=FEW_LABELS, distinct="samples repeat"))
+    most = few_labels(embeddings_given=False)
+    advice = advise(case(label_budget=most, distinct="samples repeat"))
     assert (advice.action, advice.sureness) == ("choose rows to label", "low")
     embed, select = advice.command.split(" && ")
     assert "pca" in shlex.split(embed)
-    assert shlex.split(select)[3:] == ["-m", "kmeans", "-n", str(FEW_LABELS), "-o", "chosen.npz"]
+    assert shlex.split(select)[3:] == ["-m", "kmeans", "-n", str(most), "-o", "chosen.npz"]
     assert advice.cost_seconds == pytest.approx(2.5)
     assert advice.also[0].startswith("Samples repeat")
     given = advise(case(label_budget=50, embeddings="mine.npy"))
@@ -147,8 +148,17 @@ def test_few_labels_are_spent_on_rows_chosen_by_kmeans() -> None:
     assert (given.cost_seconds, given.sureness) == (0.5, "medium")
 
 
+def test_given_embeddings_raise_the_number_of_labels_worth_choosing() -> None:
+    most = few_labels(embeddings_given=True)
+    assert most > few_labels(embeddings_given=False)
+    chosen, drawn = (
+        advise(case(label_budget=n, embeddings="mine.npy")).action for n in (most, most + 1)
+    )
+    assert (chosen, drawn) == ("choose rows to label", "label random rows")
+
+
 def test_many_labels_are_spent_on_random_rows() -> None:
-    advice = advise(case(label_budget=FEW_LABELS + 1))
+    advice = advise(case(label_budget=few_labels(embeddings_given=False) + 1))
     assert advice.action == "label random rows"
     assert "random" in shlex.split(advice.command)
 
