@@ -33,8 +33,8 @@ class Command(StudyOptions):
     list: Annotated[bool, tyro.conf.arg(help_behavior_hint="")] = False
     """list the figures and exit"""
     preset: Preset = "smoke"
-    """smoke: the embedded digits, under a minute; quick: real data, for most figures up to an hour on
-    two cores; paper: the paper's lengths, for a GPU (--size is the older name)"""
+    """smoke: the embedded digits, under a minute; quick: real data, for most figures up to an hour
+    on two cores; paper: the paper's lengths, for a GPU (--size is the older name)"""
     image_size: ImageSize = None
     """resize every image to this size; by default, images of several sizes are resized to their
     median height and width, at most 64 each"""
