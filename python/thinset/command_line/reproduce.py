@@ -11,6 +11,7 @@ import tyro
 from thinset.command_line.arguments import (
     Device,
     ImageSize,
+    Model,
     Preset,
     typed_again,
 )
@@ -45,6 +46,8 @@ class Command(StudyOptions):
         Path | None, tyro.conf.arg(aliases=["-o"], metavar="DIR", help_behavior_hint="")
     ] = None
     """folder of the trainings and their report"""
+    model: Model = None
+    """classifier, as for `thinset compare`; by default that of the preset"""
     device: Device = "auto"
     """device to compute on"""
 
@@ -65,6 +68,8 @@ class Command(StudyOptions):
         if self.data is None and self.preset != "smoke":
             raise ValueError(f"--preset {self.preset} needs --data, such as a folder with CIFAR-10")
         settings = settings_of(self.figure, self.preset)
+        if self.model is not None and getattr(settings, "ranks_architectures", False):
+            raise UsageError("--model does not apply to a figure that ranks architectures")
         data = self.data or "digits"
         # A figure of reconstructions is about the autoencoder.
         if recipe.kind != "reconstructions" and self.encoder_length is None:

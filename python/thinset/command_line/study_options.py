@@ -22,6 +22,7 @@ from thinset.results.arm import Arm
 
 if TYPE_CHECKING:
     from thinset.duration import Duration
+    from thinset.experiments.distillation import DistillationSettings
     from thinset.experiments.generation import GenerationSettings
     from thinset.experiments.settings import DataSettings
 
@@ -32,7 +33,7 @@ _AS_TYPED = {
     "arms": "--methods",
     "totals": "--steps or --budget",
     "encoder": "--encoder-length",
-    "training": "--learning-rate, --schedule, --warm-up or --batch-size",
+    "training": "--model, --learning-rate, --schedule, --warm-up or --batch-size",
 }
 
 
@@ -59,6 +60,8 @@ class _GridOptions:
     """length of the training of each generator, such as 1000st or 50ep"""
     generator_seeds: Annotated[int | None, from_recipe(metavar="N")] = None
     """number of generators of each kind; trainings take turns through them"""
+    distillation_length: Annotated[str | None, from_recipe(metavar="LENGTH")] = None
+    """length of learning the images of arms distilled:dd, soft, gm and dm, such as 1000st"""
     splits: Annotated[tuple[float, ...] | None, from_recipe(metavar="SHARE...")] = None
     """shares of the training spent on the subset, 0 to 1; 1 is the subset alone"""
     steps: Annotated[tuple[str, ...] | None, from_recipe(metavar="LENGTH...")] = None
@@ -102,6 +105,7 @@ class StudyOptions(TrainingOptions, _GridOptions):
             ),
             "training": self._training_of(settings),
             "generation": self._generation_of(settings.generation),
+            "distillation": self._distillation_of(settings),
             **self._augmentations_of(settings),
         }
         given = {name: value for name, value in given.items() if value is not None}
@@ -147,6 +151,29 @@ class StudyOptions(TrainingOptions, _GridOptions):
             "n_seeds": self.generator_seeds,
         }
         return None if set(values.values()) == {None} else replaced(recipe, **values)
+
+    def _distillation_of(self, settings: DataSettings) -> DistillationSettings | None:
+        """The settings of distillations with the given length; None without one."""
+        if self.distillation_length is None:
+            return None
+        arms = self.methods or getattr(settings, "arms", ())
+        rules = [(arm if isinstance(arm, Arm) else Arm.parse(arm)).distilled for arm in arms]
+        methods = {
+            "dd" if rule.has_steps else rule.method
+            for rule in rules
+            if rule is not None and rule.through is None
+        }
+        if not methods:
+            raise UsageError(
+                "--distillation-length needs an arm distilled:dd, soft, gm or dm, such as "
+                "--methods random distilled:dm"
+            )
+        length = str(parse_duration("--distillation-length", self.distillation_length))
+        recipe = settings.distillation
+        parts = {
+            name: dataclasses.replace(getattr(recipe, name), length=length) for name in methods
+        }
+        return dataclasses.replace(recipe, **parts)
 
     def _training_of(self, settings: DataSettings) -> TrainingSettings | None:
         """The training with the given values; None if none is given."""

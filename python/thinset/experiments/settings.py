@@ -321,7 +321,7 @@ class RankingSettings(DataSettings):
         _require_size("sizes", *self.sizes)
         _require_length("total", self.total)
         _require_length("reference_total", self.reference_total)
-        if not (self.architectures or self.n_architectures):
+        if not self.ranks_architectures:
             if len(self.learning_rates) * len(self.widths) < 3:
                 raise ValueError("there must be at least three settings to rank")
             return
@@ -336,6 +336,11 @@ class RankingSettings(DataSettings):
                     f"arm {arm}: its initial weights are those of one architecture; "
                     "start=random is for all"
                 )
+
+    @property
+    def ranks_architectures(self) -> bool:
+        """Whether architectures are ranked, instead of learning rates and widths."""
+        return bool(self.architectures or self.n_architectures)
 
 
 def require_distinct(settings: Any, *names: str) -> None:

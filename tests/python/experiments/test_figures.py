@@ -116,6 +116,19 @@ def test_a_comparison_speaks_plainly_and_grows(tmp_path, capsys):
     assert notes["figure"] == "compare"
 
 
+def test_the_model_and_the_length_of_a_distillation_are_changed_where_they_apply(tmp_path):
+    command = (
+        "reproduce dd-fig31 --methods distilled:dd distilled:soft --baseline distilled:dd "
+        "--model alexnet --width 0.1 --sizes 10 --seeds 0 --distillation-length 2st -o"
+    )
+    assert main([*command.split(), str(tmp_path / "figure")]) == 0
+    settings = json.loads((tmp_path / "figure" / "settings.json").read_text())["settings"]
+    assert settings["training"]["model"] == "alexnet"
+    assert settings["distillation"]["dd"]["length"] == "2st"
+    published = settings["distillation"]["dm"]["length"]  # no arm uses it
+    assert published == "20000st"
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
@@ -136,6 +149,26 @@ def test_a_comparison_speaks_plainly_and_grows(tmp_path, capsys):
             ["reproduce", "aug-fig2", "--shares", "0", "-o", "out"],
             3,
             "--shares must be above 0",
+        ),
+        (
+            ["reproduce", "fig4", "--model", "vgg", "-o", "out"],
+            2,
+            "--model, --learning-rate",
+        ),
+        (
+            ["reproduce", "nas", "--model", "vgg", "-o", "out"],
+            2,
+            "--model does not apply to a figure that ranks architectures",
+        ),
+        (
+            ["compare", "digits", "--distillation-length", "3st", "-o", "out"],
+            2,
+            "--distillation-length needs an arm distilled:dd",
+        ),
+        (
+            ["compare", "digits", "-m", "distilled:dm", "--distillation-length", "3", "-o", "out"],
+            3,
+            "--distillation-length: a length is a number with a unit",
         ),
         (["compare", "digits", "-m", "best", "-o", "out"], 3, "arm 'best': the name must be one"),
         (
