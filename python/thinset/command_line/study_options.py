@@ -156,7 +156,7 @@ class StudyOptions(TrainingOptions, _GridOptions):
         """The settings of distillations with the given length; None without one."""
         if self.distillation_length is None:
             return None
-        arms = self.methods or getattr(settings, "arms", ())
+        arms: tuple[str | Arm, ...] = self.methods or getattr(settings, "arms", ())
         rules = [(arm if isinstance(arm, Arm) else Arm.parse(arm)).distilled for arm in arms]
         methods = {
             "dd" if rule.has_steps else rule.method
