@@ -21,6 +21,8 @@ from thinset.experiments.settings import TrainingSettings
 from thinset.results.arm import Arm
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from thinset.duration import Duration
     from thinset.experiments.distillation import DistillationSettings
     from thinset.experiments.generation import GenerationSettings
@@ -90,8 +92,9 @@ class StudyOptions(TrainingOptions, _GridOptions):
         for one, other in (("steps", "budget"), ("seed", "seeds")):
             if getattr(self, one) is not None and getattr(self, other) is not None:
                 raise UsageError(f"give --{one} or --{other}, not both")
+        arms = None if self.methods is None else tuple(map(Arm.parse, self.methods))
         given: dict[str, Any] = {
-            "arms": self.methods and tuple(map(Arm.parse, self.methods)),
+            "arms": arms,
             "baseline": self.baseline and Arm.parse(self.baseline),
             "seeds": self.seeds or self._seeds_of(settings),
             "sizes": self.sizes and tuple(parse_count(text, "--sizes") for text in self.sizes),
@@ -105,7 +108,7 @@ class StudyOptions(TrainingOptions, _GridOptions):
             ),
             "training": self._training_of(settings),
             "generation": self._generation_of(settings.generation),
-            "distillation": self._distillation_of(settings),
+            "distillation": self._distillation_of(settings, arms or getattr(settings, "arms", ())),
             **self._augmentations_of(settings),
         }
         given = {name: value for name, value in given.items() if value is not None}
@@ -152,16 +155,16 @@ class StudyOptions(TrainingOptions, _GridOptions):
         }
         return None if set(values.values()) == {None} else replaced(recipe, **values)
 
-    def _distillation_of(self, settings: DataSettings) -> DistillationSettings | None:
+    def _distillation_of(
+        self, settings: DataSettings, arms: Iterable[Arm]
+    ) -> DistillationSettings | None:
         """The settings of distillations with the given length; None without one."""
         if self.distillation_length is None:
             return None
-        arms: tuple[str | Arm, ...] = self.methods or getattr(settings, "arms", ())
-        rules = [(arm if isinstance(arm, Arm) else Arm.parse(arm)).distilled for arm in arms]
         methods = {
-            "dd" if rule.has_steps else rule.method
-            for rule in rules
-            if rule is not None and rule.through is None
+            "dd" if arm.distilled.has_steps else arm.distilled.method
+            for arm in arms
+            if arm.distilled is not None and arm.distilled.through is None
         }
         if not methods:
             raise UsageError(
