@@ -108,7 +108,9 @@ class StudyOptions(TrainingOptions, _GridOptions):
             ),
             "training": self._training_of(settings),
             "generation": self._generation_of(settings.generation),
-            "distillation": self._distillation_of(settings, arms or getattr(settings, "arms", ())),
+            "distillation": self._distillation_of(
+                settings, getattr(settings, "arms", ()) if arms is None else arms
+            ),
             **self._augmentations_of(settings),
         }
         given = {name: value for name, value in given.items() if value is not None}
