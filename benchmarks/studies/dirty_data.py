@@ -194,10 +194,13 @@ def print_table(files: list[Path]) -> None:
                 spread = statistics.stdev(values) if len(values) > 1 else float("nan")
                 cells.append(f"{score} {statistics.fmean(values):.1f} ± {spread:.1f}")
             if "accuracy" in next(iter(by_seed.values())):
-                plain = by_arm[setting.partition(", filter")[0] + ", filter: none", "random"]
-                each = [by_seed[seed]["accuracy"] - plain[seed]["accuracy"] for seed in by_seed]
-                low, high = mean_interval(each) or (float("nan"), float("nan"))
-                cells.append(f"to random {statistics.fmean(each):+.1f} ({low:+.1f} to {high:+.1f})")
+                share = setting.partition(", filter")[0]
+                for filtering in ("none", "cross-validated"):
+                    plain = by_arm[f"{share}, filter: {filtering}", "random"]
+                    each = [by_seed[seed]["accuracy"] - plain[seed]["accuracy"] for seed in by_seed]
+                    low, high = mean_interval(each) or (float("nan"), float("nan"))
+                    gain = f"{statistics.fmean(each):+.1f} ({low:+.1f} to {high:+.1f})"
+                    cells.append(f"to random, filter {filtering}: {gain}")
             print(f"{setting} | {method} | " + " | ".join(cells) + f" | n = {len(by_seed)}")
 
 
