@@ -96,15 +96,7 @@ def interpolate(
         raise ValueError(f"interpolate needs a cdcvae, which encodes images; got a {model.name}")
     if data.labels is None:
         raise ValueError(f"{data.name} has no labels: images are interpolated within classes")
-    if data.image_shape != model.image_shape:
-        raise ValueError(
-            f"images of {data.name} must have the model's shape {model.image_shape}, got "
-            f"{data.image_shape}"
-        )
-    if None not in (names := (data.class_names, model.class_names)) and names[0] != names[1]:
-        raise ValueError(
-            f"{data.name} must have the classes of the model, {names[1]}; got {names[0]}"
-        )
+    require_same_kind(data, model)
     require_unit_range(data)
     require_apart(out, data.path)
     labels = np.asarray(data.labels)
@@ -123,6 +115,19 @@ def interpolate(
         overwrite=overwrite,
         show_progress=show_progress,
     )
+
+
+def require_same_kind(data: Dataset, model: TrainedGenerator) -> None:
+    """Raise ValueError unless images of `model` can stand beside those of `data`."""
+    if data.image_shape != model.image_shape:
+        raise ValueError(
+            f"images of {data.name} must have the model's shape {model.image_shape}, got "
+            f"{data.image_shape}"
+        )
+    if None not in (names := (data.class_names, model.class_names)) and names[0] != names[1]:
+        raise ValueError(
+            f"{data.name} must have the classes of the model, {names[1]}; got {names[0]}"
+        )
 
 
 def _interpolated(

@@ -12,6 +12,7 @@ from thinset.augmentation.generators import ADVERSARIAL, generator_named
 from thinset.augmentation.trained_generator import TrainedGenerator
 from thinset.data.provenance import Parent
 from thinset.duration import Duration
+from thinset.training.arguments import require_seed
 from thinset.training.loop.train import train
 from thinset.training.phases import Phase
 from thinset.training.randomness import generator_for
@@ -72,13 +73,14 @@ def train_generator(
     Warns with CollapseWarning, and says so in the result, if the generator collapsed: generated
     images of one class that hardly differ, or a discriminator that is never wrong.
 
-    Raises ValueError for data without labels, a class with a single sample, float images outside
-    [0, 1], sides that the generator cannot have, validation data that do not fit, and
-    (TrainingDivergedError) for a loss that is not finite; the last checkpoint is kept then.
+    Raises ValueError for a negative seed, data without labels, a class with a single sample, float
+    images outside [0, 1], sides that the generator cannot have, validation data that do not fit,
+    and (TrainingDivergedError) for a loss that is not finite; the last checkpoint is kept then.
     FileExistsError, before training, if `out` exists.
     """
     if out is not None and Path(out).exists():
         raise FileExistsError(f"{out} already exists; choose another output")
+    require_seed("seed", seed)
     counts = require_trainable(data, settings)
     if validation_data is not None:
         _require_comparable(validation_data, data)

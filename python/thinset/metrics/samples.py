@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 FEWEST_SAMPLES = 2048
 """With fewer, the covariance of Inception features has no full rank and FID measures the number."""
 
+_LARGEST = 1e20
+
 MANY_SAMPLES = 10_000
 """The number of samples from which values of FID are usually compared."""
 
@@ -22,7 +24,11 @@ class FewSamplesWarning(UserWarning):
 
 
 def as_features(features: object, name: str) -> NDArray[Any]:
-    """A matrix (N, D) of float32 or float64, finite; ValueError names the first bad value."""
+    """A matrix (N, D) of float32 or float64, at most 1e20 in magnitude.
+
+    Sixth powers of products, which KID squares, would overflow beyond. ValueError names the first
+    bad value.
+    """
     matrix = np.asarray(features)
     if matrix.ndim != 2:
         raise ValueError(f"{name} must be a matrix (samples, features), got shape {matrix.shape}")
@@ -38,6 +44,13 @@ def as_features(features: object, name: str) -> NDArray[Any]:
         row, column = np.argwhere(~np.isfinite(matrix))[0]
         raise ValueError(
             f"{name} must be finite: row {row}, column {column} is {matrix[row, column]}"
+        )
+    too_large = np.abs(matrix) > _LARGEST
+    if too_large.any():
+        row, column = np.argwhere(too_large)[0]
+        raise ValueError(
+            f"{name} must be at most {_LARGEST:g} in magnitude: row {row}, column {column} is "
+            f"{matrix[row, column]}; divide both sets by one number"
         )
     return np.ascontiguousarray(matrix)
 

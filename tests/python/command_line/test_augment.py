@@ -19,11 +19,11 @@ FLOW = "--model flow --length 3st --widths 8 8 --batch-size 16 --n-steps 1 --eva
 pytestmark = pytest.mark.filterwarnings("ignore::thinset.augmentation.train.CollapseWarning")
 
 
-def write(folder, *, shape=(8, 8, 1), n=40, labels=None, seed=0):
+def write(folder, *, shape=(8, 8, 1), n=40, labels=None, seed=0, class_names=("cat", "dog")):
     random = np.random.default_rng(seed)
     with DatasetWriter(
         folder, name="d", image_shape=shape, image_dtype="uint8", n_samples=n,
-        class_names=("cat", "dog"),
+        class_names=class_names,
     ) as writer:  # fmt: skip
         writer.append(
             random.integers(0, 256, (n, *shape), np.uint8),
@@ -316,6 +316,7 @@ def test_apply_trains_a_generator_first_and_resumes(here, capsys, monkeypatch):
         ("--method flow -o data", 4, "data already exists; choose another output"),
         ("--method flow -o data --overwrite", 3, "would replace its own source"),
         ("--method rot -o . --overwrite", 3, "would replace its own source"),
+        ("--method flow --model {flow} --image-size 12 12 -o out", 3, "model's shape (8, 8, 1)"),
         ("--method flow -o . --overwrite", 3, "would replace its own source"),
         ("--method mixup -o out", 2, "mixup"),
     ],
@@ -329,6 +330,22 @@ def test_what_cannot_be_applied_is_refused_before_training(
     assert message in error
     assert names_in(here) == ["data"]
     assert open_dataset("data").fingerprint == open_dataset(trained / "data").fingerprint
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"shape": (8, 8, 3)}, "must have the model's shape (8, 8, 1), got (8, 8, 3)"),
+        ({"shape": (12, 12, 1)}, "must have the model's shape (8, 8, 1), got (12, 12, 1)"),
+        ({"class_names": ("dog", "cat")}, "must have the classes of the model, ('cat', 'dog')"),
+    ],
+)
+def test_images_of_another_kind_are_not_put_beside_the_data(trained, here, capsys, data, message):
+    write(here / "other", **data)
+    command = f"augment apply other --method flow --model {trained / 'flow'} -o out"
+    status, _, error = call(capsys, command)
+    assert (status, message in error) == (3, True), error
+    assert names_in(here) == ["data", "other"]
 
 
 def test_only_dataset_folders_are_replaced(trained, here, capsys):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thinset.metrics import FewSamplesWarning, frechet_distance
+from thinset.metrics import FewSamplesWarning, frechet_distance, kernel_distance
 
 pytestmark = pytest.mark.filterwarnings("ignore::thinset.metrics.FewSamplesWarning")
 
@@ -153,3 +153,12 @@ GOOD = np.random.default_rng(7).standard_normal((2100, 3))
 def test_bad_features_are_refused(features, message):
     with pytest.raises(ValueError, match=message):
         frechet_distance(GOOD, features)
+
+
+@pytest.mark.parametrize("measure", [frechet_distance, lambda a, b, **_: kernel_distance(a, b, 0)])
+def test_features_whose_powers_overflow_are_refused(measure):
+    a = np.random.default_rng(0).standard_normal((2100, 3))
+    far = a + 100
+    assert np.isfinite(measure(a * 5e17, far * 5e17, allow_few=True).value)
+    with pytest.raises(ValueError, match=r"features_b must be at most 1e\+20 in magnitude: row"):
+        measure(a, far * 1e156, allow_few=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from thinset.augmentation.apply import TRADITIONAL, augment
-from thinset.augmentation.generate import generate, interpolate
+from thinset.augmentation.generate import generate, interpolate, require_same_kind
 from thinset.augmentation.train import train_generator
 from thinset.augmentation.trained_generator import TrainedGenerator
 from thinset.data import join_datasets, open_dataset
@@ -232,7 +232,8 @@ def make_images(
 ) -> Dataset:
     """Write one image for each sample of `data`, made by `method`, as the dataset folder `out`.
 
-    Generators draw balanced classes; other methods keep the label of each sample.
+    Generators draw balanced classes; other methods keep the label of each sample. Raises ValueError
+    for a generator of images of another shape or of other classes.
     """
     options: dict[str, Any] = {
         "seed": seed, "device": device, "overwrite": overwrite, "show_progress": show_progress,
@@ -242,6 +243,7 @@ def make_images(
     assert model is not None
     if method == "interpolate":
         return interpolate(model, data, out, **options)
+    require_same_kind(data, model)
     return generate(model, out, len(data), **options)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from thinset.experiments.prepare.kept import fid_of
 from thinset.metrics import (
     density_and_coverage,
@@ -13,8 +15,6 @@ from thinset.metrics import (
 from thinset.results.measures import FILE, Measures, load_measures, save_measures
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from thinset.data import Dataset
     from thinset.experiments.prepare.kept import Images, RealClassifier
     from thinset.experiments.run_folder import RunFolder
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _SUBSETS = {"n_subsets": 100, "subset_size": 1000}  # of the kernel distance, as usual
 _MOST_AT_ONCE = 2000
 """Sets up to this size need no subsets: their kernel distance is computed in one piece"""
-_MOST_COMPARED = 10_000
+MOST_COMPARED = 10_000
 """Images whose neighbours are searched; more would take minutes and change little"""
 
 
@@ -37,7 +37,11 @@ def prepare_measures(
     seed: int,
     seconds: float,
 ) -> Measures:
-    """Measure `artificial` images against `real`, once for each number, seed and `judge`."""
+    """Measure `artificial` images against `real`, once for each number, seed and `judge`.
+
+    Neighbours (density, coverage, near-copies) are those of at most MOST_COMPARED images of each,
+    drawn at random: datasets may be sorted by class.
+    """
     path = folder.path / FILE
     known = load_measures(path)
     key = (augmentation, len(artificial.images), seed, judge.name)
@@ -46,9 +50,10 @@ def prepare_measures(
             return one
     features = judge.features(artificial)
     real_features = judge.features(real)
-    values = density_and_coverage(real_features[:_MOST_COMPARED], features[:_MOST_COMPARED])
+    of_real, of_artificial = _compared(len(real)), _compared(len(artificial.images))
+    values = density_and_coverage(real_features[of_real], features[of_artificial])
     copies = near_copies(
-        artificial.images[:_MOST_COMPARED], real.images, n_measured=min(_MOST_COMPARED, len(real))
+        artificial.images[of_artificial], real.images, n_measured=min(MOST_COMPARED, len(real))
     )
     measured = Measures(
         augmentation=augmentation,
@@ -67,6 +72,13 @@ def prepare_measures(
     )
     save_measures((*known, measured), path)
     return measured
+
+
+def _compared(n_images: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """The rows of the images whose neighbours are searched, ascending."""
+    if n_images <= MOST_COMPARED:
+        return np.arange(n_images)
+    return np.sort(np.random.default_rng(0).choice(n_images, MOST_COMPARED, replace=False))
 
 
 def _kernel_distance(features: np.ndarray[Any, Any], real_features: np.ndarray[Any, Any]) -> float:
