@@ -29,7 +29,7 @@ class FlowGenerator(ImageGenerator):
     """Velocities at half and quarter resolution, integrated from noise (t = 0) to images (t = 1).
 
     Blocks of 2x2 pixels enter as channels, so that the full resolution costs nothing. `widths`:
-    channels at half and quarter resolution, multiples of 8; the default has about 2 million
+    channels at half and quarter resolution, multiples of 8; the default has 1.6 million
     parameters. `n_steps`, `solver`: how `forward` integrates; a midpoint step evaluates the network
     twice. `generator`: draws the initial weights.
     Height and width must be divisible by 4.
