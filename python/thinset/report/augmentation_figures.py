@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 from thinset.report import plots
 from thinset.report.document import PageFigure, figure_name
+from thinset.report.generator_trainings import comparable_trainings
 from thinset.results.wording import spoken_length
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from thinset.report.augmentation_inputs import AugmentationInputs
+
+_MOST_NAMED = 10
 
 
 def draw_figures(inputs: AugmentationInputs) -> Iterator[PageFigure]:
@@ -40,24 +43,32 @@ def draw_figures(inputs: AugmentationInputs) -> Iterator[PageFigure]:
         for shown in size.shown:
             yield PageFigure(
                 figure_name("grid", shown.name, f"{1000 * size.share:g}"),
-                f"{shown.name} at {size.name}: a row for each class, drawn at random.",
+                f"{shown.name} at {size.name}: a row for each class{_except(inputs)}, drawn at "
+                "random.",
                 f"Images drawn by {shown.name}, ten for each class",
                 plots.contact_sheet(shown.images),
                 is_picture=True,
             )
-    for name in dict.fromkeys(shown.name for size in inputs.sizes for shown in size.shown):
-        trained = {
-            size.name: shown
-            for size in inputs.sizes
-            for shown in size.shown
-            if shown.name == name and len(shown.steps) > 1
-        }
-        if trained:
-            yield PageFigure(
-                figure_name("training of", name),
-                f"Training of {name}: losses and scores at each evaluation, by size of the data.",
-                f"Lines of losses and scores of {name} against steps",
-                plots.generator_curves(
-                    {label: (shown.steps, shown.scores) for label, shown in trained.items()}
-                ),
-            )
+    for name, trained in comparable_trainings(inputs).items():
+        extractors = {one.extractor for one in trained.values() if one.extractor}
+        judge = "".join(f" FID and the share in the asked class by: {one}." for one in extractors)
+        yield PageFigure(
+            figure_name("training of", name),
+            f"Training of {name}: losses and scores at each evaluation, by size of the data."
+            + judge,
+            f"Lines of losses and scores of {name} against steps",
+            plots.generator_curves(
+                {label: (shown.steps, shown.scores) for label, shown in trained.items()}
+            ),
+        )
+
+
+def _except(inputs: AugmentationInputs) -> str:
+    """What a grid has no row for."""
+    absent = inputs.absent_classes
+    if not absent:
+        return ""
+    if len(absent) > _MOST_NAMED:
+        return f" but the {len(absent)} that have no training images"
+    has = "has" if len(absent) == 1 else "have"
+    return f" but {', '.join(absent)}, which {has} no training images"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import re
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -59,7 +61,10 @@ def sizes_of(make_record: MakeRecord, totals=("40st",), **more) -> list[SizeResu
 
 
 def inputs_of(sizes, **more) -> AugmentationInputs:
-    return AugmentationInputs("Title", "noise", sizes, (TWICE, FULL), "thinset reproduce", **more)
+    arms = (FULL, TWICE, Arm(augment="flow"), Arm(augment="rot"))
+    return AugmentationInputs(
+        "Title", "noise", sizes, arms, (TWICE, FULL), "thinset reproduce", **more
+    )
 
 
 def test_intervals_are_students_paired_by_seed(make_record, tmp_path):
@@ -75,6 +80,92 @@ def test_intervals_are_students_paired_by_seed(make_record, tmp_path):
     assert "Generated images helped in 1 of 2 comparisons" in text
     scores = SCORES["full:augment=flow", 0.1]
     assert f"{np.mean(scores):.2f} ± {np.std(scores, ddof=1):.2f}" in text
+
+
+@pytest.mark.parametrize(
+    ("scores", "headline"),
+    [
+        # Of two seeds; beside those of the original images twice, 60 and 62.
+        ((61.0, 64.0), "No evidence that generated images help: no clear difference in 2 compari"),
+        ((59.0, 61.01), "Do not add generated images: they did worse in all 2 comparisons with"),
+        ((61.0, 63.01), "Generated images helped in 2 of 2 comparisons with training on the orig"),
+        # Equal differences have no usable spread.
+        ((61.0, 63.0), "Title"),
+    ],
+)
+def test_help_and_harm_are_claimed_where_intervals_exclude_zero(
+    make_record, tmp_path, scores, headline
+):
+    records = [
+        make_record(arm, seed, score, n_full=100)
+        for arm, found in (
+            ("full:augment=augorig", (60.0, 62.0)),
+            ("full:augment=flow", scores),
+            ("full:augment=cdcgan", scores),
+        )
+        for seed, score in enumerate(found)
+    ]
+    inputs = inputs_of([SizeResults(0.1, records)])
+    page = write_augmentation_report(inputs, tmp_path / "page").read_text(encoding="utf-8")
+    assert f"<h1>{headline}" in page
+
+
+def test_harm_in_some_comparisons_is_counted(make_record, tmp_path):
+    records = [
+        make_record(arm, seed, score, n_full=100)
+        for arm, found in (
+            ("full:augment=augorig", (60.0, 62.0)),
+            ("full:augment=flow", (50.0, 52.01)),
+            ("full:augment=cdcgan", (55.0, 62.0)),
+        )
+        for seed, score in enumerate(found)
+    ]
+    text = text_of(
+        write_augmentation_report(inputs_of([SizeResults(0.1, records)]), tmp_path / "page")
+    )
+    assert "No evidence that generated images help, and harm in 1 of 2 comparisons" in text
+
+
+def test_no_fid_of_other_features_stands_beside_the_published_one(make_record, tmp_path):
+    (size, _) = sizes_of(make_record, measures=[measured("rot", 0, fid=7.125)])
+    tables = [
+        dataclasses.replace(table, rows=tuple(row for row in table.rows if row[0] == 10))
+        for table in recipe_of("aug-table1").tables
+    ]
+    text = text_of(
+        write_augmentation_report(inputs_of([size], published=tables), tmp_path / "page")
+    )
+    beside = text[text.index("Beside the paper") :]
+    assert "7.12" in text[: text.index("Beside the paper")]
+    assert "here 7.12" not in beside
+    assert "cannot be compared with the published FID" in beside
+    assert "The 0.00 of blur and the equal values of rot and rotblur are suspect" in beside
+    assert "Small: here" not in beside
+
+
+def test_the_spread_of_one_generator_is_said_to_be_that(make_record, tmp_path):
+    measures = [measured(name, seed) for name in ("rot", "flow") for seed in (0, 1, 2)]
+    (size, _) = sizes_of(make_record, measures=measures)
+    texts = {
+        n: text_of(
+            write_augmentation_report(inputs_of([size], n_generators=n), tmp_path / f"page{n}")
+        )
+        for n in (1, 2, 3)
+    }
+    assert "One generator of each kind serves all 3 seeds: for generated images" in texts[1]
+    assert "flow 100 3 1 generator 30 ± 0 " in texts[1]
+    assert "rot 100 3 30 ± 0 " in texts[1]
+    assert "2 generators of each kind serve all 3 seeds" in texts[2]
+    assert "flow 100 3 2 generators 30" in texts[2]
+    assert "serve" not in texts[3]
+    assert "flow 100 3 30" in texts[3]
+
+
+def measured(name: str, seed: int, *, fid: float = 30.0) -> Measures:
+    return Measures(
+        augmentation=name, share=0.1, seed=seed, n_real=100, n_artificial=100, extractor="e",
+        fid=fid, kid=0.002, density=1, coverage=0.5, agreement=0.9, near_copies=0.25, seconds=60,
+    )  # fmt: skip
 
 
 def test_lengths_are_ordered_by_their_steps_and_the_longest_is_beside_the_paper(
@@ -197,3 +288,5 @@ def test_measures_are_written_without_exponents():
     )  # fmt: skip
     fid, kid = measure_cells([made])[2:4]
     assert (fid.text, kid.text) == ("0.0123", "\N{MINUS SIGN}16,200")
+    fid = measure_cells([made, msgspec.structs.replace(made, fid=0.01230001)])[2]
+    assert (fid.text, fid.remark) == ("0.0123", "± 0.0000")

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from thinset.experiments.figures.recipe import FigureRecipe
     from thinset.experiments.prepare.data import Splits
+    from thinset.experiments.prepare.kept import RealClassifier
     from thinset.experiments.where import Where
     from thinset.experiments.workbench import Workbench
     from thinset.report.explorer.inputs import Explore
@@ -79,6 +80,7 @@ class Study:
         *,
         figure: str = "compare",
         data: Splits | None = None,
+        judge: Callable[[], RealClassifier] | None = None,
     ) -> None:
         from thinset.augmentation.train import require_trainable
         from thinset.experiments.trial import require_enough_samples
@@ -87,7 +89,7 @@ class Study:
         require_readable(settings.arms)
         self._cells = cells_of(settings)  # first, so that a mistake in an arm leaves no folder
         self.bench: Workbench = Workbench(
-            where, settings, fixed=("training",), figure=figure, data=data
+            where, settings, fixed=("training",), figure=figure, data=data, judge=judge
         )
         generators = settings.generation.of_arms(settings.arms)
         if generators:
@@ -243,6 +245,7 @@ def write_page(recipe: FigureRecipe, finished: Finished[StudySettings]) -> Path:
         progress=None if is_done else Progress(n_done, len(names)),
         sets=tuple(_shown_sets(finished)),
         measures=_measures(finished),
+        n_generators=finished.settings.generation.n_seeds,
     )
     return write_study_report(inputs, finished.report, overwrite=True)
 
