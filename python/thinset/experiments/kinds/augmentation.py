@@ -17,7 +17,7 @@ from thinset.experiments.finished import Finished
 from thinset.experiments.next_steps import on_real_data
 from thinset.experiments.run_folder import finished_records, read_left_out, read_stages
 from thinset.experiments.shown_generators import stored_extractor, stored_generator
-from thinset.files.decoding import encode
+from thinset.experiments.shown_settings import shown_settings
 from thinset.report import (
     JUDGED,
     AugmentationInputs,
@@ -128,7 +128,7 @@ def write_page(recipe: FigureRecipe, finished: Finished[AugmentationSettings]) -
         n_generators=settings.generation.n_seeds,
         absent_classes=_absent_classes(finished.data),
         command=finished.command,
-        settings=encode(settings.resolved_for(finished.data.image_shape)),
+        settings=shown_settings(settings, finished.data.image_shape, settings.arms),
         source=recipe.paper,
         next_step=on_real_data(finished),
         published=tuple(

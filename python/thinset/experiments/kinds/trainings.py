@@ -19,7 +19,7 @@ from thinset.experiments.prepare.subsets import require_readable
 from thinset.experiments.refreshing import Refresher
 from thinset.experiments.run_folder import finished_records
 from thinset.experiments.settings import StudySettings
-from thinset.files.decoding import encode
+from thinset.experiments.shown_settings import shown_settings
 from thinset.report import Progress, ShownSet, StudyInputs, write_study_report
 from thinset.results.arm import Arm
 from thinset.results.arm_words import plain_name
@@ -235,7 +235,9 @@ def write_page(recipe: FigureRecipe, finished: Finished[StudySettings]) -> Path:
         records=records,
         baseline=finished.settings.baseline,
         command=finished.command,
-        settings=encode(finished.settings.resolved_for(finished.data.image_shape)),
+        settings=shown_settings(
+            finished.settings, finished.data.image_shape, finished.settings.arms
+        ),
         explore=_explored(recipe, finished),
         stage_seconds=finished.stage_seconds,
         source=recipe.paper,
