@@ -277,7 +277,7 @@ def _shared_generators(inputs: AugmentationInputs) -> str:
         return ""
     serve = "One generator of each kind serves" if n == 1 else f"{n} generators of each kind serve"
     return (
-        f"{serve} all {len(seeds)} seeds: for generated images, the spread is over draws of "
+        f"{serve} the {len(seeds)} seeds: for generated images, the spread is over draws of "
         f"{'one generator' if n == 1 else 'these generators'}, and leaves out "
         f"{'that' if n == 1 else 'part of that'} between trainings of the generator."
     )

@@ -23,6 +23,7 @@ _MEASURES: tuple[tuple[str, Callable[[Measures], float], str], ...] = (
     ("in the asked class (%)", lambda one: 100 * one.agreement, ".1f"),
     ("near-copies (%)", lambda one: 100 * one.near_copies, ".1f"),
 )
+_LEAST_IN_DIGITS = 1e-4  # Python writes smaller numbers with an exponent
 MEASURE_COLUMNS = ("images", "seeds", *(name for name, *_ in _MEASURES), "time")
 
 
@@ -45,9 +46,11 @@ def measure_cells(found: Sequence[Measures], n_generators: int | None = None) ->
 
 def _spoken(value: float, form: str) -> str:
     """A number in this format, but without an exponent."""
-    if 0 < abs(value) < 1e-4 and form.endswith("g"):
-        return "0.0000"
-    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:{form}}"
+    if abs(value) >= 1000:
+        form = ",.0f"
+    elif form.endswith("g") and 0 < abs(value) < _LEAST_IN_DIGITS:
+        form = ".6f"
+    text = f"{value:{form}}"
     return f"{MINUS}{text[1:]}" if text.startswith("-") else text
 
 

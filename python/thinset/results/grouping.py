@@ -107,19 +107,13 @@ def colour_of(configuration: Configuration, among: Iterable[Configuration]) -> s
 
 
 def colours_of(arms: Iterable[Arm]) -> dict[Arm, str]:
-    """Return the colour of each arm: plain `random` and `full` always have the same.
-
-    Arms that add images to everything are methods: there are more of them than shades of `full`.
-    """
+    """Return the colour of each arm: plain `random` and `full` always have the same."""
     palettes = {"full": _FULL_COLOURS, "random": _RANDOM_COLOURS}
     colours = {}
     taken: Counter[str] = Counter()
     for arm in sorted(set(arms), key=arm_order):
-        is_method = arm.kind not in palettes or (
-            arm.kind == "full" and arm.augment not in (None, "augorig")
-        )
-        name = "method" if is_method else arm.kind
-        palette = palettes.get(name, METHOD_COLOURS)
+        palette = palettes.get(arm.kind, METHOD_COLOURS)
+        name = arm.kind if arm.kind in palettes else "method"
         colours[arm] = palette[taken[name] % len(palette)]
         taken[name] += 1
     return colours

@@ -94,8 +94,8 @@ class GenerativeLearner(abc.ABC):
         self._described = {
             **described, "ema_decay": ema_decay, "seed": seed, "dtype": self._dtype,
         }  # fmt: skip
-        if hasattr(observe, "name"):
-            self._described["scored by"] = observe.name
+        if (name := getattr(observe, "name", None)) is not None:
+            self._described["scored by"] = name
 
     @property
     def _generator(self) -> ImageGenerator:

@@ -114,6 +114,13 @@ def test_the_page_has_every_section(finished):
     ):  # fmt: skip
         assert text in page, text
     assert "on CIFAR-10" not in page
+    assert "digits: 1,000 training samples" in page
+    assert "digits/train" not in page
+    # Settings of parts that nothing uses are left out.
+    settings = page[page.index("<summary>Settings") :]
+    assert "flow = model = flow" in settings
+    for unused in ("encoder", "distillation", "cdcgan ="):
+        assert unused not in settings, unused
     assert "Left out" not in page
 
 
