@@ -173,6 +173,11 @@ def class_counts(data: Dataset) -> tuple[int, ...]:
     return tuple(int(count) for count in counts)
 
 
+def trained_classes(data: Dataset) -> tuple[int, ...]:
+    """The classes that a generator learns from `data`: those with samples; see class_counts."""
+    return tuple(number for number, count in enumerate(class_counts(data)) if count > 0)
+
+
 def require_unit_range(data: Dataset) -> None:
     """Raise ValueError, naming the row, unless float images are in [0, 1]."""
     if data.images.dtype == np.uint8:

@@ -21,6 +21,19 @@ if TYPE_CHECKING:
 
 SPLITS = ("train", "test", "validation")
 """The names of the dataset folders that an import writes"""
+_TRAIN = "/train"
+
+
+def part_name(name: str, part: str) -> str:
+    """The name of a part of the training data called `name`: "digits/train" for "digits/train"."""
+    return f"{source_name(name)}/{part}"
+
+
+def source_name(name: str) -> str:
+    """The name of data whose training part, or a part of that, is called `name`."""
+    while name.endswith(_TRAIN):
+        name = name.removesuffix(_TRAIN)
+    return name
 
 
 def hold_out(

@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 class ArtificialImages:
     """The artificial images of one folder; each set is made once, on first use.
 
-    `images` gives the training data, on which generators and the classifier that judges their
-    images are trained. `training`: of that classifier, which is scored on `test`.
+    `images` gives the training data, on which generators and the classifier that keeps and measures
+    their images are trained. `training`: of that classifier, which is scored on `test`. `judge`:
+    gives another classifier, which scores the training of generators instead.
     """
 
     def __init__(
@@ -46,9 +47,11 @@ class ArtificialImages:
         settings: GenerationSettings,
         training: TrainingSettings,
         *,
+        judge: Callable[[], RealClassifier] | None = None,
         device: str,
         show_progress: bool,
     ) -> None:
+        self._judge = judge or self.classifier
         self._images = images
         self._test = test
         self._folder = folder
@@ -98,7 +101,7 @@ class ArtificialImages:
         """The generator `name`, trained on the training data once for each of its seeds."""
         observe = None
         if self._settings.n_scored > 0:
-            observe = ScoresInTraining(self.classifier(), self._images(), self._settings.n_scored)
+            observe = ScoresInTraining(self._judge(), self._images(), self._settings.n_scored)
         return prepare_generator(
             name,
             self._images(),

@@ -21,7 +21,7 @@ from thinset.data.group_splits import as_groups
 from thinset.data.manifest import MANIFEST_FILE
 from thinset.data.replaceable import foreign_to_dataset
 from thinset.data.sources.digits import DIGITS
-from thinset.data.splits import SPLITS, require_every_class
+from thinset.data.splits import SPLITS, part_name, require_every_class
 from thinset.experiments.prepare.data import as_selection, is_dataset_folder, open_splits
 from thinset.files.atomic import atomic_folder
 from thinset.files.overlap import require_apart
@@ -104,7 +104,7 @@ def split_dataset(
                 _copy(whole, folder / name)
                 continue
             chosen = as_selection(indices, len(whole), "stratified split", seed, part=name)
-            write_subset(chosen, whole, folder / name, name=f"{whole.name}/{name}")
+            write_subset(chosen, whole, folder / name, name=part_name(whole.name, name))
         for name in splits.keys() - rows.keys():
             _copy(splits[name], folder / name)
         (folder / SUBSETS).mkdir()

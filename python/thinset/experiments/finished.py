@@ -12,6 +12,7 @@ import numpy as np
 
 from thinset.data import open_dataset
 from thinset.data.npy_file import open_npy
+from thinset.data.splits import source_name
 from thinset.experiments.run_folder import (
     finished_records,
     read_left_out,
@@ -91,7 +92,7 @@ class Finished(Generic[S_co]):
         """The training data, in words."""
         height, width, channels = self.data.image_shape
         return (
-            f"{self.data.name}: {len(self.data):,} training samples, "
+            f"{source_name(self.data.name)}: {len(self.data):,} training samples, "
             f"{height} \N{MULTIPLICATION SIGN} {width} \N{MULTIPLICATION SIGN} {channels}"
         )
 

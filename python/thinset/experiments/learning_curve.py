@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from thinset.augmentation.train import require_trainable
+from thinset.augmentation.train import require_trainable, trained_classes
 from thinset.experiments.augmentation_settings import measuring, showing
 from thinset.experiments.kinds.augmentation import folder_of
 from thinset.experiments.kinds.trainings import Study
 from thinset.experiments.prepare.data import prepare_parts, prepare_splits
-from thinset.experiments.prepare.generated import shown_rows
+from thinset.experiments.prepare.generated import n_shown, shown_rows
 from thinset.experiments.prepare.kept import Images
 from thinset.experiments.prepare.measured import prepare_measures
 from thinset.experiments.run_folder import RunFolder
@@ -82,7 +82,12 @@ class LearningCurve:
         if share not in self._studies:
             where = dataclasses.replace(self._where, out=folder_of(Path(self._where.out), share))
             self._studies[share] = Study(
-                where, self._settings.at(share), figure=self._figure, data=self._data
+                where,
+                self._settings.at(share),
+                figure=self._figure,
+                data=self._data,
+                # One for all sizes: FID by different classifiers cannot be compared.
+                judge=self._classifier,
             )
         return self._studies[share]
 
@@ -142,11 +147,14 @@ class LearningCurve:
         """Store the missing images of the generators' grids at this size."""
         seed = self._settings.shown_seed
         for name in self._settings.shown:
-            if stored_generator(self.at(share).folder.path, name, seed) is None:
+            stored = stored_generator(self.at(share).folder.path, name, seed)
+            # Earlier versions drew classes without training images as well.
+            if stored is None or len(stored.images) != n_shown(trained_classes(self._data.train)):
                 make = functools.partial(self._show, share, name, seed)
                 self._make(share, showing(name, seed), make, note)
 
     def _show(self, share: float, name: str, seed: int) -> None:
         bench = self.at(share).bench
-        images = shown_rows(bench.artificial.generator(name, seed).generator)
+        model = bench.artificial.generator(name, seed)
+        images = shown_rows(model.generator, model.classes)
         store_grid(weights_file(bench.folder.path, name, seed), images)

@@ -31,11 +31,16 @@ def weights_file(folder: Path, name: str, seed: int) -> Path:
 
 @dataclass(frozen=True)
 class Training:
-    """Losses and scores of a generator at the `steps` of its evaluations."""
+    """Losses and scores of a generator at the `steps` of its evaluations.
+
+    extractor: the features of FID and agreement; None without these scores, and in files of earlier
+    versions, which scored by a classifier trained on the generator's own data.
+    """
 
     steps: tuple[Count, ...]
     scores: dict[str, tuple[float, ...]]
     collapse: str | None
+    extractor: str | None = None
 
     def __post_init__(self) -> None:
         for name, values in self.scores.items():
@@ -43,7 +48,9 @@ class Training:
                 raise ValueError(f"{name} must have {len(self.steps)} values, got {len(values)}")
 
 
-def store_training(weights: Path, history: History, collapse: str | None) -> None:
+def store_training(
+    weights: Path, history: History, collapse: str | None, extractor: str | None
+) -> None:
     """Store what pages show of a training beside the file `weights`."""
     curve = history.curve
     names = curve[-1].scores if curve else ()
@@ -51,6 +58,7 @@ def store_training(weights: Path, history: History, collapse: str | None) -> Non
         steps=tuple(point.step for point in curve),
         scores={name: tuple(point.scores[name] for point in curve) for name in names},
         collapse=collapse,
+        extractor=extractor,
     )
     write_json_with_digest(weights.with_suffix(".json"), encode(training))
 
@@ -103,5 +111,10 @@ def stored_generator(folder: Path, name: str, seed: int) -> ShownGenerator | Non
         return None
     training = stored_training(weights.with_suffix(".json"))
     return ShownGenerator(
-        name, stored_grid(grid), training.steps, training.scores, training.collapse
+        name,
+        stored_grid(grid),
+        training.steps,
+        training.scores,
+        training.collapse,
+        training.extractor,
     )

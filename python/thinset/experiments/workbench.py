@@ -69,6 +69,7 @@ if TYPE_CHECKING:
 
     from thinset.data import Dataset, EncodedDataset
     from thinset.experiments.cells import Cell
+    from thinset.experiments.prepare.kept import RealClassifier
     from thinset.experiments.prepare.subsets import Made
     from thinset.experiments.where import Where
     from thinset.results import Arm, RunRecord
@@ -83,7 +84,7 @@ class Workbench:
 
     The folder fixes the settings of the data and those named by `fixed`; the rest of `settings` is
     the grid, which may grow. `figure` names the recipe, for the record. `data`: the splits, if they
-    are prepared already; by default they are prepared in the folder.
+    are prepared already; by default they are prepared in the folder. `judge`: see ArtificialImages.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class Workbench:
         fixed: Sequence[str],
         figure: str,
         data: Splits | None = None,
+        judge: Callable[[], RealClassifier] | None = None,
     ) -> None:
         self._where = where
         self.device = where.device
@@ -137,6 +139,7 @@ class Workbench:
             self.folder,
             settings.generation,
             self._training,
+            judge=judge,
             device=self.device,
             show_progress=where.show_progress,
         )

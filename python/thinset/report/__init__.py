@@ -2,6 +2,7 @@
 
 from thinset.report.audit_page import AuditedSet, AuditInputs, write_audit_report
 from thinset.report.augmentation_inputs import (
+    JUDGED,
     AugmentationInputs,
     PublishedTable,
     ShownGenerator,
@@ -18,6 +19,7 @@ from thinset.report.run_page import write_report
 from thinset.report.study_page import PublishedFigure, ShownSet, StudyInputs, write_study_report
 
 __all__ = [
+    "JUDGED",
     "AuditInputs",
     "AuditedSet",
     "AugmentationInputs",

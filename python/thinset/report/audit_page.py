@@ -89,16 +89,19 @@ def headline(sets: Sequence[AuditedSet]) -> str:
         if row.name == THE_SET and (reference := one.audit.reference_of(row)) is not None
     ]
     named = sets[0].name if len(sets) == 1 else f"any of {len(sets)} distilled sets"
-    n_better = sum(verdict_of(difference) == "better" for difference in compared)
+    verdicts = [verdict_of(difference) for difference in compared]
+    n_better = verdicts.count("better")
     means = [difference.mean for difference in compared if difference is not None]
     gains = (
         f"; differences of {spoken_points(min(means))} to {spoken_points(max(means))} points"
         if means
         else ""
     )
-    advice = f"Do not use {named}" if n_better == 0 else f"Use {named} with care"
-    if means and n_better == len(compared):
-        advice = f"Use {named}"
+    if n_better == 0:
+        is_harm = "worse" in verdicts and set(verdicts) == {"worse"}
+        advice = f"Do not use {named}" if is_harm else f"No evidence for {named}"
+    else:
+        advice = f"Use {named}" if n_better == len(compared) else f"Use {named} with care"
     return (
         f"{advice}: clearly better than as many random images in {n_better} of {len(compared)} "
         f"comparisons{gains}"

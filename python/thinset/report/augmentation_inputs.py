@@ -27,6 +27,7 @@ class PublishedTable:
         metric: "accuracy" or "fid".
         arms: of the columns; for FID those whose images are measured.
         rows: the size in percent of the training data, then a score for each arm.
+        remark: what a reader must know about the published values.
     """
 
     what: str
@@ -34,6 +35,7 @@ class PublishedTable:
     metric: Literal["accuracy", "fid"]
     arms: tuple[Arm, ...]
     rows: tuple[tuple[float, ...], ...]
+    remark: str = ""
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -41,15 +43,23 @@ class PublishedTable:
                 raise ValueError(f"row {row[0]:g} must have {len(self.arms)} scores, got {row[1:]}")
 
 
+JUDGED = frozenset({"fid", "agreement"})
+"""The scores of a generator's training that a classifier gives"""
+
+
 @dataclass(frozen=True)
 class ShownGenerator:
-    """A trained generator: images (n, H, W, C) of ten for each class, and scores by step."""
+    """A trained generator: images (n, H, W, C) of ten for each class, and scores by step.
+
+    extractor: what scores of JUDGED are by; None without such scores.
+    """
 
     name: str
     images: np.ndarray[Any, Any]
     steps: Sequence[int]
     scores: Mapping[str, Sequence[float]]
     collapse: str | None
+    extractor: str | None = None
 
 
 @dataclass(frozen=True)
@@ -76,15 +86,21 @@ class AugmentationInputs:
     `sizes` in ascending order.
 
     Attributes:
+        arms: in the order of tables.
         baselines: the arms that all others are compared with.
+        absent_classes: numbers and names of the classes without training samples.
+        n_generators: of each kind; seeds take turns through them.
         source: where `published` was published.
     """
 
     title: str
     subject: str
     sizes: Sequence[SizeResults]
+    arms: Sequence[Arm]
     baselines: Sequence[Arm]
     command: str
+    absent_classes: Sequence[str] = ()
+    n_generators: int = 1
     settings: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
     published: Sequence[PublishedTable] = ()

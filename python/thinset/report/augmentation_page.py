@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 
 from thinset.report import sections
 from thinset.report.augmentation_figures import draw_figures
+from thinset.report.augmentation_headline import TWICE, augmentation_headline, spoken_baseline
 from thinset.report.cells import NONE, Cell, facts, table
 from thinset.report.document import write_document
+from thinset.report.generator_trainings import scored_by_others
 from thinset.report.measures_table import MEASURE_COLUMNS, measure_cells
 from thinset.results.arm import FULL, Arm
-from thinset.results.arm_options import GENERATORS
-from thinset.results.arm_words import made_images
-from thinset.results.grouping import arm_order
-from thinset.results.learning_curves import logarithmic_fit
+from thinset.results.arm_options import generator_of
+from thinset.results.learning_curves import LogarithmicFit, logarithmic_fit
 from thinset.results.summaries import paired_difference
-from thinset.results.wording import MINUS, spoken_length, spoken_points
+from thinset.results.verdicts import verdict_of
+from thinset.results.wording import MINUS, spoken_length
 
 if TYPE_CHECKING:
     import os
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from thinset.report.cells import Table
     from thinset.results.records import RunRecord
     from thinset.results.summaries import PairedDifference
-
-_TWICE = Arm(augment="augorig")
 
 
 def write_augmentation_report(
@@ -53,7 +52,7 @@ def write_augmentation_report(
             stages[f"{stage}, {size.name}"] = seconds
     content = {
         "title": inputs.title,
-        "headline": _headline(inputs),
+        "headline": augmentation_headline(inputs),
         "scope": inputs.subject,
         "next_step": inputs.next_step,
         "curves": [name for name in figures if name.startswith("learning-curves")],
@@ -65,18 +64,21 @@ def write_augmentation_report(
             _by_length(inputs, lambda runs: _scores(inputs, runs, "validation accuracy"))
         ),
         "differences": [
-            (f"Against {_spoken(baseline)}, {length}", found)
+            (f"Against {spoken_baseline(baseline)}, {length}", found)
             for baseline in inputs.baselines
             for length, found in _by_length(
                 inputs, functools.partial(_differences, inputs, baseline=baseline)
             )
         ],
         "fits": list(_by_length(inputs, lambda runs: _fits(inputs, runs))),
-        "published": [(one.what, _beside(inputs, one)) for one in inputs.published],
+        "published": [(one.what, _beside(inputs, one), one.remark) for one in inputs.published],
+        "published_metrics": {one.metric for one in inputs.published},
         "source": inputs.source,
         "measures": _measures(inputs),
+        "shared_generators": _shared_generators(inputs),
         "extractors": sorted({one.extractor for size in inputs.sizes for one in size.measures}),
         "correlation": _correlation(inputs),
+        "scored_by_others": facts(scored_by_others(inputs)),
         "collapses": facts(
             {
                 f"{shown.name}, {size.name}": shown.collapse
@@ -104,19 +106,15 @@ def _name(arm: Arm) -> str:
     """A short name for the head of a table: the augmentation of everything, by its own name."""
     if arm == FULL:
         return "original"
-    if arm == _TWICE:
+    if arm == TWICE:
         return "original twice"
     return arm.augment if arm == Arm(augment=arm.augment) and arm.augment else str(arm)
 
 
-def _spoken(baseline: Arm) -> str:
-    if baseline == FULL:
-        return "the original images"
-    return "the original images twice" if baseline == _TWICE else str(baseline)
-
-
-def _arms(records: Sequence[RunRecord]) -> list[Arm]:
-    return sorted({run.arm for run in records}, key=arm_order)
+def _arms(inputs: AugmentationInputs, among: Sequence[RunRecord]) -> list[Arm]:
+    """The arms that were trained, in the order in which they were given."""
+    trained = {run.arm for run in among}
+    return [arm for arm in inputs.arms if arm in trained]
 
 
 def _by_length(
@@ -153,7 +151,7 @@ def _spread(scores: Sequence[float], decimals: int) -> str:
 
 def _scores(inputs: AugmentationInputs, among: Sequence[RunRecord], metric: str) -> Table | None:
     """Mean and deviation of a metric, a row for each size; None where no run has it."""
-    arms = _arms(among)
+    arms = _arms(inputs, among)
     rows: list[list[Cell | str]] = []
     for size in inputs.sizes:
         by_arm = {
@@ -190,7 +188,7 @@ def _difference(
 def _differences(
     inputs: AugmentationInputs, among: Sequence[RunRecord], *, baseline: Arm
 ) -> Table | None:
-    arms = [arm for arm in _arms(among) if arm != baseline]
+    arms = [arm for arm in _arms(inputs, among) if arm != baseline]
     rows: list[list[Cell | str]] = []
     for size in inputs.sizes:
         found = [_difference(size, among, arm, baseline) for arm in arms]
@@ -207,7 +205,7 @@ def _difference_cell(found: PairedDifference | None) -> Cell:
         return Cell(_signed(found.mean), "n = 1")
     low, high = found.interval
     around = f"({_signed(low)} to {_signed(high)})"
-    return Cell(_signed(found.mean), around, is_strong=low > 0 or high < 0)
+    return Cell(_signed(found.mean), around, is_strong=verdict_of(found) in ("better", "worse"))
 
 
 def _signed(value: float) -> str:
@@ -216,18 +214,23 @@ def _signed(value: float) -> str:
 
 def _fits(inputs: AugmentationInputs, among: Sequence[RunRecord]) -> Table | None:
     rows = []
-    for arm in _arms(among):
+    for arm in _arms(inputs, among):
         runs = [run for size in inputs.sizes for run in _runs(size, among, arm)]
         fit = logarithmic_fit([run.n_full for run in runs], [run.score for run in runs])
         if fit is not None:
             rows.append(
                 (
                     _name(arm),
-                    f"{fit.intercept:.2f} + {fit.slope:.2f} ln(images)",
+                    _formula(fit),
                     f"{fit.r_squared:.3f}",
                 )
             )
     return table(("arm", "accuracy (%)", "R²"), rows) if rows else None
+
+
+def _formula(fit: LogarithmicFit) -> str:
+    text = f"{fit.intercept:.2f} {'-' if fit.slope < 0 else '+'} {abs(fit.slope):.2f} ln(images)"
+    return text.replace("-", MINUS)
 
 
 def _beside(inputs: AugmentationInputs, published: PublishedTable) -> Table:
@@ -248,10 +251,9 @@ def _ours(
     inputs: AugmentationInputs, size: SizeResults, published: PublishedTable, arm: Arm
 ) -> str:
     if published.metric == "fid":
-        scores, form = [one.fid for one in size.measures if one.augmentation == arm.augment], ".3g"
-    else:
-        scores, form = [run.score for run in _longest(inputs, size) if run.arm == arm], ".2f"
-    return f"here {statistics.fmean(scores):{form}}" if scores else ""
+        return ""  # FID of other features must not stand beside it
+    scores = [run.score for run in _longest(inputs, size) if run.arm == arm]
+    return f"here {statistics.fmean(scores):.2f}" if scores else ""
 
 
 def _measures(inputs: AugmentationInputs) -> Table | None:
@@ -259,8 +261,26 @@ def _measures(inputs: AugmentationInputs) -> Table | None:
     for size in inputs.sizes:
         for name in dict.fromkeys(one.augmentation for one in size.measures):
             found = [one for one in size.measures if one.augmentation == name]
-            rows.append([size.name, name, *measure_cells(found)])
+            n_generators = None if generator_of(name) is None else inputs.n_generators
+            rows.append([size.name, name, *measure_cells(found, n_generators)])
     return table(("size", "augmentation", *MEASURE_COLUMNS), rows) if rows else None
+
+
+def _shared_generators(inputs: AugmentationInputs) -> str:
+    """What seeds leave out where some share a generator; empty where none do."""
+    generators = {generator_of(one.augmentation) for size in inputs.sizes for one in size.measures}
+    generators |= {run.arm.generator for run in inputs.records}
+    seeds = {one.seed for size in inputs.sizes for one in size.measures}
+    seeds |= {run.seed for run in inputs.records}
+    n = inputs.n_generators
+    if generators <= {None} or len({seed % n for seed in seeds}) == len(seeds):
+        return ""
+    serve = "One generator of each kind serves" if n == 1 else f"{n} generators of each kind serve"
+    return (
+        f"{serve} the {len(seeds)} seeds: for generated images, the spread is over draws of "
+        f"{'one generator' if n == 1 else 'these generators'}, and leaves out "
+        f"{'that' if n == 1 else 'part of that'} between trainings of the generator."
+    )
 
 
 def _correlation(inputs: AugmentationInputs) -> Table | None:
@@ -281,38 +301,4 @@ def _correlation(inputs: AugmentationInputs) -> Table | None:
             rows.append((size.name, _signed(value), str(len(pairs))))
     return (
         table(("size", "correlation of FID and accuracy", "augmentations"), rows) if rows else None
-    )
-
-
-def _headline(inputs: AugmentationInputs) -> str:
-    """Whether generated images helped more than showing every image twice."""
-    baseline = next((arm for arm in inputs.baselines if arm in _arms(inputs.records)), None)
-    if baseline is None:
-        return inputs.title
-    better: list[tuple[float, str]] = []
-    compared: list[float] = []
-    for size in inputs.sizes:
-        for total in dict.fromkeys(run.total for run in size.records):
-            among = [run for run in size.records if run.total == total]
-            for arm in _arms(among):
-                if arm.augment not in GENERATORS:
-                    continue
-                found = _difference(size, among, arm, baseline)
-                if found is not None and found.interval is not None:
-                    compared.append(found.mean)
-                    if found.interval[0] > 0:
-                        better.append((found.mean, f"{made_images(arm)} at {size.name}"))
-    if not compared:
-        return inputs.title
-    beside = _spoken(baseline)
-    low, high = spoken_points(min(compared)), spoken_points(max(compared))
-    if not better:
-        return (
-            f"Do not add generated images: they helped in none of {len(compared)} comparisons with "
-            f"training on {beside}; differences of {low} to {high} points"
-        )
-    mean, where = max(better)
-    return (
-        f"Generated images helped in {len(better)} of {len(compared)} comparisons with training on "
-        f"{beside}; most with {where}: {spoken_points(mean)} points"
     )

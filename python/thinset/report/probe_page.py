@@ -9,7 +9,11 @@ from thinset.report import sections
 from thinset.report.cells import NONE, Cell, NextStep, facts, table
 from thinset.report.document import write_document
 from thinset.results.arm_words import plain_name
-from thinset.results.verdicts import spoken_interval
+from thinset.results.verdicts import (
+    interval_with_width,
+    spoken_interval,
+    spoken_lack_of_spread,
+)
 from thinset.results.wording import PERCENT, spoken_points, spoken_seconds
 
 if TYPE_CHECKING:
@@ -19,7 +23,7 @@ if TYPE_CHECKING:
 
     from thinset.report.cells import Table
     from thinset.results.probe import Probe
-
+    from thinset.results.summaries import PairedDifference
 
 _MOST_NAMED = 3
 
@@ -63,10 +67,9 @@ def _headline(probe: Probe) -> str:
         return advice
     full, *others = probe.arms
     shown = [
-        f"{plain_name(arm.arm)} {spoken_points(difference.mean)} points ({interval})"
+        f"{plain_name(arm.arm)} {spoken_points(difference.mean)} points ({_around(difference)})"
         for arm in others[:_MOST_NAMED]
         if (difference := arm.minus(full)) is not None
-        and (interval := spoken_interval(difference.interval or (0.0, 0.0)))
     ]
     if not shown:
         return advice
@@ -74,6 +77,13 @@ def _headline(probe: Probe) -> str:
         f"{advice}. Short trainings against everything: {', '.join(shown)}; in brackets the "
         f"95{PERCENT} interval"
     )
+
+
+def _around(difference: PairedDifference) -> str:
+    interval = interval_with_width(difference)
+    if interval is None:
+        return spoken_lack_of_spread(len(difference.seeds))
+    return spoken_interval(interval)
 
 
 def _trainings(probe: Probe) -> Table | None:

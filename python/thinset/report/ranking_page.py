@@ -109,7 +109,7 @@ def headline(rankings: Sequence[Ranking], candidates: str = "settings") -> str:
     if not clear:
         none = f"none of {len(others)} ways clearly agrees"
         return (
-            f"Do not rank {n} by short trainings like these: "
+            f"No evidence for ranking {n} by short trainings like these: "
             f"{none if len(others) > 1 else 'they do not clearly agree'} with long training on "
             f"everything; {taus}, where 1 is the same order"
         )

@@ -67,7 +67,8 @@ class StudyInputs:
     `subject`: the data that was trained on, in words. `source`: where the figures were published.
     `baseline`: see summarise. `left_out`: trainings that failed, with the reason. `sets`: small
     sets of learned images that were trained on. `measures`: of the images of subsets, by the text
-    of the arm. `next_step`: what the page advises. `progress`: of an unfinished study, whose page
+    of the arm. `n_generators`: of each kind, which seeds take turns through. `next_step`: what the
+    page advises. `progress`: of an unfinished study, whose page
     has no plots.
     """
 
@@ -86,6 +87,7 @@ class StudyInputs:
     left_out: Mapping[str, str] = field(default_factory=dict)
     sets: Sequence[ShownSet] = ()
     measures: Sequence[Measures] = ()
+    n_generators: int = 1
     next_step: NextStep | None = None
     progress: Progress | None = None
 
@@ -115,7 +117,7 @@ def write_study_report(
         "published": _beside_published(inputs, summaries),
         "results": sections.results(summaries, inputs.records),
         "overtaken": sections.overtaken(inputs.records, baseline),
-        "measures": measures_of_sets(inputs.measures),
+        "measures": measures_of_sets(inputs.measures, inputs.n_generators),
         "extractor": inputs.measures[0].extractor if inputs.measures else "",
         "times": sections.time_to_accuracy(inputs.records),
         "findings": findings,

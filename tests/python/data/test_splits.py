@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thinset.data import hold_out, nested_subsets
-from thinset.data.splits import require_every_class
+from thinset.data.splits import part_name, require_every_class, source_name
 
 
 @given(
@@ -165,3 +165,12 @@ def test_every_class_is_required_in_a_part() -> None:
         ValueError, match="training data would have no sample of class 1, which has 1 among 4"
     ):
         require_every_class(labels, np.array([0, 1, 3]), "training")
+
+
+def test_parts_of_training_data_are_named_by_their_source() -> None:
+    # Earlier versions named a part of a part "digits/train/train".
+    for name in ("digits", "digits/train", "digits/train/train"):
+        assert source_name(name) == "digits"
+        assert part_name(name, "validation") == "digits/validation"
+    assert source_name("train") == "train"
+    assert source_name("digits/training") == "digits/training"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 
 from thinset.report import plots
 from thinset.report.plots.curves import mean_curve
@@ -155,9 +156,15 @@ def test_tick_labels_keep_what_tells_arms_apart(make_record: MakeRecord) -> None
 
 def test_curves_of_one_generator_have_one_label() -> None:
     scores = {"discriminator_loss": [1.0, 2.0], "fid": [3.0, 2.0]}
-    figure = plots.generator_curves({"100 %": ([2, 4], scores)})
+    figure = plots.generator_curves(
+        {"10 %": ([2, 4], scores), "100 %": ([2, 4], scores)}, "#0072B2"
+    )
     assert len([axes for axes in figure.axes if axes.lines]) == 2
-    assert _legend(figure) == ["100 %"]
+    assert _legend(figure) == ["10 %", "100 %"]
+    # The largest size has the colour of the generator, the smallest is lighter.
+    small, large = (to_rgb(line.get_color()) for line in figure.axes[0].lines)
+    assert large == pytest.approx(to_rgb("#0072B2"))
+    assert all(one > other for one, other in zip(small, large, strict=True))
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (32, 32, 3), (5, 7, 2), (3, 2, 4), (400, 300, 3)])

@@ -176,7 +176,9 @@ def test_the_page_tells_agreements_and_picks_none(make_record: MakeRecord, tmp_p
     )
     page = write_ranking_report(inputs, tmp_path / "out")
     text = page.read_text(encoding="utf-8")
-    assert re.search(r"<h1>(Rank|Do not rank|\d of \d short ways to rank) .*settings .*</h1>", text)
+    assert re.search(
+        r"<h1>(Rank|No evidence for ranking|\d of \d short ways to rank) .*settings .*</h1>", text
+    )
     assert 'id="rankings"' in text
     assert "rate 0.1, width 1" in text
     assert {path.stem for path in (tmp_path / "out" / "plots").glob("*.png")} == {

@@ -6,7 +6,10 @@ kind `trainings` has them, the generators, and the measures of what they draw.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from thinset.experiments.augmentation_settings import AugmentationSettings
 from thinset.experiments.cells import cells_of
@@ -14,8 +17,9 @@ from thinset.experiments.finished import Finished
 from thinset.experiments.next_steps import on_real_data
 from thinset.experiments.run_folder import finished_records, read_left_out, read_stages
 from thinset.experiments.shown_generators import stored_extractor, stored_generator
-from thinset.files.decoding import encode
+from thinset.experiments.shown_settings import shown_settings
 from thinset.report import (
+    JUDGED,
     AugmentationInputs,
     SizeResults,
     write_augmentation_report,
@@ -23,11 +27,13 @@ from thinset.report import (
 from thinset.results.measures import FILE, load_measures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from thinset.data import Dataset
     from thinset.experiments.figures.recipe import FigureRecipe
     from thinset.experiments.where import Where
+    from thinset.report import ShownGenerator
 
 Settings = AugmentationSettings
 
@@ -59,6 +65,29 @@ def folder_of(out: Path, share: float) -> Path:
     return out / f"share-{share:.15g}"
 
 
+def _shown(folder: Path, settings: AugmentationSettings, share: float) -> Iterator[ShownGenerator]:
+    """The generators that grids show at one size, with the features that FID is of."""
+    for name in settings.shown:
+        found = stored_generator(folder, name, settings.shown_seed)
+        if found is not None and found.extractor is None and not JUDGED.isdisjoint(found.scores):
+            # By an earlier version, whose classifier was trained on the same data as the generator.
+            own = stored_extractor(folder) or f"classifier trained on {100 * share:g} % of the data"
+            found = dataclasses.replace(found, extractor=own)
+        if found is not None:
+            yield found
+
+
+def _absent_classes(data: Dataset) -> tuple[str, ...]:
+    """Numbers and names of the classes without training samples."""
+    if data.labels is None:
+        return ()
+    counts = np.bincount(data.labels[data.labels >= 0], minlength=data.n_classes)
+    return tuple(
+        str(number) if data.class_names is None else f"{number} ({data.class_names[number]})"
+        for number in np.flatnonzero(counts == 0).tolist()
+    )
+
+
 def write_page(recipe: FigureRecipe, finished: Finished[AugmentationSettings]) -> Path:
     """Write the page of what is finished; FileNotFoundError if nothing is."""
     settings = finished.settings
@@ -79,11 +108,7 @@ def write_page(recipe: FigureRecipe, finished: Finished[AugmentationSettings]) -
                     # Those by a classifier of another size cannot be compared.
                     and one.extractor == extractor
                 ),
-                shown=tuple(
-                    found
-                    for name in settings.shown
-                    if (found := stored_generator(folder, name, settings.shown_seed)) is not None
-                ),
+                shown=tuple(_shown(folder, settings, share)),
                 stage_seconds=read_stages(folder),
                 left_out={
                     name: reasons[name]
@@ -98,9 +123,12 @@ def write_page(recipe: FigureRecipe, finished: Finished[AugmentationSettings]) -
         sizes=tuple(
             size for size in sizes if size.records or size.measures or size.shown or size.left_out
         ),
+        arms=settings.arms,
         baselines=settings.baselines,
+        n_generators=settings.generation.n_seeds,
+        absent_classes=_absent_classes(finished.data),
         command=finished.command,
-        settings=encode(settings.resolved_for(finished.data.image_shape)),
+        settings=shown_settings(settings, finished.data.image_shape, settings.arms),
         source=recipe.paper,
         next_step=on_real_data(finished),
         published=tuple(

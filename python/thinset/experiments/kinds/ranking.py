@@ -16,7 +16,7 @@ from thinset.experiments.finished import Finished
 from thinset.experiments.next_steps import on_real_data
 from thinset.experiments.prepare.subsets import require_readable
 from thinset.experiments.settings import RankingSettings
-from thinset.files.decoding import encode
+from thinset.experiments.shown_settings import shown_settings
 from thinset.models.architecture import PREFIX, Architecture
 from thinset.models.architecture_space import draw_architectures
 from thinset.report import RankingInputs, write_ranking_report
@@ -150,7 +150,7 @@ def write_page(recipe: FigureRecipe, finished: Finished[RankingSettings]) -> Pat
         command=finished.command,
         candidates="architectures" if settings.architectures else "settings",
         multiply_adds=multiply_adds,
-        settings=encode(settings),
+        settings=shown_settings(settings, finished.data.image_shape, settings.arms),
         stage_seconds=finished.stage_seconds,
         left_out=left_out,
         next_step=on_real_data(finished),

@@ -14,7 +14,7 @@ from thinset.experiments.finished import Finished
 from thinset.experiments.next_steps import after_run
 from thinset.experiments.refreshing import Refresher
 from thinset.experiments.settings import RunSettings
-from thinset.files.decoding import encode
+from thinset.experiments.shown_settings import shown_settings
 from thinset.report import Progress, ReportInputs, write_report
 from thinset.results import FULL, RANDOM, Arm, RunRecord, load_records
 from thinset.selection import Selection
@@ -175,7 +175,7 @@ def write_page(
         ),
         stage_seconds=finished.stage_seconds,
         records=records,
-        settings=encode(settings),
+        settings=shown_settings(finished.settings, data.image_shape, _arms(settings)),
         command=finished.command,
         next_step=after_run(finished, records, selection) if is_done else None,
         progress=None if is_done else Progress(len(records), n_total),

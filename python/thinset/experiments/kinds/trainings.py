@@ -19,7 +19,7 @@ from thinset.experiments.prepare.subsets import require_readable
 from thinset.experiments.refreshing import Refresher
 from thinset.experiments.run_folder import finished_records
 from thinset.experiments.settings import StudySettings
-from thinset.files.decoding import encode
+from thinset.experiments.shown_settings import shown_settings
 from thinset.report import Progress, ShownSet, StudyInputs, write_study_report
 from thinset.results.arm import Arm
 from thinset.results.arm_words import plain_name
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from thinset.experiments.figures.recipe import FigureRecipe
     from thinset.experiments.prepare.data import Splits
+    from thinset.experiments.prepare.kept import RealClassifier
     from thinset.experiments.where import Where
     from thinset.experiments.workbench import Workbench
     from thinset.report.explorer.inputs import Explore
@@ -79,6 +80,7 @@ class Study:
         *,
         figure: str = "compare",
         data: Splits | None = None,
+        judge: Callable[[], RealClassifier] | None = None,
     ) -> None:
         from thinset.augmentation.train import require_trainable
         from thinset.experiments.trial import require_enough_samples
@@ -87,7 +89,7 @@ class Study:
         require_readable(settings.arms)
         self._cells = cells_of(settings)  # first, so that a mistake in an arm leaves no folder
         self.bench: Workbench = Workbench(
-            where, settings, fixed=("training",), figure=figure, data=data
+            where, settings, fixed=("training",), figure=figure, data=data, judge=judge
         )
         generators = settings.generation.of_arms(settings.arms)
         if generators:
@@ -233,7 +235,9 @@ def write_page(recipe: FigureRecipe, finished: Finished[StudySettings]) -> Path:
         records=records,
         baseline=finished.settings.baseline,
         command=finished.command,
-        settings=encode(finished.settings.resolved_for(finished.data.image_shape)),
+        settings=shown_settings(
+            finished.settings, finished.data.image_shape, finished.settings.arms
+        ),
         explore=_explored(recipe, finished),
         stage_seconds=finished.stage_seconds,
         source=recipe.paper,
@@ -243,6 +247,7 @@ def write_page(recipe: FigureRecipe, finished: Finished[StudySettings]) -> Path:
         progress=None if is_done else Progress(n_done, len(names)),
         sets=tuple(_shown_sets(finished)),
         measures=_measures(finished),
+        n_generators=finished.settings.generation.n_seeds,
     )
     return write_study_report(inputs, finished.report, overwrite=True)
 

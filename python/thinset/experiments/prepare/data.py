@@ -27,7 +27,7 @@ from thinset.data.matching_splits import require_one_shape
 from thinset.data.soft_labels import class_numbers
 from thinset.data.sources.exported import import_exported
 from thinset.data.sources.listing import count
-from thinset.data.splits import require_every_class
+from thinset.data.splits import part_name, require_every_class
 from thinset.selection import Selection
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def prepare_data(
         with folder.making(folder.test_split, "splitting") as path:
             rows = hold_out(labels, hold_out_share, random_state=0)
             for name, indices in zip(parts, rows, strict=True):
-                write_subset(indices, whole, path / name, name=f"{whole.name}/{name}")
+                write_subset(indices, whole, path / name, name=part_name(whole.name, name))
     data = Splits(open_dataset(parts["train"]), open_dataset(parts["test"]), validation)
     require_matching_splits(data.train, data.test)
     if show_progress:
@@ -156,7 +156,7 @@ def prepare_parts(
             for name, rows in _rows_of_parts(data.train, validation, share, seed).items():
                 sizes = {"validation": validation, "share": share if name == "train" else None}
                 chosen = as_selection(rows, len(data.train), "stratified split", seed, **sizes)
-                write_subset(chosen, data.train, path / name, name=f"{data.train.name}/{name}")
+                write_subset(chosen, data.train, path / name, name=part_name(data.train.name, name))
     held_out = folder.parts / "validation"
     return Splits(
         open_dataset(folder.parts / "train"),

@@ -9,7 +9,7 @@ import torch
 
 from thinset.augmentation.apply import TRADITIONAL, augment
 from thinset.augmentation.generate import generate, interpolate, require_same_kind
-from thinset.augmentation.train import train_generator
+from thinset.augmentation.train import train_generator, trained_classes
 from thinset.augmentation.trained_generator import TrainedGenerator
 from thinset.data import join_datasets, open_dataset
 from thinset.experiments.cells import as_file_name
@@ -21,7 +21,7 @@ from thinset.report.document import draws_plots
 from thinset.transforms.images import as_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from thinset.data import Dataset
     from thinset.duration import Duration
     from thinset.experiments.generation import GenerationSettings
+    from thinset.experiments.prepare.kept import ScoresInTraining
     from thinset.experiments.run_folder import RunFolder
     from thinset.models.generators import ImageGenerator
     from thinset.training import Log
@@ -40,7 +41,7 @@ _MOST_CLASSES = 20
 
 
 class SampleGrids:
-    """Writes a grid of generated images at each evaluation: a row for each class.
+    """Writes a grid of generated images at each evaluation: a row for each of `classes`.
 
     The same latents each time, so that grids show how images change. Files are
     `folder`/0000100.png, ..., named by the step: a training that resumes writes the grids of the
@@ -48,16 +49,17 @@ class SampleGrids:
     step, writes the file.
     """
 
-    def __init__(self, folder: Path, log: Log | None) -> None:
+    def __init__(self, folder: Path, log: Log | None, classes: Sequence[int]) -> None:
         self._folder = folder
         self._log = log
+        self._classes = classes
         self._drawn = b""
 
     def __call__(self, generator: ImageGenerator) -> dict[str, float]:
         """Draw the grid; see thinset.training.learners.generative.Observer."""
         from thinset.report.plots import contact_sheet, rendered
 
-        sheet = contact_sheet(shown_rows(generator), columns=_SHOWN_PER_CLASS)
+        sheet = contact_sheet(shown_rows(generator, self._classes), columns=_SHOWN_PER_CLASS)
         self._drawn = rendered(sheet, "png")
         return {}
 
@@ -69,14 +71,18 @@ class SampleGrids:
             self._log(values, step)
 
 
-def shown_rows(generator: ImageGenerator) -> np.ndarray[Any, Any]:
-    """Images of the first classes, uint8 (n, H, W, C), class by class."""
-    n_classes = min(generator.n_classes, _MOST_CLASSES)
+def shown_rows(generator: ImageGenerator, classes: Sequence[int]) -> np.ndarray[Any, Any]:
+    """Images of the first of `classes`, uint8 (n, H, W, C), class by class."""
     device = next(generator.parameters()).device
     noise = torch.Generator().manual_seed(0)
-    latents = generator.latents(n_classes * _SHOWN_PER_CLASS, noise).to(device)
-    labels = torch.arange(n_classes, device=device).repeat_interleave(_SHOWN_PER_CLASS)
-    return as_rows(generator(latents, labels), "uint8")
+    latents = generator.latents(n_shown(classes), noise).to(device)
+    shown = torch.tensor(classes[:_MOST_CLASSES], device=device)
+    return as_rows(generator(latents, shown.repeat_interleave(_SHOWN_PER_CLASS)), "uint8")
+
+
+def n_shown(classes: Sequence[int]) -> int:
+    """The number of images that `shown_rows` draws."""
+    return len(classes[:_MOST_CLASSES]) * _SHOWN_PER_CLASS
 
 
 def train_and_keep_generator(
@@ -104,7 +110,7 @@ def train_and_keep_generator(
     training in the error then; by default that of the generator.
     """
     if grids is not None and draws_plots():
-        observe = drawn = SampleGrids(grids, log)
+        observe = drawn = SampleGrids(grids, log, trained_classes(data))
         log = drawn.log
     with divergence_named(called or settings.model, checkpoint):
         return train_generator(
@@ -145,7 +151,7 @@ def prepare_generator(
     seed: int,
     device: str,
     variant: Variant | None = None,
-    observe: Observer | None = None,
+    observe: ScoresInTraining | None = None,
     show_progress: bool,
 ) -> TrainedGenerator:
     """The generator `name` trained on `data`, once for each seed modulo `settings.n_seeds`."""
@@ -172,7 +178,8 @@ def prepare_generator(
                 show_progress=show_progress,
             )
             # The page reads it without torch.
-            store_training(path, trained.history, trained.collapse)
+            extractor = None if observe is None else observe.name
+            store_training(path, trained.history, trained.collapse, extractor)
         # Those of the history, not of the clock: they include the time before an interruption.
         folder.add_stage_seconds(stage, trained.history.seconds)
         checkpoint.unlink(missing_ok=True)

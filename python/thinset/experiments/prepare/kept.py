@@ -88,18 +88,21 @@ class Images(NamedTuple):
 class ScoresInTraining:
     """Scores a generator at each evaluation of its training: FID[classifier] and agreement.
 
-    `n_images` images of balanced classes, the same latents each time. The classifier was trained on
-    `real`, with whose features those of the images are compared.
+    `n_images` images, balanced over the classes of `real`, the same latents each time. Their
+    features are compared with those of `real`. `name`: of the features; see Observer.
     """
 
     def __init__(self, classifier: RealClassifier, real: Dataset, n_images: int) -> None:
+        assert real.labels is not None
         self._classifier = classifier
         self._real = classifier.features(real)
-        self._n_images = n_images
+        # A generator draws noise for a class without training images.
+        self._labels = balanced_labels(n_images, np.unique(real.labels).tolist())
+        self.name = classifier.name
 
     def __call__(self, generator: ImageGenerator) -> dict[str, float]:
         """See thinset.training.learners.generative.Observer."""
-        labels = balanced_labels(self._n_images, range(generator.n_classes))
+        labels = self._labels
         device = next(generator.parameters()).device
         noise = torch.Generator().manual_seed(0)
         drawn = []

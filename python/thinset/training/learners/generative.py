@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from thinset.models.generators import ImageGenerator
 
 Observer: TypeAlias = "Callable[[ImageGenerator], Mapping[str, float]]"
-"""Looks at the generator at each evaluation, in evaluation mode; returns further metrics"""
+"""Looks at the generator at each evaluation, in evaluation mode; returns further metrics.
+
+If it has a `name`, its metrics depend on what the name says: a checkpoint of another is refused.
+"""
 
 _PER_CLASS = 16
 _MOST_SHOWN = 512  # images drawn for the diversity
@@ -91,6 +94,8 @@ class GenerativeLearner(abc.ABC):
         self._described = {
             **described, "ema_decay": ema_decay, "seed": seed, "dtype": self._dtype,
         }  # fmt: skip
+        if (name := getattr(observe, "name", None)) is not None:
+            self._described["scored by"] = name
 
     @property
     def _generator(self) -> ImageGenerator:
@@ -256,5 +261,5 @@ class GenerativeLearner(abc.ABC):
         self._noise.set_state(tensors["noise"])
 
     def describe(self) -> Mapping[str, Any]:
-        """Return the settings that the weights depend on."""
+        """Return the settings that the weights and scores depend on."""
         return self._described

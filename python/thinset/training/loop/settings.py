@@ -94,4 +94,6 @@ def require_same_settings(here: Mapping[str, Any], stored: Mapping[str, Any], pa
         differences = "; ".join(
             f"{name} is {stored.get(name)!r} there and {here.get(name)!r} here" for name in names
         )
-        raise ValueError(f"{path} is of a run with other settings: {differences}")
+        raise ValueError(
+            f"{path} is of a run with other settings: {differences}; remove it to start again"
+        )

@@ -11,7 +11,7 @@ import pytest
 
 from thinset.augmentation.generators import flow
 from thinset.command_line import main
-from thinset.data import open_dataset
+from thinset.data import DatasetWriter, open_dataset
 from thinset.duration import Duration
 from thinset.experiments.augmentation_settings import AugmentationSettings
 from thinset.experiments.cells import cells_of
@@ -21,8 +21,15 @@ from thinset.experiments.kinds import augmentation
 from thinset.experiments.learning_curve import LearningCurve
 from thinset.experiments.prepare import generated, kept
 from thinset.experiments.settings import TrainingSettings
+from thinset.experiments.shown_generators import (
+    store_grid,
+    stored_extractor,
+    stored_grid,
+    stored_training,
+)
 from thinset.experiments.verification import verify
 from thinset.experiments.where import Where
+from thinset.files.json import read_json, write_json_with_digest
 from thinset.results import Arm, load_records
 from thinset.results.measures import load_measures
 from thinset.training import TrainingDivergedError
@@ -107,6 +114,13 @@ def test_the_page_has_every_section(finished):
     ):  # fmt: skip
         assert text in page, text
     assert "on CIFAR-10" not in page
+    assert "digits: 1,000 training samples" in page
+    assert "digits/train" not in page
+    # Settings of parts that nothing uses are left out.
+    settings = page[page.index("<summary>Settings") :]
+    assert "flow = model = flow" in settings
+    for unused in ("encoder", "distillation", "cdcgan ="):
+        assert unused not in settings, unused
     assert "Left out" not in page
 
 
@@ -169,6 +183,79 @@ def test_a_larger_size_brings_another_classifier_and_measures_by_it(tmp_path):
     page = (tmp_path / "out" / "report" / "index.html").read_text(encoding="utf-8")
     assert second.extractor in page
     assert first.extractor not in page
+
+
+SCORED = dataclasses.replace(
+    SETTINGS,
+    arms=(),
+    measured=(),
+    shares=(0.1, 0.2),
+    generation=dataclasses.replace(SETTINGS.generation, n_scored=12),
+)
+
+
+def test_one_classifier_scores_the_generators_of_all_sizes(tmp_path):
+    out = tmp_path / "out"
+    make(SCORED, out)
+    files = [out / f"share-{share}" / "generators" / "flow-seed0.json" for share in (0.1, 0.2)]
+    judge = stored_extractor(out / "share-0.2")
+    assert [stored_training(file).extractor for file in files] == [judge] * 2
+    assert [(file.parents[1] / "classifier.safetensors").exists() for file in files] == [
+        False,
+        True,
+    ]
+    page = out / "report" / "index.html"
+    assert f"share in the asked class by: {judge}" in page.read_text(encoding="utf-8")
+    assert "not drawn" not in page.read_text(encoding="utf-8")
+    # Earlier versions scored each size by its own classifier, and did not store which.
+    for file in files:
+        old = {name: value for name, value in read_json(file).items() if name != "extractor"}
+        write_json_with_digest(file, old)
+    make(SCORED, out)
+    text = page.read_text(encoding="utf-8")
+    assert "flow, 10\N{NO-BREAK SPACE}%" in text
+    assert "not drawn: they are by the classifier trained on 10 % of the data" in text
+    assert "flow, 20\N{NO-BREAK SPACE}%" not in text
+    assert f"by: {judge}" in text
+
+
+def test_a_generator_half_scored_by_another_classifier_is_refused(tmp_path, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patches:
+        patches.setattr(generated, "store_training", stop)
+        with pytest.raises(KeyboardInterrupt):
+            make(dataclasses.replace(SCORED, shares=(0.1,)), tmp_path / "out")
+    with pytest.raises(ValueError, match="learner scored by is .* remove it to start again"):
+        make(SCORED, tmp_path / "out")
+
+
+def test_classes_without_training_images_are_neither_drawn_nor_scored(tmp_path, monkeypatch):
+    for split, n in (("train", 90), ("test", 30)):
+        images = np.random.default_rng(0).integers(0, 256, (n, 8, 8, 1), np.uint8)
+        with DatasetWriter(
+            tmp_path / "data" / split, name=split, image_shape=(8, 8, 1), image_dtype="uint8",
+            n_samples=n, class_names=("a", "b", "c", "d"),
+        ) as writer:  # fmt: skip
+            writer.append(images, np.array([0, 1, 3])[np.arange(n) % 3])
+    scored = []
+    monkeypatch.setattr(
+        kept.RealClassifier, "agreement", lambda _, data: scored.append(set(data.labels)) or 1.0
+    )
+    settings = dataclasses.replace(SCORED, shares=(1.0,), n_train=60)
+    where = Where(str(tmp_path / "data"), tmp_path / "out", device="cpu")
+    augmentation.make(RECIPE, settings, where, lambda _: None)
+    assert scored == [{0, 1, 3}] * 2
+    grid = tmp_path / "out" / "share-1" / "generators" / "flow-seed0.npz"
+    drawn = stored_grid(grid)
+    assert len(drawn) == 3 * 10
+    page = (tmp_path / "out" / "report" / "index.html").read_text(encoding="utf-8")
+    assert "a row for each class but 2 (c), which has no training images" in page
+    # Earlier versions drew those classes as well; the grid is drawn again.
+    store_grid(grid, np.zeros((40, 8, 8, 1), np.uint8))
+    augmentation.make(RECIPE, settings, where, lambda _: None)
+    np.testing.assert_array_equal(stored_grid(grid), drawn)
 
 
 def test_settings_of_the_data_cannot_change_in_a_folder(copied):

@@ -249,10 +249,10 @@ def test_scores_in_training_are_those_of_the_classifier(source, tmp_path):
 
 
 def test_a_repeated_step_writes_its_grid_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(generated, "shown_rows", lambda _: np.zeros((10, 8, 8, 1), np.uint8))
+    monkeypatch.setattr(generated, "shown_rows", lambda *_: np.zeros((10, 8, 8, 1), np.uint8))
     logged = []
     for steps in ((2, 4), (4, 6)):  # as after an interruption between 2 and 4
-        grids = generated.SampleGrids(tmp_path / "grids", lambda _, step: logged.append(step))
+        grids = generated.SampleGrids(tmp_path / "grids", lambda _, step: logged.append(step), [0])
         for step in steps:
             assert grids(None) == {}
             grids.log({}, step)

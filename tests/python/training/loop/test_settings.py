@@ -64,5 +64,5 @@ def test_all_differences_are_named() -> None:
         require_same_settings(here, stored, Path("run"))
     assert str(caught.value) == (
         "run is of a run with other settings: seed is 0 there and 1 here; "
-        "new is None there and 2 here; old is 3 there and None here"
+        "new is None there and 2 here; old is 3 there and None here; remove it to start again"
     )
