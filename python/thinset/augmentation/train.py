@@ -33,6 +33,7 @@ LEAST_DIVERSITY = 0.05
 LEAST_DISCRIMINATOR_LOSS = 0.01
 """Below this, a discriminator tells all images apart and teaches the generator nothing"""
 _ROWS_PER_CHECK = 4096
+_NAMES = ("length", "n_discriminator")
 
 
 class CollapseWarning(UserWarning):
@@ -73,13 +74,15 @@ def train_generator(
     images of one class that hardly differ, or a discriminator that is never wrong.
 
     Raises ValueError for data without labels, a class with a single sample, float images outside
-    [0, 1], sides that the generator cannot have, validation data that do not fit, and
-    (TrainingDivergedError) for a loss that is not finite; the last checkpoint is kept then.
-    FileExistsError, before training, if `out` exists.
+    [0, 1], sides that the generator cannot have, validation data that do not fit, a length in which
+    the generator is never updated (for one in time, after it), and (TrainingDivergedError) for a
+    loss that is not finite; the last checkpoint is kept then. FileExistsError, before training, if
+    `out` exists.
     """
     if out is not None and Path(out).exists():
         raise FileExistsError(f"{out} already exists; choose another output")
-    counts = require_trainable(data, settings)
+    length = Duration.parse(length)
+    counts = require_trainable(data, settings, length=length)
     if validation_data is not None:
         _require_comparable(validation_data, data)
     module = generator_named(settings.model)
@@ -99,7 +102,7 @@ def train_generator(
     )
     history = train(
         learner,
-        [Phase(settings.model, data, Duration.parse(length))],
+        [Phase(settings.model, data, length)],
         learning_rate=getattr(settings, "rate", settings.learning_rate),
         test_data=data if validation_data is None else validation_data,
         batch_size=settings.batch_size,
@@ -112,6 +115,7 @@ def train_generator(
         show_progress=show_progress,
         label=f"training {settings.model}",
     )
+    _require_updated(settings, length, history.steps, _NAMES)
     # A Wasserstein loss may be near 0 at any time.
     loss_is_bounded = getattr(settings, "loss", None) != "wasserstein"
     collapse = collapse_of(history, loss_is_bounded=loss_is_bounded)
@@ -134,16 +138,33 @@ def train_generator(
     return trained
 
 
-def require_trainable(data: Dataset, *settings: Any) -> tuple[int, ...]:
+def require_trainable(
+    data: Dataset, *settings: Any, length: Duration, names: tuple[str, str] = _NAMES
+) -> tuple[int, ...]:
     """The number of samples of each class; ValueError for data that cannot train a generator.
 
-    `settings`: of each generator that is to be trained.
+    `settings`: of each generator that is to be trained, for `length`. `names`: those of the length
+    and of n_discriminator in errors.
     """
     for one in settings:
         generator_named(one.model).require_image_shape(one, data.image_shape)
+        if not length.is_time:
+            n_steps = length.n_steps(len(data), one.batch_size)
+            _require_updated(one, length, n_steps, names)
     counts = class_counts(data)
     require_unit_range(data)
     return counts
+
+
+def _require_updated(settings: Any, length: Duration, n_steps: int, names: tuple[str, str]) -> None:
+    """Raise ValueError unless one of `n_steps` steps trains the generator."""
+    n_discriminator = getattr(settings, "n_discriminator", 1)
+    if n_steps < n_discriminator:
+        raise ValueError(
+            f"{names[0]} {length} is {n_steps} steps, too few to train the generator of "
+            f"{settings.model} once: with {names[1]} {n_discriminator} it takes {n_discriminator}; "
+            "give a longer length or fewer steps of the discriminator"
+        )
 
 
 def class_counts(data: Dataset) -> tuple[int, ...]:

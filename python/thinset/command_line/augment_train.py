@@ -211,7 +211,9 @@ class Command(GeneratorOptions, _OwnOptions):
         else:
             with folder.removed_if_refused():
                 data = open_training_data(self.data, folder, self.image_size, show_progress=True)
-                require_trainable(data, settings)
+                require_trainable(
+                    data, settings, length=length, names=("--length", "--n-discriminator")
+                )
             trained = train_and_keep_generator(
                 data,
                 path,

@@ -9,7 +9,7 @@ import torch
 
 from thinset.augmentation.apply import TRADITIONAL, augment
 from thinset.augmentation.generate import generate, interpolate
-from thinset.augmentation.train import train_generator
+from thinset.augmentation.train import require_trainable, train_generator
 from thinset.augmentation.trained_generator import TrainedGenerator
 from thinset.data import join_datasets, open_dataset
 from thinset.experiments.cells import as_file_name
@@ -21,7 +21,7 @@ from thinset.report.document import draws_plots
 from thinset.transforms.images import as_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     import numpy as np
@@ -134,6 +134,19 @@ class Variant:
 
     name: str
     term: Callable[[int], WeightedTerm]
+
+
+def require_generators(
+    data: Dataset, generation: GenerationSettings, generators: Iterable[Any]
+) -> None:
+    """Raise ValueError unless each of `generators`, by its settings, can be trained on `data`.
+
+    For the start of an experiment, not after hours of other trainings.
+    """
+    settings = tuple(generators)
+    if settings:
+        names = ("--generator-length", "n_discriminator")  # the latter is a recipe's alone
+        require_trainable(data, *settings, length=generation.length, names=names)
 
 
 def prepare_generator(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from thinset.augmentation.train import require_unit_range
 from thinset.experiments.prepare.kept import fid_of
 from thinset.metrics import (
     density_and_coverage,
     kernel_distance,
     near_copies,
 )
+from thinset.metrics.images import as_images
 from thinset.results.measures import FILE, Measures, load_measures, save_measures
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 _SUBSETS = {"n_subsets": 100, "subset_size": 1000}  # of the kernel distance, as usual
 _MOST_AT_ONCE = 2000
 """Sets up to this size need no subsets: their kernel distance is computed in one piece"""
+_NEIGHBOURS = 5  # of a real image, whose ball is covered or not: the k of density_and_coverage
+_LEAST_ARTIFICIAL = 2  # of the kernel distance
 _MOST_COMPARED = 10_000
 """Images whose neighbours are searched; more would take minutes and change little"""
 
@@ -46,7 +50,9 @@ def prepare_measures(
             return one
     features = judge.features(artificial)
     real_features = judge.features(real)
-    values = density_and_coverage(real_features[:_MOST_COMPARED], features[:_MOST_COMPARED])
+    values = density_and_coverage(
+        real_features[:_MOST_COMPARED], features[:_MOST_COMPARED], _NEIGHBOURS
+    )
     copies = near_copies(
         artificial.images[:_MOST_COMPARED], real.images, n_measured=min(_MOST_COMPARED, len(real))
     )
@@ -67,6 +73,24 @@ def prepare_measures(
     )
     save_measures((*known, measured), path)
     return measured
+
+
+def require_measurable(real: Dataset, n_artificial: int) -> None:
+    """Raise ValueError unless so many images can be measured against `real`.
+
+    For the start of an experiment, not after hours of trainings.
+    """
+    as_images(real, str(real.path))
+    require_unit_range(real)
+    if len(real) <= _NEIGHBOURS:
+        raise ValueError(
+            f"{real.path} has {len(real)} images, too few for coverage, which needs more than "
+            f"{_NEIGHBOURS}"
+        )
+    if n_artificial < _LEAST_ARTIFICIAL:
+        raise ValueError(
+            f"images to measure must be at least {_LEAST_ARTIFICIAL}, got {n_artificial}"
+        )
 
 
 def _kernel_distance(features: np.ndarray[Any, Any], real_features: np.ndarray[Any, Any]) -> float:
