@@ -190,6 +190,8 @@ def test_files_that_hold_no_generator_are_refused(trained, here, capsys):
         ("--learning-rate -1", "--learning-rate must be a number above 0, got -1.0"),
         ("--differentiable wobble", "--differentiable must be names among color, brightness"),
         ("--length 0st", "0st"),
+        ("--n-discriminator 5 --length 3st", "--length 3st is 3 steps, too few to train the gen"),
+        ("--model sngan --length 1ep", "generator of sngan once: with --n-discriminator 5 it ta"),
         ("--length 5", "--length: a length is a number with a unit"),
         ("--evaluations 0", "evaluations"),
         ("--image-size 10 8", "divisible by 4, got 10"),
