@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from thinset.command_line.arguments import Device, Output, Seed, optional, require_seed
+from thinset.command_line.arguments import Device, Output, Seed, optional
 from thinset.command_line.usage import UsageError
 
 if TYPE_CHECKING:
@@ -51,7 +51,6 @@ class Command:
         resolve_device(self.device)
         if sum((self.balanced, self.natural, self.classes is not None)) > 1:
             raise UsageError("give one of --balanced, --natural and --classes")
-        require_seed(self.seed)
         if self.batch_size < 1:
             raise ValueError(f"--batch-size must be at least 1, got {self.batch_size}")
         model = TrainedGenerator.load(self.model)

@@ -222,6 +222,10 @@ def test_files_that_hold_no_generator_are_refused(trained, here, capsys):
         ("--ema-decay 2", "--ema-decay must be"),
         ("--ema-decay 1", "--ema-decay must be at least 0 and less than 1, got 1"),
         ("--latent-size 0", "--latent-size must be"),
+        ("--latent-size 4000000000000000000", "--latent-size must be at most 65536, got 4000000"),
+        ("--model cdcvae --latent-size 65537", "--latent-size must be at most 65536, got 65537"),
+        ("--model flow --widths 8000000 8", "--widths must be at most 65536, got 8000000 8"),
+        ("--model flow --widths 0 8", "--widths must be a whole number from 1 to 2**63 - 1, got 0"),
     ],
 )
 def test_settings_that_do_not_fit_leave_nothing(here, capsys, options, message):
