@@ -12,6 +12,7 @@ from thinset.augmentation.generators import ADVERSARIAL, generator_named
 from thinset.augmentation.trained_generator import TrainedGenerator
 from thinset.data.provenance import Parent
 from thinset.duration import Duration
+from thinset.training.arguments import require_whole
 from thinset.training.loop.train import train
 from thinset.training.phases import Phase
 from thinset.training.randomness import generator_for
@@ -32,6 +33,8 @@ LEAST_DIVERSITY = 0.05
 """Below this share of the data's within-class deviation, a generator counts as collapsed"""
 LEAST_DISCRIMINATOR_LOSS = 0.01
 """Below this, a discriminator tells all images apart and teaches the generator nothing"""
+MOST_IMAGES = 100_000_000
+"""That are drawn at once: more are mistakes, and their labels alone would take gigabytes"""
 _ROWS_PER_CHECK = 4096
 _NAMES = ("length", "n_discriminator")
 
@@ -252,9 +255,21 @@ def collapse_of(history: History, *, loss_is_bounded: bool = True) -> str | None
 
 
 def balanced_labels(n_images: int, classes: Sequence[int]) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Labels (n_images,) that take turns through `classes`; ValueError unless there are any."""
+    """Labels (n_images,) that take turns through `classes`.
+
+    Raises ValueError for no class, classes that are not whole numbers, and a number of images that
+    is not from 1 to MOST_IMAGES.
+    """
     if len(classes) == 0:
         raise ValueError("classes must name at least one class, got none")
-    if n_images < 1:
-        raise ValueError(f"the number of images must be at least 1, got {n_images}")
+    for number in classes:
+        require_whole("classes", number)
+    require_n_images(n_images)
     return np.asarray(classes, np.int64)[np.arange(n_images) % len(classes)]
+
+
+def require_n_images(n_images: object) -> None:
+    """Raise ValueError unless so many images can be drawn: a whole number, 1 to MOST_IMAGES."""
+    require_whole("n_images", n_images, least=1)
+    if n_images > MOST_IMAGES:  # type: ignore[operator]
+        raise ValueError(f"n_images must be at most {MOST_IMAGES:,}, got {n_images}")

@@ -45,6 +45,7 @@ class Command:
 
     def run(self) -> None:
         from thinset.augmentation.generate import generate
+        from thinset.augmentation.train import require_n_images
         from thinset.augmentation.trained_generator import TrainedGenerator
         from thinset.training.precision import resolve_device
 
@@ -53,6 +54,10 @@ class Command:
             raise UsageError("give one of --balanced, --natural and --classes")
         if self.batch_size < 1:
             raise ValueError(f"--batch-size must be at least 1, got {self.batch_size}")
+        try:
+            require_n_images(self.n_samples)
+        except ValueError as error:
+            raise ValueError(str(error).replace("n_images", "-n", 1)) from None
         model = TrainedGenerator.load(self.model)
         data = generate(
             model,

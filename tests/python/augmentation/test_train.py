@@ -316,7 +316,7 @@ def test_balanced_labels_take_turns(n_images: int) -> None:
 def test_balanced_labels_need_classes_and_images() -> None:
     with pytest.raises(ValueError, match="classes must name at least one class, got none"):
         balanced_labels(3, ())
-    with pytest.raises(ValueError, match="the number of images must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="n_images must be at least 1, got 0"):
         balanced_labels(0, (1,))
 
 
