@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from thinset.augmentation.train import balanced_labels, require_unit_range
+from thinset.augmentation.train import balanced_labels, require_n_images, require_unit_range
 from thinset.data import DatasetWriter, open_dataset
 from thinset.data.provenance import GeneratedBy, Parent
 from thinset.files.decoding import encode
 from thinset.files.overlap import require_apart
 from thinset.progress import ProgressBar
+from thinset.training.arguments import require_seed
 from thinset.training.precision import resolve_device
 from thinset.transforms.images import as_rows, to_unit_range
 
@@ -48,8 +49,10 @@ def generate(
     draws labels with the frequencies of the training data, and a list takes turns through its class
     numbers. Image number i depends on `seed`, i and its label alone. `provenance`: of the dataset,
     instead of that of images drawn by the model. Raises ValueError for a class that the model was
-    not trained on; FileExistsError if `out` exists, unless `overwrite`.
+    not trained on, a seed out of range, and a number of images that is not from 1 to 100,000,000;
+    FileExistsError if `out` exists, unless `overwrite`.
     """
+    require_seed("seed", seed)
     if isinstance(classes, str):
         if classes == "natural":
             labels = _natural_labels(n_images, model.class_counts, seed)
@@ -97,6 +100,7 @@ def interpolate(
     if data.labels is None:
         raise ValueError(f"{data.name} has no labels: images are interpolated within classes")
     require_same_kind(data, model)
+    require_seed("seed", seed)
     require_unit_range(data)
     require_apart(out, data.path)
     labels = np.asarray(data.labels)
@@ -172,8 +176,7 @@ def _partners(labels: Labels, random: np.random.Generator, name: str) -> Labels:
 
 
 def _natural_labels(n_images: int, counts: Sequence[int], seed: int) -> Labels:
-    if n_images < 1:
-        raise ValueError(f"the number of images must be at least 1, got {n_images}")
+    require_n_images(n_images)
     shares = np.asarray(counts, np.float64) / sum(counts)
     return np.random.default_rng(seed).choice(len(counts), n_images, p=shares).astype(np.int64)
 

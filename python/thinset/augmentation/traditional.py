@@ -103,8 +103,8 @@ def augment(
         for start in range(0, len(data), batch_size):
             rows = slice(start, start + batch_size)
             images = np.array(data.images[rows])
+            _require_unit_range(images, start, data.path)
             if function is not None:
-                _require_unit_range(images, start, data.path)
                 images = _changed(images, function, generator, device)
             writer.append(
                 images,

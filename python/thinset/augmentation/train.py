@@ -12,7 +12,7 @@ from thinset.augmentation.generators import ADVERSARIAL, generator_named
 from thinset.augmentation.trained_generator import TrainedGenerator
 from thinset.data.provenance import Parent
 from thinset.duration import Duration
-from thinset.training.arguments import require_seed
+from thinset.training.arguments import require_seed, require_whole
 from thinset.training.loop.train import train
 from thinset.training.phases import Phase
 from thinset.training.randomness import generator_for
@@ -33,7 +33,10 @@ LEAST_DIVERSITY = 0.05
 """Below this share of the data's within-class deviation, a generator counts as collapsed"""
 LEAST_DISCRIMINATOR_LOSS = 0.01
 """Below this, a discriminator tells all images apart and teaches the generator nothing"""
+MOST_IMAGES = 100_000_000
+"""That are drawn at once: more are mistakes, and their labels alone would take gigabytes"""
 _ROWS_PER_CHECK = 4096
+_NAMES = ("length", "n_discriminator")
 
 
 class CollapseWarning(UserWarning):
@@ -74,14 +77,16 @@ def train_generator(
     images of one class that hardly differ, or a discriminator that is never wrong.
 
     Raises ValueError for a negative seed, data without labels, a class with a single sample, float
-    images outside [0, 1], sides that the generator cannot have, validation data that do not fit,
-    and (TrainingDivergedError) for a loss that is not finite; the last checkpoint is kept then.
+    images outside [0, 1], sides that the generator cannot have, validation data that do not fit, a
+    length in which the generator is never updated (for one in time, after it), and
+    (TrainingDivergedError) for a loss that is not finite; the last checkpoint is kept then.
     FileExistsError, before training, if `out` exists.
     """
     if out is not None and Path(out).exists():
         raise FileExistsError(f"{out} already exists; choose another output")
     require_seed("seed", seed)
-    counts = require_trainable(data, settings)
+    length = Duration.parse(length)
+    counts = require_trainable(data, settings, length=length)
     if validation_data is not None:
         _require_comparable(validation_data, data)
     module = generator_named(settings.model)
@@ -101,7 +106,7 @@ def train_generator(
     )
     history = train(
         learner,
-        [Phase(settings.model, data, Duration.parse(length))],
+        [Phase(settings.model, data, length)],
         learning_rate=getattr(settings, "rate", settings.learning_rate),
         test_data=data if validation_data is None else validation_data,
         batch_size=settings.batch_size,
@@ -114,6 +119,7 @@ def train_generator(
         show_progress=show_progress,
         label=f"training {settings.model}",
     )
+    _require_updated(settings, length, history.steps, _NAMES)
     # A Wasserstein loss may be near 0 at any time.
     loss_is_bounded = getattr(settings, "loss", None) != "wasserstein"
     collapse = collapse_of(history, loss_is_bounded=loss_is_bounded)
@@ -136,16 +142,33 @@ def train_generator(
     return trained
 
 
-def require_trainable(data: Dataset, *settings: Any) -> tuple[int, ...]:
+def require_trainable(
+    data: Dataset, *settings: Any, length: Duration, names: tuple[str, str] = _NAMES
+) -> tuple[int, ...]:
     """The number of samples of each class; ValueError for data that cannot train a generator.
 
-    `settings`: of each generator that is to be trained.
+    `settings`: of each generator that is to be trained, for `length`. `names`: those of the length
+    and of n_discriminator in errors.
     """
     for one in settings:
         generator_named(one.model).require_image_shape(one, data.image_shape)
+        if not length.is_time:
+            n_steps = length.n_steps(len(data), one.batch_size)
+            _require_updated(one, length, n_steps, names)
     counts = class_counts(data)
     require_unit_range(data)
     return counts
+
+
+def _require_updated(settings: Any, length: Duration, n_steps: int, names: tuple[str, str]) -> None:
+    """Raise ValueError unless one of `n_steps` steps trains the generator."""
+    n_discriminator = getattr(settings, "n_discriminator", 1)
+    if n_steps < n_discriminator:
+        raise ValueError(
+            f"{names[0]} {length} is {n_steps} steps, too few to train the generator of "
+            f"{settings.model} once: with {names[1]} {n_discriminator} it takes {n_discriminator}; "
+            "give a longer length or fewer steps of the discriminator"
+        )
 
 
 def class_counts(data: Dataset) -> tuple[int, ...]:
@@ -238,9 +261,21 @@ def collapse_of(history: History, *, loss_is_bounded: bool = True) -> str | None
 
 
 def balanced_labels(n_images: int, classes: Sequence[int]) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Labels (n_images,) that take turns through `classes`; ValueError unless there are any."""
+    """Labels (n_images,) that take turns through `classes`.
+
+    Raises ValueError for no class, classes that are not whole numbers, and a number of images that
+    is not from 1 to MOST_IMAGES.
+    """
     if len(classes) == 0:
         raise ValueError("classes must name at least one class, got none")
-    if n_images < 1:
-        raise ValueError(f"the number of images must be at least 1, got {n_images}")
+    for number in classes:
+        require_whole("classes", number)
+    require_n_images(n_images)
     return np.asarray(classes, np.int64)[np.arange(n_images) % len(classes)]
+
+
+def require_n_images(n_images: object) -> None:
+    """Raise ValueError unless so many images can be drawn: a whole number, 1 to MOST_IMAGES."""
+    require_whole("n_images", n_images, least=1)
+    if n_images > MOST_IMAGES:  # type: ignore[operator]
+        raise ValueError(f"n_images must be at most {MOST_IMAGES:,}, got {n_images}")

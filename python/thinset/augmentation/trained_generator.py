@@ -197,8 +197,10 @@ class TrainedGenerator:
         """Draw one image for each of `labels` (N,), in batches (B, H, W, C) of `image_dtype`.
 
         Image number i depends on `seed`, i and its label alone (up to rounding, which depends on
-        batch size and device). Raises ValueError for a class that the generator was not trained on.
+        batch size and device). Raises ValueError for labels of another shape or type, and for a
+        class that the generator was not trained on.
         """
+        labels = np.asarray(labels)
         self.require_trained_on(labels)
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
@@ -221,6 +223,10 @@ class TrainedGenerator:
 
     def require_trained_on(self, labels: Labels) -> None:
         """Raise ValueError for labels that are no classes or had no training images."""
+        if labels.ndim != 1 or labels.dtype.kind not in "iu":
+            raise ValueError(
+                f"labels must be integers of shape (N,), got {labels.dtype} of shape {labels.shape}"
+            )
         classes = self.classes
         for number in np.unique(labels):
             if int(number) not in classes:

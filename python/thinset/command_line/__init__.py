@@ -135,7 +135,7 @@ def _print_completion(shells: list[str]) -> int:
 
 
 def _call(command: ListedCommand, arguments: list[str]) -> int:
-    from thinset.command_line.arguments import require_threads
+    from thinset.command_line.arguments import require_image_size, require_seeds, require_threads
     from thinset.command_line.parsing import ArgumentsError, parse
 
     keep_to_cpu_quota()
@@ -149,6 +149,13 @@ def _call(command: ListedCommand, arguments: list[str]) -> int:
         print_line(f"thinset {command.name}: {error}; see thinset {command.name} --help")
         return EXIT_USAGE
     require_threads(getattr(parsed, "threads", None))
+    if command.name != "select":  # which takes all seeds of the native core
+        for name in ("seed", "seeds"):
+            given = getattr(parsed, name, None)
+            seeds = given if isinstance(given, tuple) else () if given is None else (given,)
+            require_seeds(f"--{name}", *seeds)
+    if getattr(parsed, "image_size", None) is not None:
+        require_image_size(parsed.image_size)
     return parsed.run() or 0
 
 

@@ -17,7 +17,6 @@ from thinset.command_line.arguments import (
     Seed,
     Source,
     optional,
-    require_seed,
 )
 from thinset.command_line.augment_train import Command as TrainCommand
 from thinset.command_line.augment_train import GeneratorOptions
@@ -74,7 +73,6 @@ class Command(GeneratorOptions, _OwnOptions):
         from thinset.training.precision import resolve_device
 
         resolve_device(self.device)
-        require_seed(self.seed)
         self._require_no_unused_options()
         # Now, not after the training of a generator.
         if not self.overwrite and self.out.exists():

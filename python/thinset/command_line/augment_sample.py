@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from thinset.command_line.arguments import Device, Output, Seed, optional, require_seed
+from thinset.command_line.arguments import Device, Output, Seed, optional
 from thinset.command_line.usage import UsageError
 
 if TYPE_CHECKING:
@@ -45,15 +45,19 @@ class Command:
 
     def run(self) -> None:
         from thinset.augmentation.generate import generate
+        from thinset.augmentation.train import require_n_images
         from thinset.augmentation.trained_generator import TrainedGenerator
         from thinset.training.precision import resolve_device
 
         resolve_device(self.device)
         if sum((self.balanced, self.natural, self.classes is not None)) > 1:
             raise UsageError("give one of --balanced, --natural and --classes")
-        require_seed(self.seed)
         if self.batch_size < 1:
             raise ValueError(f"--batch-size must be at least 1, got {self.batch_size}")
+        try:
+            require_n_images(self.n_samples)
+        except ValueError as error:
+            raise ValueError(str(error).replace("n_images", "-n", 1)) from None
         model = TrainedGenerator.load(self.model)
         data = generate(
             model,

@@ -15,7 +15,6 @@ from thinset.command_line.arguments import (
     Seed,
     Source,
     parse_duration,
-    require_seed,
     where_of,
 )
 from thinset.command_line.usage import refuse
@@ -25,8 +24,16 @@ def as_option(message: str) -> str:
     """An error about a setting, with the option that sets it."""
     if message.startswith("--"):
         return message
-    name, space, rest = message.removeprefix("settings: ").partition(" ")
-    return f"--{name.replace('_', '-')}{space}{rest}"
+    _, space, rest = message.removeprefix("settings: ").partition(" ")
+    return f"--{setting_of(message).replace('_', '-')}{space}{rest}"
+
+
+def setting_of(message: str) -> str:
+    """The first word of an error about a setting: its name, also where one of its values is wrong.
+
+    The word is "widths[0]" for the first of the widths.
+    """
+    return message.removeprefix("settings: ").partition(" ")[0].partition("[")[0]
 
 
 def of_model(**options: Any) -> Any:
@@ -123,7 +130,7 @@ class GeneratorOptions:
             )
         except ValueError as error:
             options = (field.name for field in dataclasses.fields(GeneratorOptions))
-            if str(error).removeprefix("settings: ").partition(" ")[0] not in {*options, "model"}:
+            if setting_of(str(error)) not in {*options, "model"}:
                 raise
             raise ValueError(as_option(str(error))) from error
         return settings
@@ -190,7 +197,6 @@ class Command(GeneratorOptions, _OwnOptions):
         length = parse_duration("--length", self.length)
         if length.amount == 0:
             raise ValueError(f"--length must be longer than {length}")
-        require_seed(self.seed)
         if self.evaluations < 1:
             raise ValueError(f"--evaluations must be at least 1, got {self.evaluations}")
         where = where_of("augment train", self)
@@ -211,7 +217,9 @@ class Command(GeneratorOptions, _OwnOptions):
         else:
             with folder.removed_if_refused():
                 data = open_training_data(self.data, folder, self.image_size, show_progress=True)
-                require_trainable(data, settings)
+                require_trainable(
+                    data, settings, length=length, names=("--length", "--n-discriminator")
+                )
             trained = train_and_keep_generator(
                 data,
                 path,

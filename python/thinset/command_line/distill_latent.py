@@ -110,7 +110,12 @@ class LatentRun(ThroughGanRun):
         starts_from_real = command.resolved_init != "noise"
         with named_as_options():
             if trained is None:
-                require_trainable(data, self.gan)
+                require_trainable(
+                    data,
+                    self.gan,
+                    length=self.length,
+                    names=("--generator-length", "n_discriminator"),
+                )
                 require_enough_images(
                     data,
                     self.settings,

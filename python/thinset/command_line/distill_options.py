@@ -20,9 +20,8 @@ from thinset.command_line.arguments import (
     optional,
     parse_count,
     parse_duration,
-    require_seed,
 )
-from thinset.command_line.augment_train import as_option
+from thinset.command_line.augment_train import as_option, setting_of
 from thinset.command_line.method_options import Method, method_of_card, option_fields
 from thinset.command_line.through_gan_options import GENERATOR_FIELDS, GENERATORS, THROUGH_GAN
 from thinset.command_line.usage import UsageError, refuse
@@ -138,7 +137,6 @@ class DistillOptions:
         length = self.resolved_length
         if length is not None and length.amount == 0 and self.method != "latent":
             raise ValueError(f"--length must be longer than {length}")
-        require_seed(self.seed)
 
     @property
     def given(self) -> dict[str, Any]:
@@ -212,7 +210,7 @@ def named_as_options() -> Iterator[None]:
         yield
     except ValueError as error:
         text = str(error).removeprefix("settings: ")
-        first = text.partition(" ")[0]
+        first = setting_of(text)
         if first == "n_images":
             raise ValueError(text.replace("n_images", "--images", 1)) from error
         if first in {*_NAMES, "images_per_class", "validation", "keep", "precision"}:

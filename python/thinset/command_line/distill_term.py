@@ -81,7 +81,9 @@ class TermRun(ThroughGanRun):
         from thinset.augmentation.train import require_trainable
         from thinset.distillation.through_gan.terms import GradientTerm
 
-        require_trainable(data, self.gan)
+        require_trainable(
+            data, self.gan, length=self.length, names=("--length", "--n-discriminator")
+        )
         with named_as_options():
             GradientTerm(self.settings, data)
 

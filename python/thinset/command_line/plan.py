@@ -25,7 +25,7 @@ from thinset.command_line.arguments import (
 )
 from thinset.command_line.encoder_options import EncoderOptions
 from thinset.command_line.study_options import say
-from thinset.command_line.training_options import TrainingOptions
+from thinset.command_line.training_options import TrainingOptions, named_as_options
 from thinset.command_line.usage import UsageError
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Command(TrainingOptions, EncoderOptions, _Options):
 
     def settings(self) -> PlanSettings:
         """The preset's recipe with the given values."""
-        from thinset.experiments.settings import PlanSettings, load_recipe
+        from thinset.experiments.settings import PlanSettings, load_recipe, require_valid
 
         if (self.budget is None) == (self.steps is None):
             raise UsageError("give either --budget or --steps")
@@ -106,14 +106,17 @@ class Command(TrainingOptions, EncoderOptions, _Options):
             name = "--steps" if self.budget is None else "--budget"
             raise ValueError(f"{name} must be longer than {total}")
         recipe = load_recipe("plan", self.preset, PlanSettings)
-        return dataclasses.replace(
-            recipe,
-            total=total,
-            probe_share=self.probe_share,
-            seed=self.seed,
-            from_encoded=self.encoded,
-            encoder=self.encoder_of(
-                recipe.encoder, seed=self.seed, **self.encoder_values(self.embeddings)
-            ),
-            training=self.training_of(recipe.training),
-        )
+        with named_as_options(self):
+            settings = dataclasses.replace(
+                recipe,
+                total=total,
+                probe_share=self.probe_share,
+                seed=self.seed,
+                from_encoded=self.encoded,
+                encoder=self.encoder_of(
+                    recipe.encoder, seed=self.seed, **self.encoder_values(self.embeddings)
+                ),
+                training=self.training_of(recipe.training),
+            )
+            require_valid(settings)
+        return settings

@@ -18,7 +18,6 @@ from thinset.command_line.arguments import (
     Source,
     optional,
     parse_time,
-    require_seed,
     typed_again,
 )
 from thinset.command_line.study_options import say
@@ -100,7 +99,6 @@ class Command:
         time = parse_time("--time", self.time)
         if time.amount == 0:
             raise ValueError(f"--time must be longer than 0, got {self.time}")
-        require_seed(self.seed)
         return ProbeSettings(
             time=time,
             label_budget=self.label_budget,

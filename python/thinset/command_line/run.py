@@ -28,9 +28,9 @@ from thinset.command_line.arguments import (
 from thinset.command_line.encoder_options import EncoderOptions
 from thinset.command_line.plan import Command as Plan
 from thinset.command_line.study_options import say
-from thinset.command_line.training_options import TrainingOptions, replaced
+from thinset.command_line.training_options import TrainingOptions, named_as_options, replaced
 from thinset.command_line.usage import UsageError
-from thinset.experiments.settings import RunSettings, load_recipe
+from thinset.experiments.settings import RunSettings, load_recipe, require_valid
 from thinset.results.arm import Arm
 from thinset.results.selection_rule import SelectionRule
 
@@ -103,6 +103,12 @@ class Command(TrainingOptions, EncoderOptions, _Options):
 
     def settings(self) -> RunSettings:
         """The preset's recipe with the given values."""
+        with named_as_options(self):
+            settings = self._settings()
+            require_valid(settings)
+        return settings
+
+    def _settings(self) -> RunSettings:
         recipe = load_recipe("run", self.preset, RunSettings)
         n_seeds = len(recipe.seeds) if self.n_seeds is None else self.n_seeds
         if n_seeds < 1:

@@ -15,9 +15,9 @@ from thinset.command_line.arguments import (
     parse_length,
     parse_time,
 )
-from thinset.command_line.training_options import TrainingOptions, replaced
+from thinset.command_line.training_options import TrainingOptions, named_as_options, replaced
 from thinset.command_line.usage import UsageError
-from thinset.experiments.settings import TrainingSettings
+from thinset.experiments.settings import TrainingSettings, require_valid
 from thinset.results.arm import Arm
 
 if TYPE_CHECKING:
@@ -84,8 +84,15 @@ class StudyOptions(TrainingOptions, _GridOptions):
     def applied_to(self, settings: Settings) -> Settings:
         """The settings with the given values.
 
-        Raises ValueError if steps and a budget are both given, and for options that do not apply.
+        Raises ValueError if steps and a budget are both given, for values out of range, and for
+        options that do not apply.
         """
+        with named_as_options(self):
+            applied = self._applied_to(settings)
+            require_valid(applied)
+        return applied
+
+    def _applied_to(self, settings: Settings) -> Settings:
         for name in ("seeds", "sizes", "shares", "splits", "steps", "budget", "accounting"):
             if getattr(self, name) == ():
                 raise ValueError(f"--{name} needs at least one value")
@@ -120,13 +127,7 @@ class StudyOptions(TrainingOptions, _GridOptions):
                 raise UsageError(
                     f"{_AS_TYPED.get(name, f'--{name}')} does not apply to this figure"
                 )
-        try:
-            return dataclasses.replace(settings, **given)
-        except ValueError as error:
-            name, space, rest = str(error).partition(" ")
-            if name not in given:
-                raise
-            raise ValueError(f"{_AS_TYPED.get(name, f'--{name}')}{space}{rest}") from error
+        return dataclasses.replace(settings, **given)
 
     def _augmentations_of(self, settings: DataSettings) -> dict[str, tuple[str, ...] | None]:
         """What to measure and to show, of what the recipe measures and shows."""

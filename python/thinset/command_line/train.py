@@ -82,6 +82,7 @@ class Command:
 
     def run(self) -> None:
         from thinset.data import open_dataset, require_matching_splits
+        from thinset.data.matching_splits import require_matching_samples
         from thinset.experiments.checkpoints import kept_until_done
         from thinset.experiments.prepare.data import Splits, note_few_tests
         from thinset.experiments.replayed import require_replayable
@@ -100,7 +101,7 @@ class Command:
         require_matching_splits(data.train, data.test)
         subset = None if self.subset is None else open_dataset(self.subset)
         if subset is not None:
-            require_matching_splits(data.train, subset)
+            require_matching_samples(data.train, subset)
         replayed = self._replayed(data.train, subset)
         if replayed is not None and subset is None:
             assert replayed.schedule is not None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
@@ -10,9 +12,42 @@ from thinset.command_line.arguments import from_recipe, parse_duration
 from thinset.experiments.settings import EncoderSettings, RateSchedule, TrainingSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from _typeshed import DataclassInstance
 
     Part = TypeVar("Part", bound=DataclassInstance)
+
+
+_SETTING = re.compile(r"(?:settings: )?([a-z_.]+)(?:\[\d+\])? ")
+_OPTIONS = {
+    "arms": ("methods",),
+    "totals": ("steps", "budget"),
+    "size": ("n_samples",),
+    "encoder.length": ("encoder_length",),
+    "generation.length": ("generator_length",),
+    "generation.n_seeds": ("generator_seeds",),
+}
+"""The options that give a setting, if they have other names"""
+
+
+@contextlib.contextmanager
+def named_as_options(options: object) -> Iterator[None]:
+    """Name the option instead of the setting in a ValueError about a value that an option gave.
+
+    The error begins with the setting, such as "settings: training.width must be".
+    """
+    try:
+        yield
+    except ValueError as error:
+        found = _SETTING.match(str(error))
+        setting = found[1] if found is not None else ""
+        names = _OPTIONS.get(setting, (setting.rpartition(".")[2],))
+        given = [name for name in names if getattr(options, name, None) is not None]
+        if found is None or not given:
+            raise
+        option = given[0].replace("_", "-")
+        raise ValueError(f"--{option} {str(error)[found.end() :]}") from error
 
 
 @dataclass(frozen=True)

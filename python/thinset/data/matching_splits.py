@@ -20,17 +20,31 @@ def require_matching_splits(train: Dataset, test: Dataset) -> None:
     where both have names, and no label in `test` beyond the classes of `train`. Floating-point
     images must be about in 0..1, as training takes them; 1,024 rows of each are looked at.
     """
-    require_one_shape(train.image_shape, test.image_shape, str(test.path))
+    _require_matching(
+        train,
+        test,
+        f"measuring accuracy needs; give {train.path} alone to hold a part of it out for testing",
+    )
+
+
+def require_matching_samples(train: Dataset, given: Dataset) -> None:
+    """Raise ValueError unless a classifier can be trained on `given` instead of or beside `train`.
+
+    What must match: see `require_matching_splits`.
+    """
+    _require_matching(train, given, "training a classifier needs")
+
+
+def _require_matching(train: Dataset, other: Dataset, need: str) -> None:
+    """`need`: what the labels of `other` are needed for, and what to do without them."""
+    require_one_shape(train.image_shape, other.image_shape, str(other.path))
     if not _has_labels(train):
         raise ValueError(f"{train.path} has no labels, which training a classifier needs")
-    if not _has_labels(test):
-        raise ValueError(
-            f"{test.path} has no labels, which measuring accuracy needs; give {train.path} alone "
-            "to hold a part of it out for testing"
-        )
+    if not _has_labels(other):
+        raise ValueError(f"{other.path} has no labels, which {need}")
     require_known_range(train)
-    require_known_range(test)
-    require_matching_classes(train, test, str(test.path))
+    require_known_range(other)
+    require_matching_classes(train, other, str(other.path))
 
 
 def require_one_shape(train: tuple[int, ...], other: tuple[int, ...], name: str) -> None:

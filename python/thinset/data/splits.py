@@ -46,8 +46,10 @@ def hold_out(
     remainders (equal ones: the lower class first). Both results are sorted int64 and together hold
     every row once; equal arguments give equal splits.
 
-    Raises ValueError unless 0 < fraction < 1 and both sides get at least one row.
+    Raises ValueError unless 0 < fraction < 1 and both sides get at least one row, and for a seed
+    below 0.
     """
+    require_seed(random_state, "random_state")
     classes, members, sizes = np.unique(
         require_labels(np.asarray(labels)), return_inverse=True, return_counts=True
     )
@@ -82,8 +84,10 @@ def nested_subsets(labels: ArrayLike, shares: Iterable[float], seed: int) -> dic
     a smaller subset (the Alabama paradox). Instead, all rows are put into one order such that every
     beginning of it is stratified.
 
-    Raises ValueError for a share out of range, and one that gives fewer rows than classes.
+    Raises ValueError for a share out of range, one that gives fewer rows than classes, and a seed
+    below 0.
     """
+    require_seed(seed, "seed")
     values = require_labels(np.asarray(labels))
     shares = tuple(shares)
     for share in shares:
@@ -121,6 +125,12 @@ def _largest_remainders(sizes: Indices, total: int) -> Indices:
     order = np.argsort(-remainders, kind="stable")
     quotas[order[: total - int(quotas.sum())]] += 1
     return quotas
+
+
+def require_seed(seed: int | np.random.Generator, name: str) -> None:
+    """Raise ValueError, naming the argument, for a whole number below 0, which is no seed."""
+    if isinstance(seed, (int, np.integer)) and seed < 0:
+        raise ValueError(f"{name} must be at least 0, got {seed}")
 
 
 def _stratified_order(labels: Indices, sizes: Indices, generator: np.random.Generator) -> Indices:

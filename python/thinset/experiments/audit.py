@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from thinset.data import require_matching_splits
+from thinset.data.matching_splits import require_matching_samples
 from thinset.distillation.evaluation import choose_rate, scores_of
 from thinset.distillation.replay import replay
 from thinset.experiments.audit_sets import AuditSets
@@ -123,7 +123,7 @@ def evaluate_set(
                 show_progress=where.show_progress,
             )
         dataset = small(data.train, folder) if callable(small) else small
-        require_matching_splits(data.train, dataset)
+        require_matching_samples(data.train, dataset)
     shown = {"set": dataset, "training data": data.train, "test data": data.test}
     if data.validation is not None:
         shown["validation data"] = data.validation

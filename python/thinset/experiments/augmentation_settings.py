@@ -12,7 +12,7 @@ from thinset.experiments.settings import (
     TrainingSettings,
     require_distinct,
 )
-from thinset.files.decoding import Count, Positive, Share  # noqa: TC001 - decode looks them up
+from thinset.files.decoding import Count, Fraction, Positive  # noqa: TC001 - decode looks them up
 from thinset.results.arm import Arm
 from thinset.results.arm_options import AUGMENTATIONS, GENERATORS
 
@@ -32,7 +32,7 @@ class AugmentationSettings(DataSettings):
     """
 
     n_train: Positive | None = None
-    shares: tuple[Share, ...] = (1.0,)
+    shares: tuple[Fraction, ...] = (1.0,)
     arms: tuple[Arm, ...] = ()
     baselines: tuple[Arm, ...] = (Arm(augment="augorig"), Arm())
     seeds: tuple[Count, ...] = (0, 1, 2)

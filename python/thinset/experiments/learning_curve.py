@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from thinset.augmentation.train import require_trainable, trained_classes
+from thinset.augmentation.train import trained_classes
 from thinset.experiments.augmentation_settings import measuring, showing
 from thinset.experiments.kinds.augmentation import folder_of
 from thinset.experiments.kinds.trainings import Study
 from thinset.experiments.prepare.data import prepare_parts, prepare_splits
-from thinset.experiments.prepare.generated import n_shown, shown_rows
+from thinset.experiments.prepare.generated import n_shown, require_generators, shown_rows
 from thinset.experiments.prepare.kept import Images
-from thinset.experiments.prepare.measured import prepare_measures
+from thinset.experiments.prepare.measured import prepare_measures, require_measurable
 from thinset.experiments.run_folder import RunFolder
 from thinset.experiments.settings import DataSettings, require_valid
 from thinset.experiments.shown_generators import (
@@ -59,23 +59,34 @@ class LearningCurve:
             {**where.identity, "settings": stays},
             notes={"command": where.command, "figure": figure, "grid": grid},
         )
-        splits = prepare_splits(where, settings, folder)
-        validation = settings.validation
-        if settings.n_train is not None and len(splits.train) > settings.n_train:
-            validation = len(splits.train) - settings.n_train
-        self._data = prepare_parts(
-            splits,
-            folder,
-            validation=validation,
-            share=1.0,  # each size takes its own of the rest
-            seed=settings.split_seed,
-        )
-        images = (*settings.measured, *settings.shown)
-        generators = settings.generation.of_names(map(generator_of, images))
-        if generators:
-            require_trainable(self._data.train, *generators)  # now, not after hours of trainings
         self._studies: dict[float, Study] = {}
         self._judge: RealClassifier | None = None
+        with folder.removed_if_refused():
+            splits = prepare_splits(where, settings, folder)
+            validation = settings.validation
+            if settings.n_train is not None and len(splits.train) > settings.n_train:
+                validation = len(splits.train) - settings.n_train
+            self._data = prepare_parts(
+                splits,
+                folder,
+                validation=validation,
+                share=1.0,  # each size takes its own of the rest
+                seed=settings.split_seed,
+            )
+            self._require_smallest()
+
+    def _require_smallest(self) -> None:
+        """Raise ValueError if the smallest size cannot be trained on, shown or measured.
+
+        Larger ones have no fewer samples of any class.
+        """
+        settings = self._settings
+        train = self.at(min(settings.shares)).data.train
+        images = (*settings.measured, *settings.shown)
+        generators = settings.generation.of_names(map(generator_of, images))
+        require_generators(train, settings.generation, generators)
+        if settings.measured:
+            require_measurable(train, n_artificial=len(train))
 
     def at(self, share: float) -> Study:
         """The trainings with this share of the training data."""

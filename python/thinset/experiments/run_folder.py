@@ -460,6 +460,9 @@ def _require_independent(path: Path, differences: list[_Difference]) -> None:
             for name in made & _SELECTED:
                 _remove(path / name)
         return
+    # Other settings of another model differ because it is another one.
+    of_model = (one for one in differences if one[0][-1] == "model")
+    where, stored, here = next(of_model, differences[0])
     raise ValueError(
         f"{path} holds a run with other settings: {'.'.join(where)} is {stored!r} there and "
         f"{here!r} here; choose another output, or remove the folder"

@@ -40,6 +40,7 @@ from thinset.experiments.prepare.subsets import (
     prepare_given_subset,
     prepare_subset,
     prepare_weights,
+    require_given,
 )
 from thinset.experiments.replayed import replays, require_replayable_arms
 from thinset.experiments.resized import require_resizable_arms
@@ -113,6 +114,8 @@ class Workbench:
             notes={"command": where.command, "figure": figure, "grid": grid},
         )
         self.data = self._prepared(settings, data)
+        with self.folder.removed_if_refused():
+            require_given(getattr(settings, "arms", ()), self.data.train)
         training = getattr(settings, "training", TrainingSettings())
         self._training = training.resolved_for(self.data.train.image_shape)
         self._distillation, self._generation = settings.distillation, settings.generation

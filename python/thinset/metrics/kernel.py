@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thinset.metrics.samples import as_feature_pair, as_features
+from thinset.metrics.samples import as_feature_pair, as_features, require_seed
 from thinset.selection.arguments import is_int, shown
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def kernel_distance(
     """KID between two feature matrices (N, D) of one extractor, computed in float64.
 
     Each subset is drawn without replacement from both sets; `seed` draws them. Raises ValueError
-    for sets smaller than `subset_size`, matrices that do not fit and values that are not finite.
+    for sets smaller than `subset_size`, matrices that do not fit, values that are not finite and a
+    seed below 0.
     """
     a, b = as_feature_pair(features_a, features_b, ("features_a", "features_b"))
     _require_count(n_subsets, "n_subsets", 1)
@@ -57,6 +58,7 @@ def kernel_distance(
             f"subset_size must be at most the number of samples, {min(len(a), len(b))}; got "
             f"{subset_size}"
         )
+    require_seed(seed)
     generator = np.random.default_rng(seed)
     values = np.array(
         [
@@ -115,6 +117,7 @@ def inception_score(logits: object, seed: int, *, n_splits: int = 10) -> Incepti
     """
     matrix = as_features(logits, "logits").astype(np.float64)
     _require_count(n_splits, "n_splits", 1)
+    require_seed(seed)
     if n_splits > len(matrix):
         raise ValueError(f"n_splits must be at most {len(matrix)}, the samples; got {n_splits}")
     shifted = matrix - matrix.max(axis=1, keepdims=True)

@@ -102,7 +102,7 @@ class TrainSmall(Protocol):
 
 @pytest.fixture
 def train_small() -> TrainSmall:
-    def train(name, data, length="1st", **options):
+    def train(name, data, length="2st", **options):
         settings = {"settings": SETTINGS[name], "device": "cpu", "evaluations": 1}
         return train_generator(data, length=length, **{**settings, **options})
 

@@ -90,8 +90,12 @@ def test_without_class_names_numbers_name_the_classes(tmp_path: Path) -> None:
         (3, [5], "not trained on class 5"),
         (3, [], "classes must name at least one class, got none"),
         (3, "even", "classes must be balanced, natural or a list, got 'even'"),
-        (0, "balanced", "the number of images must be at least 1, got 0"),
-        (-2, "natural", "the number of images must be at least 1, got -2"),
+        (3, [0.5], "classes must be a whole number, got 0.5"),
+        (0, "balanced", "n_images must be at least 1, got 0"),
+        (-2, "natural", "n_images must be at least 1, got -2"),
+        (2.5, "balanced", "n_images must be a whole number, got 2.5"),
+        (10**12, "balanced", "n_images must be at most 100,000,000, got 1000000000000"),
+        (10**23, "natural", "n_images must be at most 100,000,000, got 1000000000000"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused_before_writing(tmp_path, n, classes, message) -> None:

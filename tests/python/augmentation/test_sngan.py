@@ -418,7 +418,7 @@ def test_a_checkpoint_of_another_term_is_refused(data, tmp_path: Path) -> None:
 )
 def test_files_of_another_architecture_are_refused(data, tmp_path, changes, message) -> None:
     path = tmp_path / "model"
-    train(data, "1st", out=path, evaluations=1)
+    train(data, "2st", out=path, evaluations=1)
     tensors, content = read_tensors(path)
     content["settings"] = {**content["settings"], **changes}
     write_tensors(path, tensors, content)

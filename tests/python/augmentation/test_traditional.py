@@ -104,13 +104,14 @@ def test_soft_labels_are_kept_and_a_schedule_is_not(tmp_path) -> None:
     assert made.schedule is None
 
 
+@pytest.mark.parametrize("method", ["rot", "augorig"])
 @pytest.mark.parametrize("value", [1.5, -0.1, float("nan")])
-def test_float_images_out_of_range_are_refused_by_row(tmp_path, value) -> None:
+def test_float_images_out_of_range_are_refused_by_row(tmp_path, value, method) -> None:
     images = floats(10)
     images[7, 0, 0, 0] = value
     data = written(tmp_path / "data", images, labels=np.arange(10) % 2)
     with pytest.raises(ValueError, match=r"data: row 7 has values in .*must be in 0\.\.1"):
-        augment(data, tmp_path / "made", "rot", batch_size=4)
+        augment(data, tmp_path / "made", method, batch_size=4)
     assert not (tmp_path / "made").exists()
 
 

@@ -251,6 +251,14 @@ def test_divergence_leaves_no_generator(name: str, data, train_small, tmp_path: 
     assert not out.exists()
 
 
+def test_a_generator_that_time_left_untrained_is_not_delivered(data, train_small, tmp_path) -> None:
+    """A phase in time takes one step at least, which trains the discriminator alone."""
+    out = tmp_path / "out.safetensors"
+    with pytest.raises(ValueError, match="length 1e-06s is 1 steps, .* n_discriminator 2 it takes"):
+        train_small("sngan", data, "0.000001s", out=out)
+    assert not out.exists()
+
+
 def history_with(step: int = 7, **scores: float) -> History:
     point = Evaluation(step, 8 * step, 1.0, 1.0, "cdcgan", 0.5, scores)
     return History(curve=[Evaluation(1, 8, 0.1, 0.1, "cdcgan", 0.5, {"diversity": 0.0}), point])
@@ -316,7 +324,7 @@ def test_balanced_labels_take_turns(n_images: int) -> None:
 def test_balanced_labels_need_classes_and_images() -> None:
     with pytest.raises(ValueError, match="classes must name at least one class, got none"):
         balanced_labels(3, ())
-    with pytest.raises(ValueError, match="the number of images must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="n_images must be at least 1, got 0"):
         balanced_labels(0, (1,))
 
 

@@ -156,13 +156,15 @@ def test_rows_are_rounded_not_cut() -> None:
         (None, [0, 1], "not trained on class 1; it was trained on 0, 2"),
         (("a", "b", "c"), [3], r"not trained on class 3; it was trained on 0 \(a\), 2 \(c\)"),
         (("a", "b", "c"), [-1], "not trained on class -1; it was trained on"),
+        (None, [1.5], r"labels must be integers of shape \(N,\), got float64 of shape \(1,\)"),
+        (None, [[0, 2]], r"labels must be integers .*, got int64 of shape \(1, 2\)"),
     ],
 )
 def test_a_class_that_was_never_seen_is_refused(names, labels, message: str) -> None:
     """By the call itself, before anything is drawn."""
     model = make(SETTINGS[2], names=names)
     with pytest.raises(ValueError, match=message):
-        model.draw(np.array(labels))
+        model.draw(labels)
 
 
 def test_a_batch_needs_an_image() -> None:
@@ -197,8 +199,8 @@ def stored(tmp_path: Path, settings: Any = SETTINGS[2]):
         ({"settings": {"model": "stylegan"}}, "model must be one of cdcgan, .*, sngan; got"),
         ({"settings": {}}, "model must be one of cdcgan, .*, sngan; got 'None'"),
         ({"settings": {"model": "cdcvae", "beta": -1.0}}, "beta must be finite and at least 0"),
-        ({"settings": {"model": "cdcvae", "latent_size": 2**61}}, "model"),
-        ({"settings": {"model": "cdcvae", "latent_size": 2**40}}, "model: its networks have"),
+        ({"settings": {"model": "cdcvae", "latent_size": 2**40}}, "latent_size must be at most 65"),
+        ({"settings": {"model": "cdcvae", "latent_size": 2**16}}, "model: its networks have"),
         ({"settings": {"model": "cdcvae", "width": 3}}, "settings: has no entry 'width'"),
         ({"settings": {"model": "cdcgan", "latent_size": 3}}, "model is of another model"),
         ({"history": {"curve": 3}}, "model: not the content of a training history"),

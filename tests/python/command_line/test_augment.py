@@ -139,8 +139,9 @@ def test_natural_classes_follow_the_data(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "status", "message"),
     [
-        ("-n 0 -o out", 3, "must be at least 1, got 0"),
-        ("-n -3 -o out", 3, "must be at least 1, got -3"),
+        ("-n 0 -o out", 3, "-n must be at least 1, got 0"),
+        ("-n -3 -o out", 3, "-n must be at least 1, got -3"),
+        ("-n 99999999999999999999999 -o out", 3, "-n must be at most 100,000,000, got 99999999"),
         ("-n x -o out", 2, ""),
         ("-n 3 -o out --classes bird", 3, "unknown class 'bird'; the model knows cat, dog"),
         ("-n 3 -o out --classes 2", 3, "unknown class '2'"),
@@ -190,9 +191,19 @@ def test_files_that_hold_no_generator_are_refused(trained, here, capsys):
         ("--learning-rate -1", "--learning-rate must be a number above 0, got -1.0"),
         ("--differentiable wobble", "--differentiable must be names among color, brightness"),
         ("--length 0st", "0st"),
+        ("--n-discriminator 5 --length 3st", "--length 3st is 3 steps, too few to train the gen"),
+        ("--model sngan --length 1ep", "generator of sngan once: with --n-discriminator 5 it ta"),
         ("--length 5", "--length: a length is a number with a unit"),
         ("--evaluations 0", "evaluations"),
-        ("--image-size 10 8", "divisible by 4, got 10"),
+        (
+            "--image-size 10 8",
+            "divisible by 4, got 10; resize them to 12, for example with --image-size 12 8",
+        ),
+        (
+            "--image-size 0 0",
+            "--image-size must be the height and the width, each from 1 to 65,536",
+        ),
+        ("--image-size 400000000 8", "65,536, such as --image-size 32 32; got 400000000 8"),
         ("--seed -1", "--seed must be a whole number from 0 to 2**63 - 1, got -1"),
         ("--model cdcvae --beta -1", "beta"),
         ("--model sngan --penalty 1", "--penalty does not apply to sngan"),
@@ -220,6 +231,10 @@ def test_files_that_hold_no_generator_are_refused(trained, here, capsys):
         ("--ema-decay 2", "--ema-decay must be"),
         ("--ema-decay 1", "--ema-decay must be at least 0 and less than 1, got 1"),
         ("--latent-size 0", "--latent-size must be"),
+        ("--latent-size 4000000000000000000", "--latent-size must be at most 65536, got 4000000"),
+        ("--model cdcvae --latent-size 65537", "--latent-size must be at most 65536, got 65537"),
+        ("--model flow --widths 8000000 8", "--widths must be at most 65536, got 8000000 8"),
+        ("--model flow --widths 0 8", "--widths must be a whole number from 1 to 2**63 - 1, got 0"),
     ],
 )
 def test_settings_that_do_not_fit_leave_nothing(here, capsys, options, message):
@@ -264,6 +279,9 @@ def test_options_of_another_training_are_refused_in_its_folder(here, capsys):
     assert call(capsys, f"augment train data -o out {FLOW}")[0] == 0
     status, _, error = call(capsys, f"augment train data -o out {FLOW} --seed 1")
     assert (status, "seed" in error) == (3, True)
+    # Of another model, before the settings that only one of the two has.
+    status, _, error = call(capsys, "augment train data -o out --model sngan --length 9st")
+    assert (status, "settings.model is 'flow' there and 'sngan' here" in error) == (3, True), error
 
 
 @pytest.mark.parametrize("method", ["rot", "blur", "rotblur", "augorig"])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from thinset.data import Dataset, DatasetWriter, open_dataset, require_matching_splits
+from thinset.data.matching_splits import require_matching_samples
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,6 +69,12 @@ def test_training_data_without_labels_are_named(tmp_path: Path) -> None:
     train = write(tmp_path / "train", IMAGES, None)
     with pytest.raises(ValueError, match="train has no labels, which training a classifier needs"):
         require_matching_splits(train, train)
+
+
+def test_samples_to_train_on_need_labels_and_no_part_held_out(tmp_path: Path) -> None:
+    train, other = write(tmp_path / "train", IMAGES, LABELS), write(tmp_path / "o", IMAGES, None)
+    with pytest.raises(ValueError, match="o has no labels, which training a classifier needs$"):
+        require_matching_samples(train, other)
 
 
 @pytest.mark.parametrize("images", [IMAGES, FLOATS, FLOATS - 2.5])

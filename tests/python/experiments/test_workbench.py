@@ -241,11 +241,25 @@ def test_another_dataset_is_an_arm(tmp_path):
     assert list(added.preparation_seconds) == ["adding samples"]
     joined = open_dataset(next((tmp_path / "study" / "subsets").glob("full-and-*")))
     np.testing.assert_array_equal(joined.images[1438:], small.images)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("data", r"odd has images of 5 x 5 x 1 .* training images are 8 x"),
+        ("full+data", r"odd has images of 5 x 5 x 1 .* training images are 8 x"),
+        ("file", r"odd.npz was made from 30 samples, but the training data are 1438"),
+    ],
+)
+def test_what_arms_name_must_fit_before_anything_is_trained(tmp_path, kind, message):
     grey = np.zeros((4, 5, 5, 1), np.uint8)
-    odd = write_subset([0, 1], (grey, np.zeros(4, np.int64)), tmp_path / "odd")
-    settings = dataclasses.replace(settings, arms=arms(f"data:{odd.path}"))
-    with pytest.raises(ValueError, match=r"odd has images of 5 x 5 x 1 .* training images are 8 x"):
-        Study(Where(str(tmp_path / "digits"), tmp_path / "other"), settings).train()
+    write_subset([0, 1], (grey, np.zeros(4, np.int64)), tmp_path / "odd")
+    select(np.zeros((30, 1)), 9, "random", random_state=0).save(tmp_path / "odd.npz")
+    named = f"{kind}:{tmp_path / 'odd'}{'.npz' if kind == 'file' else ''}"
+    settings = dataclasses.replace(SETTINGS, arms=arms("full", named))
+    with pytest.raises(ValueError, match=message):
+        Study(Where("digits", tmp_path / "study"), settings)
+    assert not (tmp_path / "study").exists()
 
 
 def test_two_spellings_of_an_arm_are_one(tmp_path):

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 ADVERSARIAL = ("sngan", "cdcgan")
 """The generators that are trained against a discriminator; the first is the default"""
 
+LARGEST_SIZE = 65_536
+"""Of all sizes of networks: larger ones are mistakes, and overflow the counts of weights"""
+
 
 class Generator(Protocol):
     """The interface of a module of this package."""
@@ -68,6 +71,19 @@ def require_batch(batch_size: int) -> None:
     """Raise ValueError for batches that batch norm cannot learn from."""
     if batch_size < 2:
         raise ValueError(f"batch_size must be at least 2, for batch norm; got {batch_size}")
+
+
+def require_sizes(settings: Any, *names: str) -> None:
+    """Raise ValueError, naming the setting, for sizes of networks above LARGEST_SIZE.
+
+    A setting without a number, such as None, has no limit.
+    """
+    for name in names:
+        value = getattr(settings, name)
+        sizes = value if isinstance(value, tuple) else (value,)
+        if any(isinstance(size, int) and size > LARGEST_SIZE for size in sizes):
+            shown = " ".join(map(str, sizes))
+            raise ValueError(f"{name} must be at most {LARGEST_SIZE}, got {shown}")
 
 
 def generators() -> tuple[str, ...]:

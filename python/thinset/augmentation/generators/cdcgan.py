@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
-from thinset.augmentation.generators import require_batch, require_quarterable
+from thinset.augmentation.generators import require_batch, require_quarterable, require_sizes
 from thinset.files.decoding import AboveZero, Positive, Share  # noqa: TC001 - decode looks them up
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         require_batch(self.batch_size)
+        require_sizes(self, "latent_size")
         if not 0 <= self.resolved_penalty < float("inf"):
             raise ValueError(f"penalty must be finite and at least 0, got {self.penalty}")
         if self.differentiable is not None:

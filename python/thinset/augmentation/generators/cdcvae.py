@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from thinset.augmentation.generators import require_batch, require_quarterable
+from thinset.augmentation.generators import require_batch, require_quarterable, require_sizes
 from thinset.files.decoding import AboveZero, Positive, Share  # noqa: TC001 - decode looks them up
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         require_batch(self.batch_size)
+        require_sizes(self, "latent_size")
         for name in ("beta", "free_nats"):
             value = getattr(self, name)
             if not 0 <= value < float("inf"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
-from thinset.augmentation.generators import require_quarterable
+from thinset.augmentation.generators import require_quarterable, require_sizes
 from thinset.files.decoding import AboveZero, Positive, Share  # noqa: TC001 - decode looks them up
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ class Settings:
     n_steps: Positive = 20
     solver: Literal["euler", "midpoint"] = "midpoint"
     ema_decay: Share | None = 0.999
+
+    def __post_init__(self) -> None:
+        require_sizes(self, "widths")
 
 
 def require_image_shape(settings: Settings, image_shape: tuple[int, int, int]) -> None:  # noqa: ARG001

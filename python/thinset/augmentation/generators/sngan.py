@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
-from thinset.augmentation.generators import require_batch
+from thinset.augmentation.generators import require_batch, require_sizes
 from thinset.files.decoding import (  # noqa: TC001 - decode looks them up
     AboveZero,
     Count,
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from thinset.training.learners.generative import GenerativeLearner, Observer
     from thinset.training.learners.image_term import WeightedTerm
     from thinset.training.loop.rates import LinearRate
-
-_LARGEST = 65_536
-"""Of all sizes of the networks: larger ones are mistakes, and overflow the counts of weights"""
 
 
 @dataclass(frozen=True)
@@ -57,10 +54,7 @@ class Settings:
     def __post_init__(self) -> None:
         require_batch(self.batch_size)
         sizes = ("latent_size", "generator_channels", "discriminator_channels", "bottom_width")
-        for name in (*sizes, "padding"):
-            value = getattr(self, name)
-            if value != "auto" and value > _LARGEST:
-                raise ValueError(f"{name} must be at most {_LARGEST}, got {value}")
+        require_sizes(self, *sizes, "padding")
         if any(not 0 <= beta < 1 for beta in self.betas):
             raise ValueError(f"betas must be at least 0 and less than 1, got {self.betas}")
         if self.differentiable is not None:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     EncodedImage = tuple[str, bytes | Path]
     """What to call the image in a message, and its content or its file."""
 
+LARGEST_SIDE = 65_536
+"""Of images that are resized: larger ones are mistakes"""
 _GREY_MODES = ("1", "L", "LA")
 _DEEP_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 _GIT_LFS = b"version https://git-lfs"
@@ -121,11 +123,12 @@ def resized(stream: ImageStream, size: tuple[int, int] | None) -> ImageStream:
 
 
 def require_size(size: Sequence[int]) -> None:
-    """Raise ValueError unless `size` is (height, width), each at least 1."""
+    """Raise ValueError unless `size` is (height, width), each from 1 to LARGEST_SIDE."""
     is_pair = isinstance(size, (tuple, list)) and len(size) == 2
-    if not is_pair or not all(_is_whole(side) and side >= 1 for side in size):
+    if not is_pair or not all(_is_whole(side) and 1 <= side <= LARGEST_SIDE for side in size):
         raise ValueError(
-            f"size must be (height, width), whole numbers of at least 1, got {shown(size)}"
+            "size must be (height, width), whole numbers of at least 1 and at most "
+            f"{LARGEST_SIDE}, got {shown(size)}"
         )
 
 

@@ -105,8 +105,8 @@ def make(
 
     A later call may ask for more arms, sizes, seeds and candidates in the same folder.
     """
-    from thinset.augmentation.train import require_trainable
     from thinset.experiments.classifier import require_model
+    from thinset.experiments.prepare.generated import require_generators
     from thinset.experiments.workbench import Workbench
 
     require_readable(settings.arms)
@@ -117,8 +117,7 @@ def make(
     fixed = ("training", "total", "reference_total")
     bench = Workbench(where, settings, fixed=fixed, figure=recipe.name)
     generators = settings.generation.of_arms(settings.arms)
-    if generators:
-        require_trainable(bench.data.train, *generators)  # now, not after hours of trainings
+    require_generators(bench.data.train, settings.generation, generators)
     trainings = {point.name: functools.partial(_train, bench, settings, point) for point in points}
     bench.train_missing(trainings, note)
     return write_page(recipe, Finished.read(where.out, RankingSettings))

@@ -82,7 +82,9 @@ class Study:
         data: Splits | None = None,
         judge: Callable[[], RealClassifier] | None = None,
     ) -> None:
-        from thinset.augmentation.train import require_trainable
+        from thinset.augmentation.train import require_unit_range
+        from thinset.experiments.prepare.generated import require_generators
+        from thinset.experiments.prepare.measured import require_measurable
         from thinset.experiments.trial import require_enough_samples
         from thinset.experiments.workbench import Workbench
 
@@ -92,15 +94,18 @@ class Study:
             where, settings, fixed=("training",), figure=figure, data=data, judge=judge
         )
         generators = settings.generation.of_arms(settings.arms)
-        if generators:
-            # Now, not after hours of other trainings.
-            require_trainable(self.bench.data.train, *generators)
+        require_generators(self.bench.data.train, settings.generation, generators)
         self.folder = self.bench.folder
         self.data = self.bench.data
         self.settings = settings.resolved_for(self.data.train.image_shape)
         with self.folder.removed_if_refused():
             sizes = (cell.size for cell in self._cells if cell.arm.rule is not None)
             require_enough_samples((size for size in sizes if size is not None), self.data.train)
+            if any(arm.augment is not None for arm in settings.arms):
+                require_unit_range(self.data.train)
+            if settings.measured:
+                sizes_of_images = (as_count(size, len(self.data.train)) for size in settings.sizes)
+                require_measurable(self.data.train, n_artificial=min(sizes_of_images))
 
     def train(
         self,

@@ -9,7 +9,7 @@ import torch
 
 from thinset.augmentation.apply import TRADITIONAL, augment
 from thinset.augmentation.generate import generate, interpolate, require_same_kind
-from thinset.augmentation.train import train_generator, trained_classes
+from thinset.augmentation.train import require_trainable, train_generator, trained_classes
 from thinset.augmentation.trained_generator import TrainedGenerator
 from thinset.data import join_datasets, open_dataset
 from thinset.experiments.cells import as_file_name
@@ -21,7 +21,7 @@ from thinset.report.document import draws_plots
 from thinset.transforms.images import as_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -140,6 +140,19 @@ class Variant:
 
     name: str
     term: Callable[[int], WeightedTerm]
+
+
+def require_generators(
+    data: Dataset, generation: GenerationSettings, generators: Iterable[Any]
+) -> None:
+    """Raise ValueError unless each of `generators`, by its settings, can be trained on `data`.
+
+    For the start of an experiment, not after hours of other trainings.
+    """
+    settings = tuple(generators)
+    if settings:
+        names = ("--generator-length", "n_discriminator")  # the latter is a recipe's alone
+        require_trainable(data, *settings, length=generation.length, names=names)
 
 
 def prepare_generator(

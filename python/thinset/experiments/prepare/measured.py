@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from thinset.augmentation.train import require_unit_range
 from thinset.experiments.prepare.kept import fid_of
 from thinset.metrics import (
     density_and_coverage,
     kernel_distance,
     near_copies,
 )
+from thinset.metrics.images import as_images
 from thinset.results.measures import FILE, Measures, load_measures, save_measures
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 _SUBSETS = {"n_subsets": 100, "subset_size": 1000}  # of the kernel distance, as usual
 _MOST_AT_ONCE = 2000
 """Sets up to this size need no subsets: their kernel distance is computed in one piece"""
+_NEIGHBOURS = 5  # of a real image, whose ball is covered or not: the k of density_and_coverage
+_LEAST_ARTIFICIAL = 2  # of the kernel distance
 MOST_COMPARED = 10_000
 """Images whose neighbours are searched; more would take minutes and change little"""
 
@@ -51,7 +55,7 @@ def prepare_measures(
     features = judge.features(artificial)
     real_features = judge.features(real)
     of_real, of_artificial = _compared(len(real)), _compared(len(artificial.images))
-    values = density_and_coverage(real_features[of_real], features[of_artificial])
+    values = density_and_coverage(real_features[of_real], features[of_artificial], _NEIGHBOURS)
     copies = near_copies(
         artificial.images[of_artificial], real.images, n_measured=min(MOST_COMPARED, len(real))
     )
@@ -72,6 +76,24 @@ def prepare_measures(
     )
     save_measures((*known, measured), path)
     return measured
+
+
+def require_measurable(real: Dataset, n_artificial: int) -> None:
+    """Raise ValueError unless so many images can be measured against `real`.
+
+    For the start of an experiment, not after hours of trainings.
+    """
+    as_images(real, str(real.path))
+    require_unit_range(real)
+    if len(real) <= _NEIGHBOURS:
+        raise ValueError(
+            f"{real.path} has {len(real)} images, too few for coverage, which needs more than "
+            f"{_NEIGHBOURS}"
+        )
+    if n_artificial < _LEAST_ARTIFICIAL:
+        raise ValueError(
+            f"images to measure must be at least {_LEAST_ARTIFICIAL}, got {n_artificial}"
+        )
 
 
 def _compared(n_images: int) -> np.ndarray[Any, np.dtype[np.int64]]:

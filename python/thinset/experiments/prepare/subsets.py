@@ -14,9 +14,9 @@ from thinset.data import (
     EncodedDataset,
     join_datasets,
     open_dataset,
-    require_matching_splits,
     write_subset,
 )
+from thinset.data.matching_splits import require_matching_samples
 from thinset.selection import Selection, deduplicate, select
 from thinset.selection.arguments import as_count
 
@@ -110,13 +110,30 @@ def require_readable(arms: Iterable[Arm]) -> None:
             open_dataset(arm.path)
 
 
+def require_given(arms: Iterable[Arm], data: Dataset) -> None:
+    """Raise ValueError unless the files and folders that arms name fit the training data `data`.
+
+    In a grid of many trainings, a mistake shows before the first.
+    """
+    for arm in arms:
+        if arm.file is not None:
+            n_total = Selection.load(arm.file).n_total
+            if n_total != len(data):
+                raise ValueError(
+                    f"the selection {arm.file} was made from {n_total} samples, but the training "
+                    f"data are {len(data)}"
+                )
+        elif arm.path is not None:
+            require_matching_samples(data, open_dataset(arm.path))
+
+
 def prepare_given_data(data: Dataset, path: Path, folder: RunFolder) -> Subset:
     """Open the dataset folder `path` to train on; making it is not part of the experiment.
 
     Raises ValueError if its images or classes do not match those of `data`.
     """
     given = open_dataset(path)
-    require_matching_splits(data, given)
+    require_matching_samples(data, given)
     folder.require_unchanged(f"data:{path}", given.fingerprint)
     return Subset(None, given, {})
 
@@ -127,7 +144,7 @@ def prepare_added(data: Dataset, path: Path, folder: RunFolder) -> Made:
     Raises ValueError if the images or classes of the two do not match.
     """
     added = open_dataset(path)
-    require_matching_splits(data, added)
+    require_matching_samples(data, added)
     folder.require_unchanged(f"full+data:{path}", added.fingerprint)
     if added.schedule is not None:
         from thinset.training.phases import StepSizesUnusedWarning

@@ -51,11 +51,12 @@ def quarterable(image_shape: Sequence[int]) -> tuple[int, int, int]:
     For networks that halve images twice.
     """
     shape = validated_image_shape(image_shape)
+    fitting = " ".join(str(-(-side // _DIVISOR) * _DIVISOR) for side in shape[:2])
     for name, side in zip(("height", "width"), shape[:2], strict=True):
         if side % _DIVISOR:
             raise ValueError(
                 f"the {name} of images must be divisible by {_DIVISOR}, got {side}; resize them "
-                f"to {side - side % _DIVISOR + _DIVISOR}, for example with --image-size"
+                f"to {-(-side // _DIVISOR) * _DIVISOR}, for example with --image-size {fitting}"
             )
     return shape
 

@@ -11,7 +11,7 @@ import pytest
 
 from thinset.augmentation.generators import flow
 from thinset.command_line import main
-from thinset.data import DatasetWriter, open_dataset
+from thinset.data import DatasetWriter, open_dataset, write_subset
 from thinset.duration import Duration
 from thinset.experiments.augmentation_settings import AugmentationSettings
 from thinset.experiments.cells import cells_of
@@ -373,7 +373,31 @@ def test_sides_that_no_generator_draws_are_refused_before_training(tmp_path):
     ):
         with pytest.raises(ValueError, match="divisible by 4, got 10"):
             augmentation.make(RECIPE, settings, where, lambda _: None)
-        assert not list((tmp_path / "out").glob("share-*/records"))
+        assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "shape", "brightness", "message"),
+    [
+        ({"measured": ("rot",)}, (8, 8, 2), 0.5, "at least one image of 1, 3 or 4 channels"),
+        ({"measured": ("flow",)}, (8, 8, 1), 0.5, r"class 0 has a single sample; .* at least two"),
+        ({"measured": ("rot",), "shares": (0.1, 1)}, (8, 8, 1), 0.5, "has 3 images, too few for c"),
+        ({"measured": ("rot",)}, (8, 8, 1), 9, r"must be in \[0, 1\], row 0 holds 9.0"),
+        ({"arms": (Arm(augment="rot"),)}, (8, 8, 1), 9, r"must be in \[0, 1\], row 0 holds 9.0"),
+    ],
+)
+def test_the_smallest_size_is_checked_before_training(
+    tmp_path, changes, shape, brightness, message
+):
+    """What would otherwise be found after the trainings at this size, or at larger ones."""
+    images, labels = np.full((50, *shape), brightness, np.float32), np.arange(50) % 3
+    write_subset(np.arange(50), (images, labels), tmp_path / "data")
+    settings = {"n_train": None, "shares": (0.15, 1), "arms": (), "measured": (), "shown": ()}
+    settings = dataclasses.replace(SETTINGS, **{**settings, "validation": 0.2, **changes})
+    where = Where(str(tmp_path / "data"), tmp_path / "out", device="cpu")
+    with pytest.raises(ValueError, match=message):
+        augmentation.make(RECIPE, settings, where, lambda _: None)
+    assert not (tmp_path / "out").exists()
 
 
 def test_cells_at_a_size_are_those_of_a_comparison():

@@ -25,7 +25,9 @@ GENERATION = GenerationSettings(
     candidates=3,
     classifier_length=STEPS,
     flow=flow.Settings(batch_size=16, widths=(8, 8), n_steps=1),
-    sngan=sngan.Settings(batch_size=16, generator_channels=4, discriminator_channels=4),
+    sngan=sngan.Settings(
+        batch_size=16, n_discriminator=2, generator_channels=4, discriminator_channels=4
+    ),
 )
 SETTINGS = StudySettings(
     seeds=(0,),
