@@ -44,6 +44,12 @@ def test_every_recipe_has_three_sizes_that_can_be_read(name):
     assert len({settings_of(name, size) for size in sizes}) == 3
 
 
+@pytest.mark.parametrize("name", [name for name in figures() if name.startswith("aug-")])
+def test_short_learning_curves_train_no_encoder(name):
+    """Their arms need none; those that users add would train one for longer than all else."""
+    assert [settings_of(name, size).encoder.kind for size in ("smoke", "quick")] == ["pca"] * 2
+
+
 # Generators of a few steps draw nearly the same image again and again.
 @pytest.mark.filterwarnings("ignore::thinset.augmentation.train.CollapseWarning")
 @pytest.mark.parametrize("name", TRAINED)
