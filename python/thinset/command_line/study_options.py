@@ -16,9 +16,10 @@ from thinset.command_line.arguments import (
     parse_time,
 )
 from thinset.command_line.training_options import TrainingOptions, named_as_options, replaced
-from thinset.command_line.usage import UsageError
+from thinset.command_line.usage import UsageError, refuse
 from thinset.experiments.settings import TrainingSettings, require_valid
 from thinset.results.arm import Arm
+from thinset.results.arm_options import generator_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -90,7 +91,35 @@ class StudyOptions(TrainingOptions, _GridOptions):
         with named_as_options(self):
             applied = self._applied_to(settings)
             require_valid(applied)
+        self._require_used(applied)
         return applied
+
+    def _require_used(self, settings: DataSettings) -> None:
+        """Raise UsageError for options that nothing in the settings depends on."""
+        arms: tuple[Arm, ...] | None = getattr(settings, "arms", None)
+        if arms is None:
+            return
+        subsets = [arm for arm in arms if arm.has_fast_phase]
+        if not arms:
+            what = "a figure that trains no arms; --methods names some"
+            self._refuse(what, "steps", "budget", "accounting", "sizes", "splits")
+        if not subsets:
+            self._refuse("arms that train on no subset", "sizes", "splits")
+        if all(arm.has_own_size for arm in subsets):
+            self._refuse("arms that bring their own samples", "sizes")
+        if not any(length.is_time for length in getattr(settings, "totals", ())):
+            self._refuse("trainings of equal length; --budget gives them a time", "accounting")
+        measured = getattr(settings, "measured", ())
+        names = measured if isinstance(measured, tuple) else ()  # it may be a flag
+        images = (*names, *getattr(settings, "shown", ()))
+        if not any(map(generator_of, images)) and not settings.generation.of_arms(arms):
+            what = "arms and augmentations without a generator"
+            self._refuse(what, "generator_length", "generator_seeds")
+        if not any(arm.needs_embeddings for arm in arms):
+            self._refuse("arms that need no embeddings", "encoder_length")
+
+    def _refuse(self, what: str, *names: str) -> None:
+        refuse((name for name in names if getattr(self, name) is not None), what)
 
     def _applied_to(self, settings: Settings) -> Settings:
         for name in ("seeds", "sizes", "shares", "splits", "steps", "budget", "accounting"):

@@ -44,6 +44,12 @@ def test_every_recipe_has_three_sizes_that_can_be_read(name):
     assert len({settings_of(name, size) for size in sizes}) == 3
 
 
+@pytest.mark.parametrize("name", [name for name in figures() if name.startswith("aug-")])
+def test_short_learning_curves_train_no_encoder(name):
+    """Their arms need none; those that users add would train one for longer than all else."""
+    assert [settings_of(name, size).encoder.kind for size in ("smoke", "quick")] == ["pca"] * 2
+
+
 # Generators of a few steps draw nearly the same image again and again.
 @pytest.mark.filterwarnings("ignore::thinset.augmentation.train.CollapseWarning")
 @pytest.mark.parametrize("name", TRAINED)
@@ -159,6 +165,27 @@ def test_the_model_and_the_length_of_a_distillation_are_changed_where_they_apply
             ["reproduce", "nas", "--model", "vgg", "-o", "out"],
             2,
             "--model does not apply to a figure that ranks architectures",
+        ),
+        *(
+            (["reproduce", *words.split(), "-o", "out"], 2, f"{option} does not apply to {what}")
+            for words, option, what in (
+                ("aug-table2 -m full --sizes 0.5", "--sizes", "arms that train on no subset"),
+                ("aug-table2 -m full --splits 0.5", "--splits", "arms that train on no subset"),
+                ("aug-fig1 --steps 5st", "--steps", "a figure that trains no arms"),
+                ("fig5 --accounting training", "--accounting", "trainings of equal length"),
+                ("fig5 --generator-seeds 2", "--generator-seeds", "arms and augmentations without"),
+                ("fig5 -m full random --encoder-length 3st", "--encoder-length", "arms that need"),
+            )
+        ),
+        *(
+            (["reproduce", *words.split(), "-o", "out"], 3, message)
+            for words, message in (
+                ("aug-table1 --shares 1.5", "--shares must be a number above 0 and at most 1, got"),
+                ("aug-table1 --generator-seeds 0", "--generator-seeds must be a whole number from"),
+                ("aug-table1 --generator-length 0st", "--generator-length must be longer than 0st"),
+                ("aug-table2 --width 0", "--width must be a number above 0, got 0.0"),
+                ("fig5 --seeds 0 -1", "--seeds must be a whole number from 0 to 2**63 - 1, got -1"),
+            )
         ),
         (
             ["compare", "digits", "--distillation-length", "3st", "-o", "out"],
