@@ -105,7 +105,7 @@ def test_mistakes_are_named(capsys, tmp_path, images, write_distilled):
         (("set.npy", "--networks", "vgg"), EXIT_BAD_INPUT, "with --labels"),
         (("distilled", "-o", "digits/x"), EXIT_BAD_INPUT, "is inside its source digits"),
         (("split",), EXIT_BAD_INPUT, "split holds several datasets; give the one to evaluate"),
-        (("distilled", "--seeds", "-1"), EXIT_BAD_INPUT, "--seeds[0] must be a whole number"),
+        (("distilled", "--seeds", "-1"), EXIT_BAD_INPUT, "--seeds must be a whole number"),
         (
             ("distilled", "--learning-rates", "0.1", "0.01"),
             EXIT_BAD_INPUT,
