@@ -26,7 +26,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from thinset import open_dataset, select, write_subset
 from thinset.augmentation.generate import generate
@@ -34,7 +33,7 @@ from thinset.augmentation.trained_generator import TrainedGenerator
 from thinset.losses import classification
 from thinset.metrics import FewSamplesWarning, ModuleExtractor, features_of, frechet_distance
 from thinset.models import SmallVGG
-from thinset.training import Phase, fit, load_weights, save_weights
+from thinset.training import Phase, evaluate, fit, load_weights, save_weights
 from thinset.training.randomness import generator_for
 from thinset.transforms.training import TestTransform, TrainTransform
 
@@ -193,14 +192,8 @@ def _fit(model: SmallVGG, data: Dataset, steps: int, seed: int) -> None:
 
 
 def _accuracy(model: SmallVGG, data: Dataset) -> float:
-    right = 0
-    with torch.no_grad():
-        for start in range(0, len(data), 1000):
-            images = torch.from_numpy(data.images[start : start + 1000].copy())
-            labels = torch.from_numpy(data.labels[start : start + 1000].copy())
-            found = model.eval()(_SHOWN(images.permute(0, 3, 1, 2))).argmax(dim=1)
-            right += int((found == labels).sum())
-    return 100 * right / len(data)
+    """In percent."""
+    return 100 * evaluate(model, data, loss=classification, transform=_SHOWN)["accuracy"]
 
 
 if __name__ == "__main__":

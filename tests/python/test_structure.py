@@ -26,7 +26,7 @@ PACKAGE = ROOT / "python" / "thinset"
 CPP = ROOT / "cpp"
 
 # Everybody may use these; they use each other and, to exchange folders, the native core.
-_BASE = {"duration", "files", "progress", "threads"}
+_BASE = {"duration", "files", "progress", "seeds", "threads"}
 _MODELS = {"models", "losses"}
 _BELOW_TRAINING = {*_BASE, *_MODELS, "data", "selection", "transforms"}
 _BELOW_WINGS = {*_BELOW_TRAINING, "training", "metrics", "results"}
@@ -38,6 +38,7 @@ ALLOWED = {
     "duration": set(),
     "files": {"_core"},
     "progress": set(),
+    "seeds": {"files"},
     "threads": {"files"},
     "models": set(),
     "losses": set(),
@@ -73,6 +74,7 @@ EAGER_LIBRARIES = {
     "files": set(),
     "files.decoding": {"msgspec"},
     "progress": set(),
+    "seeds": set(),
     "threads": set(),
     "thinset": set(),
     "models": {"torch"},

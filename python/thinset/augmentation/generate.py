@@ -13,7 +13,7 @@ from thinset.data.provenance import GeneratedBy, Parent
 from thinset.files.decoding import encode
 from thinset.files.overlap import require_apart
 from thinset.progress import ProgressBar
-from thinset.training.arguments import require_seed
+from thinset.seeds import require_seed
 from thinset.training.precision import resolve_device
 from thinset.transforms.images import as_rows, to_unit_range
 

@@ -12,7 +12,8 @@ from thinset.augmentation.generators import ADVERSARIAL, generator_named
 from thinset.augmentation.trained_generator import TrainedGenerator
 from thinset.data.provenance import Parent
 from thinset.duration import Duration
-from thinset.training.arguments import require_seed, require_whole
+from thinset.seeds import require_seed
+from thinset.training.arguments import require_whole
 from thinset.training.loop.train import train
 from thinset.training.phases import Phase
 from thinset.training.randomness import generator_for

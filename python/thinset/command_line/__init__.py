@@ -135,8 +135,9 @@ def _print_completion(shells: list[str]) -> int:
 
 
 def _call(command: ListedCommand, arguments: list[str]) -> int:
-    from thinset.command_line.arguments import require_image_size, require_seeds, require_threads
+    from thinset.command_line.arguments import require_image_size, require_threads
     from thinset.command_line.parsing import ArgumentsError, parse
+    from thinset.seeds import require_seed
 
     keep_to_cpu_quota()
     if command.trains:
@@ -153,7 +154,8 @@ def _call(command: ListedCommand, arguments: list[str]) -> int:
         for name in ("seed", "seeds"):
             given = getattr(parsed, name, None)
             seeds = given if isinstance(given, tuple) else () if given is None else (given,)
-            require_seeds(f"--{name}", *seeds)
+            for seed in seeds:
+                require_seed(f"--{name}", seed)
     if getattr(parsed, "image_size", None) is not None:
         require_image_size(parsed.image_size)
     return parsed.run() or 0

@@ -87,13 +87,6 @@ def parse_count(text: str, option: str = "--n-samples") -> float:
         ) from None
 
 
-def require_seeds(option: str, *seeds: int) -> None:
-    """Raise ValueError, naming the option, for a seed that records cannot hold."""
-    for seed in seeds:
-        if not 0 <= seed < 2**63:
-            raise ValueError(f"{option} must be a whole number from 0 to 2**63 - 1, got {seed}")
-
-
 def require_image_size(size: tuple[int, int]) -> None:
     """Raise ValueError, naming the option, for a size that no image can have."""
     from thinset.data.sources.encoded_image import LARGEST_SIDE, require_size

@@ -10,6 +10,7 @@ import numpy as np
 
 from thinset.data.labels import require_labels
 from thinset.files.shown import shown
+from thinset.seeds import require_seed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +26,7 @@ _TRAIN = "/train"
 
 
 def part_name(name: str, part: str) -> str:
-    """The name of a part of the training data called `name`: "digits/train" for "digits/train"."""
+    """The name of a part of the data called `name`: "test" of "digits/train" is "digits/test"."""
     return f"{source_name(name)}/{part}"
 
 
@@ -47,9 +48,10 @@ def hold_out(
     every row once; equal arguments give equal splits.
 
     Raises ValueError unless 0 < fraction < 1 and both sides get at least one row, and for a seed
-    below 0.
+    out of range.
     """
-    require_seed(random_state, "random_state")
+    if not isinstance(random_state, np.random.Generator):
+        require_seed("random_state", random_state)
     classes, members, sizes = np.unique(
         require_labels(np.asarray(labels)), return_inverse=True, return_counts=True
     )
@@ -85,9 +87,9 @@ def nested_subsets(labels: ArrayLike, shares: Iterable[float], seed: int) -> dic
     beginning of it is stratified.
 
     Raises ValueError for a share out of range, one that gives fewer rows than classes, and a seed
-    below 0.
+    out of range.
     """
-    require_seed(seed, "seed")
+    require_seed("seed", seed)
     values = require_labels(np.asarray(labels))
     shares = tuple(shares)
     for share in shares:
@@ -125,12 +127,6 @@ def _largest_remainders(sizes: Indices, total: int) -> Indices:
     order = np.argsort(-remainders, kind="stable")
     quotas[order[: total - int(quotas.sum())]] += 1
     return quotas
-
-
-def require_seed(seed: int | np.random.Generator, name: str) -> None:
-    """Raise ValueError, naming the argument, for a whole number below 0, which is no seed."""
-    if isinstance(seed, (int, np.integer)) and seed < 0:
-        raise ValueError(f"{name} must be at least 0, got {seed}")
 
 
 def _stratified_order(labels: Indices, sizes: Indices, generator: np.random.Generator) -> Indices:

@@ -22,7 +22,7 @@ from thinset.distillation.unrolled_memory import require_step_sizes
 from thinset.duration import Duration
 from thinset.files.decoding import decode, encode
 from thinset.models.classifiers.standardised import channel_statistics
-from thinset.training.arguments import require_seed
+from thinset.seeds import require_seed
 from thinset.training.loop.train import train
 from thinset.training.phases import Phase
 from thinset.training.precision import resolve_device

@@ -21,10 +21,11 @@ from thinset.data.group_splits import as_groups
 from thinset.data.manifest import MANIFEST_FILE
 from thinset.data.replaceable import foreign_to_dataset
 from thinset.data.sources.digits import DIGITS
-from thinset.data.splits import SPLITS, part_name, require_every_class, require_seed
+from thinset.data.splits import SPLITS, part_name, require_every_class
 from thinset.experiments.prepare.data import as_selection, is_dataset_folder, open_splits
 from thinset.files.atomic import atomic_folder
 from thinset.files.overlap import require_apart
+from thinset.seeds import require_seed
 from thinset.selection import Selection
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def split_dataset(
     part or a subset, without labels, and for an output that would replace its source;
     FileExistsError where `out` exists and `overwrite` is false or something else is in it.
     """
-    require_seed(seed, "seed")
+    require_seed("seed", seed)
     if len(set(shares)) < len(shares):
         raise ValueError(f"shares must be distinct, got {', '.join(map(str, shares))}")
     if str(source) != DIGITS:

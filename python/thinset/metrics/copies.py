@@ -9,7 +9,7 @@ import numpy as np
 
 from thinset.metrics.images import as_images, blocks_of_rows, pixel_rows
 from thinset.metrics.neighbours import Neighbours, nearest
-from thinset.metrics.samples import require_seed
+from thinset.seeds import require_seed
 from thinset.selection.arguments import is_int, is_real, shown
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def near_copies(
         )
     if not is_real(quantile) or not 0.0 <= quantile <= 1.0:
         raise ValueError(f"quantile must be in [0, 1], got {shown(quantile)}")
-    require_seed(seed)
+    require_seed("seed", seed)
     measured = _measured_rows(len(originals), n_measured, seed)
     among_real = _nearest_images(originals, originals, measured, n_threads, ("real", "real"))
     threshold = float(np.quantile(among_real.distances, quantile))

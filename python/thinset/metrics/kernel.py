@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thinset.metrics.samples import as_feature_pair, as_features, require_seed
+from thinset.metrics.samples import as_feature_pair, as_features
+from thinset.seeds import require_seed
 from thinset.selection.arguments import is_int, shown
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def kernel_distance(
             f"subset_size must be at most the number of samples, {min(len(a), len(b))}; got "
             f"{subset_size}"
         )
-    require_seed(seed)
+    require_seed("seed", seed)
     generator = np.random.default_rng(seed)
     values = np.array(
         [
@@ -117,7 +118,7 @@ def inception_score(logits: object, seed: int, *, n_splits: int = 10) -> Incepti
     """
     matrix = as_features(logits, "logits").astype(np.float64)
     _require_count(n_splits, "n_splits", 1)
-    require_seed(seed)
+    require_seed("seed", seed)
     if n_splits > len(matrix):
         raise ValueError(f"n_splits must be at most {len(matrix)}, the samples; got {n_splits}")
     shifted = matrix - matrix.max(axis=1, keepdims=True)

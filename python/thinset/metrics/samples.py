@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thinset.selection.arguments import is_int, shown
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -92,9 +90,3 @@ def require_enough(
             FewSamplesWarning,
             stacklevel=stacklevel,
         )
-
-
-def require_seed(seed: object) -> None:
-    """Raise ValueError unless `seed` is a whole number from 0."""
-    if not is_int(seed) or seed < 0:
-        raise ValueError(f"seed must be an int of at least 0, got {shown(seed)}")

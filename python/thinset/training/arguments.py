@@ -20,13 +20,6 @@ def require_whole(name: str, value: object, *, least: int | None = None) -> None
         raise ValueError(f"{name} must be at least {least}, got {shown(value)}")
 
 
-def require_seed(name: str, value: object) -> None:
-    """Raise ValueError for a seed that manifests and records cannot hold."""
-    require_whole(name, value)
-    if not 0 <= value < 2**63:  # type: ignore[operator]
-        raise ValueError(f"{name} must be from 0 to 2**63 - 1, got {shown(value)}")
-
-
 def require_number(name: str, value: object) -> None:
     """Raise ValueError unless `value` is a finite number of at least 0."""
     if not is_number(value):

@@ -159,7 +159,7 @@ def test_an_output_that_exists_is_refused_before_training(data, train_small, tmp
 def test_a_seed_that_no_file_can_hold_is_refused_before_training(
     data, train_small, tmp_path, seed: int
 ) -> None:
-    with pytest.raises(ValueError, match=r"seed must be from 0 to 2\*\*63 - 1, got"):
+    with pytest.raises(ValueError, match=r"seed must be a whole number from 0 to 2\*\*63 - 1, got"):
         train_small("flow", data, "1000000ep", out=tmp_path / "out", seed=seed)
 
 

@@ -83,11 +83,11 @@ def require_measurable(real: Dataset, n_artificial: int) -> None:
 
     For the start of an experiment, not after hours of trainings.
     """
-    as_images(real, str(real.path))
+    as_images(real, real.name)
     require_unit_range(real)
     if len(real) <= _NEIGHBOURS:
         raise ValueError(
-            f"{real.path} has {len(real)} images, too few for coverage, which needs more than "
+            f"{real.name} has {len(real)} images, too few for coverage, which needs more than "
             f"{_NEIGHBOURS}"
         )
     if n_artificial < _LEAST_ARTIFICIAL:
