@@ -57,6 +57,7 @@ class Command(StudyOptions, EncoderOptions, _Required):
         from thinset.experiments.settings import StudySettings, load_recipe
         from thinset.report.terminal import spoken_comparison
         from thinset.results import load_records
+        from thinset.results.summaries import trained_baseline
 
         recipe = load_recipe("compare", self.preset, StudySettings)
         if self.encoder_length is None and self.encoder is None:
@@ -69,5 +70,5 @@ class Command(StudyOptions, EncoderOptions, _Required):
         )
         page = trainings.make(recipe_of("compare"), settings, where_of("compare", self), say)
         records = load_records(page.parent / "records.json")
-        print(spoken_comparison(records, settings.baseline))
+        print(spoken_comparison(records, trained_baseline(records, settings.baseline)))
         print(f"report: {page}")

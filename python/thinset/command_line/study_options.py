@@ -36,7 +36,9 @@ _AS_TYPED = {
     "arms": "--methods",
     "totals": "--steps or --budget",
     "encoder": "--encoder-length",
-    "training": "--model, --learning-rate, --schedule, --warm-up or --batch-size",
+    "training": (
+        "--model, --learning-rate, --schedule, --warm-up, --batch-size, --width or --evaluations"
+    ),
 }
 
 
@@ -201,12 +203,14 @@ class StudyOptions(TrainingOptions, _GridOptions):
         if not methods:
             raise UsageError(
                 "--distillation-length needs an arm distilled:dd, soft, gm or dm, such as "
-                "--methods random distilled:dm"
+                "--model convnet --methods random distilled:dm"
             )
-        length = str(parse_duration("--distillation-length", self.distillation_length))
+        length = parse_duration("--distillation-length", self.distillation_length)
+        if length.amount == 0:
+            raise ValueError(f"--distillation-length must be longer than {length}")
         recipe = settings.distillation
         parts = {
-            name: dataclasses.replace(getattr(recipe, name), length=length) for name in methods
+            name: dataclasses.replace(getattr(recipe, name), length=str(length)) for name in methods
         }
         return dataclasses.replace(recipe, **parts)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from thinset.data.export.chosen import as_ids, as_list
 from thinset.data.labels import require_labels
+from thinset.seeds import require_seed
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -48,6 +49,7 @@ def hold_out_groups(
     Raises ValueError for fewer than two groups, for a row without one, and unless
     0 < n_held_out < N.
     """
+    require_seed("seed", seed)
     classes, members = np.unique(require_labels(np.asarray(labels)), return_inverse=True)
     n_rows = len(members)
     names, group_of = np.unique(as_groups(groups, n_rows), return_inverse=True)

@@ -139,6 +139,11 @@ def _shortened(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+def trained_baseline(records: Sequence[RunRecord], baseline: Arm | None) -> Arm | None:
+    """`baseline` if it was trained; None, for the default, while it was not or if it diverged."""
+    return baseline if any(run.arm == baseline for run in records) else None
+
+
 def _resolved(baseline: Arm | None, groups: Groups) -> Arm | None:
     arms = {key.arm for key in groups}
     if baseline is None:

@@ -122,6 +122,15 @@ def test_a_comparison_speaks_plainly_and_grows(tmp_path, capsys):
     assert notes["figure"] == "compare"
 
 
+@pytest.mark.parametrize("baseline", ["random", "full:augment=rot"])
+def test_the_baseline_need_not_be_trained_first(baseline, tmp_path, capsys):
+    command = f"compare digits --size smoke --steps 3st --seeds 0 1 -m full {baseline}"
+    assert main([*command.split(), "--baseline", baseline, "-o", str(tmp_path / "c")]) == 0
+    assert (tmp_path / "c" / "report" / "index.html").exists()
+    records = json.loads((tmp_path / "c" / "report" / "records.json").read_text())
+    assert baseline in json.dumps(records)
+
+
 def test_the_model_and_the_length_of_a_distillation_are_changed_where_they_apply(tmp_path):
     command = (
         "reproduce dd-fig31 --methods distilled:dd distilled:soft --baseline distilled:dd "
@@ -191,6 +200,11 @@ def test_the_model_and_the_length_of_a_distillation_are_changed_where_they_apply
             ["compare", "digits", "--distillation-length", "3st", "-o", "out"],
             2,
             "--distillation-length needs an arm distilled:dd",
+        ),
+        (
+            ["compare", "digits", "-m", "distilled:dm", "--distillation-length", "0st", "-o", "o"],
+            3,
+            "--distillation-length must be longer than 0st",
         ),
         (
             ["compare", "digits", "-m", "distilled:dm", "--distillation-length", "3", "-o", "out"],

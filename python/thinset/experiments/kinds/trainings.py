@@ -25,6 +25,7 @@ from thinset.results.arm import Arm
 from thinset.results.arm_words import plain_name
 from thinset.results.measures import FILE, load_measures
 from thinset.results.records import RunRecord
+from thinset.results.summaries import trained_baseline
 from thinset.selection.arguments import as_count
 
 if TYPE_CHECKING:
@@ -238,7 +239,7 @@ def write_page(recipe: FigureRecipe, finished: Finished[StudySettings]) -> Path:
         title=recipe.title,
         subject=finished.subject,
         records=records,
-        baseline=finished.settings.baseline,
+        baseline=trained_baseline(records, finished.settings.baseline),
         command=finished.command,
         settings=shown_settings(
             finished.settings, finished.data.image_shape, finished.settings.arms
