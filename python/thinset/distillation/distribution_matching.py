@@ -28,9 +28,8 @@ class DistributionMatchingLearner(MatchingLearner):
         hidden = cast("Callable[[torch.Tensor], torch.Tensor]", network.hidden)
 
         def features_of(images: torch.Tensor) -> torch.Tensor:
-            parts = self._parts(self._synthetic.pixels(images))
             with self._autocast():
-                return torch.cat([hidden(part) for part in parts]).float()
+                return hidden(self._synthetic.pixels(images)).float()
 
         images = self._synthetic.images
         pairs = [

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from thinset.transforms.siamese import SiameseAugmentation
 
 _TINY = 1e-6  # keeps gradients of 0 from dividing by 0, as published
+_AT_ONCE = 32
+"""Images whose graph a CPU keeps at once: less memory, and what layers return stays in its caches"""
 
 
 class GradientMatchingLearner(MatchingLearner):
@@ -104,7 +106,10 @@ class GradientMatchingLearner(MatchingLearner):
 
     def _gradients(self, images: torch.Tensor, number: int) -> list[torch.Tensor]:
         """Gradients of the weights for the mean loss of images of class `number`."""
-        parts = [self._gradients_of_part(part, number, len(images)) for part in self._parts(images)]
+        n_at_once = _AT_ONCE if self._device.type == "cpu" else len(images)
+        parts = [
+            self._gradients_of_part(part, number, len(images)) for part in images.split(n_at_once)
+        ]
         return [torch.stack(of_weight).sum(dim=0) for of_weight in zip(*parts, strict=True)]
 
     def _gradients_of_part(

@@ -30,10 +30,6 @@ if TYPE_CHECKING:
     from thinset.transforms.siamese import SiameseAugmentation
 
 
-_AT_ONCE = 32
-"""Images that a CPU computes at once: what layers return stays in its caches, a quarter faster"""
-
-
 class MatchingLearner(SyntheticLearner, abc.ABC):
     """A Learner of the images of a SyntheticSet, by gradient descent on a distance to real images.
 
@@ -138,10 +134,6 @@ class MatchingLearner(SyntheticLearner, abc.ABC):
             return batches
         drawn = self._augmentation.draw(1, self._augmentation_generator)
         return tuple(self._augmentation.apply(images, drawn) for images in batches)
-
-    def _parts(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Images in parts that are computed fast one after the other."""
-        return torch.split(images, _AT_ONCE) if self._device.type == "cpu" else (images,)
 
     def _new_network(self, generator: torch.Generator) -> nn.Module:
         network = self._networks.new(generator)

@@ -53,6 +53,23 @@ def test_the_norm_is_instance_norm() -> None:
     torch.testing.assert_close(norm(values), expected, atol=1e-5, rtol=1e-4)
 
 
+def test_large_batches_have_the_outputs_and_gradients_of_their_images() -> None:
+    model = ConvNet((12, 12, 3), 10, width=0.25, generator=seeded())
+    images = torch.rand(35, 3, 12, 12, generator=seeded(1))
+    weights = torch.randn(35, 10, generator=seeded(2))
+
+    def gradients(batches) -> list[torch.Tensor]:
+        model.zero_grad()
+        for rows in batches:
+            (model(images[rows]) * weights[rows]).sum().backward()
+        return [parameter.grad.clone() for parameter in model.parameters()]
+
+    torch.testing.assert_close(model(images)[33:], model(images[33:]))
+    whole, one_by_one = gradients([range(35)]), gradients([[row] for row in range(35)])
+    for together, apart in zip(whole, one_by_one, strict=True):
+        torch.testing.assert_close(together, apart, rtol=1e-4, atol=1e-4)
+
+
 def test_an_output_depends_on_its_own_image_alone() -> None:
     model = ConvNet((32, 32, 3), 10, generator=seeded())
     images = torch.rand(5, 3, 32, 32, generator=seeded(1))
