@@ -17,23 +17,8 @@ from thinset.command_line.arguments import (
     parse_duration,
     where_of,
 )
+from thinset.command_line.option_names import named_as_options
 from thinset.command_line.usage import refuse
-
-
-def as_option(message: str) -> str:
-    """An error about a setting, with the option that sets it."""
-    if message.startswith("--"):
-        return message
-    _, space, rest = message.removeprefix("settings: ").partition(" ")
-    return f"--{setting_of(message).replace('_', '-')}{space}{rest}"
-
-
-def setting_of(message: str) -> str:
-    """The first word of an error about a setting: its name, also where one of its values is wrong.
-
-    The word is "widths[0]" for the first of the widths.
-    """
-    return message.removeprefix("settings: ").partition(" ")[0].partition("[")[0]
 
 
 def of_model(**options: Any) -> Any:
@@ -119,7 +104,8 @@ class GeneratorOptions:
         module, given = generator_named(model), self.given
         known = {field.name for field in dataclasses.fields(module.Settings)}
         refuse((name for name in given if name not in known), model)
-        try:
+        options = [field.name for field in dataclasses.fields(GeneratorOptions)] + ["model"]
+        with named_as_options({name: name for name in options}):
             settings = module.Settings(**given)
             require_valid(settings)
             # The smallest networks show now whether the real ones can be built.
@@ -128,11 +114,6 @@ class GeneratorOptions:
             module.learner(
                 networks, settings, seed=0, device="cpu", precision="float32", observe=None
             )
-        except ValueError as error:
-            options = (field.name for field in dataclasses.fields(GeneratorOptions))
-            if setting_of(str(error)) not in {*options, "model"}:
-                raise
-            raise ValueError(as_option(str(error))) from error
         return settings
 
     @property

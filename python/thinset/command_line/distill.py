@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thinset.command_line.arguments import where_of
-from thinset.command_line.distill_options import METHOD_FIELDS, DistillOptions, named_as_options
+from thinset.command_line.distill_options import METHOD_FIELDS, OPTIONS, DistillOptions
+from thinset.command_line.option_names import named_as_options
 from thinset.command_line.through_gan_options import THROUGH_GAN
 from thinset.files.overlap import require_not_inside
 
@@ -65,7 +66,7 @@ class _Command(DistillOptions):
         if path.exists():
             made = open_dataset(path)
         else:
-            with named_as_options():
+            with named_as_options(OPTIONS):
                 made = self._distill(path, checkpoint, folder, settings, encoder)
         checkpoint.unlink(missing_ok=True)
         self._print_scores(made)
@@ -88,7 +89,7 @@ class _Command(DistillOptions):
 
         if self.embeddings is not None:
             require_npy_matrix(self.embeddings)  # refuses unusable files, by name
-        with named_as_options():
+        with named_as_options(OPTIONS):
             require_distillable(
                 data,
                 settings=settings,
@@ -109,7 +110,7 @@ class _Command(DistillOptions):
 
         share = self.resolved_validation
         has_own = data.path != Path(self.data) and is_dataset_folder(Path(self.data) / "validation")
-        with named_as_options():
+        with named_as_options(OPTIONS):
             if share is not None and not has_own:
                 require_validation(data, share)
             has_validation = has_own or share is not None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from thinset.command_line.distill_options import named_as_options
+from thinset.command_line.distill_options import OPTIONS
+from thinset.command_line.option_names import named_as_options
 from thinset.command_line.through_gan_options import GENERATORS, latent_settings
 from thinset.command_line.through_gan_run import ThroughGanRun
 from thinset.command_line.usage import refuse
@@ -51,7 +52,7 @@ class LatentRun(ThroughGanRun):
             refuse((name for name in ("encoding", "pool") if name in self.given), "--init noise")
         if command.length is not None:
             self.given["length"] = str(command.resolved_length)
-        with named_as_options():
+        with named_as_options(OPTIONS):
             settings = latent_settings(self.given)
             require_valid(settings)
         return settings
@@ -108,7 +109,7 @@ class LatentRun(ThroughGanRun):
         if command.embeddings is not None:
             as_matrix(str(command.embeddings))  # refuses unusable files, by name
         starts_from_real = command.resolved_init != "noise"
-        with named_as_options():
+        with named_as_options(OPTIONS):
             if trained is None:
                 require_trainable(
                     data,

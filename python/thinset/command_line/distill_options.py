@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -21,15 +19,13 @@ from thinset.command_line.arguments import (
     parse_count,
     parse_duration,
 )
-from thinset.command_line.augment_train import as_option, setting_of
 from thinset.command_line.method_options import Method, method_of_card, option_fields
+from thinset.command_line.option_names import named_as_options
 from thinset.command_line.through_gan_options import GENERATOR_FIELDS, GENERATORS, THROUGH_GAN
 from thinset.command_line.usage import UsageError, refuse
 from thinset.distillation.methods import method_named, methods
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from thinset.data import Dataset
     from thinset.duration import Duration
     from thinset.experiments.settings import EncoderSettings
@@ -169,7 +165,7 @@ class DistillOptions:
         refuse((name for name in given if name not in known), self.method)
         if self.method == "soft":
             given["learns_labels"] = True
-        with named_as_options():
+        with named_as_options(OPTIONS):
             settings = kind(**given)
             require_valid(settings)
         classifier_factory(settings.network)
@@ -203,31 +199,6 @@ class DistillOptions:
         return EncoderSettings(kind=kind, length=length)
 
 
-@contextlib.contextmanager
-def named_as_options() -> Iterator[None]:
-    """Name the options in a ValueError that names settings, at its beginning or further on."""
-    try:
-        yield
-    except ValueError as error:
-        text = str(error).removeprefix("settings: ")
-        first = setting_of(text)
-        if first == "n_images":
-            raise ValueError(text.replace("n_images", "--images", 1)) from error
-        if first in {*_NAMES, "images_per_class", "validation", "keep", "precision"}:
-            text = as_option(text)
-        text = text.replace("validation_data", "--validation")
-        # Names of one word are words of the sentence.
-        names = "|".join(sorted(name for name in _NAMES if "_" in name))
-        text = re.sub(
-            rf"(?<![\w./-])({names})(?![\w/-]|\.\w)",
-            lambda match: f"--{match[1].replace('_', '-')}",
-            text,
-        )
-        if text == str(error):
-            raise
-        raise ValueError(text) from error
-
-
 def _settings_of(method: str) -> type[Any]:
     """The Settings of a method; "soft" is dd with learned labels."""
     if method in THROUGH_GAN:
@@ -248,3 +219,7 @@ METHOD_FIELDS = [
 """Fields of the command: every setting of any method, and what is trained or searched; see
 option_fields"""
 _NAMES = tuple(name for name, *_ in METHOD_FIELDS)
+OPTIONS = {
+    name: name for name in (*_NAMES, "images_per_class", "validation", "keep", "precision")
+} | {"n_images": "images", "validation_data": "validation"}
+"""The option of each setting; see named_as_options"""

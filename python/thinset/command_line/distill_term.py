@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from thinset.command_line.distill_options import named_as_options
+from thinset.command_line.distill_options import OPTIONS
+from thinset.command_line.option_names import named_as_options
 from thinset.command_line.through_gan_options import term_settings
 from thinset.command_line.through_gan_run import ThroughGanRun
 
@@ -24,7 +25,7 @@ class TermRun(ThroughGanRun):
 
     def __init__(self, command: DistillOptions) -> None:
         super().__init__(command)
-        with named_as_options():
+        with named_as_options(OPTIONS):
             self.settings, self.gan = term_settings(command.method, self.model, self.given)
         self.require_network(self.settings.network)
         self.length = self.generator_length("--length", command.length)
@@ -84,7 +85,7 @@ class TermRun(ThroughGanRun):
         require_trainable(
             data, self.gan, length=self.length, names=("--length", "--n-discriminator")
         )
-        with named_as_options():
+        with named_as_options(OPTIONS):
             GradientTerm(self.settings, data)
 
     def _train(self, folder: RunFolder) -> None:

@@ -24,8 +24,9 @@ from thinset.command_line.arguments import (
     where_of,
 )
 from thinset.command_line.encoder_options import EncoderOptions
+from thinset.command_line.option_names import named_as_options
 from thinset.command_line.study_options import say
-from thinset.command_line.training_options import TrainingOptions, named_as_options
+from thinset.command_line.training_options import TrainingOptions, options_given
 from thinset.command_line.usage import UsageError
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class Command(TrainingOptions, EncoderOptions, _Options):
             name = "--steps" if self.budget is None else "--budget"
             raise ValueError(f"{name} must be longer than {total}")
         recipe = load_recipe("plan", self.preset, PlanSettings)
-        with named_as_options(self):
+        with named_as_options(options_given(self)):
             settings = dataclasses.replace(
                 recipe,
                 total=total,

@@ -26,9 +26,10 @@ from thinset.command_line.arguments import (
     where_of,
 )
 from thinset.command_line.encoder_options import EncoderOptions
+from thinset.command_line.option_names import named_as_options
 from thinset.command_line.plan import Command as Plan
 from thinset.command_line.study_options import say
-from thinset.command_line.training_options import TrainingOptions, named_as_options, replaced
+from thinset.command_line.training_options import TrainingOptions, options_given, replaced
 from thinset.command_line.usage import UsageError
 from thinset.experiments.settings import RunSettings, load_recipe, require_valid
 from thinset.results.arm import Arm
@@ -103,7 +104,7 @@ class Command(TrainingOptions, EncoderOptions, _Options):
 
     def settings(self) -> RunSettings:
         """The preset's recipe with the given values."""
-        with named_as_options(self):
+        with named_as_options(options_given(self)):
             settings = self._settings()
             require_valid(settings)
         return settings

@@ -15,7 +15,8 @@ from thinset.command_line.arguments import (
     parse_length,
     parse_time,
 )
-from thinset.command_line.training_options import TrainingOptions, named_as_options, replaced
+from thinset.command_line.option_names import named_as_options
+from thinset.command_line.training_options import TrainingOptions, options_given, replaced
 from thinset.command_line.usage import UsageError, refuse
 from thinset.experiments.settings import TrainingSettings, require_valid
 from thinset.results.arm import Arm
@@ -90,7 +91,7 @@ class StudyOptions(TrainingOptions, _GridOptions):
         Raises ValueError if steps and a budget are both given, for values out of range, and for
         options that do not apply.
         """
-        with named_as_options(self):
+        with named_as_options(options_given(self)):
             applied = self._applied_to(settings)
             require_valid(applied)
         self._require_used(applied)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
@@ -12,15 +10,12 @@ from thinset.command_line.arguments import from_recipe, parse_duration
 from thinset.experiments.settings import EncoderSettings, RateSchedule, TrainingSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from _typeshed import DataclassInstance
 
     Part = TypeVar("Part", bound=DataclassInstance)
 
 
-_SETTING = re.compile(r"(?:settings: )?([a-z_.]+)(?:\[\d+\])? ")
-_OPTIONS = {
+_RENAMED = {
     "arms": ("methods",),
     "totals": ("steps", "budget"),
     "size": ("n_samples",),
@@ -31,23 +26,17 @@ _OPTIONS = {
 """The options that give a setting, if they have other names"""
 
 
-@contextlib.contextmanager
-def named_as_options(options: object) -> Iterator[None]:
-    """Name the option instead of the setting in a ValueError about a value that an option gave.
-
-    The error begins with the setting, such as "settings: training.width must be".
-    """
-    try:
-        yield
-    except ValueError as error:
-        found = _SETTING.match(str(error))
-        setting = found[1] if found is not None else ""
-        names = _OPTIONS.get(setting, (setting.rpartition(".")[2],))
-        given = [name for name in names if getattr(options, name, None) is not None]
-        if found is None or not given:
-            raise
-        option = given[0].replace("_", "-")
-        raise ValueError(f"--{option} {str(error)[found.end() :]}") from error
+def options_given(options: DataclassInstance) -> dict[str, str]:
+    """The option of each setting that has its value from one; see named_as_options."""
+    given = [
+        field.name
+        for field in dataclasses.fields(options)
+        if getattr(options, field.name) is not None
+    ]
+    renamed = {
+        setting: name for setting, names in _RENAMED.items() for name in names if name in given
+    }
+    return {name: name for name in given} | renamed
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _TINY = 1e-6  # keeps gradients of 0 from dividing by 0, as published
 _AT_ONCE = 32
-"""Images whose graph a CPU keeps at once: less memory, and what layers return stays in its caches"""
+"""Images whose graph a CPU keeps at once, to save memory"""
 
 
 class GradientMatchingLearner(MatchingLearner):
@@ -108,7 +108,8 @@ class GradientMatchingLearner(MatchingLearner):
         """Gradients of the weights for the mean loss of images of class `number`."""
         n_at_once = _AT_ONCE if self._device.type == "cpu" else len(images)
         parts = [
-            self._gradients_of_part(part, number, len(images)) for part in images.split(n_at_once)
+            self._gradients_of_part(part, number, len(images))
+            for part in torch.split(images, n_at_once)
         ]
         return [torch.stack(of_weight).sum(dim=0) for of_weight in zip(*parts, strict=True)]
 

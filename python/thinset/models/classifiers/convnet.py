@@ -81,7 +81,9 @@ class ConvNet(StandardisedClassifier):
         """
         if images.device.type != "cpu" or len(images) <= _AT_ONCE:
             return super().hidden(images)
-        return torch.cat([super(ConvNet, self).hidden(part) for part in images.split(_AT_ONCE)])
+        return torch.cat(
+            [super(ConvNet, self).hidden(part) for part in torch.split(images, _AT_ONCE)]
+        )
 
 
 class InstanceNorm(nn.GroupNorm):

@@ -1,0 +1,50 @@
+"""Errors about settings, told as errors about the options that give them."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_SETTING = re.compile(r"(?:settings: )?(?P<name>[a-z]\w*(?:\.\w+)*)(?:\[\d+\])?(?= )")
+
+
+@contextlib.contextmanager
+def named_as_options(options: Mapping[str, str]) -> Iterator[None]:
+    """Name options instead of settings in a ValueError, at its beginning or further on.
+
+    `options`: the option of each setting, without dashes, such as {"training.width": "width"}. A
+    setting at the beginning, such as "settings: training.widths[0] must be", is also found by its
+    last part. Further on, names of one word stay: they may be words of the sentence.
+    """
+    try:
+        yield
+    except ValueError as error:
+        text = _told(str(error), options)
+        if text == str(error):
+            raise
+        raise ValueError(text) from error
+
+
+def _told(text: str, options: Mapping[str, str]) -> str:
+    found = _SETTING.match(text)
+    if found is not None:
+        name = found["name"]
+        option = options.get(name) or options.get(name.rpartition(".")[2])
+        if option is not None:
+            text = f"{_dashed(option)}{text[found.end() :]}"
+    compound = "|".join(re.escape(name) for name in sorted(options) if "_" in name)
+    if not compound:
+        return text
+    return re.sub(
+        rf"(?<![\w./-])({compound})(?![\w/-]|\.\w)",
+        lambda match: _dashed(options[match[1]]),
+        text,
+    )
+
+
+def _dashed(option: str) -> str:
+    return f"--{option.replace('_', '-')}"
