@@ -6,6 +6,8 @@ import contextlib
 import re
 from typing import TYPE_CHECKING
 
+from thinset.command_line.usage import UsageError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -18,10 +20,13 @@ def named_as_options(options: Mapping[str, str]) -> Iterator[None]:
 
     `options`: the option of each setting, without dashes, such as {"training.width": "width"}. A
     setting at the beginning, such as "settings: training.widths[0] must be", is also found by its
-    last part. Further on, names of one word stay: they may be words of the sentence.
+    last part. Further on, names in quotes stay, and those of one word, which may be words of the
+    sentence. A UsageError names options already.
     """
     try:
         yield
+    except UsageError:
+        raise
     except ValueError as error:
         text = _told(str(error), options)
         if text == str(error):
@@ -40,7 +45,7 @@ def _told(text: str, options: Mapping[str, str]) -> str:
     if not compound:
         return text
     return re.sub(
-        rf"(?<![\w./-])({compound})(?![\w/-]|\.\w)",
+        rf"(?<![\w./'-])({compound})(?![\w/'-]|\.\w)",
         lambda match: _dashed(options[match[1]]),
         text,
     )

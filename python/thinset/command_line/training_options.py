@@ -19,6 +19,7 @@ _RENAMED = {
     "arms": ("methods",),
     "totals": ("steps", "budget"),
     "size": ("n_samples",),
+    "seeds": ("seeds", "seed"),
     "encoder.length": ("encoder_length",),
     "generation.length": ("generator_length",),
     "generation.n_seeds": ("generator_seeds",),
