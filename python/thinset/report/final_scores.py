@@ -49,6 +49,8 @@ def _on_one_line(
         around = (
             "" if interval is None else " to ".join(f"{bound:.{decimals}f}" for bound in interval)
         )
+        if arm.n > 1 and len(set(arm.scores)) == 1:
+            around = "the same for all seeds"  # a replay of fixed weights has nothing random
         start, end = (arm.mean, arm.mean) if interval is None else interval
         rows.append(
             {
