@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from thinset.models.classifiers.alexnet import AlexNet
+from thinset.models.classifiers.alexnet import AlexNet, ResponseNorm
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -31,18 +31,34 @@ def test_pooling_and_response_normalisation_change_places() -> None:
     model = AlexNet((32, 32, 3), 10, width=0.1)
     names = [type(layer).__name__ for layer in model.features]
     assert names == [
-        *("Conv2d", "ReLU", "MaxPool2d", "LocalResponseNorm"),
-        *("Conv2d", "ReLU", "LocalResponseNorm", "MaxPool2d", "Flatten"),
+        *("Conv2d", "ReLU", "MaxPool2d", "ResponseNorm"),
+        *("Conv2d", "ReLU", "ResponseNorm", "MaxPool2d", "Flatten"),
     ]
 
 
 def test_response_normalisation_has_the_published_constants() -> None:
-    values = torch.rand(1, 12, 1, 1, generator=seeded()) * 50
+    values = torch.rand(1, 13, 1, 1, generator=seeded()) * 50
     norm = AlexNet((8, 8, 1), 10, width=0.2).features[3]
     channel = 6  # those from 2 to 10 are within 4 of it
     total = float(values[0, 2:11].square().sum())
     expected = float(values[0, channel]) / (1 + 0.001 / 9 * total) ** 0.75
     assert float(norm(values)[0, channel]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_response_normalisation_is_that_of_torch_with_its_second_derivatives() -> None:
+    norm = ResponseNorm(12).double()
+    peer = nn.LocalResponseNorm(9, alpha=0.001, beta=0.75, k=1)
+    values = 20 * torch.randn(2, 12, 3, 2, generator=seeded(), dtype=torch.float64)
+    weights = torch.randn(values.shape, generator=seeded(1), dtype=torch.float64)
+    found = []
+    for layer in (norm, peer):
+        inputs = values.clone().requires_grad_()
+        outputs = layer(inputs)
+        (first,) = torch.autograd.grad((outputs * weights).sum(), inputs, create_graph=True)
+        (second,) = torch.autograd.grad(first.square().sum(), inputs)
+        found.append((outputs, first, second))
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-7)
 
 
 def test_initial_weights_are_glorot_uniform_and_depend_on_the_generator_alone() -> None:
