@@ -70,9 +70,10 @@ def train_generator(
     that scores compare with (a VAE's lower bound, and the diversity of all); by default `data`.
     `observe`: called with the generator at each of the `evaluations`; see
     thinset.training.learners.generative. `term`: an addition to the losses of an adversarial
-    generator; see AdversarialLearner. `precision`: see `fit`; bfloat16 is slower than float32 for
-    networks of this size, on a GPU as well. Checkpoints, `log`: see thinset.training.train. With
-    `out`, writes the file that TrainedGenerator.load reads.
+    generator; see AdversarialLearner. `precision`: see `fit`; where a processor has instructions
+    for bfloat16, sngan trains nearly twice as fast in it, but the small networks of the others are
+    slower, on a GPU as well. Checkpoints, `log`: see thinset.training.train. With `out`, writes the
+    file that TrainedGenerator.load reads.
 
     Warns with CollapseWarning, and says so in the result, if the generator collapsed: generated
     images of one class that hardly differ, or a discriminator that is never wrong.

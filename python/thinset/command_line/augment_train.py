@@ -144,7 +144,7 @@ class _OwnOptions:
     """resize every image to this size; sides must be divisible by 4, and for sngan equal: the
     bottom width times a power of two, or up to an eighth less"""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """what layers compute in; bfloat16 is slower for generators of this size"""
+    """what layers compute in; bfloat16 can be faster for sngan and is slower for the others"""
     seed: Seed = 0
     """seed of the initial weights, the order of the images and the noise"""
     device: Device = "auto"

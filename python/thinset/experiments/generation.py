@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from thinset.augmentation.generators import cdcgan, cdcvae, flow, sngan
 from thinset.duration import Duration
@@ -24,7 +24,9 @@ class GenerationSettings:
     candidates: how many images are drawn for each that `keep` keeps. classifier_length: of the
     classifier that keeps and measures images; it is trained on real data. n_scored: number of
     images that it scores at each evaluation of a generator's training (FID, and the share in the
-    class that was asked for); 0 for none. cdcgan, cdcvae, flow, sngan: see
+    class that was asked for); 0 for none. precision: what generators compute in while they are
+    trained; "auto" is bfloat16 where the device has instructions for it, which are faster for
+    sngan and slower for the smaller networks of the others. cdcgan, cdcvae, flow, sngan: see
     thinset.augmentation.generators.
     """
 
@@ -34,6 +36,7 @@ class GenerationSettings:
     candidates: Positive = 10
     classifier_length: Duration = Duration(1000, "st")
     n_scored: Count = 0
+    precision: Literal["auto", "float32", "bfloat16"] = "float32"
     cdcgan: cdcgan.Settings = field(default_factory=cdcgan.Settings)
     cdcvae: cdcvae.Settings = field(default_factory=cdcvae.Settings)
     flow: flow.Settings = field(default_factory=flow.Settings)

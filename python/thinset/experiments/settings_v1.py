@@ -26,7 +26,8 @@ _ADDED: dict[str, Any] = {
     # Through JSON and back, because tuples become lists.
     "generation": json.loads(json.dumps(encode(GenerationSettings()))),
     "distillation": json.loads(json.dumps(encode(DistillationSettings()))),
-    # Of the generators in "generation".
+    # In "generation".
+    "precision": "float32",
     "sngan": json.loads(json.dumps(encode(sngan.Settings()))),
 }
 

@@ -188,6 +188,7 @@ def prepare_generator(
                 called=None if variant is None else f"{variant.name}, {name}",
                 seed=own_seed,
                 device=device,
+                precision=settings.precision,
                 show_progress=show_progress,
             )
             # The page reads it without torch.
