@@ -60,7 +60,7 @@ class _Augmentation:
 
 @dataclass(frozen=True)
 class ChosenRate:
-    """A learning rate, and all rates that were tried with their validation accuracies, 0..1.
+    """A learning rate, and all rates that were tried with their mean validation accuracies, 0..1.
 
     is_edge: the rate is still the lowest or the highest of several.
     """
@@ -78,12 +78,14 @@ def choose_rate(
     is_augmented: bool,
     validation_data: ImageRows,
     seed: int,
+    n_networks: int,
     device: torch.device | str = "auto",
 ) -> ChosenRate:
-    """Train one network with each learning rate, and keep the rate of the most accurate.
+    """Train `n_networks` with each learning rate, and keep the rate with the best mean accuracy.
 
-    All start from the same weights. Of equal accuracies, the lowest rate wins. A training that
-    diverges counts as guessing. If the lowest or the highest rate wins, up to MOST_FURTHER_RATES
+    They start from the same weights with each rate. Several find rates with which only some
+    networks learn. Of equal accuracies, the lowest rate wins. A training that diverges counts as
+    guessing. If the lowest or the highest rate wins, up to MOST_FURTHER_RATES
     beyond it are tried, each further by the ratio of the last two.
     """
 
@@ -94,7 +96,7 @@ def choose_rate(
             training,
             learning_rate=rate,
             is_augmented=is_augmented,
-            n_networks=1,
+            n_networks=n_networks,
             scored_on=validation_data,
             seed=seed,
             device=device,

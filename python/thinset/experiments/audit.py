@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 SCORES_FOLDER = "scores"
 """The folder of the finished parts of an audit"""
 
+_TUNED = 3
+"""Networks that a learning rate is chosen with, if an audit trains as many"""
+
 Kept = TypeVar("Kept", bound="_Part")
 
 
@@ -192,6 +195,7 @@ class _Evaluation:
                 is_augmented=job.is_augmented,
                 validation_data=self._sets.validation,
                 seed=seed,
+                n_networks=min(self._settings.n_networks, _TUNED),
                 device=self._where.device,
             )
             return dataclasses.asdict(found)

@@ -24,8 +24,8 @@ class AuditSettings:
     networks, width: the architectures; see NetworkKind. The first one is the teacher's. n_networks:
     of each architecture with each seed. baselines: see baseline_set. hold_out: the share of the
     training data held out for testing, if the source has no test data. validation: the share of the
-    training data, at most 5,000 samples, that learning rates are chosen on; nothing else uses them.
-    A validation split of the data is used instead.
+    training data, at most 5,000 samples, that learning rates are chosen on, with up to three of the
+    networks; nothing else uses them. A validation split of the data is used instead.
     encoder: of the embeddings that baselines are selected by. teacher_length, teacher_rate: of the
     training of the network that labels the baselines of a set with soft labels.
     """

@@ -47,6 +47,7 @@ def chosen(small, digits, training=TRAINING, **options):
         "is_augmented": False,
         "validation_data": digits["test"],
         "seed": 0,
+        "n_networks": 1,
         "device": "cpu",
     }
     return choose_rate(small, KIND, training, **{**arguments, **options})
@@ -99,6 +100,17 @@ def test_the_most_accurate_rate_is_chosen(small, digits, accuracies):
     assert not found.is_edge
     assert found.tried == ((0.01, 0.2), (0.03, 0.5), (0.1, 0.5), (0.3, 0.4))
     assert tried == [0.01, 0.03, 0.1, 0.3]
+
+
+def test_a_rate_with_which_only_some_networks_learn_is_not_chosen(small, digits, monkeypatch):
+    by_rate = {0.01: (0.5, 0.5, 0.5), 0.03: (0.6, 0.6, 0.6), 0.1: (0.9, 0.1, 0.1)}
+
+    def fake(*_args, learning_rate, n_networks, **_options):
+        return evaluation.NetworkScores(by_rate[learning_rate][:n_networks])
+
+    monkeypatch.setattr(evaluation, "scores_of", fake)
+    training = dataclasses.replace(TRAINING, learning_rates=(0.01, 0.03, 0.1))
+    assert chosen(small, digits, training, n_networks=3).learning_rate == 0.03
 
 
 @pytest.mark.parametrize(
