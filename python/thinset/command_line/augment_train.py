@@ -17,7 +17,7 @@ from thinset.command_line.arguments import (
     parse_duration,
     where_of,
 )
-from thinset.command_line.option_names import named_as_options
+from thinset.command_line.option_names import named_as_options, options_of
 from thinset.command_line.usage import refuse
 
 
@@ -104,8 +104,7 @@ class GeneratorOptions:
         module, given = generator_named(model), self.given
         known = {field.name for field in dataclasses.fields(module.Settings)}
         refuse((name for name in given if name not in known), model)
-        options = [field.name for field in dataclasses.fields(GeneratorOptions)] + ["model"]
-        with named_as_options({name: name for name in options}):
+        with named_as_options(options_of(GeneratorOptions) | {"model": "model"}):
             settings = module.Settings(**given)
             require_valid(settings)
             # The smallest networks show now whether the real ones can be built.

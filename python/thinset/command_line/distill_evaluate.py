@@ -19,7 +19,7 @@ from thinset.command_line.arguments import (
     parse_length,
     typed_again,
 )
-from thinset.command_line.option_names import named_as_options
+from thinset.command_line.option_names import named_as_options, options_of
 from thinset.command_line.usage import UsageError
 from thinset.files.overlap import require_not_inside
 
@@ -166,7 +166,7 @@ class Command:
             encoder = EncoderSettings(kind="given", path=str(self.embeddings))
         length = parse_length("--length", self.length)
         teacher_length = parse_length("--teacher-length", self.teacher_length)
-        with named_as_options({field.name: field.name for field in dataclasses.fields(self)}):
+        with named_as_options(options_of(self, "small")):
             settings = AuditSettings(
                 networks=names,
                 width=(made_for.width if is_own else 1.0) if self.width is None else self.width,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import re
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,20 @@ from thinset.command_line.usage import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from _typeshed import DataclassInstance
+
 _SETTING = re.compile(r"(?:settings: )?(?P<name>[a-z]\w*(?:\.\w+)*)(?:\[\d+\])?(?= )")
+
+
+def options_of(
+    command: DataclassInstance | type[DataclassInstance], *positional: str
+) -> dict[str, str]:
+    """The options of a command, each for the setting of its name.
+
+    `positional`: the fields that are not options.
+    """
+    names = (field.name for field in dataclasses.fields(command))
+    return {name: name for name in names if name not in positional}
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ from thinset.command_line.columns import (
     vectors_in,
     writes_rows,
 )
-from thinset.command_line.option_names import named_as_options
+from thinset.command_line.option_names import named_as_options, options_of
 from thinset.command_line.select_options import SelectOptions
 from thinset.command_line.usage import UsageError
 from thinset.data import export_subset, open_dataset
@@ -66,8 +66,8 @@ class Command(SelectOptions):
     """
 
     def run(self) -> None:
-        options = {field.name: field.name for field in dataclasses.fields(self)}
-        with named_as_options(options | {"random_state": "seed", "n_threads": "threads"}):
+        renamed = {"random_state": "seed", "n_threads": "threads"}
+        with named_as_options(options_of(self, "embeddings") | renamed):
             self._run()
 
     def _run(self) -> None:

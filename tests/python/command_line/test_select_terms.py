@@ -124,7 +124,11 @@ def test_flags(folder, capsys, flag):
         ("-n 5 --max-per-group 2", 3, "--max-per-group needs groups"),
         ("-n 5 --groups patients.txt", 3, "groups change nothing without --max-per-group"),
         ("-n 5 --ids patients.txt", 3, "ids must all be different: rows"),
-        ("-n 5 --dedup-distance 0.1 --groups patients.txt", 3, "groups change nothing without"),
+        (
+            "-n 5 --dedup-distance 0.1 --groups patients.txt",
+            3,
+            "groups change nothing without --max-per-group",
+        ),
         ("-n 5 --dedup-distance -1", 3, "--dedup-distance must be"),
         ("-n 5 --exclude gone.npy", 4, "gone.npy"),
         ("-n 5 --labels s3://bucket/y.npy --per-class balanced", 4, "s3://bucket/y.npy: No such"),
@@ -144,6 +148,13 @@ def test_refusals(capsys, words, status, message):
     found, _, error = call(capsys, *words.split())
     assert (found, message in error) == (status, True), error
     assert error.count("\n") == 1, "nothing was begun, so there is no progress"
+
+
+@pytest.mark.usefixtures("folder")
+def test_embeddings_are_no_option_in_errors(capsys):
+    np.save("X.npy", np.full((20, 3), np.nan, np.float32))
+    status, _, error = call(capsys, "-n", "5")
+    assert (status, "error: embeddings must be finite" in error) == (3, True), error
 
 
 @pytest.mark.parametrize("engine", [[], ["--engine", "local"]])
