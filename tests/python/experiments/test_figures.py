@@ -6,11 +6,14 @@ import json
 import re
 
 import pytest
+import torch
 
 from thinset.command_line import main
 from thinset.command_line.study_options import StudyOptions
+from thinset.distillation.networks import NetworkKind
 from thinset.experiments.figures.registry import COMMANDS, figures, settings_of
 from thinset.experiments.settings import read_recipe
+from thinset.models.batch_statistics import layer_with_batch_statistics
 from thinset.results import load_records
 
 REPEATED = ("curated", "repeated_search", "aug-table1", "dd-audit")  # one of each kind that trains
@@ -42,6 +45,19 @@ def test_every_recipe_has_three_sizes_that_can_be_read(name):
     sizes = [size for size in read_recipe(name) if size != "figure"]
     assert sizes == ["smoke", "quick", "paper"]
     assert len({settings_of(name, size) for size in sizes}) == 3
+
+
+@pytest.mark.parametrize("size", ["smoke", "quick", "paper"])
+@pytest.mark.parametrize(
+    "name", [name for name, figure in figures().items() if figure.kind == "ranking"]
+)
+def test_a_ranking_can_take_images_distilled_by_matching(name, size):
+    distillation = settings_of(name, size).distillation
+    assert distillation.network is not None
+    kind = NetworkKind(
+        distillation.network, distillation.width, (32, 32, 3), 10, (0.5,) * 3, (0.25,) * 3
+    )
+    assert layer_with_batch_statistics(kind.new(torch.Generator())) is None
 
 
 @pytest.mark.parametrize("name", [name for name in figures() if name.startswith("aug-")])
