@@ -55,7 +55,7 @@ def test_a_ranking_can_take_images_distilled_by_matching(name, size):
     distillation = settings_of(name, size).distillation
     assert distillation.network is not None
     kind = NetworkKind(
-        distillation.network, distillation.width, (32, 32, 3), 10, (0.5,) * 3, (0.25,) * 3
+        distillation.network, distillation.width or 1.0, (32, 32, 3), 10, (0.5,) * 3, (0.25,) * 3
     )
     assert layer_with_batch_statistics(kind.new(torch.Generator())) is None
 
