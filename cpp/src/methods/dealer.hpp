@@ -18,9 +18,13 @@
 
 namespace thinset {
 
-// The number of rows per element that the first pass keeps, to deal k rows from d elements.
-inline std::size_t depth_to_deal(std::size_t k, std::size_t d) {
-  return std::min(k, 2 * (k / d + 1) + 16);
+// The number of rows per element that the first pass over n rows keeps, to deal k of them from d
+// elements: as many as there are rounds, and a reserve for rows that elements share. To read few
+// rows once more costs less than a long reserve.
+inline std::size_t depth_to_deal(std::size_t n, std::size_t k, std::size_t d) {
+  const std::size_t n_rounds = (k + d - 1) / d;
+  const std::size_t reserve = std::clamp<std::size_t>(n / 20'000, 2, 16);
+  return std::min(k, 2 * n_rounds + reserve);
 }
 
 // Deals boards of the best rows of every element out in rounds. A row that is already taken is
@@ -35,9 +39,14 @@ class Dealer {
 
  public:
   // `taken` are the rows that are not open, and must be able to hold all others.
-  Dealer(std::size_t n_columns, std::size_t k, const TopKOptions& options, Taken taken,
-         Terms& terms)
-      : terms_(terms), options_(options), n_columns_(n_columns), k_(k), taken_(std::move(taken)) {
+  Dealer(std::size_t n_rows, std::size_t n_columns, std::size_t k, const TopKOptions& options,
+         Taken taken, Terms& terms)
+      : terms_(terms),
+        options_(options),
+        n_rows_(n_rows),
+        n_columns_(n_columns),
+        k_(k),
+        taken_(std::move(taken)) {
     picks_.rows.reserve(k);
     picks_.gains.reserve(k);
     plan();
@@ -58,6 +67,19 @@ class Dealer {
   [[nodiscard]] bool is_done() const { return is_done_; }
   [[nodiscard]] std::size_t depth() const { return depth_; }
   [[nodiscard]] const Taken& taken() const { return taken_; }
+  // Of each element whether it can have a turn before the picks are complete; empty if all can.
+  [[nodiscard]] std::vector<char> needed_columns() const {
+    const std::size_t missing = k_ - picks_.rows.size();
+    // Which element's turn it is depends on the columns that are dropped.
+    if (missing >= n_columns_ || options_.drop_constant) {
+      return {};
+    }
+    std::vector<char> needed(n_columns_, 0);
+    for (std::size_t turn = 0; turn < missing; ++turn) {
+      needed[(turn_ + turn) % n_columns_] = 1;
+    }
+    return needed;
+  }
   [[nodiscard]] const Picks& picks() const { return picks_; }
   [[nodiscard]] Picks result() && { return std::move(picks_); }
 
@@ -94,7 +116,7 @@ class Dealer {
     const auto wanted = std::min(1.5 * rounds * depth_per_round_, static_cast<double>(missing));
     depth_ =
         std::min(missing, std::max(std::min(static_cast<std::size_t>(wanted), options_.max_depth),
-                                   depth_to_deal(missing, n_columns_)));
+                                   depth_to_deal(n_rows_, missing, n_columns_)));
   }
 
   // Only while no row is dealt.
@@ -173,6 +195,7 @@ class Dealer {
 
   Terms& terms_;
   TopKOptions options_;
+  std::size_t n_rows_;
   std::size_t n_columns_;
   std::size_t k_;
   Taken taken_;

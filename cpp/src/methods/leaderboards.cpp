@@ -36,14 +36,27 @@ constexpr std::size_t rows_per_check = 65536;
 
 constexpr std::uint64_t page_bytes = 4096;
 
-// After this many rows are kept for an element, it is cut back to the best `depth`.
-std::size_t most_kept(std::size_t depth) { return 4 * depth + 64; }
+// After this many rows are kept for an element, it is cut back to the best `depth`. From suggested
+// thresholds so few rows pass that this seldom happens; without, early cuts raise the threshold.
+std::size_t most_kept(std::size_t depth, bool is_suggested) {
+  return is_suggested ? 4 * depth + 64 : 2 * depth + 8;
+}
 
 // The number of rows per group that suggest a threshold; 0 if there are too few rows.
 std::size_t rows_per_group(std::size_t n_rows, std::size_t depth) {
   const double wanted = depths_to_pass * static_cast<double>(depth);
   const auto n = static_cast<std::size_t>(log_four_thirds * static_cast<double>(n_rows) / wanted);
   return n > n_rows / n_groups / 4 ? 0 : n;
+}
+
+template <class T>
+double widened(const T* value) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return *value;
+  }
+  double wide = 0.0;
+  row_kernels<T>().widen(value, &wide, 1);
+  return wide;
 }
 
 // The columns with only one value so far.
@@ -100,12 +113,6 @@ class ConstantColumns {
     }
     return true;
   }
-  static double widened(const T* value) {
-    double wide = 0.0;
-    row_kernels<T>().widen(value, &wide, 1);
-    return wide;
-  }
-
   Rows<T> rows_;
   std::vector<T> first_;
   std::vector<Bits> differing_bits_;  // from the first row, within a block
@@ -131,12 +138,13 @@ template <class T>
 class Keeper {
  public:
   Keeper(const Rows<T>& rows, ScoreOf score, const std::vector<double>& weights, std::size_t depth,
-         const std::vector<double>& thresholds)
+         const std::vector<double>& thresholds, bool is_suggested)
       : rows_(rows),
         score_(score),
         weights_(weights),
         depth_(depth),
-        capacity_(std::min(most_kept(depth), rows.size())),
+        most_kept_(most_kept(depth, is_suggested)),
+        capacity_(std::min(most_kept_, rows.size())),
         limits_(thresholds.size()),
         columns_(rows.n_columns()),
         kept_(std::make_unique_for_overwrite<Candidate[]>(rows.n_columns() * capacity_)),
@@ -190,9 +198,7 @@ class Keeper {
   }
 
   void keep(const T* values, std::size_t column, std::size_t row) {
-    double activation = 0.0;
-    row_kernels<T>().widen(values + column, &activation, 1);
-    double score = score_from(activation, score_);
+    double score = score_from(widened(values + column), score_);
     if (!weights_.empty()) {
       score *= weights_[row];
       if (!(score > thresholds_[column])) {
@@ -201,7 +207,7 @@ class Keeper {
     }
     const std::span<Candidate> kept{kept_.get() + column * capacity_, ++n_kept_[column]};
     kept.back() = {score, row};
-    if (kept.size() == most_kept(depth_)) {
+    if (kept.size() == most_kept_) {
       // Rows come in ascending order, so a later one with the score of the worst would lose.
       const auto worst = kept.begin() + static_cast<std::ptrdiff_t>(depth_) - 1;
       std::nth_element(kept.begin(), worst, kept.end());
@@ -223,6 +229,7 @@ class Keeper {
   ScoreOf score_;
   const std::vector<double>& weights_;
   std::size_t depth_;
+  std::size_t most_kept_;
   std::size_t capacity_;
   std::vector<Score<T>> limits_;    // for the kernels
   std::vector<double> thresholds_;  // with weights only, because limits are lower then
@@ -295,21 +302,36 @@ std::uint64_t likely_to_pass(std::uint64_t n_rows, std::uint64_t depth) {
 }  // namespace
 
 template <class T>
-void Leaderboards<T>::fill(std::size_t depth, const std::vector<char>& taken) {
+void Leaderboards<T>::fill(std::size_t depth, const std::vector<char>& taken,
+                           const std::vector<char>& is_needed) {
   if (depth == 0) {
     // Nothing is requested, but every value is still checked.
-    fill_above(thresholds_at(-lowest), 0, taken, 0);
+    fill_above(thresholds_at(-lowest, {}), 0, taken, 0);
     return;
   }
   const auto n_free = static_cast<std::size_t>(std::ranges::count(taken, 0));
-  if (!fill_above(suggested_thresholds(depth, taken), depth, taken, std::min(depth, n_free))) {
-    fill_above(thresholds_at(lowest), depth, taken, 0);
+  if (!fill_above(suggested_thresholds(depth, taken, is_needed), depth, taken,
+                  std::min(depth, n_free))) {
+    fill_above(thresholds_at(lowest, is_needed), depth, taken, 0);
   }
 }
 
 template <class T>
-auto Leaderboards<T>::suggested_thresholds(std::size_t depth, const std::vector<char>& taken)
+auto Leaderboards<T>::thresholds_at(double value, const std::vector<char>& is_needed) const
     -> Thresholds {
+  Thresholds thresholds{std::vector<double>(rows_.n_columns(), value),
+                        std::vector<char>(rows_.n_columns(), 0)};
+  for (std::size_t j = 0; j < is_needed.size(); ++j) {
+    if (is_needed[j] == 0) {
+      thresholds.values[j] = -lowest;
+    }
+  }
+  return thresholds;
+}
+
+template <class T>
+auto Leaderboards<T>::suggested_thresholds(std::size_t depth, const std::vector<char>& taken,
+                                           const std::vector<char>& is_needed) -> Thresholds {
   const std::size_t n_looked_at = rows_per_group(rows_.size(), depth);
   const std::size_t stride = rows_.size() / n_groups;
   // At a random position in each stretch of rows, so that periodic rows are not periodic in the
@@ -318,10 +340,11 @@ auto Leaderboards<T>::suggested_thresholds(std::size_t depth, const std::vector<
     const std::uint64_t scattered = (group + 1) * 0x9e3779b97f4a7c15U >> 32;
     return group * stride + scattered % (stride - n_looked_at + 1);
   };
-  Thresholds thresholds = thresholds_at(lowest);
+  Thresholds thresholds = thresholds_at(lowest, is_needed);
   if (n_looked_at == 0) {
     return thresholds;
   }
+  thresholds.are_suggested = true;
   const std::size_t n_columns = rows_.n_columns();
   std::vector<Score<T>> best(n_groups * n_columns, static_cast<Score<T>>(lowest));
   job_.parallel_for(n_groups, 4, [&](std::size_t begin, std::size_t end, unsigned) {
@@ -344,6 +367,9 @@ auto Leaderboards<T>::suggested_thresholds(std::size_t depth, const std::vector<
   });
   std::vector<Score<T>> of_column(n_groups);
   for (std::size_t j = 0; j < n_columns; ++j) {
+    if (thresholds.values[j] == -lowest) {
+      continue;
+    }
     for (std::size_t group = 0; group < n_groups; ++group) {
       of_column[group] = best[group * n_columns + j];
     }
@@ -367,7 +393,8 @@ bool Leaderboards<T>::fill_above(const Thresholds& thresholds, std::size_t depth
                                  const std::vector<char>& taken, std::size_t at_least) {
   std::vector<Keeper<T>> keepers;
   for (unsigned thread = 0; thread < job_.n_threads(); ++thread) {
-    keepers.emplace_back(rows_, score_, weights_, depth, thresholds.values);
+    keepers.emplace_back(rows_, score_, weights_, depth, thresholds.values,
+                         thresholds.are_suggested);
   }
   std::vector<ConstantColumns<T>> constant(job_.n_threads(), ConstantColumns<T>(rows_));
   std::atomic<bool> is_finite = true;
@@ -390,6 +417,10 @@ bool Leaderboards<T>::fill_above(const Thresholds& thresholds, std::size_t depth
   job_.parallel_for(boards_.size(), 1, [&](std::size_t begin, std::size_t end, unsigned) {
     for (std::size_t column = begin; column < end; ++column) {
       std::optional<double> score_of_run;
+      if (thresholds.values[column] == -lowest) {
+        boards_[column] = Board();
+        continue;
+      }
       if (thresholds.is_of_run[column] != 0) {
         score_of_run = thresholds.values[column];
       }
@@ -397,8 +428,14 @@ bool Leaderboards<T>::fill_above(const Thresholds& thresholds, std::size_t depth
                                weights_.empty() && is_run_used_up_[column] == 0);
     }
   });
-  return std::ranges::all_of(
-      boards_, [&](const Board& b) { return b.run.has_value() || b.size() >= at_least; });
+  for (std::size_t column = 0; column < boards_.size(); ++column) {
+    const Board& board = boards_[column];
+    const bool is_needed = thresholds.values[column] != -lowest;
+    if (is_needed && !board.run.has_value() && board.size() < at_least) {
+      return false;
+    }
+  }
+  return true;
 }
 
 template <class T>
@@ -452,9 +489,7 @@ double Leaderboards<T>::activation(const Candidate& candidate, std::size_t colum
 
 template <class T>
 double Leaderboards<T>::activation_of(std::size_t row, std::size_t column) const {
-  double value = 0.0;
-  row_kernels<T>().widen(rows_.row(row) + column, &value, 1);
-  return value;
+  return widened(rows_.row(row) + column);
 }
 
 MemoryNeed leaderboards_memory(const SelectionSize& size, std::uint64_t depth) {
@@ -465,7 +500,8 @@ MemoryNeed leaderboards_memory(const SelectionSize& size, std::uint64_t depth) {
            n_groups * sizeof(double));
   // Per element and thread, room for the kept rows, of which only some pages are written; then all
   // of them in one list.
-  const std::uint64_t room = std::min<std::uint64_t>(most_kept(depth), n);
+  const std::uint64_t room =
+      std::min<std::uint64_t>(most_kept(depth, rows_per_group(n, depth) > 0), n);
   const std::uint64_t kept = std::min(size.n_threads * room, likely_to_pass(n, depth));
   const std::uint64_t written = std::min(
       room * sizeof(Candidate), kept / size.n_threads * sizeof(Candidate) + page_bytes / 2);

@@ -102,8 +102,10 @@ class Leaderboards {
         is_run_used_up_(rows.n_columns(), 0) {}
 
   // Reads every value. Throws InvalidInput that names the first value that is not finite. taken[i]
-  // says whether row i is excluded.
-  void fill(std::size_t depth, const std::vector<char>& taken);
+  // says whether row i is excluded. is_needed[j] says whether next() will ask for element j, all if
+  // it is empty.
+  void fill(std::size_t depth, const std::vector<char>& taken,
+            const std::vector<char>& is_needed = {});
 
   // The best row of an element that is not skipped and that no earlier call since fill() returned;
   // none if its board is exhausted. skipped[i] is 1 at least for the rows that were taken at
@@ -120,16 +122,16 @@ class Leaderboards {
 
  private:
   struct Thresholds {
-    std::vector<double> values;
+    std::vector<double> values;  // infinity for elements that are not needed
     // Whether it is the score of a long run of rows.
     std::vector<char> is_of_run;
+    bool are_suggested = false;
   };
   static constexpr double lowest = -std::numeric_limits<double>::infinity();
 
-  [[nodiscard]] Thresholds thresholds_at(double value) const {
-    return {std::vector<double>(rows_.n_columns(), value), std::vector<char>(rows_.n_columns(), 0)};
-  }
-  [[nodiscard]] Thresholds suggested_thresholds(std::size_t depth, const std::vector<char>& taken);
+  [[nodiscard]] Thresholds thresholds_at(double value, const std::vector<char>& is_needed) const;
+  [[nodiscard]] Thresholds suggested_thresholds(std::size_t depth, const std::vector<char>& taken,
+                                                const std::vector<char>& is_needed);
   // Returns false if a board has fewer than `at_least` rows, because the thresholds were too high.
   bool fill_above(const Thresholds& thresholds, std::size_t depth, const std::vector<char>& taken,
                   std::size_t at_least);

@@ -188,7 +188,7 @@ Rows<T> only(const Rows<T>& all, std::span<const std::int64_t> rows) {
 void check_values_of_reference(const AnyMatrix& against, Metric metric, Job& job) {
   try {
     visit(against, [&]<class T>(const Rows<T>& rows) {
-      summarise_columns(rows, job);
+      require_finite(rows, job);
       const DistanceMeter<T> checks_norms(rows, metric, job);
     });
   } catch (const FormatError&) {
@@ -208,7 +208,7 @@ std::vector<std::int64_t> group_near_duplicates(const AnyMatrix& embeddings, dou
   check_rows(rows, embeddings.n_rows);
   std::vector<std::int64_t> found = visit(embeddings, [&]<class T>(const Rows<T>& all) {
     const Rows<T> read = only(all, rows);
-    summarise_columns(read, job);  // refuses values that are not finite
+    require_finite(read, job);
     return Linker<T>(read, distance, metric, job).run();
   });
   if (rows.empty()) {
@@ -238,7 +238,7 @@ std::vector<std::int64_t> match_near_duplicates(const AnyMatrix& embeddings,
         ", got " + std::to_string(against.n_columns) + " of " +
         std::string(to_string(against.element)) + "; convert one of them");
   }
-  visit(embeddings, [&](const auto& all) { summarise_columns(only(all, rows), job); });
+  visit(embeddings, [&](const auto& all) { require_finite(only(all, rows), job); });
   check_values_of_reference(against, metric, job);
   visit(embeddings, [&]<class T>(const Rows<T>& all) {
     const DistanceMeter<T> checks_norms(only(all, rows), metric, job);

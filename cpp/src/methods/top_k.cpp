@@ -37,7 +37,8 @@ TopKPicks top_k(const Rows<T>& rows, std::size_t k, const TopKOptions& options,
   for (std::size_t row = 0; terms.limits && row < rows.size(); ++row) {
     closed[row] = static_cast<char>(!terms.limits->is_open(row));
   }
-  Dealer<Leaderboards<T>> dealer(rows.n_columns(), k, options, std::move(closed), terms);
+  Dealer<Leaderboards<T>> dealer(rows.size(), rows.n_columns(), k, options, std::move(closed),
+                                 terms);
   for (const std::size_t row : initial.first(terms.n_elsewhere)) {
     dealer.take_out(row);
   }
@@ -46,7 +47,7 @@ TopKPicks top_k(const Rows<T>& rows, std::size_t k, const TopKOptions& options,
   }
   Leaderboards<T> boards(rows, score_for(options.mode), terms.weights, job);
   while (!dealer.is_done()) {
-    boards.fill(dealer.depth(), dealer.taken());
+    boards.fill(dealer.depth(), dealer.taken(), dealer.needed_columns());
     dealer.deal(boards, job);
   }
   return {std::move(dealer).result(), boards.constant_columns()};
@@ -65,7 +66,7 @@ MemoryNeed top_k_memory(const SelectionSize& size, const TopKOptions& options) {
   const std::uint64_t k = size.n_samples;
   const std::uint64_t d = size.n_columns;
   if (options.refill) {
-    return need_at_depth(size, depth_to_deal(k, d));
+    return need_at_depth(size, depth_to_deal(size.n_rows, k, d));
   }
   // If constant elements are dropped, the others may have to provide more.
   const std::uint64_t depth = (k + d - 1) / d;
@@ -76,7 +77,7 @@ MemoryNeed top_k_memory(const SelectionSize& size, const TopKOptions& options) {
 
 std::uint64_t deepest_within(const SelectionSize& size, const TopKOptions& options,
                              std::uint64_t bytes) {
-  std::uint64_t depth = depth_to_deal(size.n_samples, size.n_columns);
+  std::uint64_t depth = depth_to_deal(size.n_rows, size.n_samples, size.n_columns);
   while (options.refill && depth < size.n_samples &&
          need_at_depth(size, 2 * depth).at_most <= bytes) {
     depth *= 2;

@@ -19,6 +19,7 @@ namespace thinset {
 namespace {
 
 constexpr std::size_t rows_per_block = 1024;
+constexpr std::size_t values_at_once = 4096;
 
 // A value that is not finite, the first one in the end.
 struct BadValue {
@@ -114,13 +115,42 @@ ColumnSummary summarise_columns(const Rows<T>& rows, Job& job) {
   return summary;
 }
 
+template <class T>
+void require_finite(const Rows<T>& rows, Job& job) {
+  const std::size_t n_columns = rows.n_columns();
+  // Contiguous rows are looked at as longer ones.
+  const std::size_t rows_at_once =
+      rows.are_contiguous() ? std::max<std::size_t>(values_at_once / n_columns, 1) : 1;
+  const std::vector<Score<T>> limits(rows_at_once * n_columns,
+                                     std::numeric_limits<Score<T>>::infinity());
+  std::atomic<bool> is_finite = true;
+  job.parallel_for(
+      rows.size(), rows_per_block, [&](std::size_t begin, std::size_t end, unsigned /*thread*/) {
+        for (std::size_t first = begin; first < end && is_finite; first += rows_at_once) {
+          const std::size_t n = n_columns * std::min(rows_at_once, end - first);
+          std::uint32_t none = 0;  // no score is above infinity
+          const auto value = static_cast<std::size_t>(ScoreOf::value);
+          if (row_kernels<T>().find_above[value](rows.row(first), n, limits.data(), &none) > n) {
+            is_finite = false;
+          }
+        }
+      });
+  if (!is_finite) {
+    summarise_columns(rows, job);  // finds the first such value and throws
+  }
+}
+
 std::uint64_t column_summary_memory(std::uint64_t n_columns, unsigned n_threads) {
   return column_sums_memory(n_columns, n_threads) + 3 * n_columns * sizeof(double);
 }
 
 template ColumnSummary summarise_columns(const Rows<float>&, Job&);
+template void require_finite(const Rows<float>&, Job&);
 template ColumnSummary summarise_columns(const Rows<double>&, Job&);
+template void require_finite(const Rows<double>&, Job&);
 template ColumnSummary summarise_columns(const Rows<Float16>&, Job&);
+template void require_finite(const Rows<Float16>&, Job&);
 template ColumnSummary summarise_columns(const Rows<BFloat16>&, Job&);
+template void require_finite(const Rows<BFloat16>&, Job&);
 
 }  // namespace thinset

@@ -35,6 +35,11 @@ class Rows {
   [[nodiscard]] std::size_t size() const noexcept { return n_rows_; }
   [[nodiscard]] std::size_t n_columns() const noexcept { return n_columns_; }
 
+  // Whether each row follows the one before in memory.
+  [[nodiscard]] bool are_contiguous() const noexcept {
+    return rows_ == nullptr && shards_ == nullptr && row_stride_ == n_columns_;
+  }
+
   [[nodiscard]] std::int64_t original(std::size_t i) const noexcept {
     return rows_ == nullptr ? static_cast<std::int64_t>(i) : rows_[i];
   }

@@ -128,7 +128,7 @@ class StateOf final : public MaxMinPart::State {
 MaxMinPart::MaxMinPart(const AnyMatrix& rows, std::size_t n_samples, Metric metric, Job& job) {
   check_part(rows, n_samples);
   visit(rows, [&]<class T>(const Rows<T>& typed) {
-    summarise_columns(typed, job);  // refuses values that are not finite
+    require_finite(typed, job);
     state_ = std::make_unique<StateOf<T>>(rows, typed, n_samples, metric, job);
   });
 }

@@ -22,7 +22,7 @@ void for_each_query(const AnyMatrix& embeddings, std::span<const std::int64_t> i
                     Metric metric, Job& job, const Body& body) {
   visit(embeddings, [&]<class T>(const Rows<T>& rows) {
     const Rows<T> subset = rows.restricted_to(indices);
-    summarise_columns(subset, job);  // refuses values that are not finite
+    require_finite(subset, job);
     const DistanceMeter<T> meter(subset, metric, job);
     Point point;
     job.set_total(indices.size());
@@ -42,7 +42,7 @@ std::vector<double> nearest_distances(const AnyMatrix& embeddings,
   return visit(embeddings, [&]<class T>(const Rows<T>& rows) {
     // Refuses NaN, which a selection does not read in rows that it excludes: the minimum and the
     // maximum below would pass over it, each in its own way.
-    summarise_columns(rows, job);
+    require_finite(rows, job);
     const DistanceMeter<T> meter(rows, metric, job);
     Point point;
     std::vector<double> nearest(rows.size(), std::numeric_limits<double>::infinity());

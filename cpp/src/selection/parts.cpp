@@ -105,7 +105,7 @@ std::size_t furthest_from_mean(const AnyMatrix& rows, std::span<const std::int64
   require_columns(rows, exact.size(), "sums");
   const std::vector<double> mean = exact_mean(sums, n_rows);
   return visit(rows, [&]<class T>(const Rows<T>& typed) {
-    summarise_columns(typed, job);  // refuses values that are not finite
+    require_finite(typed, job);
     const DistanceMeter<T> meter(typed, metric, job);
     return first_pick(meter, {exact, n_rows, mean}, Terms(), job);
   });

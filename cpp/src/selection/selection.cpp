@@ -110,7 +110,12 @@ SelectionResult result_of(const Rows<T>& rows, const SelectionRequest& asked, Jo
     return as_result(all_rows(std::move(result.picks)), result.constant_columns);
   }
   // Every value is checked, whatever the method reads, so that no NaN is missed.
-  const ColumnSummary summary = summarise_columns(rows, job);
+  ColumnSummary summary;
+  if (request.method == Method::random) {
+    require_finite(rows, job);
+  } else {
+    summary = summarise_columns(rows, job);
+  }
   if (measures_distances(request.method)) {
     check_largest_value(summary);
   }

@@ -109,7 +109,7 @@ struct TopKCoordinator::State {
       : n_rows(rows),
         n_columns(columns),
         mode(options.mode),
-        dealer(columns, n_samples, options, {}, plain) {}
+        dealer(rows, columns, n_samples, options, {}, plain) {}
 
   void check(const TopKLists& lists) const;
   [[nodiscard]] std::vector<MergedLists::Entry> column_of(const TopKLists& lists,

@@ -259,3 +259,15 @@ def test_few_random_rows_are_the_first_of_many():
         few = thinset.select(X, k, "random", random_state=3).indices
         assert few.tolist() == many[:k].tolist()
     assert thinset.estimate((10**9, 8), 1000, "random").memory_bound < 2 * 10**8
+
+
+@pytest.mark.parametrize("shape", [(3000, 1), (3000, 3), (40, 5000)])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_random_rows_are_not_drawn_from_values_that_are_not_finite(shape, value):
+    # Narrow rows are looked at many at a time, rows of a wider array one by one.
+    for row, column in ((0, 0), (shape[0] // 2, shape[1] // 2), (shape[0] - 1, shape[1] - 1)):
+        X = np.ones((shape[0], shape[1] + 2), np.float32)
+        X[row, column] = value
+        for Y in (X[:, : shape[1]], X[:, : shape[1]].copy()):
+            with pytest.raises(ValueError, match=f"row {row}, column {column} is"):
+                thinset.select(Y, 2, "random")

@@ -115,7 +115,7 @@ def test_bad_lists_are_refused():
 
     def deal(*lists, **options):
         coordinator = _core.TopKCoordinator(60, 3, 30, **options)
-        assert coordinator.depth == 30
+        assert coordinator.depth == 22
         coordinator.deal(lists)
 
     with pytest.raises(ValueError, match="these have 40 of 60 rows"):
@@ -132,7 +132,7 @@ def test_bad_lists_are_refused():
         deal(first, (20, *(np.zeros((3, 21), t) for t in (np.int64, np.float64)), rest[3]))
     nothing = (20, *(np.zeros((3, 0), t) for t in (np.int64, np.float64)), rest[3])
     coordinator = _core.TopKCoordinator(60, 3, 30)
-    with pytest.raises(ValueError, match="as long as requested, 30, and without the rows"):
+    with pytest.raises(ValueError, match="as long as requested, 22, and without the rows"):
         coordinator.deal([(40, *nothing[1:]), nothing])
     with pytest.raises(ValueError, match="an earlier call failed"):
         coordinator.deal([first, rest])
