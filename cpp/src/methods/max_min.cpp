@@ -86,7 +86,7 @@ Picks max_min(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k, 
 
 MemoryNeed max_min_memory(const SelectionSize& size) {
   const std::uint64_t n = size.n_rows;
-  const bool projects = MaxMin<float>::is_worth_projecting(n, size.n_samples);
+  const bool projects = MaxMin<float>::is_worth_projecting(n, size.n_columns, size.n_samples);
   const std::uint64_t always = distance_meter_memory(size) + n * sizeof(std::size_t);
   const std::uint64_t fitting = projects ? projection_memory(size) : 0;
   const std::uint64_t heaps = n * MaxMin<float>::bytes_per_standing();

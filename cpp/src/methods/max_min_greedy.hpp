@@ -25,8 +25,9 @@ class MaxMin {
   static constexpr std::size_t picks_per_stretch = 256;
   // Fewer missed picks than this are measured at once; more are screened first.
   static constexpr std::size_t picks_worth_screening = 16;
-  // A projection takes milliseconds to fit, so it must save more than that.
-  static constexpr std::size_t pairs_worth_projecting = std::size_t{1} << 17;
+  // A projection takes milliseconds to fit, the more the wider the rows are, and must save more.
+  static constexpr std::size_t pairs_per_column_worth_projecting = std::size_t{1} << 14;
+  static constexpr std::size_t columns_of_cheapest_fit = 64;
   static constexpr double infinity = std::numeric_limits<double>::infinity();
   static constexpr double taken = -infinity;
 
@@ -68,8 +69,10 @@ class MaxMin {
   };
 
  public:
-  static bool is_worth_projecting(std::size_t n_rows, std::size_t k) {
-    return k >= 4 * picks_worth_screening && n_rows >= pairs_worth_projecting / k;
+  static bool is_worth_projecting(std::size_t n_rows, std::size_t n_columns, std::size_t k) {
+    return k >= 4 * picks_worth_screening &&
+           n_rows >=
+               pairs_per_column_worth_projecting * std::max(n_columns, columns_of_cheapest_fit) / k;
   }
   static constexpr std::size_t bytes_per_standing() { return sizeof(Standing); }
 
@@ -84,7 +87,7 @@ class MaxMin {
         n_seen_(meter.rows().size(), 0),
         heaps_(std::min<std::size_t>(meter.rows().size(), 4 * job.n_threads())),
         scratch_(job.n_threads()) {
-    if (is_worth_projecting(meter.rows().size(), k)) {
+    if (is_worth_projecting(meter.rows().size(), meter.n_columns(), k)) {
       projection_.emplace(meter, job);
       images_.emplace(projection_->n_coordinates(), k);
     }
