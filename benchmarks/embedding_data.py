@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-KINDS = ("correlated", "isotropic", "embeddings")
+KINDS = ("correlated", "isotropic", "embeddings", "texts", "points", "half_dead", "dead")
 FILE_VARIABLE = "THINSET_BENCH_EMBEDDINGS"
 
 _SEED = 2024
 _ROWS_PER_BLOCK = 65_536
 _N_FACTORS = 32
+_N_CLUSTERS = 200
 
 
 class Size(NamedTuple):
@@ -39,10 +40,20 @@ def embeddings(kind, n_rows, n_columns, dtype=np.float32):
 
     correlated: like an autoencoder's last ReLU, a third of it zero. isotropic: independent normal
     columns. embeddings: the first rows of a real .npy file, with as many columns as that has.
+    texts: clusters of unit length, whose members have a cosine of about 0.6. points: for two or
+    three columns; clusters in a cube, and a third of all anywhere in it. half_dead, dead:
+    correlated, but half of the columns, or all, are zero.
     """
     if kind == "embeddings":
         return _of_file(n_rows, dtype)
-    block_of_kind = {"correlated": _correlated, "isotropic": _isotropic}[kind]
+    block_of_kind = {
+        "correlated": _correlated,
+        "isotropic": _isotropic,
+        "texts": _texts,
+        "points": _points,
+        "half_dead": _half_dead,
+        "dead": _dead,
+    }[kind]
     X = np.empty((n_rows, n_columns), dtype)
     for start in range(0, n_rows, _ROWS_PER_BLOCK):
         generator = np.random.default_rng([_SEED, start])
@@ -60,6 +71,34 @@ def _correlated(generator, n_rows, n_columns):
 
 def _isotropic(generator, n_rows, n_columns):
     return generator.standard_normal((n_rows, n_columns), np.float32)
+
+
+def _texts(generator, n_rows, n_columns):
+    directions = np.random.default_rng(_SEED).standard_normal((_N_CLUSTERS, n_columns), np.float32)
+    directions /= np.sqrt(n_columns)
+    noise = generator.standard_normal((n_rows, n_columns), np.float32) / np.sqrt(n_columns)
+    rows = directions[generator.integers(_N_CLUSTERS, size=n_rows)] + 0.8 * noise
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def _points(generator, n_rows, n_columns):
+    centres = np.random.default_rng(_SEED).random((_N_CLUSTERS, n_columns), np.float32)
+    noise = generator.standard_normal((n_rows, n_columns), np.float32)
+    rows = centres[generator.integers(_N_CLUSTERS, size=n_rows)] + 0.02 * noise
+    anywhere = generator.random(n_rows) < 1 / 3
+    rows[anywhere] = generator.random((int(anywhere.sum()), n_columns), np.float32)
+    return rows
+
+
+def _half_dead(generator, n_rows, n_columns):
+    rows = _correlated(generator, n_rows, n_columns)
+    rows[:, ::2] = 0
+    return rows
+
+
+def _dead(generator, n_rows, n_columns):
+    del generator
+    return np.zeros((n_rows, n_columns), np.float32)
 
 
 def _of_file(n_rows, dtype):

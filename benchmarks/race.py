@@ -21,6 +21,7 @@ from embedding_data import NotAvailable
 _SECONDS, _MOST_ROUNDS = 4.0, 20
 # After this long, fewer rounds than asked for must do.
 _LONG = 600.0
+CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
 # By how much a step of a greedy answer in float32 may miss the best one.
 _ROUNDING = 1e-4
 
@@ -59,21 +60,26 @@ def judge(problem, contender, answer):
     return "exact", ""
 
 
-def time_rounds(run, before_round, *, least_rounds):
-    """Seconds of every round."""
-    seconds = []
+def time_rounds(run, before_round, *, least_rounds, clock=time.perf_counter, shortest=0.0):
+    """Seconds of every round, on average over the runs that it takes to last `shortest` seconds."""
+    n_runs, seconds = 1, []
+    if shortest > 0:
+        start = clock()
+        run()
+        n_runs = max(1, round(shortest / max(clock() - start, 1e-6)))
     while len(seconds) < _MOST_ROUNDS:
-        total = sum(seconds)
+        total = n_runs * sum(seconds)
         if (len(seconds) >= least_rounds and total >= _SECONDS) or total >= _LONG:
             break
         before_round()
-        start = time.perf_counter()
-        run()
-        seconds.append(time.perf_counter() - start)
+        start = clock()
+        for _ in range(n_runs):
+            run()
+        seconds.append((clock() - start) / n_runs)
     return seconds
 
 
-def race(problem, contender, *, least_rounds):
+def race(problem, contender, *, least_rounds, clock):
     """Check and time; returns what the record says about it."""
     getattr(contender, "prepare", lambda _: None)(problem)
     problem.before_round()
@@ -82,7 +88,11 @@ def race(problem, contender, *, least_rounds):
     if verdict in ("wrong", "failed"):
         return {"status": verdict, "reason": reason}
     seconds = time_rounds(
-        lambda: contender.solve(problem), problem.before_round, least_rounds=least_rounds
+        lambda: contender.solve(problem),
+        problem.before_round,
+        least_rounds=least_rounds,
+        clock=clock,
+        shortest=getattr(problem, "shortest_round", 0.0),
     )
     return {"status": "timed", "answer": verdict, "reason": reason, "seconds": seconds}
 
@@ -101,19 +111,16 @@ def main():
     parser.add_argument("problem")
     parser.add_argument("contender", help='or "floors"')
     parser.add_argument("record", type=Path)
-    parser.add_argument("--full", action="store_true")
-    parser.add_argument("--size-number", type=int, default=0)
-    parser.add_argument("--rows", type=int, default=None, help="fewer rows than the size has")
+    parser.add_argument("--size", type=int, nargs="+", required=True, help="a size of the problem")
     parser.add_argument("--data", default="correlated")
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--rounds", type=int, required=True)
+    parser.add_argument("--clock", choices=CLOCKS, default="wall")
     arguments = parser.parse_args()
     # Peers tell about ten iterations that they were told to end after, and the like.
     warnings.simplefilter("ignore")
     Problem = importlib.import_module(f"{arguments.problem}.problem").Problem
-    size = Problem.sizes(full=arguments.full)[arguments.size_number]
-    if arguments.rows is not None:
-        size = size.with_rows(arguments.rows)
+    size = type(Problem.sizes(full=False)[0])(*arguments.size)
     record = {"problem": arguments.problem, "contender": arguments.contender}
     try:
         is_floors = arguments.contender == "floors"
@@ -128,7 +135,12 @@ def main():
             if is_floors:
                 record |= time_floors(problem, least_rounds=arguments.rounds)
             else:
-                record |= race(problem, contender, least_rounds=arguments.rounds)
+                record |= race(
+                    problem,
+                    contender,
+                    least_rounds=arguments.rounds,
+                    clock=CLOCKS[arguments.clock],
+                )
                 record["remark"] = getattr(contender, "REMARK", "")
     except NotAvailable as reason:
         record |= {"status": "skipped", "reason": str(reason)}

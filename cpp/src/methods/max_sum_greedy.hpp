@@ -77,7 +77,8 @@ class MaxSum {
         recentre();
       }
     }
-    if (!scan_.is_active() && search_.spares_little(picks_per_window)) {
+    // Bounds on sums of few distances spare less than they cost.
+    if (!scan_.is_active() && (picks.size() == 1 || search_.spares_little(picks_per_window))) {
       scan_.start();
     }
   }
