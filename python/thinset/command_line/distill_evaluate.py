@@ -147,13 +147,15 @@ class Command:
         return source
 
     def _settings(self, small: Dataset | None) -> AuditSettings:
-        from thinset.distillation.distilled_for import DistilledFor
+        from thinset.distillation.distilled_for import DistilledFor, require_known_network
         from thinset.distillation.set_training import SetTraining
         from thinset.experiments.audit_settings import AuditSettings
         from thinset.experiments.prepare.baselines import NEEDS_EMBEDDINGS
         from thinset.experiments.settings import EncoderSettings, require_valid
 
         made_for = DistilledFor() if small is None else DistilledFor.of(small)
+        if small is not None and self.networks is None:
+            require_known_network(small, "--networks")
         if self.embeddings is not None and not set(self.baselines) & set(NEEDS_EMBEDDINGS):
             raise UsageError(
                 f"--embeddings does not apply to the baselines {', '.join(self.baselines)}; those "

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from thinset.data.manifest import MANIFEST_FILE
 from thinset.data.provenance import DistilledBy
 from thinset.distillation.initial_weights import ROLE, layer_sizes, set_weights
 from thinset.files.decoding import decode
 from thinset.models.batch_statistics import FrozenStatistics, require_no_batch_statistics
+from thinset.models.classifiers import is_own_function
+from thinset.models.named_callable import require_named_by_user
 from thinset.training.loop.history import Best
 
 if TYPE_CHECKING:
@@ -85,6 +88,17 @@ class DistilledFor:
     def has_random_weights(self) -> bool:
         """Whether any layer starts from random weights."""
         return self.starts == "random" or self.n_fixed_layers is not None
+
+
+def require_known_network(dataset: Dataset, option: str) -> None:
+    """Raise ValueError if `dataset` names a network that is not part of thinset.
+
+    For callers that make the network that the manifest names; `option` names another one.
+    """
+    name = DistilledFor.of(dataset).name
+    if name is not None and is_own_function(name):
+        where = f"{dataset.path / MANIFEST_FILE}: provenance.params.settings.network"
+        require_named_by_user(name, None, where, option)
 
 
 def prepared_for_replay(

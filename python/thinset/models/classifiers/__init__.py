@@ -51,6 +51,11 @@ def classifier_factory(name: str) -> Callable[..., Any]:
     return callable_named(name)
 
 
+def is_own_function(name: str) -> bool:
+    """Whether the name is "MODULE:FUNCTION", so that making the classifier imports that module."""
+    return ":" in name and not name.startswith(PREFIX)
+
+
 def classifier_named(
     name: str,
     image_shape: Sequence[int],
