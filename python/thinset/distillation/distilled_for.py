@@ -63,7 +63,8 @@ class DistilledFor:
             raise ValueError(
                 f"{where}.{ROLE}.kind must be random, fixed or pretrained, got {starts!r}"
             )
-        if n_fixed is not None and (not isinstance(n_fixed, int) or n_fixed < 0):
+        is_count = isinstance(n_fixed, int) and not isinstance(n_fixed, bool)
+        if n_fixed is not None and not (is_count and n_fixed >= 0):
             raise ValueError(
                 f"{where}.{ROLE}.n_fixed_layers must be a whole number of at least 0, "
                 f"got {n_fixed!r}"
@@ -151,6 +152,13 @@ def _stored_weights(network: nn.Module, dataset: Dataset, made_for: DistilledFor
             f"{dataset.path} was distilled for {made_for.starts} initial weights of {name}, which "
             f"are {values.dtype} of shape {tuple(values.shape)}; {type(network).__name__} has "
             f"{sum(sizes)} parameters. Replay it on {name} of the same width"
+        )
+    wrong = torch.nonzero(~values.isfinite())
+    if len(wrong):
+        at = int(wrong[0])
+        raise ValueError(
+            f"{dataset.path}: {ROLE} must be finite, got {float(values[at])} at position {at}; "
+            "distil again, or restore the file from a backup"
         )
     n_layers = made_for.n_fixed_layers
     if n_layers is not None and n_layers > len(sizes):

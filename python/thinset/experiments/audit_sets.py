@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thinset.data.soft_labels import class_numbers
-from thinset.distillation.distilled_for import DistilledFor
+from thinset.distillation.distilled_for import DistilledFor, prepared_for_replay
 from thinset.distillation.evaluation import predictions, train_teacher
 from thinset.distillation.initial_weights import ROLE
 from thinset.distillation.networks import NetworkKind
@@ -155,7 +156,18 @@ class AuditSets:
         return self._small(name, labels, seed)
 
     def replays_on(self, network: str) -> tuple[Way, ...]:
-        """How the audited set is replayed on a network; a note says why it is not."""
+        """How the audited set is replayed on a network; a note says why it is not.
+
+        Raises ValueError where it cannot be replayed, such as for damaged stored weights.
+        """
+        ways = self._ways_on(network)
+        if ways:
+            # A copy, because it is changed.
+            example = copy.deepcopy(self._examples[network])
+            prepared_for_replay(example, self.dataset, new_weights="replay" not in ways)
+        return ways
+
+    def _ways_on(self, network: str) -> tuple[Way, ...]:
         if self.dataset.schedule is None:
             return ()
         made_for = self._made_for

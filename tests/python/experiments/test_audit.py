@@ -43,7 +43,7 @@ def distil(tmp_path, write_distilled, digits):
         if starts is not None:
             params["initial_weights"] = {"kind": starts, "n_fixed_layers": n_fixed}
             own = parameters_to_vector(Small((8, 8, 1), 10).parameters())
-            options["initial_weights"] = own.detach().numpy()
+            options.setdefault("initial_weights", own.detach().numpy())
         images = digits["train"].images[rows].astype(np.float32) / 255
         return write_distilled(
             tmp_path / "distilled", images, np.arange(10), params=params, **options
@@ -169,6 +169,21 @@ def test_first_layers_from_stored_weights_leave_networks_different(distil, evalu
     replayed = audit.find(SMALL, THE_SET, "hard", way="replay")
     assert replayed.n == 4
     assert audit.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ({"initial_weights": np.full(690, np.nan, np.float32)}, "must be finite, got nan"),
+        ({"initial_weights": np.zeros(689, np.float32)}, "Small has 690 parameters"),
+        ({"n_fixed": 99}, "99 fixed layers, but Small has 2"),
+    ],
+)
+def test_damaged_weights_are_found_before_any_training(distil, evaluate, watched, damage, message):
+    small = distil(steps=STEPS, starts="fixed", **damage)
+    with pytest.raises(ValueError, match=message):
+        evaluate(small)
+    assert watched == []
 
 
 @pytest.fixture
