@@ -8,7 +8,6 @@ import msgspec
 
 from thinset.files.decoding import Count, Positive
 
-
 LARGEST_STEP_SIZE = 1e3
 """Above this, the step sizes of a distillation run away, and nothing is learned"""
 MOST_STEPS = 1_000_000

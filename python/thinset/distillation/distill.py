@@ -16,12 +16,11 @@ from thinset.distillation.available_memory import available_memory
 from thinset.distillation.initial_images import image_labels, initial_images
 from thinset.distillation.initial_weights import ROLE, StartingNetworks, starting_networks
 from thinset.distillation.methods import method_named
-from thinset.distillation.networks import NetworkKind
+from thinset.distillation.networks import NetworkKind, statistics_of
 from thinset.distillation.synthetic_set import SyntheticSet
 from thinset.distillation.unrolled_memory import require_step_sizes
 from thinset.duration import Duration
 from thinset.files.decoding import decode, encode
-from thinset.models.classifiers.standardised import channel_statistics
 from thinset.seeds import require_seed
 from thinset.training.loop.train import train
 from thinset.training.phases import Phase
@@ -101,7 +100,7 @@ def distill(
     if validation_data is not None:
         require_matching_splits(data, validation_data)
     require_known_range(data)
-    mean, deviation = channel_statistics(data.images)
+    mean, deviation = statistics_of(data)
     images, labels = initial_images(
         data,
         init,

@@ -13,7 +13,7 @@ from thinset.data.soft_labels import class_numbers
 from thinset.distillation.distilled_for import DistilledFor, prepared_for_replay
 from thinset.distillation.evaluation import predictions, train_teacher
 from thinset.distillation.initial_weights import ROLE
-from thinset.distillation.networks import NetworkKind
+from thinset.distillation.networks import NetworkKind, statistics_of
 from thinset.distillation.small_set import SmallSet
 from thinset.experiments.prepare.baselines import (
     NAMES,
@@ -29,7 +29,6 @@ from thinset.experiments.prepare.data import prepare_parts
 from thinset.experiments.prepare.embeddings import prepare_embeddings
 from thinset.files.json import read_json, write_json_with_digest
 from thinset.models.batch_statistics import layer_with_batch_statistics
-from thinset.models.classifiers.standardised import channel_statistics
 from thinset.results.audit import EQUAL_BYTES, THE_SET, Labels, SetBytes, Teacher, Way
 from thinset.training import generator_for, load_weights, save_weights
 
@@ -71,7 +70,7 @@ class AuditSets:
         self.dataset, self.folder, self.where, self.settings = dataset, folder, where, settings
         self.whole = data.train
         self.n_classes = data.train.n_classes
-        mean, deviation = channel_statistics(data.train.images)
+        mean, deviation = statistics_of(data.train)
         self.kinds: Mapping[str, NetworkKind] = {
             name: NetworkKind(
                 name, settings.width, data.train.image_shape, self.n_classes, mean, deviation

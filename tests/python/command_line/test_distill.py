@@ -103,6 +103,21 @@ def test_given_embeddings_decide_what_is_selected(here, capsys):
     assert (status, "one row for each of 40 samples, got shape (9, 3)" in error) == (3, True)
 
 
+@pytest.mark.parametrize("method", ["dd", "dm", "gm --init kmeans"])
+def test_an_image_that_is_not_finite_is_named(here, capsys, monkeypatch, method):
+    monkeypatch.setattr("thinset.data.matching_splits._ROWS_LOOKED_AT", 20)  # every other one
+    images = np.zeros((40, 8, 8, 1), np.float32)
+    images[[1, 5], 2, 3] = np.nan
+    with DatasetWriter(
+        "floats", name="d", image_shape=(8, 8, 1), image_dtype="float32", n_samples=40,
+        class_names=("cat", "dog"),
+    ) as writer:  # fmt: skip
+        writer.append(images, np.arange(40) % 2)
+    status, _, error = call(capsys, f"distill floats -o out --length 2st --method {method}")
+    message = "floats: image 1 holds nan in row 2, column 3, channel 0; remove the image"
+    assert (status, message in error) == (3, True), error
+
+
 @pytest.mark.parametrize(
     ("options", "status", "message"),
     [

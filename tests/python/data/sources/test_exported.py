@@ -68,6 +68,7 @@ def test_every_form_is_read(read, form):
             {"mean": (0.1, 0.2, 0.3), "deviation": (0.2, 0.3, 0.4)},
             COLOUR,
         ),
+        (255 * COLOUR, {"mean": (0.0,), "deviation": (0.00392157,)}, COLOUR),
         (3 * COLOUR - 1, {"mean": (0.0,), "deviation": (1.0,)}, 3 * COLOUR - 1),
     ],
 )
@@ -97,7 +98,22 @@ def test_labels_in_a_column_are_read(read):
             r"images must hold images of shape .* uint8 of shape \(6, 8",
         ),
         (GREY.astype(np.int64), LABELS, {}, "must hold uint8 or floating-point images, got int64"),
-        (2 * COLOUR - 1, LABELS, {}, r"holds values in -0.99.*not in 0..1; give the mean and"),
+        (2 * COLOUR - 1, LABELS, {}, r"holds values in -0.99.*not in 0..1; give the --mean and"),
+        (
+            255 * COLOUR,
+            LABELS,
+            {},
+            r"in 0.*\.\.2.*; give --mean 0 --deviation 0.0039215",
+        ),
+        (
+            255 * COLOUR,
+            LABELS,
+            {"mean": (0.0,), "deviation": (1.0,)},
+            r"npz: images holds values in 0.*; training takes about 0..1: give --mean 0 --dev",
+        ),
+        (COLOUR, LABELS, {"mean": (0.0,), "deviation": (3e38,)}, "training takes about 0..1: give"),
+        (COLOUR, LABELS, {"mean": (0.5,), "deviation": (1e300,)}, "deviation must be finite numb"),
+        (COLOUR, LABELS, {"mean": (0.5,), "deviation": (1e-300,)}, "deviation must be above 0 in"),
         (np.where(COLOUR > 0.9, np.nan, COLOUR), LABELS, {}, "row 0 holds NaN or infinity"),
         (np.zeros((6, 5, 8, 7)), LABELS, {}, r"1 to 4 channels, got shape \(5, 8, 7\)"),
         (
