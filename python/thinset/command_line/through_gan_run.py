@@ -74,7 +74,7 @@ class ThroughGanRun:
         """Raise ValueError for an evaluation network that does not exist."""
         from thinset.models.classifiers import classifier_factory
 
-        classifier_factory(name)
+        classifier_factory(name, "--network")
 
     @staticmethod
     def generator_length(option: str, text: str | None) -> Duration:

@@ -47,6 +47,7 @@ class NetworkKind:
             width=self.width,
             generator=generator,
             seed=int(torch.randint(2**31, (), generator=generator)),
+            what="network",
         )
         standardise_with = getattr(network, "standardise_with", None)
         if standardise_with is not None:

@@ -111,10 +111,14 @@ def test_mistakes_are_named(capsys, tmp_path, images, write_distilled):
             EXIT_BAD_INPUT,
             "--learning-rates must be distinct and ascending",
         ),
-        (("set.npy", "--mean", "nan", "--deviation", "1"), EXIT_BAD_INPUT, "mean must be finite"),
-        (("set.npy", "--mean", "0.5"), EXIT_BAD_INPUT, "there is no deviation"),
+        (
+            ("set.npy", "--mean", "nan", "--deviation", "1"),
+            EXIT_BAD_INPUT,
+            ": --mean must be finite",
+        ),
+        (("set.npy", "--mean", "0.5"), EXIT_USAGE, "give --mean and --deviation, or neither"),
         (("distilled", "--networks"), EXIT_BAD_INPUT, "--networks must have at least"),
-        (("distilled", "--networks", "x"), EXIT_BAD_INPUT, "model must be MODULE:FUNCTION"),
+        (("distilled", "--networks", "x"), EXIT_BAD_INPUT, "--networks must be MODULE:FUNCTION"),
         (
             ("distilled", "--networks", "vgg", "--width", "-1"),
             EXIT_BAD_INPUT,

@@ -346,7 +346,7 @@ def test_embeddings_have_a_row_for_each_sample_before_validation_data_are_held_o
         ({"validation": 1.0}, "validation must be below 1"),
         ({"teacher_length": Duration(0, "st")}, "teacher_length must be longer than 0st"),
         ({"n_networks": 0}, "n_networks must be a whole number"),
-        ({"networks": ("unknown",)}, "model must be MODULE:FUNCTION"),
+        ({"networks": ("unknown",)}, "network must be MODULE:FUNCTION"),
     ],
 )
 def test_settings_out_of_range_are_refused(distil, evaluate, changes, message):

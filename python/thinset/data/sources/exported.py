@@ -205,7 +205,7 @@ def _as_stored(array: _Array, source: Exported) -> Array:
         )
     if images.dtype == np.uint8:
         if source.mean is not None or source.deviation is not None:
-            raise ValueError(f"{file} holds uint8 images, which a mean or deviation is not for")
+            raise ValueError(f"{file} holds uint8 images, which --mean and --deviation are not for")
         return np.ascontiguousarray(images)
     if images.dtype.kind != "f":
         raise ValueError(f"{file} must hold uint8 or floating-point images, got {images.dtype}")
