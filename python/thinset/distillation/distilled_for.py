@@ -13,7 +13,7 @@ from thinset.data.provenance import DistilledBy
 from thinset.distillation.initial_weights import ROLE, layer_sizes, set_weights
 from thinset.files.decoding import decode
 from thinset.models.batch_statistics import FrozenStatistics, require_no_batch_statistics
-from thinset.models.classifiers import is_own_function
+from thinset.models.classifiers import classifier_factory, is_own_function
 from thinset.models.named_callable import require_named_by_user
 from thinset.training.loop.history import Best
 
@@ -97,9 +97,17 @@ def require_known_network(dataset: Dataset, option: str) -> None:
     For callers that make the network that the manifest names; `option` names another one.
     """
     name = DistilledFor.of(dataset).name
-    if name is not None and is_own_function(name):
-        where = f"{dataset.path / MANIFEST_FILE}: provenance.params.settings.network"
+    if name is None:
+        return
+    where = f"{dataset.path / MANIFEST_FILE}: provenance.params.settings.network"
+    if is_own_function(name):
         require_named_by_user(name, None, where, option)
+    try:
+        classifier_factory(name)
+    except ValueError as error:
+        raise ValueError(
+            f"{where} is {name!r}, which this version of thinset does not have; give {option}"
+        ) from error
 
 
 def prepared_for_replay(

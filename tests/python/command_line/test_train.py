@@ -124,6 +124,9 @@ def test_a_network_that_only_a_manifest_names_is_not_imported(capsys, tmp_path, 
     arguments = ["distill", "evaluate", "hostile", "--data", "digits", "-o", "out"]
     assert main(arguments) == EXIT_BAD_INPUT
     assert "give --networks here_to_be_run:make" in capsys.readouterr().err
+    params = {**MADE_FOR, "settings": {"network": "cnn:"}}
+    write_distilled(tmp_path / "newer", images, np.arange(10), steps=STEPS, params=params)
+    assert "is 'cnn:', which this version" in train(capsys, "newer", "-o", "out")[2]
     assert not list(tmp_path.glob("*.ran"))
     assert not (tmp_path / "out").exists()
     # What the user names is imported.
