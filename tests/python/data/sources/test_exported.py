@@ -129,7 +129,7 @@ def test_labels_in_a_column_are_read(read):
             r"mean must be one number, or one for each of 3 channels, got \[0.5, 0.5\]",
         ),
         (COLOUR, LABELS, {"mean": (0.5,), "deviation": (0.0,)}, "deviation must be above 0"),
-        (GREY, LABELS, {"mean": (0.5,), "deviation": (0.2,)}, "uint8 images, which a mean"),
+        (GREY, LABELS, {"mean": (0.5,), "deviation": (0.2,)}, "uint8 images, which --mean"),
         (GREY, LABELS[:5], {}, r"integers of shape \(6,\), or .* got int64 of shape \(5,\)"),
         (GREY, LABELS.astype(np.float32), {}, "probabilities .* got float32 of shape"),
         (GREY, SOFT[:4], {}, "labels 4 samples, but there are 6 images"),
