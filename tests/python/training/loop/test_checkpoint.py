@@ -95,7 +95,7 @@ def test_fingerprint_does_not_depend_on_the_memory_format() -> None:
         (nn.Linear(2, 3), r"tensor 'weight' must have shape \(3, 2\), there it has \(2, 2\)"),
         (
             nn.Linear(2, 2, bias=False),
-            r"'bias' is there, with shape \(2,\), but the model here has",
+            r"'bias' is there, with shape \(2,\), but the model here",
         ),
     ],
 )
