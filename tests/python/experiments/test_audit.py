@@ -179,11 +179,14 @@ def test_first_layers_from_stored_weights_leave_networks_different(distil, evalu
         ({"n_fixed": 99}, "99 fixed layers, but Small has 2"),
     ],
 )
-def test_damaged_weights_are_found_before_any_training(distil, evaluate, watched, damage, message):
+def test_damaged_weights_are_found_before_any_training(
+    distil, evaluate, watched, tmp_path, damage, message
+):
     small = distil(steps=STEPS, starts="fixed", **damage)
     with pytest.raises(ValueError, match=message):
         evaluate(small)
     assert watched == []
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.fixture
@@ -259,6 +262,7 @@ def test_sets_larger_than_the_real_data_are_refused_before_any_training(
     with pytest.raises(ValueError, match="class 4 has 130 samples, fewer than the 145 images"):
         evaluate(all_of_one)
     assert watched == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_sets_of_real_images_are_trained_on_once_for_several_audits(
