@@ -112,3 +112,11 @@ class Duration:
     def n_steps(self, epoch_size: int, batch_size: int) -> int:
         """How many steps of `batch_size` samples this is, rounded up; ValueError for a time."""
         return -(-self.n_samples(epoch_size, batch_size) // batch_size)
+
+
+def as_length(name: str, text: str) -> Duration:
+    """The length that a setting stands for; ValueError, naming it, for any other text."""
+    try:
+        return Duration.parse(text)
+    except ValueError as error:
+        raise ValueError(f"{name} must be a length: {error}") from None

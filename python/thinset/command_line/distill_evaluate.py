@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from thinset.data.sources.exported import Exported
     from thinset.experiments.audit_settings import AuditSettings
 
+_OF_VALUES = {"mean": "mean", "deviation": "deviation"}
+"""Options of how files are read, which is done last"""
+
 
 @dataclass(frozen=True)
 class Command:
@@ -129,7 +132,8 @@ class Command:
             small, settings = functools.partial(prepare_exported, source), self._settings(None)
             identity = {"set": str(self.small), "read": dataclasses.asdict(source)}
         require_not_inside(self.out, self.data)
-        audit = evaluate_set(small, where, settings, identity=identity)
+        with named_as_options(_OF_VALUES):
+            audit = evaluate_set(small, where, settings, identity=identity)
         print(spoken_audit(audit))
         print(f"\nwritten: {self.out / 'audit.json'}")
 
@@ -139,7 +143,10 @@ class Command:
         if not self.small.exists():
             raise FileNotFoundError(f"{self.small} does not exist")
         labels = None if self.labels is None else str(self.labels)
-        source = Exported(str(self.small), labels, self.mean, self.deviation, self.channels)
+        if (self.mean is None) != (self.deviation is None):
+            raise UsageError("give --mean and --deviation, or neither")
+        with named_as_options(_OF_VALUES):
+            source = Exported(str(self.small), labels, self.mean, self.deviation, self.channels)
         if self.small.suffix == ".npy" and labels is None:
             raise ValueError(
                 f"{self.small} holds images alone; give the .npy file of their labels with --labels"
@@ -147,13 +154,16 @@ class Command:
         return source
 
     def _settings(self, small: Dataset | None) -> AuditSettings:
-        from thinset.distillation.distilled_for import DistilledFor
+        from thinset.distillation.distilled_for import DistilledFor, require_known_network
         from thinset.distillation.set_training import SetTraining
         from thinset.experiments.audit_settings import AuditSettings
         from thinset.experiments.prepare.baselines import NEEDS_EMBEDDINGS
         from thinset.experiments.settings import EncoderSettings, require_valid
+        from thinset.models.classifiers import classifier_factory
 
         made_for = DistilledFor() if small is None else DistilledFor.of(small)
+        if small is not None and self.networks is None:
+            require_known_network(small, "--networks")
         if self.embeddings is not None and not set(self.baselines) & set(NEEDS_EMBEDDINGS):
             raise UsageError(
                 f"--embeddings does not apply to the baselines {', '.join(self.baselines)}; those "
@@ -182,4 +192,6 @@ class Command:
                 teacher_length=teacher_length,
             )
             require_valid(settings)
+            for name in names:
+                classifier_factory(name, "networks")
         return settings

@@ -21,7 +21,12 @@ from thinset.command_line.arguments import (
 )
 from thinset.command_line.method_options import Method, method_of_card, option_fields
 from thinset.command_line.option_names import named_as_options
-from thinset.command_line.through_gan_options import GENERATOR_FIELDS, GENERATORS, THROUGH_GAN
+from thinset.command_line.through_gan_options import (
+    GENERATOR_FIELDS,
+    GENERATORS,
+    THROUGH_GAN,
+    require_pretraining_used,
+)
 from thinset.command_line.usage import UsageError, refuse
 from thinset.distillation.methods import method_named, methods
 
@@ -163,12 +168,14 @@ class DistillOptions:
         known = {field.name for field in dataclasses.fields(kind)}
         given = self.given
         refuse((name for name in given if name not in known), self.method)
+        if "pretraining" in known:
+            require_pretraining_used(given, "initial_weights", kind.initial_weights)
         if self.method == "soft":
             given["learns_labels"] = True
         with named_as_options(OPTIONS):
             settings = kind(**given)
             require_valid(settings)
-        classifier_factory(settings.network)
+            classifier_factory(settings.network, "network")
         return settings
 
     def encoder_settings(self) -> EncoderSettings | None:

@@ -7,7 +7,7 @@ import io
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from thinset.files.uris import as_uri
 
@@ -46,7 +46,7 @@ def parse(command: type[Any], prog: str, arguments: Sequence[str]) -> Any:
     except SystemExit as stop:
         if not stop.code:
             raise
-        raise ArgumentsError(_plain(printed.getvalue())) from None
+        raise ArgumentsError(_with_metavar(_plain(printed.getvalue()), command)) from None
     sys.stderr.write(printed.getvalue())  # warnings
     _require_local_output(parsed)
     return parsed
@@ -106,6 +106,18 @@ def _plain(box: str) -> str:
     # An unexpected form is kept as it is: no information is lost.
     message = message or " ".join(_ANSI.sub("", box).split()) or "the arguments cannot be parsed"
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in message)
+
+
+def _with_metavar(message: str, command: type[Any]) -> str:
+    """The message, with an argument without dashes called as in the usage: SET, not its field."""
+    name, space, rest = message.partition(" ")
+    for found in getattr(
+        get_type_hints(command, include_extras=True).get(name), "__metadata__", ()
+    ):
+        metavar = getattr(found, "metavar", None)
+        if metavar is not None:
+            return f"{metavar}{space}{rest}"
+    return message
 
 
 def _metavar(section: list[str]) -> str:

@@ -80,6 +80,7 @@ class Command(TrainingOptions, EncoderOptions, _Options):
         from thinset.experiments.figures.registry import recipe_of
         from thinset.experiments.finished import Finished
         from thinset.experiments.kinds.plan import write_page
+        from thinset.experiments.next_steps import own_functions
         from thinset.experiments.plan.planning import Planner
 
         planner = Planner(where_of("plan", self), settings)
@@ -89,6 +90,7 @@ class Command(TrainingOptions, EncoderOptions, _Options):
         print(f"report: {page}")
         if plan.least_seconds is None:
             again = ["thinset", "run", self.data, "--plan", "-o", str(self.out)]
+            again += own_functions(settings)
             if self.image_size is not None:
                 again += ["--image-size", *map(str, self.image_size)]
             print(f"follow it: {shlex.join(again)}")

@@ -146,7 +146,7 @@ class Command(TrainingOptions, EncoderOptions, _Options):
             if getattr(self, name) is not None:
                 option = name.replace("_", "-")
                 raise UsageError(f"the plan decides what to train on: give --plan or --{option}")
-        settings = plan.stored_settings(self.out)
+        settings = plan.stored_settings(self.out, model=self.model, encoder=self.encoder)
         if settings is None:
             shared = {field.name for field in dataclasses.fields(Plan)} - {"budget"}
             given = {name: value for name, value in vars(self).items() if name in shared}

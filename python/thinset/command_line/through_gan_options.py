@@ -106,7 +106,7 @@ def term_settings(method: str, model: str, given: Mapping[str, Any]) -> tuple[Te
         if name not in known:
             what = f"{method} with --model {model}" if name in known_to_any else method
             refuse([name], what)
-    _require_used(given)
+    require_pretraining_used(given, "start", EvaluationSettings.start)
     settings = TermSettings(method=method, **values)  # type: ignore[arg-type]  # tyro checked it
     return settings, GeneratorOptions(**rest).settings_of(model)
 
@@ -115,18 +115,21 @@ def latent_settings(given: Mapping[str, Any]) -> LatentSettings:
     """The settings of a search; as term_settings."""
     known = fields_of(LatentSettings)
     refuse((name for name in given if name not in known), "latent")
-    _require_used(given)
+    require_pretraining_used(given, "start", EvaluationSettings.start)
     constraint = given.get("constraint", LatentSettings.constraint)
     if constraint != "l2":
         refuse(given.keys() & {"penalty"}, f"--constraint {constraint}")
     return LatentSettings(**given)
 
 
-def _require_used(given: Mapping[str, Any]) -> None:
-    """Refuse a length of pretraining where R is not trained."""
-    start = given.get("start", EvaluationSettings.start)
+def require_pretraining_used(given: Mapping[str, Any], name: str, default: str) -> None:
+    """Refuse a length of pretraining where no network is trained before.
+
+    name, default: of the setting that says where networks start.
+    """
+    start = given.get(name, default)
     if start != "pretrained":
-        refuse(given.keys() & {"pretraining"}, f"--start {start}")
+        refuse(given.keys() & {"pretraining"}, f"--{name.replace('_', '-')} {start}")
     elif "pretrained_path" in given:
         refuse(given.keys() & {"pretraining"}, "--pretrained-path, which holds trained weights")
 

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from thinset.duration import Duration
     from thinset.experiments.run_folder import RunFolder
 
-_MOST_IMAGES = 10**9
 _GENERATOR_LENGTH = "500ep"
 _SHOWN = {
     "train_loss": "loss",
@@ -35,15 +34,17 @@ class ThroughGanRun:
     does_not_take: tuple[str, ...] = ()
 
     def __init__(self, command: DistillOptions) -> None:
+        from thinset.distillation.initial_images import MOST_IMAGES
+
         self.command = command
         refuse((n for n in self.does_not_take if getattr(command, n) is not None), command.method)
         self.given = dict(command.given)
         self.model = self.given.pop("model", None) or ADVERSARIAL[0]
         assert command.resolved_images_per_class is not None
         self.images_per_class = command.resolved_images_per_class
-        if self.images_per_class > _MOST_IMAGES:
+        if self.images_per_class > MOST_IMAGES:
             raise ValueError(
-                f"--images-per-class must be at most {_MOST_IMAGES:,}, got {self.images_per_class}"
+                f"--images-per-class must be at most {MOST_IMAGES:,}, got {self.images_per_class}"
             )
         self.log = command.out / "log.jsonl"
 
@@ -74,7 +75,7 @@ class ThroughGanRun:
         """Raise ValueError for an evaluation network that does not exist."""
         from thinset.models.classifiers import classifier_factory
 
-        classifier_factory(name)
+        classifier_factory(name, "--network")
 
     @staticmethod
     def generator_length(option: str, text: str | None) -> Duration:

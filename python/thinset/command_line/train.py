@@ -198,13 +198,14 @@ class Command:
 
     def _classifier(self, replayed: Dataset | None) -> dict[str, Any]:
         """The settings of the classifier, by the distilled dataset that is replayed."""
-        from thinset.distillation.distilled_for import DistilledFor
+        from thinset.distillation.distilled_for import DistilledFor, require_known_network
 
         if replayed is None:
             return {"model": self.model}
         made_for = DistilledFor.of(replayed)
         if self.model is not None or made_for.name is None:
             return {"model": self.model, "crop": "whole"}
+        require_known_network(replayed, "--model")
         return {"model": made_for.name, "width": made_for.width, "crop": "whole"}
 
     def _arm(self, subset: Dataset) -> Arm:

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from thinset.data.store import Dataset
 
 _ROWS_LOOKED_AT = 1024
-_LARGEST_FLOAT = 16.0
+LARGEST_FLOAT = 16.0
+"""Floating-point images this far from 0 at most may be standardised"""
 
 
 def require_matching_splits(train: Dataset, test: Dataset) -> None:
@@ -93,7 +94,7 @@ def require_matching_classes(train: Dataset, other: Dataset, name: str) -> None:
 def require_known_range(dataset: Dataset) -> None:
     """Raise ValueError, naming a row, for floating-point images that are far from 0..1.
 
-    At most 1,024 rows are looked at, evenly spaced.
+    At most 1,024 rows are looked at, evenly spaced; see also require_finite_images.
     """
     images: np.ndarray[Any, Any] = dataset.images
     if images.dtype.kind != "f":
@@ -101,13 +102,37 @@ def require_known_range(dataset: Dataset) -> None:
     step = max(1, len(images) // _ROWS_LOOKED_AT)
     for row in range(0, len(images), step):
         image = images[row]
-        # Written so that NaN fails it too.
-        if not (image.min() >= -_LARGEST_FLOAT and image.max() <= _LARGEST_FLOAT):
+        if not np.isfinite(image).all():
+            raise ValueError(_not_finite(dataset, row))
+        if image.min() < -LARGEST_FLOAT or image.max() > LARGEST_FLOAT:
             raise ValueError(
                 f"{dataset.path}: row {row} has values in {image.min():.6g}..{image.max():.6g}, "
                 "but training takes floating-point images in 0..1; `thinset data import` scales "
                 "images in 0..255"
             )
+
+
+def require_finite_images(dataset: Dataset) -> None:
+    """Raise ValueError, naming the first such image and the value, for NaN and infinity.
+
+    Reads all images; callers that sum them up know beforehand whether there is anything to find.
+    """
+    images: np.ndarray[Any, Any] = dataset.images
+    if images.dtype.kind != "f":
+        return
+    for start in range(0, len(images), _ROWS_LOOKED_AT):
+        finite = np.isfinite(images[start : start + _ROWS_LOOKED_AT]).all(axis=(1, 2, 3))
+        if not finite.all():
+            raise ValueError(_not_finite(dataset, start + int(finite.argmin())))
+
+
+def _not_finite(dataset: Dataset, number: int) -> str:
+    image = np.asarray(dataset.images[number])
+    row, column, channel = np.argwhere(~np.isfinite(image))[0]
+    return (
+        f"{dataset.path}: image {number} holds {image[row, column, channel]} in row {row}, column "
+        f"{column}, channel {channel}; remove the image, or mend it"
+    )
 
 
 def _has_labels(dataset: Dataset) -> bool:

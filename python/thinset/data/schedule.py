@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated
 
 import msgspec
 
 from thinset.files.decoding import Count, Positive
 
+LARGEST_STEP_SIZE = 1e3
+"""Above this, the step sizes of a distillation run away, and nothing is learned"""
+MOST_STEPS = 1_000_000
+"""Of a schedule; distillation stores tens to thousands"""
+
 
 class ScheduleStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One gradient step: the rows start..stop-1 of the dataset, and the step size.
 
-    `step_size` is the learning rate of plain gradient descent, finite and above 0. Raises
-    ValueError if `rows` are empty or a number is out of range.
+    `step_size` is the learning rate of plain gradient descent, above 0 and at most 1,000.
+    Raises ValueError if `rows` are empty or a number is out of range.
     """
 
     rows: tuple[Count, Count]
@@ -24,15 +28,17 @@ class ScheduleStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         start, stop = self.rows
         if not 0 <= start < stop:
             raise ValueError(f"rows must be (start, stop) with 0 <= start < stop, got {self.rows}")
-        if not (math.isfinite(self.step_size) and self.step_size > 0):
-            raise ValueError(f"step_size must be finite and above 0, got {self.step_size}")
+        if not 0 < self.step_size <= LARGEST_STEP_SIZE:
+            raise ValueError(
+                f"step_size must be above 0 and at most {LARGEST_STEP_SIZE:g}, got {self.step_size}"
+            )
 
 
 class TrainingSchedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The gradient steps that a dataset was distilled for, in order, all done `repeats` times.
 
     Step sizes that differ from one repetition to the next are steps of their own. Raises ValueError
-    without steps and for `repeats` below 1.
+    without steps, for `repeats` below 1, and for more than a million steps in all.
     """
 
     steps: tuple[ScheduleStep, ...]
@@ -43,6 +49,11 @@ class TrainingSchedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("steps must hold at least one step")
         if self.repeats < 1:
             raise ValueError(f"repeats must be at least 1, got {self.repeats}")
+        if self.n_steps > MOST_STEPS:
+            raise ValueError(
+                f"{len(self.steps)} steps, repeated {self.repeats} times, must be at most "
+                f"{MOST_STEPS:,} in all, got {self.n_steps:,}"
+            )
 
     @property
     def n_steps(self) -> int:

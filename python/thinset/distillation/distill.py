@@ -16,12 +16,11 @@ from thinset.distillation.available_memory import available_memory
 from thinset.distillation.initial_images import image_labels, initial_images
 from thinset.distillation.initial_weights import ROLE, StartingNetworks, starting_networks
 from thinset.distillation.methods import method_named
-from thinset.distillation.networks import NetworkKind
+from thinset.distillation.networks import NetworkKind, statistics_of
 from thinset.distillation.synthetic_set import SyntheticSet
 from thinset.distillation.unrolled_memory import require_step_sizes
 from thinset.duration import Duration
 from thinset.files.decoding import decode, encode
-from thinset.models.classifiers.standardised import channel_statistics
 from thinset.seeds import require_seed
 from thinset.training.loop.train import train
 from thinset.training.phases import Phase
@@ -49,7 +48,7 @@ def distill(
     out: str | os.PathLike[str],
     *,
     settings: Any,
-    images_per_class: int | None = 1,
+    images_per_class: int | None = None,
     n_images: int | None = None,
     init: Initial = "noise",
     initial_rows: np.ndarray[Any, Any] | None = None,
@@ -72,12 +71,12 @@ def distill(
     """Distil `data` into the dataset folder `out`.
 
     `settings`: the Settings of one of thinset.distillation.methods; they name the method. How many
-    images: `images_per_class`, or with learned labels `n_images` in all instead, which may be fewer
-    than there are classes. `init`, `initial_rows`: see initial_images; `chosen_by`: what chose the
-    rows, for the manifest. `length`: of the training of the images; by default that of the
-    settings. `validation_data`: what scores compare with, by default nothing. `keep`: the images
-    of the "last" evaluation, or of the one with the "best" accuracy on `validation_data`, which the
-    manifest then names under "kept". `observe`: called with the images at each of the
+    images: `images_per_class`, by default 1, or `n_images` in all instead, which may be fewer than
+    there are classes with learned labels. `init`, `initial_rows`: see initial_images; `chosen_by`:
+    what chose the rows, for the manifest. `length`: of the training of the images; by default that
+    of the settings. `validation_data`: what scores compare with, by default nothing. `keep`: the
+    images of the "last" evaluation, or of the one with the "best" accuracy on `validation_data`,
+    which the manifest then names under "kept". `observe`: called with the images at each of the
     `evaluations`, after `log`. Everything else: see thinset.training.train.
 
     The images and the learned labels and step sizes are float32. The manifest holds the step sizes
@@ -93,6 +92,8 @@ def distill(
     before training, if `out` exists.
     """
     _require_arguments(data, settings, validation_data, seed)
+    if images_per_class is None and n_images is None:
+        images_per_class = 1
     if initial_rows is not None and init != "rows":
         raise ValueError(f'initial_rows needs init="rows", got init={init!r}')
     require_scored(keep, settings, has_validation=validation_data is not None)
@@ -101,7 +102,7 @@ def distill(
     if validation_data is not None:
         require_matching_splits(data, validation_data)
     require_known_range(data)
-    mean, deviation = channel_statistics(data.images)
+    mean, deviation = statistics_of(data)
     images, labels = initial_images(
         data,
         init,

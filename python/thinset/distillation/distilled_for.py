@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from thinset.data.manifest import MANIFEST_FILE
 from thinset.data.provenance import DistilledBy
 from thinset.distillation.initial_weights import ROLE, layer_sizes, set_weights
 from thinset.files.decoding import decode
 from thinset.models.batch_statistics import FrozenStatistics, require_no_batch_statistics
+from thinset.models.classifiers import classifier_factory, is_own_function
+from thinset.models.named_callable import require_named_by_user
 from thinset.training.loop.history import Best
 
 if TYPE_CHECKING:
@@ -60,7 +63,8 @@ class DistilledFor:
             raise ValueError(
                 f"{where}.{ROLE}.kind must be random, fixed or pretrained, got {starts!r}"
             )
-        if n_fixed is not None and (not isinstance(n_fixed, int) or n_fixed < 0):
+        is_count = isinstance(n_fixed, int) and not isinstance(n_fixed, bool)
+        if n_fixed is not None and not (is_count and n_fixed >= 0):
             raise ValueError(
                 f"{where}.{ROLE}.n_fixed_layers must be a whole number of at least 0, "
                 f"got {n_fixed!r}"
@@ -85,6 +89,25 @@ class DistilledFor:
     def has_random_weights(self) -> bool:
         """Whether any layer starts from random weights."""
         return self.starts == "random" or self.n_fixed_layers is not None
+
+
+def require_known_network(dataset: Dataset, option: str) -> None:
+    """Raise ValueError if `dataset` names a network that is not part of thinset.
+
+    For callers that make the network that the manifest names; `option` names another one.
+    """
+    name = DistilledFor.of(dataset).name
+    if name is None:
+        return
+    where = f"{dataset.path / MANIFEST_FILE}: provenance.params.settings.network"
+    if is_own_function(name):
+        require_named_by_user(name, None, where, option)
+    try:
+        classifier_factory(name)
+    except ValueError as error:
+        raise ValueError(
+            f"{where} is {name!r}, which this version of thinset does not have; give {option}"
+        ) from error
 
 
 def prepared_for_replay(
@@ -137,6 +160,13 @@ def _stored_weights(network: nn.Module, dataset: Dataset, made_for: DistilledFor
             f"{dataset.path} was distilled for {made_for.starts} initial weights of {name}, which "
             f"are {values.dtype} of shape {tuple(values.shape)}; {type(network).__name__} has "
             f"{sum(sizes)} parameters. Replay it on {name} of the same width"
+        )
+    wrong = torch.nonzero(~values.isfinite())
+    if len(wrong):
+        at = int(wrong[0])
+        raise ValueError(
+            f"{dataset.path}: {ROLE} must be finite, got {float(values[at])} at position {at}; "
+            "distil again, or restore the file from a backup"
         )
     n_layers = made_for.n_fixed_layers
     if n_layers is not None and n_layers > len(sizes):

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from thinset.data import Dataset
 
-_MOST_IMAGES = 10**9
+MOST_IMAGES = 10**9
+"""Of each class, and in all; more are a mistake"""
 
 Initial: TypeAlias = Literal["noise", "real", "rows"]
 
@@ -101,8 +102,8 @@ def image_labels(
     for name, number in (("images_per_class", images_per_class), ("n_images", n_images)):
         if number is not None:
             require_whole(name, number)
-            if number > _MOST_IMAGES:
-                raise ValueError(f"{name} must be at most {_MOST_IMAGES:,}, got {shown(number)}")
+            if number > MOST_IMAGES:
+                raise ValueError(f"{name} must be at most {MOST_IMAGES:,}, got {shown(number)}")
     if (images_per_class is None) == (n_images is None):
         raise ValueError("give images_per_class or n_images, and not both")
     if n_images is not None:

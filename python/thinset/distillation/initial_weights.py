@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import torch
 
+from thinset.distillation.network_scores import unchanged
 from thinset.duration import Duration
 from thinset.losses import classification
 from thinset.training.learners.fit import fit
 from thinset.training.phases import Phase
 from thinset.training.randomness import generator_for
 from thinset.training.weights import load_weights
-from thinset.transforms.images import to_unit_range
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -164,7 +164,7 @@ def pretrain(
         network,
         [Phase("pretraining", data, length)],
         loss=classification,
-        train_transform=_unchanged,
+        train_transform=unchanged,
         batch_size=_BATCH_SIZE,
         learning_rate=_LEARNING_RATE,
         optimizer="adam",
@@ -223,7 +223,3 @@ def _load(network: nn.Module, path: str) -> None:
                 f"{path}: the buffer {name!r} differs from that of a new network; distilled data "
                 "store parameters only, so use a network without batch statistics"
             )
-
-
-def _unchanged(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:  # noqa: ARG001
-    return to_unit_range(images)

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NetworkScores:
-    """Test accuracies, 0..1, of networks that were trained alike and differ in random numbers.
+    """Accuracies, 0..1, of networks that were trained alike and differ in random numbers.
 
-    n_diverged: how many of them diverged; these count as guessing, one divided by the number of
-    classes.
+    They are on test data, or on validation data. n_diverged: how many of them diverged; these count
+    as guessing, one divided by the number of classes.
     """
 
     accuracies: tuple[float, ...]

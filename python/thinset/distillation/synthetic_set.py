@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from thinset.data.schedule import ScheduleStep, TrainingSchedule
+from thinset.data.schedule import LARGEST_STEP_SIZE, ScheduleStep, TrainingSchedule
 from thinset.data.writer import DatasetWriter
 
 if TYPE_CHECKING:
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from thinset.data.provenance import DistilledBy
-
-LARGEST_STEP_SIZE = 1e3
-"""Above this, step sizes of a distillation count as running away"""
 
 
 class SyntheticSet(nn.Module):

@@ -135,7 +135,9 @@ def evaluate_set(
     settings = dataclasses.replace(
         settings, training=settings.training.resolved_for(data.train.image_shape, len(dataset))
     )
-    return _Evaluation(AuditSets(dataset, data, folder, where, settings), others).run()
+    with folder.removed_if_refused():
+        evaluation = _Evaluation(AuditSets(dataset, data, folder, where, settings), others)
+    return evaluation.run()
 
 
 class _Evaluation:
@@ -149,10 +151,11 @@ class _Evaluation:
         self._where, self._settings = sets.where, sets.settings
         self._folder = sets.folder
         self._seconds = 0.0
+        self._work = list(self._jobs())
 
     def run(self) -> Audit:
         """Do what is missing, and write the result."""
-        jobs = list(self._jobs())
+        jobs = self._work
         trained = [job for job in jobs if job.way == "training"]
         n_parts = len(trained) + len(jobs) * len(self._settings.seeds)
         rates: dict[Job, RatePart] = {}

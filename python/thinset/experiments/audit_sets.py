@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 from typing import TYPE_CHECKING, Any
@@ -9,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thinset.data.soft_labels import class_numbers
-from thinset.distillation.distilled_for import DistilledFor
+from thinset.distillation.distilled_for import DistilledFor, prepared_for_replay
 from thinset.distillation.evaluation import predictions, train_teacher
 from thinset.distillation.initial_weights import ROLE
-from thinset.distillation.networks import NetworkKind
+from thinset.distillation.networks import NetworkKind, statistics_of
 from thinset.distillation.small_set import SmallSet
 from thinset.experiments.prepare.baselines import (
     NAMES,
@@ -28,7 +29,6 @@ from thinset.experiments.prepare.data import prepare_parts
 from thinset.experiments.prepare.embeddings import prepare_embeddings
 from thinset.files.json import read_json, write_json_with_digest
 from thinset.models.batch_statistics import layer_with_batch_statistics
-from thinset.models.classifiers.standardised import channel_statistics
 from thinset.results.audit import EQUAL_BYTES, THE_SET, Labels, SetBytes, Teacher, Way
 from thinset.training import generator_for, load_weights, save_weights
 
@@ -70,7 +70,7 @@ class AuditSets:
         self.dataset, self.folder, self.where, self.settings = dataset, folder, where, settings
         self.whole = data.train
         self.n_classes = data.train.n_classes
-        mean, deviation = channel_statistics(data.train.images)
+        mean, deviation = statistics_of(data.train)
         self.kinds: Mapping[str, NetworkKind] = {
             name: NetworkKind(
                 name, settings.width, data.train.image_shape, self.n_classes, mean, deviation
@@ -155,7 +155,18 @@ class AuditSets:
         return self._small(name, labels, seed)
 
     def replays_on(self, network: str) -> tuple[Way, ...]:
-        """How the audited set is replayed on a network; a note says why it is not."""
+        """How the audited set is replayed on a network; a note says why it is not.
+
+        Raises ValueError where it cannot be replayed, such as for damaged stored weights.
+        """
+        ways = self._ways_on(network)
+        if ways:
+            # A copy, because it is changed.
+            example = copy.deepcopy(self._examples[network])
+            prepared_for_replay(example, self.dataset, new_weights="replay" not in ways)
+        return ways
+
+    def _ways_on(self, network: str) -> tuple[Way, ...]:
         if self.dataset.schedule is None:
             return ()
         made_for = self._made_for

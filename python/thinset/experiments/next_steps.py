@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from thinset.experiments.finished import Finished
+    from thinset.experiments.settings import PlanSettings
     from thinset.results.arm import Arm
     from thinset.results.records import RunRecord
 
@@ -110,6 +111,7 @@ def after_plan(finished: Finished[Any], advised: Arm, *, is_followed: bool) -> N
     """What to do with a plan, or after the training that followed it."""
     if not is_followed:
         words = ["thinset", "run", finished.source, "--plan", "-o", str(finished.path)]
+        words += own_functions(finished.settings)
         return NextStep("train as planned.", shlex.join(words))
     arms = dict.fromkeys(("full", "random", str(advised)))
     words = ["thinset", "compare", finished.source, "--methods", *arms]
@@ -119,6 +121,13 @@ def after_plan(finished: Finished[Any], advised: Arm, *, is_followed: bool) -> N
         "seeds.",
         shlex.join([*words, "-o", f"{_out_of(finished)}-compared"]),
     )
+
+
+def own_functions(settings: PlanSettings) -> list[str]:
+    """The options that name functions of the user's own: no folder alone decides what is run."""
+    named = {"--model": settings.training.model, "--encoder": settings.encoder.function}
+    given = [(option, name) for option, name in named.items() if name is not None and ":" in name]
+    return [word for words in given for word in words]
 
 
 def on_real_data(finished: Finished[Any]) -> NextStep | None:

@@ -269,7 +269,7 @@ class StudySettings(DataSettings):
         if self.baseline is not None and self.baseline not in self.arms:
             raise ValueError(
                 f"baseline must be one of the arms {', '.join(map(str, self.arms))}; "
-                f"got {self.baseline}"
+                f"got {self.baseline}: add it to --methods, or give another --baseline"
             )
 
 

@@ -10,6 +10,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+def require_named_by_user(name: str, typed: str | None, where: str, option: str) -> None:
+    """Refuse a "MODULE:FUNCTION" that a file holds, unless the user has named the same one.
+
+    A file that other people have made must not decide which code runs. `typed`: what the user gave
+    as `option`; `where`: the file and the entry. Raises ValueError.
+    """
+    if name != typed:
+        raise ValueError(
+            f"{where} is {name!r}, a function that is not part of thinset; no code is imported "
+            f"because a file names it. If you trust it, give {option} {name}"
+        )
+
+
 def callable_named(name: str, what: str = "model") -> Callable[..., Any]:
     """The function, or other callable, that `name` = "MODULE:FUNCTION" refers to.
 

@@ -78,8 +78,12 @@ def require_same_shapes(
         shapes = [
             tuple(tensors[name].shape) if name in tensors else None for tensors in (expected, found)
         ]
-        if shapes[0] != shapes[1]:
-            raise ValueError(
-                f"{path} is of another model: tensor {name!r} must have shape {shapes[0]}, "
-                f"there it has {shapes[1]}"
-            )
+        if shapes[0] == shapes[1]:
+            continue
+        if shapes[0] is None:
+            difference = f"is there, with shape {shapes[1]}, but the model here has none"
+        elif shapes[1] is None:
+            difference = f"is missing there; it must have shape {shapes[0]}"
+        else:
+            difference = f"must have shape {shapes[0]}, there it has {shapes[1]}"
+        raise ValueError(f"{path} is of another model: tensor {name!r} {difference}")

@@ -101,6 +101,43 @@ def test_given_embeddings_decide_what_is_selected(here, capsys):
         capsys, f"{command.replace('out', 'other').replace('e.npy', 'short.npy')}"
     )
     assert (status, "one row for each of 40 samples, got shape (9, 3)" in error) == (3, True)
+    embeddings[5] = np.nan
+    np.save("wrong.npy", embeddings)
+    command = command.replace("out", "other").replace("e.npy", "wrong.npy")
+    status, _, error = call(capsys, command)
+    assert (status, "'wrong.npy': row 5 holds NaN or infinity" in error) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "message"),
+    [
+        ("--pretraining 2ep", 2, "--pretraining does not apply to --initial-weights random"),
+        (
+            "--initial-weights pretrained --pretraining foo",
+            3,
+            "--pretraining must be a length: a length is a number with a unit",
+        ),
+        ("--n-halvings 10000000", 3, "--n-halvings must be at most 1,000, got 10000000"),
+    ],
+)
+def test_options_of_unrolled_trainings_are_named(here, capsys, options, status, message):
+    found, _, error = call(capsys, f"distill data -o out --method dd {options}")
+    assert (found, message in error, names_in(here)) == (status, True, ["data"]), error
+
+
+@pytest.mark.parametrize("method", ["dd", "dm", "gm --init kmeans"])
+def test_an_image_that_is_not_finite_is_named(here, capsys, monkeypatch, method):
+    monkeypatch.setattr("thinset.data.matching_splits._ROWS_LOOKED_AT", 20)  # every other one
+    images = np.zeros((40, 8, 8, 1), np.float32)
+    images[[1, 5], 2, 3] = np.nan
+    with DatasetWriter(
+        "floats", name="d", image_shape=(8, 8, 1), image_dtype="float32", n_samples=40,
+        class_names=("cat", "dog"),
+    ) as writer:  # fmt: skip
+        writer.append(images, np.arange(40) % 2)
+    status, _, error = call(capsys, f"distill floats -o out --length 2st --method {method}")
+    message = "floats: image 1 holds nan in row 2, column 3, channel 0; remove the image"
+    assert (status, message in error) == (3, True), error
 
 
 @pytest.mark.parametrize(
@@ -134,7 +171,8 @@ def test_given_embeddings_decide_what_is_selected(here, capsys):
         ("--batch-size 0", 3, "--batch-size must be a whole number from 1"),
         ("--momentum 2", 3, "--momentum must be a number from 0 to 1, got 2.0"),
         ("--augmentation shear", 3, "--augmentation must be auto, none or a strategy"),
-        ("--network alexnot", 3, "model must be MODULE:FUNCTION"),
+        ("--network alexnot", 3, "--network must be MODULE:FUNCTION"),
+        ("--network os:system", 3, "--network 'os:system' has no parameter `width`"),
         ("--network resnet", 3, "needs a network without batch norm, such as convnet; layer '"),
         ("--network paper", 3, "needs a network with"),
         ("--length 0st", 3, "--length must be longer than 0st"),

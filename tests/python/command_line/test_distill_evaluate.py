@@ -40,16 +40,16 @@ def evaluate(capsys, *arguments):
 def test_a_distilled_dataset_is_evaluated_on_the_network_it_was_made_for(
     capsys, tmp_path, images, write_distilled
 ):
-    params = {"settings": {"network": "small_networks:small", "width": 1.0}}
+    params = {"settings": {"network": "cnn:3-4-max", "width": 1.0}}
     steps = (((0, 10), 0.2),) * 3
     write_distilled(tmp_path / "distilled", images, np.arange(10), steps=steps, params=params)
     status, output, error = evaluate(capsys, "distilled")
     assert status == 0, error
     assert output.startswith("distilled: 10 images, 652 bytes (images 640, step sizes 12)")
-    for text in ("small_networks:small:", "random images", "replay", "the parts", "out/audit.json"):
+    for text in ("cnn:3-4-max:", "random images", "replay", "the parts", "out/audit.json"):
         assert text in output
     audit = Audit.load("out/audit.json")
-    assert audit.networks == ("small_networks:small",)
+    assert audit.networks == ("cnn:3-4-max",)
     assert audit.command.startswith("thinset distill evaluate distilled --data digits --out out")
     assert audit.settings["training"]["length"] == "2st"  # two epochs of ten images
     # Again: nothing is trained.
@@ -111,10 +111,14 @@ def test_mistakes_are_named(capsys, tmp_path, images, write_distilled):
             EXIT_BAD_INPUT,
             "--learning-rates must be distinct and ascending",
         ),
-        (("set.npy", "--mean", "nan", "--deviation", "1"), EXIT_BAD_INPUT, "mean must be finite"),
-        (("set.npy", "--mean", "0.5"), EXIT_BAD_INPUT, "there is no deviation"),
+        (
+            ("set.npy", "--mean", "nan", "--deviation", "1"),
+            EXIT_BAD_INPUT,
+            ": --mean must be finite",
+        ),
+        (("set.npy", "--mean", "0.5"), EXIT_USAGE, "give --mean and --deviation, or neither"),
         (("distilled", "--networks"), EXIT_BAD_INPUT, "--networks must have at least"),
-        (("distilled", "--networks", "x"), EXIT_BAD_INPUT, "model must be MODULE:FUNCTION"),
+        (("distilled", "--networks", "x"), EXIT_BAD_INPUT, "--networks must be MODULE:FUNCTION"),
         (
             ("distilled", "--networks", "vgg", "--width", "-1"),
             EXIT_BAD_INPUT,

@@ -12,7 +12,7 @@ from thinset.data import import_dataset
 
 STEPS = tuple(((0, 10), 0.3) for _ in range(30))
 MADE_FOR = {
-    "settings": {"network": "small_networks:small", "width": 1.0},
+    "settings": {"network": "convnet", "width": 1.0},
     "mean": [0.3],
     "deviation": [0.4],
 }
@@ -50,7 +50,7 @@ def test_a_distilled_dataset_is_replayed_on_the_network_it_was_made_for(capsys):
     record, found = phases("out")
     assert found == [("replay", "subset", 30)]
     assert record["arm"] == "data:distilled"
-    assert record["settings"]["model"] == "small_networks:small"
+    assert record["settings"]["model"] == "convnet"
     assert record["total"] == "30st"
     assert record["final"]["accuracy"]["value"] > 40
     assert "warning" not in error
@@ -103,6 +103,35 @@ def test_mistakes_leave_no_folder(capsys, tmp_path, arguments, message):
     assert status == (EXIT_USAGE if message.endswith("needs --subset") else EXIT_BAD_INPUT)
     assert message in error
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("folders")
+def test_a_network_that_only_a_manifest_names_is_not_imported(capsys, tmp_path, write_distilled):
+    for name in ("here_to_be_run", "given_to_be_run"):
+        text = f"import pathlib; pathlib.Path('{name}.ran').touch(); make = None"
+        (tmp_path / f"{name}.py").write_text(text)
+    images = np.zeros((10, 8, 8, 1), np.float32)
+    params = {**MADE_FOR, "settings": {"network": "here_to_be_run:make"}}
+    write_distilled(tmp_path / "hostile", images, np.arange(10), steps=STEPS, params=params)
+    for subset in (("hostile",), ("digits/train", "--subset", "hostile", "--total", "40st")):
+        status, _, error = train(capsys, *subset, "-o", "out")
+        assert status == EXIT_BAD_INPUT
+        for text in (
+            "hostile/manifest.json: provenance.params.settings.network is 'here_to_be_run:make'",
+            "If you trust it, give --model here_to_be_run:make",
+        ):
+            assert text in error
+    arguments = ["distill", "evaluate", "hostile", "--data", "digits", "-o", "out"]
+    assert main(arguments) == EXIT_BAD_INPUT
+    assert "give --networks here_to_be_run:make" in capsys.readouterr().err
+    params = {**MADE_FOR, "settings": {"network": "cnn:"}}
+    write_distilled(tmp_path / "newer", images, np.arange(10), steps=STEPS, params=params)
+    assert "is 'cnn:', which this version" in train(capsys, "newer", "-o", "out")[2]
+    assert not list(tmp_path.glob("*.ran"))
+    assert not (tmp_path / "out").exists()
+    # What the user names is imported.
+    train(capsys, "hostile", "--model", "given_to_be_run:make", "-o", "out")
+    assert [path.name for path in tmp_path.glob("*.ran")] == ["given_to_be_run.ran"]
 
 
 @pytest.mark.usefixtures("folders")

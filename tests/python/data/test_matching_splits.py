@@ -52,7 +52,10 @@ FLOATS = np.zeros((6, 4, 5, 3), np.float32)
         ({"labels": np.arange(6) % 3}, "test has the label 2 in row 2, but .* classes 0 to 1 only"),
         ({"class_names": ("b", "a")}, "test has the classes b, a, but the training data have a, b"),
         ({"images": FLOATS + 255}, r"test: row 0 has values in 255\.\.255, but training takes"),
-        ({"images": FLOATS + np.nan}, r"test: row 0 has values in nan\.\.nan"),
+        (
+            {"images": FLOATS + np.nan},
+            r"test: image 0 holds nan in row 0, column 0, channel 0",
+        ),
     ],
 )
 def test_what_differs_is_named(tmp_path: Path, test: dict[str, Any], message: str) -> None:

@@ -85,10 +85,11 @@ def test_the_fingerprint_covers_it(
         ((3, 3), 0.1, r"rows must be \(start, stop\) with 0 <= start < stop, got \(3, 3\)"),
         ((4, 3), 0.1, "rows must be"),
         ((-1, 3), 0.1, "rows must be"),
-        ((0, 1), 0.0, "step_size must be finite and above 0, got 0.0"),
-        ((0, 1), -0.1, "step_size must be finite and above 0, got -0.1"),
-        ((0, 1), float("nan"), "step_size must be finite and above 0, got nan"),
-        ((0, 1), float("inf"), "step_size must be finite and above 0, got inf"),
+        ((0, 1), 0.0, "step_size must be above 0 and at most 1000, got 0.0"),
+        ((0, 1), -0.1, "step_size must be above 0 and at most 1000, got -0.1"),
+        ((0, 1), float("nan"), "step_size must be above 0 and at most 1000, got nan"),
+        ((0, 1), 1000.1, "step_size must be above 0 and at most 1000, got 1000.1"),
+        ((0, 1), float("inf"), "step_size must be above 0 and at most 1000, got inf"),
     ],
 )
 def test_steps_without_a_meaning_are_refused(
@@ -103,6 +104,9 @@ def test_schedules_without_a_meaning_are_refused(tmp_path: Path) -> None:
         TrainingSchedule(())
     with pytest.raises(ValueError, match="repeats must be at least 1, got 0"):
         TrainingSchedule(STEPS, repeats=0)
+    TrainingSchedule(STEPS, repeats=500_000)
+    with pytest.raises(ValueError, match="must be at most 1,000,000 in all, got 1,000,002"):
+        TrainingSchedule(STEPS, repeats=500_001)
     # Before any row is written.
     with pytest.raises(ValueError, match=r"schedule\.steps\[1\]\.rows must be in 0\.\.22"):
         DatasetWriter(

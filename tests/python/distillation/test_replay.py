@@ -140,6 +140,12 @@ class TestInitialWeights:
         ):
             start_of(dataset)
 
+    def test_that_are_not_finite_are_refused(self, write, weights):
+        weights[[5, 7]] = np.nan
+        message = r"distilled: initial_weights must be finite, got nan at position 5"
+        with pytest.raises(ValueError, match=message):
+            start_of(write("fixed", weights=weights))
+
     def test_that_are_missing_are_refused(self, write):
         with pytest.raises(ValueError, match="has no array 'initial_weights'"):
             start_of(write("pretrained"))
@@ -155,7 +161,8 @@ def test_networks_standardise_by_the_real_images(write):
     assert (float(network.mean), float(network.deviation)) == (0.25, 0.75)
 
 
-def test_diverging_networks_count_as_guessing(write, digits):
+def test_diverging_networks_count_as_guessing(write, digits, monkeypatch):
+    monkeypatch.setattr("thinset.data.schedule.LARGEST_STEP_SIZE", 1e30)
     scores = run(write(steps=(((0, 10), 1e30),) * 4), digits)
     assert scores == NetworkScores((0.1, 0.1, 0.1), n_diverged=3)
 
@@ -221,6 +228,7 @@ def test_reads_what_a_folder_says(write, digits):
         ({"settings": {"width": 0}}, r"width must be a number above 0, got 0"),
         ({"initial_weights": {"kind": "frozen"}}, "kind must be random, fixed or pretrained"),
         ({"initial_weights": {"n_fixed_layers": -1}}, "n_fixed_layers must be a whole number"),
+        ({"initial_weights": {"n_fixed_layers": True}}, "whole number of at least 0, got True"),
         ({"mean": [0.1, 0.2]}, r"mean must be 1 finite numbers, .* got \[0.1, 0.2\]"),
         ({"mean": 0.5}, "mean must be 1 finite numbers"),
         ({"deviation": [0.0]}, r"deviation must be above 0, got \[0.0\]"),

@@ -43,7 +43,7 @@ def distil(tmp_path, write_distilled, digits):
         if starts is not None:
             params["initial_weights"] = {"kind": starts, "n_fixed_layers": n_fixed}
             own = parameters_to_vector(Small((8, 8, 1), 10).parameters())
-            options["initial_weights"] = own.detach().numpy()
+            options.setdefault("initial_weights", own.detach().numpy())
         images = digits["train"].images[rows].astype(np.float32) / 255
         return write_distilled(
             tmp_path / "distilled", images, np.arange(10), params=params, **options
@@ -171,6 +171,24 @@ def test_first_layers_from_stored_weights_leave_networks_different(distil, evalu
     assert audit.notes == ()
 
 
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ({"initial_weights": np.full(690, np.nan, np.float32)}, "must be finite, got nan"),
+        ({"initial_weights": np.zeros(689, np.float32)}, "Small has 690 parameters"),
+        ({"n_fixed": 99}, "99 fixed layers, but Small has 2"),
+    ],
+)
+def test_damaged_weights_are_found_before_any_training(
+    distil, evaluate, watched, tmp_path, damage, message
+):
+    small = distil(steps=STEPS, starts="fixed", **damage)
+    with pytest.raises(ValueError, match=message):
+        evaluate(small)
+    assert watched == []
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.fixture
 def watched(monkeypatch):
     """What is done, in order, with the number of samples that it scores on."""
@@ -244,6 +262,7 @@ def test_sets_larger_than_the_real_data_are_refused_before_any_training(
     with pytest.raises(ValueError, match="class 4 has 130 samples, fewer than the 145 images"):
         evaluate(all_of_one)
     assert watched == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_sets_of_real_images_are_trained_on_once_for_several_audits(
@@ -331,7 +350,7 @@ def test_embeddings_have_a_row_for_each_sample_before_validation_data_are_held_o
         ({"validation": 1.0}, "validation must be below 1"),
         ({"teacher_length": Duration(0, "st")}, "teacher_length must be longer than 0st"),
         ({"n_networks": 0}, "n_networks must be a whole number"),
-        ({"networks": ("unknown",)}, "model must be MODULE:FUNCTION"),
+        ({"networks": ("unknown",)}, "network must be MODULE:FUNCTION"),
     ],
 )
 def test_settings_out_of_range_are_refused(distil, evaluate, changes, message):

@@ -61,7 +61,7 @@ def test_cells_are_told_apart():
         ({"arms": arms("random", "random")}, "arms must be distinct, got random twice"),
         ({"seeds": (1, 1)}, "seeds must be distinct, got 1 twice"),
         ({"splits": (1.5,)}, "splits must be from 0 to 1"),
-        ({"baseline": Arm.parse("kmeans")}, "baseline must be one of the arms .*; got kmeans"),
+        ({"baseline": Arm.parse("kmeans")}, "the arms .*; got kmeans: add it to --methods, or"),
     ],
 )
 def test_a_grid_that_makes_no_sense_is_refused(changes, message):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from thinset.experiments.next_steps import after_plan, after_run, after_study, with_option
+from thinset.experiments.settings import PlanSettings, TrainingSettings
 from thinset.results import Arm
 
 if TYPE_CHECKING:
@@ -101,9 +102,14 @@ def test_toy_data_lead_to_real_ones(make_record: MakeRecord) -> None:
 
 def test_a_plan_is_followed_and_then_checked() -> None:
     planned = finished("thinset plan photos --budget 7min --out out")
+    planned.settings = PlanSettings()
     advised = Arm.parse("full:balanced")
     assert after_plan(planned, advised, is_followed=False).command == (
         "thinset run photos --plan -o out"
+    )
+    planned.settings = PlanSettings(training=TrainingSettings(model="mine:small"))
+    assert after_plan(planned, advised, is_followed=False).command == (
+        "thinset run photos --plan -o out --model mine:small"
     )
     assert after_plan(planned, advised, is_followed=True).command == (
         "thinset compare photos --methods full random full:balanced -o out-compared"

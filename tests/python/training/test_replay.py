@@ -253,7 +253,8 @@ def test_refuses_learners_that_cannot_replay(distilled, digits):
         train(network(), [Replay("replay", distilled)])
 
 
-def test_a_divergence_is_named(tmp_path, write_distilled, digits):
+def test_a_divergence_is_named(tmp_path, write_distilled, digits, monkeypatch):
+    monkeypatch.setattr("thinset.data.schedule.LARGEST_STEP_SIZE", 1e30)
     wild = write_distilled(
         tmp_path / "wild", digits.train.images[:4], digits.train.labels[:4],
         steps=(((0, 4), 1e30), ((0, 4), 1e30), ((0, 4), 1e30)),

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
+from thinset.data.matching_splits import LARGEST_FLOAT
 from thinset.data.npy_file import file_digest, open_npy
 from thinset.data.provenance import ImportedFrom
 from thinset.data.sources.image_layout import channels_last, is_channels_first
+from thinset.data.sources.value_range import GREY_LEVELS
 from thinset.data.store import Dataset, open_dataset
 from thinset.data.writer import DatasetWriter
 from thinset.files.regular import open_regular
@@ -31,9 +33,10 @@ _LARGEST_BYTES = 1 << 32
 _MOST_CHANNELS = 4
 _LARGEST_ERROR = 1e-3
 _REMEDY = (
-    "give the mean and the deviation that they were standardised with, or a mean of 0 and a "
-    "deviation of 1 to take them as they are"
+    "give the --mean and the --deviation that they were standardised with, or --mean 0 "
+    "--deviation 1 to take them as they are"
 )
+_REMEDY_FOR_GREY_LEVELS = "give --mean 0 --deviation 0.00392157 (1/255) to scale 0..255 to 0..1"
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,8 @@ class Exported:
     value times the deviation, plus the mean. channels: whether they come "first", as torch has
     them, or "last"; None to see it from the shape.
 
-    Raises ValueError for a mean or deviation that is not finite, a deviation of 0 or below, and one
-    of the two without the other.
+    Raises ValueError for a mean or deviation that is not finite in float32, a deviation that is not
+    above 0 there, and one of the two without the other.
     """
 
     images: str
@@ -59,13 +62,13 @@ class Exported:
     def __post_init__(self) -> None:
         for name in ("mean", "deviation"):
             values = getattr(self, name)
-            if values is not None and not (values and np.isfinite(values).all()):
-                raise ValueError(f"{name} must be finite numbers, got {list(values)}")
+            if values is not None and not (values and np.isfinite(_in_float32(values)).all()):
+                raise ValueError(f"{name} must be finite numbers in float32, got {list(values)}")
         if (self.mean is None) != (self.deviation is None):
             missing = "mean" if self.mean is None else "deviation"
             raise ValueError(f"mean and deviation go together, but there is no {missing}")
-        if self.deviation is not None and min(self.deviation) <= 0:
-            raise ValueError(f"deviation must be above 0, got {list(self.deviation)}")
+        if self.deviation is not None and _in_float32(self.deviation).min() <= 0:
+            raise ValueError(f"deviation must be above 0 in float32, got {list(self.deviation)}")
 
     def digest(self) -> str:
         """SHA-256 of the content of the files; OSError or ValueError if one cannot be read."""
@@ -202,7 +205,7 @@ def _as_stored(array: _Array, source: Exported) -> Array:
         )
     if images.dtype == np.uint8:
         if source.mean is not None or source.deviation is not None:
-            raise ValueError(f"{file} holds uint8 images, which a mean or deviation is not for")
+            raise ValueError(f"{file} holds uint8 images, which --mean and --deviation are not for")
         return np.ascontiguousarray(images)
     if images.dtype.kind != "f":
         raise ValueError(f"{file} must hold uint8 or floating-point images, got {images.dtype}")
@@ -213,11 +216,32 @@ def _as_stored(array: _Array, source: Exported) -> Array:
     if source.mean is not None and source.deviation is not None:
         mean = _by_channel("mean", source.mean, values.shape[3])
         deviation = _by_channel("deviation", source.deviation, values.shape[3])
-        return values * deviation + mean
-    low, high = float(values.min()), float(values.max())
-    if low < 0 or high > 1:
-        raise ValueError(f"{file} holds values in {low:.6g}..{high:.6g}, not in 0..1; {_REMEDY}")
+        with np.errstate(over="ignore"):
+            pixels = values * deviation + mean
+        # Written so that NaN fails it too.
+        if not np.abs(pixels).max() <= LARGEST_FLOAT:
+            raise ValueError(
+                f"{file} holds values in {_range(values)}, which times the deviation plus the mean "
+                f"are {_range(pixels)}; training takes about 0..1: {_remedy(values)}"
+            )
+        return pixels
+    if values.min() < 0 or values.max() > 1:
+        raise ValueError(f"{file} holds values in {_range(values)}, not in 0..1; {_remedy(values)}")
     return values
+
+
+def _range(values: Array) -> str:
+    return f"{values.min():.6g}..{values.max():.6g}"
+
+
+def _remedy(values: Array) -> str:
+    is_grey = values.min() >= 0 and LARGEST_FLOAT < values.max() <= GREY_LEVELS
+    return _REMEDY_FOR_GREY_LEVELS if is_grey else _REMEDY
+
+
+def _in_float32(values: tuple[float, ...]) -> Array:
+    with np.errstate(over="ignore"):
+        return np.asarray(values, np.float32)
 
 
 def _by_channel(name: str, values: tuple[float, ...], n_channels: int) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from thinset.duration import Duration
+from thinset.duration import as_length
 from thinset.files.decoding import AboveZero, Count, Positive  # noqa: TC001 - decode looks them up
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from thinset.distillation.synthetic_set import SyntheticSet
     from thinset.distillation.unrolled_learner import UnrolledLearner
     from thinset.training.loop.rates import LearningRate
+
+_MOST_HALVINGS = 1000
+"""A rate that is halved this often is 0 in float32"""
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,12 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name in ("length", "pretraining"):
-            if Duration.parse(getattr(self, name)).amount == 0:
+            if as_length(name, getattr(self, name)).amount == 0:
                 raise ValueError(f"{name} must be longer than {getattr(self, name)}")
+        if self.n_halvings > _MOST_HALVINGS:
+            raise ValueError(
+                f"n_halvings must be at most {_MOST_HALVINGS:,}, got {self.n_halvings}"
+            )
         if self.initial_weights == "random" and self.n_fixed_layers:
             raise ValueError(
                 'n_fixed_layers needs initial_weights "fixed" or "pretrained", the weights of '

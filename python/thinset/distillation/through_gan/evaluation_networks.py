@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from thinset.distillation.initial_weights import pretrain
-from thinset.distillation.networks import NetworkKind
+from thinset.distillation.networks import NetworkKind, statistics_of
 from thinset.duration import Duration
 from thinset.models.batch_statistics import layer_with_batch_statistics
-from thinset.models.classifiers.standardised import channel_statistics
 from thinset.training.loop.checkpoint import prefixed, unprefixed
 from thinset.training.randomness import generator_for
 from thinset.training.weights import (
@@ -51,7 +50,7 @@ class EvaluationNetworks:
             settings.width,
             data.image_shape,
             data.n_classes,
-            *channel_statistics(data.images),
+            *statistics_of(data),
         )
         self._draws = generator_for(seed, "evaluation networks")
         self._is_fresh = settings.start == "fresh"

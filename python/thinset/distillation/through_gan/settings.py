@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from thinset.duration import Duration
+from thinset.duration import Duration, as_length
 from thinset.files.decoding import (  # noqa: TC001 - decode looks them up
     AboveZero,
     AtLeastZero,
@@ -112,14 +112,6 @@ class LatentSettings(EvaluationSettings):
     def n_encoding(self) -> int:
         """The number of steps of the encoding."""
         return int(Duration.parse(self.encoding).amount)
-
-
-def as_length(name: str, text: str) -> Duration:
-    """The length that a setting stands for; ValueError, naming it, for any other text."""
-    try:
-        return Duration.parse(text)
-    except ValueError as error:
-        raise ValueError(f"{name} must be a length: {error}") from None
 
 
 def require_at_least_zero(name: str, value: float) -> None:

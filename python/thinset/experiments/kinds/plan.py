@@ -50,11 +50,27 @@ def make(
     return write_page(recipe, Finished.read(where.out, PlanSettings), peak_memory())
 
 
-def stored_settings(out: Path) -> PlanSettings | None:
-    """What the plan in the folder `out` was made for; None if there is no plan."""
+def stored_settings(
+    out: Path, *, model: str | None = None, encoder: str | None = None
+) -> PlanSettings | None:
+    """What the plan in the folder `out` was made for; None if there is no plan.
+
+    `model`, `encoder`: what the user names. Raises ValueError if the folder names a function of the
+    user's own, and the user does not.
+    """
+    from thinset.models.classifiers import is_own_function
+    from thinset.models.named_callable import require_named_by_user
+
     if not (out / PLAN_FILE).exists():
         return None
-    return Finished.read(out, PlanSettings).settings
+    settings = Finished.read(out, PlanSettings).settings
+    where, named = f"{out / 'settings.json'}: settings", settings.training.model
+    if named is not None and is_own_function(named):
+        require_named_by_user(named, model, f"{where}.training.model", "--model")
+    function = settings.encoder.function
+    if function is not None:
+        require_named_by_user(function, encoder, f"{where}.encoder.function", "--encoder")
+    return settings
 
 
 def write_page(

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from thinset.distillation.distill import distill
+from thinset.distillation.networks import statistics_of
 from thinset.experiments.checkpoints import divergence_named
 from thinset.experiments.prepare.embeddings import prepare_embeddings
 from thinset.report.document import draws_plots
@@ -53,6 +54,7 @@ def initial_rows(
     The classes share them equally; the first get one more where there is a rest. `encoder`: where
     the embeddings come from. Rows of a class come in the order of the selection.
     """
+    statistics_of(data)  # names the image that is not finite, which embeddings do not
     embeddings = prepare_embeddings(
         data,
         folder,

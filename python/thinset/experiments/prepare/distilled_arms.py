@@ -126,8 +126,9 @@ def images_per_class(n_images: int, data: Dataset) -> int:
     """How many images of each class there are; ValueError if that is not a whole number."""
     per_class, rest = divmod(n_images, data.n_classes)
     if rest or per_class < 1:
+        nearest = max(1, round(n_images / data.n_classes)) * data.n_classes
         raise ValueError(
             f"the size of a distilled set must be a multiple of the {data.n_classes} classes, "
-            f"got {n_images}"
+            f"got {n_images}; give --sizes {nearest}"
         )
     return per_class

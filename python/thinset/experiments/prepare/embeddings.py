@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from thinset.experiments.run_folder import RunFolder
     from thinset.experiments.settings import EncoderSettings
 
+_ROWS_AT_ONCE = 8192
 _N_RECONSTRUCTIONS = 6  # as in the paper's Figure 4
 
 
@@ -56,6 +57,7 @@ def prepare_embeddings(
                 f"'{settings.path}': given embeddings must have one row for each of {len(data)} "
                 f"samples, got shape {embeddings.shape}"
             )
+        _require_finite(embeddings, settings.path)
         return embeddings
     if settings.kind == "autoencoder":
         return _encoded(data, folder, settings, device=device, show_progress=show_progress)
@@ -73,6 +75,14 @@ def prepare_embeddings(
     embeddings = pca(data, n_components, folder.embeddings)
     folder.know_seconds("principal components", seconds_of_embeddings(folder.embeddings))
     return embeddings
+
+
+def _require_finite(embeddings: np.ndarray[Any, Any], path: str) -> None:
+    for start in range(0, len(embeddings), _ROWS_AT_ONCE):
+        finite = np.isfinite(embeddings[start : start + _ROWS_AT_ONCE]).all(axis=1)
+        if not finite.all():
+            row = start + int(finite.argmin())
+            raise ValueError(f"'{path}': row {row} holds NaN or infinity; remove or replace it")
 
 
 def require_encoder(settings: EncoderSettings) -> None:

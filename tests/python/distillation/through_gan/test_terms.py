@@ -201,7 +201,7 @@ def test_batch_norm_uses_its_own_statistics(data, tmp_path):
 def test_networks_that_need_the_batch_or_larger_images_are_refused(data):
     with pytest.raises(ValueError, match="must treat every image alone, but layer '0' "):
         term_of(data, network="through_gan_networks:without_statistics")
-    with pytest.raises(ValueError, match="model must be MODULE:FUNCTION"):
+    with pytest.raises(ValueError, match="network must be MODULE:FUNCTION"):
         term_of(data, network="resnot")
 
 

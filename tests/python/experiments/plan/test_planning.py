@@ -25,6 +25,8 @@ from thinset.experiments.prepare.subsets import distinct_rows, typical_distance
 from thinset.experiments.settings import EncoderSettings, PlanSettings, TrainingSettings
 from thinset.experiments.where import Where
 from thinset.experiments.workbench import Workbench
+from thinset.files.decoding import encode
+from thinset.files.json import write_json_with_digest
 from thinset.models import Classifier
 from thinset.results import FULL
 from thinset.results.plan import Plan
@@ -170,6 +172,24 @@ def test_a_plan_is_made_once_and_followed(tmp_path) -> None:
     stored = plan_kind.stored_settings(tmp_path / "plan")
     assert stored == SETTINGS
     assert plan_kind.stored_settings(tmp_path) is None
+
+
+def test_functions_that_only_a_folder_names_are_not_used(tmp_path) -> None:
+    (tmp_path / "plan.json").touch()
+    encoder = EncoderSettings(kind="module", function="theirs:encoder")
+    training = TrainingSettings(model="theirs:model")
+    settings = PlanSettings(encoder=encoder, training=training)
+    notes = {"command": "", "grid": {}}
+    stored = {"source": "digits", "device": "cpu", "settings": encode(settings), "notes": notes}
+    write_json_with_digest(tmp_path / "settings.json", stored)
+    message = r"settings\.json: settings\.training\.model is 'theirs:model'.*give --model theirs:"
+    with pytest.raises(ValueError, match=message):
+        plan_kind.stored_settings(tmp_path, encoder="theirs:encoder")
+    message = r"settings\.encoder\.function is 'theirs:encoder'.*give --encoder theirs:encoder"
+    with pytest.raises(ValueError, match=message):
+        plan_kind.stored_settings(tmp_path, model="theirs:model")
+    found = plan_kind.stored_settings(tmp_path, model="theirs:model", encoder="theirs:encoder")
+    assert found == settings
 
 
 @pytest.mark.slow

@@ -135,7 +135,11 @@ def test_a_killed_distillation_resumes_and_counts_all_its_seconds(source, tmp_pa
 @pytest.mark.parametrize(
     ("arm", "changes", "message"),
     [
-        ("distilled:dd", {"sizes": (25,)}, "distilled:dd: .*multiple of the 10 classes, got 25"),
+        (
+            "distilled:dd",
+            {"sizes": (25,)},
+            "distilled:dd: .*10 classes, got 25; give --sizes 20",
+        ),
         (
             "distilled:dm",
             {"training": TrainingSettings(model="networks_without_features:linear", crop="whole")},

@@ -145,7 +145,7 @@ def test_budget_of_the_first_start_holds_for_a_resumed_run(digits, tmp_path: Pat
 
 def test_a_checkpoint_is_no_file_of_weights(digits, tmp_path: Path) -> None:
     model, _ = fit_small(digits, tmp_path / "run")
-    with pytest.raises(ValueError, match="is of another model: tensor '1.weight' must have shape"):
+    with pytest.raises(ValueError, match="is of another model: tensor '1.weight' is missing"):
         load_weights(model, tmp_path / "run")
 
 
