@@ -100,9 +100,7 @@ def main():
         )
         try:
             for problem in arguments.problems or PROBLEMS:
-                for record in races_of(
-                    problem, runner, full=arguments.full, data=arguments.data
-                ):
+                for record in races_of(problem, runner, full=arguments.full, data=arguments.data):
                     records.append(record)  # noqa: PERF402 - keeps what came before Ctrl-C
         except KeyboardInterrupt:
             stopped = True

@@ -14,14 +14,17 @@ _PEERS = (
     "faiss-cpu",
     "fpsample",
     "h5py",
+    "kmedoids",
     "numba",
     "pyarrow",
     "qc-selector",
     "rdkit",
     "scikit-learn",
+    "scikit-learn-intelex",
     "scipy",
     "skmatter",
     "submodlib-py",
+    "superkmeans",
 )
 
 
