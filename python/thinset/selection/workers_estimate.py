@@ -130,7 +130,7 @@ def estimate_workers(
         sent = n_workers * n_samples * (_NUMBER * n_columns if method == "max_min" else size)
         received = n_offered * (size + _NUMBER)
     else:
-        n_rounds, to_each, from_each = _exchange(method, n_samples, n_columns, n_workers, options)
+        n_rounds, to_each, from_each = _exchange(method, shape, n_samples, n_workers, options)
         sent, received = n_workers * to_each, n_workers * from_each
     seconds += network.seconds(n_rounds, sent + received)
     basis = "values unknown"
@@ -147,13 +147,15 @@ def estimate_workers(
 
 
 def _exchange(
-    method: str, k: int, n_columns: int, n_workers: int, options: Mapping[str, Any]
+    method: str, shape: tuple[int, int], k: int, n_workers: int, options: Mapping[str, Any]
 ) -> tuple[int, int, int]:
     """Rounds, and bytes sent to and received from each worker."""
+    n_rows, n_columns = shape
     point = (n_columns + 2) * _NUMBER
     of_start = n_columns * (_DIGITS_OF_A_SUM + 2) * _NUMBER
     if method == "topk":
-        depth = min(k, 2 * (k // n_columns + 1) + 16)
+        reserve = min(max(n_rows // 20_000, 2), 16)
+        depth = min(k, 2 * math.ceil(k / n_columns) + reserve)  # as the core chooses it
         return 1, _NUMBER, 2 * depth * n_columns * _NUMBER
     if method == "max_sum":
         return k + 1, k * point + of_start, k * point + of_start
