@@ -1,8 +1,7 @@
 """One contender's race in a process of its own: its answer is checked, then it is timed.
 
-`run.py` starts it, once per contender: libraries that bring thread pools of their own do not
-disturb each other then, and one that crashes takes nobody with it. Everything that was found goes
-to a JSON file, the record.
+`runner.py` starts it once per contender, so that thread pools of different libraries do not disturb
+each other and a crash ends one race alone. The result is a JSON file, the record.
 """
 
 from __future__ import annotations

@@ -91,12 +91,12 @@ def main():
     # Beside the results, not on /tmp: that may be memory, which is never cold.
     with tempfile.TemporaryDirectory(dir=RESULTS, prefix="scratch-") as scratch:
         runner = Runner(
-            folder,
-            scratch,
-            arguments.threads,
-            arguments.rounds,
-            arguments.time_limit,
-            arguments.resume,
+            records=folder,
+            scratch=scratch,
+            n_threads=arguments.threads,
+            rounds=arguments.rounds,
+            time_limit=arguments.time_limit,
+            resume=arguments.resume,
         )
         try:
             for problem in arguments.problems or PROBLEMS:

@@ -8,7 +8,12 @@ from kmeans.problem import nearest_members
 
 
 def solve(problem):
-    model = KMeans(
+    return solve_with(KMeans, problem)
+
+
+def solve_with(kind, problem):
+    """By KMeans, or by a class with its interface."""
+    model = kind(
         problem.k,
         init=problem.X[problem.start],
         n_init=1,

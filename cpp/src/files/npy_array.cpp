@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "files/input_file.hpp"
+#include "rows/widened.hpp"
 #include "simd/row_kernels.hpp"
 #include "thinset/error.hpp"
 #include "thinset/output_file.hpp"
@@ -156,7 +157,7 @@ std::vector<double> NpyArray::widened_numbers() const {
       T value;
       std::memcpy(&value, data() + i * sizeof(T), sizeof(T));
       if constexpr (std::is_same_v<T, Float16>) {
-        row_kernels<Float16>().widen(&value, &values[i], 1);
+        values[i] = widened(&value);
       } else {
         values[i] = static_cast<double>(value);
       }

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "rows/column_sums.hpp"
+#include "rows/widened.hpp"
 #include "simd/row_kernels.hpp"
 #include "thinset/error.hpp"
 
@@ -46,8 +47,7 @@ struct BadValue {
 
 template <class T>
 [[noreturn]] void refuse_value(const Rows<T>& rows, std::size_t row, std::size_t column) {
-  double value = 0.0;
-  row_kernels<T>().widen(rows.row(row) + column, &value, 1);
+  const double value = widened(rows.row(row) + column);
   throw InvalidInput("embeddings must be finite: row " + std::to_string(rows.original(row)) +
                      ", column " + std::to_string(column) + " is " +
                      (value != value ? "nan" : (value > 0 ? "inf" : "-inf")));

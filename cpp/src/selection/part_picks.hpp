@@ -9,6 +9,7 @@
 
 #include "rows/narrow.hpp"
 #include "rows/rows.hpp"
+#include "rows/widened.hpp"
 #include "simd/row_kernels.hpp"
 #include "thinset/error.hpp"
 #include "thinset/parts.hpp"
@@ -38,9 +39,7 @@ class PartPicks {
     std::vector<T> narrow(points.size());
     for (std::size_t i = 0; i < points.size(); ++i) {
       narrow[i] = narrowed<T>(points[i]);
-      double widened = 0.0;
-      row_kernels<T>().widen(&narrow[i], &widened, 1);
-      if (widened != points[i]) {
+      if (widened(&narrow[i]) != points[i]) {
         throw InvalidInput("points must be rows of " + std::string(to_string(element_of<T>)) +
                            ": point " + std::to_string(i / n_columns) + " holds " +
                            std::to_string(points[i]) + " in column " +

@@ -151,11 +151,12 @@ class _Evaluation:
         self._where, self._settings = sets.where, sets.settings
         self._folder = sets.folder
         self._seconds = 0.0
-        self._work = list(self._jobs())
+        # Before any training: it refuses a set that cannot be replayed.
+        self._all_jobs = list(self._jobs())
 
     def run(self) -> Audit:
         """Do what is missing, and write the result."""
-        jobs = self._work
+        jobs = self._all_jobs
         trained = [job for job in jobs if job.way == "training"]
         n_parts = len(trained) + len(jobs) * len(self._settings.seeds)
         rates: dict[Job, RatePart] = {}

@@ -160,6 +160,7 @@ def _of_archive(path: Path, name: str, temporary: Path) -> _Array:
                 entry = _entry(archive, name)
                 with archive.open(entry) as content, out.open("wb") as target:
                     shutil.copyfileobj(content, target)
+        # What zipfile raises for encrypted, unsupported, cut and damaged archives.
         except (RuntimeError, NotImplementedError, EOFError, zipfile.BadZipFile, zlib.error) as e:
             raise ValueError(f"{path} is damaged: {e}") from e
         except ValueError as error:
