@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from thinset.data.batches import ImageRows
     from thinset.data.store import Dataset
 
 _ROWS_LOOKED_AT = 1024
@@ -103,7 +104,7 @@ def require_known_range(dataset: Dataset) -> None:
     for row in range(0, len(images), step):
         image = images[row]
         if not np.isfinite(image).all():
-            raise ValueError(_not_finite(dataset, row))
+            raise ValueError(f"{dataset.path}: {_not_finite(images, row)}")
         if image.min() < -LARGEST_FLOAT or image.max() > LARGEST_FLOAT:
             raise ValueError(
                 f"{dataset.path}: row {row} has values in {image.min():.6g}..{image.max():.6g}, "
@@ -117,21 +118,32 @@ def require_finite_images(dataset: Dataset) -> None:
 
     Reads all images; callers that sum them up know beforehand whether there is anything to find.
     """
-    images: np.ndarray[Any, Any] = dataset.images
-    if images.dtype.kind != "f":
-        return
+    found = not_finite_image(dataset)
+    if found is not None:
+        raise ValueError(f"{dataset.path}: {found}")
+
+
+def not_finite_image(rows: ImageRows) -> str | None:
+    """What is wrong with the first image that holds NaN or infinity; None if there is none.
+
+    Reads all images until then, unless they are integers or encoded files, which hold neither.
+    """
+    images = rows.images
+    if not isinstance(images, np.ndarray) or images.dtype.kind != "f":
+        return None
     for start in range(0, len(images), _ROWS_LOOKED_AT):
         finite = np.isfinite(images[start : start + _ROWS_LOOKED_AT]).all(axis=(1, 2, 3))
         if not finite.all():
-            raise ValueError(_not_finite(dataset, start + int(finite.argmin())))
+            return _not_finite(images, start + int(finite.argmin()))
+    return None
 
 
-def _not_finite(dataset: Dataset, number: int) -> str:
-    image = np.asarray(dataset.images[number])
+def _not_finite(images: np.ndarray[Any, Any], number: int) -> str:
+    image = np.asarray(images[number])
     row, column, channel = np.argwhere(~np.isfinite(image))[0]
     return (
-        f"{dataset.path}: image {number} holds {image[row, column, channel]} in row {row}, column "
-        f"{column}, channel {channel}; remove the image, or mend it"
+        f"image {number} holds {image[row, column, channel]} in row {row}, column {column}, "
+        f"channel {channel}; remove the image, or mend it"
     )
 
 

@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING, Any, cast
 
 from thinset.data.batches import DeviceBatches
+from thinset.data.matching_splits import not_finite_image
 from thinset.training.arguments import is_number, shown
 from thinset.training.loop.history import Best, Evaluation, History, PhaseTotals
 from thinset.training.loop.identity import first_phase_identity, run_identity
@@ -225,7 +226,9 @@ class Run:
         loss_sum = as_loss_sum(self._learner, self._learner.take_loss_sum())
         train_loss = loss_sum / self._place.n_unreported
         self._history.phases[-1].seconds += self._lap()
-        self._require_finite("training", {"loss": train_loss})
+        if not math.isfinite(train_loss):
+            what = f"the training loss is {train_loss}"
+            raise self._divergence(what, "a lower learning rate may help")
         validation_scores = self._scores("validation", self._validation_data)
         scores = self._scores("test", self._test_data)
         self._history.evaluation_seconds += self._lap()
@@ -237,6 +240,12 @@ class Run:
         if self._log is not None:
             self._log(self._figures(evaluation), evaluation.step)
         bar.update(0, **{**(scores or validation_scores), "loss": train_loss})
+
+    def _divergence(self, what: str, remedy: str) -> TrainingDivergedError:
+        """`what` went wrong, and its cause: images that hold no numbers, or else what to do."""
+        trained_on = self._schedule.stages[self._place.stage].phase.dataset
+        cause = not_finite_image(trained_on) or remedy
+        return TrainingDivergedError(f"{what} after step {self._history.steps}; {cause}")
 
     def _scores(self, name: str, data: ImageRows | None) -> dict[str, float]:
         if data is None:
@@ -318,10 +327,8 @@ class Run:
         """Keep the last good checkpoint; the loss would show the fault at the next evaluation."""
         for name in self._weights_not_finite():
             if name not in self._never_finite:
-                raise TrainingDivergedError(
-                    f"training diverged: {name} is not finite after step {self._history.steps}; "
-                    "use a lower learning rate"
-                )
+                what = f"training diverged: {name} is not finite"
+                raise self._divergence(what, "use a lower learning rate")
 
     def _weights(self) -> Mapping[str, torch.Tensor]:
         return as_tensors(self._learner, "weights", self._learner.weights())

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -182,3 +184,24 @@ def test_weights_that_training_made_infinite_are_not_saved(digits, tmp_path: Pat
     fitted(resume=True)
     assert len(n_calls) == 3
     assert read_tensors(path)[1]["history"]["steps"] == 6
+
+
+@pytest.mark.parametrize("checkpointed", [False, True])
+def test_a_divergence_names_the_image_that_holds_nan(tmp_path, checkpointed):
+    images = np.full((12, 8, 8, 1), 0.5, np.float32)
+    images[7, 2, 3, 0] = np.nan
+    rows = SimpleNamespace(images=images, labels=np.arange(12) % 3)
+    path = tmp_path / "checkpoint" if checkpointed else None
+    message = r"after step \d+; image 7 holds nan in row 2, column 3, channel 0; remove the image"
+    with pytest.raises(TrainingDivergedError, match=message):
+        fit(
+            nn.Sequential(nn.Flatten(), nn.Linear(64, 3)),
+            [Phase("all", rows, "6st")],
+            loss=classification,
+            train_transform=TrainTransform(standardise=False),
+            batch_size=4,
+            device="cpu",
+            evaluations=1,
+            checkpoint_path=path,
+            checkpoint_seconds=0.0,
+        )
