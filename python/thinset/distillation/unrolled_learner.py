@@ -78,7 +78,7 @@ class UnrolledLearner(SyntheticLearner):
     ) -> None:
         if precision not in ("auto", "float32"):
             raise ValueError(
-                "precision must be auto or float32: gradients through many steps need it; "
+                "precision must be float32 for dd and soft, whose gradients go through many steps; "
                 f"got {precision!r}"
             )
         if synthetic.step_sizes is None:

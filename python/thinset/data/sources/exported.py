@@ -192,17 +192,20 @@ def _as_stored(array: _Array, source: Exported) -> Array:
         images = images[..., np.newaxis]
     if images.ndim != 4 or 0 in images.shape:
         raise ValueError(
-            f"{file} must hold images of shape (M, height, width, channels) or (M, channels, "
-            f"height, width), got {images.dtype} of shape {images.shape}"
+            f"{file} must hold at least one image, of shape (M, height, width), (M, height, width, "
+            "channels) or (M, channels, height, width), with no axis of length 0; got "
+            f"{images.dtype} of shape {array[0].shape}"
         )
     first = source.channels == "first" or (
         source.channels is None and is_channels_first(images.shape[1:])
     )
+    given = images.shape
     images = channels_last(images) if first else images
     if images.shape[3] > _MOST_CHANNELS:
+        place = "first" if first else "last"
         raise ValueError(
-            f"{file}: images must have 1 to {_MOST_CHANNELS} channels, got shape "
-            f"{images.shape[1:]} (height, width, channels); say where the channels are"
+            f"{file}: images must have 1 to {_MOST_CHANNELS} channels, but shape {given} has "
+            f"{images.shape[3]} if channels come {place}; --channels says where they are"
         )
     if images.dtype == np.uint8:
         if source.mean is not None or source.deviation is not None:

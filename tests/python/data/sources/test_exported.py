@@ -95,7 +95,7 @@ def test_labels_in_a_column_are_read(read):
             GREY[:, :, 0, 0],
             LABELS,
             {},
-            r"images must hold images of shape .* uint8 of shape \(6, 8",
+            r"images must hold at least one image, of shape .* uint8 of shape \(6, 8",
         ),
         (GREY.astype(np.int64), LABELS, {}, "must hold uint8 or floating-point images, got int64"),
         (2 * COLOUR - 1, LABELS, {}, r"holds values in -0.99.*not in 0..1; give the --mean and"),
@@ -115,7 +115,7 @@ def test_labels_in_a_column_are_read(read):
         (COLOUR, LABELS, {"mean": (0.5,), "deviation": (1e300,)}, "deviation must be finite numb"),
         (COLOUR, LABELS, {"mean": (0.5,), "deviation": (1e-300,)}, "deviation must be above 0 in"),
         (np.where(COLOUR > 0.9, np.nan, COLOUR), LABELS, {}, "row 0 holds NaN or infinity"),
-        (np.zeros((6, 5, 8, 7)), LABELS, {}, r"1 to 4 channels, got shape \(5, 8, 7\)"),
+        (np.zeros((6, 5, 8, 7)), LABELS, {}, r"1 to 4 channels, but shape \(6, 5, 8, 7\) has 7 if channels come last; --channels"),
         (
             COLOUR,
             LABELS,
