@@ -407,7 +407,7 @@ def test_the_last_good_checkpoint_is_kept(digits, tmp_path, monkeypatch) -> None
 
 
 def test_settings_and_batches_that_do_not_fit_are_refused(digits, tmp_path) -> None:
-    with pytest.raises(ValueError, match="precision must be float32 for dd and soft.*got 'bfloat16'"):
+    with pytest.raises(ValueError, match="must be float32 for dd and soft.*got 'bfloat16'"):
         distilled(digits["train"], tmp_path / "out", precision="bfloat16")
     with pytest.raises(ValueError, match="n_fixed_layers must be from 0 to 2.*got 3"):
         distilled(
