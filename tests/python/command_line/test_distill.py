@@ -118,6 +118,7 @@ def test_given_embeddings_decide_what_is_selected(here, capsys):
             "--pretraining must be a length: a length is a number with a unit",
         ),
         ("--n-halvings 10000000", 3, "--n-halvings must be at most 1,000, got 10000000"),
+        ("--n-networks 1000000000", 3, "--n-networks must be at most 10,000, got 1000000000"),
     ],
 )
 def test_options_of_unrolled_trainings_are_named(here, capsys, options, status, message):
@@ -324,7 +325,7 @@ def test_interrupted_distillation_says_so_and_resumes_to_the_same_images(here):
         ("--learning-rate 1e30", "use a lower --learning-rate or another initial --step-size"),
         ("--initial-weights pretrained --pretraining 0st", "--pretraining must be longer than 0st"),
         ("--n-steps 3", "--n-steps must divide the number of images, 2; got 3"),
-        ("--precision bfloat16", "--precision must be auto or float32"),
+        ("--precision bfloat16", "--precision must be float32 for dd"),
         (f"--n-epochs {10**15}", "step sizes alone, but only"),
     ],
 )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from thinset.distillation.unrolled_learner import UnrolledLearner
     from thinset.training.loop.rates import LearningRate
 
-_MOST_HALVINGS = 1000
+_AT_MOST = {"n_halvings": 1000, "n_networks": 10_000}
 """A rate that is halved this often is 0 in float32"""
 
 
@@ -68,10 +68,9 @@ class Settings:
         for name in ("length", "pretraining"):
             if as_length(name, getattr(self, name)).amount == 0:
                 raise ValueError(f"{name} must be longer than {getattr(self, name)}")
-        if self.n_halvings > _MOST_HALVINGS:
-            raise ValueError(
-                f"n_halvings must be at most {_MOST_HALVINGS:,}, got {self.n_halvings}"
-            )
+        for name, most in _AT_MOST.items():
+            if getattr(self, name) > most:
+                raise ValueError(f"{name} must be at most {most:,}, got {getattr(self, name)}")
         if self.initial_weights == "random" and self.n_fixed_layers:
             raise ValueError(
                 'n_fixed_layers needs initial_weights "fixed" or "pretrained", the weights of '
