@@ -243,8 +243,8 @@ class Run:
 
     def _divergence(self, what: str, remedy: str) -> TrainingDivergedError:
         """`what` went wrong, and its cause: images that hold no numbers, or else what to do."""
-        trained_on = self._schedule.stages[self._place.stage].phase.dataset
-        cause = not_finite_image(trained_on) or remedy
+        fault = not_finite_image(self._schedule.stages[self._place.stage].phase.dataset)
+        cause = remedy if fault is None else f"{self._history.phases[-1].dataset}: {fault}"
         return TrainingDivergedError(f"{what} after step {self._history.steps}; {cause}")
 
     def _scores(self, name: str, data: ImageRows | None) -> dict[str, float]:

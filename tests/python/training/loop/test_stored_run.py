@@ -31,6 +31,19 @@ def fit_small(digits, **options) -> nn.Module:
     return model
 
 
+def fit_pixels(model, rows, **options) -> None:
+    fit(
+        model,
+        [Phase("all", rows, "6st")],
+        train_transform=TrainTransform(standardise=False),
+        batch_size=8,
+        device="cpu",
+        evaluations=1,
+        checkpoint_seconds=0.0,
+        **options,
+    )
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -161,18 +174,7 @@ def test_weights_that_training_made_infinite_are_not_saved(digits, tmp_path: Pat
         return classification(model, images.clamp(0, 0), labels)
 
     def fitted(**options):
-        fit(
-            model,
-            [Phase("all", digits.subset, "6st")],
-            loss=loss,
-            train_transform=TrainTransform(standardise=False),
-            batch_size=8,
-            device="cpu",
-            evaluations=1,
-            checkpoint_path=path,
-            checkpoint_seconds=0.0,
-            **options,
-        )
+        fit_pixels(model, digits.subset, loss=loss, checkpoint_path=path, **options)
 
     n_calls, spoiled_at = [], 4
     message = r"training diverged: head.weight is not finite after step 4; use a lower learning"
@@ -190,18 +192,9 @@ def test_weights_that_training_made_infinite_are_not_saved(digits, tmp_path: Pat
 def test_a_divergence_names_the_image_that_holds_nan(tmp_path, checkpointed):
     images = np.full((12, 8, 8, 1), 0.5, np.float32)
     images[7, 2, 3, 0] = np.nan
-    rows = SimpleNamespace(images=images, labels=np.arange(12) % 3)
+    rows = SimpleNamespace(images=images, labels=np.arange(12) % 3, name="grey")
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
     path = tmp_path / "checkpoint" if checkpointed else None
-    message = r"after step \d+; image 7 holds nan in row 2, column 3, channel 0; remove the image"
+    message = r"after step \d+; grey: image 7 holds nan in row 2, column 3, channel 0; remove the"
     with pytest.raises(TrainingDivergedError, match=message):
-        fit(
-            nn.Sequential(nn.Flatten(), nn.Linear(64, 3)),
-            [Phase("all", rows, "6st")],
-            loss=classification,
-            train_transform=TrainTransform(standardise=False),
-            batch_size=4,
-            device="cpu",
-            evaluations=1,
-            checkpoint_path=path,
-            checkpoint_seconds=0.0,
-        )
+        fit_pixels(model, rows, loss=classification, checkpoint_path=path)
