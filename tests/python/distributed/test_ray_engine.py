@@ -65,17 +65,18 @@ def test_errors_of_workers_keep_their_type_and_text(X, shards, engine):
 
 
 def test_a_worker_that_dies_again_and_again_ends_the_selection(X, engine):
-    submit = engine._gather
+    gather = engine._gather
 
-    def kill_all(function):
+    def gather_from_dead(submit):
         def submit_to_dead(number):
-            future = function(number)
-            engine._ray.kill(engine._actors[number])
-            return future
+            # Dead before it is asked: a worker killed afterwards may have answered already.
+            process_id = engine._ray.get(engine._actors[number].process_id.remote())
+            os.kill(process_id, signal.SIGKILL)
+            return submit(number)
 
-        return submit(submit_to_dead)
+        return gather(submit_to_dead)
 
-    engine._gather = kill_all
+    engine._gather = gather_from_dead
     with pytest.raises(distributed.WorkerLostError, match=r"part \d was lost: it died 4 times"):
         distributed.select(X, K, engine=engine)
 
