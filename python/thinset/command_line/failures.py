@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import re
 import sys
 import traceback
 
 from thinset.command_line.usage import UsageError
+from thinset.files.byte_sizes import shown_bytes
 from thinset.files.uris import as_uri
 
 EXIT_FAILURE = 1
@@ -56,7 +59,7 @@ def report_failure(error: Exception) -> int:
 
 def _described(error: Exception) -> tuple[str, int]:
     if isinstance(error, MemoryError) or _is_device_memory(error):
-        return f"not enough memory: {_first_line(error) or 'an allocation failed'}", EXIT_FAILURE
+        return f"not enough memory: {_of_allocation(error)}", EXIT_FAILURE
     if isinstance(error, ImportError):
         return f"{error}{_extra_that_has(error.name)}", EXIT_FAILURE
     if isinstance(error, UsageError):
@@ -85,7 +88,10 @@ def _of_system(error: OSError) -> str:
     ]
     text = str(error)
     if error.strerror:
-        text = ": ".join([*([" -> ".join(names)] if names else []), error.strerror])
+        reason = error.strerror
+        if error.errno == errno.ENOTDIR:
+            reason = "part of this path is a file, where a folder is needed"
+        text = ": ".join([*([" -> ".join(names)] if names else []), reason])
     uri = as_uri(text) if isinstance(error, FileNotFoundError) else None
     if uri is None:
         return text
@@ -100,6 +106,17 @@ def _is_device_memory(error: Exception) -> bool:
         or "out of memory" in text
         or "can't allocate memory" in text
     )
+
+
+def _of_allocation(error: Exception) -> str:
+    # What torch says of an allocation on the CPU is about its source code, except for the size.
+    size = re.search(r"DefaultCPUAllocator.*tried to allocate (\d+) bytes", str(error))
+    if size is not None:
+        return (
+            f"an array of {shown_bytes(int(size[1]))} could not be allocated; choose a smaller "
+            "network, smaller batches or smaller images"
+        )
+    return _first_line(error) or "an allocation failed"
 
 
 def _first_line(error: Exception) -> str:

@@ -50,7 +50,7 @@ def atomic_file(target: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(target).absolute()
     _require_target(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _naming(target), partial_of(target, is_folder=False) as partial:
+    with naming(target), partial_of(target, is_folder=False) as partial:
         yield partial.path
         partial.path.chmod(0o666 & ~_umask())
         _sync(partial.path)
@@ -79,7 +79,7 @@ def atomic_folder(
     target.parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(target)  # which may restore the target
     _require_replaceable(target, overwrite=overwrite, foreign=foreign)
-    with _naming(target), partial_of(target, is_folder=True) as partial:
+    with naming(target), partial_of(target, is_folder=True) as partial:
         yield partial.path
         partial.path.chmod(0o777 & ~_umask())
         _sync_tree(partial.path)
@@ -210,7 +210,7 @@ def _replace_folder(new: Path, target: Path) -> None:
 
 
 @contextlib.contextmanager
-def _naming(target: Path) -> Iterator[None]:
+def naming(target: Path) -> Iterator[None]:
     """Name `target` in the error of a full disk, and in place of its partial in any other."""
     try:
         yield

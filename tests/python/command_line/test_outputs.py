@@ -143,7 +143,7 @@ def test_an_output_over_an_input_is_refused(
     [
         ("select x.npy -n 3 -o sub", 4, "sub: is a folder; name a file to write"),
         ("select x.npy -n 3 -o . --dry-run", 4, ".: is a folder; name a file to write"),
-        ("select x.npy -n 3 -o x.npy/s.npz --dry-run", 4, "x.npy: Not a directory"),
+        ("select x.npy -n 3 -o x.npy/s.npz --dry-run", 4, "x.npy: part of this path is a file"),
         ("select x.npy -n 3 -o s.npz --dry-run --engine local --table sub", 4, "sub: is a folder"),
         ("select x.npy -n 3 -o chosen", 2, "--out must end in .npz or .parquet, got chosen"),
         ("show z.npy --data data -o .", 4, ".: is a folder; name a file to write"),

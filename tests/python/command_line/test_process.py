@@ -126,6 +126,9 @@ def test_a_file_size_limit_is_an_input_output_failure(tmp_path):
         (MemoryError(), 1, "not enough memory: an allocation failed"),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 8 TB"), 1,
          "not enough memory: [enforce fail]"),
+        (RuntimeError("[enforce fail at a.cpp:1] . DefaultCPUAllocator: can't allocate memory: you "
+                      "tried to allocate 81920000000 bytes. Error code 12"), 1,
+         "not enough memory: an array of 81.9 GB could not be allocated; choose a smaller network"),
         (RuntimeError("CUDA out of memory. Tried\nto"), 1, "not enough memory: CUDA out of memory"),
         (RecursionError("maximum"), 3, "nested too deeply"),
         (ValueError("two\nlines"), 3, "error: two lines"),

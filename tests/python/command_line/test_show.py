@@ -234,7 +234,7 @@ def test_an_output_that_cannot_be_written_is_noticed_before_the_work(folder, cap
 
     monkeypatch.setattr(thinset.Selection, "load", read)
     Path("file").write_text("not a folder")
-    not_a_folder = f"{folder / 'file'}: Not a directory"
+    not_a_folder = f"{folder / 'file'}: part of this path is a file"
     for out, message in (
         ("file/page.html", not_a_folder),
         ("file/below/page.html", not_a_folder),

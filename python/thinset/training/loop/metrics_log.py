@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from thinset.files.atomic import atomic_file
+from thinset.files.atomic import atomic_file, naming
 from thinset.files.regular import read_text
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class JsonLines:
         if not self._is_begun:
             self._drop_from(step)
             self._is_begun = True
-        with self._path.open("a", encoding="utf-8") as lines:
+        with naming(self._path), self._path.open("a", encoding="utf-8") as lines:
             lines.write(json.dumps({"step": step, **values}) + "\n")
 
     def _drop_from(self, step: int) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import json
+from pathlib import Path
 
 import pytest
 
@@ -37,3 +39,15 @@ def test_steps_that_come_again_are_replaced(tmp_path, cut_off) -> None:
         (20, 0.5),
         (30, 0.4),
     ]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_named(tmp_path) -> None:
+    path = tmp_path / "log.jsonl"
+    log = JsonLines(path)
+    log({"loss": 0.5}, 10)
+    path.unlink()
+    path.symlink_to("/dev/full")
+    with pytest.raises(OSError, match="log.jsonl") as caught:
+        log({"loss": 0.25}, 20)
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(path))
