@@ -12,6 +12,7 @@ UNITS = ("st", "ep", "sa", *SECONDS_PER_UNIT)
 """Steps, epochs, samples, seconds, minutes, hours."""
 
 _WHOLE_UNITS = ("st", "sa")
+_LONGEST = 1e15  # whole numbers up to it, and sums of them, are exact
 _PATTERN = re.compile(r"\s*(\d+(?:\.\d*)?(?:e[+-]?\d+)?|\.\d+)\s*([a-z]+)\s*", re.IGNORECASE)
 
 
@@ -19,7 +20,7 @@ _PATTERN = re.compile(r"\s*(\d+(?:\.\d*)?(?:e[+-]?\d+)?|\.\d+)\s*([a-z]+)\s*", r
 class Duration:
     """An amount of training: "10000st" steps, "200ep" epochs, "51200sa" samples, "7min" time.
 
-    `amount` is finite and at least 0; steps and samples are whole numbers. Time is in "s", "min" or
+    `amount` is from 0 to 1e15; steps and samples are whole numbers. Time is in "s", "min" or
     "h". `str()` returns text that `parse` reads. Immutable and hashable. Raises ValueError
     otherwise.
     """
@@ -35,6 +36,8 @@ class Duration:
         amount = float(amount)  # numbers of numpy have another text
         if not math.isfinite(amount) or amount < 0:
             raise ValueError(f"a duration must be finite and at least 0, got {amount}")
+        if amount > _LONGEST:
+            raise ValueError(f"a duration must be at most {_LONGEST:g}{unit}, got {amount:g}{unit}")
         if unit in _WHOLE_UNITS and amount != int(amount):
             raise ValueError(f"{unit!r} needs a whole number, got {amount}")
         object.__setattr__(self, "amount", amount)

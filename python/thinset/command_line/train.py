@@ -203,8 +203,14 @@ class Command:
         if replayed is None:
             return {"model": self.model}
         made_for = DistilledFor.of(replayed)
-        if self.model is not None or made_for.name is None:
+        if self.model is not None:
             return {"model": self.model, "crop": "whole"}
+        if made_for.name is None:
+            raise ValueError(
+                f"{replayed.path} does not say which network it was distilled for: its manifest "
+                "has no provenance.params.settings.network; give --model, or --ordinary to train "
+                "on it without its stored steps"
+            )
         require_known_network(replayed, "--model")
         return {"model": made_for.name, "width": made_for.width, "crop": "whole"}
 

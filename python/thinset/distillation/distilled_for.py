@@ -6,14 +6,17 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from thinset.data.manifest import MANIFEST_FILE
 from thinset.data.provenance import DistilledBy
 from thinset.distillation.initial_weights import ROLE, layer_sizes, set_weights
 from thinset.files.decoding import decode
+from thinset.files.shown import shown
 from thinset.models.batch_statistics import FrozenStatistics, require_no_batch_statistics
 from thinset.models.classifiers import classifier_factory, is_own_function
+from thinset.models.classifiers.arguments import LARGEST_WIDTH
 from thinset.models.named_callable import require_named_by_user
 from thinset.training.loop.history import Best
 
@@ -56,9 +59,12 @@ class DistilledFor:
         name, width = settings.get("network"), settings.get("width", 1.0)
         starts, n_fixed = weights.get("kind", "random"), weights.get("n_fixed_layers")
         if name is not None and not isinstance(name, str):
-            raise ValueError(f"{where}.settings.network must be a text, got {name!r}")
-        if not _is_number(width) or width <= 0:
-            raise ValueError(f"{where}.settings.width must be a number above 0, got {width!r}")
+            raise ValueError(f"{where}.settings.network must be a text, got {shown(name)}")
+        if not _is_number(width) or not 0 < width <= LARGEST_WIDTH:
+            raise ValueError(
+                f"{where}.settings.width must be above 0 and at most {LARGEST_WIDTH:g}, "
+                f"got {shown(width)}"
+            )
         if starts not in ("random", "fixed", "pretrained"):
             raise ValueError(
                 f"{where}.{ROLE}.kind must be random, fixed or pretrained, got {starts!r}"
@@ -70,11 +76,18 @@ class DistilledFor:
                 f"got {n_fixed!r}"
             )
         n_channels = dataset.image_shape[2]
+        mean = _channels(params, "mean", n_channels, where)
+        deviation = _channels(params, "deviation", n_channels, where)
+        if (mean is None) != (deviation is None):
+            raise ValueError(
+                f"{where} must have both mean and deviation, or neither; got mean {mean} and "
+                f"deviation {deviation}"
+            )
         return cls(
             name,
             float(width),
-            _channels(params, "mean", n_channels, where),
-            _channels(params, "deviation", n_channels, where),
+            mean,
+            deviation,
             starts,
             n_fixed,
             settings.get("freeze_statistics") is True,
@@ -122,6 +135,12 @@ def prepared_for_replay(
     another network.
     """
     made_for = DistilledFor.of(dataset)
+    if ROLE in dataset.manifest.arrays and made_for.starts == "random":
+        raise ValueError(
+            f"{dataset.path} has the array {ROLE!r}, but its manifest does not say what starts "
+            f"from it: provenance.params.{ROLE}.kind must be fixed or pretrained; restore "
+            f"{MANIFEST_FILE} from a backup, or distil again"
+        )
     standardise_with = getattr(network, "standardise_with", None)
     if None not in (standardise_with, made_for.mean, made_for.deviation):
         assert standardise_with is not None
@@ -152,14 +171,20 @@ def _stored_weights(network: nn.Module, dataset: Dataset, made_for: DistilledFor
             f"{dataset.path} was distilled for {made_for.starts} initial weights, but has no array "
             f"{ROLE!r}"
         )
-    values = torch.from_numpy(dataset.array(ROLE).copy())
+    stored = dataset.array(ROLE)
+    if stored.dtype != np.float32:
+        raise ValueError(
+            f"{dataset.path}: {ROLE} must be float32, got {stored.dtype}; distil again, or restore "
+            "the file from a backup"
+        )
+    values = torch.from_numpy(stored.copy())
     sizes = layer_sizes(network)
-    if values.shape != (sum(sizes),) or not values.is_floating_point():
+    if values.shape != (sum(sizes),):
         name = made_for.name or "another network"
         raise ValueError(
             f"{dataset.path} was distilled for {made_for.starts} initial weights of {name}, which "
-            f"are {values.dtype} of shape {tuple(values.shape)}; {type(network).__name__} has "
-            f"{sum(sizes)} parameters. Replay it on {name} of the same width"
+            f"have the shape {tuple(values.shape)}; {type(network).__name__} has {sum(sizes)} "
+            f"parameters. Replay it on {name} of the same width"
         )
     wrong = torch.nonzero(~values.isfinite())
     if len(wrong):
@@ -178,9 +203,9 @@ def _stored_weights(network: nn.Module, dataset: Dataset, made_for: DistilledFor
 
 
 def _table(params: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:
-    value = params.get(name) or {}
+    value = params.get(name, {})
     if not isinstance(value, dict):
-        raise ValueError(f"{where}.{name} must be a table, got {value!r}")
+        raise ValueError(f"{where}.{name} must be a table, got {shown(value)}")
     return value
 
 
@@ -194,10 +219,14 @@ def _channels(
     if not is_list or not all(_is_number(value) for value in values):
         raise ValueError(
             f"{where}.{name} must be {n_channels} finite numbers, one for each channel, "
-            f"got {values!r}"
+            f"got {shown(values)}"
         )
-    if name == "deviation" and min(values) <= 0:
-        raise ValueError(f"{where}.{name} must be above 0, got {values!r}")
+    with np.errstate(over="ignore", under="ignore"):
+        in_float32 = np.array(values, np.float32)
+    if not np.isfinite(in_float32).all():
+        raise ValueError(f"{where}.{name} must be finite in float32, got {shown(values)}")
+    if name == "deviation" and in_float32.min() <= 0:
+        raise ValueError(f"{where}.{name} must be above 0 in float32, got {shown(values)}")
     return tuple(float(value) for value in values)
 
 

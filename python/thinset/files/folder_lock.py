@@ -43,8 +43,14 @@ def lock_folder(folder: Path) -> FolderLock:
 
     The lock lasts as long as the returned object. It is a file lock (flock) on the file ".lock" in
     the folder, so that the system releases it however the process ends. File systems without such
-    locks are used without. Raises BlockingIOError if another process holds the lock.
+    locks are used without. Raises BlockingIOError if another process holds the lock, and
+    FileNotFoundError for a link that leads nowhere.
     """
+    if folder.is_symlink() and not folder.exists():
+        raise FileNotFoundError(
+            f"{folder} is a link to {folder.readlink()}, which does not exist; remove the link, or "
+            "make the folder"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     key = folder.resolve()
     held = _held.get(key)

@@ -95,7 +95,11 @@ def test_ordinary_training_says_that_step_sizes_are_not_used(capsys, monkeypatch
             "longer than the 30 stored steps of distilled, which are 30st; got 30st",
         ),
         (("digits/train", "--ordinary"), "--ordinary is for distilled data: digits/train has"),
-        (("unknown",), "cannot be replayed on Classifier: its layer 'features.3' (BatchNorm2d)"),
+        (("unknown",), "unknown does not say which network it was distilled for: its manifest has"),
+        (
+            ("unknown", "--model", "paper"),
+            "cannot be replayed on Classifier: its layer 'features.3' (BatchNorm2d)",
+        ),
     ],
 )
 def test_mistakes_leave_no_folder(capsys, tmp_path, arguments, message):
@@ -103,6 +107,17 @@ def test_mistakes_leave_no_folder(capsys, tmp_path, arguments, message):
     assert status == (EXIT_USAGE if message.endswith("needs --subset") else EXIT_BAD_INPUT)
     assert message in error
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("folders")
+def test_stored_steps_that_diverge_are_named(capsys, tmp_path, write_distilled, monkeypatch):
+    images = np.random.default_rng(0).random((10, 8, 8, 1), np.float32)
+    steps = (((0, 10), 1e30),) * 5
+    monkeypatch.setattr("thinset.data.schedule.LARGEST_STEP_SIZE", 1e30)
+    write_distilled(tmp_path / "wild", images, np.arange(10), steps=steps, params=MADE_FOR)
+    status, _, error = train(capsys, "wild", "-o", "out")
+    assert status == EXIT_BAD_INPUT
+    assert "the stored steps do not suit this network, or are damaged" in error
 
 
 @pytest.mark.usefixtures("folders")

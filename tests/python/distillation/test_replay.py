@@ -136,7 +136,7 @@ class TestInitialWeights:
         with pytest.raises(
             ValueError,
             match=r"fixed initial weights of small_networks:small, which"
-            r" are torch.float32 of shape \(689,\); Small has 690 parameters",
+            r" have the shape \(689,\); Small has 690 parameters",
         ):
             start_of(dataset)
 
@@ -145,6 +145,17 @@ class TestInitialWeights:
         message = r"distilled: initial_weights must be finite, got nan at position 5"
         with pytest.raises(ValueError, match=message):
             start_of(write("fixed", weights=weights))
+
+    @pytest.mark.parametrize("dtype", ["float64", "float16", "longdouble", "int64", "M8[ns]"])
+    def test_of_another_type_are_refused(self, write, weights, dtype):
+        with pytest.raises(ValueError, match="initial_weights must be float32, got"):
+            start_of(write("fixed", weights=weights.astype("int64").astype(dtype)))
+
+    @pytest.mark.parametrize("described", [{}, {"n_fixed_layers": 1}, {"kind": "random"}])
+    def test_that_nothing_starts_from_are_refused(self, write, weights, described):
+        dataset = write(weights=weights, initial_weights=described)
+        with pytest.raises(ValueError, match="kind must be fixed or pretrained; restore manifest"):
+            start_of(dataset)
 
     def test_that_are_missing_are_refused(self, write):
         with pytest.raises(ValueError, match="has no array 'initial_weights'"):
@@ -222,16 +233,24 @@ def test_reads_what_a_folder_says(write, digits):
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"settings": []}, None),
+        ({"settings": {}}, None),
+        ({"settings": []}, r"params\.settings must be a table, got \[\]"),
+        ({"initial_weights": None}, r"params\.initial_weights must be a table, got None"),
         ({"settings": [1]}, r"params\.settings must be a table, got \[1\]"),
         ({"settings": {"network": 3}}, r"params\.settings\.network must be a text, got 3"),
-        ({"settings": {"width": 0}}, r"width must be a number above 0, got 0"),
+        ({"settings": {"width": 0}}, r"width must be above 0 and at most 1e\+06, got 0"),
+        ({"settings": {"width": 1e300}}, r"width must be above 0 and at most 1e\+06, got 1e\+300"),
         ({"initial_weights": {"kind": "frozen"}}, "kind must be random, fixed or pretrained"),
         ({"initial_weights": {"n_fixed_layers": -1}}, "n_fixed_layers must be a whole number"),
         ({"initial_weights": {"n_fixed_layers": True}}, "whole number of at least 0, got True"),
         ({"mean": [0.1, 0.2]}, r"mean must be 1 finite numbers, .* got \[0.1, 0.2\]"),
         ({"mean": 0.5}, "mean must be 1 finite numbers"),
-        ({"deviation": [0.0]}, r"deviation must be above 0, got \[0.0\]"),
+        ({"mean": [1e300]}, r"mean must be finite in float32, got \[1e\+300\]"),
+        ({"mean": None}, "must have both mean and deviation, or neither; got mean None"),
+        ({"deviation": [0.0]}, r"deviation must be above 0 in float32, got \[0.0\]"),
+        ({"deviation": [1e-300]}, r"deviation must be above 0 in float32, got \[1e-300\]"),
+        ({"deviation": [1e300]}, r"deviation must be finite in float32, got \[1e\+300\]"),
+        ({"deviation": None}, "must have both mean and deviation, or neither; got mean"),
         ({"deviation": ["x"]}, "deviation must be 1 finite numbers"),
     ],
 )

@@ -107,3 +107,10 @@ def test_a_lock_file_without_a_number_is_refused_without_one(tmp_path, holder):
     (tmp_path / "run" / LOCK_FILE).write_text("x")
     with pytest.raises(BlockingIOError, match="in use by another thinset process; wait"):
         lock_folder(tmp_path / "run")
+
+
+def test_a_link_that_leads_nowhere_is_refused(tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "missing")
+    with pytest.raises(FileNotFoundError, match="is a link to .*missing, which does not exist"):
+        lock_folder(link)

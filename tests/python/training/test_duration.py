@@ -42,6 +42,12 @@ def test_amounts_are_finite_and_not_negative(amount: float) -> None:
 
 
 @pytest.mark.parametrize("unit", UNITS)
+def test_amounts_are_bounded(unit: str) -> None:
+    with pytest.raises(ValueError, match=f"at most 1e\\+15{unit}, got 1e\\+30{unit}"):
+        Duration.parse(f"1e30{unit}")
+
+
+@pytest.mark.parametrize("unit", UNITS)
 def test_numbers_of_numpy_are_numbers(unit: str) -> None:
     duration = Duration(np.float64(4.0), unit)
     assert str(duration) == str(np.float64(0.5) * Duration(8, unit)) == f"4{unit}"

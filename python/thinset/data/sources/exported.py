@@ -213,10 +213,17 @@ def _as_stored(array: _Array, source: Exported) -> Array:
         return np.ascontiguousarray(images)
     if images.dtype.kind != "f":
         raise ValueError(f"{file} must hold uint8 or floating-point images, got {images.dtype}")
-    values = np.ascontiguousarray(images, np.float32)
+    with np.errstate(over="ignore"):  # reported below
+        values = np.ascontiguousarray(images, np.float32)
     finite = np.isfinite(values).all(axis=(1, 2, 3))
     if not finite.all():
-        raise ValueError(f"{file}: row {int(finite.argmin())} holds NaN or infinity")
+        row = int(finite.argmin())
+        if np.isfinite(images[row]).all():
+            raise ValueError(
+                f"{file}: row {row} holds values that float32 cannot, up to "
+                f"{float(np.abs(images[row]).max()):g}"
+            )
+        raise ValueError(f"{file}: row {row} holds NaN or infinity")
     if source.mean is not None and source.deviation is not None:
         mean = _by_channel("mean", source.mean, values.shape[3])
         deviation = _by_channel("deviation", source.deviation, values.shape[3])
@@ -297,4 +304,9 @@ def _labels(array: _Array, n_images: int) -> tuple[Array, Array | None]:
             f"{file} must hold integers of shape ({n_images},), or probabilities of shape "
             f"({n_images}, classes), got {values.dtype} of shape {values.shape}"
         )
+    # A number above those of int64 would wrap around to a negative one.
+    wrong = values > np.iinfo(np.int64).max
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise ValueError(f"{file} must hold class numbers, row {row} holds {values[row]}")
     return values.astype(np.int64), None

@@ -11,6 +11,7 @@ from thinset.distillation.distill import distill
 from thinset.distillation.networks import statistics_of
 from thinset.experiments.checkpoints import divergence_named
 from thinset.experiments.prepare.embeddings import prepare_embeddings
+from thinset.files.atomic import atomic_file
 from thinset.report.document import draws_plots
 from thinset.selection import Selection, select
 from thinset.training.loop.metrics_log import read_log
@@ -114,8 +115,8 @@ class DistilledGrids:
             steps=steps,
             curves=curves,
         )
-        self._folder.mkdir(parents=True, exist_ok=True)
-        (self._folder / f"{step:07d}.png").write_bytes(rendered(figure, "png"))
+        with atomic_file(self._folder / f"{step:07d}.png") as partial:
+            partial.write_bytes(rendered(figure, "png"))
 
 
 def distill_and_keep(

@@ -17,6 +17,7 @@ from thinset.experiments.checkpoints import divergence_named
 from thinset.experiments.generation import generated_name
 from thinset.experiments.prepare.subsets import Made
 from thinset.experiments.shown_generators import store_training, weights_file
+from thinset.files.atomic import atomic_file
 from thinset.report.document import draws_plots
 from thinset.transforms.images import as_rows
 
@@ -65,8 +66,8 @@ class SampleGrids:
 
     def log(self, values: dict[str, float], step: int) -> None:
         """Write the grid, then call the given log; see thinset.training.Log."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        (self._folder / f"{step:07d}.png").write_bytes(self._drawn)
+        with atomic_file(self._folder / f"{step:07d}.png") as partial:
+            partial.write_bytes(self._drawn)
         if self._log is not None:
             self._log(values, step)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+LARGEST_WIDTH = 1e6
+"""Factor of the widths of a network; what fits into memory is far below it"""
+
 
 def require_classes(n_classes: int) -> None:
     """Raise ValueError unless there are at least two classes."""
@@ -12,8 +15,8 @@ def require_classes(n_classes: int) -> None:
 def scaled_widths(defaults: tuple[int, ...], width: float) -> tuple[int, ...]:
     """The numbers of filters and hidden values times `width`, rounded, each at least 1.
 
-    Raises ValueError unless `width` is finite and above 0.
+    Raises ValueError unless `width` is above 0 and at most LARGEST_WIDTH.
     """
-    if not 0 < width < float("inf"):
-        raise ValueError(f"width must be finite and above 0, got {width}")
+    if not 0 < width <= LARGEST_WIDTH:
+        raise ValueError(f"width must be above 0 and at most {LARGEST_WIDTH:g}, got {width}")
     return tuple(max(1, round(width * default)) for default in defaults)

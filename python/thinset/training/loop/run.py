@@ -243,7 +243,10 @@ class Run:
 
     def _divergence(self, what: str, remedy: str) -> TrainingDivergedError:
         """`what` went wrong, and its cause: images that hold no numbers, or else what to do."""
-        fault = not_finite_image(self._schedule.stages[self._place.stage].phase.dataset)
+        phase = self._schedule.stages[self._place.stage].phase
+        if phase.replays:
+            remedy = "the stored steps do not suit this network, or are damaged"
+        fault = not_finite_image(phase.dataset)
         cause = remedy if fault is None else f"{self._history.phases[-1].dataset}: {fault}"
         return TrainingDivergedError(f"{what} after step {self._history.steps}; {cause}")
 
@@ -257,10 +260,8 @@ class Run:
     def _require_finite(self, name: str, scores: Mapping[str, float]) -> None:
         for metric, score in scores.items():
             if not math.isfinite(score):
-                raise TrainingDivergedError(
-                    f"the {name} {metric} is {score} after step {self._history.steps}; "
-                    "a lower learning rate may help"
-                )
+                what = f"the {name} {metric} is {score}"
+                raise self._divergence(what, "a lower learning rate may help")
 
     def _keep_if_best(self, evaluation: Evaluation) -> None:
         scores = evaluation.validation_scores

@@ -115,6 +115,18 @@ def test_labels_in_a_column_are_read(read):
         (COLOUR, LABELS, {"mean": (0.5,), "deviation": (1e300,)}, "deviation must be finite numb"),
         (COLOUR, LABELS, {"mean": (0.5,), "deviation": (1e-300,)}, "deviation must be above 0 in"),
         (np.where(COLOUR > 0.9, np.nan, COLOUR), LABELS, {}, "row 0 holds NaN or infinity"),
+        (
+            np.where(COLOUR > 0.9, 1e300, COLOUR.astype(float)),
+            LABELS,
+            {},
+            "row 0 holds values that float32 cannot, up to 1e.300",
+        ),
+        (
+            COLOUR,
+            LABELS.astype(np.uint64) + np.uint64(2**63),
+            {},
+            "must hold class numbers, row 0 holds 9223372036854775808",
+        ),
         (np.zeros((6, 5, 8, 7)), LABELS, {}, r"shape \(6, 5, 8, 7\) has 7 if channels come last"),
         (
             COLOUR,
