@@ -113,7 +113,7 @@ def test_stored_initial_weights_are_where_training_starts(study, distil, digits)
     one, other = study(f"data:{path}", splits=(1.0,), seeds=(0, 1)).train()
     assert one.final == other.final
     fewer = distil("fewer", initial_weights=weights[1:], params=params).path
-    with pytest.raises(ValueError, match=r"data:.*fewer: .* are torch.float32 of shape \(689,\)"):
+    with pytest.raises(ValueError, match=r"data:.*fewer: .* have the shape \(689,\)"):
         study(f"data:{fewer}")
 
 
