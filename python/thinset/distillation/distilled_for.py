@@ -119,7 +119,7 @@ def require_known_network(dataset: Dataset, option: str) -> None:
         classifier_factory(name)
     except ValueError as error:
         raise ValueError(
-            f"{where} is {name!r}, which this version of thinset does not have; give {option}"
+            f"{where} is {shown(name)}, which this version of thinset does not have; give {option}"
         ) from error
 
 
