@@ -11,6 +11,7 @@ import torch
 
 from thinset.data.manifest import MANIFEST_FILE
 from thinset.data.provenance import DistilledBy
+from thinset.data.standardisation import require_standardisation
 from thinset.distillation.initial_weights import ROLE, layer_sizes, set_weights
 from thinset.files.decoding import decode
 from thinset.files.shown import shown
@@ -62,7 +63,7 @@ class DistilledFor:
             raise ValueError(f"{where}.settings.network must be a text, got {shown(name)}")
         if not _is_number(width) or not 0 < width <= LARGEST_WIDTH:
             raise ValueError(
-                f"{where}.settings.width must be above 0 and at most {LARGEST_WIDTH:g}, "
+                f"{where}.settings.width must be above 0 and at most {LARGEST_WIDTH:,}, "
                 f"got {shown(width)}"
             )
         if starts not in ("random", "fixed", "pretrained"):
@@ -78,11 +79,10 @@ class DistilledFor:
         n_channels = dataset.image_shape[2]
         mean = _channels(params, "mean", n_channels, where)
         deviation = _channels(params, "deviation", n_channels, where)
-        if (mean is None) != (deviation is None):
-            raise ValueError(
-                f"{where} must have both mean and deviation, or neither; got mean {mean} and "
-                f"deviation {deviation}"
-            )
+        try:
+            require_standardisation(mean, deviation)
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from error
         return cls(
             name,
             float(width),
@@ -221,12 +221,6 @@ def _channels(
             f"{where}.{name} must be {n_channels} finite numbers, one for each channel, "
             f"got {shown(values)}"
         )
-    with np.errstate(over="ignore", under="ignore"):
-        in_float32 = np.array(values, np.float32)
-    if not np.isfinite(in_float32).all():
-        raise ValueError(f"{where}.{name} must be finite in float32, got {shown(values)}")
-    if name == "deviation" and in_float32.min() <= 0:
-        raise ValueError(f"{where}.{name} must be above 0 in float32, got {shown(values)}")
     return tuple(float(value) for value in values)
 
 

@@ -18,6 +18,7 @@ from thinset.data.npy_file import file_digest, open_npy
 from thinset.data.provenance import ImportedFrom
 from thinset.data.sources.image_layout import channels_last, is_channels_first
 from thinset.data.sources.value_range import GREY_LEVELS
+from thinset.data.standardisation import require_standardisation
 from thinset.data.store import Dataset, open_dataset
 from thinset.data.writer import DatasetWriter
 from thinset.files.regular import open_regular
@@ -60,15 +61,7 @@ class Exported:
     channels: Literal["first", "last"] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("mean", "deviation"):
-            values = getattr(self, name)
-            if values is not None and not (values and np.isfinite(_in_float32(values)).all()):
-                raise ValueError(f"{name} must be finite numbers in float32, got {list(values)}")
-        if (self.mean is None) != (self.deviation is None):
-            missing = "mean" if self.mean is None else "deviation"
-            raise ValueError(f"mean and deviation go together, but there is no {missing}")
-        if self.deviation is not None and _in_float32(self.deviation).min() <= 0:
-            raise ValueError(f"deviation must be above 0 in float32, got {list(self.deviation)}")
+        require_standardisation(self.mean, self.deviation)
 
     def digest(self) -> str:
         """SHA-256 of the content of the files; OSError or ValueError if one cannot be read."""
@@ -250,11 +243,6 @@ def _remedy(values: Array) -> str:
     return _REMEDY_FOR_GREY_LEVELS if is_grey else _REMEDY
 
 
-def _in_float32(values: tuple[float, ...]) -> Array:
-    with np.errstate(over="ignore"):
-        return np.asarray(values, np.float32)
-
-
 def _by_channel(name: str, values: tuple[float, ...], n_channels: int) -> Array:
     if len(values) not in (1, n_channels):
         raise ValueError(
@@ -304,9 +292,4 @@ def _labels(array: _Array, n_images: int) -> tuple[Array, Array | None]:
             f"{file} must hold integers of shape ({n_images},), or probabilities of shape "
             f"({n_images}, classes), got {values.dtype} of shape {values.shape}"
         )
-    # A number above those of int64 would wrap around to a negative one.
-    wrong = values > np.iinfo(np.int64).max
-    if wrong.any():
-        row = int(wrong.argmax())
-        raise ValueError(f"{file} must hold class numbers, row {row} holds {values[row]}")
-    return values.astype(np.int64), None
+    return values, None  # the writer makes them int64: a large uint64 must not wrap before a check

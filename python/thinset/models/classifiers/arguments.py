@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-LARGEST_WIDTH = 1e6
+LARGEST_WIDTH = 1_000_000
 """Factor of the widths of a network; what fits into memory is far below it"""
 
 
@@ -18,5 +18,5 @@ def scaled_widths(defaults: tuple[int, ...], width: float) -> tuple[int, ...]:
     Raises ValueError unless `width` is above 0 and at most LARGEST_WIDTH.
     """
     if not 0 < width <= LARGEST_WIDTH:
-        raise ValueError(f"width must be above 0 and at most {LARGEST_WIDTH:g}, got {width}")
+        raise ValueError(f"width must be above 0 and at most {LARGEST_WIDTH:,}, got {width}")
     return tuple(max(1, round(width * default)) for default in defaults)

@@ -125,7 +125,7 @@ def test_labels_in_a_column_are_read(read):
             COLOUR,
             LABELS.astype(np.uint64) + np.uint64(2**63),
             {},
-            "must hold class numbers, row 0 holds 9223372036854775808",
+            "labels must be in 0..9223372036854775807, got 9223372036854775808 in row 0",
         ),
         (np.zeros((6, 5, 8, 7)), LABELS, {}, r"shape \(6, 5, 8, 7\) has 7 if channels come last"),
         (

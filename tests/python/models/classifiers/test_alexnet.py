@@ -92,7 +92,7 @@ def test_images_are_standardised_inside() -> None:
     [
         ((28, 28), {}, r"\(height, width, channels\).*got"),
         ((28, 28, 1), {"n_classes": 1}, "n_classes must be at least 2, got 1"),
-        ((28, 28, 1), {"width": -1.0}, "width must be above 0 and at most 1e.06, got -1.0"),
+        ((28, 28, 1), {"width": -1.0}, "width must be above 0 and at most 1,000,000, got -1.0"),
     ],
 )
 def test_arguments_are_checked(shape, options: dict[str, object], message: str) -> None:

@@ -113,7 +113,7 @@ def test_hidden_is_what_the_last_layer_takes_and_images_are_standardised() -> No
         ((7, 28, 1), {"n_blocks": 3}, "at least 8 x 8 pixels, got 7 x 28"),
         ((8, 8, 1), {"n_blocks": 0}, "n_blocks must be at least 1, got 0"),
         ((8, 8, 1), {"n_classes": 1}, "n_classes must be at least 2, got 1"),
-        ((8, 8, 1), {"width": 0.0}, "width must be above 0 and at most 1e.06, got 0.0"),
+        ((8, 8, 1), {"width": 0.0}, "width must be above 0 and at most 1,000,000, got 0.0"),
     ],
 )
 def test_arguments_are_checked(shape, options: dict[str, object], message: str) -> None:

@@ -75,7 +75,7 @@ def test_images_are_standardised_inside() -> None:
         ((28, 28), {}, r"\(height, width, channels\).*got"),
         ((28, 3, 1), {}, "at least 4 x 4 pixels, got 28 x 3"),
         ((28, 28, 1), {"n_classes": 1}, "n_classes must be at least 2, got 1"),
-        ((28, 28, 1), {"width": 0.0}, "width must be above 0 and at most 1e.06, got 0.0"),
+        ((28, 28, 1), {"width": 0.0}, "width must be above 0 and at most 1,000,000, got 0.0"),
     ],
 )
 def test_arguments_are_checked(shape, options: dict[str, object], message: str) -> None:

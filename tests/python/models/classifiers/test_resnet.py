@@ -68,7 +68,11 @@ def test_initial_weights_depend_on_the_generator_alone() -> None:
     [
         ((28, 28), {}, r"\(height, width, channels\).*got"),
         ((8, 8, 1), {"n_classes": 1}, "n_classes must be at least 2, got 1"),
-        ((8, 8, 1), {"width": float("inf")}, "width must be above 0 and at most 1e.06, got inf"),
+        (
+            (8, 8, 1),
+            {"width": float("inf")},
+            "width must be above 0 and at most 1,000,000, got inf",
+        ),
     ],
 )
 def test_arguments_are_checked(shape, options: dict[str, object], message: str) -> None:

@@ -120,7 +120,7 @@ def test_the_statistics_are_stored_with_the_weights() -> None:
         ((28, 28), {}, r"\(height, width, channels\).*got"),
         ((7, 28, 1), {}, "at least 8 x 8 pixels, got 7 x 28"),
         ((8, 8, 1), {"n_classes": 1}, "n_classes must be at least 2, got 1"),
-        ((8, 8, 1), {"width": 0.0}, "width must be above 0 and at most 1e.06, got 0.0"),
+        ((8, 8, 1), {"width": 0.0}, "width must be above 0 and at most 1,000,000, got 0.0"),
         ((8, 8, 1), {"dropout": 1.0}, "dropout must be at least 0 and less than 1, got 1.0"),
     ],
 )
