@@ -57,8 +57,8 @@ class LatentLearner:
         device: torch.device | str,
     ) -> None:
         self._device = resolve_device(device)
-        self._generator = copy.deepcopy(generator).to(self._device).eval()
-        self._generator.requires_grad_(requires_grad=False)
+        self._generator = copy.deepcopy(generator).eval().requires_grad_(requires_grad=False)
+        self._generator.to(device=self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._networks = networks
         self._settings = settings
         self.labels = labels.to(self._device)
