@@ -189,7 +189,9 @@ def print_table(files: list[Path]) -> None:
             if method != "random"
         }
         held = holm(differences)
-        print(f"\n{found['folder']}, C = {found['C']:g}, {len(differences)} differences\n")
+        chosen = [f"{key} = {found[key]:g}" for key in ("C", "learning_rate") if key in found]
+        facts = [found["folder"], *chosen, f"{len(differences)} differences"]
+        print(f"\n{', '.join(facts)}\n")
         names = list(dict.fromkeys(method for method, _ in scores))
         print("| labels |" + "".join(f" {name} |" for name in names))
         print("|---|" + "---|" * len(names))
