@@ -8,6 +8,7 @@
 #include "adversarial.hpp"
 #include "check.hpp"
 #include "simd/pair_kernels.hpp"
+#include "simd/rough_kernels.hpp"
 #include "simd/screen_kernels.hpp"
 #include "thinset/instruction_set.hpp"
 
@@ -123,6 +124,98 @@ TEST(values_at_least_a_limit_are_found) {
         expected |= std::uint64_t{values[i] >= 31.0 ? 1U : 0U} << i;
       }
       CHECK(screen_kernels().find_at_least(values.data(), n, 31.0) == expected);
+    }
+  });
+}
+
+// Row by row and in blocks.
+TEST(rough_distances_are_within_their_error) {
+  constexpr std::size_t n_rows = 37;
+  for_each_instruction_set([] {
+    const RoughKernels<float>& kernels = rough_kernels<float>();
+    for (const std::size_t n : adversarial::dimensions) {
+      for (const auto& matrix : adversarial::matrices<float>(48, n, 9)) {
+        const float* y = matrix.values.data() + 40 * n;
+        std::vector<const float*> rows(n_rows);
+        for (std::size_t i = 0; i < n_rows; ++i) {
+          rows[i] = matrix.values.data() + i * n;
+        }
+        const std::vector<float> blocks = blocks_of(matrix.values, 48, n);
+        for (const RoughValue value : {RoughValue::square, RoughValue::root, RoughValue::dot}) {
+          const auto kind = static_cast<std::size_t>(value);
+          std::vector<float> by_row(n_rows);
+          std::vector<float> by_block(48);
+          kernels.measure[kind](rows.data(), n_rows, y, n, by_row.data());
+          kernels.measure_blocks[kind](blocks.data(), 3, y, n, by_block.data());
+          for (std::size_t i = 0; i < n_rows; ++i) {
+            long double exact = value == RoughValue::dot ? dot(rows[i], y, n) : 0.0L;
+            for (std::size_t j = 0; j < n && value != RoughValue::dot; ++j) {
+              const long double difference = static_cast<long double>(rows[i][j]) - y[j];
+              exact += difference * difference;
+            }
+            const long double terms = value == RoughValue::dot ? dot(rows[i], y, n, true) : exact;
+            if (value == RoughValue::root) {
+              exact = std::sqrt(exact);
+            }
+            if (terms > std::numeric_limits<float>::max()) {
+              continue;
+            }
+            const auto columns = static_cast<long double>(n);
+            const long double lost = columns * 0x1p-149L;
+            const long double of_rows = std::max(columns / 32 + 11, n < 16 ? columns + 4 : 0.0L);
+            const auto is_close = [&](float found, long double roundings) {
+              const long double error = value == RoughValue::root
+                                            ? roundings * 0x1p-24L * exact + std::sqrt(lost)
+                                            : roundings * 0x1p-24L * 1.001L * terms + lost;
+              return std::fabs(found - exact) <= error;
+            };
+            CHECK(is_close(by_row[i], of_rows));
+            CHECK(is_close(by_block[i], columns + 4));
+          }
+        }
+      }
+    }
+  });
+}
+
+TEST(rough_distances_are_added_unless_one_is_not_finite) {
+  const double lowest = -std::numeric_limits<double>::infinity();
+  for_each_instruction_set([&] {
+    const RoughKernels<float>& kernels = rough_kernels<float>();
+    for (const std::size_t n : {1U, 15U, 16U, 17U, 63U, 64U}) {
+      std::vector<float> values(n);
+      std::vector<double> norms(n), sums(n), scaled(n), cosines(n);
+      double largest_scaled = lowest;
+      double largest_cosine = lowest;
+      for (std::size_t i = 0; i < n; ++i) {
+        values[i] = static_cast<float>((i * 37) % 64) / 8.0F;
+        norms[i] = 1.0 + static_cast<double>(i % 5);
+        sums[i] = i % 11 == 3 ? lowest : static_cast<double>(i);
+        scaled[i] = sums[i] + values[i] * 1.5 + 0.25;
+        const double rank = 1.0 - values[i] / (norms[i] * 2.0);
+        cosines[i] = sums[i] + std::max(rank, 0.0) + 0.125 + 0.5 / (norms[i] * 2.0);
+        largest_scaled = std::max(largest_scaled, scaled[i]);
+        largest_cosine = std::max(largest_cosine, cosines[i]);
+      }
+      std::vector<double> found = sums;
+      CHECK(kernels.add_scaled(values.data(), n, 1.5, 0.25, found.data()) == largest_scaled);
+      CHECK(found == scaled);
+      found = sums;
+      const double largest = kernels.add_cosine_distances(values.data(), norms.data(), n, 2.0,
+                                                          0.125, 0.5, found.data());
+      CHECK(std::fabs(largest - largest_cosine) <= 1e-14 * std::fabs(largest_cosine));
+      for (std::size_t i = 0; i < n; ++i) {
+        CHECK(found[i] == cosines[i] || std::fabs(found[i] - cosines[i]) <= 1e-14 * cosines[i]);
+      }
+      for (const float bad :
+           {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+        values[n / 2] = bad;
+        found = sums;
+        CHECK(std::isnan(kernels.add_scaled(values.data(), n, 1.5, 0.25, found.data())));
+        CHECK(std::isnan(kernels.add_cosine_distances(values.data(), norms.data(), n, 2.0, 0.125,
+                                                      0.5, found.data())));
+        CHECK(found == sums);
+      }
     }
   });
 }

@@ -276,7 +276,7 @@ def test_public_headers_stand_on_the_standard_library_alone():
 
 
 _SIMD = CPP / "src" / "simd"
-_KERNELS = ("pair_kernels", "row_kernels", "screen_kernels")
+_KERNELS = ("pair_kernels", "rough_kernels", "row_kernels", "screen_kernels")
 # Of these headers, kernels use types and constants alone.
 _PLAIN = {"<cstddef", "<cstdint", '"thinset/element.hpp'}
 

@@ -9,7 +9,7 @@
 #include <type_traits>
 
 #include "rows/distance.hpp"
-#include "simd/row_kernels.hpp"
+#include "simd/rough_kernels.hpp"
 
 namespace thinset {
 
@@ -23,7 +23,8 @@ class RoughDistances {
  public:
   explicit RoughDistances(const DistanceMeter<T>& meter)
       : meter_(meter),
-        kernel_(row_kernels<T>().measure_roughly[static_cast<std::size_t>(kind())]),
+        kernels_(rough_kernels<T>()),
+        kind_(static_cast<std::size_t>(kind_of(meter.metric()))),
         error_((static_cast<double>(meter.n_columns()) / 16.0 + 40.0) * 0x1p-24),
         lost_(static_cast<double>(meter.n_columns()) * 0x1p-148),
         root_of_lost_(std::sqrt(lost_) * (1.0 + 0x1p-24)) {}
@@ -35,7 +36,27 @@ class RoughDistances {
 
   // Measures rows against a point; pass each result to bounds_of().
   void measure(const T* const* rows, std::size_t n_rows, const Point& point, float* values) const {
-    kernel_(rows, n_rows, point.floats.data(), meter_.n_columns(), values);
+    kernels_.measure[kind_](rows, n_rows, point.floats.data(), meter_.n_columns(), values);
+  }
+  // The same for rows in blocks (rough_blocks.hpp).
+  void measure(const float* blocks, std::size_t n_blocks, const Point& point, float* values) const {
+    kernels_.measure_blocks[kind_](blocks, n_blocks, point.floats.data(), meter_.n_columns(),
+                                   values);
+  }
+  // Adds to sums[i] what bounds_of() has as `at_most` for row first + i of the matrix, and returns
+  // the largest sum; NaN, and no sum is changed, if a value is not finite.
+  double add(const float* values, std::size_t first, std::size_t n, const Point& point,
+             double* sums) const {
+    switch (meter_.metric()) {
+      case Metric::cosine:
+        return kernels_.add_cosine_distances(values, meter_.norms().data() + first, n, point.norm,
+                                             error_, lost_, sums);
+      case Metric::euclidean:
+        return kernels_.add_scaled(values, n, 1.0 + error_, root_of_lost_, sums);
+      case Metric::sqeuclidean:
+        break;
+    }
+    return kernels_.add_scaled(values, n, 1.0 + error_, lost_, sums);
   }
   [[nodiscard]] RoughDistance bounds_of(float value, const T* row, double row_norm,
                                         const Point& point) const {
@@ -63,8 +84,8 @@ class RoughDistances {
  private:
   static constexpr double largest_error = 0.01;
 
-  [[nodiscard]] RoughValue kind() const {
-    switch (meter_.metric()) {
+  static RoughValue kind_of(Metric metric) {
+    switch (metric) {
       case Metric::cosine:
         return RoughValue::dot;
       case Metric::euclidean:
@@ -76,7 +97,8 @@ class RoughDistances {
   }
 
   const DistanceMeter<T>& meter_;
-  void (*kernel_)(const T* const*, std::size_t, const float*, std::size_t, float*);
+  const RoughKernels<T>& kernels_;
+  std::size_t kind_;
   double error_;         // relative; for cosine, absolute
   double lost_;          // by squares or products that underflow
   double root_of_lost_;  // of a root

@@ -25,8 +25,8 @@ class MaxSum {
   static MemoryNeed memory(const SelectionSize& size) {
     const std::uint64_t n = size.n_rows;
     const std::uint64_t k = size.n_samples;
-    const std::uint64_t always =
-        distance_meter_memory(size) + n * (Ceilings::bytes_per_row() + sizeof(DistanceSum));
+    const std::uint64_t always = distance_meter_memory(size) + MaxSumScan<T>::memory(size) +
+                                 n * (Ceilings::bytes_per_row() + sizeof(DistanceSum));
     // An order, and the old and the new state of every row.
     const std::uint64_t sorting = n * (sizeof(std::size_t) + sizeof(Standing));
     const std::uint64_t picks =
@@ -39,7 +39,7 @@ class MaxSum {
          const Terms& terms, Job& job)
       : state_(meter, std::move(centre), k, terms, job),
         search_(state_),
-        scan_(state_, picks_per_window / 2),
+        scan_(state_),
         scratch_(job.n_threads()) {
     sort_by_radius();
     if (terms.limits) {
@@ -52,7 +52,12 @@ class MaxSum {
   }
 
   // The row may no longer be picked.
-  void close(std::size_t row) { state_.ceilings.pick(state_.ceilings.place_of(row)); }
+  void close(std::size_t row) {
+    state_.ceilings.pick(state_.ceilings.place_of(row));
+    if (scan_.is_active()) {
+      scan_.close(row);
+    }
+  }
 
   // The summed distance of a row to all picks, added in their order.
   double sum_of(std::size_t row) {
@@ -90,7 +95,7 @@ class MaxSum {
       scratch.second = {};
     }
     if (scan_.is_active()) {
-      scan_.run(hint_, scratch_);
+      scan_.run(scratch_);
     } else {
       search_.run(hint_, scratch_);
     }
@@ -105,8 +110,8 @@ class MaxSum {
     }
     if (scan_.is_active() && scan_.is_due_to_end()) {
       scan_.stop();
-    }
-    if (second.value > -std::numeric_limits<double>::infinity()) {
+      hint_ = scan_.second_best(best.row);
+    } else if (second.value > -std::numeric_limits<double>::infinity()) {
       hint_ = second.row;
     }
     if (best.row < state_.ceilings.size()) {
@@ -122,6 +127,15 @@ class MaxSum {
 
   void close_window() {
     CentredPoints<T>& picks = state_.picks;
+    if (!scan_.is_active()) {
+      raise_ceilings();
+    }
+    picks.close_window();
+    search_.forget_effort();
+  }
+  // By what the open window adds at most.
+  void raise_ceilings() {
+    CentredPoints<T>& picks = state_.picks;
     const Totals window = picks.open_window();
     const double length = picks.length_of_window();
     const double of_picks =
@@ -130,8 +144,6 @@ class MaxSum {
       const double squares = window.n * r * r + 2.0 * r * length + of_picks;
       return state_.bounds.from_squares(window.n, squares) * (1.0 + picks.slack());
     });
-    picks.close_window();
-    search_.forget_effort();
   }
 
   // Moves the centre to the mean of the picks. Only at the start of a window.

@@ -3,51 +3,78 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <vector>
 
+#include "bounds/rough_blocks.hpp"
 #include "methods/max_sum_state.hpp"
+#include "rows/best_row.hpp"
+#include "rows/selection_size.hpp"
+#include "simd/screen_kernels.hpp"
 
 namespace thinset {
 
 // Measures every row against every pick, in matrix order: roughly, if float32 can
 // (rough_distance.hpp), and then exactly only the rows that may have the largest sum. Bounds are
 // tried again after twice as many picks as the last time.
+//
+// While it is active, it keeps the sums itself: standings are those of its start, except of rows
+// that were offered. Places are rows then.
 template <class T>
 class MaxSumScan {
  public:
-  MaxSumScan(MaxSumState<T>& state, std::size_t first_length)
-      : state_(state), length_(first_length) {}
+  explicit MaxSumScan(MaxSumState<T>& state)
+      : state_(state), blocks_(state.meter, state.rough), length_(state.scans.first_length) {}
+
+  static std::uint64_t memory(const SelectionSize& size) {
+    return size.n_rows * (sizeof(double) + 1) + RoughBlocks<T>::memory(size);
+  }
 
   [[nodiscard]] bool is_active() const { return is_active_; }
 
   void start() {
     is_active_ = true;
     state_.become_rough();
-    length_ *= 2;
+    if (state_.is_rough()) {
+      blocks_.fill(state_.job);
+    }
     n_at_end_ = state_.picks.size() + length_;
+    length_ *= 2;
     state_.ceilings.sort_by_row();
+    sums_.resize(state_.ceilings.size());
+    largest_.resize((sums_.size() + rows_per_group - 1) / rows_per_group);
+    for_each_group(state_.rows_per_turn(), [&](std::size_t begin, std::size_t end) {
+      Point point;
+      double largest = lowest;
+      for (std::size_t row = begin; row < end; ++row) {
+        sums_[row] = state_.ceilings.is_picked(row) ? lowest : sum_so_far(row, point);
+        largest = std::max(largest, sums_[row]);
+      }
+      return largest;
+    });
+    n_seen_ = state_.picked.size();
   }
 
-  // Offers the rows that may have the largest sum: all, or with rough sums those that reach the
-  // bar, the best exact sum found by any thread. `hint` is one that probably has a large one.
-  void run(std::size_t hint, std::vector<MaxSumScratch>& scratch) {
+  // The row may no longer be picked.
+  void close(std::size_t row) { sums_[row] = lowest; }
+
+  // Offers the rows that may have the largest sum: those that reach the bar, the best exact sum
+  // found by any thread.
+  void run(std::vector<MaxSumScratch>& scratch) {
+    see_new_picks();
     Bar bar;
-    const std::size_t place_of_hint = state_.ceilings.place_of(hint);
-    if (state_.is_rough() && !state_.ceilings.is_picked(place_of_hint)) {
-      look_at(place_of_hint, bar, scratch[0]);
+    const std::size_t likely = likely_best();
+    if (likely < sums_.size()) {
+      look_at(likely, bar, scratch[0]);
     }
-    const std::size_t rows_at_once =
-        std::clamp(state_.rows_per_turn(), Ceilings::rows_per_block, most_rows_at_once);
-    state_.job.parallel_for(state_.ceilings.size(), rows_at_once,
-                            [&](std::size_t begin, std::size_t end, unsigned thread) {
-                              if (state_.is_rough()) {
-                                see_last_pick_roughly(begin, end);
-                              }
-                              for (std::size_t place = begin; place < end; ++place) {
-                                if (!state_.ceilings.is_picked(place)) {
-                                  look_at(place, bar, scratch[thread]);
-                                }
+    state_.job.parallel_for(largest_.size(), groups_at_once,
+                            [&](std::size_t first, std::size_t last, unsigned thread) {
+                              for (std::size_t group = first; group < last; ++group) {
+                                look_at_group(group, bar, scratch[thread]);
                               }
                             });
   }
@@ -60,75 +87,204 @@ class MaxSumScan {
   void stop() {
     is_active_ = false;
     Ceilings& ceilings = state_.ceilings;
-    ceilings.for_each_place(Ceilings::rows_per_block, [&](std::size_t place) {
-      Standing& standing = ceilings.standing(place);
-      if (!ceilings.is_picked(place)) {
-        standing.dot = state_.picks.centred_dot(standing.row, state_.picks.now());
-        ceilings.set_base(place, standing.sum);
+    ceilings.for_each_place(Ceilings::rows_per_block, [&](std::size_t row) {
+      if (!ceilings.is_picked(row)) {
+        Standing& standing = ceilings.standing(row);
+        standing.sum = sums_[row];
+        standing.n_seen = n_seen_;
+        standing.dot = state_.picks.centred_dot(row, state_.picks.now());
+        ceilings.set_base(row, standing.sum);
       }
     });
     ceilings.sort_by_radius();
   }
 
- private:
-  static constexpr std::size_t most_rows_at_once = 1024;
-  static constexpr std::size_t rows_per_group = 64;
+  // The row with the largest sum beside `best`, more or less; the number of rows if there is none.
+  [[nodiscard]] std::size_t second_best(std::size_t best) const {
+    BestRow second;
+    for (std::size_t row = 0; row < sums_.size(); ++row) {
+      if (row != best) {
+        second.offer(sums_[row], row);
+      }
+    }
+    return std::min(second.row, sums_.size());
+  }
 
-  // Of the rows that have processed all other picks.
-  void see_last_pick_roughly(std::size_t begin, std::size_t end) {
-    std::array<const T*, rows_per_group> rows;
-    std::array<std::size_t, rows_per_group> places;
+ private:
+  static constexpr double lowest = -std::numeric_limits<double>::infinity();
+  static constexpr std::size_t rows_per_group = 64;
+  static constexpr std::size_t groups_at_once = 16;
+  // With more closed rows in a group, the others are measured alone.
+  static constexpr std::ptrdiff_t most_closed = 16;
+
+  // largest_ = body(first row, end) for every group of rows, in parallel.
+  template <class Body>
+  void for_each_group(std::size_t rows_per_turn, const Body& body) {
+    const std::size_t turn =
+        std::clamp<std::size_t>(rows_per_turn / rows_per_group, 1, groups_at_once);
+    state_.job.parallel_for(
+        largest_.size(), turn, [&](std::size_t first, std::size_t last, unsigned) {
+          for (std::size_t group = first; group < last; ++group) {
+            const std::size_t begin = group * rows_per_group;
+            largest_[group] = body(begin, std::min(begin + rows_per_group, sums_.size()));
+          }
+        });
+  }
+
+  double sum_so_far(std::size_t row, Point& point) {
+    Standing& standing = state_.ceilings.standing(row);
+    if (!state_.is_rough()) {
+      return state_.settle(standing, point);
+    }
+    if (standing.n_seen < state_.picked.size()) {
+      state_.meter.read(row, point);
+      state_.see_roughly(standing, state_.picked.size(), point, [](double) {});
+    }
+    return standing.sum;
+  }
+
+  void see_new_picks() {
+    Point point;
+    for (; n_seen_ < state_.picked.size(); ++n_seen_) {
+      const Point* pick = &state_.last_pick;
+      if (n_seen_ + 1 < state_.picked.size()) {
+        state_.meter.read(state_.picked.row(n_seen_), state_.picked.norm(n_seen_), point);
+        pick = &point;
+      }
+      for_each_group(sums_.size(), [&](std::size_t begin, std::size_t end) {
+        return state_.is_rough() ? add_roughly(begin, end, *pick) : add_exactly(begin, end, *pick);
+      });
+    }
+  }
+
+  // Add the distances of rows to a pick; return the largest sum.
+  double add_exactly(std::size_t begin, std::size_t end, const Point& pick) {
+    double largest = lowest;
+    for (std::size_t row = begin; row < end; ++row) {
+      if (sums_[row] > lowest) {
+        sums_[row] += state_.meter.distance_from_rank(state_.meter.rank(row, pick));
+        largest = std::max(largest, sums_[row]);
+      }
+    }
+    return largest;
+  }
+  double add_roughly(std::size_t begin, std::size_t end, const Point& pick) {
+    if (largest_[begin / rows_per_group] == lowest) {
+      return lowest;
+    }
     std::array<float, rows_per_group> values;
-    for (std::size_t place = begin; place < end;) {
-      std::size_t n = 0;
-      for (; place < end && n < rows_per_group; ++place) {
-        const Standing& standing = state_.ceilings.standing(place);
-        if (standing.n_seen + 1 == state_.picked.size() && !state_.ceilings.is_picked(place)) {
-          places[n] = place;
-          rows[n++] = state_.meter.rows().row(standing.row);
+    if (measure_all(begin, end, pick, values.data())) {
+      const double largest =
+          state_.rough.add(values.data(), begin, end - begin, pick, sums_.data() + begin);
+      if (!std::isnan(largest)) {
+        return largest;
+      }
+    }
+    std::array<const T*, rows_per_group> rows;
+    std::array<std::size_t, rows_per_group> open;
+    std::size_t n = 0;
+    for (std::size_t row = begin; row < end; ++row) {
+      rows[n] = state_.meter.rows().row(row);
+      open[n] = row;
+      n += sums_[row] > lowest ? 1 : 0;
+    }
+    state_.rough.measure(rows.data(), n, pick, values.data());
+    double largest = lowest;
+    for (std::size_t i = 0; i < n; ++i) {
+      double& sum = sums_[open[i]];
+      sum += state_.rough.bounds_of(values[i], rows[i], state_.meter.norm(open[i]), pick).at_most;
+      largest = std::max(largest, sum);
+    }
+    return largest;
+  }
+  // Measures also the rows that are closed, unless too many are; returns whether it did.
+  bool measure_all(std::size_t begin, std::size_t end, const Point& pick, float* values) const {
+    if (blocks_.is_used()) {
+      blocks_.measure(begin, end, pick, values);
+      return true;
+    }
+    const auto first = sums_.begin() + static_cast<std::ptrdiff_t>(begin);
+    const auto last = sums_.begin() + static_cast<std::ptrdiff_t>(end);
+    if (std::count(first, last, lowest) > most_closed) {
+      return false;
+    }
+    std::array<const T*, rows_per_group> rows;
+    for (std::size_t row = begin; row < end; ++row) {
+      rows[row - begin] = state_.meter.rows().row(row);
+    }
+    state_.rough.measure(rows.data(), end - begin, pick, values);
+    return true;
+  }
+
+  // The row with the largest value as far as the sums tell; the number of rows if all are closed.
+  [[nodiscard]] std::size_t likely_best() const {
+    BestRow best;
+    if (!state_.terms.weights.empty()) {
+      for (std::size_t row = 0; row < sums_.size(); ++row) {
+        if (sums_[row] > lowest) {
+          best.offer(sums_[row] * state_.terms.weight(row), row);
         }
       }
-      state_.rough.measure(rows.data(), n, state_.last_pick, values.data());
-      for (std::size_t i = 0; i < n; ++i) {
-        Standing& standing = state_.ceilings.standing(places[i]);
-        standing.sum +=
-            state_.rough
-                .bounds_of(values[i], rows[i], state_.meter.norm(standing.row), state_.last_pick)
-                .at_most;
-        ++standing.n_seen;
+      return std::min(best.row, sums_.size());
+    }
+    for (std::size_t group = 0; group < largest_.size(); ++group) {
+      best.offer(largest_[group], group);
+    }
+    if (best.value == lowest) {
+      return sums_.size();
+    }
+    const auto first = sums_.begin() + static_cast<std::ptrdiff_t>(best.row * rows_per_group);
+    return static_cast<std::size_t>(std::find(first, sums_.end(), best.value) - sums_.begin());
+  }
+
+  void look_at_group(std::size_t group, Bar& bar, MaxSumScratch& scratch) {
+    const std::size_t begin = group * rows_per_group;
+    const std::size_t n = std::min(rows_per_group, sums_.size() - begin);
+    const double slack = state_.picks.slack();
+    if (!state_.terms.weights.empty()) {
+      for (std::size_t row = begin; row < begin + n; ++row) {
+        if (sums_[row] > lowest &&
+            !(sums_[row] * (1.0 + slack) < state_.ceilings.bar_of(row, bar.value()))) {
+          look_at(row, bar, scratch);
+        }
+      }
+      return;
+    }
+    // A sum below this has, times 1 + slack, a value below the bar.
+    const double limit = bar.value() * (1.0 - slack - 0x1p-50);
+    if (largest_[group] < limit || largest_[group] == lowest) {
+      return;
+    }
+    std::uint64_t bits = screen_kernels().find_at_least(sums_.data() + begin, n, limit);
+    for (; bits != 0; bits &= bits - 1) {
+      const std::size_t row = begin + static_cast<std::size_t>(std::countr_zero(bits));
+      if (sums_[row] > lowest) {
+        look_at(row, bar, scratch);
       }
     }
   }
 
-  void look_at(std::size_t place, Bar& bar, MaxSumScratch& scratch) {
-    Standing& standing = state_.ceilings.standing(place);
+  void look_at(std::size_t row, Bar& bar, MaxSumScratch& scratch) {
+    Standing& standing = state_.ceilings.standing(row);
     if (state_.is_rough()) {
-      if (standing.n_seen < state_.picked.size()) {
-        state_.meter.read(standing.row, scratch.point);
-        state_.see_roughly(standing, state_.picked.size(), scratch.point, [](double) {});
-      }
-      const double bar_of_row = state_.ceilings.bar_of(place, bar.value());
-      if (standing.sum * (1.0 + state_.picks.slack()) < bar_of_row) {
-        scratch.offer_rough(state_.value_of(standing), standing.row);
-        return;
-      }
-      state_.settle(standing, scratch.point);
-    } else if (standing.n_seen + 1 == state_.picked.size()) {
-      const double rank = state_.meter.rank(standing.row, state_.last_pick);
-      standing.sum += state_.meter.distance_from_rank(rank);
-      ++standing.n_seen;
+      sums_[row] = state_.settle(standing, scratch.point);
     } else {
-      state_.settle(standing, scratch.point);
+      standing.sum = sums_[row];
+      standing.n_seen = n_seen_;
     }
     const double value = state_.value_of(standing);
     bar.raise_to(value);
-    scratch.offer(value, standing.row);
+    scratch.offer(value, row);
   }
 
   MaxSumState<T>& state_;
+  RoughBlocks<T> blocks_;
   bool is_active_ = false;
   std::size_t length_;
-  std::size_t n_at_end_ = 0;  // number of picks that ends the scan
+  std::size_t n_at_end_ = 0;     // number of picks that ends the scan
+  std::size_t n_seen_ = 0;       // picks in the sums
+  std::vector<double> sums_;     // by row; of rows that cannot be picked, -infinity
+  std::vector<double> largest_;  // at least the largest sum of each group
 };
 
 }  // namespace thinset

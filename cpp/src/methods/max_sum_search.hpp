@@ -40,7 +40,7 @@ class MaxSumSearch {
   void forget_effort() { n_looked_at_ = 0; }
   // Whether the open window took more evaluations than a plain scan would.
   [[nodiscard]] bool spares_little(std::size_t picks_per_window) const {
-    const auto worth = share_worth_scanning * static_cast<double>(picks_per_window) *
+    const auto worth = state_.scans.share_worth_one * static_cast<double>(picks_per_window) *
                        static_cast<double>(state_.ceilings.size());
     return state_.picks.size() > picks_per_window && static_cast<double>(n_looked_at_) > worth;
   }
@@ -51,7 +51,6 @@ class MaxSumSearch {
   static constexpr std::size_t picks_worth_bounding = 4;
   // An evaluated row is lowered so far below the bar that it is skipped for about as many picks.
   static constexpr double picks_of_rest = 8.0;
-  static constexpr double share_worth_scanning = 0.1;
   static constexpr std::size_t max_blocks_per_turn = 4;
   // The number of missed picks that are measured before the bound is checked again.
   static constexpr std::size_t picks_per_check = 32;

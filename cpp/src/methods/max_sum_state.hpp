@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "methods/terms.hpp"
 #include "rows/best_row.hpp"
 #include "rows/distance.hpp"
+#include "simd/screen_kernels.hpp"
 #include "thinset/parallel_for.hpp"
 
 namespace thinset {
@@ -44,6 +46,24 @@ struct alignas(64) MaxSumScratch {
   }
 };
 
+// When to scan all rows instead of searching: the share of rows evaluated in a search from which on
+// a scan is faster, and the number of picks of the first one.
+struct ScanCosts {
+  double share_worth_one = 0.1;
+  std::size_t first_length = 16;
+
+  static ScanCosts of(std::size_t n_rows, std::size_t n_columns) {
+    constexpr std::size_t few_rows = 1024;  // a search costs more than it spares
+    if (n_rows <= few_rows) {
+      return {0.0, std::numeric_limits<std::size_t>::max() / 4};
+    }
+    if (n_columns < points_per_block) {  // see rough_blocks.hpp
+      return {0.02, 512};
+    }
+    return {};
+  }
+};
+
 // At first, the sum of a standing is exact. From become_rough() on, it is the sum of rough
 // distances (rough_distance.hpp), never below the exact one. Every bound on it holds as before;
 // only rows that may have the largest sum are also measured exactly, and then their standing has
@@ -59,7 +79,8 @@ struct MaxSumState {
         picks(meter, std::move(centre), k),
         picked(meter, k),
         ceilings(meter.rows().size(), picks.slack(), terms.weights, job),
-        rough(meter) {}
+        rough(meter),
+        scans(ScanCosts::of(meter.rows().size(), meter.n_columns())) {}
 
   [[nodiscard]] bool is_rough() const { return !exact_sums.empty(); }
   void become_rough() {
@@ -133,6 +154,7 @@ struct MaxSumState {
   Point last_pick;
   Ceilings ceilings;
   RoughDistances<T> rough;
+  ScanCosts scans;
   std::vector<DistanceSum> exact_sums;  // by row; empty while standings are exact
 
  private:

@@ -46,6 +46,8 @@ class DistanceMeter {
     return rough > rank * roughness_ + lost_ && rough <= std::numeric_limits<float>::max();
   }
   [[nodiscard]] double norm(std::size_t i) const { return norms_.empty() ? 0.0 : norms_[i]; }
+  // Those of all rows; for cosine only.
+  [[nodiscard]] const std::vector<double>& norms() const { return norms_; }
   // Of a row stored elsewhere: the same bits as if it were here.
   [[nodiscard]] double norm_of(const T* row) const;
 

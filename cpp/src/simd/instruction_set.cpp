@@ -11,6 +11,7 @@
 #include <string>
 
 #include "simd/pair_kernels.hpp"
+#include "simd/rough_kernels.hpp"
 #include "simd/row_kernels.hpp"
 #include "simd/screen_kernels.hpp"
 #include "thinset/error.hpp"
@@ -26,25 +27,35 @@ struct Kernels {
   const RowKernels<double>* float64;
   const RowKernels<Float16>* float16;
   const RowKernels<BFloat16>* bfloat16;
+  const RoughKernels<float>* rough_float32;
+  const RoughKernels<double>* rough_float64;
+  const RoughKernels<Float16>* rough_float16;
+  const RoughKernels<BFloat16>* rough_bfloat16;
   const PairKernels* pairs;
   const ScreenKernels* screens;
 };
 
 }  // namespace
 
-// Defined in row_kernels_<set>.cpp, pair_kernels_<set>.cpp and screen_kernels_<set>.cpp, which are
-// compiled for that set.
-#define THINSET_KERNELS(set)                                                                  \
-  namespace kernels_##set {                                                                   \
-    extern const RowKernels<float> float32_kernels;                                           \
-    extern const RowKernels<double> float64_kernels;                                          \
-    extern const RowKernels<Float16> float16_kernels;                                         \
-    extern const RowKernels<BFloat16> bfloat16_kernels;                                       \
-    extern const PairKernels pair_kernels;                                                    \
-    extern const ScreenKernels screen_kernels;                                                \
-    static constexpr Kernels all = {InstructionSet::set, &float32_kernels,  &float64_kernels, \
-                                    &float16_kernels,    &bfloat16_kernels, &pair_kernels,    \
-                                    &screen_kernels};                                         \
+// Defined in pair_kernels_<set>.cpp, rough_kernels_<set>.cpp, row_kernels_<set>.cpp and
+// screen_kernels_<set>.cpp, which are compiled for that set.
+#define THINSET_KERNELS(set)                                                     \
+  namespace kernels_##set {                                                      \
+    extern const RowKernels<float> float32_kernels;                              \
+    extern const RowKernels<double> float64_kernels;                             \
+    extern const RowKernels<Float16> float16_kernels;                            \
+    extern const RowKernels<BFloat16> bfloat16_kernels;                          \
+    extern const RoughKernels<float> rough_float32_kernels;                      \
+    extern const RoughKernels<double> rough_float64_kernels;                     \
+    extern const RoughKernels<Float16> rough_float16_kernels;                    \
+    extern const RoughKernels<BFloat16> rough_bfloat16_kernels;                  \
+    extern const PairKernels pair_kernels;                                       \
+    extern const ScreenKernels screen_kernels;                                   \
+    static constexpr Kernels all = {                                             \
+        InstructionSet::set,    &float32_kernels,       &float64_kernels,        \
+        &float16_kernels,       &bfloat16_kernels,      &rough_float32_kernels,  \
+        &rough_float64_kernels, &rough_float16_kernels, &rough_bfloat16_kernels, \
+        &pair_kernels,          &screen_kernels};                                \
   }
 THINSET_KERNELS(plain)
 #ifdef THINSET_X86_KERNELS
@@ -160,6 +171,23 @@ const RowKernels<Float16>& row_kernels<Float16>() {
 template <>
 const RowKernels<BFloat16>& row_kernels<BFloat16>() {
   return *current().bfloat16;
+}
+
+template <>
+const RoughKernels<float>& rough_kernels<float>() {
+  return *current().rough_float32;
+}
+template <>
+const RoughKernels<double>& rough_kernels<double>() {
+  return *current().rough_float64;
+}
+template <>
+const RoughKernels<Float16>& rough_kernels<Float16>() {
+  return *current().rough_float16;
+}
+template <>
+const RoughKernels<BFloat16>& rough_kernels<BFloat16>() {
+  return *current().rough_bfloat16;
 }
 
 const PairKernels& pair_kernels() { return *current().pairs; }

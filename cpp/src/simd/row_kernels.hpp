@@ -29,10 +29,6 @@ struct ScoreType<double> {
 template <class T>
 using Score = typename ScoreType<T>::type;
 
-// What a rough measurement gives: the squared distance, its root, or the dot product.
-enum class RoughValue { square, root, dot };
-inline constexpr std::size_t n_rough_values = 3;
-
 // Pointers to one entry per column. Values within +-limit are split into parts whose sums are exact
 // (rows/column_sums.hpp).
 struct ColumnTotals {
@@ -54,11 +50,6 @@ struct RowKernels {
   // The same in float32, within (n / 16 + 16) 2^-24 of it relatively, unless it is infinite; used
   // only for screening. For float64 rows, which float32 cannot hold, always 0.
   float (*rough_squared_distance)(const T* x, const float* y, std::size_t n);
-  // By RoughValue, in float32: out[i] = that of rows[i] and y. No term goes through more than
-  // max(n / 32 + 10, n < 16 ? n + 3 : 0) roundings, the root through one more. For float64 rows,
-  // always infinity.
-  void (*measure_roughly[n_rough_values])(const T* const* rows, std::size_t n_rows, const float* y,
-                                          std::size_t n, float* out);
   // y[j] = x[j].
   void (*widen)(const T* x, double* y, std::size_t n);
   // Adds up to 64 rows to what is known of their columns, by strips of 16 columns. Writes to

@@ -64,87 +64,6 @@ float rough_squared_distance(const double* /*x*/, const float* /*y*/, std::size_
   return 0.0F;
 }
 
-// Adds part by part, and never calls: compilers would keep the sums in memory.
-template <RoughValue value>
-[[gnu::always_inline]] inline void add_rough_terms(Floats& sums, const Floats& x, const Floats& y) {
-  for (std::size_t p = 0; p < Floats::n_parts; ++p) {
-    if constexpr (value == RoughValue::dot) {
-      sums.part[p] += x.part[p] * y.part[p];
-    } else {
-      const Vector<float> difference = x.part[p] - y.part[p];
-      sums.part[p] += difference * difference;
-    }
-  }
-}
-
-// The sums of a row are those of two sets of lanes, so that additions overlap.
-template <RoughValue value, class T>
-inline float rough_sum(const T* x, const float* y, std::size_t n) {
-  Floats even{};
-  Floats odd{};
-  std::size_t j = 0;
-  for (; j + 2 * n_lanes <= n; j += 2 * n_lanes) {
-    add_rough_terms<value>(even, load_floats(x + j), load_floats(y + j));
-    add_rough_terms<value>(odd, load_floats(x + j + n_lanes), load_floats(y + j + n_lanes));
-  }
-  if (j + n_lanes <= n) {
-    add_rough_terms<value>(even, load_floats(x + j), load_floats(y + j));
-    j += n_lanes;
-  }
-  if (j < n) add_rough_terms<value>(odd, load_floats(x + j, n - j), load_floats(y + j, n - j));
-  return sum_lanes(even + odd);
-}
-
-// Of up to 16 rows of fewer than 16 columns: a lane for each row.
-template <RoughValue value, class T>
-inline Floats rough_sums(const T* const* rows, std::size_t n_rows, const float* y, std::size_t n) {
-  const T* in_lanes[n_lanes];
-  for (std::size_t r = 0; r < n_lanes; ++r) in_lanes[r] = rows[r < n_rows ? r : 0];
-  Floats sums{};
-  for (std::size_t j = 0; j < n; ++j) {
-    float column[n_lanes];
-    for (std::size_t r = 0; r < n_lanes; ++r) column[r] = as_float(in_lanes[r][j]);
-    add_rough_terms<value>(sums, load_floats(column), all_lanes(y[j]));
-  }
-  return sums;
-}
-
-template <RoughValue value, class T>
-void measure_roughly(const T* const* rows, std::size_t n_rows, const float* y, std::size_t n,
-                     float* out) {
-  for (std::size_t first = 0; first < n_rows; first += n_lanes) {
-    const std::size_t size = n_rows - first < n_lanes ? n_rows - first : n_lanes;
-    Floats sums;
-    if (n < n_lanes) {
-      sums = rough_sums<value>(rows + first, size, y, n);
-    } else {
-      float values[n_lanes] = {};
-      for (std::size_t r = 0; r < size; ++r) values[r] = rough_sum<value>(rows[first + r], y, n);
-      sums = load_floats(values);
-    }
-    if constexpr (value == RoughValue::root) sums = square_roots(sums);
-    if (size == n_lanes) {
-      store(out + first, sums);
-    } else {
-      __builtin_memcpy(out + first, &sums, size * sizeof(float));
-    }
-  }
-}
-template <RoughValue value>
-void measure_nothing(const double* const* /*rows*/, std::size_t n_rows, const float* /*y*/,
-                     std::size_t /*n*/, float* out) {
-  for (std::size_t r = 0; r < n_rows; ++r) out[r] = __builtin_inff();
-}
-// Of float64 rows, nothing is known.
-template <RoughValue value, class T>
-constexpr auto rough_kernel() {
-  if constexpr (sizeof(T) == sizeof(double)) {
-    return &measure_nothing<value>;
-  } else {
-    return &measure_roughly<value, T>;
-  }
-}
-
 template <class T>
 void widen_row(const T* x, double* y, std::size_t n) {
   std::size_t j = 0;
@@ -333,8 +252,6 @@ constexpr RowKernels<T> table = {
     &squared_distance<T>,
     &dot<T>,
     &rough_squared_distance<T>,
-    {rough_kernel<RoughValue::square, T>(), rough_kernel<RoughValue::root, T>(),
-     rough_kernel<RoughValue::dot, T>()},
     &widen_row<T>,
     &sum_columns<T>,
     &add_split<T>,
