@@ -53,7 +53,7 @@ struct ScanCosts {
   std::size_t first_length = 16;
 
   static ScanCosts of(std::size_t n_rows, std::size_t n_columns) {
-    constexpr std::size_t few_rows = 1024;  // a search costs more than it spares
+    constexpr std::size_t few_rows = 2048;  // a search costs more than it spares
     if (n_rows <= few_rows) {
       return {0.0, std::numeric_limits<std::size_t>::max() / 4};
     }
