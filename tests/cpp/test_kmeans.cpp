@@ -4,6 +4,7 @@
 
 #include "check.hpp"
 #include "methods/kmeans.hpp"
+#include "methods/nearest_centre.hpp"
 #include "sample_data.hpp"
 
 using namespace thinset;
@@ -44,6 +45,54 @@ TEST(the_same_for_every_number_of_threads) {
     const Picks picks = kmeans(x.rows(), 40, {}, random, job);
     if (expected.empty()) expected = picks.rows;
     CHECK(picks.rows == expected);
+  }
+}
+
+// Whatever rules centres out: directions, rows as they are, or nothing.
+TEST(nearest_centres_are_those_of_all_pairs) {
+  constexpr std::size_t n_rows = 80;
+  struct Moved {
+    float scale, shift;
+  };
+  for (const Moved moved : {Moved{1, 0}, Moved{1, 3000}, Moved{1e-20F, 0}, Moved{1e-30F, 0},
+                            Moved{1e16F, 0}, Moved{1e30F, 0}}) {
+    for (const std::size_t n_columns : {1U, 15U, 16U, 37U, 80U}) {
+      for (const std::size_t k : {1U, 31U, 32U, 65U}) {
+        sample::Matrix x = sample::uniform(n_rows, n_columns, n_columns + k);
+        for (float& value : x.values) value = (value + moved.shift) * moved.scale;
+        // Means of two rows; some are equal, and some are rows.
+        std::vector<double> centres;
+        for (std::size_t c = 0; c < k; ++c) {
+          const std::size_t one = c % 29;
+          const std::size_t other = c % 3 == 0 ? one : c % 17;
+          for (std::size_t j = 0; j < n_columns; ++j) {
+            centres.push_back(0.5 * static_cast<double>(x.values[one * n_columns + j]) +
+                              0.5 * static_cast<double>(x.values[other * n_columns + j]));
+          }
+        }
+        Job job(1);
+        const DistanceMeter<float> meter(x.rows(), Metric::sqeuclidean, job);
+        NearestCentre<float> nearest(meter, centres, job);
+        nearest.take_in_centres(job);
+        const auto square = [&](std::size_t row, std::size_t c) {
+          return row_kernels<float>().squared_distance(x.values.data() + row * n_columns,
+                                                       centres.data() + c * n_columns, n_columns);
+        };
+        std::vector<NearestCentre<float>::Found> found;
+        for (std::size_t row = 0; row < n_rows; ++row) {
+          found.push_back({row % k, square(row, row % k)});
+        }
+        nearest.find(0, found, 0);
+        for (std::size_t row = 0; row < n_rows; ++row) {
+          std::size_t best = 0;
+          for (std::size_t c = 1; c < k; ++c) {
+            if (square(row, c) < square(row, best)) best = c;
+          }
+          CHECK(found[row].centre == best);
+          CHECK(found[row].squared_distance == square(row, best));
+        }
+      }
+    }
   }
 }
 

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "bounds/projection.hpp"
@@ -21,9 +22,12 @@ class NearSearch {
     limits_.clear();
   }
   // Asks for the images near to this one; `limit` is Projection::limit().
-  void push_back(const Projection::Image& image, float limit) {
-    coordinates_.insert(coordinates_.end(), image.coordinates.begin(), image.coordinates.end());
+  void push_back(std::span<const float> image, float limit) {
+    coordinates_.insert(coordinates_.end(), image.begin(), image.end());
     limits_.push_back(limit);
+  }
+  void push_back(const Projection::Image& image, float limit) {
+    push_back(image.coordinates, limit);
   }
   void set_limit(std::size_t question, float limit) { limits_[question] = limit; }
   [[nodiscard]] std::size_t size() const { return limits_.size(); }

@@ -58,6 +58,11 @@ class RoughDistances {
     }
     return kernels_.add_scaled(values, n, 1.0 + error_, lost_, sums);
   }
+  // Whether a square, as measured in float64, is certainly not below this one; sqeuclidean only.
+  [[nodiscard]] bool is_at_least(float value, double square) const {
+    return value <= std::numeric_limits<float>::max() &&
+           static_cast<double>(value) * (1.0 - error_) - lost_ >= square;
+  }
   [[nodiscard]] RoughDistance bounds_of(float value, const T* row, double row_norm,
                                         const Point& point) const {
     if (!(std::fabs(value) <= std::numeric_limits<float>::max())) {

@@ -22,17 +22,31 @@ struct alignas(64) ThreadLargest {
   double value = 0.0;
 };
 
+// A point with float32 values alone; with none if one of them is not exact.
+Point in_floats(std::span<const double> values) {
+  Point point;
+  for (const double value : values) {
+    const auto rounded = static_cast<float>(value);
+    if (static_cast<double>(rounded) != value) {
+      return {};
+    }
+    point.floats.push_back(rounded);
+  }
+  return point;
+}
+
 }  // namespace
 
 template <class T>
 ClusteredRows<T>::ClusteredRows(const Rows<T>& rows, Job& job)
     : meter_(rows, Metric::sqeuclidean, job),
+      rough_(meter_),
       kernels_(row_kernels<T>()),
       n_columns_(rows.n_columns()),
       cluster_(rows.size(), 0),
       squared_distance_(rows.size(), infinity) {}
 
-// body(i) before row i is weighed.
+// body(begin, end) before the rows of a block are weighed.
 template <class T>
 template <class Body>
 auto ClusteredRows<T>::weigh_in_blocks(double scale, Job& job, const Body& body) -> Weights {
@@ -43,8 +57,8 @@ auto ClusteredRows<T>::weigh_in_blocks(double scale, Job& job, const Body& body)
                    [&](std::size_t begin, std::size_t end, unsigned thread) {
                      std::int64_t total = 0;
                      double largest_here = largest[thread].value;
+                     body(begin, end);
                      for (std::size_t i = begin; i < end; ++i) {
-                       body(i);
                        total += seed_weight(squared_distance_[i], scale);
                        largest_here = std::max(largest_here, squared_distance_[i]);
                      }
@@ -69,18 +83,33 @@ auto ClusteredRows<T>::lower(std::size_t centre, std::span<const double> point, 
   }
   centres_.insert(centres_.end(), point.begin(), point.end());
   n_centres_ = centre + 1;
-  return weigh_in_blocks(scale, job, [&](std::size_t i) {
-    const double d = kernels_.squared_distance(rows().row(i), point.data(), n_columns_);
-    if (d < squared_distance_[i]) {
-      squared_distance_[i] = d;
-      cluster_[i] = centre;
+  // Once there are centres, most rows are certainly not nearer to a new one.
+  const Point screen = centre > 0 && rough_.is_usable() ? in_floats(point) : Point{};
+  return weigh_in_blocks(scale, job, [&](std::size_t begin, std::size_t end) {
+    std::array<float, rows_per_block> squares{};
+    if (!screen.floats.empty()) {
+      std::array<const T*, rows_per_block> block;
+      for (std::size_t i = begin; i < end; ++i) {
+        block[i - begin] = rows().row(i);
+      }
+      rough_.measure(block.data(), end - begin, screen, squares.data());
+    }
+    for (std::size_t i = begin; i < end; ++i) {
+      if (rough_.is_at_least(squares[i - begin], squared_distance_[i])) {
+        continue;
+      }
+      const double d = kernels_.squared_distance(rows().row(i), point.data(), n_columns_);
+      if (d < squared_distance_[i]) {
+        squared_distance_[i] = d;
+        cluster_[i] = centre;
+      }
     }
   });
 }
 
 template <class T>
 std::int64_t ClusteredRows<T>::weigh(double scale, Job& job) {
-  return weigh_in_blocks(scale, job, [](std::size_t) {}).total;
+  return weigh_in_blocks(scale, job, [](std::size_t, std::size_t) {}).total;
 }
 
 template <class T>

@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "bounds/rough_distance.hpp"
 #include "methods/nearest_centre.hpp"
 #include "rows/exact_sum.hpp"
 #include "rows/rows.hpp"
@@ -84,6 +85,7 @@ class ClusteredRows {
   Weights weigh_in_blocks(double scale, Job& job, const Body& body);
 
   DistanceMeter<T> meter_;
+  RoughDistances<T> rough_;
   const RowKernels<T>& kernels_;
   std::size_t n_columns_;
   std::vector<double> centres_;

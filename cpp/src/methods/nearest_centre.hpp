@@ -12,8 +12,9 @@
 
 namespace thinset {
 
-// Squared Euclidean distances from rows to centres that move. A Projection rules most centres out,
-// then a float32 distance; the rest are measured in float64.
+// Squared Euclidean distances from rows to centres that move. Images rule most centres out, then a
+// float32 distance; the rest are measured in float64. Images are those of a Projection, or if it
+// spares too little, float32 rows and centres as they are.
 template <class T>
 class NearestCentre {
  public:
@@ -42,6 +43,10 @@ class NearestCentre {
     NearSearch search;
   };
 
+  void measure_rows(Job& job);
+  void find_among_images(std::size_t begin, std::vector<Found>& found, Scratch& scratch);
+  // Returns whether the rows themselves tell centres apart; if not, nothing was done.
+  bool find_among_centres(std::size_t begin, std::vector<Found>& found, Scratch& scratch);
   void look(std::size_t row, std::size_t centre, Found& found) const;
 
   const DistanceMeter<T>& meter_;
@@ -52,7 +57,9 @@ class NearestCentre {
   std::vector<float> float_centres_;
   double float_error_ = 0.0;  // no float centre is further than this from its centre
   std::optional<Projection> projection_;
-  std::optional<ImageList> images_;
+  std::optional<ImageList> images_;   // of the centres, if any
+  std::vector<double> square_norms_;  // of the rows; empty unless they are images themselves
+  double largest_norm_ = 0.0;         // of a row or centre
   std::vector<Scratch> scratch_;
 };
 
