@@ -41,6 +41,7 @@ template <class T>
 ClusteredRows<T>::ClusteredRows(const Rows<T>& rows, Job& job)
     : meter_(rows, Metric::sqeuclidean, job),
       rough_(meter_),
+      blocks_(meter_, rough_),
       kernels_(row_kernels<T>()),
       n_columns_(rows.n_columns()),
       cluster_(rows.size(), 0),
@@ -85,14 +86,13 @@ auto ClusteredRows<T>::lower(std::size_t centre, std::span<const double> point, 
   n_centres_ = centre + 1;
   // Once there are centres, most rows are certainly not nearer to a new one.
   const Point screen = centre > 0 && rough_.is_usable() ? in_floats(point) : Point{};
+  if (!screen.floats.empty()) {
+    blocks_.fill(job);
+  }
   return weigh_in_blocks(scale, job, [&](std::size_t begin, std::size_t end) {
     std::array<float, rows_per_block> squares{};
     if (!screen.floats.empty()) {
-      std::array<const T*, rows_per_block> block;
-      for (std::size_t i = begin; i < end; ++i) {
-        block[i - begin] = rows().row(i);
-      }
-      rough_.measure(block.data(), end - begin, screen, squares.data());
+      measure_roughly(begin, end, screen, squares.data());
     }
     for (std::size_t i = begin; i < end; ++i) {
       if (rough_.is_at_least(squares[i - begin], squared_distance_[i])) {
@@ -105,6 +105,20 @@ auto ClusteredRows<T>::lower(std::size_t centre, std::span<const double> point, 
       }
     }
   });
+}
+
+template <class T>
+void ClusteredRows<T>::measure_roughly(std::size_t begin, std::size_t end, const Point& point,
+                                       float* squares) const {
+  if (blocks_.is_used()) {
+    blocks_.measure(begin, end, point, squares);
+    return;
+  }
+  std::array<const T*, rows_per_block> block;
+  for (std::size_t i = begin; i < end; ++i) {
+    block[i - begin] = rows().row(i);
+  }
+  rough_.measure(block.data(), end - begin, point, squares);
 }
 
 template <class T>

@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "bounds/rough_blocks.hpp"
 #include "bounds/rough_distance.hpp"
 #include "methods/nearest_centre.hpp"
 #include "rows/exact_sum.hpp"
@@ -81,11 +82,15 @@ class ClusteredRows {
  private:
   using Found = typename NearestCentre<T>::Found;
 
+  // Of the rows of one block; room for all of it.
+  void measure_roughly(std::size_t begin, std::size_t end, const Point& point,
+                       float* squares) const;
   template <class Body>
   Weights weigh_in_blocks(double scale, Job& job, const Body& body);
 
   DistanceMeter<T> meter_;
   RoughDistances<T> rough_;
+  RoughBlocks<T> blocks_;
   const RowKernels<T>& kernels_;
   std::size_t n_columns_;
   std::vector<double> centres_;

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "bounds/rough_blocks.hpp"
 #include "methods/answering_rows.hpp"
 #include "methods/nearest_centre.hpp"
 #include "methods/random_picks.hpp"
@@ -158,11 +159,12 @@ Picks kmeans(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k,
 MemoryNeed kmeans_memory(const SelectionSize& size, const KMeansOptions& options) {
   const std::uint64_t n = size.n_rows;
   const std::uint64_t k = size.n_samples;
-  // Clusters and distances.
-  const std::uint64_t always =
-      n * (sizeof(std::size_t) + sizeof(double)) + n / rows_per_block * sizeof(double);
-  const std::uint64_t centres = k * size.n_columns * sizeof(double);
   const bool draws = options.seeding == Seeding::plus_plus;
+  // Clusters and distances.
+  const std::uint64_t always = n * (sizeof(std::size_t) + sizeof(double)) +
+                               n / rows_per_block * sizeof(double) +
+                               (draws ? RoughBlocks<float>::memory(size) : 0);
+  const std::uint64_t centres = k * size.n_columns * sizeof(double);
   const std::uint64_t drawing = draws ? centres : random_picks_memory(n, k, true) + 2 * centres;
   const std::uint64_t members = n * sizeof(std::size_t) + 5 * k * sizeof(std::size_t);
   const bool assigns = options.n_iterations > 0 || !draws;
