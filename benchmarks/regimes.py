@@ -181,7 +181,10 @@ def main():
             print("stopped; --resume goes on from here", file=sys.stderr)
             return 130
     lost = behind(results)
-    print(f"\n{len(results) - len(lost)} of {len(results)} rows: not behind by more than 10 %")
+    n_compared = sum(len(medians) > 1 for _, medians, _ in results)
+    print(f"\n{n_compared - len(lost)} of {n_compared} rows: not behind by more than 10 %")
+    if n_compared < len(results):
+        print(f"{len(results) - n_compared} rows: no comparison")
     print(*(f"behind: {name}" for name in lost), sep="\n")
     if arguments.snapshot:
         summary = {
