@@ -58,7 +58,7 @@ struct ScanCosts {
       return {0.0, std::numeric_limits<std::size_t>::max() / 4};
     }
     if (n_columns < points_per_block) {  // see rough_blocks.hpp
-      return {0.02, 512};
+      return {0.02, 8192};
     }
     return {};
   }
