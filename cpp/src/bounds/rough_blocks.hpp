@@ -1,7 +1,8 @@
-// Rows of few columns, coordinate by coordinate.
+// Measures consecutive rows roughly; those of few columns are stored again for it.
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -15,8 +16,8 @@
 
 namespace thinset {
 
-// All rows in the blocks of screen_kernels.hpp, so that one load takes a coordinate of 16 of them.
-// Worth its memory where a row has fewer columns than a register has lanes.
+// Where a row has fewer columns than a register has lanes, all rows are kept in the blocks of
+// screen_kernels.hpp, so that one load takes a coordinate of 16 of them.
 template <class T>
 class RoughBlocks {
  public:
@@ -47,11 +48,22 @@ class RoughBlocks {
   }
   [[nodiscard]] bool is_used() const { return !values_.empty(); }
 
-  // As RoughDistances::measure, the rows [begin, end), of which the first is the first of a block;
-  // `values` has room for whole blocks.
+  // As RoughDistances::measure, the rows [begin, end): from blocks if there are any, and then
+  // `begin` must be the first row of one, and `values` have room for whole blocks.
   void measure(std::size_t begin, std::size_t end, const Point& point, float* values) const {
-    const std::size_t n_blocks = (end - begin + points_per_block - 1) / points_per_block;
-    rough_.measure(values_.data() + start_of(begin), n_blocks, point, values);
+    if (is_used()) {
+      const std::size_t n_blocks = (end - begin + points_per_block - 1) / points_per_block;
+      rough_.measure(values_.data() + start_of(begin), n_blocks, point, values);
+      return;
+    }
+    std::array<const T*, points_per_group> rows;
+    for (std::size_t first = begin; first < end; first += rows.size()) {
+      const std::size_t n = std::min(rows.size(), end - first);
+      for (std::size_t i = 0; i < n; ++i) {
+        rows[i] = meter_.rows().row(first + i);
+      }
+      rough_.measure(rows.data(), n, point, values + (first - begin));
+    }
   }
 
  private:

@@ -92,7 +92,7 @@ auto ClusteredRows<T>::lower(std::size_t centre, std::span<const double> point, 
   return weigh_in_blocks(scale, job, [&](std::size_t begin, std::size_t end) {
     std::array<float, rows_per_block> squares{};
     if (!screen.floats.empty()) {
-      measure_roughly(begin, end, screen, squares.data());
+      blocks_.measure(begin, end, screen, squares.data());
     }
     for (std::size_t i = begin; i < end; ++i) {
       if (rough_.is_at_least(squares[i - begin], squared_distance_[i])) {
@@ -105,20 +105,6 @@ auto ClusteredRows<T>::lower(std::size_t centre, std::span<const double> point, 
       }
     }
   });
-}
-
-template <class T>
-void ClusteredRows<T>::measure_roughly(std::size_t begin, std::size_t end, const Point& point,
-                                       float* squares) const {
-  if (blocks_.is_used()) {
-    blocks_.measure(begin, end, point, squares);
-    return;
-  }
-  std::array<const T*, rows_per_block> block;
-  for (std::size_t i = begin; i < end; ++i) {
-    block[i - begin] = rows().row(i);
-  }
-  rough_.measure(block.data(), end - begin, point, squares);
 }
 
 template <class T>

@@ -82,9 +82,6 @@ class ClusteredRows {
  private:
   using Found = typename NearestCentre<T>::Found;
 
-  // Of the rows of one block; room for all of it.
-  void measure_roughly(std::size_t begin, std::size_t end, const Point& point,
-                       float* squares) const;
   template <class Body>
   Weights weigh_in_blocks(double scale, Job& job, const Body& body);
 

@@ -60,7 +60,16 @@ class MaxSumScan {
   }
 
   // The row may no longer be picked.
-  void close(std::size_t row) { sums_[row] = lowest; }
+  void close(std::size_t row) {
+    const std::size_t group = row / rows_per_group;
+    const bool was_largest = sums_[row] == largest_[group];
+    sums_[row] = lowest;
+    if (was_largest) {
+      const auto first = sums_.begin() + static_cast<std::ptrdiff_t>(group * rows_per_group);
+      const auto n = std::min<std::ptrdiff_t>(sums_.end() - first, rows_per_group);
+      largest_[group] = *std::max_element(first, first + n);
+    }
+  }
 
   // Offers the rows that may have the largest sum: those that reach the bar, the best exact sum
   // found by any thread.
@@ -173,7 +182,8 @@ class MaxSumScan {
       return lowest;
     }
     std::array<float, rows_per_group> values;
-    if (measure_all(begin, end, pick, values.data())) {
+    if (is_mostly_open(begin, end)) {
+      blocks_.measure(begin, end, pick, values.data());
       const double largest =
           state_.rough.add(values.data(), begin, end - begin, pick, sums_.data() + begin);
       if (!std::isnan(largest)) {
@@ -197,23 +207,11 @@ class MaxSumScan {
     }
     return largest;
   }
-  // Measures also the rows that are closed, unless too many are; returns whether it did.
-  bool measure_all(std::size_t begin, std::size_t end, const Point& pick, float* values) const {
-    if (blocks_.is_used()) {
-      blocks_.measure(begin, end, pick, values);
-      return true;
-    }
+  // Whether it is faster to measure also the closed rows of a group.
+  [[nodiscard]] bool is_mostly_open(std::size_t begin, std::size_t end) const {
     const auto first = sums_.begin() + static_cast<std::ptrdiff_t>(begin);
     const auto last = sums_.begin() + static_cast<std::ptrdiff_t>(end);
-    if (std::count(first, last, lowest) > most_closed) {
-      return false;
-    }
-    std::array<const T*, rows_per_group> rows;
-    for (std::size_t row = begin; row < end; ++row) {
-      rows[row - begin] = state_.meter.rows().row(row);
-    }
-    state_.rough.measure(rows.data(), end - begin, pick, values);
-    return true;
+    return blocks_.is_used() || std::count(first, last, lowest) <= most_closed;
   }
 
   // The row with the largest value as far as the sums tell; the number of rows if all are closed.

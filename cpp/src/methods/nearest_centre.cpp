@@ -101,10 +101,10 @@ void NearestCentre<T>::take_in_centres(const Job& job) {
 template <class T>
 void NearestCentre<T>::find(std::size_t begin, std::vector<Found>& found, unsigned thread) {
   if (projection_) {
-    find_among_images(begin, found, scratch_[thread]);
+    find_by_projections(begin, found, scratch_[thread]);
     return;
   }
-  if (images_ && find_among_centres(begin, found, scratch_[thread])) {
+  if (images_ && find_by_rows(begin, found, scratch_[thread])) {
     return;
   }
   for (std::size_t i = 0; i < found.size(); ++i) {
@@ -115,8 +115,8 @@ void NearestCentre<T>::find(std::size_t begin, std::vector<Found>& found, unsign
 }
 
 template <class T>
-bool NearestCentre<T>::find_among_centres(std::size_t begin, std::vector<Found>& found,
-                                          Scratch& scratch) {
+bool NearestCentre<T>::find_by_rows(std::size_t begin, std::vector<Found>& found,
+                                    Scratch& scratch) {
   if constexpr (!std::is_same_v<T, float>) {
     return false;
   } else {
@@ -148,23 +148,14 @@ bool NearestCentre<T>::find_among_centres(std::size_t begin, std::vector<Found>&
       scratch.search.push_back(std::span(meter_.rows().row(begin + i), n_columns_),
                                rounded_up(limit_of(i)));
     }
-    for (std::size_t first = 0; first < k_; first += centres_per_stretch) {
-      images_->find_near(scratch.search, first, std::min(k_, first + centres_per_stretch));
-      for (std::size_t i = 0; i < found.size(); ++i) {
-        const double before = found[i].squared_distance;
-        scratch.search.for_each(i, first, [&](std::size_t c) { look(begin + i, c, found[i]); });
-        if (found[i].squared_distance < before) {
-          scratch.search.set_limit(i, rounded_up(limit_of(i)));
-        }
-      }
-    }
+    search_images(begin, found, scratch, [&](std::size_t i) { return rounded_up(limit_of(i)); });
     return true;
   }
 }
 
 template <class T>
-void NearestCentre<T>::find_among_images(std::size_t begin, std::vector<Found>& found,
-                                         Scratch& scratch) {
+void NearestCentre<T>::find_by_projections(std::size_t begin, std::vector<Found>& found,
+                                           Scratch& scratch) {
   scratch.images.resize(found.size());
   scratch.search.clear();
   for (std::size_t i = 0; i < found.size(); ++i) {
@@ -173,14 +164,23 @@ void NearestCentre<T>::find_among_images(std::size_t begin, std::vector<Found>& 
     scratch.search.push_back(scratch.images[i],
                              projection_->limit(scratch.images[i], found[i].squared_distance));
   }
+  search_images(begin, found, scratch, [&](std::size_t i) {
+    return projection_->limit(scratch.images[i], found[i].squared_distance);
+  });
+}
+
+// limit_of(i): the limit of query i, which falls when a nearer centre is found.
+template <class T>
+template <class LimitOf>
+void NearestCentre<T>::search_images(std::size_t begin, std::vector<Found>& found, Scratch& scratch,
+                                     const LimitOf& limit_of) {
   for (std::size_t first = 0; first < k_; first += centres_per_stretch) {
     images_->find_near(scratch.search, first, std::min(k_, first + centres_per_stretch));
     for (std::size_t i = 0; i < found.size(); ++i) {
       const double before = found[i].squared_distance;
       scratch.search.for_each(i, first, [&](std::size_t c) { look(begin + i, c, found[i]); });
       if (found[i].squared_distance < before) {
-        scratch.search.set_limit(i,
-                                 projection_->limit(scratch.images[i], found[i].squared_distance));
+        scratch.search.set_limit(i, limit_of(i));
       }
     }
   }

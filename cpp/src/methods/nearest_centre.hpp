@@ -44,9 +44,12 @@ class NearestCentre {
   };
 
   void measure_rows(Job& job);
-  void find_among_images(std::size_t begin, std::vector<Found>& found, Scratch& scratch);
+  void find_by_projections(std::size_t begin, std::vector<Found>& found, Scratch& scratch);
   // Returns whether the rows themselves tell centres apart; if not, nothing was done.
-  bool find_among_centres(std::size_t begin, std::vector<Found>& found, Scratch& scratch);
+  bool find_by_rows(std::size_t begin, std::vector<Found>& found, Scratch& scratch);
+  template <class LimitOf>
+  void search_images(std::size_t begin, std::vector<Found>& found, Scratch& scratch,
+                     const LimitOf& limit_of);
   void look(std::size_t row, std::size_t centre, Found& found) const;
 
   const DistanceMeter<T>& meter_;
