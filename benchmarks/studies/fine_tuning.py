@@ -20,7 +20,6 @@ Student intervals; a star marks those that hold with Holm's correction for all o
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import sys
@@ -31,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from label_budgets import METHODS, N_POOL, draw, print_table
+from survey_command import parser_of
 from torch import nn
 from torch.nn import functional as F
 
@@ -164,16 +164,7 @@ def survey(data: Path, embeddings: Path, seeds: list[int], *, flips: bool, out: 
 
 
 def main() -> None:
-    if sys.argv[1:2] == ["table"]:
-        print_table([Path(name) for name in sys.argv[2:]])
-        return
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("data", type=Path)
-    parser.add_argument("embeddings", type=Path)
-    parser.add_argument("-o", "--out", type=Path, required=True)
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(10)))
+    parser = parser_of(__doc__, ("data", "embeddings"), print_table, n_seeds=10)
     parser.add_argument("--flip", action="store_true")
     arguments = parser.parse_args()
     survey(

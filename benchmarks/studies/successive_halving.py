@@ -20,22 +20,20 @@ against the best candidate's, in points. Run again with more seeds, it adds what
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import json
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from survey_command import mean_with_interval, parser_of
 
 from thinset.data import Dataset, open_dataset, write_subset
 from thinset.losses import classification
 from thinset.models.classifiers import classifier_named
-from thinset.results.student import mean_interval
 from thinset.training import OneCycleRate, Phase, fit, generator_for
 from thinset.transforms import TestTransform, TrainTransform
 
@@ -164,7 +162,8 @@ SEARCHES: dict[str, Search] = {
 }
 
 
-def print_table(file: Path) -> None:
+def print_table(files: list[Path]) -> None:
+    (file,) = files
     by_seed: dict[int, list[dict[str, Any]]] = {}
     found = json.loads(file.read_text())
     for one in found["results"]:
@@ -175,25 +174,12 @@ def print_table(file: Path) -> None:
     for name, search in SEARCHES.items():
         outcomes = [search(trainings) for trainings in each]
         regrets = [one.regret(found) for one, (found, _) in zip(each, outcomes, strict=True)]
-        low, high = mean_interval(regrets) or (float("nan"), float("nan"))
         seconds = statistics.fmean(seconds for _, seconds in outcomes)
-        print(
-            f"| {name} | {statistics.fmean(regrets):.1f} ({low:+.1f} to {high:+.1f}) | "
-            f"{seconds:,.0f} |"
-        )
+        print(f"| {name} | {mean_with_interval(regrets)} | {seconds:,.0f} |")
 
 
 def main() -> None:
-    if sys.argv[1:2] == ["table"]:
-        print_table(Path(sys.argv[2]))
-        return
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("data", type=Path)
-    parser.add_argument("-o", "--out", type=Path, required=True)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    arguments = parser.parse_args()
+    arguments = parser_of(__doc__, ("data",), print_table, n_seeds=3).parse_args()
     survey(arguments.data, arguments.seeds, arguments.out)
 
 

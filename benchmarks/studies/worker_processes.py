@@ -19,18 +19,16 @@ Run on an idle machine. Run again with more seeds, it adds what is missing.
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import json
 import statistics
-import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from survey_command import mean_with_interval, parser_of
 from torch.utils.data import DataLoader
 
 from thinset.data import open_dataset, open_encoded, write_photographs
@@ -38,12 +36,12 @@ from thinset.data.batches import Batch
 from thinset.losses import classification
 from thinset.models import Classifier
 from thinset.results import describe_hardware
-from thinset.results.student import mean_interval
 from thinset.training import OneCycleRate, SupervisedLearner, generator_for
 from thinset.transforms import TestTransform, TrainTransform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -175,7 +173,8 @@ def survey(folder: Path, seeds: list[int], seconds: float, names: list[str], out
                 out.write_text(json.dumps(found, indent=1))
 
 
-def print_table(file: Path) -> None:
+def print_table(files: list[Path]) -> None:
+    (file,) = files
     found = json.loads(file.read_text())
     ways: dict[str, dict[int, dict[str, Any]]] = {}
     for one in found["results"]:
@@ -188,9 +187,7 @@ def print_table(file: Path) -> None:
         cells = [f"{statistics.fmean(scores):.1f} ± {statistics.stdev(scores):.1f}"]
         for other in ("loop", "a fifth"):
             each = [by_seed[seed]["accuracy"] - ways[other][seed]["accuracy"] for seed in by_seed]
-            low, high = mean_interval(each) or (float("nan"), float("nan"))
-            told = f"{statistics.fmean(each):+.1f} ({low:+.1f} to {high:+.1f})"
-            cells.append("" if way == other else told)
+            cells.append("" if way == other else mean_with_interval(each))
         means = [statistics.fmean(one[key] for one in by_seed.values())
                  for key in ("steps", "waited (%)")]  # fmt: skip
         cells += [f"{means[0]:,.0f}", f"{means[1]:.0f} %", str(len(scores))]
@@ -198,15 +195,7 @@ def print_table(file: Path) -> None:
 
 
 def main() -> None:
-    if sys.argv[1:2] == ["table"]:
-        print_table(Path(sys.argv[2]))
-        return
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("data", type=Path)
-    parser.add_argument("-o", "--out", type=Path, required=True)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser = parser_of(__doc__, ("data",), print_table, n_seeds=3)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--only", nargs="+", choices=list(WAYS), default=list(WAYS))
     arguments = parser.parse_args()

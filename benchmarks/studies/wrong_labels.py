@@ -24,17 +24,15 @@ Run again with more seeds, it adds what is missing.
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
-import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from survey_command import mean_with_interval, parser_of
 from torch.nn import functional as F
 
 import thinset
@@ -42,11 +40,12 @@ from thinset.data import open_dataset
 from thinset.losses import classification
 from thinset.metrics import nearest
 from thinset.models import Classifier
-from thinset.results.student import mean_interval
 from thinset.training import OneCycleRate, Phase, fit, generator_for
 from thinset.transforms import TestTransform, TrainTransform
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from thinset.data import Dataset
@@ -200,10 +199,9 @@ def print_table(files: list[Path]) -> None:
             for arm, each in arms.items():
                 scores = [one["accuracy"] for one in each]
                 differences = [a - b for a, b in zip(scores, plain, strict=True)]
-                low, high = mean_interval(differences) or (float("nan"), float("nan"))
                 mean = {key: statistics.fmean(one[key] for one in each)
                         for key in ("rows", "wrong", "preparation")}  # fmt: skip
-                told = f"{statistics.fmean(differences):+.1f} ({low:+.1f} to {high:+.1f})"
+                told = mean_with_interval(differences)
                 print(
                     f"| {arm} | {mean['rows']:,.0f} | {mean['wrong']:.1f} % | "
                     f"{statistics.fmean(scores):.1f} ± {statistics.stdev(scores):.1f} | "
@@ -212,17 +210,7 @@ def print_table(files: list[Path]) -> None:
 
 
 def main() -> None:
-    if sys.argv[1:2] == ["table"]:
-        print_table([Path(name) for name in sys.argv[2:]])
-        return
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("data", type=Path)
-    parser.add_argument("embeddings", type=Path)
-    parser.add_argument("-o", "--out", type=Path, required=True)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    arguments = parser.parse_args()
+    arguments = parser_of(__doc__, ("data", "embeddings"), print_table, n_seeds=3).parse_args()
     survey(arguments.data, arguments.embeddings, arguments.seeds, arguments.out)
 
 
