@@ -7,6 +7,7 @@
 
 #include "adversarial.hpp"
 #include "check.hpp"
+#include "sample_data.hpp"
 #include "simd/pair_kernels.hpp"
 #include "simd/rough_kernels.hpp"
 #include "simd/screen_kernels.hpp"
@@ -107,6 +108,99 @@ TEST(searches_are_within_their_error) {
             }
           }
         }
+      }
+    }
+  });
+}
+
+// Of every number of blocks and queries, what find_near finds, and the smallest of the others.
+TEST(blocks_are_searched_like_groups) {
+  constexpr std::size_t n_points = points_per_group;
+  constexpr std::size_t n_blocks_of_group = points_per_group / points_per_block;
+  for_each_instruction_set([] {
+    for (const std::size_t n : {1U, 16U, 33U}) {
+      const sample::Matrix x = sample::uniform(n_points, n, 7);
+      std::vector<float> norms;
+      for (std::size_t p = 0; p < n_points; ++p) {
+        const float* point = x.values.data() + p * n;
+        norms.push_back(static_cast<float>(dot(point, point, n)));
+      }
+      norms[5] = std::numeric_limits<float>::infinity();  // as where there is no point
+      const std::vector<float> blocks = blocks_of(x.values, n_points, n);
+      for (const std::size_t n_blocks : {1U, 2U, 3U, 4U}) {
+        for (const std::size_t n_queries : {1U, 2U, 3U, 4U, 5U, 8U, 11U, 12U, 13U, 25U}) {
+          std::vector<const float*> queries;
+          std::vector<float> limits;
+          std::vector<float> above(n_queries * n_blocks_of_group, -1.0F);
+          std::vector<float*> their_above;
+          for (std::size_t q = 0; q < n_queries; ++q) {
+            const std::size_t at = (q * 19) % n_points;
+            queries.push_back(x.values.data() + at * n);
+            const float* edge = x.values.data() + (at + 1) % n_points * n;
+            limits.push_back(
+                static_cast<float>(dot(edge, edge, n) - 2.0L * dot(edge, queries[q], n)));
+            their_above.push_back(above.data() + q * n_blocks_of_group);
+          }
+          std::vector<std::uint64_t> near(n_queries, ~std::uint64_t{0});
+          screen_kernels().find_near_in_blocks(queries.data(), limits.data(), n_queries,
+                                               blocks.data(), norms.data(), n_blocks, n,
+                                               near.data(), their_above.data());
+          for (std::size_t q = 0; q < n_queries; ++q) {
+            for (std::size_t b = 0; b < n_blocks_of_group; ++b) {
+              long double smallest = std::numeric_limits<float>::infinity();
+              for (std::size_t p = b * points_per_block; p < (b + 1) * points_per_block; ++p) {
+                const bool is_near = (near[q] >> p & 1U) != 0;
+                if (b >= n_blocks || p == 5) {
+                  CHECK(!is_near);
+                  continue;
+                }
+                const float* point = x.values.data() + p * n;
+                const long double value = dot(point, point, n) - 2.0L * dot(point, queries[q], n);
+                const long double error = (static_cast<double>(n) + 4.0) * 0x1p-24 *
+                                          (dot(point, point, n) + dot(queries[q], queries[q], n));
+                CHECK(is_near || value + error > limits[q]);
+                CHECK(!is_near || value - error <= limits[q]);
+                if (!is_near) smallest = std::min(smallest, value);
+              }
+              const float found = above[q * n_blocks_of_group + b];
+              CHECK(b < n_blocks ? std::fabs(found - smallest) <= 1e-4L || found == smallest
+                                 : found == -1.0F);
+            }
+          }
+        }
+      }
+    }
+  });
+}
+
+TEST(bounds_on_distances_never_rise_by_rounding) {
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  for_each_instruction_set([] {
+    for (const std::size_t n : {16U, 48U, 64U}) {
+      std::vector<float> bounds;
+      std::vector<float> drops;
+      std::vector<float> values;
+      for (std::size_t i = 0; i < n; ++i) {
+        bounds.push_back(i % 11 == 3 ? infinity : 1.0F + 0.37F * static_cast<float>(i % 13));
+        drops.push_back(i % 4 == 1 ? 0.0F : 0.123456F * static_cast<float>(i % 7));
+        values.push_back(i % 5 == 2 ? infinity : 0.9F * static_cast<float>(i % 17) - 4.0F);
+      }
+      const std::vector<float> before = bounds;
+      const std::uint64_t found = screen_kernels().lower_bounds(bounds.data(), drops.data(), n, 2);
+      for (std::size_t i = 0; i < n; ++i) {
+        const double exact = static_cast<double>(before[i]) - static_cast<double>(drops[i]);
+        CHECK(bounds[i] <= exact);
+        CHECK(bounds[i] >= exact - 1e-5 || before[i] == infinity);
+        CHECK((found >> i & 1U) == (bounds[i] <= 2.0F ? 1U : 0U));
+      }
+      CHECK(n == 64 || found >> n == 0);
+      const std::vector<float> lowered = bounds;
+      screen_kernels().lower_bounds_to(bounds.data(), values.data(), n, 3.0F, 0.75F, 0.5F);
+      for (std::size_t i = 0; i < n; ++i) {
+        const double square = std::max(static_cast<double>(values[i]) + 3.0, 0.0);
+        const double expected =
+            std::min(static_cast<double>(lowered[i]), 0.75 * std::sqrt(square) - 0.5);
+        CHECK(bounds[i] == expected || std::fabs(bounds[i] - expected) <= 1e-6);
       }
     }
   });

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <numeric>
 #include <set>
 #include <vector>
@@ -48,51 +49,113 @@ TEST(the_same_for_every_number_of_threads) {
   }
 }
 
-// Whatever rules centres out: directions, rows as they are, or nothing.
+namespace {
+
+// Means of two rows each; some are equal, some are rows, and from one round to the next some stay.
+std::vector<double> centres_among(const sample::Matrix& x, std::size_t k, std::size_t round) {
+  std::vector<double> centres;
+  for (std::size_t c = 0; c < k; ++c) {
+    const std::size_t moved = c % 5 == 0 ? 0 : round;
+    const std::size_t one = (c + 7 * moved) % 29;
+    const std::size_t other = c % 3 == 0 ? one : (c + 3 * moved) % 17;
+    for (std::size_t j = 0; j < x.n_columns; ++j) {
+      centres.push_back(0.5 * static_cast<double>(x.values[one * x.n_columns + j]) +
+                        0.5 * static_cast<double>(x.values[other * x.n_columns + j]));
+    }
+  }
+  return centres;
+}
+
+// The nearest to all rows of the centres of each round in turn.
+template <class T>
+void check_nearest_centres(const Rows<T>& rows, const sample::Matrix& x, std::size_t k,
+                           const std::vector<std::vector<double>>& rounds) {
+  Job job(1);
+  const DistanceMeter<T> meter(rows, Metric::sqeuclidean, job);
+  std::vector<double> centres = rounds[0];
+  NearestCentre<T> nearest(meter, centres, job);
+  const auto square = [&](std::size_t row, std::size_t c) {
+    return row_kernels<T>().squared_distance(rows.row(row), centres.data() + c * x.n_columns,
+                                             x.n_columns);
+  };
+  std::vector<std::size_t> cluster;
+  for (std::size_t row = 0; row < x.n_rows; ++row) cluster.push_back(row % k);
+  for (std::size_t round = 0; round < rounds.size(); ++round) {
+    centres = rounds[round];
+    nearest.take_in_centres(job);
+    // As when an empty cluster takes rows: the nearest of their other centres.
+    for (std::size_t row = round; k > 1 && row < x.n_rows; row += 7) {
+      const std::size_t own = cluster[row];
+      std::size_t other = own == 0 ? 1 : 0;
+      for (std::size_t c = 0; c < k; ++c) {
+        if (c != own && square(row, c) < square(row, other)) other = c;
+      }
+      cluster[row] = other;
+      nearest.forget(row);
+    }
+    for (std::size_t begin = 0; begin < x.n_rows; begin += NearestCentre<T>::rows_at_once) {
+      const std::size_t end = std::min(x.n_rows, begin + NearestCentre<T>::rows_at_once);
+      std::vector<typename NearestCentre<T>::Found> found;
+      for (std::size_t row = begin; row < end; ++row) {
+        found.push_back({cluster[row], square(row, cluster[row])});
+      }
+      nearest.find(begin, found, 0);
+      for (std::size_t row = begin; row < end; ++row) {
+        std::size_t best = 0;
+        for (std::size_t c = 1; c < k; ++c) {
+          if (square(row, c) < square(row, best)) best = c;
+        }
+        CHECK(found[row - begin].centre == best);
+        CHECK(found[row - begin].squared_distance == square(row, best));
+        cluster[row] = best;
+      }
+    }
+  }
+}
+
+}  // namespace
+
+// Whatever rules centres out: directions, rows as they are, bounds, or nothing.
 TEST(nearest_centres_are_those_of_all_pairs) {
-  constexpr std::size_t n_rows = 80;
   struct Moved {
     float scale, shift;
   };
   for (const Moved moved : {Moved{1, 0}, Moved{1, 3000}, Moved{1e-20F, 0}, Moved{1e-30F, 0},
                             Moved{1e16F, 0}, Moved{1e30F, 0}}) {
     for (const std::size_t n_columns : {1U, 15U, 16U, 37U, 80U}) {
-      for (const std::size_t k : {1U, 31U, 32U, 65U}) {
-        sample::Matrix x = sample::uniform(n_rows, n_columns, n_columns + k);
+      for (const std::size_t k : {1U, 17U, 31U, 32U, 65U, 90U}) {
+        sample::Matrix x = sample::uniform(80, n_columns, n_columns + k);
         for (float& value : x.values) value = (value + moved.shift) * moved.scale;
-        // Means of two rows; some are equal, and some are rows.
-        std::vector<double> centres;
-        for (std::size_t c = 0; c < k; ++c) {
-          const std::size_t one = c % 29;
-          const std::size_t other = c % 3 == 0 ? one : c % 17;
-          for (std::size_t j = 0; j < n_columns; ++j) {
-            centres.push_back(0.5 * static_cast<double>(x.values[one * n_columns + j]) +
-                              0.5 * static_cast<double>(x.values[other * n_columns + j]));
-          }
+        std::vector<std::vector<double>> rounds;
+        for (const std::size_t round : {0U, 1U, 2U, 3U}) {
+          rounds.push_back(centres_among(x, k, round));
         }
-        Job job(1);
-        const DistanceMeter<float> meter(x.rows(), Metric::sqeuclidean, job);
-        NearestCentre<float> nearest(meter, centres, job);
-        nearest.take_in_centres(job);
-        const auto square = [&](std::size_t row, std::size_t c) {
-          return row_kernels<float>().squared_distance(x.values.data() + row * n_columns,
-                                                       centres.data() + c * n_columns, n_columns);
-        };
-        std::vector<NearestCentre<float>::Found> found;
-        for (std::size_t row = 0; row < n_rows; ++row) {
-          found.push_back({row % k, square(row, row % k)});
-        }
-        nearest.find(0, found, 0);
-        for (std::size_t row = 0; row < n_rows; ++row) {
-          std::size_t best = 0;
-          for (std::size_t c = 1; c < k; ++c) {
-            if (square(row, c) < square(row, best)) best = c;
-          }
-          CHECK(found[row].centre == best);
-          CHECK(found[row].squared_distance == square(row, best));
-        }
+        check_nearest_centres(x.rows(), x, k, rounds);
       }
     }
+  }
+}
+
+// Bounds must not outlive the moves of centres that settle. The last have more blocks of 16 centres
+// than a row has bounds.
+TEST(nearest_of_centres_that_move_a_little_are_those_of_all_pairs) {
+  struct Size {
+    std::size_t n_columns, k;
+  };
+  for (const Size size : {Size{3, 70}, Size{20, 20}, Size{20, 70}, Size{80, 70}, Size{20, 1200}}) {
+    const sample::Matrix x = sample::uniform(130, size.n_columns, 8);
+    const sample::Matrix start = sample::uniform(size.k, size.n_columns, 9);
+    std::vector<std::vector<double>> rounds;
+    rounds.emplace_back(start.values.begin(), start.values.end());
+    for (std::size_t round = 1; round < 12; ++round) {
+      const sample::Matrix step = sample::uniform(size.k, size.n_columns, 100 + round);
+      std::vector<double> centres = rounds.back();
+      for (std::size_t i = 0; i < centres.size(); ++i) {
+        centres[i] += 0.04 * (static_cast<double>(step.values[i]) - 0.5);
+      }
+      rounds.push_back(centres);
+    }
+    check_nearest_centres(x.rows(), x, size.k, rounds);
   }
 }
 

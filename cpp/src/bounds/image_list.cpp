@@ -47,6 +47,16 @@ void ImageList::find_near(NearSearch& search, std::size_t begin, std::size_t end
                              search.n_groups_, n_coordinates_, search.near_.data());
 }
 
+void ImageList::find_near_in_blocks(std::span<const float* const> images,
+                                    std::span<const float> limits, std::size_t first_block,
+                                    std::size_t n_blocks, std::span<std::uint64_t> near,
+                                    std::span<float* const> above) const {
+  const std::size_t first = first_block * points_per_block;
+  screen_kernels().find_near_in_blocks(
+      images.data(), limits.data(), images.size(), blocks_.data() + first * n_coordinates_,
+      square_norms_.data() + first, n_blocks, n_coordinates_, near.data(), above.data());
+}
+
 std::uint64_t image_list_memory(const SelectionSize& size) {
   return whole_groups(size.n_samples) * (image_memory(size) + sizeof(float));
 }

@@ -71,6 +71,12 @@ class ImageList {
   // `begin`.
   void find_near(NearSearch& search, std::size_t begin, std::size_t end) const;
 
+  // The same in at most four neighbouring blocks of 16 images, for images that lie anywhere, with
+  // the results of the kernel of this name; `near` and `above` have room for them.
+  void find_near_in_blocks(std::span<const float* const> images, std::span<const float> limits,
+                           std::size_t first_block, std::size_t n_blocks,
+                           std::span<std::uint64_t> near, std::span<float* const> above) const;
+
  private:
   std::size_t n_coordinates_;
   std::size_t size_ = 0;

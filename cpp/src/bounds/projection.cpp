@@ -50,6 +50,21 @@ void orthonormalise(std::vector<std::vector<double>>& vectors) {
   }
 }
 
+// Whether n directions may have this share of the variance. `products` are those of the covariance,
+// of this trace, with as many random directions of length 1. Their mean square times the number of
+// columns estimates the sum of the squared eigenvalues, which is at least share^2 / n of the
+// squared trace if n of them have the share.
+bool may_tell(const std::vector<std::vector<double>>& products, double trace, double share) {
+  constexpr double margin = 0.5;
+  double squares = 0.0;
+  for (const std::vector<double>& product : products) {
+    squares += dot(product, product);
+  }
+  const auto n = static_cast<double>(products.size());
+  const auto n_columns = static_cast<double>(products[0].size());
+  return squares / n * n_columns >= margin * share * share / n * trace * trace;
+}
+
 }  // namespace
 
 template <class T>
@@ -74,7 +89,7 @@ Projection::Projection(const DistanceMeter<T>& meter, Job& job, double telling_s
   }
   centre_on(sample);
   if (telling_share <= 1.0 && n_columns_ > 2 * n_directions &&
-      fit(sample, n_directions, job) >= telling_share) {
+      fit(sample, n_directions, telling_share, job) >= telling_share) {
     n_coordinates_ = n_directions;
   } else {
     directions_.clear();
@@ -107,7 +122,8 @@ void Projection::centre_on(std::vector<double>& sample) {
   }
 }
 
-double Projection::fit(const std::vector<double>& sample, std::size_t n_wanted, Job& job) {
+double Projection::fit(const std::vector<double>& sample, std::size_t n_wanted,
+                       double telling_share, Job& job) {
   const std::size_t n_sample = sample.size() / n_columns_;
   std::vector<std::vector<double>> directions(n_wanted, std::vector<double>(n_columns_));
   Random random(0);
@@ -117,6 +133,7 @@ double Projection::fit(const std::vector<double>& sample, std::size_t n_wanted, 
     }
   }
   orthonormalise(directions);
+  const double total = dot(sample, sample);
   std::vector<double> variance(n_wanted);
   for (int iteration = 0; iteration < n_iterations; ++iteration) {
     // Each direction is multiplied by the sample's covariance.
@@ -136,6 +153,9 @@ double Projection::fit(const std::vector<double>& sample, std::size_t n_wanted, 
         directions[i] = product;
       }
     });
+    if (iteration == 0 && !may_tell(directions, total, telling_share)) {
+      return 0.0;
+    }
     orthonormalise(directions);
   }
   directions_.resize(n_wanted * n_columns_);
@@ -144,7 +164,6 @@ double Projection::fit(const std::vector<double>& sample, std::size_t n_wanted, 
       directions_[i * n_columns_ + j] = static_cast<float>(directions[i][j]);
     }
   }
-  const double total = dot(sample, sample);
   return total > 0.0 ? std::accumulate(variance.begin(), variance.end(), 0.0) / total : 1.0;
 }
 
@@ -201,7 +220,16 @@ float Projection::limit(const Image& image, double rank) const {
   // |p - q|^2 <= widened^2. 1e-37 covers squares too small for float32, the last factor and term
   // the rounding of these lines and of the limit itself.
   const double limit = widened * widened - image.square_norm + error + 1e-37;
-  return std::nextafter(static_cast<float>(limit), std::numeric_limits<float>::infinity());
+  return float_above(limit);
+}
+
+std::optional<RootBound> Projection::root_bound(const Image& image, double largest_norm) const {
+  const double error = static_cast<double>(n_coordinates_ + 16) * float_epsilon *
+                       (image.square_norm + largest_norm * largest_norm);
+  // The root is at most what reach() widens.
+  const double factor = 1.0 / (scale_ * (1.0 + rounding_));
+  return RootBound::of(image.square_norm - error - 1e-37, factor,
+                       2.0 * rounding_ * image.radius * factor);
 }
 
 template Projection::Projection(const DistanceMeter<float>&, Job&, double, std::size_t);

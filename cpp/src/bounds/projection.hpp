@@ -3,8 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
+#include "bounds/root_bound.hpp"
 #include "rows/distance.hpp"
 #include "thinset/parallel_for.hpp"
 
@@ -45,11 +47,16 @@ class Projection {
   // |p|^2 - 2 p.q, as ScreenKernels::find_near computes it, is at most this; q is `image`.
   [[nodiscard]] float limit(const Image& image, double rank) const;
 
+  // The square roots of ranks to points with a value |p|^2 - 2 p.q of at least some value, computed
+  // as above, if no p has a larger norm. Not for cosine.
+  [[nodiscard]] std::optional<RootBound> root_bound(const Image& image, double largest_norm) const;
+
  private:
   // Also centres and scales the sample: rows of n_columns values.
   void centre_on(std::vector<double>& sample);
-  // Returns the share of the variance along the directions.
-  double fit(const std::vector<double>& sample, std::size_t n_directions, Job& job);
+  // Returns the share of the variance along the directions, or 0 if it is hardly `telling_share`.
+  double fit(const std::vector<double>& sample, std::size_t n_directions, double telling_share,
+             Job& job);
 
   Metric metric_;
   std::size_t n_columns_;

@@ -22,4 +22,13 @@ inline double lost_to_underflow(std::size_t n_columns) {
   return std::sqrt(static_cast<double>(n_columns)) * 0x1p-536;
 }
 
+// A float32 number above, or below, a value that float32 can hold, by little more than its
+// rounding.
+inline float float_above(double value) {
+  return static_cast<float>(value + (std::fabs(value) * 0x1p-23 + 0x1p-148));
+}
+inline float float_below(double value) {
+  return static_cast<float>(value - (std::fabs(value) * 0x1p-23 + 0x1p-148));
+}
+
 }  // namespace thinset

@@ -13,9 +13,11 @@ namespace thinset {
 namespace {
 
 constexpr std::size_t rows_per_block = 256;
-constexpr std::size_t rows_per_search = 16;
 constexpr std::size_t rows_per_sum = 64;  // what sum_columns takes
 constexpr std::size_t columns_per_strip = 16;
+constexpr std::size_t columns_per_task = 64;
+// With more changes, sums are added up again.
+constexpr std::size_t rows_per_change = 8;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 struct alignas(64) ThreadLargest {
@@ -82,6 +84,8 @@ auto ClusteredRows<T>::lower(std::size_t centre, std::span<const double> point, 
     std::ranges::fill(squared_distance_, infinity);
     centres_.clear();
   }
+  nearest_.reset();
+  sums_ = {};
   centres_.insert(centres_.end(), point.begin(), point.end());
   n_centres_ = centre + 1;
   // Once there are centres, most rows are certainly not nearer to a new one.
@@ -128,33 +132,52 @@ std::size_t ClusteredRows<T>::draw(std::int64_t target) const {
   }
 }
 
+// Whether each of the new centres is what it was, as far as there are as many.
+template <class T>
+std::vector<char> ClusteredRows<T>::unmoved(const std::vector<double>& centres) const {
+  std::vector<char> are_equal(n_centres_, 0);
+  for (std::size_t c = 0; c < n_centres_ && centres.size() == centres_.size(); ++c) {
+    const auto first = static_cast<std::ptrdiff_t>(c * n_columns_);
+    const auto last = first + static_cast<std::ptrdiff_t>(n_columns_);
+    are_equal[c] = static_cast<char>(
+        std::equal(centres.begin() + first, centres.begin() + last, centres_.begin() + first));
+  }
+  return are_equal;
+}
+
 template <class T>
 bool ClusteredRows<T>::assign(std::vector<double> centres, Job& job) {
   n_centres_ = centres.size() / n_columns_;
+  const std::vector<char> has_stayed = unmoved(centres);
   centres_ = std::move(centres);
   if (rows().size() == 0) {
     return false;
   }
-  if (!nearest_ || nearest_->n_centres() != n_centres_) {
-    nearest_.emplace(meter_, centres_, job);
+  // What an interrupted call has left is incomplete.
+  std::unique_ptr<NearestCentre<T>> nearest = std::move(nearest_);
+  if (!nearest || nearest->n_centres() != n_centres_) {
+    nearest = std::make_unique<NearestCentre<T>>(meter_, centres_, job);
   }
-  nearest_->take_in_centres(job);
+  nearest->take_in_centres(job);
   std::vector<char> changed(job.n_threads(), 0);
-  job.parallel_for(rows().size(), rows_per_search,
-                   [&](std::size_t begin, std::size_t end, unsigned thread) {
-                     std::vector<Found> found;
-                     for (std::size_t i = begin; i < end; ++i) {
-                       // Few rows change their cluster, so the previous centre is the best first
-                       // guess.
-                       found.push_back({cluster_[i], squared_distance(i, cluster_[i])});
-                     }
-                     nearest_->find(begin, found, thread);
-                     for (std::size_t i = begin; i < end; ++i) {
-                       changed[thread] |= static_cast<char>(cluster_[i] != found[i - begin].centre);
-                       cluster_[i] = found[i - begin].centre;
-                       squared_distance_[i] = found[i - begin].squared_distance;
-                     }
-                   });
+  job.parallel_for(
+      rows().size(), NearestCentre<T>::rows_at_once,
+      [&](std::size_t begin, std::size_t end, unsigned thread) {
+        std::vector<Found> found;
+        for (std::size_t i = begin; i < end; ++i) {
+          // Few rows change their cluster, so the previous centre is the best first
+          // guess.
+          const std::size_t c = cluster_[i];
+          found.push_back({c, has_stayed[c] ? squared_distance_[i] : squared_distance(i, c)});
+        }
+        nearest->find(begin, found, thread);
+        for (std::size_t i = begin; i < end; ++i) {
+          changed[thread] |= static_cast<char>(cluster_[i] != found[i - begin].centre);
+          cluster_[i] = found[i - begin].centre;
+          squared_distance_[i] = found[i - begin].squared_distance;
+        }
+      });
+  nearest_ = std::move(nearest);
   return std::ranges::any_of(changed, [](char c) { return c != 0; });
 }
 
@@ -184,32 +207,53 @@ template <class T>
 void ClusteredRows<T>::move(std::size_t row, std::size_t cluster) {
   cluster_[row] = cluster;
   squared_distance_[row] = 0.0;
+  if (nearest_) {
+    nearest_->forget(row);
+  }
 }
 
 template <class T>
 std::vector<double> ClusteredRows<T>::sums(std::size_t n_centres,
                                            const std::vector<SumSplit>& splits, Job& job) {
-  centres_ = {};
-  const Members members = this->members(n_centres);
-  std::vector<double> high(n_columns_);
-  std::vector<double> low(n_columns_);
-  for (std::size_t j = 0; j < n_columns_; ++j) {
-    high[j] = splits[j].high;
-    low[j] = splits[j].low;
+  Splits constants;
+  for (const SumSplit& split : splits) {
+    constants.high.push_back(split.high);
+    constants.low.push_back(split.low);
   }
-  // Whatever their size: `splits` are for the largest.
+  const bool are_known = sums_.size() == 2 * n_centres * n_columns_ && constants == sums_splits_;
+  std::vector<std::size_t> changed;
+  for (std::size_t i = 0; are_known && i < rows().size(); ++i) {
+    if (cluster_[i] != summed_cluster_[i]) {
+      changed.push_back(i);
+    }
+  }
+  if (are_known && changed.size() <= rows().size() / rows_per_change) {
+    move_in_sums(changed, job);
+  } else {
+    sums_splits_ = std::move(constants);
+    add_up(n_centres, job);
+  }
+  summed_cluster_ = cluster_;
+  return sums_;
+}
+
+template <class T>
+void ClusteredRows<T>::add_up(std::size_t n_centres, Job& job) {
+  const Members members = this->members(n_centres);
+  // Whatever their size: the splits are for the largest.
   const std::vector<double> limit(n_columns_, infinity);
-  std::vector<double> sums(2 * n_centres * n_columns_, 0.0);
+  const double* const high = sums_splits_.high.data();
+  const double* const low = sums_splits_.low.data();
+  sums_.assign(2 * n_centres * n_columns_, 0.0);
   job.parallel_for(n_centres, 1, [&](std::size_t begin, std::size_t end, unsigned) {
     std::vector<double> min(n_columns_);
     std::vector<double> max(n_columns_);
     std::vector<std::size_t> failed(n_columns_);
     std::array<const T*, rows_per_sum> batch;
     for (std::size_t c = begin; c < end; ++c) {
-      double* const of_cluster = sums.data() + 2 * c * n_columns_;
+      double* const of_cluster = sums_.data() + 2 * c * n_columns_;
       const ColumnTotals totals{
-          high.data(), low.data(), limit.data(), of_cluster, of_cluster + n_columns_,
-          min.data(),  max.data()};
+          high, low, limit.data(), of_cluster, of_cluster + n_columns_, min.data(), max.data()};
       for (std::size_t m = members.first[c]; m < members.first[c + 1]; m += rows_per_sum) {
         const std::size_t n = std::min(rows_per_sum, members.first[c + 1] - m);
         for (std::size_t i = 0; i < n; ++i) {
@@ -221,14 +265,27 @@ std::vector<double> ClusteredRows<T>::sums(std::size_t n_centres,
         for (std::size_t f = 0; f < n_failed; ++f) {
           const std::size_t j = failed[f];
           for (std::size_t i = 0; i < n; ++i) {
-            kernels_.add_split(batch[i] + j, std::min(columns_per_strip, n_columns_ - j),
-                               high.data() + j, low.data() + j, totals.high + j, totals.low + j);
+            kernels_.add_split(batch[i] + j, std::min(columns_per_strip, n_columns_ - j), high + j,
+                               low + j, totals.high + j, totals.low + j);
           }
         }
       }
     }
   });
-  return sums;
+}
+
+// Sums are exact, so that moving a part from one to another leaves what adding up would give.
+template <class T>
+void ClusteredRows<T>::move_in_sums(const std::vector<std::size_t>& changed, Job& job) {
+  job.parallel_for(n_columns_, columns_per_task, [&](std::size_t begin, std::size_t end, unsigned) {
+    for (const std::size_t row : changed) {
+      double* const from = sums_.data() + 2 * summed_cluster_[row] * n_columns_ + begin;
+      double* const to = sums_.data() + 2 * cluster_[row] * n_columns_ + begin;
+      kernels_.move_split(rows().row(row) + begin, end - begin, sums_splits_.high.data() + begin,
+                          sums_splits_.low.data() + begin, from, from + n_columns_, to,
+                          to + n_columns_);
+    }
+  });
 }
 
 template <class T>

@@ -3,8 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <numeric>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -57,7 +57,7 @@ class ClusteredRows {
   void move(std::size_t row, std::size_t cluster);
 
   // For every cluster, the sums of the high parts of its rows in all columns, then of the low
-  // parts; splits[j] for column j. The centres are no longer needed and are dropped.
+  // parts; splits[j] for column j.
   std::vector<double> sums(std::size_t n_centres, const std::vector<SumSplit>& splits, Job& job);
 
   // By cluster: the smallest distance, or infinity; and the first row that is not further than
@@ -85,6 +85,15 @@ class ClusteredRows {
   template <class Body>
   Weights weigh_in_blocks(double scale, Job& job, const Body& body);
 
+  [[nodiscard]] std::vector<char> unmoved(const std::vector<double>& centres) const;
+  void add_up(std::size_t n_centres, Job& job);
+  void move_in_sums(const std::vector<std::size_t>& changed, Job& job);
+
+  struct Splits {
+    std::vector<double> high, low;
+    bool operator==(const Splits&) const = default;
+  };
+
   DistanceMeter<T> meter_;
   RoughDistances<T> rough_;
   RoughBlocks<T> blocks_;
@@ -94,7 +103,11 @@ class ClusteredRows {
   std::size_t n_centres_ = 0;
   std::vector<std::size_t> cluster_;
   std::vector<double> squared_distance_;
-  std::optional<NearestCentre<T>> nearest_;
+  std::unique_ptr<NearestCentre<T>> nearest_;  // of the last centres
+  // The last sums, of these splits and clusters; none after new seeds.
+  std::vector<double> sums_;
+  Splits sums_splits_;
+  std::vector<std::size_t> summed_cluster_;
   // The sums of the weights in blocks of rows.
   double scale_ = 0.0;
   std::vector<std::int64_t> block_totals_;

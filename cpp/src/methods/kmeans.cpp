@@ -170,8 +170,10 @@ MemoryNeed kmeans_memory(const SelectionSize& size, const KMeansOptions& options
   const bool assigns = options.n_iterations > 0 || !draws;
   const std::uint64_t searching = assigns ? nearest_centre_memory(size) : 0;
   const std::uint64_t fitting = assigns ? projection_memory(size) + centres : 0;
-  // Sums have two parts, and become centres in a copy of their own.
-  const std::uint64_t moving = members + searching + (options.n_iterations > 0 ? 2 * centres : 0);
+  // Sums have two parts. They are kept, with the clusters that they are of, and become centres in a
+  // copy of their own, beside the last centres.
+  const std::uint64_t moving =
+      members + searching + (options.n_iterations > 0 ? 5 * centres + n * sizeof(std::size_t) : 0);
   return {always + std::max({drawing, fitting, moving}),
           always + std::max(drawing, fitting + moving)};
 }

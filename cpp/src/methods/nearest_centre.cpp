@@ -1,16 +1,23 @@
 #include "methods/nearest_centre.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <numeric>
 #include <span>
 #include <type_traits>
+#include <utility>
+
+#include "bounds/rounding.hpp"
 
 namespace thinset {
 
 namespace {
 
-constexpr std::size_t centres_per_stretch = points_per_group;
+constexpr std::size_t blocks_per_stretch = points_per_group / points_per_block;
 constexpr std::size_t centres_worth_images = 32;
 constexpr std::size_t centres_worth_projecting = 64;
 // Images with fewer coordinates cost next to nothing.
@@ -20,6 +27,19 @@ constexpr double float_epsilon = 0x1p-24;
 constexpr double most_in_float = 1e15;
 // With a larger error of squares, relative to the distances, rows are no good as images.
 constexpr double largest_error = 0.01;
+constexpr float infinity = std::numeric_limits<float>::infinity();
+
+template <class Body>
+void for_each_bit(std::uint64_t bits, const Body& body) {
+  for (; bits != 0; bits &= bits - 1) {
+    body(static_cast<std::size_t>(std::countr_zero(bits)));
+  }
+}
+
+// Of a value of the images of rows as they are, to the squares of both norms.
+double relative_error(std::size_t n_columns) {
+  return static_cast<double>(n_columns + 16) * float_epsilon;
+}
 
 }  // namespace
 
@@ -31,7 +51,10 @@ NearestCentre<T>::NearestCentre(const DistanceMeter<T>& meter, const std::vector
       centres_(centres),
       n_columns_(meter.n_columns()),
       k_(centres.size() / meter.n_columns()),
-      float_centres_(centres.size()) {
+      n_blocks_((k_ + points_per_block - 1) / points_per_block),
+      n_values_((n_blocks_ + points_per_block - 1) / points_per_block * points_per_block),
+      float_centres_(centres.size()),
+      bounds_({meter.rows().size(), n_columns_, k_, sizeof(T)}) {
   if (k_ < centres_worth_images) {
     return;
   }
@@ -66,128 +89,231 @@ void NearestCentre<T>::measure_rows(Job& job) {
 template <class T>
 void NearestCentre<T>::take_in_centres(const Job& job) {
   scratch_.resize(job.n_threads());
-  std::ranges::transform(centres_, float_centres_.begin(),
-                         [](double value) { return static_cast<float>(value); });
+  const double last_error = float_error_;
   float_error_ = 0.0;
   largest_norm_ = square_norms_.empty() ? 0.0 : std::sqrt(std::ranges::max(square_norms_));
+  std::vector<double> drifts(k_);
   Point point;
   Projection::Image image;
   for (std::size_t c = 0; c < k_; ++c) {
-    const double* centre = centres_.data() + c * n_columns_;
-    const float* rounded = float_centres_.data() + c * n_columns_;
-    if (projection_) {
-      point.values.assign(centre, centre + n_columns_);
-      projection_->project(point, image);
-    } else if (images_) {
-      image.coordinates.assign(rounded, rounded + n_columns_);
-      image.square_norm = 0.0;
-      for (const float value : image.coordinates) {
-        image.square_norm += static_cast<double>(value) * static_cast<double>(value);
-      }
-      largest_norm_ = std::max(largest_norm_, std::sqrt(image.square_norm));
-    }
-    if (images_) {
-      images_->set(c, image);
-    }
+    double moved = 0.0;
     double square = 0.0;
-    for (std::size_t j = 0; j < n_columns_; ++j) {
-      const double error = centre[j] - static_cast<double>(rounded[j]);
+    for (std::size_t j = c * n_columns_; j < (c + 1) * n_columns_; ++j) {
+      const double movement = centres_[j] - static_cast<double>(float_centres_[j]);
+      moved += movement * movement;
+      float_centres_[j] = static_cast<float>(centres_[j]);
+      const double error = centres_[j] - static_cast<double>(float_centres_[j]);
       square += error * error;
     }
+    drifts[c] = std::sqrt(moved) * (1.0 + 1e-9) + last_error;
     float_error_ = std::max(float_error_, std::sqrt(square) * (1.0 + 1e-9));
+    if (images_) {
+      take_in_centre(c, image, point);
+    }
   }
+  if (has_centres_) {
+    bounds_.move(drifts);
+  }
+  has_centres_ = true;
+}
+
+template <class T>
+void NearestCentre<T>::take_in_centre(std::size_t c, Projection::Image& image, Point& point) {
+  if (projection_) {
+    const double* centre = centres_.data() + c * n_columns_;
+    point.values.assign(centre, centre + n_columns_);
+    projection_->project(point, image);
+  } else {
+    const float* centre = float_centres_.data() + c * n_columns_;
+    image.coordinates.assign(centre, centre + n_columns_);
+    image.square_norm = 0.0;
+    for (const float value : image.coordinates) {
+      image.square_norm += static_cast<double>(value) * static_cast<double>(value);
+    }
+  }
+  largest_norm_ = std::max(largest_norm_, std::sqrt(image.square_norm));
+  images_->set(c, image);
 }
 
 template <class T>
 void NearestCentre<T>::find(std::size_t begin, std::vector<Found>& found, unsigned thread) {
-  if (projection_) {
-    find_by_projections(begin, found, scratch_[thread]);
+  Scratch& scratch = scratch_[thread];
+  const std::uint64_t rows = find_groups(begin, found, scratch);
+  if (rows == 0) {
     return;
   }
-  if (images_ && find_by_rows(begin, found, scratch_[thread])) {
-    return;
+  const Searched searched{begin, found, scratch,
+                          projection_ || (images_ && rows_tell_apart(begin, found))};
+  if (searched.uses_images) {
+    prepare_queries(searched, rows);
   }
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    for (std::size_t c = 0; c < k_; ++c) {
-      look(begin + i, c, found[i]);
-    }
+  for (std::size_t block = 0; block < n_blocks_; block += blocks_per_stretch) {
+    search_stretch(searched, block);
+  }
+  if (searched.uses_images) {
+    keep_bounds(searched, rows);
   }
 }
 
+// Fills scratch.rows_of_group, and returns the rows in any of them.
 template <class T>
-bool NearestCentre<T>::find_by_rows(std::size_t begin, std::vector<Found>& found,
-                                    Scratch& scratch) {
-  if constexpr (!std::is_same_v<T, float>) {
+std::uint64_t NearestCentre<T>::find_groups(std::size_t begin, const std::vector<Found>& found,
+                                            Scratch& scratch) {
+  std::uint64_t rows = 0;
+  scratch.rows_of_group.assign(bounds_.n_groups(), 0);
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const std::uint64_t bit = std::uint64_t{1} << i;
+    const std::uint64_t groups = bounds_.near(begin + i, std::sqrt(found[i].squared_distance));
+    rows |= groups != 0 ? bit : 0;
+    for_each_bit(groups, [&](std::size_t g) {
+      scratch.rows_of_group[g] |= bit;
+      bounds_.start(begin + i, g);
+    });
+  }
+  return rows;
+}
+
+// Rows as they are do, unless their mean is far from zero.
+template <class T>
+bool NearestCentre<T>::rows_tell_apart(std::size_t begin, const std::vector<Found>& found) const {
+  if (!(largest_norm_ <= most_in_float)) {
     return false;
-  } else {
-    if (!(largest_norm_ <= most_in_float)) {
-      return false;
-    }
-    // |x - c|^2 = |x|^2 + |c|^2 - 2 x.c, of which the kernel computes the last two terms.
-    const double relative = static_cast<double>(n_columns_ + 16) * float_epsilon;
-    const auto limit_of = [&](std::size_t i) {
-      const double reach = std::sqrt(found[i].squared_distance) + float_error_;
-      const double norm = std::sqrt(square_norms_[begin + i]) + reach;
-      return reach * reach * (1.0 + float_epsilon) - square_norms_[begin + i] +
-             relative * 2.0 * norm * norm + 1e-37;
-    };
-    const auto rounded_up = [](double value) {
-      return std::nextafter(static_cast<float>(value), std::numeric_limits<float>::infinity());
-    };
-    double errors = 0.0;
-    double distances = 0.0;
-    for (std::size_t i = 0; i < found.size(); ++i) {
-      errors += relative * square_norms_[begin + i];
-      distances += found[i].squared_distance;
-    }
-    if (!(errors <= largest_error * distances)) {
-      return false;
-    }
-    scratch.search.clear();
-    for (std::size_t i = 0; i < found.size(); ++i) {
-      scratch.search.push_back(std::span(meter_.rows().row(begin + i), n_columns_),
-                               rounded_up(limit_of(i)));
-    }
-    search_images(begin, found, scratch, [&](std::size_t i) { return rounded_up(limit_of(i)); });
-    return true;
   }
+  double errors = 0.0;
+  double distances = 0.0;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    errors += relative_error(n_columns_) * square_norms_[begin + i];
+    distances += found[i].squared_distance;
+  }
+  return errors <= largest_error * distances;
 }
 
 template <class T>
-void NearestCentre<T>::find_by_projections(std::size_t begin, std::vector<Found>& found,
-                                           Scratch& scratch) {
-  scratch.images.resize(found.size());
-  scratch.search.clear();
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    meter_.read(begin + i, scratch.point);
-    projection_->project(scratch.point, scratch.images[i]);
-    scratch.search.push_back(scratch.images[i],
-                             projection_->limit(scratch.images[i], found[i].squared_distance));
-  }
-  search_images(begin, found, scratch, [&](std::size_t i) {
-    return projection_->limit(scratch.images[i], found[i].squared_distance);
+void NearestCentre<T>::prepare_queries(const Searched& searched, std::uint64_t rows) {
+  Scratch& scratch = searched.scratch;
+  const std::size_t n_rows = searched.found.size();
+  scratch.images.resize(n_rows);
+  scratch.queries.resize(n_rows);
+  scratch.limits.resize(n_rows);
+  scratch.values.resize(n_rows * n_values_);
+  for_each_bit(rows, [&](std::size_t i) {
+    const std::size_t row = searched.begin + i;
+    if (projection_) {
+      meter_.read(row, scratch.point);
+      projection_->project(scratch.point, scratch.images[i]);
+      scratch.queries[i] = scratch.images[i].coordinates.data();
+    } else if constexpr (std::is_same_v<T, float>) {
+      scratch.queries[i] = meter_.rows().row(row);
+    }
+    scratch.limits[i] = limit(searched, i);
+    std::fill_n(scratch.values.data() + i * n_values_, n_values_, infinity);
   });
 }
 
-// limit_of(i): the limit of query i, which falls when a nearer centre is found.
 template <class T>
-template <class LimitOf>
-void NearestCentre<T>::search_images(std::size_t begin, std::vector<Found>& found, Scratch& scratch,
-                                     const LimitOf& limit_of) {
-  for (std::size_t first = 0; first < k_; first += centres_per_stretch) {
-    images_->find_near(scratch.search, first, std::min(k_, first + centres_per_stretch));
-    for (std::size_t i = 0; i < found.size(); ++i) {
-      const double before = found[i].squared_distance;
-      scratch.search.for_each(i, first, [&](std::size_t c) { look(begin + i, c, found[i]); });
-      if (found[i].squared_distance < before) {
-        scratch.search.set_limit(i, limit_of(i));
-      }
+void NearestCentre<T>::search_stretch(const Searched& searched, std::size_t first_block) {
+  const std::size_t n_blocks = std::min(blocks_per_stretch, n_blocks_ - first_block);
+  std::array<std::uint64_t, blocks_per_stretch> rows{};
+  for (std::size_t b = 0; b < n_blocks; ++b) {
+    rows[b] = searched.scratch.rows_of_group[bounds_.group_of_block(first_block + b)];
+  }
+  // Rows that need most blocks are searched for in all.
+  std::uint64_t most =
+      (rows[0] & rows[1] & (rows[2] | rows[3])) | (rows[2] & rows[3] & (rows[0] | rows[1]));
+  if (n_blocks < blocks_per_stretch) {
+    most =
+        std::accumulate(rows.begin(), rows.begin() + n_blocks, ~std::uint64_t{0}, std::bit_and<>());
+  }
+  search_blocks(searched, most, first_block, n_blocks);
+  for (std::size_t b = 0; b < n_blocks; ++b) {
+    search_blocks(searched, rows[b] & ~most, first_block + b, 1);
+  }
+}
+
+template <class T>
+void NearestCentre<T>::search_blocks(const Searched& searched, std::uint64_t rows,
+                                     std::size_t first_block, std::size_t n_blocks) {
+  if (rows == 0) {
+    return;
+  }
+  Scratch& scratch = searched.scratch;
+  scratch.rows.clear();
+  for_each_bit(rows, [&](std::size_t i) { scratch.rows.push_back(i); });
+  const std::size_t n = scratch.rows.size();
+  if (searched.uses_images) {
+    scratch.their_queries.resize(n);
+    scratch.their_limits.resize(n);
+    scratch.their_values.resize(n);
+    for (std::size_t q = 0; q < n; ++q) {
+      const std::size_t i = scratch.rows[q];
+      scratch.their_queries[q] = scratch.queries[i];
+      scratch.their_limits[q] = scratch.limits[i];
+      scratch.their_values[q] = scratch.values.data() + i * n_values_ + first_block;
+    }
+    scratch.near.resize(n);
+    images_->find_near_in_blocks(scratch.their_queries, scratch.their_limits, first_block, n_blocks,
+                                 scratch.near, scratch.their_values);
+  } else {
+    scratch.near.assign(n, ~std::uint64_t{0});
+  }
+  const std::size_t first = first_block * points_per_block;
+  const std::size_t n_centres = std::min(n_blocks * points_per_block, k_ - first);
+  const std::uint64_t centres = ~std::uint64_t{0} >> (points_per_group - n_centres);
+  for (std::size_t q = 0; q < n; ++q) {
+    const std::size_t i = scratch.rows[q];
+    const double before = searched.found[i].squared_distance;
+    for_each_bit(scratch.near[q] & centres,
+                 [&](std::size_t c) { look(searched.begin + i, first + c, searched.found[i]); });
+    if (searched.uses_images && searched.found[i].squared_distance < before) {
+      scratch.limits[i] = limit(searched, i);
     }
   }
 }
 
 template <class T>
-void NearestCentre<T>::look(std::size_t row, std::size_t centre, Found& found) const {
+void NearestCentre<T>::keep_bounds(const Searched& searched, std::uint64_t rows) {
+  const Scratch& scratch = searched.scratch;
+  for_each_bit(rows, [&](std::size_t i) {
+    const std::optional<RootBound> bound = root_bound(searched, i);
+    if (bound) {
+      const std::span<const float> values(scratch.values);
+      bounds_.include(searched.begin + i, values.subspan(i * n_values_, n_blocks_), *bound);
+    } else {
+      bounds_.forget(searched.begin + i);
+    }
+  });
+}
+
+// No centre of an image with a larger value than this is nearer than the one found.
+template <class T>
+float NearestCentre<T>::limit(const Searched& searched, std::size_t i) const {
+  const double squared_distance = searched.found[i].squared_distance;
+  if (projection_) {
+    return projection_->limit(searched.scratch.images[i], squared_distance);
+  }
+  // |x - c|^2 = |x|^2 + |c|^2 - 2 x.c, of which the kernel computes the last two terms.
+  const double square_norm = square_norms_[searched.begin + i];
+  const double reach = std::sqrt(squared_distance) + float_error_;
+  const double norm = std::sqrt(square_norm) + reach;
+  return float_above(reach * reach * (1.0 + float_epsilon) - square_norm +
+                     relative_error(n_columns_) * 2.0 * norm * norm + 1e-37);
+}
+
+template <class T>
+std::optional<RootBound> NearestCentre<T>::root_bound(const Searched& searched,
+                                                      std::size_t i) const {
+  if (projection_) {
+    return projection_->root_bound(searched.scratch.images[i], largest_norm_);
+  }
+  const double square_norm = square_norms_[searched.begin + i];
+  const double error =
+      relative_error(n_columns_) * (square_norm + largest_norm_ * largest_norm_) + 1e-37;
+  return RootBound::of(square_norm - error, 1.0, float_error_);
+}
+
+// Remembers how far the centre is that is not the nearest.
+template <class T>
+void NearestCentre<T>::look(std::size_t row, std::size_t centre, Found& found) {
   if (centre == found.centre) {
     return;
   }
@@ -197,19 +323,25 @@ void NearestCentre<T>::look(std::size_t row, std::size_t centre, Found& found) c
       kernels_.rough_squared_distance(values, float_centres_.data() + at, n_columns_);
   const double reach = std::sqrt(found.squared_distance) + float_error_;
   if (meter_.is_surely_above(rough, reach * reach)) {
+    bounds_.include(row, bounds_.group_of_centre(centre),
+                    std::sqrt(meter_.least_rank(rough)) - float_error_);
     return;
   }
   const double squared = kernels_.squared_distance(values, centres_.data() + at, n_columns_);
+  Found further{centre, squared};
   if (squared < found.squared_distance ||
       (squared == found.squared_distance && centre < found.centre)) {
-    found = {centre, squared};
+    std::swap(further, found);
   }
+  bounds_.include(row, bounds_.group_of_centre(further.centre),
+                  std::sqrt(further.squared_distance));
 }
 
 std::uint64_t nearest_centre_memory(const SelectionSize& size) {
   const std::uint64_t floats = size.n_samples * size.n_columns * sizeof(float);
   const bool has_images = size.n_samples >= centres_worth_images;
-  return floats + (has_images ? image_list_memory(size) + size.n_rows * sizeof(double) : 0);
+  return floats + CentreBounds::memory(size) +
+         (has_images ? image_list_memory(size) + size.n_rows * sizeof(double) : 0);
 }
 
 template class NearestCentre<float>;

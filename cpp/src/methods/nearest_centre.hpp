@@ -2,19 +2,22 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <vector>
 
 #include "bounds/image_list.hpp"
 #include "bounds/projection.hpp"
+#include "methods/centre_bounds.hpp"
 #include "rows/distance.hpp"
 #include "thinset/parallel_for.hpp"
 
 namespace thinset {
 
-// Squared Euclidean distances from rows to centres that move. Images rule most centres out, then a
-// float32 distance; the rest are measured in float64. Images are those of a Projection, or if it
-// spares too little, float32 rows and centres as they are.
+// Squared Euclidean distances from rows to centres that move. Bounds from the previous search rule
+// most centres out where centres have settled, images most of the others, then a float32 distance;
+// the rest are measured in float64. Images are those of a Projection, or if it spares too little,
+// float32 rows and centres as they are.
 template <class T>
 class NearestCentre {
  public:
@@ -32,37 +35,68 @@ class NearestCentre {
   // To be called after the centres have changed, with the job of the next calls to find().
   void take_in_centres(const Job& job);
 
-  // Improves `found` of the rows begin, begin + 1, ... to their nearest centres (ties: the lower
-  // one); each must hold some centre. `thread` is that of the parallel_for this is called in.
+  // Improves `found` of the rows begin, begin + 1, ..., at most rows_at_once, to their nearest
+  // centres (ties: the lower one). Each must hold the centre that was found last, or any centre the
+  // first time and after forget(). To be called once for every row after take_in_centres().
+  // `thread` is that of the parallel_for this is called in.
   void find(std::size_t begin, std::vector<Found>& found, unsigned thread);
+  static constexpr std::size_t rows_at_once = 64;
+
+  // To be called for a row that was given another centre.
+  void forget(std::size_t row) { bounds_.forget(row); }
 
  private:
   struct alignas(64) Scratch {
     Point point;
     std::vector<Projection::Image> images;
-    NearSearch search;
+    std::vector<const float*> queries;         // of the rows
+    std::vector<float> limits;                 // of the rows, for values of images
+    std::vector<float> values;                 // by row and block: CentreBounds::include
+    std::vector<std::uint64_t> rows_of_group;  // a bit for each row that must be searched for
+    // Of the rows that some blocks are searched for.
+    std::vector<std::size_t> rows;
+    std::vector<const float*> their_queries;
+    std::vector<float> their_limits;
+    std::vector<float*> their_values;
+    std::vector<std::uint64_t> near;
+  };
+  // The rows of one call to find().
+  struct Searched {
+    std::size_t begin;
+    std::vector<Found>& found;
+    Scratch& scratch;
+    bool uses_images;
   };
 
   void measure_rows(Job& job);
-  void find_by_projections(std::size_t begin, std::vector<Found>& found, Scratch& scratch);
-  // Returns whether the rows themselves tell centres apart; if not, nothing was done.
-  bool find_by_rows(std::size_t begin, std::vector<Found>& found, Scratch& scratch);
-  template <class LimitOf>
-  void search_images(std::size_t begin, std::vector<Found>& found, Scratch& scratch,
-                     const LimitOf& limit_of);
-  void look(std::size_t row, std::size_t centre, Found& found) const;
+  void take_in_centre(std::size_t c, Projection::Image& image, Point& point);
+  [[nodiscard]] std::uint64_t find_groups(std::size_t begin, const std::vector<Found>& found,
+                                          Scratch& scratch);
+  [[nodiscard]] bool rows_tell_apart(std::size_t begin, const std::vector<Found>& found) const;
+  void prepare_queries(const Searched& searched, std::uint64_t rows);
+  void search_stretch(const Searched& searched, std::size_t first_block);
+  void search_blocks(const Searched& searched, std::uint64_t rows, std::size_t first_block,
+                     std::size_t n_blocks);
+  void keep_bounds(const Searched& searched, std::uint64_t rows);
+  [[nodiscard]] float limit(const Searched& searched, std::size_t i) const;
+  [[nodiscard]] std::optional<RootBound> root_bound(const Searched& searched, std::size_t i) const;
+  void look(std::size_t row, std::size_t centre, Found& found);
 
   const DistanceMeter<T>& meter_;
   const RowKernels<T>& kernels_;
   const std::vector<double>& centres_;
   std::size_t n_columns_;
   std::size_t k_;
+  std::size_t n_blocks_;
+  std::size_t n_values_;  // of a row; a whole number of registers
+  bool has_centres_ = false;
   std::vector<float> float_centres_;
   double float_error_ = 0.0;  // no float centre is further than this from its centre
+  CentreBounds bounds_;
   std::optional<Projection> projection_;
   std::optional<ImageList> images_;   // of the centres, if any
   std::vector<double> square_norms_;  // of the rows; empty unless they are images themselves
-  double largest_norm_ = 0.0;         // of a row or centre
+  double largest_norm_ = 0.0;         // of the image of a row, if it has one, or of a centre
   std::vector<Scratch> scratch_;
 };
 

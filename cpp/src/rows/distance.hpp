@@ -45,6 +45,11 @@ class DistanceMeter {
   [[nodiscard]] bool is_surely_above(float rough, double rank) const {
     return rough > rank * roughness_ + lost_ && rough <= std::numeric_limits<float>::max();
   }
+  // A rank that is_surely_above() would allow: the squared distance is at least this.
+  [[nodiscard]] double least_rank(float rough) const {
+    const bool is_in_range = rough <= std::numeric_limits<float>::max();
+    return is_in_range ? std::max((static_cast<double>(rough) - lost_) / roughness_, 0.0) : 0.0;
+  }
   [[nodiscard]] double norm(std::size_t i) const { return norms_.empty() ? 0.0 : norms_[i]; }
   // Those of all rows; for cosine only.
   [[nodiscard]] const std::vector<double>& norms() const { return norms_; }

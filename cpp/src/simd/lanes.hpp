@@ -214,6 +214,14 @@ inline Lanes<T> larger(Lanes<T> a, const Lanes<T>& b) {
 }
 
 template <class T>
+inline Lanes<T> smaller(Lanes<T> a, const Lanes<T>& b) {
+  for (std::size_t p = 0; p < Lanes<T>::n_parts; ++p) {
+    a.part[p] = a.part[p] < b.part[p] ? a.part[p] : b.part[p];
+  }
+  return a;
+}
+
+template <class T>
 inline Lanes<T> absolute(const Lanes<T>& lanes) {
   return larger(lanes, all_lanes(T{0}) - lanes);
 }
@@ -235,11 +243,12 @@ inline Floats square_roots(Floats lanes) {
   return lanes;
 }
 
-template <class T, std::size_t bytes>
-inline T sum_pairwise(const Vector<T, bytes>& lanes) {
+// Folds all lanes into one by `fold` of two lanes or of two vectors.
+template <class T, std::size_t bytes, class Fold>
+inline T fold_pairwise(const Vector<T, bytes>& lanes, const Fold& fold) {
   constexpr std::size_t n = bytes / sizeof(T);
   if constexpr (n == 2) {
-    return lanes[0] + lanes[1];
+    return fold(lanes[0], lanes[1]);
   } else {
     struct Halves {
       Vector<T, bytes / 2> low, high;
@@ -259,17 +268,27 @@ inline T sum_pairwise(const Vector<T, bytes>& lanes) {
 #else
     const auto halves = __builtin_bit_cast(Halves, lanes);
 #endif
-    return sum_pairwise<T, bytes / 2>(halves.low + halves.high);
+    return fold_pairwise<T, bytes / 2>(fold(halves.low, halves.high), fold);
   }
 }
 
-// The lanes added in pairs (l, l + 8), then (l, l + 4), (l, l + 2), (l, l + 1).
-template <class T>
-inline T sum_lanes(Lanes<T> lanes) {
+// The lanes folded in pairs (l, l + 8), then (l, l + 4), (l, l + 2), (l, l + 1).
+template <class T, class Fold>
+inline T fold_lanes(Lanes<T> lanes, const Fold& fold) {
   for (std::size_t n = Lanes<T>::n_parts / 2; n > 0; n /= 2) {
-    for (std::size_t p = 0; p < n; ++p) lanes.part[p] += lanes.part[p + n];
+    for (std::size_t p = 0; p < n; ++p) lanes.part[p] = fold(lanes.part[p], lanes.part[p + n]);
   }
-  return sum_pairwise<T, register_bytes>(lanes.part[0]);
+  return fold_pairwise<T, register_bytes>(lanes.part[0], fold);
+}
+template <class T>
+inline T sum_lanes(const Lanes<T>& lanes) {
+  return fold_lanes(lanes, [](auto a, auto b) { return a + b; });
+}
+// The smallest lane above the limit, or infinity.
+inline float smallest_above(Floats lanes, float limit) {
+  const Vector<float> infinite = Vector<float>{} + __builtin_inff();
+  for (auto& part : lanes.part) part = part > limit ? part : infinite;
+  return fold_lanes(lanes, [](auto a, auto b) { return a < b ? a : b; });
 }
 
 // Bit l is set if lane l is at most, or at least, the limit.
@@ -346,14 +365,14 @@ inline std::uint32_t bits_above(const Doubles& lanes, const Doubles& limits) {
 #endif
 }
 
-// The dot products of some queries, stored one after the other, with all points of some blocks,
-// stored coordinate by coordinate, one register per coordinate of a block.
+// The dot products of some queries with all points of some blocks, stored coordinate by coordinate,
+// one register per coordinate of a block.
 template <std::size_t n_queries, std::size_t n_blocks>
 struct Dots {
   Floats of[n_queries][n_blocks];
 };
 template <std::size_t n_queries, std::size_t n_blocks>
-inline void multiply(const float* queries, const float* blocks, std::size_t n_coordinates,
+inline void multiply(const float* const* queries, const float* blocks, std::size_t n_coordinates,
                      Dots<n_queries, n_blocks>& dots) {
   // Separate from `dots`, so that they stay in registers.
   Floats sums[n_queries][n_blocks] = {};
@@ -363,13 +382,21 @@ inline void multiply(const float* queries, const float* blocks, std::size_t n_co
       points[b] = load_floats(blocks + (b * n_coordinates + j) * n_lanes);
     }
     for (std::size_t q = 0; q < n_queries; ++q) {
-      const Floats query = all_lanes(queries[q * n_coordinates + j]);
+      const Floats query = all_lanes(queries[q][j]);
       for (std::size_t b = 0; b < n_blocks; ++b) sums[q][b] += query * points[b];
     }
   }
   for (std::size_t q = 0; q < n_queries; ++q) {
     for (std::size_t b = 0; b < n_blocks; ++b) dots.of[q][b] = sums[q][b];
   }
+}
+// Of queries that are stored one after the other.
+template <std::size_t n_queries, std::size_t n_blocks>
+inline void multiply(const float* queries, const float* blocks, std::size_t n_coordinates,
+                     Dots<n_queries, n_blocks>& dots) {
+  const float* starts[n_queries];
+  for (std::size_t q = 0; q < n_queries; ++q) starts[q] = queries + q * n_coordinates;
+  multiply(starts, blocks, n_coordinates, dots);
 }
 
 }  // namespace

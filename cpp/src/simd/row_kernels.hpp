@@ -61,6 +61,9 @@ struct RowKernels {
   // constants split_high[j] and split_low[j] give.
   void (*add_split)(const T* x, std::size_t n, const double* split_high, const double* split_low,
                     double* high, double* low);
+  // The same, and subtracts them from from_high[j] and from_low[j].
+  void (*move_split)(const T* x, std::size_t n, const double* split_high, const double* split_low,
+                     double* from_high, double* from_low, double* high, double* low);
   // By ScoreOf: best[j] = max(best[j], score of x[j]).
   void (*raise_scores[n_scores])(const T* x, std::size_t n, Score<T>* best);
   // By ScoreOf: writes the columns whose score is above their threshold to `columns`, ascending,

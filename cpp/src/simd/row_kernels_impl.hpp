@@ -156,18 +156,39 @@ std::size_t sum_columns(const T* const* rows, std::size_t n_rows, std::size_t n_
   return n_failed;
 }
 
+struct Split {
+  Doubles high, low;
+};
+template <class T>
+inline Split split(const T* x, std::size_t n, const double* split_high, const double* split_low) {
+  const Doubles values = load_up_to(x, n);
+  const Doubles of_high = load_up_to(split_high, n);
+  const Doubles of_low = load_up_to(split_low, n);
+  const Doubles high = values + of_high - of_high;
+  return {high, values - high + of_low - of_low};
+}
+
 template <class T>
 void add_split(const T* x, std::size_t n, const double* split_high, const double* split_low,
                double* high, double* low) {
   for (std::size_t j = 0; j < n; j += n_lanes) {
     const std::size_t size = n - j < n_lanes ? n - j : n_lanes;
-    const Doubles values = load_up_to(x + j, size);
-    const Doubles of_high = load_up_to(split_high + j, size);
-    const Doubles of_low = load_up_to(split_low + j, size);
-    const Doubles upper = values + of_high - of_high;
-    const Doubles lower = values - upper + of_low - of_low;
-    store_up_to(high + j, load_up_to(high + j, size) + upper, size);
-    store_up_to(low + j, load_up_to(low + j, size) + lower, size);
+    const Split parts = split(x + j, size, split_high + j, split_low + j);
+    store_up_to(high + j, load_up_to(high + j, size) + parts.high, size);
+    store_up_to(low + j, load_up_to(low + j, size) + parts.low, size);
+  }
+}
+
+template <class T>
+void move_split(const T* x, std::size_t n, const double* split_high, const double* split_low,
+                double* from_high, double* from_low, double* high, double* low) {
+  for (std::size_t j = 0; j < n; j += n_lanes) {
+    const std::size_t size = n - j < n_lanes ? n - j : n_lanes;
+    const Split parts = split(x + j, size, split_high + j, split_low + j);
+    store_up_to(from_high + j, load_up_to(from_high + j, size) - parts.high, size);
+    store_up_to(from_low + j, load_up_to(from_low + j, size) - parts.low, size);
+    store_up_to(high + j, load_up_to(high + j, size) + parts.high, size);
+    store_up_to(low + j, load_up_to(low + j, size) + parts.low, size);
   }
 }
 
@@ -255,6 +276,7 @@ constexpr RowKernels<T> table = {
     &widen_row<T>,
     &sum_columns<T>,
     &add_split<T>,
+    &move_split<T>,
     {&raise_scores<ScoreOf::value, T>, &raise_scores<ScoreOf::negative, T>,
      &raise_scores<ScoreOf::magnitude, T>},
     {&find_above<ScoreOf::value, T>, &find_above<ScoreOf::negative, T>,

@@ -25,6 +25,21 @@ struct ScreenKernels {
   void (*find_near)(const float* queries, const float* limits, std::size_t n_queries,
                     const float* blocks, const float* square_norms, std::size_t n_groups,
                     std::size_t n_coordinates, std::uint64_t* near);
+  // The same for queries that lie anywhere, and for at most four blocks: bit p of near[q] is that
+  // of point p. Also, above[q][b] becomes the smallest such value of block b that is above
+  // limits[q], or infinity.
+  void (*find_near_in_blocks)(const float* const* queries, const float* limits,
+                              std::size_t n_queries, const float* blocks, const float* square_norms,
+                              std::size_t n_blocks, std::size_t n_coordinates, std::uint64_t* near,
+                              float* const* above);
+  // For bounds on distances; n is a multiple of 16, and at most 64. Lowers each bound to at most
+  // bounds[i] - drops[i], where drops are not negative, and returns in bit i whether it is then at
+  // most `limit`.
+  std::uint64_t (*lower_bounds)(float* bounds, const float* drops, std::size_t n, float limit);
+  // Lowers bound i to factor * sqrt(values[i] + shift) - drop if that is less, taking the root of
+  // negative numbers as 0.
+  void (*lower_bounds_to)(float* bounds, const float* values, std::size_t n, float shift,
+                          float factor, float drop);
   // Bit i is set if values[i] >= limit; n <= 64.
   std::uint64_t (*find_at_least)(const double* values, std::size_t n, double limit);
 };

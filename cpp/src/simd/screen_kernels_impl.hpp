@@ -94,6 +94,94 @@ void find_near(const float* queries, const float* limits, std::size_t n_queries,
   }
 }
 
+struct BlockSearch {
+  const float* const* queries;
+  const float* limits;
+  const float* blocks;
+  const float* square_norms;
+  std::size_t n_coordinates;
+  std::uint64_t* near;
+  float* const* above;
+};
+
+template <std::size_t n_queries, std::size_t n_blocks>
+inline void find_near_in_blocks_at(const BlockSearch& search, std::size_t query,
+                                   std::size_t block) {
+  const std::size_t n = search.n_coordinates;
+  Dots<n_queries, n_blocks> dots;
+  multiply(search.queries + query, search.blocks + block * n * n_lanes, n, dots);
+  for (std::size_t b = 0; b < n_blocks; ++b) {
+    const Floats norms = load_floats(search.square_norms + (block + b) * n_lanes);
+    for (std::size_t q = 0; q < n_queries; ++q) {
+      const Floats values = norms - (dots.of[q][b] + dots.of[q][b]);
+      const float limit = search.limits[query + q];
+      const std::uint64_t bits = bits_at_most(values, limit);
+      search.near[query + q] |= bits << ((block + b) * n_lanes);
+      search.above[query + q][block + b] = smallest_above(values, limit);
+    }
+  }
+}
+
+// Some of the last queries, at most n_at_most, and n_blocks blocks.
+template <std::size_t n_at_most>
+inline void find_near_in_blocks_for_last(const BlockSearch& search, std::size_t query,
+                                         std::size_t n_left, std::size_t n_blocks) {
+  if constexpr (n_at_most > 0) {
+    if (n_left < n_at_most) {
+      find_near_in_blocks_for_last<n_at_most - 1>(search, query, n_left, n_blocks);
+      return;
+    }
+    constexpr std::size_t width = blocks_beside(n_at_most);
+    std::size_t block = 0;
+    for (; block + width <= n_blocks; block += width) {
+      find_near_in_blocks_at<n_at_most, width>(search, query, block);
+    }
+    for (; block < n_blocks; ++block) find_near_in_blocks_at<n_at_most, 1>(search, query, block);
+  }
+}
+
+void find_near_in_blocks(const float* const* queries, const float* limits, std::size_t n_queries,
+                         const float* blocks, const float* square_norms, std::size_t n_blocks,
+                         std::size_t n_coordinates, std::uint64_t* near, float* const* above) {
+  const BlockSearch search{queries, limits, blocks, square_norms, n_coordinates, near, above};
+  for (std::size_t q = 0; q < n_queries; ++q) near[q] = 0;
+  constexpr std::size_t at_once = register_bytes == 64 ? 12 : queries_at_once;
+  constexpr std::size_t width = register_bytes == 64 ? 2 : 1;
+  const std::size_t n_left = n_queries % at_once;
+  // The nearest cache holds the coordinates of so few blocks.
+  for (std::size_t block = 0; block < n_blocks; block += width) {
+    for (std::size_t query = 0; query < n_queries - n_left; query += at_once) {
+      if (block + width <= n_blocks) {
+        find_near_in_blocks_at<at_once, width>(search, query, block);
+      } else {
+        find_near_in_blocks_at<at_once, 1>(search, query, block);
+      }
+    }
+  }
+  find_near_in_blocks_for_last<at_once - 1>(search, n_queries - n_left, n_left, n_blocks);
+}
+
+std::uint64_t lower_bounds(float* bounds, const float* drops, std::size_t n, float limit) {
+  std::uint64_t found = 0;
+  for (std::size_t i = 0; i < n; i += n_lanes) {
+    // The factor covers the rounding of both operations.
+    const Floats lowered =
+        load_floats(bounds + i) * all_lanes(1.0F - 0x1p-22F) - load_floats(drops + i);
+    store(bounds + i, lowered);
+    found |= std::uint64_t{bits_at_most(lowered, limit)} << i;
+  }
+  return found;
+}
+
+void lower_bounds_to(float* bounds, const float* values, std::size_t n, float shift, float factor,
+                     float drop) {
+  for (std::size_t i = 0; i < n; i += n_lanes) {
+    const Floats squares = larger(load_floats(values + i) + all_lanes(shift), Floats{});
+    const Floats lowered = square_roots(squares) * all_lanes(factor) - all_lanes(drop);
+    store(bounds + i, smaller(load_floats(bounds + i), lowered));
+  }
+}
+
 std::uint64_t find_at_least(const double* values, std::size_t n, double limit) {
   std::uint64_t found = 0;
   std::size_t i = 0;
@@ -107,6 +195,7 @@ std::uint64_t find_at_least(const double* values, std::size_t n, double limit) {
 }  // namespace
 
 extern const ScreenKernels screen_kernels;
-const ScreenKernels screen_kernels = {&project, &find_near, &find_at_least};
+const ScreenKernels screen_kernels = {&project,      &find_near,       &find_near_in_blocks,
+                                      &lower_bounds, &lower_bounds_to, &find_at_least};
 
 }  // namespace thinset::THINSET_KERNELS_NAMESPACE
