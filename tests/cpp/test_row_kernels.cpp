@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "check.hpp"
+#include "rows/exact_sum.hpp"
 #include "sample_data.hpp"
 #include "simd/row_kernels.hpp"
 #include "thinset/error.hpp"
@@ -119,6 +120,70 @@ TEST(long_rows_have_the_canonical_bits) {
       CHECK(row_kernels<float>().dot(x.values.data(), y.data(), n) == dot);
       CHECK(row_kernels<double>().squared_distance(wide.data(), y.data(), n) == squared);
       CHECK(row_kernels<double>().dot(wide.data(), y.data(), n) == dot);
+    }
+  });
+}
+
+// With the bits of squared_distance, in every place of a register.
+TEST(ranks_of_points_are_lowered) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  for_each_instruction_set([] {
+    const RowKernels<float>& kernels = row_kernels<float>();
+    for (std::size_t n_columns = 1; n_columns <= 4; ++n_columns) {
+      for (const std::size_t n : {1U, 15U, 16U, 17U, 50U}) {
+        const std::size_t stride = n + 3;
+        const sample::Matrix columns = sample::uniform(n_columns, stride, n);
+        const std::vector<double> y{0.3, -0.1, 0.7, 1.0 / 3.0};
+        std::vector<double> ranks;
+        for (std::size_t i = 0; i < n; ++i) {
+          ranks.push_back(i % 5 == 0 ? -infinity : i % 5 == 1 ? infinity : 0.2);
+        }
+        double largest = 0.0;
+        std::vector<double> expected;
+        for (std::size_t i = 0; i < n; ++i) {
+          std::vector<float> point;
+          for (std::size_t j = 0; j < n_columns; ++j) {
+            point.push_back(columns.values[j * stride + i]);
+          }
+          const double rank = kernels.squared_distance(point.data(), y.data(), n_columns);
+          expected.push_back(std::min(ranks[i], rank));
+          largest = std::max(largest, expected.back());
+        }
+        ranks.push_back(7.0);  // not one of them
+        const double found = kernels.lower_ranks(columns.values.data(), stride, n_columns, n,
+                                                 y.data(), ranks.data());
+        CHECK(found == largest);
+        CHECK(ranks.back() == 7.0);
+        ranks.pop_back();
+        CHECK(ranks == expected);
+      }
+    }
+  });
+}
+
+// Adding up and moving leave the sums of what is left, without rounding.
+TEST(split_parts_are_moved_exactly) {
+  for_each_instruction_set([] {
+    const RowKernels<float>& kernels = row_kernels<float>();
+    for (const std::size_t n : {1U, 15U, 16U, 33U}) {
+      const sample::Matrix x = sample::uniform(3, n, n);
+      const SumSplit split = SumSplit::of(1.0, 3);
+      const std::vector<double> high(n, split.high);
+      const std::vector<double> low(n, split.low);
+      const auto sums_of = [&](const std::vector<std::size_t>& rows) {
+        std::vector<double> sums(2 * n, 0.0);
+        for (const std::size_t row : rows) {
+          kernels.add_split(x.values.data() + row * n, n, high.data(), low.data(), sums.data(),
+                            sums.data() + n);
+        }
+        return sums;
+      };
+      std::vector<double> from = sums_of({0, 1, 2});
+      std::vector<double> to = sums_of({});
+      kernels.move_split(x.values.data() + n, n, high.data(), low.data(), from.data(),
+                         from.data() + n, to.data(), to.data() + n);
+      CHECK(from == sums_of({0, 2}));
+      CHECK(to == sums_of({1}));
     }
   });
 }

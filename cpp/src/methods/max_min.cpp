@@ -77,7 +77,7 @@ Picks max_min(const Rows<T>& rows, const ColumnSummary& summary, std::size_t k, 
   const DistanceMeter<T> meter(rows, metric, job);
   if (metric != Metric::cosine && !has_terms(terms) &&
       is_worth_a_tree(rows.size(), rows.n_columns(), k)) {
-    MaxMinTree tree(meter, k, job);
+    MaxMinTree<T> tree(meter, k, job);
     return pick_furthest(meter, summary, k, initial, tree, terms, job);
   }
   MaxMin<T> state(meter, k + terms.n_elsewhere, terms, job);

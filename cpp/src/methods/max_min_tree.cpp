@@ -1,26 +1,23 @@
 #include "methods/max_min_tree.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <limits>
-#include <numeric>
+
+#include "rows/elements.hpp"
+#include "rows/widened.hpp"
+#include "simd/screen_kernels.hpp"
 
 namespace thinset {
 
 namespace {
 
 constexpr std::size_t rows_per_check = 65536;
+constexpr std::size_t n_sampled = 65;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 std::size_t rows_per_leaf(std::size_t n_rows, std::size_t k) {
-  return std::clamp<std::size_t>(n_rows / k, 128, 2048);
-}
-
-std::size_t n_nodes(std::size_t n_rows, std::size_t k) {
-  std::size_t n_leaves = 1;
-  for (std::size_t largest = n_rows; largest > rows_per_leaf(n_rows, k); largest -= largest / 2) {
-    n_leaves *= 2;
-  }
-  return 2 * n_leaves;
+  return std::clamp<std::size_t>(2 * n_rows / k, 256, 4096);
 }
 
 float rounded(double coordinate) {
@@ -31,156 +28,254 @@ float rounded(double coordinate) {
 }  // namespace
 
 template <class T>
-MaxMinTree::MaxMinTree(const DistanceMeter<T>& meter, std::size_t k, Job& job)
-    : rows_per_leaf_(rows_per_leaf(meter.rows().size(), k)),
+MaxMinTree<T>::MaxMinTree(const DistanceMeter<T>& meter, std::size_t k, Job& job)
+    : kernels_(row_kernels<T>()),
+      n_columns_(meter.n_columns()),
       order_(meter.rows().size()),
       place_of_(order_.size()),
-      points_(order_.size(), Coordinates{}),
-      ranks_(order_.size(), infinity),
-      is_picked_(order_.size(), 0),
-      boxes_(n_nodes(order_.size(), k)),
-      best_(boxes_.size()) {
-  std::iota(order_.begin(), order_.end(), std::uint32_t{0});
-  for (std::size_t row = 0; row < order_.size(); ++row) {
-    row_kernels<T>().widen(meter.rows().row(row), points_[row].data(), meter.n_columns());
-  }
+      columns_(order_.size() * n_columns_),
+      ranks_(order_.size(), infinity) {
+  std::vector<Item> items(order_.size());
   {
-    const std::size_t n = order_.size();
-    Scratch scratch{std::vector<Key>(n), std::vector<Coordinates>(n),
-                    std::vector<std::uint32_t>(n)};
-    order_places(1, {0, n}, scratch, job);
+    for (std::size_t row = 0; row < items.size(); ++row) {
+      items[row] = {{}, static_cast<std::uint32_t>(row)};
+      for (std::size_t j = 0; j < n_columns_; ++j) {
+        items[row].coordinates[j] = rounded(widened(meter.rows().row(row) + j));
+      }
+    }
+    std::vector<Item> space(items.size());
+    add_nodes(items, space, 0, rows_per_leaf(items.size(), k), job);
   }
-  for (std::size_t place = 0; place < order_.size(); ++place) {
-    place_of_[order_[place]] = static_cast<std::uint32_t>(place);
-  }
+  read_rows(meter, items, job);
+  make_boxes();
 }
 
-void MaxMinTree::order_places(std::size_t node, Run places, Scratch& scratch, Job& job) {
-  const std::size_t n = places.end - places.begin;
-  if (n >= rows_per_check) {
+// Orders the items, and adds the node that holds them after those that are there. Returns it.
+template <class T>
+std::size_t MaxMinTree<T>::add_nodes(std::span<Item> items, std::span<Item> space,
+                                     std::uint32_t begin, std::size_t rows_per_leaf, Job& job) {
+  if (items.size() >= rows_per_check) {
     job.check();
   }
-  Box box;
-  box.low.fill(infinity);
-  box.high.fill(-infinity);
-  for (std::size_t place = places.begin; place < places.end; ++place) {
+  const std::size_t node = nodes_.size();
+  nodes_.push_back({{}, {}, begin, begin + static_cast<std::uint32_t>(items.size())});
+  if (items.size() <= rows_per_leaf) {
+    return node;
+  }
+  Corner low = items[0].coordinates;
+  Corner high = low;
+  for (const Item& item : items) {
     for (std::size_t j = 0; j < most_columns; ++j) {
-      box.low[j] = std::min(box.low[j], points_[place][j]);
-      box.high[j] = std::max(box.high[j], points_[place][j]);
+      low[j] = std::min(low[j], item.coordinates[j]);
+      high[j] = std::max(high[j], item.coordinates[j]);
     }
   }
-  boxes_[node] = box;
-  if (!is_leaf(places)) {
-    std::size_t widest = 0;
-    for (std::size_t j = 1; j < most_columns; ++j) {
-      if (box.high[j] - box.low[j] > box.high[widest] - box.low[widest]) {
-        widest = j;
-      }
+  std::size_t widest = 0;
+  for (std::size_t j = 1; j < most_columns; ++j) {
+    if (high[j] - low[j] > high[widest] - low[widest]) {
+      widest = j;
     }
-    const std::size_t middle = places.begin + n / 2;
-    auto& [keys, points, rows] = scratch;
-    for (std::size_t i = 0; i < n; ++i) {
-      const std::size_t place = places.begin + i;
-      keys[i] = {rounded(points_[place][widest]), static_cast<std::uint32_t>(place)};
-    }
-    const auto last = static_cast<std::ptrdiff_t>(n);
-    std::nth_element(keys.begin(), keys.begin() + last / 2, keys.begin() + last,
-                     [](const Key& a, const Key& b) { return a.coordinate < b.coordinate; });
-    for (std::size_t i = 0; i < n; ++i) {
-      points[i] = points_[keys[i].place];
-      rows[i] = order_[keys[i].place];
-    }
-    const auto first = static_cast<std::ptrdiff_t>(places.begin);
-    std::copy(points.begin(), points.begin() + last, points_.begin() + first);
-    std::copy(rows.begin(), rows.begin() + last, order_.begin() + first);
-    order_places(2 * node, {places.begin, middle}, scratch, job);
-    order_places(2 * node + 1, {middle, places.end}, scratch, job);
   }
-  find_best(node, places);
+  if (low[widest] == high[widest]) {
+    return node;
+  }
+  std::array<float, n_sampled> sample;
+  for (std::size_t s = 0; s < n_sampled; ++s) {
+    sample[s] = items[items.size() / n_sampled * s].coordinates[widest];
+  }
+  std::ranges::nth_element(sample, sample.begin() + n_sampled / 2);
+  const float median = sample[n_sampled / 2];
+  // Both sides get rows, also where many are at the median.
+  const bool takes_median = median == low[widest];
+  std::size_t n_left = 0;
+  std::size_t n_right = 0;
+  for (const Item& item : items) {
+    const float coordinate = item.coordinates[widest];
+    const bool is_left = coordinate < median || (takes_median && coordinate == median);
+    space[is_left ? n_left : items.size() - 1 - n_right] = item;
+    n_left += is_left ? 1 : 0;
+    n_right += is_left ? 0 : 1;
+  }
+  std::ranges::copy(space.first(items.size()), items.begin());
+  add_nodes(items.first(n_left), space, begin, rows_per_leaf, job);
+  const std::size_t second = add_nodes(
+      items.subspan(n_left), space, begin + static_cast<std::uint32_t>(n_left), rows_per_leaf, job);
+  nodes_[node].second_child = static_cast<std::uint32_t>(second);
+  return node;
 }
 
-void MaxMinTree::find_best(std::size_t node, Run places) {
-  BestRow best;
-  if (is_leaf(places)) {
-    for (std::size_t place = places.begin; place < places.end; ++place) {
-      if (is_picked_[place] == 0) {
-        best.offer(ranks_[place], order_[place]);
+template <class T>
+void MaxMinTree<T>::read_rows(const DistanceMeter<T>& meter, const std::vector<Item>& items,
+                              Job& job) {
+  const std::size_t n = items.size();
+  job.parallel_for(n, rows_per_check, [&](std::size_t begin, std::size_t end, unsigned) {
+    for (std::size_t place = begin; place < end; ++place) {
+      const std::uint32_t row = items[place].row;
+      order_[place] = row;
+      place_of_[row] = static_cast<std::uint32_t>(place);
+      for (std::size_t j = 0; j < n_columns_; ++j) {
+        columns_[j * n + place] = meter.rows().row(row)[j];
       }
     }
-  } else {
-    best = best_[2 * node];
-    best.offer(best_[2 * node + 1].value, best_[2 * node + 1].row);
-  }
-  best_[node] = best;
+  });
 }
 
-void MaxMinTree::show(std::size_t node, Run places, const Coordinates& pick) {
-  const Box& box = boxes_[node];
-  Coordinates closest;
-  for (std::size_t j = 0; j < most_columns; ++j) {
-    closest[j] = std::max(box.low[j], std::min(box.high[j], pick[j]));
+template <class T>
+void MaxMinTree<T>::make_boxes() {
+  for (std::size_t n = nodes_.size(); n-- > 0;) {
+    Node& node = nodes_[n];
+    node.box.low.fill(infinity);
+    node.box.high.fill(-infinity);
+    if (node.second_child != 0) {
+      for (const std::size_t child : {n + 1, std::size_t{node.second_child}}) {
+        for (std::size_t j = 0; j < n_columns_; ++j) {
+          node.box.low[j] = std::min(node.box.low[j], nodes_[child].box.low[j]);
+          node.box.high[j] = std::max(node.box.high[j], nodes_[child].box.high[j]);
+        }
+      }
+      join_children(n);
+      continue;
+    }
+    for (std::size_t j = 0; j < n_columns_; ++j) {
+      for (std::size_t place = node.begin; place < node.end; ++place) {
+        const double value = widened(columns_.data() + j * order_.size() + place);
+        node.box.low[j] = std::min(node.box.low[j], value);
+        node.box.high[j] = std::max(node.box.high[j], value);
+      }
+    }
+    find_best_of_leaf(node, infinity);
   }
-  if (rank(closest, pick) >= best_[node].value) {
+}
+
+// `best_rank`: the largest of the leaf.
+template <class T>
+void MaxMinTree<T>::find_best_of_leaf(Node& node, double best_rank) {
+  node.best = {};
+  if (best_rank < 0.0) {
     return;
   }
-  if (is_leaf(places)) {
-    for (std::size_t place = places.begin; place < places.end; ++place) {
-      ranks_[place] = std::min(ranks_[place], rank(points_[place], pick));
-    }
-  } else {
-    const std::size_t middle = places.begin + (places.end - places.begin) / 2;
-    show(2 * node, {places.begin, middle}, pick);
-    show(2 * node + 1, {middle, places.end}, pick);
-  }
-  find_best(node, places);
-}
-
-void MaxMinTree::find_best_on_path(std::size_t node, Run places, std::size_t place) {
-  if (!is_leaf(places)) {
-    const std::size_t middle = places.begin + (places.end - places.begin) / 2;
-    if (place < middle) {
-      find_best_on_path(2 * node, {places.begin, middle}, place);
-    } else {
-      find_best_on_path(2 * node + 1, {middle, places.end}, place);
+  constexpr std::size_t values_at_once = 64;
+  for (std::size_t first = node.begin; first < node.end; first += values_at_once) {
+    const std::size_t n = std::min<std::size_t>(values_at_once, node.end - first);
+    std::uint64_t bits = screen_kernels().find_at_least(ranks_.data() + first, n, best_rank);
+    for (; bits != 0; bits &= bits - 1) {
+      const std::size_t place = first + static_cast<std::size_t>(std::countr_zero(bits));
+      node.best.offer(ranks_[place], order_[place]);
     }
   }
-  find_best(node, places);
 }
 
-void MaxMinTree::pick(std::size_t row) {
-  set_candidate(row, false);
-  show(1, {0, order_.size()}, points_[place_of_[row]]);
+template <class T>
+void MaxMinTree<T>::join_children(std::size_t node) {
+  BestRow best = nodes_[node + 1].best;
+  const BestRow& other = nodes_[nodes_[node].second_child].best;
+  best.offer(other.value, other.row);
+  nodes_[node].best = best;
 }
 
-void MaxMinTree::pick(std::span<const double> point) {
-  Coordinates coordinates{};
-  std::ranges::copy(point, coordinates.begin());
-  show(1, {0, order_.size()}, coordinates);
+// What DistanceMeter gives: the kernels add the squares of four columns in this order.
+template <class T>
+double MaxMinTree<T>::rank(const std::array<double, most_columns>& a, const double* b) const {
+  std::array<double, most_columns> squares{};
+  for (std::size_t j = 0; j < n_columns_; ++j) {
+    squares[j] = (a[j] - b[j]) * (a[j] - b[j]);
+  }
+  return (squares[0] + squares[2]) + (squares[1] + squares[3]);
 }
 
-void MaxMinTree::set_candidate(std::size_t row, bool is_candidate) {
+template <class T>
+void MaxMinTree<T>::show(std::size_t n, const double* pick) {
+  Node& node = nodes_[n];
+  std::array<double, most_columns> closest;
+  for (std::size_t j = 0; j < n_columns_; ++j) {
+    closest[j] = std::max(node.box.low[j], std::min(node.box.high[j], pick[j]));
+  }
+  if (rank(closest, pick) >= node.best.value) {
+    return;
+  }
+  if (node.second_child == 0) {
+    const double best_rank =
+        kernels_.lower_ranks(columns_.data() + node.begin, order_.size(), n_columns_,
+                             node.end - node.begin, pick, ranks_.data() + node.begin);
+    find_best_of_leaf(node, best_rank);
+    return;
+  }
+  show(n + 1, pick);
+  show(node.second_child, pick);
+  join_children(n);
+}
+
+template <class T>
+void MaxMinTree<T>::find_best_on_path(std::size_t n, std::size_t place) {
+  Node& node = nodes_[n];
+  if (node.second_child == 0) {
+    const auto first = ranks_.begin() + node.begin;
+    find_best_of_leaf(node, *std::max_element(first, first + (node.end - node.begin)));
+    return;
+  }
+  const bool is_first = place < nodes_[node.second_child].begin;
+  find_best_on_path(is_first ? n + 1 : node.second_child, place);
+  join_children(n);
+}
+
+template <class T>
+void MaxMinTree<T>::pick(std::size_t row) {
   const std::size_t place = place_of_[row];
-  is_picked_[place] = is_candidate ? 0 : 1;
-  find_best_on_path(1, {0, order_.size()}, place);
+  std::array<double, most_columns> point;
+  for (std::size_t j = 0; j < n_columns_; ++j) {
+    point[j] = widened(columns_.data() + j * order_.size() + place);
+  }
+  // A leaf with a candidate at a distance is visited for the pick in it.
+  const bool is_visited = ranks_[place] > 0.0;
+  ranks_[place] = -infinity;
+  show(0, point.data());
+  if (!is_visited) {
+    find_best_on_path(0, place);
+  }
+}
+
+template <class T>
+void MaxMinTree<T>::pick(std::span<const double> point) {
+  show(0, point.data());
+}
+
+template <class T>
+BestRow MaxMinTree<T>::take_furthest() {
+  const BestRow best = furthest();
+  if (best.row < order_.size()) {
+    const std::size_t place = place_of_[best.row];
+    ranks_[place] = -infinity;
+    find_best_on_path(0, place);
+  }
+  return best;
+}
+
+template <class T>
+void MaxMinTree<T>::put_back(const BestRow& taken_row) {
+  const std::size_t place = place_of_[taken_row.row];
+  ranks_[place] = taken_row.value;
+  find_best_on_path(0, place);
 }
 
 bool is_worth_a_tree(std::uint64_t n_rows, std::uint64_t n_columns, std::uint64_t k) {
   constexpr std::uint64_t most_rows = std::numeric_limits<std::uint32_t>::max();
-  return n_columns <= MaxMinTree::most_columns && n_rows >= 1024 && n_rows < most_rows && k >= 16;
+  return n_columns <= MaxMinTree<float>::most_columns && n_rows >= 1024 && n_rows < most_rows &&
+         k >= 16;
 }
 
 std::uint64_t max_min_tree_memory(const SelectionSize& size) {
-  const std::uint64_t point = MaxMinTree::most_columns * sizeof(double);
-  const std::uint64_t per_row = 2 * sizeof(std::uint32_t) + point + sizeof(double) + 1;
-  const std::uint64_t while_ordering = sizeof(float) + point + 2 * sizeof(std::uint32_t);
-  return size.n_rows * (per_row + while_ordering) +
-         n_nodes(size.n_rows, std::max<std::uint64_t>(size.n_samples, 1)) *
-             (2 * point + sizeof(BestRow));
+  constexpr std::uint64_t item = sizeof(std::array<float, MaxMinTree<float>::most_columns>) + 4;
+  constexpr std::uint64_t node = 2 * MaxMinTree<float>::most_columns * sizeof(double) + 32;
+  const std::uint64_t per_row =
+      2 * sizeof(std::uint32_t) + size.n_columns * size.element_bytes + sizeof(double);
+  // Leaves are at least a quarter full on average, and the vector of nodes may be twice as large.
+  const std::uint64_t n_leaves =
+      4 * size.n_rows / rows_per_leaf(size.n_rows, std::max<std::uint64_t>(size.n_samples, 1)) + 1;
+  return size.n_rows * (per_row + 2 * item) + 4 * n_leaves * node;
 }
 
-template MaxMinTree::MaxMinTree(const DistanceMeter<float>&, std::size_t, Job&);
-template MaxMinTree::MaxMinTree(const DistanceMeter<double>&, std::size_t, Job&);
-template MaxMinTree::MaxMinTree(const DistanceMeter<Float16>&, std::size_t, Job&);
-template MaxMinTree::MaxMinTree(const DistanceMeter<BFloat16>&, std::size_t, Job&);
+#define THINSET_INSTANTIATE(T) template class MaxMinTree<T>;
+THINSET_FOR_EACH_ELEMENT(THINSET_INSTANTIATE)
+#undef THINSET_INSTANTIATE
 
 }  // namespace thinset

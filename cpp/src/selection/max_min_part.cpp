@@ -95,7 +95,7 @@ class StateOf final : public MaxMinPart::State {
     }
     for (const BestRow& row : taken) {
       if (tree_) {
-        tree_->set_candidate(row.row, true);
+        tree_->put_back(row);
       } else {
         heaps_->put_back(row);
       }
@@ -105,21 +105,17 @@ class StateOf final : public MaxMinPart::State {
 
  private:
   BestRow take_furthest() {
-    if (!tree_) {
-      return heaps_ ? heaps_->take_furthest() : BestRow{};
+    if (tree_) {
+      return tree_->take_furthest();
     }
-    const BestRow next = tree_->take_furthest();
-    if (next.row < meter_.rows().size()) {
-      tree_->set_candidate(next.row, false);
-    }
-    return next;
+    return heaps_ ? heaps_->take_furthest() : BestRow{};
   }
 
   PartPicks<T> picks_;
   Terms terms_;
   DistanceMeter<T> meter_;
   std::optional<MaxMin<T>> heaps_;
-  std::optional<MaxMinTree> tree_;
+  std::optional<MaxMinTree<T>> tree_;
   bool is_started_ = false;
 };
 

@@ -50,6 +50,11 @@ struct RowKernels {
   // The same in float32, within (n / 16 + 16) 2^-24 of it relatively, unless it is infinite; used
   // only for screening. For float64 rows, which float32 cannot hold, always 0.
   float (*rough_squared_distance)(const T* x, const float* y, std::size_t n);
+  // Of n points of up to four columns, column j from x + j * stride on: ranks[i] becomes the
+  // squared distance of point i to y, as above, if that is less. Returns the largest of the ranks,
+  // or 0 if all are negative.
+  double (*lower_ranks)(const T* x, std::size_t stride, std::size_t n_columns, std::size_t n,
+                        const double* y, double* ranks);
   // y[j] = x[j].
   void (*widen)(const T* x, double* y, std::size_t n);
   // Adds up to 64 rows to what is known of their columns, by strips of 16 columns. Writes to

@@ -156,6 +156,41 @@ std::size_t sum_columns(const T* const* rows, std::size_t n_rows, std::size_t n_
   return n_failed;
 }
 
+template <std::size_t n_columns, class T>
+inline double lower_ranks_of(const T* x, std::size_t stride, std::size_t n, const double* y,
+                             double* ranks) {
+  Doubles largest{};
+  for (std::size_t i = 0; i < n; i += n_lanes) {
+    const std::size_t size = n - i < n_lanes ? n - i : n_lanes;
+    Doubles squares[4] = {};
+    for (std::size_t j = 0; j < n_columns; ++j) {
+      const Doubles difference = load_up_to(x + j * stride + i, size) - all_lanes(y[j]);
+      squares[j] = difference * difference;
+    }
+    // In the order of sum_lanes.
+    const Doubles rank = (squares[0] + squares[2]) + (squares[1] + squares[3]);
+    const Doubles lowered = smaller(rank, load_up_to(ranks + i, size));
+    store_up_to(ranks + i, lowered, size);
+    largest = larger(lowered, largest);
+  }
+  return fold_lanes(largest, [](auto a, auto b) { return a > b ? a : b; });
+}
+
+template <class T>
+double lower_ranks(const T* x, std::size_t stride, std::size_t n_columns, std::size_t n,
+                   const double* y, double* ranks) {
+  switch (n_columns) {
+    case 1:
+      return lower_ranks_of<1>(x, stride, n, y, ranks);
+    case 2:
+      return lower_ranks_of<2>(x, stride, n, y, ranks);
+    case 3:
+      return lower_ranks_of<3>(x, stride, n, y, ranks);
+    default:
+      return lower_ranks_of<4>(x, stride, n, y, ranks);
+  }
+}
+
 struct Split {
   Doubles high, low;
 };
@@ -273,6 +308,7 @@ constexpr RowKernels<T> table = {
     &squared_distance<T>,
     &dot<T>,
     &rough_squared_distance<T>,
+    &lower_ranks<T>,
     &widen_row<T>,
     &sum_columns<T>,
     &add_split<T>,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
@@ -130,11 +131,16 @@ def check_dense(tensor: torch.Tensor, name: str) -> None:
 
 
 def _of_numpy(array: NDArray[Any], check_type: CheckType) -> HostArray:
-    name = str(array.dtype)
+    name = name_of(array.dtype)
     check_type(name, _kind(array.dtype))
     if is_bfloat16(array.dtype):
         return HostArray(array.view(np.uint16), "bfloat16")
     return HostArray(array, name)
+
+
+@functools.cache  # numpy takes as long to name a type as a small selection takes
+def name_of(dtype: np.dtype[Any]) -> str:
+    return str(dtype)
 
 
 def _kind(dtype: np.dtype[Any]) -> str:
@@ -146,7 +152,7 @@ def _kind(dtype: np.dtype[Any]) -> str:
 
 def is_bfloat16(dtype: np.dtype[Any]) -> bool:
     """The type that ml_dtypes adds to numpy, which is also what jax and tensorflow use."""
-    return dtype.itemsize == 2 and dtype.fields is None and dtype.name == "bfloat16"
+    return dtype.itemsize == 2 and dtype.fields is None and name_of(dtype) == "bfloat16"
 
 
 def _of_tensor(tensor: torch.Tensor, name: str, check_type: CheckType) -> HostArray:

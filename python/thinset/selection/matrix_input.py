@@ -18,6 +18,7 @@ from thinset.selection.host_array import (
     check_dense,
     device_tensor,
     is_tensor,
+    name_of,
     read_array,
 )
 from thinset.selection.row_lists import matrix_of_rows
@@ -69,7 +70,7 @@ class HostMatrix(NamedTuple):
 
     @property
     def dtype_name(self) -> str:
-        return "bfloat16" if self.is_bfloat16 else str(self.arrays[0].dtype)
+        return "bfloat16" if self.is_bfloat16 else name_of(self.arrays[0].dtype)
 
     def choose(self, n_samples: int, **request: Any) -> _core.SelectionResult:
         """Select rows in the core, which defines the keywords of `request`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import typing
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
@@ -39,10 +40,11 @@ def resolve_options(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
     Raises ValueError for an unknown method or for an option that the method does not have.
     """
     require_options(method, options)
-    options_type = _METHODS[method].options
-    defaults = {field.name: field.default for field in dataclasses.fields(options_type)}
+    defaults = default_options(method)
+    if not options:
+        return defaults
     values = {name: _as_type_of(defaults[name], name, value) for name, value in options.items()}
-    return dataclasses.asdict(options_type(**values))
+    return dataclasses.asdict(_METHODS[method].options(**values))
 
 
 def require_options(method: str, names: Iterable[str], others: Sequence[str] = ()) -> None:
@@ -51,7 +53,7 @@ def require_options(method: str, names: Iterable[str], others: Sequence[str] = (
     others: what the caller takes besides, for the message.
     """
     one_of(tuple(_METHODS), method, "method")
-    known = [field.name for field in dataclasses.fields(_METHODS[method].options)]
+    known = _defaults(method)
     for name in names:
         if name not in known:
             accepted = ", ".join((*known, *others)) or "no options of its own"
@@ -60,6 +62,11 @@ def require_options(method: str, names: Iterable[str], others: Sequence[str] = (
 
 def default_options(method: str) -> dict[str, Any]:
     """All options of `method` with their defaults."""
+    return dict(_defaults(method))
+
+
+@functools.cache
+def _defaults(method: str) -> dict[str, Any]:
     return dataclasses.asdict(_METHODS[method].options())
 
 
