@@ -16,6 +16,7 @@ constexpr std::size_t rows_per_block = 256;
 constexpr std::size_t rows_per_sum = 64;  // what sum_columns takes
 constexpr std::size_t columns_per_strip = 16;
 constexpr std::size_t columns_per_task = 64;
+constexpr std::size_t changes_at_once = 65536;  // between checks for interrupts
 // With more changes, sums are added up again.
 constexpr std::size_t rows_per_change = 8;
 constexpr double infinity = std::numeric_limits<double>::infinity();
@@ -85,6 +86,7 @@ auto ClusteredRows<T>::lower(std::size_t centre, std::span<const double> point, 
     centres_.clear();
   }
   nearest_.reset();
+  is_measured_ = false;
   sums_ = {};
   centres_.insert(centres_.end(), point.begin(), point.end());
   n_centres_ = centre + 1;
@@ -132,11 +134,12 @@ std::size_t ClusteredRows<T>::draw(std::int64_t target) const {
   }
 }
 
-// Whether each of the new centres is what it was, as far as there are as many.
+// Whether each of the new centres is what it was when the distances to it were measured.
 template <class T>
 std::vector<char> ClusteredRows<T>::unmoved(const std::vector<double>& centres) const {
-  std::vector<char> are_equal(n_centres_, 0);
-  for (std::size_t c = 0; c < n_centres_ && centres.size() == centres_.size(); ++c) {
+  std::vector<char> are_equal(centres.size() / n_columns_, 0);
+  const bool is_comparable = is_measured_ && centres.size() == centres_.size();
+  for (std::size_t c = 0; is_comparable && c < are_equal.size(); ++c) {
     const auto first = static_cast<std::ptrdiff_t>(c * n_columns_);
     const auto last = first + static_cast<std::ptrdiff_t>(n_columns_);
     are_equal[c] = static_cast<char>(
@@ -149,6 +152,7 @@ template <class T>
 bool ClusteredRows<T>::assign(std::vector<double> centres, Job& job) {
   n_centres_ = centres.size() / n_columns_;
   const std::vector<char> has_stayed = unmoved(centres);
+  is_measured_ = false;
   centres_ = std::move(centres);
   if (rows().size() == 0) {
     return false;
@@ -178,6 +182,7 @@ bool ClusteredRows<T>::assign(std::vector<double> centres, Job& job) {
         }
       });
   nearest_ = std::move(nearest);
+  is_measured_ = true;
   return std::ranges::any_of(changed, [](char c) { return c != 0; });
 }
 
@@ -207,6 +212,7 @@ template <class T>
 void ClusteredRows<T>::move(std::size_t row, std::size_t cluster) {
   cluster_[row] = cluster;
   squared_distance_[row] = 0.0;
+  is_measured_ = false;
   if (nearest_) {
     nearest_->forget(row);
   }
@@ -220,7 +226,9 @@ std::vector<double> ClusteredRows<T>::sums(std::size_t n_centres,
     constants.high.push_back(split.high);
     constants.low.push_back(split.low);
   }
-  const bool are_known = sums_.size() == 2 * n_centres * n_columns_ && constants == sums_splits_;
+  // Set again at the end: what an interrupted call has left is incomplete.
+  const Splits last = std::exchange(sums_splits_, {});
+  const bool are_known = sums_.size() == 2 * n_centres * n_columns_ && constants == last;
   std::vector<std::size_t> changed;
   for (std::size_t i = 0; are_known && i < rows().size(); ++i) {
     if (cluster_[i] != summed_cluster_[i]) {
@@ -228,22 +236,22 @@ std::vector<double> ClusteredRows<T>::sums(std::size_t n_centres,
     }
   }
   if (are_known && changed.size() <= rows().size() / rows_per_change) {
-    move_in_sums(changed, job);
+    move_in_sums(changed, constants, job);
   } else {
-    sums_splits_ = std::move(constants);
-    add_up(n_centres, job);
+    add_up(n_centres, constants, job);
   }
   summed_cluster_ = cluster_;
+  sums_splits_ = std::move(constants);
   return sums_;
 }
 
 template <class T>
-void ClusteredRows<T>::add_up(std::size_t n_centres, Job& job) {
+void ClusteredRows<T>::add_up(std::size_t n_centres, const Splits& splits, Job& job) {
   const Members members = this->members(n_centres);
   // Whatever their size: the splits are for the largest.
   const std::vector<double> limit(n_columns_, infinity);
-  const double* const high = sums_splits_.high.data();
-  const double* const low = sums_splits_.low.data();
+  const double* const high = splits.high.data();
+  const double* const low = splits.low.data();
   sums_.assign(2 * n_centres * n_columns_, 0.0);
   job.parallel_for(n_centres, 1, [&](std::size_t begin, std::size_t end, unsigned) {
     std::vector<double> min(n_columns_);
@@ -276,16 +284,24 @@ void ClusteredRows<T>::add_up(std::size_t n_centres, Job& job) {
 
 // Sums are exact, so that moving a part from one to another leaves what adding up would give.
 template <class T>
-void ClusteredRows<T>::move_in_sums(const std::vector<std::size_t>& changed, Job& job) {
-  job.parallel_for(n_columns_, columns_per_task, [&](std::size_t begin, std::size_t end, unsigned) {
-    for (const std::size_t row : changed) {
-      double* const from = sums_.data() + 2 * summed_cluster_[row] * n_columns_ + begin;
-      double* const to = sums_.data() + 2 * cluster_[row] * n_columns_ + begin;
-      kernels_.move_split(rows().row(row) + begin, end - begin, sums_splits_.high.data() + begin,
-                          sums_splits_.low.data() + begin, from, from + n_columns_, to,
-                          to + n_columns_);
-    }
-  });
+void ClusteredRows<T>::move_in_sums(const std::vector<std::size_t>& changed, const Splits& splits,
+                                    Job& job) {
+  const double* const high = splits.high.data();
+  const double* const low = splits.low.data();
+  for (std::size_t first = 0; first < changed.size(); first += changes_at_once) {
+    const std::span<const std::size_t> some =
+        std::span(changed).subspan(first, std::min(changes_at_once, changed.size() - first));
+    job.parallel_for(n_columns_, columns_per_task,
+                     [&](std::size_t begin, std::size_t end, unsigned) {
+                       for (const std::size_t row : some) {
+                         double* const from = sums_.data() + 2 * summed_cluster_[row] * n_columns_;
+                         double* const to = sums_.data() + 2 * cluster_[row] * n_columns_;
+                         kernels_.move_split(rows().row(row) + begin, end - begin, high + begin,
+                                             low + begin, from + begin, from + n_columns_ + begin,
+                                             to + begin, to + n_columns_ + begin);
+                       }
+                     });
+  }
 }
 
 template <class T>

@@ -86,13 +86,12 @@ class ClusteredRows {
   Weights weigh_in_blocks(double scale, Job& job, const Body& body);
 
   [[nodiscard]] std::vector<char> unmoved(const std::vector<double>& centres) const;
-  void add_up(std::size_t n_centres, Job& job);
-  void move_in_sums(const std::vector<std::size_t>& changed, Job& job);
-
   struct Splits {
     std::vector<double> high, low;
     bool operator==(const Splits&) const = default;
   };
+  void add_up(std::size_t n_centres, const Splits& splits, Job& job);
+  void move_in_sums(const std::vector<std::size_t>& changed, const Splits& splits, Job& job);
 
   DistanceMeter<T> meter_;
   RoughDistances<T> rough_;
@@ -103,6 +102,7 @@ class ClusteredRows {
   std::size_t n_centres_ = 0;
   std::vector<std::size_t> cluster_;
   std::vector<double> squared_distance_;
+  bool is_measured_ = false;  // whether all distances are those to the last centres
   std::unique_ptr<NearestCentre<T>> nearest_;  // of the last centres
   // The last sums, of these splits and clusters; none after new seeds.
   std::vector<double> sums_;

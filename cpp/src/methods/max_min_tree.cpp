@@ -13,6 +13,7 @@ namespace thinset {
 namespace {
 
 constexpr std::size_t rows_per_check = 65536;
+constexpr std::size_t nodes_per_check = 64;
 constexpr std::size_t n_sampled = 65;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
@@ -47,7 +48,7 @@ MaxMinTree<T>::MaxMinTree(const DistanceMeter<T>& meter, std::size_t k, Job& job
     add_nodes(items, space, 0, rows_per_leaf(items.size(), k), job);
   }
   read_rows(meter, items, job);
-  make_boxes();
+  make_boxes(job);
 }
 
 // Orders the items, and adds the node that holds them after those that are there. Returns it.
@@ -121,8 +122,11 @@ void MaxMinTree<T>::read_rows(const DistanceMeter<T>& meter, const std::vector<I
 }
 
 template <class T>
-void MaxMinTree<T>::make_boxes() {
+void MaxMinTree<T>::make_boxes(Job& job) {
   for (std::size_t n = nodes_.size(); n-- > 0;) {
+    if (n % nodes_per_check == 0) {
+      job.check();
+    }
     Node& node = nodes_[n];
     node.box.low.fill(infinity);
     node.box.high.fill(-infinity);

@@ -69,7 +69,7 @@ class MaxMinTree {
   std::size_t add_nodes(std::span<Item> items, std::span<Item> space, std::uint32_t begin,
                         std::size_t rows_per_leaf, Job& job);
   void read_rows(const DistanceMeter<T>& meter, const std::vector<Item>& items, Job& job);
-  void make_boxes();
+  void make_boxes(Job& job);
   // Measures the rows of a node against the pick, as far as they may be nearer to it.
   void show(std::size_t node, const double* pick);
   void find_best_of_leaf(Node& node, double best_rank);
