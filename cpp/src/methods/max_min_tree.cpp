@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t rows_per_check = 65536;
 constexpr std::size_t nodes_per_check = 64;
 constexpr std::size_t n_sampled = 65;
+constexpr std::size_t least_share = 8;  // a child has at least an eighth of the rows
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 std::size_t rows_per_leaf(std::size_t n_rows, std::size_t k) {
@@ -51,6 +52,29 @@ MaxMinTree<T>::MaxMinTree(const DistanceMeter<T>& meter, std::size_t k, Job& job
   make_boxes(job);
 }
 
+// Moves items below the value to the left, and returns how many; about half of them if these are
+// too few or too many, as where many are equal. So the depth of the tree is logarithmic.
+template <class T>
+std::size_t MaxMinTree<T>::divide(std::span<Item> items, std::span<Item> space, std::size_t column,
+                                  float value) {
+  std::size_t n_left = 0;
+  std::size_t n_right = 0;
+  for (const Item& item : items) {
+    const bool is_left = item.coordinates[column] < value;
+    space[is_left ? n_left : items.size() - 1 - n_right] = item;
+    n_left += is_left ? 1 : 0;
+    n_right += is_left ? 0 : 1;
+  }
+  if (std::min(n_left, n_right) >= items.size() / least_share) {
+    std::ranges::copy(space.first(items.size()), items.begin());
+    return n_left;
+  }
+  const std::size_t half = items.size() / 2;
+  std::ranges::nth_element(items, items.begin() + static_cast<std::ptrdiff_t>(half), {},
+                           [&](const Item& item) { return item.coordinates[column]; });
+  return half;
+}
+
 // Orders the items, and adds the node that holds them after those that are there. Returns it.
 template <class T>
 std::size_t MaxMinTree<T>::add_nodes(std::span<Item> items, std::span<Item> space,
@@ -85,19 +109,7 @@ std::size_t MaxMinTree<T>::add_nodes(std::span<Item> items, std::span<Item> spac
     sample[s] = items[items.size() / n_sampled * s].coordinates[widest];
   }
   std::ranges::nth_element(sample, sample.begin() + n_sampled / 2);
-  const float median = sample[n_sampled / 2];
-  // Both sides get rows, also where many are at the median.
-  const bool takes_median = median == low[widest];
-  std::size_t n_left = 0;
-  std::size_t n_right = 0;
-  for (const Item& item : items) {
-    const float coordinate = item.coordinates[widest];
-    const bool is_left = coordinate < median || (takes_median && coordinate == median);
-    space[is_left ? n_left : items.size() - 1 - n_right] = item;
-    n_left += is_left ? 1 : 0;
-    n_right += is_left ? 0 : 1;
-  }
-  std::ranges::copy(space.first(items.size()), items.begin());
+  const std::size_t n_left = divide(items, space, widest, sample[n_sampled / 2]);
   add_nodes(items.first(n_left), space, begin, rows_per_leaf, job);
   const std::size_t second = add_nodes(
       items.subspan(n_left), space, begin + static_cast<std::uint32_t>(n_left), rows_per_leaf, job);
@@ -272,7 +284,8 @@ std::uint64_t max_min_tree_memory(const SelectionSize& size) {
   constexpr std::uint64_t node = 2 * MaxMinTree<float>::most_columns * sizeof(double) + 32;
   const std::uint64_t per_row =
       2 * sizeof(std::uint32_t) + size.n_columns * size.element_bytes + sizeof(double);
-  // Leaves are at least a quarter full on average, and the vector of nodes may be twice as large.
+  // No child has less than an eighth of its rows, and few have less than a quarter. The vector of
+  // nodes may be twice as large.
   const std::uint64_t n_leaves =
       4 * size.n_rows / rows_per_leaf(size.n_rows, std::max<std::uint64_t>(size.n_samples, 1)) + 1;
   return size.n_rows * (per_row + 2 * item) + 4 * n_leaves * node;

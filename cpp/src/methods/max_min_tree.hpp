@@ -66,6 +66,8 @@ class MaxMinTree {
   using Corner = std::array<float, most_columns>;
 
   [[nodiscard]] double rank(const std::array<double, most_columns>& a, const double* b) const;
+  static std::size_t divide(std::span<Item> items, std::span<Item> space, std::size_t column,
+                            float value);
   std::size_t add_nodes(std::span<Item> items, std::span<Item> space, std::uint32_t begin,
                         std::size_t rows_per_leaf, Job& job);
   void read_rows(const DistanceMeter<T>& meter, const std::vector<Item>& items, Job& job);
