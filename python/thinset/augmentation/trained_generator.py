@@ -140,6 +140,11 @@ class TrainedGenerator:
         file = Path(path)
         if file.is_dir():
             file = file / MODEL_FILE
+            if not file.exists():
+                raise ValueError(
+                    f"{path} is not the folder of a trained generator: it has no {MODEL_FILE}; "
+                    "train one with `thinset augment train`"
+                )
         tensors, content = read_tensors(file)
         if content.get("format") != "thinset-generator":
             raise ValueError(

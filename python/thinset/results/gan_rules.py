@@ -89,6 +89,8 @@ class LatentRule:
 
 def _number(options: ArmOptions, name: str, default: float) -> float:
     value: Any = options.values.pop(name, default)
+    if value is True:
+        raise ValueError(f"arm {options.text!r}: {name} needs a value, such as {name}=0.1")
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"arm {options.text!r}: {name} must be a number, got {value}")
+        raise ValueError(f"arm {options.text!r}: {name} must be a finite number, got {value}")
     return float(value)

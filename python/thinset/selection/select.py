@@ -103,7 +103,7 @@ def select(
             class with `per_class`) and count towards `n_samples`.
         exclude: rows that may not be chosen: row numbers, a mask (N,) or a `Selection`. They are
             not read, except by facility_location and kmeans, which represent all rows, and by
-            `objective` and `certificates`.
+            `objective` and `certificates`. Rows of `initial_subset` stay chosen all the same.
         among: the only rows that may be chosen, in the same forms.
         cover: what facility_location and kmeans represent: "all" rows (default), or only
             "candidates", those that may be chosen.

@@ -243,7 +243,9 @@ def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
 def test_other_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="nowhere"):
         TrainedGenerator.load(tmp_path / "nowhere")
-    with pytest.raises(FileNotFoundError, match=MODEL_FILE):
+    with pytest.raises(
+        ValueError, match=f"is not the folder of a trained .* has no {MODEL_FILE}; train"
+    ):
         TrainedGenerator.load(tmp_path)
     write_tensors(tmp_path / "weights", {"a": torch.zeros(2)}, {})
     with pytest.raises(ValueError, match="weights is not a trained generator"):
