@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
 NAMES = ("random", "kmeans", "facility_location, cosine")
 BUDGETS = (50, 250)
-LEARNING_RATES = (0.0003, 0.001, 0.003)
+LEARNING_RATES = (0.0001, 0.0003, 0.001)
 N_VALIDATION, N_TEST = 1000, 2000
 N_STEPS, BATCH_SIZE, EVALUATION_BATCH, SHIFT = 100, 32, 250, 4
 N_FEATURES = 1280
