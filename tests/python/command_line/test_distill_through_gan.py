@@ -281,7 +281,7 @@ def test_options_of_terms_that_do_not_fit_leave_nothing(here, capsys, options, s
         ("--learning-rate 0", 3, "--learning-rate must be a finite number above 0, got 0.0"),
         ("--network resnot", 3, "--network must be MODULE:FUNCTION"),
         ("--generator nowhere", 4, "nowhere"),
-        ("--generator data", 3, "data is not the folder of a trained generator: it has no generator"),
+        ("--generator data", 3, "data is not the folder of a trained generator: it has no"),
         ("-o gan", 3, "the output gan would replace its own source gan"),
         ("-o data/out", 3, "the output data/out is inside its source data"),
     ],
