@@ -63,8 +63,8 @@ void CentreBounds::move(std::span<const double> drifts) {
   std::ranges::fill(drops_, 0.0F);
   for (std::size_t c = 0; c < drifts.size(); ++c) {
     // Finite, since an infinite bound stays one; no finite bound is larger than the largest number.
-    const float drop = drifts[c] < most_distance ? float_above(drifts[c])
-                                                 : std::numeric_limits<float>::max();
+    const float drop =
+        drifts[c] < most_distance ? float_above(drifts[c]) : std::numeric_limits<float>::max();
     float& largest = drops_[group_of_centre(c)];
     largest = std::max(largest, drop);
   }
