@@ -22,12 +22,9 @@ class NearSearch {
     limits_.clear();
   }
   // Asks for the images near to this one; `limit` is Projection::limit().
-  void push_back(std::span<const float> image, float limit) {
-    coordinates_.insert(coordinates_.end(), image.begin(), image.end());
-    limits_.push_back(limit);
-  }
   void push_back(const Projection::Image& image, float limit) {
-    push_back(image.coordinates, limit);
+    coordinates_.insert(coordinates_.end(), image.coordinates.begin(), image.coordinates.end());
+    limits_.push_back(limit);
   }
   void set_limit(std::size_t question, float limit) { limits_[question] = limit; }
   [[nodiscard]] std::size_t size() const { return limits_.size(); }

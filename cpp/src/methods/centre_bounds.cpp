@@ -17,6 +17,7 @@ constexpr std::size_t groups_at_once = 16;
 constexpr std::uint64_t always_granted = std::uint64_t{64} << 20;  // bytes
 constexpr std::uint64_t share_granted = 4;                         // of the embeddings
 constexpr float infinity = std::numeric_limits<float>::infinity();
+constexpr double most_distance = std::numeric_limits<float>::max() / 2;
 
 std::size_t blocks_of(std::size_t n_centres) {
   return (n_centres + points_per_block - 1) / points_per_block;
@@ -36,8 +37,6 @@ std::size_t bounds_stored(const SelectionSize& size) {
   }
   return n;
 }
-
-constexpr double most_distance = std::numeric_limits<float>::max() / 2;
 
 }  // namespace
 

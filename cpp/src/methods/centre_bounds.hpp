@@ -17,7 +17,7 @@ namespace thinset {
 // K-Means", ICML 2015). Large data have fewer groups, or none: then every group is always near.
 class CentreBounds {
  public:
-  CentreBounds(const SelectionSize& size);
+  explicit CentreBounds(const SelectionSize& size);
 
   [[nodiscard]] std::size_t n_groups() const { return n_groups_; }
   [[nodiscard]] std::size_t group_of_block(std::size_t block) const {

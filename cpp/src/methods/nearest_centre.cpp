@@ -54,7 +54,7 @@ NearestCentre<T>::NearestCentre(const DistanceMeter<T>& meter, const std::vector
       n_blocks_((k_ + points_per_block - 1) / points_per_block),
       n_values_((n_blocks_ + points_per_block - 1) / points_per_block * points_per_block),
       float_centres_(centres.size()),
-      bounds_({meter.rows().size(), n_columns_, k_, sizeof(T)}) {
+      bounds_(SelectionSize{meter.rows().size(), n_columns_, k_, sizeof(T)}) {
   if (k_ < centres_worth_images) {
     return;
   }

@@ -69,33 +69,36 @@ def test_all_rows_of_many_are_picked():
 
 
 IN_A_SMALL_STACK = """
-import threading
+import sys, threading
 import numpy as np, thinset
 
-def peeled(n_rows, at_least):
-    # Every sample of 65 evenly spaced rows has half of them below all the others.
+def select():
+    print(*thinset.select(np.load(sys.argv[1]), 300, "max_min", n_threads=1).indices)
+
+threading.stack_size(512 * 1024)
+thread = threading.Thread(target=select)
+thread.start()
+thread.join()
+"""
+
+
+def peeled(n_rows: int, at_least: int) -> np.ndarray:
+    """One column such that half of every 65 evenly spaced rows are below all the others."""
     rows, values, n_peeled = np.arange(n_rows), np.zeros(n_rows, np.float32), 0
     while len(rows) > at_least:
         lowest = len(rows) // 65 * np.arange(33)
         values[rows[lowest]] = n_peeled
-        keep = np.ones(len(rows), bool)
-        keep[lowest] = False
-        rows, n_peeled = rows[keep][::-1], n_peeled + 1
+        rows, n_peeled = np.delete(rows, lowest)[::-1], n_peeled + 1
     values[rows] = n_peeled + np.arange(len(rows))
     return values[:, None]
 
-X = peeled(100_000, 4096)
-found = []
-def select(X):
-    found.append(thinset.select(X, 300, "max_min", n_threads=1).indices.tolist())
-threading.stack_size(512 * 1024)
-thread = threading.Thread(target=select, args=(X,))
-thread.start()
-thread.join()
-select(np.pad(X, ((0, 0), (0, 4))))  # too many columns for a tree
-assert found[0] == found[1]
-"""
 
-
-def test_an_order_made_to_mislead_the_splits_makes_no_deep_tree():
-    subprocess.run([sys.executable, "-c", IN_A_SMALL_STACK], check=True, timeout=100)
+def test_an_order_made_to_mislead_the_splits_makes_no_deep_tree(tmp_path):
+    X = peeled(100_000, 4096)
+    np.save(tmp_path / "x.npy", X)
+    command = [sys.executable, "-c", IN_A_SMALL_STACK, str(tmp_path / "x.npy")]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    assert ended.returncode == 0, ended.stderr
+    with_too_many_columns_for_a_tree = np.pad(X, ((0, 0), (0, 4)))
+    expected = thinset.select(with_too_many_columns_for_a_tree, 300, "max_min")
+    assert [int(row) for row in ended.stdout.split()] == expected.indices.tolist()
