@@ -173,6 +173,61 @@ TEST(blocks_are_searched_like_groups) {
   });
 }
 
+// The nearest and the second within their error; of equal points, the first.
+TEST(the_nearest_two_are_those_of_all_points) {
+  for_each_instruction_set([] {
+    for (const std::size_t n : {1U, 2U, 3U, 8U, 20U}) {
+      sample::Matrix x = sample::uniform(points_per_group, n, 11);
+      for (const std::size_t n_points : {1U, 2U, 5U, 33U}) {
+        sample::Matrix y = sample::uniform(n_points, n, n_points);
+        for (std::size_t j = 0; n_points > 5 && j < n; ++j) {
+          y.values[20 * n + j] = x.values[4 * n + j];  // two equal points at a query
+          y.values[9 * n + j] = x.values[4 * n + j];
+        }
+        std::vector<float> points;
+        for (std::size_t p = 0; p < n_points; ++p) {
+          const float* point = y.values.data() + p * n;
+          points.push_back(static_cast<float>(dot(point, point, n)));
+          for (std::size_t j = 0; j < n; ++j) points.push_back(-2.0F * point[j]);
+        }
+        for (const std::size_t n_queries : {16U, 32U, 48U, 64U}) {
+          std::vector<float> columns(n * points_per_group);
+          for (std::size_t q = 0; q < n_queries; ++q) {
+            for (std::size_t j = 0; j < n; ++j) {
+              columns[j * points_per_group + q] = x.values[q * n + j];
+            }
+          }
+          std::vector<std::uint32_t> nearest(points_per_group, 999);
+          std::vector<float> second(points_per_group, -999.0F);
+          screen_kernels().find_nearest_two(columns.data(), n_queries, points.data(), n_points, n,
+                                            nearest.data(), second.data());
+          for (std::size_t q = 0; q < points_per_group; ++q) {
+            if (q >= n_queries) {
+              CHECK(nearest[q] == 999 && second[q] == -999.0F);
+              continue;
+            }
+            std::vector<long double> values;
+            for (std::size_t p = 0; p < n_points; ++p) {
+              const float* point = y.values.data() + p * n;
+              values.push_back(dot(point, point, n) -
+                               2.0L * dot(point, x.values.data() + q * n, n));
+            }
+            const long double error =
+                (static_cast<double>(n) + 4.0) * 0x1p-24 * 4.0 * static_cast<double>(n);
+            CHECK(nearest[q] < n_points);
+            CHECK(values[nearest[q]] <= *std::ranges::min_element(values) + error);
+            CHECK(q != 4 || n_points <= 5 || nearest[q] == 9);
+            values.erase(values.begin() + nearest[q]);
+            CHECK(values.empty()
+                      ? second[q] == std::numeric_limits<float>::infinity()
+                      : std::fabs(second[q] - *std::ranges::min_element(values)) <= error);
+          }
+        }
+      }
+    }
+  });
+}
+
 TEST(bounds_on_distances_never_rise_by_rounding) {
   constexpr float infinity = std::numeric_limits<float>::infinity();
   for_each_instruction_set([] {

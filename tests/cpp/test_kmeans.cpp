@@ -3,8 +3,10 @@
 #include <set>
 #include <vector>
 
+#include "adversarial.hpp"
 #include "check.hpp"
 #include "methods/kmeans.hpp"
+#include "methods/nearby_centres.hpp"
 #include "methods/nearest_centre.hpp"
 #include "sample_data.hpp"
 
@@ -156,6 +158,109 @@ TEST(nearest_of_centres_that_move_a_little_are_those_of_all_pairs) {
       rounds.push_back(centres);
     }
     check_nearest_centres(x.rows(), x, size.k, rounds);
+  }
+}
+
+namespace {
+
+// From every row's cluster, to the nearest of all centres.
+template <class T>
+void check_nearby_centres(const Rows<T>& rows, const std::vector<double>& centres,
+                          std::vector<std::size_t> cluster) {
+  Job job(1);
+  const DistanceMeter<T> meter(rows, Metric::sqeuclidean, job);
+  NearbyCentres<T> nearby(meter, centres, job);
+  const std::size_t k = centres.size() / rows.n_columns();
+  const auto square = [&](std::size_t row, std::size_t c) {
+    return row_kernels<T>().squared_distance(rows.row(row), centres.data() + c * rows.n_columns(),
+                                             rows.n_columns());
+  };
+  for (std::size_t c = 0; c < k; ++c) {
+    std::vector<std::size_t> members;
+    std::vector<FoundCentre> found;
+    const auto find = [&] {
+      nearby.find(members, found, 0);
+      for (std::size_t i = 0; i < members.size(); ++i) {
+        std::size_t best = 0;
+        for (std::size_t other = 1; other < k; ++other) {
+          if (square(members[i], other) < square(members[i], best)) best = other;
+        }
+        CHECK(found[i].centre == best);
+        CHECK(found[i].squared_distance == square(members[i], best));
+      }
+      members.clear();
+      found.clear();
+    };
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+      if (cluster[row] != c) continue;
+      members.push_back(row);
+      found.push_back({c, square(row, c)});
+      if (members.size() == NearbyCentres<T>::rows_at_once) find();
+    }
+    if (!members.empty()) find();
+  }
+}
+
+// k of the rows, some halfway to another, some twice.
+template <class T>
+std::vector<double> centres_of(const adversarial::Matrix<T>& x, std::size_t k) {
+  std::vector<double> centres;
+  for (std::size_t c = 0; c < k; ++c) {
+    const std::size_t one = (c * 7 + c / 40) % x.n_rows;
+    const std::size_t other = c % 3 == 0 ? one : (c * 5 + 1) % x.n_rows;
+    for (std::size_t j = 0; j < x.n_columns; ++j) {
+      centres.push_back(0.5 * static_cast<double>(x.values[one * x.n_columns + j]) +
+                        0.5 * static_cast<double>(x.values[other * x.n_columns + j]));
+    }
+  }
+  return centres;
+}
+
+template <class T>
+void check_nearby_centres_of_all_kinds() {
+  constexpr std::size_t n_rows = 150;
+  for (const std::size_t n_columns : {1U, 2U, 3U, 8U, 15U, 33U}) {
+    for (const auto& x : adversarial::matrices<T>(n_rows, n_columns, n_columns)) {
+      for (const std::size_t k : {1U, 2U, 17U, 70U, 200U}) {
+        const std::vector<double> centres = centres_of(x, k);
+        std::vector<std::size_t> cluster(n_rows, 0);
+        check_nearby_centres(x.rows(), centres, cluster);  // as after random seeding
+        for (std::size_t row = 0; row < n_rows; ++row) cluster[row] = row % k;
+        check_nearby_centres(x.rows(), centres, cluster);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+TEST(nearby_centres_are_the_nearest_of_all) {
+  check_nearby_centres_of_all_kinds<float>();
+  check_nearby_centres_of_all_kinds<double>();
+}
+
+// Rows of a cluster that are near to their centre leave few centres to look at; the next rows may
+// be further away and need more.
+TEST(nearby_centres_of_rows_near_and_far_are_the_nearest_of_all) {
+  for (const std::size_t n_columns : {2U, 3U, 5U}) {
+    const sample::Matrix x = sample::uniform(3000, n_columns, n_columns);
+    const sample::Matrix points = sample::uniform(120, n_columns, 77);
+    const std::vector<double> centres(points.values.begin(), points.values.end());
+    std::vector<std::size_t> cluster;
+    for (std::size_t row = 0; row < x.n_rows; ++row) {
+      std::size_t best = 0;
+      double smallest = 1e9;
+      for (std::size_t c = 0; c < 120; ++c) {
+        const double square = row_kernels<float>().squared_distance(
+            x.rows().row(row), centres.data() + c * n_columns, n_columns);
+        if (square < smallest) {
+          smallest = square;
+          best = c;
+        }
+      }
+      cluster.push_back(row % 4 == 0 ? row / 300 : best);
+    }
+    check_nearby_centres(x.rows(), centres, cluster);
   }
 }
 

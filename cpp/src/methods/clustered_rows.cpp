@@ -13,6 +13,7 @@ namespace thinset {
 namespace {
 
 constexpr std::size_t rows_per_block = 256;
+constexpr std::size_t rows_per_search = 1024;
 constexpr std::size_t rows_per_sum = 64;  // what sum_columns takes
 constexpr std::size_t columns_per_strip = 16;
 constexpr std::size_t columns_per_task = 64;
@@ -157,6 +158,16 @@ bool ClusteredRows<T>::assign(std::vector<double> centres, Job& job) {
   if (rows().size() == 0) {
     return false;
   }
+  const bool is_narrow =
+      NearbyCentres<T>::is_for({rows().size(), n_columns_, n_centres_, sizeof(T)});
+  const bool has_changed =
+      is_narrow ? assign_by_cluster(has_stayed, job) : assign_in_order(has_stayed, job);
+  is_measured_ = true;
+  return has_changed;
+}
+
+template <class T>
+bool ClusteredRows<T>::assign_in_order(const std::vector<char>& has_stayed, Job& job) {
   // What an interrupted call has left is incomplete.
   std::unique_ptr<NearestCentre<T>> nearest = std::move(nearest_);
   if (!nearest || nearest->n_centres() != n_centres_) {
@@ -164,26 +175,60 @@ bool ClusteredRows<T>::assign(std::vector<double> centres, Job& job) {
   }
   nearest->take_in_centres(job);
   std::vector<char> changed(job.n_threads(), 0);
+  job.parallel_for(rows().size(), NearestCentre<T>::rows_at_once,
+                   [&](std::size_t begin, std::size_t end, unsigned thread) {
+                     std::vector<FoundCentre> found;
+                     for (std::size_t i = begin; i < end; ++i) {
+                       found.push_back(own(i, has_stayed));
+                     }
+                     nearest->find(begin, found, thread);
+                     for (std::size_t i = begin; i < end; ++i) {
+                       changed[thread] |= static_cast<char>(take(i, found[i - begin]));
+                     }
+                   });
+  nearest_ = std::move(nearest);
+  return std::ranges::any_of(changed, [](char c) { return c != 0; });
+}
+
+template <class T>
+bool ClusteredRows<T>::assign_by_cluster(const std::vector<char>& has_stayed, Job& job) {
+  constexpr std::size_t at_once = NearbyCentres<T>::rows_at_once;
+  const Members members = this->members(n_centres_);
+  NearbyCentres<T> nearby(meter_, centres_, job);
+  std::vector<char> changed(job.n_threads(), 0);
   job.parallel_for(
-      rows().size(), NearestCentre<T>::rows_at_once,
-      [&](std::size_t begin, std::size_t end, unsigned thread) {
-        std::vector<Found> found;
-        for (std::size_t i = begin; i < end; ++i) {
-          // Few rows change their cluster, so the previous centre is the best first
-          // guess.
-          const std::size_t c = cluster_[i];
-          found.push_back({c, has_stayed[c] ? squared_distance_[i] : squared_distance(i, c)});
-        }
-        nearest->find(begin, found, thread);
-        for (std::size_t i = begin; i < end; ++i) {
-          changed[thread] |= static_cast<char>(cluster_[i] != found[i - begin].centre);
-          cluster_[i] = found[i - begin].centre;
-          squared_distance_[i] = found[i - begin].squared_distance;
+      rows().size(), rows_per_search, [&](std::size_t begin, std::size_t end, unsigned thread) {
+        const std::span<const std::size_t> order(members.rows);
+        std::vector<FoundCentre> found;
+        for (std::size_t first = begin; first < end; first += found.size()) {
+          const std::size_t cluster = cluster_[order[first]];
+          const std::size_t last = std::min({members.first[cluster + 1], end, first + at_once});
+          const std::span<const std::size_t> some = order.subspan(first, last - first);
+          found.clear();
+          for (const std::size_t row : some) {
+            found.push_back(own(row, has_stayed));
+          }
+          nearby.find(some, found, thread);
+          for (std::size_t i = 0; i < some.size(); ++i) {
+            changed[thread] |= static_cast<char>(take(some[i], found[i]));
+          }
         }
       });
-  nearest_ = std::move(nearest);
-  is_measured_ = true;
   return std::ranges::any_of(changed, [](char c) { return c != 0; });
+}
+
+// Few rows change their cluster, so the previous centre is the best first guess.
+template <class T>
+FoundCentre ClusteredRows<T>::own(std::size_t row, const std::vector<char>& has_stayed) const {
+  const std::size_t c = cluster_[row];
+  return {c, has_stayed[c] ? squared_distance_[row] : squared_distance(row, c)};
+}
+
+// Returns whether the row changes its cluster.
+template <class T>
+bool ClusteredRows<T>::take(std::size_t row, const FoundCentre& found) {
+  squared_distance_[row] = found.squared_distance;
+  return std::exchange(cluster_[row], found.centre) != found.centre;
 }
 
 template <class T>

@@ -10,6 +10,8 @@
 
 #include "bounds/rough_blocks.hpp"
 #include "bounds/rough_distance.hpp"
+#include "methods/found_centre.hpp"
+#include "methods/nearby_centres.hpp"
 #include "methods/nearest_centre.hpp"
 #include "rows/exact_sum.hpp"
 #include "rows/rows.hpp"
@@ -80,12 +82,14 @@ class ClusteredRows {
   }
 
  private:
-  using Found = typename NearestCentre<T>::Found;
-
   template <class Body>
   Weights weigh_in_blocks(double scale, Job& job, const Body& body);
 
   [[nodiscard]] std::vector<char> unmoved(const std::vector<double>& centres) const;
+  [[nodiscard]] bool assign_in_order(const std::vector<char>& has_stayed, Job& job);
+  [[nodiscard]] bool assign_by_cluster(const std::vector<char>& has_stayed, Job& job);
+  [[nodiscard]] FoundCentre own(std::size_t row, const std::vector<char>& has_stayed) const;
+  [[nodiscard]] bool take(std::size_t row, const FoundCentre& found);
   struct Splits {
     std::vector<double> high, low;
     bool operator==(const Splits&) const = default;
@@ -103,7 +107,7 @@ class ClusteredRows {
   std::vector<std::size_t> cluster_;
   std::vector<double> squared_distance_;
   bool is_measured_ = false;  // whether all distances are those to the last centres
-  std::unique_ptr<NearestCentre<T>> nearest_;  // of the last centres
+  std::unique_ptr<NearestCentre<T>> nearest_;  // of the last centres, if there are many columns
   // The last sums, of these splits and clusters; none after new seeds.
   std::vector<double> sums_;
   Splits sums_splits_;

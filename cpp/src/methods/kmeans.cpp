@@ -9,6 +9,7 @@
 
 #include "bounds/rough_blocks.hpp"
 #include "methods/answering_rows.hpp"
+#include "methods/nearby_centres.hpp"
 #include "methods/nearest_centre.hpp"
 #include "methods/random_picks.hpp"
 #include "rows/elements.hpp"
@@ -168,8 +169,10 @@ MemoryNeed kmeans_memory(const SelectionSize& size, const KMeansOptions& options
   const std::uint64_t drawing = draws ? centres : random_picks_memory(n, k, true) + 2 * centres;
   const std::uint64_t members = n * sizeof(std::size_t) + 5 * k * sizeof(std::size_t);
   const bool assigns = options.n_iterations > 0 || !draws;
-  const std::uint64_t searching = assigns ? nearest_centre_memory(size) : 0;
-  const std::uint64_t fitting = assigns ? projection_memory(size) + centres : 0;
+  const bool is_narrow = NearbyCentres<float>::is_for(size);
+  const std::uint64_t searching =
+      !assigns ? 0 : (is_narrow ? nearby_centres_memory(size) : nearest_centre_memory(size));
+  const std::uint64_t fitting = assigns && !is_narrow ? projection_memory(size) + centres : 0;
   // Sums have two parts. They are kept, with the clusters that they are of, and become centres in a
   // copy of their own, beside the last centres.
   const std::uint64_t moving =

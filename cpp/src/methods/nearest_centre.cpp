@@ -18,7 +18,7 @@ namespace thinset {
 namespace {
 
 constexpr std::size_t blocks_per_stretch = points_per_group / points_per_block;
-constexpr std::size_t centres_worth_images = 32;
+constexpr std::size_t centres_worth_images = 12;
 constexpr std::size_t centres_worth_projecting = 64;
 // Images with fewer coordinates cost next to nothing.
 constexpr std::size_t columns_worth_sparing = 16;
@@ -329,8 +329,7 @@ void NearestCentre<T>::look(std::size_t row, std::size_t centre, Found& found) {
   }
   const double squared = kernels_.squared_distance(values, centres_.data() + at, n_columns_);
   Found further{centre, squared};
-  if (squared < found.squared_distance ||
-      (squared == found.squared_distance && centre < found.centre)) {
+  if (found.is_behind(further)) {
     std::swap(further, found);
   }
   bounds_.include(row, bounds_.group_of_centre(further.centre),

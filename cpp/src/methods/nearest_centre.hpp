@@ -9,6 +9,7 @@
 #include "bounds/image_list.hpp"
 #include "bounds/projection.hpp"
 #include "methods/centre_bounds.hpp"
+#include "methods/found_centre.hpp"
 #include "rows/distance.hpp"
 #include "thinset/parallel_for.hpp"
 
@@ -21,10 +22,7 @@ namespace thinset {
 template <class T>
 class NearestCentre {
  public:
-  struct Found {
-    std::size_t centre;
-    double squared_distance;
-  };
+  using Found = FoundCentre;
 
   // `centres` holds k points of rows.n_columns() values; it must outlive this, and may change
   // between calls to take_in_centres().

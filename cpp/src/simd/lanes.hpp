@@ -221,6 +221,17 @@ inline Lanes<T> smaller(Lanes<T> a, const Lanes<T>& b) {
   return a;
 }
 
+// Lane by lane: a < b ? yes : no.
+inline Lanes<std::uint32_t> where_less(const Floats& a, const Floats& b,
+                                       const Lanes<std::uint32_t>& yes,
+                                       const Lanes<std::uint32_t>& no) {
+  Lanes<std::uint32_t> chosen;
+  for (std::size_t p = 0; p < Floats::n_parts; ++p) {
+    chosen.part[p] = a.part[p] < b.part[p] ? yes.part[p] : no.part[p];
+  }
+  return chosen;
+}
+
 template <class T>
 inline Lanes<T> absolute(const Lanes<T>& lanes) {
   return larger(lanes, all_lanes(T{0}) - lanes);

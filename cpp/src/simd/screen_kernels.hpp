@@ -32,6 +32,14 @@ struct ScreenKernels {
                               std::size_t n_queries, const float* blocks, const float* square_norms,
                               std::size_t n_blocks, std::size_t n_coordinates, std::uint64_t* near,
                               float* const* above);
+  // Here the queries are lanes: coordinate j of query q is columns[j * points_per_group + q], and
+  // n_queries is a multiple of 16, at most 64. Points are stored one after the other, each as its
+  // |p|^2 and its coordinates times -2. nearest[q] becomes the number of the point with the
+  // smallest |p|^2 - 2 p.q, the first of several, and second[q] the smallest such value of the
+  // others, or infinity; the error is as above.
+  void (*find_nearest_two)(const float* columns, std::size_t n_queries, const float* points,
+                           std::size_t n_points, std::size_t n_coordinates, std::uint32_t* nearest,
+                           float* second);
   // For bounds on distances; n is a multiple of 16, and at most 64. Lowers each bound to at most
   // bounds[i] - drops[i], where drops are not negative, and returns in bit i whether it is then at
   // most `limit`.

@@ -161,6 +161,55 @@ void find_near_in_blocks(const float* const* queries, const float* limits, std::
   find_near_in_blocks_for_last<at_once - 1>(search, n_queries - n_left, n_left, n_blocks);
 }
 
+// Of n_registers registers of queries.
+template <std::size_t n_registers>
+inline void find_nearest_two_of(const float* columns, const float* points, std::size_t n_points,
+                                std::size_t n_coordinates, std::uint32_t* nearest, float* second) {
+  Floats smallest[n_registers];
+  Floats next[n_registers];
+  Lanes<std::uint32_t> numbers[n_registers] = {};
+  for (std::size_t r = 0; r < n_registers; ++r) {
+    smallest[r] = next[r] = all_lanes(__builtin_inff());
+  }
+  for (std::size_t p = 0; p < n_points; ++p) {
+    const float* point = points + p * (n_coordinates + 1);
+    Floats values[n_registers];
+    for (std::size_t r = 0; r < n_registers; ++r) values[r] = all_lanes(point[0]);
+    for (std::size_t j = 0; j < n_coordinates; ++j) {
+      const Floats coordinate = all_lanes(point[j + 1]);
+      for (std::size_t r = 0; r < n_registers; ++r) {
+        values[r] += load_floats(columns + j * points_per_group + r * n_lanes) * coordinate;
+      }
+    }
+    const Lanes<std::uint32_t> number = all_lanes(static_cast<std::uint32_t>(p));
+    for (std::size_t r = 0; r < n_registers; ++r) {
+      next[r] = smaller(next[r], larger(values[r], smallest[r]));
+      numbers[r] = where_less(values[r], smallest[r], number, numbers[r]);
+      smallest[r] = smaller(values[r], smallest[r]);
+    }
+  }
+  for (std::size_t r = 0; r < n_registers; ++r) {
+    store(nearest + r * n_lanes, numbers[r]);
+    store(second + r * n_lanes, next[r]);
+  }
+}
+
+void find_nearest_two(const float* columns, std::size_t n_queries, const float* points,
+                      std::size_t n_points, std::size_t n_coordinates, std::uint32_t* nearest,
+                      float* second) {
+  constexpr std::size_t at_once = register_bytes == 64 ? 4 : 1;
+  const std::size_t n = n_queries / n_lanes;
+  std::size_t r = 0;
+  for (; r + at_once <= n; r += at_once) {
+    find_nearest_two_of<at_once>(columns + r * n_lanes, points, n_points, n_coordinates,
+                                 nearest + r * n_lanes, second + r * n_lanes);
+  }
+  for (; r < n; ++r) {
+    find_nearest_two_of<1>(columns + r * n_lanes, points, n_points, n_coordinates,
+                           nearest + r * n_lanes, second + r * n_lanes);
+  }
+}
+
 std::uint64_t lower_bounds(float* bounds, const float* drops, std::size_t n, float limit) {
   std::uint64_t found = 0;
   for (std::size_t i = 0; i < n; i += n_lanes) {
@@ -195,7 +244,8 @@ std::uint64_t find_at_least(const double* values, std::size_t n, double limit) {
 }  // namespace
 
 extern const ScreenKernels screen_kernels;
-const ScreenKernels screen_kernels = {&project,      &find_near,       &find_near_in_blocks,
-                                      &lower_bounds, &lower_bounds_to, &find_at_least};
+const ScreenKernels screen_kernels = {&project,          &find_near,    &find_near_in_blocks,
+                                      &find_nearest_two, &lower_bounds, &lower_bounds_to,
+                                      &find_at_least};
 
 }  // namespace thinset::THINSET_KERNELS_NAMESPACE
