@@ -111,10 +111,9 @@ void NearestCentre<T>::take_in_centres(const Job& job) {
       take_in_centre(c, image, point);
     }
   }
-  if (has_centres_) {
+  if (n_moves_++ > 0) {
     bounds_.move(drifts);
   }
-  has_centres_ = true;
 }
 
 template <class T>
@@ -147,8 +146,12 @@ void NearestCentre<T>::find(std::size_t begin, std::vector<Found>& found, unsign
   if (searched.uses_images) {
     prepare_queries(searched, rows);
   }
-  for (std::size_t block = 0; block < n_blocks_; block += blocks_per_stretch) {
-    search_stretch(searched, block);
+  if (searched.uses_images && n_moves_ == 1) {
+    search_all(searched, rows);
+  } else {
+    for (std::size_t block = 0; block < n_blocks_; block += blocks_per_stretch) {
+      search_stretch(searched, block);
+    }
   }
   if (searched.uses_images) {
     keep_bounds(searched, rows);
@@ -208,6 +211,39 @@ void NearestCentre<T>::prepare_queries(const Searched& searched, std::uint64_t r
     scratch.limits[i] = limit(searched, i);
     std::fill_n(scratch.values.data() + i * n_values_, n_values_, infinity);
   });
+}
+
+// For rows of which the centres they hold say little: looks at the one with the nearest image
+// first.
+template <class T>
+void NearestCentre<T>::search_all(const Searched& searched, std::uint64_t rows) {
+  Scratch& scratch = searched.scratch;
+  std::ranges::fill(scratch.limits, -infinity);
+  for (std::size_t block = 0; block < n_blocks_; block += blocks_per_stretch) {
+    search_blocks(searched, rows, block, std::min(blocks_per_stretch, n_blocks_ - block));
+  }
+  const auto search = [&] {
+    for (std::size_t block = 0; block < n_blocks_; ++block) {
+      search_blocks(searched, scratch.rows_of_block[block], block, 1);
+    }
+  };
+  scratch.rows_of_block.assign(n_blocks_, 0);
+  for_each_bit(rows, [&](std::size_t i) {
+    const float* const values = scratch.values.data() + i * n_values_;
+    const float* const nearest = std::min_element(values, values + n_blocks_);
+    scratch.limits[i] = *nearest;
+    scratch.rows_of_block[static_cast<std::size_t>(nearest - values)] |= std::uint64_t{1} << i;
+  });
+  search();
+  scratch.rows_of_block.assign(n_blocks_, 0);
+  for_each_bit(rows, [&](std::size_t i) {
+    const float* const values = scratch.values.data() + i * n_values_;
+    scratch.limits[i] = limit(searched, i);
+    for (std::size_t block = 0; block < n_blocks_; ++block) {
+      scratch.rows_of_block[block] |= std::uint64_t{values[block] <= scratch.limits[i]} << i;
+    }
+  });
+  search();
 }
 
 template <class T>

@@ -51,6 +51,7 @@ class NearestCentre {
     std::vector<float> limits;                 // of the rows, for values of images
     std::vector<float> values;                 // by row and block: CentreBounds::include
     std::vector<std::uint64_t> rows_of_group;  // a bit for each row that must be searched for
+    std::vector<std::uint64_t> rows_of_block;  // the same
     // Of the rows that some blocks are searched for.
     std::vector<std::size_t> rows;
     std::vector<const float*> their_queries;
@@ -72,6 +73,7 @@ class NearestCentre {
                                           Scratch& scratch);
   [[nodiscard]] bool rows_tell_apart(std::size_t begin, const std::vector<Found>& found) const;
   void prepare_queries(const Searched& searched, std::uint64_t rows);
+  void search_all(const Searched& searched, std::uint64_t rows);
   void search_stretch(const Searched& searched, std::size_t first_block);
   void search_blocks(const Searched& searched, std::uint64_t rows, std::size_t first_block,
                      std::size_t n_blocks);
@@ -86,8 +88,8 @@ class NearestCentre {
   std::size_t n_columns_;
   std::size_t k_;
   std::size_t n_blocks_;
-  std::size_t n_values_;  // of a row; a whole number of registers
-  bool has_centres_ = false;
+  std::size_t n_values_;     // of a row; a whole number of registers
+  std::size_t n_moves_ = 0;  // calls to take_in_centres()
   std::vector<float> float_centres_;
   double float_error_ = 0.0;  // no float centre is further than this from its centre
   CentreBounds bounds_;
