@@ -1,6 +1,7 @@
 #include "methods/facility_candidates.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <limits>
 #include <utility>
 
@@ -10,13 +11,18 @@ namespace thinset {
 
 namespace {
 
-// Stored served rows: per row on average, and per candidate.
+// Stored served rows: of one candidate, and of all, by their number or however few they are.
+constexpr std::size_t max_served = 2048;
 constexpr std::size_t served_per_row = 128;
-constexpr std::size_t max_served = 1024;
+constexpr std::size_t served_by_few = std::size_t{6} << 20;
 // Candidates that are evaluated together: the first time in a pick, and at most.
 constexpr std::size_t min_candidates = 32;
 constexpr std::size_t max_candidates = 256;
 constexpr double infinity = std::numeric_limits<double>::infinity();
+
+std::uint64_t max_served_by_all(std::uint64_t n_rows) {
+  return std::max(served_per_row * n_rows, std::min(served_by_few, n_rows * n_rows));
+}
 
 }  // namespace
 
@@ -30,7 +36,7 @@ FacilityCandidates<T>::FacilityCandidates(const RoughRows<T>& rough, Coverage<T>
       is_open_(rough.size(), true),
       is_listed_(rough.size(), false),
       served_(rough.size()),
-      n_left_(served_per_row * rough.size()) {
+      n_left_(max_served_by_all(rough.size())) {
   for (std::size_t row = 0; row < is_open_.size(); ++row) {
     is_open_[row] = terms.is_open(row);
   }
@@ -136,7 +142,7 @@ double FacilityCandidates<T>::bound_from_list(std::size_t candidate) {
   n_left_ += served.size();
   std::erase_if(served, [&](const Served& one) { return !(one.at_least < nearest[one.row]); });
   n_left_ -= served.size();
-  if (served.size() < served.capacity() / 2) {
+  if (served.size() < served.capacity() / 4 * 3) {
     served.shrink_to_fit();
   }
   // At least the gain, to the last bit: rounding preserves the order of two sums whose terms have
@@ -180,9 +186,10 @@ double FacilityCandidates<T>::measure(std::size_t row) {
 template <class T>
 std::uint64_t FacilityCandidates<T>::bytes(std::uint64_t n_rows, std::uint64_t n_columns,
                                            unsigned n_threads) {
-  // Vectors of served rows may have twice their size as capacity.
-  return n_rows * 2 * served_per_row * sizeof(Served) +
-         n_threads * GainBounds<float>::bytes_per_thread(n_columns, max_candidates, max_served);
+  // Vectors of served rows may have a third more capacity than they need.
+  return max_served_by_all(n_rows) * sizeof(Served) / 3 * 4 +
+         n_threads * GainBounds<float>::bytes_per_thread(
+                         n_columns, max_candidates, std::min<std::uint64_t>(max_served, n_rows));
 }
 
 template class FacilityCandidates<float>;
