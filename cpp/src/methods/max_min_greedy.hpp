@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <limits>
 #include <optional>
@@ -96,8 +97,8 @@ class MaxMin {
   // The rank of a row to the nearest pick so far.
   double rank_of(std::size_t row) {
     Scratch& scratch = scratch_[0];
-    scratch.members.resize(1);
-    scratch.members[0].begin(row, infinity, weight(row));
+    scratch.n_members = 0;
+    scratch.add(row, infinity, weight(row));
     n_seen_[row] = 0;
     catch_up(scratch, Bar());
     return scratch.members[0].rank;
@@ -134,12 +135,12 @@ class MaxMin {
     Bar bar;
     job_.parallel_for(n, rows_per_batch, [&](std::size_t begin, std::size_t end, unsigned thread) {
       Scratch& scratch = scratch_[thread];
-      scratch.members.resize(end - begin);
+      scratch.n_members = 0;
       for (std::size_t i = begin; i < end; ++i) {
-        scratch.members[i - begin].begin(i, infinity, weight(i));
+        scratch.add(i, infinity, weight(i));
       }
       catch_up(scratch, bar);
-      for (const Member& member : scratch.members) {
+      for (const Member& member : scratch.all()) {
         ranks[member.row] = member.rank;
         if (n_seen_[member.row] == picked_.size() && !is_taken[member.row] &&
             !is_too_near(member.rank)) {
@@ -209,21 +210,26 @@ class MaxMin {
     double rank = infinity;
     double weight = 1.0;
     Point point;
+    bool has_floats_alone = false;  // of the point
     Projection::Image image;
     bool is_screened = false;
 
-    void begin(std::size_t its_row, double its_rank, double its_weight) {
-      row = its_row;
-      rank = its_rank;
-      weight = its_weight;
-    }
     [[nodiscard]] double value() const { return rank * weight; }
   };
   struct alignas(64) Scratch {
-    std::vector<Member> members;
+    std::array<Member, rows_per_batch> members;
+    std::size_t n_members = 0;
     std::vector<Member*> asking;
     NearSearch search;
     BestRow best;
+
+    void add(std::size_t row, double rank, double weight) {
+      Member& member = members[n_members++];
+      member.row = row;
+      member.rank = rank;
+      member.weight = weight;
+    }
+    std::span<Member> all() { return std::span(members).first(n_members); }
   };
 
   static std::vector<double> weights_of_ranks(const DistanceMeter<T>& meter, const Terms& terms) {
@@ -251,10 +257,9 @@ class MaxMin {
   // cache.
   void bring_up_to_date(Heap& heap, Bar& bar, Scratch& scratch) {
     for (;;) {
-      std::vector<Member>& members = scratch.members;
-      std::size_t n_members = 0;
-      members.resize(rows_per_batch);
-      while (n_members < rows_per_batch && !heap.empty() && !(heap.top().value < bar.value())) {
+      scratch.n_members = 0;
+      while (scratch.n_members < rows_per_batch && !heap.empty() &&
+             !(heap.top().value < bar.value())) {
         const Standing& top = heap.top();
         if (is_dropped(top)) {
           heap.pop();
@@ -264,11 +269,10 @@ class MaxMin {
           break;
         }
         const Standing standing = heap.pop();
-        members[n_members].begin(standing.row, rank_in(standing), weight(standing.row));
-        meter_.prefetch(members[n_members++].row);
+        scratch.add(standing.row, rank_in(standing), weight(standing.row));
+        meter_.prefetch(standing.row);
       }
-      members.resize(n_members);
-      if (n_members == 0) {
+      if (scratch.n_members == 0) {
         if (!heap.empty() && !(heap.top().value < bar.value())) {
           bar.raise_to(heap.top().value);
           scratch.best.offer(heap.top().value, heap.top().row);
@@ -276,7 +280,7 @@ class MaxMin {
         return;
       }
       catch_up(scratch, bar);
-      for (const Member& member : members) {
+      for (const Member& member : scratch.all()) {
         if (!weights_.empty()) {
           ranks_[member.row] = member.rank;
         }
@@ -289,11 +293,14 @@ class MaxMin {
   // bar.
   void catch_up(Scratch& scratch, const Bar& bar) {
     std::size_t begin = picked_.size();
-    for (Member& member : scratch.members) {
+    for (Member& member : scratch.all()) {
       const std::size_t seen = n_seen_[member.row];
       begin = std::min(begin, seen);
-      meter_.read(member.row, member.point);
       member.is_screened = projection_ && picked_.size() - seen >= picks_worth_screening;
+      member.has_floats_alone = !member.is_screened && meter_.read_floats(member.row, member.point);
+      if (!member.has_floats_alone) {
+        meter_.read(member.row, member.point);
+      }
       if (member.is_screened) {
         projection_->project(member.point, member.image);
       }
@@ -307,7 +314,7 @@ class MaxMin {
   void show(Scratch& scratch, std::size_t begin, std::size_t end, const Bar& bar) {
     scratch.search.clear();
     scratch.asking.clear();
-    for (Member& member : scratch.members) {
+    for (Member& member : scratch.all()) {
       std::size_t& seen = n_seen_[member.row];
       if (seen >= end || member.value() < bar.value()) {
         continue;
@@ -335,10 +342,14 @@ class MaxMin {
   }
 
   void look(Member& member, std::size_t pick) const {
-    double& rank = member.rank;
-    if (!picked_.is_beyond(pick, member.point, rank)) {
-      rank = std::min(rank, picked_.rank(pick, member.point));
+    if (picked_.is_beyond(pick, member.point, member.rank)) {
+      return;
     }
+    if (member.has_floats_alone) {
+      meter_.read(member.row, member.point);
+      member.has_floats_alone = false;
+    }
+    member.rank = std::min(member.rank, picked_.rank(pick, member.point));
   }
 
   const DistanceMeter<T>& meter_;

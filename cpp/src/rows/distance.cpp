@@ -104,7 +104,9 @@ void DistanceMeter<T>::read(const T* row, double row_norm, Point& point) const {
   point.values.resize(n_columns());
   kernels_.widen(row, point.values.data(), n_columns());
   point.norm = row_norm;
-  if constexpr (!std::is_same_v<T, double>) {
+  if constexpr (std::is_same_v<T, float>) {
+    point.floats.assign(row, row + n_columns());
+  } else if constexpr (!std::is_same_v<T, double>) {
     point.floats.assign(point.values.begin(), point.values.end());
   }
 }

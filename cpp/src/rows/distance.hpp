@@ -68,6 +68,17 @@ class DistanceMeter {
   void read(std::size_t i, Point& point) const { read(rows_.row(i), norm(i), point); }
   void read(const T* row, double row_norm, Point& point) const;
   void read(const std::vector<double>& values, Point& point) const;
+  // Reads no more of row i than is_beyond() needs, and returns true; or reads nothing.
+  [[nodiscard]] bool read_floats(std::size_t i, Point& point) const {
+    if constexpr (std::is_same_v<T, float>) {
+      if (metric_ != Metric::cosine) {
+        const float* values = rows_.row(i);
+        point.floats.assign(values, values + n_columns());
+        return true;
+      }
+    }
+    return false;
+  }
 
   [[nodiscard]] double rank(std::size_t i, const Point& point) const {
     return rank(rows_.row(i), norm(i), point);
