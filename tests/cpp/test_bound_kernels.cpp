@@ -213,7 +213,7 @@ TEST(the_nearest_two_are_those_of_all_points) {
                                2.0L * dot(point, x.values.data() + q * n, n));
             }
             const long double error =
-                (static_cast<double>(n) + 4.0) * 0x1p-24 * 4.0 * static_cast<double>(n);
+                (2.0 * static_cast<double>(n) + 4.0) * 0x1p-24 * 2.0 * static_cast<double>(n);
             CHECK(nearest[q] < n_points);
             CHECK(values[nearest[q]] <= *std::ranges::min_element(values) + error);
             CHECK(q != 4 || n_points <= 5 || nearest[q] == 9);

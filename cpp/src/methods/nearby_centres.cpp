@@ -176,10 +176,10 @@ void NearbyCentres<T>::measure(std::span<const std::size_t> rows, std::size_t ce
 template <class T>
 float NearbyCentres<T>::limit_of_second(const FoundCentre& found, double square) const {
   // With u = `square`, the row has a norm of at most sqrt(u), and a nearer centre one of at most 2
-  // sqrt(u): their coordinates are off by at most 3 sqrt(u) 2^-24, which changes the squared
-  // distance by 6 u 2^-24 and the square of the row's norm by 2 u 2^-24, and a little; the value
-  // itself is off by at most the relative error of u + 4 u.
-  const double error = 5.0 * relative_error(n_columns_) + 16.0 * float_epsilon;
+  // sqrt(u). In float32, their coordinates are off by 3 sqrt(u) 2^-24, which changes the squared
+  // distance by 6 u 2^-24 and the square of the row's norm by 2 u 2^-24, and a little; the value is
+  // off by (2 n + 4) 5 u 2^-24.
+  const double error = (10.0 * static_cast<double>(n_columns_) + 32.0) * float_epsilon;
   return float_above(found.squared_distance - square + error * square + least_in_float);
 }
 

@@ -36,7 +36,7 @@ struct ScreenKernels {
   // n_queries is a multiple of 16, at most 64. Points are stored one after the other, each as its
   // |p|^2 and its coordinates times -2. nearest[q] becomes the number of the point with the
   // smallest |p|^2 - 2 p.q, the first of several, and second[q] the smallest such value of the
-  // others, or infinity; the error is as above.
+  // others, or infinity; the error is at most (2 n_coordinates + 4) 2^-24 (|p|^2 + |q|^2).
   void (*find_nearest_two)(const float* columns, std::size_t n_queries, const float* points,
                            std::size_t n_points, std::size_t n_coordinates, std::uint32_t* nearest,
                            float* second);
