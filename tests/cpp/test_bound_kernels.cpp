@@ -7,11 +7,13 @@
 
 #include "adversarial.hpp"
 #include "check.hpp"
+#include "rows/widened.hpp"
 #include "sample_data.hpp"
 #include "simd/pair_kernels.hpp"
 #include "simd/rough_kernels.hpp"
 #include "simd/screen_kernels.hpp"
 #include "thinset/instruction_set.hpp"
+#include "thinset/random.hpp"
 
 using namespace thinset;
 
@@ -257,6 +259,31 @@ TEST(bounds_on_distances_never_rise_by_rounding) {
             std::min(static_cast<double>(lowered[i]), 0.75 * std::sqrt(square) - 0.5);
         CHECK(bounds[i] == expected || std::fabs(bounds[i] - expected) <= 1e-6);
       }
+    }
+  });
+}
+
+TEST(halves_are_next_to_the_values) {
+  std::vector<float> values = {0.0F, 1.0F, -1.0F, 65504.0F, 6.1e-5F, -5.9e-8F, 1e-9F, 1.0F / 3.0F};
+  Random random(3);
+  for (int exponent = -30; exponent < 15; ++exponent) {
+    for (int i = 0; i < 5; ++i) {
+      values.push_back(static_cast<float>(std::ldexp(2.0 * random.uniform() - 1.0, exponent)));
+    }
+  }
+  for_each_instruction_set([&] {
+    for (const std::size_t n : {std::size_t{1}, std::size_t{16}, values.size()}) {
+      std::vector<Float16> halves(values.size(), Float16{0x1234});
+      screen_kernels().halve(values.data(), n, halves.data());
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        const double back = widened(&halves[i]);
+        const double step = std::max(std::fabs(values[i]) * 0x1p-10, 0x1p-24);
+        CHECK(i < n ? std::fabs(back - values[i]) <= step : halves[i].bits == 0x1234);
+        CHECK(i >= n || i > 3 || back == values[i]);
+      }
+      const float huge[] = {70000.0F, -1e30F};
+      screen_kernels().halve(huge, 2, halves.data());
+      CHECK(halves[0].bits == 0x7c00 && halves[1].bits == 0xfc00);
     }
   });
 }

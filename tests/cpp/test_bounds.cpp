@@ -14,6 +14,7 @@
 #include "bounds/image_list.hpp"
 #include "bounds/pair_bounds.hpp"
 #include "bounds/projection.hpp"
+#include "bounds/rough_blocks.hpp"
 #include "bounds/rough_distance.hpp"
 #include "bounds/rough_rows.hpp"
 #include "bounds/rounding.hpp"
@@ -23,6 +24,7 @@
 #include "rows/block_sum.hpp"
 #include "rows/distance.hpp"
 #include "rows/loss.hpp"
+#include "sample_data.hpp"
 #include "simd/row_kernels.hpp"
 #include "thinset/instruction_set.hpp"
 
@@ -281,7 +283,7 @@ void check_rough_sums() {
       // Not a multiple of the number of lanes.
       const std::size_t n = n_rows - a % 16;
       std::vector<float> values(n);
-      rough.measure(rows.data(), n, point, values.data());
+      rough.measure_rows(rows.data(), n, point, values.data());
       double sum = 0.0;
       double rough_sum = 0.0;
       for (std::size_t b = 0; b < n; ++b) {
@@ -341,7 +343,7 @@ TEST(rough_distances_that_overflow_are_measured_exactly) {
         meter.read(0, point);
         const float* row = values.data() + n;
         float value = 0.0F;
-        rough.measure(&row, 1, point, &value);
+        rough.measure_rows(&row, 1, point, &value);
         const RoughDistance distance = rough.bounds_of(value, row, meter.norm(1), point);
         const double exact = meter.distance_from_rank(meter.rank(1, point));
         CHECK(distance.at_most >= exact && distance.at_most <= exact * 1.001);
@@ -349,6 +351,66 @@ TEST(rough_distances_that_overflow_are_measured_exactly) {
       }
     }
   });
+}
+
+// As they are at first, then in half precision, where the processor can, then as they are again.
+TEST(sums_over_rows_in_half_precision_are_on_their_side_of_the_exact_ones) {
+  constexpr std::size_t n_columns = 500;
+  sample::Matrix x = sample::uniform(2200, n_columns, 5);
+  for (std::size_t j = 0; j < n_columns; ++j) x.values[70 * n_columns + j] *= 1e-6F;
+  for_each_instruction_set([&] {
+    for (const Metric metric : adversarial::metrics) {
+      Job job(2);
+      const DistanceMeter<float> meter(x.rows(), metric, job);
+      const RoughDistances<float> rough(meter);
+      RoughBlocks<float> blocks(meter, rough);
+      const auto check = [&](bool is_halved) {
+        Point point;
+        meter.read(9, point);
+        std::vector<float> values(points_per_group);
+        for (std::size_t begin = 0; begin < x.n_rows; begin += points_per_group) {
+          const std::size_t n = std::min(points_per_group, x.n_rows - begin);
+          const double off = blocks.measure(begin, begin + n, point, values.data());
+          CHECK((off > 0.0) == is_halved);
+          std::vector<double> sums(n, 0.0);
+          const double largest = rough.add(values.data(), begin, n, point, off, sums.data());
+          CHECK(largest == *std::ranges::max_element(sums));
+          for (std::size_t i = 0; i < n; ++i) {
+            const double exact = meter.distance_from_rank(meter.rank(begin + i, point));
+            CHECK(sums[i] >= exact);
+            // The point itself, and a row of norm 1e-5, have errors of larger ones.
+            CHECK(begin + i == 9 || begin + i == 70 || sums[i] <= exact + 4e-3 * (1.0 + exact));
+          }
+        }
+      };
+      blocks.fill(false, job);
+      check(false);
+      blocks.fill(true, job);
+      check(current_instruction_set() != InstructionSet::plain);
+      blocks.forget_halves();
+      check(false);
+      blocks.fill(true, job);  // they were of no use
+      check(false);
+    }
+  });
+}
+
+// Rows that differ by less than half precision tells apart, or that it cannot hold.
+TEST(rows_are_not_kept_in_half_precision_where_that_is_too_coarse) {
+  for (const auto& [scale, offset] : {std::pair{1.0F, 3000.0F}, std::pair{1e-9F, 0.0F},
+                                      std::pair{1e6F, 0.0F}, std::pair{0.0F, 1.0F}}) {
+    sample::Matrix x = sample::uniform(2200, 500, 5);
+    for (float& value : x.values) value = value * scale + offset;
+    Job job(1);
+    const DistanceMeter<float> meter(x.rows(), Metric::euclidean, job);
+    const RoughDistances<float> rough(meter);
+    RoughBlocks<float> blocks(meter, rough);
+    blocks.fill(true, job);
+    Point point;
+    meter.read(0, point);
+    std::vector<float> values(points_per_group);
+    CHECK(blocks.measure(0, points_per_group, point, values.data()) == 0.0);
+  }
 }
 
 TEST(projections_never_exclude_a_row_that_is_near) {

@@ -77,6 +77,41 @@ TEST(every_method_picks_distinct_rows_the_same_for_every_instruction_set) {
   }
 }
 
+// Large enough to be kept in half precision, by the sets that can; the plain one does not.
+TEST(large_matrices_give_the_same_rows_for_every_instruction_set) {
+  constexpr std::size_t n_columns = 500;
+  sample::Matrix x = sample::uniform(2500, n_columns, 4);
+  for (std::size_t i = 0; i < x.n_rows; ++i) {  // directions around 20 others
+    double square = 0.0;
+    for (std::size_t j = 0; j < n_columns; ++j) {
+      float& value = x.values[i * n_columns + j];
+      value += 0.5F * x.values[i % 20 * n_columns + j];
+      square += static_cast<double>(value) * static_cast<double>(value);
+    }
+    for (std::size_t j = 0; j < n_columns; ++j) {
+      x.values[i * n_columns + j] /= static_cast<float>(std::sqrt(square));
+    }
+  }
+  for (const Metric metric : {Metric::euclidean, Metric::sqeuclidean, Metric::cosine}) {
+    for (const Method method : {Method::max_sum, Method::kmeans}) {
+      if (method == Method::kmeans && metric != Metric::euclidean) continue;
+      std::vector<std::int64_t> expected;
+      for (const InstructionSet set : available_instruction_sets()) {
+        use_instruction_set(set);
+        SelectionRequest request;
+        request.method = method;
+        request.metric = metric;
+        request.n_samples = 150;
+        request.kmeans.n_iterations = 1;
+        Job job(2);
+        const SelectionResult result = select(x.any(), request, job);
+        if (expected.empty()) expected = result.indices;
+        CHECK(result.indices == expected);
+      }
+    }
+  }
+}
+
 TEST(rows_that_are_not_finite_are_named_by_their_own_number) {
   sample::Matrix x = sample::uniform(100, 3, 1);
   x.values[50 * 3 + 2] = -INFINITY;

@@ -1,4 +1,4 @@
-// Measures consecutive rows roughly; those of few columns are stored again for it.
+// Measures consecutive rows roughly; they may be stored again for it.
 #pragma once
 
 #include <algorithm>
@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "bounds/half_rows.hpp"
 #include "bounds/rough_distance.hpp"
 #include "rows/selection_size.hpp"
 #include "rows/widened.hpp"
@@ -17,20 +18,50 @@
 namespace thinset {
 
 // Where a row has fewer columns than a register has lanes, all rows are kept in the blocks of
-// screen_kernels.hpp, so that one load takes a coordinate of 16 of them.
+// screen_kernels.hpp, so that one load takes a coordinate of 16 of them. Where rows are measured
+// often and come from memory, they are kept in half precision.
 template <class T>
 class RoughBlocks {
  public:
   RoughBlocks(const DistanceMeter<T>& meter, const RoughDistances<T>& rough)
-      : meter_(meter), rough_(rough) {}
+      : meter_(meter), rough_(rough), halves_(meter) {}
 
   static std::uint64_t memory(const SelectionSize& size) {
     return is_worth(size.n_columns) ? (size.n_rows + points_per_block) * size.n_columns * 4 : 0;
   }
 
-  // The first time, if the rows have so few columns.
-  void fill(Job& job) {
-    if (is_used() || !is_worth(meter_.n_columns())) {
+  // `is_often`: whether more than a few points will be measured.
+  void fill(bool is_often, Job& job) {
+    if (is_worth(meter_.n_columns())) {
+      fill_blocks(job);
+    } else if (is_often) {
+      halves_.fill(job);
+    }
+  }
+  [[nodiscard]] bool has_blocks() const { return !values_.empty(); }
+  // Rows are measured as they are from now on, if they are kept in half precision.
+  void forget_halves() { halves_.forget(); }
+
+  // As RoughDistances::measure, the rows [begin, end): from blocks if there are any, and then
+  // `begin` must be the first row of one, and `values` have room for whole blocks. Returns how far
+  // what was measured may be from the rows, 0 without halves.
+  double measure(std::size_t begin, std::size_t end, const Point& point, float* values) const {
+    if (has_blocks()) {
+      const std::size_t n_blocks = (end - begin + points_per_block - 1) / points_per_block;
+      rough_.measure(values_.data() + start_of(begin), n_blocks, point, values);
+      return 0.0;
+    }
+    if (halves_.is_used()) {
+      measure_each(begin, end, point, values, [&](std::size_t i) { return halves_.row(i); });
+      return halves_.largest_error(begin, end);
+    }
+    measure_each(begin, end, point, values, [&](std::size_t i) { return meter_.rows().row(i); });
+    return 0.0;
+  }
+
+ private:
+  void fill_blocks(Job& job) {
+    if (has_blocks()) {
       return;
     }
     const std::size_t n_columns = meter_.n_columns();
@@ -46,27 +77,18 @@ class RoughBlocks {
       }
     });
   }
-  [[nodiscard]] bool is_used() const { return !values_.empty(); }
-
-  // As RoughDistances::measure, the rows [begin, end): from blocks if there are any, and then
-  // `begin` must be the first row of one, and `values` have room for whole blocks.
-  void measure(std::size_t begin, std::size_t end, const Point& point, float* values) const {
-    if (is_used()) {
-      const std::size_t n_blocks = (end - begin + points_per_block - 1) / points_per_block;
-      rough_.measure(values_.data() + start_of(begin), n_blocks, point, values);
-      return;
-    }
-    std::array<const T*, points_per_group> rows;
+  template <class RowAt>
+  void measure_each(std::size_t begin, std::size_t end, const Point& point, float* values,
+                    const RowAt& row_at) const {
+    std::array<decltype(row_at(begin)), points_per_group> rows;
     for (std::size_t first = begin; first < end; first += rows.size()) {
       const std::size_t n = std::min(rows.size(), end - first);
       for (std::size_t i = 0; i < n; ++i) {
-        rows[i] = meter_.rows().row(first + i);
+        rows[i] = row_at(first + i);
       }
-      rough_.measure(rows.data(), n, point, values + (first - begin));
+      rough_.measure_rows(rows.data(), n, point, values + (first - begin));
     }
   }
-
- private:
   static bool is_worth(std::size_t n_columns) {
     return !std::is_same_v<T, double> && n_columns < points_per_block;
   }
@@ -77,6 +99,7 @@ class RoughBlocks {
   const DistanceMeter<T>& meter_;
   const RoughDistances<T>& rough_;
   std::vector<float> values_;
+  HalfRows<T> halves_;
 };
 
 }  // namespace thinset

@@ -34,29 +34,38 @@ class RoughDistances {
     return !std::is_same_v<T, double> && error_ < largest_error;
   }
 
-  // Measures rows against a point; pass each result to bounds_of().
-  void measure(const T* const* rows, std::size_t n_rows, const Point& point, float* values) const {
-    kernels_.measure[kind_](rows, n_rows, point.floats.data(), meter_.n_columns(), values);
+  // Measures rows against a point; pass each result to bounds_of(). Rows may be of another type.
+  template <class Value>
+  void measure_rows(const Value* const* rows, std::size_t n_rows, const Point& point,
+                    float* values) const {
+    rough_kernels<Value>().measure[kind_](rows, n_rows, point.floats.data(), meter_.n_columns(),
+                                          values);
   }
   // The same for rows in blocks (rough_blocks.hpp).
   void measure(const float* blocks, std::size_t n_blocks, const Point& point, float* values) const {
     kernels_.measure_blocks[kind_](blocks, n_blocks, point.floats.data(), meter_.n_columns(),
                                    values);
   }
-  // Adds to sums[i] what bounds_of() has as `at_most` for row first + i of the matrix, and returns
-  // the largest sum; NaN, and no sum is changed, if a value is not finite.
-  double add(const float* values, std::size_t first, std::size_t n, const Point& point,
+  // Adds to sums[i] what bounds_of() has as `at_most` for row first + i of the matrix, if that is
+  // at most `off` from what was measured, and returns the largest sum; NaN, and no sum is changed,
+  // if a value is not finite.
+  double add(const float* values, std::size_t first, std::size_t n, const Point& point, double off,
              double* sums) const {
     switch (meter_.metric()) {
       case Metric::cosine:
         return kernels_.add_cosine_distances(values, meter_.norms().data() + first, n, point.norm,
-                                             error_, lost_, sums);
+                                             error_, lost_ + off * point.norm, sums);
       case Metric::euclidean:
-        return kernels_.add_scaled(values, n, 1.0 + error_, root_of_lost_, sums);
+        return kernels_.add_scaled(values, n, 1.0 + error_, root_of_lost_ + off, sums);
       case Metric::sqeuclidean:
         break;
     }
-    return kernels_.add_scaled(values, n, 1.0 + error_, lost_, sums);
+    double lost = lost_;
+    if (off > 0.0) {
+      const double largest = *std::max_element(values, values + n);
+      lost += off * (2.0 * std::sqrt(largest * (1.0 + error_) + lost_) + off);
+    }
+    return kernels_.add_scaled(values, n, 1.0 + error_, lost, sums);
   }
   // Whether a square, as measured in float64, is certainly not below this one; sqeuclidean only.
   [[nodiscard]] bool is_at_least(float value, double square) const {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 #include <numeric>
 #include <utility>
@@ -20,6 +21,8 @@ constexpr std::size_t columns_per_task = 64;
 constexpr std::size_t changes_at_once = 65536;  // between checks for interrupts
 // With more changes, sums are added up again.
 constexpr std::size_t rows_per_change = 8;
+// Rows are copied in half precision once there will be more seeds, probably.
+constexpr std::size_t seeds_before_halves = 8;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 struct alignas(64) ThreadLargest {
@@ -94,15 +97,27 @@ auto ClusteredRows<T>::lower(std::size_t centre, std::span<const double> point, 
   // Once there are centres, most rows are certainly not nearer to a new one.
   const Point screen = centre > 0 && rough_.is_usable() ? in_floats(point) : Point{};
   if (!screen.floats.empty()) {
-    blocks_.fill(job);
+    blocks_.fill(centre >= seeds_before_halves, job);
   }
   return weigh_in_blocks(scale, job, [&](std::size_t begin, std::size_t end) {
     std::array<float, rows_per_block> squares{};
+    double off = 0.0;
     if (!screen.floats.empty()) {
-      blocks_.measure(begin, end, screen, squares.data());
+      off = blocks_.measure(begin, end, screen, squares.data());
+    }
+    // A point at a distance of at least d + off from what was measured is at least d from the row.
+    // With a > 0, (d + off)^2 <= d^2 (1 + off / a) + off (a + off); least where a is d.
+    double factor = 1.0;
+    double term = 0.0;
+    if (off > 0.0) {
+      const auto first = squared_distance_.begin();
+      const double a = std::sqrt(*std::max_element(first + static_cast<std::ptrdiff_t>(begin),
+                                                   first + static_cast<std::ptrdiff_t>(end)));
+      factor = a > 0.0 ? 1.0 + off / a : 1.0;
+      term = off * (a + off);
     }
     for (std::size_t i = begin; i < end; ++i) {
-      if (rough_.is_at_least(squares[i - begin], squared_distance_[i])) {
+      if (rough_.is_at_least(squares[i - begin], squared_distance_[i] * factor + term)) {
         continue;
       }
       const double d = kernels_.squared_distance(rows().row(i), point.data(), n_columns_);

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "bounds/half_rows.hpp"
 #include "bounds/rough_blocks.hpp"
 #include "methods/answering_rows.hpp"
 #include "methods/nearby_centres.hpp"
@@ -162,9 +163,9 @@ MemoryNeed kmeans_memory(const SelectionSize& size, const KMeansOptions& options
   const std::uint64_t k = size.n_samples;
   const bool draws = options.seeding == Seeding::plus_plus;
   // Clusters and distances.
-  const std::uint64_t always = n * (sizeof(std::size_t) + sizeof(double)) +
-                               n / rows_per_block * sizeof(double) +
-                               (draws ? RoughBlocks<float>::memory(size) : 0);
+  const std::uint64_t always =
+      n * (sizeof(std::size_t) + sizeof(double)) + n / rows_per_block * sizeof(double) +
+      (draws ? RoughBlocks<float>::memory(size) + HalfRows<float>::memory(size) : 0);
   const std::uint64_t centres = k * size.n_columns * sizeof(double);
   const std::uint64_t drawing = draws ? centres : random_picks_memory(n, k, true) + 2 * centres;
   const std::uint64_t members = n * sizeof(std::size_t) + 5 * k * sizeof(std::size_t);

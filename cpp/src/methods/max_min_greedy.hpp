@@ -86,7 +86,7 @@ class MaxMin {
         ranks_(weights_.empty() ? 0 : meter.rows().size()),
         picked_(meter, k),
         n_seen_(meter.rows().size(), 0),
-        heaps_(std::min<std::size_t>(meter.rows().size(), 4 * job.n_threads())),
+        heaps_(std::min(meter.rows().size(), n_heaps_of(job))),
         scratch_(job.n_threads()) {
     if (is_worth_projecting(meter.rows().size(), meter.n_columns(), k)) {
       projection_.emplace(meter, job);
@@ -178,7 +178,9 @@ class MaxMin {
     Bar bar;
     for (Scratch& scratch : scratch_) {
       scratch.best = {};
+      scratch.second = {};
     }
+    look_at_hint(bar);
     job_.parallel_for(heaps_.size(), 1, [&](std::size_t begin, std::size_t end, unsigned thread) {
       for (std::size_t h = begin; h < end; ++h) {
         bring_up_to_date(heaps_[h], bar, scratch_[thread]);
@@ -192,6 +194,7 @@ class MaxMin {
     if (best.row >= meter_.rows().size()) {
       return best;
     }
+    keep_hint(best.row);
     while (heaps_[winner].empty() || heaps_[winner].top().row != best.row) {
       ++winner;
     }
@@ -216,13 +219,31 @@ class MaxMin {
 
     [[nodiscard]] double value() const { return rank * weight; }
   };
+  // A candidate and its rank to the first picks.
+  struct Hint {
+    std::size_t row = std::numeric_limits<std::size_t>::max();
+    double rank = infinity;
+    std::size_t n_seen = 0;
+  };
   struct alignas(64) Scratch {
     std::array<Member, rows_per_batch> members;
     std::size_t n_members = 0;
     std::vector<Member*> asking;
     NearSearch search;
-    BestRow best;
+    BestRow best;  // of the rows that are up to date
+    BestRow second;
 
+    void offer(double value, std::size_t row) {
+      if (row == best.row) {
+        return;
+      }
+      if (value > best.value) {
+        second = best;
+      } else {
+        second.offer(value, row);
+      }
+      best.offer(value, row);
+    }
     void add(std::size_t row, double rank, double weight) {
       Member& member = members[n_members++];
       member.row = row;
@@ -232,6 +253,11 @@ class MaxMin {
     std::span<Member> all() { return std::span(members).first(n_members); }
   };
 
+  // Each brings a row or more up to date for every pick, but threads must not wait for each other.
+  static std::size_t n_heaps_of(const Job& job) {
+    constexpr std::size_t heaps_per_thread = 2;
+    return job.n_threads() == 1 ? 1 : heaps_per_thread * job.n_threads();
+  }
   static std::vector<double> weights_of_ranks(const DistanceMeter<T>& meter, const Terms& terms) {
     std::vector<double> weights = terms.weights;
     if (meter.metric() == Metric::euclidean) {
@@ -275,7 +301,7 @@ class MaxMin {
       if (scratch.n_members == 0) {
         if (!heap.empty() && !(heap.top().value < bar.value())) {
           bar.raise_to(heap.top().value);
-          scratch.best.offer(heap.top().value, heap.top().row);
+          scratch.offer(heap.top().value, heap.top().row);
         }
         return;
       }
@@ -285,7 +311,38 @@ class MaxMin {
           ranks_[member.row] = member.rank;
         }
         heap.push({member.value(), member.row});
+        if (n_seen_[member.row] == picked_.size() && !is_too_near(member.rank)) {
+          bar.raise_to(member.value());
+          scratch.offer(member.value(), member.row);
+        }
       }
+    }
+  }
+
+  // Raises the bar to the value of a row that probably has a large one.
+  void look_at_hint(Bar& bar) {
+    if (hint_.row >= meter_.rows().size() || !terms_.is_open(hint_.row)) {
+      return;
+    }
+    meter_.read(hint_.row, pick_.point);
+    for (; hint_.n_seen < picked_.size(); ++hint_.n_seen) {
+      hint_.rank = std::min(hint_.rank, picked_.rank(hint_.n_seen, pick_.point));
+    }
+    if (!is_too_near(hint_.rank)) {
+      bar.raise_to(hint_.rank * weight(hint_.row));
+    }
+  }
+  // The best of the others that are up to date.
+  void keep_hint(std::size_t best) {
+    BestRow second;
+    for (const Scratch& scratch : scratch_) {
+      const BestRow& other = scratch.best.row == best ? scratch.second : scratch.best;
+      second.offer(other.value, other.row);
+    }
+    if (second.row < meter_.rows().size()) {
+      hint_ = {second.row, rank_in({second.value, second.row}), picked_.size()};
+    } else if (hint_.row == best) {
+      hint_ = {};
     }
   }
 
@@ -363,6 +420,7 @@ class MaxMin {
   std::optional<ImageList> images_;
   std::vector<std::size_t> n_seen_;  // per row: number of picks included in its rank
   std::vector<Heap> heaps_;
+  Hint hint_;
   std::vector<Scratch> scratch_;
   Member pick_;
 };

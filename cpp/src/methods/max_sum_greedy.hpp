@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "bounds/half_rows.hpp"
 #include "methods/max_sum_scan.hpp"
 #include "methods/max_sum_search.hpp"
 #include "methods/max_sum_state.hpp"
@@ -32,7 +33,8 @@ class MaxSum {
     const std::uint64_t picks =
         picked_rows_memory(size) + k * (sizeof(Totals) + 3 * sizeof(double));
     // Rows are mostly sorted again while there are few picks.
-    return {always + std::max(sorting, picks), always + sorting + picks + 4 * k * sizeof(double)};
+    return {always + std::max(sorting, picks),
+            always + sorting + picks + 4 * k * sizeof(double) + HalfRows<T>::memory(size)};
   }
 
   MaxSum(const DistanceMeter<T>& meter, std::vector<double> centre, std::size_t k,

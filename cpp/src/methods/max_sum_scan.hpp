@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <bit>
 #include <cmath>
 #include <cstddef>
@@ -40,7 +41,7 @@ class MaxSumScan {
     is_active_ = true;
     state_.become_rough();
     if (state_.is_rough()) {
-      blocks_.fill(state_.job);
+      blocks_.fill(n_starts_++ > 0, state_.job);
     }
     n_at_end_ = state_.picks.size() + length_;
     length_ *= 2;
@@ -86,6 +87,10 @@ class MaxSumScan {
                                 look_at_group(group, bar, scratch[thread]);
                               }
                             });
+    // Halves of rows that they cannot tell apart spare nothing.
+    if (n_looked_at_ > ++n_runs_ * (sums_.size() / share_worth_halves)) {
+      blocks_.forget_halves();
+    }
   }
 
   // Call after run(). It ends at the start of a window, when all rows have processed all picks.
@@ -123,6 +128,7 @@ class MaxSumScan {
   static constexpr double lowest = -std::numeric_limits<double>::infinity();
   static constexpr std::size_t rows_per_group = 64;
   static constexpr std::size_t groups_at_once = 16;
+  static constexpr std::size_t share_worth_halves = 32;
   // With more closed rows in a group, the others are measured alone.
   static constexpr std::ptrdiff_t most_closed = 16;
 
@@ -183,9 +189,9 @@ class MaxSumScan {
     }
     std::array<float, rows_per_group> values;
     if (is_mostly_open(begin, end)) {
-      blocks_.measure(begin, end, pick, values.data());
+      const double off = blocks_.measure(begin, end, pick, values.data());
       const double largest =
-          state_.rough.add(values.data(), begin, end - begin, pick, sums_.data() + begin);
+          state_.rough.add(values.data(), begin, end - begin, pick, off, sums_.data() + begin);
       if (!std::isnan(largest)) {
         return largest;
       }
@@ -198,7 +204,7 @@ class MaxSumScan {
       open[n] = row;
       n += sums_[row] > lowest ? 1 : 0;
     }
-    state_.rough.measure(rows.data(), n, pick, values.data());
+    state_.rough.measure_rows(rows.data(), n, pick, values.data());
     double largest = lowest;
     for (std::size_t i = 0; i < n; ++i) {
       double& sum = sums_[open[i]];
@@ -211,7 +217,7 @@ class MaxSumScan {
   [[nodiscard]] bool is_mostly_open(std::size_t begin, std::size_t end) const {
     const auto first = sums_.begin() + static_cast<std::ptrdiff_t>(begin);
     const auto last = sums_.begin() + static_cast<std::ptrdiff_t>(end);
-    return blocks_.is_used() || std::count(first, last, lowest) <= most_closed;
+    return blocks_.has_blocks() || std::count(first, last, lowest) <= most_closed;
   }
 
   // The row with the largest value as far as the sums tell; the number of rows if all are closed.
@@ -263,6 +269,7 @@ class MaxSumScan {
   }
 
   void look_at(std::size_t row, Bar& bar, MaxSumScratch& scratch) {
+    n_looked_at_.fetch_add(1, std::memory_order_relaxed);
     Standing& standing = state_.ceilings.standing(row);
     if (state_.is_rough()) {
       sums_[row] = state_.settle(standing, scratch.point);
@@ -283,6 +290,9 @@ class MaxSumScan {
   std::size_t n_seen_ = 0;       // picks in the sums
   std::vector<double> sums_;     // by row; of rows that cannot be picked, -infinity
   std::vector<double> largest_;  // at least the largest sum of each group
+  std::size_t n_starts_ = 0;
+  std::size_t n_runs_ = 0;
+  std::atomic<std::size_t> n_looked_at_{0};  // in all runs
 };
 
 }  // namespace thinset

@@ -122,7 +122,7 @@ struct MaxSumState {
       for (std::size_t i = 0; i < n; ++i) {
         rows[i] = picked.row(standing.n_seen + i);
       }
-      rough.measure(rows.data(), n, point, values.data());
+      rough.measure_rows(rows.data(), n, point, values.data());
       for (std::size_t i = 0; i < n; ++i, ++standing.n_seen) {
         const RoughDistance distance =
             rough.bounds_of(values[i], rows[i], picked.norm(standing.n_seen), point);

@@ -234,7 +234,8 @@ void NearbyCentres<T>::look(std::size_t row, std::size_t centre, FoundCentre& fo
 }
 
 std::uint64_t nearby_centres_memory(const SelectionSize& size) {
-  return image_list_memory(size) + size.n_samples * (size.n_columns + 1) * sizeof(float);
+  const std::uint64_t of_one = (size.n_columns + 1) * sizeof(float) + sizeof(std::size_t);
+  return image_list_memory(size) + size.n_threads * size.n_samples * of_one;
 }
 
 template class NearbyCentres<float>;

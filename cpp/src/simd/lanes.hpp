@@ -90,6 +90,18 @@ inline float as_float(BFloat16 value) {
 }
 inline float as_float(float value) { return value; }
 
+// Float to Float16, towards zero.
+inline Float16 as_half(float value) {
+  const auto bits = __builtin_bit_cast(std::uint32_t, value);
+  const std::uint32_t magnitude = bits & 0x7fffffffU;
+  std::uint32_t half = (magnitude - 0x38000000U) >> 13;
+  if (magnitude >= 0x47800000U) half = 0x7c00U;  // 2^16 or more
+  if (magnitude < 0x38800000U) {                 // below 2^-14: steps of 2^-24
+    half = static_cast<std::uint32_t>(__builtin_bit_cast(float, magnitude) * 0x1p24F);
+  }
+  return {static_cast<std::uint16_t>((bits >> 16 & 0x8000U) | half)};
+}
+
 // Copied part by part, here and below, because compilers copy a whole structure through the stack.
 inline Floats load_floats(const float* from) {
   Floats lanes;
@@ -126,6 +138,22 @@ inline Floats load_floats(const Float16* from) {
   lanes = load_floats(values);
 #endif
   return lanes;
+}
+
+inline void store(Float16* to, const Floats& lanes) {
+#if defined(__AVX512F__)
+  const __m256i halves = _mm512_maskz_cvtps_ph(0xffff, lanes.part[0], _MM_FROUND_TO_NEAREST_INT);
+  __builtin_memcpy(to, &halves, sizeof(halves));
+#elif defined(__F16C__)
+  for (std::size_t p = 0; p < Floats::n_parts; ++p) {
+    const __m128i halves = _mm256_cvtps_ph(lanes.part[p], _MM_FROUND_TO_NEAREST_INT);
+    __builtin_memcpy(to + p * Floats::part_lanes, &halves, sizeof(halves));
+  }
+#else
+  float values[n_lanes];
+  store(values, lanes);
+  for (std::size_t l = 0; l < n_lanes; ++l) to[l] = as_half(values[l]);
+#endif
 }
 
 inline Doubles load_doubles(const double* from) {

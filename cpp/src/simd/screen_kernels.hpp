@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "thinset/element.hpp"
+
 namespace thinset {
 
 // Points are stored in blocks of this size, coordinate by coordinate: one register holds one
@@ -48,6 +50,9 @@ struct ScreenKernels {
   // negative numbers as 0.
   void (*lower_bounds_to)(float* bounds, const float* values, std::size_t n, float shift,
                           float factor, float drop);
+  // out[i] is a number of half precision next to values[i]: infinite beyond their range, and the
+  // nearest one if the processor can round so.
+  void (*halve)(const float* values, std::size_t n, Float16* out);
   // Bit i is set if values[i] >= limit; n <= 64.
   std::uint64_t (*find_at_least)(const double* values, std::size_t n, double limit);
 };

@@ -231,6 +231,16 @@ void lower_bounds_to(float* bounds, const float* values, std::size_t n, float sh
   }
 }
 
+void halve(const float* values, std::size_t n, Float16* out) {
+  std::size_t i = 0;
+  for (; i + n_lanes <= n; i += n_lanes) store(out + i, load_floats(values + i));
+  if (i < n) {
+    Float16 rest[n_lanes];
+    store(rest, load_floats(values + i, n - i));
+    for (std::size_t l = 0; l < n - i; ++l) out[i + l] = rest[l];
+  }
+}
+
 std::uint64_t find_at_least(const double* values, std::size_t n, double limit) {
   std::uint64_t found = 0;
   std::size_t i = 0;
@@ -244,8 +254,8 @@ std::uint64_t find_at_least(const double* values, std::size_t n, double limit) {
 }  // namespace
 
 extern const ScreenKernels screen_kernels;
-const ScreenKernels screen_kernels = {&project,          &find_near,    &find_near_in_blocks,
-                                      &find_nearest_two, &lower_bounds, &lower_bounds_to,
-                                      &find_at_least};
+const ScreenKernels screen_kernels = {
+    &project,         &find_near, &find_near_in_blocks, &find_nearest_two, &lower_bounds,
+    &lower_bounds_to, &halve,     &find_at_least};
 
 }  // namespace thinset::THINSET_KERNELS_NAMESPACE
