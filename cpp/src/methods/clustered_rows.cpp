@@ -29,6 +29,22 @@ struct alignas(64) ThreadLargest {
   double value = 0.0;
 };
 
+// At least (d + off)^2 for squares d^2: for any a > 0, that is at most d^2 (1 + off / a) + off (a +
+// off), which is least where a is d.
+struct SquareRaised {
+  double factor = 1.0;
+  double term = 0.0;
+
+  static SquareRaised by(double off, std::span<const double> squares) {
+    if (off == 0.0) {
+      return {};
+    }
+    const double a = std::sqrt(std::ranges::max(squares));
+    return {a > 0.0 ? 1.0 + off / a : 1.0, off * (a + off)};
+  }
+  [[nodiscard]] double of(double square) const { return square * factor + term; }
+};
+
 // A point with float32 values alone; with none if one of them is not exact.
 Point in_floats(std::span<const double> values) {
   Point point;
@@ -105,19 +121,11 @@ auto ClusteredRows<T>::lower(std::size_t centre, std::span<const double> point, 
     if (!screen.floats.empty()) {
       off = blocks_.measure(begin, end, screen, squares.data());
     }
-    // A point at a distance of at least d + off from what was measured is at least d from the row.
-    // With a > 0, (d + off)^2 <= d^2 (1 + off / a) + off (a + off); least where a is d.
-    double factor = 1.0;
-    double term = 0.0;
-    if (off > 0.0) {
-      const auto first = squared_distance_.begin();
-      const double a = std::sqrt(*std::max_element(first + static_cast<std::ptrdiff_t>(begin),
-                                                   first + static_cast<std::ptrdiff_t>(end)));
-      factor = a > 0.0 ? 1.0 + off / a : 1.0;
-      term = off * (a + off);
-    }
+    // A point that is at least d + off from what was measured is at least d from the row.
+    const auto first = squared_distance_.begin() + static_cast<std::ptrdiff_t>(begin);
+    const auto raised = SquareRaised::by(off, std::span(first, end - begin));
     for (std::size_t i = begin; i < end; ++i) {
-      if (rough_.is_at_least(squares[i - begin], squared_distance_[i] * factor + term)) {
+      if (rough_.is_at_least(squares[i - begin], raised.of(squared_distance_[i]))) {
         continue;
       }
       const double d = kernels_.squared_distance(rows().row(i), point.data(), n_columns_);
@@ -208,6 +216,7 @@ bool ClusteredRows<T>::assign_in_order(const std::vector<char>& has_stayed, Job&
 template <class T>
 bool ClusteredRows<T>::assign_by_cluster(const std::vector<char>& has_stayed, Job& job) {
   constexpr std::size_t at_once = NearbyCentres<T>::rows_at_once;
+  nearest_.reset();
   const Members members = this->members(n_centres_);
   NearbyCentres<T> nearby(meter_, centres_, job);
   std::vector<char> changed(job.n_threads(), 0);
