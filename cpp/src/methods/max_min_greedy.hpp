@@ -234,15 +234,13 @@ class MaxMin {
     BestRow second;
 
     void offer(double value, std::size_t row) {
-      if (row == best.row) {
-        return;
-      }
-      if (value > best.value) {
-        second = best;
-      } else {
+      const BestRow before = best;
+      best.offer(value, row);
+      if (best.row != before.row) {
+        second = before;
+      } else if (row != best.row) {
         second.offer(value, row);
       }
-      best.offer(value, row);
     }
     void add(std::size_t row, double rank, double weight) {
       Member& member = members[n_members++];
