@@ -18,10 +18,16 @@
 
 namespace thinset {
 
+// Lists this short are kept in order, and cut back with every row.
+constexpr std::size_t deepest_in_order = 16;
+
 // After this many rows are kept for an element, it is cut back to the best `depth`. From suggested
 // thresholds so few rows pass that this seldom happens; without, early cuts raise the threshold.
 inline std::size_t most_kept(std::size_t depth, bool is_suggested) {
-  return is_suggested ? 4 * depth + 64 : 2 * depth + 8;
+  if (is_suggested) {
+    return 4 * depth + 64;
+  }
+  return depth <= deepest_in_order ? depth + 1 : 2 * depth + 8;
 }
 
 // A limit such that every row with score * weight > threshold, both in float64, has score * half
@@ -49,6 +55,7 @@ class Keeper {
         weights_(weights),
         depth_(depth),
         most_kept_(most_kept(depth, is_suggested)),
+        is_in_order_(!is_suggested && depth <= deepest_in_order),
         capacity_(std::min(most_kept_, rows.size())),
         limits_(thresholds.size()),
         columns_(rows.n_columns()),
@@ -112,10 +119,17 @@ class Keeper {
     }
     const std::span<Candidate> kept{kept_.get() + column * capacity_, ++n_kept_[column]};
     kept.back() = {score, row};
-    if (kept.size() == most_kept_) {
-      // Rows come in ascending order, so a later one with the score of the worst would lose.
-      const auto worst = kept.begin() + static_cast<std::ptrdiff_t>(depth_) - 1;
+    const bool is_full = kept.size() == most_kept_;
+    const auto worst = kept.begin() + static_cast<std::ptrdiff_t>(depth_) - 1;
+    if (is_in_order_) {
+      for (auto at = kept.end() - 1; at != kept.begin() && *at < *(at - 1); --at) {
+        std::iter_swap(at, at - 1);
+      }
+    } else if (is_full) {
       std::nth_element(kept.begin(), worst, kept.end());
+    }
+    if (is_full) {
+      // Rows come in ascending order, so a later one with the score of the worst would lose.
       set_threshold(column, worst->score);
       n_kept_[column] = depth_;
     }
@@ -135,6 +149,7 @@ class Keeper {
   const std::vector<double>& weights_;
   std::size_t depth_;
   std::size_t most_kept_;
+  bool is_in_order_;
   std::size_t capacity_;
   std::vector<Score<T>> limits_;    // for the kernels
   std::vector<double> thresholds_;  // with weights only, because limits are lower then
