@@ -32,7 +32,7 @@ else:
     import tomli as tomllib
 
 EDITED = ("CMakeLists.txt", "CITATION.cff", "CHANGELOG.md", "docs/package.md", "pyproject.toml")
-LARGEST_SDIST = 2_000_000  # bytes
+LARGEST_SDIST = 2_500_000  # bytes
 NO_ADDRESS = """pyproject.toml declares no address of the project.
 The page on the package index links to it. Pass REPOSITORY_URL=https://..., or add these lines:
 
