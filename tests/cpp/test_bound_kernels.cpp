@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "adversarial.hpp"
+#include "bound_cases.hpp"
 #include "check.hpp"
 #include "rows/widened.hpp"
 #include "sample_data.hpp"
@@ -16,17 +17,9 @@
 #include "thinset/random.hpp"
 
 using namespace thinset;
+using namespace bound_cases;
 
 namespace {
-
-template <class Body>
-void for_each_instruction_set(const Body& body) {
-  for (const InstructionSet set : available_instruction_sets()) {
-    use_instruction_set(set);
-    body();
-  }
-  use_instruction_set(available_instruction_sets().back());
-}
 
 long double dot(const float* x, const float* y, std::size_t n, bool absolute = false) {
   long double sum = 0.0L;

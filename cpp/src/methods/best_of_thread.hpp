@@ -119,17 +119,17 @@ class Keeper {
     }
     const std::span<Candidate> kept{kept_.get() + column * capacity_, ++n_kept_[column]};
     kept.back() = {score, row};
-    const bool is_full = kept.size() == most_kept_;
-    const auto worst = kept.begin() + static_cast<std::ptrdiff_t>(depth_) - 1;
     if (is_in_order_) {
       for (auto at = kept.end() - 1; at != kept.begin() && *at < *(at - 1); --at) {
         std::iter_swap(at, at - 1);
       }
-    } else if (is_full) {
-      std::nth_element(kept.begin(), worst, kept.end());
     }
-    if (is_full) {
+    if (kept.size() == most_kept_) {
       // Rows come in ascending order, so a later one with the score of the worst would lose.
+      const auto worst = kept.begin() + static_cast<std::ptrdiff_t>(depth_) - 1;
+      if (!is_in_order_) {
+        std::nth_element(kept.begin(), worst, kept.end());
+      }
       set_threshold(column, worst->score);
       n_kept_[column] = depth_;
     }

@@ -9,7 +9,7 @@ struct FoundCentre {
   std::size_t centre;
   double squared_distance;
 
-  // The nearer one; ties: the lower one.
+  // Whether the other one is nearer, or as near and lower.
   [[nodiscard]] bool is_behind(const FoundCentre& other) const {
     return other.squared_distance < squared_distance ||
            (other.squared_distance == squared_distance && other.centre < centre);
