@@ -284,7 +284,8 @@ _PLAIN = {"<cstddef", "<cstdint", '"thinset/element.hpp'}
 def test_every_source_for_one_instruction_set_is_one_of_the_kernels():
     """Whatever else is compiled for AVX could end up in programs that run without it."""
     expected = {f"{name}_{set_}.cpp" for name in _KERNELS for set_ in ("plain", "avx2", "avx512")}
-    assert {file.name for file in _SIMD.glob("*.cpp")} == {"instruction_set.cpp", *expected}
+    others = {"instruction_set.cpp", "tile_kernels_amx.cpp"}
+    assert {file.name for file in _SIMD.glob("*.cpp")} == others | expected
     assert {file.name for file in _SIMD.glob("*_impl.hpp")} == {f"{k}_impl.hpp" for k in _KERNELS}
 
 
@@ -299,6 +300,14 @@ def test_kernels_include_nothing_with_inline_functions_of_its_own(kernels):
         assert includes_of(file) == [f'"simd/{kernels}_impl.hpp'], file.name
 
 
+def test_kernels_of_tiles_include_nothing_with_inline_functions_of_its_own():
+    header = _SIMD / "tile_kernels.hpp"
+    assert set(includes_of(header)) <= _PLAIN
+    assert not re.search(r"\binline\b(?! constexpr)", without_comments(header.read_text()))
+    source = includes_of(_SIMD / "tile_kernels_amx.cpp")
+    assert set(source) == {'"simd/tile_kernels.hpp', "<immintrin.h"}
+
+
 def test_lanes_include_intrinsics_alone():
     allowed = {*_PLAIN, "<immintrin.h", "<arm_neon.h"}
     assert set(includes_of(_SIMD / "lanes.hpp")) <= allowed
@@ -307,8 +316,8 @@ def test_lanes_include_intrinsics_alone():
 def test_instruction_sets_are_chosen_in_one_place():
     for file in cpp_files("src"):
         text = without_comments(file.read_text())
-        chooses = re.search(r"__builtin_cpu|kernels_(plain|avx)", text)
-        kernels = file.name.endswith(("_plain.cpp", "_avx2.cpp", "_avx512.cpp"))
+        chooses = re.search(r"__builtin_cpu|kernels_(plain|avx|amx)", text)
+        kernels = file.name.endswith(("_plain.cpp", "_avx2.cpp", "_avx512.cpp", "_amx.cpp"))
         assert not chooses or kernels or file.name == "instruction_set.cpp", file.name
 
 

@@ -51,10 +51,9 @@ void ImageList::find_near_in_blocks(std::span<const float* const> images,
                                     std::span<const float> limits, std::size_t first_block,
                                     std::size_t n_blocks, std::span<std::uint64_t> near,
                                     std::span<float* const> above) const {
-  const std::size_t first = first_block * points_per_block;
-  screen_kernels().find_near_in_blocks(
-      images.data(), limits.data(), images.size(), blocks_.data() + first * n_coordinates_,
-      square_norms_.data() + first, n_blocks, n_coordinates_, near.data(), above.data());
+  screen_kernels().find_near_in_blocks(images.data(), limits.data(), images.size(),
+                                       block(first_block), square_norms(first_block), n_blocks,
+                                       n_coordinates_, near.data(), above.data());
 }
 
 std::uint64_t image_list_memory(const SelectionSize& size) {

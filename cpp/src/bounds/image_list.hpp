@@ -63,6 +63,13 @@ class ImageList {
   void resize(std::size_t size);
   void set(std::size_t number, const Projection::Image& image);
   [[nodiscard]] std::size_t size() const { return size_; }
+  // A block of points_per_block images and the squares of their norms, as kernels take them.
+  [[nodiscard]] const float* block(std::size_t number) const {
+    return blocks_.data() + number * points_per_block * n_coordinates_;
+  }
+  [[nodiscard]] const float* square_norms(std::size_t block) const {
+    return square_norms_.data() + block * points_per_block;
+  }
 
   // Finds the images in [begin, end) within the limit of each query, and possibly some before
   // `begin`.

@@ -22,6 +22,10 @@ constexpr std::size_t centres_worth_images = 12;
 constexpr std::size_t centres_worth_projecting = 64;
 // Images with fewer coordinates cost next to nothing.
 constexpr std::size_t columns_worth_sparing = 16;
+constexpr std::size_t columns_worth_tiles = 24;
+// A group of 16 rows takes as long as so many rows without tiles.
+constexpr int rows_worth_tiles = 4;
+static_assert(tile_rows == points_per_block);
 constexpr double float_epsilon = 0x1p-24;
 // Squares of larger norms could overflow in float32.
 constexpr double most_in_float = 1e15;
@@ -36,9 +40,27 @@ void for_each_bit(std::uint64_t bits, const Body& body) {
   }
 }
 
-// Of a value of the images of rows as they are, to the squares of both norms.
+// Of a value of the images of rows as they are, to the squares of both norms: by the kernels of
+// screen_kernels.hpp, and by any, those of tile_kernels.hpp included.
 double relative_error(std::size_t n_columns) {
   return static_cast<double>(n_columns + 16) * float_epsilon;
+}
+double error_of_tiles(std::size_t n_columns) {
+  return std::max((static_cast<double>(n_columns) / 8.0 + 820.0) * float_epsilon,
+                  relative_error(n_columns));
+}
+
+bool are_worth_tiles(std::uint64_t rows) {
+  int n_groups = 0;
+  for (std::uint64_t left = rows; left != 0; left >>= tile_rows) {
+    n_groups += static_cast<int>((left & 0xffffU) != 0);
+  }
+  return std::popcount(rows) >= rows_worth_tiles * n_groups;
+}
+
+// Of a block of images, or of as many rows.
+std::size_t rows_of_tiles(std::size_t n_columns) {
+  return (n_columns + tile_coordinates - 1) / tile_coordinates * 2 * tile_rows;
 }
 
 }  // namespace
@@ -66,7 +88,11 @@ NearestCentre<T>::NearestCentre(const DistanceMeter<T>& meter, const std::vector
     if (is_useless && n_columns_ >= columns_worth_sparing) {
       projection_.reset();
       measure_rows(job);
+      tiles_ = n_columns_ >= columns_worth_tiles ? tile_kernels() : nullptr;
     }
+  }
+  if (tiles_ != nullptr) {
+    tiles_of_centres_.resize(n_blocks_ * rows_of_tiles(n_columns_));
   }
   if (projection_ || !square_norms_.empty()) {
     images_.emplace(projection_ ? projection_->n_coordinates() : n_columns_, k_);
@@ -111,8 +137,17 @@ void NearestCentre<T>::take_in_centres(const Job& job) {
       take_in_centre(c, image, point);
     }
   }
+  take_in_tiles();
   if (n_moves_++ > 0) {
     bounds_.move(drifts);
+  }
+}
+
+template <class T>
+void NearestCentre<T>::take_in_tiles() {
+  for (std::size_t block = 0; tiles_ != nullptr && block < n_blocks_; ++block) {
+    tiles_->split_points(images_->block(block), n_columns_,
+                         tiles_of_centres_.data() + block * rows_of_tiles(n_columns_));
   }
 }
 
@@ -141,8 +176,14 @@ void NearestCentre<T>::find(std::size_t begin, std::vector<Found>& found, unsign
   if (rows == 0) {
     return;
   }
-  const Searched searched{begin, found, scratch,
-                          projection_ || (images_ && rows_tell_apart(begin, found))};
+  const bool are_images = images_ && !projection_;
+  const bool uses_tiles =
+      tiles_ != nullptr && rows_tell_apart(begin, found, error_of_tiles(n_columns_));
+  const Searched searched{
+      begin, found, scratch,
+      projection_ ||
+          (are_images && (uses_tiles || rows_tell_apart(begin, found, relative_error(n_columns_)))),
+      uses_tiles};
   if (searched.uses_images) {
     prepare_queries(searched, rows);
   }
@@ -178,14 +219,15 @@ std::uint64_t NearestCentre<T>::find_groups(std::size_t begin, const std::vector
 
 // Rows as they are do, unless their mean is far from zero.
 template <class T>
-bool NearestCentre<T>::rows_tell_apart(std::size_t begin, const std::vector<Found>& found) const {
+bool NearestCentre<T>::rows_tell_apart(std::size_t begin, const std::vector<Found>& found,
+                                       double error) const {
   if (!(largest_norm_ <= most_in_float)) {
     return false;
   }
   double errors = 0.0;
   double distances = 0.0;
   for (std::size_t i = 0; i < found.size(); ++i) {
-    errors += relative_error(n_columns_) * square_norms_[begin + i];
+    errors += error * square_norms_[begin + i];
     distances += found[i].squared_distance;
   }
   return errors <= largest_error * distances;
@@ -196,7 +238,7 @@ void NearestCentre<T>::prepare_queries(const Searched& searched, std::uint64_t r
   Scratch& scratch = searched.scratch;
   const std::size_t n_rows = searched.found.size();
   scratch.images.resize(n_rows);
-  scratch.queries.resize(n_rows);
+  scratch.queries.assign(n_rows, nullptr);
   scratch.limits.resize(n_rows);
   scratch.values.resize(n_rows * n_values_);
   for_each_bit(rows, [&](std::size_t i) {
@@ -211,6 +253,14 @@ void NearestCentre<T>::prepare_queries(const Searched& searched, std::uint64_t r
     scratch.limits[i] = limit(searched, i);
     std::fill_n(scratch.values.data() + i * n_values_, n_values_, infinity);
   });
+  if (searched.uses_tiles) {
+    const std::size_t size = rows_of_tiles(n_columns_);
+    scratch.tiles.resize(most_tile_groups * size);
+    for (std::size_t first = 0; first < n_rows; first += tile_rows) {
+      tiles_->split_queries(scratch.queries.data() + first, std::min(tile_rows, n_rows - first),
+                            n_columns_, scratch.tiles.data() + first / tile_rows * size);
+    }
+  }
 }
 
 // For rows of which the centres they hold say little: looks at the one with the nearest image
@@ -273,36 +323,54 @@ void NearestCentre<T>::search_blocks(const Searched& searched, std::uint64_t row
     return;
   }
   Scratch& scratch = searched.scratch;
-  scratch.rows.clear();
-  for_each_bit(rows, [&](std::size_t i) { scratch.rows.push_back(i); });
-  const std::size_t n = scratch.rows.size();
   if (searched.uses_images) {
-    scratch.their_queries.resize(n);
-    scratch.their_limits.resize(n);
-    scratch.their_values.resize(n);
-    for (std::size_t q = 0; q < n; ++q) {
-      const std::size_t i = scratch.rows[q];
-      scratch.their_queries[q] = scratch.queries[i];
-      scratch.their_limits[q] = scratch.limits[i];
-      scratch.their_values[q] = scratch.values.data() + i * n_values_ + first_block;
-    }
-    scratch.near.resize(n);
-    images_->find_near_in_blocks(scratch.their_queries, scratch.their_limits, first_block, n_blocks,
-                                 scratch.near, scratch.their_values);
+    find_images(searched, rows, first_block, n_blocks);
   } else {
-    scratch.near.assign(n, ~std::uint64_t{0});
+    scratch.near.assign(rows_at_once, ~std::uint64_t{0});
   }
   const std::size_t first = first_block * points_per_block;
   const std::size_t n_centres = std::min(n_blocks * points_per_block, k_ - first);
   const std::uint64_t centres = ~std::uint64_t{0} >> (points_per_group - n_centres);
-  for (std::size_t q = 0; q < n; ++q) {
-    const std::size_t i = scratch.rows[q];
+  for_each_bit(rows, [&](std::size_t i) {
     const double before = searched.found[i].squared_distance;
-    for_each_bit(scratch.near[q] & centres,
+    for_each_bit(scratch.near[i] & centres,
                  [&](std::size_t c) { look(searched.begin + i, first + c, searched.found[i]); });
     if (searched.uses_images && searched.found[i].squared_distance < before) {
       scratch.limits[i] = limit(searched, i);
     }
+  });
+}
+
+template <class T>
+void NearestCentre<T>::find_images(const Searched& searched, std::uint64_t rows,
+                                   std::size_t first_block, std::size_t n_blocks) {
+  Scratch& scratch = searched.scratch;
+  scratch.near.resize(rows_at_once);
+  if (searched.uses_tiles && are_worth_tiles(rows)) {
+    tiles_->find_near_in_blocks(scratch.tiles.data(), scratch.limits.data(), rows,
+                                tiles_of_centres_.data() + first_block * rows_of_tiles(n_columns_),
+                                images_->square_norms(first_block), n_blocks, n_columns_,
+                                scratch.near.data(), scratch.values.data() + first_block,
+                                n_values_);
+    return;
+  }
+  scratch.rows.clear();
+  for_each_bit(rows, [&](std::size_t i) { scratch.rows.push_back(i); });
+  const std::size_t n = scratch.rows.size();
+  scratch.their_queries.resize(n);
+  scratch.their_limits.resize(n);
+  scratch.their_values.resize(n);
+  scratch.their_near.resize(n);
+  for (std::size_t q = 0; q < n; ++q) {
+    const std::size_t i = scratch.rows[q];
+    scratch.their_queries[q] = scratch.queries[i];
+    scratch.their_limits[q] = scratch.limits[i];
+    scratch.their_values[q] = scratch.values.data() + i * n_values_ + first_block;
+  }
+  images_->find_near_in_blocks(scratch.their_queries, scratch.their_limits, first_block, n_blocks,
+                               scratch.their_near, scratch.their_values);
+  for (std::size_t q = 0; q < n; ++q) {
+    scratch.near[scratch.rows[q]] = scratch.their_near[q];
   }
 }
 
@@ -332,7 +400,7 @@ float NearestCentre<T>::limit(const Searched& searched, std::size_t i) const {
   const double reach = std::sqrt(squared_distance) + float_error_;
   const double norm = std::sqrt(square_norm) + reach;
   return float_above(reach * reach * (1.0 + float_epsilon) - square_norm +
-                     relative_error(n_columns_) * 2.0 * norm * norm + 1e-37);
+                     error_of_values(searched, 2.0 * norm * norm, norm));
 }
 
 template <class T>
@@ -343,8 +411,18 @@ std::optional<RootBound> NearestCentre<T>::root_bound(const Searched& searched,
   }
   const double square_norm = square_norms_[searched.begin + i];
   const double error =
-      relative_error(n_columns_) * (square_norm + largest_norm_ * largest_norm_) + 1e-37;
+      error_of_values(searched, square_norm + largest_norm_ * largest_norm_, largest_norm_);
   return RootBound::of(square_norm - error, 1.0, float_error_);
+}
+
+// Of rows as images: `squares` is the sum of both squared norms, and no norm is above `norm`.
+template <class T>
+double NearestCentre<T>::error_of_values(const Searched& searched, double squares,
+                                         double norm) const {
+  // Both cover what underflows.
+  return searched.uses_tiles ? error_of_tiles(n_columns_) * squares +
+                                   static_cast<double>(n_columns_) * 0x1p-121 * (1.0 + norm)
+                             : relative_error(n_columns_) * squares + 1e-37;
 }
 
 // Remembers how far the centre is that is not the nearest.
@@ -373,8 +451,14 @@ void NearestCentre<T>::look(std::size_t row, std::size_t centre, Found& found) {
 }
 
 std::uint64_t nearest_centre_memory(const SelectionSize& size) {
-  const std::uint64_t floats = size.n_samples * size.n_columns * sizeof(float);
   const bool has_images = size.n_samples >= centres_worth_images;
+  const bool has_tiles =
+      has_images && size.n_columns >= columns_worth_tiles && tile_kernels() != nullptr;
+  const std::uint64_t groups = (size.n_samples + tile_rows - 1) / tile_rows +
+                               std::uint64_t{size.n_threads} * most_tile_groups;
+  const std::uint64_t floats =
+      size.n_samples * size.n_columns * sizeof(float) +
+      (has_tiles ? groups * rows_of_tiles(size.n_columns) * sizeof(TileRow) : 0);
   return floats + CentreBounds::memory(size) +
          (has_images ? image_list_memory(size) + size.n_rows * sizeof(double) : 0);
 }

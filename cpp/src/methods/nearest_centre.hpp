@@ -11,6 +11,7 @@
 #include "methods/centre_bounds.hpp"
 #include "methods/found_centre.hpp"
 #include "rows/distance.hpp"
+#include "simd/tile_kernels.hpp"
 #include "thinset/parallel_for.hpp"
 
 namespace thinset {
@@ -48,6 +49,7 @@ class NearestCentre {
     Point point;
     std::vector<Projection::Image> images;
     std::vector<const float*> queries;         // of the rows
+    std::vector<TileRow> tiles;                // the same
     std::vector<float> limits;                 // of the rows, for values of images
     std::vector<float> values;                 // by row and block: CentreBounds::include
     std::vector<std::uint64_t> rows_of_group;  // a bit for each row that must be searched for
@@ -57,7 +59,8 @@ class NearestCentre {
     std::vector<const float*> their_queries;
     std::vector<float> their_limits;
     std::vector<float*> their_values;
-    std::vector<std::uint64_t> near;
+    std::vector<std::uint64_t> near;  // by row
+    std::vector<std::uint64_t> their_near;
   };
   // The rows of one call to find().
   struct Searched {
@@ -65,21 +68,28 @@ class NearestCentre {
     std::vector<Found>& found;
     Scratch& scratch;
     bool uses_images;
+    bool uses_tiles;
   };
 
   void measure_rows(Job& job);
   void take_in_centre(std::size_t c, Projection::Image& image, Point& point);
   [[nodiscard]] std::uint64_t find_groups(std::size_t begin, const std::vector<Found>& found,
                                           Scratch& scratch);
-  [[nodiscard]] bool rows_tell_apart(std::size_t begin, const std::vector<Found>& found) const;
+  [[nodiscard]] bool rows_tell_apart(std::size_t begin, const std::vector<Found>& found,
+                                     double error) const;
   void prepare_queries(const Searched& searched, std::uint64_t rows);
   void search_all(const Searched& searched, std::uint64_t rows);
   void search_stretch(const Searched& searched, std::size_t first_block);
   void search_blocks(const Searched& searched, std::uint64_t rows, std::size_t first_block,
                      std::size_t n_blocks);
+  // Of images in some blocks within the limits of the rows; fills scratch.near.
+  void find_images(const Searched& searched, std::uint64_t rows, std::size_t first_block,
+                   std::size_t n_blocks);
+  void take_in_tiles();
   void keep_bounds(const Searched& searched, std::uint64_t rows);
   [[nodiscard]] float limit(const Searched& searched, std::size_t i) const;
   [[nodiscard]] std::optional<RootBound> root_bound(const Searched& searched, std::size_t i) const;
+  [[nodiscard]] double error_of_values(const Searched& searched, double squares, double norm) const;
   void look(std::size_t row, std::size_t centre, Found& found);
 
   const DistanceMeter<T>& meter_;
@@ -94,9 +104,11 @@ class NearestCentre {
   double float_error_ = 0.0;  // no float centre is further than this from its centre
   CentreBounds bounds_;
   std::optional<Projection> projection_;
-  std::optional<ImageList> images_;   // of the centres, if any
-  std::vector<double> square_norms_;  // of the rows; empty unless they are images themselves
-  double largest_norm_ = 0.0;         // of the image of a row, if it has one, or of a centre
+  std::optional<ImageList> images_;        // of the centres, if any
+  std::vector<double> square_norms_;       // of the rows; empty unless they are images themselves
+  const TileKernels* tiles_ = nullptr;     // if images are looked for with them
+  std::vector<TileRow> tiles_of_centres_;  // by block of images_
+  double largest_norm_ = 0.0;              // of the image of a row, if it has one, or of a centre
   std::vector<Scratch> scratch_;
 };
 

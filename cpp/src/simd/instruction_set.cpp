@@ -4,6 +4,10 @@
 #ifdef THINSET_X86_KERNELS
 #include <cpuid.h>
 #endif
+#ifdef THINSET_AMX_KERNELS
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #include <algorithm>
 #include <array>
@@ -14,6 +18,7 @@
 #include "simd/rough_kernels.hpp"
 #include "simd/row_kernels.hpp"
 #include "simd/screen_kernels.hpp"
+#include "simd/tile_kernels.hpp"
 #include "thinset/error.hpp"
 
 namespace thinset {
@@ -63,6 +68,11 @@ THINSET_KERNELS(avx2)
 THINSET_KERNELS(avx512)
 #endif
 #undef THINSET_KERNELS
+#ifdef THINSET_AMX_KERNELS
+namespace kernels_amx {
+extern const TileKernels tile_kernels;  // in tile_kernels_amx.cpp
+}
+#endif
 
 namespace {
 
@@ -99,6 +109,30 @@ InstructionSet ask_processor() {
   constexpr unsigned wide = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
   return (kept & of_avx512) == of_avx512 && (b & wide) == wide ? InstructionSet::avx512
                                                                : InstructionSet::avx2;
+}
+#endif
+
+#ifdef THINSET_AMX_KERNELS
+// Whether the processor has the unit and its instructions for bfloat16, and the system lets this
+// process use it: Linux saves the unit's registers only for processes that ask.
+bool ask_for_tiles() {
+  unsigned a = 0;
+  unsigned b = 0;
+  unsigned c = 0;
+  unsigned d = 0;
+  constexpr unsigned tiles = 1U << 24;
+  constexpr unsigned tiles_of_bfloat16 = 1U << 22;
+  constexpr unsigned avx512_of_bfloat16 = 1U << 5;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || (d & tiles) == 0 ||
+      (d & tiles_of_bfloat16) == 0) {
+    return false;
+  }
+  if (__get_cpuid_count(7, 1, &a, &b, &c, &d) == 0 || (a & avx512_of_bfloat16) == 0) {
+    return false;
+  }
+  constexpr long request_permission = 0x1023;
+  constexpr long tile_data = 18;
+  return ::syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
 }
 #endif
 
@@ -193,5 +227,15 @@ const RoughKernels<BFloat16>& rough_kernels<BFloat16>() {
 const PairKernels& pair_kernels() { return *current().pairs; }
 
 const ScreenKernels& screen_kernels() { return *current().screens; }
+
+const TileKernels* tile_kernels() {
+#ifdef THINSET_AMX_KERNELS
+  if (current_instruction_set() == InstructionSet::avx512) {
+    static const bool has_tiles = ask_for_tiles();
+    return has_tiles ? &kernels_amx::tile_kernels : nullptr;
+  }
+#endif
+  return nullptr;
+}
 
 }  // namespace thinset
