@@ -27,7 +27,11 @@ class MaxSumSearch {
   // Offers the rows that may have the largest sum; `hint` is one that probably has a large one.
   void run(std::size_t hint, std::vector<MaxSumScratch>& scratch) {
     Bar bar;
-    look_at(state_.ceilings.place_of(hint), bar, scratch[0]);
+    const std::size_t place = state_.ceilings.place_of(hint);
+    if (!state_.ceilings.is_picked(place)) {
+      state_.settle_together(hint, scratch[0].point);  // the other threads would wait for it
+      look_at(place, bar, scratch[0]);
+    }
     const std::size_t blocks_per_turn = std::clamp<std::size_t>(
         state_.rows_per_turn() / Ceilings::rows_per_block, 1, max_blocks_per_turn);
     state_.job.parallel_for(state_.ceilings.n_blocks(), blocks_per_turn,

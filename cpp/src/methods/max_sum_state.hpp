@@ -111,6 +111,29 @@ struct MaxSumState {
     return exact.sum;
   }
 
+  // Does the work of settle() for a row with all threads, if it is worth that.
+  void settle_together(std::size_t row, Point& point) {
+    if (!is_rough() || job.n_threads() == 1) {
+      return;
+    }
+    DistanceSum& exact = exact_sums[row];
+    const std::size_t n = picked.size() - exact.n_seen;
+    if (n < 2 * distances_per_block) {
+      return;
+    }
+    meter.read(row, point);
+    distances.resize(n);
+    job.parallel_for(n, distances_per_block, [&](std::size_t begin, std::size_t end, unsigned) {
+      for (std::size_t i = begin; i < end; ++i) {
+        distances[i] = meter.distance_from_rank(picked.rank(exact.n_seen + i, point));
+      }
+    });
+    for (const double distance : distances) {
+      exact.sum += distance;
+    }
+    exact.n_seen = picked.size();
+  }
+
   // Adds to a standing the distances to the picks up to `end`, rough ones; body(square) for each,
   // with at most the squared distance. `point` is the row.
   template <class Body>
@@ -144,6 +167,7 @@ struct MaxSumState {
   }
 
   static constexpr std::size_t picks_at_once = 16;
+  static constexpr std::size_t distances_per_block = 128;  // several microseconds
 
   const DistanceMeter<T>& meter;
   const Terms& terms;
@@ -156,6 +180,7 @@ struct MaxSumState {
   RoughDistances<T> rough;
   ScanCosts scans;
   std::vector<DistanceSum> exact_sums;  // by row; empty while standings are exact
+  std::vector<double> distances;        // of settle_together
 
  private:
   void add_distances(double& sum, std::size_t& n_seen, const Point& point) const {
