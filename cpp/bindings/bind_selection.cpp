@@ -93,11 +93,9 @@ void check_selection(const Embeddings& embeddings, std::size_t n_samples, const 
   const AnyMatrix matrix = matrix_view(embeddings, bfloat16);
   SelectionRequest request =
       request_of(matrix, n_samples, method, metric, labels, per_class, initial_subset);
-  py::dict keywords(options);
   ChoiceArguments choice;
-  choice.take_from(keywords);
+  read_options(options, request, &choice);
   request.choice = choice.choice(bfloat16);
-  read_options(keywords, request);
   check_request(matrix, request);
 }
 
@@ -113,11 +111,9 @@ SelectedArrays select_rows(const Embeddings& embeddings, std::size_t n_samples,
       request_of(matrix, n_samples, method, metric, labels, per_class, initial_subset);
   request.seed = seed;
   request.max_memory = max_memory;
-  py::dict keywords(options);
   ChoiceArguments choice;
-  choice.take_from(keywords);
+  read_options(options, request, &choice);
   request.choice = choice.choice(bfloat16);
-  read_options(keywords, request);
   ArraysRead arrays;
   arrays.add(embeddings);
   choice.add_to(arrays);

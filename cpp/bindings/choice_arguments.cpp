@@ -1,45 +1,55 @@
 #include "choice_arguments.hpp"
 
+#include <algorithm>
+#include <iterator>
+#include <type_traits>
+
 namespace py = pybind11;
 
 namespace thinset::bindings {
 
 namespace {
 
-template <class Value>
-void take(py::dict& keywords, const char* name, Value& member) {
-  if (!keywords.contains(name)) {
-    return;
-  }
-  const py::object value = keywords.attr("pop")(name);
-  if (value.is_none()) {
-    return;
-  }
-  try {
-    member = value.cast<Value>();
-  } catch (const py::cast_error&) {
-    throw InvalidInput(std::string(name) +
-                       " has a value of the wrong type: " + std::string(py::repr(value)));
-  }
+struct Argument {
+  std::string_view name;
+  void (*set)(ChoiceArguments& arguments, const py::handle& value);
+};
+
+// Sets the member of the argument.
+template <auto member>
+void set(ChoiceArguments& arguments, const py::handle& value) {
+  using Value = std::remove_reference_t<decltype(arguments.*member)>;
+  arguments.*member = value.cast<Value>();
 }
+
+constexpr Argument all_arguments[] = {
+    {"exclude", set<&ChoiceArguments::exclude>},
+    {"among", set<&ChoiceArguments::among>},
+    {"cover", set<&ChoiceArguments::cover>},
+    {"existing", set<&ChoiceArguments::existing>},
+    {"scores", set<&ChoiceArguments::scores>},
+    {"score_weight", set<&ChoiceArguments::score_weight>},
+    {"min_score", set<&ChoiceArguments::min_score>},
+    {"groups", set<&ChoiceArguments::groups>},
+    {"max_per_group", set<&ChoiceArguments::max_per_group>},
+    {"whole_groups", set<&ChoiceArguments::whole_groups>},
+    {"one_per_group_first", set<&ChoiceArguments::one_per_group_first>},
+    {"costs", set<&ChoiceArguments::costs>},
+    {"budget", set<&ChoiceArguments::budget>},
+    {"min_distance", set<&ChoiceArguments::min_distance>},
+};
 
 }  // namespace
 
-void ChoiceArguments::take_from(py::dict& keywords) {
-  take(keywords, "exclude", exclude);
-  take(keywords, "among", among);
-  take(keywords, "cover", cover);
-  take(keywords, "existing", existing);
-  take(keywords, "scores", scores);
-  take(keywords, "score_weight", score_weight);
-  take(keywords, "min_score", min_score);
-  take(keywords, "groups", groups);
-  take(keywords, "max_per_group", max_per_group);
-  take(keywords, "whole_groups", whole_groups);
-  take(keywords, "one_per_group_first", one_per_group_first);
-  take(keywords, "costs", costs);
-  take(keywords, "budget", budget);
-  take(keywords, "min_distance", min_distance);
+bool ChoiceArguments::take(std::string_view name, const py::handle& value) {
+  const auto* const argument = std::ranges::find(all_arguments, name, &Argument::name);
+  if (argument == std::end(all_arguments)) {
+    return false;
+  }
+  if (!value.is_none()) {
+    argument->set(*this, value);
+  }
+  return true;
 }
 
 Choice ChoiceArguments::choice(bool bfloat16) const {

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "arrays_read.hpp"
 #include "numpy_view.hpp"
@@ -28,8 +29,9 @@ struct ChoiceArguments {
   std::optional<double> budget;
   std::optional<double> min_distance;
 
-  // Takes its members out of `keywords`. Throws InvalidInput for a value of the wrong type.
-  void take_from(pybind11::dict& keywords);
+  // Sets the member of this name and returns true, or false if there is none. None changes nothing.
+  // Throws cast_error for a value of the wrong type.
+  bool take(std::string_view name, const pybind11::handle& value);
   [[nodiscard]] Choice choice(bool bfloat16) const;
   void add_to(ArraysRead& arrays) const;
 };

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <iterator>
 #include <string>
+#include <string_view>
 
 #include "thinset/error.hpp"
 
@@ -14,7 +15,7 @@ namespace thinset::bindings {
 namespace {
 
 struct Option {
-  const char* name;
+  std::string_view name;
   void (*set)(SelectionRequest& request, const py::handle& value);
 };
 
@@ -50,18 +51,20 @@ constexpr Option all_options[] = {
 
 }  // namespace
 
-void read_options(const py::dict& options, SelectionRequest& request) {
+void read_options(const py::dict& options, SelectionRequest& request, ChoiceArguments* choice) {
   for (const auto& [key, value] : options) {
-    const auto name = key.cast<std::string>();
-    const auto* const option =
-        std::ranges::find_if(all_options, [&](const Option& one) { return name == one.name; });
-    if (option == std::end(all_options)) {
-      throw InvalidInput("no method has an option '" + name + "'");
-    }
+    const auto name = key.cast<std::string_view>();
     try {
+      if (choice != nullptr && choice->take(name, value)) {
+        continue;
+      }
+      const auto* const option = std::ranges::find(all_options, name, &Option::name);
+      if (option == std::end(all_options)) {
+        throw InvalidInput("no method has an option '" + std::string(name) + "'");
+      }
       option->set(request, value);
     } catch (const py::cast_error&) {
-      throw InvalidInput("option '" + name +
+      throw InvalidInput("'" + std::string(name) +
                          "' has a value of the wrong type: " + std::string(py::repr(value)));
     }
   }

@@ -26,24 +26,25 @@ inline AnyMatrix matrix_view(const pybind11::array& array, bool bfloat16) {
   if (array.ndim() != 2) {
     throw InvalidInput("embeddings must be a 2-D array (rows, elements), got shape " + shape());
   }
-  const std::string type = pybind11::str(array.dtype().attr("str"));
-  const std::string plain = type.substr(1);
+  const pybind11::dtype type = array.dtype();
+  const char kind = type.kind();
+  const auto item = array.itemsize();
+  const bool is_native = type.byteorder() != '>';
   AnyMatrix matrix;
-  if (bfloat16 && plain == "u2") {
+  if (bfloat16 && is_native && kind == 'u' && item == 2) {
     matrix.element = Element::bfloat16;
-  } else if (!bfloat16 && type[0] != '>' && plain == "f4") {
+  } else if (!bfloat16 && is_native && kind == 'f' && item == 4) {
     matrix.element = Element::float32;
-  } else if (!bfloat16 && type[0] != '>' && plain == "f8") {
+  } else if (!bfloat16 && is_native && kind == 'f' && item == 8) {
     matrix.element = Element::float64;
-  } else if (!bfloat16 && type[0] != '>' && plain == "f2") {
+  } else if (!bfloat16 && is_native && kind == 'f' && item == 2) {
     matrix.element = Element::float16;
   } else {
     throw InvalidInput("embeddings must be float16, bfloat16, float32 or float64, got " +
-                       std::string(pybind11::str(array.dtype())));
+                       std::string(pybind11::str(type)));
   }
   matrix.n_rows = static_cast<std::size_t>(array.shape(0));
   matrix.n_columns = static_cast<std::size_t>(array.shape(1));
-  const auto item = array.itemsize();
   const bool adjacent = array.strides(1) == item || matrix.n_columns <= 1;
   const bool row_stride_fits =
       array.strides(0) >= array.shape(1) * item && array.strides(0) % item == 0;
@@ -99,9 +100,13 @@ inline std::span<const double> double_view(const DoubleArray& array, const char*
   return {array.data(), static_cast<std::size_t>(array.size())};
 }
 
-// Gives ownership of a vector to numpy.
+// Gives ownership of a vector to numpy; copies a few values, which takes less time.
 template <class Value>
 pybind11::array_t<Value> numpy_array(std::vector<Value>&& values) {
+  constexpr std::size_t few = 1024;
+  if (values.size() <= few) {
+    return pybind11::array_t<Value>(static_cast<pybind11::ssize_t>(values.size()), values.data());
+  }
   auto* owned = new std::vector<Value>(std::move(values));
   const pybind11::capsule owner(owned, [](void* p) { delete static_cast<std::vector<Value>*>(p); });
   return pybind11::array_t<Value>(static_cast<pybind11::ssize_t>(owned->size()), owned->data(),

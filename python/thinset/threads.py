@@ -13,7 +13,10 @@ def as_threads(n_threads: object) -> int:
     """0 for None, which is all processors; ValueError unless it is an int in [1, 1024]."""
     if n_threads is None:
         return 0
-    is_whole = isinstance(n_threads, numbers.Integral) and not isinstance(n_threads, bool)
+    # The first test is many times as fast as one of an abstract class.
+    is_whole = type(n_threads) is int or (
+        isinstance(n_threads, numbers.Integral) and not isinstance(n_threads, bool)
+    )
     if not is_whole or not 1 <= n_threads <= MOST_THREADS:  # type: ignore[operator]
         raise ValueError(
             f"n_threads must be an int in [1, {MOST_THREADS}], or None, got {shown(n_threads)}"

@@ -7,7 +7,6 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -94,7 +93,7 @@ class Job {
   std::atomic<std::uint64_t> done_{0};
   bool is_counted_ = false;  ///< whether the current loop's blocks are progress
   std::uint64_t total_ = 0;
-  std::chrono::steady_clock::time_point last_poll_;
+  std::int64_t last_poll_;  ///< milliseconds of a monotonic clock
 };
 
 }  // namespace THINSET_API thinset

@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::size_t rows_per_block = 256;
 constexpr std::size_t rows_ahead = 4;
+constexpr std::size_t boards_per_block = 8;
 // The sample that suggests thresholds: the largest score of each of this many groups of rows is
 // recorded; a quarter of the groups reach the threshold.
 constexpr std::size_t n_groups = 64;
@@ -218,20 +219,21 @@ bool Leaderboards<T>::fill_above(const Thresholds& thresholds, std::size_t depth
     summarise_columns(rows_, job_);  // finds the first such value and throws
   }
   constant_columns_ = in_all(constant);
-  job_.parallel_for(boards_.size(), 1, [&](std::size_t begin, std::size_t end, unsigned) {
-    for (std::size_t column = begin; column < end; ++column) {
-      std::optional<double> score_of_run;
-      if (thresholds.values[column] == -lowest) {
-        boards_[column] = Board();
-        continue;
-      }
-      if (thresholds.is_of_run[column] != 0) {
-        score_of_run = thresholds.values[column];
-      }
-      boards_[column] = merged(keepers, column, depth, score_of_run,
-                               weights_.empty() && is_run_used_up_[column] == 0);
-    }
-  });
+  job_.parallel_for(boards_.size(), boards_per_block,
+                    [&](std::size_t begin, std::size_t end, unsigned) {
+                      for (std::size_t column = begin; column < end; ++column) {
+                        std::optional<double> score_of_run;
+                        if (thresholds.values[column] == -lowest) {
+                          boards_[column] = Board();
+                          continue;
+                        }
+                        if (thresholds.is_of_run[column] != 0) {
+                          score_of_run = thresholds.values[column];
+                        }
+                        boards_[column] = merged(keepers, column, depth, score_of_run,
+                                                 weights_.empty() && is_run_used_up_[column] == 0);
+                      }
+                    });
   for (std::size_t column = 0; column < boards_.size(); ++column) {
     const Board& board = boards_[column];
     const bool is_needed = thresholds.values[column] != -lowest;

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 
 #include "thinset/element.hpp"
@@ -18,6 +20,14 @@ constexpr int bits_of_part = 42;
 constexpr int least_exponent = -1074;
 // The constants that split values must not overflow.
 constexpr double largest_to_split = 0x1p1000;
+
+// std::ldexp(1.0, exponent), in a few instructions.
+double power_of_two(int exponent) {
+  constexpr int least_normal = -1022;
+  return exponent < least_normal
+             ? std::ldexp(1.0, exponent)
+             : std::bit_cast<double>(static_cast<std::uint64_t>(exponent + 1023) << 52);
+}
 
 }  // namespace
 
@@ -51,6 +61,10 @@ ColumnTotals ColumnReader<T>::totals(std::size_t begin) {
 
 template <class T>
 bool ColumnReader<T>::add(const T* const* rows, std::size_t n_rows) {
+  if (!has_limits_) {
+    set_first_limits(rows, n_rows);
+    has_limits_ = true;
+  }
   const std::size_t n_failed =
       row_kernels<T>().sum_columns(rows, n_rows, n_columns_, totals(0), failed_.data());
   bool is_finite = true;
@@ -58,6 +72,21 @@ bool ColumnReader<T>::add(const T* const* rows, std::size_t n_rows) {
     is_finite = add_strip(rows, n_rows, failed_[s]);
   }
   return is_finite;
+}
+
+// Without limits every strip of the first rows would fail, and be read again.
+template <class T>
+void ColumnReader<T>::set_first_limits(const T* const* rows, std::size_t n_rows) {
+  std::vector<Score<T>> largest(n_columns_, Score<T>{0});
+  for (std::size_t r = 0; r < n_rows; ++r) {
+    row_kernels<T>().raise_scores[static_cast<std::size_t>(ScoreOf::magnitude)](rows[r], n_columns_,
+                                                                                largest.data());
+  }
+  for (std::size_t j = 0; j < n_columns_; ++j) {
+    if (std::isfinite(largest[j])) {  // add() refuses other values
+      raise_limit(j, static_cast<double>(largest[j]));
+    }
+  }
 }
 
 template <class T>
@@ -117,9 +146,9 @@ void ColumnReader<T>::raise_limit(std::size_t column, double largest) {
   const int exponent = largest > 0.0 ? std::ilogb(largest) + 2 : least_exponent;
   const int high = std::max(exponent - bits_of_part, least_exponent);
   const int low = std::max(high - 1 - bits_of_part, least_exponent);
-  limit_[column] = std::ldexp(1.0, high + bits_of_part);
-  split_high_[column] = std::ldexp(1.5, high + 52);
-  split_low_[column] = std::ldexp(1.5, low + 52);
+  limit_[column] = power_of_two(high + bits_of_part);
+  split_high_[column] = 1.5 * power_of_two(high + 52);
+  split_low_[column] = 1.5 * power_of_two(low + 52);
 }
 
 template <class T>

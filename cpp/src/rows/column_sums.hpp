@@ -55,6 +55,7 @@ class ColumnReader {
   [[nodiscard]] const std::vector<double>& max() const { return max_; }
 
  private:
+  void set_first_limits(const T* const* rows, std::size_t n_rows);
   bool add_strip(const T* const* rows, std::size_t n_rows, std::size_t begin);
   // Sets limits and parts for values up to `largest`.
   void raise_limit(std::size_t column, double largest);
@@ -64,6 +65,7 @@ class ColumnReader {
   ColumnSums& sums_;
   std::vector<double> split_high_, split_low_, limit_, high_, low_, min_, max_;
   std::vector<std::size_t> failed_;
+  bool has_limits_ = false;
 };
 
 // Of one reader per thread, and of the sums.

@@ -1,8 +1,10 @@
 #include "thinset/parallel_for.hpp"
 
 #include <sys/mman.h>
+#include <time.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <new>
 #include <string>
@@ -15,7 +17,21 @@ namespace thinset {
 
 namespace {
 
-constexpr auto poll_interval = std::chrono::milliseconds(50);
+constexpr std::int64_t poll_interval = 50;  // milliseconds
+
+// Milliseconds since some time in the past. A small selection polls as often as it computes, so
+// the clock is one that the kernel advances every few milliseconds and that costs a few loads.
+std::int64_t coarse_milliseconds() noexcept {
+#ifdef CLOCK_MONOTONIC_COARSE
+  constexpr clockid_t clock = CLOCK_MONOTONIC_COARSE;
+#else
+  constexpr clockid_t clock = CLOCK_MONOTONIC;
+#endif
+  timespec time{};
+  ::clock_gettime(clock, &time);
+  return std::int64_t{time.tv_sec} * 1000 + time.tv_nsec / 1'000'000;
+}
+
 // How often a thread yields its core before it sleeps: long enough to catch the next round of a
 // greedy loop, short enough to free the core for others.
 constexpr int yields_before_sleep = 200;
@@ -43,7 +59,7 @@ class Spare {
 }  // namespace
 
 Job::Job(unsigned n_threads, Monitor* monitor)
-    : monitor_(monitor), last_poll_(std::chrono::steady_clock::now()) {
+    : monitor_(monitor), last_poll_(coarse_milliseconds()) {
   if (n_threads > max_threads) {
     throw InvalidInput("n_threads must be at most " + std::to_string(max_threads) + ", got " +
                        std::to_string(n_threads));
@@ -163,7 +179,7 @@ void Job::wait_for_workers() noexcept {
 }
 
 bool Job::poll() noexcept {
-  const auto now = std::chrono::steady_clock::now();
+  const std::int64_t now = coarse_milliseconds();
   // After a stop, the monitor is not called again while the threads finish their blocks.
   if (monitor_ == nullptr || stop_.load() || now - last_poll_ < poll_interval) {
     return interrupted_;

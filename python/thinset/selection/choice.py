@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from thinset.selection.matrix_input import as_matrix
 from thinset.selection.row_arguments import as_groups, as_numbers, as_rows, require_finite
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -41,12 +42,13 @@ class Choice:
     budget: float | None = None
     min_distance: float | None = None
 
-    def keywords(self) -> dict[str, Any]:
+    @functools.cached_property
+    def keywords(self) -> Mapping[str, Any]:
         """Those that were given."""
         return {
             name: value.values if name == "existing" else value
-            for name, value in vars(self).items()
-            if value is not None and value is not False
+            for name in NAMES
+            if (value := getattr(self, name)) is not None and value is not False
         }
 
     def candidates(self, n_rows: int) -> NDArray[np.bool_]:
@@ -67,10 +69,11 @@ class Choice:
                 mask &= self.scores >= self.min_score
         return mask
 
-    def settings(self) -> dict[str, Any]:
+    @functools.cached_property
+    def settings(self) -> Mapping[str, Any]:
         """What `Selection.params` records: numbers as given, and the sizes of arrays."""
         recorded = {}
-        for name, value in self.keywords().items():
+        for name, value in self.keywords.items():
             if isinstance(value, (bool, int, float, str)):
                 recorded[name] = value
             elif name == "existing":
@@ -85,49 +88,24 @@ class Choice:
 
 def as_choice(
     matrix: HostMatrix,
+    arguments: Mapping[str, object],
     *,
-    exclude: object = None,
-    among: object = None,
-    cover: object = None,
-    existing: object = None,
-    scores: object = None,
-    score_weight: object = None,
-    min_score: object = None,
-    groups: object = None,
-    max_per_group: object = None,
-    whole_groups: object = False,
-    one_per_group_first: object = False,
-    costs: object = None,
-    budget: object = None,
-    min_distance: object = None,
     column: object = None,
     existing_column: object = None,
 ) -> Choice:
-    """Convert the arguments of `select` of these names.
+    """Convert the arguments of `select` that are in a `Choice`, by name.
 
     Raises ValueError for a wrong type, length or value; the core checks the rest.
     """
-    n_rows = matrix.shape[0]
-    return Choice(
-        exclude=None if exclude is None else as_rows(exclude, "exclude", n_rows),
-        among=None if among is None else as_rows(among, "among", n_rows),
-        cover=None if cover is None else one_of(("all", "candidates"), cover, "cover"),
-        existing=as_other_rows(existing, "existing", matrix, column, existing_column),
-        scores=_as_numbers(scores, "scores", n_rows),
-        score_weight=_as_real(score_weight, "score_weight"),
-        min_score=_as_real(min_score, "min_score"),
-        groups=as_groups(groups, n_rows),
-        max_per_group=_as_positive(max_per_group, "max_per_group"),
-        whole_groups=_as_bool(whole_groups, "whole_groups"),
-        one_per_group_first=_as_bool(one_per_group_first, "one_per_group_first"),
-        costs=_as_numbers(costs, "costs", n_rows),
-        budget=_as_real(budget, "budget"),
-        min_distance=_as_real(min_distance, "min_distance"),
+    default = vars(_EVERYTHING)
+    given = {name: value for name, value in arguments.items() if value is not default[name]}
+    if not given and existing_column is None:
+        return _EVERYTHING
+    existing = as_other_rows(
+        given.pop("existing", None), "existing", matrix, column, existing_column
     )
-
-
-def _as_numbers(values: object, name: str, n_rows: int) -> NDArray[np.float64] | None:
-    return None if values is None else as_numbers(values, name, n_rows)
+    converted = {name: _CONVERSIONS[name](value, name, matrix) for name, value in given.items()}
+    return Choice(existing=existing, **converted)
 
 
 def as_other_rows(
@@ -155,9 +133,7 @@ def as_other_rows(
     return others
 
 
-def _as_real(value: object, name: str) -> float | None:
-    if value is None:
-        return None
+def _as_real(value: object, name: str) -> float:
     # float() of an integer that float64 cannot hold overflows.
     with contextlib.suppress(OverflowError):
         if is_real(value) and not math.isnan(number := float(value)):
@@ -165,9 +141,7 @@ def _as_real(value: object, name: str) -> float | None:
     raise ValueError(f"{name} must be a number, got {shown(value)}")
 
 
-def _as_positive(value: object, name: str) -> int | None:
-    if value is None:
-        return None
+def _as_positive(value: object, name: str) -> int:
     if not is_int(value) or not 1 <= value < 2**63:
         raise ValueError(f"{name} must be an int of at least 1, got {shown(value)}")
     return int(value)
@@ -179,5 +153,24 @@ def _as_bool(value: object, name: str) -> bool:
     return bool(value)
 
 
+# (value, name, matrix) -> the value as the core takes it.
+_CONVERSIONS: dict[str, Callable[[Any, str, HostMatrix], Any]] = {
+    "exclude": lambda value, name, matrix: as_rows(value, name, matrix.shape[0]),
+    "among": lambda value, name, matrix: as_rows(value, name, matrix.shape[0]),
+    "cover": lambda value, name, _: one_of(("all", "candidates"), value, name),
+    "scores": lambda value, name, matrix: as_numbers(value, name, matrix.shape[0]),
+    "score_weight": lambda value, name, _: _as_real(value, name),
+    "min_score": lambda value, name, _: _as_real(value, name),
+    "groups": lambda value, _, matrix: as_groups(value, matrix.shape[0]),
+    "max_per_group": lambda value, name, _: _as_positive(value, name),
+    "whole_groups": lambda value, name, _: _as_bool(value, name),
+    "one_per_group_first": lambda value, name, _: _as_bool(value, name),
+    "costs": lambda value, name, matrix: as_numbers(value, name, matrix.shape[0]),
+    "budget": lambda value, name, _: _as_real(value, name),
+    "min_distance": lambda value, name, _: _as_real(value, name),
+}
+
 NAMES: Sequence[str] = tuple(Choice.__dataclass_fields__)
 """The keywords of `select` that are in a Choice"""
+
+_EVERYTHING = Choice()

@@ -49,8 +49,11 @@ class Figures(Mapping[str, float]):
                     f"{name} was not computed before the selection was saved or copied; "
                     f"selection.{self.computed_by}(embeddings) computes it"
                 )
-            self._known[name] = self._compute(name)
+            self._known[name] = self._computed(name, self._compute)
         return self._known[name]
+
+    def _computed(self, name: str, compute: Callable[[str], float]) -> float:
+        return compute(name)
 
     def __reduce__(self) -> tuple[type[Figures], tuple[dict[str, float], None]]:
         return type(self), (self._known, None)
@@ -163,17 +166,14 @@ class Certificates(Figures):
         method: str = "",
     ) -> None:
         """compute: computes a bound; `objective` has the figures of the subset."""
-        figure = None if compute is None else self._figure
-        super().__init__(known, figure, has_pairs=has_pairs, method=method)
-        self._bound = compute
+        super().__init__(known, compute, has_pairs=has_pairs, method=method)
         self._objective = objective if objective is not None else ObjectiveFigures({}, None)
 
-    def _figure(self, name: str) -> float:
-        if name in RATIOS:
-            figure, bound = RATIOS[name]
-            return ratio(self._objective[figure], self[bound])
-        assert self._bound is not None
-        return self._bound(name)
+    def _computed(self, name: str, compute: Callable[[str], float]) -> float:
+        if name not in RATIOS:
+            return compute(name)
+        figure, bound = RATIOS[name]
+        return ratio(self._objective[figure], self[bound])
 
 
 # Ratio -> the figure of the subset and the bound that it is divided by.

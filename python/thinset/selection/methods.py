@@ -39,10 +39,10 @@ def resolve_options(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises ValueError for an unknown method or for an option that the method does not have.
     """
+    if not options and type(method) is str and method in _METHODS:
+        return default_options(method)
     require_options(method, options)
     defaults = default_options(method)
-    if not options:
-        return defaults
     values = {name: _as_type_of(defaults[name], name, value) for name, value in options.items()}
     return dataclasses.asdict(_METHODS[method].options(**values))
 

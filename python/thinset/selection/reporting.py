@@ -19,23 +19,26 @@ if TYPE_CHECKING:
 _STEPS = 1000
 
 
-@contextlib.contextmanager
 def progress_callback(
     progress: Progress, label: str
-) -> Iterator[Callable[[int, int], None] | None]:
-    """Yield a function for the core to call with (done, total); shows a bar if requested."""
+) -> contextlib.AbstractContextManager[Callable[[int, int], None] | None]:
+    """The function for the core to call with (done, total); shows a bar if requested."""
+    if progress is None or progress is False:
+        return contextlib.nullcontext()
     if progress is True:
-        with ProgressBar(label, total=100, unit="%") as bar:
-            yield lambda done, total: bar.update_to(100 * done // max(total, 1))
-    elif callable(progress):
-        yield progress
-    elif progress is None or progress is False:
-        yield None
-    else:
-        raise ValueError(
-            "progress must be True, False, None or a callable that takes (done, total), got "
-            + shown(progress)
-        )
+        return _bar_callback(label)
+    if callable(progress):
+        return contextlib.nullcontext(progress)
+    raise ValueError(
+        "progress must be True, False, None or a callable that takes (done, total), got "
+        + shown(progress)
+    )
+
+
+@contextlib.contextmanager
+def _bar_callback(label: str) -> Iterator[Callable[[int, int], None]]:
+    with ProgressBar(label, total=100, unit="%") as bar:
+        yield lambda done, total: bar.update_to(100 * done // max(total, 1))
 
 
 @contextlib.contextmanager

@@ -164,10 +164,10 @@ def as_rows(rows: object, name: str, n_rows: int) -> NDArray[np.int64]:
 
 def as_initial_rows(initial_subset: object, n_rows: int) -> NDArray[np.int64] | None:
     """Row numbers in [0, N), also of a Selection, in their order. None stays None."""
-    from thinset.selection.result import Selection
-
     if initial_subset is None:
         return None
+    from thinset.selection.result import Selection
+
     if isinstance(initial_subset, Selection):
         initial_subset = initial_subset.indices
     initial = as_row_numbers(initial_subset, "initial_subset")

@@ -153,7 +153,7 @@ def select(
     """
     options = resolve_options(method, method_options)
     matrix = as_matrix(embeddings, column)
-    n_total = matrix.shape[0]
+    n_total, n_columns = matrix.shape
     settings: dict[str, Any] = {
         "metric": as_metric(metric),
         "per_class": as_per_class(per_class),
@@ -164,22 +164,24 @@ def select(
     n_chosen = as_count_or_open(n_samples, n_total, is_open=is_open)
     choice = as_choice(
         matrix,
-        exclude=exclude,
-        among=among,
-        cover=cover,
-        existing=existing,
+        {
+            "exclude": exclude,
+            "among": among,
+            "cover": cover,
+            "existing": existing,
+            "scores": scores,
+            "score_weight": score_weight,
+            "min_score": min_score,
+            "groups": groups,
+            "max_per_group": max_per_group,
+            "whole_groups": whole_groups,
+            "one_per_group_first": one_per_group_first,
+            "costs": costs,
+            "budget": budget,
+            "min_distance": min_distance,
+        },
         column=column,
         existing_column=existing_column,
-        scores=scores,
-        score_weight=score_weight,
-        min_score=min_score,
-        groups=groups,
-        max_per_group=max_per_group,
-        whole_groups=whole_groups,
-        one_per_group_first=one_per_group_first,
-        costs=costs,
-        budget=budget,
-        min_distance=min_distance,
     )
     names = as_ids(ids, n_total)
     initial = as_initial_rows(initial_subset, n_total)
@@ -198,7 +200,7 @@ def select(
     if dedup_distance is not None:
         limit = as_distance(dedup_distance, "dedup_distance")
         # Now, not after a search for near-duplicates that may take minutes.
-        matrix.check(n_chosen, **request, **choice.keywords())
+        matrix.check(n_chosen, **request, **choice.keywords)
         allowed = without_near_duplicates(
             choice,
             matrix,
@@ -217,33 +219,37 @@ def select(
             max_memory=memory,
             progress=callback,
             **request,
-            **allowed.keywords(),
+            **allowed.keywords,
         )
-    if not options.get("drop_constant", False):
-        _warn_of_constant_columns(chosen.constant_columns)
-    subset = Subset(matrix, chosen.indices, settings["metric"], threads, method)
+    indices, constant_columns = chosen.indices, tuple(chosen.constant_columns.tolist())
+    if constant_columns and not options["drop_constant"]:
+        _warn_of_constant_columns(constant_columns)
+    params = {
+        "n_samples": len(indices) if n_samples is None else n_chosen,
+        **settings,
+        **_bandwidth_used(chosen.bandwidth),
+        **choice.settings,
+    }
+    if dedup_distance is not None:
+        params["dedup_distance"] = float(dedup_distance)
+    params["n_initial"] = 0 if initial is None else len(initial)
+    params["dtype"] = matrix.dtype_name
+    params["n_columns"] = n_columns
+    if column is not None:
+        params["column"] = str(column)
+    params |= _swaps_made(options, chosen.swaps)
+    subset = Subset(matrix, indices, settings["metric"], threads, method)
     objective, certificates = subset.figures_on_demand(progress)
     return Selection(
-        chosen.indices,
+        indices,
         chosen.gains,
         n_total,
         method,
-        {
-            "n_samples": len(chosen.indices) if n_samples is None else n_chosen,
-            **settings,
-            **_bandwidth_used(chosen.bandwidth),
-            **choice.settings(),
-            **({} if dedup_distance is None else {"dedup_distance": float(dedup_distance)}),
-            "n_initial": 0 if initial is None else len(initial),
-            "dtype": matrix.dtype_name,
-            "n_columns": matrix.shape[1],
-            **({} if column is None else {"column": str(column)}),
-            **_swaps_made(options, chosen.swaps),
-        },
-        constant_columns=tuple(chosen.constant_columns.tolist()),
+        params,
+        constant_columns=constant_columns,
         objective=objective,
         certificates=certificates,
-        ids=None if names is None else names[chosen.indices],
+        ids=None if names is None else names[indices],
         spent=None if choice.costs is None else chosen.spent,
         inputs=Inputs(
             embeddings,
@@ -256,7 +262,9 @@ def select(
 
 def _not_lists(*arguments: object) -> Iterator[object]:
     """A list with an entry for each row holds no files, although an id may be the name of one."""
-    return (values for values in arguments if not isinstance(values, Sequence))
+    return (
+        values for values in arguments if values is not None and not isinstance(values, Sequence)
+    )
 
 
 def _memory_beside_copies(max_memory: int, n_copied: int) -> int:
@@ -282,9 +290,7 @@ def _swaps_made(options: dict[str, Any], swaps: NDArray[np.float64]) -> dict[str
     return {"n_swaps": len(swaps), "gained_by_swaps": float(swaps.sum())}
 
 
-def _warn_of_constant_columns(columns: NDArray[np.int64]) -> None:
-    if not columns.size:
-        return
+def _warn_of_constant_columns(columns: tuple[int, ...]) -> None:
     shown = ", ".join(str(column) for column in columns[:5]) + (", ..." if len(columns) > 5 else "")
     warnings.warn(
         f"{len(columns)} embedding elements have one value in every row (columns {shown}); topk "

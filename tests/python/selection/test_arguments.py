@@ -153,9 +153,9 @@ def test_the_native_module_refuses_unknown_options_and_values_of_other_types():
     embeddings = np.eye(4)
     with pytest.raises(ValueError, match="no method has an option 'modes'"):
         _core.select(embeddings, 2, method="topk", modes="max")
-    with pytest.raises(ValueError, match="option 'mode' has a value of the wrong type: 3"):
+    with pytest.raises(ValueError, match="'mode' has a value of the wrong type: 3"):
         _core.select(embeddings, 2, method="topk", mode=3)
-    with pytest.raises(ValueError, match="option 'max_swaps' has a value of the wrong type: 'x'"):
+    with pytest.raises(ValueError, match="'max_swaps' has a value of the wrong type: 'x'"):
         _core.estimate(4, 4, "float32", 2, method="max_sum", max_swaps="x")
 
 

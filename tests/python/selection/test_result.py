@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import gc
 import json
 import pickle
+import weakref
 
 import numpy as np
 import pytest
@@ -175,3 +177,18 @@ def test_a_number_of_rows_that_cannot_be_is_refused(selection, tmp_path, n_total
     altered(selection, tmp_path / "s.npz", n_total=n_total)
     with pytest.raises(ValueError, match="not a usable selection"):
         thinset.Selection.load(tmp_path / "s.npz")
+
+
+def test_embeddings_are_freed_with_the_last_selection_of_them():
+    """Not only when the garbage collector finds them, with gigabytes in use."""
+    gc.collect()
+    gc.disable()
+    try:
+        x = np.random.default_rng(0).normal(size=(50, 6))
+        chosen = thinset.select(x, 9, "max_sum")
+        assert chosen.certificates["share_of_best_possible_sum"] > 0
+        freed = weakref.ref(x)
+        del x, chosen
+        assert freed() is None
+    finally:
+        gc.enable()
