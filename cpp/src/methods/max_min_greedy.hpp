@@ -213,7 +213,8 @@ class MaxMin {
     double rank = infinity;
     double weight = 1.0;
     Point point;
-    bool has_floats_alone = false;  // of the point
+    const float* floats = nullptr;  // for screens
+    bool is_read = false;           // into the point
     Projection::Image image;
     bool is_screened = false;
 
@@ -352,9 +353,11 @@ class MaxMin {
       const std::size_t seen = n_seen_[member.row];
       begin = std::min(begin, seen);
       member.is_screened = projection_ && picked_.size() - seen >= picks_worth_screening;
-      member.has_floats_alone = !member.is_screened && meter_.read_floats(member.row, member.point);
-      if (!member.has_floats_alone) {
+      member.floats = meter_.floats_of(member.row);
+      member.is_read = member.is_screened || member.floats == nullptr;
+      if (member.is_read) {
         meter_.read(member.row, member.point);
+        member.floats = member.point.floats.data();
       }
       if (member.is_screened) {
         projection_->project(member.point, member.image);
@@ -397,12 +400,12 @@ class MaxMin {
   }
 
   void look(Member& member, std::size_t pick) const {
-    if (picked_.is_beyond(pick, member.point, member.rank)) {
+    if (picked_.is_beyond(pick, member.floats, member.rank)) {
       return;
     }
-    if (member.has_floats_alone) {
+    if (!member.is_read) {
       meter_.read(member.row, member.point);
-      member.has_floats_alone = false;
+      member.is_read = true;
     }
     member.rank = std::min(member.rank, picked_.rank(pick, member.point));
   }

@@ -68,16 +68,12 @@ class DistanceMeter {
   void read(std::size_t i, Point& point) const { read(rows_.row(i), norm(i), point); }
   void read(const T* row, double row_norm, Point& point) const;
   void read(const std::vector<double>& values, Point& point) const;
-  // Reads no more of row i than is_beyond() needs, and returns true; or reads nothing.
-  [[nodiscard]] bool read_floats(std::size_t i, Point& point) const {
+  // Row i as is_beyond() takes it, where it lies; null if it has to be read.
+  [[nodiscard]] const float* floats_of(std::size_t i) const {
     if constexpr (std::is_same_v<T, float>) {
-      if (metric_ != Metric::cosine) {
-        const float* values = rows_.row(i);
-        point.floats.assign(values, values + n_columns());
-        return true;
-      }
+      return metric_ == Metric::cosine ? nullptr : rows_.row(i);
     }
-    return false;
+    return nullptr;
   }
 
   [[nodiscard]] double rank(std::size_t i, const Point& point) const {
@@ -94,11 +90,13 @@ class DistanceMeter {
   }
   // Whether a cheap measurement proves that the row's rank is above `rank`.
   [[nodiscard]] bool is_beyond(const T* row, const Point& point, double rank) const {
+    return is_beyond(row, point.floats.data(), rank);
+  }
+  [[nodiscard]] bool is_beyond(const T* row, const float* floats, double rank) const {
     if (metric_ == Metric::cosine) {
       return false;
     }
-    const float rough = kernels_.rough_squared_distance(row, point.floats.data(), n_columns());
-    return is_surely_above(rough, rank);
+    return is_surely_above(kernels_.rough_squared_distance(row, floats, n_columns()), rank);
   }
   [[nodiscard]] double distance_from_rank(double rank) const {
     return metric_ == Metric::euclidean ? std::sqrt(rank) : rank;
@@ -167,7 +165,10 @@ class PickedRows {
     return meter_.rank(values_.data() + pick * meter_.n_columns(), norms_[pick], point);
   }
   [[nodiscard]] bool is_beyond(std::size_t pick, const Point& point, double rank) const {
-    return meter_.is_beyond(values_.data() + pick * meter_.n_columns(), point, rank);
+    return is_beyond(pick, point.floats.data(), rank);
+  }
+  [[nodiscard]] bool is_beyond(std::size_t pick, const float* floats, double rank) const {
+    return meter_.is_beyond(values_.data() + pick * meter_.n_columns(), floats, rank);
   }
 
  private:
