@@ -193,8 +193,14 @@ inline Doubles load_doubles(const T* from) {
 template <class T>
 inline Floats load_floats(const T* from, std::size_t n) {
 #if defined(__AVX512F__)
+  const auto mask = static_cast<__mmask16>((1U << n) - 1U);
   if constexpr (sizeof(T) == sizeof(float)) {
-    return {{_mm512_maskz_loadu_ps(static_cast<__mmask16>((1U << n) - 1U), from)}};
+    return {{_mm512_maskz_loadu_ps(mask, from)}};
+  } else if constexpr (sizeof(T) == sizeof(std::uint16_t)) {
+    T values[n_lanes];
+    const __m256i halves = _mm256_maskz_loadu_epi16(mask, from);
+    __builtin_memcpy(values, &halves, sizeof(halves));
+    return load_floats(values);
   }
 #endif
   T values[n_lanes] = {};
@@ -212,6 +218,10 @@ inline Doubles load_doubles(const T* from, std::size_t n) {
   } else if constexpr (sizeof(T) == sizeof(float)) {
     return {{_mm512_maskz_cvtps_pd(low, _mm256_maskz_loadu_ps(low, from)),
              _mm512_maskz_cvtps_pd(high, _mm256_maskz_loadu_ps(high, from + 8))}};
+  } else {
+    float floats[n_lanes];
+    store(floats, load_floats(from, n));
+    return load_doubles(floats);
   }
 #endif
   T values[n_lanes] = {};
