@@ -213,8 +213,10 @@ def _selection(
             **algorithm.params(),
         },
         constant_columns=algorithm.constant_columns,
-        objective=ObjectiveFigures(objective, None, has_pairs=has_pairs),
-        certificates=Certificates(certificates, None, has_pairs=has_pairs),
+        figures=lambda: (
+            ObjectiveFigures(objective, None, has_pairs=has_pairs),
+            Certificates(certificates, None, has_pairs=has_pairs),
+        ),
         ids=ids,
         inputs=Inputs(*listed.inputs),
     )

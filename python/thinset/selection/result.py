@@ -24,7 +24,7 @@ from thinset.threads import as_threads
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -62,8 +62,7 @@ class Selection:
         params: Mapping[str, Any],
         *,
         constant_columns: tuple[int, ...] = (),
-        objective: ObjectiveFigures | None = None,
-        certificates: Certificates | None = None,
+        figures: Callable[[], tuple[ObjectiveFigures, Certificates]] | None = None,
         ids: NDArray[Any] | None = None,
         spent: float | None = None,
         inputs: Inputs | None = None,
@@ -76,9 +75,28 @@ class Selection:
         self.constant_columns = constant_columns
         self.ids = ids
         self.spent = spent
-        self.objective = objective if objective is not None else ObjectiveFigures({}, None)
-        self.certificates = certificates if certificates is not None else Certificates({}, None)
         self.inputs = inputs if inputs is not None else Inputs()
+        # Made on first access: that takes as long as a small selection.
+        self._make_figures = figures
+        self._figures: tuple[ObjectiveFigures, Certificates] | None = None
+
+    @property
+    def objective(self) -> ObjectiveFigures:
+        return self._both_figures()[0]
+
+    @property
+    def certificates(self) -> Certificates:
+        return self._both_figures()[1]
+
+    def _both_figures(self) -> tuple[ObjectiveFigures, Certificates]:
+        if self._figures is None:
+            none_known = ObjectiveFigures({}, None), Certificates({}, None)
+            self._figures = none_known if self._make_figures is None else self._make_figures()
+        return self._figures
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Copies have the figures known now, and no embeddings.
+        return {**self.__dict__, "_figures": self._both_figures(), "_make_figures": None}
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -224,9 +242,11 @@ class Selection:
             description["method"],
             description["params"],
             constant_columns=tuple(description["constant_columns"]),
-            objective=ObjectiveFigures(description["objective"], None),
-            # Early files of this version have none.
-            certificates=Certificates(description.get("certificates", {}), None),
+            figures=lambda: (
+                ObjectiveFigures(description["objective"], None),
+                # Early files of this version have none.
+                Certificates(description.get("certificates", {}), None),
+            ),
             ids=ids,
             spent=description.get("spent"),
         )

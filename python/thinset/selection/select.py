@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from thinset.files.overlap import Inputs
@@ -239,7 +240,6 @@ def select(
         params["column"] = str(column)
     params |= _swaps_made(options, chosen.swaps)
     subset = Subset(matrix, indices, settings["metric"], threads, method)
-    objective, certificates = subset.figures_on_demand(progress)
     return Selection(
         indices,
         chosen.gains,
@@ -247,8 +247,7 @@ def select(
         method,
         params,
         constant_columns=constant_columns,
-        objective=objective,
-        certificates=certificates,
+        figures=partial(subset.figures_on_demand, progress),
         ids=None if names is None else names[indices],
         spent=None if choice.costs is None else chosen.spent,
         inputs=Inputs(
