@@ -48,7 +48,7 @@ from thinset.results.summaries import paired_scores
 from thinset.training import Duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from thinset.results.probe import Probe
 
@@ -135,17 +135,17 @@ def _with_wrong_labels(train: Dataset, path: Path) -> None:
     wrong = generator.random(len(labels)) < WRONG_LABELS
     moved = generator.integers(1, train.n_classes, int(wrong.sum()))
     labels[wrong] = (labels[wrong] + moved) % train.n_classes
-    _write(path, train.images, labels, train.n_classes)
+    _write(path, train.images, labels, train.class_names)
 
 
-def _write(path: Path, images: Any, labels: Any, n_classes: int) -> None:
+def _write(path: Path, images: Any, labels: Any, class_names: Sequence[str]) -> None:
     with DatasetWriter(
         path,
         name=path.name,
         image_shape=images.shape[1:],
         image_dtype="uint8",
         n_samples=len(images),
-        class_names=[str(number) for number in range(n_classes)],
+        class_names=list(class_names),
     ) as writer:
         writer.append(np.asarray(images), labels)
 
@@ -176,8 +176,8 @@ def made_tables(out: Path) -> list[Situation]:
             test = np.concatenate(chosen)
             parts = {"test": test, "train": order[~np.isin(order, test)]}
             for part, rows in parts.items():
-                _write(folder / part, images[rows], labels[rows].astype(np.int64),
-                       int(labels.max()) + 1)  # fmt: skip
+                names = [str(number) for number in range(int(labels.max()) + 1)]
+                _write(folder / part, images[rows], labels[rows].astype(np.int64), names)
         found.append(Situation(f"table: {name}", folder, MODEL_OF_ROWS))
     return found
 
