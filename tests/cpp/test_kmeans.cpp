@@ -138,6 +138,21 @@ TEST(nearest_centres_are_those_of_all_pairs) {
   }
 }
 
+// Two numbers of bfloat16 leave most out of `lossy`, always to one side, and nothing of 1. So the
+// first centre, which is a little further away, has the smaller value on a matrix unit.
+TEST(nearest_centres_are_found_where_tiles_lose_most) {
+  constexpr float lossy = 1.0F + 0x1p-8F - 0x1p-15F + 0x1p-16F - 0x1p-23F;
+  constexpr std::size_t n_columns = 32;
+  constexpr std::size_t k = 16;
+  sample::Matrix x{64, n_columns, std::vector<float>(64 * n_columns, lossy)};
+  std::vector<double> centres(k * n_columns, 3.0);
+  std::fill_n(centres.begin(), n_columns, 1.0);
+  std::fill_n(centres.begin() + n_columns, n_columns, lossy);
+  centres[0] = lossy + 0.4466;
+  centres[n_columns + 1] += 0.447;
+  check_nearest_centres(x.rows(), x, k, {centres});
+}
+
 // Bounds must not outlive the moves of centres that settle. The last have more blocks of 16 centres
 // than a row has bounds.
 TEST(nearest_of_centres_that_move_a_little_are_those_of_all_pairs) {
