@@ -215,7 +215,9 @@ def _judged(situation: Situation, probed: Probe, folder: Path) -> Row:
     best = max(means, key=lambda plan: means[plan])
     action = probed.advice.action
     words = (probed.advice.command or "").split()
-    advised = OF_ADVICE.get(action) or next(plan for plan in PLANS if plan in words[1:])
+    # A command that compares a subset with everything names both.
+    subsets = (plan for plan in PLANS if plan in words and not plan.startswith("full"))
+    advised = OF_ADVICE.get(action) or next(subsets)
     difference = paired_scores(scores[advised], scores[best])
     steps = sum(phase.steps for phase in records[0].phases)
     pace, cost = probed.facts.steps_per_second, probed.advice.cost_seconds
