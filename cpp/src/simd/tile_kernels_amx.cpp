@@ -93,51 +93,54 @@ struct alignas(64) Products {
   float of[tile_rows][tile_rows];
 };
 
+// Tiles 0 to 3 hold sums, the others what is multiplied.
+inline void clear_sums() {
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+}
+inline void store_sums(Products* out) {
+  _tile_stored(0, out[0].of, bytes_per_row);
+  _tile_stored(1, out[1].of, bytes_per_row);
+  _tile_stored(2, out[2].of, bytes_per_row);
+  _tile_stored(3, out[3].of, bytes_per_row);
+}
+// Adds the products of the queries in tiles 4 and 5 and the points in tiles 6 and 7.
+inline void add_two_by_two() {
+  _tile_dpbf16ps(0, 4, 6);
+  _tile_dpbf16ps(1, 4, 7);
+  _tile_dpbf16ps(2, 5, 6);
+  _tile_dpbf16ps(3, 5, 7);
+}
+
 // Products of two lower parts are left out.
 //
 // Of two groups of queries and two blocks of points: out[2 * group + block].
 void multiply_two(const TileRow* const* queries, const TileRow* const* points,
                   std::size_t n_coordinates, Products* out) {
-  _tile_zero(0);
-  _tile_zero(1);
-  _tile_zero(2);
-  _tile_zero(3);
+  clear_sums();
   for (std::size_t at = 0; at < rows_of_tiles(n_coordinates); at += 2 * tile_rows) {
     const std::size_t low = at + tile_rows;
     _tile_loadd(4, queries[0] + at, bytes_per_row);
     _tile_loadd(5, queries[1] + at, bytes_per_row);
     _tile_loadd(6, points[0] + low, bytes_per_row);
     _tile_loadd(7, points[1] + low, bytes_per_row);
-    _tile_dpbf16ps(0, 4, 6);
-    _tile_dpbf16ps(1, 4, 7);
-    _tile_dpbf16ps(2, 5, 6);
-    _tile_dpbf16ps(3, 5, 7);
+    add_two_by_two();
     _tile_loadd(6, points[0] + at, bytes_per_row);
     _tile_loadd(7, points[1] + at, bytes_per_row);
-    _tile_dpbf16ps(0, 4, 6);
-    _tile_dpbf16ps(1, 4, 7);
-    _tile_dpbf16ps(2, 5, 6);
-    _tile_dpbf16ps(3, 5, 7);
+    add_two_by_two();
     _tile_loadd(4, queries[0] + low, bytes_per_row);
     _tile_loadd(5, queries[1] + low, bytes_per_row);
-    _tile_dpbf16ps(0, 4, 6);
-    _tile_dpbf16ps(1, 4, 7);
-    _tile_dpbf16ps(2, 5, 6);
-    _tile_dpbf16ps(3, 5, 7);
+    add_two_by_two();
   }
-  _tile_stored(0, out[0].of, bytes_per_row);
-  _tile_stored(1, out[1].of, bytes_per_row);
-  _tile_stored(2, out[2].of, bytes_per_row);
-  _tile_stored(3, out[3].of, bytes_per_row);
+  store_sums(out);
 }
 
 // Of four groups of queries and one block of points: out[group].
 void multiply_one(const TileRow* const* queries, const TileRow* points, std::size_t n_coordinates,
                   Products* out) {
-  _tile_zero(0);
-  _tile_zero(1);
-  _tile_zero(2);
-  _tile_zero(3);
+  clear_sums();
   for (std::size_t at = 0; at < rows_of_tiles(n_coordinates); at += 2 * tile_rows) {
     const std::size_t low = at + tile_rows;
     _tile_loadd(4, points + at, bytes_per_row);
@@ -163,10 +166,7 @@ void multiply_one(const TileRow* const* queries, const TileRow* points, std::siz
     _tile_dpbf16ps(2, 6, 4);
     _tile_dpbf16ps(3, 7, 4);
   }
-  _tile_stored(0, out[0].of, bytes_per_row);
-  _tile_stored(1, out[1].of, bytes_per_row);
-  _tile_stored(2, out[2].of, bytes_per_row);
-  _tile_stored(3, out[3].of, bytes_per_row);
+  store_sums(out);
 }
 
 inline __m512 smaller(__m512 a, __m512 b) { return _mm512_min_ps(a, b); }

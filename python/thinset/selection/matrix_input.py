@@ -237,10 +237,7 @@ def _of_columnar(source: Columnar, name: str) -> HostMatrix:
 
 
 def _as_host_matrix(embeddings: object, name: str) -> HostMatrix:
-    return _of_array(_read(embeddings), name)
-
-
-def _of_array(array: HostArray, name: str) -> HostMatrix:
+    array = _read(embeddings)
     _check_shape(array.values.shape)
     _check_layout(array)
     return HostMatrix(array.values, array.dtype_name == "bfloat16", (name,))
