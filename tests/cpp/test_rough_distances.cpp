@@ -1,6 +1,7 @@
 // Distances measured in float32, or on copies in half precision, against the exact ones. See
 // docs/algorithms.md.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -82,6 +83,49 @@ void check_rough_sums() {
   });
 }
 
+void check_distances_together() {
+  for_each_case<float>([](const auto& matrix, Metric metric) {
+    Job job(1);
+    const DistanceMeter<float> meter(matrix.rows(), metric, job);
+    const RoughDistances<float> rough(meter);
+    const SumBounds bounds(metric);
+    std::vector<const float*> rows;
+    for (std::size_t i = 0; i < n_rows; ++i) {
+      rows.push_back(meter.rows().row(i));
+    }
+    bool holds = true;
+    bool is_tight = true;
+    for (std::size_t a = 0; a < n_rows; ++a) {
+      const std::size_t n = n_rows - a % 16;
+      std::vector<float> values(points_together * n);
+      std::array<Point, points_together> points;
+      std::array<const float*, points_together> floats;
+      std::array<float*, points_together> outs;
+      for (std::size_t p = 0; p < points_together; ++p) {
+        meter.read((a + 7 * p) % n_rows, points[p]);
+        floats[p] = points[p].floats.data();
+        outs[p] = values.data() + p * n;
+      }
+      rough.measure_together(rows.data(), n, floats.data(), outs.data());
+      for (std::size_t p = 0; p < points_together; ++p) {
+        for (std::size_t b = 0; b < n; ++b) {
+          const double rank = meter.rank(b, points[p]);
+          const double exact = meter.distance_from_rank(rank);
+          const RoughDistance distance =
+              rough.bounds_of(outs[p][b], rows[b], meter.norm(b), points[p]);
+          holds = holds && distance.at_most >= exact &&
+                  distance.square_at_least <= bounds.square_of(rank);
+          is_tight = is_tight && distance.at_most <= exact * (1.0 + 1e-4) + 1e-4;
+        }
+      }
+    }
+    check_bound(holds, "distances together", matrix.name, matrix.n_columns, metric);
+    if (matrix.name == "uniform") {
+      check_bound(is_tight, "tight distances together", matrix.name, matrix.n_columns, metric);
+    }
+  });
+}
+
 }  // namespace
 
 TEST(rough_distances_never_exclude_a_row_that_is_near) {
@@ -90,6 +134,10 @@ TEST(rough_distances_never_exclude_a_row_that_is_near) {
 
 TEST(rough_distances_are_on_their_side_of_the_exact_ones) {
   for_each_instruction_set(check_rough_sums);
+}
+
+TEST(distances_measured_together_are_on_their_side_of_the_exact_ones) {
+  for_each_instruction_set(check_distances_together);
 }
 
 TEST(rough_distances_that_overflow_are_measured_exactly) {
@@ -134,16 +182,27 @@ TEST(sums_over_rows_in_half_precision_are_on_their_side_of_the_exact_ones) {
         std::vector<float> values(points_per_group);
         for (std::size_t begin = 0; begin < x.n_rows; begin += points_per_group) {
           const std::size_t n = std::min(points_per_group, x.n_rows - begin);
-          const double off = blocks.measure(begin, begin + n, point, values.data());
+          const double off = blocks.error(begin, begin + n);
           CHECK((off > 0.0) == is_halved);
-          std::vector<double> sums(n, 0.0);
-          const double largest = rough.add(values.data(), begin, n, point, off, sums.data());
-          CHECK(largest == *std::ranges::max_element(sums));
-          for (std::size_t i = 0; i < n; ++i) {
-            const double exact = meter.distance_from_rank(meter.rank(begin + i, point));
-            CHECK(sums[i] >= exact);
-            // The point itself, and a row of norm 1e-5, have errors of larger ones.
-            CHECK(begin + i == 9 || begin + i == 70 || sums[i] <= exact + 4e-3 * (1.0 + exact));
+          std::vector<float> together(points_together * points_per_group);
+          std::array<const float*, points_together> points;
+          std::array<float*, points_together> outs;
+          for (std::size_t p = 0; p < points_together; ++p) {
+            points[p] = point.floats.data();
+            outs[p] = together.data() + p * points_per_group;
+          }
+          blocks.measure(begin, begin + n, point, values.data());
+          blocks.measure_together(begin, begin + n, points.data(), outs.data());
+          for (const float* measured : {values.data(), outs.front(), outs.back()}) {
+            std::vector<double> sums(n, 0.0);
+            const double largest = rough.add(measured, begin, n, point, off, sums.data());
+            CHECK(largest == *std::ranges::max_element(sums));
+            for (std::size_t i = 0; i < n; ++i) {
+              const double exact = meter.distance_from_rank(meter.rank(begin + i, point));
+              CHECK(sums[i] >= exact);
+              // The point itself, and a row of norm 1e-5, have errors of larger ones.
+              CHECK(begin + i == 9 || begin + i == 70 || sums[i] <= exact + 4e-3 * (1.0 + exact));
+            }
           }
         }
       };
@@ -170,10 +229,7 @@ TEST(rows_are_not_kept_in_half_precision_where_that_is_too_coarse) {
     const RoughDistances<float> rough(meter);
     RoughBlocks<float> blocks(meter, rough);
     blocks.fill(true, job);
-    Point point;
-    meter.read(0, point);
-    std::vector<float> values(points_per_group);
-    CHECK(blocks.measure(0, points_per_group, point, values.data()) == 0.0);
+    CHECK(blocks.error(0, points_per_group) == 0.0);
   }
 }
 

@@ -11,6 +11,7 @@
 
 #include "rows/distance.hpp"
 #include "rows/selection_size.hpp"
+#include "runtime/large_vector.hpp"
 #include "simd/row_kernels.hpp"
 #include "simd/screen_kernels.hpp"
 #include "thinset/element.hpp"
@@ -103,7 +104,7 @@ class HalfRows {
 
   const DistanceMeter<T>& meter_;
   bool was_filled_ = false;
-  std::vector<Float16> values_;
+  LargeVector<Float16> values_;
   std::vector<double> errors_;  // the largest of every group of rows
 };
 

@@ -42,21 +42,34 @@ class RoughBlocks {
   // Rows are measured as they are from now on, if they are kept in half precision.
   void forget_halves() { halves_.forget(); }
 
-  // As RoughDistances::measure, the rows [begin, end): from blocks if there are any, and then
-  // `begin` must be the first row of one, and `values` have room for whole blocks. Returns how far
-  // what was measured may be from the rows, 0 without halves.
-  double measure(std::size_t begin, std::size_t end, const Point& point, float* values) const {
+  [[nodiscard]] bool has_halves() const { return halves_.is_used(); }
+  // How far what is measured may be from the rows [begin, end); 0 without halves.
+  [[nodiscard]] double error(std::size_t begin, std::size_t end) const {
+    return halves_.is_used() ? halves_.largest_error(begin, end) : 0.0;
+  }
+
+  // As RoughDistances::measure_rows, the rows [begin, end): from blocks if there are any, and then
+  // `begin` must be the first row of one, and `values` have room for whole blocks.
+  void measure(std::size_t begin, std::size_t end, const Point& point, float* values) const {
     if (has_blocks()) {
       const std::size_t n_blocks = (end - begin + points_per_block - 1) / points_per_block;
       rough_.measure(values_.data() + start_of(begin), n_blocks, point, values);
-      return 0.0;
+      return;
     }
-    if (halves_.is_used()) {
-      measure_each(begin, end, point, values, [&](std::size_t i) { return halves_.row(i); });
-      return halves_.largest_error(begin, end);
-    }
-    measure_each(begin, end, point, values, [&](std::size_t i) { return meter_.rows().row(i); });
-    return 0.0;
+    for_some_rows(begin, end, [&](const auto* rows, std::size_t n, std::size_t first) {
+      rough_.measure_rows(rows, n, point, values + (first - begin));
+    });
+  }
+  // As RoughDistances::measure_together, the rows [begin, end). Not with blocks.
+  void measure_together(std::size_t begin, std::size_t end, const float* const* points,
+                        float* const* values) const {
+    for_some_rows(begin, end, [&](const auto* rows, std::size_t n, std::size_t first) {
+      std::array<float*, points_together> outs;
+      for (std::size_t p = 0; p < points_together; ++p) {
+        outs[p] = values[p] + (first - begin);
+      }
+      rough_.measure_together(rows, n, points, outs.data());
+    });
   }
 
  private:
@@ -77,16 +90,25 @@ class RoughBlocks {
       }
     });
   }
-  template <class RowAt>
-  void measure_each(std::size_t begin, std::size_t end, const Point& point, float* values,
-                    const RowAt& row_at) const {
+  // body(rows, their number, the first) for all rows [begin, end), as halves if there are any.
+  template <class Body>
+  void for_some_rows(std::size_t begin, std::size_t end, const Body& body) const {
+    if (halves_.is_used()) {
+      for_some_rows(begin, end, [&](std::size_t row) { return halves_.row(row); }, body);
+    } else {
+      for_some_rows(begin, end, [&](std::size_t row) { return meter_.rows().row(row); }, body);
+    }
+  }
+  template <class RowAt, class Body>
+  static void for_some_rows(std::size_t begin, std::size_t end, const RowAt& row_at,
+                            const Body& body) {
     std::array<decltype(row_at(begin)), points_per_group> rows;
     for (std::size_t first = begin; first < end; first += rows.size()) {
       const std::size_t n = std::min(rows.size(), end - first);
       for (std::size_t i = 0; i < n; ++i) {
         rows[i] = row_at(first + i);
       }
-      rough_.measure_rows(rows.data(), n, point, values + (first - begin));
+      body(rows.data(), n, first);
     }
   }
   static bool is_worth(std::size_t n_columns) {

@@ -41,7 +41,14 @@ class RoughDistances {
     rough_kernels<Value>().measure[kind_](rows, n_rows, point.floats.data(), meter_.n_columns(),
                                           values);
   }
-  // The same for rows in blocks (rough_blocks.hpp).
+  // Rows of at least 16 columns against points_together points: values[p][i] of row i and point p.
+  template <class Value>
+  void measure_together(const Value* const* rows, std::size_t n_rows, const float* const* points,
+                        float* const* values) const {
+    rough_kernels<Value>().measure_together[kind_](rows, n_rows, points, meter_.n_columns(),
+                                                   values);
+  }
+  // As measure_rows(), for rows in blocks (rough_blocks.hpp).
   void measure(const float* blocks, std::size_t n_blocks, const Point& point, float* values) const {
     kernels_.measure_blocks[kind_](blocks, n_blocks, point.floats.data(), meter_.n_columns(),
                                    values);

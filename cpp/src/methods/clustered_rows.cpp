@@ -119,7 +119,8 @@ auto ClusteredRows<T>::lower(std::size_t centre, std::span<const double> point, 
     std::array<float, rows_per_block> squares{};
     double off = 0.0;
     if (!screen.floats.empty()) {
-      off = blocks_.measure(begin, end, screen, squares.data());
+      blocks_.measure(begin, end, screen, squares.data());
+      off = blocks_.error(begin, end);
     }
     // A point that is at least d + off from what was measured is at least d from the row.
     const auto first = squared_distance_.begin() + static_cast<std::ptrdiff_t>(begin);

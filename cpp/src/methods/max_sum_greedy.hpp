@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bounds/half_rows.hpp"
+#include "methods/distances_ahead.hpp"
 #include "methods/max_sum_scan.hpp"
 #include "methods/max_sum_search.hpp"
 #include "methods/max_sum_state.hpp"
@@ -33,8 +34,9 @@ class MaxSum {
     const std::uint64_t picks =
         picked_rows_memory(size) + k * (sizeof(Totals) + 3 * sizeof(double));
     // Rows are mostly sorted again while there are few picks.
-    return {always + std::max(sorting, picks),
-            always + sorting + picks + 4 * k * sizeof(double) + HalfRows<T>::memory(size)};
+    return {always + std::max(sorting, picks), always + sorting + picks + 4 * k * sizeof(double) +
+                                                   HalfRows<T>::memory(size) +
+                                                   DistancesAhead<T>::memory(size)};
   }
 
   MaxSum(const DistanceMeter<T>& meter, std::vector<double> centre, std::size_t k,
@@ -69,26 +71,10 @@ class MaxSum {
 
   void pick(std::size_t row) {
     close(row);
-    pick(state_.meter.rows().row(row), state_.meter.norm(row));
+    add_pick(state_.meter.rows().row(row), state_.meter.norm(row), row);
   }
   // A row stored elsewhere.
-  void pick(const T* row, double norm) {
-    CentredPoints<T>& picks = state_.picks;
-    state_.picked.push_back(row, norm);
-    state_.meter.read(row, norm, state_.last_pick);
-    picks.push_back(state_.picked.row(state_.picked.size() - 1), state_.last_pick,
-                    picks.radius_of(row, norm));
-    if (picks.size() - picks.before_window().n == picks_per_window) {
-      close_window();
-      if (!scan_.is_active() && picks.size() >= 2 * n_when_centred_ && picks.is_off_centre()) {
-        recentre();
-      }
-    }
-    // Bounds on sums of few distances spare less than they cost.
-    if (!scan_.is_active() && (picks.size() == 1 || search_.spares_little(picks_per_window))) {
-      scan_.start();
-    }
-  }
+  void pick(const T* row, double norm) { add_pick(row, norm, state_.meter.rows().size()); }
 
   // The row with the largest sum of distances to the picks, times its weight; returns the sum.
   BestRow best() {
@@ -123,6 +109,25 @@ class MaxSum {
   }
 
  private:
+  void add_pick(const T* row, double norm, std::size_t number) {
+    CentredPoints<T>& picks = state_.picks;
+    state_.numbers.push_back(number);
+    state_.picked.push_back(row, norm);
+    state_.meter.read(row, norm, state_.last_pick);
+    picks.push_back(state_.picked.row(state_.picked.size() - 1), state_.last_pick,
+                    picks.radius_of(row, norm));
+    if (picks.size() - picks.before_window().n == picks_per_window) {
+      close_window();
+      if (!scan_.is_active() && picks.size() >= 2 * n_when_centred_ && picks.is_off_centre()) {
+        recentre();
+      }
+    }
+    // Bounds on sums of few distances spare less than they cost.
+    if (!scan_.is_active() && (picks.size() == 1 || search_.spares_little(picks_per_window))) {
+      scan_.start();
+    }
+  }
+
   void sort_by_radius() {
     state_.ceilings.sort_by_radius([&](std::size_t row) { return state_.picks.radius_of(row); });
   }

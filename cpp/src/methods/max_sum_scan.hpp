@@ -9,9 +9,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "bounds/rough_blocks.hpp"
+#include "methods/distances_ahead.hpp"
 #include "methods/max_sum_state.hpp"
 #include "rows/best_row.hpp"
 #include "rows/selection_size.hpp"
@@ -21,7 +23,7 @@ namespace thinset {
 
 // Measures every row against every pick, in matrix order: roughly, if float32 can
 // (rough_distance.hpp), and then exactly only the rows that may have the largest sum. Bounds are
-// tried again after twice as many picks as the last time.
+// tried again after at least twice as many picks as the last time.
 //
 // While it is active, it keeps the sums itself: standings are those of its start, except of rows
 // that were offered. Places are rows then.
@@ -29,7 +31,10 @@ template <class T>
 class MaxSumScan {
  public:
   explicit MaxSumScan(MaxSumState<T>& state)
-      : state_(state), blocks_(state.meter, state.rough), length_(state.scans.first_length) {}
+      : state_(state),
+        blocks_(state.meter, state.rough),
+        ahead_(state.meter),
+        length_(state.scans.first_length) {}
 
   static std::uint64_t memory(const SelectionSize& size) {
     return size.n_rows * (sizeof(double) + 1) + RoughBlocks<T>::memory(size);
@@ -41,10 +46,14 @@ class MaxSumScan {
     is_active_ = true;
     state_.become_rough();
     if (state_.is_rough()) {
-      blocks_.fill(n_starts_++ > 0, state_.job);
+      blocks_.fill(n_starts_ > 0, state_.job);
+      ahead_.start(n_starts_ > 0 || length_ > ScanCosts{}.first_length);
     }
     n_at_end_ = state_.picks.size() + length_;
-    length_ *= 2;
+    // Bounds that failed at once will fail for longer.
+    constexpr std::size_t few_picks = 8;
+    length_ *= n_starts_ > 0 && state_.picks.size() - n_when_stopped_ < few_picks ? 4 : 2;
+    ++n_starts_;
     state_.ceilings.sort_by_row();
     sums_.resize(state_.ceilings.size());
     largest_.resize((sums_.size() + rows_per_group - 1) / rows_per_group);
@@ -88,8 +97,9 @@ class MaxSumScan {
                               }
                             });
     // Halves of rows that they cannot tell apart spare nothing.
-    if (n_looked_at_ > ++n_runs_ * (sums_.size() / share_worth_halves)) {
+    if (n_looked_at_ > ++n_runs_ * (sums_.size() / share_worth_halves) && blocks_.has_halves()) {
       blocks_.forget_halves();
+      ahead_.forget();  // they were measured on halves
     }
   }
 
@@ -100,6 +110,7 @@ class MaxSumScan {
   }
   void stop() {
     is_active_ = false;
+    n_when_stopped_ = state_.picks.size();
     Ceilings& ceilings = state_.ceilings;
     ceilings.for_each_place(Ceilings::rows_per_block, [&](std::size_t row) {
       if (!ceilings.is_picked(row)) {
@@ -166,10 +177,31 @@ class MaxSumScan {
         state_.meter.read(state_.picked.row(n_seen_), state_.picked.norm(n_seen_), point);
         pick = &point;
       }
-      for_each_group(sums_.size(), [&](std::size_t begin, std::size_t end) {
-        return state_.is_rough() ? add_roughly(begin, end, *pick) : add_exactly(begin, end, *pick);
-      });
+      see(*pick);
     }
+  }
+  void see(const Point& pick) {
+    if (!state_.is_rough()) {
+      for_each_group(sums_.size(), [&](std::size_t begin, std::size_t end) {
+        return add_exactly(begin, end, pick);
+      });
+      return;
+    }
+    const float* known = ahead_.find(state_.numbers[n_seen_]);
+    const bool measures_ahead = known == nullptr && ahead_.is_worth_it();
+    if (measures_ahead) {
+      ahead_.choose(pick, likely_picks(), [&](std::size_t row) { return value_of(row); });
+      known = ahead_.distances_to_pick();
+    }
+    for_each_group(sums_.size(), [&](std::size_t begin, std::size_t end) {
+      if (largest_[begin / rows_per_group] == lowest) {
+        return lowest;
+      }
+      if (measures_ahead) {
+        ahead_.measure(begin, end, blocks_);
+      }
+      return add_roughly(begin, end, pick, known == nullptr ? nullptr : known + begin);
+    });
   }
 
   // Add the distances of rows to a pick; return the largest sum.
@@ -183,15 +215,16 @@ class MaxSumScan {
     }
     return largest;
   }
-  double add_roughly(std::size_t begin, std::size_t end, const Point& pick) {
-    if (largest_[begin / rows_per_group] == lowest) {
-      return lowest;
-    }
+  // `known`: the values of the rows, if they have been measured.
+  double add_roughly(std::size_t begin, std::size_t end, const Point& pick, const float* known) {
     std::array<float, rows_per_group> values;
-    if (is_mostly_open(begin, end)) {
-      const double off = blocks_.measure(begin, end, pick, values.data());
-      const double largest =
-          state_.rough.add(values.data(), begin, end - begin, pick, off, sums_.data() + begin);
+    if (known == nullptr && is_mostly_open(begin, end)) {
+      blocks_.measure(begin, end, pick, values.data());
+      known = values.data();
+    }
+    if (known != nullptr) {
+      const double largest = state_.rough.add(known, begin, end - begin, pick,
+                                              blocks_.error(begin, end), sums_.data() + begin);
       if (!std::isnan(largest)) {
         return largest;
       }
@@ -218,6 +251,40 @@ class MaxSumScan {
     const auto first = sums_.begin() + static_cast<std::ptrdiff_t>(begin);
     const auto last = sums_.begin() + static_cast<std::ptrdiff_t>(end);
     return blocks_.has_blocks() || std::count(first, last, lowest) <= most_closed;
+  }
+
+  // What a row competes by, as far as the sums tell; -infinity if it is closed.
+  [[nodiscard]] double value_of(std::size_t row) const {
+    return sums_[row] > lowest ? sums_[row] * state_.terms.weight(row) : lowest;
+  }
+  // The open rows of the largest values whose distances are not known ahead.
+  [[nodiscard]] std::vector<std::size_t> likely_picks() const {
+    std::array<BestRow, points_together - 1> best;
+    const bool has_weights = !state_.terms.weights.empty();
+    for (std::size_t row = 0; row < sums_.size(); ++row) {
+      if (row % rows_per_group == 0 && !has_weights) {
+        while (row < sums_.size() && largest_[row / rows_per_group] <= best.back().value) {
+          row += rows_per_group;
+        }
+        if (row >= sums_.size()) {
+          break;
+        }
+      }
+      const double value = value_of(row);
+      if (value > best.back().value && !ahead_.has(row)) {
+        best.back() = {value, row};
+        for (std::size_t i = best.size() - 1; i > 0 && best[i].value > best[i - 1].value; --i) {
+          std::swap(best[i], best[i - 1]);
+        }
+      }
+    }
+    std::vector<std::size_t> rows;
+    for (const BestRow& likely : best) {
+      if (likely.value > lowest) {
+        rows.push_back(likely.row);
+      }
+    }
+    return rows;
   }
 
   // The row with the largest value as far as the sums tell; the number of rows if all are closed.
@@ -284,9 +351,11 @@ class MaxSumScan {
 
   MaxSumState<T>& state_;
   RoughBlocks<T> blocks_;
+  DistancesAhead<T> ahead_;
   bool is_active_ = false;
   std::size_t length_;
-  std::size_t n_at_end_ = 0;     // number of picks that ends the scan
+  std::size_t n_at_end_ = 0;  // number of picks that ends the scan
+  std::size_t n_when_stopped_ = 0;
   std::size_t n_seen_ = 0;       // picks in the sums
   std::vector<double> sums_;     // by row; of rows that cannot be picked, -infinity
   std::vector<double> largest_;  // at least the largest sum of each group

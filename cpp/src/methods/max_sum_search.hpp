@@ -44,8 +44,10 @@ class MaxSumSearch {
   void forget_effort() { n_looked_at_ = 0; }
   // Whether the open window took more evaluations than a plain scan would.
   [[nodiscard]] bool spares_little(std::size_t picks_per_window) const {
-    const auto worth = state_.scans.share_worth_one * static_cast<double>(picks_per_window) *
-                       static_cast<double>(state_.ceilings.size());
+    constexpr std::size_t picks_ahead = 4;  // the first picks of a window may take more
+    const std::size_t n_picks = state_.picks.size() - state_.picks.before_window().n + picks_ahead;
+    const double worth = state_.scans.share_worth_one * static_cast<double>(n_picks) *
+                         static_cast<double>(state_.ceilings.size());
     return state_.picks.size() > picks_per_window && static_cast<double>(n_looked_at_) > worth;
   }
 

@@ -174,7 +174,8 @@ struct MaxSumState {
   Job& job;
   SumBounds bounds;
   CentredPoints<T> picks;
-  PickedRows<T> picked;  // the rows of `picks`
+  PickedRows<T> picked;              // the rows of `picks`
+  std::vector<std::size_t> numbers;  // of those rows; the number of rows, if it is none of them
   Point last_pick;
   Ceilings ceilings;
   RoughDistances<T> rough;

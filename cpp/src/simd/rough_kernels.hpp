@@ -14,6 +14,8 @@ namespace thinset {
 // What a rough measurement gives: the squared distance, its root, or the dot product.
 enum class RoughValue { square, root, dot };
 inline constexpr std::size_t n_rough_values = 3;
+// As many points as are measured together.
+inline constexpr std::size_t points_together = 4;
 
 template <class T>
 struct RoughKernels {
@@ -22,8 +24,13 @@ struct RoughKernels {
   // cannot hold, always infinity.
   void (*measure[n_rough_values])(const T* const* rows, std::size_t n_rows, const float* y,
                                   std::size_t n, float* out);
-  // The same for the rows of blocks as in screen_kernels.hpp, out[i] for 16 * n_blocks rows. A term
-  // goes through at most n + 3 roundings.
+  // The same for four points, and rows of at least 16 columns: outs[p][i] = that of rows[i] and
+  // ys[p]. A term goes through at most n / 16 + 10 roundings.
+  void (*measure_together[n_rough_values])(const T* const* rows, std::size_t n_rows,
+                                           const float* const* ys, std::size_t n,
+                                           float* const* outs);
+  // As `measure` for the rows of blocks as in screen_kernels.hpp, out[i] for 16 * n_blocks rows. A
+  // term goes through at most n + 3 roundings.
   void (*measure_blocks[n_rough_values])(const float* blocks, std::size_t n_blocks, const float* y,
                                          std::size_t n, float* out);
   // sums[i] += values[i] * factor + offset. Returns the largest sum, or NaN, with all sums as they

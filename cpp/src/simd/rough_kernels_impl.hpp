@@ -27,9 +27,10 @@ template <RoughValue value>
 constexpr std::size_t rows_at_once = register_bytes / 16;
 
 // Of rows of at least 16 columns. The sums of a row are those of two sets of lanes, so that
-// additions overlap, and fewer follow each other.
+// additions overlap, and fewer follow each other. The `next` rows are brought into the cache.
 template <RoughValue value, std::size_t n_rows, class T>
-inline void sum_rows(const T* const* rows, const float* y, std::size_t n, float* out) {
+inline void sum_rows(const T* const* rows, const T* const* next, const float* y, std::size_t n,
+                     float* out) {
   Floats even[n_rows] = {};
   Floats odd[n_rows] = {};
   std::size_t j = 0;
@@ -37,6 +38,8 @@ inline void sum_rows(const T* const* rows, const float* y, std::size_t n, float*
     const Floats first = load_floats(y + j);
     const Floats second = load_floats(y + j + n_lanes);
     for (std::size_t r = 0; r < n_rows; ++r) {
+      __builtin_prefetch(next[r] + j);
+      if (2 * n_lanes * sizeof(T) > 64) __builtin_prefetch(next[r] + j + n_lanes);
       add_terms<value>(even[r], load_floats(rows[r] + j), first);
       add_terms<value>(odd[r], load_floats(rows[r] + j + n_lanes), second);
     }
@@ -83,9 +86,12 @@ void measure(const T* const* rows, std::size_t n_rows, const float* y, std::size
       float values[n_lanes] = {};
       std::size_t r = 0;
       for (; r + rows_at_once <= size; r += rows_at_once) {
-        sum_rows<value, rows_at_once>(rows + first + r, y, n, values + r);
+        const std::size_t at = first + r;
+        const std::size_t next = at + 2 * rows_at_once <= n_rows ? at + rows_at_once : at;
+        sum_rows<value, rows_at_once>(rows + at, rows + next, y, n, values + r);
       }
-      for (; r < size; ++r) sum_rows<value, 1>(rows + first + r, y, n, values + r);
+      for (; r < size; ++r)
+        sum_rows<value, 1>(rows + first + r, rows + first + r, y, n, values + r);
       sums = load_floats(values);
     }
     if constexpr (value == RoughValue::root) sums = square_roots(sums);
@@ -96,10 +102,76 @@ void measure(const T* const* rows, std::size_t n_rows, const float* y, std::size
     }
   }
 }
+
+// Of n_rows rows and all points. Every row is loaded once; the points stay in the cache.
+template <RoughValue value, std::size_t n_rows, class T>
+inline void sum_together(const T* const* rows, const T* const* next, const float* const* ys,
+                         std::size_t n, float (*out)[n_lanes]) {
+  Floats sums[n_rows][points_together] = {};
+  const auto add = [&](const auto& load) {
+    Floats x[n_rows];
+    for (std::size_t r = 0; r < n_rows; ++r) x[r] = load(rows[r]);
+    for (std::size_t p = 0; p < points_together; ++p) {
+      const Floats y = load(ys[p]);
+      for (std::size_t r = 0; r < n_rows; ++r) add_terms<value>(sums[r][p], x[r], y);
+    }
+  };
+  std::size_t j = 0;
+  for (; j + n_lanes <= n; j += n_lanes) {
+    for (std::size_t r = 0; r < n_rows; ++r) __builtin_prefetch(next[r] + j);
+    add([&](const auto* from) { return load_floats(from + j); });
+  }
+  if (j < n) add([&](const auto* from) { return load_floats(from + j, n - j); });
+  for (std::size_t r = 0; r < n_rows; ++r) {
+    for (std::size_t p = 0; p < points_together; ++p) out[p][r] = sum_lanes(sums[r][p]);
+  }
+}
+
+template <RoughValue value, class T>
+void measure_together(const T* const* rows, std::size_t n_rows, const float* const* ys,
+                      std::size_t n, float* const* outs) {
+  constexpr std::size_t at_once = register_bytes < 64 ? 1 : 2;  // whose sums registers hold
+  for (std::size_t first = 0; first < n_rows; first += n_lanes) {
+    const std::size_t size = n_rows - first < n_lanes ? n_rows - first : n_lanes;
+    float values[points_together][n_lanes] = {};
+    std::size_t r = 0;
+    for (; r + at_once <= size; r += at_once) {
+      float some[points_together][n_lanes];
+      const std::size_t at = first + r;
+      const std::size_t next = at + 5 * at_once <= n_rows ? at + 4 * at_once : at;
+      sum_together<value, at_once>(rows + at, rows + next, ys, n, some);
+      for (std::size_t p = 0; p < points_together; ++p) {
+        for (std::size_t i = 0; i < at_once; ++i) values[p][r + i] = some[p][i];
+      }
+    }
+    for (; r < size; ++r) {
+      float some[points_together][n_lanes];
+      sum_together<value, 1>(rows + first + r, rows + first + r, ys, n, some);
+      for (std::size_t p = 0; p < points_together; ++p) values[p][r] = some[p][0];
+    }
+    for (std::size_t p = 0; p < points_together; ++p) {
+      Floats lanes = load_floats(values[p]);
+      if constexpr (value == RoughValue::root) lanes = square_roots(lanes);
+      if (size == n_lanes) {
+        store(outs[p] + first, lanes);
+      } else {
+        __builtin_memcpy(outs[p] + first, &lanes, size * sizeof(float));
+      }
+    }
+  }
+}
+
 template <RoughValue value>
 void measure_nothing(const double* const* /*rows*/, std::size_t n_rows, const float* /*y*/,
                      std::size_t /*n*/, float* out) {
   for (std::size_t r = 0; r < n_rows; ++r) out[r] = __builtin_inff();
+}
+template <RoughValue value>
+void measure_nothing_together(const double* const* rows, std::size_t n_rows, const float* const* ys,
+                              std::size_t n, float* const* outs) {
+  for (std::size_t p = 0; p < points_together; ++p) {
+    measure_nothing<value>(rows, n_rows, ys[p], n, outs[p]);
+  }
 }
 // Of float64 rows, nothing is known.
 template <RoughValue value, class T>
@@ -108,6 +180,14 @@ constexpr auto measure_of() {
     return &measure_nothing<value>;
   } else {
     return &measure<value, T>;
+  }
+}
+template <RoughValue value, class T>
+constexpr auto measure_together_of() {
+  if constexpr (sizeof(T) == sizeof(double)) {
+    return &measure_nothing_together<value>;
+  } else {
+    return &measure_together<value, T>;
   }
 }
 
@@ -192,6 +272,8 @@ template <class T>
 constexpr RoughKernels<T> table = {
     {measure_of<RoughValue::square, T>(), measure_of<RoughValue::root, T>(),
      measure_of<RoughValue::dot, T>()},
+    {measure_together_of<RoughValue::square, T>(), measure_together_of<RoughValue::root, T>(),
+     measure_together_of<RoughValue::dot, T>()},
     {&measure_blocks<RoughValue::square>, &measure_blocks<RoughValue::root>,
      &measure_blocks<RoughValue::dot>},
     &add_scaled,
