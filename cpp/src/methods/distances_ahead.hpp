@@ -30,12 +30,12 @@ class DistancesAhead {
     return is_for(size.n_columns) ? n_columns * size.n_rows * sizeof(float) : 0;
   }
 
-  // Starts with none. `is_often`: whether more than a few picks are to come.
-  void start(bool is_often) {
+  // Starts with none. `is_long`: whether more than a few picks will be measured.
+  void start(bool is_long) {
     forget();
     n_asked_ = 0;
     n_measured_ = 0;
-    is_on_ = is_often && is_for(meter_.n_columns());
+    is_on_ = is_long && is_for(meter_.n_columns());
   }
   void forget() {
     for (Column& column : columns_) {

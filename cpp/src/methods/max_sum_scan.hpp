@@ -47,7 +47,9 @@ class MaxSumScan {
     state_.become_rough();
     if (state_.is_rough()) {
       blocks_.fill(n_starts_ > 0, state_.job);
-      ahead_.start(n_starts_ > 0 || length_ > ScanCosts{}.first_length);
+      constexpr std::size_t few_picks_left = 32;
+      const bool is_long = n_starts_ > 0 || length_ > ScanCosts{}.first_length;
+      ahead_.start(is_long && state_.picks.size() + few_picks_left < state_.n_picks);
     }
     n_at_end_ = state_.picks.size() + length_;
     // Bounds that failed at once will fail for longer.

@@ -72,7 +72,8 @@ template <class T>
 struct MaxSumState {
   MaxSumState(const DistanceMeter<T>& meter_used, std::vector<double> centre, std::size_t k,
               const Terms& terms_used, Job& job_used)
-      : meter(meter_used),
+      : n_picks(k),
+        meter(meter_used),
         terms(terms_used),
         job(job_used),
         bounds(meter.metric()),
@@ -169,6 +170,7 @@ struct MaxSumState {
   static constexpr std::size_t picks_at_once = 16;
   static constexpr std::size_t distances_per_block = 128;  // several microseconds
 
+  const std::size_t n_picks;  // how many there will be
   const DistanceMeter<T>& meter;
   const Terms& terms;
   Job& job;
