@@ -6,8 +6,8 @@ the two phases. Prints the table that stands in docs/when-selecting-helps.md.
 
 from __future__ import annotations
 
+import argparse
 import statistics
-import sys
 import tempfile
 from pathlib import Path
 
@@ -56,7 +56,13 @@ def accuracy(
 
 def main() -> None:
     """Train and print."""
-    full, test = map(open_dataset, sys.argv[1:3])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("train", type=Path)
+    parser.add_argument("test", type=Path)
+    options = parser.parse_args()
+    full, test = open_dataset(options.train), open_dataset(options.test)
     found: dict[tuple[float, float], list[float]] = {rates: [] for rates in RATES}
     with tempfile.TemporaryDirectory() as scratch:
         for seed in SEEDS:

@@ -12,7 +12,8 @@ compare`, at equal steps, and scored on test data, which the probe does not see.
 of the best plan minus that of the plan advised. "right": the advised plan is the best, or the
 interval of the difference to the best contains zero. With few seeds intervals are wide, which
 flatters the probe; the regret does not depend on them. "predicted" and "taken" are minutes of the
-advised plan, preparation included, at the steps of the study. Folders are kept: the same command
+advised plan, preparation included, at the steps of the study. Below the table stands what always
+doing the same would have cost. Folders are kept: the same command
 resumes.
 """
 
@@ -101,6 +102,7 @@ class Row:
     probe_seconds: float
     predicted: float | None
     taken: float
+    always: dict[str, tuple[float, bool]]  # regret of always doing this, and whether it is right
 
 
 def made_images(name: str, source: str, out: Path, imbalance: float) -> list[Situation]:
@@ -218,14 +220,20 @@ def _judged(situation: Situation, probed: Probe, folder: Path) -> Row:
     # A command that compares a subset with everything names both.
     subsets = (plan for plan in PLANS if plan in words and not plan.startswith("full"))
     advised = OF_ADVICE.get(action) or next(subsets)
-    difference = paired_scores(scores[advised], scores[best])
+
+    def judged(plan: str) -> tuple[float, bool]:
+        difference = paired_scores(scores[plan], scores[best])
+        is_right = plan == best or verdict_of(difference) != "worse"
+        return means[best] - means[plan], is_right
+
+    regret, is_right = judged(advised)
     steps = sum(phase.steps for phase in records[0].phases)
     pace, cost = probed.facts.steps_per_second, probed.advice.cost_seconds
     predicted = None if pace is None or cost is None else (cost + steps / pace) / 60
     return Row(
-        situation.name, action, probed.advice.sureness, best, means[best] - means[advised],
-        advised == best or verdict_of(difference) != "worse", probed.seconds, predicted,
-        statistics.fmean(seconds[advised]) / 60,
+        situation.name, action, probed.advice.sureness, best, regret, is_right, probed.seconds,
+        predicted, statistics.fmean(seconds[advised]) / 60,
+        {plan: judged(plan) for plan in OF_ADVICE.values()},
     )  # fmt: skip
 
 
@@ -249,11 +257,20 @@ def table_of(rows: list[Row], n_seeds: int, steps: str) -> str:
         f"{n_right} of {len(rows)} right; mean regret {regret:.1f} points, largest "
         f"{max(row.regret for row in rows):.1f}; {n_seeds} seeds, {steps}, {len(PLANS)} plans."
     )
-    return "\n".join([*lines, "", summary])
+    lines += ["", summary, ""]
+    for plan in OF_ADVICE.values():
+        regrets, are_right = zip(*(row.always[plan] for row in rows), strict=True)
+        lines.append(
+            f"always `{plan}`: {sum(are_right)} right; mean regret {statistics.fmean(regrets):.1f} "
+            f"points, largest {max(regrets):.1f}"
+        )
+    return "\n".join(lines)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("out", type=Path)
     parser.add_argument("--mnist")
     parser.add_argument("--cifar10")
@@ -272,6 +289,9 @@ def main() -> None:
     ]
     situations += made_tables(out)
     if options.only is not None:
+        names = [found.name for found in situations]
+        if unknown := set(options.only) - set(names):
+            parser.error(f"--only takes {', '.join(map(repr, names))}; got {sorted(unknown)}")
         situations = [found for found in situations if found.name in options.only]
     rows = []
     for situation in situations:

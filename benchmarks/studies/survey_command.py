@@ -19,12 +19,16 @@ def parser_of(
     n_seeds: int,
 ) -> argparse.ArgumentParser:  # fmt: skip
     """For `PROGRAM FOLDER ... -o OUT --seeds ...`; `PROGRAM table FILE ...` prints and exits."""
-    if sys.argv[1:2] == ["table"]:
-        print_tables([Path(name) for name in sys.argv[2:]])
-        raise SystemExit
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    if sys.argv[1:2] == ["table"]:
+        files = [Path(name) for name in sys.argv[2:]]
+        missing = [str(file) for file in files if not file.is_file()]
+        if missing or not files:
+            parser.error(f"table needs files written by -o; got {', '.join(missing) or 'none'}")
+        print_tables(files)
+        raise SystemExit
     for folder in folders:
         parser.add_argument(folder, type=Path)
     parser.add_argument("-o", "--out", type=Path, required=True)

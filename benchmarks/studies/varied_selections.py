@@ -9,7 +9,7 @@ These are the rules of which docs/when-selecting-helps.md tells.
 
 from __future__ import annotations
 
-import sys
+import argparse
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
@@ -228,18 +228,24 @@ def selections(data: Dataset, embeddings: np.ndarray) -> dict[str, np.ndarray]:
     return rows
 
 
-def main(train: str, embeddings: str, out: str) -> None:
+def main() -> None:
     """Make every selection and save it."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    for name in ("train", "embeddings", "out"):
+        parser.add_argument(name, type=Path)
+    options = parser.parse_args()
     torch.set_num_threads(1)
-    data = open_dataset(train)
-    Path(out).mkdir(parents=True, exist_ok=True)
-    for name, rows in selections(data, np.load(embeddings)).items():
+    data = open_dataset(options.train)
+    options.out.mkdir(parents=True, exist_ok=True)
+    for name, rows in selections(data, np.load(options.embeddings)).items():
         indices = np.asarray(rows, np.int64)
         Selection(indices, np.zeros(len(indices)), len(data), name, {}).save(
-            Path(out) / f"{name}.npz"
+            options.out / f"{name}.npz"
         )
         print(name)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()
