@@ -60,7 +60,8 @@ def reason_to_balance(sizes: Sizes | None) -> str | None:
 def reason_to_deduplicate(n_total: int, near_duplicates: float | None) -> str | None:
     """Why near-duplicates should be left out; None if there is no reason.
 
-    near_duplicates: the probability that two random samples are near-duplicates; None if unknown.
+    near_duplicates: the probability that two random samples are near-duplicates, at least; None if
+    unknown.
     """
     if near_duplicates is None:
         return None
@@ -68,7 +69,7 @@ def reason_to_deduplicate(n_total: int, near_duplicates: float | None) -> str | 
     if n_like >= n_total / REPEATS:
         return None
     return (
-        f"samples repeat: they are as alike as if there were {n_like:,.0f} different "
+        f"samples repeat: they are at least as alike as if there were {n_like:,.0f} different "
         "ones; without near-duplicates, rare samples count as much as common ones"
     )
 

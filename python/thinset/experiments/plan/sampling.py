@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -28,17 +29,20 @@ _SHARE_OF_TIME_LEFT = 0.4
 """Share of the remaining planning time that the sample may take"""
 _FEWEST_ENCODED = 32
 _PAIRED_ROWS = 1_000
+_ONE_SIDED_95 = 1.645
+"""Standard errors below which a normal number lies with a probability of 5 %"""
 
 
 @dataclass(frozen=True)
 class Sample:
     """Predictions for the whole dataset from a random sample.
 
-    near_duplicates: the probability that two random samples are near-duplicates. distinct_share:
-    the share of samples that deduplication will keep; rather too large than too small.
-    deduplication_seconds: of everything. choosing_seconds: of random rows, within classes.
-    writing_seconds: of one sample. n_rows: the number of samples measured. n_columns: of the
-    embeddings. n_distinct: the number of groups of near-duplicates among the samples measured.
+    near_duplicates: the probability that two random samples are near-duplicates, at least (with
+    95 % confidence). distinct_share: the share of samples that deduplication will keep; rather too
+    large than too small. deduplication_seconds: of everything. choosing_seconds: of random rows,
+    within classes. writing_seconds: of one sample. n_rows: the number of samples measured.
+    n_columns: of the embeddings. n_distinct: the number of groups of near-duplicates among the
+    samples measured.
     """
 
     near_duplicates: float
@@ -148,7 +152,7 @@ class SampledData:
         )  # fmt: skip
         choosing = (time.monotonic() - start) * n_total / n_rows
         return Sample(
-            near_duplicates=_share_of_close_pairs(self._embeddings, distance),
+            near_duplicates=least_share_of_close_pairs(self._embeddings, distance),
             distinct_share=min(float(n_distinct) / n_total, 1.0),
             deduplication_seconds=float(seconds[1] * slowdown**more),
             choosing_seconds=choosing,
@@ -217,13 +221,20 @@ class SampledData:
         yield f"{min(seconds, max(self._deadline.left / 4, 0.01)):.3g}s"
 
 
-def _share_of_close_pairs(embeddings: np.ndarray[Any, Any], distance: float) -> float:
-    """The share of all pairs of rows that are at most `distance` apart."""
+def least_share_of_close_pairs(embeddings: np.ndarray[Any, Any], distance: float) -> float:
+    """The share of pairs at most `distance` apart in what the rows were drawn from, at least.
+
+    With 95 % confidence: a share of pairs is nearly normal, with four times the variance of the
+    mean share of a row (Hoeffding, "A class of statistics with asymptotically normal distribution",
+    1948). Two rows or more.
+    """
     n_rows = len(embeddings)
     squares = (embeddings**2).sum(axis=1)
-    n_close = -n_rows  # every row is close to itself
+    n_close = np.full(n_rows, -1)  # every row is close to itself
     for start in range(0, n_rows, _PAIRED_ROWS):
         part = slice(start, start + _PAIRED_ROWS)
         apart = squares[part, None] + squares - 2 * embeddings[part] @ embeddings.T
-        n_close += int(np.count_nonzero(apart <= distance**2))
-    return max(n_close, 0) / (n_rows * (n_rows - 1))
+        n_close[part] += np.count_nonzero(apart <= distance**2, axis=1)
+    shares = np.maximum(n_close, 0) / (n_rows - 1)
+    error = 2 * shares.std(ddof=1) / math.sqrt(n_rows)
+    return max(float(shares.mean() - _ONE_SIDED_95 * error), 0.0)
