@@ -44,7 +44,10 @@ COMMANDS = (
     ),
     ListedCommand("train", "train on a subset first, then on everything", trains=True),
     ListedCommand(
-        "probe", "tell whether to select, balance or deduplicate, in about a minute", trains=True
+        "probe",
+        "tell whether to select, balance or deduplicate, in about a minute",
+        trains=True,
+        resumes=False,
     ),
     ListedCommand(
         "plan", "advise how to train within a time budget, with predicted costs", trains=True

@@ -74,9 +74,9 @@ class DataFacts:
         if self.repeated_share is None:
             return (
                 "two samples drawn at random are near-duplicates with probability "
-                f"{probability:.2g} ({looked_at})"
+                f"{probability:.2g} or more ({looked_at})"
             )
         words = f"{100 * self.repeated_share:.3g} % of {looked_at} nearly repeat another"
         if self.repeated_share_of_all is not None and self.n_looked_at < self.n_samples:
             words += f", about {100 * self.repeated_share_of_all:.3g} % of all"
-        return f"{words}; two drawn at random do with probability {probability:.2g}"
+        return f"{words}; two drawn at random do with probability {probability:.2g} or more"

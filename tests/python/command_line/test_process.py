@@ -193,6 +193,7 @@ def test_file_names_that_are_not_utf_8(tmp_path):
         ("select x.npy -n 2 -o s.npz", "starts again from the beginning"),
         ("select x.npy -n 2 -o s.npz --engine local --folder d", "resumes from what is finished"),
         ("data import x -o d", "starts again from the beginning"),
+        ("probe digits -o p", "starts again from the beginning"),
         ("embed digits -o e", "resumes from what is finished"),
     ],
 )

@@ -31,7 +31,7 @@ def test_facts_are_written_in_words() -> None:
         "steps": "20 per second, 40 % of the time waiting for images",
         "classes": "2, of 100 to 500 samples (1 : 5; the largest has 83.3 %)",
         "repetition": "50 % of 300 samples looked at nearly repeat another, about 75 % of all; two "
-        "drawn at random do with probability 0.25",
+        "drawn at random do with probability 0.25 or more",
         "decoding": "1,000 images per second",
         "embeddings": "not measured: no time",
     }

@@ -153,7 +153,7 @@ class SampledData:
         choosing = (time.monotonic() - start) * n_total / n_rows
         return Sample(
             near_duplicates=least_share_of_close_pairs(self._embeddings, distance),
-            distinct_share=min(float(n_distinct) / n_total, 1.0),
+            distinct_share=min(round(float(n_distinct)), n_total) / n_total,
             deduplication_seconds=float(seconds[1] * slowdown**more),
             choosing_seconds=choosing,
             writing_seconds=self._writing_seconds,

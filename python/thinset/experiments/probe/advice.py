@@ -46,6 +46,7 @@ class Case:
 
     source: str
     n_samples: int
+    has_labels: bool = True
     label_budget: int | None = None
     embeddings: str | None = None
     image_size: tuple[int, int] | None = None
@@ -225,12 +226,17 @@ def _do_not_select(case: Case) -> ProbeAdvice:
         reasons = [*known, "no subset has been found to beat full-data training on such data"]
     if case.arms:
         reasons.append("no subset beat everything in short trainings")
+    to_label = (
+        "The data have no labels; if you can afford N of them, --label-budget N says how to choose "
+        "the samples."
+    )
     return ProbeAdvice(
         "do not select", "Do not select; train on everything.", "; ".join(reasons),
         None, "nothing", 0.0,
         "low" if {"repetition", "classes"} & set(case.missing) else "medium",
         _with_missing(case, "short trainings cannot show small differences"
                       if case.arms else "measured on other data; no short trainings on yours"),
+        () if case.has_labels else (to_label,),
     )  # fmt: skip
 
 

@@ -147,6 +147,7 @@ class _Probing:
         case = Case(
             source=self._where.source,
             n_samples=n_total,
+            has_labels=self._sizes is not None,
             label_budget=self._settings.label_budget,
             embeddings=self._settings.embeddings,
             image_size=self._where.image_size,

@@ -193,3 +193,9 @@ def test_every_command_can_be_run(changes) -> None:
         module = importlib.import_module(modules[" ".join(words[:n_words])])
         assert program == "thinset"
         assert parse(module.Command, line, words[n_words:])
+
+
+def test_data_without_labels_are_pointed_to_the_label_budget() -> None:
+    assert advise(case()).also == ()
+    (also,) = advise(case(has_labels=False)).also
+    assert "--label-budget N" in also
