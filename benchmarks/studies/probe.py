@@ -13,8 +13,7 @@ of the best plan minus that of the plan advised. "right": the advised plan is th
 interval of the difference to the best contains zero. With few seeds intervals are wide, which
 flatters the probe; the regret does not depend on them. "predicted" and "taken" are minutes of the
 advised plan, preparation included, at the steps of the study. Below the table stands what always
-doing the same would have cost. Folders are kept: the same command
-resumes.
+doing the same would have cost. Folders are kept: the same command resumes.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ class DistancesAhead {
   explicit DistancesAhead(const DistanceMeter<T>& meter) : meter_(meter) { forget(); }
 
   static std::uint64_t memory(const SelectionSize& size) {
-    return is_for(size.n_columns) ? n_columns * size.n_rows * sizeof(float) : 0;
+    return is_for(size.n_columns) ? n_kept * size.n_rows * sizeof(float) : 0;
   }
 
   // Starts with none. `is_long`: whether more than a few picks will be measured.
@@ -93,7 +93,7 @@ class DistancesAhead {
   [[nodiscard]] const float* distances_to_pick() const { return columns_[0].values.data(); }
 
  private:
-  static constexpr std::size_t n_columns = 8;
+  static constexpr std::size_t n_kept = 8;
 
   struct Column {
     std::size_t row = 0;
@@ -107,7 +107,7 @@ class DistancesAhead {
   [[nodiscard]] std::size_t none() const { return meter_.rows().size(); }
 
   const DistanceMeter<T>& meter_;
-  std::array<Column, n_columns> columns_;
+  std::array<Column, n_kept> columns_;
   std::array<Point, points_together> points_;
   bool is_on_ = false;
   std::size_t n_asked_ = 0;

@@ -90,8 +90,9 @@ void measure(const T* const* rows, std::size_t n_rows, const float* y, std::size
         const std::size_t next = at + 2 * rows_at_once <= n_rows ? at + rows_at_once : at;
         sum_rows<value, rows_at_once>(rows + at, rows + next, y, n, values + r);
       }
-      for (; r < size; ++r)
+      for (; r < size; ++r) {
         sum_rows<value, 1>(rows + first + r, rows + first + r, y, n, values + r);
+      }
       sums = load_floats(values);
     }
     if constexpr (value == RoughValue::root) sums = square_roots(sums);

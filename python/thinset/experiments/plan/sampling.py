@@ -30,7 +30,7 @@ _SHARE_OF_TIME_LEFT = 0.4
 _FEWEST_ENCODED = 32
 _PAIRED_ROWS = 1_000
 _ONE_SIDED_95 = 1.645
-"""Standard errors below which a normal number lies with a probability of 5 %"""
+"""A normal number is more standard errors than this above its mean with a probability of 5 %"""
 
 
 @dataclass(frozen=True)
