@@ -7,6 +7,7 @@ python/thinset/distillation/methods/dd.md.
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import statistics
@@ -84,7 +85,7 @@ def main() -> None:
         for n_steps in N_STEPS:
             whole_seconds = 0.0
             for graph in ("whole", "segments"):
-                arguments = [sys.executable, __file__, name, str(n_steps), graph]
+                arguments = [sys.executable, __file__, "--child", name, str(n_steps), graph]
                 found = json.loads(subprocess.check_output(arguments))
                 whole_seconds = whole_seconds or found["seconds"]
                 print(
@@ -96,8 +97,13 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 1:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
+    child = parser.parse_args().child
+    if child is None:
         main()
     else:
-        _, name, n_steps, graph = sys.argv
+        name, n_steps, graph = child
         print(json.dumps(measure(name, int(n_steps), in_segments=graph == "segments")))

@@ -41,7 +41,7 @@ class Command:
     out: Annotated[Path | None, optional(aliases=["-o"], metavar="DIR")] = None
     """folder of the probe and its report page; by default the probe is only printed"""
     time: Annotated[str, tyro.conf.arg(metavar="TIME")] = "1min"
-    """time for everything except reading the data, such as 20s"""
+    """time for everything except reading the data, such as 20s; a seventh is kept in reserve"""
     label_budget: Annotated[int | None, optional(metavar="N")] = None
     """number of labels that you can still afford; DATA then needs none"""
     encoded: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False

@@ -182,7 +182,10 @@ def open_encoded(
     stream = opened.streams[split]
     if stream.encoded is None:
         kind = stream.provenance.source
-        raise ValueError(f"{path} holds no encoded images: it is of the kind {kind!r}")
+        raise ValueError(
+            f"{path} holds no encoded images: it is of the kind {kind!r}, whose images need no "
+            "decoding; only folders of image files and parquet files can be decoded in the loop"
+        )
     return EncodedDataset(stream, draft=draft, cache=cache, max_cache=max_cache)
 
 

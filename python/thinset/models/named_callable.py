@@ -43,7 +43,9 @@ def callable_named(name: str, what: str = "model") -> Callable[..., Any]:
     try:
         found = getattr(importlib.import_module(module), attribute, None)
     except ModuleNotFoundError as error:
-        raise ValueError(f"{what} {name!r}: {error}") from error
+        is_absent = f"{module}.".startswith(f"{error.name}.")
+        where = ", neither in the current folder nor among installed packages" if is_absent else ""
+        raise ValueError(f"{what} {name!r}: {error}{where}") from error
     except ImportError:
         raise
     except Exception as error:

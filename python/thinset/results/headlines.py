@@ -86,11 +86,12 @@ def overall_headline(findings: Sequence[Finding], summaries: Sequence[ArmSummary
     equal = f"at {EQUAL[first[0].comparison]}"
     reference = "a baseline" if baseline is None else f"{plain_name(baseline)}{_common(found)}"
     beside_full = _beside_full(found)
+    ways = _noun(found)
     if len(better) == 1:
         (only,) = better
         if is_better_on_everything(only.summary):
             return only.headline
-        words = f"{advised(only.summary.configuration.arm)}, the only one of {len(first)} ways"
+        words = f"{advised(only.summary.configuration.arm)}, the only one of {len(first)} {ways}"
         means = _paired_means(only.summary, _difference(only.summary))
         ours, theirs = (_spoken(only.summary, mean) for mean in means)
         return (
@@ -106,21 +107,27 @@ def overall_headline(findings: Sequence[Finding], summaries: Sequence[ArmSummary
         listed = " or ".join(filter(None, (", ".join(named[:-1]), named[-1])))
         unit = f", in {found[0].metric.difference_unit}" if found[0].metric.difference_unit else ""
         return (
-            f"{len(better)} of {len(first)} ways beat {reference} {equal}: {listed}; "
+            f"{len(better)} of {len(first)} {ways} beat {reference} {equal}: {listed}; "
             f"in brackets the 95{PERCENT} interval of the difference{unit}{beside_full}"
         )
     if better:
         gains = [_difference(finding.summary).mean for finding in better]
         low, high = min(gains), max(gains)
         return (
-            f"{len(better)} of {len(first)} ways beat {reference} {equal}, by "
+            f"{len(better)} of {len(first)} {ways} beat {reference} {equal}, by "
             f"{spoken_points(low)} to {spoken_points(high)} {found[0].metric.difference_unit}"
         ).rstrip() + f"; the table shows which{beside_full}"
     counts = Counter(finding.verdict for finding in first)
     shares = ", ".join(
         f"{n} {_COUNTED[verdict][n > 1]}" for verdict in _COUNTED if (n := counts[verdict])
     )
-    return f"None of {len(first)} ways clearly beats {reference} {equal}: {shares}{beside_full}"
+    return f"None of {len(first)} {ways} clearly beats {reference} {equal}: {shares}{beside_full}"
+
+
+def _noun(found: Sequence[ArmSummary]) -> str:
+    """What the arms are: other ways to train on everything may stand beside chosen samples."""
+    kinds = {summary.configuration.arm.kind for summary in found}
+    return "subsets" if kinds == {"selected"} else "ways"
 
 
 def is_better_on_everything(summary: ArmSummary) -> bool:

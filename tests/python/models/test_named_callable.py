@@ -25,6 +25,7 @@ def here(tmp_path, monkeypatch):
     (tmp_path / "threes_by_name.py").write_text(MODULE)
     (tmp_path / "broken_by_name.py").write_text("def (:\n")
     (tmp_path / "raising_by_name.py").write_text("1 / 0\n")
+    (tmp_path / "lacking_by_name.py").write_text("import no_such_library\n")
     (tmp_path / "needing_by_name.py").write_text("from json import nothing_of_it\n")
     monkeypatch.chdir(tmp_path)
 
@@ -46,7 +47,11 @@ def test_functions_of_modules_in_the_current_folder_are_found(attribute):
         (".threes_by_name:three", r"not a path; got '\.threes_by_name:three'"),
         ("threes_by_name.py:three", r"not a path; got 'threes_by_name\.py:three'"),
         ("./threes_by_name:three", r"not a path"),
-        ("no_such_module:three", r"encoder 'no_such_module:three': No module named"),
+        (
+            "no_such_module:three",
+            r"encoder .*: No module named .*, neither in the current folder nor among installed",
+        ),
+        ("lacking_by_name:three", r"'lacking_by_name:three': No module named 'no_such_library'$"),
         ("threes_by_name:four", r"threes_by_name has no callable named 'four'"),
         ("threes_by_name:nothing", r"threes_by_name has no callable named 'nothing'"),
         ("threes_by_name:SIZE", r"no callable named 'SIZE': it is of type int"),

@@ -45,7 +45,7 @@ STUDIES = [
     ),
     pytest.param(
         {"kmeans": (45.2, 46.9, 45.4), "topk": (37.2, 41.9, 38.0), "random": RANDOM},
-        r"Keep k-means, the only one of 2 ways that beats random samples at equal steps: ",
+        r"Keep k-means, the only one of 2 subsets that beats random samples at equal steps: ",
         ["kmeans", "random", "low kmeans", "high kmeans"],
         id="one of two better",
     ),
@@ -60,7 +60,7 @@ STUDIES = [
             "kmeans": (45.2, 46.9, 45.4), "max_min": (44.0, 44.9, 44.7), "topk": (37.2, 41.9, 38.0),
             "random": RANDOM,
         },
-        r"2 of 3 ways beat random samples \(\S+ %\) at equal steps: k-means \(.*\) or max-min",
+        r"2 of 3 subsets beat random samples \(\S+ %\) at equal steps: k-means \(.*\) or max-min",
         ["random", "low kmeans", "high kmeans", "low max_min", "high max_min"],
         id="two of three better",
     ),
@@ -69,7 +69,7 @@ STUDIES = [
             "kmeans": (45.2, 46.9, 45.4), "max_min": (44.0, 44.9, 44.7), "topk": (52.0, 53.9, 53.0),
             "max_sum": (41.0, 42.1, 41.7), "random": RANDOM,
         },
-        r"4 of 4 ways beat random samples \(\S+ %\) at equal steps, by \S+ to \S+ points",
+        r"4 of 4 subsets beat random samples \(\S+ %\) at equal steps, by \S+ to \S+ points",
         ["random", "gain max_sum", "gain topk"],
         id="four better",
     ),
@@ -78,7 +78,7 @@ STUDIES = [
             "topk": (35.2, 36.9, 36.0), "kmeans": (37.2, 41.9, 38.0), "random": RANDOM,
             "full": (70.3, 71.0, 70.2),
         },
-        r"None of 2 ways clearly beats random samples .*: 1 does worse, 1 shows no clear "
+        r"None of 2 subsets clearly beats random samples .*: 1 does worse, 1 shows no clear "
         r"difference\. Training on everything reaches",
         ["random", "full"],
         id="none better",

@@ -130,7 +130,7 @@ def test_the_page_shows_losses_and_published_figures(
     )
     text = page_of(by_split, tmp_path / "out", source="A paper", published=published)
     assert "topk (100" in text
-    assert "None of 2 ways clearly beats random samples at equal steps: 2 do worse" in text
+    assert "None of 2 subsets clearly beats random samples at equal steps: 2 do worse" in text
     assert f"63.9{NBSP}%" in text
     assert f"60.1 ± 1.1{NBSP}% (n = 3)" in text
     assert "not measured here" in text
@@ -227,7 +227,7 @@ def test_the_terminal_shows_every_arm_and_the_verdicts(by_split: list[RunRecord]
     assert any(line.startswith("random (100") for line in lines)
     headline = lines[lines.index("") + 1]
     assert headline == (
-        "None of 2 ways clearly beats random samples at equal steps: 2 do worse. "
+        "None of 2 subsets clearly beats random samples at equal steps: 2 do worse. "
         "Training on everything reaches 71.0\N{NO-BREAK SPACE}%."
     )
     assert any(

@@ -178,19 +178,19 @@ def test_several_methods_are_counted_and_none_is_picked(make_record: MakeRecord)
     findings = find(summarise(runs))
     assert [finding.label for finding in findings] == ["k-means", "max-min dispersion", "top-k"]
     assert _plain(overall_headline(findings)) == (
-        "Keep top-k, the only one of 3 ways that beats random samples at equal steps: "
+        "Keep top-k, the only one of 3 subsets that beats random samples at equal steps: "
         f"51.0 % against 46.0 %; {INTERVAL} +4.8 to +5.2 points"
     )
     worse = [finding for finding in findings if finding.verdict == "worse"]
     assert _plain(overall_headline(worse)) == (
-        "None of 2 ways clearly beats random samples (46.0 %) at equal steps: 2 do worse"
+        "None of 2 subsets clearly beats random samples (46.0 %) at equal steps: 2 do worse"
     )
     full = [make_record("full", seed, 70.0 + 1.1 * seed) for seed in range(3)]
     told = _plain(overall_headline(find(summarise([*runs, *full]))))
     assert told.startswith("Train on everything: 71.1 % against 51.0 % with top-k at equal steps")
     runs += [make_record("max_sum", seed, 60.0 + 1.1 * seed) for seed in range(3)]
     assert _plain(overall_headline(find(summarise(runs)))) == (
-        "2 of 4 ways beat random samples (46.0 %) at equal steps: max-sum dispersion (+14.7 to "
+        "2 of 4 subsets beat random samples (46.0 %) at equal steps: max-sum dispersion (+14.7 to "
         "+15.5) or top-k (+4.8 to +5.2); in brackets the 95 % interval of the difference, in points"
     )
 

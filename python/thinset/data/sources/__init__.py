@@ -114,7 +114,10 @@ def open_source(path: str, options: ReadOptions, *, kind: str | None = None) -> 
     if not _is_embedded(path, kind):
         require_no_dangling_link(Path(path))
         if not Path(path).exists():
-            raise FileNotFoundError(f"{path} does not exist")
+            raise FileNotFoundError(
+                f"{path} does not exist; name a dataset folder, a folder or file to import, or "
+                f'"{DIGITS}" for the embedded dataset'
+            )
         if not Path(path).is_dir():
             require_regular(path)
     reader = recognise(path) if kind is None else _of_kind(kind)
@@ -183,5 +186,16 @@ def recognise(path: str) -> Source:
             return source
     if Path(path).is_file() and path.lower().endswith(_ARCHIVES):
         raise ValueError(f"{path} is an archive; unpack it and give the folder")
-    known = "; ".join(f"{source.name}: {source.summary}" for source in SOURCES.values())
-    raise ValueError(f"{path} is none of the known kinds of source ({known})")
+    known = "".join(f"\n  {source.name}: {source.summary}" for source in SOURCES.values())
+    raise ValueError(f"{path} {_what_is_wrong(path)}; the kinds of source are:{known}")
+
+
+def _what_is_wrong(path: str) -> str:
+    if Path(path).is_dir() and not any(Path(path).iterdir()):
+        return "is an empty folder"
+    if path.lower().endswith((".npy", ".safetensors")):
+        return (
+            "holds an array alone, not a dataset. To choose rows of embeddings, use `thinset "
+            "select`; other commands take the dataset here, and its embeddings as --embeddings"
+        )
+    return "is none of the known kinds of source"

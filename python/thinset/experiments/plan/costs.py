@@ -11,8 +11,9 @@ from thinset.selection.arguments import as_count
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from thinset.experiments.plan.measuring import Measured, Pace
+    from thinset.experiments.plan.measuring import Measured
     from thinset.experiments.plan.options import Option
+    from thinset.experiments.plan.pace import Pace
     from thinset.experiments.plan.probes import Forecast
     from thinset.experiments.plan.sampling import Sample
     from thinset.experiments.settings import PlanSettings

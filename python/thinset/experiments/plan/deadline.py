@@ -26,6 +26,10 @@ class Deadline:
         """Seconds until the deadline; 0 after it."""
         return max(self._end - time.monotonic(), 0.0)
 
+    def or_at_least(self, seconds: float) -> Deadline:
+        """This deadline, or one that is `seconds` from now, whichever is later."""
+        return Deadline(max(self.left, seconds), self._whose)
+
     def require(self, seconds: float, what: str) -> None:
         """Raise NoTimeToMeasureError unless `seconds`, the time that `what` takes, remain."""
         if seconds > self.left:

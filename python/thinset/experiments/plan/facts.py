@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from thinset.results.data_facts import DataFacts
 
 if TYPE_CHECKING:
-    from thinset.experiments.plan.measuring import Pace
+    from thinset.experiments.plan.pace import Pace
     from thinset.experiments.plan.rules import Sizes
     from thinset.experiments.plan.sampling import Sample
 

@@ -11,7 +11,7 @@ from thinset.data import Dataset, write_subset
 from thinset.duration import Duration
 from thinset.experiments.cells import as_file_name
 from thinset.experiments.plan.learning_curve import extrapolate
-from thinset.experiments.plan.measuring import short_training
+from thinset.experiments.plan.pace import short_training
 from thinset.experiments.prepare.subsets import (
     NEAR_DUPLICATES,
     distinct_rows,

@@ -46,14 +46,22 @@ def test_the_kind_can_be_given(tmp_path: Path, dataset: Dataset) -> None:
 
 def test_what_nothing_recognises_is_refused_with_what_is(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match="none of the known kinds") as error:
-        import_dataset(tmp_path / "empty", tmp_path / "out")
-    for name, source in SOURCES.items():
-        assert f"{name}: {source.summary}" in str(error.value)
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "read.me").touch()
+    np.save(tmp_path / "X.npy", np.zeros((3, 2), np.float32))
+    for path, reason in (
+        ("empty", "is an empty folder"),
+        ("text", "is none of the known kinds"),
+        ("X.npy", "holds an array alone.* `thinset select`.* --embeddings"),
+    ):
+        with pytest.raises(ValueError, match=reason) as error:
+            import_dataset(tmp_path / path, tmp_path / "out")
+        for name, source in SOURCES.items():
+            assert f"{name}: {source.summary}" in str(error.value)
 
 
 def test_a_missing_source_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="nowhere does not exist"):
+    with pytest.raises(FileNotFoundError, match='nowhere does not exist; name a .* "digits"'):
         import_dataset(tmp_path / "nowhere", tmp_path / "out")
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from thinset.experiments.plan.measuring import Measured, Pace
+from thinset.experiments.plan.measuring import Measured
 from thinset.experiments.plan.options import advise, options_for
+from thinset.experiments.plan.pace import Pace
 from thinset.experiments.plan.sampling import Sample
 from thinset.results import Arm
 from thinset.results.plan import Choice, PlannedSubset, Prediction

@@ -16,7 +16,7 @@ from thinset.data import write_subset
 from thinset.experiments.figures.registry import recipe_of
 from thinset.experiments.finished import Finished
 from thinset.experiments.kinds import plan as plan_kind
-from thinset.experiments.plan import measuring, planning, sampling
+from thinset.experiments.plan import pace, planning, sampling
 from thinset.experiments.plan.deadline import Deadline, NoTimeToMeasureError
 from thinset.experiments.plan.measuring import measure
 from thinset.experiments.plan.planning import Planner
@@ -298,12 +298,12 @@ def test_a_budget_that_is_too_short_is_called_so(tmp_path, slow_model) -> None:
     settings = dataclasses.replace(SETTINGS, total=Duration(3, "s"), training=training)
     planner = Planner(Where("digits", tmp_path / "plan"), settings)
     plan = planner.plan(lambda _: None)
-    # A step and a test on a few samples, of half a second each, are always taken; a fifth of the
-    # budget is not enough for more.
-    assert len((tmp_path / "calls").read_text()) == 2
+    # A step and a test on a few samples, of half a second each, are always taken. A fifth of the
+    # budget is not enough for more, but a few seconds are taken to predict whole batches.
+    assert len((tmp_path / "calls").read_text()) <= 2 + 4 / 0.5 + 1
     assert plan.choice.steps < 10
-    # 45 steps of 32 make one pass.
-    assert plan.least_seconds > 45 * 0.5
+    # 45 steps of 32 make one pass. The time of tests is measured on few samples, and too long.
+    assert 45 * 0.5 < plan.least_seconds < 5 * 45 * 0.5
     assert plan == Plan.load(tmp_path / "plan" / "plan.json")
     text = plan.describe()
     assert "advice: the budget of 3s is too short to train" in text
@@ -330,30 +330,44 @@ def test_planning_keeps_within_its_share_of_the_budget(tmp_path, slow_model) -> 
     assert plan.least_seconds is None
 
 
-def test_a_whole_batch_is_not_trained_on_where_that_takes_too_long(tmp_path, monkeypatch) -> None:
+@pytest.mark.parametrize(
+    ("fixed", "each", "expected", "per_second"),
+    [
+        # In proportion: a step of 512 would take 25.6 s, and planning has 12 s.
+        pytest.param(0.0, 0.05, [(8, 1), (8, 2), (64, 1)], 1 / 25.6, id="proportional"),
+        # 64 samples would take 14.4 s in proportion to 8, but two take 1.2 s.
+        pytest.param(1.0, 0.1, [(8, 1), (8, 2), (2, 2), (64, 1)], 1 / 52.2, id="line"),
+        # Few samples take most of the time of many.
+        pytest.param(1.0, 0.001, [(8, 1), (8, 2), (64, 1), (512, 1)], 1 / 1.512, id="fixed"),
+        # A step of 64 would take 64 s, one of 512 even longer.
+        pytest.param(0.0, 1.0, [(8, 1)], 1 / 512, id="slow"),
+    ],
+)
+def test_batches_grow_as_long_as_there_is_time(
+    tmp_path, monkeypatch, fixed, each, expected, per_second
+) -> None:
     sizes = []
-    pace_of = {"few": 0.4, "whole": 1e9}
 
     def train(_full, test, training, total, **_options):
-        sizes.append((training.batch_size, total))
-        seconds = pace_of["few" if training.batch_size <= 8 else "whole"]
-        n_steps = int(total.amount)
+        n_steps = 1 if total.is_time else int(total.amount)
+        sizes.append((training.batch_size, n_steps))
         return SimpleNamespace(
-            training_seconds=seconds * n_steps, steps=n_steps, evaluation_seconds=0.01 * len(test),
-            curve=[None], data_wait_seconds=0.0,
+            training_seconds=(fixed + each * training.batch_size) * n_steps, steps=n_steps,
+            evaluation_seconds=1e-5 * len(test), curve=[None], data_wait_seconds=0.0,
         )  # fmt: skip
 
-    monkeypatch.setattr(measuring, "short_training", train)
+    monkeypatch.setattr(pace, "short_training", train)
     settings = dataclasses.replace(
         SETTINGS,
         total=Duration(60, "s"),
-        training=dataclasses.replace(SETTINGS.training, batch_size=64),
+        training=dataclasses.replace(SETTINGS.training, batch_size=512),
     )
     planner = Planner(Where("digits", tmp_path / "plan"), settings)
     plan = planner.plan(lambda _: None)
-    # 3.2 s for a step of 64 are more than a quarter of the 12 s that planning has.
-    assert sizes == [(8, Duration(1, "st")), (8, Duration(2, "st"))]
-    assert plan.facts["steps"].startswith("0.312 per second")
+    assert sizes[: len(expected)] == expected
+    assert all(size == 512 for size, _ in sizes[len(expected) :])
+    told = float(plan.facts["steps"].split(" ")[0])
+    assert told == pytest.approx(per_second, rel=0.01)
 
 
 @pytest.mark.parametrize(("count", "labelled"), [(99, True), (200, False)])

@@ -11,7 +11,7 @@ import pytest
 from thinset.data import DatasetWriter, open_dataset, write_photographs, write_subset
 from thinset.experiments.plan import deadline as clock
 from thinset.experiments.plan.deadline import Deadline, NoTimeToMeasureError
-from thinset.experiments.plan.measuring import Pace
+from thinset.experiments.plan.pace import Pace
 from thinset.experiments.probe import probing, trainings
 from thinset.experiments.probe.probing import probe
 from thinset.experiments.probe.settings import ProbeSettings
