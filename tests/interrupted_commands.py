@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -15,12 +14,14 @@ if TYPE_CHECKING:
 
 
 def interrupt(arguments: Sequence[str], file: Path) -> None:
-    """Interrupt `thinset` with these arguments when `file` exists; it must say so and end."""
+    """Interrupt `thinset` with these arguments when `file` exists; it must say so and end.
+
+    It has as many threads as the tests, whose weights may be compared with its own.
+    """
     with subprocess.Popen(
         [sys.executable, "-m", "thinset", *arguments],
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
     ) as run:
         while not file.exists():
             assert run.poll() is None
