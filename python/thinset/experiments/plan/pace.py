@@ -116,7 +116,7 @@ class Bursts:
         self._training = replace(training, evaluations=1)
         self._train = partial(short_training, full, seed=0, device=device)
         self._all_tested, self._scratch = test, scratch
-        self._test = self._tested_rows(_FEWEST)
+        self._test = self._first_tested(min(_FEWEST, len(test)))
         self._first = self._first_pace()
         if self._fits(_WARM_UP_STEPS * self._first.step_seconds, self._first):
             self._first = self._pace_over(Duration(_WARM_UP_STEPS, "st"))
@@ -159,7 +159,10 @@ class Bursts:
                 known[fewer] = self._pace_of_batches(fewer, 2).step_seconds
             if not fits(n):
                 break
-            self._test = self._tested_rows(min(n, int(self._seconds / pace.test_seconds)))
+            n_in_time = int(self._seconds / max(pace.test_seconds, 1e-9))
+            n_tested = min(n, n_in_time, _MOST_TESTED, len(self._all_tested))
+            if n_tested > len(self._test):
+                self._test = self._first_tested(n_tested)
             pace = self._pace_of_batches(n, 1)
             known[n] = pace.step_seconds
         return replace(pace, step_seconds=predicted_seconds(known, whole))
@@ -172,8 +175,7 @@ class Bursts:
         finally:
             self._training = whole
 
-    def _tested_rows(self, n_rows: int) -> Dataset:
-        n_rows = min(max(n_rows, _FEWEST), _MOST_TESTED, len(self._all_tested))
+    def _first_tested(self, n_rows: int) -> Dataset:
         return write_subset(np.arange(n_rows), self._all_tested, self._scratch / str(n_rows))
 
     def _fits(self, training_seconds: float, pace: Pace) -> bool:

@@ -370,6 +370,26 @@ def test_batches_grow_as_long_as_there_is_time(
     assert told == pytest.approx(per_second, rel=0.01)
 
 
+def test_batches_may_be_larger_than_the_test_set(digits, tmp_path, monkeypatch) -> None:
+    tested = []
+
+    def train(_full, test, training, total, **_options):
+        tested.append((training.batch_size, len(test)))
+        return SimpleNamespace(
+            training_seconds=0.01, steps=1, evaluation_seconds=1e-5 * len(test), curve=[None],
+            data_wait_seconds=0.0,
+        )  # fmt: skip
+
+    monkeypatch.setattr(pace, "short_training", train)
+    training = dataclasses.replace(SETTINGS.training, batch_size=4096)
+    bursts = pace.Bursts(
+        digits["train"], digits["test"], training, 3.0,
+        mapped=(), device="cpu", deadline=Deadline(60), scratch=tmp_path,
+    )  # fmt: skip
+    assert tested[:6] == [(8, 8), (8, 8), (64, 64), (512, 359), (4096, 359), (4096, 359)]
+    assert bursts.pace().step_seconds == 0.01
+
+
 @pytest.mark.parametrize(("count", "labelled"), [(99, True), (200, False)])
 def test_too_little_data_are_refused(tmp_path, digits, count, labelled) -> None:
     train = digits["train"]
