@@ -55,7 +55,7 @@ class DistillOptions:
     images_per_class: Annotated[int | None, optional(metavar="N")] = None
     """images to learn for each class; 1 unless --images is given"""
     images: Annotated[int | None, optional(metavar="N")] = None
-    """images to learn in all; with learned labels, possibly fewer than classes"""
+    """images to learn in all, one for each class or more; fewer where labels are learned (soft)"""
     init: Annotated[
         Literal["noise", "real", "topk", "max_sum", "max_min", "kmeans", "facility_location"]
         | None,

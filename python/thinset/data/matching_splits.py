@@ -40,13 +40,20 @@ def require_matching_samples(train: Dataset, given: Dataset) -> None:
 def _require_matching(train: Dataset, other: Dataset, need: str) -> None:
     """`need`: what the labels of `other` are needed for, and what to do without them."""
     require_one_shape(train.image_shape, other.image_shape, str(other.path))
-    if not _has_labels(train):
-        raise ValueError(f"{train.path} has no labels, which training a classifier needs")
+    require_trainable(train, str(train.path))
     if not _has_labels(other):
         raise ValueError(f"{other.path} has no labels, which {need}")
     require_known_range(train)
     require_known_range(other)
     require_matching_classes(train, other, str(other.path))
+
+
+def require_trainable(train: Dataset, name: str) -> None:
+    """Raise ValueError, with `name`, unless a classifier can be trained on `train`."""
+    if not _has_labels(train):
+        raise ValueError(f"{name} has no labels, which training a classifier needs")
+    if train.n_classes < 2:
+        raise ValueError(f"{name} has one class; training a classifier needs at least two")
 
 
 def require_one_shape(train: tuple[int, ...], other: tuple[int, ...], name: str) -> None:

@@ -74,6 +74,12 @@ def test_training_data_without_labels_are_named(tmp_path: Path) -> None:
         require_matching_splits(train, train)
 
 
+def test_training_data_of_one_class_are_named(tmp_path: Path) -> None:
+    train = write(tmp_path / "train", IMAGES, np.zeros_like(LABELS))
+    with pytest.raises(ValueError, match="train has one class; training a classifier needs at"):
+        require_matching_splits(train, train)
+
+
 def test_samples_to_train_on_need_labels_and_no_part_held_out(tmp_path: Path) -> None:
     train, other = write(tmp_path / "train", IMAGES, LABELS), write(tmp_path / "o", IMAGES, None)
     with pytest.raises(ValueError, match="o has no labels, which training a classifier needs$"):

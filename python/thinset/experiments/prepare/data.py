@@ -23,7 +23,7 @@ from thinset.data import (
     write_redundant,
     write_subset,
 )
-from thinset.data.matching_splits import require_one_shape
+from thinset.data.matching_splits import require_one_shape, require_trainable
 from thinset.data.soft_labels import class_numbers
 from thinset.data.sources.exported import import_exported
 from thinset.data.sources.listing import count
@@ -108,9 +108,9 @@ def prepare_data(
     parts = {name: folder.test_split / name for name in ("train", "test")}
     if not folder.is_made(folder.test_split, "splitting"):
         whole = splits["train"]
+        require_trainable(whole, source)
         labels = class_numbers(whole)
-        if labels is None:
-            raise ValueError(f"{source} has no labels, which training a classifier needs")
+        assert labels is not None
         with folder.making(folder.test_split, "splitting") as path:
             rows = hold_out(labels, hold_out_share, random_state=0)
             for name, indices in zip(parts, rows, strict=True):
