@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from thinset.training import Order
 
 _MOST_TESTED = 1_000
-_FEWEST, _FEWER = 8, 2
-"""Numbers of samples trained and tested on first, to predict the cost of whole batches"""
-_GROWTH = 8
+_FEWEST = 8
+"""Number of samples trained and tested on first, to predict the cost of whole batches"""
+_GROWTH = 4
 """Ratio of the sizes of consecutive batches, until they are whole"""
 _LEAST_SECONDS = 4.0
 """What predicting the time of whole batches may take, even beyond the deadline: without it, no one
@@ -141,37 +141,27 @@ class Bursts:
         Batches grow as long as there is time for the next.
         """
         whole = self._training.batch_size
-        few, fewer = min(_FEWEST, whole), min(_FEWER, whole)
-        pace = self._pace_of_batches(few, 1)  # with all that is loaded and reserved on first use
+        few = min(_FEWEST, whole)
+        pace = self._pace_of_batch(few)  # with all that is loaded and reserved on first use
         known = {few: pace.step_seconds}
         time = self._deadline.or_at_least(_LEAST_SECONDS)
-
-        def fits(n: int, n_steps: int = 1) -> bool:
-            n_tested = min(n, _MOST_TESTED, len(self._all_tested))
-            seconds = n_steps * predicted_seconds(known, n) + n_tested * pace.test_seconds
-            return seconds <= time.left
-
-        if fits(few, 2):
-            pace = self._pace_of_batches(few, 2)
-            known = {few: pace.step_seconds}
         for n in _sizes_between(few, whole):
-            if not fits(n) and len(known) == 1 and fewer < few and fits(fewer, 2):
-                known[fewer] = self._pace_of_batches(fewer, 2).step_seconds
-            if not fits(n):
-                break
             n_in_time = int(self._seconds / max(pace.test_seconds, 1e-9))
-            n_tested = min(n, n_in_time, _MOST_TESTED, len(self._all_tested))
+            n_tested = max(len(self._test), min(n, n_in_time, _MOST_TESTED, len(self._all_tested)))
+            if predicted_seconds(known, n) + n_tested * pace.test_seconds > time.left:
+                break
             if n_tested > len(self._test):
                 self._test = self._first_tested(n_tested)
-            pace = self._pace_of_batches(n, 1)
+            pace = self._pace_of_batch(n)
             known[n] = pace.step_seconds
         return replace(pace, step_seconds=predicted_seconds(known, whole))
 
-    def _pace_of_batches(self, n: int, n_steps: int) -> Pace:
+    def _pace_of_batch(self, n: int) -> Pace:
+        """The pace of one step on `n` samples."""
         whole = self._training
         self._training = replace(whole, batch_size=n)
         try:
-            return self._pace_over(Duration(n_steps, "st"))
+            return self._pace_over(Duration(1, "st"))
         finally:
             self._training = whole
 
@@ -212,8 +202,9 @@ def predicted_seconds(known: Mapping[int, float], n: int) -> float:
 
 
 def _sizes_between(few: int, whole: int) -> Iterator[int]:
-    """Sizes of batches above `few`, up to `whole`."""
+    """Growing sizes of batches, from `few` to `whole`."""
     n = few
     while n < whole:
-        n = min(n * _GROWTH, whole)
         yield n
+        n = min(n * _GROWTH, whole)
+    yield whole

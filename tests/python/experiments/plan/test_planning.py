@@ -334,13 +334,15 @@ def test_planning_keeps_within_its_share_of_the_budget(tmp_path, slow_model) -> 
     ("fixed", "each", "expected", "per_second"),
     [
         # In proportion: a step of 512 would take 25.6 s, and planning has 12 s.
-        pytest.param(0.0, 0.05, [(8, 1), (8, 2), (64, 1)], 1 / 25.6, id="proportional"),
-        # 64 samples would take 14.4 s in proportion to 8, but two take 1.2 s.
-        pytest.param(1.0, 0.1, [(8, 1), (8, 2), (2, 2), (64, 1)], 1 / 52.2, id="line"),
+        pytest.param(0.0, 0.05, [(8, 1), (8, 1), (32, 1), (128, 1)], 1 / 25.6, id="proportional"),
+        # 128 samples would take 16.8 s in proportion to 32, and take 13.8 s by the line from 8.
+        pytest.param(1.0, 0.1, [(8, 1), (8, 1), (32, 1)], 1 / 52.2, id="line"),
         # Few samples take most of the time of many.
-        pytest.param(1.0, 0.001, [(8, 1), (8, 2), (64, 1), (512, 1)], 1 / 1.512, id="fixed"),
-        # A step of 64 would take 64 s, one of 512 even longer.
-        pytest.param(0.0, 1.0, [(8, 1)], 1 / 512, id="slow"),
+        pytest.param(
+            1.0, 0.001, [(8, 1), (8, 1), (32, 1), (128, 1), (512, 1)], 1 / 1.512, id="fixed"
+        ),
+        # A step of 32 would take 32 s, one of 512 even longer.
+        pytest.param(0.0, 1.0, [(8, 1), (8, 1)], 1 / 512, id="slow"),
     ],
 )
 def test_batches_grow_as_long_as_there_is_time(
@@ -386,7 +388,8 @@ def test_batches_may_be_larger_than_the_test_set(digits, tmp_path, monkeypatch) 
         digits["train"], digits["test"], training, 3.0,
         mapped=(), device="cpu", deadline=Deadline(60), scratch=tmp_path,
     )  # fmt: skip
-    assert tested[:6] == [(8, 8), (8, 8), (64, 64), (512, 359), (4096, 359), (4096, 359)]
+    sizes = [(32, 32), (128, 128), (512, 359), (2048, 359), (4096, 359), (4096, 359)]
+    assert tested[:8] == [(8, 8), (8, 8), *sizes]
     assert bursts.pace().step_seconds == 0.01
 
 
