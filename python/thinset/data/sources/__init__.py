@@ -186,8 +186,8 @@ def recognise(path: str) -> Source:
             return source
     if Path(path).is_file() and path.lower().endswith(_ARCHIVES):
         raise ValueError(f"{path} is an archive; unpack it and give the folder")
-    known = "".join(f"\n  {source.name}: {source.summary}" for source in SOURCES.values())
-    raise ValueError(f"{path} {_what_is_wrong(path)}; the kinds of source are:{known}")
+    known = "; ".join(f"{source.name}: {source.summary}" for source in SOURCES.values())
+    raise ValueError(f"{path} {_what_is_wrong(path)} (the kinds of source are {known})")
 
 
 def _what_is_wrong(path: str) -> str:
