@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from thinset.data import open_dataset
+from thinset.data.soft_labels import class_numbers
 from thinset.distillation.distilled_for import prepared_for_replay
 from thinset.experiments.checkpoints import kept_until_done
 from thinset.experiments.classifier import new_classifier
+from thinset.experiments.prepare.data import print_note
 from thinset.experiments.resized import resizing
 from thinset.files.decoding import encode
 from thinset.losses import LogitAdjusted, classification
@@ -212,7 +216,23 @@ def train(
         show_progress=show_progress,
         label=trial.name,
     )
+    if show_progress:
+        _note_if_guessing(trial.name, history, test)
     return model, make_record(trial, history, full, training, command=command)
+
+
+def _note_if_guessing(name: str, history: History, test: Dataset) -> None:
+    """Print a note if the model is no better than always naming the commonest class."""
+    labels = class_numbers(test)
+    accuracy = history.final.test_accuracy
+    if labels is None or accuracy is None:
+        return
+    commonest = np.bincount(labels).max() / len(labels)
+    if accuracy <= commonest < 1:
+        print_note(
+            f"{name} ends at a test accuracy of {100 * accuracy:.2f} %, no better than guessing; "
+            "try --schedule one_cycle or a lower --learning-rate, or train for longer"
+        )
 
 
 def standardised_for(model: nn.Module, training: TrainingSettings) -> TrainingSettings:

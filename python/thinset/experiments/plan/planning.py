@@ -149,10 +149,12 @@ class Planner:
         if not self._total.is_time or choice.steps >= _FEWEST_STEPS:
             return None
         one_pass = -(-len(self._bench.data.train) // self._settings.training.batch_size)
-        n_steps = min(one_pass, _USEFUL_STEPS)
+        n_steps = max(min(one_pass, _USEFUL_STEPS), _FEWEST_STEPS)
         evaluations, preparation = full.evaluation_seconds, sum(full.preparation_seconds.values())
         training = preparation + evaluations + n_steps * measured.pace.step_seconds
-        return max(training + planning_seconds, training / (1 - _PLANNING_SHARE))
+        # Measured again, all may be faster; but this budget was too short.
+        given = self._total.seconds
+        return max(training + planning_seconds, training / (1 - _PLANNING_SHARE), 1.5 * given)
 
 
 def _facts(data: Dataset, measured: Measured) -> dict[str, str]:
