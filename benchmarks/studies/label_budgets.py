@@ -1,11 +1,13 @@
 """Which few samples to label: selections on pretrained embeddings, beside random and other tools.
 
     python benchmarks/studies/label_budgets.py texts texts.parquet
+    python benchmarks/studies/label_budgets.py split embedded.parquet FOLDER
     python benchmarks/studies/label_budgets.py survey FOLDER -o out.json
     python benchmarks/studies/label_budgets.py table out.json ...
 
 `texts` makes a set of texts with labels from what is installed: first paragraphs of docstrings of
-ten Python packages, whose names are masked; the label is the package. A fifth is test data.
+ten Python packages, whose names are masked; the label is the package. A fifth is test data. After
+docs/examples/minilm_embeddings.py added their embeddings, `split` writes what `survey` reads.
 
 `survey` reads train.npy, test.npy (embeddings) and train-labels.npy, test-labels.npy of FOLDER. For
 each seed, 6,000 training rows are drawn, and each method chooses from them without labels. What is
@@ -92,6 +94,19 @@ def write_texts(out: Path) -> None:
         columns["label"] += [label] * len(texts)
         columns["is_test"] += [i % 5 == 0 for i in range(len(texts))]
     pq.write_table(pa.table(columns), out)
+
+
+def split_texts(embedded: Path, folder: Path) -> None:
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(embedded)
+    is_test = np.asarray(table["is_test"])
+    labels = np.asarray(table["label"])
+    embeddings = np.stack(table["embedding"].to_numpy()).astype(np.float32)
+    folder.mkdir(parents=True, exist_ok=True)
+    for part, of_part in (("train", ~is_test), ("test", is_test)):
+        np.save(folder / f"{part}.npy", embeddings[of_part])
+        np.save(folder / f"{part}-labels.npy", labels[of_part])
 
 
 def select(method: str, **options: object) -> Chooser:
@@ -231,6 +246,9 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     texts = commands.add_parser("texts", help="make a set of texts with labels")
     texts.add_argument("out", type=Path)
+    divided = commands.add_parser("split", help="write embedded texts as train and test arrays")
+    divided.add_argument("embedded", type=Path)
+    divided.add_argument("folder", type=Path)
     surveyed = commands.add_parser("survey", help="choose, label, train and score")
     surveyed.add_argument("folder", type=Path)
     surveyed.add_argument("-o", "--out", type=Path, required=True)
@@ -241,6 +259,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.command == "texts":
         write_texts(arguments.out)
+    elif arguments.command == "split":
+        split_texts(arguments.embedded, arguments.folder)
     elif arguments.command == "survey":
         survey(arguments.folder, arguments.seeds, arguments.only, arguments.out)
     else:

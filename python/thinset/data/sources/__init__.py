@@ -186,16 +186,15 @@ def recognise(path: str) -> Source:
             return source
     if Path(path).is_file() and path.lower().endswith(_ARCHIVES):
         raise ValueError(f"{path} is an archive; unpack it and give the folder")
-    known = "; ".join(f"{source.name}: {source.summary}" for source in SOURCES.values())
-    raise ValueError(f"{path} {_what_is_wrong(path)} (the kinds of source are {known})")
-
-
-def _what_is_wrong(path: str) -> str:
-    if Path(path).is_dir() and not any(Path(path).iterdir()):
-        return "is an empty folder"
     if path.lower().endswith((".npy", ".safetensors")):
-        return (
-            "holds an array alone, not a dataset. To choose rows of embeddings, use `thinset "
-            "select`; other commands take the dataset here, and its embeddings as --embeddings"
+        raise ValueError(
+            f"{path} holds an array alone, not a dataset. If these are images, put them and their "
+            "labels into one folder, as images.npy and labels.npy. To choose rows of embeddings, "
+            "use `thinset select`; other commands take the dataset here, and its embeddings as "
+            "--embeddings"
         )
-    return "is none of the known kinds of source"
+    what = "is none of the known kinds of source"
+    if Path(path).is_dir() and not any(Path(path).iterdir()):
+        what = "is an empty folder"
+    known = "; ".join(f"{source.name}: {source.summary}" for source in SOURCES.values())
+    raise ValueError(f"{path} {what} (the kinds of source are {known})")

@@ -48,16 +48,20 @@ def test_what_nothing_recognises_is_refused_with_what_is(tmp_path: Path) -> None
     (tmp_path / "empty").mkdir()
     (tmp_path / "text").mkdir()
     (tmp_path / "text" / "read.me").touch()
-    np.save(tmp_path / "X.npy", np.zeros((3, 2), np.float32))
     for path, reason in (
         ("empty", "is an empty folder"),
         ("text", "is none of the known kinds"),
-        ("X.npy", "holds an array alone.* `thinset select`.* --embeddings"),
     ):
         with pytest.raises(ValueError, match=reason) as error:
             import_dataset(tmp_path / path, tmp_path / "out")
         for name, source in SOURCES.items():
             assert f"{name}: {source.summary}" in str(error.value)
+
+
+def test_an_array_alone_is_told_where_it_belongs(tmp_path: Path) -> None:
+    np.save(tmp_path / "X.npy", np.zeros((3, 2), np.float32))
+    with pytest.raises(ValueError, match=r"images.npy and labels.npy\..*`thinset select`.*--embed"):
+        import_dataset(tmp_path / "X.npy", tmp_path / "out")
 
 
 def test_a_missing_source_is_named(tmp_path: Path) -> None:
