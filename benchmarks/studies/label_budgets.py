@@ -2,12 +2,15 @@
 
     python benchmarks/studies/label_budgets.py texts texts.parquet
     python benchmarks/studies/label_budgets.py split embedded.parquet FOLDER
+    python benchmarks/studies/label_budgets.py components DATA FOLDER
     python benchmarks/studies/label_budgets.py survey FOLDER -o out.json
     python benchmarks/studies/label_budgets.py table out.json ...
 
 `texts` makes a set of texts with labels from what is installed: first paragraphs of docstrings of
 ten Python packages, whose names are masked; the label is the package. A fifth is test data. After
 docs/examples/minilm_embeddings.py added their embeddings, `split` writes what `survey` reads.
+`components` does so with 64 principal components of the pixels of DATA, a dataset folder with train
+and test; the mean norm of the rows becomes 1.
 
 `survey` reads train.npy, test.npy (embeddings) and train-labels.npy, test-labels.npy of FOLDER. For
 each seed, 6,000 training rows are drawn, and each method chooses from them without labels. What is
@@ -51,6 +54,7 @@ PACKAGES = (
     "transformers",
 )  # fmt: skip
 MOST_TEXTS = 2000  # of each package
+N_COMPONENTS = 64
 N_POOL = 6000
 N_VALIDATION = 2000
 BUDGETS = (20, 50, 100, 250)
@@ -109,6 +113,25 @@ def split_texts(embedded: Path, folder: Path) -> None:
         np.save(folder / f"{part}-labels.npy", labels[of_part])
 
 
+def write_components(data: Path, folder: Path) -> None:
+    from sklearn.decomposition import PCA
+
+    from thinset.data import open_dataset
+
+    parts = {part: open_dataset(data / part) for part in ("train", "test")}
+    pixels = {
+        part: np.asarray(one.images, dtype=np.float32).reshape(len(one), -1)
+        for part, one in parts.items()
+    }
+    components = PCA(N_COMPONENTS, random_state=0).fit(pixels["train"])
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = {part: components.transform(values) for part, values in pixels.items()}
+    scale = np.linalg.norm(rows["train"], axis=1).mean()
+    for part, one in parts.items():
+        np.save(folder / f"{part}.npy", (rows[part] / scale).astype(np.float32))
+        np.save(folder / f"{part}-labels.npy", np.asarray(one.labels).astype(np.int64))
+
+
 def select(method: str, **options: object) -> Chooser:
     def choose(X: NDArray[np.float32], k: int, seed: int) -> NDArray[np.int64]:
         return thinset.select(X, k, method, random_state=seed, **options).indices  # type: ignore[arg-type]
@@ -127,6 +150,16 @@ def scikit_activeml(name: str) -> Chooser:
     return choose
 
 
+def scikit_learn_kmeans(X: NDArray[np.float32], k: int, seed: int) -> NDArray[np.int64]:
+    """Of each cluster, the row nearest to the centre."""
+    from sklearn.cluster import KMeans
+
+    found = KMeans(k, random_state=seed).fit(X)
+    distances = found.transform(X)
+    distances[found.labels_[:, None] != np.arange(k)] = np.inf
+    return distances.argmin(axis=0)
+
+
 METHODS: dict[str, Chooser] = {
     "random": select("random"),
     "kmeans": select("kmeans"),
@@ -136,6 +169,7 @@ METHODS: dict[str, Chooser] = {
     "max_min": select("max_min"),
     "max_sum": select("max_sum"),
     "topk": select("topk"),
+    "KMeans of scikit-learn": scikit_learn_kmeans,
     "TypiClust": scikit_activeml("TypiClust"),
     "ProbCover": scikit_activeml("ProbCover"),
     "MaxHerding": scikit_activeml("MaxHerding"),
@@ -201,7 +235,7 @@ def print_table(files: list[Path]) -> None:
         differences = {
             (method, k): [by_seed[seed] - scores["random", k][seed] for seed in sorted(by_seed)]
             for (method, k), by_seed in scores.items()
-            if method != "random"
+            if method != "random" and len(by_seed) > 1
         }
         held = holm(differences)
         chosen = [f"{key} = {found[key]:g}" for key in ("C", "learning_rate") if key in found]
@@ -213,7 +247,10 @@ def print_table(files: list[Path]) -> None:
         for k in sorted({k for _, k in scores}):
             cells = []
             for name in names:
-                values = list(scores[name, k].values())
+                values = list(scores.get((name, k), {}).values())
+                if len(values) < 2:
+                    cells.append("")
+                    continue
                 if name == "random":
                     cells.append(f"{statistics.fmean(values):.1f} ± {statistics.stdev(values):.1f}")
                     continue
@@ -249,6 +286,9 @@ def main() -> None:
     divided = commands.add_parser("split", help="write embedded texts as train and test arrays")
     divided.add_argument("embedded", type=Path)
     divided.add_argument("folder", type=Path)
+    of_pixels = commands.add_parser("components", help="write principal components of pixels")
+    of_pixels.add_argument("data", type=Path)
+    of_pixels.add_argument("folder", type=Path)
     surveyed = commands.add_parser("survey", help="choose, label, train and score")
     surveyed.add_argument("folder", type=Path)
     surveyed.add_argument("-o", "--out", type=Path, required=True)
@@ -261,6 +301,8 @@ def main() -> None:
         write_texts(arguments.out)
     elif arguments.command == "split":
         split_texts(arguments.embedded, arguments.folder)
+    elif arguments.command == "components":
+        write_components(arguments.data, arguments.folder)
     elif arguments.command == "survey":
         survey(arguments.folder, arguments.seeds, arguments.only, arguments.out)
     else:

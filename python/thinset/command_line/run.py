@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from thinset.command_line.arguments import (
     Device,
@@ -31,7 +31,7 @@ from thinset.command_line.plan import Command as Plan
 from thinset.command_line.study_options import say
 from thinset.command_line.training_options import TrainingOptions, options_given, replaced
 from thinset.command_line.usage import UsageError
-from thinset.experiments.settings import RunSettings, load_recipe, require_valid
+from thinset.experiments.settings import PlanSettings, RunSettings, load_recipe, require_valid
 from thinset.results.arm import Arm
 from thinset.results.selection_rule import SelectionRule
 
@@ -147,10 +147,18 @@ class Command(TrainingOptions, EncoderOptions, _Options):
                 option = name.replace("_", "-")
                 raise UsageError(f"the plan decides what to train on: give --plan or --{option}")
         settings = plan.stored_settings(self.out, model=self.model, encoder=self.encoder)
+        shared = {field.name for field in dataclasses.fields(Plan)} - {"budget"}
+        given = {name: value for name, value in vars(self).items() if name in shared}
         if settings is None:
-            shared = {field.name for field in dataclasses.fields(Plan)} - {"budget"}
-            given = {name: value for name, value in vars(self).items() if name in shared}
             settings = Plan(**given, budget=self.time).settings()
+        else:
+            unasked = Plan(self.data, self.out, **_length_of(settings)).settings()
+            if self.time is None and self.steps is None:
+                given |= _length_of(settings)
+            else:
+                given["budget"] = self.time
+            asked = Plan(**given).settings()
+            plan.require_planned(self.out, settings, asked=asked, unasked=unasked)
         print(f"report: {plan.make(recipe_of('plan'), settings, where_of('run', self), say)}")
 
     def _arm(self, recipe: Arm) -> Arm:
@@ -167,3 +175,9 @@ class Command(TrainingOptions, EncoderOptions, _Options):
                 options=dict(rule.options) if is_recipe else {},
             )
         )
+
+
+def _length_of(settings: PlanSettings) -> dict[str, Any]:
+    """The option of `thinset plan` that gives the length of these settings."""
+    option = "budget" if settings.total.is_time else "steps"
+    return {option: str(settings.total)}

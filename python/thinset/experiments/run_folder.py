@@ -90,9 +90,9 @@ class RunFolder:
         _require_own(path)
         if stored.exists():
             earlier = with_added_settings(_without_notes(stored), settings)
-            differences = list(_differences(earlier, settings))
-            if differences:
-                _require_independent(path, differences)
+            found = list(differences(earlier, settings))
+            if found:
+                _require_independent(path, found)
                 # The log belongs to a training with other settings, which no longer exists.
                 (path / "log.jsonl").unlink(missing_ok=True)
             _require_same_figure(stored, notes or {})
@@ -419,17 +419,17 @@ def _without_notes(stored: Path) -> dict[str, Any]:
     return settings
 
 
-_Difference: TypeAlias = "tuple[tuple[str, ...], Any, Any]"
+Difference: TypeAlias = "tuple[tuple[str, ...], Any, Any]"
 
 
-def _differences(stored: Any, settings: Any, where: tuple[str, ...] = ()) -> Iterator[_Difference]:
+def differences(stored: Any, settings: Any, where: tuple[str, ...] = ()) -> Iterator[Difference]:
     """The settings that differ: the path, the stored value and the value here of each."""
     if isinstance(stored, dict) and isinstance(settings, dict):
         # Settings that most parts depend on come first.
         for name in sorted({**stored, **settings}, key=_rank):
-            yield from _differences(stored.get(name), settings.get(name), (*where, name))
-    # Through JSON and back, because tuples become lists.
-    elif stored != json.loads(json.dumps(settings)):
+            yield from differences(stored.get(name), settings.get(name), (*where, name))
+    # As JSON, where tuples are lists.
+    elif json.loads(json.dumps(stored)) != json.loads(json.dumps(settings)):
         yield where, stored, settings
 
 
@@ -439,7 +439,7 @@ def _rank(name: str) -> int:
     return 1 if name in _DECIDES_SELECTED else 2
 
 
-def _require_independent(path: Path, differences: list[_Difference]) -> None:
+def _require_independent(path: Path, differences: list[Difference]) -> None:
     """Raise an error if anything in the folder depends on a setting that differs.
 
     What is made in seconds is removed instead: an unsuitable size of images or an impossible number

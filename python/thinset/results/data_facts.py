@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from thinset.files.decoding import (  # noqa: TC001 - decode looks them up
@@ -71,12 +72,18 @@ class DataFacts:
 
     def _repetition(self, probability: float) -> str:
         looked_at = f"{self.n_looked_at:,} samples looked at"
+        pairs = "hardly any random pair"
+        if probability > 0:
+            pairs = f"at least 1 random pair in {_rounded_up(1 / probability):,}"
         if self.repeated_share is None:
-            return (
-                "two samples drawn at random are near-duplicates with probability "
-                f"{probability:.2g} or more ({looked_at})"
-            )
+            return f"{pairs} is one of near-duplicates ({looked_at})"
         words = f"{100 * self.repeated_share:.3g} % of {looked_at} nearly repeat another"
         if self.repeated_share_of_all is not None and self.n_looked_at < self.n_samples:
             words += f", about {100 * self.repeated_share_of_all:.3g} % of all"
-        return f"{words}; two drawn at random do with probability {probability:.2g} or more"
+        return f"{words}; {pairs} does"
+
+
+def _rounded_up(number: float) -> int:
+    """To two digits."""
+    unit = float(10 ** max(0, math.floor(math.log10(number)) - 1))
+    return math.ceil(number / unit) * int(unit)

@@ -262,6 +262,32 @@ def test_a_plan_is_made_and_then_followed(capsys, tmp_path, monkeypatch):
     assert "Prediction and outcome" in page
 
 
+@pytest.mark.parametrize(
+    ("asked", "refused"),
+    [
+        (("--steps", "30st", "--learning-rate", 0.02), None),
+        (("--steps", "40st"), "settings.total is '30st' there and '40st' here"),
+        (("--budget", "20s"), "settings.total is '30st' there and '20s' here"),
+        (("--learning-rate", 0.3), "settings.training.learning_rate is 0.02 there and 0.3 here"),
+        (("--seed", 4), "seed is 3 there and 4 here"),
+    ],
+)
+def test_a_plan_is_followed_with_its_own_settings_alone(
+    asked, refused, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    options = ("--preset", "smoke", "--probe-share", 0, "--seed", 3, "--learning-rate", 0.02)
+    call(capsys, "plan", "digits", "-o", "out", "--steps", "30st", *options)
+    status, output, error = call(capsys, "run", "digits", "--plan", "-o", "out", *asked)
+    if refused is None:
+        assert (status, output) == (0, "report: out/report/index.html\n"), error
+    else:
+        assert status == 3
+        assert refused in error
+        assert "leave the option out to follow that plan" in error
+        assert not (tmp_path / "out" / "records").exists()
+
+
 def test_a_plan_that_cannot_be_followed_says_so(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     options = ("--budget", "0.01s", "--probe-share", 0)

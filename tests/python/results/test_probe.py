@@ -30,11 +30,20 @@ def test_facts_are_written_in_words() -> None:
         "samples": "600, 4 x 4 x 1",
         "steps": "20 per second, 40 % of the time waiting for images",
         "classes": "2, of 100 to 500 samples (1 : 5; the largest has 83.3 %)",
-        "repetition": "50 % of 300 samples looked at nearly repeat another, about 75 % of all; two "
-        "drawn at random do with probability 0.25 or more",
+        "repetition": "50 % of 300 samples looked at nearly repeat another, about 75 % of all; at "
+        "least 1 random pair in 4 does",
         "decoding": "1,000 images per second",
         "embeddings": "not measured: no time",
     }
+    for probability, pairs in (
+        (2.7e-6, "at least 1 random pair in 380,000"),
+        (1.0, "at least 1 random pair in 1"),
+        (0.0, "hardly any random pair"),
+    ):
+        facts = dataclasses.replace(FACTS, near_duplicates=probability)
+        assert facts.in_words()["repetition"].endswith(f"75 % of all; {pairs} does")
+        alone = dataclasses.replace(facts, repeated_share=None).in_words()["repetition"]
+        assert alone == f"{pairs} is one of near-duplicates (300 samples looked at)"
     assert DataFacts(600, (4, 4, 1)).in_words() == {"samples": "600, 4 x 4 x 1"}
     assert DataFacts(600, (4, 4, 1)).imbalance is None
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from thinset.experiments.explored import explored_choice
 from thinset.experiments.finished import Finished
 from thinset.experiments.next_steps import after_plan
+from thinset.experiments.run_folder import differences
 from thinset.experiments.settings import PlanSettings
 from thinset.files.decoding import encode
 from thinset.report import Progress, write_plan_report
@@ -71,6 +72,24 @@ def stored_settings(
     if function is not None:
         require_named_by_user(function, encoder, f"{where}.encoder.function", "--encoder")
     return settings
+
+
+def require_planned(
+    out: Path, stored: PlanSettings, *, asked: PlanSettings, unasked: PlanSettings
+) -> None:
+    """Raise ValueError if the user asks for a setting that is not that of the plan in `out`.
+
+    asked: the settings by the user's options. unasked: those without any; where the two are alike,
+    the user asks for nothing.
+    """
+    named = {where for where, *_ in differences(encode(unasked), encode(asked))}
+    for where, there, here in differences(encode(stored), encode(asked)):
+        if where in named:
+            raise ValueError(
+                f"{out} holds a plan with other settings: settings.{'.'.join(where)} is {there!r} "
+                f"there and {here!r} here; leave the option out to follow that plan, or choose "
+                "another output"
+            )
 
 
 def write_page(

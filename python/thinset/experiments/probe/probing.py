@@ -106,6 +106,8 @@ class _Probing:
         )
         if self._sizes is None:
             self._missing["classes"] = "the data have no labels"
+        elif len(self._sizes) == 1:
+            self._missing["classes"] = "all samples are of one class; nothing can be told apart"
         note("drawing a sample")
         self._bench = SampledBench(
             whole,

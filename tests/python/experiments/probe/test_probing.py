@@ -168,6 +168,9 @@ def test_one_class_and_few_samples_are_not_trained_on(digits, tmp_path) -> None:
     result = probed(one.path, tmp_path)
     assert result.facts.n_classes == 1
     assert "labels of two classes" in result.not_measured["short trainings"]
+    assert "all samples are of one class" in result.not_measured["classes"]
+    assert "classes" not in result.advice.reason
+    assert result.advice.sureness == "low"
     few = write_subset(np.arange(40), train, tmp_path / "few")
     result = probe(Where(str(few.path), tmp_path / "of few"), QUICK, lambda _: None)
     assert "at least 100 different samples, got" in result.not_measured["short trainings"]
