@@ -195,7 +195,7 @@ def print_table(files: list[Path]) -> None:
                 cells.append(f"{score} {statistics.fmean(values):.1f} ± {spread:.1f}")
             if "accuracy" in next(iter(by_seed.values())):
                 share = setting.partition(", filter")[0]
-                for filtering in ("none", "cross-validated"):
+                for filtering in ("none", "neighbours", "cross-validated"):
                     plain = by_arm[f"{share}, filter: {filtering}", "random"]
                     each = [by_seed[seed]["accuracy"] - plain[seed]["accuracy"] for seed in by_seed]
                     low, high = mean_interval(each) or (float("nan"), float("nan"))

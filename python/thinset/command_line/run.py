@@ -146,6 +146,8 @@ class Command(TrainingOptions, EncoderOptions, _Options):
             if getattr(self, name) is not None:
                 option = name.replace("_", "-")
                 raise UsageError(f"the plan decides what to train on: give --plan or --{option}")
+        if self.metric != "euclidean":
+            raise UsageError("the plan decides what to train on: give --plan or --metric")
         settings = plan.stored_settings(self.out, model=self.model, encoder=self.encoder)
         shared = {field.name for field in dataclasses.fields(Plan)} - {"budget"}
         given = {name: value for name, value in vars(self).items() if name in shared}

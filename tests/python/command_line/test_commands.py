@@ -113,6 +113,11 @@ def test_version(capsys):
             "the plan decides what to train on: give --plan or --method",
         ),
         (
+            ["run", "digits", "-o", "out", "--plan", "--budget", "9s", "--metric", "cosine"],
+            2,
+            "the plan decides what to train on: give --plan or --metric",
+        ),
+        (
             ["select", "gone.npy", "-n", "3", "-o", "s.npz", "--engine", "local", "--threads", "0"],
             3,
             "--threads must be from 1 to 1024, got 0",
@@ -269,7 +274,7 @@ def test_a_plan_is_made_and_then_followed(capsys, tmp_path, monkeypatch):
         (("--steps", "40st"), "settings.total is '30st' there and '40st' here"),
         (("--budget", "20s"), "settings.total is '30st' there and '20s' here"),
         (("--learning-rate", 0.3), "settings.training.learning_rate is 0.02 there and 0.3 here"),
-        (("--seed", 4), "seed is 3 there and 4 here"),
+        (("--seed", 4), "settings.seed is 3 there and 4 here"),
     ],
 )
 def test_a_plan_is_followed_with_its_own_settings_alone(

@@ -83,13 +83,15 @@ def require_planned(
     the user asks for nothing.
     """
     named = {where for where, *_ in differences(encode(unasked), encode(asked))}
-    for where, there, here in differences(encode(stored), encode(asked)):
-        if where in named:
-            raise ValueError(
-                f"{out} holds a plan with other settings: settings.{'.'.join(where)} is {there!r} "
-                f"there and {here!r} here; leave the option out to follow that plan, or choose "
-                "another output"
-            )
+    refused = [one for one in differences(encode(stored), encode(asked)) if one[0] in named]
+    if refused:
+        # An option may change several settings; the one of its own name is not in a part.
+        where, there, here = min(refused, key=lambda one: len(one[0]))
+        raise ValueError(
+            f"{out} holds a plan with other settings: settings.{'.'.join(where)} is {there!r} "
+            f"there and {here!r} here; leave the option out to follow that plan, or choose "
+            "another output"
+        )
 
 
 def write_page(

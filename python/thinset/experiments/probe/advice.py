@@ -136,14 +136,15 @@ def _why_to_choose(most: int, *, embeddings_given: bool) -> str:
 
 def _why_not_to_choose(n_labels: int, *, embeddings_given: bool) -> str:
     most_by_given = few_labels(embeddings_given=True)
-    gain = f"by embeddings of pretrained networks, it gained 1 to 2 points with {most_by_given}"
+    gain = f"gained 1 to 2 points with {most_by_given}"
     if n_labels > most_by_given:
         gain += ", the most that were measured"
     if embeddings_given:
-        return f"the gain of choosing falls with the number of labels: {gain}"
+        return f"the gain of choosing falls with the number of labels: such rows {gain}"
     return (
-        f"with more than {few_labels(embeddings_given=False)} labels, choosing by embeddings "
-        f"learned on the data did not help a network trained on the images; {gain}"
+        f"with more than {few_labels(embeddings_given=False)} labels, representative rows by "
+        "embeddings learned on the data did not help a network trained on the images; by "
+        f"embeddings of pretrained networks, they {gain}"
     )
 
 
