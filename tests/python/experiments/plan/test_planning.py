@@ -293,6 +293,7 @@ def slow_model(tmp_path, monkeypatch):
     return "slow_models:slow"
 
 
+@pytest.mark.alone
 def test_a_budget_that_is_too_short_is_called_so(tmp_path, slow_model) -> None:
     training = dataclasses.replace(SETTINGS.training, model=slow_model)
     settings = dataclasses.replace(SETTINGS, total=Duration(3, "s"), training=training)
