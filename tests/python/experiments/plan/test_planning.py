@@ -303,8 +303,9 @@ def test_a_budget_that_is_too_short_is_called_so(tmp_path, slow_model) -> None:
     # budget is not enough for more, but a few seconds are taken to predict whole batches.
     assert len((tmp_path / "calls").read_text()) <= 2 + 4 / 0.5 + 1
     assert plan.choice.steps < 10
-    # 45 steps of 32 make one pass. The time of tests is measured on few samples, and too long.
-    assert 45 * 0.5 < plan.least_seconds < 5 * 45 * 0.5
+    # 45 steps of 32 make one pass. If there is time for batches of 8 alone, a step is predicted to
+    # take four times as long, and a test of 359 samples 45 times as long, as they do.
+    assert 45 * 0.5 < plan.least_seconds < 12 * 45 * 0.5
     assert plan.least_seconds >= 1.5 * 3
     assert plan == Plan.load(tmp_path / "plan" / "plan.json")
     text = plan.describe()
