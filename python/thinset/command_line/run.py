@@ -35,6 +35,9 @@ from thinset.experiments.settings import PlanSettings, RunSettings, load_recipe,
 from thinset.results.arm import Arm
 from thinset.results.selection_rule import SelectionRule
 
+_OF_SELECTION = {"method", "metric", "n_samples", "per_class", "dedup", "split", "n_seeds"}
+"""Options of what a plan decides"""
+
 
 @dataclass(frozen=True)
 class _Options:
@@ -142,12 +145,10 @@ class Command(TrainingOptions, EncoderOptions, _Options):
         from thinset.experiments.figures.registry import recipe_of
         from thinset.experiments.kinds import plan
 
-        for name in ("method", "n_samples", "per_class", "dedup", "split", "n_seeds"):
-            if getattr(self, name) is not None:
-                option = name.replace("_", "-")
+        for field in dataclasses.fields(self):
+            if field.name in _OF_SELECTION and getattr(self, field.name) != field.default:
+                option = field.name.replace("_", "-")
                 raise UsageError(f"the plan decides what to train on: give --plan or --{option}")
-        if self.metric != "euclidean":
-            raise UsageError("the plan decides what to train on: give --plan or --metric")
         settings = plan.stored_settings(self.out, model=self.model, encoder=self.encoder)
         shared = {field.name for field in dataclasses.fields(Plan)} - {"budget"}
         given = {name: value for name, value in vars(self).items() if name in shared}
@@ -160,7 +161,9 @@ class Command(TrainingOptions, EncoderOptions, _Options):
             else:
                 given["budget"] = self.time
             asked = Plan(**given).settings()
-            plan.require_planned(self.out, settings, asked=asked, unasked=unasked)
+            length = "steps" if self.time is None else "budget"
+            with named_as_options({**options_given(self), "total": length}):
+                plan.require_planned(self.out, settings, asked=asked, unasked=unasked)
         print(f"report: {plan.make(recipe_of('plan'), settings, where_of('run', self), say)}")
 
     def _arm(self, recipe: Arm) -> Arm:

@@ -72,18 +72,19 @@ class DataFacts:
 
     def _repetition(self, probability: float) -> str:
         looked_at = f"{self.n_looked_at:,} samples looked at"
-        pairs = "hardly any random pair"
+        share = "hardly any"
         if probability > 0:
-            pairs = f"at least 1 random pair in {_rounded_up(1 / probability):,}"
+            share = f"at least 1 in {_rounded_up(1 / probability):,}"
+        pairs = f"{share} pairs drawn at random are near-duplicates"
         if self.repeated_share is None:
-            return f"{pairs} is one of near-duplicates ({looked_at})"
+            return f"{pairs} ({looked_at})"
         words = f"{100 * self.repeated_share:.3g} % of {looked_at} nearly repeat another"
         if self.repeated_share_of_all is not None and self.n_looked_at < self.n_samples:
             words += f", about {100 * self.repeated_share_of_all:.3g} % of all"
-        return f"{words}; {pairs} does"
+        return f"{words}; {pairs}"
 
 
 def _rounded_up(number: float) -> int:
     """To two digits."""
-    unit = float(10 ** max(0, math.floor(math.log10(number)) - 1))
-    return math.ceil(number / unit) * int(unit)
+    unit = int(10 ** max(0, math.floor(math.log10(number)) - 1))
+    return math.ceil(number / unit) * unit

@@ -271,10 +271,10 @@ def test_a_plan_is_made_and_then_followed(capsys, tmp_path, monkeypatch):
     ("asked", "refused"),
     [
         (("--steps", "30st", "--learning-rate", 0.02), None),
-        (("--steps", "40st"), "settings.total is '30st' there and '40st' here"),
-        (("--budget", "20s"), "settings.total is '30st' there and '20s' here"),
-        (("--learning-rate", 0.3), "settings.training.learning_rate is 0.02 there and 0.3 here"),
-        (("--seed", 4), "settings.seed is 3 there and 4 here"),
+        (("--steps", "40st"), "--steps is '40st', but the plan in out has '30st'"),
+        (("--budget", "20s"), "--budget is '20s', but the plan in out has '30st'"),
+        (("--learning-rate", 0.3), "--learning-rate is 0.3, but the plan in out has 0.02"),
+        (("--seed", 4), "--seed is 4, but the plan in out has 3"),
     ],
 )
 def test_a_plan_is_followed_with_its_own_settings_alone(

@@ -31,19 +31,19 @@ def test_facts_are_written_in_words() -> None:
         "steps": "20 per second, 40 % of the time waiting for images",
         "classes": "2, of 100 to 500 samples (1 : 5; the largest has 83.3 %)",
         "repetition": "50 % of 300 samples looked at nearly repeat another, about 75 % of all; at "
-        "least 1 random pair in 4 does",
+        "least 1 in 4 pairs drawn at random are near-duplicates",
         "decoding": "1,000 images per second",
         "embeddings": "not measured: no time",
     }
     for probability, pairs in (
-        (2.7e-6, "at least 1 random pair in 380,000"),
-        (1.0, "at least 1 random pair in 1"),
-        (0.0, "hardly any random pair"),
+        (2.7e-6, "at least 1 in 380,000 pairs drawn at random are near-duplicates"),
+        (1.0, "at least 1 in 1 pairs drawn at random are near-duplicates"),
+        (0.0, "hardly any pairs drawn at random are near-duplicates"),
     ):
         facts = dataclasses.replace(FACTS, near_duplicates=probability)
-        assert facts.in_words()["repetition"].endswith(f"75 % of all; {pairs} does")
+        assert facts.in_words()["repetition"].endswith(f"75 % of all; {pairs}")
         alone = dataclasses.replace(facts, repeated_share=None).in_words()["repetition"]
-        assert alone == f"{pairs} is one of near-duplicates (300 samples looked at)"
+        assert alone == f"{pairs} (300 samples looked at)"
     assert DataFacts(600, (4, 4, 1)).in_words() == {"samples": "600, 4 x 4 x 1"}
     assert DataFacts(600, (4, 4, 1)).imbalance is None
 

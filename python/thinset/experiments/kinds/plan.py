@@ -88,9 +88,8 @@ def require_planned(
         # An option may change several settings; the one of its own name is not in a part.
         where, there, here = min(refused, key=lambda one: len(one[0]))
         raise ValueError(
-            f"{out} holds a plan with other settings: settings.{'.'.join(where)} is {there!r} "
-            f"there and {here!r} here; leave the option out to follow that plan, or choose "
-            "another output"
+            f"{'.'.join(where)} is {here!r}, but the plan in {out} has {there!r}; leave the option "
+            "out to follow that plan, or choose another output"
         )
 
 

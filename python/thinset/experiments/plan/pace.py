@@ -17,7 +17,7 @@ from thinset.experiments.trial import Trial, train
 from thinset.results import FULL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from thinset.data import EncodedDataset
     from thinset.experiments.plan.deadline import Deadline
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 _MOST_TESTED = 1_000
 _FEWEST = 8
 """Number of samples trained and tested on first, to predict the cost of whole batches"""
-_GROWTH = 4
-"""Ratio of the sizes of consecutive batches, until they are whole"""
+_GROWTHS = (4, 2)
+"""Ratios of the sizes of consecutive batches, the first that there is time for"""
 _LEAST_SECONDS = 4.0
 """What predicting the time of whole batches may take, even beyond the deadline: without it, no one
 could be told how long a budget must be"""
@@ -145,16 +145,29 @@ class Bursts:
         pace = self._pace_of_batch(few)  # with all that is loaded and reserved on first use
         known = {few: pace.step_seconds}
         time = self._deadline.or_at_least(_LEAST_SECONDS)
-        for n in _sizes_between(few, whole):
-            n_in_time = int(self._seconds / max(pace.test_seconds, 1e-9))
-            n_tested = max(len(self._test), min(n, n_in_time, _MOST_TESTED, len(self._all_tested)))
-            if predicted_seconds(known, n) + n_tested * pace.test_seconds > time.left:
-                break
+
+        def fitting(sizes: Sequence[int]) -> int | None:
+            """The first size that there is time for."""
+            for n in sizes:
+                seconds = predicted_seconds(known, n)
+                if seconds + self._n_tested_beside(n, pace) * pace.test_seconds <= time.left:
+                    return n
+            return None
+
+        n = fitting([few])
+        while n is not None:
+            n_tested = self._n_tested_beside(n, pace)
             if n_tested > len(self._test):
                 self._test = self._first_tested(n_tested)
             pace = self._pace_of_batch(n)
             known[n] = pace.step_seconds
+            n = fitting([min(growth * n, whole) for growth in _GROWTHS]) if n < whole else None
         return replace(pace, step_seconds=predicted_seconds(known, whole))
+
+    def _n_tested_beside(self, n: int, pace: Pace) -> int:
+        """The number of samples to test on beside a batch of `n`."""
+        n_in_time = int(self._seconds / max(pace.test_seconds, 1e-9))
+        return max(len(self._test), min(n, n_in_time, _MOST_TESTED, len(self._all_tested)))
 
     def _pace_of_batch(self, n: int) -> Pace:
         """The pace of one step on `n` samples."""
@@ -199,12 +212,3 @@ def predicted_seconds(known: Mapping[int, float], n: int) -> float:
         return most
     slope = (known[largest] - known[smaller[0]]) / (largest - smaller[0])
     return min(known[largest] + max(slope, 0.0) * (n - largest), most)
-
-
-def _sizes_between(few: int, whole: int) -> Iterator[int]:
-    """Growing sizes of batches, from `few` to `whole`."""
-    n = few
-    while n < whole:
-        yield n
-        n = min(n * _GROWTH, whole)
-    yield whole

@@ -303,9 +303,8 @@ def test_a_budget_that_is_too_short_is_called_so(tmp_path, slow_model) -> None:
     # budget is not enough for more, but a few seconds are taken to predict whole batches.
     assert len((tmp_path / "calls").read_text()) <= 2 + 4 / 0.5 + 1
     assert plan.choice.steps < 10
-    # 45 steps of 32 make one pass. If there is time for batches of 8 alone, a step is predicted to
-    # take four times as long, and a test of 359 samples 45 times as long, as they do.
-    assert 45 * 0.5 < plan.least_seconds < 12 * 45 * 0.5
+    # 45 steps of 32 make one pass. The time of tests is measured on few samples, and too long.
+    assert 45 * 0.5 < plan.least_seconds < 5 * 45 * 0.5
     assert plan.least_seconds >= 1.5 * 3
     assert plan == Plan.load(tmp_path / "plan" / "plan.json")
     text = plan.describe()
@@ -338,8 +337,13 @@ def test_planning_keeps_within_its_share_of_the_budget(tmp_path, slow_model) -> 
     [
         # In proportion: a step of 512 would take 25.6 s, and planning has 12 s.
         pytest.param(0.0, 0.05, [(8, 1), (8, 1), (32, 1), (128, 1)], 1 / 25.6, id="proportional"),
-        # 128 samples would take 16.8 s in proportion to 32, and take 13.8 s by the line from 8.
-        pytest.param(1.0, 0.1, [(8, 1), (8, 1), (32, 1)], 1 / 52.2, id="line"),
+        # 128 samples would take 16.8 s in proportion to 32, and take 13.8 s by the line from 8; 64
+        # take 7.4 s.
+        pytest.param(1.0, 0.1, [(8, 1), (8, 1), (32, 1), (64, 1)], 1 / 52.2, id="line"),
+        # 32 samples would take 20 s in proportion to 8, and 16 would take 10 s.
+        pytest.param(
+            4.6, 0.05, [(8, 1), (8, 1), (16, 1), (64, 1), (128, 1)], 1 / 30.2, id="doubled"
+        ),
         # Few samples take most of the time of many.
         pytest.param(
             1.0, 0.001, [(8, 1), (8, 1), (32, 1), (128, 1), (512, 1)], 1 / 1.512, id="fixed"
