@@ -107,10 +107,8 @@ def split_texts(embedded: Path, folder: Path) -> None:
     is_test = np.asarray(table["is_test"])
     labels = np.asarray(table["label"])
     embeddings = np.stack(table["embedding"].to_numpy()).astype(np.float32)
-    folder.mkdir(parents=True, exist_ok=True)
     for part, of_part in (("train", ~is_test), ("test", is_test)):
-        np.save(folder / f"{part}.npy", embeddings[of_part])
-        np.save(folder / f"{part}-labels.npy", labels[of_part])
+        write_part(folder, part, embeddings[of_part], labels[of_part])
 
 
 def write_components(data: Path, folder: Path) -> None:
@@ -124,12 +122,18 @@ def write_components(data: Path, folder: Path) -> None:
         for part, one in parts.items()
     }
     components = PCA(N_COMPONENTS, random_state=0).fit(pixels["train"])
-    folder.mkdir(parents=True, exist_ok=True)
     rows = {part: components.transform(values) for part, values in pixels.items()}
     scale = np.linalg.norm(rows["train"], axis=1).mean()
     for part, one in parts.items():
-        np.save(folder / f"{part}.npy", (rows[part] / scale).astype(np.float32))
-        np.save(folder / f"{part}-labels.npy", np.asarray(one.labels).astype(np.int64))
+        write_part(folder, part, rows[part] / scale, np.asarray(one.labels))
+
+
+def write_part(
+    folder: Path, part: str, rows: NDArray[np.floating], labels: NDArray[np.integer]
+) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    np.save(folder / f"{part}.npy", rows.astype(np.float32))
+    np.save(folder / f"{part}-labels.npy", labels.astype(np.int64))
 
 
 def select(method: str, **options: object) -> Chooser:

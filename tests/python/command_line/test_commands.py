@@ -275,6 +275,7 @@ def test_a_plan_is_made_and_then_followed(capsys, tmp_path, monkeypatch):
         (("--budget", "20s"), "--budget is '20s', but the plan in out has '30st'"),
         (("--learning-rate", 0.3), "--learning-rate is 0.3, but the plan in out has 0.02"),
         (("--seed", 4), "--seed is 4, but the plan in out has 3"),
+        (("--model", "lenet"), "--model is 'lenet', but the plan in out has none"),
     ],
 )
 def test_a_plan_is_followed_with_its_own_settings_alone(

@@ -87,8 +87,9 @@ def require_planned(
     if refused:
         # An option may change several settings; the one of its own name is not in a part.
         where, there, here = min(refused, key=lambda one: len(one[0]))
+        planned = "none" if there is None else repr(there)
         raise ValueError(
-            f"{'.'.join(where)} is {here!r}, but the plan in {out} has {there!r}; leave the option "
+            f"{'.'.join(where)} is {here!r}, but the plan in {out} has {planned}; leave the option "
             "out to follow that plan, or choose another output"
         )
 
