@@ -72,7 +72,7 @@ class _Options:
     default the time that the selected arm needed for its steps"""
     plan: bool = False
     """train once within the budget, as `thinset plan` advises, and report the outcome; if the
-    folder has a plan, follow it with the same options"""
+    folder has a plan, follow it, and refuse options that differ from the plan's"""
     model: Model = None
     """classifier: paper, vgg, lenet, alexnet, convnet, resnet, or your own function of the image
     shape (H, W, C) and the number of classes; by default paper"""
