@@ -340,9 +340,13 @@ def test_planning_keeps_within_its_share_of_the_budget(tmp_path, slow_model) -> 
         # 128 samples would take 16.8 s in proportion to 32, and take 13.8 s by the line from 8; 64
         # take 7.4 s.
         pytest.param(1.0, 0.1, [(8, 1), (8, 1), (32, 1), (64, 1)], 1 / 52.2, id="line"),
-        # 32 samples would take 20 s in proportion to 8, and 16 would take 10 s.
+        # 32 samples would take 12.4 s in proportion to 8, and 16 would take 6.2 s.
         pytest.param(
-            4.6, 0.05, [(8, 1), (8, 1), (16, 1), (64, 1), (128, 1)], 1 / 30.2, id="doubled"
+            3.08,
+            0.0025,
+            [(8, 1), (8, 1), (16, 1), (64, 1), (256, 1), (512, 1)],
+            1 / 4.36,
+            id="doubled",
         ),
         # Few samples take most of the time of many.
         pytest.param(
